@@ -1,0 +1,57 @@
+// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
+
+/** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
+export class InputError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: string | readonly string[], options?: ErrorOptions) {
+    const list = typeof problems === 'string' ? [problems] : problems;
+    super(list.join('\n'), options);
+    this.name = 'InputError';
+    this.problems = list;
+  }
+}
+
+/** The tunnel could not be opened or kept. `retryable` says whether trying again may help. */
+export class TunnelError extends Error {
+  readonly retryable: boolean;
+
+  constructor(message: string, options: ErrorOptions & { retryable: boolean }) {
+    super(message, options);
+    this.name = 'TunnelError';
+    this.retryable = options.retryable;
+  }
+}
+
+/** The app did not start, or ended. */
+export class AppError extends Error {
+  /** Exit code of the program, where it got as far as having one. */
+  readonly exitCode: number | undefined;
+  /** The last lines it printed, oldest first; at most 20. */
+  readonly lastLines: readonly string[];
+  /** False where starting it again would only fail the same way. */
+  readonly restartable: boolean;
+
+  constructor(
+    message: string,
+    options: ErrorOptions & { exitCode?: number; lastLines?: readonly string[]; restartable?: boolean } = {},
+  ) {
+    super(message, options);
+    this.name = 'AppError';
+    this.exitCode = options.exitCode;
+    this.lastLines = options.lastLines ?? [];
+    this.restartable = options.restartable ?? true;
+  }
+}
+
+/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : describeError(error.cause);
+  return cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
+}
+
+/** True for an error of node:fs, node:net or node:dns with that `code`. */
+export function hasCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}

@@ -1,0 +1,56 @@
+// What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
+
+export type LogLevel = 'quiet' | 'info' | 'debug';
+
+/** A sink for messages of one line each. Warnings and errors are shown at every level. */
+export interface Logger {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+/** Longest piece of a stranger's text that is shown, in characters. */
+export const MAX_UNTRUSTED_LENGTH = 200;
+
+// C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
+const UNSAFE =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+
+/**
+ * Makes text harmless for a terminal and for the runner, which reads commands out of log lines: `::name::` at the
+ * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
+ * The result is one line of at most `maxLength` characters.
+ */
+export function sanitise(text: string, maxLength = MAX_UNTRUSTED_LENGTH): string {
+  const shown =
+    text.length > maxLength ? `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…` : text;
+  return shown
+    .replace(UNSAFE, escapeCharacter)
+    .replaceAll('##[', '#\\x23[')
+    .replace(/^(\s*:):/u, '$1\\x3a');
+}
+
+function escapeCharacter(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+}
+
+/**
+ * A logger that hands finished lines (no line break) to `write`. Every line goes through the sanitiser without its
+ * length limit, and each of the `hidden` texts is replaced by `***`.
+ */
+export function createLogger(options: {
+  level: LogLevel;
+  write: (line: string, level: 'debug' | 'info' | 'warn' | 'error') => void;
+  hidden?: readonly string[];
+}): Logger {
+  const hidden = (options.hidden ?? []).filter(text => text !== '');
+  const say = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string) => {
+    if (level === 'debug' && options.level !== 'debug') return;
+    if (level === 'info' && options.level === 'quiet') return;
+    const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
+    for (const line of clean.split('\n')) options.write(sanitise(line, Number.POSITIVE_INFINITY), level);
+  };
+  return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+}

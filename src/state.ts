@@ -1,0 +1,60 @@
+// What is known about one exposure: two facts (tunnel, app) and the phase they add up to.
+// exposure.ts is the only writer; control, report and the gateway's pages only read.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** How visitors get in; the words are those of wasmrun's own API. `host` and `port` are the bore server's. */
+export type TunnelState =
+  | { status: 'Not started' }
+  | { status: 'Connecting'; reason?: string }
+  | { status: 'Connected'; host: string; port: number }
+  | { status: 'Reconnecting'; host: string; port: number; reason: string }
+  | { status: 'Disconnected' }
+  | { status: 'Failed'; reason: string };
+
+/** Where the app's answers come from: a port on this machine, or a handler in this process (`mode: web`). */
+export type Upstream =
+  | { kind: 'address'; host: string; port: number }
+  | { kind: 'handler'; handle: (request: IncomingMessage, response: ServerResponse) => void };
+
+/** An app that is not `running` has no upstream: its old port may already belong to another process. */
+export type AppState =
+  | { status: 'starting' }
+  | { status: 'running'; upstream: Upstream }
+  | { status: 'restarting'; reason: string; attempt: number }
+  | { status: 'stopped' }
+  | { status: 'failed'; reason: string; exitCode?: number; lastLines: readonly string[] };
+
+/** The four ways the app can be run; `auto` is resolved before anything starts. */
+export type AppMode = 'os' | 'exec' | 'web' | 'port';
+
+/** Why an exposure ended well. */
+export type EndReason =
+  | 'job ended'
+  | 'duration over'
+  | 'continue file'
+  | 'stopped'
+  | 'cancelled'
+  | 'runner gone';
+
+export type Phase =
+  | { phase: 'starting' }
+  | { phase: 'live'; liveAt: Date; expiresAt?: Date }
+  | { phase: 'ended'; reason: EndReason; liveAt?: Date; endedAt: Date }
+  | { phase: 'failed'; reason: string; lastLines: readonly string[]; liveAt?: Date; endedAt: Date };
+
+/** One consistent snapshot; never changed after it was handed out. */
+export interface ExposureState {
+  readonly mode: AppMode;
+  readonly phase: Phase;
+  readonly tunnel: TunnelState;
+  readonly app: AppState;
+  /** Public base URL without a trailing slash, as long as the tunnel has an address (or is getting it back). */
+  readonly url: string | undefined;
+  /** Whether our own proof came back through `url`; undefined before it was tried. */
+  readonly verified: boolean | undefined;
+  readonly restarts: number;
+  readonly reconnects: number;
+  /** Requests of visitors since the start, our own probes not counted. */
+  readonly visits: number;
+}
