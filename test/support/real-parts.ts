@@ -1,0 +1,48 @@
+// Finds the real programs the tests run against; scripts/install-real-parts puts them there.
+
+import { accessSync, constants } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { describe } from 'vitest';
+
+export type RealPart = 'bore' | 'wasmrun' | 'act' | 'actionlint' | 'chromium' | 'runtime';
+
+const CACHE =
+  process.env.EXPOSE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'expose-action');
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
+/** Path of the program (of the `.wasm` for `runtime`), or undefined where it is not installed. */
+export function realPart(part: RealPart): string | undefined {
+  if (part === 'runtime') return [join(CACHE, 'nodejs-runtime.wasm')].find(isReadable);
+  if (part !== 'chromium') return [join(CACHE, 'bin', part)].find(isReadable);
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return BROWSERS.flatMap(name => folders.map(folder => join(folder, name))).find(isReadable);
+}
+
+/** Path of a part inside `describeWithReal`, where it is known to be there. */
+export function requirePart(part: RealPart): string {
+  const path = realPart(part);
+  if (path === undefined) throw new Error(`${part} is not installed: run scripts/install-real-parts`);
+  return path;
+}
+
+/** A suite that needs real programs: without them it is skipped and says so, or fails where CI or REQUIRE_REAL is set. */
+export function describeWithReal(parts: readonly RealPart[], title: string, define: () => void): void {
+  const missing = parts.filter(part => realPart(part) === undefined);
+  const required = Boolean(process.env.CI || process.env.REQUIRE_REAL);
+  if (missing.length === 0 || required) describe(title, define);
+  else
+    describe.skip(
+      `${title} (skipped: ${missing.join(', ')} not installed, see scripts/install-real-parts)`,
+      define,
+    );
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
