@@ -1,0 +1,85 @@
+// Carries one answer of the app to one visitor, as undici hands it over; used by proxy and upgrade.
+
+import type { ServerResponse } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { hasField, type RawHeaders, renderResponseHeaders, renderTrailers } from './headers.ts';
+import type { Visit } from './visit.ts';
+
+/**
+ * How long a head waits for the first piece of its body. In two small writes they would take 44 ms through bore (Nagle
+ * at the server meets a delayed ACK at the visitor); in one, nothing.
+ */
+const HEAD_WAIT_MS = 5;
+
+export class AnswerRelay implements Dispatcher.DispatchHandler {
+  readonly response: ServerResponse;
+  readonly #isHttp11: boolean;
+  readonly #hasBody: boolean;
+  readonly #onNoAnswer: (error: Error) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #headTimer: NodeJS.Timeout | undefined;
+
+  /** `onNoAnswer` is called at most once: the app's answer did not begin, and the visitor still waits for one. */
+  constructor({ request, response }: Visit, onNoAnswer: (error: Error) => void) {
+    this.response = response;
+    this.#isHttp11 = request.httpVersion === '1.1';
+    this.#hasBody = request.method !== 'HEAD';
+    this.#onNoAnswer = onNoAnswer;
+    response.once('close', () => this.#endWithVisitor());
+    response.on('drain', () => this.#controller?.resume());
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.response.destroyed) this.#endWithVisitor();
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, reason = ''): void {
+    // Hints (103) are only an optimisation, and what is interim here need not be so for the visitor's HTTP/1.0.
+    if (status < 200) return;
+    const raw = readRaw(controller.rawHeaders);
+    const isChunked =
+      this.#isHttp11 && this.#hasBody && status !== 204 && status !== 304 && !hasField(raw, 'content-length');
+    const headers = renderResponseHeaders(raw, status, isChunked);
+    if (/^[\t\x20-\x7e]+$/.test(reason)) this.response.writeHead(status, reason, headers);
+    else this.response.writeHead(status, headers);
+    if (isEventStream(raw)) this.response.flushHeaders();
+    else this.#headTimer = setTimeout(() => this.response.flushHeaders(), HEAD_WAIT_MS);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    clearTimeout(this.#headTimer);
+    if (!this.response.write(chunk)) controller.pause();
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    clearTimeout(this.#headTimer);
+    const trailers = renderTrailers(readRaw(controller.rawTrailers));
+    if (trailers.length > 0) this.response.addTrailers(trailers);
+    this.response.end();
+  }
+
+  onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
+    clearTimeout(this.#headTimer);
+    if (this.response.destroyed) return;
+    // Half an answer must not look like a whole one: without the end of its framing the visitor can tell.
+    if (this.response.headersSent) this.response.destroy();
+    else this.#onNoAnswer(error);
+  }
+
+  #endWithVisitor(): void {
+    clearTimeout(this.#headTimer);
+    if (!this.response.writableFinished) this.#controller?.abort(new Error('the visitor is gone'));
+  }
+}
+
+/** undici hands over what the parser saw: names and values in turn, as bytes. */
+export function readRaw(raw: unknown): RawHeaders {
+  if (!Array.isArray(raw)) return [];
+  return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
+}
+
+function isEventStream(raw: RawHeaders): boolean {
+  const at = raw.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'content-type');
+  return at !== -1 && (raw[at + 1] ?? '').toLowerCase().startsWith('text/event-stream');
+}

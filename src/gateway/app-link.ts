@@ -1,0 +1,68 @@
+// The connections to the app: one pool for the address it has now, thrown away the moment it has another or none,
+// because the old port may already belong to another process. Used by gateway and proxy.
+
+import { type Dispatcher, Pool } from 'undici';
+import type { Upstream } from '../state.ts';
+
+export type AppAddress = Extract<Upstream, { kind: 'address' }>;
+
+/** As many as there can be visitors, so that a page full of event streams never waits for a connection. */
+const MAX_CONNECTIONS = 1_024;
+
+/** How long the app may think before its first byte; undici's own default, and longer than any proxy in front waits. */
+export const ANSWER_TIMEOUT_MS = 300_000;
+
+/** The app is on this machine: a dial that takes longer is a full accept queue, not distance. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Below the 5 s after which Node and many others close an idle connection, so that we are first. */
+const KEEP_ALIVE_MS = 4_000;
+
+export class AppLink {
+  #address: AppAddress | undefined;
+  #kept: Pool | undefined;
+  #fresh: Pool | undefined;
+
+  /** Connections to this address, kept alive between requests. Those to any other address are cut. */
+  select(address: AppAddress): Dispatcher {
+    if (!this.leadsTo(address)) void this.forget();
+    this.#address = address;
+    this.#kept ??= openPool(address, 1);
+    return this.#kept;
+  }
+
+  /** Connections used once, for a second try; undefined where the app has moved since. */
+  selectFresh(address: AppAddress): Dispatcher | undefined {
+    if (!this.leadsTo(address)) return undefined;
+    this.#fresh ??= openPool(address, 0);
+    return this.#fresh;
+  }
+
+  /** True while `address` is where the app was last seen. */
+  leadsTo(address: AppAddress): boolean {
+    return this.#address?.host === address.host && this.#address.port === address.port;
+  }
+
+  /** Cuts every connection, so that requests under way fail; resolves when all are closed. May be called twice. */
+  async forget(): Promise<void> {
+    const pools = [this.#kept, this.#fresh];
+    this.#address = undefined;
+    this.#kept = undefined;
+    this.#fresh = undefined;
+    await Promise.all(pools.map(pool => pool?.destroy()));
+  }
+}
+
+/** `pipelining` in undici's sense: 1 keeps connections alive, 0 closes each after its request. */
+function openPool({ host, port }: AppAddress, pipelining: 0 | 1): Pool {
+  return new Pool(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
+    connections: MAX_CONNECTIONS,
+    pipelining,
+    allowH2: false,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    headersTimeout: ANSWER_TIMEOUT_MS,
+    // An event stream may be silent for as long as it likes; a visitor who left ends it.
+    bodyTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  });
+}

@@ -1,0 +1,131 @@
+// The gateway: takes visitors' streams out of the tunnel, refuses what is malformed, answers for an app that is away,
+// and hands the rest to the app. Started by exposure.ts; nothing else on the machine can connect to it.
+
+import type { Duplex } from 'node:stream';
+import { describeError } from '../errors.ts';
+import { type Logger, sanitise } from '../log.ts';
+import type { AppState } from '../state.ts';
+import { AppLink } from './app-link.ts';
+import { findRefusal } from './guard.ts';
+import { answerOwnPage, sendText } from './own-pages.ts';
+import { sendNotice } from './pages/answer.ts';
+import { describeAway, describeNoAnswer } from './pages/notice.ts';
+import { forwardRequest, type Route } from './proxy.ts';
+import { forwardUpgrade } from './upgrade.ts';
+import { type Pass, readPath, type Visit } from './visit.ts';
+import { startVisitorServer, VISITOR_LIMITS, type VisitorLimits } from './visitor-server.ts';
+
+export interface GatewayOptions {
+  /** Asked at every request; only a running app has an upstream. */
+  app: () => AppState;
+  /** What visitors type; decides X-Forwarded-Host and -Proto. */
+  publicUrl: () => URL | undefined;
+  /** 32 random bytes of this exposure, for the probe. */
+  proofKey: Buffer;
+  logger: Logger;
+  /** Other limits than the usual ones; for tests. */
+  limits?: Partial<VisitorLimits>;
+}
+
+export interface Gateway {
+  /** A visitor's byte stream, owned by the gateway from here on; closed where too many are here, and after `stop()`. */
+  accept(socket: Duplex): void;
+  /** Visitors' requests that were well-formed; /__expose/ is not counted. */
+  readonly visits: number;
+  readonly lastVisitAt: Date | undefined;
+  /** Closes every connection, WebSockets too. May be called twice. */
+  stop(): Promise<void>;
+}
+
+/** Ready at once: there is no port to listen on. */
+export function startGateway(options: GatewayOptions): Gateway {
+  const link = new AppLink();
+  const tally: Tally = { visits: 0, lastVisitAt: undefined };
+  const passes: readonly Pass[] = [
+    refuseMalformed,
+    visit => answerOwnPage(visit, options.proofKey),
+    // Access (who may come in) has its place here, before anything that tells whether there is an app.
+    visit => countVisit(tally, visit),
+    visit => answerWhileAway(link, visit),
+    visit => handToApp(link, options, visit),
+  ];
+  const server = startVisitorServer({ ...VISITOR_LIMITS, ...options.limits }, arrival =>
+    runPasses(passes, { ...arrival, app: options.app() }, options.logger),
+  );
+  return {
+    accept: socket => {
+      if (!server.admit(socket))
+        options.logger.debug('a visitor was turned away: too many are here, or we are leaving');
+    },
+    get visits() {
+      return tally.visits;
+    },
+    get lastVisitAt() {
+      return tally.lastVisitAt;
+    },
+    stop: async () => {
+      server.stop();
+      await link.forget();
+    },
+  };
+}
+
+interface Tally {
+  visits: number;
+  lastVisitAt: Date | undefined;
+}
+
+/** A mistake of ours costs one visit, not the tunnel. */
+function runPasses(passes: readonly Pass[], visit: Visit, logger: Logger): void {
+  visit.response.on('error', error => logger.debug(`an answer broke off: ${sanitise(describeError(error))}`));
+  try {
+    for (const pass of passes) if (pass(visit)) return;
+  } catch (error) {
+    logger.warn(`${describeVisit(visit)} failed: ${sanitise(describeError(error))}`);
+    if (visit.response.headersSent) visit.response.destroy();
+    else sendText(visit, 500, 'the gateway failed on this request\n');
+  }
+}
+
+function refuseMalformed(visit: Visit): boolean {
+  const refusal = findRefusal(visit);
+  if (refusal === undefined) return false;
+  const allow = refusal.status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {};
+  // Where two readers could disagree about one request, nothing behind it on the connection can be trusted either.
+  sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
+  return true;
+}
+
+function countVisit(tally: Tally, _: Visit): boolean {
+  tally.visits += 1;
+  tally.lastVisitAt = new Date();
+  return false;
+}
+
+function answerWhileAway(link: AppLink, visit: Visit): boolean {
+  if (visit.app.status === 'running') return false;
+  void link.forget();
+  sendNotice(visit, describeAway(visit.app));
+  return true;
+}
+
+function handToApp(link: AppLink, options: GatewayOptions, visit: Visit): boolean {
+  if (visit.app.status !== 'running') return false;
+  const { upstream } = visit.app;
+  if (upstream.kind === 'handler') {
+    upstream.handle(visit.request, visit.response);
+    return true;
+  }
+  const onNoAnswer = (error: Error) => {
+    options.logger.debug(`no answer to ${describeVisit(visit)}: ${sanitise(describeError(error))}`);
+    sendNotice(visit, describeNoAnswer(error));
+  };
+  const route: Route = { link, address: upstream, publicUrl: options.publicUrl(), onNoAnswer };
+  if (visit.upgrade === undefined) forwardRequest(visit, route);
+  else forwardUpgrade(visit, visit.upgrade, route);
+  return true;
+}
+
+function describeVisit({ request }: Visit): string {
+  return sanitise(`${request.method} ${readPath(request)}`);
+}

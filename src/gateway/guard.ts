@@ -1,0 +1,95 @@
+// What is refused before anything else looks at a request: whatever two HTTP implementations could read differently.
+// Node's parser refuses the rest (two lengths, bare LF, folded lines, a space before the colon).
+
+import { readTarget, type Visit } from './visit.ts';
+
+export interface Refusal {
+  status: 400 | 405 | 501 | 505;
+  /** A fixed sentence; nothing of the request is repeated in it. */
+  reason: string;
+}
+
+type Check = (visit: Visit) => Refusal | undefined;
+
+const CHECKS: readonly Check[] = [
+  checkMethod,
+  checkVersion,
+  checkTarget,
+  checkHost,
+  checkAliases,
+  checkTransferEncoding,
+  checkUpgradeBody,
+];
+
+// Fields that frame or route a message. CGI-style servers fold `_` into `-`, so `Content_Length` would be a second one.
+const FRAMING_FIELDS: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** The first reason not to let this request in, or undefined. */
+export function findRefusal(visit: Visit): Refusal | undefined {
+  for (const check of CHECKS) {
+    const refusal = check(visit);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+function checkMethod({ request }: Visit): Refusal | undefined {
+  return request.method === 'CONNECT' ? { status: 405, reason: 'this is not a forward proxy' } : undefined;
+}
+
+function checkVersion({ request }: Visit): Refusal | undefined {
+  const { httpVersion } = request;
+  if (httpVersion === '1.1' || httpVersion === '1.0') return undefined;
+  return { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are spoken here' };
+}
+
+function checkTarget({ request }: Visit): Refusal | undefined {
+  const target = readTarget(request);
+  if (!target.startsWith('/')) return { status: 400, reason: 'the request target must be a path' };
+  // A browser, and many a URL library, reads both as the beginning of a host name.
+  if (/^\/[/\\]/.test(target)) return { status: 400, reason: 'the path must begin with a single slash' };
+  if (target.includes('#')) return { status: 400, reason: 'the request target must have no fragment' };
+  return undefined;
+}
+
+function checkHost({ request }: Visit): Refusal | undefined {
+  const hosts = readNames(request.rawHeaders).filter(name => name === 'host');
+  return hosts.length === 1 ? undefined : { status: 400, reason: 'the request must have exactly one Host' };
+}
+
+function checkAliases({ request }: Visit): Refusal | undefined {
+  const isAlias = (name: string) => name.includes('_') && FRAMING_FIELDS.has(name.replaceAll('_', '-'));
+  if (!readNames(request.rawHeaders).some(isAlias)) return undefined;
+  return {
+    status: 400,
+    reason: 'a header name looks like one that frames the message, but for an underscore',
+  };
+}
+
+function checkTransferEncoding({ request }: Visit): Refusal | undefined {
+  const coding = request.headers['transfer-encoding'];
+  if (coding === undefined) return undefined;
+  if (request.httpVersion === '1.0') return { status: 400, reason: 'HTTP/1.0 has no Transfer-Encoding' };
+  if (coding.toLowerCase() === 'chunked') return undefined;
+  return { status: 501, reason: 'the only Transfer-Encoding understood here is chunked' };
+}
+
+function checkUpgradeBody({ request, upgrade }: Visit): Refusal | undefined {
+  if (upgrade === undefined) return undefined;
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
+  if (Number(length) === 0 && coding === undefined) return undefined;
+  return { status: 400, reason: 'a request for a WebSocket must have no body' };
+}
+
+function readNames(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((_, index) => index % 2 === 0).map(name => name.toLowerCase());
+}

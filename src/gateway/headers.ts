@@ -1,0 +1,97 @@
+// What crosses the gateway in a head: fields of one connection stay behind, the forwarding fields become our own.
+// Pure; used by proxy, answer relay and upgrade.
+
+/** Names and values in turn, as on the wire: `[name, value, name, value, …]`. */
+export type RawHeaders = readonly string[];
+
+// RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They speak about one connection, never about two.
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+// Replaced by what we know, or answered by us; a visitor's word about itself is worth nothing to the app.
+// `Trailer` goes because the trailers of a request stop here: undici has no way to send them.
+const NOT_FROM_VISITORS: ReadonlySet<string> = new Set([
+  'expect',
+  'forwarded',
+  'host',
+  'trailer',
+  'x-real-ip',
+]);
+
+// A trailer must not change what the head said about framing, routing or cookies (RFC 9110, 6.5.1).
+const NOT_IN_TRAILERS: ReadonlySet<string> = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
+
+/**
+ * The head the app gets: `Host` as the app knows itself (dev servers refuse any other), and the address visitors typed
+ * in `X-Forwarded-Host` and `-Proto`. There is no `X-Forwarded-For`: bore does not tell where a visitor comes from.
+ */
+export function renderRequestHeaders(
+  raw: RawHeaders,
+  address: { port: number; publicUrl: URL | undefined },
+): string[] {
+  const headers = ['host', `localhost:${address.port}`];
+  const isLost = findHopByHop(raw);
+  for (const [name, value] of listFields(raw)) {
+    const key = name.toLowerCase();
+    // CGI-style servers cannot tell X_Forwarded_Host from ours.
+    const alias = key.replaceAll('_', '-');
+    if (isLost(key) || NOT_FROM_VISITORS.has(alias) || alias.startsWith('x-forwarded-')) continue;
+    headers.push(name, value);
+  }
+  if (address.publicUrl !== undefined) {
+    headers.push('x-forwarded-host', address.publicUrl.host);
+    headers.push('x-forwarded-proto', address.publicUrl.protocol.slice(0, -1));
+  }
+  return headers;
+}
+
+/** The head the visitor gets. `keepsTrailer`: whether the answer goes out chunked, the only form with trailers. */
+export function renderResponseHeaders(raw: RawHeaders, status: number, keepsTrailer: boolean): string[] {
+  const isLost = findHopByHop(raw);
+  const headers: string[] = [];
+  for (const [name, value] of listFields(raw)) {
+    const key = name.toLowerCase();
+    if (isLost(key) || (key === 'trailer' && !keepsTrailer)) continue;
+    // RFC 9110, 8.6: a 204 has no length, and some clients would wait for that many bytes.
+    if (key === 'content-length' && status === 204) continue;
+    headers.push(name, value);
+  }
+  return headers;
+}
+
+/** Trailers as `[name, value]` pairs, without those that are not allowed there. */
+export function renderTrailers(raw: RawHeaders): [string, string][] {
+  return listFields(raw).filter(([name]) => {
+    const key = name.toLowerCase();
+    return !HOP_BY_HOP.has(key) && !NOT_IN_TRAILERS.has(key);
+  });
+}
+
+/** True where the list has a field of that lower-case name. */
+export function hasField(raw: RawHeaders, wanted: string): boolean {
+  return listFields(raw).some(([name]) => name.toLowerCase() === wanted);
+}
+
+function findHopByHop(raw: RawHeaders): (key: string) => boolean {
+  const named = new Set<string>();
+  for (const [name, value] of listFields(raw)) {
+    if (name.toLowerCase() !== 'connection') continue;
+    for (const option of value.split(',')) named.add(option.trim().toLowerCase());
+  }
+  return key => HOP_BY_HOP.has(key) || named.has(key);
+}
+
+function listFields(raw: RawHeaders): [string, string][] {
+  const fields: [string, string][] = [];
+  for (let index = 0; index + 1 < raw.length; index += 2)
+    fields.push([raw[index] ?? '', raw[index + 1] ?? '']);
+  return fields;
+}

@@ -1,0 +1,37 @@
+// What the gateway answers itself, under /__expose/. No page there takes a cookie as authority: the app shares the origin.
+
+import { PROBE_PATH, renderProof } from './probe.ts';
+import { readPath, readTarget, type Visit } from './visit.ts';
+
+const OWN_FOLDER = '/__expose';
+
+/** True for everything under /__expose, which never reaches the app, whether a page is there or not. */
+export function answerOwnPage(visit: Visit, proofKey: Buffer): boolean {
+  const path = readPath(visit.request);
+  if (path !== OWN_FOLDER && !path.startsWith(`${OWN_FOLDER}/`)) return false;
+  const proof = path === PROBE_PATH ? readProof(visit, proofKey) : undefined;
+  sendText(visit, proof === undefined ? 404 : 200, proof ?? 'not found\n');
+  return true;
+}
+
+function readProof({ request }: Visit, proofKey: Buffer): string | undefined {
+  const query = new URLSearchParams(readTarget(request).slice(PROBE_PATH.length));
+  return request.method === 'GET' ? renderProof(proofKey, query.get('challenge') ?? '') : undefined;
+}
+
+/** A short answer of the gateway's own, as plain text that nobody keeps. */
+export function sendText(
+  { response }: Visit,
+  status: number,
+  text: string,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...headers,
+  });
+  response.end(text);
+}

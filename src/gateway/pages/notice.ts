@@ -1,0 +1,103 @@
+// What a visitor is told while there is no app to answer: one notice for each way of being away.
+
+import { hasCode } from '../../errors.ts';
+import { sanitise } from '../../log.ts';
+import type { AppState } from '../../state.ts';
+
+/** Plain text throughout; `detail` is a stranger's, and already on one safe line. */
+export interface Notice {
+  status: 502 | 503 | 504;
+  /** Decides the colour of the mark: on its way, in trouble, or over. */
+  mood: 'waiting' | 'trouble' | 'over';
+  title: string;
+  /** What is wrong. */
+  what: string;
+  /** What happens next, or what to do. */
+  next: string;
+  detail?: string;
+  /** When to ask again, in seconds: `Retry-After`, and the page's own reload. */
+  retryAfterS: number;
+}
+
+/** A start takes seconds; twice as often would only be noise in the log. */
+const STARTING_RETRY_S = 2;
+
+/** Restarts back off; the page does too, but no reviewer should wait longer than this for an app that is back. */
+const MAX_RESTARTING_RETRY_S = 15;
+
+/** A running app that gave no answer to one request will usually answer the next. */
+const NO_ANSWER_RETRY_S = 5;
+
+/** Nothing is coming back by itself, but the next commit's preview has the same address. */
+const OVER_RETRY_S = 30;
+
+const RELOADS = 'This page reloads by itself.';
+
+/** The notice for an app that is not running. */
+export function describeAway(app: Exclude<AppState, { status: 'running' }>): Notice {
+  switch (app.status) {
+    case 'starting':
+      return {
+        status: 503,
+        mood: 'waiting',
+        title: 'The app is starting',
+        what: 'The preview is open, but its app does not answer yet.',
+        next: `${RELOADS} It becomes the app as soon as there is one.`,
+        retryAfterS: STARTING_RETRY_S,
+      };
+    case 'restarting':
+      return {
+        status: 503,
+        mood: 'trouble',
+        title: 'The app is restarting',
+        what: `The app stopped and is being started again (attempt ${app.attempt}).`,
+        next: `${RELOADS} It becomes the app as soon as it is back.`,
+        detail: sanitise(app.reason),
+        retryAfterS: Math.min(2 ** Math.max(1, app.attempt), MAX_RESTARTING_RETRY_S),
+      };
+    case 'failed':
+      return {
+        status: 502,
+        mood: 'over',
+        title: 'The app has failed',
+        what: `The app ended${app.exitCode === undefined ? '' : ` with exit code ${app.exitCode}`} and is not started again.`,
+        next: "The log of the workflow run has its last lines. The next commit's preview may appear at this address.",
+        detail: sanitise(app.reason),
+        retryAfterS: OVER_RETRY_S,
+      };
+    case 'stopped':
+      return {
+        status: 503,
+        mood: 'over',
+        title: 'This preview has ended',
+        what: 'The app was stopped.',
+        next: "The next commit's preview may appear at this address.",
+        retryAfterS: OVER_RETRY_S,
+      };
+  }
+}
+
+/** The notice for an app that runs but gave no answer to this request. */
+export function describeNoAnswer(error: Error): Notice {
+  const isLate = hasCode(error, 'UND_ERR_HEADERS_TIMEOUT');
+  return {
+    status: isLate ? 504 : 502,
+    mood: 'trouble',
+    title: isLate ? 'The app did not answer in time' : 'The app did not answer',
+    what: explainNoAnswer(error),
+    next: `${RELOADS} If that does not help, the log of the workflow run shows what the app printed.`,
+    retryAfterS: NO_ANSWER_RETRY_S,
+  };
+}
+
+function explainNoAnswer(error: Error): string {
+  if (hasCode(error, 'UND_ERR_HEADERS_TIMEOUT'))
+    return 'It took the request, and was silent for five minutes.';
+  if (hasCode(error, 'ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT'))
+    return 'Nothing accepts connections on its port.';
+  if (hasCode(error, 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'))
+    return 'It closed the connection without an answer.';
+  if (hasCode(error, 'UND_ERR_DESTROYED', 'UND_ERR_ABORTED'))
+    return 'It went away while the request was under way.';
+  return 'What it sent could not be understood as an HTTP answer.';
+}

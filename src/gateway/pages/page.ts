@@ -1,0 +1,72 @@
+// The one look of the gateway's pages: no script, no outside assets, light and dark, from 320 px up. Pure.
+
+import { createHash } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Notice } from './notice.ts';
+
+const STYLE = `
+:root{color-scheme:light dark;--ground:#f6f7f9;--card:#fff;--line:#dfe3e8;--text:#1d2330;--soft:#566072;--waiting:#2563eb;--trouble:#b45309;--over:#b42318}
+@media (prefers-color-scheme:dark){:root{--ground:#12151b;--card:#1a1f28;--line:#2c3440;--text:#e8ebf0;--soft:#9ba6b6;--waiting:#7aa7ff;--trouble:#f0b35c;--over:#ff8f82}}
+*{box-sizing:border-box;margin:0}
+body{min-height:100vh;min-height:100svh;display:grid;place-items:center;padding:1rem;background:var(--ground);color:var(--text);font:1rem/1.55 system-ui,sans-serif}
+main{width:100%;max-width:34rem;padding:2rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem}
+.waiting{--mark:var(--waiting)}.trouble{--mark:var(--trouble)}.over{--mark:var(--over)}
+.mark{display:block;width:2.5rem;height:.25rem;margin-bottom:1.25rem;border-radius:1rem;background:var(--mark)}
+h1{margin-bottom:.5rem;font-size:1.375rem;line-height:1.3;font-weight:600}
+p+p{margin-top:.5rem}
+.soft{color:var(--soft)}
+pre{margin:1.25rem 0;padding:.75rem 1rem;border-left:3px solid var(--mark);border-radius:.25rem;background:var(--ground);font:.875rem/1.5 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
+footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem}
+@media (max-width:30rem){main{padding:1.5rem 1.25rem}}
+`;
+
+/** Nothing but our own style sheet, named by its hash. */
+export const PAGE_POLICY = [
+  "default-src 'none'",
+  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** A whole HTML document. */
+export function renderPage(notice: Notice): string {
+  const detail = notice.detail === undefined ? '' : `<pre>${escapeHtml(notice.detail)}</pre>\n`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<meta http-equiv="refresh" content="${notice.retryAfterS}">
+<title>${escapeHtml(notice.title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main class="${notice.mood}">
+<span class="mark"></span>
+<h1>${escapeHtml(notice.title)}</h1>
+<p>${escapeHtml(notice.what)}</p>
+${detail}<p class="soft">${escapeHtml(notice.next)}</p>
+<footer>${notice.status} ${STATUS_CODES[notice.status]} · next try in ${notice.retryAfterS} s</footer>
+</main>
+</body>
+</html>
+`;
+}
+
+/** The same for a terminal. */
+export function renderText(notice: Notice): string {
+  const lines = [notice.title, notice.what, notice.detail, notice.next].filter(line => line !== undefined);
+  return `${lines.join('\n')}\n`;
+}
+
+/** The same for a program: `{"error","detail"?,"status","retry_after"}`, `retry_after` in seconds. */
+export function renderJson(notice: Notice): string {
+  const { title, what, detail, status, retryAfterS } = notice;
+  return `${JSON.stringify({ error: `${title}: ${what}`, detail, status, retry_after: retryAfterS })}\n`;
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
+}

@@ -1,0 +1,83 @@
+// The proof that a public address leads to this very exposure: a challenge, answered with a key nobody else has.
+// Asked by exposure.ts before a URL is announced; answered by the gateway's own pages.
+
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:http';
+import { get as getHttps } from 'node:https';
+import { describeError } from '../errors.ts';
+import { sanitise } from '../log.ts';
+
+/** Path of the probe on every exposure. */
+export const PROBE_PATH = '/__expose/probe';
+
+/** A proof has 64 characters; what is longer than this is somebody's page, and is not read to its end. */
+const MAX_ANSWER_BYTES = 4_096;
+
+const CHALLENGE = /^[0-9a-f]{32,128}$/;
+
+/**
+ * - `proved`: this exposure answered.
+ * - `unproved`: somebody answered, without our proof. `detail` says how; it is safe to show.
+ * - `silent`: nobody answered, or a proxy in between said that it could not (5xx).
+ */
+export type ProbeAnswer =
+  | { kind: 'proved' }
+  | { kind: 'unproved'; detail: string }
+  | { kind: 'silent'; detail: string };
+
+/** The keyed answer to a challenge (lower-case hex, 16 to 64 bytes), or undefined where it is not one. */
+export function renderProof(proofKey: Buffer, challenge: string): string | undefined {
+  if (!CHALLENGE.test(challenge)) return undefined;
+  return createHmac('sha256', proofKey).update(`expose probe\n${challenge}`).digest('hex');
+}
+
+/** Asks `url` (no trailing slash) once, over a connection of its own, following no redirect. Never rejects. */
+export async function askForProof(url: string, proofKey: Buffer, signal: AbortSignal): Promise<ProbeAnswer> {
+  const challenge = randomBytes(32).toString('hex');
+  try {
+    const response = await openPage(`${url}${PROBE_PATH}?challenge=${challenge}`, signal);
+    const body = await readStart(response);
+    const status = response.statusCode ?? 0;
+    if (isProof(body, renderProof(proofKey, challenge))) return { kind: 'proved' };
+    if (status >= 500) return { kind: 'silent', detail: `the answer was ${status}` };
+    return { kind: 'unproved', detail: `the answer was ${status}, without the proof of this exposure` };
+  } catch (error) {
+    return describeFailure(error, signal);
+  }
+}
+
+function openPage(url: string, signal: AbortSignal): Promise<IncomingMessage> {
+  const get = url.startsWith('https:') ? getHttps : getHttp;
+  const options: RequestOptions = { agent: false, signal, headers: { connection: 'close' } };
+  return new Promise((resolve, reject) => {
+    get(url, options, resolve).once('error', reject);
+  });
+}
+
+/** At most the first few KB; the connection is closed then, whatever else may be on its way. */
+async function readStart(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response) {
+    if (!Buffer.isBuffer(chunk)) break;
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > MAX_ANSWER_BYTES) break;
+  }
+  return Buffer.concat(chunks).toString('latin1');
+}
+
+function isProof(body: string, proof: string | undefined): boolean {
+  if (proof === undefined || body.length !== proof.length) return false;
+  return timingSafeEqual(Buffer.from(body, 'latin1'), Buffer.from(proof, 'latin1'));
+}
+
+function describeFailure(error: unknown, signal: AbortSignal): ProbeAnswer {
+  if (signal.aborted) return { kind: 'silent', detail: 'no answer in time' };
+  const detail = sanitise(describeError(error));
+  // llhttp's own errors: bytes came, and they were no HTTP.
+  const isForeign = error instanceof Error && 'code' in error && String(error.code).startsWith('HPE_');
+  return isForeign
+    ? { kind: 'unproved', detail: `the answer was not HTTP: ${detail}` }
+    : { kind: 'silent', detail };
+}

@@ -1,0 +1,55 @@
+// Hands a request to the app and its answer to the visitor, both as they come; the last pass of an ordinary visit.
+
+import type { IncomingMessage } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { hasCode } from '../errors.ts';
+import { AnswerRelay } from './answer-relay.ts';
+import type { AppAddress, AppLink } from './app-link.ts';
+import { renderRequestHeaders } from './headers.ts';
+import { openUpload } from './upload.ts';
+import { hasBody, readTarget, type Visit } from './visit.ts';
+
+/** The methods that may reach the app twice without harm (RFC 9110, 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+
+export interface Route {
+  link: AppLink;
+  address: AppAddress;
+  publicUrl: URL | undefined;
+  /** The app gave no answer; the visitor still waits for one. */
+  onNoAnswer: (error: Error) => void;
+}
+
+/** Answers sooner or later, with the app's answer or through `onNoAnswer`; everything ends when the visitor leaves. */
+export function forwardRequest(visit: Visit, route: Route): void {
+  const request = describeRequest(visit, route);
+  const relay = new AnswerRelay(visit, error => {
+    const again = mayTryAgain(visit.request, error) ? route.link.selectFresh(route.address) : undefined;
+    if (again === undefined) route.onNoAnswer(error);
+    else again.dispatch(request, new AnswerRelay(visit, route.onNoAnswer));
+  });
+  route.link.select(route.address).dispatch(request, relay);
+}
+
+/** The request as the app gets it: the target verbatim, the head ours, the body as it comes. */
+export function describeRequest(visit: Visit, route: Route): Dispatcher.DispatchOptions {
+  const { request } = visit;
+  return {
+    method: request.method ?? 'GET',
+    path: readTarget(request),
+    headers: renderRequestHeaders(request.rawHeaders, {
+      port: route.address.port,
+      publicUrl: route.publicUrl,
+    }),
+    body: hasBody(request) ? openUpload(visit) : null,
+  };
+}
+
+/** The app may close an idle connection in the moment we send on it; that is not the visitor's fault. */
+function mayTryAgain(request: IncomingMessage, error: Error): boolean {
+  return (
+    IDEMPOTENT.has(request.method ?? '') &&
+    !hasBody(request) &&
+    hasCode(error, 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE')
+  );
+}

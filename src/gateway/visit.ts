@@ -1,0 +1,39 @@
+// One visit: what every pass of the gateway gets to decide on, and to answer with.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { AppState } from '../state.ts';
+
+export interface Visit {
+  readonly request: IncomingMessage;
+  /** On an upgrade too: an answer other than 101 is written through it, and then the connection is closed. */
+  readonly response: ServerResponse;
+  /** The app as it was when the visit began. */
+  readonly app: AppState;
+  /** The visitor holds its body back until it is told to go on (RFC 9110, 10.1.1). */
+  readonly awaitsContinue: boolean;
+  /** Set where the visitor asks for a WebSocket: its stream, and the bytes that came behind the request. */
+  readonly upgrade: { socket: Duplex; head: Buffer } | undefined;
+}
+
+/** One step in the life of a visit. True: it took care of the visit, and no later pass sees it. */
+export type Pass = (visit: Visit) => boolean;
+
+/** The request target exactly as it came; never parsed against a base, which would let `//host` choose a host. */
+export function readTarget(request: IncomingMessage): string {
+  return request.url ?? '';
+}
+
+/** The target without its query, which may hold a key: fit for a log once sanitised. */
+export function readPath(request: IncomingMessage): string {
+  const target = readTarget(request);
+  const query = target.indexOf('?');
+  return query === -1 ? target : target.slice(0, query);
+}
+
+/** True where the request announces a body (RFC 9112, 6.3). */
+export function hasBody(request: IncomingMessage): boolean {
+  return (
+    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0
+  );
+}

@@ -1,0 +1,142 @@
+// Node's HTTP server over streams that are handed in: counts them, bounds them in time, and turns everything a visitor
+// can ask for (request, upgrade, CONNECT) into one kind of visit. Used by gateway.ts.
+
+import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { hasBody } from './visit.ts';
+
+export interface VisitorLimits {
+  /** Streams at a time; each idle one costs some 25 KB. */
+  sockets: number;
+  /** For a request's head: a browser sends it at once, and who takes longer is holding connections open (slowloris). */
+  headersTimeoutMs: number;
+  /** For a whole request, a big upload over a slow line included. */
+  requestTimeoutMs: number;
+  /** Between two requests; over a minute, as browsers and proxies like it. */
+  keepAliveMs: number;
+  /** For the rest of an upload after its answer: a visitor who is cut off while sending may never read that answer. */
+  lingerMs: number;
+}
+
+export const VISITOR_LIMITS: VisitorLimits = {
+  sockets: 1_024,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 300_000,
+  keepAliveMs: 75_000,
+  lingerMs: 5_000,
+};
+
+/** How often Node looks for requests over their time. */
+const CHECK_INTERVAL_MS = 1_000;
+
+/** What a visitor asked for, before anything is known about it. */
+export interface Arrival {
+  request: IncomingMessage;
+  response: ServerResponse;
+  awaitsContinue: boolean;
+  upgrade: { socket: Duplex; head: Buffer } | undefined;
+}
+
+export interface VisitorServer {
+  /** Owns the stream from here on. False where it was closed at once: too many are here, or the server has stopped. */
+  admit(socket: Duplex): boolean;
+  /** Closes every stream. May be called twice. */
+  stop(): void;
+}
+
+export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arrival) => void): VisitorServer {
+  const server = openServer(limits, serve);
+  const sockets = new Set<Duplex>();
+  let stopped = false;
+  return {
+    admit: socket => {
+      socket.on('error', ignore);
+      if (stopped || sockets.size >= limits.sockets || socket.destroyed) {
+        socket.destroy();
+        return false;
+      }
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      prepareSocket(socket);
+      return server.emit('connection', socket);
+    },
+    stop: () => {
+      stopped = true;
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+/** What Node's accept path does to a connection, and `emit('connection')` therefore does not. */
+function prepareSocket(socket: Duplex): void {
+  socket.allowHalfOpen = true;
+  if (socket instanceof Socket) socket.setNoDelay(true);
+}
+
+function openServer(limits: VisitorLimits, serve: (arrival: Arrival) => void) {
+  const server = createServer({
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    // Not even where NODE_OPTIONS asks for it.
+    insecureHTTPParser: false,
+    // Any other upgrade (h2c) is ignored, as RFC 9110, 7.8 allows, and its request served as usual.
+    shouldUpgradeCallback: isWebSocket,
+  });
+  // No limit on their number, for Node would drop the rest without a word; 16 KB of head is limit enough.
+  server.maxHeadersCount = 0;
+  const serveRequest = (request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean) => {
+    if (hasBody(request)) boundLinger(request, response, limits.lingerMs);
+    serve({ request, response, awaitsContinue, upgrade: undefined });
+  };
+  server.on('request', (request, response) => serveRequest(request, response, false));
+  server.on('checkContinue', (request, response) => serveRequest(request, response, true));
+  server.on('upgrade', (request, socket, head) => {
+    const response = openLastResponse(request, socket, limits.lingerMs);
+    serve({ request, response, awaitsContinue: false, upgrade: { socket, head } });
+  });
+  server.on('connect', (request, socket) => {
+    const response = openLastResponse(request, socket, limits.lingerMs);
+    serve({ request, response, awaitsContinue: false, upgrade: undefined });
+  });
+  // On a server that never listens this is what arms headersTimeout and requestTimeout.
+  server.emit('listening');
+  return server;
+}
+
+function isWebSocket(request: IncomingMessage): boolean {
+  return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+/** Node reads on after an early answer, to find the next request behind the body; this says how long. */
+function boundLinger(request: IncomingMessage, response: ServerResponse, lingerMs: number): void {
+  response.once('finish', () => {
+    if (request.complete) return;
+    const { socket } = request;
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    const keep = () => clearTimeout(timer);
+    request.once('end', keep);
+    socket.once('close', keep);
+  });
+}
+
+/** An ordinary response on a stream that Node has let go of; the stream ends with it. */
+function openLastResponse(request: IncomingMessage, socket: Duplex, lingerMs: number): ServerResponse {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(request.socket);
+  // Node's own listeners left with its parser.
+  socket.on('error', ignore).on('drain', () => response.emit('drain'));
+  response.once('finish', () => {
+    socket.end();
+    socket.resume();
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once('close', () => clearTimeout(timer));
+  });
+  return response;
+}
+
+function ignore(): void {}
