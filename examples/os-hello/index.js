@@ -1,0 +1,45 @@
+// A small app for wasmrun's OS mode: a page, some JSON, and an echo. Runs under plain Node.js too: `npm start`.
+
+const http = require('http');
+const { renderPage } = require('./page.js');
+
+let visits = 0;
+
+const send = (response, status, type, body) => {
+  response.writeHead(status, { 'content-type': `${type}; charset=utf-8` });
+  response.end(body);
+};
+
+const routes = {
+  'GET /': (request, response) => {
+    visits += 1;
+    const facts = { Platform: process.platform, Node: process.version, Visits: visits };
+    send(response, 200, 'text/html', renderPage(facts));
+  },
+  'GET /api/hello': (request, response) => {
+    send(response, 200, 'application/json', JSON.stringify({ hello: 'world', visits }));
+  },
+  'POST /echo': (request, response) => {
+    let body = '';
+    request.setEncoding('utf8');
+    request.on('data', chunk => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      console.log(`echo: ${body.length} characters`);
+      send(response, 200, request.headers['content-type'] || 'text/plain', body);
+    });
+  },
+};
+
+const server = http.createServer((request, response) => {
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  const route = routes[`${method} ${request.url.split('?')[0]}`];
+  if (route) route(request, response);
+  else send(response, 404, 'text/plain', 'There is nothing here.\n');
+});
+
+// In OS mode any port will do: the program gets the socket wasmrun bound for it.
+server.listen(process.env.PORT || 3000, () => {
+  console.log(`listening on port ${server.address().port}`);
+});
