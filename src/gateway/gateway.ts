@@ -41,8 +41,9 @@ export interface Gateway {
 export function startGateway(options: GatewayOptions): Gateway {
   const link = new AppLink();
   const tally: Tally = { visits: 0, lastVisitAt: undefined };
+  const condemned = new WeakSet<Duplex>();
   const passes: readonly Pass[] = [
-    refuseMalformed,
+    visit => refuseMalformed(condemned, visit),
     visit => answerOwnPage(visit, options.proofKey),
     // Access (who may come in) has its place here, before anything that tells whether there is an app.
     visit => countVisit(tally, visit),
@@ -87,11 +88,17 @@ function runPasses(passes: readonly Pass[], visit: Visit, logger: Logger): void 
   }
 }
 
-function refuseMalformed(visit: Visit): boolean {
+/**
+ * Where two readers could disagree about one request, nothing behind it can be trusted: its connection is closed, and
+ * the requests that came in the same packet, which Node would still hand over, are dropped.
+ */
+function refuseMalformed(condemned: WeakSet<Duplex>, visit: Visit): boolean {
+  const { socket } = visit.request;
+  if (condemned.has(socket)) return true;
   const refusal = findRefusal(visit);
   if (refusal === undefined) return false;
+  condemned.add(socket);
   const allow = refusal.status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {};
-  // Where two readers could disagree about one request, nothing behind it on the connection can be trusted either.
   sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
   return true;
 }

@@ -83,6 +83,8 @@ function openServer(limits: VisitorLimits, serve: (arrival: Arrival) => void) {
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
     // Not even where NODE_OPTIONS asks for it.
     insecureHTTPParser: false,
+    // The guard refuses a missing Host too, and lets nothing pass that came behind it; Node would.
+    requireHostHeader: false,
     // Any other upgrade (h2c) is ignored, as RFC 9110, 7.8 allows, and its request served as usual.
     shouldUpgradeCallback: isWebSocket,
   });

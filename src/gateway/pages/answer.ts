@@ -13,7 +13,7 @@ export function sendNotice({ request, response }: Visit, notice: Notice): void {
     'cache-control': 'no-store',
     'content-security-policy': PAGE_POLICY,
     'referrer-policy': 'no-referrer',
-    'retry-after': notice.retryAfterS,
+    'retry-after': String(notice.retryAfterS),
     vary: 'accept',
     'x-content-type-options': 'nosniff',
   });

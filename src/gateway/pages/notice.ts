@@ -12,7 +12,7 @@ export interface Notice {
   title: string;
   /** What is wrong. */
   what: string;
-  /** What happens next, or what to do. */
+  /** What happens next, or what to do; said where the page reloads by itself. */
   next: string;
   detail?: string;
   /** When to ask again, in seconds: `Retry-After`, and the page's own reload. */

@@ -56,9 +56,9 @@ ${detail}<p class="soft">${escapeHtml(notice.next)}</p>
 }
 
 /** The same for a terminal. */
-export function renderText(notice: Notice): string {
-  const lines = [notice.title, notice.what, notice.detail, notice.next].filter(line => line !== undefined);
-  return `${lines.join('\n')}\n`;
+export function renderText({ title, what, detail, retryAfterS }: Notice): string {
+  const lines = [`${title}.`, what, detail, `Try again in ${retryAfterS} s.`];
+  return `${lines.filter(line => line !== undefined).join('\n')}\n`;
 }
 
 /** The same for a program: `{"error","detail"?,"status","retry_after"}`, `retry_after` in seconds. */

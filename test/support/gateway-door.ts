@@ -1,0 +1,64 @@
+// A gateway with a door on loopback in place of the tunnel, and a client that sends bytes as they are.
+
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway/gateway.ts';
+import type { AppState } from '../../src/state.ts';
+
+export const PROOF_KEY = Buffer.alloc(32, 7);
+
+export interface Door {
+  gateway: Gateway;
+  port: number;
+  url: string;
+  /** What the gateway logged, each line with its level in front. */
+  log: string[];
+  stop(): Promise<void>;
+}
+
+/** `app` is where the app listens, or its state. */
+export async function openDoor(
+  app: number | (() => AppState),
+  options: Partial<GatewayOptions> = {},
+): Promise<Door> {
+  const log: string[] = [];
+  const say = (level: string) => (message: string) => void log.push(`${level} ${message}`);
+  const gateway = startGateway({
+    app: typeof app === 'number' ? () => runningOn(app) : app,
+    publicUrl: () => new URL('http://bore.example:4321'),
+    proofKey: PROOF_KEY,
+    logger: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
+    ...options,
+  });
+  const door = createServer(socket => gateway.accept(socket));
+  await once(door.listen(0, '127.0.0.1'), 'listening');
+  const address = door.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const stop = async () => {
+    door.close();
+    await gateway.stop();
+  };
+  return { gateway, port, url: `http://127.0.0.1:${port}`, log, stop };
+}
+
+export function runningOn(port: number): AppState {
+  return { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port } };
+}
+
+/** Sends the bytes and resolves with everything that came back by the time the other side closed. */
+export async function sendRaw(port: number, bytes: string, deadlineMs = 10_000): Promise<string> {
+  const socket = connect(port, '127.0.0.1').setEncoding('latin1');
+  const timer = setTimeout(() => socket.destroy(new Error(`not closed within ${deadlineMs} ms`)), deadlineMs);
+  try {
+    let answer = '';
+    socket.on('data', chunk => {
+      answer += chunk;
+    });
+    socket.write(bytes, 'latin1');
+    await once(socket, 'close');
+    return answer;
+  } finally {
+    clearTimeout(timer);
+    socket.destroy();
+  }
+}

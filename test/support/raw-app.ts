@@ -1,0 +1,58 @@
+// A lenient app that takes anything for HTTP and remembers every byte: what it saw is what the gateway let through.
+
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+
+export interface RawApp {
+  port: number;
+  /** Every byte of every connection, in the order of arrival, as latin1. */
+  readonly seen: string;
+  /** Everything in it that looks like a request line. */
+  readonly requestLines: readonly string[];
+  readonly connections: number;
+  stop(): Promise<void>;
+}
+
+const REQUEST_LINE = /^[A-Z]+ [^\r\n]* HTTP\/\d\.\d(?=\r$)/gm;
+
+/** A complete answer of one connection. */
+export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+/** `answer` gets each connection once per request line seen on it, `count` from 1; by default it sends `OK`. */
+export async function startRawApp(
+  answer: (socket: Socket, count: number) => void = socket => socket.write(OK),
+): Promise<RawApp> {
+  let seen = '';
+  let connections = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer(socket => {
+    let [received, answered] = ['', 0];
+    connections += 1;
+    sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+    socket.on('data', chunk => {
+      seen += chunk.toString('latin1');
+      received += chunk.toString('latin1');
+      const asked = received.includes('\r\n\r\n') ? (received.match(REQUEST_LINE)?.length ?? 0) : 0;
+      while (answered < asked) answer(socket, ++answered);
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    get seen() {
+      return seen;
+    },
+    get requestLines() {
+      return seen.match(REQUEST_LINE) ?? [];
+    },
+    get connections() {
+      return connections;
+    },
+    stop: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise(resolve => server.close(resolve));
+    },
+  };
+}
