@@ -1,8 +1,16 @@
-// What is exposed: the one interface of all four modes.
+// What is exposed: the one interface of all four modes. Used by exposure.ts.
 
-import type { AppError } from '../errors.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { AppState, Upstream } from '../state.ts';
+import { startExec } from './exec.ts';
+import { raceEnd } from './listener.ts';
+import { startPort } from './port.ts';
+import { isTimeout, waitForHealth } from './readiness.ts';
+import { RestartLoop, type RestartTiming } from './restart.ts';
+import { startWeb } from './web.ts';
 
 /** What to run; everything is checked and found before it comes here. Paths are absolute. */
 export type AppSpec =
@@ -52,13 +60,14 @@ export interface AppOptions {
   baseEnvironment: Readonly<Record<string, string>>;
   /** The `env` input. */
   env: Readonly<Record<string, string>>;
-  healthPath: string;
+  /** Must answer below 500; undefined where an accepting port is enough (`protocol: tcp`). */
+  healthPath: string | undefined;
   /** Private folder (0700) of the exposure. */
   folder: string;
   logger: Logger;
   onChild: ProgramContext['onChild'];
   onState: (state: AppState) => void;
-  /** Bounds the first start only. */
+  /** Bounds the first start only; `AbortSignal.timeout` stands for startup-timeout. */
   signal: AbortSignal;
 }
 
@@ -70,4 +79,115 @@ export interface App {
   /** The last lines of its console, oldest first; at most 200. */
   consoleTail(): readonly string[];
   stop(): Promise<void>;
+}
+
+/** Enough to see what led to a crash, in the status page and in the failed comment. */
+const CONSOLE_LINES = 200;
+
+/**
+ * Starts the app; resolves when it answered the first time. Rejects with an AppError, or with the signal's reason,
+ * after everything of it was stopped. Lost later, it is started again, and `onState` hears of it at once.
+ */
+export async function startApp(options: AppOptions, timing?: RestartTiming): Promise<App> {
+  const lines: string[] = [];
+  const onOutput = (line: string) => {
+    lines.push(line);
+    if (lines.length > CONSOLE_LINES) lines.shift();
+    options.logger.debug(`app: ${line}`);
+  };
+  const loop = new RestartLoop({
+    startOnce: signal => startOnce(options, onOutput, signal),
+    onState: options.onState,
+    logger: options.logger,
+    ...(timing === undefined ? {} : { timing }),
+  });
+  await loop.start(options.signal);
+  return {
+    get state() {
+      return loop.state;
+    },
+    get pid() {
+      return loop.program?.pid;
+    },
+    get restarts() {
+      return loop.restarts;
+    },
+    consoleTail: () => [...lines],
+    stop: () => loop.stop(),
+  };
+}
+
+/** One start: resolves when the program answered. Its folder goes when it is stopped. */
+async function startOnce(
+  options: AppOptions,
+  onOutput: ProgramContext['onOutput'],
+  signal: AbortSignal,
+): Promise<Program> {
+  const folder = await mkdtemp(join(options.folder, 'app-'));
+  const removeFolder = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  const environment = { ...options.baseEnvironment, EXPOSE_URL: options.publicUrl };
+  const { logger, onChild } = options;
+  try {
+    const program = await startProgram(options, { folder, environment, logger, onOutput, onChild, signal });
+    await waitUntilHealthy(program, options.healthPath, signal);
+    return {
+      upstream: program.upstream,
+      ...(program.pid === undefined ? {} : { pid: program.pid }),
+      ended: program.ended,
+      stop: () => program.stop().then(removeFolder),
+    };
+  } catch (error) {
+    await removeFolder();
+    throw error;
+  }
+}
+
+async function startProgram(options: AppOptions, context: ProgramContext): Promise<Program> {
+  const { spec, publicUrl } = options;
+  const fillIn = (text: string) => text.replaceAll('{url}', publicUrl);
+  const env = Object.fromEntries(Object.entries(options.env).map(([key, value]) => [key, fillIn(value)]));
+  switch (spec.mode) {
+    case 'os':
+      throw new AppError('mode: os is not built yet');
+    case 'exec':
+      return await startExec(
+        { ...spec, args: spec.args.map(fillIn) },
+        { ...env, EXPOSE_URL: publicUrl },
+        context,
+      );
+    case 'web':
+      return await startWeb(spec);
+    case 'port':
+      return await startPort(
+        spec.command === undefined ? spec : { ...spec, command: fillIn(spec.command) },
+        env,
+        context,
+      );
+  }
+}
+
+/** Stops the program where it does not become healthy. */
+async function waitUntilHealthy(
+  program: Program,
+  path: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const { upstream } = program;
+  if (upstream.kind !== 'address' || path === undefined) return;
+  let last = 'no answer';
+  const onAttempt = (outcome: string) => {
+    last = outcome;
+  };
+  const target = { address: upstream, path, onAttempt };
+  try {
+    await raceEnd(over => waitForHealth(target, over), program.ended, signal);
+  } catch (error) {
+    await program.stop();
+    if (!isTimeout(error)) throw error;
+    throw new AppError(
+      `port ${upstream.port} listens, but GET ${path} did not answer with a status below 500 before ` +
+        `startup-timeout was over (last: ${last}); check health-path, or raise startup-timeout`,
+      { cause: error },
+    );
+  }
 }

@@ -1,0 +1,96 @@
+// What of the job's environment a program gets to see: an allow-list, and what `env` adds. Used by the entries.
+
+import { InputError } from '../errors.ts';
+
+/** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
+const SYSTEM = 'PATH HOME USER SHELL LANG TZ TMPDIR TERM CI RUNNER_TRACKING_ID';
+/** Without these nothing reaches the network behind a company proxy; tools read them in both cases. */
+const NETWORK =
+  'HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy ' +
+  'SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS CURL_CA_BUNDLE REQUESTS_CA_BUNDLE GIT_SSL_CAINFO';
+/** Windows programs do not start without their system folders; names are compared without case there. */
+const WINDOWS =
+  'SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT TEMP TMP OS USERNAME USERPROFILE USERDOMAIN HOMEDRIVE HOMEPATH ' +
+  'APPDATA LOCALAPPDATA ALLUSERSPROFILE PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 ' +
+  'COMMONPROGRAMFILES COMMONPROGRAMFILES(X86) COMMONPROGRAMW6432 NUMBER_OF_PROCESSORS PROCESSOR_ARCHITECTURE';
+/** Where Rust lives. Not all of CARGO_*: CARGO_REGISTRY_TOKEN is one of them. */
+const RUST = 'CARGO_HOME RUSTUP_HOME RUSTUP_TOOLCHAIN CARGO_HTTP_CAINFO CARGO_HTTP_PROXY';
+
+const ALLOWED = new Set(`${SYSTEM} ${NETWORK}`.split(' '));
+const ALLOWED_ON_WINDOWS = new Set(`${SYSTEM} ${NETWORK} ${WINDOWS}`.toUpperCase().split(' '));
+const ALLOWED_FOR_INSTALLATION = new Set(RUST.split(' '));
+
+/** The part of the job's environment any program may see: for `mode: port`. */
+export function selectEnvironment(
+  job: NodeJS.ProcessEnv,
+  platform: NodeJS.Platform = process.platform,
+): Record<string, string> {
+  return pick(job, name => isAllowed(name, platform));
+}
+
+/** The same with `WASMRUN_*` but without the secret of its own tunnel: for `mode: os` and `exec`. */
+export function selectWasmrunEnvironment(
+  job: NodeJS.ProcessEnv,
+  platform: NodeJS.Platform = process.platform,
+): Record<string, string> {
+  return pick(
+    job,
+    name => isAllowed(name, platform) || (name.startsWith('WASMRUN_') && name !== 'WASMRUN_TUNNEL_SECRET'),
+  );
+}
+
+/** What the installation of wasmrun may see: also where Rust is installed. */
+export function selectInstallEnvironment(
+  job: NodeJS.ProcessEnv,
+  platform: NodeJS.Platform = process.platform,
+): Record<string, string> {
+  return pick(job, name => isAllowed(name, platform) || ALLOWED_FOR_INSTALLATION.has(name));
+}
+
+function isAllowed(name: string, platform: NodeJS.Platform): boolean {
+  if (platform === 'win32') return ALLOWED_ON_WINDOWS.has(name.toUpperCase()) || /^LC_/i.test(name);
+  return ALLOWED.has(name) || name.startsWith('LC_');
+}
+
+function pick(job: NodeJS.ProcessEnv, keep: (name: string) => boolean): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const [name, value] of Object.entries(job))
+    if (value !== undefined && keep(name)) picked[name] = value;
+  return picked;
+}
+
+/**
+ * Reads the `env` input: `KEY=VALUE` lines, a bare `KEY` copies the job's value; empty lines and `#` lines are skipped.
+ * Throws an InputError with every problem. Problems name line and key, never a value: those are often secrets.
+ */
+export function parseEnv(text: string, job: NodeJS.ProcessEnv): Record<string, string> {
+  const env = new Map<string, string>();
+  const problems: string[] = [];
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
+    if (line.trim() === '' || line.trimStart().startsWith('#')) continue;
+    const at = line.indexOf('=');
+    const key = (at < 0 ? line : line.slice(0, at)).trim();
+    const value = at < 0 ? job[key] : line.slice(at + 1);
+    const problem = findProblem(key, value, env);
+    if (problem !== undefined) problems.push(`env, line ${index + 1}: ${problem}`);
+    else if (value !== undefined) env.set(key, value);
+  }
+  if (problems.length > 0) throw new InputError(problems);
+  return Object.fromEntries(env);
+}
+
+function findProblem(
+  key: string,
+  value: string | undefined,
+  env: ReadonlyMap<string, string>,
+): string | undefined {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key))
+    return 'expected KEY=VALUE, the key of letters, digits and _; a value cannot span lines';
+  if (key === 'EXPOSE_URL') return 'EXPOSE_URL is set by this action; leave the line out';
+  if (env.has(key)) return `${key} was given before; keep one of the two`;
+  if (value === undefined)
+    return `the job has no variable ${key} to copy; write ${key}=VALUE, or set it in the job`;
+  if (value.includes('\0'))
+    return `the value of ${key} contains a NUL character, which no program can be given`;
+  return undefined;
+}

@@ -1,0 +1,66 @@
+// `mode: port`: a service of the job's own, or a command that starts one. Used by app.ts.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError } from '../errors.ts';
+import type { AppSpec, Program, ProgramContext } from './app.ts';
+import { findFreePort } from './child.ts';
+import { LOOPBACK_HOSTS, startListener } from './listener.ts';
+import { isTimeout, waitForListening } from './readiness.ts';
+
+/** The options a `run:` step has with `shell: bash`. */
+const BASH_ARGS = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];
+
+/** Starts the command, or finds the service that something else runs. `env` is for the command. */
+export async function startPort(
+  spec: Extract<AppSpec, { mode: 'port' }>,
+  env: Readonly<Record<string, string>>,
+  context: ProgramContext,
+): Promise<Program> {
+  if (spec.command !== undefined) return await startCommand(spec, spec.command, env, context);
+  if (spec.port !== undefined) return await findService(spec.port, context);
+  throw new AppError('mode: port needs `port`, `command` or both; give one of them', { restartable: false });
+}
+
+async function startCommand(
+  spec: { path: string; port?: number },
+  command: string,
+  env: Readonly<Record<string, string>>,
+  context: ProgramContext,
+): Promise<Program> {
+  const port = spec.port ?? (await findFreePort());
+  const handedOver = { PORT: String(port) };
+  // A port that was chosen here is the only one looked at; a given one may be called otherwise in `env`.
+  const ports = spec.port === undefined ? { ...env, ...handedOver } : { ...handedOver, ...env };
+  return await startListener({
+    command: findBash(context.environment),
+    args: [...BASH_ARGS, command],
+    cwd: spec.path,
+    environment: { ...context.environment, ...ports },
+    role: 'the command',
+    port,
+    context,
+  });
+}
+
+/** What something else started is not ours to end or to restart: `ended` never resolves, `stop` leaves it alone. */
+async function findService(port: number, context: ProgramContext): Promise<Program> {
+  try {
+    const upstream = await waitForListening({ hosts: LOOPBACK_HOSTS, port }, context.signal);
+    return { upstream, ended: new Promise(() => undefined), stop: async () => undefined };
+  } catch (error) {
+    if (!isTimeout(error)) throw error;
+    throw new AppError(
+      `nothing listens on port ${port} (127.0.0.1 and ::1 were tried until startup-timeout was over); ` +
+        'start the service in an earlier step, or give `command`',
+      { cause: error },
+    );
+  }
+}
+
+/** On Windows the first `bash` of PATH may be that of WSL, which sees another file system. */
+function findBash(environment: Readonly<Record<string, string>>): string {
+  const programs = environment.ProgramFiles;
+  const bash = programs === undefined ? undefined : join(programs, 'Git', 'bin', 'bash.exe');
+  return process.platform === 'win32' && bash !== undefined && existsSync(bash) ? bash : 'bash';
+}

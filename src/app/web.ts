@@ -1,0 +1,131 @@
+// `mode: web`: a folder with a built web app, answered by a handler inside this process. Used by app.ts.
+
+import { realpath } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { AppError } from '../errors.ts';
+import { sanitise } from '../log.ts';
+import type { AppSpec, Program } from './app.ts';
+import { type FoundFile, findFile } from './web-files.ts';
+import { chooseEncoding, sendFile } from './web-response.ts';
+
+type WebSpec = Extract<AppSpec, { mode: 'web' }>;
+
+const INDEX = 'index.html';
+
+/** Resolves at once: the files are looked up with every request, so that a rebuilt app is served fresh. */
+export async function startWeb(spec: WebSpec): Promise<Program> {
+  const root = await realpath(spec.path).catch((cause: unknown) => {
+    throw new AppError(`the folder ${sanitise(spec.path)} cannot be read; check \`path\``, {
+      cause,
+      restartable: false,
+    });
+  });
+  const index = await findFile(root, `/${INDEX}`);
+  if (index.kind !== 'file')
+    throw new AppError(
+      `${sanitise(root)} has no ${INDEX} to serve; give \`path\` the folder of the built app`,
+      {
+        restartable: false,
+      },
+    );
+  await index.handle.close();
+  return {
+    upstream: { kind: 'handler', handle: createHandler({ ...spec, path: root }) },
+    ended: new Promise(() => undefined),
+    stop: async () => undefined,
+  };
+}
+
+/** Answers GET and HEAD from the folder `path`, a real path. Never rejects and never throws. */
+export function createHandler(spec: WebSpec): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    answer(spec, request, response).catch(() => {
+      // A visitor who left, or a file that vanished while it was sent: nothing that can still be said.
+      if (response.headersSent) response.destroy();
+      else sendText(request, response, 500, 'The file cannot be read');
+    });
+  };
+}
+
+async function answer(spec: WebSpec, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (spec.crossOriginIsolation) setIsolation(response);
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    return sendText(request, response, 405, 'Only GET and HEAD are answered here');
+  }
+  const target = request.url ?? '/';
+  const path = target.replace(/[?#].*$/s, '');
+  const found = await findFile(spec.path, path.endsWith('/') ? `${path}${INDEX}` : path);
+  if (found.kind === 'folder') return sendRedirect(request, response, path, target.slice(path.length));
+  if (found.kind === 'file') return await sendFound(spec, path, found, request, response);
+  const index =
+    spec.spa && found.kind === 'missing' && asksForPage(request, path)
+      ? await findFile(spec.path, `/${INDEX}`)
+      : found;
+  if (index.kind === 'file') return await sendFound(spec, `/${INDEX}`, index, request, response);
+  sendText(request, response, 404, 'Nothing is here');
+}
+
+async function sendFound(
+  spec: WebSpec,
+  path: string,
+  found: FoundFile,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const plainPath = path.endsWith('/') ? `${path}${INDEX}` : path;
+  const encoded = await chooseEncoding(spec.path, plainPath, found, request.headers['accept-encoding']);
+  await sendFile({ request, response, path: plainPath, ...encoded });
+}
+
+/** A missing script or image stays missing: a page in its place would be a riddle. */
+function asksForPage(request: IncomingMessage, path: string): boolean {
+  return acceptsHtml(request) || !path.slice(path.lastIndexOf('/')).includes('.');
+}
+
+/** SharedArrayBuffer needs these on the page and on what it loads (HTML Standard, cross-origin isolation). */
+function setIsolation(response: ServerResponse): void {
+  response.setHeader('cross-origin-opener-policy', 'same-origin');
+  response.setHeader('cross-origin-embedder-policy', 'require-corp');
+  response.setHeader('cross-origin-resource-policy', 'same-origin');
+}
+
+/** To the same path with a slash, so that relative links work. Relative itself: `//x/` would be another host. */
+function sendRedirect(request: IncomingMessage, response: ServerResponse, path: string, query: string): void {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  response.setHeader('location', `./${name}/${query}`);
+  sendText(request, response, 302, 'This is a folder');
+}
+
+/** A short answer of our own: text, or a small page where a page was asked for. `text` is ours, never a visitor's. */
+function sendText(request: IncomingMessage, response: ServerResponse, status: number, text: string): void {
+  const html = acceptsHtml(request);
+  const body = html ? renderPage(status, text) : `${text}.\n`;
+  response.statusCode = status;
+  response.setHeader('content-type', html ? 'text/html; charset=utf-8' : 'text/plain; charset=utf-8');
+  response.setHeader('content-length', Buffer.byteLength(body));
+  response.setHeader('cache-control', 'no-store');
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+function acceptsHtml(request: IncomingMessage): boolean {
+  return request.headers.accept?.includes('text/html') ?? false;
+}
+
+function renderPage(status: number, text: string): string {
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>${status}</title>
+<style>
+  :root { color-scheme: light dark; font: 1.1rem/1.5 system-ui, sans-serif; }
+  body { display: grid; place-content: center; min-height: 90vh; margin: 0 1rem; text-align: center; }
+  b { font-size: 3rem; }
+</style>
+<b>${status}</b>
+<p>${text}.</p>
+<p><a href="/">To the start page</a></p>
+</html>
+`;
+}
