@@ -23,12 +23,17 @@ const UNSAFE =
  * The result is one line of at most `maxLength` characters.
  */
 export function sanitise(text: string, maxLength = MAX_UNTRUSTED_LENGTH): string {
-  const shown =
-    text.length > maxLength ? `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…` : text;
-  return shown
+  const clean = shorten(text, maxLength)
     .replace(UNSAFE, escapeCharacter)
     .replaceAll('##[', '#\\x23[')
     .replace(/^(\s*:):/u, '$1\\x3a');
+  // Once more, because what was made harmless has become longer.
+  return shorten(clean, maxLength);
+}
+
+function shorten(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text.toWellFormed();
+  return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;
 }
 
 function escapeCharacter(character: string): string {
@@ -45,7 +50,8 @@ export function createLogger(options: {
   write: (line: string, level: 'debug' | 'info' | 'warn' | 'error') => void;
   hidden?: readonly string[];
 }): Logger {
-  const hidden = (options.hidden ?? []).filter(text => text !== '');
+  // The longest first: a secret that begins with another would else leave its end behind.
+  const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
   const say = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string) => {
     if (level === 'debug' && options.level !== 'debug') return;
     if (level === 'info' && options.level === 'quiet') return;

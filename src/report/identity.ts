@@ -1,0 +1,43 @@
+// Which preview this is, from run to run: the comment is found by it, so that several previews of one pull request
+// never touch each other.
+
+import { createHash } from 'node:crypto';
+import type { Job } from './job.ts';
+
+/** `key`: 32 hex digits, the same for every run of the same step. `name`: what people see. */
+export interface PreviewIdentity {
+  key: string;
+  name: string;
+}
+
+/** 128 bits: no two previews of a repository share a key by chance. */
+const KEY_DIGITS = 32;
+
+/** Identity from workflow file, job, step, matrix leg and name; the name defaults to `job (leg, leg)`. */
+export function identifyPreview(job: Job, name: string | undefined): PreviewIdentity {
+  const workflow = job.workflowRef.split('@')[0] ?? '';
+  const leg = isRecord(job.matrix) ? job.matrix : {};
+  const shown = name?.trim() || renderJobName(job.jobId, leg);
+  const parts = [workflow, job.jobId, job.stepId, sortKeys(leg), shown];
+  const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, KEY_DIGITS);
+  return { key, name: shown };
+}
+
+/** As GitHub shows it in the list of checks: `test (ubuntu, 24)`. */
+function renderJobName(jobId: string, leg: Record<string, unknown>): string {
+  const values = Object.values(leg).map(value => (typeof value === 'string' ? value : JSON.stringify(value)));
+  const job = jobId || 'preview';
+  return values.length === 0 ? job : `${job} (${values.join(', ')})`;
+}
+
+/** The same leg gives the same text, however its keys were ordered. */
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (!isRecord(value)) return value;
+  const entries = Object.entries(value).map(([key, inner]) => [key, sortKeys(inner)] as const);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
