@@ -1,0 +1,8 @@
+// A gateway in a process of its own, so that its memory can be measured; run as `node gateway-child.ts APP_PORT`.
+// Says its port as the first line, and leaves when its standard input ends.
+
+import { openDoor } from './gateway-door.ts';
+
+const door = await openDoor(Number(process.argv[2]));
+process.stdout.write(`${door.port}\n`);
+process.stdin.resume().once('end', () => void door.stop());
