@@ -1,0 +1,61 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { identifyPreview } from '../../src/report/identity.ts';
+import { sampleJob } from './samples.ts';
+
+describe('the identity of a preview', () => {
+  it('is the same for every run and commit of the same step', () => {
+    const first = identifyPreview(sampleJob(), undefined);
+    const later = sampleJob({
+      runId: '200',
+      runAttempt: 3,
+      sha: 'e'.repeat(40),
+      eventName: 'push',
+      event: {},
+    });
+    expect(identifyPreview(later, undefined)).toEqual(first);
+    expect(first.key).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('differs with workflow file, job, step, matrix leg and name', () => {
+    const keys = [
+      identifyPreview(sampleJob(), undefined),
+      identifyPreview(sampleJob({ workflowRef: '.github/workflows/other.yml' }), undefined),
+      identifyPreview(sampleJob({ jobId: 'other' }), undefined),
+      identifyPreview(sampleJob({ stepId: '__wasmrun_expose-action_2' }), undefined),
+      identifyPreview(sampleJob({ matrix: { app: 'a' } }), undefined),
+      identifyPreview(sampleJob({ matrix: { app: 'b' } }), undefined),
+      identifyPreview(sampleJob(), 'docs'),
+    ].map(({ key }) => key);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it('takes a missing matrix as null and as {} alike, and legs in any order of keys', () => {
+    const key = (matrix: unknown) => identifyPreview(sampleJob({ matrix }), 'same').key;
+    expect(key({})).toBe(key(null));
+    expect(key({ b: { y: 1, x: [2] }, a: 1 })).toBe(key({ a: 1, b: { x: [2], y: 1 } }));
+  });
+
+  it('ignores the ref the workflow file was taken from', () => {
+    const at = (ref: string) =>
+      identifyPreview(sampleJob({ workflowRef: `o/r/.github/w.yml@${ref}` }), undefined).key;
+    expect(at('refs/pull/7/merge')).toBe(at('refs/heads/main'));
+  });
+
+  it('never confuses where one part ends and the next begins', () => {
+    const key = (jobId: string, stepId: string) => identifyPreview(sampleJob({ jobId, stepId }), 'n').key;
+    fc.assert(
+      fc.property(fc.string(), fc.string(), fc.string(), (a, b, c) => {
+        fc.pre(b !== '');
+        expect(key(a + b, c)).not.toBe(key(a, b + c));
+      }),
+    );
+  });
+
+  it('is shown as job and matrix leg, or by the name given', () => {
+    const matrix = { os: 'ubuntu', node: 24 };
+    expect(identifyPreview(sampleJob({ matrix }), undefined).name).toBe('preview (ubuntu, 24)');
+    expect(identifyPreview(sampleJob(), '  ').name).toBe('preview');
+    expect(identifyPreview(sampleJob({ matrix }), ' docs ').name).toBe('docs');
+  });
+});
