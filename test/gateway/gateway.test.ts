@@ -1,0 +1,215 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { duplexPair } from 'node:stream';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { AppState } from '../../src/state.ts';
+import { openDoor, runningOn, sendRaw } from '../support/gateway-door.ts';
+import { OK, startRawApp } from '../support/raw-app.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function openApp(...answer: Parameters<typeof startRawApp>) {
+  const app = await startRawApp(...answer);
+  closers.push(app.stop);
+  return app;
+}
+
+async function openGateway(...options: Parameters<typeof openDoor>) {
+  const door = await openDoor(...options);
+  closers.push(door.stop);
+  return door;
+}
+
+async function openVisitor(port: number): Promise<Socket> {
+  const visitor = connect(port, '127.0.0.1');
+  closers.push(() => visitor.destroy());
+  await once(visitor, 'connect');
+  return visitor;
+}
+
+describe('a visitor', () => {
+  it('may come as any stream of bytes, not only as a socket', async () => {
+    const app = await openApp();
+    const door = await openGateway(app.port);
+    const [visitor, stream] = duplexPair();
+    door.gateway.accept(stream);
+    visitor.setEncoding('latin1').write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    expect((await visitor.toArray()).join('')).toMatch(/^HTTP\/1.1 200 OK[\s\S]*ok$/);
+  });
+
+  it('is counted per request, with the time of the last', async () => {
+    const app = await openApp();
+    const door = await openGateway(app.port);
+    expect([door.gateway.visits, door.gateway.lastVisitAt]).toEqual([0, undefined]);
+    const before = Date.now();
+    await (await fetch(door.url)).text();
+    await (await fetch(door.url)).text();
+    await (await fetch(`${door.url}/__expose/probe`)).text();
+    expect(door.gateway.visits).toBe(2);
+    expect(door.gateway.lastVisitAt?.getTime()).toBeGreaterThanOrEqual(before);
+  });
+
+  it('is turned away when too many are here, and not for longer', async () => {
+    const app = await openApp();
+    const door = await openGateway(app.port, { limits: { sockets: 2 } });
+    const held = [await openVisitor(door.port), await openVisitor(door.port)];
+    for (const visitor of held) {
+      visitor.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await once(visitor, 'data');
+    }
+    const third = await openVisitor(door.port);
+    await once(third, 'close');
+    expect(app.requestLines).toHaveLength(2);
+    held[0]?.destroy();
+    await vi.waitFor(async () => expect((await fetch(door.url)).status).toBe(200), { timeout: 10_000 });
+  });
+
+  it('who has said nothing, or not all of a head, is closed after a while (slowloris)', async () => {
+    const app = await openApp();
+    const door = await openGateway(app.port, { limits: { headersTimeoutMs: 100 } });
+    expect(await sendRaw(door.port, '')).toMatch(/^HTTP\/1.1 408 /);
+    expect(await sendRaw(door.port, 'GET / HTTP/1.1\r\nHost: a\r\nX-')).toMatch(/^HTTP\/1.1 408 /);
+    expect(app.connections).toBe(0);
+  });
+
+  it('who dribbles a body is closed after a while, and so is the app’s request (R-U-D-Y)', async () => {
+    const app = await openApp(() => {});
+    const door = await openGateway(app.port, { limits: { headersTimeoutMs: 100, requestTimeoutMs: 200 } });
+    const answer = await sendRaw(door.port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\na');
+    expect(answer).toMatch(/^HTTP\/1.1 408 /);
+    expect(app.requestLines).toEqual(['POST / HTTP/1.1']);
+  });
+
+  it('who keeps a connection idle is closed after a while', async () => {
+    const app = await openApp();
+    const door = await openGateway(app.port, { limits: { keepAliveMs: 50 } });
+    expect(await sendRaw(door.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).toMatch(/^HTTP\/1.1 200 /);
+  });
+});
+
+describe('the app', () => {
+  it('is asked for at every request: away, back, elsewhere', async () => {
+    const one = await openApp(socket => socket.write(OK.replace('ok', '#1')));
+    const two = await openApp(socket => socket.write(OK.replace('ok', '#2')));
+    let state: AppState = { status: 'starting' };
+    const door = await openGateway(() => state);
+    const ask = async () => {
+      const response = await fetch(door.url);
+      return `${response.status} ${(await response.text()).split('\n')[0]}`;
+    };
+    expect(await ask()).toBe('503 The app is starting.');
+    state = runningOn(one.port);
+    expect(await ask()).toBe('200 #1');
+    state = { status: 'restarting', reason: 'exit code 1', attempt: 1 };
+    expect(await ask()).toBe('503 The app is restarting.');
+    state = runningOn(two.port);
+    expect(await ask()).toBe('200 #2');
+    state = { status: 'failed', reason: 'exit code 1', exitCode: 1, lastLines: ['panic: s3cret'] };
+    expect(await ask()).toBe('502 The app has failed.');
+    state = { status: 'stopped' };
+    expect(await ask()).toBe('503 This preview has ended.');
+    expect([one.requestLines.length, two.requestLines.length]).toEqual([1, 1]);
+  });
+
+  it('that is away gets nothing at its old address, where somebody else may listen by now', async () => {
+    const app = await openApp();
+    let state = runningOn(app.port);
+    const door = await openGateway(() => state);
+    await (await fetch(door.url)).text();
+    state = { status: 'restarting', reason: 'gone', attempt: 1 };
+    const seen = app.seen;
+    for (const method of ['GET', 'POST', 'OPTIONS'])
+      expect((await fetch(door.url, { method })).status).toBe(503);
+    expect(app.seen).toBe(seen);
+  });
+
+  it('that moves has the connections to its old address cut', async () => {
+    const server = createServer((_, response) => response.end('ok')).listen(0, '127.0.0.1');
+    closers.push(
+      () => server.closeAllConnections(),
+      () => server.close(),
+    );
+    const kept = once(server, 'connection').then(([socket]) => once(socket, 'close'));
+    await once(server, 'listening');
+    const next = await openApp();
+    const address = server.address();
+    let state = runningOn(typeof address === 'object' && address !== null ? address.port : 0);
+    const door = await openGateway(() => state);
+    await (await fetch(door.url)).text();
+    state = runningOn(next.port);
+    await (await fetch(door.url)).text();
+    await kept;
+  });
+
+  it('may be a handler in this process', async () => {
+    const door = await openGateway(() => ({
+      status: 'running',
+      upstream: { kind: 'handler', handle: (request, response) => response.end(`handled ${request.url}`) },
+    }));
+    expect(await (await fetch(`${door.url}/a?b`)).text()).toBe('handled /a?b');
+    expect((await fetch(`${door.url}/__expose/x`)).status).toBe(404);
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
+    expect(await sendRaw(door.port, `GET /ws HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n`)).toMatch(
+      /handled \/ws$/,
+    );
+  });
+
+  it('costs one visit when its handler throws, not the gateway', async () => {
+    const door = await openGateway(() => ({
+      status: 'running',
+      upstream: {
+        kind: 'handler',
+        handle: () => {
+          throw new Error('oops\n::error::x');
+        },
+      },
+    }));
+    expect((await fetch(`${door.url}/?key=s3cret`)).status).toBe(500);
+    expect((await fetch(door.url)).status).toBe(500);
+    expect(door.log[0]).toBe('warn GET / failed: oops\\x0a::error::x');
+  });
+
+  it('that cannot be reached is a line in the log, without the query', async () => {
+    const app = await openApp();
+    await app.stop();
+    const door = await openGateway(app.port);
+    expect((await fetch(`${door.url}/a?key=s3cret`)).status).toBe(502);
+    expect(door.log).toEqual([expect.stringMatching(/^debug no answer to GET \/a: .*ECONNREFUSED/)]);
+  });
+
+  it('is found on IPv6 too', async ({ skip }) => {
+    const server = createServer((_, response) => response.end('six')).listen(0, '::1');
+    closers.push(
+      () => server.closeAllConnections(),
+      () => server.close(),
+    );
+    await once(server, 'listening').catch(() => skip('no IPv6 here'));
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const door = await openGateway(() => ({
+      status: 'running',
+      upstream: { kind: 'address', host: '::1', port },
+    }));
+    expect(await (await fetch(door.url)).text()).toBe('six');
+  });
+});
+
+describe('the end', () => {
+  it('closes whoever is here, ends the app’s requests, lets nobody in, and may come twice', async () => {
+    const app = await openApp(() => {});
+    const door = await openGateway(app.port);
+    const visitor = await openVisitor(door.port);
+    const closed = new Promise(resolve => visitor.on('error', () => {}).once('close', resolve));
+    visitor.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await vi.waitFor(() => expect(app.requestLines).toHaveLength(1), { timeout: 10_000 });
+    await Promise.all([door.gateway.stop(), door.gateway.stop()]);
+    await closed;
+    const late = await openVisitor(door.port);
+    await new Promise(resolve => late.on('error', () => {}).once('close', resolve));
+    await door.gateway.stop();
+  });
+});

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { Window } from 'happy-dom';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describeAway } from '../../../src/gateway/pages/notice.ts';
+import { renderPage } from '../../../src/gateway/pages/page.ts';
+import type { AppState } from '../../../src/state.ts';
+import { type Door, openDoor } from '../../support/gateway-door.ts';
+
+const HOSTILE = '</pre><script>alert(1)</script>\u202e&\'"\u001b[31m';
+const restarting: AppState = { status: 'restarting', reason: HOSTILE, attempt: 1 };
+let door: Door;
+beforeAll(async () => {
+  door = await openDoor(() => restarting);
+});
+afterAll(() => door.stop());
+
+const ask = (accept: string, method = 'GET') => fetch(door.url, { method, headers: { accept } });
+
+describe('a page', () => {
+  it('shows a stranger’s text as text', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.constant(HOSTILE)), reason => {
+        const window = new Window({ settings: { disableJavaScriptEvaluation: true } });
+        window.document.write(renderPage(describeAway({ status: 'restarting', reason, attempt: 1 })));
+        const detail = window.document.querySelectorAll('pre');
+        expect(detail).toHaveLength(1);
+        expect([...(detail[0]?.childNodes ?? [])].filter(node => node.nodeType !== node.TEXT_NODE)).toEqual(
+          [],
+        );
+        expect(window.document.querySelectorAll('script')).toHaveLength(0);
+        expect(detail[0]?.textContent).not.toMatch(/[\u0000-\u001f\u202a-\u202e]/);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('may run nothing and fetch nothing, and is styled by the one sheet its policy names', async () => {
+    const response = await ask('text/html');
+    const policy = response.headers.get('content-security-policy') ?? '';
+    const style = /<style>([\s\S]*)<\/style>/.exec(await response.text())?.[1] ?? '';
+    const hash = createHash('sha256').update(style).digest('base64');
+    expect(policy.split('; ')).toEqual([
+      "default-src 'none'",
+      `style-src 'sha256-${hash}'`,
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ]);
+  });
+
+  it('is kept by nobody, and says when to come back, as its own reload does', async () => {
+    const response = await ask('text/html');
+    expect(response.status).toBe(503);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(response.headers.get('retry-after')).toBe('2');
+    expect(await response.text()).toContain('<meta http-equiv="refresh" content="2">');
+  });
+
+  it('reloads more rarely the more often the app has been restarted, up to a limit', () => {
+    const waits = [1, 2, 3, 4, 50].map(
+      attempt => describeAway({ status: 'restarting', reason: '', attempt }).retryAfterS,
+    );
+    expect(waits).toEqual([2, 4, 8, 15, 15]);
+  });
+
+  it('of a failed app names the exit code, and shows none of the app’s output', () => {
+    const lastLines = ['DATABASE_URL=s3cret'];
+    const page = renderPage(describeAway({ status: 'failed', reason: 'exited', exitCode: 101, lastLines }));
+    expect(page).toContain('exit code 101');
+    expect(page).not.toContain('s3cret');
+  });
+});
+
+describe('a notice', () => {
+  it.each([
+    ['text/html,application/xhtml+xml,*/*;q=0.8', 'text/html; charset=utf-8'],
+    ['application/json', 'application/json'],
+    ['application/vnd.api+json', 'application/json'],
+    ['*/*', 'text/plain; charset=utf-8'],
+    ['text/css', 'text/plain; charset=utf-8'],
+  ])('comes in the form that was asked for: %s', async (accept, type) => {
+    const response = await ask(accept);
+    expect(response.headers.get('content-type')).toBe(type);
+    expect(response.headers.get('vary')).toBe('accept');
+    expect(await response.text()).toContain('The app is restarting');
+  });
+
+  it('as JSON says what is wrong and when to come back', async () => {
+    expect(await (await ask('application/json')).json()).toEqual({
+      error: 'The app is restarting: The app stopped and is being started again (attempt 1).',
+      detail: expect.stringContaining('alert(1)'),
+      status: 503,
+      retry_after: 2,
+    });
+  });
+
+  it('has no body for HEAD', async () => {
+    const response = await ask('text/html', 'HEAD');
+    expect([response.status, await response.text()]).toEqual([503, '']);
+  });
+});

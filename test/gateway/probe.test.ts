@@ -1,0 +1,147 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { askForProof, renderProof } from '../../src/gateway/probe.ts';
+import { type Door, openDoor, PROOF_KEY, sendRaw } from '../support/gateway-door.ts';
+import { startRawApp } from '../support/raw-app.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function openSilentDoor(): Promise<Door> {
+  const door = await openDoor(() => ({ status: 'starting' }));
+  closers.push(door.stop);
+  return door;
+}
+
+/** Somebody else's server, where ours was expected. */
+async function openImpostor(listener: RequestListener): Promise<{ url: string; server: Server }> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  closers.push(
+    () => server.closeAllConnections(),
+    () => server.close(),
+  );
+  await once(server, 'listening');
+  const address = server.address();
+  return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, server };
+}
+
+const ask = (url: string, signal = AbortSignal.timeout(10_000)) => askForProof(url, PROOF_KEY, signal);
+
+describe('a public address', () => {
+  it('is proved by the gateway that has the key, before there is an app, and is no visit', async () => {
+    const door = await openSilentDoor();
+    expect(await ask(door.url)).toEqual({ kind: 'proved' });
+    expect(door.gateway.visits).toBe(0);
+  });
+
+  it('is unproved by another exposure', async () => {
+    const door = await openSilentDoor();
+    const answer = await askForProof(door.url, Buffer.alloc(32, 8), AbortSignal.timeout(10_000));
+    expect(answer).toEqual({ kind: 'unproved', detail: expect.stringContaining('200') });
+  });
+
+  it.each([200, 204, 404, 401])('is unproved by somebody who answers %i', async status => {
+    const { url } = await openImpostor((_, response) => response.writeHead(status).end());
+    expect(await ask(url)).toEqual({ kind: 'unproved', detail: expect.stringContaining(String(status)) });
+  });
+
+  it('is unproved by an answer that belongs to an earlier challenge', async () => {
+    const old = renderProof(PROOF_KEY, '0'.repeat(64));
+    const { url } = await openImpostor((_, response) => response.end(old));
+    expect((await ask(url)).kind).toBe('unproved');
+  });
+
+  it('is unproved by a redirect to us, which is not followed', async () => {
+    const door = await openSilentDoor();
+    const { url } = await openImpostor((request, response) =>
+      response.writeHead(302, { location: `${door.url}${request.url}` }).end(),
+    );
+    expect((await ask(url)).kind).toBe('unproved');
+  });
+
+  it('is unproved by an endless answer, of which only the start is read', async () => {
+    const { url, server } = await openImpostor((_, response) => {
+      const pour = () => {
+        while (response.write('x'.repeat(4_096)));
+      };
+      response.on('drain', pour);
+      pour();
+    });
+    const gone = once(server, 'connection').then(
+      // Closed, in whatever way.
+      ([socket]) => new Promise(resolve => socket.once('close', resolve)),
+    );
+    expect((await ask(url)).kind).toBe('unproved');
+    await gone;
+  });
+
+  it('is unproved by something that is not HTTP', async () => {
+    const app = await startRawApp(socket => socket.end('SSH-2.0-OpenSSH_9.6\x1b[31m\r\n'));
+    closers.push(app.stop);
+    const answer = await ask(`http://127.0.0.1:${app.port}`);
+    expect(answer).toEqual({
+      kind: 'unproved',
+      detail: expect.stringMatching(/^the answer was not HTTP: [\x20-\x7e]+$/),
+    });
+  });
+
+  it.each([502, 503, 530])('is silent behind a proxy that says %i', async status => {
+    const { url } = await openImpostor((_, response) => response.writeHead(status).end('<h1>Bad gateway'));
+    expect(await ask(url)).toEqual({ kind: 'silent', detail: `the answer was ${status}` });
+  });
+
+  it('is silent where nobody listens, where the connection is closed, and where time runs out', async () => {
+    const closed = await startRawApp();
+    await closed.stop();
+    expect((await ask(`http://127.0.0.1:${closed.port}`)).kind).toBe('silent');
+    const mute = await startRawApp(socket => socket.end());
+    closers.push(mute.stop);
+    expect((await ask(`http://127.0.0.1:${mute.port}`)).kind).toBe('silent');
+    const slow = await startRawApp(() => {});
+    closers.push(slow.stop);
+    const answer = await ask(`http://127.0.0.1:${slow.port}`, AbortSignal.timeout(50));
+    expect(answer).toEqual({ kind: 'silent', detail: 'no answer in time' });
+  });
+
+  it('is silent where the answer stops half-way', async () => {
+    const app = await startRawApp(socket => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 64\r\n\r\nabc'));
+    closers.push(app.stop);
+    const answer = await ask(`http://127.0.0.1:${app.port}`, AbortSignal.timeout(50));
+    expect(answer).toEqual({ kind: 'silent', detail: 'no answer in time' });
+  });
+
+  it('is silent, and nothing is thrown, where it is no address', async () => {
+    expect((await ask('http://a b')).kind).toBe('silent');
+  });
+});
+
+describe('the probe page', () => {
+  it.each([
+    '',
+    '?challenge=',
+    '?challenge=abc',
+    `?challenge=${'A'.repeat(64)}`,
+    `?challenge=${'a'.repeat(129)}`,
+  ])('signs nothing but challenges: %s', async query => {
+    const door = await openSilentDoor();
+    expect((await fetch(`${door.url}/__expose/probe${query}`)).status).toBe(404);
+  });
+
+  it('and everything else under /__expose never reaches the app', async () => {
+    const app = await startRawApp();
+    const door = await openDoor(app.port);
+    closers.push(app.stop, door.stop);
+    for (const target of ['/__expose', '/__expose/', '/__expose?a', '/__expose/probe/x', '/__expose/..;/a']) {
+      const answer = await sendRaw(
+        door.port,
+        `POST ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+      );
+      expect(answer).toMatch(/^HTTP\/1.1 404 /);
+    }
+    expect(app.connections).toBe(0);
+    expect((await fetch(`${door.url}/__exposed`)).status).toBe(200);
+  });
+});
