@@ -1,0 +1,95 @@
+// What a program in wasmrun's VM may connect to: our list of the runner's own ranges, merged into the project's
+// wasmrun.toml. Used by staging.ts. wasmnet 0.2.0 asks its deny rules first, for every address a name resolves to,
+// so nothing in `allow` can open them again.
+
+import { networkInterfaces } from 'node:os';
+import { parse, stringify, TomlError } from 'smol-toml';
+import * as v from 'valibot';
+import { InputError } from '../errors.ts';
+import { sanitise } from '../log.ts';
+
+/**
+ * wasmnet's own list leaves `0.0.0.0`, `::1` and `::ffff:127.0.0.1` open, and with them wasmrun's file-writing API
+ * (measured). These are the ranges of RFC 6890 that can mean this machine or its network, in every notation.
+ */
+export const DENIED_RANGES: readonly string[] = [
+  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'],
+  ...['192.0.0.0/24', '192.168.0.0/16', '198.18.0.0/15'],
+  // Azure's host agent, which GitHub's own runners can reach.
+  '168.63.129.16/32',
+  // IPv4 inside IPv6: compatible, mapped, NAT64 (RFC 6052, RFC 8215), 6to4; `::` and `::1` are in the first.
+  ...['::/96', '::ffff:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48', '2002::/16'],
+  ...['fc00::/7', 'fe80::/10', 'fec0::/10'],
+];
+
+/** The VM's memory where the project asks for none or no limit: a runner has 7 GB, and the job needs some of it. */
+const MAX_MEMORY_MB = 2_048;
+/**
+ * What the page keeps for its Console panel, which nobody looks at here; it copies the whole list for every line, in
+ * the thread that also moves the program's bytes. Our own log gets every line all the same.
+ */
+const MAX_PAGE_CONSOLE_MB = 1;
+
+const Limit = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)));
+/** What is read here; all other keys are wasmrun's to judge. */
+const ConfigSchema = v.looseObject({
+  os: v.optional(
+    v.looseObject({
+      entry: v.optional(v.string()),
+      limits: v.optional(v.looseObject({ max_memory_mb: Limit, max_output_mb: Limit }), {}),
+      network: v.optional(v.looseObject({ deny: v.optional(v.array(v.string()), []) }), {}),
+    }),
+    {},
+  ),
+});
+
+export type ProjectConfig = v.InferOutput<typeof ConfigSchema>;
+
+/** Reads a project's wasmrun.toml. Throws an InputError that names the line. */
+export function parseProjectConfig(text: string): ProjectConfig {
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch (cause) {
+    const place = cause instanceof TomlError ? `, line ${cause.line}, column ${cause.column}` : '';
+    const reason = cause instanceof Error ? sanitise(cause.message.split('\n')[0] ?? '') : 'unreadable';
+    throw new InputError(`wasmrun.toml${place}: ${reason}; correct the file, wasmrun refuses it too`, {
+      cause,
+    });
+  }
+  const result = v.safeParse(ConfigSchema, document);
+  if (result.success) return result.output;
+  const problems = result.issues.map(
+    issue => `wasmrun.toml: ${v.getDotPath(issue) ?? 'the file'} is wrong: ${sanitise(issue.message)}`,
+  );
+  throw new InputError(problems);
+}
+
+/** The text of the wasmrun.toml our copy of the project gets: the project's own, narrowed by our rules and limits. */
+export function renderStagedConfig(config: ProjectConfig, ownAddresses: readonly string[] = []): string {
+  const { limits, network, ...os } = config.os;
+  const { max_memory_mb, max_output_mb } = limits;
+  return stringify({
+    os: {
+      ...os,
+      limits: {
+        ...limits,
+        ...(max_memory_mb === undefined ? {} : { max_memory_mb: narrow(max_memory_mb, MAX_MEMORY_MB) }),
+        max_output_mb: narrow(max_output_mb ?? 0, MAX_PAGE_CONSOLE_MB),
+      },
+      network: { ...network, deny: [...new Set([...DENIED_RANGES, ...ownAddresses, ...network.deny])] },
+    },
+  });
+}
+
+/** wasmrun reads 0 as "no limit". */
+function narrow(wanted: number, limit: number): number {
+  return wanted === 0 ? limit : Math.min(wanted, limit);
+}
+
+/** This machine's addresses as rules: what listens on all interfaces would answer on a public one too. */
+export function listOwnAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap(addresses => addresses ?? [])
+    .map(({ address, family }) => (family === 'IPv6' ? `${address.split('%')[0]}/128` : `${address}/32`));
+}

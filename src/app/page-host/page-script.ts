@@ -1,0 +1,70 @@
+// The two functions that run inside the page's own world, in both hosts. They must be self-contained: the browser
+// gets their source text.
+
+import type { PageMessage } from './page-message.ts';
+
+export interface WorkerLike {
+  postMessage(message: unknown, transfer?: unknown): void;
+  terminate(): unknown;
+  addEventListener(type: string, listener: (event: { data?: unknown; message?: unknown }) => void): void;
+}
+
+/** The globals of the page that are wrapped. */
+export interface PageScope {
+  Worker: new (url: string, options?: unknown) => WorkerLike;
+  fetch(input: unknown, init?: unknown): Promise<Response>;
+}
+
+export interface PageDocument {
+  querySelectorAll(selector: string): Iterable<{ textContent: string | null; click(): void }>;
+}
+
+/**
+ * Reports what the page and its Worker tell each other. Sockets are left out: their bytes are none of our business.
+ * Must run before the page's script.
+ */
+export function watchPage(scope: PageScope, report: (message: PageMessage) => void): void {
+  const reported = ['stdout', 'stderr', 'status', 'exit', 'error'];
+  const OriginalWorker = scope.Worker;
+  scope.Worker = class extends OriginalWorker {
+    constructor(url: string, options?: unknown) {
+      super(url, options);
+      this.addEventListener('message', ({ data }) => {
+        const message = data as PageMessage;
+        if (reported.includes(message?.type)) report(message);
+      });
+      this.addEventListener('error', ({ message }) =>
+        report({ type: 'error', message: String(message || 'the VM worker failed') }),
+      );
+    }
+    override postMessage(message: unknown, transfer?: unknown) {
+      const start = message as { type?: string; net?: { address: string } };
+      if (start?.type === 'start') report({ type: 'start', address: start.net?.address ?? null });
+      super.postMessage(message, transfer);
+    }
+    override terminate() {
+      report({ type: 'terminated' });
+      return super.terminate();
+    }
+  };
+  const originalFetch = scope.fetch;
+  scope.fetch = async (input, init) => {
+    const response = await originalFetch(input, init);
+    const path = String(input);
+    if (!response.ok && /^\/api\/(runtime|project\/files)/.test(path)) {
+      const reason = await response.clone().text();
+      report({ type: 'request-failed', path, status: response.status, reason: reason.slice(0, 2000) });
+    }
+    return response;
+  };
+}
+
+/** Presses Run, if it is there yet. */
+export function pressRun(document: PageDocument): boolean {
+  for (const button of document.querySelectorAll('button')) {
+    if (!/^▶\s*Run$/u.test(button.textContent?.trim() ?? '')) continue;
+    button.click();
+    return true;
+  }
+  return false;
+}
