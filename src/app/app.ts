@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts';
 import type { AppState, Upstream } from '../state.ts';
 import { startExec } from './exec.ts';
 import { raceEnd } from './listener.ts';
+import { startOs } from './os.ts';
 import { startPort } from './port.ts';
 import { isTimeout, waitForHealth } from './readiness.ts';
 import { RestartLoop, type RestartTiming } from './restart.ts';
@@ -148,7 +149,7 @@ async function startProgram(options: AppOptions, context: ProgramContext): Promi
   const env = Object.fromEntries(Object.entries(options.env).map(([key, value]) => [key, fillIn(value)]));
   switch (spec.mode) {
     case 'os':
-      throw new AppError('mode: os is not built yet');
+      return await startOs(spec, context);
     case 'exec':
       return await startExec(
         { ...spec, args: spec.args.map(fillIn) },
