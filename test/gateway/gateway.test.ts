@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { AppState } from '../../src/state.ts';
@@ -39,6 +39,21 @@ describe('a visitor', () => {
     door.gateway.accept(stream);
     visitor.setEncoding('latin1').write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
     expect((await visitor.toArray()).join('')).toMatch(/^HTTP\/1.1 200 OK[\s\S]*ok$/);
+  });
+
+  it('is sent small answers at once: Nagle is off, as on a connection that a server accepts itself', async () => {
+    const { gateway } = await openGateway(() => ({ status: 'starting' }));
+    const calls: unknown[] = [];
+    class WatchedSocket extends Socket {
+      override setNoDelay(on?: boolean): this {
+        calls.push(on);
+        return super.setNoDelay(on);
+      }
+    }
+    const socket = new WatchedSocket();
+    closers.push(() => socket.destroy());
+    gateway.accept(socket);
+    expect(calls).toEqual([true]);
   });
 
   it('is counted per request, with the time of the last', async () => {

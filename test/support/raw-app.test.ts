@@ -7,7 +7,7 @@ afterEach(() => app?.stop());
 
 it('answers whatever looks like a request, and remembers its bytes', async () => {
   app = await startRawApp((socket, count) => void (count === 1 ? socket.write(OK) : socket.end(OK)));
-  const bytes = 'GET /a HTTP/1.1\r\nContent_Length : 3\r\n\r\nPOST //b HTTP/9.9\r\n\r\n';
+  const bytes = 'GET /a HTTP/1.1\r\nContent_Length : 3\r\n\r\nabcPOST //b HTTP/9.9\r\n\r\n';
   expect(await sendRaw(app.port, bytes)).toBe(OK + OK);
   expect(app.seen).toBe(bytes);
   expect(app.requestLines).toEqual(['GET /a HTTP/1.1', 'POST //b HTTP/9.9']);

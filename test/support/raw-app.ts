@@ -13,7 +13,8 @@ export interface RawApp {
   stop(): Promise<void>;
 }
 
-const REQUEST_LINE = /^[A-Z]+ [^\r\n]* HTTP\/\d\.\d(?=\r$)/gm;
+// Not only at the start of a line: the body before it may end without one.
+const REQUEST_LINE = /[A-Z]+ [^\r\n]* HTTP\/\d\.\d(?=\r$)/gm;
 
 /** A complete answer of one connection. */
 export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';

@@ -7,8 +7,8 @@ import type { AppState } from '../../state.ts';
 /** Plain text throughout; `detail` is a stranger's, and already on one safe line. */
 export interface Notice {
   status: 502 | 503 | 504;
-  /** Decides the colour of the mark: on its way, in trouble, or over. */
-  mood: 'waiting' | 'trouble' | 'over';
+  /** Decides the colour of the mark. */
+  mood: 'waiting' | 'trouble' | 'failed' | 'ended';
   title: string;
   /** What is wrong. */
   what: string;
@@ -58,7 +58,7 @@ export function describeAway(app: Exclude<AppState, { status: 'running' }>): Not
     case 'failed':
       return {
         status: 502,
-        mood: 'over',
+        mood: 'failed',
         title: 'The app has failed',
         what: `The app ended${app.exitCode === undefined ? '' : ` with exit code ${app.exitCode}`} and is not started again.`,
         next: "The log of the workflow run has its last lines. The next commit's preview may appear at this address.",
@@ -68,7 +68,7 @@ export function describeAway(app: Exclude<AppState, { status: 'running' }>): Not
     case 'stopped':
       return {
         status: 503,
-        mood: 'over',
+        mood: 'ended',
         title: 'This preview has ended',
         what: 'The app was stopped.',
         next: "The next commit's preview may appear at this address.",

@@ -5,12 +5,12 @@ import { STATUS_CODES } from 'node:http';
 import type { Notice } from './notice.ts';
 
 const STYLE = `
-:root{color-scheme:light dark;--ground:#f6f7f9;--card:#fff;--line:#dfe3e8;--text:#1d2330;--soft:#566072;--waiting:#2563eb;--trouble:#b45309;--over:#b42318}
-@media (prefers-color-scheme:dark){:root{--ground:#12151b;--card:#1a1f28;--line:#2c3440;--text:#e8ebf0;--soft:#9ba6b6;--waiting:#7aa7ff;--trouble:#f0b35c;--over:#ff8f82}}
+:root{color-scheme:light dark;--ground:#f6f7f9;--card:#fff;--line:#dfe3e8;--text:#1d2330;--soft:#566072;--waiting:#2563eb;--trouble:#b45309;--failed:#b42318}
+@media (prefers-color-scheme:dark){:root{--ground:#12151b;--card:#1a1f28;--line:#2c3440;--text:#e8ebf0;--soft:#9ba6b6;--waiting:#7aa7ff;--trouble:#f0b35c;--failed:#ff8f82}}
 *{box-sizing:border-box;margin:0}
 body{min-height:100vh;min-height:100svh;display:grid;place-items:center;padding:1rem;background:var(--ground);color:var(--text);font:1rem/1.55 system-ui,sans-serif}
 main{width:100%;max-width:34rem;padding:2rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem}
-.waiting{--mark:var(--waiting)}.trouble{--mark:var(--trouble)}.over{--mark:var(--over)}
+.waiting{--mark:var(--waiting)}.trouble{--mark:var(--trouble)}.failed{--mark:var(--failed)}.ended{--mark:var(--soft)}
 .mark{display:block;width:2.5rem;height:.25rem;margin-bottom:1.25rem;border-radius:1rem;background:var(--mark)}
 h1{margin-bottom:.5rem;font-size:1.375rem;line-height:1.3;font-weight:600}
 p+p{margin-top:.5rem}
