@@ -22,29 +22,37 @@ export function renderCodeBlock(lines: readonly string[]): string {
   return [`${fence}text`, ...clean, fence].join('\n');
 }
 
-/** Plain words, short numbers, and the punctuation around them: nothing here means anything to Markdown or GitHub. */
-const WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—]$/;
+/** Longer than any sentence: this only keeps the default limit off. */
+const MAX_CODE_LENGTH = 2_000;
 
-/** A sentence of ours that may hold names and values: those stand in it as inline code. */
+/** Plain words, short numbers, and the punctuation around them: nothing here means anything to Markdown or GitHub. */
+const WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
+
+/** A sentence of ours that may hold names and values: those, and what stands in backticks, become inline code. */
 export function renderSentence(text: string, maxLength = 500): string {
-  const words = sanitise(text, maxLength)
-    .split(' ')
-    .filter(word => word !== '');
-  const parts: string[] = [];
-  let code: string[] = [];
-  const flush = () => {
-    if (code.length > 0) parts.push(renderCode(code.join(' '), maxLength));
-    code = [];
-  };
-  for (const word of words) {
-    if (!WORD.test(word)) code.push(word);
-    else {
-      flush();
-      parts.push(word);
-    }
+  const pieces = sanitise(text, maxLength).split('`');
+  return pieces
+    .map(piece => piece.trim())
+    .map((piece, index) =>
+      index % 2 === 0 || piece === '' ? renderWords(piece) : renderCode(piece, maxLength),
+    )
+    .filter(piece => piece !== '')
+    .join(' ')
+    .replaceAll(/` ([.,:;])(?= |$)/g, '`$1');
+}
+
+/** Neighbours that are not plain words share one code span. */
+function renderWords(text: string): string {
+  const runs: { plain: boolean; words: string[] }[] = [];
+  for (const word of text.split(' ').filter(word => word !== '')) {
+    const plain = WORD.test(word);
+    const last = runs.at(-1);
+    if (last?.plain === plain) last.words.push(word);
+    else runs.push({ plain, words: [word] });
   }
-  flush();
-  return parts.join(' ');
+  return runs
+    .map(({ plain, words }) => (plain ? words.join(' ') : renderCode(words.join(' '), MAX_CODE_LENGTH)))
+    .join(' ');
 }
 
 /** A link whose text is Markdown of ours; the address as inline code where it is not a web address. */

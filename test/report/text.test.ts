@@ -31,7 +31,7 @@ describe('text of strangers in Markdown', () => {
   });
 
   it('leaves nothing in a sentence outside code but words and numbers', () => {
-    const inert = /^(?:[A-Za-z'’"()–—-]+[.,:;!?"')]*|\d{1,4}[,;%]?|▮|\(empty\))$/;
+    const inert = /^(?:[A-Za-z'’"()–—-]+[.,:;!?"')]*|\d{1,4}[,;%]?|▮[.,:;]?|[.,:;])$/;
     fc.assert(
       fc.property(fc.array(fc.oneof(hostileText, fc.constantFrom('the', 'server', '(a)', 'b,'))), words => {
         const { masked } = maskCode(renderSentence(words.join(' ')));
@@ -44,6 +44,7 @@ describe('text of strangers in Markdown', () => {
     expect(renderSentence("The server bore.pub is public: don't use it, or set access: link.")).toBe(
       "The server `bore.pub` is public: don't use it, or set access: link.",
     );
+    expect(renderSentence('run `wasmrun os .`, then wait')).toBe('run `wasmrun os .`, then wait');
     expect(renderSentence('ask @mona about #12 and GH-12')).toBe('ask `@mona` about `#12` and `GH-12`');
   });
 
