@@ -60,3 +60,5 @@ export function createLogger(options: {
   };
   return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
 }
+
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };

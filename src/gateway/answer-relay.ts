@@ -13,6 +13,8 @@ const HEAD_WAIT_MS = 5;
 
 export class AnswerRelay implements Dispatcher.DispatchHandler {
   readonly response: ServerResponse;
+  /** Whether anything of an answer has come, be it half a head. */
+  hasBegun = false;
   readonly #isHttp11: boolean;
   readonly #hasBody: boolean;
   readonly #onNoAnswer: (error: Error) => void;
@@ -32,6 +34,10 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.response.destroyed) this.#endWithVisitor();
+  }
+
+  onResponseStarted(): void {
+    this.hasBegun = true;
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, reason = ''): void {

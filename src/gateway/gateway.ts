@@ -46,7 +46,7 @@ export function startGateway(options: GatewayOptions): Gateway {
     visit => refuseMalformed(condemned, visit),
     visit => answerOwnPage(visit, options.proofKey),
     // Access (who may come in) has its place here, before anything that tells whether there is an app.
-    visit => countVisit(tally, visit),
+    () => countVisit(tally),
     visit => answerWhileAway(link, visit),
     visit => handToApp(link, options, visit),
   ];
@@ -103,7 +103,7 @@ function refuseMalformed(condemned: WeakSet<Duplex>, visit: Visit): boolean {
   return true;
 }
 
-function countVisit(tally: Tally, _: Visit): boolean {
+function countVisit(tally: Tally): boolean {
   tally.visits += 1;
   tally.lastVisitAt = new Date();
   return false;
@@ -125,7 +125,8 @@ function handToApp(link: AppLink, options: GatewayOptions, visit: Visit): boolea
   }
   const onNoAnswer = (error: Error) => {
     options.logger.debug(`no answer to ${describeVisit(visit)}: ${sanitise(describeError(error))}`);
-    sendNotice(visit, describeNoAnswer(error));
+    const app = options.app();
+    sendNotice(visit, app.status === 'running' ? describeNoAnswer(error) : describeAway(app));
   };
   const route: Route = { link, address: upstream, publicUrl: options.publicUrl(), onNoAnswer };
   if (visit.upgrade === undefined) forwardRequest(visit, route);

@@ -24,7 +24,8 @@ export interface Route {
 export function forwardRequest(visit: Visit, route: Route): void {
   const request = describeRequest(visit, route);
   const relay = new AnswerRelay(visit, error => {
-    const again = mayTryAgain(visit.request, error) ? route.link.selectFresh(route.address) : undefined;
+    const mayAgain = !relay.hasBegun && mayTryAgain(visit.request, error);
+    const again = mayAgain ? route.link.selectFresh(route.address) : undefined;
     if (again === undefined) route.onNoAnswer(error);
     else again.dispatch(request, new AnswerRelay(visit, route.onNoAnswer));
   });

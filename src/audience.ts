@@ -1,0 +1,92 @@
+// Who is to see the preview: the fork rules, the pull request to tell, and what it is told beside the state.
+// Used by preview, before anything is started.
+
+import * as core from '@actions/core';
+import type { SupervisorConfig } from './config.ts';
+import { InputError } from './errors.ts';
+import type { GuardInputs, Inputs } from './inputs.ts';
+import { connectGitHub, type GitHub, GitHubError } from './report/github.ts';
+import { judgeHead } from './report/guard.ts';
+import { identifyPreview, type PreviewIdentity } from './report/identity.ts';
+import type { Job } from './report/job.ts';
+import { findPullRequest, readVisibility } from './report/pull-request.ts';
+import { describeOpenWarning, describeReportFailure } from './report/wording.ts';
+import { createStepLogger } from './step-log.ts';
+
+/** GitHub has this long to answer before the preview goes on without it. */
+const API_TIMEOUT_MS = 30_000;
+
+export interface Audience {
+  identity: PreviewIdentity;
+  /** `commit`: the pull request's head, else the run's own. */
+  preview: SupervisorConfig['preview'];
+  comment: NonNullable<SupervisorConfig['comment']> | undefined;
+}
+
+/** Applies the fork rules. False: the preview is skipped, the step is green. Throws an InputError where it is refused. */
+export async function checkHead(job: Job, guard: GuardInputs): Promise<boolean> {
+  const verdict = await judgeHead({
+    job,
+    github: connect(job, guard),
+    path: guard.path,
+    allowUntrustedHead: guard.allowUntrustedHead,
+    signal: AbortSignal.timeout(API_TIMEOUT_MS),
+  });
+  switch (verdict.kind) {
+    case 'trusted':
+      return true;
+    case 'allowed untrusted':
+      core.warning(`\`allow-untrusted-head\` is set: ${verdict.reason}`);
+      return true;
+    case 'skip':
+      core.notice(verdict.reason);
+      core.setOutput('status', 'Skipped');
+      return false;
+    case 'refuse':
+      throw new InputError(verdict.reason);
+  }
+}
+
+/** Finds out whom to tell. What GitHub does not say is a warning, never a failure. */
+export async function findAudience(job: Job, guard: GuardInputs, inputs: Inputs): Promise<Audience> {
+  const github = connect(job, guard);
+  const signal = AbortSignal.timeout(API_TIMEOUT_MS);
+  const identity = identifyPreview(job, inputs.name);
+  const pullRequest = inputs.comment ? await findTold(job, github, inputs, signal) : undefined;
+  const visibility = await readVisibility(job, github, signal);
+  const openWarning = describeOpenWarning('open', visibility);
+  const sharedWarning =
+    visibility !== 'public' && inputs.tunnel.server.host === 'bore.pub'
+      ? 'bore.pub is a public server: whoever runs it can read what visitors send; use a server of your own'
+      : undefined;
+  const warnings = [...inputs.warnings, ...(sharedWarning === undefined ? [] : [sharedWarning])];
+  for (const warning of [...warnings, ...(openWarning === undefined ? [] : [openWarning])])
+    core.warning(warning);
+  return {
+    identity,
+    preview: {
+      commit: pullRequest?.headSha ?? job.sha,
+      warnings,
+      ...(openWarning !== undefined && { openWarning }),
+    },
+    comment:
+      pullRequest && guard.token
+        ? { job, token: guard.token, pullRequest: pullRequest.number, identity }
+        : undefined,
+  };
+}
+
+async function findTold(job: Job, github: GitHub, inputs: Inputs, signal: AbortSignal) {
+  try {
+    const number = inputs.prNumber;
+    return await findPullRequest({ job, github, signal, ...(number !== undefined && { number }) });
+  } catch (error) {
+    if (!(error instanceof GitHubError)) throw error;
+    core.warning(describeReportFailure('pull request lookup', error));
+    return undefined;
+  }
+}
+
+function connect(job: Job, guard: GuardInputs): GitHub {
+  return connectGitHub({ token: guard.token, apiUrl: job.apiUrl, logger: createStepLogger('info') });
+}

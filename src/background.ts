@@ -1,0 +1,122 @@
+// Starts the supervisor, a process of its own that outlives the step, and ends it. Used by main, post and stop.
+
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as v from 'valibot';
+import type { SupervisorConfig } from './config.ts';
+import { callControl } from './control/client.ts';
+import {
+  endProcess,
+  isAlive,
+  type ProcessRecord,
+  reapJournal,
+  recordProcess,
+  writeJournal,
+} from './processes.ts';
+import { readSession, type Session, sessionFiles, writeSession } from './session.ts';
+
+/** The supervisor only loads its bundle and opens a loopback port before it says so. */
+const READY_TIMEOUT_MS = 20_000;
+/** Ending: visitors drain for 5 s, the app gets 5 s, the comment a few more; post as a whole has 30 s. */
+const STOP_TIMEOUT_MS = 14_000;
+const SIGNAL_GRACE_MS = 3_000;
+const POLL_MS = 50;
+
+const ReadySchema = v.object({ controlUrl: v.string() });
+
+/**
+ * Spawns the supervisor, hands it its configuration on stdin, and resolves when its API listens. `onSpawn` is called
+ * in the turn of the spawn. Rejects when it ends before, with what it last wrote to its log left to be read there.
+ */
+export async function startBackground(options: {
+  script: string;
+  config: SupervisorConfig;
+  /** Environment of the supervisor: without inputs, secrets and tokens. */
+  environment: Readonly<Record<string, string>>;
+  onSpawn: (record: ProcessRecord) => void;
+}): Promise<Session> {
+  const { script, config, environment, onSpawn } = options;
+  const files = sessionFiles(config.folder);
+  const log = openSync(files.log, 'a', 0o600);
+  const child = spawn(process.execPath, [script], {
+    cwd: config.folder,
+    detached: true,
+    env: { ...environment },
+    stdio: ['pipe', log, log, 'ipc'],
+    windowsHide: true,
+  });
+  closeSync(log);
+  const ready = awaitReady(child);
+  if (child.pid === undefined)
+    return ready.then(() => Promise.reject(new Error('the supervisor has no pid')));
+  const record = recordProcess(child.pid, 'supervisor');
+  writeJournal(files.journal, record);
+  onSpawn(record);
+  child.stdin?.on('error', () => {}); // an early death is told by its exit
+  child.stdin?.end(JSON.stringify(config));
+  const { controlUrl } = await ready;
+  child.disconnect();
+  child.unref();
+  const session: Session = {
+    name: config.name,
+    pid: record.pid,
+    startTime: record.startTime,
+    controlUrl,
+    controlToken: config.controlToken,
+  };
+  writeSession(config.folder, session);
+  return session;
+}
+
+function awaitReady(child: ReturnType<typeof spawn>): Promise<v.InferOutput<typeof ReadySchema>> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`the supervisor was not ready within ${READY_TIMEOUT_MS / 1000} s`)),
+      READY_TIMEOUT_MS,
+    );
+    const settle = (outcome: () => void) => {
+      clearTimeout(timer);
+      child.removeAllListeners();
+      child.on('error', () => {});
+      outcome();
+    };
+    child.once('error', cause =>
+      settle(() => reject(new Error('the supervisor could not be started', { cause }))),
+    );
+    child.once('exit', (code, signal) =>
+      settle(() =>
+        reject(new Error(`the supervisor ended before it was ready (${signal ?? `exit code ${code}`})`)),
+      ),
+    );
+    child.once('message', message => {
+      const parsed = v.safeParse(ReadySchema, message);
+      settle(() =>
+        parsed.success ? resolve(parsed.output) : reject(new Error('the supervisor said something odd')),
+      );
+    });
+  });
+}
+
+/**
+ * Ends an exposure and whatever it left: by its API, then by signals, then by its journal. Returns the roles of the
+ * processes that had to be reaped; empty where everything ended by itself.
+ */
+export async function stopBackground(
+  folder: string,
+  supervisor: ProcessRecord | undefined,
+): Promise<string[]> {
+  const session = readSession(folder);
+  if (supervisor && session && isAlive(supervisor)) {
+    await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).catch(() => {}); // signals follow
+    await awaitEnd(supervisor, SIGNAL_GRACE_MS);
+  }
+  if (supervisor) await endProcess(supervisor, SIGNAL_GRACE_MS);
+  const reaped = await reapJournal(sessionFiles(folder).journal, SIGNAL_GRACE_MS);
+  return reaped.map(record => record.role);
+}
+
+async function awaitEnd(record: ProcessRecord, timeoutMs: number): Promise<void> {
+  for (const end = performance.now() + timeoutMs; performance.now() < end && isAlive(record); )
+    await delay(POLL_MS);
+}

@@ -1,0 +1,88 @@
+// The commands by name, what each prints as help, and how their errors become exit codes. Used by cli.
+
+import { parseArgs } from 'node:util';
+import { describeError, InputError } from '../errors.ts';
+import { sanitise } from '../log.ts';
+import { demo } from './demo.ts';
+import { run } from './run.ts';
+import { server } from './server.ts';
+import { status, stop, url } from './session.ts';
+
+/** 0 fine, 1 failed, 2 wrong usage; 124 (timed out) is kept for commands that wait. */
+export type ExitCode = 0 | 1 | 2 | 124;
+
+/** Values of `--name value` and `--name` flags. */
+export type Flags = Readonly<Record<string, string | boolean | undefined>>;
+
+export interface CommandCall {
+  flags: Flags;
+  positionals: readonly string[];
+  environment: NodeJS.ProcessEnv;
+}
+
+export interface Command {
+  /** One line for the list of commands. */
+  summary: string;
+  /** What follows `expose NAME`. */
+  usage: string;
+  /** Flag → what it means; those that take a value are written `name VALUE`. Every command has --json and --help. */
+  flags: Readonly<Record<string, string>>;
+  run(call: CommandCall): Promise<ExitCode>;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = { demo, run, server, url, status, stop };
+
+const COMMON_FLAGS = {
+  json: 'print JSON instead of text',
+  help: 'print this',
+};
+
+/** Runs `expose ARGUMENTS`; errors are printed, never thrown. */
+export async function runCommand(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<ExitCode> {
+  const [name = '', ...rest] = args;
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    const asked = ['', 'help', '--help', '-h'].includes(name);
+    if (!asked) process.stderr.write(`expose: there is no command '${sanitise(name)}'\n\n`);
+    (asked ? process.stdout : process.stderr).write(renderOverview());
+    return asked && name !== '' ? 0 : 2;
+  }
+  try {
+    const call = parseCall(command, rest, environment);
+    if (call.flags.help) {
+      process.stdout.write(renderHelp(name, command));
+      return 0;
+    }
+    return await command.run(call);
+  } catch (error) {
+    process.stderr.write(`expose ${name}: ${describeError(error)}\n`);
+    return error instanceof InputError ? 2 : 1;
+  }
+}
+
+function parseCall(command: Command, args: readonly string[], environment: NodeJS.ProcessEnv): CommandCall {
+  const options = Object.fromEntries(
+    Object.keys({ ...command.flags, ...COMMON_FLAGS }).map(flag => {
+      const [name = '', value] = flag.split(' ');
+      return [name, { type: value === undefined ? ('boolean' as const) : ('string' as const) }];
+    }),
+  );
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    return { flags: values as Flags, positionals, environment };
+  } catch (cause) {
+    throw new InputError(`${describeError(cause)}; see --help`, { cause });
+  }
+}
+
+function renderOverview(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
+  return `Usage: expose COMMAND [--help]\n\n${rows.join('\n')}\n`;
+}
+
+function renderHelp(name: string, command: Command): string {
+  const flags = Object.entries({ ...command.flags, ...COMMON_FLAGS });
+  const width = Math.max(...flags.map(([flag]) => flag.length));
+  const rows = flags.map(([flag, meaning]) => `  --${flag.padEnd(width)}  ${meaning}`);
+  return `Usage: expose ${name} ${command.usage}\n\n${command.summary}\n\n${rows.join('\n')}\n`;
+}

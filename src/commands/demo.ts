@@ -1,0 +1,59 @@
+// `expose demo`: everything built in and on loopback: bore-compatible server, example app, gateway, tunnel.
+
+import { randomBytes } from 'node:crypto';
+import { existsSync, realpathSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { INPUT_DEFAULTS, parseInputs } from '../inputs.ts';
+import { silentLogger } from '../log.ts';
+import { planExposure, planSupervisor } from '../plan.ts';
+import { createSessionFolder } from '../session.ts';
+import { startBoreServer } from '../tunnel/server.ts';
+import type { Command } from './commands.ts';
+import { runForeground } from './foreground.ts';
+
+export const demo: Command = {
+  summary: 'Show it all on this machine: own bore server, example app, public link.',
+  usage: '',
+  flags: {},
+  async run({ flags, environment }) {
+    const example = findExample('web-hello');
+    const secret = randomBytes(16).toString('hex');
+    const server = await startBoreServer({ secret });
+    try {
+      const given: Record<string, string> = {
+        path: example,
+        mode: 'web',
+        server: `127.0.0.1:${server.controlPort}`,
+        secret,
+      };
+      const inputs = parseInputs(
+        name => given[name] ?? INPUT_DEFAULTS[name] ?? '',
+        environment,
+        process.cwd(),
+      );
+      if (!flags.json)
+        process.stdout.write(
+          `bore server  127.0.0.1:${server.controlPort} (built in, with a secret)\napp          ${example}\n`,
+        );
+      const exposure = await planExposure(inputs, { environment, tempFolder: tmpdir() }, silentLogger);
+      const folder = createSessionFolder(tmpdir());
+      return await runForeground(
+        planSupervisor(inputs, exposure, { folder, name: 'demo' }),
+        flags.json === true,
+      );
+    } finally {
+      await server.stop();
+    }
+  },
+};
+
+/** The examples lie beside dist and src alike. */
+function findExample(name: string): string {
+  const script = realpathSync(process.argv[1] ?? '');
+  for (let folder = dirname(script); folder !== dirname(folder); folder = dirname(folder))
+    if (existsSync(join(folder, 'examples', name))) return join(folder, 'examples', name);
+  throw new Error(
+    `examples/${name} is not beside ${script}: the demo runs from a checkout of the repository`,
+  );
+}

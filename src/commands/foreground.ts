@@ -1,0 +1,102 @@
+// An exposure in the foreground of a terminal: its status on one line, Ctrl-C to end it. Used by `run` and `demo`.
+
+import { rmSync } from 'node:fs';
+import type { SupervisorConfig } from '../config.ts';
+import { describeState } from '../control/messages.ts';
+import { formatDuration } from '../duration.ts';
+import { createLogger } from '../log.ts';
+import { recordProcess } from '../processes.ts';
+import { writeSession } from '../session.ts';
+import type { ExposureState } from '../state.ts';
+import { startSupervision } from '../supervision.ts';
+import type { ExitCode } from './commands.ts';
+
+const REDRAW_MS = 1_000;
+const CLEAR_LINE = '\r\u001b[2K';
+
+/** Runs it until it ends or Ctrl-C is pressed; a second Ctrl-C does not wait for visitors. */
+export async function runForeground(config: SupervisorConfig, json: boolean): Promise<ExitCode> {
+  const screen = new Screen(json);
+  const secret = config.exposure.tunnel.secret;
+  const logger = createLogger({
+    level: config.logLevel,
+    hidden: secret === undefined ? [] : [secret],
+    write: (line, level) => screen.log(level === 'warn' ? `warning: ${line}` : line),
+  });
+  const { exposure, controlUrl, finished } = await startSupervision(config, logger);
+  const self = recordProcess(process.pid, 'expose');
+  const { name, folder, controlToken } = config;
+  writeSession(folder, { name, pid: self.pid, startTime: self.startTime, controlUrl, controlToken });
+  const leave = () => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+    void exposure.stop('stopped');
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, leave);
+  exposure.subscribe(() => screen.show(exposure.state));
+  screen.watch(() => exposure.state);
+  const state = await finished;
+  screen.close();
+  rmSync(folder, { recursive: true, force: true });
+  if (state.phase.phase !== 'failed') return 0;
+  process.stderr.write(
+    `expose: ${[state.phase.reason, ...state.phase.lastLines.map(line => `  ${line}`)].join('\n')}\n`,
+  );
+  return 1;
+}
+
+/** What a person sees: on a terminal one status line that is kept up to date, elsewhere a line for each change. */
+class Screen {
+  readonly #json: boolean;
+  readonly #live = process.stdout.isTTY === true;
+  #timer: NodeJS.Timeout | undefined;
+  #last = '';
+  #announced = '';
+
+  constructor(json: boolean) {
+    this.#json = json;
+  }
+
+  /** Redraws the clock and the counters of the status line. */
+  watch(read: () => ExposureState): void {
+    if (this.#live && !this.#json) this.#timer = setInterval(() => this.show(read()), REDRAW_MS);
+  }
+
+  show(state: ExposureState): void {
+    if (this.#json) return this.#write(JSON.stringify(describeState(state)));
+    if (state.phase.phase === 'live' && state.url !== undefined && state.url !== this.#announced) {
+      this.#announced = state.url;
+      this.log(`\n  ${state.url}\n`);
+    }
+    const line = renderStatus(state, this.#live);
+    if (this.#live) process.stdout.write(`${CLEAR_LINE}${line}`);
+    else this.#write(line);
+  }
+
+  log(line: string): void {
+    if (this.#json) process.stderr.write(`${line}\n`);
+    else process.stdout.write(`${this.#live ? CLEAR_LINE : ''}${line}\n`);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    if (this.#live && !this.#json) process.stdout.write('\n');
+  }
+
+  /** The same line twice says nothing new. */
+  #write(line: string): void {
+    if (line !== this.#last) process.stdout.write(`${line}\n`);
+    this.#last = line;
+  }
+}
+
+function renderStatus(state: ExposureState, withCounters: boolean): string {
+  const { phase, tunnel, app } = state;
+  if (phase.phase === 'ended') return `ended: ${phase.reason}`;
+  if (phase.phase === 'failed') return 'failed';
+  const parts = [`tunnel ${tunnel.status}`, `app ${app.status}`];
+  if ('reason' in tunnel && tunnel.reason) parts.push(tunnel.reason);
+  if (phase.phase !== 'live' || !withCounters) return parts.join(' · ');
+  parts.push(`${state.visits} visits`, `up ${formatDuration(Date.now() - phase.liveAt.getTime())}`);
+  if (phase.expiresAt) parts.push(`${formatDuration(phase.expiresAt.getTime() - Date.now())} left`);
+  return [...parts, 'Ctrl-C ends it'].join(' · ');
+}

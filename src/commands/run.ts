@@ -1,0 +1,73 @@
+// `expose run PATH`: the action's exposure on a laptop; the flags are the action's inputs.
+
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename } from 'node:path';
+import { describeError, InputError } from '../errors.ts';
+import { INPUT_DEFAULTS, type InputSource, parseInputs } from '../inputs.ts';
+import { createLogger } from '../log.ts';
+import { planExposure, planSupervisor } from '../plan.ts';
+import { createSessionFolder } from '../session.ts';
+import type { Command, Flags } from './commands.ts';
+import { runForeground } from './foreground.ts';
+
+/** Input → the flag's help; inputs that only mean something in a job have no flag. */
+const INPUT_FLAGS: Readonly<Record<string, string>> = {
+  'mode MODE': 'auto, os, exec, web or port (default auto)',
+  'port N': 'a local port that something already serves',
+  'command LINE': 'a command to start first, with bash',
+  'args LINES': 'arguments for the program in exec mode, one a line',
+  'env LINES': 'KEY=VALUE lines for the app (exec and port mode)',
+  'wasmrun-version V': 'install and use exactly this version',
+  'vm HOST': 'what hosts the OS-mode page: node, browser or auto (default auto)',
+  'browser PATH': 'Chrome or Chromium for --vm browser',
+  spa: 'web mode: unknown paths answer index.html',
+  'cross-origin-isolation': 'web mode: send COOP and COEP',
+  'health-path PATH': 'path that must answer before the URL is shown (default /)',
+  'startup-timeout TIME': 'how long app and tunnel together may take (default 120s)',
+  'server HOST': 'the bore server, host or host:port (default bore.pub)',
+  'remote-port PORT': 'random, or the public port to ask for (default random)',
+  'public-url URL': 'template of the address behind a proxy of your own',
+  'duration TIME': 'how long it stays up, like 45m (default: until Ctrl-C)',
+  'log-level LEVEL': 'quiet, info or debug (default info)',
+};
+
+export const run: Command = {
+  summary: 'Expose an app from this machine until Ctrl-C.',
+  usage:
+    '[PATH] [--server HOST] [--mode MODE] …\nThe secret comes from BORE_SECRET or --secret-file, never from an argument.',
+  flags: { ...INPUT_FLAGS, 'secret-file FILE': 'file that holds the secret of the bore server' },
+  async run({ flags, positionals, environment }) {
+    if (positionals.length > 1)
+      throw new InputError(`one PATH at a time, not ${positionals.length}: ${positionals.join(' ')}`);
+    const secret = readSecret(flags, environment);
+    const inputs = parseInputs(createSource(flags, positionals[0], secret), environment, process.cwd());
+    for (const warning of inputs.warnings) process.stderr.write(`warning: ${warning}\n`);
+    const logger = createLogger({ level: inputs.logLevel, write: line => process.stderr.write(`${line}\n`) });
+    logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
+    const exposure = await planExposure(inputs, { environment, tempFolder: tmpdir() }, logger);
+    const folder = createSessionFolder(tmpdir());
+    const name = basename(inputs.app.path);
+    return runForeground(planSupervisor(inputs, exposure, { folder, name }), flags.json === true);
+  },
+};
+
+function createSource(flags: Flags, path: string | undefined, secret: string): InputSource {
+  return name => {
+    if (name === 'path') return path ?? '.';
+    if (name === 'secret') return secret;
+    const flag = flags[name];
+    return flag === undefined ? (INPUT_DEFAULTS[name] ?? '') : String(flag);
+  };
+}
+
+/** The bore secret of a laptop. An argument would show it to every user of the machine. */
+export function readSecret(flags: Flags, environment: NodeJS.ProcessEnv): string {
+  const file = flags['secret-file'];
+  if (typeof file !== 'string') return environment.BORE_SECRET ?? '';
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    throw new InputError(`--secret-file ${file} cannot be read: ${describeError(cause)}`, { cause });
+  }
+}

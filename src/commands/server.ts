@@ -1,0 +1,55 @@
+// `expose server`: the embedded bore-compatible server, for laptops and tests.
+
+import { once } from 'node:events';
+import { InputError } from '../errors.ts';
+import { parseWholeNumber } from '../input-values.ts';
+import { createLogger } from '../log.ts';
+import { DEFAULT_CONTROL_PORT } from '../tunnel/protocol.ts';
+import { startBoreServer } from '../tunnel/server.ts';
+import type { Command, Flags } from './commands.ts';
+import { readSecret } from './run.ts';
+
+export const server: Command = {
+  summary: 'Run a bore-compatible server; for anything public use the real `bore server`.',
+  usage:
+    '[--port 7835] [--min-port 1024] [--max-port 65535]\nThe secret comes from BORE_SECRET or --secret-file; without one, everybody may open tunnels.',
+  flags: {
+    'host ADDRESS': 'address to listen on (default 127.0.0.1; 0.0.0.0 for everybody)',
+    'port N': `control port (default ${DEFAULT_CONTROL_PORT})`,
+    'min-port N': 'lowest public port (default 1024)',
+    'max-port N': 'highest public port (default 65535)',
+    'secret-file FILE': 'file that holds the secret',
+  },
+  async run({ flags, positionals, environment }) {
+    if (positionals.length > 0)
+      throw new InputError(`nothing can be done with '${positionals.join(' ')}'; see --help`);
+    const secret = readSecret(flags, environment);
+    const host = typeof flags.host === 'string' ? flags.host : '127.0.0.1';
+    const minPort = readPort(flags, 'min-port', 1024);
+    const maxPort = readPort(flags, 'max-port', 65_535);
+    if (minPort > maxPort) throw new InputError(`--min-port ${minPort} is above --max-port ${maxPort}`);
+    const running = await startBoreServer({
+      host,
+      controlPort: readPort(flags, 'port', DEFAULT_CONTROL_PORT),
+      minPort,
+      maxPort,
+      ...(secret !== '' && { secret }),
+      logger: createLogger({
+        level: 'info',
+        hidden: [secret],
+        write: line => process.stderr.write(`${line}\n`),
+      }),
+    });
+    const address = { host, port: running.controlPort, minPort, maxPort, secret: secret !== '' };
+    const text = `listening on ${host}:${running.controlPort}, public ports ${minPort} to ${maxPort}, ${secret === '' ? 'no secret' : 'secret required'}`;
+    process.stdout.write(`${flags.json ? JSON.stringify(address) : text}\n`);
+    await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+    await running.stop();
+    return 0;
+  },
+};
+
+function readPort(flags: Flags, name: string, fallback: number): number {
+  const text = flags[name];
+  return parseWholeNumber(typeof text === 'string' ? text : undefined, `--${name}`, 0, 65_535) ?? fallback;
+}

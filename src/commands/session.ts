@@ -1,0 +1,107 @@
+// `expose url`, `status` and `stop`: ask the exposure of this job, or of this machine.
+
+import { tmpdir } from 'node:os';
+import { basename } from 'node:path';
+import { callControl, readState } from '../control/client.ts';
+import type { StateMessage } from '../control/messages.ts';
+import { describeError } from '../errors.ts';
+import { isAlive } from '../processes.ts';
+import { chooseSession, readOutcome, type Session } from '../session.ts';
+import type { Command, CommandCall } from './commands.ts';
+
+/** Long enough for visitors to be drained. */
+const STOP_TIMEOUT_MS = 20_000;
+
+const SESSION_FLAG = {
+  'session NAME': 'which exposure, where there are several (name, or the `session` output)',
+};
+
+export const url: Command = {
+  summary: 'Print the public URL.',
+  usage: '[--session NAME]',
+  flags: SESSION_FLAG,
+  async run(call) {
+    const state = await readCurrent(call);
+    if (call.flags.json)
+      return print(
+        JSON.stringify({ url: state.public_url, status: state.status }),
+        state.public_url !== null,
+      );
+    if (state.public_url !== null) return print(state.public_url, true);
+    process.stderr.write(`expose url: there is no public address now: ${describeStatus(state)}\n`);
+    return 1;
+  },
+};
+
+export const status: Command = {
+  summary: 'Print how the tunnel, the app and the exposure are.',
+  usage: '[--session NAME]',
+  flags: SESSION_FLAG,
+  async run(call) {
+    const state = await readCurrent(call);
+    const fine = state.status !== 'Failed' && state.app.status !== 'failed';
+    return print(call.flags.json ? JSON.stringify(state) : renderState(state), fine);
+  },
+};
+
+export const stop: Command = {
+  summary: 'End the exposure before the job ends.',
+  usage: '[--session NAME]',
+  flags: SESSION_FLAG,
+  async run(call) {
+    const { folder, session } = findSession(call);
+    const running = isAlive(session);
+    if (running) await callControl(session, 'POST /api/stop', STOP_TIMEOUT_MS);
+    const message = running ? 'stopped' : 'had ended already';
+    return print(
+      call.flags.json ? JSON.stringify({ success: true, message }) : `${basename(folder)} ${message}`,
+      true,
+    );
+  },
+};
+
+function print(text: string, fine: boolean): 0 | 1 {
+  process.stdout.write(`${text}\n`);
+  return fine ? 0 : 1;
+}
+
+function findSession({ flags, environment }: CommandCall): { folder: string; session: Session } {
+  const wanted = typeof flags.session === 'string' ? flags.session : undefined;
+  return chooseSession(environment.RUNNER_TEMP || tmpdir(), wanted);
+}
+
+/** The state now, or the last one where it has ended. */
+async function readCurrent(call: CommandCall): Promise<StateMessage> {
+  const { folder, session } = findSession(call);
+  const outcome = readOutcome(folder);
+  if (outcome !== undefined) return outcome;
+  try {
+    return await readState(session);
+  } catch (cause) {
+    const ended = readOutcome(folder);
+    if (ended !== undefined) return ended;
+    const reason = isAlive(session) ? describeError(cause) : 'its process died';
+    throw new Error(`${session.name} does not answer: ${reason}`, { cause });
+  }
+}
+
+function describeStatus({ status: word, tunnel_reason, exposure }: StateMessage): string {
+  const reason = exposure.phase === 'failed' ? exposure.reason : tunnel_reason;
+  return reason === null ? word : `${word} (${reason})`;
+}
+
+function renderState(state: StateMessage): string {
+  const { app, exposure } = state;
+  const rows: [string, string | null][] = [
+    ['tunnel', describeStatus(state)],
+    ['url', state.public_url],
+    [
+      'app',
+      `${app.status} (mode ${state.mode}${app.port === null ? '' : `, port ${app.port}`})${app.reason === null ? '' : `: ${app.reason}`}`,
+    ],
+    ['exposure', exposure.phase === 'ended' ? `ended: ${exposure.reason}` : exposure.phase],
+    ['ends', exposure.phase === 'live' ? (exposure.expires_at ?? 'with the job') : null],
+    ['so far', `${state.visits} visits, ${state.reconnects} reconnects, ${state.restarts} restarts`],
+  ];
+  return rows.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(9)}${value}`])).join('\n');
+}

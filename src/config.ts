@@ -1,0 +1,95 @@
+// The one document a supervisor gets on its standard input: everything it needs, checked again on arrival.
+// It never lies in a file, an argument or the environment, for it holds the bore secret and the GitHub token.
+
+import * as v from 'valibot';
+
+const Port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
+const Milliseconds = v.pipe(v.number(), v.minValue(0));
+const Environment = v.record(v.string(), v.string());
+
+const AppSpecSchema = v.variant('mode', [
+  v.object({
+    mode: v.literal('os'),
+    path: v.string(),
+    wasmrun: v.string(),
+    vm: v.picklist(['auto', 'node', 'browser']),
+    browser: v.exactOptional(v.string()),
+    pageHostScript: v.string(),
+  }),
+  v.object({ mode: v.literal('exec'), path: v.string(), wasmrun: v.string(), args: v.array(v.string()) }),
+  v.object({ mode: v.literal('web'), path: v.string(), spa: v.boolean(), crossOriginIsolation: v.boolean() }),
+  v.object({
+    mode: v.literal('port'),
+    path: v.string(),
+    port: v.exactOptional(Port),
+    command: v.exactOptional(v.string()),
+  }),
+]);
+
+const ExposureConfigSchema = v.object({
+  spec: AppSpecSchema,
+  env: Environment,
+  baseEnvironment: Environment,
+  healthPath: v.string(),
+  startupTimeoutMs: Milliseconds,
+  /** From "live" on; absent: until it is stopped. */
+  durationMs: v.exactOptional(Milliseconds),
+  tunnel: v.object({
+    server: v.object({ host: v.string(), port: Port }),
+    secret: v.exactOptional(v.string()),
+    remotePort: v.union([v.literal('random'), Port]),
+    /** Template with `{host}` and `{port}`. */
+    publicUrl: v.string(),
+  }),
+});
+
+/** What comment and summary say beside the state. */
+export const PreviewSchema = v.object({
+  commit: v.string(),
+  openWarning: v.exactOptional(v.string()),
+  warnings: v.array(v.string()),
+});
+
+const JobSchema = v.object({
+  eventName: v.string(),
+  event: v.unknown(),
+  repository: v.object({ owner: v.string(), name: v.string() }),
+  sha: v.string(),
+  ref: v.string(),
+  runId: v.string(),
+  runAttempt: v.number(),
+  serverUrl: v.string(),
+  apiUrl: v.string(),
+  workflowRef: v.string(),
+  jobId: v.string(),
+  stepId: v.string(),
+  matrix: v.unknown(),
+  actor: v.string(),
+  workspace: v.string(),
+});
+
+export const SupervisorConfigSchema = v.object({
+  /** The session folder. */
+  folder: v.string(),
+  name: v.string(),
+  controlToken: v.string(),
+  logLevel: v.picklist(['quiet', 'info', 'debug']),
+  exposure: ExposureConfigSchema,
+  /** A file whose appearing ends a hold. */
+  continueFile: v.exactOptional(v.string()),
+  /** The runner's worker: when it is gone, so is the job. */
+  runner: v.exactOptional(v.object({ pid: v.number(), startTime: v.string() })),
+  /** Whom to tell on GitHub; absent where there is no pull request, no token, or no wish for a comment. */
+  comment: v.exactOptional(
+    v.object({
+      job: JobSchema,
+      token: v.string(),
+      pullRequest: v.number(),
+      identity: v.object({ key: v.string(), name: v.string() }),
+    }),
+  ),
+  preview: PreviewSchema,
+});
+
+export type SupervisorConfig = v.InferOutput<typeof SupervisorConfigSchema>;
+export type ExposureConfig = v.InferOutput<typeof ExposureConfigSchema>;

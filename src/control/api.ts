@@ -1,0 +1,188 @@
+// The control API on the runner's loopback: wasmrun's three tunnel routes and what an exposure adds to them.
+// openapi.yaml describes it for people and is held to it by a test. Used by supervisor and cli.
+
+import { timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describeError, TunnelError } from '../errors.ts';
+import type { EndReason, ExposureState } from '../state.ts';
+import { describeState } from './messages.ts';
+
+/** What the API may do with an exposure. */
+export interface Controls {
+  readonly state: ExposureState;
+  /** Calls back with every later state; returns the way out. */
+  subscribe(listener: (state: ExposureState) => void): () => void;
+  /** Resolves when Connected; rejects with a TunnelError when that failed. */
+  startTunnel(): Promise<void>;
+  stopTunnel(): Promise<void>;
+  /** Ends the exposure; resolves when nothing of it is left. */
+  stop(reason: EndReason): Promise<void>;
+  describeApp(): { pid: number | undefined; console: readonly string[] };
+}
+
+export interface ControlApi {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  /** Ends the event streams, lets open answers finish for a moment, and closes. */
+  stop(): Promise<void>;
+}
+
+interface Call {
+  controls: Controls;
+  /** The event streams that are open. */
+  streams: Set<ServerResponse>;
+  query: URLSearchParams;
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+type Route = (call: Call) => Promise<void> | void;
+
+const ROUTES: Readonly<Record<string, Route>> = {
+  'POST /api/tunnel/start': startTunnel,
+  'GET /api/tunnel/status': showTunnel,
+  'POST /api/tunnel/stop': stopTunnel,
+  'POST /api/stop': stopExposure,
+  'GET /api/app': showApp,
+  'GET /api/events': streamEvents,
+};
+
+/** The routes as `METHOD path`, for the test that compares them with openapi.yaml. */
+export const ROUTE_NAMES: readonly string[] = Object.keys(ROUTES);
+
+// A quiet stream is told from a dead one by a comment line now and then.
+const KEEPALIVE_MS = 15_000;
+/** Whoever asked for the end still reads the answer. */
+const CLOSE_GRACE_MS = 1_000;
+/** The ends a caller may give as `reason`. */
+const CALLER_REASONS: readonly EndReason[] = ['stopped', 'job ended', 'cancelled'];
+
+/** Listens on a free port of 127.0.0.1. Every request must carry `Authorization: Bearer TOKEN`. */
+export async function startControlApi(controls: Controls, token: string): Promise<ControlApi> {
+  const streams = new Set<ServerResponse>();
+  const server = createServer((request, response) => {
+    const query = new URLSearchParams(request.url?.split('?')[1]);
+    void answer({ controls, streams, query, request, response }, token);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    stop: () => closeServer(server, streams),
+  };
+}
+
+function closeServer(server: Server, streams: ReadonlySet<ServerResponse>): Promise<void> {
+  for (const stream of streams) stream.end();
+  return new Promise(resolve => {
+    const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+async function answer(call: Call, token: string): Promise<void> {
+  const { request, response } = call;
+  response.on('error', () => {}); // a caller who hung up needs no answer
+  const path = (request.url ?? '').split('?', 1)[0] ?? '';
+  const route = ROUTES[`${request.method} ${path}`];
+  const allowed = ROUTE_NAMES.filter(name => name.endsWith(` ${path}`)).map(name => name.split(' ')[0]);
+  // The Host check keeps web pages out that point a name of theirs at 127.0.0.1 (DNS rebinding).
+  if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(request.headers.host ?? ''))
+    return refuse(response, 403, 'this API answers only to its loopback address');
+  if (!isAuthorised(request, token))
+    return refuse(response, 401, 'a bearer token is required: the `control-token` output');
+  if (allowed.length === 0) return refuse(response, 404, `no such route: ${path}`);
+  if (route === undefined)
+    return refuse(response, 405, `use ${allowed.join(' or ')}`, { Allow: allowed.join(', ') });
+  try {
+    await route(call);
+  } catch (error) {
+    refuse(response, error instanceof TunnelError ? 502 : 500, describeError(error));
+  }
+}
+
+function isAuthorised(request: IncomingMessage, token: string): boolean {
+  const given = Buffer.from(request.headers.authorization ?? '');
+  const wanted = Buffer.from(`Bearer ${token}`);
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  body: object,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers });
+  response.end(`${JSON.stringify(body)}\n`);
+}
+
+function refuse(
+  response: ServerResponse,
+  status: number,
+  error: string,
+  headers?: Record<string, string>,
+): void {
+  send(response, status, { success: false, error }, headers);
+}
+
+async function startTunnel({ controls, response }: Call): Promise<void> {
+  await controls.startTunnel();
+  const { public_url, status } = describeState(controls.state);
+  send(response, 200, { success: true, public_url, status });
+}
+
+function showTunnel({ controls, response }: Call): void {
+  const { status, public_url, public_port, ...rest } = describeState(controls.state);
+  send(response, 200, { success: true, status, public_url, public_port, ...rest });
+}
+
+async function stopTunnel({ controls, response }: Call): Promise<void> {
+  await controls.stopTunnel();
+  send(response, 200, { success: true, message: 'Tunnel stopped' });
+}
+
+async function stopExposure({ controls, query, response }: Call): Promise<void> {
+  const given = query.get('reason') ?? 'stopped';
+  const reason = CALLER_REASONS.find(known => known === given);
+  if (reason === undefined) return refuse(response, 400, `\`reason\` is one of ${CALLER_REASONS.join(', ')}`);
+  await controls.stop(reason);
+  send(response, 200, { success: true, message: 'Exposure stopped' });
+}
+
+function showApp({ controls, response }: Call): void {
+  const { mode, app, restarts } = describeState(controls.state);
+  const { pid, console } = controls.describeApp();
+  send(response, 200, {
+    success: true,
+    mode,
+    pid: pid ?? null,
+    port: app.port,
+    status: app.status,
+    restarts,
+    console,
+  });
+}
+
+/** Server-sent events (WHATWG HTML §9.2): `event: state` with a StateMessage, the present one first. */
+function streamEvents({ controls, streams, response }: Call): void {
+  streams.add(response);
+  response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
+  const write = (state: ExposureState) =>
+    response.write(`event: state\ndata: ${JSON.stringify(describeState(state))}\n\n`);
+  write(controls.state);
+  const unsubscribe = controls.subscribe(write);
+  const keepalive = setInterval(() => response.write(':\n\n'), KEEPALIVE_MS);
+  response.once('close', () => {
+    streams.delete(response);
+    unsubscribe();
+    clearInterval(keepalive);
+  });
+}

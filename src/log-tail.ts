@@ -1,0 +1,66 @@
+// Follows the supervisor's log file, so that main can repeat it in the step's log.
+
+import { closeSync, openSync, readSync } from 'node:fs';
+
+const POLL_MS = 200;
+const CHUNK_BYTES = 64 * 1024;
+
+export interface LogTail {
+  /** Reads what is there now, then no more. */
+  stop(): void;
+}
+
+/** Calls back with every whole line of the file, from byte `from` on, as the file grows. */
+export function followLog(file: string, onLine: (line: string) => void, from = 0): LogTail {
+  const reader = new LineReader(file, from);
+  const readAll = () => {
+    for (const line of reader.read()) onLine(line);
+  };
+  const timer = setInterval(readAll, POLL_MS);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      readAll();
+    },
+  };
+}
+
+/** The last `count` lines of a file, and how many came before them. */
+export function readTail(file: string, count: number): { lines: string[]; skipped: number } {
+  const lines = [...new LineReader(file, 0).read()];
+  return { lines: lines.slice(-count), skipped: Math.max(0, lines.length - count) };
+}
+
+class LineReader {
+  readonly #file: string;
+  readonly #decoder = new TextDecoder();
+  #position: number;
+  #rest = '';
+
+  constructor(file: string, position: number) {
+    this.#file = file;
+    this.#position = position;
+  }
+
+  *read(): Generator<string> {
+    for (let chunk = this.#readChunk(); chunk.length > 0; chunk = this.#readChunk()) {
+      const lines = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split('\n');
+      this.#rest = lines.pop() ?? '';
+      yield* lines;
+    }
+  }
+
+  #readChunk(): Uint8Array {
+    let handle: number;
+    try {
+      handle = openSync(this.#file, 'r');
+    } catch {
+      return new Uint8Array(); // not written yet, or removed at the end
+    }
+    const buffer = Buffer.alloc(CHUNK_BYTES);
+    const bytes = readSync(handle, buffer, 0, buffer.length, this.#position);
+    closeSync(handle);
+    this.#position += bytes;
+    return buffer.subarray(0, bytes);
+  }
+}

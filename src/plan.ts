@@ -1,0 +1,115 @@
+// From checked inputs to the document a supervisor is started with; main and cli both go through here.
+
+import { randomBytes } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { AppSpec } from './app/app.ts';
+import { selectEnvironment, selectInstallEnvironment, selectWasmrunEnvironment } from './app/environment.ts';
+import { findOrInstallWasmrun } from './app/wasmrun.ts';
+import type { ExposureConfig, SupervisorConfig } from './config.ts';
+import type { AppInputs, Inputs } from './inputs.ts';
+import type { Logger } from './log.ts';
+
+/** Compiling wasmrun takes minutes; it does not count towards `startup-timeout`. */
+const INSTALL_TIMEOUT_MS = 15 * 60_000;
+const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
+/** 256 bits. */
+const TOKEN_BYTES = 32;
+
+/** What a machine offers to whoever runs there. */
+export interface Surroundings {
+  /** The job's or the shell's environment, whole; only allow-listed parts of it go anywhere. */
+  environment: NodeJS.ProcessEnv;
+  /** Where session folders are made. */
+  tempFolder: string;
+}
+
+/** The bundle or source file of an entry, beside the one that runs now. */
+export function findEntry(name: 'supervisor' | 'page-host' | 'cli'): string {
+  const running = realpathSync(process.argv[1] ?? '');
+  return running.endsWith('.ts')
+    ? join(dirname(running), `${name}.ts`)
+    : join(dirname(dirname(running)), name, 'index.js');
+}
+
+/** Finds or installs what the app needs, and writes down everything the exposure has to know. */
+export async function planExposure(
+  inputs: Inputs,
+  surroundings: Surroundings,
+  logger: Logger,
+): Promise<ExposureConfig> {
+  const { app, tunnel } = inputs;
+  const needsWasmrun = app.mode === 'os' || app.mode === 'exec';
+  const wasmrun = needsWasmrun ? await locateWasmrun(app, surroundings, logger) : '';
+  const select = needsWasmrun ? selectWasmrunEnvironment : selectEnvironment;
+  return {
+    spec: describeSpec(app, wasmrun),
+    env: app.env,
+    baseEnvironment: select(surroundings.environment),
+    healthPath: app.healthPath,
+    startupTimeoutMs: app.startupTimeoutMs,
+    ...(inputs.durationMs !== undefined && { durationMs: inputs.durationMs }),
+    tunnel: {
+      server: tunnel.server,
+      remotePort: tunnel.remotePort,
+      publicUrl: tunnel.publicUrl,
+      ...(tunnel.secret !== undefined && { secret: tunnel.secret }),
+    },
+  };
+}
+
+/** The rest of the document, as far as it is the same in a job and on a laptop. */
+export function planSupervisor(
+  inputs: Inputs,
+  exposure: ExposureConfig,
+  session: { folder: string; name: string },
+): SupervisorConfig {
+  return {
+    ...session,
+    controlToken: randomBytes(TOKEN_BYTES).toString('hex'),
+    logLevel: inputs.logLevel,
+    exposure,
+    preview: { commit: '', warnings: [] },
+  };
+}
+
+function locateWasmrun(app: AppInputs, surroundings: Surroundings, logger: Logger): Promise<string> {
+  const { environment, tempFolder } = surroundings;
+  return findOrInstallWasmrun({
+    ...(app.wasmrunVersion !== undefined && { version: app.wasmrunVersion }),
+    pathVariable: environment.PATH ?? '',
+    toolCache: environment.RUNNER_TOOL_CACHE || join(homedir(), '.cache', 'expose-action', 'tools'),
+    tempFolder,
+    releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
+    environment: selectInstallEnvironment(environment),
+    logger,
+    signal: AbortSignal.timeout(INSTALL_TIMEOUT_MS),
+  });
+}
+
+function describeSpec(app: AppInputs, wasmrun: string): AppSpec & ExposureConfig['spec'] {
+  const { mode, path } = app;
+  switch (mode) {
+    case 'os':
+      return {
+        mode,
+        path,
+        wasmrun,
+        vm: app.vm,
+        ...(app.browser !== undefined && { browser: app.browser }),
+        pageHostScript: findEntry('page-host'),
+      };
+    case 'exec':
+      return { mode, path, wasmrun, args: app.args };
+    case 'web':
+      return { mode, path, spa: app.spa, crossOriginIsolation: app.crossOriginIsolation };
+    case 'port':
+      return {
+        mode,
+        path,
+        ...(app.port !== undefined && { port: app.port }),
+        ...(app.command !== undefined && { command: app.command }),
+      };
+  }
+}

@@ -1,0 +1,7 @@
+// Entry of the post step: takes the preview down, whatever main came to. Never fails the job.
+
+import { warning } from '@actions/core';
+import { describeError } from './errors.ts';
+import { tearDown } from './teardown.ts';
+
+void tearDown().catch(error => warning(`the preview may not be taken down wholly: ${describeError(error)}`));

@@ -1,0 +1,198 @@
+// What the step does: fork rules, inputs, supervisor, "live", outputs, and in a hold the wait for the end.
+
+import * as core from '@actions/core';
+import { selectEnvironment } from './app/environment.ts';
+import { type Audience, checkHead, findAudience } from './audience.ts';
+import { startBackground } from './background.ts';
+import type { SupervisorConfig } from './config.ts';
+import { followStates } from './control/client.ts';
+import { reviveState, type StateMessage } from './control/messages.ts';
+import { formatDuration } from './duration.ts';
+import { describeError, InputError } from './errors.ts';
+import { type Inputs, readActionInputs, readGuardInputs, readJob, readSurroundings } from './inputs.ts';
+import { sanitise } from './log.ts';
+import { findEntry, planExposure, planSupervisor } from './plan.ts';
+import { findAncestor, isAlive } from './processes.ts';
+import type { Job } from './report/job.ts';
+import { createSessionFolder, readOutcome, type Session, sessionFiles, writeCommand } from './session.ts';
+import { createStepLogger, relayLog } from './step-log.ts';
+import { type StepState, saveStepState } from './step-state.ts';
+import { writeSummary } from './step-summary.ts';
+
+/** While a step holds, annotations are not shown yet: the link is repeated in the log. */
+const REMIND_MS = 60_000;
+/** The end is the supervisor's business; this long after it, main leaves without its word. */
+const END_GRACE_MS = 15_000;
+
+/** A preview that could not start, or was lost in a hold; the reason was the exposure's to find. */
+class PreviewError extends Error {
+  override name = 'PreviewError';
+}
+
+/** Runs the step; throws what makes it red. */
+export async function runPreview(): Promise<void> {
+  const job = readJob();
+  const guard = readGuardInputs();
+  if (!(await checkHead(job, guard))) return;
+  const inputs = readActionInputs();
+  try {
+    const audience = await findAudience(job, guard, inputs);
+    await expose(job, inputs, await startSupervisor(inputs, audience));
+  } catch (error) {
+    if (inputs.failOnError || error instanceof InputError) throw error;
+    core.warning(`no preview: ${describeError(error)}`);
+    core.setOutput('status', 'Failed');
+  }
+}
+
+/** The one place that decides how an error is shown; stack traces only where debugging was asked for. */
+export function reportFailure(error: unknown): void {
+  const known = error instanceof InputError || error instanceof PreviewError;
+  core.setFailed(describeError(error));
+  if (error instanceof Error && error.stack && !known) core.debug(error.stack);
+}
+
+interface Started {
+  session: Session;
+  folder: string;
+  state: StepState;
+}
+
+async function startSupervisor(inputs: Inputs, audience: Audience): Promise<Started> {
+  const logger = createStepLogger(inputs.logLevel);
+  const surroundings = readSurroundings();
+  logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
+  const exposure = await planExposure(inputs, surroundings, logger);
+  const { identity, preview, comment } = audience;
+  const folder = createSessionFolder(surroundings.tempFolder);
+  const runner = findAncestor('Runner.Worker');
+  const config: SupervisorConfig = {
+    ...planSupervisor(inputs, exposure, { folder, name: identity.name }),
+    preview,
+    ...(inputs.hold && { continueFile: surroundings.continueFile }),
+    ...(comment && { comment }),
+    ...(runner && { runner }),
+  };
+  core.setSecret(config.controlToken);
+  const state: StepState = {
+    folder,
+    hold: inputs.hold,
+    identity,
+    mode: inputs.app.mode,
+    preview,
+    ...(comment && { pullRequest: comment.pullRequest }),
+  };
+  saveStepState(state);
+  try {
+    const session = await startBackground({
+      script: findEntry('supervisor'),
+      config,
+      environment: selectEnvironment(surroundings.environment),
+      onSpawn: supervisor => saveStepState({ ...state, supervisor }),
+    });
+    return { session, folder, state };
+  } catch (error) {
+    relayLog(sessionFiles(folder).log).stop();
+    throw error;
+  }
+}
+
+/** Follows the exposure until it is live, hands out the outputs, and in a hold goes on to its end. */
+async function expose(job: Job, inputs: Inputs, started: Started): Promise<void> {
+  const { session, folder } = started;
+  const relay = relayLog(sessionFiles(folder).log);
+  const over = new AbortController();
+  const states = followStates(session, over.signal);
+  let last: StateMessage | undefined;
+  try {
+    last = await awaitState(states, ({ exposure }) => exposure.phase !== 'starting');
+    if (last?.exposure.phase === 'live') {
+      announce(last, session, folder);
+      if (inputs.hold) last = await hold(states, last, over);
+    }
+  } finally {
+    relay.stop();
+    over.abort();
+  }
+  const state = last ?? readOutcome(folder);
+  if (state) await writeSummary(job, started.state, reviveState(state));
+  conclude(state, session);
+}
+
+async function awaitState(
+  states: AsyncGenerator<StateMessage>,
+  isWanted: (state: StateMessage) => boolean,
+): Promise<StateMessage | undefined> {
+  for (let next = await states.next(); !next.done; next = await states.next())
+    if (isWanted(next.value)) return next.value;
+  return undefined;
+}
+
+/** Outputs are files the runner reads at the step's end: writing them does not need its command parser. */
+function announce(state: StateMessage, session: Session, folder: string): void {
+  const expiresAt = state.exposure.phase === 'live' ? state.exposure.expires_at : null;
+  const outputs = {
+    url: state.public_url,
+    'preview-url': state.public_url,
+    host: state.public_host,
+    port: state.public_port,
+    status: state.status,
+    'expires-at': expiresAt,
+    'app-port': state.app.port,
+    mode: state.mode,
+    'control-url': session.controlUrl,
+    'control-token': session.controlToken,
+    session: sessionFiles(folder).session,
+    'log-file': sessionFiles(folder).log,
+  };
+  for (const [name, value] of Object.entries(outputs)) core.setOutput(name, value ?? '');
+  core.addPath(writeCommand(folder, findEntry('cli')));
+  process.stdout.write(`\n  Preview: ${state.public_url}\n\n`);
+}
+
+/** Waits for the end, repeating the link; leaves by itself where the end is long past. */
+async function hold(
+  states: AsyncGenerator<StateMessage>,
+  live: StateMessage,
+  over: AbortController,
+): Promise<StateMessage | undefined> {
+  const endsAt = live.exposure.phase === 'live' ? live.exposure.expires_at : null;
+  const reminder = setInterval(
+    () => process.stdout.write(`Preview: ${live.public_url}${describeRest(endsAt)}\n`),
+    REMIND_MS,
+  );
+  const untilEnd = endsAt === null ? undefined : Date.parse(endsAt) - Date.now() + END_GRACE_MS;
+  const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
+  try {
+    return await awaitState(
+      states,
+      ({ exposure }) => exposure.phase === 'ended' || exposure.phase === 'failed',
+    );
+  } finally {
+    clearInterval(reminder);
+    clearTimeout(deadline);
+  }
+}
+
+function describeRest(endsAt: string | null): string {
+  return endsAt === null ? '' : ` (${formatDuration(Date.parse(endsAt) - Date.now())} left)`;
+}
+
+function conclude(state: StateMessage | undefined, session: Session): void {
+  const phase = state?.exposure;
+  if (state === undefined || phase === undefined || phase.phase === 'starting')
+    throw new PreviewError(
+      isAlive(session) ? 'the preview did not end in time' : 'the supervisor died; the log above may say why',
+    );
+  if (phase.phase === 'failed') {
+    core.setOutput('status', 'Failed');
+    throw new PreviewError(renderFailure(phase.reason, phase.last_lines));
+  }
+  if (phase.phase === 'live') core.notice(`Preview: ${state.public_url}`);
+  else core.info(`the preview has ended: ${phase.reason}`);
+}
+
+function renderFailure(reason: string, lastLines: readonly string[]): string {
+  if (lastLines.length === 0) return reason;
+  return `${reason}\nthe last lines of the app:\n${lastLines.map(line => `  ${sanitise(line)}`).join('\n')}`;
+}

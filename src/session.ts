@@ -1,0 +1,147 @@
+// The folder of one exposure on this machine, by which main, post, stop and the `expose` command find it.
+//
+//   expose-XXXXXX/   0700, in RUNNER_TEMP or the system's temp folder
+//     session.json   how to reach it (0600: it holds the control token)
+//     journal        every process it started
+//     expose.log     what it said
+//     outcome.json   its last state, written when it ends
+//     bin/           the `expose` command for later steps
+//     app/           whatever the app needs: staged copy, profile of the browser
+
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import * as v from 'valibot';
+import { describeState, type StateMessage, StateMessageSchema } from './control/messages.ts';
+import { InputError } from './errors.ts';
+import { isAlive } from './processes.ts';
+import type { ExposureState } from './state.ts';
+
+const PREFIX = 'expose-';
+
+const SessionSchema = v.object({
+  /** What people see; not unique. */
+  name: v.string(),
+  pid: v.number(),
+  startTime: v.string(),
+  controlUrl: v.string(),
+  controlToken: v.string(),
+});
+
+/** What `session.json` holds: the exposure's process, and its API on loopback. */
+export type Session = v.InferOutput<typeof SessionSchema>;
+
+/** The files of a session folder. */
+export function sessionFiles(folder: string) {
+  return {
+    session: join(folder, 'session.json'),
+    journal: join(folder, 'journal'),
+    log: join(folder, 'expose.log'),
+    outcome: join(folder, 'outcome.json'),
+    bin: join(folder, 'bin'),
+    app: join(folder, 'app'),
+  };
+}
+
+/** Makes a folder only this user can enter. */
+export function createSessionFolder(parent: string): string {
+  mkdirSync(parent, { recursive: true });
+  const folder = mkdtempSync(join(parent, PREFIX));
+  mkdirSync(sessionFiles(folder).app, { mode: 0o700 });
+  return folder;
+}
+
+export function writeSession(folder: string, session: Session): void {
+  writeFileSync(sessionFiles(folder).session, JSON.stringify(session), { mode: 0o600, flag: 'wx' });
+}
+
+/** The session of a folder, or undefined where it got no further than the folder. */
+export function readSession(folder: string): Session | undefined {
+  return readDocument(sessionFiles(folder).session, SessionSchema);
+}
+
+/** The last state: for post, and for `expose status` after the end. */
+export function writeOutcome(folder: string, state: ExposureState): void {
+  writeFileSync(sessionFiles(folder).outcome, JSON.stringify(describeState(state)), { mode: 0o600 });
+}
+
+export function readOutcome(folder: string): StateMessage | undefined {
+  return readDocument(sessionFiles(folder).outcome, StateMessageSchema);
+}
+
+function readDocument<Schema extends v.GenericSchema>(
+  file: string,
+  schema: Schema,
+): v.InferOutput<Schema> | undefined {
+  if (!existsSync(file)) return undefined;
+  try {
+    return v.parse(schema, JSON.parse(readFileSync(file, 'utf8')));
+  } catch {
+    return undefined; // a document cut off in mid-write is as good as none
+  }
+}
+
+/**
+ * The folder a command is meant for: the one named, else the only one there is; running ones win over ended ones.
+ * Throws an InputError that lists them where there are several.
+ */
+export function chooseSession(
+  parent: string,
+  wanted: string | undefined,
+): { folder: string; session: Session } {
+  const all = listSessions(parent);
+  if (wanted) {
+    const found = all.find(({ folder, session }) =>
+      [folder, basename(folder), session.name].includes(wanted),
+    );
+    if (found) return found;
+    throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
+  }
+  const running = all.filter(({ session }) => isAlive(session));
+  const candidates = running.length > 0 ? running : all;
+  const [only] = candidates;
+  if (only === undefined)
+    throw new InputError(
+      `nothing is exposed here (looked for ${join(parent, `${PREFIX}*`)}): start it first`,
+    );
+  if (candidates.length > 1)
+    throw new InputError(
+      `several exposures are here, say which with \`session\`: there ${describeList(candidates)}`,
+    );
+  return only;
+}
+
+function listSessions(parent: string): { folder: string; session: Session }[] {
+  if (!existsSync(parent)) return [];
+  return readdirSync(parent)
+    .filter(entry => entry.startsWith(PREFIX))
+    .flatMap(entry => {
+      const folder = join(parent, entry);
+      const session = readSession(folder);
+      return session ? [{ folder, session }] : [];
+    });
+}
+
+function describeList(all: { folder: string; session: Session }[]): string {
+  return all.length === 0
+    ? 'are none'
+    : `are ${all.map(one => `${basename(one.folder)} (${one.session.name})`).join(', ')}`;
+}
+
+/** Writes the `expose` command for later steps: this very bundle, run by this very Node. Returns the folder for PATH. */
+export function writeCommand(folder: string, cliScript: string): string {
+  const { bin } = sessionFiles(folder);
+  mkdirSync(bin, { recursive: true, mode: 0o700 });
+  const quoted = [process.execPath, cliScript].map(path => `'${path.replaceAll("'", `'\\''`)}'`).join(' ');
+  writeFileSync(join(bin, 'expose'), `#!/bin/sh\nexec ${quoted} "$@"\n`);
+  chmodSync(join(bin, 'expose'), 0o755);
+  writeFileSync(join(bin, 'expose.cmd'), `@"${process.execPath}" "${cliScript}" %*\r\n`);
+  return bin;
+}

@@ -1,0 +1,32 @@
+// What main leaves for post in the one state key of the step. No secret is in it: post reads its inputs again.
+
+import * as core from '@actions/core';
+import * as v from 'valibot';
+import { PreviewSchema } from './config.ts';
+
+const KEY = 'exposure';
+
+const StepStateSchema = v.object({
+  folder: v.string(),
+  hold: v.boolean(),
+  /** Absent until the supervisor was spawned. */
+  supervisor: v.exactOptional(v.object({ pid: v.number(), startTime: v.string(), role: v.string() })),
+  /** The pull request that was told about it. */
+  pullRequest: v.exactOptional(v.number()),
+  identity: v.object({ key: v.string(), name: v.string() }),
+  mode: v.picklist(['os', 'exec', 'web', 'port']),
+  preview: PreviewSchema,
+});
+
+export type StepState = v.InferOutput<typeof StepStateSchema>;
+
+/** May be called again; the last one counts. */
+export function saveStepState(state: StepState): void {
+  core.saveState(KEY, JSON.stringify(state));
+}
+
+/** What main left, or undefined where it never got that far. */
+export function readStepState(): StepState | undefined {
+  const text = core.getState(KEY);
+  return text === '' ? undefined : v.parse(StepStateSchema, JSON.parse(text));
+}

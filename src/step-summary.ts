@@ -1,0 +1,31 @@
+// The job summary of the step: main writes it when its wait is over, post once more with the final figures.
+
+import * as core from '@actions/core';
+import type { Job } from './report/job.ts';
+import { renderSummary } from './report/markdown.ts';
+import { viewOf } from './report/view.ts';
+import { describeFacts } from './reporting.ts';
+import type { ExposureState } from './state.ts';
+import type { StepState } from './step-state.ts';
+
+/** Adds the preview as it is now. A runner without summaries is no reason to fail. */
+export async function writeSummary(job: Job, step: StepState, state: ExposureState): Promise<void> {
+  const updatedAt = new Date();
+  const view = {
+    preview: describeFacts({ job, identity: step.identity }, step.preview, step.mode),
+    state: viewOf(state, { now: updatedAt }),
+    updatedAt,
+  };
+  const text = renderSummary(view, { ...state, durationMs: measureLife(state) });
+  await core.summary
+    .addRaw(text, true)
+    .write()
+    .catch(error => core.debug(`no summary: ${error}`));
+}
+
+/** How long it has been live, in milliseconds; 0 where it never was. */
+export function measureLife({ phase }: ExposureState): number {
+  if (phase.phase === 'starting' || phase.liveAt === undefined) return 0;
+  const end = phase.phase === 'live' ? Date.now() : phase.endedAt.getTime();
+  return end - phase.liveAt.getTime();
+}

@@ -1,0 +1,79 @@
+// One exposure with its API, its comment, and the ends that come from outside. Used by supervisor, and by cli in the
+// foreground.
+
+import { statSync } from 'node:fs';
+import type { SupervisorConfig } from './config.ts';
+import { startControlApi } from './control/api.ts';
+import { describeError } from './errors.ts';
+import { Exposure } from './exposure.ts';
+import type { Logger } from './log.ts';
+import { isAlive, recordProcess, writeJournal } from './processes.ts';
+import { startReporting } from './reporting.ts';
+import { sessionFiles, writeOutcome } from './session.ts';
+import type { EndReason, ExposureState } from './state.ts';
+
+/** A file somebody touches, a runner that died: seen within this time. */
+const WATCH_MS = 500;
+
+export interface Supervision {
+  readonly exposure: Exposure;
+  /** The control API, which answers from now on. */
+  readonly controlUrl: string;
+  /** Resolves with the last state when nothing is left to do: all is stopped, written down and reported. */
+  readonly finished: Promise<ExposureState>;
+}
+
+/** Resolves when the control API listens; the exposure itself is then on its way. */
+export async function startSupervision(config: SupervisorConfig, logger: Logger): Promise<Supervision> {
+  const files = sessionFiles(config.folder);
+  const exposure = new Exposure({
+    config: config.exposure,
+    folder: config.folder,
+    logger,
+    onChild: ({ pid, role }) => writeJournal(files.journal, recordProcess(pid, role)),
+  });
+  process.on('uncaughtException', error => {
+    logger.error(`a bug in expose, please report it: ${error.stack ?? describeError(error)}`);
+    void exposure.fail(error);
+  });
+  const ended = awaitEnd(exposure);
+  const reporting = startReporting(config, exposure, logger);
+  const api = await startControlApi(exposure, config.controlToken);
+  const unwatch = watchEnds(config, reason => void exposure.stop(reason));
+  // What went wrong is part of the last state, where everybody finds it.
+  exposure.start().catch(error => logger.debug(`the start failed: ${describeError(error)}`));
+  const finish = async () => {
+    const state = await ended;
+    unwatch();
+    writeOutcome(config.folder, state);
+    await reporting.finish();
+    await api.stop();
+    return state;
+  };
+  return { exposure, controlUrl: api.url, finished: finish() };
+}
+
+function awaitEnd(exposure: Exposure): Promise<ExposureState> {
+  return new Promise(resolve => {
+    exposure.subscribe(state => {
+      if (state.phase.phase === 'ended' || state.phase.phase === 'failed') resolve(state);
+    });
+  });
+}
+
+/** Looks for the two ends that come from outside: the `continue` file, and a runner that is gone. */
+function watchEnds(config: SupervisorConfig, end: (reason: EndReason) => void): () => void {
+  const { continueFile, runner } = config;
+  const before = readModified(continueFile);
+  const timer = setInterval(() => {
+    const now = readModified(continueFile);
+    if (now !== undefined && now !== before) end('continue file');
+    if (runner && !isAlive(runner)) end('runner gone');
+  }, WATCH_MS);
+  return () => clearInterval(timer);
+}
+
+/** A file that was there before the start does not count until it is made anew. */
+function readModified(file: string | undefined): number | undefined {
+  return file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+}

@@ -1,0 +1,87 @@
+// What the post step does: ends the supervisor and all it started, sees to the last word in the comment, sums up,
+// and removes the session folder.
+
+import { rmSync } from 'node:fs';
+import * as core from '@actions/core';
+import { stopBackground } from './background.ts';
+import { reviveState } from './control/messages.ts';
+import { readGuardInputs, readJob } from './inputs.ts';
+import { viewOf } from './report/view.ts';
+import { describeFacts, openComment } from './reporting.ts';
+import { readOutcome, sessionFiles } from './session.ts';
+import type { ExposureState } from './state.ts';
+import { createStepLogger, printTail } from './step-log.ts';
+import { readStepState, type StepState } from './step-state.ts';
+import { measureLife, writeSummary } from './step-summary.ts';
+
+/** The whole log is the `log-file` output; this much of it is worth a group in the step's log. */
+const LOG_LINES = 200;
+/** A preview shorter than this was seen by nobody. */
+const SHORT_LIFE_MS = 60_000;
+/** post has 30 s in all, and ending the processes may take 20 of them. */
+const COMMENT_TIMEOUT_MS = 8_000;
+
+/** Ends what main started. Does nothing where main started nothing. */
+export async function tearDown(): Promise<void> {
+  const step = readStepState();
+  if (step === undefined) return;
+  const reaped = await stopBackground(step.folder, step.supervisor);
+  if (reaped.length > 0) core.info(`left behind and ended now: ${reaped.join(', ')}`);
+  const outcome = readOutcome(step.folder);
+  const state = outcome ? reviveState(outcome) : describeDeath(step);
+  const { log } = sessionFiles(step.folder);
+  printTail(log, 'Log of the preview', LOG_LINES);
+  if (outcome === undefined) await commentLast(step, state);
+  await writeSummary(readJob(), step, state);
+  explainEnd(step, state);
+  rmSync(step.folder, { recursive: true, force: true });
+}
+
+/** The state of an exposure whose supervisor could not write one. */
+function describeDeath(step: StepState): ExposureState {
+  return {
+    mode: step.mode,
+    phase: {
+      phase: 'failed',
+      reason: 'the process that kept the preview alive was killed',
+      lastLines: [],
+      endedAt: new Date(),
+    },
+    tunnel: { status: 'Failed', reason: 'killed' },
+    app: { status: 'stopped' },
+    url: undefined,
+    verified: undefined,
+    restarts: 0,
+    reconnects: 0,
+    visits: 0,
+  };
+}
+
+/** A supervisor that died left its comment as it was: the reader must not be sent to an address that is gone. */
+async function commentLast(step: StepState, state: ExposureState): Promise<void> {
+  const job = readJob();
+  const { token } = readGuardInputs();
+  if (step.pullRequest === undefined || token === '') return;
+  const config = { job, token, pullRequest: step.pullRequest, identity: step.identity };
+  const comment = openComment(config, createStepLogger('info'), AbortSignal.timeout(COMMENT_TIMEOUT_MS));
+  const updatedAt = new Date();
+  await comment.update({
+    preview: describeFacts(config, step.preview, step.mode),
+    state: viewOf(state, { now: updatedAt }),
+    updatedAt,
+  });
+  await comment.flush();
+}
+
+/** In the background nobody watches: what went wrong there, or was over too soon, is said here. */
+function explainEnd(step: StepState, state: ExposureState): void {
+  const { phase } = state;
+  if (step.hold) return;
+  if (phase.phase === 'failed') core.warning(`the preview failed: ${phase.reason}`);
+  if (phase.phase !== 'ended') return;
+  core.info(`the preview has ended: ${phase.reason}`);
+  if (step.pullRequest !== undefined && measureLife(state) < SHORT_LIFE_MS)
+    core.notice(
+      'the preview lived for less than a minute, for it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers',
+    );
+}
