@@ -58,7 +58,8 @@ export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arriv
       }
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
-      prepareSocket(socket);
+      // As Node does to the connections it accepts itself.
+      if (socket instanceof Socket) socket.setNoDelay(true);
       return server.emit('connection', socket);
     },
     stop: () => {
@@ -67,12 +68,6 @@ export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arriv
       server.close();
     },
   };
-}
-
-/** What Node's accept path does to a connection, and `emit('connection')` therefore does not. */
-function prepareSocket(socket: Duplex): void {
-  socket.allowHalfOpen = true;
-  if (socket instanceof Socket) socket.setNoDelay(true);
 }
 
 function openServer(limits: VisitorLimits, serve: (arrival: Arrival) => void) {

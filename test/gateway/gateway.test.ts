@@ -142,6 +142,18 @@ describe('the app', () => {
     expect(app.seen).toBe(seen);
   });
 
+  it('that dies over a request is said to be restarting as soon as that is known', async () => {
+    let state: AppState = { status: 'stopped' };
+    const app = await openApp(socket => {
+      state = { status: 'restarting', reason: 'exit code 3', attempt: 1 };
+      socket.destroy();
+    });
+    state = runningOn(app.port);
+    const door = await openGateway(() => state);
+    const response = await fetch(door.url, { method: 'POST' });
+    expect([response.status, await response.text()]).toEqual([503, expect.stringContaining('exit code 3')]);
+  });
+
   it('that moves has the connections to its old address cut', async () => {
     const server = createServer((_, response) => response.end('ok')).listen(0, '127.0.0.1');
     closers.push(

@@ -238,9 +238,10 @@ describe('an answer', () => {
     ],
     ['only half a head', 'HTTP/1.1 200 OK\r\nContent-', 'closed the connection without an answer'],
   ])('that is %s is a 502', async (_, bytes, words) => {
-    const { door } = await openRaw(socket => socket.end(bytes));
+    const { app, door } = await openRaw(socket => socket.end(bytes));
     const response = await fetch(door.url);
     expect(response.status).toBe(502);
+    expect(app.requestLines).toHaveLength(1);
     expect(response.headers.get('retry-after')).toBe('5');
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(await response.text()).toContain(words);

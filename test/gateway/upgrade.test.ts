@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
 import { OK, startRawApp } from '../support/raw-app.ts';
@@ -136,6 +136,34 @@ describe('an upgrade', () => {
     visitor.end();
     await once(visitor, 'end');
     expect(answer).toMatch(/last word$/);
+  });
+
+  it('lets the visitor go on after the app has said its last word', async () => {
+    const { app, door } = await openRaw(socket => socket.end(`${SWITCH}\r\nlast word`));
+    const visitor = connect({ port: door.port, host: '127.0.0.1', allowHalfOpen: true });
+    closers.push(() => visitor.destroy());
+    visitor.resume().write(`GET / HTTP/1.1\r\n${ASK}\r\n`);
+    await once(visitor, 'end');
+    visitor.end('but I have more');
+    await once(visitor, 'close');
+    await vi.waitFor(() => expect(app.seen).toMatch(/but I have more$/), { timeout: 10_000 });
+  });
+
+  it.each(['visitor', 'app'])('is cut on the other side when the connection of the %s breaks', async side => {
+    const joined = Promise.withResolvers<Socket>();
+    const { door } = await openRaw(socket => {
+      socket.write(`${SWITCH}\r\n`);
+      joined.resolve(socket);
+    });
+    const visitor = connect(door.port, '127.0.0.1').on('error', () => {});
+    closers.push(() => visitor.destroy());
+    visitor.write(`GET / HTTP/1.1\r\n${ASK}\r\n`);
+    await once(visitor, 'data');
+    const app = await joined.promise;
+    const [broken, other] = side === 'app' ? [app, visitor] : [visitor, app];
+    const closed = new Promise(resolve => other.resume().once('close', resolve));
+    broken.resetAndDestroy();
+    await closed;
   });
 
   it('that the app refuses is relayed and closed, so that a request behind it goes nowhere', async () => {
