@@ -1,0 +1,60 @@
+// Where a bore server is: read from the `server` input and the command line, shown in messages.
+
+import { isIPv6 } from 'node:net';
+import { domainToASCII } from 'node:url';
+import { InputError } from '../errors.ts';
+import { sanitise } from '../log.ts';
+import { DEFAULT_CONTROL_PORT } from './protocol.ts';
+
+export { DEFAULT_CONTROL_PORT };
+
+/** A host name or an IP address (IPv6 without brackets) and the port of bore's control connection. */
+export interface ServerAddress {
+  host: string;
+  port: number;
+}
+
+/** `host`, `host:port`, `[::1]` or `[::1]:port`; white space around it is no harm. Throws InputError. */
+export function parseServerAddress(text: string): ServerAddress {
+  const trimmed = text.trim();
+  if (trimmed === '') throw new InputError('`server` is empty; give the host of a bore server');
+  const parts = /^(?:\[(?<v6>[^\]]*)\]|(?<name>[^:[\]]*))(?::(?<port>[^:]*))?$/su.exec(trimmed)?.groups;
+  if (parts === undefined) throw refuseAddress(trimmed, describeForm(trimmed));
+  return { host: parseHost(parts.v6, parts.name ?? '', trimmed), port: parsePort(parts.port, trimmed) };
+}
+
+/** `host:port`, with brackets where the host is an IPv6 address. */
+export function renderAddress({ host, port }: ServerAddress): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function parseHost(v6: string | undefined, name: string, text: string): string {
+  if (v6 !== undefined) {
+    if (isIPv6(v6)) return v6;
+    throw refuseAddress(text, 'what stands in brackets must be an IPv6 address');
+  }
+  // The only characters of host names; the conversion gives names in other scripts their form in the DNS.
+  const host = domainToASCII(name);
+  if (/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?$/u.test(host) && host.length <= 253) return host;
+  throw refuseAddress(text, describeForm(text));
+}
+
+function parsePort(text: string | undefined, whole: string): number {
+  if (text === undefined) return DEFAULT_CONTROL_PORT;
+  const port = /^[0-9]{1,5}$/u.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65_535) return port;
+  throw refuseAddress(
+    whole,
+    whole.includes('//') ? describeForm(whole) : 'the port must be a whole number from 1 to 65535',
+  );
+}
+
+function describeForm(text: string): string {
+  if (text.includes('//')) return 'write the host alone, without http:// or a path';
+  if (isIPv6(text)) return `write an IPv6 address in brackets, [${text}]`;
+  return 'write host or host:port';
+}
+
+function refuseAddress(text: string, remedy: string): InputError {
+  return new InputError(`\`server\` '${sanitise(text)}' is not an address: ${remedy}`);
+}

@@ -1,0 +1,167 @@
+// One session with a bore server: dials, greets, asks for a port, then listens for visitors and heartbeats until the
+// control connection is lost. Used by reconnect.ts, which decides what to do about it.
+
+import type { KeyObject } from 'node:crypto';
+import { describeError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { renderAddress, type ServerAddress } from './address.ts';
+import { dialServer, type Line } from './dial.ts';
+import {
+  explainErrorFrame,
+  explainNotBore,
+  explainSecretRequired,
+  explainSecretUnwanted,
+  explainWrongPort,
+  quote,
+  TunnelFailure,
+} from './failure.ts';
+import { FrameReader, NoFrame } from './frame-reader.ts';
+import { greet, OddFrame } from './greeting.ts';
+import { decodeServerMessage, FrameTooLong } from './protocol.ts';
+import type { Timings } from './timings.ts';
+import type { Visitors } from './visitors.ts';
+
+export interface SessionOptions {
+  server: ServerAddress;
+  key: KeyObject | undefined;
+  /** The public port to ask for; 0 for any. */
+  port: number;
+  visitors: Visitors;
+  /** The connection stands, nothing was said yet. */
+  onDialled: () => void;
+  logger: Logger;
+  timings: Timings;
+  /** Ends the start, not the session. */
+  signal: AbortSignal;
+}
+
+export interface Session {
+  /** The public port. */
+  readonly port: number;
+  /** Of performance.now(). */
+  readonly startedAt: number;
+  /**
+   * Resolves, never rejects, with the reason why this session is to be replaced. Its connection may still be open: a
+   * reset sent into a dead link is lost, and the server would hold the port for seconds after the link is healed.
+   */
+  readonly ended: Promise<string>;
+  /** Asks to be replaced. */
+  leave(reason: string): void;
+  /** Closes the connection with a reset, which frees the port at once. Visitors stay. May be called twice. */
+  stop(): void;
+}
+
+/** Resolves when the server has opened the port. Rejects with TunnelFailure, or the signal's reason. */
+export async function startSession(options: SessionOptions): Promise<Session> {
+  const { server, signal, timings } = options;
+  const line = await dialServer(server, timings, signal);
+  const abandon = () => line.socket.resetAndDestroy();
+  signal.addEventListener('abort', abandon, { once: true });
+  try {
+    signal.throwIfAborted();
+    options.onDialled();
+    const reader = new FrameReader(line.socket);
+    return serve(options, line, reader, await askForPort(options, line, reader));
+  } catch (error) {
+    line.socket.resetAndDestroy();
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abandon);
+  }
+}
+
+async function askForPort(options: SessionOptions, { socket }: Line, reader: FrameReader): Promise<number> {
+  const { server, key, port, timings } = options;
+  const connectedAt = performance.now();
+  try {
+    await greet(socket, reader, key, { Hello: port }, timings.challenge);
+  } catch (error) {
+    const late = performance.now() - connectedAt >= timings.earlyEnd;
+    if (late && error instanceof NoFrame && error.why === 'ended' && error.said.length === 0)
+      throw explainSecretUnwanted(server);
+    throw explainGreeting(options, error);
+  }
+  try {
+    return readPort(options, await reader.next(timings.hello));
+  } catch (error) {
+    throw explainGreeting(options, error);
+  }
+}
+
+function readPort({ server, port }: SessionOptions, frame: Buffer): number {
+  const message = decodeServerMessage(frame);
+  if (typeof message !== 'object' || !('Hello' in message)) throw new OddFrame(frame);
+  if (message.Hello === 0 || (port !== 0 && message.Hello !== port))
+    throw explainWrongPort(server, port, message.Hello);
+  return message.Hello;
+}
+
+function explainGreeting({ server, port }: SessionOptions, error: unknown): unknown {
+  if (error instanceof FrameTooLong) return explainNotBore(server, error.bytes);
+  if (error instanceof OddFrame) return explainOddFrame(server, port, error.frame);
+  if (!(error instanceof NoFrame)) return error;
+  if (error.why === 'timeout' || error.said.length > 0) return explainNotBore(server, error.said);
+  const message = `${renderAddress(server)} closed the connection during the handshake`;
+  return new TunnelFailure('transient', message, { cause: error.cause });
+}
+
+function explainOddFrame(server: ServerAddress, port: number, frame: Buffer): TunnelFailure {
+  const message = decodeServerMessage(frame);
+  if (typeof message === 'object' && 'Error' in message)
+    return explainErrorFrame(server, port, message.Error);
+  if (typeof message === 'object' && 'Challenge' in message) return explainSecretRequired(server);
+  return explainNotBore(server, frame);
+}
+
+function serve(
+  options: SessionOptions,
+  { socket, address }: Line,
+  reader: FrameReader,
+  port: number,
+): Session {
+  const { promise: ended, resolve } = Promise.withResolvers<string>();
+  const leave = (reason: string) => {
+    clearTimeout(watchdog);
+    resolve(reason);
+  };
+  const { heartbeat } = options.timings;
+  let heardAt = performance.now();
+  // After a stall of this process the timer comes first, and the heartbeats wait in the kernel: they are read before
+  // anything is decided, and the timer starts anew with each of them.
+  const watchdog = setTimeout(() => {
+    setImmediate(() => {
+      if (performance.now() - heardAt >= heartbeat) leave(`no heartbeat for ${heartbeat / 1_000} s`);
+    });
+  }, heartbeat);
+  const hear = listenForVisitors(options, address);
+  reader.follow(
+    frame => hear(frame),
+    error => leave(describeError(error)),
+  );
+  socket.on('data', () => {
+    heardAt = performance.now();
+    watchdog.refresh();
+  });
+  socket.once('end', () => leave('the server closed the control connection'));
+  socket.once('close', () => leave(socket.errored?.message ?? 'the control connection was closed'));
+  return { port, startedAt: performance.now(), ended, leave, stop: () => void socket.resetAndDestroy() };
+}
+
+/** Nothing a server says after `Hello` ends the session: the first oddity is told, the rest ignored. */
+function listenForVisitors(
+  { visitors, logger, server }: SessionOptions,
+  address: ServerAddress,
+): (frame: Buffer) => void {
+  let told = false;
+  return frame => {
+    const message = decodeServerMessage(frame);
+    if (message === 'Heartbeat') return;
+    // To the very address of this session: another one of the same name may be another server, which knows nobody.
+    if (message !== undefined && 'Connection' in message) return visitors.invite(message.Connection, address);
+    if (told) return;
+    told = true;
+    const said = message !== undefined && 'Error' in message ? message.Error : frame;
+    logger.warn(`${renderAddress(server)} says ${quote(said)}; the tunnel goes on`);
+  };
+}

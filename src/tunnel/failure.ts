@@ -1,0 +1,118 @@
+// What can go wrong between us and a bore server: each failure with its class and with what a user should do.
+// Thrown by client.ts, judged by reconnect.ts.
+
+import { describeError, hasCode, TunnelError } from '../errors.ts';
+import { sanitise } from '../log.ts';
+import { renderAddress, type ServerAddress } from './address.ts';
+import { ERROR_TEXT } from './protocol.ts';
+
+/** Enough to recognise an HTTP server or an SSH banner by. */
+const MAX_QUOTE_LENGTH = 60;
+
+/**
+ * - `fatal`: the same again tomorrow
+ * - `doubtful`: fatal at the first connect; a server that served before may only be starting
+ * - `unknown-host`: fatal when it repeats at the first connect
+ * - `port-refused`: this port never, another maybe
+ * - `port-taken`: this port later
+ * - `transient`: try again
+ */
+export type FailureKind = 'fatal' | 'doubtful' | 'unknown-host' | 'port-refused' | 'port-taken' | 'transient';
+
+export class TunnelFailure extends TunnelError {
+  readonly kind: FailureKind;
+
+  constructor(kind: FailureKind, message: string, options: ErrorOptions = {}) {
+    super(message, { ...options, retryable: kind !== 'fatal' });
+    this.kind = kind;
+  }
+}
+
+/** A stranger's bytes, short and harmless, in quotes. */
+export function quote(text: string | Buffer): string {
+  return `"${sanitise(typeof text === 'string' ? text : text.toString('latin1'), MAX_QUOTE_LENGTH)}"`;
+}
+
+/** The server could not be reached: `error` is of node:net, node:dns, or a time-out. */
+export function explainDial(server: ServerAddress, error: unknown): TunnelFailure {
+  const cause = { cause: error };
+  if (hasCode(error, 'ENOTFOUND'))
+    return new TunnelFailure(
+      'unknown-host',
+      `there is no host ${server.host}: check \`server\` for a typo`,
+      cause,
+    );
+  const message = `could not reach ${renderAddress(server)}: ${describeError(error)}`;
+  return new TunnelFailure('transient', message, cause);
+}
+
+/** What a repeated `explainDial` is worth saying in addition. */
+export function hintAtFirewall(server: ServerAddress): string {
+  return `is the bore server running, and does a firewall let connections to port ${server.port} out?`;
+}
+
+/** The `Error` frame that answered our `Hello(port)`. */
+export function explainErrorFrame(server: ServerAddress, port: number, text: string): TunnelFailure {
+  const where = renderAddress(server);
+  switch (text) {
+    case ERROR_TEXT.invalidSecret:
+      return new TunnelFailure(
+        'fatal',
+        `${where} refused the secret: \`secret\` must be the one the server was started with`,
+      );
+    case ERROR_TEXT.secretRequired:
+      return explainSecretRequired(server);
+    case ERROR_TEXT.portOutOfRange:
+      return new TunnelFailure(
+        'port-refused',
+        `${where} does not give out port ${port}: choose a \`remote-port\` (or \`port-range\`) between the --min-port and --max-port of the server`,
+      );
+    case ERROR_TEXT.portForbidden:
+      return new TunnelFailure(
+        'port-refused',
+        `${where} may not open port ${port} (permission denied there): choose a \`remote-port\` of 1024 or above`,
+      );
+    case ERROR_TEXT.portTaken:
+      return new TunnelFailure(
+        'port-taken',
+        `port ${port} of ${server.host} is in use: wait for the other tunnel to end, or choose another \`remote-port\``,
+      );
+    case ERROR_TEXT.noPortFree:
+    case ERROR_TEXT.bindFailed:
+      return new TunnelFailure('transient', `${where} could not open a port (${text}): it may be full`);
+    default:
+      return new TunnelFailure('transient', `${where} answered with an error: ${quote(text)}`);
+  }
+}
+
+export function explainSecretRequired(server: ServerAddress): TunnelFailure {
+  return new TunnelFailure(
+    'fatal',
+    `the server ${renderAddress(server)} requires a secret: set the \`secret\` input`,
+  );
+}
+
+export function explainSecretUnwanted(server: ServerAddress): TunnelFailure {
+  return new TunnelFailure(
+    'doubtful',
+    `the server ${renderAddress(server)} asks for no secret, but one was given: remove \`secret\`, or check \`server\``,
+  );
+}
+
+/** It said something no bore server says (`said`), or, where that is empty, nothing. */
+export function explainNotBore(server: ServerAddress, said: Buffer): TunnelFailure {
+  const silent = said.length === 0;
+  const detail = silent ? 'it accepts connections and says nothing' : `it says ${quote(said)}`;
+  return new TunnelFailure(
+    silent ? 'doubtful' : 'fatal',
+    `${renderAddress(server)} does not answer like a bore server (${detail}): check host and port in \`server\``,
+  );
+}
+
+export function explainWrongPort(server: ServerAddress, asked: number, got: number): TunnelFailure {
+  const instead = asked === 0 ? '' : ` instead of ${asked}`;
+  return new TunnelFailure(
+    'fatal',
+    `the server ${renderAddress(server)} answered with port ${got}${instead}: it cannot be relied on, check \`server\``,
+  );
+}
