@@ -1,0 +1,175 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { connectGitHub } from '../../src/report/github.ts';
+import { FORKS_PAGE, judgeHead, type Verdict } from '../../src/report/guard.ts';
+import type { Job } from '../../src/report/job.ts';
+import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
+import { HEAD, MERGE, recordLog, sampleJob, samplePull } from './samples.ts';
+
+const OTHER = 'b'.repeat(40);
+
+let server: GitHubServer;
+let path: string;
+beforeEach(async () => {
+  server = await startGitHubServer({ pulls: [samplePull('octo/app')] });
+  path = mkdtempSync(join(tmpdir(), 'guard-'));
+  checkOut(HEAD);
+});
+afterEach(async () => {
+  rmSync(path, { recursive: true, force: true });
+  await server.stop();
+});
+
+function checkOut(sha: string): void {
+  mkdirSync(join(path, '.git'), { recursive: true });
+  writeFileSync(join(path, '.git', 'HEAD'), `${sha}\n`);
+}
+
+function judge(changes: Partial<Job>, allowUntrustedHead = false): Promise<Verdict> {
+  const github = connectGitHub({ token: 'ghs_test', apiUrl: server.url, logger: recordLog() });
+  const { signal } = new AbortController();
+  return judgeHead({ job: sampleJob(changes), github, path, allowUntrustedHead, signal });
+}
+
+const fork = { pull_request: samplePull('mallory/app') };
+const own = { pull_request: samplePull('octo/app') };
+const run = (changes: object = {}) => ({
+  workflow_run: {
+    event: 'pull_request',
+    head_sha: HEAD,
+    head_repository: { full_name: 'octo/app' },
+    ...changes,
+  },
+});
+const comment = (issue: object = { number: 7, pull_request: {} }) => ({ issue });
+
+describe('events without secrets for strangers', () => {
+  it.each(['pull_request', 'pull_request_review', 'pull_request_review_comment'])(
+    '%s: skips forks',
+    async eventName => {
+      expect(await judge({ eventName, event: own })).toEqual({ kind: 'trusted' });
+      const verdict = await judge({ eventName, event: fork });
+      expect(verdict).toMatchObject({ kind: 'skip', reason: expect.stringContaining('mallory/app') });
+      expect(verdict).toMatchObject({ reason: expect.stringContaining(FORKS_PAGE) });
+      expect(server.requests).toEqual([]);
+    },
+  );
+
+  it('skips a head whose repository is gone, or is not told', async () => {
+    expect(await judge({ event: { pull_request: samplePull(null) } })).toMatchObject({ kind: 'skip' });
+    expect(await judge({ event: {} })).toMatchObject({ kind: 'skip' });
+  });
+
+  it('skips Dependabot, on pushes too', async () => {
+    const actor = 'dependabot[bot]';
+    expect(await judge({ actor })).toMatchObject({ kind: 'skip' });
+    expect(await judge({ actor, eventName: 'push', event: {} })).toMatchObject({ kind: 'skip' });
+  });
+
+  it('runs them where that is allowed, and says that there will be no comment', async () => {
+    expect(await judge({ event: fork }, true)).toMatchObject({
+      kind: 'allowed untrusted',
+      reason: expect.stringContaining('no comment'),
+    });
+  });
+
+  it("does not let a fork's name reach the log as it is", async () => {
+    const verdict = await judge({ event: { pull_request: samplePull('x\n::error::y') } });
+    expect(JSON.stringify(verdict)).not.toContain('\\n');
+  });
+
+  it.each(['push', 'schedule', 'merge_group', 'workflow_dispatch', 'release'])(
+    'trusts %s',
+    async eventName => {
+      expect(await judge({ eventName, event: {} })).toEqual({ kind: 'trusted' });
+    },
+  );
+
+  it('knows the own repository in any case of letters', async () => {
+    expect(await judge({ event: { pull_request: samplePull('Octo/App') } })).toEqual({ kind: 'trusted' });
+  });
+});
+
+describe('events with secrets', () => {
+  const events: [string, object][] = [
+    ['pull_request_target', own],
+    ['issue_comment', comment()],
+    ['workflow_run', run()],
+  ];
+
+  it.each(events)("%s: trusts the repository's own head, checked out", async (eventName, event) => {
+    expect(await judge({ eventName, event })).toEqual({ kind: 'trusted' });
+  });
+
+  it.each(events)('%s: refuses any other commit', async (eventName, event) => {
+    checkOut(OTHER);
+    const verdict = await judge({ eventName, event });
+    expect(verdict).toMatchObject({ kind: 'refuse', reason: expect.stringContaining(OTHER) });
+    expect(verdict).toMatchObject({ reason: expect.stringContaining(FORKS_PAGE) });
+    expect(await judge({ eventName, event }, true)).toMatchObject({ kind: 'allowed untrusted' });
+  });
+
+  it.each(events)('%s: refuses what has no commit, such as an artifact', async (eventName, event) => {
+    rmSync(join(path, '.git'), { recursive: true });
+    expect(await judge({ eventName, event })).toMatchObject({ kind: 'refuse' });
+  });
+
+  it.each([
+    ['pull_request_target', fork],
+    ['issue_comment', comment()],
+    ['workflow_run', run({ head_repository: { full_name: 'mallory/app' } })],
+    ['workflow_run', run({ head_repository: null })],
+  ] as [string, object][])('%s: refuses forks, whatever is checked out (%#)', async (eventName, event) => {
+    server.state.pulls = [samplePull('mallory/app')];
+    for (const sha of [HEAD, MERGE]) {
+      checkOut(sha);
+      expect(await judge({ eventName, event })).toMatchObject({ kind: 'refuse' });
+    }
+  });
+
+  it('believes the API, not the event, about whose head it is', async () => {
+    server.state.pulls = [samplePull('mallory/app')];
+    expect(await judge({ eventName: 'pull_request_target', event: own })).toMatchObject({ kind: 'refuse' });
+  });
+
+  it("takes the event's head as well as the newest, for somebody of the repository may have pushed", async () => {
+    server.state.pulls = [samplePull('octo/app', OTHER)];
+    expect(await judge({ eventName: 'pull_request_target', event: own })).toEqual({ kind: 'trusted' });
+    checkOut(OTHER);
+    expect(await judge({ eventName: 'pull_request_target', event: own })).toEqual({ kind: 'trusted' });
+    checkOut(MERGE);
+    expect(await judge({ eventName: 'pull_request_target', event: own })).toMatchObject({ kind: 'refuse' });
+  });
+
+  it.each(['pull_request_target', 'issue_comment', 'workflow_run', 'repository_dispatch'])(
+    'refuses what was built by a run of %s',
+    async event => {
+      expect(await judge({ eventName: 'workflow_run', event: run({ event }) })).toMatchObject({
+        kind: 'refuse',
+      });
+    },
+  );
+
+  it('trusts the default branch after a comment on a plain issue', async () => {
+    const job = { eventName: 'issue_comment', event: comment({ number: 3 }) };
+    expect(await judge({ ...job, sha: HEAD })).toEqual({ kind: 'trusted' });
+    expect(await judge({ ...job, sha: OTHER })).toMatchObject({ kind: 'refuse' });
+  });
+
+  it('refuses what it cannot find out', async () => {
+    for (const { eventName } of [{ eventName: 'pull_request_target' }, { eventName: 'workflow_run' }]) {
+      expect(await judge({ eventName, event: {} })).toMatchObject({ kind: 'refuse' });
+    }
+    server.state.faults.push({
+      path: /pulls/,
+      status: 403,
+      message: 'Resource not accessible by integration',
+    });
+    expect(await judge({ eventName: 'issue_comment', event: comment() })).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringContaining('403'),
+    });
+  });
+});
