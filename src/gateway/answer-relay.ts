@@ -49,8 +49,7 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     const headers = renderResponseHeaders(raw, status, isChunked);
     if (/^[\t\x20-\x7e]+$/.test(reason)) this.response.writeHead(status, reason, headers);
     else this.response.writeHead(status, headers);
-    if (isEventStream(raw)) this.response.flushHeaders();
-    else this.#headTimer = setTimeout(() => this.response.flushHeaders(), HEAD_WAIT_MS);
+    this.#headTimer = setTimeout(() => this.response.flushHeaders(), HEAD_WAIT_MS);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -83,9 +82,4 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
 export function readRaw(raw: unknown): RawHeaders {
   if (!Array.isArray(raw)) return [];
   return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
-}
-
-function isEventStream(raw: RawHeaders): boolean {
-  const at = raw.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'content-type');
-  return at !== -1 && (raw[at + 1] ?? '').toLowerCase().startsWith('text/event-stream');
 }
