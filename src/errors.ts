@@ -47,8 +47,11 @@ export class AppError extends Error {
 /** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // node:net tries all addresses of a name, and then throws an AggregateError without a message.
+  const attempts = error instanceof AggregateError ? error.errors.map(describeError).join(', ') : '';
+  const message = error.message || attempts;
   const cause = error.cause === undefined ? '' : describeError(error.cause);
-  return cause === '' || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
+  return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
 }
 
 /** True for an error of node:fs, node:net or node:dns with that `code`. */
