@@ -1,8 +1,10 @@
 // A child that must come to listen on a port: what `exec` and `port` have in common.
 
 import { AppError } from '../errors.ts';
+import { sanitise } from '../log.ts';
 import type { Program, ProgramContext } from './app.ts';
-import { type Child, type ChildOptions, describeEnd, startChild } from './child.ts';
+import { type Child, type ChildEnd, type ChildOptions, describeEnd, startChild } from './child.ts';
+import { findForeignOwner } from './port-owner.ts';
 import { findListening, isTimeout, waitForListening } from './readiness.ts';
 
 /** An app that listens on `localhost` may be found on either. */
@@ -19,44 +21,58 @@ export interface ListenerOptions {
 }
 
 /**
- * Starts a program and resolves when its port accepts and it is still alive. A port that accepts before the start
- * belongs to somebody else and is refused, as is one whose program has ended.
+ * Starts a program and resolves when it listens and is alive. A port that somebody else has, before the start or by
+ * the time it accepts, is refused, as is one whose program has ended.
  */
 export async function startListener(options: ListenerOptions): Promise<Program> {
   const { context, port, role } = options;
   const target = { hosts: LOOPBACK_HOSTS, port };
-  if ((await findListening(target)) !== undefined)
-    throw new AppError(
-      `port ${port} is taken by another process, so ${role} cannot have it; ` +
-        'choose another `port`, or leave `command` out where that process is the app',
-    );
+  if ((await findListening(target)) !== undefined) throw describeTaken(port, role, 'another process');
   context.signal.throwIfAborted();
   const child = await startChild(toChildOptions(options));
-  const ended = child.ended.then(end => describeLoss(role, child, describeEnd(end), end.code));
+  const ended = child.ended.then(end => describeLoss(role, child, end));
+  const waitForOwnPort = async (signal: AbortSignal) => {
+    const upstream = await waitForListening(target, signal);
+    const variable = `EXPOSE_URL=${options.environment.EXPOSE_URL ?? ''}`;
+    const owner = await findForeignOwner(upstream, { group: child.pid, variable });
+    if (owner === undefined) return upstream;
+    throw describeTaken(port, role, `another process (${sanitise(owner.name)}, ${owner.pid})`);
+  };
   try {
-    const upstream = await raceEnd(signal => waitForListening(target, signal), ended, context.signal);
+    const upstream = await raceEnd(waitForOwnPort, ended, context.signal);
     return { upstream, pid: child.pid, ended, stop: () => child.stop() };
   } catch (error) {
     await child.stop();
-    if (!isTimeout(error)) throw error;
-    throw new AppError(
-      `${role} did not listen on port ${port} before startup-timeout was over; ` +
-        'let it listen on 127.0.0.1, or raise startup-timeout',
-      { cause: error, lastLines: child.lastLines() },
-    );
+    throw isTimeout(error) ? describeSilence(port, role, child, error) : error;
   }
+}
+
+function describeTaken(port: number, role: string, owner: string): AppError {
+  return new AppError(
+    `port ${port} is taken by ${owner}, so ${role} cannot have it; ` +
+      'choose another `port`, or leave `command` out where that process is the app',
+  );
+}
+
+function describeSilence(port: number, role: string, child: Child, cause: unknown): AppError {
+  return new AppError(
+    `${role} did not listen on port ${port} before startup-timeout was over; ` +
+      'let it listen there on 127.0.0.1, or raise startup-timeout',
+    { cause, lastLines: child.lastLines() },
+  );
+}
+
+function describeLoss(role: string, child: Child, end: ChildEnd): AppError {
+  const hint = end.code === 0 ? '; it has to stay in the foreground' : '';
+  return new AppError(`${role} ended ${describeEnd(end)}${hint}`, {
+    lastLines: child.lastLines(),
+    ...(end.code === null ? {} : { exitCode: end.code }),
+  });
 }
 
 function toChildOptions(options: ListenerOptions): ChildOptions {
   const { command, args, cwd, environment, role, context } = options;
   return { command, args, cwd, environment, role, onLine: context.onOutput, onChild: context.onChild };
-}
-
-function describeLoss(role: string, child: Child, end: string, code: number | null): AppError {
-  return new AppError(`${role} ended ${end}`, {
-    lastLines: child.lastLines(),
-    ...(code === null ? {} : { exitCode: code }),
-  });
 }
 
 /** The result of `wait`, unless the program ends first: then the wait is given up and the program's error thrown. */

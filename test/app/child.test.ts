@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { type ChildOptions, describeEnd, findFreePort, startChild } from '../../src/app/child.ts';
 import { AppError, hasCode } from '../../src/errors.ts';
+import { isRunning } from '../support/running.ts';
 
 describe('startChild', () => {
   it('hands on both streams line by line, the unfinished last line too', async () => {
@@ -69,7 +69,7 @@ describe('startChild', () => {
     const grandchild = Number(await waitForLine(lines));
     await Promise.all([child.stop(), child.stop()]);
     await child.stop();
-    expect(isAlive(grandchild)).toBe(false);
+    expect(isRunning(grandchild)).toBe(false);
     expect(describeEnd(await child.ended)).toBe('by signal SIGTERM');
   });
 
@@ -86,9 +86,9 @@ describe('startChild', () => {
     const child = await startChild(bash('sleep 600 & echo $!; exit 7', lines));
     expect(await child.ended).toEqual({ code: 7, signal: null });
     const grandchild = Number(lines[0]);
-    expect(isAlive(grandchild)).toBe(true);
+    expect(isRunning(grandchild)).toBe(true);
     await child.stop();
-    expect(isAlive(grandchild)).toBe(false);
+    expect(isRunning(grandchild)).toBe(false);
   });
 });
 
@@ -119,14 +119,4 @@ async function waitForLine(lines: readonly string[]): Promise<string> {
     .poll(() => lines[0], { timeout: 10_000 })
     .toBeDefined()
     .then(() => lines[0] ?? '');
-}
-
-/** Not a zombie either: where nobody reaps, the dead stay visible. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return process.platform !== 'linux' || !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-  } catch {
-    return false;
-  }
 }
