@@ -138,7 +138,8 @@ class ReconnectingTunnel implements Tunnel {
       const reason = await session.ended;
       if (this.#stopping.signal.aborted) return;
       const lostAt = performance.now();
-      if (lostAt - session.startedAt >= this.#timings.goodSession) this.#backoff.reset();
+      const wasGood = lostAt - session.startedAt >= this.#timings.goodSession;
+      if (wasGood || this.#moved !== undefined) this.#backoff.reset();
       const { host } = this.#options.server;
       if (this.#moved === undefined)
         this.#enter({ status: 'Reconnecting', host, port: session.port, reason });

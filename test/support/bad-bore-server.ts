@@ -1,0 +1,61 @@
+// A server that plays whatever a bore server should not: for the tests of the tunnel.
+
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+
+export interface BadBoreServer {
+  readonly address: { host: string; port: number };
+  /** What clients sent, one text per connection, in the order they came. */
+  readonly heard: readonly string[];
+}
+
+/** Plays one connection; `number` counts them from 0. */
+export type Behaviour = (socket: Socket, number: number) => void;
+
+/** Runs until the test is finished. */
+export async function startBadBoreServer(behave: Behaviour): Promise<BadBoreServer> {
+  const heard: string[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer({ noDelay: true }, socket => {
+    const number = heard.push('') - 1;
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('data', chunk => {
+      heard[number] += chunk.toString('latin1');
+    });
+    behave(socket, number);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  const address = server.address();
+  return {
+    address: { host: '127.0.0.1', port: typeof address === 'object' && address !== null ? address.port : 0 },
+    heard,
+  };
+}
+
+/** Accepts and says nothing. */
+export const stayMute: Behaviour = () => {};
+
+/** Never ends a frame. */
+export const flood: Behaviour = socket => {
+  const write = () => {
+    while (socket.writable && socket.write(Buffer.alloc(65_536, 'A')));
+  };
+  socket.on('drain', write);
+  write();
+};
+
+/** Says the text (a NUL ends a frame) as soon as the client has said something. */
+export function reply(text: string): Behaviour {
+  return socket => void socket.once('data', () => socket.write(text));
+}
+
+/** Says the text at once. */
+export function greetWith(text: string): Behaviour {
+  return socket => void socket.write(text);
+}

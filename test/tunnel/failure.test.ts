@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { startBoreServer } from '../../src/tunnel/server.ts';
+import { flood, greetWith, reply, startBadBoreServer, stayMute } from '../support/bad-bore-server.ts';
+import { failToOpen, openTunnel } from './rig.ts';
+
+const SECRET = 'correct horse battery';
+const CHALLENGE = '{"Challenge":"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}\0';
+
+describe('a server that is not bore', () => {
+  it('and answers like HTTP is quoted, harmlessly', async () => {
+    const { address } = await startBadBoreServer((socket, n) => {
+      reply('HTTP/1.1 400 Bad Request\r\n\r\n')(socket, n);
+      socket.once('data', () => socket.end());
+    });
+    const { message, states } = await failToOpen({ server: address });
+    expect(message).toContain(`127.0.0.1:${address.port} does not answer like a bore server`);
+    expect(message).toContain('"HTTP/1.1 400 Bad Request\\x0d\\x0a');
+    expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
+  });
+
+  it('and says nothing is named', async () => {
+    const { address } = await startBadBoreServer(stayMute);
+    for (const secret of [{}, { secret: SECRET }])
+      expect((await failToOpen({ server: address, ...secret })).message).toMatch(/says nothing.*`server`/);
+  });
+
+  it('and floods is quoted with 60 characters at most', async () => {
+    const { address } = await startBadBoreServer(flood);
+    const { message } = await failToOpen({ server: address });
+    expect(message).toContain(`"${'A'.repeat(59)}…"`);
+  });
+
+  it.each([
+    ['another port', 4_001, '{"Hello":4002}\0', 'port 4002 instead of 4001'],
+    ['port 0', 'random' as const, '{"Hello":0}\0', 'answered with port 0'],
+  ])('and answers with %s is not believed', async (_, remotePort, text, expected) => {
+    const { address } = await startBadBoreServer(reply(text));
+    expect((await failToOpen({ server: address, remotePort })).message).toContain(expected);
+  });
+
+  it('cannot put control characters or runner commands into the message', async () => {
+    const { address } = await startBadBoreServer(reply('\u001b[2J\r\n::error::x##[group]\0'));
+    const { message } = await failToOpen({ server: address });
+    expect(message).not.toMatch(/[\u001b\r\n]|##\[/);
+    expect(message).toContain('\\x1b[2J');
+  });
+});
+
+describe('the secret', () => {
+  it('that is wrong is refused without being shown', async () => {
+    const server = await startBoreServer({ secret: 'another' });
+    const address = { host: server.host, port: server.controlPort };
+    const { message, log } = await failToOpen({ server: address, secret: SECRET });
+    expect(message).toMatch(/refused the secret: `secret` must be/);
+    expect(`${message} ${log.join(' ')}`).not.toContain(SECRET);
+    await server.stop();
+  });
+
+  it('that is missing is asked for', async () => {
+    const { address } = await startBadBoreServer(greetWith(CHALLENGE));
+    expect((await failToOpen({ server: address })).message).toMatch(
+      /requires a secret: set the `secret` input/,
+    );
+  });
+
+  it('that nobody asks for is not dropped silently', async () => {
+    const server = await startBoreServer();
+    const address = { host: server.host, port: server.controlPort };
+    const { message } = await failToOpen({ server: address, secret: SECRET });
+    expect(message).toMatch(/asks for no secret, but one was given: remove `secret`/);
+    await server.stop();
+  });
+
+  it('is proved and the port asked for in one write', async () => {
+    const { address, heard } = await startBadBoreServer((socket, number) => {
+      greetWith(CHALLENGE)(socket, number);
+      socket.once('data', () => socket.write('{"Hello":5000}\0"Heartbeat"\0'));
+    });
+    await openTunnel({ server: address, secret: SECRET });
+    expect(heard[0]).toMatch(/^\{"Authenticate":"[0-9a-f]{64}"\}\0\{"Hello":0\}\0$/);
+  });
+});
+
+describe('a server that cannot be reached', () => {
+  it('because of its name fails with a hint at a typo', async () => {
+    const { message } = await failToOpen({ server: { host: 'no-such-host.invalid', port: 7835 } });
+    expect(message).toMatch(/there is no host no-such-host\.invalid: check `server` for a typo/);
+  }, 30_000);
+
+  it('because its port is closed is tried until the signal, and the last failure is the reason', async () => {
+    const closed = await startBoreServer();
+    await closed.stop();
+    const server = { host: closed.host, port: closed.controlPort };
+    const { message, states, log } = await failToOpen({ server, signal: AbortSignal.timeout(2_500) });
+    expect(message).toMatch(/could not reach 127\.0\.0\.1:\d+: connect ECONNREFUSED/);
+    expect(states.at(-1)).toEqual({ status: 'Disconnected' });
+    expect(log.filter(line => line.startsWith('warn'))).toEqual([expect.stringContaining('firewall')]);
+  });
+});
+
+describe('after the handshake', () => {
+  it('errors, unknown messages and garbage are told once and end nothing', async () => {
+    const { address } = await startBadBoreServer(
+      reply('{"Hello":5000}\0{"Error":"invalid secret"}\0"Sing"\0\u0007\0{"Challenge":"x"}\0'),
+    );
+    const { tunnel, log } = await openTunnel({ server: address });
+    await expect.poll(() => log).toEqual([expect.stringContaining('"invalid secret"; the tunnel goes on')]);
+    expect(tunnel.state.status).toBe('Connected');
+  });
+});
