@@ -1,9 +1,10 @@
 // `mode: exec`: one .wasm file in wasmrun's interpreter, with a socket handed in. Used by app.ts.
 
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { AppSpec, Program, ProgramContext } from './app.ts';
 import { findFreePort } from './child.ts';
 import { startListener } from './listener.ts';
+import { stageFolder } from './staging.ts';
 
 /**
  * Starts the program. It sees a staged copy of the file's folder at `/`, `env`, and no network but its socket.
@@ -15,15 +16,17 @@ export async function startExec(
   context: ProgramContext,
 ): Promise<Program> {
   const port = await findFreePort();
-  const folder = dirname(spec.path);
+  // wasmrun 1.0.0 mounts no folder read-only, so the program gets a copy.
+  const root = join(context.folder, 'root');
+  await stageFolder(dirname(spec.path), root, context.logger);
   return await startListener({
     command: spec.wasmrun,
     args: [
-      ...['exec', '--quiet', '--tcplisten', `127.0.0.1:${port}`, '--dir', `${folder}:/`],
+      ...['exec', '--quiet', '--tcplisten', `127.0.0.1:${port}`, '--dir', `${root}:/`],
       ...Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
       ...[spec.path, '--', ...spec.args],
     ],
-    cwd: folder,
+    cwd: context.folder,
     environment: { ...context.environment, TMPDIR: context.folder },
     role: `wasmrun exec ${basename(spec.path)}`,
     port,

@@ -1,8 +1,8 @@
 // The copy of a project that OS mode runs on: wasmrun's API can write into the folder it serves, and the VM's network
-// policy is part of the project, so neither is left to the checkout itself. Used by os.ts.
+// policy is part of the project, so neither is left to the checkout itself. Used by os.ts and, for a plain copy, exec.ts.
 
-import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join, posix } from 'node:path';
+import { copyFile, mkdir, readdir, readFile, realpath, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, posix } from 'node:path';
 import * as v from 'valibot';
 import { AppError, hasCode } from '../errors.ts';
 import { type Logger, sanitise } from '../log.ts';
@@ -44,12 +44,31 @@ interface Walk {
 export async function stageProject(source: string, target: string, logger: Logger): Promise<Staging> {
   const config = parseProjectConfig(await readOptional(join(source, CONFIG_FILE)));
   const rules = parseIgnoreRules(await readOptional(join(source, '.gitignore')));
-  const walk: Walk = { from: source, to: target, rules, files: new Set(), bytes: 0, leftOut: new Map() };
+  const walk = await createWalk(source, target, rules);
   await copyFolder(walk, '');
   await writeFile(join(target, CONFIG_FILE), renderStagedConfig(config, listOwnAddresses()));
-  logger.info(describeStaging(walk));
+  logger.info(describeStaging(walk, 'go into the VM'));
   await checkEntry(walk, config.os.entry);
   return walk;
+}
+
+/**
+ * Copies a folder into `target` (which must not exist) for a program that gets it as its root directory: by the same
+ * rules, and without dotfiles but `.well-known`, since what the program can read it may show to visitors.
+ */
+export async function stageFolder(source: string, target: string, logger: Logger): Promise<void> {
+  const ignored = parseIgnoreRules(await readOptional(join(source, '.gitignore')));
+  const rules: IgnoreRules = (path, isFolder) =>
+    posix.basename(path).startsWith('.') && path !== '.well-known' ? 'dotfiles' : ignored(path, isFolder);
+  const walk = await createWalk(source, target, rules);
+  await copyFolder(walk, '');
+  logger.info(describeStaging(walk, 'can be read by the program'));
+}
+
+/** Real paths, so that a copy inside its own source (a project in the temp folder) is recognised and left out. */
+async function createWalk(source: string, target: string, rules: IgnoreRules): Promise<Walk> {
+  const [from, parent] = await Promise.all([realpath(source), realpath(dirname(target))]);
+  return { from, to: join(parent, basename(target)), rules, files: new Set(), bytes: 0, leftOut: new Map() };
 }
 
 async function copyFolder(walk: Walk, folder: string): Promise<void> {
@@ -70,6 +89,7 @@ function findReason(
   path: string,
   entry: { isDirectory(): boolean; isFile(): boolean; isSymbolicLink(): boolean },
 ): string | undefined {
+  if (join(walk.from, path) === walk.to) return 'this copy';
   if (entry.isSymbolicLink()) return 'links';
   if (!entry.isDirectory() && !entry.isFile()) return 'devices, sockets and pipes';
   return walk.rules(path, entry.isDirectory());
@@ -89,8 +109,8 @@ function count(walk: Walk, rule: string): void {
   walk.leftOut.set(rule, (walk.leftOut.get(rule) ?? 0) + 1);
 }
 
-function describeStaging({ files, bytes, leftOut }: Walk): string {
-  const copied = `${files.size} files (${Math.ceil(bytes / 1024)} KB) go into the VM`;
+function describeStaging({ files, bytes, leftOut }: Walk, use: string): string {
+  const copied = `${files.size} files (${Math.ceil(bytes / 1024)} KB) ${use}`;
   const rules = [...leftOut].map(([rule, times]) => `${sanitise(rule)} (${times})`);
   return rules.length === 0 ? copied : `${copied}; left out by wasmrun's rules: ${rules.join(', ')}`;
 }

@@ -1,5 +1,14 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -306,6 +315,26 @@ describeWithReal(['wasmrun'], 'mode: exec', () => {
     await expect.poll(() => [app.restarts, app.state.status], { timeout: 20_000 }).toEqual([1, 'running']);
     expect(states[2]).toMatchObject({ status: 'restarting', reason: expect.stringContaining('exit code 3') });
     expect(await ask(app)).toContain('Hello from WebAssembly');
+  });
+
+  it('gives the program a copy of the folder, without dotfiles, links and ignored files', async () => {
+    const source = join(folder, 'source');
+    cpSync(join(EXAMPLES, 'exec-hello', 'exec-hello.wasm'), join(source, 'app.wasm'));
+    for (const name of ['greeting.txt', '.env', 'ignored.log']) writeFileSync(join(source, name), name);
+    writeFileSync(join(source, '.gitignore'), '*.log');
+    symlinkSync('/etc/passwd', join(source, 'link'));
+    mkdirSync(join(source, '.well-known'));
+    const spec: AppSpec = {
+      mode: 'exec',
+      path: join(source, 'app.wasm'),
+      wasmrun: requirePart('wasmrun'),
+      args: [],
+    };
+    const { app } = await start(spec);
+    expect(await ask(app, '/files')).toBe('.well-known\ngreeting.txt\n');
+    await fetch(`${base(app)}/greeting`, { method: 'POST', body: 'changed' });
+    expect(await ask(app)).toContain('changed');
+    expect(readFileSync(join(source, 'greeting.txt'), 'utf8')).toBe('greeting.txt');
   });
 
   it('tells why a file that is no program does not start', async () => {

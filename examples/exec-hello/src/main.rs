@@ -49,6 +49,12 @@ fn serve(mut stream: TcpStream, served: u32) -> std::io::Result<()> {
     match (request.method.as_str(), route) {
         ("GET" | "HEAD", "/") => answer(&mut stream, 200, "text/html; charset=utf-8", render_page(served).as_bytes()),
         ("GET", "/environment") => answer(&mut stream, 200, "text/plain; charset=utf-8", list_environment().as_bytes()),
+        ("GET", "/files") => answer(&mut stream, 200, "text/plain; charset=utf-8", list_files()?.as_bytes()),
+        ("POST", "/greeting") => {
+            // Into the copy of the folder that this run was given.
+            fs::write("/greeting.txt", &request.body)?;
+            answer(&mut stream, 200, "text/plain; charset=utf-8", b"written\n")
+        }
         ("POST", "/echo") => answer(&mut stream, 200, "application/octet-stream", &request.body),
         ("POST", "/crash") => process::exit(3),
         _ => answer(&mut stream, 404, "text/plain; charset=utf-8", b"nothing here\n"),
@@ -102,6 +108,14 @@ fn list_environment() -> String {
         text.push_str(&format!("{name}={value}\n"));
     }
     text
+}
+
+fn list_files() -> std::io::Result<String> {
+    let mut names = fs::read_dir("/")?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned() + "\n"))
+        .collect::<std::io::Result<Vec<String>>>()?;
+    names.sort();
+    Ok(names.concat())
 }
 
 fn render_page(served: u32) -> String {
