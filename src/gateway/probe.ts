@@ -48,7 +48,8 @@ export async function askForProof(url: string, proofKey: Buffer, signal: AbortSi
 
 function openPage(url: string, signal: AbortSignal): Promise<IncomingMessage> {
   const get = url.startsWith('https:') ? getHttps : getHttp;
-  const options: RequestOptions = { agent: false, signal, headers: { connection: 'close' } };
+  // No agent: a connection kept alive might lead to where the address led before.
+  const options: RequestOptions = { agent: false, signal };
   return new Promise((resolve, reject) => {
     get(url, options, resolve).once('error', reject);
   });

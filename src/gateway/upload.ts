@@ -6,10 +6,12 @@ import type { Visit } from './visit.ts';
 /**
  * A stream of its own in front of the request's, read only as fast as the app takes it. undici destroys the body it
  * was given when the app answers before the upload is over; what is left of the upload is then read and dropped,
- * because the visitor may not look at the answer before it has sent everything.
+ * because the visitor may not look at the answer before it has sent everything. A visitor who leaves ends the whole
+ * request, and this stream with it (see answer-relay.ts).
  *
- * A visitor that sent `Expect: 100-continue` is told to go on when the app's connection first wants data; an app that
- * cannot be reached answers without a byte of the body on the way.
+ * A visitor that sent `Expect: 100-continue` is told to go on as soon as there is a connection to the app; where there is
+ * none it gets its answer without a byte of the body on the way. The app itself is not asked: undici holds the head back
+ * until the first piece of the body.
  */
 export function openUpload({ request, response, awaitsContinue }: Visit): Readable {
   let asked = !awaitsContinue;
@@ -30,8 +32,5 @@ export function openUpload({ request, response, awaitsContinue }: Visit): Readab
   };
   request.on('data', onData).pause();
   request.once('end', () => body.push(null));
-  request.once('close', () => {
-    if (!request.complete) body.destroy(new Error('the visitor left in the middle of its upload'));
-  });
   return body;
 }

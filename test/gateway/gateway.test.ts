@@ -154,23 +154,24 @@ describe('the app', () => {
     expect([response.status, await response.text()]).toEqual([503, expect.stringContaining('exit code 3')]);
   });
 
-  it('that moves has the connections to its old address cut', async () => {
-    const server = createServer((_, response) => response.end('ok')).listen(0, '127.0.0.1');
-    closers.push(
-      () => server.closeAllConnections(),
-      () => server.close(),
-    );
-    const kept = once(server, 'connection').then(([socket]) => once(socket, 'close'));
-    await once(server, 'listening');
-    const next = await openApp();
-    const address = server.address();
-    let state = runningOn(typeof address === 'object' && address !== null ? address.port : 0);
-    const door = await openGateway(() => state);
-    await (await fetch(door.url)).text();
-    state = runningOn(next.port);
-    await (await fetch(door.url)).text();
-    await kept;
-  });
+  it.each([
+    ['moves', 502],
+    ['goes away', 503],
+  ])(
+    'that %s has the connections to its old address cut, requests under way included',
+    async (way, status) => {
+      const mute = await openApp(() => {});
+      const next = await openApp();
+      let state = runningOn(mute.port);
+      const door = await openGateway(() => state);
+      const waiting = fetch(door.url);
+      await vi.waitFor(() => expect(mute.requestLines).toHaveLength(1), { timeout: 10_000 });
+      state = way === 'moves' ? runningOn(next.port) : { status: 'restarting', reason: 'gone', attempt: 1 };
+      await (await fetch(door.url)).text();
+      expect((await waiting).status).toBe(status);
+      expect(next.requestLines).toHaveLength(way === 'moves' ? 1 : 0);
+    },
+  );
 
   it('may be a handler in this process', async () => {
     const door = await openGateway(() => ({

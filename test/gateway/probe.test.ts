@@ -37,6 +37,17 @@ describe('a public address', () => {
     expect(door.gateway.visits).toBe(0);
   });
 
+  it('is asked over a new connection every time', async () => {
+    const { url, server } = await openImpostor((_, response) => response.end('hello'));
+    let connections = 0;
+    server.on('connection', () => {
+      connections += 1;
+    });
+    await ask(url);
+    await ask(url);
+    expect(connections).toBe(2);
+  });
+
   it('is unproved by another exposure', async () => {
     const door = await openSilentDoor();
     const answer = await askForProof(door.url, Buffer.alloc(32, 8), AbortSignal.timeout(10_000));
