@@ -112,7 +112,7 @@ function count(walk: Walk, rule: string): void {
 function describeStaging({ files, bytes, leftOut }: Walk, use: string): string {
   const copied = `${files.size} files (${Math.ceil(bytes / 1024)} KB) ${use}`;
   const rules = [...leftOut].map(([rule, times]) => `${sanitise(rule)} (${times})`);
-  return rules.length === 0 ? copied : `${copied}; left out by wasmrun's rules: ${rules.join(', ')}`;
+  return rules.length === 0 ? copied : `${copied}; left out: ${rules.join(', ')}`;
 }
 
 /** The file the page will run: that of wasmrun.toml, else that of package.json, else the usual names. */

@@ -1,0 +1,153 @@
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { startApp } from '../../src/app/app.ts';
+import { findFreePort } from '../../src/app/child.ts';
+import type { AppState } from '../../src/state.ts';
+import { ask, createOptions, fail, folder, logTo, node, occupy, SERVE, start } from '../support/apps.ts';
+import { isRunning } from '../support/running.ts';
+
+describe('mode: port with a command', () => {
+  it('hands a free port over, waits until it answers, and says where', async () => {
+    const { app, states } = await start({ mode: 'port', path: folder, command: node(SERVE) });
+    expect(states.map(state => state.status)).toEqual(['starting', 'running']);
+    expect(await ask(app)).toMatch(/^\d+ {2}http:\/\/preview\.test:7$/);
+    expect(app.consoleTail()).toEqual(['up']);
+    await app.stop();
+    expect(app.state).toEqual({ status: 'stopped' });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('puts the public address in place of {url} in env and command', async () => {
+    const command = `echo "I am {url}"; ${node(SERVE)}`;
+    const { app } = await start({ mode: 'port', path: folder, command }, { env: { GREETING: 'at {url}/x' } });
+    expect(await ask(app)).toContain('at http://preview.test:7/x');
+    expect(app.consoleTail()[0]).toBe('I am http://preview.test:7');
+  });
+
+  it('gives the command nothing of the job but what it was handed', async () => {
+    process.env.SECRET_OF_THE_JOB = 'leak';
+    const { app } = await start({ mode: 'port', path: folder, command: `env; ${node(SERVE)}` });
+    delete process.env.SECRET_OF_THE_JOB;
+    const names = app
+      .consoleTail()
+      .filter(line => line.includes('='))
+      .map(line => line.split('=')[0]);
+    expect(names.sort()).toEqual(['EXPOSE_URL', 'PATH', 'PORT', 'PWD', 'SHLVL', '_']);
+  });
+
+  it('uses the port that was given, on IPv6 too', async () => {
+    const port = await findFreePort();
+    const command = node(`require('node:http').createServer((q, s) => s.end('six')).listen(${port}, '::1')`);
+    const { app } = await start({ mode: 'port', path: folder, port, command });
+    expect(app.state).toEqual({ status: 'running', upstream: { kind: 'address', host: '::1', port } });
+  });
+
+  it('refuses a port that something else has already', async () => {
+    const port = await occupy();
+    const failure = await fail({ mode: 'port', path: folder, port, command: 'sleep 600' });
+    expect(failure.message).toContain(
+      `port ${port} is taken by another process, so the command cannot have it`,
+    );
+  });
+
+  it('does not take another process for a command that is still starting', async () => {
+    const port = await findFreePort();
+    const command = `echo starting; sleep 600`;
+    const failure = await fail(
+      { mode: 'port', path: folder, port, command },
+      { logger: logTo(() => void occupy(port)) },
+    );
+    expect(failure.message).toMatch(
+      new RegExp(`port ${port} is taken by another process \\(\\S+, ${process.pid}\\)`),
+    );
+  });
+
+  it('knows a daemon of its own, though it left the process group', async () => {
+    const command = `setsid ${node(SERVE)} & echo "daemon: $!"; sleep 600`;
+    const { app } = await start({ mode: 'port', path: folder, command });
+    process.kill(Number.parseInt(await ask(app), 10));
+  });
+
+  it('tells exit code and last lines of a command that ends', async () => {
+    const states: AppState[] = [];
+    const failure = await fail(
+      { mode: 'port', path: folder, command: 'seq 1 30; exit 4' },
+      { onState: state => states.push(state) },
+    );
+    expect(failure.message).toBe('the command ended with exit code 4');
+    expect(failure.exitCode).toBe(4);
+    expect(failure.lastLines).toHaveLength(20);
+    expect(failure.lastLines.at(-1)).toBe('30');
+    expect(states.at(-1)).toMatchObject({ status: 'failed', exitCode: 4, lastLines: failure.lastLines });
+  });
+
+  it('stops a command as at a failing line of a run step', async () => {
+    const failure = await fail({ mode: 'port', path: folder, command: `false\n${node(SERVE)}` });
+    expect(failure.message).toBe('the command ended with exit code 1');
+  });
+
+  it('names startup-timeout where a command never listens, and leaves nothing of it', async () => {
+    const failure = await fail(
+      { mode: 'port', path: folder, command: 'echo waiting; sleep 600 & echo $!; wait' },
+      { signal: AbortSignal.timeout(500) },
+    );
+    expect(failure.message).toContain('did not listen on port');
+    expect(failure.message).toContain('startup-timeout');
+    expect(failure.lastLines[0]).toBe('waiting');
+    expect(isRunning(Number(failure.lastLines[1]))).toBe(false);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('says what the health path answered where it never gets well', async () => {
+    const command = node(
+      `require('node:http').createServer((q, s) => { s.statusCode = 503; s.end(); }).listen(process.env.PORT)`,
+    );
+    const failure = await fail(
+      { mode: 'port', path: folder, command },
+      { signal: AbortSignal.timeout(1_000), healthPath: '/health' },
+    );
+    expect(failure.message).toContain('GET /health did not answer with a status below 500');
+    expect(failure.message).toContain('last: status 503');
+  });
+
+  it('takes any status below 500 for an answer', async () => {
+    const command = node(
+      `require('node:http').createServer((q, s) => { s.statusCode = 404; s.end(); }).listen(process.env.PORT)`,
+    );
+    const { app } = await start({ mode: 'port', path: folder, command });
+    expect(app.state.status).toBe('running');
+  });
+
+  it('needs no HTTP where there is no health path', async () => {
+    const command = node(`require('node:net').createServer(s => s.end('hi')).listen(process.env.PORT)`);
+    const { app } = await start({ mode: 'port', path: folder, command }, { healthPath: undefined });
+    expect(app.state.status).toBe('running');
+  });
+
+  it('passes a cancellation on as it came', async () => {
+    const controller = new AbortController();
+    const failing = startApp(
+      createOptions({ mode: 'port', path: folder, command: 'sleep 600' }, { signal: controller.signal }),
+    );
+    controller.abort(new Error('cancelled'));
+    await expect(failing).rejects.toThrow('cancelled');
+    expect(readdirSync(folder)).toEqual([]);
+  });
+});
+
+describe('mode: port without a command', () => {
+  it('finds the service that runs already, and leaves it alone at the end', async () => {
+    const port = await occupy();
+    const { app } = await start({ mode: 'port', path: folder, port });
+    expect(await ask(app)).toBe('somebody else');
+    await app.stop();
+    expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('somebody else');
+  });
+
+  it('says so where nothing listens', async () => {
+    const port = await findFreePort();
+    const failure = await fail({ mode: 'port', path: folder, port }, { signal: AbortSignal.timeout(300) });
+    expect(failure.message).toContain(`nothing listens on port ${port} (127.0.0.1 and ::1 were tried`);
+    expect(failure.message).toContain('give `command`');
+  });
+});
