@@ -45,7 +45,7 @@ export async function startRealServer(
 export async function startRealClient(port: number, to: string, secret?: string): Promise<number> {
   const child = spawn(requirePart('bore'), ['local', `${port}`, '--to', to, '--local-host', '127.0.0.1'], {
     env: { ...environment(secret), NO_COLOR: '1' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
   onTestFinished(() => end(child));
   let said = '';
@@ -194,6 +194,11 @@ function keepLog(): { states: TunnelState[]; log: string[]; logger: Logger } {
 
 export function echo(visitor: Duplex): void {
   visitor.on('error', () => {}).pipe(visitor);
+}
+
+/** Resolves when the socket is gone; a reset is one way to go. */
+export function closed(socket: Socket): Promise<void> {
+  return new Promise(resolve => void socket.on('error', () => {}).once('close', () => resolve()));
 }
 
 /** The public port of a tunnel that is connected. */
