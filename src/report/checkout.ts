@@ -30,7 +30,7 @@ function resolveHead(folder: string): string | undefined {
   const head = readText(join(folder, 'HEAD'));
   if (COMMIT.test(head)) return head;
   const branch = /^ref: (refs\/\S+)$/.exec(head)?.[1];
-  if (branch === undefined || branch.includes('..')) return undefined;
+  if (branch === undefined) return undefined;
   const common = readOptional(join(folder, 'commondir'));
   const shared = common === undefined ? folder : resolve(folder, common);
   const loose = readOptional(join(shared, branch));
