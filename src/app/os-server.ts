@@ -9,6 +9,7 @@ import { AppError } from '../errors.ts';
 import type { ProgramContext } from './app.ts';
 import { type Child, describeEnd, findFreePort, startChild } from './child.ts';
 import { raceEnd } from './listener.ts';
+import { isTimeout } from './readiness.ts';
 
 export interface OsServer {
   /** Of the page: `http://127.0.0.1:PORT/`. */
@@ -50,7 +51,12 @@ export async function startOsServer(
     return { url, language, ended, stop: () => child.stop() };
   } catch (error) {
     await child.stop();
-    throw error;
+    if (!isTimeout(error)) throw error;
+    throw new AppError(
+      'wasmrun did not answer before startup-timeout was over; its first answer waits for wasmhub on github.com, ' +
+        'so check that the runner gets there, or raise startup-timeout',
+      { cause: error, lastLines: child.lastLines() },
+    );
   }
 }
 

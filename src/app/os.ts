@@ -71,15 +71,16 @@ async function runPage(
 ): Promise<RunningPage> {
   const program = new PageProgram(context.onOutput);
   const options = { url: server.url, context, onMessage: program.receive.bind(program) };
-  const host = await startHost(name, spec, options);
-  void host.ended.then(reason => program.lose(reason));
-  const ended = Promise.race([program.ended, server.ended]);
+  let host: PageHost | undefined;
   try {
+    host = await startHost(name, spec, options);
+    void host.ended.then(reason => program.lose(reason));
+    const ended = Promise.race([program.ended, server.ended]);
     const port = await raceEnd(signal => waitForStart(program, signal), ended, context.signal);
     return { host, program, port };
   } catch (error) {
-    await host.stop();
-    throw error;
+    await host?.stop();
+    throw describeAbort(error, program);
   }
 }
 
@@ -89,10 +90,10 @@ async function startHost(name: HostName, spec: OsSpec, options: PageHostOptions)
     : await startBrowserHost({ ...options, browser: spec.browser });
 }
 
-/** The program's port; rejects with an AppError that names what the start waited for, or with the signal's reason. */
+/** The program's port; rejects with the signal's reason. */
 async function waitForStart(program: PageProgram, signal: AbortSignal): Promise<number> {
   const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(describeAbort(program, signal.reason));
+  const abort = () => aborted.reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
   try {
@@ -102,10 +103,11 @@ async function waitForStart(program: PageProgram, signal: AbortSignal): Promise<
   }
 }
 
-function describeAbort(program: PageProgram, reason: unknown): unknown {
-  if (!isTimeout(reason)) return reason;
+/** Where the start's time is over, an AppError that says what it was waiting for; else the error itself. */
+function describeAbort(error: unknown, program: PageProgram): unknown {
+  if (!isTimeout(error)) return error;
   return new AppError(
     `the program did not start before startup-timeout was over (${program.stage}); raise startup-timeout`,
-    { cause: reason, lastLines: program.lastLines() },
+    { cause: error, lastLines: program.lastLines() },
   );
 }

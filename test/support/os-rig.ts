@@ -9,7 +9,7 @@ import type { AppSpec, Program, ProgramContext } from '../../src/app/app.ts';
 import { startOs } from '../../src/app/os.ts';
 import { createLogger } from '../../src/log.ts';
 import { requirePart } from './real-parts.ts';
-import { startWasmhub } from './wasmhub-server.ts';
+import { startWasmhub, type WasmhubFaults } from './wasmhub-server.ts';
 
 export type OsSpec = Extract<AppSpec, { mode: 'os' }>;
 
@@ -34,9 +34,9 @@ export interface OsRig {
   stop(): Promise<void>;
 }
 
-export async function createOsRig(hub: { sha256?: string } = {}): Promise<OsRig> {
+export async function createOsRig(faults: WasmhubFaults = {}): Promise<OsRig> {
   const root = mkdtempSync(join(tmpdir(), 'os-mode-'));
-  const wasmhub = await startWasmhub({ runtime: requirePart('runtime'), ...hub });
+  const wasmhub = await startWasmhub({ runtime: requirePart('runtime'), ...faults });
   const programs: Program[] = [];
   const rig: OsRig = {
     output: [],

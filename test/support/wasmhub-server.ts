@@ -13,13 +13,21 @@ export interface WasmhubServer {
   stop(): Promise<void>;
 }
 
-/** Serves `runtime` (path of a `.wasm`) as the nodejs runtime; `sha256` may be given wrong on purpose. */
-export async function startWasmhub(options: { runtime: string; sha256?: string }): Promise<WasmhubServer> {
+export interface WasmhubFaults {
+  /** A checksum that is not that of the runtime. */
+  sha256?: string;
+  /** The path that is never answered. */
+  silentAt?: string;
+}
+
+/** Serves `runtime` (path of a `.wasm`) as the nodejs runtime. */
+export async function startWasmhub(options: WasmhubFaults & { runtime: string }): Promise<WasmhubServer> {
   const files = createFiles(readFileSync(options.runtime), options.sha256);
   const requests: string[] = [];
   const server = createServer((request, response) => {
     requests.push(request.url ?? '');
     const file = files.get(request.url ?? '');
+    if (request.url === options.silentAt) return;
     response.writeHead(file === undefined ? 404 : 200);
     response.end(file);
   });

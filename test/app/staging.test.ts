@@ -1,0 +1,122 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { stageProject } from '../../src/app/staging.ts';
+import { InputError } from '../../src/errors.ts';
+import { createLogger } from '../../src/log.ts';
+
+let root: string;
+let log: string[];
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'staging-'));
+  log = [];
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function write(files: Record<string, string | Buffer>): void {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, 'from', name)), { recursive: true });
+    writeFileSync(join(root, 'from', name), text);
+  }
+}
+
+const stage = () =>
+  stageProject(
+    join(root, 'from'),
+    join(root, 'to'),
+    createLogger({ level: 'info', write: line => log.push(line) }),
+  );
+const listCopied = () => readdirSync(join(root, 'to'), { recursive: true }).map(String).sort();
+
+describe('stageProject', () => {
+  it('copies what wasmrun ships, and counts what each rule left out', async () => {
+    write({
+      'index.js': 'hello',
+      'lib/a.js': 'a',
+      '.git/config': 'token',
+      'lib/node_modules/b.js': 'b',
+      'app.wasm': 'wasm',
+      '.gitignore': 'build/\n*.log\n!keep.log\n',
+      'build/out.js': 'built',
+      'one.log': '1',
+      'two.log': '2',
+      'keep.log': 'kept',
+    });
+    symlinkSync('/etc/passwd', join(root, 'from', 'passwd.js'));
+    symlinkSync('..', join(root, 'from', 'loop'));
+    const { leftOut } = await stage();
+    expect(listCopied()).toEqual(['.gitignore', 'index.js', 'keep.log', 'lib', 'lib/a.js', 'wasmrun.toml']);
+    expect(Object.fromEntries(leftOut)).toEqual({
+      '.git': 1,
+      '.gitignore: *.log': 2,
+      '.gitignore: build': 1,
+      '*.wasm': 1,
+      links: 2,
+      node_modules: 1,
+    });
+    expect(log).toHaveLength(1);
+    expect(log[0]).toContain('.gitignore: *.log (2)');
+  });
+
+  it('leaves out what is over the size limits of the VM', async () => {
+    write({ 'index.js': '', 'big.bin': Buffer.alloc(10 * 1024 * 1024 + 1) });
+    const { files, leftOut } = await stage();
+    expect([...files]).toEqual(['index.js']);
+    expect(Object.fromEntries(leftOut)).toEqual({ 'files over 10 MB': 1 });
+  });
+
+  it('puts our rules into wasmrun.toml and leaves the project its own', async () => {
+    write({ 'src/start.js': '', 'wasmrun.toml': '[os]\nentry = "./src/start.js"\n' });
+    await stage();
+    const staged = readFileSync(join(root, 'to', 'wasmrun.toml'), 'utf8');
+    expect(staged).toContain('entry = "./src/start.js"');
+    expect(staged).toContain('"0.0.0.0/8"');
+    expect(readFileSync(join(root, 'from', 'wasmrun.toml'), 'utf8')).not.toContain('0.0.0.0');
+  });
+
+  it('says in which line wasmrun.toml is broken', async () => {
+    write({ 'index.js': '', 'wasmrun.toml': '[os]\nentry = \n' });
+    const failure = stage();
+    await expect(failure).rejects.toThrow(InputError);
+    await expect(failure).rejects.toThrow(/^wasmrun\.toml, line 2, column \d+: /);
+  });
+
+  it.each([
+    ['of wasmrun.toml', { 'wasmrun.toml': '[os]\nentry = "build/a.js"\n', 'index.js': '' }],
+    ['of package.json', { 'package.json': '{"main":"./build/a.js"}', 'index.js': '' }],
+  ])('refuses an entry file %s that an ignore rule leaves out, and names the rule', async (_, files) => {
+    write({ ...files, 'build/a.js': '', '.gitignore': '/nothing\nbuild\n' });
+    await expect(stage()).rejects.toThrow(
+      /^the entry file build\/a\.js is not shipped into wasmrun's VM \(\.gitignore: build\)/,
+    );
+  });
+
+  it('refuses an entry file that is a link', async () => {
+    write({ 'real.txt': '' });
+    symlinkSync('real.txt', join(root, 'from', 'index.js'));
+    await expect(stage()).rejects.toThrow(/^the entry file index\.js is not shipped .*\(a link/);
+  });
+
+  it('says so when the configured entry does not exist', async () => {
+    write({ 'index.js': '', 'wasmrun.toml': '[os]\nentry = "serve.js"\n' });
+    await expect(stage()).rejects.toThrow('the entry file serve.js does not exist');
+  });
+
+  it.each([
+    ['web', { 'index.html': '' }],
+    ['exec', { 'app.wasm': '' }],
+    ['port', { 'main.py': '' }],
+  ])('names mode: %s for a folder without a Node.js program', async (mode, files) => {
+    write(files);
+    await expect(stage()).rejects.toThrow(`\`mode: ${mode}\``);
+  });
+});
