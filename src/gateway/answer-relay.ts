@@ -13,11 +13,11 @@ const HEAD_WAIT_MS = 5;
 
 export class AnswerRelay implements Dispatcher.DispatchHandler {
   readonly response: ServerResponse;
+  readonly onNoAnswer: (error: Error) => void;
   /** Whether anything of an answer has come, be it half a head. */
   hasBegun = false;
   readonly #isHttp11: boolean;
   readonly #hasBody: boolean;
-  readonly #onNoAnswer: (error: Error) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #headTimer: NodeJS.Timeout | undefined;
 
@@ -26,7 +26,7 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     this.response = response;
     this.#isHttp11 = request.httpVersion === '1.1';
     this.#hasBody = request.method !== 'HEAD';
-    this.#onNoAnswer = onNoAnswer;
+    this.onNoAnswer = onNoAnswer;
     response.once('close', () => this.#endWithVisitor());
     response.on('drain', () => this.#controller?.resume());
   }
@@ -69,7 +69,7 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     if (this.response.destroyed) return;
     // Half an answer must not look like a whole one: without the end of its framing the visitor can tell.
     if (this.response.headersSent) this.response.destroy();
-    else this.#onNoAnswer(error);
+    else this.onNoAnswer(error);
   }
 
   #endWithVisitor(): void {

@@ -37,6 +37,11 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+interface Tally {
+  visits: number;
+  lastVisitAt: Date | undefined;
+}
+
 /** Ready at once: there is no port to listen on. */
 export function startGateway(options: GatewayOptions): Gateway {
   const link = new AppLink();
@@ -69,11 +74,6 @@ export function startGateway(options: GatewayOptions): Gateway {
       await link.forget();
     },
   };
-}
-
-interface Tally {
-  visits: number;
-  lastVisitAt: Date | undefined;
 }
 
 /** A mistake of ours costs one visit, not the tunnel. */

@@ -18,12 +18,10 @@ export function forwardUpgrade(visit: Visit, upgrade: NonNullable<Visit['upgrade
 
 class UpgradeRelay extends AnswerRelay {
   readonly #upgrade: NonNullable<Visit['upgrade']>;
-  readonly #onNoAnswer: (error: Error) => void;
 
   constructor(visit: Visit, upgrade: NonNullable<Visit['upgrade']>, onNoAnswer: (error: Error) => void) {
     super(visit, onNoAnswer);
     this.#upgrade = upgrade;
-    this.#onNoAnswer = onNoAnswer;
   }
 
   onRequestUpgrade(
@@ -40,7 +38,7 @@ class UpgradeRelay extends AnswerRelay {
     }
     if (String(headers.upgrade).toLowerCase() !== 'websocket') {
       app.destroy();
-      this.#onNoAnswer(new Error('the app switched to a protocol nobody asked for'));
+      this.onNoAnswer(new Error('the app switched to a protocol nobody asked for'));
       return;
     }
     this.response.detachSocket(this.response.req.socket);
