@@ -16,7 +16,7 @@ import {
   selectHostEnvironment,
 } from './page-host.ts';
 import { readPageMessage } from './page-message.ts';
-import { pressRun, watchPage } from './page-script.ts';
+import { limitOutput, pressRun, watchPage } from './page-script.ts';
 
 const NAMES = ['google-chrome', 'google-chrome-stable', 'chromium', 'chromium-browser', 'chrome.exe'];
 /** Where the installers of macOS and Windows put it. */
@@ -134,7 +134,7 @@ async function watchInBrowser(page: Page, { onMessage }: PageHostOptions): Promi
     const message = readPageMessage(value);
     if (message !== undefined) onMessage(message);
   });
-  await page.evaluateOnNewDocument(`(${watchPage})(globalThis, globalThis.${REPORT})`);
+  await page.evaluateOnNewDocument(`(${watchPage})(globalThis, (${limitOutput})(globalThis.${REPORT}))`);
 }
 
 /** Closes Chrome, and kills its whole process group if it does not close. */

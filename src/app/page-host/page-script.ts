@@ -1,5 +1,4 @@
-// The two functions that run inside the page's own world, in both hosts. They must be self-contained: the browser
-// gets their source text.
+// The functions that run inside the page's own world. They must be self-contained: the browser gets their source text.
 
 import type { PageMessage } from './page-message.ts';
 
@@ -56,6 +55,33 @@ export function watchPage(scope: PageScope, report: (message: PageMessage) => vo
       report({ type: 'request-failed', path, status: response.status, reason: reason.slice(0, 2000) });
     }
     return response;
+  };
+}
+
+/**
+ * For the browser, whose page must not wait: output is dropped while 256 reports are on their way, and the next line
+ * says how much. Everything else is always sent.
+ */
+export function limitOutput(
+  send: (message: PageMessage) => Promise<unknown>,
+): (message: PageMessage) => void {
+  let waiting = 0;
+  let dropped = 0;
+  const deliver = (message: PageMessage) => {
+    waiting += 1;
+    send(message).finally(() => {
+      waiting -= 1;
+    });
+  };
+  return message => {
+    const isOutput = message.type === 'stdout' || message.type === 'stderr';
+    if (isOutput && waiting >= 256) {
+      dropped += 1;
+      return;
+    }
+    if (dropped > 0) deliver({ type: 'stderr', text: `[${dropped} pieces of output were dropped]\n` });
+    dropped = 0;
+    deliver(message);
   };
 }
 
