@@ -3,6 +3,7 @@
 import { basename } from 'node:path';
 import { AppError } from '../errors.ts';
 import { sanitise } from '../log.ts';
+import type { ProgramContext } from './app.ts';
 import { describeEnd, startChild } from './child.ts';
 
 export interface CommandOptions {
@@ -12,6 +13,7 @@ export interface CommandOptions {
   environment: Readonly<Record<string, string>>;
   signal: AbortSignal;
   onLine?: (line: string) => void;
+  onChild?: ProgramContext['onChild'];
 }
 
 /** Resolves with the last 20 lines it printed; rejects with an AppError that quotes the last one, or when aborted. */
@@ -23,7 +25,7 @@ export async function runCommand(options: CommandOptions): Promise<readonly stri
     ...options,
     role,
     onLine: options.onLine ?? (() => undefined),
-    onChild: () => undefined,
+    onChild: options.onChild ?? (() => undefined),
   });
   const stop = () => void child.stop();
   signal.addEventListener('abort', stop, { once: true });

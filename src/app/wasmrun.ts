@@ -6,6 +6,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { AppError, describeError, InputError } from '../errors.ts';
 import { type Logger, sanitise } from '../log.ts';
+import type { ProgramContext } from './app.ts';
 import { runCommand } from './command.ts';
 import { DigestError, installFromRelease } from './wasmrun-release.ts';
 
@@ -23,6 +24,8 @@ export interface WasmrunOptions {
   /** What the installation sees of the job (selectInstallEnvironment). */
   environment: Readonly<Record<string, string>>;
   logger: Logger;
+  /** Called for cargo, which may run for minutes and has a process group of its own. */
+  onChild?: ProgramContext['onChild'];
   signal: AbortSignal;
 }
 
@@ -214,5 +217,6 @@ async function installWithCargo(options: Installation): Promise<void> {
     environment,
     signal,
     onLine: line => logger.debug(`cargo: ${line}`),
+    ...(options.onChild && { onChild: options.onChild }),
   });
 }

@@ -6,6 +6,7 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -180,6 +181,19 @@ describe('a folder as a web site', () => {
     const second = await ask(plain, '/fresh.js', { headers });
     expect([second.status, second.body.toString()]).toEqual([200, 'two']);
     expect(second.headers['cache-control']).toBe('no-cache');
+  });
+
+  it('breaks the answer off where the file gets shorter while it is sent', async () => {
+    const path = join(root, 'shrinking.bin');
+    writeFileSync(path, Buffer.alloc(32 << 20));
+    const { port } = plain.address() as AddressInfo;
+    const request = httpRequest({ host: '127.0.0.1', port, path: '/shrinking.bin', agent: false }).end();
+    const [response] = await once(request, 'response');
+    truncateSync(path, 1);
+    const reading = (async () => {
+      for await (const _ of response);
+    })();
+    await expect(reading).rejects.toThrow('aborted');
   });
 
   it('knows dates too, and prefers the tag', async () => {
