@@ -22,7 +22,7 @@ export class Backoff {
       return 0;
     }
     if (now - this.#since < fastRetry) this.#pause = retry;
-    else this.#pause = Math.min(2 * this.#pause, slowRetry / 2);
+    else this.#pause = Math.min(Math.max(2 * this.#pause, retry), slowRetry / 2);
     return this.#pause * (1 + this.#random());
   }
 

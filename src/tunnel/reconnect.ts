@@ -1,55 +1,20 @@
 // The tunnel: one session after the other, with the same public port wherever the server allows it. Used by
 // exposure.ts.
 
-import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError, TunnelError } from '../errors.ts';
-import type { Logger } from '../log.ts';
 import type { TunnelState } from '../state.ts';
-import { renderAddress, type ServerAddress } from './address.ts';
+import { renderAddress } from './address.ts';
 import { Backoff } from './backoff.ts';
 import { type Session, startSession } from './client.ts';
 import { hintAtFirewall, TunnelFailure } from './failure.ts';
 import { PortChoice } from './port-choice.ts';
 import { deriveKey } from './protocol.ts';
 import { ATTEMPTS_BEFORE_HINT, MAX_DIALS, MAX_VISITORS, TIMINGS, type Timings } from './timings.ts';
+import type { Tunnel, TunnelOptions } from './tunnel.ts';
 import { Visitors } from './visitors.ts';
 
-export interface TunnelOptions {
-  server: ServerAddress;
-  /** Undefined for none; never in any message. */
-  secret?: string;
-  remotePort: number | 'random';
-  /** With 'random': asked for first, given up where it is refused or stays taken. */
-  preferredPort?: number;
-  /** A visitor's own byte stream: noDelay, allowHalfOpen. The receiver ends both directions. */
-  onVisitor: (socket: Duplex) => void;
-  onState: (state: TunnelState) => void;
-  logger: Logger;
-  /** Bounds the first connect only. */
-  signal: AbortSignal;
-  /** Other numbers than the usual ones; for tests. */
-  timings?: Partial<Timings>;
-  maxVisitors?: number;
-  maxDials?: number;
-}
-
-export interface Tunnel {
-  readonly state: TunnelState;
-  readonly openVisitors: number;
-  /** How often the control connection was lost and came back. */
-  readonly reconnects: number;
-  /**
-   * A stranger answers at our address: with 'random' takes another port. Resolves when Connected there; rejects with
-   * TunnelError, with a fixed port always.
-   */
-  move(): Promise<void>;
-  /**
-   * Gives the public port back at once, lets visitors finish for `drainMs` (5 s), then cuts them off. A second call
-   * may shorten the wait. Never rejects.
-   */
-  stop(options?: { drainMs?: number }): Promise<void>;
-}
+export type { Tunnel, TunnelOptions };
 
 /**
  * Resolves at the first Connected. Rejects with TunnelError: at once where trying again cannot help (state Failed),

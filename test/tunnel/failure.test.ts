@@ -98,7 +98,24 @@ describe('a server that cannot be reached', () => {
   });
 });
 
+it('gives up on a mute server when the signal says so, before any failure was seen', async () => {
+  const { address } = await startBadBoreServer(stayMute);
+  const { message } = await failToOpen({ server: address, signal: AbortSignal.timeout(300) });
+  expect(message).toBe(`127.0.0.1:${address.port} did not answer in time`);
+});
+
 describe('after the handshake', () => {
+  it('a server that comes back with another secret ends the tunnel', async () => {
+    const first = await startBoreServer({ secret: SECRET });
+    const address = { host: first.host, port: first.controlPort };
+    const { tunnel, states } = await openTunnel({ server: address, secret: SECRET });
+    await first.stop();
+    const second = await startBoreServer({ secret: 'another', controlPort: address.port });
+    await expect.poll(() => tunnel.state.status, { timeout: 10_000 }).toBe('Failed');
+    expect(states.at(-1)).toMatchObject({ reason: expect.stringContaining('refused the secret') });
+    await second.stop();
+  });
+
   it('errors, unknown messages and garbage are told once and end nothing', async () => {
     const { address } = await startBadBoreServer(
       reply('{"Hello":5000}\0{"Error":"invalid secret"}\0"Sing"\0\u0007\0{"Challenge":"x"}\0'),

@@ -128,7 +128,7 @@ it('may end one direction and go on reading', async () => {
     server: addressOf(server),
     secret: 'sesame',
     onVisitor: visitor => {
-      visitor.resume().once('end', () => visitor.end('heard you out'));
+      visitor.resume().once('end', () => setImmediate(() => visitor.end('heard you out')));
     },
   });
   expect(await exchange('127.0.0.1', portOf(tunnel), 'the end')).toBe('heard you out');
