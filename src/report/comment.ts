@@ -108,8 +108,8 @@ class CommentWriter implements StickyComment {
   }
 
   #giveUp(error: unknown): void {
-    if (this.#signal?.aborted) return;
     const known = error instanceof GitHubError;
+    if (this.#signal?.aborted && !known) return;
     this.#closed = !(known && error.retryable);
     if (this.#warned) return;
     this.#warned = true;

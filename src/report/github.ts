@@ -20,7 +20,7 @@ const MAX_RATE_LIMIT_RETRIES = 2;
 /** Parameters of a route: those named in its path, the others as query or body. */
 export type Parameters = Record<string, string | number | boolean | readonly string[]>;
 
-/** All requests reject with a GitHubError, or with the signal's reason. */
+/** All requests reject with a GitHubError (also where the signal's time is over), or with the signal's reason. */
 export interface GitHub {
   /** One request, for instance `GET /repos/{owner}/{repo}`; resolves with the checked body of the answer. */
   request<S extends Schema>(schema: S, route: string, options: RequestOptions): Promise<v.InferOutput<S>>;
@@ -123,11 +123,20 @@ async function settle<T>(work: Promise<T>, route: string, signal: AbortSignal | 
   try {
     return await Promise.race([work, aborted]);
   } catch (error) {
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
     throw explainFailure(error, route);
   } finally {
     signal?.removeEventListener('abort', abort);
   }
+}
+
+/** `AbortSignal.timeout` ends with this: a limit that was reached, not somebody's wish. */
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof Error && reason.name === 'TimeoutError';
+}
+
+function renderTimeout(route: string, cause: unknown): GitHubError {
+  return new GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
 }
 
 function explainFailure(error: unknown, route: string): GitHubError {

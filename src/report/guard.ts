@@ -40,7 +40,7 @@ interface GuardOptions {
   signal: AbortSignal;
 }
 
-/** Never rejects but with the signal's reason: what cannot be found out counts as untrusted. */
+/** What cannot be found out, or not in time, counts as untrusted; rejects only when the signal is aborted by hand. */
 export async function judgeHead(options: GuardOptions): Promise<Verdict> {
   const { job, allowUntrustedHead } = options;
   const withheld = findWithheld(job);
@@ -80,7 +80,6 @@ async function findDoubt(options: GuardOptions): Promise<string | undefined> {
     const found = commit === undefined ? 'no commit can be seen' : `commit ${commit} is checked out`;
     return `${found} at ${sanitise(path)}, where the head ${head.commits.map(sha => sanitise(sha)).join(' or ')} was expected`;
   } catch (error) {
-    options.signal.throwIfAborted();
     if (error instanceof GitHubError)
       return `where the code comes from could not be found out: ${describeError(error)}`;
     throw error;

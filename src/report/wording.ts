@@ -12,12 +12,12 @@ const PERMISSIONS: Record<Feature, { does: string; line: string }> = {
   'pull request lookup': { does: 'find the pull request', line: 'pull-requests: read' },
 };
 
-/** One warning: what GitHub said and, where it was a refusal, the two lines of YAML that give the permission. */
+/** One warning of one line: what GitHub said and, where it was a refusal, the two lines of YAML that give the permission. */
 export function describeReportFailure(feature: Feature, error: GitHubError): string {
   const { does, line } = PERMISSIONS[feature];
   const problem = `could not ${does}: ${error.message}`;
   if (error.status !== 403 && error.status !== 404) return problem;
-  return `${problem}. If the token lacks the permission, add this to the job:\npermissions:\n  ${line}`;
+  return `${problem}. If the token lacks the permission, add two lines to the job: "permissions:", and indented below it "${line}"`;
 }
 
 /** How visitors are let in. `given key`: a key of the workflow author's own, which is shown nowhere. */

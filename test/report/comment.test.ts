@@ -175,7 +175,7 @@ describe('a comment that cannot be written', () => {
     await comment.update(sampleView(live));
     expect(warnings()).toHaveLength(1);
     expect(warnings()[0]).toContain('403');
-    expect(warnings()[0]).toContain('permissions:\n  pull-requests: write');
+    expect(warnings()[0]).toContain('"permissions:", and indented below it "pull-requests: write"');
     expect(writes()).toHaveLength(1);
   });
 
@@ -211,6 +211,13 @@ describe('a comment that cannot be written', () => {
     end.abort();
     await updated;
     expect(warnings()).toEqual([]);
+  });
+
+  it('is a warning where the time for it is over', async () => {
+    const message = 'You have exceeded a secondary rate limit.';
+    server.state.faults.push({ path: /./, status: 403, message, headers: { 'retry-after': '50' } });
+    await startRun('100', 1, { signal: AbortSignal.timeout(500) }).update(sampleView());
+    expect(warnings()).toEqual([expect.stringContaining('did not answer in time')]);
   });
 
   it('is one warning however often GitHub is away, and is written once it is back', async () => {

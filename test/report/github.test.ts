@@ -74,6 +74,15 @@ describe('the connection to GitHub', () => {
     silent.close();
   });
 
+  it('says that the time is over where the signal is a time limit', async () => {
+    const signal = AbortSignal.abort(new DOMException('over', 'TimeoutError'));
+    const request = connect().request(v.unknown(), route, { parameters, signal });
+    await expect(request).rejects.toThrow('GitHub did not answer in time');
+    await expect(connect().list(v.unknown(), route, { parameters, signal })).rejects.toBeInstanceOf(
+      GitHubError,
+    );
+  });
+
   it('gives up at once where a rate limit asks for more than there is time for', async () => {
     const headers = { 'retry-after': '3600' };
     server.state.faults.push({ path: /app/, status: 429, message: 'secondary rate limit', headers });

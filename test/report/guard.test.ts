@@ -27,9 +27,12 @@ function checkOut(sha: string): void {
   writeFileSync(join(path, '.git', 'HEAD'), `${sha}\n`);
 }
 
-function judge(changes: Partial<Job>, allowUntrustedHead = false): Promise<Verdict> {
+function judge(
+  changes: Partial<Job>,
+  allowUntrustedHead = false,
+  signal = new AbortController().signal,
+): Promise<Verdict> {
   const github = connectGitHub({ token: 'ghs_test', apiUrl: server.url, logger: recordLog() });
-  const { signal } = new AbortController();
   return judgeHead({ job: sampleJob(changes), github, path, allowUntrustedHead, signal });
 }
 
@@ -156,6 +159,16 @@ describe('events with secrets', () => {
     const job = { eventName: 'issue_comment', event: comment({ number: 3 }) };
     expect(await judge({ ...job, sha: HEAD })).toEqual({ kind: 'trusted' });
     expect(await judge({ ...job, sha: OTHER })).toMatchObject({ kind: 'refuse' });
+  });
+
+  it('refuses what it cannot find out in time, and judges nothing once it is cancelled', async () => {
+    const job = { eventName: 'pull_request_target', event: own };
+    const late = AbortSignal.abort(new DOMException('over', 'TimeoutError'));
+    expect(await judge(job, false, late)).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringContaining('in time'),
+    });
+    await expect(judge(job, false, AbortSignal.abort(new Error('cancelled')))).rejects.toThrow('cancelled');
   });
 
   it('refuses what it cannot find out', async () => {

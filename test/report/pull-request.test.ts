@@ -79,6 +79,8 @@ describe('the visibility of the repository', () => {
   });
 
   it('is not public as long as nobody says so', async () => {
+    const job = sampleJob({ event: {} });
+    expect(await readVisibility(job, github, AbortSignal.abort())).toBe('not known to be public');
     server.state.faults.push({ path: /./, status: 403, message: 'no' });
     expect(await visibility()).toBe('not known to be public');
   });

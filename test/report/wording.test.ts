@@ -10,7 +10,8 @@ describe('the warning about a report that failed', () => {
   ] as const)('names what a %s needs', (feature, line) => {
     for (const status of [403, 404]) {
       const text = describeReportFailure(feature, new GitHubError('no', { status, retryable: false }));
-      expect(text).toContain(`permissions:\n  ${line}`);
+      expect(text).toContain(`"permissions:", and indented below it "${line}"`);
+      expect(text).not.toContain('\n');
     }
   });
 
