@@ -1,7 +1,6 @@
 // The page, and its one escape function.
 
-const escapeHtml = text =>
-  String(text).replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
+const escapeHtml = text => String(text).replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
 
 exports.renderPage = facts => `<!doctype html>
 <html lang="en">

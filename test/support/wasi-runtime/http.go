@@ -25,7 +25,11 @@ type exchange struct {
 }
 
 // Send writes raw bytes of the answer.
-func (e *exchange) Send(text string) { _, _ = io.WriteString(e.conn, text) }
+func (e *exchange) Send(text string) {
+	if text != "" {
+		_, _ = io.WriteString(e.conn, text)
+	}
+}
 
 // Finish ends the answer; the connection takes another request if keep is true.
 func (e *exchange) Finish(keep bool) { e.done <- keep }

@@ -1,6 +1,5 @@
 // The part of Node.js that the test programs use, in JavaScript; the `native` functions are written in Go.
 (function start(native, entry) {
-  'use strict';
   const STATUS = { 200: 'OK', 201: 'Created', 204: 'No Content', 400: 'Bad Request', 404: 'Not Found' };
 
   class Emitter {
@@ -42,24 +41,26 @@
       return this;
     }
     write(chunk) {
-      if (!this.headersSent) this.#sendHead(undefined);
-      const text = String(chunk);
-      if (text === '' || this.#request.method === 'HEAD') return true;
-      this.#exchange.send(this.#chunked ? `${native.byteLength(text).toString(16)}\r\n${text}\r\n` : text);
+      const head = this.headersSent ? '' : this.#createHead(undefined);
+      this.#exchange.send(head + this.#frame(String(chunk)));
       return true;
     }
+    /** Sends head and body in one piece: two small ones would wait for each other's acknowledgement. */
     end(chunk) {
       const text = chunk === undefined ? '' : String(chunk);
-      if (!this.headersSent) this.#sendHead(text);
-      this.write(text);
-      if (this.#chunked) this.#exchange.send('0\r\n\r\n');
+      const head = this.headersSent ? '' : this.#createHead(text);
+      this.#exchange.send(head + this.#frame(text) + (this.#chunked ? '0\r\n\r\n' : ''));
       this.#exchange.finish(this.#keepsAlive());
       this.emit('finish');
+    }
+    #frame(text) {
+      if (text === '' || this.#request.method === 'HEAD') return '';
+      return this.#chunked ? `${native.byteLength(text).toString(16)}\r\n${text}\r\n` : text;
     }
     #keepsAlive() {
       return (this.#request.headers.connection ?? '').toLowerCase() !== 'close';
     }
-    #sendHead(whole) {
+    #createHead(whole) {
       this.headersSent = true;
       if (!this.#headers.has('content-length')) {
         if (whole === undefined) {
@@ -69,7 +70,7 @@
       }
       this.setHeader('connection', this.#keepsAlive() ? 'keep-alive' : 'close');
       const lines = [...this.#headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
-      this.#exchange.send(`HTTP/1.1 ${this.statusCode} ${STATUS[this.statusCode] ?? 'Status'}\r\n${lines}\r\n`);
+      return `HTTP/1.1 ${this.statusCode} ${STATUS[this.statusCode] ?? 'Status'}\r\n${lines}\r\n`;
     }
   }
 
@@ -110,8 +111,10 @@
   const print = (...values) => native.print(values.map(inspect).join(' '));
   const printError = (...values) => native.printError(values.map(inspect).join(' '));
   globalThis.console = { log: print, info: print, debug: print, warn: printError, error: printError };
-  globalThis.setTimeout = (callback, delay = 0, ...args) => native.setTimer(() => callback(...args), delay, false);
-  globalThis.setInterval = (callback, delay = 0, ...args) => native.setTimer(() => callback(...args), delay, true);
+  globalThis.setTimeout = (callback, delay = 0, ...args) =>
+    native.setTimer(() => callback(...args), delay, false);
+  globalThis.setInterval = (callback, delay = 0, ...args) =>
+    native.setTimer(() => callback(...args), delay, true);
   globalThis.setImmediate = (callback, ...args) => setTimeout(callback, 0, ...args);
   globalThis.clearTimeout = globalThis.clearInterval = id => native.clearTimer(id ?? 0);
   globalThis.connectTo = (host, port, text = '') => native.connectTo(host, port, text);
