@@ -1,6 +1,6 @@
 // A small app for wasmrun's OS mode: a page, some JSON, and an echo. Runs under plain Node.js too: `npm start`.
 
-const http = require('http');
+const http = require('node:http');
 const { renderPage } = require('./page.js');
 
 let visits = 0;
@@ -11,12 +11,12 @@ const send = (response, status, type, body) => {
 };
 
 const routes = {
-  'GET /': (request, response) => {
+  'GET /': (_request, response) => {
     visits += 1;
     const facts = { Platform: process.platform, Node: process.version, Visits: visits };
     send(response, 200, 'text/html', renderPage(facts));
   },
-  'GET /api/hello': (request, response) => {
+  'GET /api/hello': (_request, response) => {
     send(response, 200, 'application/json', JSON.stringify({ hello: 'world', visits }));
   },
   'POST /echo': (request, response) => {
