@@ -50,7 +50,10 @@ export async function startBrowserHost(
   const executable = options.browser ?? (await findBrowser(context.environment.PATH ?? ''));
   context.signal.throwIfAborted();
   const browser = await launchBrowser(executable, options);
-  const pid = browser.process()?.pid;
+  const chrome = browser.process();
+  const pid = chrome?.pid;
+  // puppeteer stops listening before the pipe is gone, and a killed Chrome resets it (ECONNRESET, seen).
+  for (const stream of chrome?.stdio ?? []) stream?.on('error', () => undefined);
   if (pid === undefined) throw new PageHostError('Chrome was started, but has no process id');
   context.onChild({ pid, role: 'Chrome' });
   const stop = () => stopBrowser(browser, pid);
