@@ -2,8 +2,8 @@
 // reference in tests.
 
 import { constants } from 'node:fs';
-import { access, mkdir } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { access, mkdir, readlink, rm } from 'node:fs/promises';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, Page } from 'puppeteer-core';
 import { AppError, hasCode } from '../../errors.ts';
@@ -36,6 +36,8 @@ const FLAGS = [
   '--no-first-run',
   '--no-proxy-server',
 ];
+/** In the folder of this start. */
+const PROFILE = 'chrome-profile';
 /** The page's way to this process. */
 const REPORT = '__exposeReport';
 /** Chrome writes its profile when it is closed; the profile is thrown away. */
@@ -56,7 +58,11 @@ export async function startBrowserHost(
   for (const stream of chrome?.stdio ?? []) stream?.on('error', () => undefined);
   if (pid === undefined) throw new PageHostError('Chrome was started, but has no process id');
   context.onChild({ pid, role: 'Chrome' });
-  const stop = () => stopBrowser(browser, pid);
+  const socketFolder = await findSocketFolder(context.folder);
+  const stop = async () => {
+    await stopBrowser(browser, pid);
+    if (socketFolder !== undefined) await rm(socketFolder, { recursive: true, force: true });
+  };
   context.signal.addEventListener('abort', stop, { once: true });
   try {
     const page = (await browser.pages())[0] ?? (await browser.newPage());
@@ -70,6 +76,16 @@ export async function startBrowserHost(
   } finally {
     context.signal.removeEventListener('abort', stop);
   }
+}
+
+/**
+ * Chrome keeps its socket in the system's temp folder, where it stays when Chrome is killed. Our own folder would not
+ * do as TMPDIR: a socket's path is limited to 107 bytes, and Chrome aborts over that.
+ */
+async function findSocketFolder(folder: string): Promise<string | undefined> {
+  const link = await readlink(join(folder, PROFILE, 'SingletonSocket')).catch(() => '');
+  const found = dirname(link);
+  return /^(org\.chromium|com\.google)\./.test(basename(found)) ? found : undefined;
 }
 
 /** Path of an installed Chrome or Chromium. */
@@ -90,17 +106,17 @@ async function isExecutable(path: string): Promise<boolean> {
 }
 
 async function launchBrowser(executable: string, { context }: PageHostOptions): Promise<Browser> {
-  const home = join(context.folder, 'chrome');
-  await mkdir(home, { recursive: true });
+  const profile = join(context.folder, PROFILE);
+  await mkdir(profile, { recursive: true });
   const puppeteer = await import('puppeteer-core');
   try {
     return await puppeteer.launch({
       executablePath: executable,
       headless: true,
       pipe: true,
-      userDataDir: join(home, 'profile'),
+      userDataDir: profile,
       args: process.getuid?.() === 0 ? [...FLAGS, '--no-sandbox'] : FLAGS,
-      env: { ...selectHostEnvironment(context.environment), HOME: home },
+      env: { ...selectHostEnvironment(context.environment), HOME: profile },
       handleSIGINT: false,
       handleSIGTERM: false,
       handleSIGHUP: false,

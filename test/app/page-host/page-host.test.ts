@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ProgramContext } from '../../../src/app/app.ts';
 import { startBrowserHost } from '../../../src/app/page-host/browser.ts';
@@ -112,6 +112,21 @@ describeWithReal(['chromium'], 'the page hosts', () => {
       expect(lines).toEqual([...lines].sort((a, b) => a - b));
       if (vm === 'node') expect(lines).toHaveLength(20_000);
     });
+  });
+});
+
+describeWithReal(['chromium'], 'the page host of Chrome', () => {
+  it.each(['stopped', 'killed'])('leaves nothing in the temp folder when it is %s', async how => {
+    await start('browser', { worker: '' });
+    const link = join(folder, 'chrome-profile', 'SingletonSocket');
+    const left = dirname(readlinkSync(link));
+    expect(existsSync(left)).toBe(true);
+    if (how === 'killed') {
+      process.kill(host?.pid ?? 0, 'SIGKILL');
+      expect(await host?.ended).toBe('Chrome ended');
+    }
+    await host?.stop();
+    expect(existsSync(left)).toBe(false);
   });
 });
 
