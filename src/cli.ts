@@ -1,8 +1,20 @@
 #!/usr/bin/env node
 // Entry of the `expose` command: on a laptop the same exposure in the foreground, in a job the way to ask about it.
 
-import { runCommand } from './commands/commands.ts';
+const OLDEST_NODE = 24;
 
-void runCommand(process.argv.slice(2), process.env).then(code => {
+async function run(): Promise<number> {
+  if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
+    process.stderr.write(
+      `expose needs Node ${OLDEST_NODE} or later, and this is ${process.versions.node}; in a checkout, \`npm ci && npm run demo\` brings its own\n`,
+    );
+    return 2;
+  }
+  // Loaded only now: an older Node would stumble over the first module it does not understand.
+  const { runCommand } = await import('./commands/commands.ts');
+  return runCommand(process.argv.slice(2), process.env);
+}
+
+void run().then(code => {
   process.exitCode = code;
 });

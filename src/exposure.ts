@@ -204,7 +204,7 @@ export class Exposure {
     for (const end = performance.now() + PROOF_TIMEOUT_MS; performance.now() < end && !signal.aborted; ) {
       const url = this.#state.url;
       if (url === undefined) return;
-      const deadline = AbortSignal.timeout(Math.max(1, end - performance.now()));
+      const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
       const answer = await askForProof(url, this.#proofKey, AbortSignal.any([signal, deadline]));
       if (answer.kind === 'proved') return this.#update({ verified: true });
       detail = answer.detail;

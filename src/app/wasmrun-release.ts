@@ -78,7 +78,7 @@ function findTarget(): string {
   );
 }
 
-/** undici would read process.env by itself; what counts is what was handed in. */
+/** undici would read the environment by itself; what counts is what was handed in. */
 function createDispatcher(environment: Readonly<Record<string, string>>): Dispatcher {
   const read = (name: string) => environment[name.toLowerCase()] ?? environment[name] ?? '';
   return new EnvHttpProxyAgent({

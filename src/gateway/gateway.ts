@@ -33,8 +33,11 @@ export interface Gateway {
   /** Visitors' requests that were well-formed; /__expose/ is not counted. */
   readonly visits: number;
   readonly lastVisitAt: Date | undefined;
-  /** Closes every connection, WebSockets too. May be called twice. */
-  stop(): Promise<void>;
+  /**
+   * Closes every connection, WebSockets too; answers under way get `drainMs` (0) to be finished. Resolves when all are
+   * closed. May be called twice.
+   */
+  stop(drainMs?: number): Promise<void>;
 }
 
 interface Tally {
@@ -69,8 +72,8 @@ export function startGateway(options: GatewayOptions): Gateway {
     get lastVisitAt() {
       return tally.lastVisitAt;
     },
-    stop: async () => {
-      server.stop();
+    stop: async drainMs => {
+      await server.stop(drainMs);
       await link.forget();
     },
   };

@@ -41,14 +41,28 @@ export interface Arrival {
 export interface VisitorServer {
   /** Owns the stream from here on. False where it was closed at once: too many are here, or the server has stopped. */
   admit(socket: Duplex): boolean;
-  /** Closes every stream. May be called twice. */
-  stop(): void;
+  /**
+   * Admits nobody any more and closes what is idle at once; answers under way, and WebSockets, get `drainMs`. Resolves
+   * when every stream is closed. May be called twice.
+   */
+  stop(drainMs?: number): Promise<void>;
 }
 
 export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arrival) => void): VisitorServer {
-  const server = openServer(limits, serve);
   const sockets = new Set<Duplex>();
+  /** Those in the middle of an answer, or given over to a WebSocket. */
+  const busy = new Set<Duplex>();
   let stopped = false;
+  const server = openServer(limits, arrival => {
+    const { socket } = arrival.request;
+    busy.add(socket);
+    if (arrival.upgrade === undefined)
+      arrival.response.once('close', () => {
+        busy.delete(socket);
+        if (stopped) closeFlushed(socket);
+      });
+    serve(arrival);
+  });
   return {
     admit: socket => {
       socket.on('error', ignore);
@@ -57,14 +71,22 @@ export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arriv
         return false;
       }
       sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
+      socket.once('close', () => {
+        sockets.delete(socket);
+        busy.delete(socket);
+      });
       // As Node does to the connections it accepts itself.
       if (socket instanceof Socket) socket.setNoDelay(true);
       return server.emit('connection', socket);
     },
-    stop: () => {
+    stop: async (drainMs = 0) => {
       stopped = true;
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets) if (drainMs === 0 || !busy.has(socket)) socket.destroy();
+      const timer = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, drainMs);
+      await Promise.all([...sockets].map(socket => awaitClose(socket)));
+      clearTimeout(timer);
       server.close();
     },
   };
@@ -102,6 +124,18 @@ function openServer(limits: VisitorLimits, serve: (arrival: Arrival) => void) {
   // On a server that never listens this is what arms headersTimeout and requestTimeout.
   server.emit('listening');
   return server;
+}
+
+/** Closes a stream whose last bytes may still be on their way out of this process. */
+function closeFlushed(socket: Duplex): void {
+  socket.end(() => socket.destroy());
+}
+
+function awaitClose(socket: Duplex): Promise<void> {
+  return new Promise(resolve => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
 }
 
 function isWebSocket(request: IncomingMessage): boolean {

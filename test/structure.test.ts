@@ -1,0 +1,71 @@
+// What must stay in step, and what must not be imported.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { INPUT_DEFAULTS } from '../src/inputs.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const SRC = join(ROOT, 'src');
+const PARTS = ['app', 'tunnel', 'gateway', 'control', 'report'];
+const SHARED = ['state.ts', 'errors.ts', 'log.ts'];
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'));
+const read = (file: string) => readFileSync(join(SRC, file), 'utf8');
+
+/** `[importer, imported]`, both relative to src. */
+const arrows = files.flatMap(file =>
+  [...read(file).matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map(
+    ([, target = '']) => [file, relative(SRC, join(SRC, dirname(file), target))] as const,
+  ),
+);
+
+const partOf = (file: string) => PARTS.find(part => file.startsWith(`${part}/`));
+
+describe('the arrows between the folders', () => {
+  it('are seen by this test', () => {
+    expect(arrows.length).toBeGreaterThan(50);
+    expect(arrows).toContainEqual(['exposure.ts', 'gateway/gateway.ts']);
+  });
+
+  it('lead out of app, tunnel, gateway, control and report only to what is shared', () => {
+    const strange = arrows.filter(
+      ([from, to]) => partOf(from) !== undefined && partOf(to) !== partOf(from) && !SHARED.includes(to),
+    );
+    expect(strange).toEqual([]);
+  });
+
+  it('do not lead out of what is shared', () => {
+    expect(arrows.filter(([from]) => SHARED.includes(from))).toEqual([]);
+  });
+});
+
+describe('the environment', () => {
+  it('is read in inputs and cli alone', () => {
+    const readers = files.filter(file => /process\.env\b/.test(read(file)));
+    expect(readers.sort()).toEqual(['cli.ts', 'inputs.ts']);
+  });
+
+  it("is where the runner's toolkit stays: out of the five folders", () => {
+    const users = files.filter(file => partOf(file) !== undefined && /'@actions\//.test(read(file)));
+    expect(users).toEqual([]);
+  });
+});
+
+describe('action.yml', () => {
+  const action = parse(readFileSync(join(ROOT, 'action.yml'), 'utf8'));
+
+  it('declares the inputs the code reads, with the same defaults', () => {
+    const declared = Object.fromEntries(
+      Object.entries<{ default?: string }>(action.inputs)
+        .filter(([name]) => name !== 'matrix')
+        .map(([name, input]) => [name, input.default ?? '']),
+    );
+    expect({ ...declared, 'github-token': '' }).toEqual(INPUT_DEFAULTS);
+  });
+
+  it('describes every input and output without the words YAML would read as a map', () => {
+    for (const entry of [...Object.values(action.inputs), ...Object.values(action.outputs)])
+      expect(typeof (entry as { description: unknown }).description).toBe('string');
+  });
+});
