@@ -9,5 +9,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // The report is what .ci/run counts.
+    reporters: ['default', ['json', { outputFile: 'build/test-report.json' }]],
   },
 });

@@ -262,10 +262,10 @@ export class Exposure {
   #goLive(): void {
     const { durationMs } = this.#options.config;
     const liveAt = new Date();
-    if (durationMs === undefined) return this.#update({ phase: { phase: 'live', liveAt } });
-    const expiresAt = new Date(liveAt.getTime() + durationMs);
-    this.#update({ phase: { phase: 'live', liveAt, expiresAt } });
-    this.#watchClocks(expiresAt.getTime(), performance.now() + durationMs);
+    const expiresAt = durationMs === undefined ? undefined : new Date(liveAt.getTime() + durationMs);
+    this.#update({ phase: { phase: 'live', liveAt, ...(expiresAt && { expiresAt }) } });
+    if (expiresAt && durationMs !== undefined)
+      this.#watchClocks(expiresAt.getTime(), performance.now() + durationMs);
   }
 
   #watchClocks(wallEnd: number, monotonicEnd: number): void {

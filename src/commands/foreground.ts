@@ -62,7 +62,10 @@ class Screen {
   }
 
   show(state: ExposureState): void {
-    if (this.#json) return this.#write(JSON.stringify(describeState(state)));
+    if (this.#json) {
+      this.#write(JSON.stringify(describeState(state)));
+      return;
+    }
     if (state.phase.phase === 'live' && state.url !== undefined && state.url !== this.#announced) {
       this.#announced = state.url;
       this.log(`\n  ${state.url}\n`);
