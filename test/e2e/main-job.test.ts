@@ -115,7 +115,7 @@ describeWithReal(['bore', 'wasmrun', 'runtime', 'chromium'], 'the main job in OS
 
     const post = await job.post();
     expect(post.code).toBe(0);
-    expect(await accepts(host, Number(port))).toBe(false);
+    await waitUntil(async () => !(await accepts(host, Number(port))), 'the public port is free');
     await waitUntil(() => pids.every(pid => !isRunning(pid)), 'every process has ended');
     expect(github.state.comments.map(({ body }) => body)).toEqual([expect.stringContaining('has ended')]);
     expect(github.state.comments[0]?.body).not.toContain(`(${url}`);
