@@ -96,6 +96,7 @@ export class Exposure {
     const signal = AbortSignal.any([timeout, this.#cancelled.signal]);
     try {
       await this.#openTunnel(signal);
+      this.#options.logger.info(`tunnel connected: ${this.#state.url}`);
       await Promise.all([this.#verifyAddress(signal), this.#startApp(signal)]);
       this.#goLive();
     } catch (error) {

@@ -99,7 +99,7 @@ export function chooseSession(
   const all = listSessions(parent);
   if (wanted) {
     const found = all.find(({ folder, session }) =>
-      [folder, basename(folder), session.name].includes(wanted),
+      [sessionFiles(folder).session, folder, basename(folder), session.name].includes(wanted),
     );
     if (found) return found;
     throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);

@@ -16,7 +16,9 @@ export async function writeSummary(job: Job, step: StepState, state: ExposureSta
     state: viewOf(state, { now: updatedAt }),
     updatedAt,
   };
-  const text = renderSummary(view, { ...state, durationMs: measureLife(state) });
+  // A preview that just went live has no figures worth reading.
+  const isOver = state.phase.phase === 'ended' || state.phase.phase === 'failed';
+  const text = renderSummary(view, isOver ? { ...state, durationMs: measureLife(state) } : undefined);
   await core.summary
     .addRaw(text, true)
     .write()

@@ -13,12 +13,27 @@ async function run(): Promise<void> {
   const logger = createLogger({
     level: config.logLevel,
     hidden: secrets.filter(secret => secret !== undefined),
-    write: (line, level) => process.stdout.write(`${PREFIXES[level]}${line}\n`),
+    write: createBoundedWriter(MAX_LOG_BYTES),
   });
   const { exposure, controlUrl, finished } = await startSupervision(config, logger);
   process.on('SIGTERM', () => void exposure.stop('job ended'));
   process.send?.({ controlUrl });
   await finished;
+}
+
+/** A talkative app must not fill the runner's disk. */
+const MAX_LOG_BYTES = 10 * 1024 * 1024;
+
+/** Writes lines to stdout, which is the log file, until it holds `maxBytes`; errors are always written. */
+function createBoundedWriter(maxBytes: number) {
+  let bytes = 0;
+  return (line: string, level: keyof typeof PREFIXES) => {
+    const text = `${PREFIXES[level]}${line}\n`;
+    const wasFull = bytes > maxBytes;
+    bytes += Buffer.byteLength(text);
+    if (!wasFull || level === 'error') process.stdout.write(text);
+    if (!wasFull && bytes > maxBytes) process.stdout.write('the log is full; only errors follow\n');
+  };
 }
 
 const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };

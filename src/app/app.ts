@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import { type Logger, sanitise } from '../log.ts';
 import type { AppState, Upstream } from '../state.ts';
 import { startExec } from './exec.ts';
 import { raceEnd } from './listener.ts';
@@ -84,6 +84,8 @@ export interface App {
 
 /** Enough to see what led to a crash, in the status page and in the failed comment. */
 const CONSOLE_LINES = 200;
+/** A line that is longer is data, not a message. */
+const CONSOLE_LINE_LENGTH = 1_000;
 
 /**
  * Starts the app; resolves when it answered the first time. Rejects with an AppError, or with the signal's reason,
@@ -94,7 +96,7 @@ export async function startApp(options: AppOptions, timing?: RestartTiming): Pro
   const onOutput = (line: string) => {
     lines.push(line);
     if (lines.length > CONSOLE_LINES) lines.shift();
-    options.logger.debug(`app: ${line}`);
+    options.logger.info(`app | ${sanitise(line, CONSOLE_LINE_LENGTH)}`);
   };
   const loop = new RestartLoop({
     startOnce: signal => startOnce(options, onOutput, signal),

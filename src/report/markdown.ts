@@ -28,8 +28,9 @@ export interface Figures {
   durationMs: number;
 }
 
-/** The step summary: the comment's text and the figures. */
-export function renderSummary(view: PreviewView, figures: Figures): string {
+/** The step summary: the comment's text, and once there are some, the figures. */
+export function renderSummary(view: PreviewView, figures?: Figures): string {
+  if (figures === undefined) return `${renderPreview(view)}\n`;
   const { visits, restarts, reconnects, durationMs } = figures;
   const parts = [
     `live for ${renderDuration(durationMs)}`,
