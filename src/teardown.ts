@@ -1,11 +1,12 @@
 // What the post step does: ends the supervisor and all it started, sees to the last word in the comment, sums up,
 // and removes the session folder.
 
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import * as core from '@actions/core';
 import { stopBackground } from './background.ts';
 import { reviveState } from './control/messages.ts';
 import { readGuardInputs, readJob } from './inputs.ts';
+import { isAlive } from './processes.ts';
 import { viewOf } from './report/view.ts';
 import { describeFacts, openComment } from './reporting.ts';
 import { readOutcome, sessionFiles } from './session.ts';
@@ -25,6 +26,8 @@ const COMMENT_TIMEOUT_MS = 8_000;
 export async function tearDown(): Promise<void> {
   const step = readStepState();
   if (step === undefined) return;
+  if (!existsSync(step.folder) && !(step.supervisor && isAlive(step.supervisor)))
+    return core.info('the preview was taken down already');
   const reaped = await stopBackground(step.folder, step.supervisor);
   if (reaped.length > 0) core.info(`left behind and ended now: ${reaped.join(', ')}`);
   const outcome = readOutcome(step.folder);
