@@ -20,6 +20,8 @@ import { readSession, type Session, sessionFiles, writeSession } from './session
 const READY_TIMEOUT_MS = 20_000;
 /** Ending: visitors drain for 5 s, the app gets 5 s, the comment a few more; post as a whole has 30 s. */
 const STOP_TIMEOUT_MS = 14_000;
+/** After its answer only the comment's last word is left, which has a limit of 8 s of its own. */
+const FINISH_TIMEOUT_MS = 9_000;
 const SIGNAL_GRACE_MS = 3_000;
 const POLL_MS = 50;
 
@@ -35,8 +37,9 @@ export async function startBackground(options: {
   /** Environment of the supervisor: without inputs, secrets and tokens. */
   environment: Readonly<Record<string, string>>;
   onSpawn: (record: ProcessRecord) => void;
+  readyTimeoutMs?: number;
 }): Promise<Session> {
-  const { script, config, environment, onSpawn } = options;
+  const { script, config, environment, onSpawn, readyTimeoutMs = READY_TIMEOUT_MS } = options;
   const files = sessionFiles(config.folder);
   const log = openSync(files.log, 'a', 0o600);
   const child = spawn(process.execPath, [script], {
@@ -47,7 +50,11 @@ export async function startBackground(options: {
     windowsHide: true,
   });
   closeSync(log);
-  const ready = awaitReady(child);
+  const ready = awaitReady(child, readyTimeoutMs).finally(() => {
+    // Whatever came of it, this process must not wait for that one: it may live on, and post ends it.
+    if (child.connected) child.disconnect();
+    child.unref();
+  });
   if (child.pid === undefined)
     return ready.then(() => Promise.reject(new Error('the supervisor has no pid')));
   const record = recordProcess(child.pid, 'supervisor');
@@ -56,8 +63,6 @@ export async function startBackground(options: {
   child.stdin?.on('error', () => {}); // an early death is told by its exit
   child.stdin?.end(JSON.stringify(config));
   const { controlUrl } = await ready;
-  child.disconnect();
-  child.unref();
   const session: Session = {
     name: config.name,
     pid: record.pid,
@@ -69,18 +74,21 @@ export async function startBackground(options: {
   return session;
 }
 
-function awaitReady(child: ReturnType<typeof spawn>): Promise<v.InferOutput<typeof ReadySchema>> {
+function awaitReady(
+  child: ReturnType<typeof spawn>,
+  timeoutMs: number,
+): Promise<v.InferOutput<typeof ReadySchema>> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error(`the supervisor was not ready within ${READY_TIMEOUT_MS / 1000} s`)),
-      READY_TIMEOUT_MS,
-    );
     const settle = (outcome: () => void) => {
       clearTimeout(timer);
       child.removeAllListeners();
       child.on('error', () => {});
       outcome();
     };
+    const timer = setTimeout(
+      () => settle(() => reject(new Error(`the supervisor was not ready within ${timeoutMs / 1000} s`))),
+      timeoutMs,
+    );
     child.once('error', cause =>
       settle(() => reject(new Error('the supervisor could not be started', { cause }))),
     );
@@ -108,8 +116,11 @@ export async function stopBackground(
 ): Promise<string[]> {
   const session = readSession(folder);
   if (supervisor && session && isAlive(supervisor)) {
-    await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).catch(() => {}); // signals follow
-    await awaitEnd(supervisor, SIGNAL_GRACE_MS);
+    const heard = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).then(
+      () => true,
+      () => false, // signals follow
+    );
+    if (heard) await awaitEnd(supervisor, FINISH_TIMEOUT_MS);
   }
   if (supervisor) await endProcess(supervisor, SIGNAL_GRACE_MS);
   const reaped = await reapJournal(sessionFiles(folder).journal, SIGNAL_GRACE_MS);

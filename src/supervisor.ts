@@ -17,7 +17,8 @@ async function run(): Promise<void> {
   });
   const { exposure, controlUrl, finished } = await startSupervision(config, logger);
   process.on('SIGTERM', () => void exposure.stop('job ended'));
-  process.send?.({ controlUrl });
+  // A main that is gone by now was cancelled: post comes to end this.
+  process.send?.({ controlUrl }, undefined, {}, () => {});
   await finished;
 }
 
