@@ -18,6 +18,8 @@ export interface JobOptions {
   environment?: Record<string, string>;
   /** Address of a server that plays GitHub's API. */
   apiUrl?: string;
+  /** A program that gets main's command line as its arguments, as the runner's worker does. */
+  worker?: string;
 }
 
 export interface StepResult {
@@ -126,7 +128,10 @@ export class RunnerJob {
         return [`GITHUB_${name}`, file];
       }),
     );
-    const child = spawn(process.execPath, [join(ROOT, 'dist', entry, 'index.js')], {
+    const { worker } = this.#options;
+    const ownCommand = [process.execPath, join(ROOT, 'dist', entry, 'index.js')];
+    const [command = '', ...args] = entry === 'main' && worker ? [worker, ...ownCommand] : ownCommand;
+    const child = spawn(command, args, {
       cwd: this.workspace,
       env: { ...this.#environment(), ...files, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
