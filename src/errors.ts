@@ -50,8 +50,15 @@ export function describeError(error: unknown): string {
   // node:net tries all addresses of a name, and then throws an AggregateError without a message.
   const attempts = error instanceof AggregateError ? error.errors.map(describeError).join(', ') : '';
   const message = error.message || attempts;
-  const cause = error.cause === undefined ? '' : describeError(error.cause);
+  // That a time is over is why a message about waiting was written, and says nothing beside it.
+  const cause =
+    error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : describeError(error.cause);
   return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
+}
+
+/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.name === 'TimeoutError';
 }
 
 /** True for an error of node:fs, node:net or node:dns with that `code`. */

@@ -48,6 +48,12 @@ describe('the description of whatever was thrown', () => {
     expect(describeError(new Error('a', { cause: 'b' }))).toBe('a: b');
   });
 
+  it('leaves out that a time is over, where there is more to say', () => {
+    const over = new DOMException('the time is over', 'TimeoutError');
+    expect(describeError(new Error('nothing listens', { cause: over }))).toBe('nothing listens');
+    expect(describeError(over)).toBe(over.message);
+  });
+
   it('says what every address answered where several were tried', () => {
     // What node:net throws when localhost is both ::1 and 127.0.0.1: no message of its own.
     const attempts = [new Error('connect ECONNREFUSED ::1:1'), new Error('connect ECONNREFUSED 127.0.0.1:1')];

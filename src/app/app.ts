@@ -2,14 +2,14 @@
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError } from '../errors.ts';
+import { AppError, isTimeout } from '../errors.ts';
 import { type Logger, sanitise } from '../log.ts';
 import type { AppState, Upstream } from '../state.ts';
 import { startExec } from './exec.ts';
 import { raceEnd } from './listener.ts';
 import { startOs } from './os.ts';
 import { startPort } from './port.ts';
-import { isTimeout, waitForHealth } from './readiness.ts';
+import { waitForHealth } from './readiness.ts';
 import { RestartLoop, type RestartTiming } from './restart.ts';
 import { startWeb } from './web.ts';
 
@@ -84,6 +84,8 @@ export interface App {
 
 /** Enough to see what led to a crash, in the status page and in the failed comment. */
 const CONSOLE_LINES = 200;
+/** As many as an error carries. */
+const LAST_LINES = 20;
 /** A line that is longer is data, not a message. */
 const CONSOLE_LINE_LENGTH = 1_000;
 
@@ -98,8 +100,9 @@ export async function startApp(options: AppOptions, timing?: RestartTiming): Pro
     if (lines.length > CONSOLE_LINES) lines.shift();
     options.logger.info(`app | ${sanitise(line, CONSOLE_LINE_LENGTH)}`);
   };
+  const lastLines = () => lines.slice(-LAST_LINES);
   const loop = new RestartLoop({
-    startOnce: signal => startOnce(options, onOutput, signal),
+    startOnce: signal => startOnce(options, { onOutput, lastLines }, signal),
     onState: options.onState,
     logger: options.logger,
     ...(timing === undefined ? {} : { timing }),
@@ -123,7 +126,7 @@ export async function startApp(options: AppOptions, timing?: RestartTiming): Pro
 /** One start: resolves when the program answered. Its folder goes when it is stopped. */
 async function startOnce(
   options: AppOptions,
-  onOutput: ProgramContext['onOutput'],
+  { onOutput, lastLines }: { onOutput: ProgramContext['onOutput']; lastLines: () => readonly string[] },
   signal: AbortSignal,
 ): Promise<Program> {
   const folder = await mkdtemp(join(options.folder, 'app-'));
@@ -132,7 +135,7 @@ async function startOnce(
   const { logger, onChild } = options;
   try {
     const program = await startProgram(options, { folder, environment, logger, onOutput, onChild, signal });
-    await waitUntilHealthy(program, options.healthPath, signal);
+    await waitUntilHealthy(program, options.healthPath, lastLines, signal);
     return {
       upstream: program.upstream,
       ...(program.pid === undefined ? {} : { pid: program.pid }),
@@ -173,6 +176,7 @@ async function startProgram(options: AppOptions, context: ProgramContext): Promi
 async function waitUntilHealthy(
   program: Program,
   path: string | undefined,
+  lastLines: () => readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
   const { upstream } = program;
@@ -187,10 +191,12 @@ async function waitUntilHealthy(
   } catch (error) {
     await program.stop();
     if (!isTimeout(error)) throw error;
+    // An open port is no sign of life: in OS mode it is wasmrun's, and open before the program listens.
     throw new AppError(
-      `port ${upstream.port} listens, but GET ${path} did not answer with a status below 500 before ` +
-        `startup-timeout was over (last: ${last}); check health-path, or raise startup-timeout`,
-      { cause: error },
+      last === 'no answer'
+        ? `the app did not answer GET ${path} on port ${upstream.port} in time; let it listen there, check \`health-path\`, or raise \`startup-timeout\``
+        : `the app answered GET ${path} on port ${upstream.port} with ${last} until the time was over; it is up when the status is below 500: check \`health-path\`, or raise \`startup-timeout\``,
+      { cause: error, lastLines: lastLines() },
     );
   }
 }

@@ -1,11 +1,11 @@
 // A child that must come to listen on a port: what `exec` and `port` have in common.
 
-import { AppError } from '../errors.ts';
+import { AppError, isTimeout } from '../errors.ts';
 import { sanitise } from '../log.ts';
 import type { Program, ProgramContext } from './app.ts';
 import { type Child, type ChildEnd, type ChildOptions, describeEnd, startChild } from './child.ts';
 import { findForeignOwner } from './port-owner.ts';
-import { findListening, isTimeout, waitForListening } from './readiness.ts';
+import { findListening, waitForListening } from './readiness.ts';
 
 /** An app that listens on `localhost` may be found on either. */
 export const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1'];
@@ -27,16 +27,19 @@ export interface ListenerOptions {
 export async function startListener(options: ListenerOptions): Promise<Program> {
   const { context, port, role } = options;
   const target = { hosts: LOOPBACK_HOSTS, port };
-  if ((await findListening(target)) !== undefined) throw describeTaken(port, role, 'another process');
+  const variable = `EXPOSE_URL=${options.environment.EXPOSE_URL ?? ''}`;
+  const taken = await findListening(target);
+  // Nothing has been started yet: no group is ours.
+  if (taken !== undefined)
+    throw describeTaken(port, role, await findForeignOwner(taken, { group: 0, variable }));
   context.signal.throwIfAborted();
   const child = await startChild(toChildOptions(options));
   const ended = child.ended.then(end => describeLoss(role, child, end));
   const waitForOwnPort = async (signal: AbortSignal) => {
     const upstream = await waitForListening(target, signal);
-    const variable = `EXPOSE_URL=${options.environment.EXPOSE_URL ?? ''}`;
     const owner = await findForeignOwner(upstream, { group: child.pid, variable });
     if (owner === undefined) return upstream;
-    throw describeTaken(port, role, `another process (${sanitise(owner.name)}, ${owner.pid})`);
+    throw describeTaken(port, role, owner);
   };
   try {
     const upstream = await raceEnd(waitForOwnPort, ended, context.signal);
@@ -47,17 +50,22 @@ export async function startListener(options: ListenerOptions): Promise<Program> 
   }
 }
 
-function describeTaken(port: number, role: string, owner: string): AppError {
+function describeTaken(
+  port: number,
+  role: string,
+  owner: { name: string; pid: number } | undefined,
+): AppError {
+  const who = owner === undefined ? '' : ` (${sanitise(owner.name)}, ${owner.pid})`;
   return new AppError(
-    `port ${port} is taken by ${owner}, so ${role} cannot have it; ` +
+    `port ${port} is taken by another process${who}, so ${role} cannot have it; ` +
       'choose another `port`, or leave `command` out where that process is the app',
   );
 }
 
 function describeSilence(port: number, role: string, child: Child, cause: unknown): AppError {
   return new AppError(
-    `${role} did not listen on port ${port} before startup-timeout was over; ` +
-      'let it listen there on 127.0.0.1, or raise startup-timeout',
+    `${role} did not listen on port ${port} in time; ` +
+      'let it listen there on 127.0.0.1, or raise `startup-timeout`',
     { cause, lastLines: child.lastLines() },
   );
 }

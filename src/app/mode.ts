@@ -2,7 +2,7 @@
 
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'smol-toml';
+import { parse, TomlError } from 'smol-toml';
 import { describeError, hasCode, InputError } from '../errors.ts';
 import { sanitise } from '../log.ts';
 import type { AppMode } from '../state.ts';
@@ -77,8 +77,11 @@ function hasOsTable(folder: string): boolean {
   try {
     return 'os' in parse(text);
   } catch (error) {
+    const place = error instanceof TomlError ? ` (line ${error.line}, column ${error.column})` : '';
     const reason = sanitise(describeError(error).split('\n')[0] ?? '');
-    throw new InputError(`path: wasmrun.toml cannot be read: ${reason}`, { cause: error });
+    throw new InputError(`path: wasmrun.toml cannot be read${place}: ${reason}; correct the file`, {
+      cause: error,
+    });
   }
 }
 

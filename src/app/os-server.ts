@@ -5,11 +5,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
-import { AppError } from '../errors.ts';
+import { AppError, isTimeout } from '../errors.ts';
 import type { ProgramContext } from './app.ts';
 import { type Child, describeEnd, findFreePort, startChild } from './child.ts';
 import { raceEnd } from './listener.ts';
-import { isTimeout } from './readiness.ts';
 
 export interface OsServer {
   /** Of the page: `http://127.0.0.1:PORT/`. */
@@ -53,8 +52,8 @@ export async function startOsServer(
     await child.stop();
     if (!isTimeout(error)) throw error;
     throw new AppError(
-      'wasmrun did not answer before startup-timeout was over; its first answer waits for wasmhub on github.com, ' +
-        'so check that the runner gets there, or raise startup-timeout',
+      'wasmrun did not answer in time; its first answer waits for wasmhub on github.com, ' +
+        'so check that the runner gets there, or raise `startup-timeout`',
       { cause: error, lastLines: child.lastLines() },
     );
   }

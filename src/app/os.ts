@@ -4,7 +4,7 @@
 //                      └── wasmnet: the program's port ◄── gateway
 
 import { join } from 'node:path';
-import { AppError, describeError } from '../errors.ts';
+import { AppError, describeError, isTimeout } from '../errors.ts';
 import type { AppSpec, Program, ProgramContext } from './app.ts';
 import { raceEnd } from './listener.ts';
 import { type OsServer, startOsServer } from './os-server.ts';
@@ -12,7 +12,6 @@ import { startBrowserHost } from './page-host/browser.ts';
 import { startNodeHost } from './page-host/node.ts';
 import { type PageHost, PageHostError, type PageHostOptions } from './page-host/page-host.ts';
 import { PageProgram } from './page-program.ts';
-import { isTimeout } from './readiness.ts';
 import { describeUnsuited, stageProject } from './staging.ts';
 
 type OsSpec = Extract<AppSpec, { mode: 'os' }>;
@@ -106,8 +105,8 @@ async function waitForStart(program: PageProgram, signal: AbortSignal): Promise<
 /** Where the start's time is over, an AppError that says what it was waiting for; else the error itself. */
 function describeAbort(error: unknown, program: PageProgram): unknown {
   if (!isTimeout(error)) return error;
-  return new AppError(
-    `the program did not start before startup-timeout was over (${program.stage}); raise startup-timeout`,
-    { cause: error, lastLines: program.lastLines() },
-  );
+  return new AppError(`the program did not start in time (${program.stage}); raise \`startup-timeout\``, {
+    cause: error,
+    lastLines: program.lastLines(),
+  });
 }

@@ -2,6 +2,7 @@
 // meanwhile must not be published. Linux only; used by listener.ts.
 
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
 
 export interface Ours {
   /** The process group of what we started. */
@@ -31,9 +32,15 @@ export async function findForeignOwner(
     if (!(await holdsSocket(pid, sockets))) continue;
     const stat = await readText(`/proc/${pid}/stat`);
     if (await isOurs(pid, stat, ours)) return undefined;
-    foreign = { pid: Number(pid), name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')) };
+    foreign = { pid: Number(pid), name: await readName(pid, stat) };
   }
   return foreign;
+}
+
+/** As people call it: the first word of its command line, for Node.js names its main thread `MainThread`. */
+async function readName(pid: string, stat: string): Promise<string> {
+  const [command = ''] = (await readText(`/proc/${pid}/cmdline`)).split('\0');
+  return basename(command) || stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
 }
 
 async function isOurs(pid: string, stat: string, ours: Ours): Promise<boolean> {

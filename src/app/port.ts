@@ -2,11 +2,11 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { AppError } from '../errors.ts';
+import { AppError, isTimeout } from '../errors.ts';
 import type { AppSpec, Program, ProgramContext } from './app.ts';
 import { findFreePort } from './child.ts';
 import { LOOPBACK_HOSTS, startListener } from './listener.ts';
-import { isTimeout, waitForListening } from './readiness.ts';
+import { waitForListening } from './readiness.ts';
 
 /** The options a `run:` step has with `shell: bash`. */
 const BASH_ARGS = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];
@@ -51,7 +51,7 @@ async function findService(port: number, context: ProgramContext): Promise<Progr
   } catch (error) {
     if (!isTimeout(error)) throw error;
     throw new AppError(
-      `nothing listens on port ${port} (127.0.0.1 and ::1 were tried until startup-timeout was over); ` +
+      `nothing listens on port ${port} (127.0.0.1 and ::1 were tried); ` +
         'start the service in an earlier step, or give `command`',
       { cause: error },
     );

@@ -84,8 +84,3 @@ async function fetchStatus(address: Address, path: string, signal: AbortSignal):
     request.once('error', () => resolve(undefined));
   });
 }
-
-/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
-export function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === 'TimeoutError';
-}

@@ -47,7 +47,7 @@ export async function stageProject(source: string, target: string, logger: Logge
   const walk = await createWalk(source, target, rules);
   await copyFolder(walk, '');
   await writeFile(join(target, CONFIG_FILE), renderStagedConfig(config, listOwnAddresses()));
-  logger.info(describeStaging(walk, 'go into the VM'));
+  logger.info(describeStaging(walk, 'for the VM'));
   await checkEntry(walk, config.os.entry);
   return walk;
 }
@@ -62,7 +62,7 @@ export async function stageFolder(source: string, target: string, logger: Logger
     posix.basename(path).startsWith('.') && path !== '.well-known' ? 'dotfiles' : ignored(path, isFolder);
   const walk = await createWalk(source, target, rules);
   await copyFolder(walk, '');
-  logger.info(describeStaging(walk, 'can be read by the program'));
+  logger.info(describeStaging(walk, 'for the program to read'));
 }
 
 /** Real paths, so that a copy inside its own source (a project in the temp folder) is recognised and left out. */
@@ -110,7 +110,7 @@ function count(walk: Walk, rule: string): void {
 }
 
 function describeStaging({ files, bytes, leftOut }: Walk, use: string): string {
-  const copied = `${files.size} files (${Math.ceil(bytes / 1024)} KB) ${use}`;
+  const copied = `${files.size} file${files.size === 1 ? '' : 's'} (${Math.ceil(bytes / 1024)} KB) ${use}`;
   const rules = [...leftOut].map(([rule, times]) => `${sanitise(rule)} (${times})`);
   return rules.length === 0 ? copied : `${copied}; left out: ${rules.join(', ')}`;
 }

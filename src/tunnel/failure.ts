@@ -39,7 +39,7 @@ export function explainDial(server: ServerAddress, error: unknown): TunnelFailur
   if (hasCode(error, 'ENOTFOUND'))
     return new TunnelFailure(
       'unknown-host',
-      `there is no host ${server.host}: check \`server\` for a typo`,
+      `there is no host ${server.host} (${describeError(error)}): check \`server\` for a typo`,
       cause,
     );
   const message = `could not reach ${renderAddress(server)}: ${describeError(error)}`;
@@ -65,7 +65,7 @@ export function explainErrorFrame(server: ServerAddress, port: number, text: str
     case ERROR_TEXT.portOutOfRange:
       return new TunnelFailure(
         'port-refused',
-        `${where} does not give out port ${port}: choose a \`remote-port\` (or \`port-range\`) between the --min-port and --max-port of the server`,
+        `${where} does not give out port ${port}: choose a \`remote-port\` between the --min-port and --max-port of the server`,
       );
     case ERROR_TEXT.portForbidden:
       return new TunnelFailure(
@@ -102,11 +102,17 @@ export function explainSecretUnwanted(server: ServerAddress): TunnelFailure {
 /** It said something no bore server says (`said`), or, where that is empty, nothing. */
 export function explainNotBore(server: ServerAddress, said: Buffer): TunnelFailure {
   const silent = said.length === 0;
-  const detail = silent ? 'it accepts connections and says nothing' : `it says ${quote(said)}`;
+  const detail = silent ? 'it accepts connections and says nothing' : `it says ${quote(firstLine(said))}`;
   return new TunnelFailure(
     silent ? 'doubtful' : 'fatal',
     `${renderAddress(server)} does not answer like a bore server (${detail}): check host and port in \`server\``,
   );
+}
+
+/** What an HTTP server says after its status line tells nothing more. */
+function firstLine(said: Buffer): string {
+  const text = said.toString('latin1');
+  return /^[^\r\n]+/.exec(text)?.[0] ?? text;
 }
 
 export function explainWrongPort(server: ServerAddress, asked: number, got: number): TunnelFailure {

@@ -170,16 +170,16 @@ class ReconnectingTunnel implements Tunnel {
     this.#moved = undefined;
   }
 
-  /** Returns a failure that is worth another attempt, and throws any other. */
-  #judge(error: unknown, attempt: number): TunnelFailure {
+  /** Returns a failure that is worth another attempt, as people are told of it, and throws any other. */
+  #judge(error: unknown, attempt: number): TunnelError {
     const first = !this.#choice.connectedBefore;
     if (
       error instanceof TunnelFailure &&
       !isHopeless(error, first, attempt) &&
       this.#choice.survive(error, performance.now())
     ) {
-      this.#tell(error, attempt);
-      return error;
+      const reason = this.#tell(error, attempt);
+      return new TunnelError(reason, { cause: error, retryable: true });
     }
     this.#session?.stop();
     const failure = error instanceof TunnelError ? error : explainBug(error);
@@ -188,7 +188,7 @@ class ReconnectingTunnel implements Tunnel {
     throw failure;
   }
 
-  #tell(failure: TunnelFailure, attempt: number): void {
+  #tell(failure: TunnelFailure, attempt: number): string {
     const { server, logger } = this.#options;
     const hint =
       failure.kind === 'transient' && attempt >= ATTEMPTS_BEFORE_HINT ? `; ${hintAtFirewall(server)}` : '';
@@ -199,6 +199,7 @@ class ReconnectingTunnel implements Tunnel {
     } else if (this.#state.status === 'Reconnecting' && this.#state.reason !== reason)
       this.#enter({ ...this.#state, reason });
     logger.debug(`attempt ${attempt} failed: ${reason}`);
+    return reason;
   }
 
   #giveUp(last: TunnelError | undefined): TunnelError {

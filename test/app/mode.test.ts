@@ -87,7 +87,7 @@ describe('problems of the path', () => {
 
   it('quotes the line of a broken wasmrun.toml', () => {
     write({ 'wasmrun.toml': '[os\n' });
-    expect(explain({ mode: 'auto', path: folder })).toContain('wasmrun.toml cannot be read: Invalid TOML');
+    expect(explain({ mode: 'auto', path: folder })).toContain('wasmrun.toml cannot be read (line 1, column ');
   });
 });
 

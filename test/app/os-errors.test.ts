@@ -79,7 +79,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
   });
 
   it.each([
-    ['/manifest.json', /^wasmrun did not answer before startup-timeout was over; .*wasmhub/],
+    ['/manifest.json', /^wasmrun did not answer in time; .*wasmhub/],
     ['/nodejs-20-net.wasm', /^the program did not start .*wasmrun is downloading the runtime/],
   ])(
     'says what the start was waiting for when its time is over (wasmhub silent at %s)',

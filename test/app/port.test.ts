@@ -46,7 +46,7 @@ describe('mode: port with a command', () => {
     const port = await occupy();
     const failure = await fail({ mode: 'port', path: folder, port, command: 'sleep 600' });
     expect(failure.message).toContain(
-      `port ${port} is taken by another process, so the command cannot have it`,
+      `port ${port} is taken by another process (node, ${process.pid}), so the command cannot have it`,
     );
   });
 
@@ -106,8 +106,8 @@ describe('mode: port with a command', () => {
       { mode: 'port', path: folder, command },
       { signal: AbortSignal.timeout(1_000), healthPath: '/health' },
     );
-    expect(failure.message).toContain('GET /health did not answer with a status below 500');
-    expect(failure.message).toContain('last: status 503');
+    expect(failure.message).toContain('the app answered GET /health on port ');
+    expect(failure.message).toContain('with status 503 until');
   });
 
   it('takes any status below 500 for an answer', async () => {
