@@ -89,7 +89,8 @@ function readDocument<Schema extends v.GenericSchema>(
 }
 
 /**
- * The folder a command is meant for: the one named, else the only one there is; running ones win over ended ones.
+ * The folder a command is meant for: of those with the wanted name, or of all, the only one; running ones win over
+ * ended ones.
  * Throws an InputError that lists them where there are several.
  */
 export function chooseSession(
@@ -97,15 +98,11 @@ export function chooseSession(
   wanted: string | undefined,
 ): { folder: string; session: Session } {
   const all = listSessions(parent);
-  if (wanted) {
-    const found = all.find(({ folder, session }) =>
-      [sessionFiles(folder).session, folder, basename(folder), session.name].includes(wanted),
-    );
-    if (found) return found;
+  const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
+  if (wanted && meant.length === 0)
     throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
-  }
-  const running = all.filter(({ session }) => isAlive(session));
-  const candidates = running.length > 0 ? running : all;
+  const running = meant.filter(({ session }) => isAlive(session));
+  const candidates = running.length > 0 ? running : meant;
   const [only] = candidates;
   if (only === undefined)
     throw new InputError(
@@ -116,6 +113,11 @@ export function chooseSession(
       `several exposures are here, say which with \`session\`: there ${describeList(candidates)}`,
     );
   return only;
+}
+
+/** By the `session` output, the folder's path or name, or the name people see, which several may have. */
+function isCalled({ folder, session }: { folder: string; session: Session }, wanted: string): boolean {
+  return [sessionFiles(folder).session, folder, basename(folder), session.name].includes(wanted);
 }
 
 function listSessions(parent: string): { folder: string; session: Session }[] {

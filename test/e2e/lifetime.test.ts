@@ -165,7 +165,8 @@ describeWithReal(['bore'], 'a preview in the background', () => {
     const unclear = await one.job.stopAction();
     expect(unclear.code).toBe(1);
     expect(unclear.log).toMatch(/several exposures.*\(one\).*\(two\)|several exposures.*\(two\).*\(one\)/);
-    expect(await one.job.stopAction({ session: 'one' })).toMatchObject({ code: 0 });
+    const { session = '' } = one.job.outputs;
+    expect(await one.job.stopAction({ session })).toMatchObject({ code: 0, log: 'one has ended\n' });
     expect(await ask(urls[1] ?? '')).toContain('the preview');
     expect((await one.job.post()).code).toBe(0);
     expect(await ask(urls[1] ?? '')).toContain('the preview');
