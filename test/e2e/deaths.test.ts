@@ -1,0 +1,203 @@
+// A process of a live preview is killed while a visitor is connected: who notices, what is said, what goes on, and
+// that post leaves nothing behind.
+
+import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { dirname, join, resolve } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { describeWithReal, realPart, requirePart } from '../support/real-parts.ts';
+import { startWasmhub } from '../support/wasmhub-server.ts';
+import { startRealServer, waitUntil } from '../tunnel/rig.ts';
+import {
+  ask,
+  awaitFree,
+  awaitGone,
+  createPreview,
+  goLive,
+  type Preview,
+  SECRET,
+  SERVER,
+  STREAM,
+  startHold,
+  UPLOAD,
+  visit,
+} from './job-rig.ts';
+
+const PATH = `${dirname(realPart('wasmrun') ?? '')}:${process.env.PATH}`;
+
+/** Post reports no failure, and nothing is left of the preview. */
+async function expectCleanEnd(preview: Preview, url: string, title: string): Promise<string> {
+  const records = preview.processes();
+  const post = await preview.job.post();
+  expect(post.code).toBe(0);
+  await awaitGone(records);
+  await awaitFree(url);
+  expect(readdirSync(preview.job.temp)).toEqual([]);
+  expect(preview.titles().at(-1)).toBe(title);
+  return post.log;
+}
+
+/** The preview answers at its old address, one restart later, and nobody was told of an outage that short. */
+async function expectRestart(preview: Preview, url: string, answer: string, message: RegExp): Promise<void> {
+  await waitUntil(async () => (await preview.status()).restarts === 1, 'the loss is seen');
+  await waitUntil(async () => (await ask(url)).includes(answer), `${url} answers again`);
+  expect(await preview.status()).toMatchObject({
+    status: 'Connected',
+    app: { status: 'running' },
+    exposure: { phase: 'live' },
+    restarts: 1,
+    reconnects: 0,
+  });
+  const log = readFileSync(join(preview.folder(), 'expose.log'), 'utf8');
+  expect(log).toMatch(message);
+  expect(preview.titles()).toEqual(expect.not.arrayContaining(['is away for a moment', 'failed']));
+}
+
+describeWithReal(['bore'], 'a supervisor that is killed', () => {
+  it('is declared dead in the step, the visitor is hung up on, and post ends the orphans', async () => {
+    const host = '127.0.0.84';
+    await startRealServer(host, { secret: SECRET });
+    const preview = await createPreview(
+      { server: host, mode: 'port', command: 'node server.js', hold: 'true' },
+      { 'server.js': SERVER },
+    );
+    const url = await startHold(preview);
+    const visitor = await visit(url, STREAM);
+    process.kill(preview.find('supervisor').pid, 'SIGKILL');
+    const main = await preview.job.finished();
+    expect(main.code).toBe(1);
+    expect(main.log).toContain('the supervisor died');
+    await waitUntil(() => visitor.gone, 'the visitor is hung up on');
+    await awaitFree(url);
+    const log = await expectCleanEnd(preview, url, 'failed');
+    expect(log).toContain('left behind and ended now: the command');
+    const [comment] = preview.github.state.comments;
+    expect(comment?.body).toContain('the process that kept the preview alive was killed');
+    expect(comment?.body).not.toContain(`(${url}`);
+  });
+
+  it('is told of by a later step and by post, in the background', async () => {
+    const host = '127.0.0.85';
+    await startRealServer(host, { secret: SECRET });
+    const preview = await createPreview({ server: host }, { 'index.html': 'the preview' });
+    const url = await goLive(preview);
+    process.kill(preview.find('supervisor').pid, 'SIGKILL');
+    await awaitFree(url);
+    const status = await preview.job.shell('expose status');
+    expect(status).toMatchObject({ code: 1, log: expect.stringContaining('its process died') });
+    const log = await expectCleanEnd(preview, url, 'failed');
+    expect(log).toContain(
+      '::warning::the preview failed: the process that kept the preview alive was killed',
+    );
+  });
+});
+
+describeWithReal(['bore'], 'a command that is killed', () => {
+  it('is started again at the same address, and its visitor is hung up on', async () => {
+    const host = '127.0.0.86';
+    await startRealServer(host, { secret: SECRET });
+    const preview = await createPreview(
+      { server: host, mode: 'port', command: 'exec node server.js' },
+      { 'server.js': SERVER },
+    );
+    const url = await goLive(preview);
+    const visitor = await visit(url, STREAM);
+    const old = preview.find('the command');
+    expect(await ask(url)).toBe(`pid ${old.pid}`);
+    process.kill(old.pid, 'SIGKILL');
+    await waitUntil(() => visitor.gone, 'the visitor is hung up on');
+    await expectRestart(
+      preview,
+      url,
+      'pid',
+      /the command ended by signal SIGKILL; it is started again \(1 of 5\)/,
+    );
+    expect(await ask(url)).toBe(`pid ${preview.find('the command').pid}`);
+    await expectCleanEnd(preview, url, 'has ended');
+  });
+
+  it('does not publish who takes its port, and is back when the port is free', async () => {
+    const host = '127.0.0.87';
+    await startRealServer(host, { secret: SECRET });
+    const preview = await createPreview(
+      { server: host, mode: 'port', port: '18087', command: 'exec node server.js' },
+      { 'server.js': SERVER },
+    );
+    const url = await goLive(preview);
+    const visitor = await visit(url, STREAM);
+    const thief = createServer((_, response) => response.end('somebody else'));
+    onTestFinished(() => void thief.close());
+    thief.on('error', () => setImmediate(() => thief.listen(18087, '127.0.0.1')));
+    thief.listen(18087, '127.0.0.1');
+    process.kill(preview.find('the command').pid, 'SIGKILL');
+    const answers: string[] = [];
+    await waitUntil(async () => {
+      answers.push(await ask(url));
+      return visitor.gone && (await preview.status()).restarts === 3;
+    }, 'the port was found taken twice');
+    expect(thief.listening).toBe(true);
+    expect(answers.at(-1)).toBe('status 503');
+    expect(answers).not.toContain('somebody else');
+    expect((await preview.status()).app.reason).toContain('port 18087 is taken by another process');
+    thief.close();
+    thief.closeAllConnections();
+    await waitUntil(async () => (await ask(url)).startsWith('pid'), `${url} answers again`);
+    await expectCleanEnd(preview, url, 'has ended');
+  });
+});
+
+describeWithReal(['bore', 'wasmrun'], 'wasmrun exec that is killed', () => {
+  it('is started again at the same address, and its visitor gets no false answer', async () => {
+    const host = '127.0.0.88';
+    await startRealServer(host, { secret: SECRET });
+    const preview = await createPreview({ server: host, path: 'app/exec-hello.wasm' }, {}, { PATH });
+    cpSync(
+      resolve('examples/exec-hello/exec-hello.wasm'),
+      join(preview.job.workspace, 'app/exec-hello.wasm'),
+    );
+    const url = await goLive(preview);
+    const before = (await preview.status()).visits;
+    const visitor = await visit(url, UPLOAD, { awaitAnswer: false });
+    await waitUntil(async () => (await preview.status()).visits > before, 'the visitor is in');
+    process.kill(preview.find('wasmrun exec exec-hello.wasm').pid, 'SIGKILL');
+    await waitUntil(() => visitor.gone || visitor.received !== '', 'the visitor is answered');
+    expect(visitor.received).toMatch(/^($|HTTP\/1.1 50[23] )/);
+    await expectRestart(
+      preview,
+      url,
+      'exec-hello',
+      /wasmrun exec exec-hello.wasm ended by signal SIGKILL; it is started again \(1 of 5\)/,
+    );
+    await expectCleanEnd(preview, url, 'has ended');
+  });
+});
+
+describeWithReal(['bore', 'wasmrun', 'runtime', 'chromium'], 'OS mode whose process is killed', () => {
+  it.each([
+    ['wasmrun', 'node', '127.0.0.89', /wasmrun ended by signal SIGKILL; it is started again \(1 of 5\)/],
+    ['page host', 'node', '127.0.0.90', /page host.*; it is started again \(1 of 5\)/],
+    ['Chrome', 'browser', '127.0.0.91', /Chrome.*; it is started again \(1 of 5\)/],
+  ])('is started again as a whole: %s (vm: %s)', async (role, vm, host, message) => {
+    await startRealServer(host, { secret: SECRET });
+    const wasmhub = await startWasmhub({ runtime: requirePart('runtime') });
+    onTestFinished(() => wasmhub.stop());
+    const preview = await createPreview(
+      { server: host, vm },
+      {},
+      { PATH, WASMRUN_WASMHUB_BASE_URL: wasmhub.url },
+    );
+    cpSync(resolve('examples/os-hello'), join(preview.job.workspace, 'app'), { recursive: true });
+    const url = await goLive(preview);
+    const old = preview.processes();
+    const before = (await preview.status()).visits;
+    const visitor = await visit(url, UPLOAD, { awaitAnswer: false });
+    await waitUntil(async () => (await preview.status()).visits > before, 'the visitor is in');
+    process.kill(preview.find(role).pid, 'SIGKILL');
+    await waitUntil(() => visitor.gone || visitor.received !== '', 'the visitor is answered');
+    expect(visitor.received).toMatch(/^($|HTTP\/1.1 50[23] )/);
+    await expectRestart(preview, url, 'Hello from WebAssembly', message);
+    // Nothing of the first start is left beside the second.
+    await awaitGone(old.slice(1));
+    await expectCleanEnd(preview, url, 'has ended');
+  });
+});

@@ -1,0 +1,93 @@
+// The bore server goes away and comes back, or only the control connection is lost: the same address answers again,
+// and the comment speaks only of what lasted.
+
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it, onTestFinished } from 'vitest';
+import { describeWithReal } from '../support/real-parts.ts';
+import { startForwarder, startRealServer, waitUntil } from '../tunnel/rig.ts';
+import { ask, awaitGone, createPreview, goLive, SECRET, type Status } from './job-rig.ts';
+
+function describeStatus(status: Status): string {
+  return `${status.status} ${status.exposure.phase}`;
+}
+
+describeWithReal(['bore'], 'an outage of the bore server', () => {
+  it.each([
+    [1, '127.0.0.92', ['is starting', 'is live', 'has ended']],
+    [5, '127.0.0.93', ['is starting', 'is live', 'has ended']],
+    [20, '127.0.0.94', ['is starting', 'is live', 'is away for a moment', 'is live', 'has ended']],
+  ])('of %i s ends with the same address', async (seconds, host, titles) => {
+    const server = await startRealServer(host, { secret: SECRET });
+    const preview = await createPreview({ server: host }, { 'index.html': 'the preview' });
+    const url = await goLive(preview);
+    expect(await ask(url)).toBe('the preview');
+    await waitUntil(() => preview.titles().length === 2, 'the comment has the link');
+    await server.kill();
+    const killed = performance.now();
+    await waitUntil(
+      async () => describeStatus(await preview.status()) === 'Reconnecting live',
+      'the status is Reconnecting',
+    );
+    // The length of the outage is what is tested.
+    await delay(seconds * 1_000 - (performance.now() - killed));
+    expect(describeStatus(await preview.status())).toBe('Reconnecting live');
+    await startRealServer(host, { secret: SECRET });
+    const restarted = performance.now();
+    await waitUntil(async () => (await ask(url)) === 'the preview', `${url} answers again`);
+    const backMs = Math.round(performance.now() - restarted);
+    console.log(`after an outage of ${seconds} s the address answered ${backMs} ms after the restart`);
+    expect(backMs).toBeLessThan(10_000);
+    expect(await preview.status()).toMatchObject({ status: 'Connected', reconnects: 1, restarts: 0 });
+    const records = preview.processes();
+    expect((await preview.job.post()).code).toBe(0);
+    await awaitGone(records);
+    expect(preview.titles()).toEqual(titles);
+  });
+});
+
+describeWithReal(['bore'], 'a control connection that is cut', () => {
+  it('does no harm to a download that runs', async () => {
+    const host = '127.0.0.95';
+    const server = await startRealServer(host, { secret: SECRET });
+    const forwarder = await startForwarder(server.address);
+    const { address } = forwarder;
+    const preview = await createPreview({
+      server: `${address.host}:${address.port}`,
+      // The public port is the server's, not the forwarder's.
+      'public-url': `http://${host}:{port}`,
+    });
+    const file = Buffer.alloc(64 * 1024 * 1024, createHash('sha256').update('a preview').digest());
+    writeFileSync(join(preview.job.workspace, 'app', 'index.html'), 'the preview');
+    writeFileSync(join(preview.job.workspace, 'app', 'large.bin'), file);
+    const url = await goLive(preview);
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    onTestFinished(() => void socket.destroy());
+    socket.write(`GET /large.bin HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: close\r\n\r\n`);
+    const hash = createHash('sha256');
+    let head: string | undefined;
+    let length = 0;
+    let isCut = false;
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      const body = head === undefined ? chunk.subarray(chunk.indexOf('\r\n\r\n') + 4) : chunk;
+      head ??= chunk.toString('latin1', 0, 15);
+      hash.update(body);
+      length += body.length;
+      if (isCut || length < file.length / 2) continue;
+      // Half of it is there: the rest comes after the loss.
+      isCut = true;
+      forwarder.pairs[0]?.near.resetAndDestroy();
+      await waitUntil(async () => (await preview.status()).reconnects === 1, 'the tunnel is back');
+    }
+    expect({ head, length }).toEqual({ head: 'HTTP/1.1 200 OK', length: file.length });
+    expect(hash.digest('hex')).toBe(createHash('sha256').update(file).digest('hex'));
+    expect(await ask(url)).toBe('the preview');
+    expect(readFileSync(join(preview.folder(), 'expose.log'), 'utf8')).toMatch(/reconnect|again|lost/i);
+    expect((await preview.job.post()).code).toBe(0);
+    expect(preview.titles()).toEqual(['is starting', 'is live', 'has ended']);
+  });
+});
