@@ -1,43 +1,26 @@
 // Every workflow of the project, and every one its documentation tells users to paste, in the eyes of actionlint.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { INPUT_DEFAULTS } from '../src/inputs.ts';
 import { describeWithReal, requirePart } from './support/real-parts.ts';
+import { extractWorkflows } from './support/workflows.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
-
-interface Workflow {
-  /** File, and for a block of Markdown the line it starts at. */
-  name: string;
-  text: string;
-}
 
 const OWN = [...list('.github/workflows', '.yml'), ...list('test/e2e/act', '.yml')].map(file => ({
   name: relative(ROOT, file),
   text: readFileSync(file, 'utf8'),
 }));
-const PASTED = [join(ROOT, 'README.md'), ...list('docs', '.md')].filter(existsSync).flatMap(extractWorkflows);
+const PASTED = [join(ROOT, 'README.md'), ...list('docs', '.md')].flatMap(extractWorkflows);
 
 function list(folder: string, extension: string): string[] {
   return readdirSync(join(ROOT, folder))
     .filter(file => file.endsWith(extension))
     .map(file => join(ROOT, folder, file));
-}
-
-/** The fenced yaml blocks of a page that are whole workflows. */
-function extractWorkflows(file: string): Workflow[] {
-  const page = readFileSync(file, 'utf8');
-  return [...page.matchAll(/^( *)```ya?ml\n([\s\S]*?)^\1```/gm)].flatMap(
-    ({ index, 1: indent = '', 2: block = '' }) => {
-      const text = block.replaceAll(new RegExp(`^${indent}`, 'gm'), '');
-      const line = page.slice(0, index).split('\n').length + 1;
-      return /^(#.*\n)*(name|on):/.test(text) ? [{ name: `${relative(ROOT, file)}:${line}`, text }] : [];
-    },
-  );
 }
 
 /** What actionlint has to say; '' where it is content. */

@@ -3,15 +3,16 @@
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { type ActRun, findProcesses, type Meeting, startAct, startMeeting } from '../support/act.ts';
 import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { isRunning } from '../support/running.ts';
 import { startWasmhub } from '../support/wasmhub-server.ts';
+import { extractWorkflows } from '../support/workflows.ts';
 import { startRealServer, waitUntil } from '../tunnel/rig.ts';
 
 const PULL_REQUEST = {
@@ -51,6 +52,10 @@ async function play(workflow: string, host: string, head: object = PULL_REQUEST.
     },
   });
   return { run, github, meeting, secret };
+}
+
+function readWorkflow(name: string): string {
+  return readFileSync(join(import.meta.dirname, 'act', `${name}.yml`), 'utf8');
 }
 
 /** act's own exit is the job's result; what it printed says why. */
@@ -93,11 +98,16 @@ async function isFree(host: string, port: number): Promise<boolean> {
   }
 }
 
-/** Every process the exposures of the run wrote down. */
-function readJournals({ home }: ActRun): { pid: number; role: string }[] {
+function findJournals({ home }: ActRun): string[] {
   return readdirSync(home, { recursive: true, encoding: 'utf8' })
     .filter(file => /expose-[^/]+\/journal$/.test(file))
-    .flatMap(file => readFileSync(join(home, file), 'utf8').trim().split('\n'))
+    .map(file => join(home, file));
+}
+
+/** Every process the exposures of the run wrote down. */
+function readJournals(run: ActRun): { pid: number; role: string }[] {
+  return findJournals(run)
+    .flatMap(file => readFileSync(file, 'utf8').trim().split('\n'))
     .map(line => JSON.parse(line) as { pid: number; role: string });
 }
 
@@ -106,7 +116,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'runtime'], 'a workflow under act', 
     annotate,
   }) => {
     const host = '127.0.0.40';
-    const { run, github, meeting, secret } = await play('preview.yml', host);
+    const { run, github, meeting, secret } = await play(readWorkflow('preview'), host);
 
     const { preview } = await meeting.gather(run, 1);
     expect(preview).toMatchObject({ host, status: 'Connected', mode: 'os', 'expires-at': '' });
@@ -141,7 +151,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'runtime'], 'a workflow under act', 
   });
 
   it('gives each leg of a matrix a preview and a comment of its own', async () => {
-    const { run, github, meeting } = await play('matrix.yml', '127.0.0.41');
+    const { run, github, meeting } = await play(readWorkflow('matrix'), '127.0.0.41');
     const sent = await meeting.gather(run, 2);
     expect(sent).toMatchObject({ 'web-hello': { mode: 'web' }, 'os-hello': { mode: 'os' } });
     const bodies = await awaitLive(github, 2);
@@ -158,7 +168,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'runtime'], 'a workflow under act', 
   });
 
   it('keeps two previews of one job apart, and ends each on its own', async () => {
-    const { run, github, meeting } = await play('two-previews.yml', '127.0.0.42');
+    const { run, github, meeting } = await play(readWorkflow('two-previews'), '127.0.0.42');
     await meeting.gather(run, 1);
     await awaitLive(github, 2);
     meeting.release();
@@ -171,7 +181,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'runtime'], 'a workflow under act', 
   });
 
   it('holds the step for as long as it was told, then goes on green', async () => {
-    const { run, github } = await play('hold.yml', '127.0.0.43');
+    const { run, github } = await play(readWorkflow('hold'), '127.0.0.43');
     const [body] = await awaitLive(github, 1);
     expect((await fetch(readLink(body))).status).toBe(200);
     await expectGreen(run);
@@ -180,9 +190,20 @@ describeWithReal(['act', 'bore', 'wasmrun', 'runtime'], 'a workflow under act', 
     expectEnded(github, 1);
   });
 
+  it('does what the README promises of the workflow it shows first, and ends the hold when asked to', async () => {
+    const [first] = extractWorkflows(resolve('README.md'));
+    const { run, github } = await play(first?.text ?? '', '127.0.0.45');
+    const [body] = await awaitLive(github, 1);
+    expect(await (await fetch(readLink(body))).text()).toContain('Hello from WebAssembly');
+    const [journal = ''] = findJournals(run);
+    writeFileSync(join(journal, '../../../hostexecutor/continue'), '');
+    await expectGreen(run);
+    expectEnded(github, 1);
+  });
+
   it('skips the pull request of a fork with a notice, and the job is green', async () => {
     const head = { ...PULL_REQUEST.head, repo: { full_name: 'stranger/app' } };
-    const { run, github } = await play('fork.yml', '127.0.0.44', head);
+    const { run, github } = await play(readWorkflow('fork'), '127.0.0.44', head);
     await expectGreen(run);
     expect(run.log).toMatch(/::notice::no preview: this pull request comes from the fork stranger\/app/);
     expect(github.state.comments).toEqual([]);

@@ -29,7 +29,7 @@ const SHIPPED = ['action.yml', 'stop', 'dist', 'examples/os-hello', 'examples/we
 const TOOLS = ['bash', 'cat', 'cp', 'curl', 'date', 'grep', 'rm'];
 
 export interface ActOptions {
-  /** Name of a file in test/e2e/act. */
+  /** Text of the workflow. */
   workflow: string;
   /** Payload of the `pull_request` event. */
   event: unknown;
@@ -57,6 +57,7 @@ export function startAct(options: ActOptions): ActRun {
   for (const name of ['home', 'temp', 'tools', 'source', 'work']) mkdirSync(inside(name));
   for (const name of SHIPPED) cpSync(join(ROOT, name), join(inside('source'), name), { recursive: true });
   linkTools(inside('tools'));
+  writeFileSync(inside('workflow.yml'), options.workflow);
   writeFileSync(inside('event.json'), JSON.stringify(options.event));
   writeFileSync(inside('secrets'), renderPairs(options.secrets).join('\n'), { mode: 0o600 });
   const environment = {
@@ -68,10 +69,11 @@ export function startAct(options: ActOptions): ActRun {
   };
   const args = [
     'pull_request',
-    ...['--workflows', join(ROOT, 'test/e2e/act', options.workflow), '--directory', inside('work')],
+    ...['--workflows', inside('workflow.yml'), '--directory', inside('work')],
     ...['--platform', 'ubuntu-latest=-self-hosted', '--eventpath', inside('event.json')],
     ...['--secret-file', inside('secrets'), '--insecure-secrets', '--no-cache-server'],
     ...['--local-repository', `wasmrun/expose-action@v1=${inside('source')}`],
+    ...replaceCheckout(options.workflow, inside('checkout')),
     ...renderPairs(options.variables).flatMap(pair => ['--var', pair]),
     ...renderPairs(environment).flatMap(pair => ['--env', pair]),
   ];
@@ -174,10 +176,22 @@ function endQuietly(pid: number): void {
   }
 }
 
+/** Where the workflow checks out, it gets the OS-mode example: act itself would look for a repository around it. */
+function replaceCheckout(workflow: string, folder: string): string[] {
+  const [checkout] = /actions\/checkout@\S+/.exec(workflow) ?? [];
+  if (checkout === undefined) return [];
+  const steps = [{ shell: 'bash', run: 'cp -r "$SRC"/examples/os-hello/. .' }];
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'action.yml'), JSON.stringify({ runs: { using: 'composite', steps } }));
+  return ['--no-skip-checkout', '--local-repository', `${checkout}=${folder}`];
+}
+
 /** A folder for PATH that holds these programs and no others. */
 function linkTools(folder: string): void {
   for (const name of TOOLS) symlinkSync(findOnPath(name), join(folder, name));
   symlinkSync(process.execPath, join(folder, 'node'));
+  // The examples need no build; a workflow may ask for one.
+  writeFileSync(join(folder, 'npm'), '#!/usr/bin/env bash\n', { mode: 0o755 });
   symlinkSync(requirePart('wasmrun'), join(folder, 'wasmrun'));
 }
 
