@@ -1,7 +1,7 @@
 // The commands by name, what each prints as help, and how their errors become exit codes. Used by cli.
 
 import { parseArgs } from 'node:util';
-import { describeError, InputError } from '../errors.ts';
+import { describeError, hasCode, InputError } from '../errors.ts';
 import { sanitise } from '../log.ts';
 import { demo } from './demo.ts';
 import { run } from './run.ts';
@@ -25,6 +25,10 @@ export interface Command {
   summary: string;
   /** What follows `expose NAME`. */
   usage: string;
+  /** What else there is to know. */
+  notes?: string;
+  /** How many arguments it takes that are no flags; none where absent. */
+  maxArguments?: number;
   /** Flag → what it means; those that take a value are written `name VALUE`. Every command has --json and --help. */
   flags: Readonly<Record<string, string>>;
   run(call: CommandCall): Promise<ExitCode>;
@@ -55,7 +59,8 @@ export async function runCommand(args: readonly string[], environment: NodeJS.Pr
     }
     return await command.run(call);
   } catch (error) {
-    process.stderr.write(`expose ${name}: ${describeError(error)}\n`);
+    const lines = describeError(error).split('\n');
+    process.stderr.write(lines.map(line => `expose ${name}: ${line}\n`).join(''));
     return error instanceof InputError ? 2 : 1;
   }
 }
@@ -69,20 +74,36 @@ function parseCall(command: Command, args: readonly string[], environment: NodeJ
   );
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    const extra = positionals[command.maxArguments ?? 0];
+    if (extra !== undefined && !values.help)
+      throw new InputError(`nothing can be done with the argument '${sanitise(extra)}'; see --help`);
     return { flags: values as Flags, positionals, environment };
   } catch (cause) {
-    throw new InputError(`${describeError(cause)}; see --help`, { cause });
+    if (cause instanceof InputError) throw cause;
+    throw new InputError(`${describeMisuse(cause)}; see --help`);
   }
+}
+
+/** Node's own texts begin with what is wrong, and go on with advice that is none here. */
+function describeMisuse(error: unknown): string {
+  const [message = ''] = describeError(error).split(/\. (?=[A-Z])/);
+  if (!hasCode(error, 'ERR_PARSE_ARGS_UNKNOWN_OPTION')) return sanitise(message);
+  const flag = /'(-[^']*)'/.exec(message)?.[1] ?? '';
+  return flag === '--secret'
+    ? 'a secret as an argument can be read by every user of this machine: set BORE_SECRET, or give --secret-file FILE'
+    : `there is no flag ${sanitise(flag)}`;
 }
 
 function renderOverview(): string {
   const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
-  return `Usage: expose COMMAND [--help]\n\n${rows.join('\n')}\n`;
+  return `Usage: expose COMMAND [--help]\n\n${rows.join('\n')}\n\nTry \`expose demo\`: it needs no server and no account.\n`;
 }
 
 function renderHelp(name: string, command: Command): string {
   const flags = Object.entries({ ...command.flags, ...COMMON_FLAGS });
   const width = Math.max(...flags.map(([flag]) => flag.length));
   const rows = flags.map(([flag, meaning]) => `  --${flag.padEnd(width)}  ${meaning}`);
-  return `Usage: expose ${name} ${command.usage}\n\n${command.summary}\n\n${rows.join('\n')}\n`;
+  const notes = command.notes === undefined ? '' : `\n${command.notes}`;
+  const usage = `expose ${name} ${command.usage}`.trimEnd();
+  return `Usage: ${usage}\n\n${command.summary}${notes}\n\n${rows.join('\n')}\n`;
 }

@@ -4,15 +4,19 @@ import { rmSync } from 'node:fs';
 import type { SupervisorConfig } from '../config.ts';
 import { describeState } from '../control/messages.ts';
 import { formatDuration } from '../duration.ts';
-import { createLogger } from '../log.ts';
-import { recordProcess } from '../processes.ts';
-import { writeSession } from '../session.ts';
+import { createLogger, sanitise } from '../log.ts';
+import { reapJournal, recordProcess } from '../processes.ts';
+import { sessionFiles, writeSession } from '../session.ts';
 import type { ExposureState } from '../state.ts';
 import { startSupervision } from '../supervision.ts';
 import type { ExitCode } from './commands.ts';
 
 const REDRAW_MS = 1_000;
 const CLEAR_LINE = '\r\u001b[2K';
+/** SIGHUP: the terminal's window was closed. */
+const LEAVE_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** Whoever presses Ctrl-C twice does not want to wait. */
+const HURRY_MS = 500;
 
 /** Runs it until it ends or Ctrl-C is pressed; a second Ctrl-C does not wait for visitors. */
 export async function runForeground(config: SupervisorConfig, json: boolean): Promise<ExitCode> {
@@ -27,19 +31,27 @@ export async function runForeground(config: SupervisorConfig, json: boolean): Pr
   const self = recordProcess(process.pid, 'expose');
   const { name, folder, controlToken } = config;
   writeSession(folder, { name, pid: self.pid, startTime: self.startTime, controlUrl, controlToken });
-  const leave = () => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-    void exposure.stop('stopped');
+  const hurry = async () => {
+    await reapJournal(sessionFiles(folder).journal, HURRY_MS);
+    rmSync(folder, { recursive: true, force: true });
+    process.exit(1);
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, leave);
+  let asked = 0;
+  const leave = () => {
+    asked += 1;
+    if (asked === 1) void exposure.stop('stopped');
+    else if (asked === 2) void hurry();
+  };
+  for (const signal of LEAVE_SIGNALS) process.on(signal, leave);
   exposure.subscribe(() => screen.show(exposure.state));
   screen.watch(() => exposure.state);
   const state = await finished;
   screen.close();
+  for (const signal of LEAVE_SIGNALS) process.off(signal, leave);
   rmSync(folder, { recursive: true, force: true });
   if (state.phase.phase !== 'failed') return 0;
   process.stderr.write(
-    `expose: ${[state.phase.reason, ...state.phase.lastLines.map(line => `  ${line}`)].join('\n')}\n`,
+    `expose: ${[state.phase.reason, ...state.phase.lastLines.map(line => `  ${sanitise(line)}`)].join('\n')}\n`,
   );
   return 1;
 }
@@ -71,7 +83,8 @@ class Screen {
       this.log(`\n  ${state.url}\n`);
     }
     const line = renderStatus(state, this.#live);
-    if (this.#live) process.stdout.write(`${CLEAR_LINE}${line}`);
+    // A longer line would wrap, and only its last row could be cleared.
+    if (this.#live) process.stdout.write(`${CLEAR_LINE}${line.slice(0, (process.stdout.columns || 80) - 1)}`);
     else this.#write(line);
   }
 
@@ -97,7 +110,8 @@ function renderStatus(state: ExposureState, withCounters: boolean): string {
   if (phase.phase === 'ended') return `ended: ${phase.reason}`;
   if (phase.phase === 'failed') return 'failed';
   const parts = [`tunnel ${tunnel.status}`, `app ${app.status}`];
-  if ('reason' in tunnel && tunnel.reason) parts.push(tunnel.reason);
+  // Elsewhere than on a terminal the log says it, once.
+  if (withCounters && 'reason' in tunnel && tunnel.reason) parts.push(tunnel.reason);
   if (phase.phase !== 'live' || !withCounters) return parts.join(' · ');
   parts.push(`${state.visits} visits`, `up ${formatDuration(Date.now() - phase.liveAt.getTime())}`);
   if (phase.expiresAt) parts.push(`${formatDuration(phase.expiresAt.getTime() - Date.now())} left`);

@@ -34,12 +34,11 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
 
 export const run: Command = {
   summary: 'Expose an app from this machine until Ctrl-C.',
-  usage:
-    '[PATH] [--server HOST] [--mode MODE] …\nThe secret comes from BORE_SECRET or --secret-file, never from an argument.',
+  usage: '[PATH] [--server HOST] [--mode MODE] …',
+  notes: 'The secret comes from BORE_SECRET or --secret-file, never from an argument.',
+  maxArguments: 1,
   flags: { ...INPUT_FLAGS, 'secret-file FILE': 'file that holds the secret of the bore server' },
   async run({ flags, positionals, environment }) {
-    if (positionals.length > 1)
-      throw new InputError(`one PATH at a time, not ${positionals.length}: ${positionals.join(' ')}`);
     const secret = readSecret(flags, environment);
     const inputs = parseInputs(createSource(flags, positionals[0], secret), environment, process.cwd());
     for (const warning of inputs.warnings) process.stderr.write(`warning: ${warning}\n`);

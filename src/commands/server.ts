@@ -11,8 +11,8 @@ import { readSecret } from './run.ts';
 
 export const server: Command = {
   summary: 'Run a bore-compatible server; for anything public use the real `bore server`.',
-  usage:
-    '[--port 7835] [--min-port 1024] [--max-port 65535]\nThe secret comes from BORE_SECRET or --secret-file; without one, everybody may open tunnels.',
+  usage: '[--port 7835] [--min-port 1024] [--max-port 65535]',
+  notes: 'The secret comes from BORE_SECRET or --secret-file; without one, everybody may open tunnels.',
   flags: {
     'host ADDRESS': 'address to listen on (default 127.0.0.1; 0.0.0.0 for everybody)',
     'port N': `control port (default ${DEFAULT_CONTROL_PORT})`,
@@ -20,9 +20,7 @@ export const server: Command = {
     'max-port N': 'highest public port (default 65535)',
     'secret-file FILE': 'file that holds the secret',
   },
-  async run({ flags, positionals, environment }) {
-    if (positionals.length > 0)
-      throw new InputError(`nothing can be done with '${positionals.join(' ')}'; see --help`);
+  async run({ flags, environment }) {
     const secret = readSecret(flags, environment);
     const host = typeof flags.host === 'string' ? flags.host : '127.0.0.1';
     const minPort = readPort(flags, 'min-port', 1024);

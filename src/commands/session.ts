@@ -100,7 +100,10 @@ function renderState(state: StateMessage): string {
       `${app.status} (mode ${state.mode}${app.port === null ? '' : `, port ${app.port}`})${app.reason === null ? '' : `: ${app.reason}`}`,
     ],
     ['exposure', exposure.phase === 'ended' ? `ended: ${exposure.reason}` : exposure.phase],
-    ['ends', exposure.phase === 'live' ? (exposure.expires_at ?? 'with the job') : null],
+    [
+      'ends',
+      exposure.phase === 'live' ? (exposure.expires_at ?? 'with its job, or when it is stopped') : null,
+    ],
     ['so far', `${state.visits} visits, ${state.reconnects} reconnects, ${state.restarts} restarts`],
   ];
   return rows.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(9)}${value}`])).join('\n');

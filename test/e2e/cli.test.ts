@@ -1,0 +1,269 @@
+// The `expose` command as people use it on a laptop: the built bundle in a process of its own, a temp folder of its
+// own, a second terminal beside it.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isRunning } from '../support/running.ts';
+import { accepts, waitUntil } from '../tunnel/rig.ts';
+
+const SCRIPT = resolve('dist/cli/index.js');
+const SITE = resolve('examples/web-hello');
+const SECRET = 'a-secret-of-the-bore-server';
+
+let temp: string;
+let started: Cli[];
+beforeEach(() => {
+  temp = mkdtempSync(join(tmpdir(), 'cli-test-'));
+  started = [];
+});
+afterEach(async () => {
+  for (const cli of started) cli.child.kill('SIGKILL');
+  await Promise.all(started.map(cli => cli.code));
+  rmSync(temp, { recursive: true, force: true });
+});
+
+class Cli {
+  readonly child: ChildProcess;
+  readonly code: Promise<number | null>;
+  out = '';
+  err = '';
+
+  constructor(args: readonly string[], environment: Record<string, string> = {}) {
+    const { BORE_SECRET: _, RUNNER_TEMP: __, ...rest } = process.env;
+    this.child = spawn(process.execPath, [SCRIPT, ...args], {
+      env: { ...rest, TMPDIR: temp, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.out += text;
+    });
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.err += text;
+    });
+    this.code = once(this.child, 'close').then(([code]) => code as number | null);
+    started.push(this);
+  }
+
+  /** The first group of what it prints sooner or later. */
+  async printed(pattern: RegExp): Promise<string> {
+    await waitUntil(() => pattern.test(this.out + this.err), `${pattern} in:\n${this.out}${this.err}`);
+    return pattern.exec(this.out + this.err)?.[1] ?? '';
+  }
+}
+
+/** Runs a command to its end. */
+async function expose(args: readonly string[], environment?: Record<string, string>) {
+  const cli = new Cli(args, environment);
+  const code = await cli.code;
+  return { code, out: cli.out, err: cli.err };
+}
+
+async function findClosedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+describe('help', () => {
+  it.each(['demo', 'run', 'server', 'url', 'status', 'stop'])(
+    'of %s goes to stdout and is green',
+    async name => {
+      const { code, out, err } = await expose([name, '--help']);
+      expect([code, err]).toEqual([0, '']);
+      expect(out).toMatch(new RegExp(`^Usage: expose ${name}\\b.*\\n\\n[A-Z].*\\.\\n`));
+      expect(out).toContain('--json');
+      expect(out).not.toMatch(/[ \t]$|.{100}/m);
+    },
+  );
+
+  it('lists every command', async () => {
+    const { code, out } = await expose(['--help']);
+    expect(code).toBe(0);
+    for (const name of ['demo', 'run', 'server', 'url', 'status', 'stop'])
+      expect(out).toMatch(new RegExp(`^ {2}${name} +[A-Z]`, 'm'));
+  });
+
+  it('names every flag of run', async () => {
+    const { out } = await expose(['run', '--help']);
+    for (const flag of 'mode port command args env vm server remote-port public-url duration secret-file'.split(
+      ' ',
+    ))
+      expect(out).toMatch(new RegExp(`^ {2}--${flag} [A-Z]`, 'm'));
+  });
+});
+
+describe('wrong usage', () => {
+  it.each<[string, string[], string | RegExp]>([
+    ['no command', [], ''],
+    ['an unknown command', ['bogus'], /^expose: there is no command 'bogus'\n\nUsage: /],
+    ['an unknown flag', ['run', '--hold'], 'expose run: there is no flag --hold; see --help\n'],
+    [
+      'a flag without its value',
+      ['run', '--server'],
+      /^expose run: .*--server.* argument missing; see --help\n$/,
+    ],
+    ['two paths', ['run', 'a', 'b'], "expose run: nothing can be done with the argument 'b'; see --help\n"],
+    [
+      'an argument for demo',
+      ['demo', 'x'],
+      "expose demo: nothing can be done with the argument 'x'; see --help\n",
+    ],
+    [
+      'a secret in the arguments',
+      ['run', '--secret', SECRET],
+      /^expose run: a secret .*BORE_SECRET.*--secret-file/,
+    ],
+    [
+      'a secret file that is none',
+      ['run', '--secret-file', '/nowhere'],
+      /^expose run: --secret-file \/nowhere cannot/,
+    ],
+    [
+      'a port that is none',
+      ['server', '--port', 'x'],
+      /^expose server: `--port` is 'x': write a whole number/,
+    ],
+    [
+      'a range upside down',
+      ['server', '--min-port', '9', '--max-port', '8'],
+      /--min-port 9 is above --max-port 8/,
+    ],
+    ['nothing to ask about', ['status'], /^expose status: nothing is exposed here .*: start it first\n$/],
+    ['a name nobody has', ['stop', '--session', 'x'], /^expose stop: no exposure is called 'x' here/],
+  ])('with %s is exit code 2 and one clear text', async (_, args, message) => {
+    const { code, err } = await expose(args);
+    if (typeof message === 'string') expect(err).toBe(message);
+    else expect(err).toMatch(message);
+    expect(err).not.toContain(SECRET);
+    expect(code).toBe(2);
+  });
+
+  it('with several wrong flags names all of them, a line each', async () => {
+    const { code, err } = await expose(['run', '/nowhere', '--server', 'http://x', '--vm', 'foo']);
+    expect(code).toBe(2);
+    expect(err.trim().split('\n')).toEqual([
+      expect.stringMatching(/^expose run: path: \/nowhere does not exist/),
+      expect.stringMatching(/^expose run: `vm` is 'foo': write one of auto, node, browser/),
+      expect.stringMatching(/^expose run: `server` 'http:\/\/x' is not an address/),
+    ]);
+  });
+});
+
+describe('expose run', () => {
+  it('that cannot start is exit code 1, says why, and leaves nothing', async () => {
+    const server = `127.0.0.1:${await findClosedPort()}`;
+    const { code, err } = await expose(['run', SITE, '--server', server, '--startup-timeout', '1s']);
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /^expose: not ready within 1s, .*could not reach 127\.0\.0\.1:\d+: connect ECONNREFUSED/m,
+    );
+    expect(readdirSync(temp)).toEqual([]);
+  });
+
+  it('shows the last lines of an app that ends, harmless for a terminal', async () => {
+    const server = new Cli(['server', '--port', '0', '--json']);
+    const port = await server.printed(/"port":(\d+)/);
+    const command = "printf '\\033[2Jno database\\n'; exit 3";
+    const cli = ['run', temp, '--command', command, '--server', `127.0.0.1:${port}`];
+    const { code, out, err } = await expose(cli);
+    expect(code).toBe(1);
+    expect(err).toContain('expose: the command ended with exit code 3\n  \\x1b[2Jno database\n');
+    expect(out + err).not.toContain('\u001b');
+  });
+
+  it('is seen and ended from a second terminal, over a server of its own with a secret from a file', async () => {
+    writeFileSync(join(temp, 'secret'), `${SECRET}\n`);
+    const server = new Cli(['server', '--port', '0', '--secret-file', join(temp, 'secret')]);
+    const port = await server.printed(/listening on 127\.0\.0\.1:(\d+), .*secret required/);
+    const environment = { BORE_SECRET: SECRET };
+    const run = new Cli(['run', SITE, '--mode', 'web', '--server', `127.0.0.1:${port}`], environment);
+    const url = await run.printed(/^ {2}(http:\S+)$/m);
+    expect(await (await fetch(url)).text()).toContain('<!doctype html>');
+
+    expect(await expose(['url'])).toEqual({ code: 0, out: `${url}\n`, err: '' });
+    expect(JSON.parse((await expose(['url', '--json'])).out)).toEqual({ url, status: 'Connected' });
+    const status = await expose(['status']);
+    expect(status.out).toMatch(
+      /^tunnel +Connected\nurl +http:.*\napp +running \(mode web\)\nexposure +live\n/,
+    );
+    expect(JSON.parse((await expose(['status', '--json'])).out)).toMatchObject({
+      visits: 1,
+      public_url: url,
+    });
+
+    const stop = await expose(['stop']);
+    expect(stop).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^expose-\S+ stopped\n$/) });
+    expect(await run.code).toBe(0);
+    expect(run.out).toMatch(/ended: stopped\n$/);
+    expect(run.out + run.err + server.out + server.err).not.toContain(SECRET);
+    expect(readdirSync(temp)).toEqual(['secret']);
+    server.child.kill('SIGINT');
+    expect(await server.code).toBe(0);
+    expect(await accepts('127.0.0.1', Number(port))).toBe(false);
+  });
+
+  const stubborn = `trap '' TERM; node -e "${[
+    "process.on('SIGTERM', () => {});",
+    "require('http').createServer((q, s) => s.end(String(process.pid))).listen(process.env.PORT)",
+  ].join('')}"`;
+  it.each([
+    [
+      'Ctrl-C',
+      'exec node -e "require(\'http\').createServer((q, s) => s.end(String(process.pid))).listen(process.env.PORT)"',
+      ['SIGINT'],
+      0,
+    ],
+    [
+      'a closed terminal',
+      'node -e "require(\'http\').createServer((q, s) => s.end(String(process.pid))).listen(process.env.PORT); "',
+      ['SIGHUP'],
+      0,
+    ],
+    ['a second Ctrl-C, which does not wait', stubborn, ['SIGINT', 'SIGINT'], 1],
+  ] as const)('leaves no process, port or folder after %s', async (_, command, signals, code) => {
+    const server = new Cli(['server', '--port', '0']);
+    const port = await server.printed(/listening on 127\.0\.0\.1:(\d+)/);
+    const run = new Cli(['run', temp, '--command', command, '--server', `127.0.0.1:${port}`]);
+    const url = await run.printed(/^ {2}(http:\S+)$/m);
+    const pid = Number(await (await fetch(url)).text());
+    expect(isRunning(pid)).toBe(true);
+    const [first, ...more] = signals;
+    run.child.kill(first);
+    if (more.length > 0) await run.printed(/(tunnel Disconnected)/);
+    for (const signal of more) run.child.kill(signal);
+    expect(await run.code).toBe(code);
+    expect(isRunning(pid)).toBe(false);
+    await waitUntil(async () => !(await accepts('127.0.0.1', Number(new URL(url).port))), 'the port is free');
+    expect(readdirSync(temp)).toEqual([]);
+  });
+});
+
+describe('expose demo', () => {
+  it('with --json prints nothing but a state a line, up to the end', async () => {
+    const demo = new Cli(['demo', '--json']);
+    await demo.printed(/("phase":"live")/);
+    const states = () =>
+      demo.out
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line) as { public_url: string | null });
+    const url = states().findLast(state => state.public_url !== null)?.public_url ?? '';
+    expect(await (await fetch(url)).text()).toContain('<!doctype html>');
+    demo.child.kill('SIGINT');
+    expect(await demo.code).toBe(0);
+    expect(states().at(-1)).toMatchObject({
+      status: 'Disconnected',
+      exposure: { phase: 'ended', reason: 'stopped' },
+    });
+    expect(await accepts('127.0.0.1', Number(new URL(url).port))).toBe(false);
+    expect(readdirSync(temp)).toEqual([]);
+  });
+});
