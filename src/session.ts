@@ -101,7 +101,7 @@ export function chooseSession(
   const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
   if (wanted && meant.length === 0)
     throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
-  const running = meant.filter(({ session }) => isAlive(session));
+  const running = meant.filter(isRunning);
   const candidates = running.length > 0 ? running : meant;
   const [only] = candidates;
   if (only === undefined)
@@ -113,6 +113,11 @@ export function chooseSession(
       `several exposures are here, say which with \`session\`: there ${describeList(candidates)}`,
     );
   return only;
+}
+
+/** One that has ended is over, although its process may still be busy with the last word in the comment. */
+export function isRunning({ folder, session }: { folder: string; session: Session }): boolean {
+  return isAlive(session) && readOutcome(folder) === undefined;
 }
 
 /** By the `session` output, the folder's path or name, or the name people see, which several may have. */

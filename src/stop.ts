@@ -4,15 +4,15 @@ import { getInput, info, setFailed } from '@actions/core';
 import { callControl } from './control/client.ts';
 import { describeError } from './errors.ts';
 import { readSurroundings } from './inputs.ts';
-import { isAlive } from './processes.ts';
-import { chooseSession } from './session.ts';
+import { chooseSession, isRunning } from './session.ts';
 
 /** Visitors are drained for 5 s, then the app has 5 s. */
 const STOP_TIMEOUT_MS = 20_000;
 
 async function run(): Promise<void> {
-  const { session } = chooseSession(readSurroundings().tempFolder, getInput('session') || undefined);
-  if (!isAlive(session)) return info(`${session.name} had ended already`);
+  const found = chooseSession(readSurroundings().tempFolder, getInput('session') || undefined);
+  const { session } = found;
+  if (!isRunning(found)) return info(`${session.name} had ended already`);
   await callControl(session, 'POST /api/stop', STOP_TIMEOUT_MS);
   info(`${session.name} has ended`);
 }

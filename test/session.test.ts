@@ -15,6 +15,19 @@ import {
   writeOutcome,
   writeSession,
 } from '../src/session.ts';
+import type { ExposureState } from '../src/state.ts';
+
+const ENDED: ExposureState = {
+  mode: 'web',
+  phase: { phase: 'ended', reason: 'stopped', endedAt: new Date(0) },
+  tunnel: { status: 'Disconnected' },
+  app: { status: 'stopped' },
+  url: undefined,
+  verified: undefined,
+  restarts: 0,
+  reconnects: 2,
+  visits: 3,
+};
 
 let parent: string;
 beforeEach(() => {
@@ -60,23 +73,19 @@ describe('a session folder', () => {
   it('keeps the last state', () => {
     const folder = createSessionFolder(parent);
     expect(readOutcome(folder)).toBeUndefined();
-    writeOutcome(folder, {
-      mode: 'web',
-      phase: { phase: 'ended', reason: 'stopped', endedAt: new Date(0) },
-      tunnel: { status: 'Disconnected' },
-      app: { status: 'stopped' },
-      url: undefined,
-      verified: undefined,
-      restarts: 0,
-      reconnects: 2,
-      visits: 3,
-    });
+    writeOutcome(folder, ENDED);
     expect(readOutcome(folder)).toMatchObject({ status: 'Disconnected', reconnects: 2, visits: 3 });
     expect(readOutcome(folder)?.exposure).toMatchObject({ phase: 'ended', reason: 'stopped' });
   });
 });
 
 describe('the exposure a command is meant for', () => {
+  it('is not one that has ended, even while its process is busy with the comment', () => {
+    writeOutcome(create('ended'), ENDED);
+    const running = create('running');
+    expect(choose()).toBe(running);
+  });
+
   it('is the only one there is', () => {
     const folder = create('app');
     expect(choose()).toBe(folder);

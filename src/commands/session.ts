@@ -6,7 +6,7 @@ import { callControl, readState } from '../control/client.ts';
 import type { StateMessage } from '../control/messages.ts';
 import { describeError } from '../errors.ts';
 import { isAlive } from '../processes.ts';
-import { chooseSession, readOutcome, type Session } from '../session.ts';
+import { chooseSession, isRunning, readOutcome, type Session } from '../session.ts';
 import type { Command, CommandCall } from './commands.ts';
 
 /** Long enough for visitors to be drained. */
@@ -49,8 +49,9 @@ export const stop: Command = {
   usage: '[--session NAME]',
   flags: SESSION_FLAG,
   async run(call) {
-    const { folder, session } = findSession(call);
-    const running = isAlive(session);
+    const found = findSession(call);
+    const { folder, session } = found;
+    const running = isRunning(found);
     if (running) await callControl(session, 'POST /api/stop', STOP_TIMEOUT_MS);
     const message = running ? 'stopped' : 'had ended already';
     return print(
