@@ -1,9 +1,9 @@
 // A process of a live preview is killed while a visitor is connected: who notices, what is said, what goes on, and
 // that post leaves nothing behind.
 
-import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { describeWithReal, realPart, requirePart } from '../support/real-parts.ts';
 import { startWasmhub } from '../support/wasmhub-server.ts';
@@ -172,6 +172,14 @@ describeWithReal(['bore', 'wasmrun'], 'wasmrun exec that is killed', () => {
   });
 });
 
+async function createOsPreview(server: string, vm: string): Promise<Preview> {
+  const wasmhub = await startWasmhub({ runtime: requirePart('runtime') });
+  onTestFinished(() => wasmhub.stop());
+  const preview = await createPreview({ server, vm }, {}, { PATH, WASMRUN_WASMHUB_BASE_URL: wasmhub.url });
+  cpSync(resolve('examples/os-hello'), join(preview.job.workspace, 'app'), { recursive: true });
+  return preview;
+}
+
 describeWithReal(['bore', 'wasmrun', 'runtime', 'chromium'], 'OS mode whose process is killed', () => {
   it.each([
     ['wasmrun', 'node', '127.0.0.89', /wasmrun ended by signal SIGKILL; it is started again \(1 of 5\)/],
@@ -179,14 +187,7 @@ describeWithReal(['bore', 'wasmrun', 'runtime', 'chromium'], 'OS mode whose proc
     ['Chrome', 'browser', '127.0.0.91', /Chrome.*; it is started again \(1 of 5\)/],
   ])('is started again as a whole: %s (vm: %s)', async (role, vm, host, message) => {
     await startRealServer(host, { secret: SECRET });
-    const wasmhub = await startWasmhub({ runtime: requirePart('runtime') });
-    onTestFinished(() => wasmhub.stop());
-    const preview = await createPreview(
-      { server: host, vm },
-      {},
-      { PATH, WASMRUN_WASMHUB_BASE_URL: wasmhub.url },
-    );
-    cpSync(resolve('examples/os-hello'), join(preview.job.workspace, 'app'), { recursive: true });
+    const preview = await createOsPreview(host, vm);
     const url = await goLive(preview);
     const old = preview.processes();
     const before = (await preview.status()).visits;
@@ -199,5 +200,28 @@ describeWithReal(['bore', 'wasmrun', 'runtime', 'chromium'], 'OS mode whose proc
     // Nothing of the first start is left beside the second.
     await awaitGone(old.slice(1));
     await expectCleanEnd(preview, url, 'has ended');
+  });
+
+  it.each([
+    ['node', '127.0.0.96'],
+    ['browser', '127.0.0.97'],
+  ])('leaves nothing behind where it is the supervisor (vm: %s)', async (vm, host) => {
+    await startRealServer(host, { secret: SECRET });
+    const preview = await createOsPreview(host, vm);
+    const url = await goLive(preview);
+    // Chrome keeps its socket in the system's temp folder, and a link to it in its profile.
+    const sockets = readdirSync(preview.folder(), { recursive: true, encoding: 'utf8' })
+      .filter(name => basename(name) === 'SingletonSocket')
+      .map(name => dirname(readlinkSync(join(preview.folder(), name))));
+    expect(sockets.filter(existsSync)).toHaveLength(vm === 'browser' ? 1 : 0);
+    const before = (await preview.status()).visits;
+    const visitor = await visit(url, UPLOAD, { awaitAnswer: false });
+    await waitUntil(async () => (await preview.status()).visits > before, 'the visitor is in');
+    process.kill(preview.find('supervisor').pid, 'SIGKILL');
+    await waitUntil(() => visitor.gone, 'the visitor is hung up on');
+    const log = await expectCleanEnd(preview, url, 'failed');
+    expect(log).toContain('left behind and ended now:');
+    expect(log).toContain('wasmrun');
+    expect(sockets.filter(existsSync)).toEqual([]);
   });
 });
