@@ -9,22 +9,16 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type App, startApp } from './app/app.ts';
 import type { ExposureConfig } from './config.ts';
 import { formatDuration } from './duration.ts';
 import { AppError, describeError, TunnelError } from './errors.ts';
 import { type Gateway, startGateway } from './gateway/gateway.ts';
-import { askForProof } from './gateway/probe.ts';
 import type { Logger } from './log.ts';
+import { PLAIN_PUBLIC_URL, proveAddress, renderPublicUrl } from './public-address.ts';
 import type { AppState, EndReason, ExposureState, Phase, TunnelState } from './state.ts';
 import { startTunnel, type Tunnel } from './tunnel/reconnect.ts';
 
-/** How long an answer through the public address is waited for. Where the network has no hairpin none ever comes. */
-const PROOF_TIMEOUT_MS = 5_000;
-const PROOF_RETRY_MS = 250;
-/** Strangers met in a row before giving up: with ports chosen at random even one is rare. */
-const MAX_STRANGERS = 3;
 /** Visitors in mid-download get this long at the end. */
 const DRAIN_MS = 5_000;
 /** `tunnel/start` answers within the API client's patience. */
@@ -47,6 +41,7 @@ export class Exposure {
   readonly #proofKey = randomBytes(32);
   readonly #gateway: Gateway;
   #tunnel: Tunnel | undefined;
+  #tunnelTurn: Promise<void> = Promise.resolve();
   #app: App | undefined;
   #appStart: Promise<App> | undefined;
   #state: ExposureState;
@@ -95,7 +90,7 @@ export class Exposure {
     const timeout = AbortSignal.timeout(startupTimeoutMs);
     const signal = AbortSignal.any([timeout, this.#cancelled.signal]);
     try {
-      await this.#openTunnel(signal);
+      await this.#inTurn(() => this.#openTunnel(signal));
       this.#options.logger.info(`tunnel connected: ${this.#state.url}`);
       await Promise.all([this.#verifyAddress(signal), this.#startApp(signal)]);
       this.#goLive();
@@ -112,7 +107,29 @@ export class Exposure {
   }
 
   /** `tunnel/start`: the same port first. Resolves when Connected; rejects with a TunnelError. */
-  async startTunnel(): Promise<void> {
+  startTunnel(): Promise<void> {
+    return this.#inTurn(() => this.#startTunnelAgain());
+  }
+
+  /** `tunnel/stop`: gives the public port back and leaves the app running. */
+  stopTunnel(): Promise<void> {
+    return this.#inTurn(async () => {
+      const tunnel = this.#tunnel;
+      this.#tunnel = undefined;
+      await tunnel?.stop({ drainMs: DRAIN_MS });
+      if (!this.#ending)
+        this.#update({ tunnel: { status: 'Disconnected' }, url: undefined, verified: undefined });
+    });
+  }
+
+  /** One after the other: two starts at once would open two tunnels. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#tunnelTurn.then(work);
+    this.#tunnelTurn = turn.catch(() => {}); // whoever asked for it hears of the failure
+    return turn;
+  }
+
+  async #startTunnelAgain(): Promise<void> {
     if (this.#ending) throw new TunnelError('the exposure has ended', { retryable: false });
     if (this.#state.tunnel.status === 'Connected') return;
     const signal = AbortSignal.any([AbortSignal.timeout(RESTART_TIMEOUT_MS), this.#cancelled.signal]);
@@ -122,14 +139,6 @@ export class Exposure {
       return;
     }
     await this.#waitForTunnel(signal);
-  }
-
-  /** `tunnel/stop`: gives the public port back and leaves the app running. */
-  async stopTunnel(): Promise<void> {
-    const tunnel = this.#tunnel;
-    this.#tunnel = undefined;
-    await tunnel?.stop({ drainMs: DRAIN_MS });
-    this.#update({ tunnel: { status: 'Disconnected' }, url: undefined, verified: undefined });
   }
 
   async #openTunnel(signal: AbortSignal): Promise<void> {
@@ -195,43 +204,17 @@ export class Exposure {
     }
   }
 
-  /**
-   * Asks our own gateway for a proof through the public address. No answer is only worth a warning; an answer without
-   * proof on the bore server's own address means that somebody else is there: another port, or a TunnelError.
-   */
   async #verifyAddress(signal: AbortSignal): Promise<void> {
-    let strangers = 0;
-    let detail = '';
-    for (const end = performance.now() + PROOF_TIMEOUT_MS; performance.now() < end && !signal.aborted; ) {
-      const url = this.#state.url;
-      if (url === undefined) return;
-      const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
-      const answer = await askForProof(url, this.#proofKey, AbortSignal.any([signal, deadline]));
-      if (answer.kind === 'proved') return this.#update({ verified: true });
-      detail = answer.detail;
-      if (answer.kind === 'unproved' && this.#hasPlainAddress()) {
-        strangers += 1;
-        await this.#leaveStranger(url, strangers);
-      } else await delay(PROOF_RETRY_MS, undefined, { signal }).catch(() => {});
-    }
-    if (signal.aborted) return;
-    this.#options.logger.warn(
-      `${this.#state.url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`,
-    );
-    this.#update({ verified: false });
-  }
-
-  /** Behind a proxy of the user's own, an odd answer may be the proxy's. */
-  #hasPlainAddress(): boolean {
-    return this.#options.config.tunnel.publicUrl === 'http://{host}:{port}';
-  }
-
-  async #leaveStranger(url: string, strangers: number): Promise<void> {
-    const message = `somebody else answers at ${url}: the bore server gave out an address that leads elsewhere`;
-    if (strangers >= MAX_STRANGERS || this.#tunnel === undefined)
-      throw new TunnelError(message, { retryable: false });
-    this.#options.logger.warn(`${message}; asking for another port`);
-    await this.#tunnel.move();
+    const { config, logger } = this.#options;
+    const verified = await proveAddress({
+      readUrl: () => this.#state.url,
+      proofKey: this.#proofKey,
+      isPlain: config.tunnel.publicUrl === PLAIN_PUBLIC_URL,
+      move: async () => this.#tunnel?.move(),
+      logger,
+      signal,
+    });
+    if (verified !== undefined) this.#update({ verified });
   }
 
   async #startApp(signal: AbortSignal): Promise<void> {
@@ -328,10 +311,4 @@ function explainStart(error: unknown, timeout: AbortSignal, timeoutMs: number): 
   const message = `not ready within ${formatDuration(timeoutMs)}, the \`startup-timeout\``;
   if (error instanceof TunnelError) return new TunnelError(message, { cause: error, retryable: false });
   return new AppError(message, { cause: error, lastLines: error instanceof AppError ? error.lastLines : [] });
-}
-
-/** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986 §3.2.2). */
-export function renderPublicUrl(template: string, host: string, port: number): string {
-  const inUrl = host.includes(':') ? `[${host}]` : host;
-  return template.replaceAll('{host}', inUrl).replaceAll('{port}', String(port));
 }

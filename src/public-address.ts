@@ -1,0 +1,67 @@
+// The address visitors use: written from the `public-url` template, and proved to lead to this very exposure before
+// anybody is told. Used by exposure.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { TunnelError } from './errors.ts';
+import { askForProof } from './gateway/probe.ts';
+import type { Logger } from './log.ts';
+
+/** How long an answer is waited for. Where the network has no hairpin none ever comes. */
+const PROOF_TIMEOUT_MS = 5_000;
+const PROOF_RETRY_MS = 250;
+/** Strangers met in a row before giving up: with ports chosen at random even one is rare. */
+const MAX_STRANGERS = 3;
+
+/** The bore server's own address, without anything in between. */
+export const PLAIN_PUBLIC_URL = 'http://{host}:{port}';
+
+/** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */
+export function renderPublicUrl(template: string, host: string, port: number): string {
+  const inUrl = host.includes(':') ? `[${host}]` : host;
+  return template.replaceAll('{host}', inUrl).replaceAll('{port}', String(port));
+}
+
+export interface AddressCheck {
+  /** The address now; it changes with `move`. */
+  readUrl: () => string | undefined;
+  proofKey: Buffer;
+  /** Whether the address is the bore server's own: behind a proxy of the user's, an odd answer may be the proxy's. */
+  isPlain: boolean;
+  /** Leaves the port to the stranger who answers there; rejects with a TunnelError where it is fixed. */
+  move: () => Promise<void>;
+  logger: Logger;
+  signal: AbortSignal;
+}
+
+/**
+ * True when our own gateway answered through the address, false when nobody did, undefined when the check was given
+ * up. An answer without our proof means that somebody else is there: another port, or a TunnelError.
+ */
+export async function proveAddress(check: AddressCheck): Promise<boolean | undefined> {
+  let strangers = 0;
+  let detail = '';
+  for (const end = performance.now() + PROOF_TIMEOUT_MS; performance.now() < end; ) {
+    const url = check.readUrl();
+    if (url === undefined || check.signal.aborted) return undefined;
+    const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
+    const answer = await askForProof(url, check.proofKey, AbortSignal.any([check.signal, deadline]));
+    if (answer.kind === 'proved') return true;
+    detail = answer.detail;
+    if (answer.kind === 'unproved' && check.isPlain) {
+      strangers += 1;
+      await leaveStranger(check, url, strangers);
+    } else await delay(PROOF_RETRY_MS, undefined, { signal: check.signal }).catch(() => {});
+  }
+  if (check.signal.aborted) return undefined;
+  check.logger.warn(
+    `${check.readUrl()} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`,
+  );
+  return false;
+}
+
+async function leaveStranger(check: AddressCheck, url: string, strangers: number): Promise<void> {
+  const message = `somebody else answers at ${url}: the bore server gave out an address that leads elsewhere`;
+  if (strangers >= MAX_STRANGERS) throw new TunnelError(message, { retryable: false });
+  check.logger.warn(`${message}; asking for another port`);
+  await check.move();
+}

@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { renderProof } from '../src/gateway/probe.ts';
+import { createLogger } from '../src/log.ts';
+import { type AddressCheck, proveAddress, renderPublicUrl } from '../src/public-address.ts';
+
+const KEY = randomBytes(32);
+
+/** An HTTP server on loopback; resolves with its URL. */
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const us: RequestListener = (request, response) => {
+  const challenge = new URLSearchParams(request.url?.split('?')[1]).get('challenge') ?? '';
+  response.end(renderProof(KEY, challenge));
+};
+const stranger: RequestListener = (_, response) => response.end('welcome to another app');
+
+/** A check over these addresses, each `move` going on to the next. */
+function check(urls: string[], changes: Partial<AddressCheck> = {}) {
+  const log: string[] = [];
+  let moves = 0;
+  const options: AddressCheck = {
+    readUrl: () => urls[moves],
+    proofKey: KEY,
+    isPlain: true,
+    move: async () => {
+      moves += 1;
+    },
+    logger: createLogger({ level: 'info', write: line => log.push(line) }),
+    signal: AbortSignal.timeout(20_000),
+    ...changes,
+  };
+  return { result: proveAddress(options), log, moves: () => moves };
+}
+
+describe('the public address', () => {
+  it('is proved by our own answer', async () => {
+    const { result, log } = check([await serve(us)]);
+    expect(await result).toBe(true);
+    expect(log).toEqual([]);
+  });
+
+  it('is left to a stranger who answers there, and the next one is tried', async () => {
+    const { result, log, moves } = check([await serve(stranger), await serve(us)]);
+    expect(await result).toBe(true);
+    expect(moves()).toBe(1);
+    expect(log.join()).toContain('somebody else answers');
+  });
+
+  it('is given up when strangers answer everywhere', async () => {
+    const url = await serve(stranger);
+    const { result } = check([url, url, url, url]);
+    await expect(result).rejects.toThrow('somebody else answers');
+  });
+
+  it('is handed out with a warning when nobody answers', async () => {
+    const { result, log } = check(['http://127.0.0.1:9']);
+    expect(await result).toBe(false);
+    expect(log.join()).toContain('did not answer from here');
+  });
+
+  it("is not judged by what a proxy of the user's own answers", async () => {
+    const { result, moves } = check([await serve(stranger)], { isPlain: false });
+    expect(await result).toBe(false);
+    expect(moves()).toBe(0);
+  });
+
+  it('is not waited for once the exposure is over', async () => {
+    const { result } = check(['http://127.0.0.1:9'], { signal: AbortSignal.abort() });
+    expect(await result).toBeUndefined();
+  });
+
+  it('is written from the template, an IPv6 host in brackets', () => {
+    expect(renderPublicUrl('https://{port}.preview.example', 'x', 12)).toBe('https://12.preview.example');
+    expect(renderPublicUrl('http://{host}:{port}', '::1', 80)).toBe('http://[::1]:80');
+  });
+});
