@@ -6,8 +6,8 @@ const POLL_MS = 200;
 const CHUNK_BYTES = 64 * 1024;
 
 export interface LogTail {
-  /** Reads what is there now, then no more. */
-  stop(): void;
+  /** Reads what is there now, then no more. Returns up to which byte the lines were handed out. */
+  stop(): number;
 }
 
 /** Calls back with every whole line of the file, from byte `from` on, as the file grows. */
@@ -21,13 +21,14 @@ export function followLog(file: string, onLine: (line: string) => void, from = 0
     stop: () => {
       clearInterval(timer);
       readAll();
+      return reader.handedOut;
     },
   };
 }
 
-/** The last `count` lines of a file, and how many came before them. */
-export function readTail(file: string, count: number): { lines: string[]; skipped: number } {
-  const lines = [...new LineReader(file, 0).read()];
+/** The last `count` lines of a file from byte `from` on, and how many came before them. */
+export function readTail(file: string, count: number, from = 0): { lines: string[]; skipped: number } {
+  const lines = [...new LineReader(file, from).read()];
   return { lines: lines.slice(-count), skipped: Math.max(0, lines.length - count) };
 }
 
@@ -40,6 +41,10 @@ class LineReader {
   constructor(file: string, position: number) {
     this.#file = file;
     this.#position = position;
+  }
+
+  get handedOut(): number {
+    return this.#position - Buffer.byteLength(this.#rest);
   }
 
   *read(): Generator<string> {

@@ -16,7 +16,7 @@ import { findAncestor, isAlive } from './processes.ts';
 import type { Job } from './report/job.ts';
 import { createSessionFolder, readOutcome, type Session, sessionFiles, writeCommand } from './session.ts';
 import { createStepLogger, relayLog } from './step-log.ts';
-import { type StepState, saveStepState } from './step-state.ts';
+import { type StepState, saveShownLog, saveStepState } from './step-state.ts';
 import { writeSummary } from './step-summary.ts';
 
 /** While a step holds, annotations are not shown yet: the link is repeated in the log. */
@@ -92,7 +92,7 @@ async function startSupervisor(inputs: Inputs, audience: Audience): Promise<Star
     });
     return { session, folder, state };
   } catch (error) {
-    relayLog(sessionFiles(folder).log).stop();
+    saveShownLog(relayLog(sessionFiles(folder).log).stop());
     throw error;
   }
 }
@@ -111,7 +111,7 @@ async function expose(job: Job, inputs: Inputs, started: Started): Promise<void>
       if (inputs.hold) last = await hold(states, last, over);
     }
   } finally {
-    relay.stop();
+    saveShownLog(relay.stop());
     over.abort();
   }
   const state = last ?? readOutcome(folder);

@@ -17,21 +17,25 @@ export function createStepLogger(level: LogLevel): Logger {
   });
 }
 
-/** Repeats the file's lines in the step's log as they come. No command of ours is seen by the runner until the end. */
-export function relayLog(file: string): { stop(): void } {
+/**
+ * Repeats the file's lines in the step's log as they come. No command of ours is seen by the runner until the end.
+ * `stop` returns how many bytes of the file were shown.
+ */
+export function relayLog(file: string): { stop(): number } {
   const resume = suspendCommands();
   const tail = followLog(file, printLine);
   return {
     stop: () => {
-      tail.stop();
+      const shown = tail.stop();
       resume();
+      return shown;
     },
   };
 }
 
-/** Prints the last lines of the file as one group. */
-export function printTail(file: string, title: string, count: number): void {
-  const { lines, skipped } = readTail(file, count);
+/** Prints the last lines of the file, from byte `from` on, as one group. */
+export function printTail(file: string, title: string, count: number, from = 0): void {
+  const { lines, skipped } = readTail(file, count, from);
   if (lines.length === 0) return;
   core.startGroup(title);
   const resume = suspendCommands();

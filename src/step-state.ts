@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { PreviewSchema } from './config.ts';
 
 const KEY = 'exposure';
+const SHOWN_KEY = 'shown';
 
 const StepStateSchema = v.object({
   folder: v.string(),
@@ -23,6 +24,16 @@ export type StepState = v.InferOutput<typeof StepStateSchema>;
 /** May be called again; the last one counts. */
 export function saveStepState(state: StepState): void {
   core.saveState(KEY, JSON.stringify(state));
+}
+
+/** How much of the preview's log main has shown, in bytes: post goes on from there. */
+export function saveShownLog(bytes: number): void {
+  core.saveState(SHOWN_KEY, bytes);
+}
+
+/** 0 where main was killed before it could say. */
+export function readShownLog(): number {
+  return Number(core.getState(SHOWN_KEY)) || 0;
 }
 
 /** What main left, or undefined where it never got that far. */

@@ -12,7 +12,7 @@ import { describeFacts, openComment } from './reporting.ts';
 import { readOutcome, sessionFiles } from './session.ts';
 import type { ExposureState } from './state.ts';
 import { createStepLogger, printTail } from './step-log.ts';
-import { readStepState, type StepState } from './step-state.ts';
+import { readShownLog, readStepState, type StepState } from './step-state.ts';
 import { measureLife, writeSummary } from './step-summary.ts';
 
 /** The whole log is the `log-file` output; this much of it is worth a group in the step's log. */
@@ -33,10 +33,12 @@ export async function tearDown(): Promise<void> {
   const outcome = readOutcome(step.folder);
   const state = outcome ? reviveState(outcome) : describeDeath(step);
   const { log } = sessionFiles(step.folder);
-  printTail(log, 'Log of the preview', LOG_LINES);
+  const shown = readShownLog();
+  printTail(log, shown === 0 ? 'Log of the preview' : 'Log of the preview, continued', LOG_LINES, shown);
   if (outcome === undefined) await commentLast(step, state);
   await writeSummary(readJob(), step, state);
-  explainEnd(step, state);
+  // A preview that never went live has told why in the step itself.
+  if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null) explainEnd(step, state);
   rmSync(step.folder, { recursive: true, force: true });
 }
 

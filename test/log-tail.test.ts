@@ -15,7 +15,7 @@ beforeEach(() => {
 function follow(from?: number) {
   const lines: string[] = [];
   const tail = followLog(file, line => lines.push(line), from);
-  onTestFinished(() => tail.stop());
+  onTestFinished(() => void tail.stop());
   return { lines, tail };
 }
 

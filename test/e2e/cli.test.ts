@@ -29,9 +29,9 @@ afterEach(async () => {
 
 class Cli {
   readonly child: ChildProcess;
-  readonly code: Promise<number | null>;
   out = '';
   err = '';
+  #isClosed = false;
 
   constructor(args: readonly string[], environment: Record<string, string> = {}) {
     const { BORE_SECRET: _, RUNNER_TEMP: __, ...rest } = process.env;
@@ -45,8 +45,16 @@ class Cli {
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.err += text;
     });
-    this.code = once(this.child, 'close').then(([code]) => code as number | null);
+    this.child.once('close', () => {
+      this.#isClosed = true;
+    });
     started.push(this);
+  }
+
+  /** Its exit code, once it has ended and all it said was read. */
+  get code(): Promise<number | null> {
+    const isOver = () => this.#isClosed;
+    return waitUntil(isOver, `it ended; it said:\n${this.out}${this.err}`).then(() => this.child.exitCode);
   }
 
   /** The first group of what it prints sooner or later. */
@@ -186,7 +194,9 @@ describe('expose run', () => {
     const environment = { BORE_SECRET: SECRET };
     const run = new Cli(['run', SITE, '--mode', 'web', '--server', `127.0.0.1:${port}`], environment);
     const url = await run.printed(/^ {2}(http:\S+)$/m);
-    expect(await (await fetch(url)).text()).toContain('<!doctype html>');
+    expect(await (await fetch(url, { signal: AbortSignal.timeout(20_000) })).text()).toContain(
+      '<!doctype html>',
+    );
 
     expect(await expose(['url'])).toEqual({ code: 0, out: `${url}\n`, err: '' });
     expect(JSON.parse((await expose(['url', '--json'])).out)).toEqual({ url, status: 'Connected' });
@@ -233,7 +243,7 @@ describe('expose run', () => {
     const port = await server.printed(/listening on 127\.0\.0\.1:(\d+)/);
     const run = new Cli(['run', temp, '--command', command, '--server', `127.0.0.1:${port}`]);
     const url = await run.printed(/^ {2}(http:\S+)$/m);
-    const pid = Number(await (await fetch(url)).text());
+    const pid = Number(await (await fetch(url, { signal: AbortSignal.timeout(20_000) })).text());
     expect(isRunning(pid)).toBe(true);
     const [first, ...more] = signals;
     run.child.kill(first);
@@ -256,7 +266,9 @@ describe('expose demo', () => {
         .split('\n')
         .map(line => JSON.parse(line) as { public_url: string | null });
     const url = states().findLast(state => state.public_url !== null)?.public_url ?? '';
-    expect(await (await fetch(url)).text()).toContain('<!doctype html>');
+    expect(await (await fetch(url, { signal: AbortSignal.timeout(20_000) })).text()).toContain(
+      '<!doctype html>',
+    );
     demo.child.kill('SIGINT');
     expect(await demo.code).toBe(0);
     expect(states().at(-1)).toMatchObject({

@@ -61,11 +61,14 @@ async function run(inputs: Record<string, string>, scene: Scene = {}): Promise<F
   const pids = listJournal(job);
   const post = await job.post();
   expect(post.code).toBe(0);
+  // main has said it all.
+  expect(post.log).not.toMatch(/^::(warning|error|group)::/m);
   expect(readdirSync(job.temp)).toEqual([]);
   expect(pids.filter(isRunning)).toEqual([]);
   const comment = github.state.comments[0]?.body;
   const said = [main.log, post.log, job.summary, JSON.stringify(github.requests)].join('\n');
-  if (process.env.SHOW_LOGS) console.log(`${main.log}\n--- post ---\n${post.log}\n--- comment ---\n${comment}`);
+  if (process.env.SHOW_LOGS)
+    console.log(`${main.log}\n--- post ---\n${post.log}\n--- comment ---\n${comment}`);
   expect(said.replaceAll(/^::add-mask::.*$/gm, '')).not.toContain(SECRET);
   expect(said).not.toMatch(/^\s+at \S.*:\d+:\d+/m);
   return {
@@ -158,7 +161,12 @@ describe('a server that is no bore server', () => {
   const answerAsHttp = reply('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n');
   const lie: Behaviour = reply('{"Hello":25001}\0');
   it.each<[string, Behaviour, Record<string, string>, RegExp]>([
-    ['that speaks HTTP', answerAsHttp, {}, /does not answer like a bore server \(it says "HTTP\/1\.1 400/],
+    [
+      'that speaks HTTP',
+      answerAsHttp,
+      {},
+      /does not answer like a bore server \(it says "HTTP\/1\.1 400 Bad Request"\)/,
+    ],
     ['that is silent', stayMute, {}, /does not answer like a bore server \(it accepts connections and says/],
     ['that floods', flood, {}, /does not answer like a bore server \(it says "A{59}…"\)/],
     ['that gives another port', lie, { 'remote-port': '25000' }, /answered with port 25001 instead of 25000/],
@@ -172,7 +180,7 @@ describe('a server that is no bore server', () => {
 
   it('that does not exist is told to be a typo', async () => {
     const failure = await run({ ...SITE, server: 'no-such-host.invalid', 'startup-timeout': '5s' });
-    expectFailed(failure, /no-such-host\.invalid/);
+    expectFailed(failure, /there is no host no-such-host\.invalid \(.*\): check `server` for a typo$/);
   });
 
   it('that is not there is tried until startup-timeout, which repeats why', async () => {
@@ -181,6 +189,208 @@ describe('a server that is no bore server', () => {
     const { port } = closed.address() as { port: number };
     await new Promise(done => closed.close(done));
     const failure = await run({ ...SITE, server: `127.0.0.1:${port}`, 'startup-timeout': '5s' });
-    expectFailed(failure, /^not ready within 5s, the `startup-timeout`: could not reach .*ECONNREFUSED/);
+    expectFailed(
+      failure,
+      /^not ready within 5s, the `startup-timeout`: could not reach .*ECONNREFUSED [\d.:]+; is the bore server running/,
+    );
+  });
+});
+
+/** A bore server for apps that fail; each test has an address of its own. */
+async function serve(host: string): Promise<Record<string, string>> {
+  await startRealServer(host, { secret: SECRET });
+  return { server: host, secret: SECRET };
+}
+
+/** A PATH with node, bash and what `programs` (name → script) adds; the machine's own wasmrun and cargo are not on it. */
+function bringPrograms(workspace: string, programs: Record<string, string>): void {
+  const bin = join(dirname(workspace), 'programs');
+  mkdirSync(bin);
+  for (const [name, script] of Object.entries(programs)) {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(bin, name), 0o755);
+  }
+}
+
+function writeProject(workspace: string, files: Record<string, string>): void {
+  mkdirSync(join(workspace, 'app'));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(workspace, 'app', name), text);
+}
+
+describeWithReal(['bore'], 'an app that does not start', () => {
+  it('is told with its exit code and its last 20 lines', async () => {
+    const tunnel = await serve('127.0.0.55');
+    const command = 'for i in $(seq 1 30); do echo "line $i"; done; echo "::error::not ours"; exit 3';
+    const failure = await run({ ...tunnel, command });
+    expectFailed(failure, /^the command ended with exit code 3\nthe last lines of the app:\n {2}line 12\n/);
+    expect(failure.errors[0]?.split('\n')).toHaveLength(22);
+    expect(failure.comment).toContain('line 30');
+    expect(failure.comment).not.toContain('line 11\n');
+  });
+
+  it('and never listens is told its port and the limit', async () => {
+    const tunnel = await serve('127.0.0.56');
+    const failure = await run({ ...tunnel, command: 'echo waiting; sleep 60', 'startup-timeout': '2s' });
+    expectFailed(
+      failure,
+      /^not ready within 2s, .*the command did not listen on port \d+ in time; [^:]*\n.*\n {2}waiting$/s,
+    );
+  });
+
+  it('and answers only with errors is told the path and the status', async () => {
+    const tunnel = await serve('127.0.0.57');
+    const program = "require('http').createServer((q, s) => s.writeHead(503).end()).listen(process.env.PORT)";
+    const failure = await run({ ...tunnel, command: `exec node -e "${program}"`, 'startup-timeout': '3s' });
+    expectFailed(
+      failure,
+      /the app answered GET \/ on port \d+ with status 503 until the time was over; .*`health-path`/,
+    );
+  });
+
+  it('because nothing listens on its port is told so', async () => {
+    const tunnel = await serve('127.0.0.58');
+    const closed = createServer().listen(0, '127.0.0.1');
+    await new Promise(done => closed.once('listening', done));
+    const { port } = closed.address() as { port: number };
+    await new Promise(done => closed.close(done));
+    const failure = await run({ ...tunnel, port: String(port), 'startup-timeout': '2s' });
+    expectFailed(
+      failure,
+      new RegExp(`nothing listens on port ${port} .*start the service in an earlier step`),
+    );
+  });
+
+  it('because its port is taken is told by whom', async () => {
+    const tunnel = await serve('127.0.0.59');
+    const other = createServer().listen(0, '127.0.0.1');
+    await new Promise(done => other.once('listening', done));
+    onTestFinished(() => void other.close());
+    const { port } = other.address() as { port: number };
+    const failure = await run({ ...tunnel, port: String(port), command: 'exec node app.js' });
+    expectFailed(
+      failure,
+      new RegExp(`^port ${port} is taken by another process \\(node, ${process.pid}\\), so`),
+    );
+  });
+
+  it('because wasmrun is nowhere and cannot be installed names every way that was tried', async () => {
+    const releases = await startReleasesServer([], { apiStatus: 403 });
+    onTestFinished(() => releases.close());
+    const failure = await run(
+      { ...(await serve('127.0.0.60')), path: 'app' },
+      {
+        environment: { PATH: '/nowhere', EXPOSE_WASMRUN_RELEASES_URL: releases.url },
+        prepare: workspace => writeProject(workspace, { 'server.js': '' }),
+      },
+    );
+    expect(failure.errors).toEqual([
+      expect.stringMatching(
+        /^wasmrun 1\.0\.0 is not there and could not be installed: .*403.*cargo is not on/,
+      ),
+    ]);
+    expect(failure.errors[0]).toContain('`mode: web`');
+    expect(failure.code).toBe(1);
+  });
+
+  it('because wasmrun is too old names its version and its path', async () => {
+    let bin = '';
+    const job = { server: '127.0.0.60', path: 'app' };
+    const environment: Record<string, string> = {};
+    const failure = await run(job, {
+      environment,
+      prepare: workspace => {
+        writeProject(workspace, { 'server.js': '' });
+        bringPrograms(workspace, { wasmrun: 'echo wasmrun 0.9.0' });
+        bin = join(dirname(workspace), 'programs');
+        environment.PATH = `${bin}:/usr/bin:/bin`;
+      },
+    });
+    expect(failure.errors).toEqual([
+      expect.stringMatching(/^wasmrun 0\.9\.0 at \S+programs\/wasmrun is too old/),
+    ]);
+    expect(failure.code).toBe(1);
+  });
+});
+
+describeWithReal(['bore', 'wasmrun', 'runtime'], 'an OS-mode app that does not start', () => {
+  async function runProject(
+    host: string,
+    files: Record<string, string>,
+    inputs: Record<string, string> = {},
+  ) {
+    const wasmhub = await startWasmhub({ runtime: requirePart('runtime') });
+    onTestFinished(() => wasmhub.stop());
+    const PATH = `${dirname(requirePart('wasmrun'))}:${process.env.PATH}`;
+    return run(
+      { ...(await serve(host)), path: 'app', ...inputs },
+      {
+        environment: { PATH, WASMRUN_WASMHUB_BASE_URL: wasmhub.url },
+        prepare: workspace => writeProject(workspace, files),
+      },
+    );
+  }
+
+  it('because it is no Node.js project is told which mode would do', async () => {
+    const files = { 'Cargo.toml': '[package]\nname = "app"\n', 'index.html': '<p>' };
+    expectFailed(await runProject('127.0.0.61', files, { mode: 'os' }), /in OS mode.*`mode: web` serves/);
+  });
+
+  it('and ends is told with what it printed', async () => {
+    const files = { 'server.js': "console.log('no database'); process.exit(4);" };
+    const failure = await runProject('127.0.0.62', files);
+    expectFailed(failure, /exit code 4.*\n {2}no database/s);
+  });
+
+  it('and never listens is told what it printed meanwhile', async () => {
+    const files = { 'server.js': "console.log('thinking'); setInterval(() => {}, 1000);" };
+    const failure = await runProject('127.0.0.63', files, { 'startup-timeout': '6s' });
+    expectFailed(
+      failure,
+      /^not ready within 6s, .*the app did not answer GET \/ on port \d+ in time; let it listen there.*\n {2}thinking$/s,
+    );
+  });
+
+  it('because its wasmrun.toml is broken is told the place', async () => {
+    const failure = await runProject('127.0.0.64', { 'server.js': '', 'wasmrun.toml': '[os\n' });
+    expect(failure.errors).toEqual([
+      expect.stringMatching(/wasmrun\.toml cannot be read \(line 1, column \d+\): .*; correct the file$/),
+    ]);
+    expect(failure.code).toBe(1);
+  });
+
+  it('because it wants an env is told why it cannot have one', async () => {
+    const failure = await runProject('127.0.0.65', { 'server.js': '' }, { env: 'A=1' });
+    expect(failure.errors).toEqual([expect.stringMatching(/^`env` cannot be used with `mode: os`: /)]);
+    expect(failure.code).toBe(1);
+  });
+});
+
+describe('wrong inputs', () => {
+  it('are reported together, before anything is started', async () => {
+    const failure = await run({ path: 'nowhere', port: '0', server: 'http://bore.pub', hold: 'a while' });
+    expect(failure.errors).toEqual([expect.stringMatching(/port.*\n.*nowhere.*\n.*server.*\n.*hold/)]);
+    expect(failure.code).toBe(1);
+    expect(failure.comment).toBeUndefined();
+  });
+
+  it('stay red with fail-on-error: false', async () => {
+    const failure = await run({ ...SITE, comment: 'perhaps', 'fail-on-error': 'false' });
+    expect(failure.errors).toEqual(["`comment` is 'perhaps': write true or false"]);
+    expect(failure.code).toBe(1);
+  });
+});
+
+describeWithReal(['bore'], 'with fail-on-error: false', () => {
+  it('a preview that cannot start is a warning, and the step is green', async () => {
+    await startRealServer('127.0.0.66', { secret: 'another-secret' });
+    const inputs = { ...SITE, server: '127.0.0.66', secret: SECRET, 'fail-on-error': 'false' };
+    const failure = await run(inputs);
+    expect(failure.code).toBe(0);
+    expect(failure.errors).toEqual([]);
+    expect(failure.warnings).toEqual([
+      expect.stringMatching(/^no preview: 127\.0\.0\.66:7835 refused the secret/),
+    ]);
+    expect(failure.outputs.status).toBe('Failed');
+    expect(failure.comment).toContain('refused the secret');
   });
 });
