@@ -125,7 +125,8 @@ function isCalled({ folder, session }: { folder: string; session: Session }, wan
   return [sessionFiles(folder).session, folder, basename(folder), session.name].includes(wanted);
 }
 
-function listSessions(parent: string): { folder: string; session: Session }[] {
+/** All that got as far as an API; a skipped preview leaves none. */
+export function listSessions(parent: string): { folder: string; session: Session }[] {
   if (!existsSync(parent)) return [];
   return readdirSync(parent)
     .filter(entry => entry.startsWith(PREFIX))

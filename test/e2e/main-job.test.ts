@@ -84,11 +84,7 @@ describeWithReal(['bore', 'wasmrun', 'runtime', 'chromium'], 'the main job in OS
     await startRealServer(host, { secret: SECRET });
     const wasmhub = await startWasmhub({ runtime: requirePart('runtime') });
     onTestFinished(() => wasmhub.stop());
-    // Nothing but what a bare runner has: for `vm: node` no browser on PATH.
-    const PATH = [
-      join(requirePart('wasmrun'), '..'),
-      ...(vm === 'browser' ? ['/usr/bin', '/bin'] : ['/bin']),
-    ].join(':');
+    const PATH = `${join(requirePart('wasmrun'), '..')}:${process.env.PATH}`;
     const job = createJob({ server: host, vm, path: 'app' }, { WASMRUN_WASMHUB_BASE_URL: wasmhub.url, PATH });
     cpSync(resolve('examples/os-hello'), join(job.workspace, 'app'), { recursive: true });
     const before = fingerprint(job.workspace);

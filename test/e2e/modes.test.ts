@@ -3,7 +3,7 @@
 import { cpSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join, resolve } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { RunnerJob } from '../support/runner.ts';
 import { accepts, startRealServer, waitUntil } from '../tunnel/rig.ts';
@@ -93,5 +93,21 @@ describeWithReal(['bore', 'wasmrun'], 'a job', () => {
     expect(job.outputs['app-port']).toBe(String(port));
     expect(await (await fetch(url)).text()).toBe('somebody else');
     await end();
+  });
+});
+
+describe('the stop action', () => {
+  it('has nothing to stop after a preview that was skipped, and is green', async () => {
+    const job = new RunnerJob({
+      inputs: {},
+      eventName: 'pull_request',
+      event: { pull_request: { number: 7, head: { sha: 'a'.repeat(40), repo: { full_name: 'fork/app' } } } },
+    });
+    onTestFinished(() => job.remove());
+    expect((await job.main()).code).toBe(0);
+    expect(job.outputs.status).toBe('Skipped');
+    const stop = await job.stopAction();
+    expect(stop.log).toContain('nothing is exposed in this job');
+    expect(stop.code).toBe(0);
   });
 });
