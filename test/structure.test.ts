@@ -69,3 +69,14 @@ describe('action.yml', () => {
       expect(typeof (entry as { description: unknown }).description).toBe('string');
   });
 });
+
+describe('package-lock.json', () => {
+  it('names the packages of every platform, without which npm ci refuses to install', () => {
+    const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+    };
+    const wanted = Object.values(packages).flatMap(one => Object.keys(one.optionalDependencies ?? {}));
+    expect(wanted.length).toBeGreaterThan(10);
+    expect(wanted.filter(name => packages[`node_modules/${name}`] === undefined)).toEqual([]);
+  });
+});
