@@ -78340,7 +78340,7 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
-;// CONCATENATED MODULE: ./build/errors.js
+;// CONCATENATED MODULE: ./build/js/errors.js
 // The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
 /** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
 class errors_InputError extends Error {
@@ -78384,15 +78384,20 @@ function errors_describeError(error) {
     // node:net tries all addresses of a name, and then throws an AggregateError without a message.
     const attempts = error instanceof AggregateError ? error.errors.map(errors_describeError).join(', ') : '';
     const message = error.message || attempts;
-    const cause = error.cause === undefined ? '' : errors_describeError(error.cause);
+    // That a time is over is why a message about waiting was written, and says nothing beside it.
+    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : errors_describeError(error.cause);
     return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
+}
+/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+function isTimeout(error) {
+    return error instanceof Error && error.name === 'TimeoutError';
 }
 /** True for an error of node:fs, node:net or node:dns with that `code`. */
 function hasCode(error, ...codes) {
     return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-;// CONCATENATED MODULE: ./build/app/environment.js
+;// CONCATENATED MODULE: ./build/js/app/environment.js
 // What of the job's environment a program gets to see: an allow-list, and what `env` adds. Used by the entries.
 
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
@@ -88692,7 +88697,7 @@ function unwrap(schema) {
 
 //#endregion
 
-;// CONCATENATED MODULE: ./build/log.js
+;// CONCATENATED MODULE: ./build/js/log.js
 // What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
 /** Longest piece of a stranger's text that is shown, in characters. */
 const MAX_UNTRUSTED_LENGTH = 200;
@@ -88740,7 +88745,7 @@ function log_createLogger(options) {
 }
 const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
 
-;// CONCATENATED MODULE: ./build/report/github.js
+;// CONCATENATED MODULE: ./build/js/report/github.js
 // The one connection to GitHub's REST API: every answer is checked by a schema, every request has a time limit,
 // and rate limits are waited out as GitHub asks. Works with Enterprise servers through `apiUrl`.
 
@@ -88832,7 +88837,7 @@ async function settle(work, route, signal) {
     }
     catch (error) {
         if (signal?.aborted)
-            throw isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
+            throw github_isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
         throw explainFailure(error, route);
     }
     finally {
@@ -88840,7 +88845,7 @@ async function settle(work, route, signal) {
     }
 }
 /** `AbortSignal.timeout` ends with this: a limit that was reached, not somebody's wish. */
-function isTimeout(reason) {
+function github_isTimeout(reason) {
     return reason instanceof Error && reason.name === 'TimeoutError';
 }
 function renderTimeout(route, cause) {
@@ -88877,7 +88882,7 @@ function github_check(schema, data, route) {
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-;// CONCATENATED MODULE: ./build/report/checkout.js
+;// CONCATENATED MODULE: ./build/js/report/checkout.js
 // Which commit lies in a folder, read from git's own files: no program of the checkout's choosing is run for it.
 
 
@@ -88928,7 +88933,7 @@ function readOptional(file) {
     return (0,external_node_fs_namespaceObject.statSync)(file, { throwIfNoEntry: false })?.isFile() ? readText(file) : undefined;
 }
 
-;// CONCATENATED MODULE: ./build/report/pull-request.js
+;// CONCATENATED MODULE: ./build/js/report/pull-request.js
 // Which pull request a run belongs to, and what may be said there: found from the event first, else through the API.
 
 /** A pull request as it comes in events and from the API, with what is read of it. */
@@ -89023,7 +89028,7 @@ function judgeVisibility(repository) {
     return isPublic ? 'public' : 'not known to be public';
 }
 
-;// CONCATENATED MODULE: ./build/report/guard.js
+;// CONCATENATED MODULE: ./build/js/report/guard.js
 // The fork rules: whether the code that lies on the runner may be run beside this job's secrets.
 // main asks before it judges any input, for a fork's job sees no `vars` and no secrets. The rules for users are in
 // docs/forks.md; the attack is GitHub Security Lab's "Preventing pwn requests".
@@ -89151,7 +89156,7 @@ function renderRefusal(job, doubt) {
 
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./build/report/identity.js
+;// CONCATENATED MODULE: ./build/js/report/identity.js
 // Which preview this is, from run to run: the comment is found by it, so that several previews of one pull request
 // never touch each other.
 
@@ -89185,7 +89190,7 @@ function isRecord(value) {
     return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-;// CONCATENATED MODULE: ./build/report/wording.js
+;// CONCATENATED MODULE: ./build/js/report/wording.js
 // Sentences that more than one part of the action says: missing permissions, and who can open a preview.
 const PERMISSIONS = {
     comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
@@ -89219,7 +89224,7 @@ function describeOpenWarning(access, visibility) {
     return undefined;
 }
 
-;// CONCATENATED MODULE: ./build/log-tail.js
+;// CONCATENATED MODULE: ./build/js/log-tail.js
 // Follows the supervisor's log file, so that main can repeat it in the step's log.
 
 const POLL_MS = 200;
@@ -89236,12 +89241,13 @@ function followLog(file, onLine, from = 0) {
         stop: () => {
             clearInterval(timer);
             readAll();
+            return reader.handedOut;
         },
     };
 }
-/** The last `count` lines of a file, and how many came before them. */
-function log_tail_readTail(file, count) {
-    const lines = [...new LineReader(file, 0).read()];
+/** The last `count` lines of a file from byte `from` on, and how many came before them. */
+function log_tail_readTail(file, count, from = 0) {
+    const lines = [...new LineReader(file, from).read()];
     return { lines: lines.slice(-count), skipped: Math.max(0, lines.length - count) };
 }
 class LineReader {
@@ -89252,6 +89258,9 @@ class LineReader {
     constructor(file, position) {
         this.#file = file;
         this.#position = position;
+    }
+    get handedOut() {
+        return this.#position - Buffer.byteLength(this.#rest);
     }
     *read() {
         for (let chunk = this.#readChunk(); chunk.length > 0; chunk = this.#readChunk()) {
@@ -89276,7 +89285,7 @@ class LineReader {
     }
 }
 
-;// CONCATENATED MODULE: ./build/step-log.js
+;// CONCATENATED MODULE: ./build/js/step-log.js
 // The step's log as main and post write it: the supervisor's lines are repeated with the runner's command parser off.
 
 
@@ -89296,20 +89305,24 @@ function createStepLogger(level) {
         },
     });
 }
-/** Repeats the file's lines in the step's log as they come. No command of ours is seen by the runner until the end. */
+/**
+ * Repeats the file's lines in the step's log as they come. No command of ours is seen by the runner until the end.
+ * `stop` returns how many bytes of the file were shown.
+ */
 function relayLog(file) {
     const resume = suspendCommands();
     const tail = followLog(file, printLine);
     return {
         stop: () => {
-            tail.stop();
+            const shown = tail.stop();
             resume();
+            return shown;
         },
     };
 }
-/** Prints the last lines of the file as one group. */
-function printTail(file, title, count) {
-    const { lines, skipped } = readTail(file, count);
+/** Prints the last lines of the file, from byte `from` on, as one group. */
+function printTail(file, title, count, from = 0) {
+    const { lines, skipped } = readTail(file, count, from);
     if (lines.length === 0)
         return;
     core.startGroup(title);
@@ -89331,7 +89344,7 @@ function suspendCommands() {
     return () => process.stdout.write(`::${token}::\n`);
 }
 
-;// CONCATENATED MODULE: ./build/audience.js
+;// CONCATENATED MODULE: ./build/js/audience.js
 // Who is to see the preview: the fork rules, the pull request to tell, and what it is told beside the state.
 // Used by preview, before anything is started.
 
@@ -89413,7 +89426,7 @@ function connect(job, guard) {
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./build/control/messages.js
+;// CONCATENATED MODULE: ./build/js/control/messages.js
 // What the control API says about an exposure, on the wire and in outcome.json: one schema for both ends.
 
 const END_REASONS = [
@@ -89548,7 +89561,7 @@ function reviveApp({ status, port, reason }) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/control/client.js
+;// CONCATENATED MODULE: ./build/js/control/client.js
 // Talks to the control API: main, post, stop and the `expose` command.
 
 
@@ -89604,7 +89617,7 @@ async function* readEvents(body) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/processes.js
+;// CONCATENATED MODULE: ./build/js/processes.js
 // Processes by id, safe against recycled ids, and the journal of children that post reaps from.
 // A pid alone names nobody: it is trusted only together with the start time it was recorded with.
 
@@ -89740,7 +89753,7 @@ function findAncestor(name) {
     return undefined;
 }
 
-;// CONCATENATED MODULE: ./build/session.js
+;// CONCATENATED MODULE: ./build/js/session.js
 // The folder of one exposure on this machine, by which main, post, stop and the `expose` command find it.
 //
 //   expose-XXXXXX/   0700, in RUNNER_TEMP or the system's temp folder
@@ -89808,19 +89821,17 @@ function readDocument(file, schema) {
     }
 }
 /**
- * The folder a command is meant for: the one named, else the only one there is; running ones win over ended ones.
+ * The folder a command is meant for: of those with the wanted name, or of all, the only one; running ones win over
+ * ended ones.
  * Throws an InputError that lists them where there are several.
  */
 function chooseSession(parent, wanted) {
     const all = listSessions(parent);
-    if (wanted) {
-        const found = all.find(({ folder, session }) => [folder, basename(folder), session.name].includes(wanted));
-        if (found)
-            return found;
+    const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
+    if (wanted && meant.length === 0)
         throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
-    }
-    const running = all.filter(({ session }) => isAlive(session));
-    const candidates = running.length > 0 ? running : all;
+    const running = meant.filter(isRunning);
+    const candidates = running.length > 0 ? running : meant;
     const [only] = candidates;
     if (only === undefined)
         throw new InputError(`nothing is exposed here (looked for ${join(parent, `${PREFIX}*`)}): start it first`);
@@ -89828,6 +89839,15 @@ function chooseSession(parent, wanted) {
         throw new InputError(`several exposures are here, say which with \`session\`: there ${describeList(candidates)}`);
     return only;
 }
+/** One that has ended is over, although its process may still be busy with the last word in the comment. */
+function isRunning({ folder, session }) {
+    return isAlive(session) && readOutcome(folder) === undefined;
+}
+/** By the `session` output, the folder's path or name, or the name people see, which several may have. */
+function isCalled({ folder, session }, wanted) {
+    return [session_sessionFiles(folder).session, folder, basename(folder), session.name].includes(wanted);
+}
+/** All that got as far as an API; a skipped preview leaves none. */
 function listSessions(parent) {
     if (!existsSync(parent))
         return [];
@@ -89855,7 +89875,7 @@ function writeCommand(folder, cliScript) {
     return bin;
 }
 
-;// CONCATENATED MODULE: ./build/background.js
+;// CONCATENATED MODULE: ./build/js/background.js
 // Starts the supervisor, a process of its own that outlives the step, and ends it. Used by main, post and stop.
 
 
@@ -89868,6 +89888,8 @@ function writeCommand(folder, cliScript) {
 const READY_TIMEOUT_MS = 20_000;
 /** Ending: visitors drain for 5 s, the app gets 5 s, the comment a few more; post as a whole has 30 s. */
 const STOP_TIMEOUT_MS = 14_000;
+/** After its answer only the comment's last word is left, which has a limit of 8 s of its own. */
+const FINISH_TIMEOUT_MS = 9_000;
 const SIGNAL_GRACE_MS = 3_000;
 const background_POLL_MS = 50;
 const ReadySchema = object({ controlUrl: string() });
@@ -89876,7 +89898,7 @@ const ReadySchema = object({ controlUrl: string() });
  * in the turn of the spawn. Rejects when it ends before, with what it last wrote to its log left to be read there.
  */
 async function startBackground(options) {
-    const { script, config, environment, onSpawn } = options;
+    const { script, config, environment, onSpawn, readyTimeoutMs = READY_TIMEOUT_MS } = options;
     const files = session_sessionFiles(config.folder);
     const log = (0,external_node_fs_namespaceObject.openSync)(files.log, 'a', 0o600);
     const child = (0,external_node_child_process_namespaceObject.spawn)(process.execPath, [script], {
@@ -89887,7 +89909,12 @@ async function startBackground(options) {
         windowsHide: true,
     });
     (0,external_node_fs_namespaceObject.closeSync)(log);
-    const ready = awaitReady(child);
+    const ready = awaitReady(child, readyTimeoutMs).finally(() => {
+        // Whatever came of it, this process must not wait for that one: it may live on, and post ends it.
+        if (child.connected)
+            child.disconnect();
+        child.unref();
+    });
     if (child.pid === undefined)
         return ready.then(() => Promise.reject(new Error('the supervisor has no pid')));
     const record = recordProcess(child.pid, 'supervisor');
@@ -89896,8 +89923,6 @@ async function startBackground(options) {
     child.stdin?.on('error', () => { }); // an early death is told by its exit
     child.stdin?.end(JSON.stringify(config));
     const { controlUrl } = await ready;
-    child.disconnect();
-    child.unref();
     const session = {
         name: config.name,
         pid: record.pid,
@@ -89908,15 +89933,15 @@ async function startBackground(options) {
     writeSession(config.folder, session);
     return session;
 }
-function awaitReady(child) {
+function awaitReady(child, timeoutMs) {
     return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`the supervisor was not ready within ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
         const settle = (outcome) => {
             clearTimeout(timer);
             child.removeAllListeners();
             child.on('error', () => { });
             outcome();
         };
+        const timer = setTimeout(() => settle(() => reject(new Error(`the supervisor was not ready within ${timeoutMs / 1000} s`))), timeoutMs);
         child.once('error', cause => settle(() => reject(new Error('the supervisor could not be started', { cause }))));
         child.once('exit', (code, signal) => settle(() => reject(new Error(`the supervisor ended before it was ready (${signal ?? `exit code ${code}`})`))));
         child.once('message', message => {
@@ -89932,8 +89957,9 @@ function awaitReady(child) {
 async function stopBackground(folder, supervisor) {
     const session = readSession(folder);
     if (supervisor && session && isAlive(supervisor)) {
-        await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).catch(() => { }); // signals follow
-        await awaitEnd(supervisor, SIGNAL_GRACE_MS);
+        const heard = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).then(() => true, () => false);
+        if (heard)
+            await awaitEnd(supervisor, FINISH_TIMEOUT_MS);
     }
     if (supervisor)
         await endProcess(supervisor, SIGNAL_GRACE_MS);
@@ -89945,7 +89971,7 @@ async function awaitEnd(record, timeoutMs) {
         await delay(background_POLL_MS);
 }
 
-;// CONCATENATED MODULE: ./build/duration.js
+;// CONCATENATED MODULE: ./build/js/duration.js
 // Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
 
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
@@ -91290,7 +91316,7 @@ function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTempora
 /** @deprecated use `import * as ... from 'smol-toml'` instead */
 /* harmony default export */ const dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
 
-;// CONCATENATED MODULE: ./build/app/mode.js
+;// CONCATENATED MODULE: ./build/js/app/mode.js
 // Which of the four ways an app is run in, where `mode` is `auto`. Used by the entries before anything starts.
 
 
@@ -91353,8 +91379,11 @@ function hasOsTable(folder) {
         return 'os' in parse_parse(text);
     }
     catch (error) {
+        const place = error instanceof TomlError ? ` (line ${error.line}, column ${error.column})` : '';
         const reason = sanitise(errors_describeError(error).split('\n')[0] ?? '');
-        throw new errors_InputError(`path: wasmrun.toml cannot be read: ${reason}`, { cause: error });
+        throw new errors_InputError(`path: wasmrun.toml cannot be read${place}: ${reason}; correct the file`, {
+            cause: error,
+        });
     }
 }
 function readMain(packageFile) {
@@ -91400,7 +91429,7 @@ function mode_readText(path) {
     return isFile(path) ? (0,external_node_fs_namespaceObject.readFileSync)(path, 'utf8') : undefined;
 }
 
-;// CONCATENATED MODULE: ./build/input-values.js
+;// CONCATENATED MODULE: ./build/js/input-values.js
 // How single input values are written. Each parser names the input and the value in its InputError; used by inputs.
 
 /** A template such as `https://{port}.preview.example.com`: http or https, and nothing after the port. */
@@ -91441,9 +91470,14 @@ function parseChoice(text, input, choices) {
     throw new errors_InputError(`\`${input}\` is '${text}': write one of ${choices.join(', ')}`);
 }
 function parseVersion(text) {
-    if (text === undefined || /^v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(text))
-        return text?.replace(/^v/, '');
-    throw new errors_InputError(`\`wasmrun-version\` is '${text}': write an exact version like 1.0.0`);
+    if (text === undefined)
+        return undefined;
+    if (!/^v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(text))
+        throw new errors_InputError(`\`wasmrun-version\` is '${text}': write an exact version like 1.0.0`);
+    const version = text.replace(/^v/, '');
+    if (/^0\.|^1\.0\.0-/.test(version))
+        throw new errors_InputError(`\`wasmrun-version\` is '${text}', which is too old: 1.0.0 is the first that works`);
+    return version;
 }
 function parseHealthPath(text) {
     if (/^\/[^\s#]*$/.test(text) && !text.startsWith('//'))
@@ -91455,7 +91489,7 @@ function parseHealthPath(text) {
 var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: external "node:url"
 var external_node_url_ = __nccwpck_require__(3136);
-;// CONCATENATED MODULE: ./build/tunnel/protocol.js
+;// CONCATENATED MODULE: ./build/js/tunnel/protocol.js
 // The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs and src/auth.rs): messages, frames, HMAC.
 // Pure; used by our client and our server.
 
@@ -91558,7 +91592,7 @@ function answerChallenge(key, challenge) {
     return createHmac('sha256', key).update(challenge.replaceAll('-', ''), 'hex').digest('hex');
 }
 
-;// CONCATENATED MODULE: ./build/tunnel/address.js
+;// CONCATENATED MODULE: ./build/js/tunnel/address.js
 // Where a bore server is: read from the `server` input and the command line, shown in messages.
 
 
@@ -91608,10 +91642,11 @@ function describeForm(text) {
     return 'write host or host:port';
 }
 function refuseAddress(text, remedy) {
-    return new errors_InputError(`\`server\` '${sanitise(text)}' is not an address: ${remedy}`);
+    // As a whole: an IPv6 address may begin as the runner's commands do, but only on a line of its own.
+    return new errors_InputError(`${sanitise(`\`server\` '${text}`)}' is not an address: ${remedy}`);
 }
 
-;// CONCATENATED MODULE: ./build/inputs.js
+;// CONCATENATED MODULE: ./build/js/inputs.js
 // The only reader of the action's inputs and of the job's environment. Everything is read once, every problem is
 // reported together, and an empty string means "not given". The command line's flags pass through the same checks.
 
@@ -91884,7 +91919,7 @@ var promises_ = __nccwpck_require__(1455);
 var external_node_events_ = __nccwpck_require__(8474);
 ;// CONCATENATED MODULE: external "node:string_decoder"
 const external_node_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:string_decoder");
-;// CONCATENATED MODULE: ./build/app/lines.js
+;// CONCATENATED MODULE: ./build/js/app/lines.js
 // Bytes of a program's console into lines. Used by child.ts.
 
 /** A program that never ends its line must not fill our memory; longer lines are handed on in pieces. */
@@ -91919,7 +91954,7 @@ class LineSplitter {
     }
 }
 
-;// CONCATENATED MODULE: ./build/app/child.js
+;// CONCATENATED MODULE: ./build/js/app/child.js
 // A program in a process group of its own, read line by line and ended as a whole. Used by every mode that runs one,
 // and by the installation of wasmrun.
 
@@ -92091,7 +92126,7 @@ async function findFreePort() {
     return address.port;
 }
 
-;// CONCATENATED MODULE: ./build/app/command.js
+;// CONCATENATED MODULE: ./build/js/app/command.js
 // A program that is run to its end for what it does or prints. Used by the installation of wasmrun.
 
 
@@ -92129,7 +92164,7 @@ var external_node_stream_ = __nccwpck_require__(7075);
 const external_node_stream_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
 // EXTERNAL MODULE: ./node_modules/undici/index.js
 var node_modules_undici = __nccwpck_require__(6752);
-;// CONCATENATED MODULE: ./build/app/wasmrun-release.js
+;// CONCATENATED MODULE: ./build/js/app/wasmrun-release.js
 // wasmrun from the .deb of its GitHub release: looked up, downloaded, checked, unpacked without root. Used by wasmrun.ts.
 
 
@@ -92318,7 +92353,7 @@ async function unpackWithAr(file, run) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/app/wasmrun.js
+;// CONCATENATED MODULE: ./build/js/app/wasmrun.js
 // Finds wasmrun, or installs it: PATH, tool cache, the release's .deb, cargo. Used by the entries.
 
 
@@ -92499,7 +92534,7 @@ async function installWithCargo(options) {
     });
 }
 
-;// CONCATENATED MODULE: ./build/plan.js
+;// CONCATENATED MODULE: ./build/js/plan.js
 // From checked inputs to the document a supervisor is started with; main and cli both go through here.
 
 
@@ -92589,7 +92624,7 @@ function describeSpec(app, wasmrun) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/config.js
+;// CONCATENATED MODULE: ./build/js/config.js
 // The one document a supervisor gets on its standard input: everything it needs, checked again on arrival.
 // It never lies in a file, an argument or the environment, for it holds the bore secret and the GitHub token.
 
@@ -92674,12 +92709,13 @@ const SupervisorConfigSchema = object({
     preview: PreviewSchema,
 });
 
-;// CONCATENATED MODULE: ./build/step-state.js
+;// CONCATENATED MODULE: ./build/js/step-state.js
 // What main leaves for post in the one state key of the step. No secret is in it: post reads its inputs again.
 
 
 
 const KEY = 'exposure';
+const SHOWN_KEY = 'shown';
 const StepStateSchema = object({
     folder: string(),
     hold: dist_boolean(),
@@ -92695,13 +92731,21 @@ const StepStateSchema = object({
 function saveStepState(state) {
     saveState(KEY, JSON.stringify(state));
 }
+/** How much of the preview's log main has shown, in bytes: post goes on from there. */
+function saveShownLog(bytes) {
+    saveState(SHOWN_KEY, bytes);
+}
+/** 0 where main was killed before it could say. */
+function readShownLog() {
+    return Number(core.getState(SHOWN_KEY)) || 0;
+}
 /** What main left, or undefined where it never got that far. */
 function readStepState() {
     const text = core.getState(KEY);
     return text === '' ? undefined : v.parse(StepStateSchema, JSON.parse(text));
 }
 
-;// CONCATENATED MODULE: ./build/report/text.js
+;// CONCATENATED MODULE: ./build/js/report/text.js
 // Other people's text in Markdown: as inline code, with a fence no text can close, and in no other way.
 // Used by markdown.ts for every value it shows.
 
@@ -92769,7 +92813,7 @@ function longestRun(text) {
     return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length));
 }
 
-;// CONCATENATED MODULE: ./build/report/markdown.js
+;// CONCATENATED MODULE: ./build/js/report/markdown.js
 // The comment and the step summary as Markdown. Pure: the same view gives the same text.
 // Written so that a runner that dies leaves no lie behind: whatever can end says when it will.
 
@@ -92783,8 +92827,10 @@ const MAX_WARNINGS = 10;
 function markdown_renderComment(view, marker) {
     return `${marker}\n${renderPreview(view)}\n`;
 }
-/** The step summary: the comment's text and the figures. */
+/** The step summary: the comment's text, and once there are some, the figures. */
 function renderSummary(view, figures) {
+    if (figures === undefined)
+        return `${renderPreview(view)}\n`;
     const { visits, restarts, reconnects, durationMs } = figures;
     const parts = [
         `live for ${renderDuration(durationMs)}`,
@@ -92924,7 +92970,7 @@ function renderDuration(milliseconds) {
     return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
 }
 
-;// CONCATENATED MODULE: ./build/report/job.js
+;// CONCATENATED MODULE: ./build/js/report/job.js
 // What the runner told us about the job. inputs.ts reads it from the environment and hands it in;
 // this folder never looks at the environment itself.
 /** The page of this attempt of the run, with its logs. */
@@ -92939,7 +92985,7 @@ function renderRepositoryUrl({ serverUrl, repository }) {
     return `${serverUrl}/${repository.owner}/${repository.name}`;
 }
 
-;// CONCATENATED MODULE: ./build/report/view.js
+;// CONCATENATED MODULE: ./build/js/report/view.js
 // What the comment and the summary show: the exposure's two facts (tunnel, app) and its phase, as one state of the
 // preview, with only what is valid in it.
 
@@ -92997,7 +93043,7 @@ function describePreview(job, facts) {
     return { ...facts, commitUrl: renderCommitUrl(job, facts.commit), runUrl: renderRunUrl(job) };
 }
 
-;// CONCATENATED MODULE: ./build/report/own-comment.js
+;// CONCATENATED MODULE: ./build/js/report/own-comment.js
 // Our one comment on a pull request: finding it, telling whose it is, and writing it. comment.ts decides when.
 // Found by marker and author together, on all pages: a marker alone can be copied by anyone who can comment.
 
@@ -93139,7 +93185,7 @@ function isStatus(error, status) {
     return error instanceof GitHubError && error.status === status;
 }
 
-;// CONCATENATED MODULE: ./build/report/comment.js
+;// CONCATENATED MODULE: ./build/js/report/comment.js
 // The sticky comment: one per preview, edited and never repeated. Writes are serialised, and only the newest view is
 // written. Whatever goes wrong here is one warning; the preview does not care.
 
@@ -93231,14 +93277,14 @@ class CommentWriter {
     }
 }
 
-;// CONCATENATED MODULE: ./build/reporting.js
+;// CONCATENATED MODULE: ./build/js/reporting.js
 // Keeps the comment in step with the exposure: turns its states into views, and waits before it speaks of an outage.
 // Used by the supervision; post uses the same pieces when the supervisor is dead.
 
 
 
 /** The last word must not keep the post step, which has 30 s in all. */
-const FINISH_TIMEOUT_MS = 8_000;
+const reporting_FINISH_TIMEOUT_MS = 8_000;
 /** The comment of a preview; nothing is written before its first update. */
 function openComment(config, logger, signal) {
     const { job, token, pullRequest, identity } = config;
@@ -93282,7 +93328,7 @@ function startReporting(config, exposure, logger) {
     return {
         finish: async () => {
             clearTimeout(timer);
-            const limit = setTimeout(() => given.abort(), FINISH_TIMEOUT_MS);
+            const limit = setTimeout(() => given.abort(), reporting_FINISH_TIMEOUT_MS);
             await comment.flush();
             clearTimeout(limit);
         },
@@ -93305,7 +93351,7 @@ class Memory {
     }
 }
 
-;// CONCATENATED MODULE: ./build/step-summary.js
+;// CONCATENATED MODULE: ./build/js/step-summary.js
 // The job summary of the step: main writes it when its wait is over, post once more with the final figures.
 
 
@@ -93319,7 +93365,9 @@ async function writeSummary(job, step, state) {
         state: view_viewOf(state, { now: updatedAt }),
         updatedAt,
     };
-    const text = renderSummary(view, { ...state, durationMs: measureLife(state) });
+    // A preview that just went live has no figures worth reading.
+    const isOver = state.phase.phase === 'ended' || state.phase.phase === 'failed';
+    const text = renderSummary(view, isOver ? { ...state, durationMs: measureLife(state) } : undefined);
     await summary
         .addRaw(text, true)
         .write()
@@ -93333,7 +93381,7 @@ function measureLife({ phase }) {
     return end - phase.liveAt.getTime();
 }
 
-;// CONCATENATED MODULE: ./build/preview.js
+;// CONCATENATED MODULE: ./build/js/preview.js
 // What the step does: fork rules, inputs, supervisor, "live", outputs, and in a hold the wait for the end.
 
 
@@ -93381,6 +93429,8 @@ async function runPreview() {
 function reportFailure(error) {
     const known = error instanceof errors_InputError || error instanceof PreviewError;
     setFailed(errors_describeError(error));
+    if (!(error instanceof errors_InputError))
+        setOutput('status', 'Failed');
     if (error instanceof Error && error.stack && !known)
         core_debug(error.stack);
 }
@@ -93419,7 +93469,7 @@ async function startSupervisor(inputs, audience) {
         return { session, folder, state };
     }
     catch (error) {
-        relayLog(session_sessionFiles(folder).log).stop();
+        saveShownLog(relayLog(session_sessionFiles(folder).log).stop());
         throw error;
     }
 }
@@ -93439,7 +93489,7 @@ async function expose(job, inputs, started) {
         }
     }
     finally {
-        relay.stop();
+        saveShownLog(relay.stop());
         over.abort();
     }
     const state = last ?? readOutcome(folder);
@@ -93497,7 +93547,6 @@ function conclude(state, session) {
     if (state === undefined || phase === undefined || phase.phase === 'starting')
         throw new PreviewError(processes_isAlive(session) ? 'the preview did not end in time' : 'the supervisor died; the log above may say why');
     if (phase.phase === 'failed') {
-        setOutput('status', 'Failed');
         throw new PreviewError(renderFailure(phase.reason, phase.last_lines));
     }
     if (phase.phase === 'live')
@@ -93511,14 +93560,14 @@ function renderFailure(reason, lastLines) {
     return `${reason}\nthe last lines of the app:\n${lastLines.map(line => `  ${sanitise(line)}`).join('\n')}`;
 }
 
-;// CONCATENATED MODULE: ./build/main.js
+;// CONCATENATED MODULE: ./build/js/main.js
 // Entry of the step. The runner cancels with SIGINT and kills ten seconds later, so main leaves at once and lets post
 // take the preview down.
 
-
 for (const signal of ['SIGINT', 'SIGTERM'])
     process.once(signal, () => {
-        setFailed('cancelled; the post step takes the preview down');
+        // Plain text: while the preview's log is repeated, the runner would show a command as it stands.
+        process.stdout.write('cancelled; the post step takes the preview down\n');
         process.exit(1);
     });
 void runPreview().catch(reportFailure);

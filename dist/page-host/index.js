@@ -86406,7 +86406,7 @@ class GlobalWindow extends Window {
 //# sourceMappingURL=index.js.map
 ;// CONCATENATED MODULE: external "node:worker_threads"
 const external_node_worker_threads_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:worker_threads");
-;// CONCATENATED MODULE: ./build/app/page-host/node-worker.js
+;// CONCATENATED MODULE: ./build/js/app/page-host/node-worker.js
 // A Worker as wasmrun's page wants it, on a thread of Node.js. Used by node-page.ts.
 
 /** The VM's JavaScript around the WASM: mostly the project's files as base64, at most 67 MB. */
@@ -86469,7 +86469,7 @@ class NodeWorker extends EventTarget {
     }
 }
 
-;// CONCATENATED MODULE: ./build/errors.js
+;// CONCATENATED MODULE: ./build/js/errors.js
 // The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
 /** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
 class InputError extends Error {
@@ -86513,15 +86513,20 @@ function describeError(error) {
     // node:net tries all addresses of a name, and then throws an AggregateError without a message.
     const attempts = error instanceof AggregateError ? error.errors.map(describeError).join(', ') : '';
     const message = error.message || attempts;
-    const cause = error.cause === undefined ? '' : describeError(error.cause);
+    // That a time is over is why a message about waiting was written, and says nothing beside it.
+    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : describeError(error.cause);
     return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
+}
+/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+function isTimeout(error) {
+    return error instanceof Error && error.name === 'TimeoutError';
 }
 /** True for an error of node:fs, node:net or node:dns with that `code`. */
 function hasCode(error, ...codes) {
     return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-;// CONCATENATED MODULE: ./build/app/page-host/page-host.js
+;// CONCATENATED MODULE: ./build/js/app/page-host/page-host.js
 // The one interface of the two hosts of wasmrun's page: a process of Node.js, or a headless Chrome.
 
 /** The page cannot be brought up in this host; another one may do. */
@@ -86538,7 +86543,7 @@ function selectHostEnvironment(environment) {
     return Object.fromEntries(Object.entries(environment).filter(([name]) => /^(SYSTEMROOT|WINDIR|RUNNER_TRACKING_ID)$/i.test(name)));
 }
 
-;// CONCATENATED MODULE: ./build/app/page-host/page-script.js
+;// CONCATENATED MODULE: ./build/js/app/page-host/page-script.js
 // The functions that run inside the page's own world. They must be self-contained: the browser gets their source text.
 /**
  * Reports what the page and its Worker tell each other. Sockets are left out: their bytes are none of our business.
@@ -86615,7 +86620,7 @@ function pressRun(document) {
     return false;
 }
 
-;// CONCATENATED MODULE: ./build/app/page-host/node-page.js
+;// CONCATENATED MODULE: ./build/js/app/page-host/node-page.js
 // wasmrun's page without a browser: its script runs against a DOM library, its Worker on a thread. This is what
 // happens inside the page host's process; src/page-host.ts calls it, node.ts starts that process.
 
@@ -86700,7 +86705,7 @@ async function waitForRun(document) {
     throw new Error('the page shows no Run button');
 }
 
-;// CONCATENATED MODULE: ./build/page-host.js
+;// CONCATENATED MODULE: ./build/js/page-host.js
 // Entry of the page host's process: `node page-host.js http://127.0.0.1:PORT/`. Reports to its parent in lines of
 // JSON on stdout; what is longer than a line may be is sent in pieces.
 

@@ -33080,7 +33080,7 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
-;// CONCATENATED MODULE: ./build/errors.js
+;// CONCATENATED MODULE: ./build/js/errors.js
 // The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
 /** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
 class errors_InputError extends Error {
@@ -33124,8 +33124,13 @@ function errors_describeError(error) {
     // node:net tries all addresses of a name, and then throws an AggregateError without a message.
     const attempts = error instanceof AggregateError ? error.errors.map(errors_describeError).join(', ') : '';
     const message = error.message || attempts;
-    const cause = error.cause === undefined ? '' : errors_describeError(error.cause);
+    // That a time is over is why a message about waiting was written, and says nothing beside it.
+    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : errors_describeError(error.cause);
     return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
+}
+/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+function isTimeout(error) {
+    return error instanceof Error && error.name === 'TimeoutError';
 }
 /** True for an error of node:fs, node:net or node:dns with that `code`. */
 function errors_hasCode(error, ...codes) {
@@ -40716,7 +40721,7 @@ function unwrap(schema) {
 
 //#endregion
 
-;// CONCATENATED MODULE: ./build/control/messages.js
+;// CONCATENATED MODULE: ./build/js/control/messages.js
 // What the control API says about an exposure, on the wire and in outcome.json: one schema for both ends.
 
 const END_REASONS = [
@@ -40851,7 +40856,7 @@ function reviveApp({ status, port, reason }) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/control/client.js
+;// CONCATENATED MODULE: ./build/js/control/client.js
 // Talks to the control API: main, post, stop and the `expose` command.
 
 
@@ -40907,7 +40912,7 @@ async function* readEvents(body) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/processes.js
+;// CONCATENATED MODULE: ./build/js/processes.js
 // Processes by id, safe against recycled ids, and the journal of children that post reaps from.
 // A pid alone names nobody: it is trusted only together with the start time it was recorded with.
 
@@ -41045,7 +41050,7 @@ function findAncestor(name) {
 
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-;// CONCATENATED MODULE: ./build/session.js
+;// CONCATENATED MODULE: ./build/js/session.js
 // The folder of one exposure on this machine, by which main, post, stop and the `expose` command find it.
 //
 //   expose-XXXXXX/   0700, in RUNNER_TEMP or the system's temp folder
@@ -41113,19 +41118,17 @@ function readDocument(file, schema) {
     }
 }
 /**
- * The folder a command is meant for: the one named, else the only one there is; running ones win over ended ones.
+ * The folder a command is meant for: of those with the wanted name, or of all, the only one; running ones win over
+ * ended ones.
  * Throws an InputError that lists them where there are several.
  */
 function chooseSession(parent, wanted) {
     const all = listSessions(parent);
-    if (wanted) {
-        const found = all.find(({ folder, session }) => [folder, basename(folder), session.name].includes(wanted));
-        if (found)
-            return found;
+    const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
+    if (wanted && meant.length === 0)
         throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
-    }
-    const running = all.filter(({ session }) => isAlive(session));
-    const candidates = running.length > 0 ? running : all;
+    const running = meant.filter(isRunning);
+    const candidates = running.length > 0 ? running : meant;
     const [only] = candidates;
     if (only === undefined)
         throw new InputError(`nothing is exposed here (looked for ${join(parent, `${PREFIX}*`)}): start it first`);
@@ -41133,6 +41136,15 @@ function chooseSession(parent, wanted) {
         throw new InputError(`several exposures are here, say which with \`session\`: there ${describeList(candidates)}`);
     return only;
 }
+/** One that has ended is over, although its process may still be busy with the last word in the comment. */
+function isRunning({ folder, session }) {
+    return isAlive(session) && readOutcome(folder) === undefined;
+}
+/** By the `session` output, the folder's path or name, or the name people see, which several may have. */
+function isCalled({ folder, session }, wanted) {
+    return [session_sessionFiles(folder).session, folder, basename(folder), session.name].includes(wanted);
+}
+/** All that got as far as an API; a skipped preview leaves none. */
 function listSessions(parent) {
     if (!existsSync(parent))
         return [];
@@ -41160,7 +41172,7 @@ function writeCommand(folder, cliScript) {
     return bin;
 }
 
-;// CONCATENATED MODULE: ./build/background.js
+;// CONCATENATED MODULE: ./build/js/background.js
 // Starts the supervisor, a process of its own that outlives the step, and ends it. Used by main, post and stop.
 
 
@@ -41173,6 +41185,8 @@ function writeCommand(folder, cliScript) {
 const READY_TIMEOUT_MS = 20_000;
 /** Ending: visitors drain for 5 s, the app gets 5 s, the comment a few more; post as a whole has 30 s. */
 const STOP_TIMEOUT_MS = 14_000;
+/** After its answer only the comment's last word is left, which has a limit of 8 s of its own. */
+const FINISH_TIMEOUT_MS = 9_000;
 const SIGNAL_GRACE_MS = 3_000;
 const background_POLL_MS = 50;
 const ReadySchema = object({ controlUrl: string() });
@@ -41181,7 +41195,7 @@ const ReadySchema = object({ controlUrl: string() });
  * in the turn of the spawn. Rejects when it ends before, with what it last wrote to its log left to be read there.
  */
 async function startBackground(options) {
-    const { script, config, environment, onSpawn } = options;
+    const { script, config, environment, onSpawn, readyTimeoutMs = READY_TIMEOUT_MS } = options;
     const files = sessionFiles(config.folder);
     const log = openSync(files.log, 'a', 0o600);
     const child = spawn(process.execPath, [script], {
@@ -41192,7 +41206,12 @@ async function startBackground(options) {
         windowsHide: true,
     });
     closeSync(log);
-    const ready = awaitReady(child);
+    const ready = awaitReady(child, readyTimeoutMs).finally(() => {
+        // Whatever came of it, this process must not wait for that one: it may live on, and post ends it.
+        if (child.connected)
+            child.disconnect();
+        child.unref();
+    });
     if (child.pid === undefined)
         return ready.then(() => Promise.reject(new Error('the supervisor has no pid')));
     const record = recordProcess(child.pid, 'supervisor');
@@ -41201,8 +41220,6 @@ async function startBackground(options) {
     child.stdin?.on('error', () => { }); // an early death is told by its exit
     child.stdin?.end(JSON.stringify(config));
     const { controlUrl } = await ready;
-    child.disconnect();
-    child.unref();
     const session = {
         name: config.name,
         pid: record.pid,
@@ -41213,15 +41230,15 @@ async function startBackground(options) {
     writeSession(config.folder, session);
     return session;
 }
-function awaitReady(child) {
+function awaitReady(child, timeoutMs) {
     return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`the supervisor was not ready within ${READY_TIMEOUT_MS / 1000} s`)), READY_TIMEOUT_MS);
         const settle = (outcome) => {
             clearTimeout(timer);
             child.removeAllListeners();
             child.on('error', () => { });
             outcome();
         };
+        const timer = setTimeout(() => settle(() => reject(new Error(`the supervisor was not ready within ${timeoutMs / 1000} s`))), timeoutMs);
         child.once('error', cause => settle(() => reject(new Error('the supervisor could not be started', { cause }))));
         child.once('exit', (code, signal) => settle(() => reject(new Error(`the supervisor ended before it was ready (${signal ?? `exit code ${code}`})`))));
         child.once('message', message => {
@@ -41237,8 +41254,9 @@ function awaitReady(child) {
 async function stopBackground(folder, supervisor) {
     const session = readSession(folder);
     if (supervisor && session && processes_isAlive(supervisor)) {
-        await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).catch(() => { }); // signals follow
-        await awaitEnd(supervisor, SIGNAL_GRACE_MS);
+        const heard = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).then(() => true, () => false);
+        if (heard)
+            await awaitEnd(supervisor, FINISH_TIMEOUT_MS);
     }
     if (supervisor)
         await endProcess(supervisor, SIGNAL_GRACE_MS);
@@ -41252,7 +41270,7 @@ async function awaitEnd(record, timeoutMs) {
 
 ;// CONCATENATED MODULE: external "node:os"
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-;// CONCATENATED MODULE: ./build/app/environment.js
+;// CONCATENATED MODULE: ./build/js/app/environment.js
 // What of the job's environment a program gets to see: an allow-list, and what `env` adds. Used by the entries.
 
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
@@ -41381,7 +41399,7 @@ function makeCodeBlock(string, line, column) {
     }
     return codeblock;
 }
-class TomlError extends Error {
+class error_TomlError extends Error {
     line;
     column;
     codeblock;
@@ -41395,7 +41413,7 @@ class TomlError extends Error {
     }
     /** @internal */
     static x(message, ctx, ptr) {
-        throw new TomlError(message, { toml: ctx.s, ptr: ptr ?? ctx.p });
+        throw new error_TomlError(message, { toml: ctx.s, ptr: ptr ?? ctx.p });
     }
 }
 
@@ -41460,7 +41478,7 @@ function parseString(ctx) {
         }
         // Control characters are banned in TOML, so we throw an error if we encounter them
         else if ((c < 0x20 && c !== 0x9 /* \t */) || c === 0x7f) {
-            TomlError.x('control characters are not allowed in strings', ctx);
+            error_TomlError.x('control characters are not allowed in strings', ctx);
         }
         // The string might terminate while we're parsing through a newline escape.
         // It must have encountered a newline; otherwise, it'll simply fail in another branch.
@@ -41500,12 +41518,12 @@ function parseString(ctx) {
                         /* A-F */ hex >= 0x41 && hex <= 0x46 ? hex - 0x41 + 10 :
                             /* a-f */ hex >= 0x61 && hex <= 0x66 ? hex - 0x61 + 10 : -1;
                     if (digit < 0)
-                        TomlError.x('invalid non-hex character in unicode escape', ctx);
+                        error_TomlError.x('invalid non-hex character in unicode escape', ctx);
                     value = (value << 4) | digit;
                 }
                 // Because JS does bitwise on signed 32bit integers, all 0xfzzzzzzz values are actually seen as negative
                 if (value < 0 || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) {
-                    TomlError.x('invalid unicode escape', ctx, errPtr);
+                    error_TomlError.x('invalid unicode escape', ctx, errPtr);
                 }
                 parsed += String.fromCodePoint(value);
                 sliceStart = ctx.p--;
@@ -41534,7 +41552,7 @@ function parseString(ctx) {
                 else if (c === 0x5c /* \ */)
                     parsed += '\\';
                 else
-                    TomlError.x('unrecognised escape sequence', ctx);
+                    error_TomlError.x('unrecognised escape sequence', ctx);
                 sliceStart = ctx.p + 1;
                 state = 0;
             }
@@ -41542,14 +41560,14 @@ function parseString(ctx) {
         // Newline escape continuation: keep moving forward until the first non-whitespace char
         else if (c !== 0x20 && c !== 0x9 /* \t */) {
             if (state === 2)
-                TomlError.x('invalid escape: only line-ending whitespace may be escaped', ctx, sliceStart);
+                error_TomlError.x('invalid escape: only line-ending whitespace may be escaped', ctx, sliceStart);
             // State cannot be zero, or we'd have branched earlier already.
             // If it's a backslash, immediately transition to the escape state so it can be processed.
             state = !isLiteral && c === 0x5c /* \ */ ? 1 : 0;
             sliceStart = ctx.p;
         }
     }
-    TomlError.x('unfinished string', ctx, startPtr);
+    error_TomlError.x('unfinished string', ctx, startPtr);
 }
 
 ;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/date.js
@@ -41761,7 +41779,7 @@ function extractValue(ctx, end) {
     let c = ctx.s.charCodeAt(ctx.p);
     // Structs
     if (c === 0x5b /* [ */ || c === 0x7b /* { */) {
-        ctx.d-- || TomlError.x('document contains excessively nested structures. aborting.', ctx);
+        ctx.d-- || error_TomlError.x('document contains excessively nested structures. aborting.', ctx);
         let value = c === 0x5b /* [ */
             ? parseArray(ctx)
             : parseInlineTable(ctx);
@@ -41776,12 +41794,12 @@ function extractValue(ctx, end) {
     // We can fast-path because the first character is enough to know the only possible value
     if (c === 0x74 /* t */) { // Only possible valid value is `true`
         if (ctx.s.charCodeAt(++ctx.p) !== 0x72 || ctx.s.charCodeAt(++ctx.p) !== 0x75 || ctx.s.charCodeAt(++ctx.p) !== 0x65)
-            TomlError.x('invalid value', ctx, errPtr);
+            error_TomlError.x('invalid value', ctx, errPtr);
         return ctx.p++, true;
     }
     if (c === 0x66 /* f */) { // Only possible valid value is `false`
         if (ctx.s.charCodeAt(++ctx.p) !== 0x61 || ctx.s.charCodeAt(++ctx.p) !== 0x6c || ctx.s.charCodeAt(++ctx.p) !== 0x73 || ctx.s.charCodeAt(++ctx.p) !== 0x65)
-            TomlError.x('invalid value', ctx, errPtr);
+            error_TomlError.x('invalid value', ctx, errPtr);
         return ctx.p++, false;
     }
     if (c === 0x2b /* + */ || c === 0x2d /* - */) {
@@ -41819,13 +41837,13 @@ function parseNumber(ctx, startPtr, startChr, sign, endChr) {
     // (+/-)inf
     if (c === 0x69 /* i */) {
         if (ctx.s.charCodeAt(++ctx.p) !== 0x6e || ctx.s.charCodeAt(++ctx.p) !== 0x66)
-            TomlError.x('invalid value', ctx, startPtr);
+            error_TomlError.x('invalid value', ctx, startPtr);
         return ctx.p++, (sign || 1) / 0;
     }
     // (+/-)nan
     if (c === 0x6e /* n */) {
         if (ctx.s.charCodeAt(++ctx.p) !== 0x61 || ctx.s.charCodeAt(++ctx.p) !== 0x6e)
-            TomlError.x('invalid value', ctx, startPtr);
+            error_TomlError.x('invalid value', ctx, startPtr);
         return ctx.p++, NaN;
     }
     // Leading zero
@@ -41847,11 +41865,11 @@ function parseNumber(ctx, startPtr, startChr, sign, endChr) {
         else if (c === 0x65 /* e */ || c === 0x45 /* E */)
             state = 4;
         else
-            TomlError.x('illegal leading zero', ctx, startPtr);
+            error_TomlError.x('illegal leading zero', ctx, startPtr);
     }
     // If the 1st char is not a digit by now, then it's not a valid TOML value at all
     else if (!isDigit(c))
-        TomlError.x('invalid value', ctx, startPtr);
+        error_TomlError.x('invalid value', ctx, startPtr);
     while (++ctx.p < ctx.s.length && (c = ctx.s.charCodeAt(ctx.p), !isEndOfValue(c, endChr))) {
         if (!state)
             state = 1; // Detects single-digit numbers we can use a fast parse path for
@@ -41859,7 +41877,7 @@ function parseNumber(ctx, startPtr, startChr, sign, endChr) {
         // never permitted in even-numbered ones.
         if (c === 0x5f /* _ */) {
             if (!(state & 1))
-                TomlError.x('illegal underscore', ctx);
+                error_TomlError.x('illegal underscore', ctx);
             state += 11; // 11 is a marker that makes the state even and greater than 9; see the numbering + rationale above
             hasUnderscores = true;
         }
@@ -41875,7 +41893,7 @@ function parseNumber(ctx, startPtr, startChr, sign, endChr) {
         }
         // All special cases have been handled; only digits are allowed here
         else if (!isDigit(c))
-            TomlError.x(`illegal character in numeric literal`, ctx);
+            error_TomlError.x(`illegal character in numeric literal`, ctx);
         // Clear state flags
         else if (state > 9)
             state -= 11;
@@ -41889,7 +41907,7 @@ function parseNumber(ctx, startPtr, startChr, sign, endChr) {
     }
     // Even-numbered states absolutely require a digit next; not even end of value is permitted
     if (!(state & 1))
-        TomlError.x('unfinished numeric value', ctx, startPtr);
+        error_TomlError.x('unfinished numeric value', ctx, startPtr);
     let str = ctx.s.slice(startPtr, ctx.p);
     if (hasUnderscores)
         str = str.replaceAll('_', ''); // perf: replaceAll 1.25x faster than replace with a regex
@@ -41902,19 +41920,19 @@ function parseIntegerBaseN(ctx, startPtr, base, endChr) {
     while (++ctx.p < ctx.s.length && (c = ctx.s.charCodeAt(ctx.p), !isEndOfValue(c, endChr))) {
         if (c === 0x5f /* _ */) {
             if (underscore & 1)
-                TomlError.x('illegal underscore', ctx);
+                error_TomlError.x('illegal underscore', ctx);
             underscore = 3;
         }
         // We only need to check if the number is a valid digit, nothing else is permitted
         else if (!isDigit(c, base))
-            TomlError.x(`illegal character in numeric literal`, ctx);
+            error_TomlError.x(`illegal character in numeric literal`, ctx);
         // Clear underscore flag
         else if (underscore & 1)
             underscore--;
     }
     // Trailing underscore is not allowed
     if (underscore & 1)
-        TomlError.x('unfinished numeric value', ctx);
+        error_TomlError.x('unfinished numeric value', ctx);
     let str = ctx.s.slice(startPtr + 2, ctx.p);
     if (underscore)
         str = str.replaceAll('_', ''); // perf: replaceAll 1.25x faster than replace with a regex
@@ -41927,7 +41945,7 @@ function parseInteger(ctx, str, base, startPtr) {
             if (!Number.isSafeInteger(val)) {
                 if (ctx.bi)
                     break int;
-                TomlError.x('integer value cannot be represented losslessly', ctx, startPtr);
+                error_TomlError.x('integer value cannot be represented losslessly', ctx, startPtr);
             }
             return val;
         }
@@ -41943,13 +41961,13 @@ function parseDate(ctx, c, endChr) {
     }
     ctx.p += 5;
     if (!isDigit(ctx.s.charCodeAt(ctx.p++)))
-        TomlError.x('invalid date-time: date part is malformed', ctx, startPtr);
+        error_TomlError.x('invalid date-time: date part is malformed', ctx, startPtr);
     if (ctx.p >= ctx.s.length || (((c = ctx.s.charCodeAt(ctx.p)) !== 0x20 || (unsafeSeparator = true, !isDigit(ctx.s.charCodeAt(ctx.p + 1)))) && c !== 0x54 /* T */ && c !== 0x74 /* t */)) {
         let t = ctx.s.slice(startPtr, ctx.p);
         return readDate(ctx, t, 3, false, startPtr);
     }
     if (ctx.s.charCodeAt(ctx.p += 3) !== 0x3a /* : */)
-        TomlError.x('invalid date-time: time part is malformed', ctx, startPtr);
+        error_TomlError.x('invalid date-time: time part is malformed', ctx, startPtr);
     if (ctx.s.charCodeAt(ctx.p += 3) === 0x3a /* : */)
         ctx.p += 3;
     if (ctx.s.charCodeAt(ctx.p) === 0x2e /* . */)
@@ -41987,7 +42005,7 @@ function readDate(ctx, str, type, unsafeDelim, errPtr, temporalSuffix) {
     if (ctx.ld) {
         let date = new TomlDate(str, type, unsafeDelim);
         if (!date.isValid())
-            TomlError.x('invalid date', ctx, errPtr);
+            error_TomlError.x('invalid date', ctx, errPtr);
         return date;
     }
     try {
@@ -42001,7 +42019,7 @@ function readDate(ctx, str, type, unsafeDelim, errPtr, temporalSuffix) {
         }
     }
     catch (e) {
-        TomlError.x(e instanceof Error ? e.message : '' + e, ctx, errPtr);
+        error_TomlError.x(e instanceof Error ? e.message : '' + e, ctx, errPtr);
     }
 }
 
@@ -42045,7 +42063,7 @@ function skipComment(ctx) {
             break;
         }
         if ((c < 0x20 && c !== 0x9 /* \t */) || c === 0x7f) {
-            TomlError.x('control characters are not allowed in comments', ctx);
+            error_TomlError.x('control characters are not allowed in comments', ctx);
         }
     }
 }
@@ -42111,7 +42129,7 @@ function parseKey(ctx, end = 0x3d /* = */) {
         // End of key
         if (c === end) {
             if (!state)
-                TomlError.x('unexpected end of key', ctx);
+                error_TomlError.x('unexpected end of key', ctx);
             if (state === 1)
                 parsed.push(ctx.s.slice(sliceStart, ctx.p));
             return ctx.p++, parsed;
@@ -42119,7 +42137,7 @@ function parseKey(ctx, end = 0x3d /* = */) {
         // Dotted key separator
         else if (c === 0x2e /* . */) {
             if (!state)
-                TomlError.x('illegal empty bare key', ctx);
+                error_TomlError.x('illegal empty bare key', ctx);
             if (state === 1)
                 parsed.push(ctx.s.slice(sliceStart, ctx.p));
             state = 0;
@@ -42127,7 +42145,7 @@ function parseKey(ctx, end = 0x3d /* = */) {
         // Quoted key
         else if (!state && (c === 0x22 /* " */ || c === 0x27 /* ' */)) {
             if (c === ctx.s.charCodeAt(ctx.p + 1) && c === ctx.s.charCodeAt(ctx.p + 2))
-                TomlError.x('illegal quoted key: multiline strings are not allowed', ctx);
+                error_TomlError.x('illegal quoted key: multiline strings are not allowed', ctx);
             parsed.push(parseString(ctx));
             state = 2;
             ctx.p--;
@@ -42141,7 +42159,7 @@ function parseKey(ctx, end = 0x3d /* = */) {
         }
         // If state is post-key, no character is allowed; otherwise ensure it's a bare-key component
         else if (state === 2 || (c < 0x30 && c !== 0x2d /* - */) || (c > 0x39 && c < 0x41) || (c > 0x5a && c < 0x61 && c !== 0x5f /* _ */) || c > 0x7a) {
-            TomlError.x('illegal character in key', ctx);
+            error_TomlError.x('illegal character in key', ctx);
         }
         // Illegal character
         else if (!state) {
@@ -42149,7 +42167,7 @@ function parseKey(ctx, end = 0x3d /* = */) {
             sliceStart = ctx.p;
         }
     } while (c = ctx.s.charCodeAt(++ctx.p));
-    TomlError.x('incomplete key-value: cannot find end of key', ctx, startPtr);
+    error_TomlError.x('incomplete key-value: cannot find end of key', ctx, startPtr);
 }
 /** @internal */
 function parseInlineTable(ctx) {
@@ -42173,11 +42191,11 @@ function parseInlineTable(ctx) {
                 t = hasOwn ? t[k] : (t[k] = Object.create(null));
             k = key[i];
             if ((hasOwn = Object.hasOwn(t, k)) && (typeof t[k] !== 'object' || seen.has(t[k]))) {
-                TomlError.x('trying to redefine an already defined value', ctx, errPtr);
+                error_TomlError.x('trying to redefine an already defined value', ctx, errPtr);
             }
             let unsafe = k === '__proto__';
             if (ctx.uk && (unsafe || k === 'constructor')) {
-                t = ctx.uk !== 1 && TomlError.x('document contains an unsafe property', ctx, errPtr);
+                t = ctx.uk !== 1 && error_TomlError.x('document contains an unsafe property', ctx, errPtr);
                 break;
             }
             if (!hasOwn && unsafe) {
@@ -42185,7 +42203,7 @@ function parseInlineTable(ctx) {
             }
         }
         if (hasOwn) {
-            TomlError.x('trying to redefine an already defined value', ctx, errPtr);
+            error_TomlError.x('trying to redefine an already defined value', ctx, errPtr);
         }
         skipVoid(ctx, true, true);
         let value = extractValue(ctx, 0x7d /* } */);
@@ -42196,9 +42214,9 @@ function parseInlineTable(ctx) {
             return res;
         }
         if (c !== 0x2c /* , */)
-            TomlError.x('expected comma or end of structure', ctx, ctx.p - 1);
+            error_TomlError.x('expected comma or end of structure', ctx, ctx.p - 1);
     }
-    TomlError.x('unfinished table', ctx, startPtr);
+    error_TomlError.x('unfinished table', ctx, startPtr);
 }
 /** @internal */
 function parseArray(ctx) {
@@ -42217,9 +42235,9 @@ function parseArray(ctx) {
             return res;
         }
         if (c !== 0x2c /* , */)
-            TomlError.x('expected comma or end of structure', ctx, ctx.p - 1);
+            error_TomlError.x('expected comma or end of structure', ctx, ctx.p - 1);
     }
-    TomlError.x('unfinished array', ctx, startPtr);
+    error_TomlError.x('unfinished array', ctx, startPtr);
 }
 
 ;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/parse.js
@@ -42322,7 +42340,7 @@ function peekTable(ctx, key, table, meta, type) {
 }
 function validateTablePeek(ctx, peek, ptr) {
     if (peek === null || ctx.uk === 2)
-        TomlError.x(peek === null
+        error_TomlError.x(peek === null
             ? 'trying to redefine an already defined table or value'
             : 'document contains an unsafe property', ctx, ptr);
 }
@@ -42354,7 +42372,7 @@ function parse_parse(toml, options = {}) {
             let k = parseKey(ctx, 0x5d /* ] */);
             if (isTableArray) {
                 if (toml.charCodeAt(ctx.p) !== 0x5d /* ] */) {
-                    TomlError.x('expected end of table array declaration', ctx);
+                    error_TomlError.x('expected end of table array declaration', ctx);
                 }
                 ctx.p++;
             }
@@ -42381,7 +42399,7 @@ function parse_parse(toml, options = {}) {
         }
         skipVoid(ctx, true);
         if (ctx.p < toml.length && (tmp = toml.charCodeAt(ctx.p)) !== 0xa /* \n */ && (tmp !== 0xd /* \r */ || toml.charCodeAt(ctx.p + 1) !== 0xa /* \n */)) {
-            TomlError.x('each key-value declaration must be followed by an end-of-line', ctx);
+            error_TomlError.x('each key-value declaration must be followed by an end-of-line', ctx);
         }
         skipVoid(ctx);
     }
@@ -42643,9 +42661,9 @@ function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTempora
 
 
 /** @deprecated use `import * as ... from 'smol-toml'` instead */
-/* harmony default export */ const dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
+/* harmony default export */ const dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: error_TomlError });
 
-;// CONCATENATED MODULE: ./build/log.js
+;// CONCATENATED MODULE: ./build/js/log.js
 // What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
 /** Longest piece of a stranger's text that is shown, in characters. */
 const MAX_UNTRUSTED_LENGTH = 200;
@@ -42693,7 +42711,7 @@ function createLogger(options) {
 }
 const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
 
-;// CONCATENATED MODULE: ./build/app/mode.js
+;// CONCATENATED MODULE: ./build/js/app/mode.js
 // Which of the four ways an app is run in, where `mode` is `auto`. Used by the entries before anything starts.
 
 
@@ -42756,8 +42774,11 @@ function hasOsTable(folder) {
         return 'os' in parse(text);
     }
     catch (error) {
+        const place = error instanceof TomlError ? ` (line ${error.line}, column ${error.column})` : '';
         const reason = sanitise(describeError(error).split('\n')[0] ?? '');
-        throw new InputError(`path: wasmrun.toml cannot be read: ${reason}`, { cause: error });
+        throw new InputError(`path: wasmrun.toml cannot be read${place}: ${reason}; correct the file`, {
+            cause: error,
+        });
     }
 }
 function readMain(packageFile) {
@@ -42803,7 +42824,7 @@ function readText(path) {
     return isFile(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
-;// CONCATENATED MODULE: ./build/duration.js
+;// CONCATENATED MODULE: ./build/js/duration.js
 // Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
 
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
@@ -42831,7 +42852,7 @@ function formatDuration(ms) {
     return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
 }
 
-;// CONCATENATED MODULE: ./build/input-values.js
+;// CONCATENATED MODULE: ./build/js/input-values.js
 // How single input values are written. Each parser names the input and the value in its InputError; used by inputs.
 
 /** A template such as `https://{port}.preview.example.com`: http or https, and nothing after the port. */
@@ -42872,9 +42893,14 @@ function input_values_parseChoice(text, input, choices) {
     throw new InputError(`\`${input}\` is '${text}': write one of ${choices.join(', ')}`);
 }
 function input_values_parseVersion(text) {
-    if (text === undefined || /^v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(text))
-        return text?.replace(/^v/, '');
-    throw new InputError(`\`wasmrun-version\` is '${text}': write an exact version like 1.0.0`);
+    if (text === undefined)
+        return undefined;
+    if (!/^v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(text))
+        throw new InputError(`\`wasmrun-version\` is '${text}': write an exact version like 1.0.0`);
+    const version = text.replace(/^v/, '');
+    if (/^0\.|^1\.0\.0-/.test(version))
+        throw new InputError(`\`wasmrun-version\` is '${text}', which is too old: 1.0.0 is the first that works`);
+    return version;
 }
 function input_values_parseHealthPath(text) {
     if (/^\/[^\s#]*$/.test(text) && !text.startsWith('//'))
@@ -42888,7 +42914,7 @@ var external_node_net_ = __nccwpck_require__(7030);
 var external_node_url_ = __nccwpck_require__(3136);
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./build/tunnel/protocol.js
+;// CONCATENATED MODULE: ./build/js/tunnel/protocol.js
 // The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs and src/auth.rs): messages, frames, HMAC.
 // Pure; used by our client and our server.
 
@@ -42991,7 +43017,7 @@ function answerChallenge(key, challenge) {
     return createHmac('sha256', key).update(challenge.replaceAll('-', ''), 'hex').digest('hex');
 }
 
-;// CONCATENATED MODULE: ./build/tunnel/address.js
+;// CONCATENATED MODULE: ./build/js/tunnel/address.js
 // Where a bore server is: read from the `server` input and the command line, shown in messages.
 
 
@@ -43041,10 +43067,11 @@ function describeForm(text) {
     return 'write host or host:port';
 }
 function refuseAddress(text, remedy) {
-    return new InputError(`\`server\` '${sanitise(text)}' is not an address: ${remedy}`);
+    // As a whole: an IPv6 address may begin as the runner's commands do, but only on a line of its own.
+    return new InputError(`${sanitise(`\`server\` '${text}`)}' is not an address: ${remedy}`);
 }
 
-;// CONCATENATED MODULE: ./build/inputs.js
+;// CONCATENATED MODULE: ./build/js/inputs.js
 // The only reader of the action's inputs and of the job's environment. Everything is read once, every problem is
 // reported together, and an empty string means "not given". The command line's flags pass through the same checks.
 
@@ -43311,7 +43338,7 @@ function readSurroundings() {
     };
 }
 
-;// CONCATENATED MODULE: ./build/report/job.js
+;// CONCATENATED MODULE: ./build/js/report/job.js
 // What the runner told us about the job. inputs.ts reads it from the environment and hands it in;
 // this folder never looks at the environment itself.
 /** The page of this attempt of the run, with its logs. */
@@ -43326,7 +43353,7 @@ function renderRepositoryUrl({ serverUrl, repository }) {
     return `${serverUrl}/${repository.owner}/${repository.name}`;
 }
 
-;// CONCATENATED MODULE: ./build/report/view.js
+;// CONCATENATED MODULE: ./build/js/report/view.js
 // What the comment and the summary show: the exposure's two facts (tunnel, app) and its phase, as one state of the
 // preview, with only what is valid in it.
 
@@ -46028,7 +46055,7 @@ throttling.VERSION = plugin_throttling_dist_bundle_VERSION;
 throttling.triggersNotification = triggersNotification;
 
 
-;// CONCATENATED MODULE: ./build/report/github.js
+;// CONCATENATED MODULE: ./build/js/report/github.js
 // The one connection to GitHub's REST API: every answer is checked by a schema, every request has a time limit,
 // and rate limits are waited out as GitHub asks. Works with Enterprise servers through `apiUrl`.
 
@@ -46120,7 +46147,7 @@ async function settle(work, route, signal) {
     }
     catch (error) {
         if (signal?.aborted)
-            throw isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
+            throw github_isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
         throw explainFailure(error, route);
     }
     finally {
@@ -46128,7 +46155,7 @@ async function settle(work, route, signal) {
     }
 }
 /** `AbortSignal.timeout` ends with this: a limit that was reached, not somebody's wish. */
-function isTimeout(reason) {
+function github_isTimeout(reason) {
     return reason instanceof Error && reason.name === 'TimeoutError';
 }
 function renderTimeout(route, cause) {
@@ -46161,7 +46188,7 @@ function github_check(schema, data, route) {
     throw new GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: false });
 }
 
-;// CONCATENATED MODULE: ./build/report/text.js
+;// CONCATENATED MODULE: ./build/js/report/text.js
 // Other people's text in Markdown: as inline code, with a fence no text can close, and in no other way.
 // Used by markdown.ts for every value it shows.
 
@@ -46229,7 +46256,7 @@ function longestRun(text) {
     return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length));
 }
 
-;// CONCATENATED MODULE: ./build/report/markdown.js
+;// CONCATENATED MODULE: ./build/js/report/markdown.js
 // The comment and the step summary as Markdown. Pure: the same view gives the same text.
 // Written so that a runner that dies leaves no lie behind: whatever can end says when it will.
 
@@ -46243,8 +46270,10 @@ const MAX_WARNINGS = 10;
 function renderComment(view, marker) {
     return `${marker}\n${renderPreview(view)}\n`;
 }
-/** The step summary: the comment's text and the figures. */
+/** The step summary: the comment's text, and once there are some, the figures. */
 function renderSummary(view, figures) {
+    if (figures === undefined)
+        return `${renderPreview(view)}\n`;
     const { visits, restarts, reconnects, durationMs } = figures;
     const parts = [
         `live for ${renderDuration(durationMs)}`,
@@ -46384,7 +46413,7 @@ function renderDuration(milliseconds) {
     return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
 }
 
-;// CONCATENATED MODULE: ./build/report/marker.js
+;// CONCATENATED MODULE: ./build/js/report/marker.js
 // The hidden first line of our comment: which preview it belongs to, and which run wrote it last.
 /** Only hex digits and decimals go in, so nothing can close the HTML comment early. */
 const MARKER = /^<!-- expose-action preview=([0-9a-f]{1,64}) run=(\d{1,20}) attempt=(\d{1,6}) -->/;
@@ -46406,7 +46435,7 @@ function compareRuns(a, b) {
     return a.runAttempt - b.runAttempt;
 }
 
-;// CONCATENATED MODULE: ./build/report/own-comment.js
+;// CONCATENATED MODULE: ./build/js/report/own-comment.js
 // Our one comment on a pull request: finding it, telling whose it is, and writing it. comment.ts decides when.
 // Found by marker and author together, on all pages: a marker alone can be copied by anyone who can comment.
 
@@ -46548,7 +46577,7 @@ function isStatus(error, status) {
     return error instanceof GitHubError && error.status === status;
 }
 
-;// CONCATENATED MODULE: ./build/report/wording.js
+;// CONCATENATED MODULE: ./build/js/report/wording.js
 // Sentences that more than one part of the action says: missing permissions, and who can open a preview.
 const PERMISSIONS = {
     comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
@@ -46582,7 +46611,7 @@ function describeOpenWarning(access, visibility) {
     return undefined;
 }
 
-;// CONCATENATED MODULE: ./build/report/comment.js
+;// CONCATENATED MODULE: ./build/js/report/comment.js
 // The sticky comment: one per preview, edited and never repeated. Writes are serialised, and only the newest view is
 // written. Whatever goes wrong here is one warning; the preview does not care.
 
@@ -46674,14 +46703,14 @@ class CommentWriter {
     }
 }
 
-;// CONCATENATED MODULE: ./build/reporting.js
+;// CONCATENATED MODULE: ./build/js/reporting.js
 // Keeps the comment in step with the exposure: turns its states into views, and waits before it speaks of an outage.
 // Used by the supervision; post uses the same pieces when the supervisor is dead.
 
 
 
 /** The last word must not keep the post step, which has 30 s in all. */
-const FINISH_TIMEOUT_MS = 8_000;
+const reporting_FINISH_TIMEOUT_MS = 8_000;
 /** The comment of a preview; nothing is written before its first update. */
 function openComment(config, logger, signal) {
     const { job, token, pullRequest, identity } = config;
@@ -46725,7 +46754,7 @@ function startReporting(config, exposure, logger) {
     return {
         finish: async () => {
             clearTimeout(timer);
-            const limit = setTimeout(() => given.abort(), FINISH_TIMEOUT_MS);
+            const limit = setTimeout(() => given.abort(), reporting_FINISH_TIMEOUT_MS);
             await comment.flush();
             clearTimeout(limit);
         },
@@ -46748,7 +46777,7 @@ class Memory {
     }
 }
 
-;// CONCATENATED MODULE: ./build/log-tail.js
+;// CONCATENATED MODULE: ./build/js/log-tail.js
 // Follows the supervisor's log file, so that main can repeat it in the step's log.
 
 const log_tail_POLL_MS = 200;
@@ -46765,12 +46794,13 @@ function log_tail_followLog(file, onLine, from = 0) {
         stop: () => {
             clearInterval(timer);
             readAll();
+            return reader.handedOut;
         },
     };
 }
-/** The last `count` lines of a file, and how many came before them. */
-function readTail(file, count) {
-    const lines = [...new LineReader(file, 0).read()];
+/** The last `count` lines of a file from byte `from` on, and how many came before them. */
+function readTail(file, count, from = 0) {
+    const lines = [...new LineReader(file, from).read()];
     return { lines: lines.slice(-count), skipped: Math.max(0, lines.length - count) };
 }
 class LineReader {
@@ -46781,6 +46811,9 @@ class LineReader {
     constructor(file, position) {
         this.#file = file;
         this.#position = position;
+    }
+    get handedOut() {
+        return this.#position - Buffer.byteLength(this.#rest);
     }
     *read() {
         for (let chunk = this.#readChunk(); chunk.length > 0; chunk = this.#readChunk()) {
@@ -46805,7 +46838,7 @@ class LineReader {
     }
 }
 
-;// CONCATENATED MODULE: ./build/step-log.js
+;// CONCATENATED MODULE: ./build/js/step-log.js
 // The step's log as main and post write it: the supervisor's lines are repeated with the runner's command parser off.
 
 
@@ -46825,20 +46858,24 @@ function createStepLogger(level) {
         },
     });
 }
-/** Repeats the file's lines in the step's log as they come. No command of ours is seen by the runner until the end. */
+/**
+ * Repeats the file's lines in the step's log as they come. No command of ours is seen by the runner until the end.
+ * `stop` returns how many bytes of the file were shown.
+ */
 function relayLog(file) {
     const resume = suspendCommands();
     const tail = followLog(file, printLine);
     return {
         stop: () => {
-            tail.stop();
+            const shown = tail.stop();
             resume();
+            return shown;
         },
     };
 }
-/** Prints the last lines of the file as one group. */
-function printTail(file, title, count) {
-    const { lines, skipped } = readTail(file, count);
+/** Prints the last lines of the file, from byte `from` on, as one group. */
+function printTail(file, title, count, from = 0) {
+    const { lines, skipped } = readTail(file, count, from);
     if (lines.length === 0)
         return;
     startGroup(title);
@@ -46860,7 +46897,7 @@ function suspendCommands() {
     return () => process.stdout.write(`::${token}::\n`);
 }
 
-;// CONCATENATED MODULE: ./build/config.js
+;// CONCATENATED MODULE: ./build/js/config.js
 // The one document a supervisor gets on its standard input: everything it needs, checked again on arrival.
 // It never lies in a file, an argument or the environment, for it holds the bore secret and the GitHub token.
 
@@ -46945,12 +46982,13 @@ const SupervisorConfigSchema = object({
     preview: PreviewSchema,
 });
 
-;// CONCATENATED MODULE: ./build/step-state.js
+;// CONCATENATED MODULE: ./build/js/step-state.js
 // What main leaves for post in the one state key of the step. No secret is in it: post reads its inputs again.
 
 
 
 const KEY = 'exposure';
+const SHOWN_KEY = 'shown';
 const StepStateSchema = object({
     folder: string(),
     hold: dist_boolean(),
@@ -46966,13 +47004,21 @@ const StepStateSchema = object({
 function saveStepState(state) {
     core.saveState(KEY, JSON.stringify(state));
 }
+/** How much of the preview's log main has shown, in bytes: post goes on from there. */
+function saveShownLog(bytes) {
+    core.saveState(SHOWN_KEY, bytes);
+}
+/** 0 where main was killed before it could say. */
+function readShownLog() {
+    return Number(getState(SHOWN_KEY)) || 0;
+}
 /** What main left, or undefined where it never got that far. */
 function readStepState() {
     const text = getState(KEY);
     return text === '' ? undefined : dist_parse(StepStateSchema, JSON.parse(text));
 }
 
-;// CONCATENATED MODULE: ./build/step-summary.js
+;// CONCATENATED MODULE: ./build/js/step-summary.js
 // The job summary of the step: main writes it when its wait is over, post once more with the final figures.
 
 
@@ -46986,7 +47032,9 @@ async function writeSummary(job, step, state) {
         state: view_viewOf(state, { now: updatedAt }),
         updatedAt,
     };
-    const text = renderSummary(view, { ...state, durationMs: measureLife(state) });
+    // A preview that just went live has no figures worth reading.
+    const isOver = state.phase.phase === 'ended' || state.phase.phase === 'failed';
+    const text = renderSummary(view, isOver ? { ...state, durationMs: measureLife(state) } : undefined);
     await summary
         .addRaw(text, true)
         .write()
@@ -47000,9 +47048,10 @@ function measureLife({ phase }) {
     return end - phase.liveAt.getTime();
 }
 
-;// CONCATENATED MODULE: ./build/teardown.js
+;// CONCATENATED MODULE: ./build/js/teardown.js
 // What the post step does: ends the supervisor and all it started, sees to the last word in the comment, sums up,
 // and removes the session folder.
+
 
 
 
@@ -47025,17 +47074,22 @@ async function tearDown() {
     const step = readStepState();
     if (step === undefined)
         return;
+    if (!(0,external_node_fs_namespaceObject.existsSync)(step.folder) && !(step.supervisor && processes_isAlive(step.supervisor)))
+        return info('the preview was taken down already');
     const reaped = await stopBackground(step.folder, step.supervisor);
     if (reaped.length > 0)
         info(`left behind and ended now: ${reaped.join(', ')}`);
     const outcome = readOutcome(step.folder);
     const state = outcome ? reviveState(outcome) : describeDeath(step);
     const { log } = session_sessionFiles(step.folder);
-    printTail(log, 'Log of the preview', LOG_LINES);
+    const shown = readShownLog();
+    printTail(log, shown === 0 ? 'Log of the preview' : 'Log of the preview, continued', LOG_LINES, shown);
     if (outcome === undefined)
         await commentLast(step, state);
     await writeSummary(readJob(), step, state);
-    explainEnd(step, state);
+    // A preview that never went live has told why in the step itself.
+    if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null)
+        explainEnd(step, state);
     (0,external_node_fs_namespaceObject.rmSync)(step.folder, { recursive: true, force: true });
 }
 /** The state of an exposure whose supervisor could not write one. */
@@ -47087,7 +47141,7 @@ function explainEnd(step, state) {
         notice('the preview lived for less than a minute, for it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers');
 }
 
-;// CONCATENATED MODULE: ./build/post.js
+;// CONCATENATED MODULE: ./build/js/post.js
 // Entry of the post step: takes the preview down, whatever main came to. Never fails the job.
 
 

@@ -31456,7 +31456,7 @@ function warning(message, properties = {}) {
  * @param properties optional properties to add to the annotation.
  */
 function notice(message, properties = {}) {
-    issueCommand('notice', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+    command_issueCommand('notice', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
  * Writes info to log with console.log.
@@ -39128,7 +39128,7 @@ function unwrap(schema) {
 
 //#endregion
 
-;// CONCATENATED MODULE: ./build/control/messages.js
+;// CONCATENATED MODULE: ./build/js/control/messages.js
 // What the control API says about an exposure, on the wire and in outcome.json: one schema for both ends.
 
 const END_REASONS = [
@@ -39263,7 +39263,7 @@ function reviveApp({ status, port, reason }) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/control/client.js
+;// CONCATENATED MODULE: ./build/js/control/client.js
 // Talks to the control API: main, post, stop and the `expose` command.
 
 
@@ -39319,7 +39319,7 @@ async function* readEvents(body) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/errors.js
+;// CONCATENATED MODULE: ./build/js/errors.js
 // The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
 /** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
 class errors_InputError extends Error {
@@ -39363,8 +39363,13 @@ function errors_describeError(error) {
     // node:net tries all addresses of a name, and then throws an AggregateError without a message.
     const attempts = error instanceof AggregateError ? error.errors.map(errors_describeError).join(', ') : '';
     const message = error.message || attempts;
-    const cause = error.cause === undefined ? '' : errors_describeError(error.cause);
+    // That a time is over is why a message about waiting was written, and says nothing beside it.
+    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : errors_describeError(error.cause);
     return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
+}
+/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+function isTimeout(error) {
+    return error instanceof Error && error.name === 'TimeoutError';
 }
 /** True for an error of node:fs, node:net or node:dns with that `code`. */
 function errors_hasCode(error, ...codes) {
@@ -39377,7 +39382,7 @@ const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-;// CONCATENATED MODULE: ./build/app/environment.js
+;// CONCATENATED MODULE: ./build/js/app/environment.js
 // What of the job's environment a program gets to see: an allow-list, and what `env` adds. Used by the entries.
 
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
@@ -39506,7 +39511,7 @@ function makeCodeBlock(string, line, column) {
     }
     return codeblock;
 }
-class TomlError extends Error {
+class error_TomlError extends Error {
     line;
     column;
     codeblock;
@@ -39520,7 +39525,7 @@ class TomlError extends Error {
     }
     /** @internal */
     static x(message, ctx, ptr) {
-        throw new TomlError(message, { toml: ctx.s, ptr: ptr ?? ctx.p });
+        throw new error_TomlError(message, { toml: ctx.s, ptr: ptr ?? ctx.p });
     }
 }
 
@@ -39585,7 +39590,7 @@ function parseString(ctx) {
         }
         // Control characters are banned in TOML, so we throw an error if we encounter them
         else if ((c < 0x20 && c !== 0x9 /* \t */) || c === 0x7f) {
-            TomlError.x('control characters are not allowed in strings', ctx);
+            error_TomlError.x('control characters are not allowed in strings', ctx);
         }
         // The string might terminate while we're parsing through a newline escape.
         // It must have encountered a newline; otherwise, it'll simply fail in another branch.
@@ -39625,12 +39630,12 @@ function parseString(ctx) {
                         /* A-F */ hex >= 0x41 && hex <= 0x46 ? hex - 0x41 + 10 :
                             /* a-f */ hex >= 0x61 && hex <= 0x66 ? hex - 0x61 + 10 : -1;
                     if (digit < 0)
-                        TomlError.x('invalid non-hex character in unicode escape', ctx);
+                        error_TomlError.x('invalid non-hex character in unicode escape', ctx);
                     value = (value << 4) | digit;
                 }
                 // Because JS does bitwise on signed 32bit integers, all 0xfzzzzzzz values are actually seen as negative
                 if (value < 0 || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) {
-                    TomlError.x('invalid unicode escape', ctx, errPtr);
+                    error_TomlError.x('invalid unicode escape', ctx, errPtr);
                 }
                 parsed += String.fromCodePoint(value);
                 sliceStart = ctx.p--;
@@ -39659,7 +39664,7 @@ function parseString(ctx) {
                 else if (c === 0x5c /* \ */)
                     parsed += '\\';
                 else
-                    TomlError.x('unrecognised escape sequence', ctx);
+                    error_TomlError.x('unrecognised escape sequence', ctx);
                 sliceStart = ctx.p + 1;
                 state = 0;
             }
@@ -39667,14 +39672,14 @@ function parseString(ctx) {
         // Newline escape continuation: keep moving forward until the first non-whitespace char
         else if (c !== 0x20 && c !== 0x9 /* \t */) {
             if (state === 2)
-                TomlError.x('invalid escape: only line-ending whitespace may be escaped', ctx, sliceStart);
+                error_TomlError.x('invalid escape: only line-ending whitespace may be escaped', ctx, sliceStart);
             // State cannot be zero, or we'd have branched earlier already.
             // If it's a backslash, immediately transition to the escape state so it can be processed.
             state = !isLiteral && c === 0x5c /* \ */ ? 1 : 0;
             sliceStart = ctx.p;
         }
     }
-    TomlError.x('unfinished string', ctx, startPtr);
+    error_TomlError.x('unfinished string', ctx, startPtr);
 }
 
 ;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/date.js
@@ -39886,7 +39891,7 @@ function extractValue(ctx, end) {
     let c = ctx.s.charCodeAt(ctx.p);
     // Structs
     if (c === 0x5b /* [ */ || c === 0x7b /* { */) {
-        ctx.d-- || TomlError.x('document contains excessively nested structures. aborting.', ctx);
+        ctx.d-- || error_TomlError.x('document contains excessively nested structures. aborting.', ctx);
         let value = c === 0x5b /* [ */
             ? parseArray(ctx)
             : parseInlineTable(ctx);
@@ -39901,12 +39906,12 @@ function extractValue(ctx, end) {
     // We can fast-path because the first character is enough to know the only possible value
     if (c === 0x74 /* t */) { // Only possible valid value is `true`
         if (ctx.s.charCodeAt(++ctx.p) !== 0x72 || ctx.s.charCodeAt(++ctx.p) !== 0x75 || ctx.s.charCodeAt(++ctx.p) !== 0x65)
-            TomlError.x('invalid value', ctx, errPtr);
+            error_TomlError.x('invalid value', ctx, errPtr);
         return ctx.p++, true;
     }
     if (c === 0x66 /* f */) { // Only possible valid value is `false`
         if (ctx.s.charCodeAt(++ctx.p) !== 0x61 || ctx.s.charCodeAt(++ctx.p) !== 0x6c || ctx.s.charCodeAt(++ctx.p) !== 0x73 || ctx.s.charCodeAt(++ctx.p) !== 0x65)
-            TomlError.x('invalid value', ctx, errPtr);
+            error_TomlError.x('invalid value', ctx, errPtr);
         return ctx.p++, false;
     }
     if (c === 0x2b /* + */ || c === 0x2d /* - */) {
@@ -39944,13 +39949,13 @@ function parseNumber(ctx, startPtr, startChr, sign, endChr) {
     // (+/-)inf
     if (c === 0x69 /* i */) {
         if (ctx.s.charCodeAt(++ctx.p) !== 0x6e || ctx.s.charCodeAt(++ctx.p) !== 0x66)
-            TomlError.x('invalid value', ctx, startPtr);
+            error_TomlError.x('invalid value', ctx, startPtr);
         return ctx.p++, (sign || 1) / 0;
     }
     // (+/-)nan
     if (c === 0x6e /* n */) {
         if (ctx.s.charCodeAt(++ctx.p) !== 0x61 || ctx.s.charCodeAt(++ctx.p) !== 0x6e)
-            TomlError.x('invalid value', ctx, startPtr);
+            error_TomlError.x('invalid value', ctx, startPtr);
         return ctx.p++, NaN;
     }
     // Leading zero
@@ -39972,11 +39977,11 @@ function parseNumber(ctx, startPtr, startChr, sign, endChr) {
         else if (c === 0x65 /* e */ || c === 0x45 /* E */)
             state = 4;
         else
-            TomlError.x('illegal leading zero', ctx, startPtr);
+            error_TomlError.x('illegal leading zero', ctx, startPtr);
     }
     // If the 1st char is not a digit by now, then it's not a valid TOML value at all
     else if (!isDigit(c))
-        TomlError.x('invalid value', ctx, startPtr);
+        error_TomlError.x('invalid value', ctx, startPtr);
     while (++ctx.p < ctx.s.length && (c = ctx.s.charCodeAt(ctx.p), !isEndOfValue(c, endChr))) {
         if (!state)
             state = 1; // Detects single-digit numbers we can use a fast parse path for
@@ -39984,7 +39989,7 @@ function parseNumber(ctx, startPtr, startChr, sign, endChr) {
         // never permitted in even-numbered ones.
         if (c === 0x5f /* _ */) {
             if (!(state & 1))
-                TomlError.x('illegal underscore', ctx);
+                error_TomlError.x('illegal underscore', ctx);
             state += 11; // 11 is a marker that makes the state even and greater than 9; see the numbering + rationale above
             hasUnderscores = true;
         }
@@ -40000,7 +40005,7 @@ function parseNumber(ctx, startPtr, startChr, sign, endChr) {
         }
         // All special cases have been handled; only digits are allowed here
         else if (!isDigit(c))
-            TomlError.x(`illegal character in numeric literal`, ctx);
+            error_TomlError.x(`illegal character in numeric literal`, ctx);
         // Clear state flags
         else if (state > 9)
             state -= 11;
@@ -40014,7 +40019,7 @@ function parseNumber(ctx, startPtr, startChr, sign, endChr) {
     }
     // Even-numbered states absolutely require a digit next; not even end of value is permitted
     if (!(state & 1))
-        TomlError.x('unfinished numeric value', ctx, startPtr);
+        error_TomlError.x('unfinished numeric value', ctx, startPtr);
     let str = ctx.s.slice(startPtr, ctx.p);
     if (hasUnderscores)
         str = str.replaceAll('_', ''); // perf: replaceAll 1.25x faster than replace with a regex
@@ -40027,19 +40032,19 @@ function parseIntegerBaseN(ctx, startPtr, base, endChr) {
     while (++ctx.p < ctx.s.length && (c = ctx.s.charCodeAt(ctx.p), !isEndOfValue(c, endChr))) {
         if (c === 0x5f /* _ */) {
             if (underscore & 1)
-                TomlError.x('illegal underscore', ctx);
+                error_TomlError.x('illegal underscore', ctx);
             underscore = 3;
         }
         // We only need to check if the number is a valid digit, nothing else is permitted
         else if (!isDigit(c, base))
-            TomlError.x(`illegal character in numeric literal`, ctx);
+            error_TomlError.x(`illegal character in numeric literal`, ctx);
         // Clear underscore flag
         else if (underscore & 1)
             underscore--;
     }
     // Trailing underscore is not allowed
     if (underscore & 1)
-        TomlError.x('unfinished numeric value', ctx);
+        error_TomlError.x('unfinished numeric value', ctx);
     let str = ctx.s.slice(startPtr + 2, ctx.p);
     if (underscore)
         str = str.replaceAll('_', ''); // perf: replaceAll 1.25x faster than replace with a regex
@@ -40052,7 +40057,7 @@ function parseInteger(ctx, str, base, startPtr) {
             if (!Number.isSafeInteger(val)) {
                 if (ctx.bi)
                     break int;
-                TomlError.x('integer value cannot be represented losslessly', ctx, startPtr);
+                error_TomlError.x('integer value cannot be represented losslessly', ctx, startPtr);
             }
             return val;
         }
@@ -40068,13 +40073,13 @@ function parseDate(ctx, c, endChr) {
     }
     ctx.p += 5;
     if (!isDigit(ctx.s.charCodeAt(ctx.p++)))
-        TomlError.x('invalid date-time: date part is malformed', ctx, startPtr);
+        error_TomlError.x('invalid date-time: date part is malformed', ctx, startPtr);
     if (ctx.p >= ctx.s.length || (((c = ctx.s.charCodeAt(ctx.p)) !== 0x20 || (unsafeSeparator = true, !isDigit(ctx.s.charCodeAt(ctx.p + 1)))) && c !== 0x54 /* T */ && c !== 0x74 /* t */)) {
         let t = ctx.s.slice(startPtr, ctx.p);
         return readDate(ctx, t, 3, false, startPtr);
     }
     if (ctx.s.charCodeAt(ctx.p += 3) !== 0x3a /* : */)
-        TomlError.x('invalid date-time: time part is malformed', ctx, startPtr);
+        error_TomlError.x('invalid date-time: time part is malformed', ctx, startPtr);
     if (ctx.s.charCodeAt(ctx.p += 3) === 0x3a /* : */)
         ctx.p += 3;
     if (ctx.s.charCodeAt(ctx.p) === 0x2e /* . */)
@@ -40112,7 +40117,7 @@ function readDate(ctx, str, type, unsafeDelim, errPtr, temporalSuffix) {
     if (ctx.ld) {
         let date = new TomlDate(str, type, unsafeDelim);
         if (!date.isValid())
-            TomlError.x('invalid date', ctx, errPtr);
+            error_TomlError.x('invalid date', ctx, errPtr);
         return date;
     }
     try {
@@ -40126,7 +40131,7 @@ function readDate(ctx, str, type, unsafeDelim, errPtr, temporalSuffix) {
         }
     }
     catch (e) {
-        TomlError.x(e instanceof Error ? e.message : '' + e, ctx, errPtr);
+        error_TomlError.x(e instanceof Error ? e.message : '' + e, ctx, errPtr);
     }
 }
 
@@ -40170,7 +40175,7 @@ function skipComment(ctx) {
             break;
         }
         if ((c < 0x20 && c !== 0x9 /* \t */) || c === 0x7f) {
-            TomlError.x('control characters are not allowed in comments', ctx);
+            error_TomlError.x('control characters are not allowed in comments', ctx);
         }
     }
 }
@@ -40236,7 +40241,7 @@ function parseKey(ctx, end = 0x3d /* = */) {
         // End of key
         if (c === end) {
             if (!state)
-                TomlError.x('unexpected end of key', ctx);
+                error_TomlError.x('unexpected end of key', ctx);
             if (state === 1)
                 parsed.push(ctx.s.slice(sliceStart, ctx.p));
             return ctx.p++, parsed;
@@ -40244,7 +40249,7 @@ function parseKey(ctx, end = 0x3d /* = */) {
         // Dotted key separator
         else if (c === 0x2e /* . */) {
             if (!state)
-                TomlError.x('illegal empty bare key', ctx);
+                error_TomlError.x('illegal empty bare key', ctx);
             if (state === 1)
                 parsed.push(ctx.s.slice(sliceStart, ctx.p));
             state = 0;
@@ -40252,7 +40257,7 @@ function parseKey(ctx, end = 0x3d /* = */) {
         // Quoted key
         else if (!state && (c === 0x22 /* " */ || c === 0x27 /* ' */)) {
             if (c === ctx.s.charCodeAt(ctx.p + 1) && c === ctx.s.charCodeAt(ctx.p + 2))
-                TomlError.x('illegal quoted key: multiline strings are not allowed', ctx);
+                error_TomlError.x('illegal quoted key: multiline strings are not allowed', ctx);
             parsed.push(parseString(ctx));
             state = 2;
             ctx.p--;
@@ -40266,7 +40271,7 @@ function parseKey(ctx, end = 0x3d /* = */) {
         }
         // If state is post-key, no character is allowed; otherwise ensure it's a bare-key component
         else if (state === 2 || (c < 0x30 && c !== 0x2d /* - */) || (c > 0x39 && c < 0x41) || (c > 0x5a && c < 0x61 && c !== 0x5f /* _ */) || c > 0x7a) {
-            TomlError.x('illegal character in key', ctx);
+            error_TomlError.x('illegal character in key', ctx);
         }
         // Illegal character
         else if (!state) {
@@ -40274,7 +40279,7 @@ function parseKey(ctx, end = 0x3d /* = */) {
             sliceStart = ctx.p;
         }
     } while (c = ctx.s.charCodeAt(++ctx.p));
-    TomlError.x('incomplete key-value: cannot find end of key', ctx, startPtr);
+    error_TomlError.x('incomplete key-value: cannot find end of key', ctx, startPtr);
 }
 /** @internal */
 function parseInlineTable(ctx) {
@@ -40298,11 +40303,11 @@ function parseInlineTable(ctx) {
                 t = hasOwn ? t[k] : (t[k] = Object.create(null));
             k = key[i];
             if ((hasOwn = Object.hasOwn(t, k)) && (typeof t[k] !== 'object' || seen.has(t[k]))) {
-                TomlError.x('trying to redefine an already defined value', ctx, errPtr);
+                error_TomlError.x('trying to redefine an already defined value', ctx, errPtr);
             }
             let unsafe = k === '__proto__';
             if (ctx.uk && (unsafe || k === 'constructor')) {
-                t = ctx.uk !== 1 && TomlError.x('document contains an unsafe property', ctx, errPtr);
+                t = ctx.uk !== 1 && error_TomlError.x('document contains an unsafe property', ctx, errPtr);
                 break;
             }
             if (!hasOwn && unsafe) {
@@ -40310,7 +40315,7 @@ function parseInlineTable(ctx) {
             }
         }
         if (hasOwn) {
-            TomlError.x('trying to redefine an already defined value', ctx, errPtr);
+            error_TomlError.x('trying to redefine an already defined value', ctx, errPtr);
         }
         skipVoid(ctx, true, true);
         let value = extractValue(ctx, 0x7d /* } */);
@@ -40321,9 +40326,9 @@ function parseInlineTable(ctx) {
             return res;
         }
         if (c !== 0x2c /* , */)
-            TomlError.x('expected comma or end of structure', ctx, ctx.p - 1);
+            error_TomlError.x('expected comma or end of structure', ctx, ctx.p - 1);
     }
-    TomlError.x('unfinished table', ctx, startPtr);
+    error_TomlError.x('unfinished table', ctx, startPtr);
 }
 /** @internal */
 function parseArray(ctx) {
@@ -40342,9 +40347,9 @@ function parseArray(ctx) {
             return res;
         }
         if (c !== 0x2c /* , */)
-            TomlError.x('expected comma or end of structure', ctx, ctx.p - 1);
+            error_TomlError.x('expected comma or end of structure', ctx, ctx.p - 1);
     }
-    TomlError.x('unfinished array', ctx, startPtr);
+    error_TomlError.x('unfinished array', ctx, startPtr);
 }
 
 ;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/parse.js
@@ -40447,7 +40452,7 @@ function peekTable(ctx, key, table, meta, type) {
 }
 function validateTablePeek(ctx, peek, ptr) {
     if (peek === null || ctx.uk === 2)
-        TomlError.x(peek === null
+        error_TomlError.x(peek === null
             ? 'trying to redefine an already defined table or value'
             : 'document contains an unsafe property', ctx, ptr);
 }
@@ -40479,7 +40484,7 @@ function parse_parse(toml, options = {}) {
             let k = parseKey(ctx, 0x5d /* ] */);
             if (isTableArray) {
                 if (toml.charCodeAt(ctx.p) !== 0x5d /* ] */) {
-                    TomlError.x('expected end of table array declaration', ctx);
+                    error_TomlError.x('expected end of table array declaration', ctx);
                 }
                 ctx.p++;
             }
@@ -40506,7 +40511,7 @@ function parse_parse(toml, options = {}) {
         }
         skipVoid(ctx, true);
         if (ctx.p < toml.length && (tmp = toml.charCodeAt(ctx.p)) !== 0xa /* \n */ && (tmp !== 0xd /* \r */ || toml.charCodeAt(ctx.p + 1) !== 0xa /* \n */)) {
-            TomlError.x('each key-value declaration must be followed by an end-of-line', ctx);
+            error_TomlError.x('each key-value declaration must be followed by an end-of-line', ctx);
         }
         skipVoid(ctx);
     }
@@ -40768,9 +40773,9 @@ function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTempora
 
 
 /** @deprecated use `import * as ... from 'smol-toml'` instead */
-/* harmony default export */ const dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
+/* harmony default export */ const dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: error_TomlError });
 
-;// CONCATENATED MODULE: ./build/log.js
+;// CONCATENATED MODULE: ./build/js/log.js
 // What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
 /** Longest piece of a stranger's text that is shown, in characters. */
 const MAX_UNTRUSTED_LENGTH = 200;
@@ -40818,7 +40823,7 @@ function createLogger(options) {
 }
 const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
 
-;// CONCATENATED MODULE: ./build/app/mode.js
+;// CONCATENATED MODULE: ./build/js/app/mode.js
 // Which of the four ways an app is run in, where `mode` is `auto`. Used by the entries before anything starts.
 
 
@@ -40881,8 +40886,11 @@ function hasOsTable(folder) {
         return 'os' in parse(text);
     }
     catch (error) {
+        const place = error instanceof TomlError ? ` (line ${error.line}, column ${error.column})` : '';
         const reason = sanitise(describeError(error).split('\n')[0] ?? '');
-        throw new InputError(`path: wasmrun.toml cannot be read: ${reason}`, { cause: error });
+        throw new InputError(`path: wasmrun.toml cannot be read${place}: ${reason}; correct the file`, {
+            cause: error,
+        });
     }
 }
 function readMain(packageFile) {
@@ -40928,7 +40936,7 @@ function readText(path) {
     return isFile(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
-;// CONCATENATED MODULE: ./build/duration.js
+;// CONCATENATED MODULE: ./build/js/duration.js
 // Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
 
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
@@ -40956,7 +40964,7 @@ function formatDuration(ms) {
     return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
 }
 
-;// CONCATENATED MODULE: ./build/input-values.js
+;// CONCATENATED MODULE: ./build/js/input-values.js
 // How single input values are written. Each parser names the input and the value in its InputError; used by inputs.
 
 /** A template such as `https://{port}.preview.example.com`: http or https, and nothing after the port. */
@@ -40997,9 +41005,14 @@ function input_values_parseChoice(text, input, choices) {
     throw new InputError(`\`${input}\` is '${text}': write one of ${choices.join(', ')}`);
 }
 function input_values_parseVersion(text) {
-    if (text === undefined || /^v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(text))
-        return text?.replace(/^v/, '');
-    throw new InputError(`\`wasmrun-version\` is '${text}': write an exact version like 1.0.0`);
+    if (text === undefined)
+        return undefined;
+    if (!/^v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(text))
+        throw new InputError(`\`wasmrun-version\` is '${text}': write an exact version like 1.0.0`);
+    const version = text.replace(/^v/, '');
+    if (/^0\.|^1\.0\.0-/.test(version))
+        throw new InputError(`\`wasmrun-version\` is '${text}', which is too old: 1.0.0 is the first that works`);
+    return version;
 }
 function input_values_parseHealthPath(text) {
     if (/^\/[^\s#]*$/.test(text) && !text.startsWith('//'))
@@ -41013,7 +41026,7 @@ var external_node_net_ = __nccwpck_require__(7030);
 var external_node_url_ = __nccwpck_require__(3136);
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./build/tunnel/protocol.js
+;// CONCATENATED MODULE: ./build/js/tunnel/protocol.js
 // The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs and src/auth.rs): messages, frames, HMAC.
 // Pure; used by our client and our server.
 
@@ -41116,7 +41129,7 @@ function answerChallenge(key, challenge) {
     return createHmac('sha256', key).update(challenge.replaceAll('-', ''), 'hex').digest('hex');
 }
 
-;// CONCATENATED MODULE: ./build/tunnel/address.js
+;// CONCATENATED MODULE: ./build/js/tunnel/address.js
 // Where a bore server is: read from the `server` input and the command line, shown in messages.
 
 
@@ -41166,10 +41179,11 @@ function describeForm(text) {
     return 'write host or host:port';
 }
 function refuseAddress(text, remedy) {
-    return new InputError(`\`server\` '${sanitise(text)}' is not an address: ${remedy}`);
+    // As a whole: an IPv6 address may begin as the runner's commands do, but only on a line of its own.
+    return new InputError(`${sanitise(`\`server\` '${text}`)}' is not an address: ${remedy}`);
 }
 
-;// CONCATENATED MODULE: ./build/inputs.js
+;// CONCATENATED MODULE: ./build/js/inputs.js
 // The only reader of the action's inputs and of the job's environment. Everything is read once, every problem is
 // reported together, and an empty string means "not given". The command line's flags pass through the same checks.
 
@@ -41440,7 +41454,7 @@ function readSurroundings() {
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./build/processes.js
+;// CONCATENATED MODULE: ./build/js/processes.js
 // Processes by id, safe against recycled ids, and the journal of children that post reaps from.
 // A pid alone names nobody: it is trusted only together with the start time it was recorded with.
 
@@ -41576,7 +41590,7 @@ function findAncestor(name) {
     return undefined;
 }
 
-;// CONCATENATED MODULE: ./build/session.js
+;// CONCATENATED MODULE: ./build/js/session.js
 // The folder of one exposure on this machine, by which main, post, stop and the `expose` command find it.
 //
 //   expose-XXXXXX/   0700, in RUNNER_TEMP or the system's temp folder
@@ -41631,7 +41645,7 @@ function writeOutcome(folder, state) {
     writeFileSync(sessionFiles(folder).outcome, JSON.stringify(describeState(state)), { mode: 0o600 });
 }
 function readOutcome(folder) {
-    return readDocument(sessionFiles(folder).outcome, StateMessageSchema);
+    return readDocument(sessionFiles(folder).outcome, messages_StateMessageSchema);
 }
 function readDocument(file, schema) {
     if (!(0,external_node_fs_namespaceObject.existsSync)(file))
@@ -41644,19 +41658,17 @@ function readDocument(file, schema) {
     }
 }
 /**
- * The folder a command is meant for: the one named, else the only one there is; running ones win over ended ones.
+ * The folder a command is meant for: of those with the wanted name, or of all, the only one; running ones win over
+ * ended ones.
  * Throws an InputError that lists them where there are several.
  */
 function chooseSession(parent, wanted) {
     const all = listSessions(parent);
-    if (wanted) {
-        const found = all.find(({ folder, session }) => [folder, (0,external_node_path_namespaceObject.basename)(folder), session.name].includes(wanted));
-        if (found)
-            return found;
+    const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
+    if (wanted && meant.length === 0)
         throw new errors_InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
-    }
-    const running = all.filter(({ session }) => isAlive(session));
-    const candidates = running.length > 0 ? running : all;
+    const running = meant.filter(isRunning);
+    const candidates = running.length > 0 ? running : meant;
     const [only] = candidates;
     if (only === undefined)
         throw new errors_InputError(`nothing is exposed here (looked for ${(0,external_node_path_namespaceObject.join)(parent, `${PREFIX}*`)}): start it first`);
@@ -41664,6 +41676,15 @@ function chooseSession(parent, wanted) {
         throw new errors_InputError(`several exposures are here, say which with \`session\`: there ${describeList(candidates)}`);
     return only;
 }
+/** One that has ended is over, although its process may still be busy with the last word in the comment. */
+function isRunning({ folder, session }) {
+    return isAlive(session) && readOutcome(folder) === undefined;
+}
+/** By the `session` output, the folder's path or name, or the name people see, which several may have. */
+function isCalled({ folder, session }, wanted) {
+    return [sessionFiles(folder).session, folder, (0,external_node_path_namespaceObject.basename)(folder), session.name].includes(wanted);
+}
+/** All that got as far as an API; a skipped preview leaves none. */
 function listSessions(parent) {
     if (!(0,external_node_fs_namespaceObject.existsSync)(parent))
         return [];
@@ -41691,9 +41712,8 @@ function writeCommand(folder, cliScript) {
     return bin;
 }
 
-;// CONCATENATED MODULE: ./build/stop.js
+;// CONCATENATED MODULE: ./build/js/stop.js
 // Entry of the `stop` action: ends an exposure of this job before the job's end.
-
 
 
 
@@ -41702,8 +41722,14 @@ function writeCommand(folder, cliScript) {
 /** Visitors are drained for 5 s, then the app has 5 s. */
 const STOP_TIMEOUT_MS = 20_000;
 async function run() {
-    const { session } = chooseSession(readSurroundings().tempFolder, getInput('session') || undefined);
-    if (!isAlive(session))
+    const { tempFolder } = readSurroundings();
+    const wanted = getInput('session') || undefined;
+    // A preview that was skipped, as a fork's is, must not turn the steps after it red.
+    if (wanted === undefined && listSessions(tempFolder).length === 0)
+        return notice('nothing is exposed in this job, so there is nothing to stop');
+    const found = chooseSession(tempFolder, wanted);
+    const { session } = found;
+    if (!isRunning(found))
         return info(`${session.name} had ended already`);
     await callControl(session, 'POST /api/stop', STOP_TIMEOUT_MS);
     info(`${session.name} has ended`);

@@ -54857,7 +54857,7 @@ function unwrap(schema) {
 
 //#endregion
 
-;// CONCATENATED MODULE: ./build/config.js
+;// CONCATENATED MODULE: ./build/js/config.js
 // The one document a supervisor gets on its standard input: everything it needs, checked again on arrival.
 // It never lies in a file, an argument or the environment, for it holds the bore secret and the GitHub token.
 
@@ -54942,7 +54942,7 @@ const SupervisorConfigSchema = object({
     preview: PreviewSchema,
 });
 
-;// CONCATENATED MODULE: ./build/errors.js
+;// CONCATENATED MODULE: ./build/js/errors.js
 // The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
 /** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
 class errors_InputError extends Error {
@@ -54986,15 +54986,20 @@ function describeError(error) {
     // node:net tries all addresses of a name, and then throws an AggregateError without a message.
     const attempts = error instanceof AggregateError ? error.errors.map(describeError).join(', ') : '';
     const message = error.message || attempts;
-    const cause = error.cause === undefined ? '' : describeError(error.cause);
+    // That a time is over is why a message about waiting was written, and says nothing beside it.
+    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : describeError(error.cause);
     return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
+}
+/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+function isTimeout(error) {
+    return error instanceof Error && error.name === 'TimeoutError';
 }
 /** True for an error of node:fs, node:net or node:dns with that `code`. */
 function hasCode(error, ...codes) {
     return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-;// CONCATENATED MODULE: ./build/log.js
+;// CONCATENATED MODULE: ./build/js/log.js
 // What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
 /** Longest piece of a stranger's text that is shown, in characters. */
 const MAX_UNTRUSTED_LENGTH = 200;
@@ -55048,7 +55053,7 @@ var external_node_fs_ = __nccwpck_require__(3024);
 var external_node_crypto_ = __nccwpck_require__(7598);
 // EXTERNAL MODULE: external "node:http"
 var external_node_http_ = __nccwpck_require__(7067);
-;// CONCATENATED MODULE: ./build/control/messages.js
+;// CONCATENATED MODULE: ./build/js/control/messages.js
 // What the control API says about an exposure, on the wire and in outcome.json: one schema for both ends.
 
 const END_REASONS = [
@@ -55183,7 +55188,7 @@ function reviveApp({ status, port, reason }) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/control/api.js
+;// CONCATENATED MODULE: ./build/js/control/api.js
 // The control API on the runner's loopback: wasmrun's three tunnel routes and what an exposure adds to them.
 // openapi.yaml describes it for people and is held to it by a test. Used by supervisor and cli.
 
@@ -55319,8 +55324,6 @@ function streamEvents({ controls, streams, response }) {
 
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:child_process"
@@ -55329,9 +55332,11 @@ var external_node_child_process_ = __nccwpck_require__(1421);
 var external_node_events_ = __nccwpck_require__(8474);
 // EXTERNAL MODULE: external "node:net"
 var external_node_net_ = __nccwpck_require__(7030);
+;// CONCATENATED MODULE: external "node:timers/promises"
+const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: external "node:string_decoder"
 const external_node_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:string_decoder");
-;// CONCATENATED MODULE: ./build/app/lines.js
+;// CONCATENATED MODULE: ./build/js/app/lines.js
 // Bytes of a program's console into lines. Used by child.ts.
 
 /** A program that never ends its line must not fill our memory; longer lines are handed on in pieces. */
@@ -55366,7 +55371,7 @@ class LineSplitter {
     }
 }
 
-;// CONCATENATED MODULE: ./build/app/child.js
+;// CONCATENATED MODULE: ./build/js/app/child.js
 // A program in a process group of its own, read line by line and ended as a whole. Used by every mode that runs one,
 // and by the installation of wasmrun.
 
@@ -55463,7 +55468,7 @@ function createGroup(child, pid) {
         while (isRunning()) {
             if (performance.now() >= deadline)
                 return false;
-            await (0,promises_namespaceObject.setTimeout)(POLL_MS);
+            await (0,external_node_timers_promises_namespaceObject.setTimeout)(POLL_MS);
         }
         return true;
     };
@@ -55502,7 +55507,7 @@ async function stopTree(child, pid) {
     const exited = (0,external_node_events_.once)(child, 'exit');
     const killer = (0,external_node_child_process_.spawn)('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true });
     killer.on('error', () => child.kill());
-    await Promise.race([exited, (0,promises_namespaceObject.setTimeout)(REAP_MS, undefined, { ref: false })]);
+    await Promise.race([exited, (0,external_node_timers_promises_namespaceObject.setTimeout)(REAP_MS, undefined, { ref: false })]);
 }
 const REMEDIES = {
     bash: 'install bash: apt-get install bash, apk add bash, or Git for Windows',
@@ -55538,9 +55543,10 @@ async function findFreePort() {
     return address.port;
 }
 
-;// CONCATENATED MODULE: ./build/app/port-owner.js
+;// CONCATENATED MODULE: ./build/js/app/port-owner.js
 // Whose process listens on a port: a program that is still starting may find its port taken, and what answers there
 // meanwhile must not be published. Linux only; used by listener.ts.
+
 
 /** `docker run -p` and its like are answered by a process of the container engine. */
 const CONTAINER_PROXIES = ['docker-proxy', 'rootlessport', 'pasta', 'slirp4netns', 'conmon'];
@@ -55563,9 +55569,14 @@ async function findForeignOwner(address, ours) {
         const stat = await readText(`/proc/${pid}/stat`);
         if (await isOurs(pid, stat, ours))
             return undefined;
-        foreign = { pid: Number(pid), name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')) };
+        foreign = { pid: Number(pid), name: await readName(pid, stat) };
     }
     return foreign;
+}
+/** As people call it: the first word of its command line, for Node.js names its main thread `MainThread`. */
+async function readName(pid, stat) {
+    const [command = ''] = (await readText(`/proc/${pid}/cmdline`)).split('\0');
+    return (0,external_node_path_.basename)(command) || stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
 }
 async function isOurs(pid, stat, ours) {
     // proc_pid_stat(5): pid (comm) state ppid pgrp …
@@ -55597,7 +55608,7 @@ async function readText(path) {
     return await (0,promises_.readFile)(path, 'utf8').catch(() => '');
 }
 
-;// CONCATENATED MODULE: ./build/app/readiness.js
+;// CONCATENATED MODULE: ./build/js/app/readiness.js
 // When a program counts as up: its port accepts, and its health path answers. Used by app.ts, os.ts, exec.ts, port.ts.
 
 
@@ -55614,7 +55625,7 @@ async function waitForListening(target, signal) {
         const address = await findListening(target);
         if (address !== undefined)
             return address;
-        await (0,promises_namespaceObject.setTimeout)(readiness_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+        await (0,external_node_timers_promises_namespaceObject.setTimeout)(readiness_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
 }
 /** The first of `hosts` that accepts on `port` right now, or undefined. */
@@ -55647,7 +55658,7 @@ async function waitForHealth(target, signal) {
         if (status !== undefined && status < 500)
             return;
         target.onAttempt(status === undefined ? 'no answer' : `status ${status}`);
-        await (0,promises_namespaceObject.setTimeout)(readiness_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+        await (0,external_node_timers_promises_namespaceObject.setTimeout)(readiness_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
 }
 /** Asked as the gateway asks later: development servers refuse any Host but localhost. */
@@ -55668,12 +55679,8 @@ async function fetchStatus(address, path, signal) {
         request.once('error', () => resolve(undefined));
     });
 }
-/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
-function isTimeout(error) {
-    return error instanceof Error && error.name === 'TimeoutError';
-}
 
-;// CONCATENATED MODULE: ./build/app/listener.js
+;// CONCATENATED MODULE: ./build/js/app/listener.js
 // A child that must come to listen on a port: what `exec` and `port` have in common.
 
 
@@ -55689,18 +55696,20 @@ const LOOPBACK_HOSTS = ['127.0.0.1', '::1'];
 async function startListener(options) {
     const { context, port, role } = options;
     const target = { hosts: LOOPBACK_HOSTS, port };
-    if ((await findListening(target)) !== undefined)
-        throw describeTaken(port, role, 'another process');
+    const variable = `EXPOSE_URL=${options.environment.EXPOSE_URL ?? ''}`;
+    const taken = await findListening(target);
+    // Nothing has been started yet: no group is ours.
+    if (taken !== undefined)
+        throw describeTaken(port, role, await findForeignOwner(taken, { group: 0, variable }));
     context.signal.throwIfAborted();
     const child = await startChild(toChildOptions(options));
     const ended = child.ended.then(end => describeLoss(role, child, end));
     const waitForOwnPort = async (signal) => {
         const upstream = await waitForListening(target, signal);
-        const variable = `EXPOSE_URL=${options.environment.EXPOSE_URL ?? ''}`;
         const owner = await findForeignOwner(upstream, { group: child.pid, variable });
         if (owner === undefined)
             return upstream;
-        throw describeTaken(port, role, `another process (${log_sanitise(owner.name)}, ${owner.pid})`);
+        throw describeTaken(port, role, owner);
     };
     try {
         const upstream = await raceEnd(waitForOwnPort, ended, context.signal);
@@ -55712,12 +55721,13 @@ async function startListener(options) {
     }
 }
 function describeTaken(port, role, owner) {
-    return new AppError(`port ${port} is taken by ${owner}, so ${role} cannot have it; ` +
+    const who = owner === undefined ? '' : ` (${log_sanitise(owner.name)}, ${owner.pid})`;
+    return new AppError(`port ${port} is taken by another process${who}, so ${role} cannot have it; ` +
         'choose another `port`, or leave `command` out where that process is the app');
 }
 function describeSilence(port, role, child, cause) {
-    return new AppError(`${role} did not listen on port ${port} before startup-timeout was over; ` +
-        'let it listen there on 127.0.0.1, or raise startup-timeout', { cause, lastLines: child.lastLines() });
+    return new AppError(`${role} did not listen on port ${port} in time; ` +
+        'let it listen there on 127.0.0.1, or raise `startup-timeout`', { cause, lastLines: child.lastLines() });
 }
 function describeLoss(role, child, end) {
     const hint = end.code === 0 ? '; it has to stay in the foreground' : '';
@@ -55744,7 +55754,7 @@ async function raceEnd(wait, ended, signal) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/app/ignore-rules.js
+;// CONCATENATED MODULE: ./build/js/app/ignore-rules.js
 // Which files wasmrun ships into its VM: the rules of wasmrun 1.0.0 (project_files.rs), which are not quite git's.
 // Used by staging.ts, so that what the VM will not see can be told before the start.
 /** Left out wherever they are, files and folders alike. */
@@ -57147,7 +57157,7 @@ function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTempora
 /** @deprecated use `import * as ... from 'smol-toml'` instead */
 /* harmony default export */ const dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
 
-;// CONCATENATED MODULE: ./build/app/network-policy.js
+;// CONCATENATED MODULE: ./build/js/app/network-policy.js
 // What a program in wasmrun's VM may connect to: our list of the runner's own ranges, merged into the project's
 // wasmrun.toml. Used by staging.ts. wasmnet 0.2.0 asks its deny rules first, for every address a name resolves to,
 // so nothing in `allow` can open them again.
@@ -57231,7 +57241,7 @@ function listOwnAddresses() {
         .map(({ address, family }) => (family === 'IPv6' ? `${address.split('%')[0]}/128` : `${address}/32`));
 }
 
-;// CONCATENATED MODULE: ./build/app/staging.js
+;// CONCATENATED MODULE: ./build/js/app/staging.js
 // The copy of a project that OS mode runs on: wasmrun's API can write into the folder it serves, and the VM's network
 // policy is part of the project, so neither is left to the checkout itself. Used by os.ts and, for a plain copy, exec.ts.
 
@@ -57258,7 +57268,7 @@ async function stageProject(source, target, logger) {
     const walk = await createWalk(source, target, rules);
     await copyFolder(walk, '');
     await (0,promises_.writeFile)((0,external_node_path_.join)(target, CONFIG_FILE), renderStagedConfig(config, listOwnAddresses()));
-    logger.info(describeStaging(walk, 'go into the VM'));
+    logger.info(describeStaging(walk, 'for the VM'));
     await checkEntry(walk, config.os.entry);
     return walk;
 }
@@ -57271,7 +57281,7 @@ async function stageFolder(source, target, logger) {
     const rules = (path, isFolder) => external_node_path_.posix.basename(path).startsWith('.') && path !== '.well-known' ? 'dotfiles' : ignored(path, isFolder);
     const walk = await createWalk(source, target, rules);
     await copyFolder(walk, '');
-    logger.info(describeStaging(walk, 'can be read by the program'));
+    logger.info(describeStaging(walk, 'for the program to read'));
 }
 /** Real paths, so that a copy inside its own source (a project in the temp folder) is recognised and left out. */
 async function createWalk(source, target, rules) {
@@ -57318,7 +57328,7 @@ function count(walk, rule) {
     walk.leftOut.set(rule, (walk.leftOut.get(rule) ?? 0) + 1);
 }
 function describeStaging({ files, bytes, leftOut }, use) {
-    const copied = `${files.size} files (${Math.ceil(bytes / 1024)} KB) ${use}`;
+    const copied = `${files.size} file${files.size === 1 ? '' : 's'} (${Math.ceil(bytes / 1024)} KB) ${use}`;
     const rules = [...leftOut].map(([rule, times]) => `${log_sanitise(rule)} (${times})`);
     return rules.length === 0 ? copied : `${copied}; left out: ${rules.join(', ')}`;
 }
@@ -57390,7 +57400,7 @@ async function isFile(path) {
     return await (0,promises_.stat)(path).then(found => found.isFile(), () => false);
 }
 
-;// CONCATENATED MODULE: ./build/app/exec.js
+;// CONCATENATED MODULE: ./build/js/app/exec.js
 // `mode: exec`: one .wasm file in wasmrun's interpreter, with a socket handed in. Used by app.ts.
 
 
@@ -57420,10 +57430,9 @@ async function startExec(spec, env, context) {
     });
 }
 
-;// CONCATENATED MODULE: ./build/app/os-server.js
+;// CONCATENATED MODULE: ./build/js/app/os-server.js
 // `wasmrun os` on a staged project: its page and its API, which has no authentication and is never exposed. Used by
 // os.ts.
-
 
 
 
@@ -57458,8 +57467,8 @@ async function startOsServer(wasmrun, project, context) {
         await child.stop();
         if (!isTimeout(error))
             throw error;
-        throw new AppError('wasmrun did not answer before startup-timeout was over; its first answer waits for wasmhub on github.com, ' +
-            'so check that the runner gets there, or raise startup-timeout', { cause: error, lastLines: child.lastLines() });
+        throw new AppError('wasmrun did not answer in time; its first answer waits for wasmhub on github.com, ' +
+            'so check that the runner gets there, or raise `startup-timeout`', { cause: error, lastLines: child.lastLines() });
     }
 }
 async function findServerPort() {
@@ -57496,7 +57505,7 @@ async function readLanguage(url, signal) {
                     cause: error,
                     restartable: false,
                 });
-            await (0,promises_namespaceObject.setTimeout)(os_server_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+            await (0,external_node_timers_promises_namespaceObject.setTimeout)(os_server_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
         }
     }
 }
@@ -57507,7 +57516,7 @@ function os_server_describeLoss(child, end, code) {
     });
 }
 
-;// CONCATENATED MODULE: ./build/app/page-host/page-host.js
+;// CONCATENATED MODULE: ./build/js/app/page-host/page-host.js
 // The one interface of the two hosts of wasmrun's page: a process of Node.js, or a headless Chrome.
 
 /** The page cannot be brought up in this host; another one may do. */
@@ -57524,7 +57533,7 @@ function selectHostEnvironment(environment) {
     return Object.fromEntries(Object.entries(environment).filter(([name]) => /^(SYSTEMROOT|WINDIR|RUNNER_TRACKING_ID)$/i.test(name)));
 }
 
-;// CONCATENATED MODULE: ./build/app/page-host/page-message.js
+;// CONCATENATED MODULE: ./build/js/app/page-host/page-message.js
 // What a page host tells about wasmrun's page: the traffic between the page and its Worker, which is the only thing
 // that is watched. Used by both hosts and by page-program.ts.
 
@@ -57553,7 +57562,7 @@ function readPageMessage(message) {
     return result.success ? result.output : undefined;
 }
 
-;// CONCATENATED MODULE: ./build/app/page-host/page-script.js
+;// CONCATENATED MODULE: ./build/js/app/page-host/page-script.js
 // The functions that run inside the page's own world. They must be self-contained: the browser gets their source text.
 /**
  * Reports what the page and its Worker tell each other. Sockets are left out: their bytes are none of our business.
@@ -57630,7 +57639,7 @@ function pressRun(document) {
     return false;
 }
 
-;// CONCATENATED MODULE: ./build/app/page-host/browser.js
+;// CONCATENATED MODULE: ./build/js/app/page-host/browser.js
 // wasmrun's page in a headless Chrome, driven over a pipe. Used by os.ts where Node.js will not do, and as the
 // reference in tests.
 
@@ -57773,8 +57782,8 @@ async function watchInBrowser(page, { onMessage }) {
 /** Closes Chrome, and kills its whole process group if it does not close. */
 async function stopBrowser(browser, pid) {
     const closed = browser.close().catch(() => undefined);
-    await Promise.race([closed, (0,promises_namespaceObject.setTimeout)(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
-    for (const end = performance.now() + CLOSE_TIMEOUT_MS; performance.now() < end; await (0,promises_namespaceObject.setTimeout)(browser_POLL_MS))
+    await Promise.race([closed, (0,external_node_timers_promises_namespaceObject.setTimeout)(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
+    for (const end = performance.now() + CLOSE_TIMEOUT_MS; performance.now() < end; await (0,external_node_timers_promises_namespaceObject.setTimeout)(browser_POLL_MS))
         if (!killGroup(pid))
             return;
 }
@@ -57791,7 +57800,7 @@ function killGroup(pid) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/app/page-host/node.js
+;// CONCATENATED MODULE: ./build/js/app/page-host/node.js
 // wasmrun's page in a process of Node.js: no browser needed. Used by os.ts.
 
 
@@ -57884,7 +57893,7 @@ function selectFlags(script) {
     ];
 }
 
-;// CONCATENATED MODULE: ./build/app/page-program.js
+;// CONCATENATED MODULE: ./build/js/app/page-program.js
 // The program inside wasmrun's page, as its page host tells of it. Used by os.ts.
 
 
@@ -58028,12 +58037,11 @@ function readReason(body) {
     return body;
 }
 
-;// CONCATENATED MODULE: ./build/app/os.js
+;// CONCATENATED MODULE: ./build/js/app/os.js
 // `mode: os`: the project in wasmrun's own page, hosted on this machine, with Run pressed. Used by app.ts.
 //
 //   staged copy ◄── wasmrun os ◄── page host (node │ browser) ──► Worker: the program
 //                      └── wasmnet: the program's port ◄── gateway
-
 
 
 
@@ -58122,10 +58130,13 @@ async function waitForStart(program, signal) {
 function describeAbort(error, program) {
     if (!isTimeout(error))
         return error;
-    return new AppError(`the program did not start before startup-timeout was over (${program.stage}); raise startup-timeout`, { cause: error, lastLines: program.lastLines() });
+    return new AppError(`the program did not start in time (${program.stage}); raise \`startup-timeout\``, {
+        cause: error,
+        lastLines: program.lastLines(),
+    });
 }
 
-;// CONCATENATED MODULE: ./build/app/port.js
+;// CONCATENATED MODULE: ./build/js/app/port.js
 // `mode: port`: a service of the job's own, or a command that starts one. Used by app.ts.
 
 
@@ -58167,7 +58178,7 @@ async function findService(port, context) {
     catch (error) {
         if (!isTimeout(error))
             throw error;
-        throw new AppError(`nothing listens on port ${port} (127.0.0.1 and ::1 were tried until startup-timeout was over); ` +
+        throw new AppError(`nothing listens on port ${port} (127.0.0.1 and ::1 were tried); ` +
             'start the service in an earlier step, or give `command`', { cause: error });
     }
 }
@@ -58178,7 +58189,7 @@ function findBash(environment) {
     return process.platform === 'win32' && bash !== undefined && (0,external_node_fs_.existsSync)(bash) ? bash : 'bash';
 }
 
-;// CONCATENATED MODULE: ./build/app/restart.js
+;// CONCATENATED MODULE: ./build/js/app/restart.js
 // The loop that keeps one program running: a lost one is started again, a limited number of times. Used by app.ts.
 
 
@@ -58277,7 +58288,7 @@ class RestartLoop {
             if (!goesOn)
                 return undefined;
             try {
-                await (0,promises_namespaceObject.setTimeout)(pause, undefined, { signal });
+                await (0,external_node_timers_promises_namespaceObject.setTimeout)(pause, undefined, { signal });
                 this.#restarts += 1;
                 return await this.#options.startOnce(AbortSignal.any([signal, AbortSignal.timeout(this.#timing.startMs)]));
             }
@@ -58313,7 +58324,7 @@ function toAppError(error) {
     return error instanceof AppError ? error : new AppError(describeError(error), { cause: error });
 }
 
-;// CONCATENATED MODULE: ./build/app/web-files.js
+;// CONCATENATED MODULE: ./build/js/app/web-files.js
 // Which file of a folder a URL path means, and which it must not mean. Used by web.ts.
 
 
@@ -58378,7 +58389,7 @@ function areVisible(segments) {
 
 // EXTERNAL MODULE: external "node:stream/promises"
 var external_node_stream_promises_ = __nccwpck_require__(6466);
-;// CONCATENATED MODULE: ./build/app/media-types.js
+;// CONCATENATED MODULE: ./build/js/app/media-types.js
 // The media types of the files a web app is built of. Used by web-response.ts.
 /** `application/wasm` decides whether a browser compiles while it loads; a module with a wrong type does not load. */
 const MEDIA_TYPES = {
@@ -58432,7 +58443,7 @@ function findMediaType(path) {
     return (Object.hasOwn(MEDIA_TYPES, ending) ? MEDIA_TYPES[ending] : undefined) ?? 'application/octet-stream';
 }
 
-;// CONCATENATED MODULE: ./build/app/web-response.js
+;// CONCATENATED MODULE: ./build/js/app/web-response.js
 // One file as an HTTP answer: type, encoding, validators, ranges (RFC 9110). Used by web.ts.
 
 
@@ -58566,7 +58577,7 @@ async function* readBytes(handle, { start, end }) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/app/web.js
+;// CONCATENATED MODULE: ./build/js/app/web.js
 // `mode: web`: a folder with a built web app, answered by a handler inside this process. Used by app.ts.
 
 
@@ -58679,8 +58690,9 @@ function renderPage(status, text) {
 `;
 }
 
-;// CONCATENATED MODULE: ./build/app/app.js
+;// CONCATENATED MODULE: ./build/js/app/app.js
 // What is exposed: the one interface of all four modes. Used by exposure.ts.
+
 
 
 
@@ -58693,6 +58705,10 @@ function renderPage(status, text) {
 
 /** Enough to see what led to a crash, in the status page and in the failed comment. */
 const CONSOLE_LINES = 200;
+/** As many as an error carries. */
+const app_LAST_LINES = 20;
+/** A line that is longer is data, not a message. */
+const CONSOLE_LINE_LENGTH = 1_000;
 /**
  * Starts the app; resolves when it answered the first time. Rejects with an AppError, or with the signal's reason,
  * after everything of it was stopped. Lost later, it is started again, and `onState` hears of it at once.
@@ -58703,10 +58719,11 @@ async function startApp(options, timing) {
         lines.push(line);
         if (lines.length > CONSOLE_LINES)
             lines.shift();
-        options.logger.debug(`app: ${line}`);
+        options.logger.info(`app | ${log_sanitise(line, CONSOLE_LINE_LENGTH)}`);
     };
+    const lastLines = () => lines.slice(-app_LAST_LINES);
     const loop = new RestartLoop({
-        startOnce: signal => startOnce(options, onOutput, signal),
+        startOnce: signal => startOnce(options, { onOutput, lastLines }, signal),
         onState: options.onState,
         logger: options.logger,
         ...(timing === undefined ? {} : { timing }),
@@ -58727,14 +58744,14 @@ async function startApp(options, timing) {
     };
 }
 /** One start: resolves when the program answered. Its folder goes when it is stopped. */
-async function startOnce(options, onOutput, signal) {
+async function startOnce(options, { onOutput, lastLines }, signal) {
     const folder = await (0,promises_.mkdtemp)((0,external_node_path_.join)(options.folder, 'app-'));
     const removeFolder = () => (0,promises_.rm)(folder, { recursive: true, force: true, maxRetries: 3 });
     const environment = { ...options.baseEnvironment, EXPOSE_URL: options.publicUrl };
     const { logger, onChild } = options;
     try {
         const program = await startProgram(options, { folder, environment, logger, onOutput, onChild, signal });
-        await waitUntilHealthy(program, options.healthPath, signal);
+        await waitUntilHealthy(program, options.healthPath, lastLines, signal);
         return {
             upstream: program.upstream,
             ...(program.pid === undefined ? {} : { pid: program.pid }),
@@ -58763,7 +58780,7 @@ async function startProgram(options, context) {
     }
 }
 /** Stops the program where it does not become healthy. */
-async function waitUntilHealthy(program, path, signal) {
+async function waitUntilHealthy(program, path, lastLines, signal) {
     const { upstream } = program;
     if (upstream.kind !== 'address' || path === undefined)
         return;
@@ -58779,12 +58796,14 @@ async function waitUntilHealthy(program, path, signal) {
         await program.stop();
         if (!isTimeout(error))
             throw error;
-        throw new AppError(`port ${upstream.port} listens, but GET ${path} did not answer with a status below 500 before ` +
-            `startup-timeout was over (last: ${last}); check health-path, or raise startup-timeout`, { cause: error });
+        // An open port is no sign of life: in OS mode it is wasmrun's, and open before the program listens.
+        throw new AppError(last === 'no answer'
+            ? `the app did not answer GET ${path} on port ${upstream.port} in time; let it listen there, check \`health-path\`, or raise \`startup-timeout\``
+            : `the app answered GET ${path} on port ${upstream.port} with ${last} until the time was over; it is up when the status is below 500: check \`health-path\`, or raise \`startup-timeout\``, { cause: error, lastLines: lastLines() });
     }
 }
 
-;// CONCATENATED MODULE: ./build/duration.js
+;// CONCATENATED MODULE: ./build/js/duration.js
 // Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
 
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
@@ -58814,7 +58833,7 @@ function formatDuration(ms) {
 
 // EXTERNAL MODULE: ./node_modules/undici/index.js
 var undici = __nccwpck_require__(6752);
-;// CONCATENATED MODULE: ./build/gateway/app-link.js
+;// CONCATENATED MODULE: ./build/js/gateway/app-link.js
 // The connections to the app: one pool for the address it has now, thrown away the moment it has another or none,
 // because the old port may already belong to another process. Used by gateway and proxy.
 
@@ -58872,7 +58891,7 @@ function openPool({ host, port }, pipelining) {
     });
 }
 
-;// CONCATENATED MODULE: ./build/gateway/visit.js
+;// CONCATENATED MODULE: ./build/js/gateway/visit.js
 // One visit: what every pass of the gateway gets to decide on, and to answer with.
 /** The request target exactly as it came; never parsed against a base, which would let `//host` choose a host. */
 function readTarget(request) {
@@ -58889,7 +58908,7 @@ function hasBody(request) {
     return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
 }
 
-;// CONCATENATED MODULE: ./build/gateway/guard.js
+;// CONCATENATED MODULE: ./build/js/gateway/guard.js
 // What is refused before anything else looks at a request: whatever two HTTP implementations could read differently.
 // Node's parser refuses the rest (two lengths, bare LF, folded lines, a space before the colon).
 
@@ -58979,7 +58998,7 @@ function readNames(rawHeaders) {
 
 // EXTERNAL MODULE: external "node:https"
 var external_node_https_ = __nccwpck_require__(4708);
-;// CONCATENATED MODULE: ./build/gateway/probe.js
+;// CONCATENATED MODULE: ./build/js/gateway/probe.js
 // The proof that a public address leads to this very exposure: a challenge, answered with a key nobody else has.
 // Asked by exposure.ts before a URL is announced; answered by the gateway's own pages.
 
@@ -59053,7 +59072,7 @@ function probe_describeFailure(error, signal) {
         : { kind: 'silent', detail };
 }
 
-;// CONCATENATED MODULE: ./build/gateway/own-pages.js
+;// CONCATENATED MODULE: ./build/js/gateway/own-pages.js
 // What the gateway answers itself, under /__expose/. No page there takes a cookie as authority: the app shares the origin.
 
 
@@ -59083,7 +59102,7 @@ function own_pages_sendText({ response }, status, text, headers = {}) {
     response.end(text);
 }
 
-;// CONCATENATED MODULE: ./build/gateway/pages/page.js
+;// CONCATENATED MODULE: ./build/js/gateway/pages/page.js
 // The one look of the gateway's pages: no script, no outside assets, light and dark, from 320 px up. Pure.
 
 
@@ -59149,7 +59168,7 @@ function escapeHtml(text) {
     return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
 }
 
-;// CONCATENATED MODULE: ./build/gateway/pages/answer.js
+;// CONCATENATED MODULE: ./build/js/gateway/pages/answer.js
 // Sends a notice in the form its reader asked for; used by the gateway's passes.
 
 /** HTML only for those who name it: a browser's page, not its scripts, styles and images, nor curl. */
@@ -59175,7 +59194,7 @@ function render(accept, notice) {
     return ['text/plain; charset=utf-8', renderText(notice)];
 }
 
-;// CONCATENATED MODULE: ./build/gateway/pages/notice.js
+;// CONCATENATED MODULE: ./build/js/gateway/pages/notice.js
 // What a visitor is told while there is no app to answer: one notice for each way of being away.
 
 
@@ -59255,7 +59274,7 @@ function explainNoAnswer(error) {
     return 'What it sent could not be understood as an HTTP answer.';
 }
 
-;// CONCATENATED MODULE: ./build/gateway/headers.js
+;// CONCATENATED MODULE: ./build/js/gateway/headers.js
 // What crosses the gateway in a head: fields of one connection stay behind, the forwarding fields become our own.
 // Pure; used by proxy, answer relay and upgrade.
 // RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They speak about one connection, never about two.
@@ -59344,7 +59363,7 @@ function listFields(raw) {
     return fields;
 }
 
-;// CONCATENATED MODULE: ./build/gateway/answer-relay.js
+;// CONCATENATED MODULE: ./build/js/gateway/answer-relay.js
 // Carries one answer of the app to one visitor, as undici hands it over; used by proxy and upgrade.
 
 /**
@@ -59428,7 +59447,7 @@ function readRaw(raw) {
 
 // EXTERNAL MODULE: external "node:stream"
 var external_node_stream_ = __nccwpck_require__(7075);
-;// CONCATENATED MODULE: ./build/gateway/upload.js
+;// CONCATENATED MODULE: ./build/js/gateway/upload.js
 // The body of a request on its way to the app; used by proxy.
 
 /**
@@ -59465,7 +59484,7 @@ function openUpload({ request, response, awaitsContinue }) {
     return body;
 }
 
-;// CONCATENATED MODULE: ./build/gateway/proxy.js
+;// CONCATENATED MODULE: ./build/js/gateway/proxy.js
 // Hands a request to the app and its answer to the visitor, both as they come; the last pass of an ordinary visit.
 
 
@@ -59507,7 +59526,7 @@ function mayTryAgain(request, error) {
         hasCode(error, 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'));
 }
 
-;// CONCATENATED MODULE: ./build/gateway/upgrade.js
+;// CONCATENATED MODULE: ./build/js/gateway/upgrade.js
 // WebSockets: asks the app first and joins the two streams only after its 101; the last pass of an upgrade.
 
 
@@ -59576,7 +59595,7 @@ function joinStreams(visitor, app) {
 }
 function ignore() { }
 
-;// CONCATENATED MODULE: ./build/gateway/visitor-server.js
+;// CONCATENATED MODULE: ./build/js/gateway/visitor-server.js
 // Node's HTTP server over streams that are handed in: counts them, bounds them in time, and turns everything a visitor
 // can ask for (request, upgrade, CONNECT) into one kind of visit. Used by gateway.ts.
 
@@ -59717,7 +59736,7 @@ function openLastResponse(request, socket, lingerMs) {
 }
 function visitor_server_ignore() { }
 
-;// CONCATENATED MODULE: ./build/gateway/gateway.js
+;// CONCATENATED MODULE: ./build/js/gateway/gateway.js
 // The gateway: takes visitors' streams out of the tunnel, refuses what is malformed, answers for an app that is away,
 // and hands the rest to the app. Started by exposure.ts; nothing else on the machine can connect to it.
 
@@ -59830,9 +59849,63 @@ function describeVisit({ request }) {
     return log_sanitise(`${request.method} ${readPath(request)}`);
 }
 
+;// CONCATENATED MODULE: ./build/js/public-address.js
+// The address visitors use: written from the `public-url` template, and proved to lead to this very exposure before
+// anybody is told. Used by exposure.
+
+
+
+/** How long an answer is waited for. Where the network has no hairpin none ever comes. */
+const PROOF_TIMEOUT_MS = 5_000;
+const PROOF_RETRY_MS = 250;
+/** Strangers met in a row before giving up: with ports chosen at random even one is rare. */
+const MAX_STRANGERS = 3;
+/** The bore server's own address, without anything in between. */
+const PLAIN_PUBLIC_URL = 'http://{host}:{port}';
+/** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */
+function renderPublicUrl(template, host, port) {
+    const inUrl = host.includes(':') ? `[${host}]` : host;
+    return template.replaceAll('{host}', inUrl).replaceAll('{port}', String(port));
+}
+/**
+ * True when our own gateway answered through the address, false when nobody did, undefined when the check was given
+ * up. An answer without our proof means that somebody else is there: another port, or a TunnelError.
+ */
+async function proveAddress(check) {
+    let strangers = 0;
+    let detail = '';
+    for (const end = performance.now() + PROOF_TIMEOUT_MS; performance.now() < end;) {
+        const url = check.readUrl();
+        if (url === undefined || check.signal.aborted)
+            return undefined;
+        const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
+        const answer = await askForProof(url, check.proofKey, AbortSignal.any([check.signal, deadline]));
+        if (answer.kind === 'proved')
+            return true;
+        detail = answer.detail;
+        if (answer.kind === 'unproved' && check.isPlain) {
+            strangers += 1;
+            await leaveStranger(check, url, strangers);
+        }
+        else
+            await (0,external_node_timers_promises_namespaceObject.setTimeout)(PROOF_RETRY_MS, undefined, { signal: check.signal }).catch(() => { });
+    }
+    if (check.signal.aborted)
+        return undefined;
+    check.logger.warn(`${check.readUrl()} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`);
+    return false;
+}
+async function leaveStranger(check, url, strangers) {
+    const message = `somebody else answers at ${url}: the bore server gave out an address that leads elsewhere`;
+    if (strangers >= MAX_STRANGERS)
+        throw new TunnelError(message, { retryable: false });
+    check.logger.warn(`${message}; asking for another port`);
+    await check.move();
+}
+
 // EXTERNAL MODULE: external "node:url"
 var external_node_url_ = __nccwpck_require__(3136);
-;// CONCATENATED MODULE: ./build/tunnel/protocol.js
+;// CONCATENATED MODULE: ./build/js/tunnel/protocol.js
 // The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs and src/auth.rs): messages, frames, HMAC.
 // Pure; used by our client and our server.
 
@@ -59935,7 +60008,7 @@ function answerChallenge(key, challenge) {
     return (0,external_node_crypto_.createHmac)('sha256', key).update(challenge.replaceAll('-', ''), 'hex').digest('hex');
 }
 
-;// CONCATENATED MODULE: ./build/tunnel/address.js
+;// CONCATENATED MODULE: ./build/js/tunnel/address.js
 // Where a bore server is: read from the `server` input and the command line, shown in messages.
 
 
@@ -59985,10 +60058,11 @@ function describeForm(text) {
     return 'write host or host:port';
 }
 function refuseAddress(text, remedy) {
-    return new InputError(`\`server\` '${sanitise(text)}' is not an address: ${remedy}`);
+    // As a whole: an IPv6 address may begin as the runner's commands do, but only on a line of its own.
+    return new InputError(`${sanitise(`\`server\` '${text}`)}' is not an address: ${remedy}`);
 }
 
-;// CONCATENATED MODULE: ./build/tunnel/backoff.js
+;// CONCATENATED MODULE: ./build/js/tunnel/backoff.js
 // How long to wait before the next attempt. Used by reconnect.ts.
 /** `reset()` when a session was a good one: the next attempt is then made at once. */
 class Backoff {
@@ -60021,7 +60095,7 @@ class Backoff {
 
 ;// CONCATENATED MODULE: external "node:dns/promises"
 const external_node_dns_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns/promises");
-;// CONCATENATED MODULE: ./build/tunnel/failure.js
+;// CONCATENATED MODULE: ./build/js/tunnel/failure.js
 // What can go wrong between us and a bore server: each failure with its class and with what a user should do.
 // Thrown by client.ts, judged by reconnect.ts.
 
@@ -60045,7 +60119,7 @@ function quote(text) {
 function explainDial(server, error) {
     const cause = { cause: error };
     if (hasCode(error, 'ENOTFOUND'))
-        return new TunnelFailure('unknown-host', `there is no host ${server.host}: check \`server\` for a typo`, cause);
+        return new TunnelFailure('unknown-host', `there is no host ${server.host} (${describeError(error)}): check \`server\` for a typo`, cause);
     const message = `could not reach ${renderAddress(server)}: ${describeError(error)}`;
     return new TunnelFailure('transient', message, cause);
 }
@@ -60062,7 +60136,7 @@ function explainErrorFrame(server, port, text) {
         case ERROR_TEXT.secretRequired:
             return explainSecretRequired(server);
         case ERROR_TEXT.portOutOfRange:
-            return new TunnelFailure('port-refused', `${where} does not give out port ${port}: choose a \`remote-port\` (or \`port-range\`) between the --min-port and --max-port of the server`);
+            return new TunnelFailure('port-refused', `${where} does not give out port ${port}: choose a \`remote-port\` between the --min-port and --max-port of the server`);
         case ERROR_TEXT.portForbidden:
             return new TunnelFailure('port-refused', `${where} may not open port ${port} (permission denied there): choose a \`remote-port\` of 1024 or above`);
         case ERROR_TEXT.portTaken:
@@ -60083,15 +60157,20 @@ function explainSecretUnwanted(server) {
 /** It said something no bore server says (`said`), or, where that is empty, nothing. */
 function explainNotBore(server, said) {
     const silent = said.length === 0;
-    const detail = silent ? 'it accepts connections and says nothing' : `it says ${quote(said)}`;
+    const detail = silent ? 'it accepts connections and says nothing' : `it says ${quote(firstLine(said))}`;
     return new TunnelFailure(silent ? 'doubtful' : 'fatal', `${renderAddress(server)} does not answer like a bore server (${detail}): check host and port in \`server\``);
+}
+/** What an HTTP server says after its status line tells nothing more. */
+function firstLine(said) {
+    const text = said.toString('latin1');
+    return /^[^\r\n]+/.exec(text)?.[0] ?? text;
 }
 function explainWrongPort(server, asked, got) {
     const instead = asked === 0 ? '' : ` instead of ${asked}`;
     return new TunnelFailure('fatal', `the server ${renderAddress(server)} answered with port ${got}${instead}: it cannot be relied on, check \`server\``);
 }
 
-;// CONCATENATED MODULE: ./build/tunnel/dial.js
+;// CONCATENATED MODULE: ./build/js/tunnel/dial.js
 // Opens TCP connections to the server. Used by client.ts for the control connection, by visitors.ts for the others.
 
 
@@ -60166,7 +60245,7 @@ function raceSignal(promise, signal) {
     });
 }
 
-;// CONCATENATED MODULE: ./build/tunnel/frame-reader.js
+;// CONCATENATED MODULE: ./build/js/tunnel/frame-reader.js
 // Reads frames off a socket: one by one in a handshake, then as they come, or not at all. Used by client.ts and
 // visitors.ts, and by server.ts on the other side.
 
@@ -60253,7 +60332,7 @@ class FrameReader {
     }
 }
 
-;// CONCATENATED MODULE: ./build/tunnel/greeting.js
+;// CONCATENATED MODULE: ./build/js/tunnel/greeting.js
 // The first words on every connection to a server, for control and visitors alike. Used by client.ts and visitors.ts.
 
 /** A frame came, but not one that has its place there. */
@@ -60283,7 +60362,7 @@ async function greet(socket, reader, key, request, timeoutMs) {
     socket.write(Buffer.concat([encodeFrame(proof), encodeFrame(request)]));
 }
 
-;// CONCATENATED MODULE: ./build/tunnel/client.js
+;// CONCATENATED MODULE: ./build/js/tunnel/client.js
 // One session with a bore server: dials, greets, asks for a port, then listens for visitors and heartbeats until the
 // control connection is lost. Used by reconnect.ts, which decides what to do about it.
 
@@ -60405,7 +60484,7 @@ function listenForVisitors({ visitors, logger, server }, address) {
     };
 }
 
-;// CONCATENATED MODULE: ./build/tunnel/port-choice.js
+;// CONCATENATED MODULE: ./build/js/tunnel/port-choice.js
 // Which public port to ask for next. Used by reconnect.ts.
 class PortChoice {
     /** Where the port is fixed, another one is never taken. */
@@ -60464,7 +60543,7 @@ class PortChoice {
     }
 }
 
-;// CONCATENATED MODULE: ./build/tunnel/timings.js
+;// CONCATENATED MODULE: ./build/js/tunnel/timings.js
 // How long the tunnel waits, and for how many: every number with its reason. Tests hand in shorter ones.
 
 /** All in milliseconds. */
@@ -60511,7 +60590,7 @@ const MAX_DIALS = 128;
 /** Attempts before a failure is worth a hint, and before an unknown name is believed. */
 const ATTEMPTS_BEFORE_HINT = 3;
 
-;// CONCATENATED MODULE: ./build/tunnel/visitors.js
+;// CONCATENATED MODULE: ./build/js/tunnel/visitors.js
 // The visitors: fetches each one over a connection of its own, hands it on, and knows who is here. They belong to the
 // tunnel and not to a session, because they live on when the control connection is lost. Used by client.ts and
 // reconnect.ts.
@@ -60584,7 +60663,7 @@ class Visitors {
             }
             catch (error) {
                 failure = describeError(error);
-                await (0,promises_namespaceObject.setTimeout)(timings.visitorRetry, undefined, { signal }).catch(() => { });
+                await (0,external_node_timers_promises_namespaceObject.setTimeout)(timings.visitorRetry, undefined, { signal }).catch(() => { });
             }
         }
         if (!signal.aborted)
@@ -60627,7 +60706,7 @@ class Visitors {
     }
 }
 
-;// CONCATENATED MODULE: ./build/tunnel/reconnect.js
+;// CONCATENATED MODULE: ./build/js/tunnel/reconnect.js
 // The tunnel: one session after the other, with the same public port wherever the server allows it. Used by
 // exposure.ts.
 
@@ -60740,7 +60819,7 @@ class ReconnectingTunnel {
         let last;
         for (let attempt = 1;; attempt += 1) {
             try {
-                await (0,promises_namespaceObject.setTimeout)(this.#nextPause(), undefined, { signal });
+                await (0,external_node_timers_promises_namespaceObject.setTimeout)(this.#nextPause(), undefined, { signal });
                 const session = await this.#startSession(signal);
                 this.#settle(session);
                 return session;
@@ -60786,14 +60865,14 @@ class ReconnectingTunnel {
         this.#moved?.resolve();
         this.#moved = undefined;
     }
-    /** Returns a failure that is worth another attempt, and throws any other. */
+    /** Returns a failure that is worth another attempt, as people are told of it, and throws any other. */
     #judge(error, attempt) {
         const first = !this.#choice.connectedBefore;
         if (error instanceof TunnelFailure &&
             !isHopeless(error, first, attempt) &&
             this.#choice.survive(error, performance.now())) {
-            this.#tell(error, attempt);
-            return error;
+            const reason = this.#tell(error, attempt);
+            return new TunnelError(reason, { cause: error, retryable: true });
         }
         this.#session?.stop();
         const failure = error instanceof TunnelError ? error : explainBug(error);
@@ -60813,6 +60892,7 @@ class ReconnectingTunnel {
         else if (this.#state.status === 'Reconnecting' && this.#state.reason !== reason)
             this.#enter({ ...this.#state, reason });
         logger.debug(`attempt ${attempt} failed: ${reason}`);
+        return reason;
     }
     #giveUp(last) {
         if (this.#state.status === 'Connecting')
@@ -60848,7 +60928,7 @@ function explainBug(error) {
     return new TunnelError(`this is a bug: ${describeError(error)}`, { cause: error, retryable: false });
 }
 
-;// CONCATENATED MODULE: ./build/exposure.js
+;// CONCATENATED MODULE: ./build/js/exposure.js
 // One exposure: composes gateway, tunnel and app, owns the state, and is its only writer.
 //
 //   visitor ──► bore server ──► tunnel ──► gateway ──► app
@@ -60865,12 +60945,6 @@ function explainBug(error) {
 
 
 
-
-/** How long an answer through the public address is waited for. Where the network has no hairpin none ever comes. */
-const PROOF_TIMEOUT_MS = 5_000;
-const PROOF_RETRY_MS = 250;
-/** Strangers met in a row before giving up: with ports chosen at random even one is rare. */
-const MAX_STRANGERS = 3;
 /** Visitors in mid-download get this long at the end. */
 const exposure_DRAIN_MS = 5_000;
 /** `tunnel/start` answers within the API client's patience. */
@@ -60884,6 +60958,7 @@ class Exposure {
     #proofKey = (0,external_node_crypto_.randomBytes)(32);
     #gateway;
     #tunnel;
+    #tunnelTurn = Promise.resolve();
     #app;
     #appStart;
     #state;
@@ -60927,7 +61002,8 @@ class Exposure {
         const timeout = AbortSignal.timeout(startupTimeoutMs);
         const signal = AbortSignal.any([timeout, this.#cancelled.signal]);
         try {
-            await this.#openTunnel(signal);
+            await this.#inTurn(() => this.#openTunnel(signal));
+            this.#options.logger.info(`tunnel connected: ${this.#state.url}`);
             await Promise.all([this.#verifyAddress(signal), this.#startApp(signal)]);
             this.#goLive();
         }
@@ -60943,7 +61019,26 @@ class Exposure {
         return this.#end(liveAt => ({ phase: 'ended', reason, ...liveAt, endedAt: new Date() }));
     }
     /** `tunnel/start`: the same port first. Resolves when Connected; rejects with a TunnelError. */
-    async startTunnel() {
+    startTunnel() {
+        return this.#inTurn(() => this.#startTunnelAgain());
+    }
+    /** `tunnel/stop`: gives the public port back and leaves the app running. */
+    stopTunnel() {
+        return this.#inTurn(async () => {
+            const tunnel = this.#tunnel;
+            this.#tunnel = undefined;
+            await tunnel?.stop({ drainMs: exposure_DRAIN_MS });
+            if (!this.#ending)
+                this.#update({ tunnel: { status: 'Disconnected' }, url: undefined, verified: undefined });
+        });
+    }
+    /** One after the other: two starts at once would open two tunnels. */
+    #inTurn(work) {
+        const turn = this.#tunnelTurn.then(work);
+        this.#tunnelTurn = turn.catch(() => { }); // whoever asked for it hears of the failure
+        return turn;
+    }
+    async #startTunnelAgain() {
         if (this.#ending)
             throw new TunnelError('the exposure has ended', { retryable: false });
         if (this.#state.tunnel.status === 'Connected')
@@ -60955,13 +61050,6 @@ class Exposure {
             return;
         }
         await this.#waitForTunnel(signal);
-    }
-    /** `tunnel/stop`: gives the public port back and leaves the app running. */
-    async stopTunnel() {
-        const tunnel = this.#tunnel;
-        this.#tunnel = undefined;
-        await tunnel?.stop({ drainMs: exposure_DRAIN_MS });
-        this.#update({ tunnel: { status: 'Disconnected' }, url: undefined, verified: undefined });
     }
     async #openTunnel(signal) {
         const { server, secret, remotePort } = this.#options.config.tunnel;
@@ -61026,44 +61114,18 @@ class Exposure {
                 await this.fail(error);
         }
     }
-    /**
-     * Asks our own gateway for a proof through the public address. No answer is only worth a warning; an answer without
-     * proof on the bore server's own address means that somebody else is there: another port, or a TunnelError.
-     */
     async #verifyAddress(signal) {
-        let strangers = 0;
-        let detail = '';
-        for (const end = performance.now() + PROOF_TIMEOUT_MS; performance.now() < end && !signal.aborted;) {
-            const url = this.#state.url;
-            if (url === undefined)
-                return;
-            const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
-            const answer = await askForProof(url, this.#proofKey, AbortSignal.any([signal, deadline]));
-            if (answer.kind === 'proved')
-                return this.#update({ verified: true });
-            detail = answer.detail;
-            if (answer.kind === 'unproved' && this.#hasPlainAddress()) {
-                strangers += 1;
-                await this.#leaveStranger(url, strangers);
-            }
-            else
-                await (0,promises_namespaceObject.setTimeout)(PROOF_RETRY_MS, undefined, { signal }).catch(() => { });
-        }
-        if (signal.aborted)
-            return;
-        this.#options.logger.warn(`${this.#state.url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`);
-        this.#update({ verified: false });
-    }
-    /** Behind a proxy of the user's own, an odd answer may be the proxy's. */
-    #hasPlainAddress() {
-        return this.#options.config.tunnel.publicUrl === 'http://{host}:{port}';
-    }
-    async #leaveStranger(url, strangers) {
-        const message = `somebody else answers at ${url}: the bore server gave out an address that leads elsewhere`;
-        if (strangers >= MAX_STRANGERS || this.#tunnel === undefined)
-            throw new TunnelError(message, { retryable: false });
-        this.#options.logger.warn(`${message}; asking for another port`);
-        await this.#tunnel.move();
+        const { config, logger } = this.#options;
+        const verified = await proveAddress({
+            readUrl: () => this.#state.url,
+            proofKey: this.#proofKey,
+            isPlain: config.tunnel.publicUrl === PLAIN_PUBLIC_URL,
+            move: async () => this.#tunnel?.move(),
+            logger,
+            signal,
+        });
+        if (verified !== undefined)
+            this.#update({ verified });
     }
     async #startApp(signal) {
         const { config, folder, logger, onChild } = this.#options;
@@ -61093,11 +61155,10 @@ class Exposure {
     #goLive() {
         const { durationMs } = this.#options.config;
         const liveAt = new Date();
-        if (durationMs === undefined)
-            return this.#update({ phase: { phase: 'live', liveAt } });
-        const expiresAt = new Date(liveAt.getTime() + durationMs);
-        this.#update({ phase: { phase: 'live', liveAt, expiresAt } });
-        this.#watchClocks(expiresAt.getTime(), performance.now() + durationMs);
+        const expiresAt = durationMs === undefined ? undefined : new Date(liveAt.getTime() + durationMs);
+        this.#update({ phase: { phase: 'live', liveAt, ...(expiresAt && { expiresAt }) } });
+        if (expiresAt && durationMs !== undefined)
+            this.#watchClocks(expiresAt.getTime(), performance.now() + durationMs);
     }
     #watchClocks(wallEnd, monotonicEnd) {
         const leftMs = Math.min(wallEnd - Date.now(), monotonicEnd - performance.now());
@@ -61151,13 +61212,8 @@ function explainStart(error, timeout, timeoutMs) {
         return new TunnelError(message, { cause: error, retryable: false });
     return new AppError(message, { cause: error, lastLines: error instanceof AppError ? error.lastLines : [] });
 }
-/** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986 §3.2.2). */
-function renderPublicUrl(template, host, port) {
-    const inUrl = host.includes(':') ? `[${host}]` : host;
-    return template.replaceAll('{host}', inUrl).replaceAll('{port}', String(port));
-}
 
-;// CONCATENATED MODULE: ./build/processes.js
+;// CONCATENATED MODULE: ./build/js/processes.js
 // Processes by id, safe against recycled ids, and the journal of children that post reaps from.
 // A pid alone names nobody: it is trusted only together with the start time it was recorded with.
 
@@ -63937,7 +63993,7 @@ throttling.VERSION = plugin_throttling_dist_bundle_VERSION;
 throttling.triggersNotification = triggersNotification;
 
 
-;// CONCATENATED MODULE: ./build/report/github.js
+;// CONCATENATED MODULE: ./build/js/report/github.js
 // The one connection to GitHub's REST API: every answer is checked by a schema, every request has a time limit,
 // and rate limits are waited out as GitHub asks. Works with Enterprise servers through `apiUrl`.
 
@@ -64070,7 +64126,7 @@ function github_check(schema, data, route) {
     throw new GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: false });
 }
 
-;// CONCATENATED MODULE: ./build/report/text.js
+;// CONCATENATED MODULE: ./build/js/report/text.js
 // Other people's text in Markdown: as inline code, with a fence no text can close, and in no other way.
 // Used by markdown.ts for every value it shows.
 
@@ -64138,7 +64194,7 @@ function longestRun(text) {
     return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length));
 }
 
-;// CONCATENATED MODULE: ./build/report/markdown.js
+;// CONCATENATED MODULE: ./build/js/report/markdown.js
 // The comment and the step summary as Markdown. Pure: the same view gives the same text.
 // Written so that a runner that dies leaves no lie behind: whatever can end says when it will.
 
@@ -64152,8 +64208,10 @@ const MAX_WARNINGS = 10;
 function renderComment(view, marker) {
     return `${marker}\n${renderPreview(view)}\n`;
 }
-/** The step summary: the comment's text and the figures. */
+/** The step summary: the comment's text, and once there are some, the figures. */
 function renderSummary(view, figures) {
+    if (figures === undefined)
+        return `${renderPreview(view)}\n`;
     const { visits, restarts, reconnects, durationMs } = figures;
     const parts = [
         `live for ${renderDuration(durationMs)}`,
@@ -64293,7 +64351,7 @@ function renderDuration(milliseconds) {
     return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
 }
 
-;// CONCATENATED MODULE: ./build/report/marker.js
+;// CONCATENATED MODULE: ./build/js/report/marker.js
 // The hidden first line of our comment: which preview it belongs to, and which run wrote it last.
 /** Only hex digits and decimals go in, so nothing can close the HTML comment early. */
 const MARKER = /^<!-- expose-action preview=([0-9a-f]{1,64}) run=(\d{1,20}) attempt=(\d{1,6}) -->/;
@@ -64315,7 +64373,7 @@ function compareRuns(a, b) {
     return a.runAttempt - b.runAttempt;
 }
 
-;// CONCATENATED MODULE: ./build/report/own-comment.js
+;// CONCATENATED MODULE: ./build/js/report/own-comment.js
 // Our one comment on a pull request: finding it, telling whose it is, and writing it. comment.ts decides when.
 // Found by marker and author together, on all pages: a marker alone can be copied by anyone who can comment.
 
@@ -64457,7 +64515,7 @@ function isStatus(error, status) {
     return error instanceof GitHubError && error.status === status;
 }
 
-;// CONCATENATED MODULE: ./build/report/wording.js
+;// CONCATENATED MODULE: ./build/js/report/wording.js
 // Sentences that more than one part of the action says: missing permissions, and who can open a preview.
 const PERMISSIONS = {
     comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
@@ -64491,7 +64549,7 @@ function describeOpenWarning(access, visibility) {
     return undefined;
 }
 
-;// CONCATENATED MODULE: ./build/report/comment.js
+;// CONCATENATED MODULE: ./build/js/report/comment.js
 // The sticky comment: one per preview, edited and never repeated. Writes are serialised, and only the newest view is
 // written. Whatever goes wrong here is one warning; the preview does not care.
 
@@ -64557,7 +64615,7 @@ class CommentWriter {
                 if (!retryable || delayMs === undefined)
                     throw error;
                 this.#logger.debug(`the comment is tried again in ${delayMs} ms: ${describeError(error)}`);
-                await (0,promises_namespaceObject.setTimeout)(delayMs, undefined, this.#signal ? { signal: this.#signal } : {});
+                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delayMs, undefined, this.#signal ? { signal: this.#signal } : {});
                 newest = this.#take() ?? newest;
             }
         }
@@ -64583,7 +64641,7 @@ class CommentWriter {
     }
 }
 
-;// CONCATENATED MODULE: ./build/report/job.js
+;// CONCATENATED MODULE: ./build/js/report/job.js
 // What the runner told us about the job. inputs.ts reads it from the environment and hands it in;
 // this folder never looks at the environment itself.
 /** The page of this attempt of the run, with its logs. */
@@ -64598,7 +64656,7 @@ function renderRepositoryUrl({ serverUrl, repository }) {
     return `${serverUrl}/${repository.owner}/${repository.name}`;
 }
 
-;// CONCATENATED MODULE: ./build/report/view.js
+;// CONCATENATED MODULE: ./build/js/report/view.js
 // What the comment and the summary show: the exposure's two facts (tunnel, app) and its phase, as one state of the
 // preview, with only what is valid in it.
 
@@ -64656,7 +64714,7 @@ function describePreview(job, facts) {
     return { ...facts, commitUrl: renderCommitUrl(job, facts.commit), runUrl: renderRunUrl(job) };
 }
 
-;// CONCATENATED MODULE: ./build/reporting.js
+;// CONCATENATED MODULE: ./build/js/reporting.js
 // Keeps the comment in step with the exposure: turns its states into views, and waits before it speaks of an outage.
 // Used by the supervision; post uses the same pieces when the supervisor is dead.
 
@@ -64730,7 +64788,7 @@ class Memory {
     }
 }
 
-;// CONCATENATED MODULE: ./build/session.js
+;// CONCATENATED MODULE: ./build/js/session.js
 // The folder of one exposure on this machine, by which main, post, stop and the `expose` command find it.
 //
 //   expose-XXXXXX/   0700, in RUNNER_TEMP or the system's temp folder
@@ -64798,19 +64856,17 @@ function readDocument(file, schema) {
     }
 }
 /**
- * The folder a command is meant for: the one named, else the only one there is; running ones win over ended ones.
+ * The folder a command is meant for: of those with the wanted name, or of all, the only one; running ones win over
+ * ended ones.
  * Throws an InputError that lists them where there are several.
  */
 function chooseSession(parent, wanted) {
     const all = listSessions(parent);
-    if (wanted) {
-        const found = all.find(({ folder, session }) => [folder, basename(folder), session.name].includes(wanted));
-        if (found)
-            return found;
+    const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
+    if (wanted && meant.length === 0)
         throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
-    }
-    const running = all.filter(({ session }) => isAlive(session));
-    const candidates = running.length > 0 ? running : all;
+    const running = meant.filter(isRunning);
+    const candidates = running.length > 0 ? running : meant;
     const [only] = candidates;
     if (only === undefined)
         throw new InputError(`nothing is exposed here (looked for ${join(parent, `${PREFIX}*`)}): start it first`);
@@ -64818,6 +64874,15 @@ function chooseSession(parent, wanted) {
         throw new InputError(`several exposures are here, say which with \`session\`: there ${describeList(candidates)}`);
     return only;
 }
+/** One that has ended is over, although its process may still be busy with the last word in the comment. */
+function isRunning({ folder, session }) {
+    return isAlive(session) && readOutcome(folder) === undefined;
+}
+/** By the `session` output, the folder's path or name, or the name people see, which several may have. */
+function isCalled({ folder, session }, wanted) {
+    return [sessionFiles(folder).session, folder, basename(folder), session.name].includes(wanted);
+}
+/** All that got as far as an API; a skipped preview leaves none. */
 function listSessions(parent) {
     if (!existsSync(parent))
         return [];
@@ -64845,7 +64910,7 @@ function writeCommand(folder, cliScript) {
     return bin;
 }
 
-;// CONCATENATED MODULE: ./build/supervision.js
+;// CONCATENATED MODULE: ./build/js/supervision.js
 // One exposure with its API, its comment, and the ends that come from outside. Used by supervisor, and by cli in the
 // foreground.
 
@@ -64912,7 +64977,7 @@ function readModified(file) {
     return file === undefined ? undefined : (0,external_node_fs_.statSync)(file, { throwIfNoEntry: false })?.mtimeMs;
 }
 
-;// CONCATENATED MODULE: ./build/supervisor.js
+;// CONCATENATED MODULE: ./build/js/supervisor.js
 // Entry of the background process: reads its configuration from stdin and runs one exposure to its end.
 
 
@@ -64926,12 +64991,28 @@ async function run() {
     const logger = createLogger({
         level: config.logLevel,
         hidden: secrets.filter(secret => secret !== undefined),
-        write: (line, level) => process.stdout.write(`${PREFIXES[level]}${line}\n`),
+        write: createBoundedWriter(MAX_LOG_BYTES),
     });
     const { exposure, controlUrl, finished } = await startSupervision(config, logger);
     process.on('SIGTERM', () => void exposure.stop('job ended'));
-    process.send?.({ controlUrl });
+    // A main that is gone by now was cancelled: post comes to end this.
+    process.send?.({ controlUrl }, undefined, {}, () => { });
     await finished;
+}
+/** A talkative app must not fill the runner's disk. */
+const MAX_LOG_BYTES = 10 * 1024 * 1024;
+/** Writes lines to stdout, which is the log file, until it holds `maxBytes`; errors are always written. */
+function createBoundedWriter(maxBytes) {
+    let bytes = 0;
+    return (line, level) => {
+        const text = `${PREFIXES[level]}${line}\n`;
+        const wasFull = bytes > maxBytes;
+        bytes += Buffer.byteLength(text);
+        if (!wasFull || level === 'error')
+            process.stdout.write(text);
+        if (!wasFull && bytes > maxBytes)
+            process.stdout.write('the log is full; only errors follow\n');
+    };
 }
 const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };
 void run().catch(error => {
