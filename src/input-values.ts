@@ -46,8 +46,13 @@ export function parseChoice<const T extends string>(text: string, input: string,
 }
 
 export function parseVersion(text: string | undefined): string | undefined {
-  if (text === undefined || /^v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(text)) return text?.replace(/^v/, '');
-  throw new InputError(`\`wasmrun-version\` is '${text}': write an exact version like 1.0.0`);
+  if (text === undefined) return undefined;
+  if (!/^v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(text))
+    throw new InputError(`\`wasmrun-version\` is '${text}': write an exact version like 1.0.0`);
+  const version = text.replace(/^v/, '');
+  if (/^0\.|^1\.0\.0-/.test(version))
+    throw new InputError(`\`wasmrun-version\` is '${text}', which is too old: 1.0.0 is the first that works`);
+  return version;
 }
 
 export function parseHealthPath(text: string): string {

@@ -49,6 +49,7 @@ export async function runPreview(): Promise<void> {
 export function reportFailure(error: unknown): void {
   const known = error instanceof InputError || error instanceof PreviewError;
   core.setFailed(describeError(error));
+  if (!(error instanceof InputError)) core.setOutput('status', 'Failed');
   if (error instanceof Error && error.stack && !known) core.debug(error.stack);
 }
 
@@ -185,7 +186,6 @@ function conclude(state: StateMessage | undefined, session: Session): void {
       isAlive(session) ? 'the preview did not end in time' : 'the supervisor died; the log above may say why',
     );
   if (phase.phase === 'failed') {
-    core.setOutput('status', 'Failed');
     throw new PreviewError(renderFailure(phase.reason, phase.last_lines));
   }
   if (phase.phase === 'live') core.notice(`Preview: ${state.public_url}`);

@@ -58,6 +58,17 @@ it('a log tail is one group, with how much came before', () => {
   expect(findCommands(lines)).toEqual(['::group::Log of the preview', '::endgroup::']);
 });
 
+it('a tail goes on where the repetition ended', () => {
+  writeFileSync(file, 'one\ntwö\nhalf');
+  const script = `const shown = log.relayLog(file).stop();
+    (await import('node:fs')).appendFileSync(file, ' and half\\n');
+    console.log('---');
+    log.printTail(file, 'Rest', 9, shown);`;
+  const lines = run(script);
+  const rest = lines.slice(lines.indexOf('---'));
+  expect(rest.filter(line => !line.startsWith('::'))).toEqual(['---', 'half and half']);
+});
+
 it('an empty log is not worth a group', () => {
   expect(run('log.printTail(file, "Log of the preview", 2);')).toEqual(['']);
 });

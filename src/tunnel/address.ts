@@ -56,5 +56,6 @@ function describeForm(text: string): string {
 }
 
 function refuseAddress(text: string, remedy: string): InputError {
-  return new InputError(`\`server\` '${sanitise(text)}' is not an address: ${remedy}`);
+  // As a whole: an IPv6 address may begin as the runner's commands do, but only on a line of its own.
+  return new InputError(`${sanitise(`\`server\` '${text}`)}' is not an address: ${remedy}`);
 }

@@ -289,6 +289,7 @@ describeWithReal(['bore'], 'an app that does not start', () => {
       ),
     ]);
     expect(failure.errors[0]).toContain('`mode: web`');
+    expect(failure.outputs.status).toBe('Failed');
     expect(failure.code).toBe(1);
   });
 

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { formatDuration, parseDuration } from '../src/duration.ts';
+import { InputError } from '../src/errors.ts';
+
+describe('a duration', () => {
+  it.each([
+    ['90s', 90_000],
+    ['45m', 2_700_000],
+    ['1h30m', 5_400_000],
+    ['1h2m3s', 3_723_000],
+    [' 2H ', 7_200_000],
+    ['0h5s', 5_000],
+  ])('%s is read', (text, ms) => {
+    expect(parseDuration(text, 'hold')).toBe(ms);
+  });
+
+  it.each(['', '0s', '90', '1.5h', '-5m', '5m1h', '1h 30m', '1d', '10 minutes', 'true', '99999999s'])(
+    '%j is refused, with the input, the value and how to write it',
+    text => {
+      const read = () => parseDuration(text, 'hold');
+      expect(read).toThrow(InputError);
+      expect(read).toThrow(`\`hold\` is '${text}', which is no duration: write it like 90s, 45m or 1h30m`);
+    },
+  );
+
+  it.each([
+    [0, '0s'],
+    [-1, '0s'],
+    [999, '0s'],
+    [12_400, '12s'],
+    [60_000, '1m'],
+    [61_000, '1m 1s'],
+    [3_600_000, '1h'],
+    [3_605_000, '1h'],
+    [5_405_000, '1h 30m'],
+  ])('of %d ms is shown as %s', (ms, text) => {
+    expect(formatDuration(ms)).toBe(text);
+  });
+});

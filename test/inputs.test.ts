@@ -1,0 +1,167 @@
+// Every input with a value that is wrong, and what people are told; and what right values become.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { InputError } from '../src/errors.ts';
+import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../src/inputs.ts';
+
+let base: string;
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), 'inputs-'));
+  mkdirSync(join(base, 'site'));
+  writeFileSync(join(base, 'site', 'index.html'), '');
+  mkdirSync(join(base, 'node'));
+  writeFileSync(join(base, 'node', 'server.js'), '');
+  mkdirSync(join(base, 'empty'));
+});
+afterEach(() => rmSync(base, { recursive: true }));
+
+/** The inputs of a working step (`path: site`), with some of them given otherwise. */
+function parse(given: Record<string, string> = {}, environment: NodeJS.ProcessEnv = {}): Inputs {
+  const source = (name: string) => given[name] ?? (name === 'path' ? 'site' : INPUT_DEFAULTS[name]) ?? '';
+  return parseInputs(source, environment, base);
+}
+
+function findProblems(given: Record<string, string>): readonly string[] {
+  try {
+    parse(given);
+  } catch (error) {
+    if (error instanceof InputError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('a wrong value', () => {
+  it.each<[Record<string, string>, RegExp]>([
+    [{ path: 'nowhere' }, /^path: \S+nowhere does not exist; was it built in an earlier step\?$/],
+    [{ path: 'empty' }, /^path: nothing to run in \S+empty\. Looked for .*index\.html/],
+    [{ mode: 'docker' }, /^`mode` is 'docker': write one of auto, os, exec, web, port$/],
+    [{ mode: 'port' }, /^mode: port needs `port`, `command` or both/],
+    [{ mode: 'exec' }, /^path: mode: exec runs one \.wasm file/],
+    [{ mode: 'web', path: 'empty' }, /^path: \S+empty has no index\.html/],
+    [{ port: '0' }, /^`port` is '0': write a whole number from 1 to 65535$/],
+    [{ port: '65536' }, /^`port` is '65536'/],
+    [{ port: '80.5' }, /^`port` is '80\.5'/],
+    [{ port: '0x50' }, /^`port` is '0x50'/],
+    [{ port: '80', mode: 'web' }, /^mode: web contradicts `port`/],
+    [{ command: 'make', mode: 'exec' }, /^mode: exec contradicts `command`/],
+    [{ command: 'make', path: 'site/index.html' }, /is not a folder, and `command` runs in it/],
+    [{ env: '=1' }, /env/],
+    [{ env: 'A=1', path: 'node' }, /^`env` cannot be used with `mode: os`: .* write the values into a file/],
+    [{ 'wasmrun-version': 'latest' }, /^`wasmrun-version` is 'latest': write an exact version like 1\.0\.0/],
+    [{ 'wasmrun-version': '0.9.0' }, /^`wasmrun-version` is '0\.9\.0', .* 1\.0\.0 is the first that works/],
+    [{ vm: 'qemu' }, /^`vm` is 'qemu': write one of auto, node, browser$/],
+    [{ spa: 'yes' }, /^`spa` is 'yes': write true or false$/],
+    [{ 'cross-origin-isolation': '1' }, /^`cross-origin-isolation` is '1': write true or false$/],
+    [{ 'health-path': 'health' }, /^`health-path` is 'health': write a path that begins with one \/$/],
+    [{ 'health-path': '//host/x' }, /^`health-path` is '\/\/host\/x'/],
+    [{ 'startup-timeout': '2 min' }, /^`startup-timeout` is '2 min', which is no duration/],
+    [
+      { server: '' },
+      /^`server` is empty: is the variable it comes from set\? .*leave the input out to use bore\.pub/,
+    ],
+    [{ server: 'http://bore.pub' }, /^`server` 'http:\/\/bore\.pub' is not an address: write the host alone/],
+    [{ server: 'host:99999' }, /^`server` 'host:99999' is not an address: the port must be/],
+    [{ server: '::1' }, /^`server` '::1' is not an address: write an IPv6 address in brackets, \[::1\]$/],
+    [{ secret: 'one\ntwo' }, /^`secret` has several lines/],
+    [{ 'remote-port': 'auto' }, /^`remote-port` is 'auto', which this version does not have yet/],
+    [{ 'remote-port': '70000' }, /^`remote-port` is '70000': write a whole number from 1 to 65535$/],
+    [{ 'public-url': 'ftp://x' }, /^`public-url` is 'ftp:\/\/x', which is no http or https address: /],
+    [{ 'public-url': 'https://{name}.x' }, /placeholder other than \{host\} and \{port\}/],
+    [{ 'public-url': 'https://x/{port}' }, /has more than a host and a port/],
+    [{ hold: 'perhaps' }, /^`hold` is 'perhaps', which is no duration/],
+    [{ duration: 'long' }, /^`duration` is 'long', which is no duration/],
+    [{ hold: '10m', duration: '20m' }, /^`hold` is '10m' and `duration` is '20m': say it once$/],
+    [{ comment: 'no' }, /^`comment` is 'no': write true or false$/],
+    [{ 'pr-number': '#7' }, /^`pr-number` is '#7': write a whole number from 1 to/],
+    [{ 'allow-untrusted-head': 'ok' }, /^`allow-untrusted-head` is 'ok': write true or false$/],
+    [{ 'fail-on-error': '0' }, /^`fail-on-error` is '0': write true or false$/],
+    [{ 'log-level': 'loud' }, /^`log-level` is 'loud': write one of quiet, info, debug$/],
+  ])('%j is told once, with the input, the value and the remedy', (given, message) => {
+    expect(findProblems(given)).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('does not hide another one', () => {
+    const given = {
+      port: 'x',
+      vm: 'x',
+      server: '',
+      'remote-port': 'x',
+      hold: 'x',
+      comment: 'x',
+      'log-level': 'x',
+    };
+    expect(findProblems(given).map(problem => /`([a-z-]+)`/.exec(problem)?.[1])).toEqual(Object.keys(given));
+  });
+
+  it('of the secret is never repeated', () => {
+    expect(findProblems({ secret: 'hunter2\nhunter3' }).join()).not.toContain('hunter');
+  });
+});
+
+describe('the defaults', () => {
+  it('are a preview in the background over bore.pub, with a comment', () => {
+    expect(parse()).toMatchObject({
+      app: { mode: 'web', path: join(base, 'site'), vm: 'auto', healthPath: '/', startupTimeoutMs: 120_000 },
+      tunnel: { server: { host: 'bore.pub', port: 7835 }, secret: undefined, remotePort: 'random' },
+      hold: false,
+      durationMs: undefined,
+      comment: true,
+      failOnError: true,
+      logLevel: 'info',
+      warnings: [],
+    });
+  });
+
+  it.each(Object.keys(INPUT_DEFAULTS).filter(name => name !== 'path' && name !== 'server'))(
+    'of %s counts where an expression leaves it empty',
+    name => {
+      expect(parse({ [name]: '' })).toEqual(parse());
+    },
+  );
+});
+
+describe('a right value', () => {
+  it.each<[Record<string, string>, object]>([
+    [{ hold: 'true' }, { hold: true, durationMs: 30 * 60_000 }],
+    [
+      { hold: 'TRUE', duration: '1h' },
+      { hold: true, durationMs: 3_600_000 },
+    ],
+    [
+      { hold: '10m', duration: '600s' },
+      { hold: true, durationMs: 600_000 },
+    ],
+    [{ duration: '5m' }, { hold: false, durationMs: 300_000 }],
+    [{ secret: '  a-long-secret\n' }, { tunnel: { secret: 'a-long-secret' } }],
+    [{ server: '[::1]:99' }, { tunnel: { server: { host: '::1', port: 99 } } }],
+    [{ 'remote-port': '9000' }, { tunnel: { remotePort: 9000 } }],
+    [{ 'public-url': 'https://{port}.x.example/' }, { tunnel: { publicUrl: 'https://{port}.x.example' } }],
+    [{ port: '3000' }, { app: { mode: 'port', port: 3000 } }],
+    [{ path: 'node' }, { app: { mode: 'os' } }],
+    [{ 'wasmrun-version': 'v1.0.0' }, { app: { wasmrunVersion: '1.0.0' } }],
+    [{ args: ' --a \n\nb c\n' }, { app: { args: ['--a', 'b c'] } }],
+    [
+      { 'log-level': 'Debug', name: ' web ' },
+      { logLevel: 'debug', name: 'web' },
+    ],
+  ])('%j is understood', (given, inputs) => {
+    expect(parse(given)).toMatchObject(inputs);
+  });
+
+  it('of env may copy the job’s own', () => {
+    const { app } = parse({ command: 'make', env: 'A=1\nTOKEN' }, { TOKEN: 'abc' });
+    expect(app.env).toEqual({ A: '1', TOKEN: 'abc' });
+  });
+
+  it.each([
+    [{ secret: 'short' }, /shorter than 8 characters/],
+    [{ secret: 'bore.pub' }, /occurs in the server's address/],
+    [{ duration: '25h' }, /above 24 hours/],
+  ])('%j that is unwise draws a warning', (given, warning) => {
+    expect(parse(given).warnings).toEqual([expect.stringMatching(warning)]);
+  });
+});
