@@ -1,14 +1,13 @@
 // The only reader of the action's inputs and of the job's environment. Everything is read once, every problem is
 // reported together, and an empty string means "not given". The command line's flags pass through the same checks.
 
-import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as core from '@actions/core';
 import { parseEnv } from './app/environment.ts';
 import { chooseMode } from './app/mode.ts';
 import { parseDuration } from './duration.ts';
-import { describeError, InputError } from './errors.ts';
+import { InputError } from './errors.ts';
 import {
   parseBoolean,
   parseChoice,
@@ -21,6 +20,7 @@ import type { LogLevel } from './log.ts';
 import type { Surroundings } from './plan.ts';
 import type { Job } from './report/job.ts';
 import type { AppMode } from './state.ts';
+import { describeJob } from './step/job.ts';
 import { parseServerAddress, type ServerAddress } from './tunnel/address.ts';
 
 const DEFAULT_HOLD_MS = 30 * 60_000;
@@ -308,42 +308,7 @@ function listWarnings(tunnel: TunnelInputs, durationMs: number | undefined): str
 
 /** What the runner says about the job, for the fork rules and the comment. */
 export function readJob(): Job {
-  const environment = process.env;
-  const [owner = '', name = ''] = (environment.GITHUB_REPOSITORY ?? '').split('/');
-  return {
-    eventName: environment.GITHUB_EVENT_NAME ?? '',
-    event: readEvent(environment.GITHUB_EVENT_PATH),
-    repository: { owner, name },
-    sha: environment.GITHUB_SHA ?? '',
-    ref: environment.GITHUB_REF ?? '',
-    runId: environment.GITHUB_RUN_ID ?? '',
-    runAttempt: Number(environment.GITHUB_RUN_ATTEMPT ?? 1) || 1,
-    serverUrl: environment.GITHUB_SERVER_URL || 'https://github.com',
-    apiUrl: environment.GITHUB_API_URL || 'https://api.github.com',
-    workflowRef: environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || '',
-    jobId: environment.GITHUB_JOB ?? '',
-    stepId: environment.GITHUB_ACTION ?? '',
-    matrix: parseMatrix(core.getInput('matrix')),
-    actor: environment.GITHUB_ACTOR ?? '',
-    workspace: environment.GITHUB_WORKSPACE || process.cwd(),
-  };
-}
-
-function readEvent(file: string | undefined): unknown {
-  if (!file) return {};
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new Error(`the event's payload ${file} cannot be read: ${describeError(error)}`, { cause: error });
-  }
-}
-
-function parseMatrix(text: string): unknown {
-  try {
-    return JSON.parse(text || 'null');
-  } catch {
-    return text;
-  }
+  return describeJob(process.env, core.getInput('matrix'));
 }
 
 /** The machine as the runner describes it. */

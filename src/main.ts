@@ -1,7 +1,7 @@
 // Entry of the step. The runner cancels with SIGINT and kills ten seconds later, so main leaves at once and lets post
 // take the preview down.
 
-import { reportFailure, runPreview } from './preview.ts';
+import { reportFailure, runPreview } from './step/preview.ts';
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {

@@ -2,6 +2,6 @@
 
 import { warning } from '@actions/core';
 import { describeError } from './errors.ts';
-import { tearDown } from './teardown.ts';
+import { tearDown } from './step/teardown.ts';
 
 void tearDown().catch(error => warning(`the preview may not be taken down wholly: ${describeError(error)}`));

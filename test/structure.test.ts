@@ -45,10 +45,12 @@ describe('the environment', () => {
     const readers = files.filter(file => /process\.env\b/.test(read(file)));
     expect(readers.sort()).toEqual(['cli.ts', 'inputs.ts']);
   });
+});
 
-  it("is where the runner's toolkit stays: out of the five folders", () => {
-    const users = files.filter(file => partOf(file) !== undefined && /'@actions\//.test(read(file)));
-    expect(users).toEqual([]);
+describe("the runner's toolkit", () => {
+  it('is used by the entries, inputs and step alone', () => {
+    const users = files.filter(file => /'@actions\//.test(read(file)) && !file.startsWith('step/'));
+    expect(users.sort()).toEqual(['inputs.ts', 'main.ts', 'post.ts', 'stop.ts']);
   });
 });
 

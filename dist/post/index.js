@@ -42908,6 +42908,50 @@ function input_values_parseHealthPath(text) {
     throw new InputError(`\`health-path\` is '${text}': write a path that begins with one /`);
 }
 
+;// CONCATENATED MODULE: ./build/js/step/job.js
+// The job as the runner's variables describe it. Used by inputs, which alone reads the environment.
+
+
+/** `matrix` is the leg's values as JSON. Throws where the event's payload cannot be read. */
+function describeJob(environment, matrix) {
+    const [owner = '', name = ''] = (environment.GITHUB_REPOSITORY ?? '').split('/');
+    return {
+        eventName: environment.GITHUB_EVENT_NAME ?? '',
+        event: readEvent(environment.GITHUB_EVENT_PATH),
+        repository: { owner, name },
+        sha: environment.GITHUB_SHA ?? '',
+        ref: environment.GITHUB_REF ?? '',
+        runId: environment.GITHUB_RUN_ID ?? '',
+        runAttempt: Number(environment.GITHUB_RUN_ATTEMPT ?? 1) || 1,
+        serverUrl: environment.GITHUB_SERVER_URL || 'https://github.com',
+        apiUrl: environment.GITHUB_API_URL || 'https://api.github.com',
+        workflowRef: environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || '',
+        jobId: environment.GITHUB_JOB ?? '',
+        stepId: environment.GITHUB_ACTION ?? '',
+        matrix: parseMatrix(matrix),
+        actor: environment.GITHUB_ACTOR ?? '',
+        workspace: environment.GITHUB_WORKSPACE || process.cwd(),
+    };
+}
+function readEvent(file) {
+    if (!file)
+        return {};
+    try {
+        return JSON.parse((0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8'));
+    }
+    catch (error) {
+        throw new Error(`the event's payload ${file} cannot be read: ${errors_describeError(error)}`, { cause: error });
+    }
+}
+function parseMatrix(text) {
+    try {
+        return JSON.parse(text || 'null');
+    }
+    catch {
+        return text;
+    }
+}
+
 // EXTERNAL MODULE: external "node:net"
 var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: external "node:url"
@@ -43291,43 +43335,7 @@ function listWarnings(tunnel, durationMs) {
 }
 /** What the runner says about the job, for the fork rules and the comment. */
 function readJob() {
-    const environment = process.env;
-    const [owner = '', name = ''] = (environment.GITHUB_REPOSITORY ?? '').split('/');
-    return {
-        eventName: environment.GITHUB_EVENT_NAME ?? '',
-        event: readEvent(environment.GITHUB_EVENT_PATH),
-        repository: { owner, name },
-        sha: environment.GITHUB_SHA ?? '',
-        ref: environment.GITHUB_REF ?? '',
-        runId: environment.GITHUB_RUN_ID ?? '',
-        runAttempt: Number(environment.GITHUB_RUN_ATTEMPT ?? 1) || 1,
-        serverUrl: environment.GITHUB_SERVER_URL || 'https://github.com',
-        apiUrl: environment.GITHUB_API_URL || 'https://api.github.com',
-        workflowRef: environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || '',
-        jobId: environment.GITHUB_JOB ?? '',
-        stepId: environment.GITHUB_ACTION ?? '',
-        matrix: parseMatrix(getInput('matrix')),
-        actor: environment.GITHUB_ACTOR ?? '',
-        workspace: environment.GITHUB_WORKSPACE || process.cwd(),
-    };
-}
-function readEvent(file) {
-    if (!file)
-        return {};
-    try {
-        return JSON.parse((0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8'));
-    }
-    catch (error) {
-        throw new Error(`the event's payload ${file} cannot be read: ${errors_describeError(error)}`, { cause: error });
-    }
-}
-function parseMatrix(text) {
-    try {
-        return JSON.parse(text || 'null');
-    }
-    catch {
-        return text;
-    }
+    return describeJob(process.env, getInput('matrix'));
 }
 /** The machine as the runner describes it. */
 function readSurroundings() {
@@ -46838,7 +46846,7 @@ class LineReader {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/step-log.js
+;// CONCATENATED MODULE: ./build/js/step/log.js
 // The step's log as main and post write it: the supervisor's lines are repeated with the runner's command parser off.
 
 
@@ -46982,7 +46990,7 @@ const SupervisorConfigSchema = object({
     preview: PreviewSchema,
 });
 
-;// CONCATENATED MODULE: ./build/js/step-state.js
+;// CONCATENATED MODULE: ./build/js/step/state.js
 // What main leaves for post in the one state key of the step. No secret is in it: post reads its inputs again.
 
 
@@ -47018,7 +47026,7 @@ function readStepState() {
     return text === '' ? undefined : dist_parse(StepStateSchema, JSON.parse(text));
 }
 
-;// CONCATENATED MODULE: ./build/js/step-summary.js
+;// CONCATENATED MODULE: ./build/js/step/summary.js
 // The job summary of the step: main writes it when its wait is over, post once more with the final figures.
 
 
@@ -47048,7 +47056,7 @@ function measureLife({ phase }) {
     return end - phase.liveAt.getTime();
 }
 
-;// CONCATENATED MODULE: ./build/js/teardown.js
+;// CONCATENATED MODULE: ./build/js/step/teardown.js
 // What the post step does: ends the supervisor and all it started, sees to the last word in the comment, sums up,
 // and removes the session folder.
 

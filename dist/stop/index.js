@@ -39376,8 +39376,6 @@ function errors_hasCode(error, ...codes) {
     return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-;// CONCATENATED MODULE: external "node:fs"
-const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 ;// CONCATENATED MODULE: external "node:os"
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: external "node:path"
@@ -39460,6 +39458,8 @@ function findProblem(key, value, env) {
     return undefined;
 }
 
+;// CONCATENATED MODULE: external "node:fs"
+const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 ;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/error.js
 /*!
  * Copyright (c) Squirrel Chat et al., All rights reserved.
@@ -41020,6 +41020,50 @@ function input_values_parseHealthPath(text) {
     throw new InputError(`\`health-path\` is '${text}': write a path that begins with one /`);
 }
 
+;// CONCATENATED MODULE: ./build/js/step/job.js
+// The job as the runner's variables describe it. Used by inputs, which alone reads the environment.
+
+
+/** `matrix` is the leg's values as JSON. Throws where the event's payload cannot be read. */
+function job_describeJob(environment, matrix) {
+    const [owner = '', name = ''] = (environment.GITHUB_REPOSITORY ?? '').split('/');
+    return {
+        eventName: environment.GITHUB_EVENT_NAME ?? '',
+        event: readEvent(environment.GITHUB_EVENT_PATH),
+        repository: { owner, name },
+        sha: environment.GITHUB_SHA ?? '',
+        ref: environment.GITHUB_REF ?? '',
+        runId: environment.GITHUB_RUN_ID ?? '',
+        runAttempt: Number(environment.GITHUB_RUN_ATTEMPT ?? 1) || 1,
+        serverUrl: environment.GITHUB_SERVER_URL || 'https://github.com',
+        apiUrl: environment.GITHUB_API_URL || 'https://api.github.com',
+        workflowRef: environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || '',
+        jobId: environment.GITHUB_JOB ?? '',
+        stepId: environment.GITHUB_ACTION ?? '',
+        matrix: parseMatrix(matrix),
+        actor: environment.GITHUB_ACTOR ?? '',
+        workspace: environment.GITHUB_WORKSPACE || process.cwd(),
+    };
+}
+function readEvent(file) {
+    if (!file)
+        return {};
+    try {
+        return JSON.parse(readFileSync(file, 'utf8'));
+    }
+    catch (error) {
+        throw new Error(`the event's payload ${file} cannot be read: ${describeError(error)}`, { cause: error });
+    }
+}
+function parseMatrix(text) {
+    try {
+        return JSON.parse(text || 'null');
+    }
+    catch {
+        return text;
+    }
+}
+
 // EXTERNAL MODULE: external "node:net"
 var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: external "node:url"
@@ -41403,43 +41447,7 @@ function listWarnings(tunnel, durationMs) {
 }
 /** What the runner says about the job, for the fork rules and the comment. */
 function readJob() {
-    const environment = process.env;
-    const [owner = '', name = ''] = (environment.GITHUB_REPOSITORY ?? '').split('/');
-    return {
-        eventName: environment.GITHUB_EVENT_NAME ?? '',
-        event: readEvent(environment.GITHUB_EVENT_PATH),
-        repository: { owner, name },
-        sha: environment.GITHUB_SHA ?? '',
-        ref: environment.GITHUB_REF ?? '',
-        runId: environment.GITHUB_RUN_ID ?? '',
-        runAttempt: Number(environment.GITHUB_RUN_ATTEMPT ?? 1) || 1,
-        serverUrl: environment.GITHUB_SERVER_URL || 'https://github.com',
-        apiUrl: environment.GITHUB_API_URL || 'https://api.github.com',
-        workflowRef: environment.GITHUB_WORKFLOW_REF || environment.GITHUB_WORKFLOW || '',
-        jobId: environment.GITHUB_JOB ?? '',
-        stepId: environment.GITHUB_ACTION ?? '',
-        matrix: parseMatrix(core.getInput('matrix')),
-        actor: environment.GITHUB_ACTOR ?? '',
-        workspace: environment.GITHUB_WORKSPACE || process.cwd(),
-    };
-}
-function readEvent(file) {
-    if (!file)
-        return {};
-    try {
-        return JSON.parse(readFileSync(file, 'utf8'));
-    }
-    catch (error) {
-        throw new Error(`the event's payload ${file} cannot be read: ${describeError(error)}`, { cause: error });
-    }
-}
-function parseMatrix(text) {
-    try {
-        return JSON.parse(text || 'null');
-    }
-    catch {
-        return text;
-    }
+    return describeJob(process.env, core.getInput('matrix'));
 }
 /** The machine as the runner describes it. */
 function readSurroundings() {

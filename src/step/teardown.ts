@@ -3,17 +3,17 @@
 
 import { existsSync, rmSync } from 'node:fs';
 import * as core from '@actions/core';
-import { stopBackground } from './background.ts';
-import { reviveState } from './control/messages.ts';
-import { readGuardInputs, readJob } from './inputs.ts';
-import { isAlive } from './processes.ts';
-import { viewOf } from './report/view.ts';
-import { describeFacts, openComment } from './reporting.ts';
-import { readOutcome, sessionFiles } from './session.ts';
-import type { ExposureState } from './state.ts';
-import { createStepLogger, printTail } from './step-log.ts';
-import { readShownLog, readStepState, type StepState } from './step-state.ts';
-import { measureLife, writeSummary } from './step-summary.ts';
+import { stopBackground } from '../background.ts';
+import { reviveState } from '../control/messages.ts';
+import { readGuardInputs, readJob } from '../inputs.ts';
+import { isAlive } from '../processes.ts';
+import { viewOf } from '../report/view.ts';
+import { describeFacts, openComment } from '../reporting.ts';
+import { readOutcome, sessionFiles } from '../session.ts';
+import type { ExposureState } from '../state.ts';
+import { createStepLogger, printTail } from './log.ts';
+import { readShownLog, readStepState, type StepState } from './state.ts';
+import { measureLife, writeSummary } from './summary.ts';
 
 /** The whole log is the `log-file` output; this much of it is worth a group in the step's log. */
 const LOG_LINES = 200;

@@ -1,23 +1,23 @@
 // What the step does: fork rules, inputs, supervisor, "live", outputs, and in a hold the wait for the end.
 
 import * as core from '@actions/core';
-import { selectEnvironment } from './app/environment.ts';
+import { selectEnvironment } from '../app/environment.ts';
+import { startBackground } from '../background.ts';
+import type { SupervisorConfig } from '../config.ts';
+import { followStates } from '../control/client.ts';
+import { reviveState, type StateMessage } from '../control/messages.ts';
+import { formatDuration } from '../duration.ts';
+import { describeError, InputError } from '../errors.ts';
+import { type Inputs, readActionInputs, readGuardInputs, readJob, readSurroundings } from '../inputs.ts';
+import { sanitise } from '../log.ts';
+import { findEntry, planExposure, planSupervisor } from '../plan.ts';
+import { findAncestor, isAlive } from '../processes.ts';
+import type { Job } from '../report/job.ts';
+import { createSessionFolder, readOutcome, type Session, sessionFiles, writeCommand } from '../session.ts';
 import { type Audience, checkHead, findAudience } from './audience.ts';
-import { startBackground } from './background.ts';
-import type { SupervisorConfig } from './config.ts';
-import { followStates } from './control/client.ts';
-import { reviveState, type StateMessage } from './control/messages.ts';
-import { formatDuration } from './duration.ts';
-import { describeError, InputError } from './errors.ts';
-import { type Inputs, readActionInputs, readGuardInputs, readJob, readSurroundings } from './inputs.ts';
-import { sanitise } from './log.ts';
-import { findEntry, planExposure, planSupervisor } from './plan.ts';
-import { findAncestor, isAlive } from './processes.ts';
-import type { Job } from './report/job.ts';
-import { createSessionFolder, readOutcome, type Session, sessionFiles, writeCommand } from './session.ts';
-import { createStepLogger, relayLog } from './step-log.ts';
-import { type StepState, saveShownLog, saveStepState } from './step-state.ts';
-import { writeSummary } from './step-summary.ts';
+import { createStepLogger, relayLog } from './log.ts';
+import { type StepState, saveShownLog, saveStepState } from './state.ts';
+import { writeSummary } from './summary.ts';
 
 /** While a step holds, annotations are not shown yet: the link is repeated in the log. */
 const REMIND_MS = 60_000;

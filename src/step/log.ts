@@ -2,8 +2,8 @@
 
 import { randomBytes } from 'node:crypto';
 import * as core from '@actions/core';
-import { createLogger, type Logger, type LogLevel, sanitise } from './log.ts';
-import { followLog, readTail } from './log-tail.ts';
+import { createLogger, type Logger, type LogLevel, sanitise } from '../log.ts';
+import { followLog, readTail } from '../log-tail.ts';
 
 /** A logger that prints to the step's log; warnings and errors become annotations. */
 export function createStepLogger(level: LogLevel): Logger {

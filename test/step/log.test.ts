@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 
 function run(script: string): string[] {
-  const module = JSON.stringify(resolve('src/step-log.ts'));
+  const module = JSON.stringify(resolve('src/step/log.ts'));
   const code = `import * as log from ${module};\nconst file = ${JSON.stringify(file)};\n${script}`;
   return execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' })
     .trimEnd()

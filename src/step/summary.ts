@@ -1,12 +1,12 @@
 // The job summary of the step: main writes it when its wait is over, post once more with the final figures.
 
 import * as core from '@actions/core';
-import type { Job } from './report/job.ts';
-import { renderSummary } from './report/markdown.ts';
-import { viewOf } from './report/view.ts';
-import { describeFacts } from './reporting.ts';
-import type { ExposureState } from './state.ts';
-import type { StepState } from './step-state.ts';
+import type { Job } from '../report/job.ts';
+import { renderSummary } from '../report/markdown.ts';
+import { viewOf } from '../report/view.ts';
+import { describeFacts } from '../reporting.ts';
+import type { ExposureState } from '../state.ts';
+import type { StepState } from './state.ts';
 
 /** Adds the preview as it is now. A runner without summaries is no reason to fail. */
 export async function writeSummary(job: Job, step: StepState, state: ExposureState): Promise<void> {

@@ -2,16 +2,16 @@
 // Used by preview, before anything is started.
 
 import * as core from '@actions/core';
-import type { SupervisorConfig } from './config.ts';
-import { InputError } from './errors.ts';
-import type { GuardInputs, Inputs } from './inputs.ts';
-import { connectGitHub, type GitHub, GitHubError } from './report/github.ts';
-import { judgeHead } from './report/guard.ts';
-import { identifyPreview, type PreviewIdentity } from './report/identity.ts';
-import type { Job } from './report/job.ts';
-import { findPullRequest, readVisibility } from './report/pull-request.ts';
-import { describeOpenWarning, describeReportFailure } from './report/wording.ts';
-import { createStepLogger } from './step-log.ts';
+import type { SupervisorConfig } from '../config.ts';
+import { InputError } from '../errors.ts';
+import type { GuardInputs, Inputs } from '../inputs.ts';
+import { connectGitHub, type GitHub, GitHubError } from '../report/github.ts';
+import { judgeHead } from '../report/guard.ts';
+import { identifyPreview, type PreviewIdentity } from '../report/identity.ts';
+import type { Job } from '../report/job.ts';
+import { findPullRequest, readVisibility } from '../report/pull-request.ts';
+import { describeOpenWarning, describeReportFailure } from '../report/wording.ts';
+import { createStepLogger } from './log.ts';
 
 /** GitHub has this long to answer before the preview goes on without it. */
 const API_TIMEOUT_MS = 30_000;
