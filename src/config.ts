@@ -48,6 +48,11 @@ export const PreviewSchema = v.object({
   commit: v.string(),
   openWarning: v.exactOptional(v.string()),
   warnings: v.array(v.string()),
+  /**
+   * Whether the app's own lines may stand in comment and summary. Not where `env` handed it values: the runner masks
+   * secrets in logs, and nowhere else.
+   */
+  showConsole: v.boolean(),
 });
 
 const JobSchema = v.object({

@@ -70,7 +70,7 @@ export function planSupervisor(
     controlToken: randomBytes(TOKEN_BYTES).toString('hex'),
     logLevel: inputs.logLevel,
     exposure,
-    preview: { commit: '', warnings: [] },
+    preview: { commit: '', warnings: [], showConsole: false },
   };
 }
 

@@ -34,7 +34,7 @@ export function describeFacts(
   preview: PreviewConfig,
   mode: AppMode,
 ): PreviewView['preview'] {
-  const { openWarning, ...rest } = preview;
+  const { openWarning, showConsole: _, ...rest } = preview;
   return describePreview(config.job, {
     ...rest,
     name: config.identity.name,
@@ -80,7 +80,10 @@ class Memory {
   #lastUrl: string | undefined;
   readonly #endsAt: Date | undefined;
 
-  constructor({ exposure }: SupervisorConfig) {
+  readonly #hideConsole: boolean;
+
+  constructor({ exposure, preview }: SupervisorConfig) {
+    this.#hideConsole = !preview.showConsole;
     if (exposure.durationMs !== undefined)
       this.#endsAt = new Date(Date.now() + exposure.startupTimeoutMs + exposure.durationMs);
   }
@@ -89,6 +92,12 @@ class Memory {
     const isUp = state.tunnel.status === 'Connected' && state.app.status === 'running';
     this.outageSince = isUp || state.phase.phase !== 'live' ? undefined : (this.outageSince ?? now);
     this.#lastUrl = state.url ?? this.#lastUrl;
-    return { now, lastUrl: this.#lastUrl, endsAt: this.#endsAt, outageSince: this.outageSince };
+    return {
+      now,
+      lastUrl: this.#lastUrl,
+      endsAt: this.#endsAt,
+      outageSince: this.outageSince,
+      hideConsole: this.#hideConsole,
+    };
   }
 }

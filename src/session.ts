@@ -11,6 +11,7 @@
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -31,7 +32,7 @@ const SessionSchema = v.object({
   name: v.string(),
   pid: v.number(),
   startTime: v.string(),
-  controlUrl: v.string(),
+  controlUrl: v.pipe(v.string(), v.regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
   controlToken: v.string(),
 });
 
@@ -129,12 +130,19 @@ function isCalled({ folder, session }: { folder: string; session: Session }, wan
 export function listSessions(parent: string): { folder: string; session: Session }[] {
   if (!existsSync(parent)) return [];
   return readdirSync(parent)
-    .filter(entry => entry.startsWith(PREFIX))
+    .filter(entry => entry.startsWith(PREFIX) && isPrivate(join(parent, entry)))
     .flatMap(entry => {
       const folder = join(parent, entry);
       const session = readSession(folder);
       return session ? [{ folder, session }] : [];
     });
+}
+
+/** Whether only this user can have written there: anybody can make a folder of that name in a shared temp folder. */
+function isPrivate(folder: string): boolean {
+  if (process.getuid === undefined) return true; // Windows: its temp folder is the user's own
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
 }
 
 function describeList(all: { folder: string; session: Session }[]): string {

@@ -1,7 +1,7 @@
 // One exposure with its API, its comment, and the ends that come from outside. Used by supervisor, and by cli in the
 // foreground.
 
-import { statSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import type { SupervisorConfig } from './config.ts';
 import { startControlApi } from './control/api.ts';
 import { describeError } from './errors.ts';
@@ -73,7 +73,12 @@ function watchEnds(config: SupervisorConfig, end: (reason: EndReason) => void): 
   return () => clearInterval(timer);
 }
 
-/** A file that was there before the start does not count until it is made anew. */
+/** A file that was there before the start does not count until it is made anew; a link in its place does not count. */
 function readModified(file: string | undefined): number | undefined {
-  return file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  try {
+    const found = file === undefined ? undefined : lstatSync(file);
+    return found?.isFile() ? found.mtimeMs : undefined;
+  } catch {
+    return undefined;
+  }
 }

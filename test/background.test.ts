@@ -33,7 +33,7 @@ function createConfig(): SupervisorConfig {
     name: 'app',
     controlToken: 'a-control-token',
     logLevel: 'info',
-    preview: { commit: '', warnings: [] },
+    preview: { commit: '', warnings: [], showConsole: true },
     exposure: {
       spec: { mode: 'web', path: '/nowhere', spa: false, crossOriginIsolation: false },
       env: {},

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -149,5 +149,24 @@ describe('the expose command', () => {
     const child = spawn(join(bin, 'expose'), ['status', 'a b'], { stdio: ['ignore', 'pipe', 'inherit'] });
     expect(await child.stdout.toArray().then(String)).toBe(`${process.execPath} status a b\n`);
     expect(readFileSync(join(bin, 'expose.cmd'), 'utf8')).toContain(`"${script}" %*`);
+  });
+});
+
+describe('a session folder in a temp folder that all users share', () => {
+  it('does not count where others could have written to it, or where it is a link', () => {
+    const folder = create('mine');
+    expect(chooseSession(parent, undefined).folder).toBe(folder);
+    symlinkSync(folder, join(parent, 'expose-link'));
+    expect(chooseSession(parent, undefined).folder).toBe(folder);
+    chmodSync(folder, 0o770);
+    expect(() => chooseSession(parent, undefined)).toThrow('nothing is exposed here');
+  });
+
+  it('does not count where its API is said to be on another machine', () => {
+    const folder = createSessionFolder(parent);
+    const { pid, startTime } = recordProcess(process.pid, 'test');
+    const session = { name: 'x', pid, startTime, controlUrl: 'http://evil.example:80', controlToken: 'x' };
+    writeFileSync(sessionFiles(folder).session, JSON.stringify(session));
+    expect(() => chooseSession(parent, undefined)).toThrow('nothing is exposed here');
   });
 });

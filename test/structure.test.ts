@@ -50,7 +50,7 @@ describe('the environment', () => {
 describe("the runner's toolkit", () => {
   it('is used by the entries, inputs and step alone', () => {
     const users = files.filter(file => /'@actions\//.test(read(file)) && !file.startsWith('step/'));
-    expect(users.sort()).toEqual(['inputs.ts', 'main.ts', 'post.ts', 'stop.ts']);
+    expect(users.sort()).toEqual(['inputs.ts', 'post.ts', 'stop.ts']);
   });
 });
 

@@ -27,6 +27,12 @@ export const VISITOR_LIMITS: VisitorLimits = {
   lingerMs: 5_000,
 };
 
+/**
+ * Requests of one connection that wait for their answers. Browsers send one at a time; without a bound, a few megabytes
+ * of pipelined requests would each be held in memory, and handed to the app, at once.
+ */
+const MAX_PIPELINED = 64;
+
 /** How often Node looks for requests over their time. */
 const CHECK_INTERVAL_MS = 1_000;
 
@@ -50,19 +56,28 @@ export interface VisitorServer {
 
 export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arrival) => void): VisitorServer {
   const sockets = new Set<Duplex>();
-  /** Those in the middle of an answer, or given over to a WebSocket. */
-  const busy = new Set<Duplex>();
+  /** Those in the middle of answers, with their number, or given over to a WebSocket. */
+  const busy = new Map<Duplex, number>();
   let stopped = false;
   const server = openServer(limits, arrival => {
     const { socket } = arrival.request;
-    busy.add(socket);
-    if (arrival.upgrade === undefined)
-      arrival.response.once('close', () => {
-        busy.delete(socket);
-        if (stopped) closeFlushed(socket);
-      });
+    const waiting = (busy.get(socket) ?? 0) + 1;
+    if (waiting > MAX_PIPELINED) socket.destroy();
+    // What came in the same packet is still handed over after the end.
+    if (socket.destroyed) return;
+    busy.set(socket, waiting);
+    if (arrival.upgrade === undefined) arrival.response.once('close', () => finish(socket));
     serve(arrival);
   });
+  const finish = (socket: Duplex) => {
+    const waiting = (busy.get(socket) ?? 1) - 1;
+    if (waiting > 0) {
+      busy.set(socket, waiting);
+      return;
+    }
+    busy.delete(socket);
+    if (stopped) closeFlushed(socket);
+  };
   return {
     admit: socket => {
       socket.on('error', ignore);

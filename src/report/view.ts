@@ -57,6 +57,8 @@ export interface ViewContext {
   endsAt?: Date | undefined;
   /** Since when tunnel or app have been away. */
   outageSince?: Date | undefined;
+  /** Leaves the app's own lines out, which may hold what only the log masks. */
+  hideConsole?: boolean | undefined;
   /** What to change after a failure. */
   advice?: string | undefined;
 }
@@ -74,7 +76,8 @@ export function viewOf(exposure: ExposureState, context: ViewContext): PreviewSt
       return { kind: 'ended', ...url, reason: phase.reason, endedAt: phase.endedAt };
     case 'failed': {
       const advice = context.advice === undefined ? {} : { advice: context.advice };
-      const { reason, lastLines, endedAt } = phase;
+      const { reason, endedAt } = phase;
+      const lastLines = context.hideConsole ? [] : phase.lastLines;
       return { kind: 'failed', ...url, reason, lastLines, ...advice, endedAt };
     }
   }

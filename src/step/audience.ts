@@ -67,6 +67,7 @@ export async function findAudience(job: Job, guard: GuardInputs, inputs: Inputs)
     preview: {
       commit: pullRequest?.headSha ?? job.sha,
       warnings,
+      showConsole: Object.keys(inputs.app.env).length === 0,
       ...(openWarning !== undefined && { openWarning }),
     },
     comment:

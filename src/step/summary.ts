@@ -13,7 +13,7 @@ export async function writeSummary(job: Job, step: StepState, state: ExposureSta
   const updatedAt = new Date();
   const view = {
     preview: describeFacts({ job, identity: step.identity }, step.preview, step.mode),
-    state: viewOf(state, { now: updatedAt }),
+    state: viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),
     updatedAt,
   };
   // A preview that just went live has no figures worth reading.

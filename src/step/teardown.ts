@@ -72,7 +72,7 @@ async function commentLast(step: StepState, state: ExposureState): Promise<void>
   const updatedAt = new Date();
   await comment.update({
     preview: describeFacts(config, step.preview, step.mode),
-    state: viewOf(state, { now: updatedAt }),
+    state: viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),
     updatedAt,
   });
   await comment.flush();

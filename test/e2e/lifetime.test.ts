@@ -1,7 +1,7 @@
 // How a preview ends, driven through the built action: in a hold, in the background, by command, by cancelling, and
 // when main never got to its end.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -69,10 +69,11 @@ describeWithReal(['bore'], 'a hold', () => {
     await expectNothingLeft(preview, url, 'has ended');
   });
 
-  it('of 5 s ends green 5 s after the link was given out', async () => {
+  it('of 5 s ends green 5 s after the link was given out, though a link to itself is named continue', async () => {
     const host = '127.0.0.72';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ server: host, hold: '5s' }, PAGE);
+    symlinkSync('continue', join(preview.job.workspace, 'continue'));
     const url = await startHold(preview);
     const main = await preview.job.finished();
     expect(main.code).toBe(0);

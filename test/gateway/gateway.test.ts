@@ -241,3 +241,15 @@ describe('the end', () => {
     await door.gateway.stop();
   });
 });
+
+describe('pipelining (memory exhaustion over one connection)', () => {
+  it('is bounded: a connection with a flood of unanswered requests is closed, and few reach the app', async () => {
+    const app = await openApp(() => {}); // never answers
+    const door = await openDoor(app.port);
+    closers.push(door.stop);
+    const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+    await sendRaw(door.port, request.repeat(20_000)).catch(() => {}); // reset is as good as closed
+    expect(app.requestLines.length).toBeLessThanOrEqual(64);
+    expect(door.gateway.visits).toBeLessThanOrEqual(64);
+  });
+});

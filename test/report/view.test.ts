@@ -81,6 +81,7 @@ describe('what is shown of an exposure', () => {
       ...gone,
       phase: { phase: 'failed', reason: 'exit 1', lastLines: ['boom'], endedAt },
     };
+    expect(viewOf(failed, { now, hideConsole: true })).toMatchObject({ reason: 'exit 1', lastLines: [] });
     expect(viewOf(failed, { now, advice: 'Look at main.js.' })).toEqual({
       kind: 'failed',
       reason: 'exit 1',
