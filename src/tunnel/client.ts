@@ -18,6 +18,7 @@ import {
 import { FrameReader, NoFrame } from './frame-reader.ts';
 import { greet, OddFrame } from './greeting.ts';
 import { decodeServerMessage, FrameTooLong } from './protocol.ts';
+import { resetSocket } from './reset.ts';
 import type { Timings } from './timings.ts';
 import type { Visitors } from './visitors.ts';
 
@@ -55,7 +56,7 @@ export interface Session {
 export async function startSession(options: SessionOptions): Promise<Session> {
   const { server, signal, timings } = options;
   const line = await dialServer(server, timings, signal);
-  const abandon = () => line.socket.resetAndDestroy();
+  const abandon = () => resetSocket(line.socket);
   signal.addEventListener('abort', abandon, { once: true });
   try {
     signal.throwIfAborted();
@@ -63,7 +64,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     const reader = new FrameReader(line.socket);
     return serve(options, line, reader, await askForPort(options, line, reader));
   } catch (error) {
-    line.socket.resetAndDestroy();
+    resetSocket(line.socket);
     signal.throwIfAborted();
     throw error;
   } finally {
@@ -145,7 +146,7 @@ function serve(
   });
   socket.once('end', () => leave('the server closed the control connection'));
   socket.once('close', () => leave(socket.errored?.message ?? 'the control connection was closed'));
-  return { port, startedAt: performance.now(), ended, leave, stop: () => void socket.resetAndDestroy() };
+  return { port, startedAt: performance.now(), ended, leave, stop: () => void resetSocket(socket) };
 }
 
 /** Nothing a server says after `Hello` ends the session: the first oddity is told, the rest ignored. */

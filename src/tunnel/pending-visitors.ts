@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { PENDING_VISITOR_MS } from './protocol.ts';
+import { resetSocket } from './reset.ts';
 
 export class PendingVisitors {
   readonly #max: number;
@@ -22,7 +23,7 @@ export class PendingVisitors {
   add(visitor: Socket): string | undefined {
     visitor.on('error', () => {});
     if (this.#all.size >= this.#max) {
-      visitor.resetAndDestroy();
+      resetSocket(visitor);
       return undefined;
     }
     const id = randomUUID();
@@ -48,7 +49,7 @@ export class PendingVisitors {
   }
 
   stop(): void {
-    for (const visitor of this.#all) visitor.resetAndDestroy();
+    for (const visitor of this.#all) resetSocket(visitor);
   }
 }
 
@@ -60,7 +61,7 @@ function join(one: Socket, other: Socket): void {
   ] as const) {
     from.pipe(to);
     from.once('close', () => {
-      if (!from.readableEnded) to.resetAndDestroy();
+      if (!from.readableEnded) resetSocket(to);
       else if (!from.writableFinished) to.destroy();
     });
   }

@@ -19,6 +19,7 @@ import {
   NETWORK_TIMEOUT_MS,
   type ServerMessage,
 } from './protocol.ts';
+import { resetSocket } from './reset.ts';
 
 /** Like the real server: enough to find a free port among many taken ones. */
 const RANDOM_PORT_ATTEMPTS = 150;
@@ -107,7 +108,7 @@ class Bore {
   async stop(): Promise<void> {
     const servers = [this.#control, ...this.#ports];
     const closed = servers.map(server => new Promise(resolve => server.close(resolve)));
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) resetSocket(socket);
     this.#pending.stop();
     await Promise.all(closed);
   }

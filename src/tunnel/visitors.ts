@@ -12,6 +12,7 @@ import type { ServerAddress } from './address.ts';
 import { dialAddress } from './dial.ts';
 import { FrameReader } from './frame-reader.ts';
 import { greet } from './greeting.ts';
+import { resetSocket } from './reset.ts';
 import type { Timings } from './timings.ts';
 
 export interface VisitorOptions {
@@ -71,7 +72,7 @@ export class Visitors {
     const patience = AbortSignal.timeout(drainMs);
     for (const socket of this.#here)
       if (drainMs > 0) await once(socket, 'close', { signal: patience }).catch(() => {});
-    for (const socket of this.#here) socket.resetAndDestroy();
+    for (const socket of this.#here) resetSocket(socket);
   }
 
   #fetchNext(): void {
@@ -124,13 +125,13 @@ export class Visitors {
   }
 
   #handOn(socket: Socket): void {
-    if (this.#stopping.signal.aborted) return void socket.resetAndDestroy();
+    if (this.#stopping.signal.aborted) return void resetSocket(socket);
     this.#here.add(socket);
     socket.once('close', () => this.#here.delete(socket));
     try {
       this.#options.onVisitor(socket);
     } catch (error) {
-      socket.resetAndDestroy();
+      resetSocket(socket);
       this.#options.logger.error(`a visitor could not be served: ${describeError(error)}`);
     }
   }

@@ -1,0 +1,13 @@
+// Leaving a connection so that the other side knows at once. Used wherever the tunnel, or our bore server, hangs up.
+
+import type { Socket } from 'node:net';
+
+/**
+ * Sends a reset, for which nobody has to read what was sent before. A socket whose end is on its way out is destroyed
+ * instead: libuv refuses to reset it (EINVAL), and Node.js 24 then takes it for closed, so that the other side hears
+ * nothing and the process never exits.
+ */
+export function resetSocket(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
+}
