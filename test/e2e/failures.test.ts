@@ -67,8 +67,6 @@ async function run(inputs: Record<string, string>, scene: Scene = {}): Promise<F
   expect(pids.filter(isRunning)).toEqual([]);
   const comment = github.state.comments[0]?.body;
   const said = [main.log, post.log, job.summary, JSON.stringify(github.requests)].join('\n');
-  if (process.env.SHOW_LOGS)
-    console.log(`${main.log}\n--- post ---\n${post.log}\n--- comment ---\n${comment}`);
   expect(said.replaceAll(/^::add-mask::.*$/gm, '')).not.toContain(SECRET);
   expect(said).not.toMatch(/^\s+at \S.*:\d+:\d+/m);
   return {
