@@ -25,11 +25,16 @@ const PULL_REQUEST_EVENTS = ['pull_request', 'pull_request_review', 'pull_reques
 /** These get Dependabot's own secrets and a read-only token when Dependabot is the actor (GitHub docs). */
 const DEPENDABOT_EVENTS = [...PULL_REQUEST_EVENTS, 'push', 'create', 'deployment', 'deployment_status'];
 
-/** These run with secrets and a write token, whoever caused them. */
-const PRIVILEGED_EVENTS = ['pull_request_target', 'workflow_run', 'issue_comment'];
+/** These run with secrets and a write token, whoever caused them, and are often about a stranger's code. */
+const PRIVILEGED_EVENTS = ['pull_request_target', 'workflow_run', 'issue_comment', 'repository_dispatch'];
 
-/** A run of these was itself privileged: whose code it built cannot be told from outside. */
-const OPAQUE_RUNS = [...PRIVILEGED_EVENTS, 'repository_dispatch'];
+/** These are about a commit of the repository itself and bring no other: nobody has a reason to check out a fork. */
+const OWN_COMMIT_EVENTS = ['push', 'schedule', 'merge_group'];
+
+/** Started by people who may write, mostly for the run's own commit: what they built may lie outside any checkout. */
+const CHECKOUT_OPTIONAL_EVENTS = ['workflow_dispatch', 'release'];
+
+const DEPENDABOT = 'dependabot[bot]';
 
 interface GuardOptions {
   job: Job;
@@ -50,7 +55,7 @@ export async function judgeHead(options: GuardOptions): Promise<Verdict> {
       return { kind: 'allowed untrusted', reason: `${reason}: no comment will be made` };
     return { kind: 'skip', reason: `no preview: ${reason}. What can be done: ${FORKS_PAGE}` };
   }
-  if (!PRIVILEGED_EVENTS.includes(job.eventName)) return { kind: 'trusted' };
+  if ([...PULL_REQUEST_EVENTS, ...OWN_COMMIT_EVENTS].includes(job.eventName)) return { kind: 'trusted' };
   const doubt = await findDoubt(options);
   if (doubt === undefined) return { kind: 'trusted' };
   if (allowUntrustedHead) return { kind: 'allowed untrusted', reason: doubt };
@@ -59,7 +64,7 @@ export async function judgeHead(options: GuardOptions): Promise<Verdict> {
 
 /** Why GitHub withholds secrets from this job; undefined where it does not. */
 function findWithheld(job: Job): string | undefined {
-  if (DEPENDABOT_EVENTS.includes(job.eventName) && job.actor === 'dependabot[bot]') {
+  if (DEPENDABOT_EVENTS.includes(job.eventName) && job.actor === DEPENDABOT) {
     return 'this run was started by Dependabot';
   }
   if (!PULL_REQUEST_EVENTS.includes(job.eventName)) return undefined;
@@ -71,19 +76,30 @@ function findWithheld(job: Job): string | undefined {
 /** Why the code at `path` may be a stranger's; undefined where it is the repository's own. */
 async function findDoubt(options: GuardOptions): Promise<string | undefined> {
   const { job, path } = options;
+  if (!PRIVILEGED_EVENTS.includes(job.eventName)) return findStrayCommit(job, path);
+  if (job.eventName === 'repository_dispatch')
+    return 'this run was started by repository_dispatch: whose code it is about cannot be told';
   try {
     const head = job.eventName === 'workflow_run' ? readRunHead(job) : await readHead(options);
     if (typeof head === 'string') return head;
     if (!isOwn(job, head.repository)) return renderOrigin(head.repository);
     const commit = readCheckedOutCommit(path);
     if (commit !== undefined && head.commits.includes(commit)) return undefined;
-    const found = commit === undefined ? 'no commit can be seen' : `commit ${commit} is checked out`;
-    return `${found} at ${sanitise(path)}, where the head ${head.commits.map(sha => sanitise(sha)).join(' or ')} was expected`;
+    const expected = head.commits.map(sha => sanitise(sha)).join(' or ');
+    return `${renderFound(path, commit)}, where the head ${expected} was expected`;
   } catch (error) {
     if (error instanceof GitHubError)
       return `where the code comes from could not be found out: ${describeError(error)}`;
     throw error;
   }
+}
+
+/** A slash command may have passed a pull request's number on to this run, which then checked out a fork. */
+function findStrayCommit(job: Job, path: string): string | undefined {
+  const commit = readCheckedOutCommit(path);
+  if (commit === job.sha) return undefined;
+  if (commit === undefined && CHECKOUT_OPTIONAL_EVENTS.includes(job.eventName)) return undefined;
+  return `${renderFound(path, commit)}, where this run's own commit ${sanitise(job.sha)} was expected`;
 }
 
 interface Head {
@@ -114,11 +130,15 @@ function listHeads(now: PullRequest, then: PullRequest | undefined): string[] {
   return own ? [...new Set([then.headSha, now.headSha])] : [now.headSha];
 }
 
+const Actor = v.nullish(v.object({ login: v.string() }));
+
 const WorkflowRunEvent = v.object({
   workflow_run: v.object({
     event: v.string(),
     head_sha: v.string(),
     head_repository: v.nullable(v.object({ full_name: v.string() })),
+    actor: Actor,
+    triggering_actor: Actor,
   }),
 });
 
@@ -126,8 +146,13 @@ const WorkflowRunEvent = v.object({
 function readRunHead(job: Job): Head | string {
   if (!v.is(WorkflowRunEvent, job.event)) return 'the event does not say which run it is about';
   const run = job.event.workflow_run;
-  if (OPAQUE_RUNS.includes(run.event)) {
+  // Such a run was itself privileged.
+  if (PRIVILEGED_EVENTS.includes(run.event)) {
     return `the run before this one was started by ${run.event}: whose code it built cannot be told`;
+  }
+  // Its branch is the repository's own, but what it updates to is a stranger's code, which GitHub gave no secrets.
+  if ([job.actor, run.actor?.login, run.triggering_actor?.login].includes(DEPENDABOT)) {
+    return 'the run before this one was started by Dependabot';
   }
   return { repository: run.head_repository?.full_name ?? '', commits: [run.head_sha] };
 }
@@ -139,6 +164,11 @@ function isOwn(job: Job, repository: string): boolean {
 
 function ownName({ repository }: Job): string {
   return `${repository.owner}/${repository.name}`;
+}
+
+function renderFound(path: string, commit: string | undefined): string {
+  const found = commit === undefined ? 'no commit can be seen' : `commit ${commit} is checked out`;
+  return `${found} at ${sanitise(path)}`;
 }
 
 function renderOrigin(repository: string): string {

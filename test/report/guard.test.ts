@@ -83,15 +83,50 @@ describe('events without secrets for strangers', () => {
     expect(JSON.stringify(verdict)).not.toContain('\\n');
   });
 
-  it.each(['push', 'schedule', 'merge_group', 'workflow_dispatch', 'release'])(
-    'trusts %s',
-    async eventName => {
-      expect(await judge({ eventName, event: {} })).toEqual({ kind: 'trusted' });
-    },
-  );
+  it.each(['push', 'schedule', 'merge_group'])('trusts %s, with and without a checkout', async eventName => {
+    expect(await judge({ eventName, event: {} })).toEqual({ kind: 'trusted' });
+    rmSync(join(path, '.git'), { recursive: true });
+    expect(await judge({ eventName, event: {} })).toEqual({ kind: 'trusted' });
+  });
 
   it('knows the own repository in any case of letters', async () => {
     expect(await judge({ event: { pull_request: samplePull('Octo/App') } })).toEqual({ kind: 'trusted' });
+  });
+});
+
+describe('events that may be about any code', () => {
+  const events = ['workflow_dispatch', 'release', 'issues', 'discussion_comment', 'check_run', 'deployment'];
+
+  it.each(events)("%s: trusts the run's own commit and refuses any other", async eventName => {
+    expect(await judge({ eventName, event: {}, sha: HEAD })).toEqual({ kind: 'trusted' });
+    checkOut(OTHER);
+    expect(await judge({ eventName, event: {}, sha: HEAD })).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringMatching(`${OTHER} is checked out .* own commit ${HEAD} was expected`),
+    });
+    expect(await judge({ eventName, event: {}, sha: HEAD }, true)).toMatchObject({
+      kind: 'allowed untrusted',
+    });
+  });
+
+  it.each([
+    ['workflow_dispatch', 'trusted'],
+    ['release', 'trusted'],
+    ['issues', 'refuse'],
+    ['discussion_comment', 'refuse'],
+    ['check_run', 'refuse'],
+  ])('%s without a checkout: %s', async (eventName, kind) => {
+    rmSync(join(path, '.git'), { recursive: true });
+    expect(await judge({ eventName, event: {}, sha: HEAD })).toMatchObject({ kind });
+  });
+
+  it("refuses repository_dispatch, even where the run's own commit is checked out", async () => {
+    const job = { eventName: 'repository_dispatch', event: { client_payload: own, ...own }, sha: HEAD };
+    expect(await judge(job)).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringContaining('cannot be told'),
+    });
+    expect(await judge(job, true)).toMatchObject({ kind: 'allowed untrusted' });
   });
 });
 
@@ -154,6 +189,22 @@ describe('events with secrets', () => {
       });
     },
   );
+
+  it('refuses what was built by a run of Dependabot, re-run by somebody else or not', async () => {
+    const mona = { login: 'mona' };
+    const dependabot = { login: 'dependabot[bot]' };
+    const eventName = 'workflow_run';
+    const people = run({ actor: mona, triggering_actor: mona });
+    expect(await judge({ eventName, event: people })).toEqual({ kind: 'trusted' });
+    for (const job of [
+      { event: run({ actor: dependabot, triggering_actor: mona }) },
+      { event: run({ actor: mona, triggering_actor: dependabot }) },
+      { event: people, actor: dependabot.login },
+    ]) {
+      const verdict = await judge({ eventName, ...job });
+      expect(verdict).toMatchObject({ kind: 'refuse', reason: expect.stringContaining('Dependabot') });
+    }
+  });
 
   it('trusts the default branch after a comment on a plain issue', async () => {
     const job = { eventName: 'issue_comment', event: comment({ number: 3 }) };
