@@ -86,6 +86,11 @@ export interface App {
 const CONSOLE_LINES = 200;
 /** As many as an error carries. */
 const LAST_LINES = 20;
+/**
+ * For a start to end by itself after its signal: it then says what it waited for, and has stopped its processes. Longer
+ * than any of them is given to stop.
+ */
+const SETTLE_MS = 15_000;
 /** A line that is longer is data, not a message. */
 const CONSOLE_LINE_LENGTH = 1_000;
 
@@ -134,7 +139,8 @@ async function startOnce(
   const environment = { ...options.baseEnvironment, EXPOSE_URL: options.publicUrl };
   const { logger, onChild } = options;
   try {
-    const program = await startProgram(options, { folder, environment, logger, onOutput, onChild, signal });
+    const start = startProgram(options, { folder, environment, logger, onOutput, onChild, signal });
+    const program = await settleInTime(start, signal);
     await waitUntilHealthy(program, options.healthPath, lastLines, signal);
     return {
       upstream: program.upstream,
@@ -145,6 +151,34 @@ async function startOnce(
   } catch (error) {
     await removeFolder();
     throw error;
+  }
+}
+
+/**
+ * The start's own end; where it has none by `settleMs` after its signal, rejects with the signal's reason, and stops
+ * the program should it still arrive.
+ */
+export async function settleInTime(
+  start: Promise<Program>,
+  signal: AbortSignal,
+  settleMs = SETTLE_MS,
+): Promise<Program> {
+  const over = Promise.withResolvers<never>();
+  let timer: NodeJS.Timeout | undefined;
+  const giveUp = () => {
+    over.reject(signal.reason);
+    start.then(program => program.stop()).catch(() => undefined);
+  };
+  const abort = () => {
+    timer = setTimeout(giveUp, settleMs);
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([start, over.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    clearTimeout(timer);
   }
 }
 

@@ -6,6 +6,9 @@ import { findFreePort } from './child.ts';
 import { startListener } from './listener.ts';
 import { stageFolder } from './staging.ts';
 
+/** As much as OS mode gives at most: without it a program could take all of the runner's memory. */
+const MAX_MEMORY_MB = 2_048;
+
 /**
  * Starts the program. It sees a staged copy of the file's folder at `/`, `env`, and no network but its socket.
  * `env` stands in wasmrun's argv, where other processes of the machine can read it: wasmrun 1.0.0 has no other way.
@@ -23,6 +26,7 @@ export async function startExec(
     command: spec.wasmrun,
     args: [
       ...['exec', '--quiet', '--tcplisten', `127.0.0.1:${port}`, '--dir', `${root}:/`],
+      ...['--max-memory-mb', String(MAX_MEMORY_MB)],
       ...Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
       ...[spec.path, '--', ...spec.args],
     ],

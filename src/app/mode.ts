@@ -1,11 +1,12 @@
 // Which of the four ways an app is run in, where `mode` is `auto`. Used by the entries before anything starts.
 
-import { readFileSync, type Stats, statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { describeError, hasCode, InputError } from '../errors.ts';
 import { sanitise } from '../log.ts';
 import type { AppMode } from '../state.ts';
+import { leadsOut, readProjectFile } from './project-file.ts';
 
 export interface ModeInput {
   mode: 'auto' | AppMode;
@@ -59,20 +60,20 @@ function findMode(path: string, found: Stats): ModeChoice {
 /** Why OS mode can run the folder, or undefined. */
 function findProgram(folder: string): string | undefined {
   if (hasOsTable(folder)) return 'wasmrun.toml has an [os] table';
-  const packageFile = join(folder, 'package.json');
-  const main = readMain(packageFile);
+  const packageText = readProjectFile(folder, 'package.json');
+  const main = readMain(packageText);
   if (main !== undefined && isFile(join(folder, main)))
     return `${sanitise(main)} is \`main\` of package.json`;
   const entry = ENTRIES.find(name => isFile(join(folder, name)));
   if (entry === undefined) return undefined;
   // Emscripten writes index.html, index.js and index.wasm: a script beside a page, in no package, is the page's.
-  if (isFile(join(folder, 'index.html')) && !isFile(packageFile)) return undefined;
+  if (isFile(join(folder, 'index.html')) && packageText === undefined) return undefined;
   return `${entry} is a Node.js program`;
 }
 
 /** A broken file is reported here: wasmrun itself would not start with it. */
 function hasOsTable(folder: string): boolean {
-  const text = readText(join(folder, 'wasmrun.toml'));
+  const text = readProjectFile(folder, 'wasmrun.toml');
   if (text === undefined) return false;
   try {
     return 'os' in parse(text);
@@ -85,12 +86,12 @@ function hasOsTable(folder: string): boolean {
   }
 }
 
-function readMain(packageFile: string): string | undefined {
+function readMain(packageText = '{}'): string | undefined {
   try {
-    const content: unknown = JSON.parse(readText(packageFile) ?? '{}');
+    const content: unknown = JSON.parse(packageText);
     const main =
       typeof content === 'object' && content !== null && 'main' in content ? content.main : undefined;
-    return typeof main === 'string' && main !== '' ? main : undefined;
+    return typeof main === 'string' && main !== '' && !leadsOut(main) ? main : undefined;
   } catch {
     return undefined;
   }
@@ -126,8 +127,4 @@ function statPath(path: string): Stats | undefined {
     if (hasCode(error, 'ENOTDIR', 'ELOOP')) return undefined;
     throw new InputError(`path: ${sanitise(path)} cannot be read; check its permissions`, { cause: error });
   }
-}
-
-function readText(path: string): string | undefined {
-  return isFile(path) ? readFileSync(path, 'utf8') : undefined;
 }

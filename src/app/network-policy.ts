@@ -7,6 +7,7 @@ import { parse, stringify, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 import { InputError } from '../errors.ts';
 import { sanitise } from '../log.ts';
+import { leadsOut } from './project-file.ts';
 
 /**
  * wasmnet's own list leaves `0.0.0.0`, `::1` and `::ffff:127.0.0.1` open, and with them wasmrun's file-writing API
@@ -30,14 +31,33 @@ const MAX_MEMORY_MB = 2_048;
  */
 const MAX_PAGE_CONSOLE_MB = 1;
 
+/** wasmnet 0.2.0's own policy: what it binds, it binds on the runner, where other ports are other services'. */
+export const DEFAULT_BIND_PORTS = '3000-9999';
+const [MIN_BIND_PORT, MAX_BIND_PORT] = [3_000, 9_999];
+const MAX_CONNECTIONS = 50;
+const MAX_BANDWIDTH_MBPS = 10;
+
 const Limit = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)));
 /** What is read here; all other keys are wasmrun's to judge. */
 const ConfigSchema = v.looseObject({
   os: v.optional(
     v.looseObject({
-      entry: v.optional(v.string()),
+      entry: v.optional(
+        v.pipe(
+          v.string(),
+          v.check(entry => !leadsOut(entry), 'it leads out of the project; give a path in it'),
+        ),
+      ),
       limits: v.optional(v.looseObject({ max_memory_mb: Limit, max_output_mb: Limit }), {}),
-      network: v.optional(v.looseObject({ deny: v.optional(v.array(v.string()), []) }), {}),
+      network: v.optional(
+        v.looseObject({
+          deny: v.optional(v.array(v.string()), []),
+          bind_ports: v.optional(v.string()),
+          max_connections: Limit,
+          max_bandwidth_mbps: Limit,
+        }),
+        {},
+      ),
     }),
     {},
   ),
@@ -69,6 +89,7 @@ export function parseProjectConfig(text: string): ProjectConfig {
 export function renderStagedConfig(config: ProjectConfig, ownAddresses: readonly string[] = []): string {
   const { limits, network, ...os } = config.os;
   const { max_memory_mb, max_output_mb } = limits;
+  const { max_connections, max_bandwidth_mbps } = network;
   return stringify({
     os: {
       ...os,
@@ -77,9 +98,34 @@ export function renderStagedConfig(config: ProjectConfig, ownAddresses: readonly
         ...(max_memory_mb === undefined ? {} : { max_memory_mb: narrow(max_memory_mb, MAX_MEMORY_MB) }),
         max_output_mb: narrow(max_output_mb ?? 0, MAX_PAGE_CONSOLE_MB),
       },
-      network: { ...network, deny: [...new Set([...DENIED_RANGES, ...ownAddresses, ...network.deny])] },
+      network: {
+        ...network,
+        deny: [...new Set([...DENIED_RANGES, ...ownAddresses, ...network.deny])],
+        ...(findRefusedPorts(config) === undefined ? {} : { bind_ports: DEFAULT_BIND_PORTS }),
+        // Unlike the other limits, 0 connections are none.
+        ...(max_connections === undefined
+          ? {}
+          : { max_connections: Math.min(max_connections, MAX_CONNECTIONS) }),
+        ...(max_bandwidth_mbps === undefined
+          ? {}
+          : { max_bandwidth_mbps: narrow(max_bandwidth_mbps, MAX_BANDWIDTH_MBPS) }),
+      },
     },
   });
+}
+
+/** The project's `bind_ports` where not all of it lies within wasmnet's default, which it gets instead. */
+export function findRefusedPorts({ os }: ProjectConfig): string | undefined {
+  const wanted = os.network.bind_ports;
+  return wanted === undefined || wanted.split(',').every(isBindable) ? undefined : wanted;
+}
+
+/** Rust reads more as a number (`+22`) than this does: what is not understood is refused. */
+function isBindable(part: string): boolean {
+  const found = /^(\d{1,5})(?:\s*-\s*(\d{1,5}))?$/.exec(part.trim());
+  if (found === null) return false;
+  const [first, last] = [Number(found[1]), Number(found[2] ?? found[1])];
+  return first >= MIN_BIND_PORT && last <= MAX_BIND_PORT && first <= last;
 }
 
 /** wasmrun reads 0 as "no limit". */

@@ -1,13 +1,20 @@
 // The copy of a project that OS mode runs on: wasmrun's API can write into the folder it serves, and the VM's network
 // policy is part of the project, so neither is left to the checkout itself. Used by os.ts and, for a plain copy, exec.ts.
 
-import { copyFile, mkdir, readdir, readFile, realpath, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 import * as v from 'valibot';
-import { AppError, hasCode } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import { type Logger, sanitise } from '../log.ts';
 import { type IgnoreRules, parseIgnoreRules } from './ignore-rules.ts';
-import { listOwnAddresses, parseProjectConfig, renderStagedConfig } from './network-policy.ts';
+import {
+  DEFAULT_BIND_PORTS,
+  findRefusedPorts,
+  listOwnAddresses,
+  parseProjectConfig,
+  renderStagedConfig,
+} from './network-policy.ts';
+import { leadsOut, readProjectFile } from './project-file.ts';
 
 /** wasmrun 1.0.0 ships no more than this into the VM (project_files.rs); what is over it would be missing silently. */
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
@@ -42,12 +49,17 @@ interface Walk {
  * InputError for a broken wasmrun.toml, and an AppError where the program's entry file would not come along.
  */
 export async function stageProject(source: string, target: string, logger: Logger): Promise<Staging> {
-  const config = parseProjectConfig(await readOptional(join(source, CONFIG_FILE)));
-  const rules = parseIgnoreRules(await readOptional(join(source, '.gitignore')));
+  const config = parseProjectConfig(readProjectFile(source, CONFIG_FILE) ?? '');
+  const rules = parseIgnoreRules(readProjectFile(source, '.gitignore') ?? '');
   const walk = await createWalk(source, target, rules);
   await copyFolder(walk, '');
   await writeFile(join(target, CONFIG_FILE), renderStagedConfig(config, listOwnAddresses()));
   logger.info(describeStaging(walk, 'for the VM'));
+  const refused = findRefusedPorts(config);
+  if (refused !== undefined)
+    logger.warn(
+      `wasmrun.toml: os.network.bind_ports ${sanitise(refused)} is not within ${DEFAULT_BIND_PORTS}, which is taken instead`,
+    );
   await checkEntry(walk, config.os.entry);
   return walk;
 }
@@ -57,7 +69,7 @@ export async function stageProject(source: string, target: string, logger: Logge
  * rules, and without dotfiles but `.well-known`, since what the program can read it may show to visitors.
  */
 export async function stageFolder(source: string, target: string, logger: Logger): Promise<void> {
-  const ignored = parseIgnoreRules(await readOptional(join(source, '.gitignore')));
+  const ignored = parseIgnoreRules(readProjectFile(source, '.gitignore') ?? '');
   const rules: IgnoreRules = (path, isFolder) =>
     posix.basename(path).startsWith('.') && path !== '.well-known' ? 'dotfiles' : ignored(path, isFolder);
   const walk = await createWalk(source, target, rules);
@@ -117,7 +129,7 @@ function describeStaging({ files, bytes, leftOut }: Walk, use: string): string {
 
 /** The file the page will run: that of wasmrun.toml, else that of package.json, else the usual names. */
 async function checkEntry(walk: Walk, configured: string | undefined): Promise<void> {
-  const wanted = configured ?? (await readMain(walk.from));
+  const wanted = configured ?? readMain(walk.from);
   const entry = wanted === undefined ? undefined : posix.normalize(wanted);
   if (entry !== undefined && walk.files.has(entry)) return;
   if (entry !== undefined && (configured !== undefined || (await isFile(join(walk.from, entry)))))
@@ -166,22 +178,15 @@ export async function describeUnsuited(source: string, language?: string): Promi
 
 const PackageSchema = v.object({ main: v.optional(v.string()), module: v.optional(v.string()) });
 
-/** A package.json that cannot be read names no entry, for the page as for us. */
-async function readMain(folder: string): Promise<string | undefined> {
+/** A package.json that cannot be parsed names no entry, for the page as for us; nor does one that leads out. */
+function readMain(folder: string): string | undefined {
+  const text = readProjectFile(folder, 'package.json') ?? '';
   try {
-    const parsed = v.parse(PackageSchema, JSON.parse(await readOptional(join(folder, 'package.json'))));
-    return parsed.main || parsed.module || undefined;
+    const { main, module } = v.parse(PackageSchema, JSON.parse(text));
+    const entry = main || module;
+    return entry === undefined || entry === '' || leadsOut(entry) ? undefined : entry;
   } catch {
     return undefined;
-  }
-}
-
-async function readOptional(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'EISDIR', 'ENOTDIR')) return '';
-    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type Program, settleInTime } from '../../src/app/app.ts';
 import { findFreePort } from '../../src/app/child.ts';
 import { ask, EXAMPLES, FAST, fail, folder, listen, node, SERVE, start } from '../support/apps.ts';
 import { isRunning } from '../support/running.ts';
@@ -109,6 +110,29 @@ describe('an app that is lost', () => {
     await expect.poll(() => app.state.status).toBe('restarting');
     await app.stop();
     expect(states.at(-1)).toEqual({ status: 'stopped' });
+  });
+});
+
+describe('a start whose time is over', () => {
+  it('is given up where it never ends, and its program stopped should it arrive', async () => {
+    const start = Promise.withResolvers<Program>();
+    const stopped = Promise.withResolvers<void>();
+    await expect(settleInTime(start.promise, AbortSignal.timeout(1), 1)).rejects.toThrow(
+      expect.objectContaining({ name: 'TimeoutError' }),
+    );
+    start.resolve({
+      upstream: { kind: 'address', host: '127.0.0.1', port: 1 },
+      ended: new Promise(() => {}),
+      stop: async () => stopped.resolve(),
+    });
+    await stopped.promise;
+  });
+
+  it('tells its own reason where it has one', async () => {
+    const start = Promise.withResolvers<Program>();
+    const signal = AbortSignal.timeout(1);
+    signal.addEventListener('abort', () => start.reject(new Error('waited for a port')));
+    await expect(settleInTime(start.promise, signal)).rejects.toThrow('waited for a port');
   });
 });
 

@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { AppSpec } from '../../src/app/app.ts';
 import { ask, base, EXAMPLES, fail, folder, start } from '../support/apps.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
@@ -48,5 +48,15 @@ describeWithReal(['wasmrun'], 'mode: exec', () => {
     const failure = await fail({ mode: 'exec', path, wasmrun: requirePart('wasmrun'), args: [] });
     expect(failure.message).toContain('wasmrun exec broken.wasm ended with exit code 1');
     expect(failure.lastLines.join('\n')).not.toBe('');
+  });
+});
+
+describe('the memory of the program', () => {
+  it('is limited', async () => {
+    const wasmrun = join(folder, 'wasmrun');
+    writeFileSync(wasmrun, '#!/bin/sh\necho "$@"\nexit 1\n', { mode: 0o755 });
+    writeFileSync(join(folder, 'app.wasm'), '');
+    const failure = await fail({ mode: 'exec', path: join(folder, 'app.wasm'), wasmrun, args: ['--at'] });
+    expect(failure.lastLines.join(' ')).toMatch(/^exec .*--max-memory-mb 2048 .*app\.wasm -- --at$/);
   });
 });

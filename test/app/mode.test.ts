@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -49,6 +49,31 @@ describe('mode: auto', () => {
     expect(chooseMode({ mode: 'auto', path: join(EXAMPLES, 'exec-hello', 'exec-hello.wasm') }).mode).toBe(
       'exec',
     );
+  });
+
+  it.each(['/dev/ptmx', '/dev/zero', '/etc/passwd'])(
+    'takes wasmrun.toml and package.json that are links to %s for absent',
+    to => {
+      write({ 'index.html': '', 'index.js': '' });
+      for (const name of ['wasmrun.toml', 'package.json']) symlinkSync(to, join(folder, name));
+      expect(chooseMode({ mode: 'auto', path: folder }).mode).toBe('web');
+    },
+  );
+
+  it.each(['wasmrun.toml', 'package.json'])('does not read a %s that is a link to a good one', name => {
+    write({
+      'index.html': '',
+      'a.js': '',
+      'real/wasmrun.toml': '[os]',
+      'real/package.json': '{"main":"a.js"}',
+    });
+    symlinkSync(join('real', name), join(folder, name));
+    expect(chooseMode({ mode: 'auto', path: folder }).mode).toBe('web');
+  });
+
+  it.each(['wasmrun.toml', 'package.json'])('refuses a %s over 1 MB by its name', name => {
+    write({ 'index.js': '', [name]: '\n'.repeat(1024 * 1024 + 1) });
+    expect(explain({ mode: 'auto', path: folder })).toContain(`${name} is over 1 MB`);
   });
 
   it('lists what was looked for where there is nothing to run', () => {

@@ -42,6 +42,34 @@ describe('renderStagedConfig', () => {
       os: { limits: { max_memory_mb: 64 } },
     });
   });
+
+  it.each(['5432', '3000-3999', ' 8080 , 9000 - 9100 '])('keeps the ports %j', ports => {
+    expect(render(`[os.network]\nbind_ports = "${ports}"\n`)).toMatchObject({
+      os: { network: { bind_ports: ports } },
+    });
+  });
+
+  it.each(['22', '+22', '1-65535', '2999-3000', '9999-10000', '5000,22', '9000-3000', 'http', ''])(
+    'puts the default in the place of the ports %j',
+    ports => {
+      expect(render(`[os.network]\nbind_ports = "${ports}"\n`)).toMatchObject({
+        os: { network: { bind_ports: '3000-9999' } },
+      });
+    },
+  );
+
+  it.each([
+    ['max_connections', 51, 50],
+    ['max_connections', 0, 0],
+    ['max_connections', 5, 5],
+    ['max_bandwidth_mbps', 1_000, 10],
+    ['max_bandwidth_mbps', 0, 10],
+    ['max_bandwidth_mbps', 2, 2],
+  ])('makes %s = %i of the project %i', (limit, wanted, given) => {
+    expect(render(`[os.network]\n${limit} = ${wanted}\n`)).toMatchObject({
+      os: { network: { [limit]: given } },
+    });
+  });
 });
 
 describe('parseProjectConfig', () => {

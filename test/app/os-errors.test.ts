@@ -109,10 +109,12 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
   });
 });
 
+/** On a port that a project may ask for, the highest that is free. */
 async function listen() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return { server, port: address.port };
+  for (let port = 9_999; port >= 3_000; port -= 1) {
+    const server = createServer().listen(port, '127.0.0.1');
+    const listening = await once(server, 'listening').catch(() => undefined);
+    if (listening !== undefined) return { server, port };
+  }
+  throw new Error('no port');
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -10,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { stageProject } from '../../src/app/staging.ts';
+import { stageFolder, stageProject } from '../../src/app/staging.ts';
 import { InputError } from '../../src/errors.ts';
 import { createLogger } from '../../src/log.ts';
 
@@ -104,6 +105,62 @@ describe('stageProject', () => {
     write({ 'real.txt': '' });
     symlinkSync('real.txt', join(root, 'from', 'index.js'));
     await expect(stage()).rejects.toThrow(/^the entry file index\.js is not shipped .*\(a link/);
+  });
+
+  it.each(['/dev/ptmx', '/dev/zero', '/etc/passwd'])(
+    'takes small files that are links to %s for absent',
+    async to => {
+      write({ 'index.js': '' });
+      for (const name of ['.gitignore', 'wasmrun.toml', 'package.json'])
+        symlinkSync(to, join(root, 'from', name));
+      const { leftOut } = await stage();
+      expect(Object.fromEntries(leftOut)).toEqual({ links: 3 });
+      await stageFolder(
+        join(root, 'from'),
+        join(root, 'folder'),
+        createLogger({ level: 'info', write: () => {} }),
+      );
+    },
+  );
+
+  it('does not wait for a writer of a pipe that has the name of a small file', async () => {
+    write({ 'index.js': '' });
+    const names = ['.gitignore', 'wasmrun.toml', 'package.json'];
+    execFileSync(
+      'mkfifo',
+      names.map(name => join(root, 'from', name)),
+    );
+    expect(Object.fromEntries((await stage()).leftOut)).toEqual({ 'devices, sockets and pipes': 3 });
+  });
+
+  it.each(['.gitignore', 'wasmrun.toml', 'package.json'])(
+    'refuses a %s over 1 MB by its name',
+    async name => {
+      write({ 'index.js': '', [name]: Buffer.alloc(1024 * 1024 + 1, '\n') });
+      const failure = stage();
+      await expect(failure).rejects.toThrow(InputError);
+      await expect(failure).rejects.toThrow(`${name} is over 1 MB`);
+    },
+  );
+
+  it.each(['/etc/passwd', '../secret.js', 'src/../../secret.js'])(
+    'refuses the configured entry %s',
+    async entry => {
+      write({ 'index.js': '', '../secret.js': '', 'wasmrun.toml': `[os]\nentry = "${entry}"\n` });
+      await expect(stage()).rejects.toThrow('os.entry is wrong: it leads out of the project');
+    },
+  );
+
+  it('takes no `main` that leads out of the project', async () => {
+    write({ 'index.js': '', '../secret.js': '', 'package.json': '{"main":"../secret.js"}' });
+    expect((await stage()).files).toContain('index.js');
+  });
+
+  it('says which ports of the project it does not let it listen on', async () => {
+    write({ 'index.js': '', 'wasmrun.toml': '[os.network]\nbind_ports = "5000,22"\n' });
+    await stage();
+    expect(readFileSync(join(root, 'to', 'wasmrun.toml'), 'utf8')).toContain('bind_ports = "3000-9999"');
+    expect(log.join('\n')).toContain('os.network.bind_ports 5000,22 is not within 3000-9999');
   });
 
   it('says so when the configured entry does not exist', async () => {
