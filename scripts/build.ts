@@ -16,7 +16,14 @@ run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json');
 const work = mkdtempSync(join('build', 'dist-'));
 for (const name of ENTRIES) {
   const bundle = join(work, name);
-  run('node_modules/@vercel/ncc/dist/ncc/cli.js', 'build', join('build', 'js', `${name}.js`), '-o', bundle, '-q');
+  run(
+    'node_modules/@vercel/ncc/dist/ncc/cli.js',
+    'build',
+    join('build', 'js', `${name}.js`),
+    '-o',
+    bundle,
+    '-q',
+  );
   rmSync(join('dist', name), { recursive: true, force: true });
   renameSync(bundle, join('dist', name));
 }

@@ -86410,7 +86410,7 @@ const SessionSchema = object({
     name: string(),
     pid: number(),
     startTime: string(),
-    controlUrl: string(),
+    controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
 /** The files of a session folder. */
@@ -86487,12 +86487,19 @@ function listSessions(parent) {
     if (!existsSync(parent))
         return [];
     return readdirSync(parent)
-        .filter(entry => entry.startsWith(PREFIX))
+        .filter(entry => entry.startsWith(PREFIX) && isPrivate(join(parent, entry)))
         .flatMap(entry => {
         const folder = join(parent, entry);
         const session = session_readSession(folder);
         return session ? [{ folder, session }] : [];
     });
+}
+/** Whether only this user can have written there: anybody can make a folder of that name in a shared temp folder. */
+function isPrivate(folder) {
+    if (process.getuid === undefined)
+        return true; // Windows: its temp folder is the user's own
+    const found = lstatSync(folder, { throwIfNoEntry: false });
+    return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
 }
 function describeList(all) {
     return all.length === 0
@@ -87999,8 +88006,57 @@ function createLogger(options) {
 }
 const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
 
+;// CONCATENATED MODULE: ./build/js/app/project-file.js
+// The small files of a project that are read here: wasmrun.toml, package.json, .gitignore. Used by mode.ts and
+// staging.ts. A pull request may commit anything under these names, a link to a device or to a secret included.
+
+
+
+
+/** Far more than such a file has; what is over it was not written by hand. */
+const MAX_BYTES = 1024 * 1024;
+/**
+ * The text, or undefined where there is no such file; a link, a device or a pipe is none, and never waited for. Throws
+ * an InputError with the name for a file over 1 MB, or one that cannot be read.
+ */
+function readProjectFile(folder, name) {
+    const file = openExisting(folder, name);
+    if (file === undefined)
+        return undefined;
+    try {
+        const found = (0,external_node_fs_namespaceObject.fstatSync)(file);
+        if (!found.isFile())
+            return undefined;
+        if (found.size > MAX_BYTES)
+            throw new errors_InputError(`path: ${name} is over 1 MB; make it smaller`);
+        return (0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8');
+    }
+    finally {
+        (0,external_node_fs_namespaceObject.closeSync)(file);
+    }
+}
+function openExisting(folder, name) {
+    try {
+        // Without O_NONBLOCK, opening a pipe waits for its writer.
+        return (0,external_node_fs_namespaceObject.openSync)((0,external_node_path_.join)(folder, name), external_node_fs_namespaceObject.constants.O_RDONLY | external_node_fs_namespaceObject.constants.O_NOFOLLOW | external_node_fs_namespaceObject.constants.O_NONBLOCK);
+    }
+    catch (cause) {
+        // A link is ELOOP, a socket ENXIO (EOPNOTSUPP on macOS).
+        if (hasCode(cause, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO', 'ENODEV', 'EOPNOTSUPP'))
+            return undefined;
+        throw new errors_InputError(`path: ${name} in ${sanitise(folder)} cannot be read; check its permissions`, {
+            cause,
+        });
+    }
+}
+/** True for a path in such a file that does not stay in the project. */
+function leadsOut(path) {
+    return external_node_path_.posix.isAbsolute(path) || external_node_path_.posix.normalize(path).split('/')[0] === '..';
+}
+
 ;// CONCATENATED MODULE: ./build/js/app/mode.js
 // Which of the four ways an app is run in, where `mode` is `auto`. Used by the entries before anything starts.
+
 
 
 
@@ -88041,21 +88097,21 @@ function findMode(path, found) {
 function findProgram(folder) {
     if (hasOsTable(folder))
         return 'wasmrun.toml has an [os] table';
-    const packageFile = (0,external_node_path_.join)(folder, 'package.json');
-    const main = readMain(packageFile);
+    const packageText = readProjectFile(folder, 'package.json');
+    const main = readMain(packageText);
     if (main !== undefined && isFile((0,external_node_path_.join)(folder, main)))
         return `${sanitise(main)} is \`main\` of package.json`;
     const entry = ENTRIES.find(name => isFile((0,external_node_path_.join)(folder, name)));
     if (entry === undefined)
         return undefined;
     // Emscripten writes index.html, index.js and index.wasm: a script beside a page, in no package, is the page's.
-    if (isFile((0,external_node_path_.join)(folder, 'index.html')) && !isFile(packageFile))
+    if (isFile((0,external_node_path_.join)(folder, 'index.html')) && packageText === undefined)
         return undefined;
     return `${entry} is a Node.js program`;
 }
 /** A broken file is reported here: wasmrun itself would not start with it. */
 function hasOsTable(folder) {
-    const text = readText((0,external_node_path_.join)(folder, 'wasmrun.toml'));
+    const text = readProjectFile(folder, 'wasmrun.toml');
     if (text === undefined)
         return false;
     try {
@@ -88069,11 +88125,11 @@ function hasOsTable(folder) {
         });
     }
 }
-function readMain(packageFile) {
+function readMain(packageText = '{}') {
     try {
-        const content = JSON.parse(readText(packageFile) ?? '{}');
+        const content = JSON.parse(packageText);
         const main = typeof content === 'object' && content !== null && 'main' in content ? content.main : undefined;
-        return typeof main === 'string' && main !== '' ? main : undefined;
+        return typeof main === 'string' && main !== '' && !leadsOut(main) ? main : undefined;
     }
     catch {
         return undefined;
@@ -88107,9 +88163,6 @@ function statPath(path) {
             return undefined;
         throw new errors_InputError(`path: ${sanitise(path)} cannot be read; check its permissions`, { cause: error });
     }
-}
-function readText(path) {
-    return isFile(path) ? (0,external_node_fs_namespaceObject.readFileSync)(path, 'utf8') : undefined;
 }
 
 ;// CONCATENATED MODULE: ./build/js/input-values.js
@@ -89275,7 +89328,7 @@ function planSupervisor(inputs, exposure, session) {
         controlToken: (0,external_node_crypto_.randomBytes)(TOKEN_BYTES).toString('hex'),
         logLevel: inputs.logLevel,
         exposure,
-        preview: { commit: '', warnings: [] },
+        preview: { commit: '', warnings: [], showConsole: false },
     };
 }
 function locateWasmrun(app, surroundings, logger) {
@@ -92116,13 +92169,13 @@ function findGitFolder(path) {
     if (found?.isDirectory())
         return candidate;
     if (found?.isFile())
-        return (0,external_node_path_.resolve)(path, checkout_readText(candidate).replace(/^gitdir: /, ''));
+        return (0,external_node_path_.resolve)(path, readText(candidate).replace(/^gitdir: /, ''));
     const parent = (0,external_node_path_.dirname)(path);
     return parent === path ? undefined : findGitFolder(parent);
 }
 /** HEAD is a commit, or names a branch whose commit is in a file of its own or in `packed-refs` (gitrepository-layout). */
 function resolveHead(folder) {
-    const head = checkout_readText((0,external_node_path_.join)(folder, 'HEAD'));
+    const head = readText((0,external_node_path_.join)(folder, 'HEAD'));
     if (COMMIT.test(head))
         return head;
     const branch = /^ref: (refs\/\S+)$/.exec(head)?.[1];
@@ -92138,11 +92191,11 @@ function resolveHead(folder) {
     const commit = line?.split(' ')[0] ?? '';
     return COMMIT.test(commit) ? commit : undefined;
 }
-function checkout_readText(file) {
+function readText(file) {
     return (0,external_node_fs_namespaceObject.readFileSync)(file, 'utf8').trim();
 }
 function readOptional(file) {
-    return (0,external_node_fs_namespaceObject.statSync)(file, { throwIfNoEntry: false })?.isFile() ? checkout_readText(file) : undefined;
+    return (0,external_node_fs_namespaceObject.statSync)(file, { throwIfNoEntry: false })?.isFile() ? readText(file) : undefined;
 }
 
 ;// CONCATENATED MODULE: ./build/js/report/pull-request.js
@@ -92255,10 +92308,13 @@ const FORKS_PAGE = 'https://github.com/wasmrun/expose-action/blob/main/docs/fork
 const PULL_REQUEST_EVENTS = ['pull_request', 'pull_request_review', 'pull_request_review_comment'];
 /** These get Dependabot's own secrets and a read-only token when Dependabot is the actor (GitHub docs). */
 const DEPENDABOT_EVENTS = [...PULL_REQUEST_EVENTS, 'push', 'create', 'deployment', 'deployment_status'];
-/** These run with secrets and a write token, whoever caused them. */
-const PRIVILEGED_EVENTS = ['pull_request_target', 'workflow_run', 'issue_comment'];
-/** A run of these was itself privileged: whose code it built cannot be told from outside. */
-const OPAQUE_RUNS = [...PRIVILEGED_EVENTS, 'repository_dispatch'];
+/** These run with secrets and a write token, whoever caused them, and are often about a stranger's code. */
+const PRIVILEGED_EVENTS = ['pull_request_target', 'workflow_run', 'issue_comment', 'repository_dispatch'];
+/** These are about a commit of the repository itself and bring no other: nobody has a reason to check out a fork. */
+const OWN_COMMIT_EVENTS = ['push', 'schedule', 'merge_group'];
+/** Started by people who may write, mostly for the run's own commit: what they built may lie outside any checkout. */
+const CHECKOUT_OPTIONAL_EVENTS = ['workflow_dispatch', 'release'];
+const DEPENDABOT = 'dependabot[bot]';
 /** What cannot be found out, or not in time, counts as untrusted; rejects only when the signal is aborted by hand. */
 async function judgeHead(options) {
     const { job, allowUntrustedHead } = options;
@@ -92269,7 +92325,7 @@ async function judgeHead(options) {
             return { kind: 'allowed untrusted', reason: `${reason}: no comment will be made` };
         return { kind: 'skip', reason: `no preview: ${reason}. What can be done: ${FORKS_PAGE}` };
     }
-    if (!PRIVILEGED_EVENTS.includes(job.eventName))
+    if ([...PULL_REQUEST_EVENTS, ...OWN_COMMIT_EVENTS].includes(job.eventName))
         return { kind: 'trusted' };
     const doubt = await findDoubt(options);
     if (doubt === undefined)
@@ -92280,7 +92336,7 @@ async function judgeHead(options) {
 }
 /** Why GitHub withholds secrets from this job; undefined where it does not. */
 function findWithheld(job) {
-    if (DEPENDABOT_EVENTS.includes(job.eventName) && job.actor === 'dependabot[bot]') {
+    if (DEPENDABOT_EVENTS.includes(job.eventName) && job.actor === DEPENDABOT) {
         return 'this run was started by Dependabot';
     }
     if (!PULL_REQUEST_EVENTS.includes(job.eventName))
@@ -92293,6 +92349,10 @@ function findWithheld(job) {
 /** Why the code at `path` may be a stranger's; undefined where it is the repository's own. */
 async function findDoubt(options) {
     const { job, path } = options;
+    if (!PRIVILEGED_EVENTS.includes(job.eventName))
+        return findStrayCommit(job, path);
+    if (job.eventName === 'repository_dispatch')
+        return 'this run was started by repository_dispatch: whose code it is about cannot be told';
     try {
         const head = job.eventName === 'workflow_run' ? readRunHead(job) : await readHead(options);
         if (typeof head === 'string')
@@ -92302,14 +92362,23 @@ async function findDoubt(options) {
         const commit = readCheckedOutCommit(path);
         if (commit !== undefined && head.commits.includes(commit))
             return undefined;
-        const found = commit === undefined ? 'no commit can be seen' : `commit ${commit} is checked out`;
-        return `${found} at ${sanitise(path)}, where the head ${head.commits.map(sha => sanitise(sha)).join(' or ')} was expected`;
+        const expected = head.commits.map(sha => sanitise(sha)).join(' or ');
+        return `${renderFound(path, commit)}, where the head ${expected} was expected`;
     }
     catch (error) {
         if (error instanceof github_GitHubError)
             return `where the code comes from could not be found out: ${errors_describeError(error)}`;
         throw error;
     }
+}
+/** A slash command may have passed a pull request's number on to this run, which then checked out a fork. */
+function findStrayCommit(job, path) {
+    const commit = readCheckedOutCommit(path);
+    if (commit === job.sha)
+        return undefined;
+    if (commit === undefined && CHECKOUT_OPTIONAL_EVENTS.includes(job.eventName))
+        return undefined;
+    return `${renderFound(path, commit)}, where this run's own commit ${sanitise(job.sha)} was expected`;
 }
 const IssueEvent = object({
     issue: object({ number: number(), pull_request: optional(object({})) }),
@@ -92332,11 +92401,14 @@ function listHeads(now, then) {
     const own = then !== undefined && then.headRepository === now.headRepository;
     return own ? [...new Set([then.headSha, now.headSha])] : [now.headSha];
 }
+const Actor = nullish(object({ login: string() }));
 const guard_WorkflowRunEvent = object({
     workflow_run: object({
         event: string(),
         head_sha: string(),
         head_repository: nullable(object({ full_name: string() })),
+        actor: Actor,
+        triggering_actor: Actor,
     }),
 });
 /** The head of the run that was waited for; what it built may have come as an artifact, without a checkout. */
@@ -92344,8 +92416,13 @@ function readRunHead(job) {
     if (!is(guard_WorkflowRunEvent, job.event))
         return 'the event does not say which run it is about';
     const run = job.event.workflow_run;
-    if (OPAQUE_RUNS.includes(run.event)) {
+    // Such a run was itself privileged.
+    if (PRIVILEGED_EVENTS.includes(run.event)) {
         return `the run before this one was started by ${run.event}: whose code it built cannot be told`;
+    }
+    // Its branch is the repository's own, but what it updates to is a stranger's code, which GitHub gave no secrets.
+    if ([job.actor, run.actor?.login, run.triggering_actor?.login].includes(DEPENDABOT)) {
+        return 'the run before this one was started by Dependabot';
     }
     return { repository: run.head_repository?.full_name ?? '', commits: [run.head_sha] };
 }
@@ -92355,6 +92432,10 @@ function isOwn(job, repository) {
 }
 function ownName({ repository }) {
     return `${repository.owner}/${repository.name}`;
+}
+function renderFound(path, commit) {
+    const found = commit === undefined ? 'no commit can be seen' : `commit ${commit} is checked out`;
+    return `${found} at ${sanitise(path)}`;
 }
 function renderOrigin(repository) {
     return repository === ''
@@ -92609,6 +92690,7 @@ async function findAudience(job, guard, inputs) {
         preview: {
             commit: pullRequest?.headSha ?? job.sha,
             warnings,
+            showConsole: Object.keys(inputs.app.env).length === 0,
             ...(openWarning !== undefined && { openWarning }),
         },
         comment: pullRequest && guard.token
@@ -92678,6 +92760,11 @@ const PreviewSchema = object({
     commit: string(),
     openWarning: exactOptional(string()),
     warnings: array(string()),
+    /**
+     * Whether the app's own lines may stand in comment and summary. Not where `env` handed it values: the runner masks
+     * secrets in logs, and nowhere else.
+     */
+    showConsole: dist_boolean(),
 });
 const JobSchema = object({
     eventName: string(),
@@ -93012,7 +93099,8 @@ function view_viewOf(exposure, context) {
             return { kind: 'ended', ...url, reason: phase.reason, endedAt: phase.endedAt };
         case 'failed': {
             const advice = context.advice === undefined ? {} : { advice: context.advice };
-            const { reason, lastLines, endedAt } = phase;
+            const { reason, endedAt } = phase;
+            const lastLines = context.hideConsole ? [] : phase.lastLines;
             return { kind: 'failed', ...url, reason, lastLines, ...advice, endedAt };
         }
     }
@@ -93302,7 +93390,7 @@ function openComment(config, logger, signal) {
 }
 /** The facts of a preview, as its comment and its summary show them. */
 function describeFacts(config, preview, mode) {
-    const { openWarning, ...rest } = preview;
+    const { openWarning, showConsole: _, ...rest } = preview;
     return describePreview(config.job, {
         ...rest,
         name: config.identity.name,
@@ -93347,7 +93435,9 @@ class Memory {
     outageSince;
     #lastUrl;
     #endsAt;
-    constructor({ exposure }) {
+    #hideConsole;
+    constructor({ exposure, preview }) {
+        this.#hideConsole = !preview.showConsole;
         if (exposure.durationMs !== undefined)
             this.#endsAt = new Date(Date.now() + exposure.startupTimeoutMs + exposure.durationMs);
     }
@@ -93355,7 +93445,13 @@ class Memory {
         const isUp = state.tunnel.status === 'Connected' && state.app.status === 'running';
         this.outageSince = isUp || state.phase.phase !== 'live' ? undefined : (this.outageSince ?? now);
         this.#lastUrl = state.url ?? this.#lastUrl;
-        return { now, lastUrl: this.#lastUrl, endsAt: this.#endsAt, outageSince: this.outageSince };
+        return {
+            now,
+            lastUrl: this.#lastUrl,
+            endsAt: this.#endsAt,
+            outageSince: this.outageSince,
+            hideConsole: this.#hideConsole,
+        };
     }
 }
 
@@ -93370,7 +93466,7 @@ async function writeSummary(job, step, state) {
     const updatedAt = new Date();
     const view = {
         preview: describeFacts({ job, identity: step.identity }, step.preview, step.mode),
-        state: view_viewOf(state, { now: updatedAt }),
+        state: view_viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),
         updatedAt,
     };
     // A preview that just went live has no figures worth reading.

@@ -41072,7 +41072,7 @@ const SessionSchema = object({
     name: string(),
     pid: number(),
     startTime: string(),
-    controlUrl: string(),
+    controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
 /** The files of a session folder. */
@@ -41149,12 +41149,19 @@ function listSessions(parent) {
     if (!existsSync(parent))
         return [];
     return readdirSync(parent)
-        .filter(entry => entry.startsWith(PREFIX))
+        .filter(entry => entry.startsWith(PREFIX) && isPrivate(join(parent, entry)))
         .flatMap(entry => {
         const folder = join(parent, entry);
         const session = readSession(folder);
         return session ? [{ folder, session }] : [];
     });
+}
+/** Whether only this user can have written there: anybody can make a folder of that name in a shared temp folder. */
+function isPrivate(folder) {
+    if (process.getuid === undefined)
+        return true; // Windows: its temp folder is the user's own
+    const found = lstatSync(folder, { throwIfNoEntry: false });
+    return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
 }
 function describeList(all) {
     return all.length === 0
@@ -42711,8 +42718,57 @@ function createLogger(options) {
 }
 const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
 
+;// CONCATENATED MODULE: ./build/js/app/project-file.js
+// The small files of a project that are read here: wasmrun.toml, package.json, .gitignore. Used by mode.ts and
+// staging.ts. A pull request may commit anything under these names, a link to a device or to a secret included.
+
+
+
+
+/** Far more than such a file has; what is over it was not written by hand. */
+const MAX_BYTES = (/* unused pure expression or super */ null && (1024 * 1024));
+/**
+ * The text, or undefined where there is no such file; a link, a device or a pipe is none, and never waited for. Throws
+ * an InputError with the name for a file over 1 MB, or one that cannot be read.
+ */
+function project_file_readProjectFile(folder, name) {
+    const file = openExisting(folder, name);
+    if (file === undefined)
+        return undefined;
+    try {
+        const found = fstatSync(file);
+        if (!found.isFile())
+            return undefined;
+        if (found.size > MAX_BYTES)
+            throw new InputError(`path: ${name} is over 1 MB; make it smaller`);
+        return readFileSync(file, 'utf8');
+    }
+    finally {
+        closeSync(file);
+    }
+}
+function openExisting(folder, name) {
+    try {
+        // Without O_NONBLOCK, opening a pipe waits for its writer.
+        return openSync(join(folder, name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    }
+    catch (cause) {
+        // A link is ELOOP, a socket ENXIO (EOPNOTSUPP on macOS).
+        if (hasCode(cause, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO', 'ENODEV', 'EOPNOTSUPP'))
+            return undefined;
+        throw new InputError(`path: ${name} in ${sanitise(folder)} cannot be read; check its permissions`, {
+            cause,
+        });
+    }
+}
+/** True for a path in such a file that does not stay in the project. */
+function project_file_leadsOut(path) {
+    return posix.isAbsolute(path) || posix.normalize(path).split('/')[0] === '..';
+}
+
 ;// CONCATENATED MODULE: ./build/js/app/mode.js
 // Which of the four ways an app is run in, where `mode` is `auto`. Used by the entries before anything starts.
+
 
 
 
@@ -42753,21 +42809,21 @@ function findMode(path, found) {
 function findProgram(folder) {
     if (hasOsTable(folder))
         return 'wasmrun.toml has an [os] table';
-    const packageFile = join(folder, 'package.json');
-    const main = readMain(packageFile);
+    const packageText = readProjectFile(folder, 'package.json');
+    const main = readMain(packageText);
     if (main !== undefined && isFile(join(folder, main)))
         return `${sanitise(main)} is \`main\` of package.json`;
     const entry = ENTRIES.find(name => isFile(join(folder, name)));
     if (entry === undefined)
         return undefined;
     // Emscripten writes index.html, index.js and index.wasm: a script beside a page, in no package, is the page's.
-    if (isFile(join(folder, 'index.html')) && !isFile(packageFile))
+    if (isFile(join(folder, 'index.html')) && packageText === undefined)
         return undefined;
     return `${entry} is a Node.js program`;
 }
 /** A broken file is reported here: wasmrun itself would not start with it. */
 function hasOsTable(folder) {
-    const text = readText(join(folder, 'wasmrun.toml'));
+    const text = readProjectFile(folder, 'wasmrun.toml');
     if (text === undefined)
         return false;
     try {
@@ -42781,11 +42837,11 @@ function hasOsTable(folder) {
         });
     }
 }
-function readMain(packageFile) {
+function readMain(packageText = '{}') {
     try {
-        const content = JSON.parse(readText(packageFile) ?? '{}');
+        const content = JSON.parse(packageText);
         const main = typeof content === 'object' && content !== null && 'main' in content ? content.main : undefined;
-        return typeof main === 'string' && main !== '' ? main : undefined;
+        return typeof main === 'string' && main !== '' && !leadsOut(main) ? main : undefined;
     }
     catch {
         return undefined;
@@ -42819,9 +42875,6 @@ function statPath(path) {
             return undefined;
         throw new InputError(`path: ${sanitise(path)} cannot be read; check its permissions`, { cause: error });
     }
-}
-function readText(path) {
-    return isFile(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
 ;// CONCATENATED MODULE: ./build/js/duration.js
@@ -43380,7 +43433,8 @@ function view_viewOf(exposure, context) {
             return { kind: 'ended', ...url, reason: phase.reason, endedAt: phase.endedAt };
         case 'failed': {
             const advice = context.advice === undefined ? {} : { advice: context.advice };
-            const { reason, lastLines, endedAt } = phase;
+            const { reason, endedAt } = phase;
+            const lastLines = context.hideConsole ? [] : phase.lastLines;
             return { kind: 'failed', ...url, reason, lastLines, ...advice, endedAt };
         }
     }
@@ -46728,7 +46782,7 @@ function openComment(config, logger, signal) {
 }
 /** The facts of a preview, as its comment and its summary show them. */
 function describeFacts(config, preview, mode) {
-    const { openWarning, ...rest } = preview;
+    const { openWarning, showConsole: _, ...rest } = preview;
     return describePreview(config.job, {
         ...rest,
         name: config.identity.name,
@@ -46773,7 +46827,9 @@ class Memory {
     outageSince;
     #lastUrl;
     #endsAt;
-    constructor({ exposure }) {
+    #hideConsole;
+    constructor({ exposure, preview }) {
+        this.#hideConsole = !preview.showConsole;
         if (exposure.durationMs !== undefined)
             this.#endsAt = new Date(Date.now() + exposure.startupTimeoutMs + exposure.durationMs);
     }
@@ -46781,7 +46837,13 @@ class Memory {
         const isUp = state.tunnel.status === 'Connected' && state.app.status === 'running';
         this.outageSince = isUp || state.phase.phase !== 'live' ? undefined : (this.outageSince ?? now);
         this.#lastUrl = state.url ?? this.#lastUrl;
-        return { now, lastUrl: this.#lastUrl, endsAt: this.#endsAt, outageSince: this.outageSince };
+        return {
+            now,
+            lastUrl: this.#lastUrl,
+            endsAt: this.#endsAt,
+            outageSince: this.outageSince,
+            hideConsole: this.#hideConsole,
+        };
     }
 }
 
@@ -46951,6 +47013,11 @@ const PreviewSchema = object({
     commit: string(),
     openWarning: exactOptional(string()),
     warnings: array(string()),
+    /**
+     * Whether the app's own lines may stand in comment and summary. Not where `env` handed it values: the runner masks
+     * secrets in logs, and nowhere else.
+     */
+    showConsole: dist_boolean(),
 });
 const JobSchema = object({
     eventName: string(),
@@ -47037,7 +47104,7 @@ async function writeSummary(job, step, state) {
     const updatedAt = new Date();
     const view = {
         preview: describeFacts({ job, identity: step.identity }, step.preview, step.mode),
-        state: view_viewOf(state, { now: updatedAt }),
+        state: view_viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),
         updatedAt,
     };
     // A preview that just went live has no figures worth reading.
@@ -47130,7 +47197,7 @@ async function commentLast(step, state) {
     const updatedAt = new Date();
     await comment.update({
         preview: describeFacts(config, step.preview, step.mode),
-        state: view_viewOf(state, { now: updatedAt }),
+        state: view_viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),
         updatedAt,
     });
     await comment.flush();

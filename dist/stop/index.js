@@ -40823,8 +40823,57 @@ function createLogger(options) {
 }
 const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
 
+;// CONCATENATED MODULE: ./build/js/app/project-file.js
+// The small files of a project that are read here: wasmrun.toml, package.json, .gitignore. Used by mode.ts and
+// staging.ts. A pull request may commit anything under these names, a link to a device or to a secret included.
+
+
+
+
+/** Far more than such a file has; what is over it was not written by hand. */
+const MAX_BYTES = (/* unused pure expression or super */ null && (1024 * 1024));
+/**
+ * The text, or undefined where there is no such file; a link, a device or a pipe is none, and never waited for. Throws
+ * an InputError with the name for a file over 1 MB, or one that cannot be read.
+ */
+function project_file_readProjectFile(folder, name) {
+    const file = openExisting(folder, name);
+    if (file === undefined)
+        return undefined;
+    try {
+        const found = fstatSync(file);
+        if (!found.isFile())
+            return undefined;
+        if (found.size > MAX_BYTES)
+            throw new InputError(`path: ${name} is over 1 MB; make it smaller`);
+        return readFileSync(file, 'utf8');
+    }
+    finally {
+        closeSync(file);
+    }
+}
+function openExisting(folder, name) {
+    try {
+        // Without O_NONBLOCK, opening a pipe waits for its writer.
+        return openSync(join(folder, name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    }
+    catch (cause) {
+        // A link is ELOOP, a socket ENXIO (EOPNOTSUPP on macOS).
+        if (hasCode(cause, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO', 'ENODEV', 'EOPNOTSUPP'))
+            return undefined;
+        throw new InputError(`path: ${name} in ${sanitise(folder)} cannot be read; check its permissions`, {
+            cause,
+        });
+    }
+}
+/** True for a path in such a file that does not stay in the project. */
+function project_file_leadsOut(path) {
+    return posix.isAbsolute(path) || posix.normalize(path).split('/')[0] === '..';
+}
+
 ;// CONCATENATED MODULE: ./build/js/app/mode.js
 // Which of the four ways an app is run in, where `mode` is `auto`. Used by the entries before anything starts.
+
 
 
 
@@ -40865,21 +40914,21 @@ function findMode(path, found) {
 function findProgram(folder) {
     if (hasOsTable(folder))
         return 'wasmrun.toml has an [os] table';
-    const packageFile = join(folder, 'package.json');
-    const main = readMain(packageFile);
+    const packageText = readProjectFile(folder, 'package.json');
+    const main = readMain(packageText);
     if (main !== undefined && isFile(join(folder, main)))
         return `${sanitise(main)} is \`main\` of package.json`;
     const entry = ENTRIES.find(name => isFile(join(folder, name)));
     if (entry === undefined)
         return undefined;
     // Emscripten writes index.html, index.js and index.wasm: a script beside a page, in no package, is the page's.
-    if (isFile(join(folder, 'index.html')) && !isFile(packageFile))
+    if (isFile(join(folder, 'index.html')) && packageText === undefined)
         return undefined;
     return `${entry} is a Node.js program`;
 }
 /** A broken file is reported here: wasmrun itself would not start with it. */
 function hasOsTable(folder) {
-    const text = readText(join(folder, 'wasmrun.toml'));
+    const text = readProjectFile(folder, 'wasmrun.toml');
     if (text === undefined)
         return false;
     try {
@@ -40893,11 +40942,11 @@ function hasOsTable(folder) {
         });
     }
 }
-function readMain(packageFile) {
+function readMain(packageText = '{}') {
     try {
-        const content = JSON.parse(readText(packageFile) ?? '{}');
+        const content = JSON.parse(packageText);
         const main = typeof content === 'object' && content !== null && 'main' in content ? content.main : undefined;
-        return typeof main === 'string' && main !== '' ? main : undefined;
+        return typeof main === 'string' && main !== '' && !leadsOut(main) ? main : undefined;
     }
     catch {
         return undefined;
@@ -40931,9 +40980,6 @@ function statPath(path) {
             return undefined;
         throw new InputError(`path: ${sanitise(path)} cannot be read; check its permissions`, { cause: error });
     }
-}
-function readText(path) {
-    return isFile(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
 ;// CONCATENATED MODULE: ./build/js/duration.js
@@ -41620,7 +41666,7 @@ const SessionSchema = object({
     name: string(),
     pid: number(),
     startTime: string(),
-    controlUrl: string(),
+    controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
 /** The files of a session folder. */
@@ -41697,12 +41743,19 @@ function listSessions(parent) {
     if (!(0,external_node_fs_namespaceObject.existsSync)(parent))
         return [];
     return (0,external_node_fs_namespaceObject.readdirSync)(parent)
-        .filter(entry => entry.startsWith(PREFIX))
+        .filter(entry => entry.startsWith(PREFIX) && isPrivate((0,external_node_path_namespaceObject.join)(parent, entry)))
         .flatMap(entry => {
         const folder = (0,external_node_path_namespaceObject.join)(parent, entry);
         const session = readSession(folder);
         return session ? [{ folder, session }] : [];
     });
+}
+/** Whether only this user can have written there: anybody can make a folder of that name in a shared temp folder. */
+function isPrivate(folder) {
+    if (process.getuid === undefined)
+        return true; // Windows: its temp folder is the user's own
+    const found = (0,external_node_fs_namespaceObject.lstatSync)(folder, { throwIfNoEntry: false });
+    return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
 }
 function describeList(all) {
     return all.length === 0

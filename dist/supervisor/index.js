@@ -54903,6 +54903,11 @@ const PreviewSchema = object({
     commit: string(),
     openWarning: exactOptional(string()),
     warnings: array(string()),
+    /**
+     * Whether the app's own lines may stand in comment and summary. Not where `env` handed it values: the runner masks
+     * secrets in logs, and nowhere else.
+     */
+    showConsole: dist_boolean(),
 });
 const JobSchema = object({
     eventName: string(),
@@ -57157,10 +57162,59 @@ function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTempora
 /** @deprecated use `import * as ... from 'smol-toml'` instead */
 /* harmony default export */ const dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
 
+;// CONCATENATED MODULE: ./build/js/app/project-file.js
+// The small files of a project that are read here: wasmrun.toml, package.json, .gitignore. Used by mode.ts and
+// staging.ts. A pull request may commit anything under these names, a link to a device or to a secret included.
+
+
+
+
+/** Far more than such a file has; what is over it was not written by hand. */
+const MAX_BYTES = 1024 * 1024;
+/**
+ * The text, or undefined where there is no such file; a link, a device or a pipe is none, and never waited for. Throws
+ * an InputError with the name for a file over 1 MB, or one that cannot be read.
+ */
+function readProjectFile(folder, name) {
+    const file = openExisting(folder, name);
+    if (file === undefined)
+        return undefined;
+    try {
+        const found = (0,external_node_fs_.fstatSync)(file);
+        if (!found.isFile())
+            return undefined;
+        if (found.size > MAX_BYTES)
+            throw new errors_InputError(`path: ${name} is over 1 MB; make it smaller`);
+        return (0,external_node_fs_.readFileSync)(file, 'utf8');
+    }
+    finally {
+        (0,external_node_fs_.closeSync)(file);
+    }
+}
+function openExisting(folder, name) {
+    try {
+        // Without O_NONBLOCK, opening a pipe waits for its writer.
+        return (0,external_node_fs_.openSync)((0,external_node_path_.join)(folder, name), external_node_fs_.constants.O_RDONLY | external_node_fs_.constants.O_NOFOLLOW | external_node_fs_.constants.O_NONBLOCK);
+    }
+    catch (cause) {
+        // A link is ELOOP, a socket ENXIO (EOPNOTSUPP on macOS).
+        if (hasCode(cause, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO', 'ENODEV', 'EOPNOTSUPP'))
+            return undefined;
+        throw new errors_InputError(`path: ${name} in ${log_sanitise(folder)} cannot be read; check its permissions`, {
+            cause,
+        });
+    }
+}
+/** True for a path in such a file that does not stay in the project. */
+function leadsOut(path) {
+    return external_node_path_.posix.isAbsolute(path) || external_node_path_.posix.normalize(path).split('/')[0] === '..';
+}
+
 ;// CONCATENATED MODULE: ./build/js/app/network-policy.js
 // What a program in wasmrun's VM may connect to: our list of the runner's own ranges, merged into the project's
 // wasmrun.toml. Used by staging.ts. wasmnet 0.2.0 asks its deny rules first, for every address a name resolves to,
 // so nothing in `allow` can open them again.
+
 
 
 
@@ -57186,13 +57240,23 @@ const MAX_MEMORY_MB = 2_048;
  * the thread that also moves the program's bytes. Our own log gets every line all the same.
  */
 const MAX_PAGE_CONSOLE_MB = 1;
+/** wasmnet 0.2.0's own policy: what it binds, it binds on the runner, where other ports are other services'. */
+const DEFAULT_BIND_PORTS = '3000-9999';
+const [MIN_BIND_PORT, MAX_BIND_PORT] = [3_000, 9_999];
+const MAX_CONNECTIONS = 50;
+const MAX_BANDWIDTH_MBPS = 10;
 const Limit = optional(pipe(number(), integer(), minValue(0)));
 /** What is read here; all other keys are wasmrun's to judge. */
 const ConfigSchema = looseObject({
     os: optional(looseObject({
-        entry: optional(string()),
+        entry: optional(pipe(string(), check(entry => !leadsOut(entry), 'it leads out of the project; give a path in it'))),
         limits: optional(looseObject({ max_memory_mb: Limit, max_output_mb: Limit }), {}),
-        network: optional(looseObject({ deny: optional(array(string()), []) }), {}),
+        network: optional(looseObject({
+            deny: optional(array(string()), []),
+            bind_ports: optional(string()),
+            max_connections: Limit,
+            max_bandwidth_mbps: Limit,
+        }), {}),
     }), {}),
 });
 /** Reads a project's wasmrun.toml. Throws an InputError that names the line. */
@@ -57218,6 +57282,7 @@ function parseProjectConfig(text) {
 function renderStagedConfig(config, ownAddresses = []) {
     const { limits, network, ...os } = config.os;
     const { max_memory_mb, max_output_mb } = limits;
+    const { max_connections, max_bandwidth_mbps } = network;
     return stringify({
         os: {
             ...os,
@@ -57226,9 +57291,33 @@ function renderStagedConfig(config, ownAddresses = []) {
                 ...(max_memory_mb === undefined ? {} : { max_memory_mb: narrow(max_memory_mb, MAX_MEMORY_MB) }),
                 max_output_mb: narrow(max_output_mb ?? 0, MAX_PAGE_CONSOLE_MB),
             },
-            network: { ...network, deny: [...new Set([...DENIED_RANGES, ...ownAddresses, ...network.deny])] },
+            network: {
+                ...network,
+                deny: [...new Set([...DENIED_RANGES, ...ownAddresses, ...network.deny])],
+                ...(findRefusedPorts(config) === undefined ? {} : { bind_ports: DEFAULT_BIND_PORTS }),
+                // Unlike the other limits, 0 connections are none.
+                ...(max_connections === undefined
+                    ? {}
+                    : { max_connections: Math.min(max_connections, MAX_CONNECTIONS) }),
+                ...(max_bandwidth_mbps === undefined
+                    ? {}
+                    : { max_bandwidth_mbps: narrow(max_bandwidth_mbps, MAX_BANDWIDTH_MBPS) }),
+            },
         },
     });
+}
+/** The project's `bind_ports` where not all of it lies within wasmnet's default, which it gets instead. */
+function findRefusedPorts({ os }) {
+    const wanted = os.network.bind_ports;
+    return wanted === undefined || wanted.split(',').every(isBindable) ? undefined : wanted;
+}
+/** Rust reads more as a number (`+22`) than this does: what is not understood is refused. */
+function isBindable(part) {
+    const found = /^(\d{1,5})(?:\s*-\s*(\d{1,5}))?$/.exec(part.trim());
+    if (found === null)
+        return false;
+    const [first, last] = [Number(found[1]), Number(found[2] ?? found[1])];
+    return first >= MIN_BIND_PORT && last <= MAX_BIND_PORT && first <= last;
 }
 /** wasmrun reads 0 as "no limit". */
 function narrow(wanted, limit) {
@@ -57251,6 +57340,7 @@ function listOwnAddresses() {
 
 
 
+
 /** wasmrun 1.0.0 ships no more than this into the VM (project_files.rs); what is over it would be missing silently. */
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
 const MAX_TOTAL_BYTES = 50 * 1024 * 1024;
@@ -57263,12 +57353,15 @@ const ENTRY_FILES = ['index', 'src/index', 'main', 'app', 'src/main', 'src/app',
  * InputError for a broken wasmrun.toml, and an AppError where the program's entry file would not come along.
  */
 async function stageProject(source, target, logger) {
-    const config = parseProjectConfig(await readOptional((0,external_node_path_.join)(source, CONFIG_FILE)));
-    const rules = parseIgnoreRules(await readOptional((0,external_node_path_.join)(source, '.gitignore')));
+    const config = parseProjectConfig(readProjectFile(source, CONFIG_FILE) ?? '');
+    const rules = parseIgnoreRules(readProjectFile(source, '.gitignore') ?? '');
     const walk = await createWalk(source, target, rules);
     await copyFolder(walk, '');
     await (0,promises_.writeFile)((0,external_node_path_.join)(target, CONFIG_FILE), renderStagedConfig(config, listOwnAddresses()));
     logger.info(describeStaging(walk, 'for the VM'));
+    const refused = findRefusedPorts(config);
+    if (refused !== undefined)
+        logger.warn(`wasmrun.toml: os.network.bind_ports ${log_sanitise(refused)} is not within ${DEFAULT_BIND_PORTS}, which is taken instead`);
     await checkEntry(walk, config.os.entry);
     return walk;
 }
@@ -57277,7 +57370,7 @@ async function stageProject(source, target, logger) {
  * rules, and without dotfiles but `.well-known`, since what the program can read it may show to visitors.
  */
 async function stageFolder(source, target, logger) {
-    const ignored = parseIgnoreRules(await readOptional((0,external_node_path_.join)(source, '.gitignore')));
+    const ignored = parseIgnoreRules(readProjectFile(source, '.gitignore') ?? '');
     const rules = (path, isFolder) => external_node_path_.posix.basename(path).startsWith('.') && path !== '.well-known' ? 'dotfiles' : ignored(path, isFolder);
     const walk = await createWalk(source, target, rules);
     await copyFolder(walk, '');
@@ -57334,7 +57427,7 @@ function describeStaging({ files, bytes, leftOut }, use) {
 }
 /** The file the page will run: that of wasmrun.toml, else that of package.json, else the usual names. */
 async function checkEntry(walk, configured) {
-    const wanted = configured ?? (await readMain(walk.from));
+    const wanted = configured ?? readMain(walk.from);
     const entry = wanted === undefined ? undefined : external_node_path_.posix.normalize(wanted);
     if (entry !== undefined && walk.files.has(entry))
         return;
@@ -57376,24 +57469,16 @@ async function describeUnsuited(source, language) {
         `(looked for package.json, index.js, server.js, app.js, main.js); ${other}`, { restartable: false });
 }
 const PackageSchema = object({ main: optional(string()), module: optional(string()) });
-/** A package.json that cannot be read names no entry, for the page as for us. */
-async function readMain(folder) {
+/** A package.json that cannot be parsed names no entry, for the page as for us; nor does one that leads out. */
+function readMain(folder) {
+    const text = readProjectFile(folder, 'package.json') ?? '';
     try {
-        const parsed = parse(PackageSchema, JSON.parse(await readOptional((0,external_node_path_.join)(folder, 'package.json'))));
-        return parsed.main || parsed.module || undefined;
+        const { main, module } = parse(PackageSchema, JSON.parse(text));
+        const entry = main || module;
+        return entry === undefined || entry === '' || leadsOut(entry) ? undefined : entry;
     }
     catch {
         return undefined;
-    }
-}
-async function readOptional(path) {
-    try {
-        return await (0,promises_.readFile)(path, 'utf8');
-    }
-    catch (error) {
-        if (hasCode(error, 'ENOENT', 'EISDIR', 'ENOTDIR'))
-            return '';
-        throw error;
     }
 }
 async function isFile(path) {
@@ -57406,6 +57491,8 @@ async function isFile(path) {
 
 
 
+/** As much as OS mode gives at most: without it a program could take all of the runner's memory. */
+const exec_MAX_MEMORY_MB = 2_048;
 /**
  * Starts the program. It sees a staged copy of the file's folder at `/`, `env`, and no network but its socket.
  * `env` stands in wasmrun's argv, where other processes of the machine can read it: wasmrun 1.0.0 has no other way.
@@ -57419,6 +57506,7 @@ async function startExec(spec, env, context) {
         command: spec.wasmrun,
         args: [
             ...['exec', '--quiet', '--tcplisten', `127.0.0.1:${port}`, '--dir', `${root}:/`],
+            ...['--max-memory-mb', String(exec_MAX_MEMORY_MB)],
             ...Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
             ...[spec.path, '--', ...spec.args],
         ],
@@ -58707,6 +58795,11 @@ function renderPage(status, text) {
 const CONSOLE_LINES = 200;
 /** As many as an error carries. */
 const app_LAST_LINES = 20;
+/**
+ * For a start to end by itself after its signal: it then says what it waited for, and has stopped its processes. Longer
+ * than any of them is given to stop.
+ */
+const SETTLE_MS = 15_000;
 /** A line that is longer is data, not a message. */
 const CONSOLE_LINE_LENGTH = 1_000;
 /**
@@ -58750,7 +58843,8 @@ async function startOnce(options, { onOutput, lastLines }, signal) {
     const environment = { ...options.baseEnvironment, EXPOSE_URL: options.publicUrl };
     const { logger, onChild } = options;
     try {
-        const program = await startProgram(options, { folder, environment, logger, onOutput, onChild, signal });
+        const start = startProgram(options, { folder, environment, logger, onOutput, onChild, signal });
+        const program = await settleInTime(start, signal);
         await waitUntilHealthy(program, options.healthPath, lastLines, signal);
         return {
             upstream: program.upstream,
@@ -58762,6 +58856,31 @@ async function startOnce(options, { onOutput, lastLines }, signal) {
     catch (error) {
         await removeFolder();
         throw error;
+    }
+}
+/**
+ * The start's own end; where it has none by `settleMs` after its signal, rejects with the signal's reason, and stops
+ * the program should it still arrive.
+ */
+async function settleInTime(start, signal, settleMs = SETTLE_MS) {
+    const over = Promise.withResolvers();
+    let timer;
+    const giveUp = () => {
+        over.reject(signal.reason);
+        start.then(program => program.stop()).catch(() => undefined);
+    };
+    const abort = () => {
+        timer = setTimeout(giveUp, settleMs);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted)
+        abort();
+    try {
+        return await Promise.race([start, over.promise]);
+    }
+    finally {
+        signal.removeEventListener('abort', abort);
+        clearTimeout(timer);
     }
 }
 async function startProgram(options, context) {
@@ -58838,7 +58957,7 @@ var undici = __nccwpck_require__(6752);
 // because the old port may already belong to another process. Used by gateway and proxy.
 
 /** As many as there can be visitors, so that a page full of event streams never waits for a connection. */
-const MAX_CONNECTIONS = 1_024;
+const app_link_MAX_CONNECTIONS = 1_024;
 /** How long the app may think before its first byte; undici's own default, and longer than any proxy in front waits. */
 const app_link_ANSWER_TIMEOUT_MS = 300_000;
 /** The app is on this machine: a dial that takes longer is a full accept queue, not distance. */
@@ -58880,7 +58999,7 @@ class AppLink {
 /** `pipelining` in undici's sense: 1 keeps connections alive, 0 closes each after its request. */
 function openPool({ host, port }, pipelining) {
     return new undici/* Pool */.bC(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
-        connections: MAX_CONNECTIONS,
+        connections: app_link_MAX_CONNECTIONS,
         pipelining,
         allowH2: false,
         connect: { timeout: app_link_CONNECT_TIMEOUT_MS },
@@ -59608,24 +59727,41 @@ const VISITOR_LIMITS = {
     keepAliveMs: 75_000,
     lingerMs: 5_000,
 };
+/**
+ * Requests of one connection that wait for their answers. Browsers send one at a time; without a bound, a few megabytes
+ * of pipelined requests would each be held in memory, and handed to the app, at once.
+ */
+const MAX_PIPELINED = 64;
 /** How often Node looks for requests over their time. */
 const CHECK_INTERVAL_MS = 1_000;
 function startVisitorServer(limits, serve) {
     const sockets = new Set();
-    /** Those in the middle of an answer, or given over to a WebSocket. */
-    const busy = new Set();
+    /** Those in the middle of answers, with their number, or given over to a WebSocket. */
+    const busy = new Map();
     let stopped = false;
     const server = openServer(limits, arrival => {
         const { socket } = arrival.request;
-        busy.add(socket);
+        const waiting = (busy.get(socket) ?? 0) + 1;
+        if (waiting > MAX_PIPELINED)
+            socket.destroy();
+        // What came in the same packet is still handed over after the end.
+        if (socket.destroyed)
+            return;
+        busy.set(socket, waiting);
         if (arrival.upgrade === undefined)
-            arrival.response.once('close', () => {
-                busy.delete(socket);
-                if (stopped)
-                    closeFlushed(socket);
-            });
+            arrival.response.once('close', () => finish(socket));
         serve(arrival);
     });
+    const finish = (socket) => {
+        const waiting = (busy.get(socket) ?? 1) - 1;
+        if (waiting > 0) {
+            busy.set(socket, waiting);
+            return;
+        }
+        busy.delete(socket);
+        if (stopped)
+            closeFlushed(socket);
+    };
     return {
         admit: socket => {
             socket.on('error', visitor_server_ignore);
@@ -60362,9 +60498,24 @@ async function greet(socket, reader, key, request, timeoutMs) {
     socket.write(Buffer.concat([encodeFrame(proof), encodeFrame(request)]));
 }
 
+;// CONCATENATED MODULE: ./build/js/tunnel/reset.js
+// Leaving a connection so that the other side knows at once. Used wherever the tunnel, or our bore server, hangs up.
+/**
+ * Sends a reset, for which nobody has to read what was sent before. A socket whose end is on its way out is destroyed
+ * instead: libuv refuses to reset it (EINVAL), and Node.js 24 then takes it for closed, so that the other side hears
+ * nothing and the process never exits.
+ */
+function resetSocket(socket) {
+    if (socket.writableEnded && !socket.writableFinished)
+        socket.destroy();
+    else
+        socket.resetAndDestroy();
+}
+
 ;// CONCATENATED MODULE: ./build/js/tunnel/client.js
 // One session with a bore server: dials, greets, asks for a port, then listens for visitors and heartbeats until the
 // control connection is lost. Used by reconnect.ts, which decides what to do about it.
+
 
 
 
@@ -60376,7 +60527,7 @@ async function greet(socket, reader, key, request, timeoutMs) {
 async function startSession(options) {
     const { server, signal, timings } = options;
     const line = await dialServer(server, timings, signal);
-    const abandon = () => line.socket.resetAndDestroy();
+    const abandon = () => resetSocket(line.socket);
     signal.addEventListener('abort', abandon, { once: true });
     try {
         signal.throwIfAborted();
@@ -60385,7 +60536,7 @@ async function startSession(options) {
         return serve(options, line, reader, await askForPort(options, line, reader));
     }
     catch (error) {
-        line.socket.resetAndDestroy();
+        resetSocket(line.socket);
         signal.throwIfAborted();
         throw error;
     }
@@ -60464,7 +60615,7 @@ function serve(options, { socket, address }, reader, port) {
     });
     socket.once('end', () => leave('the server closed the control connection'));
     socket.once('close', () => leave(socket.errored?.message ?? 'the control connection was closed'));
-    return { port, startedAt: performance.now(), ended, leave, stop: () => void socket.resetAndDestroy() };
+    return { port, startedAt: performance.now(), ended, leave, stop: () => void resetSocket(socket) };
 }
 /** Nothing a server says after `Hello` ends the session: the first oddity is told, the rest ignored. */
 function listenForVisitors({ visitors, logger, server }, address) {
@@ -60601,6 +60752,7 @@ const ATTEMPTS_BEFORE_HINT = 3;
 
 
 
+
 class Visitors {
     #options;
     #stopping = new AbortController();
@@ -60638,7 +60790,7 @@ class Visitors {
             if (drainMs > 0)
                 await (0,external_node_events_.once)(socket, 'close', { signal: patience }).catch(() => { });
         for (const socket of this.#here)
-            socket.resetAndDestroy();
+            resetSocket(socket);
     }
     #fetchNext() {
         while (this.#dials < this.#options.maxDials) {
@@ -60693,14 +60845,14 @@ class Visitors {
     }
     #handOn(socket) {
         if (this.#stopping.signal.aborted)
-            return void socket.resetAndDestroy();
+            return void resetSocket(socket);
         this.#here.add(socket);
         socket.once('close', () => this.#here.delete(socket));
         try {
             this.#options.onVisitor(socket);
         }
         catch (error) {
-            socket.resetAndDestroy();
+            resetSocket(socket);
             this.#options.logger.error(`a visitor could not be served: ${describeError(error)}`);
         }
     }
@@ -64675,7 +64827,8 @@ function viewOf(exposure, context) {
             return { kind: 'ended', ...url, reason: phase.reason, endedAt: phase.endedAt };
         case 'failed': {
             const advice = context.advice === undefined ? {} : { advice: context.advice };
-            const { reason, lastLines, endedAt } = phase;
+            const { reason, endedAt } = phase;
+            const lastLines = context.hideConsole ? [] : phase.lastLines;
             return { kind: 'failed', ...url, reason, lastLines, ...advice, endedAt };
         }
     }
@@ -64731,7 +64884,7 @@ function openComment(config, logger, signal) {
 }
 /** The facts of a preview, as its comment and its summary show them. */
 function describeFacts(config, preview, mode) {
-    const { openWarning, ...rest } = preview;
+    const { openWarning, showConsole: _, ...rest } = preview;
     return describePreview(config.job, {
         ...rest,
         name: config.identity.name,
@@ -64776,7 +64929,9 @@ class Memory {
     outageSince;
     #lastUrl;
     #endsAt;
-    constructor({ exposure }) {
+    #hideConsole;
+    constructor({ exposure, preview }) {
+        this.#hideConsole = !preview.showConsole;
         if (exposure.durationMs !== undefined)
             this.#endsAt = new Date(Date.now() + exposure.startupTimeoutMs + exposure.durationMs);
     }
@@ -64784,7 +64939,13 @@ class Memory {
         const isUp = state.tunnel.status === 'Connected' && state.app.status === 'running';
         this.outageSince = isUp || state.phase.phase !== 'live' ? undefined : (this.outageSince ?? now);
         this.#lastUrl = state.url ?? this.#lastUrl;
-        return { now, lastUrl: this.#lastUrl, endsAt: this.#endsAt, outageSince: this.outageSince };
+        return {
+            now,
+            lastUrl: this.#lastUrl,
+            endsAt: this.#endsAt,
+            outageSince: this.outageSince,
+            hideConsole: this.#hideConsole,
+        };
     }
 }
 
@@ -64810,7 +64971,7 @@ const SessionSchema = object({
     name: string(),
     pid: number(),
     startTime: string(),
-    controlUrl: string(),
+    controlUrl: pipe(string(), regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
     controlToken: string(),
 });
 /** The files of a session folder. */
@@ -64887,12 +65048,19 @@ function listSessions(parent) {
     if (!existsSync(parent))
         return [];
     return readdirSync(parent)
-        .filter(entry => entry.startsWith(PREFIX))
+        .filter(entry => entry.startsWith(PREFIX) && isPrivate(join(parent, entry)))
         .flatMap(entry => {
         const folder = join(parent, entry);
         const session = readSession(folder);
         return session ? [{ folder, session }] : [];
     });
+}
+/** Whether only this user can have written there: anybody can make a folder of that name in a shared temp folder. */
+function isPrivate(folder) {
+    if (process.getuid === undefined)
+        return true; // Windows: its temp folder is the user's own
+    const found = lstatSync(folder, { throwIfNoEntry: false });
+    return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
 }
 function describeList(all) {
     return all.length === 0
@@ -64972,9 +65140,15 @@ function watchEnds(config, end) {
     }, WATCH_MS);
     return () => clearInterval(timer);
 }
-/** A file that was there before the start does not count until it is made anew. */
+/** A file that was there before the start does not count until it is made anew; a link in its place does not count. */
 function readModified(file) {
-    return file === undefined ? undefined : (0,external_node_fs_.statSync)(file, { throwIfNoEntry: false })?.mtimeMs;
+    try {
+        const found = file === undefined ? undefined : (0,external_node_fs_.lstatSync)(file);
+        return found?.isFile() ? found.mtimeMs : undefined;
+    }
+    catch {
+        return undefined;
+    }
 }
 
 ;// CONCATENATED MODULE: ./build/js/supervisor.js

@@ -105,7 +105,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
       healthPath: '/',
       onState: () => undefined,
     });
-    await expect(started).rejects.toThrow(/^port \d+ listens, but GET \/ did not answer/);
+    await expect(started).rejects.toThrow(/^the app did not answer GET \/ on port \d+ in time/);
   });
 });
 

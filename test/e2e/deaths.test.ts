@@ -130,6 +130,8 @@ describeWithReal(['bore'], 'a command that is killed', () => {
     thief.on('error', () => setImmediate(() => thief.listen(18087, '127.0.0.1')));
     thief.listen(18087, '127.0.0.1');
     process.kill(preview.find('the command').pid, 'SIGKILL');
+    // The kernel gives the port to the next taker before anybody can hear of the death: from the word on it counts.
+    await waitUntil(async () => (await preview.status()).app.status !== 'running', 'the death is noticed');
     const answers: string[] = [];
     await waitUntil(async () => {
       answers.push(await ask(url));
