@@ -15,10 +15,12 @@ import { formatDuration } from './duration.ts';
 import { AppError, describeError, TunnelError } from './errors.ts';
 import { type Gateway, startGateway } from './gateway/gateway.ts';
 import type { Logger } from './log.ts';
-import { PLAIN_PUBLIC_URL, proveAddress, renderPublicUrl } from './public-address.ts';
+import { isBlockedPort, PLAIN_PUBLIC_URL, proveAddress, renderPublicUrl } from './public-address.ts';
 import type { AppState, EndReason, ExposureState, Phase, TunnelState } from './state.ts';
 import { startTunnel, type Tunnel } from './tunnel/reconnect.ts';
 
+/** Of 64,512 ports 19 are blocked: even one move is rare. */
+const MAX_MOVES = 5;
 /** Visitors in mid-download get this long at the end. */
 const DRAIN_MS = 5_000;
 /** `tunnel/start` answers within the API client's patience. */
@@ -153,6 +155,7 @@ export class Exposure {
       logger: this.#options.logger,
       signal,
     });
+    await this.#leaveBlockedPort(this.#tunnel);
   }
 
   async #waitForTunnel(signal: AbortSignal): Promise<void> {
@@ -215,6 +218,19 @@ export class Exposure {
       signal,
     });
     if (verified !== undefined) this.#update({ verified });
+  }
+
+  /** A link no browser opens is no link: where the server chose such a port, it is asked for another. */
+  async #leaveBlockedPort(tunnel: Tunnel): Promise<void> {
+    const { remotePort, publicUrl } = this.#options.config.tunnel;
+    if (publicUrl !== PLAIN_PUBLIC_URL) return;
+    for (let moves = 0; isBlockedPort(this.#lastPort); moves += 1) {
+      this.#options.logger.warn(
+        `browsers refuse to open port ${this.#lastPort}: another \`remote-port\` is better`,
+      );
+      if (remotePort !== 'random' || moves === MAX_MOVES) return;
+      await tunnel.move();
+    }
   }
 
   async #startApp(signal: AbortSignal): Promise<void> {

@@ -15,6 +15,19 @@ const MAX_STRANGERS = 3;
 /** The bore server's own address, without anything in between. */
 export const PLAIN_PUBLIC_URL = 'http://{host}:{port}';
 
+/**
+ * Ports above 1023 that browsers, and every `fetch`, refuse to open because other protocols live there (WHATWG Fetch,
+ * "bad port"). A link with one of them is of no use to a reviewer.
+ */
+const BLOCKED_PORTS: ReadonlySet<number> = new Set([
+  1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697,
+  10_080,
+]);
+
+export function isBlockedPort(port: number | undefined): boolean {
+  return port !== undefined && BLOCKED_PORTS.has(port);
+}
+
 /** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */
 export function renderPublicUrl(template: string, host: string, port: number): string {
   const inUrl = host.includes(':') ? `[${host}]` : host;

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -9,8 +11,9 @@ import { type BoreServer, startBoreServer } from '../src/tunnel/server.ts';
 
 async function createExposure(
   changes: Partial<ExposureConfig> = {},
+  range: { minPort?: number; maxPort?: number } = {},
 ): Promise<{ exposure: Exposure; server: BoreServer }> {
-  const server = await startBoreServer({ secret: 'a secret' });
+  const server = await startBoreServer({ secret: 'a secret', ...range });
   const folder = mkdtempSync(join(tmpdir(), 'exposure-'));
   const site = join(folder, 'site');
   writeFileSync(join(folder, 'index.html'), 'hello');
@@ -102,5 +105,25 @@ describe('an exposure', () => {
     await exposure.stop();
     await expect(start).rejects.toThrow();
     expect(exposure.state.phase).toMatchObject({ phase: 'ended' });
+  });
+
+  it('does not hand out a port that browsers refuse to open', async () => {
+    const range = { minPort: 10_075, maxPort: 10_085 };
+    const { exposure } = await createExposure({}, range);
+    const others = Array.from({ length: 11 }, (_, index) => range.minPort + index).filter(
+      port => port !== 10_080,
+    );
+    const holders = others.map(port => createServer().listen(port, '127.0.0.1'));
+    await Promise.all(holders.map(holder => once(holder, 'listening')));
+    const ports: number[] = [];
+    exposure.subscribe(({ tunnel }) => {
+      if (tunnel.status !== 'Connected') return;
+      ports.push(tunnel.port);
+      for (const holder of holders) holder.close();
+    });
+    await exposure.start();
+    expect(ports[0]).toBe(10_080);
+    expect(exposure.state).toMatchObject({ tunnel: { status: 'Connected' }, verified: true });
+    expect(ports.at(-1)).not.toBe(10_080);
   });
 });

@@ -5527,6 +5527,17 @@ const PROOF_RETRY_MS = 250;
 const MAX_STRANGERS = 3;
 /** The bore server's own address, without anything in between. */
 const PLAIN_PUBLIC_URL = 'http://{host}:{port}';
+/**
+ * Ports above 1023 that browsers, and every `fetch`, refuse to open because other protocols live there (WHATWG Fetch,
+ * "bad port"). A link with one of them is of no use to a reviewer.
+ */
+const BLOCKED_PORTS = new Set([
+    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697,
+    10_080,
+]);
+function isBlockedPort(port) {
+    return port !== undefined && BLOCKED_PORTS.has(port);
+}
 /** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */
 function renderPublicUrl(template, host, port) {
     const inUrl = host.includes(':') ? `[${host}]` : host;
@@ -6366,6 +6377,8 @@ function explainBug(error) {
 
 
 
+/** Of 64,512 ports 19 are blocked: even one move is rare. */
+const MAX_MOVES = 5;
 /** Visitors in mid-download get this long at the end. */
 const exposure_DRAIN_MS = 5_000;
 /** `tunnel/start` answers within the API client's patience. */
@@ -6484,6 +6497,7 @@ class Exposure {
             logger: this.#options.logger,
             signal,
         });
+        await this.#leaveBlockedPort(this.#tunnel);
     }
     async #waitForTunnel(signal) {
         await new Promise((resolve, reject) => {
@@ -6547,6 +6561,18 @@ class Exposure {
         });
         if (verified !== undefined)
             this.#update({ verified });
+    }
+    /** A link no browser opens is no link: where the server chose such a port, it is asked for another. */
+    async #leaveBlockedPort(tunnel) {
+        const { remotePort, publicUrl } = this.#options.config.tunnel;
+        if (publicUrl !== PLAIN_PUBLIC_URL)
+            return;
+        for (let moves = 0; isBlockedPort(this.#lastPort); moves += 1) {
+            this.#options.logger.warn(`browsers refuse to open port ${this.#lastPort}: another \`remote-port\` is better`);
+            if (remotePort !== 'random' || moves === MAX_MOVES)
+                return;
+            await tunnel.move();
+        }
     }
     async #startApp(signal) {
         const { config, folder, logger, onChild } = this.#options;

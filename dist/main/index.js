@@ -93632,11 +93632,15 @@ function announce(state, session, folder) {
 /** Waits for the end, repeating the link; leaves by itself where the end is long past. */
 async function hold(states, live, over) {
     const endsAt = live.exposure.phase === 'live' ? live.exposure.expires_at : null;
-    const reminder = setInterval(() => process.stdout.write(`Preview: ${live.public_url}${describeRest(endsAt)}\n`), REMIND_MS);
+    let url = live.public_url;
+    const reminder = setInterval(() => process.stdout.write(`Preview: ${url}${describeRest(endsAt)}\n`), REMIND_MS);
     const untilEnd = endsAt === null ? undefined : Date.parse(endsAt) - Date.now() + END_GRACE_MS;
     const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
     try {
-        return await awaitState(states, ({ exposure }) => exposure.phase === 'ended' || exposure.phase === 'failed');
+        return await awaitState(states, ({ exposure, public_url }) => {
+            url = public_url ?? url; // a reconnect may have had to take another port
+            return exposure.phase === 'ended' || exposure.phase === 'failed';
+        });
     }
     finally {
         clearInterval(reminder);

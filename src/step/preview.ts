@@ -158,17 +158,18 @@ async function hold(
   over: AbortController,
 ): Promise<StateMessage | undefined> {
   const endsAt = live.exposure.phase === 'live' ? live.exposure.expires_at : null;
+  let url = live.public_url;
   const reminder = setInterval(
-    () => process.stdout.write(`Preview: ${live.public_url}${describeRest(endsAt)}\n`),
+    () => process.stdout.write(`Preview: ${url}${describeRest(endsAt)}\n`),
     REMIND_MS,
   );
   const untilEnd = endsAt === null ? undefined : Date.parse(endsAt) - Date.now() + END_GRACE_MS;
   const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
   try {
-    return await awaitState(
-      states,
-      ({ exposure }) => exposure.phase === 'ended' || exposure.phase === 'failed',
-    );
+    return await awaitState(states, ({ exposure, public_url }) => {
+      url = public_url ?? url; // a reconnect may have had to take another port
+      return exposure.phase === 'ended' || exposure.phase === 'failed';
+    });
   } finally {
     clearInterval(reminder);
     clearTimeout(deadline);

@@ -104,7 +104,7 @@ describe('mode: port with a command', () => {
     );
     const failure = await fail(
       { mode: 'port', path: folder, command },
-      { signal: AbortSignal.timeout(1_000), healthPath: '/health' },
+      { signal: AbortSignal.timeout(5_000), healthPath: '/health' },
     );
     expect(failure.message).toContain('the app answered GET /health on port ');
     expect(failure.message).toContain('with status 503 until');

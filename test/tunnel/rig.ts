@@ -32,7 +32,7 @@ export async function startRealServer(
   host: string,
   options: { secret?: string; minPort?: number; maxPort?: number } = {},
 ): Promise<RealServer> {
-  const { minPort = 1_024, maxPort = 65_535 } = options;
+  const { minPort = 20_000, maxPort = 65_535 } = options;
   const args = ['server', '--bind-addr', host, '--min-port', `${minPort}`, '--max-port', `${maxPort}`];
   const child = spawn(requirePart('bore'), args, { env: environment(options.secret), stdio: 'ignore' });
   const kill = () => end(child);
