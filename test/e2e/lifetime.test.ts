@@ -212,7 +212,8 @@ describeWithReal(['bore'], 'a job that broke off', () => {
     expect(post.log).not.toContain('a bug in expose');
     await awaitGone(records);
     expect(readdirSync(preview.job.temp)).toEqual([]);
-    expect(preview.titles().filter(title => title === 'is live')).toEqual([]);
+    // It may have come as far as "live" before the kill: what counts is that no such word is the last one.
+    expect(['has ended', 'failed', undefined]).toContain(preview.titles().at(-1));
   });
 
   it('leaves nothing to do where there was no main', async () => {
