@@ -5885,6 +5885,9 @@ function serve(options, { socket, address }, reader, port) {
         setImmediate(() => {
             if (performance.now() - heardAt >= heartbeat)
                 leave(`no heartbeat for ${heartbeat / 1_000} s`);
+            // Timers count from the start of a loop turn, so one may fire before its time by this clock.
+            else if (!socket.destroyed)
+                watchdog.refresh();
         });
     }, heartbeat);
     const hear = listenForVisitors(options, address);
