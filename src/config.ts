@@ -35,9 +35,22 @@ const ExposureConfigSchema = v.object({
   /** From "live" on; absent: until it is stopped. */
   durationMs: v.exactOptional(Milliseconds),
   tunnel: v.object({
-    server: v.object({ host: v.string(), port: Port }),
-    secret: v.exactOptional(v.string()),
-    remotePort: v.union([v.literal('random'), Port]),
+    servers: v.pipe(
+      v.array(
+        v.object({
+          address: v.object({ host: v.string(), port: Port }),
+          secret: v.exactOptional(v.string()),
+        }),
+      ),
+      v.minLength(1),
+    ),
+    /** Names the preview, the same in every run. */
+    identity: v.string(),
+    remotePort: v.variant('kind', [
+      v.object({ kind: v.literal('fixed'), port: Port }),
+      v.object({ kind: v.literal('random') }),
+      v.object({ kind: v.literal('auto'), min: Port, max: Port }),
+    ]),
     /** Template with `{host}` and `{port}`. */
     publicUrl: v.string(),
   }),

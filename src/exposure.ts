@@ -49,8 +49,8 @@ export class Exposure {
   #state: ExposureState;
   #clock: NodeJS.Timeout | undefined;
   #ending: Promise<void> | undefined;
-  /** The last public port, asked for again after `tunnel/stop`. */
-  #lastPort: number | undefined;
+  /** Asked for again after `tunnel/stop`. */
+  #lastAddress: { host: string; port: number } | undefined;
 
   constructor(options: ExposureOptions) {
     this.#options = options;
@@ -144,13 +144,13 @@ export class Exposure {
   }
 
   async #openTunnel(signal: AbortSignal): Promise<void> {
-    const { server, secret, remotePort } = this.#options.config.tunnel;
+    const { servers, identity, remotePort } = this.#options.config.tunnel;
     this.#tunnel = await startTunnel({
-      server,
+      servers,
+      identity,
       remotePort,
-      ...(secret !== undefined && { secret }),
-      ...(this.#lastPort !== undefined && { preferredPort: this.#lastPort }),
-      onVisitor: socket => this.#gateway.accept(socket),
+      preferred: this.#lastAddress,
+      destination: socket => this.#gateway.accept(socket),
       onState: state => this.#followTunnel(state),
       logger: this.#options.logger,
       signal,
@@ -188,7 +188,7 @@ export class Exposure {
     const url = renderPublicUrl(this.#options.config.tunnel.publicUrl, tunnel.host, tunnel.port);
     const moved = before.url !== undefined && before.url !== url;
     const reconnected = before.tunnel.status === 'Reconnecting';
-    this.#lastPort = tunnel.port;
+    this.#lastAddress = { host: tunnel.host, port: tunnel.port };
     this.#update({
       tunnel,
       url,
@@ -224,11 +224,11 @@ export class Exposure {
   async #leaveBlockedPort(tunnel: Tunnel): Promise<void> {
     const { remotePort, publicUrl } = this.#options.config.tunnel;
     if (publicUrl !== PLAIN_PUBLIC_URL) return;
-    for (let moves = 0; isBlockedPort(this.#lastPort); moves += 1) {
+    for (let moves = 0; isBlockedPort(this.#lastAddress?.port); moves += 1) {
       this.#options.logger.warn(
-        `browsers refuse to open port ${this.#lastPort}: another \`remote-port\` is better`,
+        `browsers refuse to open port ${this.#lastAddress?.port}: another \`remote-port\` is better`,
       );
-      if (remotePort !== 'random' || moves === MAX_MOVES) return;
+      if (remotePort.kind === 'fixed' || moves === MAX_MOVES) return;
       await tunnel.move();
     }
   }

@@ -22,6 +22,7 @@ import type { Job } from './report/job.ts';
 import type { AppMode } from './state.ts';
 import { describeJob } from './step/job.ts';
 import { parseServerAddress, type ServerAddress } from './tunnel/address.ts';
+import type { PortWish, TunnelServer } from './tunnel/tunnel.ts';
 
 const DEFAULT_HOLD_MS = 30 * 60_000;
 /** The job's own token dies after a day: a comment made later could not be edited any more. */
@@ -50,9 +51,8 @@ export interface AppInputs {
 }
 
 export interface TunnelInputs {
-  server: ServerAddress;
-  secret: string | undefined;
-  remotePort: number | 'random';
+  servers: readonly TunnelServer[];
+  remotePort: PortWish;
   publicUrl: string;
 }
 
@@ -244,7 +244,7 @@ function parseTunnelInputs(read: InputSource, problems: Problems): TunnelInputs 
   const remotePort = problems.check(() => parseRemotePort(read('remote-port').trim()));
   const publicUrl = problems.check(() => parsePublicUrl(read('public-url').trim() || DEFAULT_PUBLIC_URL));
   if (!server || !remotePort || !publicUrl) return undefined;
-  return { server, secret, remotePort, publicUrl };
+  return { servers: [{ address: server, secret }], remotePort, publicUrl };
 }
 
 function parseServer(text: string): ServerAddress {
@@ -261,13 +261,13 @@ function parseSecret(text: string): string | undefined {
   return text || undefined;
 }
 
-function parseRemotePort(text: string): number | 'random' {
-  if (text === '' || text === 'random') return 'random';
+function parseRemotePort(text: string): PortWish {
+  if (text === '' || text === 'random') return { kind: 'random' };
   if (text === 'auto')
     throw new InputError(
       "`remote-port` is 'auto', which this version does not have yet: use random, or a number",
     );
-  return parseWholeNumber(text, 'remote-port', 1, 65_535) ?? 'random';
+  return { kind: 'fixed', port: parseWholeNumber(text, 'remote-port', 1, 65_535) ?? 0 };
 }
 
 /** `hold` is false, true or a duration; a `duration` beside it must not say otherwise. */
@@ -286,14 +286,16 @@ function parseLifetime(
 }
 
 function listWarnings(tunnel: TunnelInputs, durationMs: number | undefined): string[] {
-  const { secret, server, publicUrl } = tunnel;
+  const { servers, publicUrl } = tunnel;
+  const secrets = servers.flatMap(({ secret }) => secret ?? []);
+  const shown = [publicUrl, ...servers.map(({ address }) => address.host)].join(' ');
   return [
-    ...(secret !== undefined && secret.length < MIN_SECRET_LENGTH
+    ...(secrets.some(secret => secret.length < MIN_SECRET_LENGTH)
       ? [
           `the secret is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed, and the runner masks every place where it happens to occur`,
         ]
       : []),
-    ...(secret !== undefined && `${server.host} ${publicUrl}`.includes(secret)
+    ...(secrets.some(secret => shown.includes(secret))
       ? [
           "the secret occurs in the server's address: the runner will mask the link, and drop outputs that hold it",
         ]

@@ -51,10 +51,13 @@ export async function planExposure(
     startupTimeoutMs: app.startupTimeoutMs,
     ...(inputs.durationMs !== undefined && { durationMs: inputs.durationMs }),
     tunnel: {
-      server: tunnel.server,
+      servers: tunnel.servers.map(({ address, secret }) => ({
+        address,
+        ...(secret !== undefined && { secret }),
+      })),
+      identity: '',
       remotePort: tunnel.remotePort,
       publicUrl: tunnel.publicUrl,
-      ...(tunnel.secret !== undefined && { secret: tunnel.secret }),
     },
   };
 }

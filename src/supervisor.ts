@@ -9,7 +9,8 @@ import { startSupervision } from './supervision.ts';
 
 async function run(): Promise<void> {
   const config = v.parse(SupervisorConfigSchema, JSON.parse(await text(process.stdin)));
-  const secrets = [config.exposure.tunnel.secret, config.comment?.token, config.controlToken];
+  const servers = config.exposure.tunnel.servers;
+  const secrets = [...servers.map(({ secret }) => secret), config.comment?.token, config.controlToken];
   const logger = createLogger({
     level: config.logLevel,
     hidden: secrets.filter(secret => secret !== undefined),

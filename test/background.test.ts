@@ -41,9 +41,9 @@ function createConfig(): SupervisorConfig {
       healthPath: '/',
       startupTimeoutMs: 1_000,
       tunnel: {
-        server: { host: '127.0.0.1', port: 1 },
-        secret: SECRET,
-        remotePort: 'random',
+        servers: [{ address: { host: '127.0.0.1', port: 1 }, secret: SECRET }],
+        identity: 'a preview',
+        remotePort: { kind: 'random' },
         publicUrl: 'http://{host}:{port}',
       },
     },
@@ -92,7 +92,7 @@ describe('a supervisor', () => {
 import { readFileSync, writeFileSync } from 'node:fs';
 const config = JSON.parse(await text(process.stdin));
 const seen = ['cmdline', 'environ'].map(name => readFileSync('/proc/self/' + name, 'latin1')).join();
-writeFileSync('seen.json', JSON.stringify({ secret: config.exposure.tunnel.secret, seen, env: process.env.ONLY }));
+writeFileSync('seen.json', JSON.stringify({ secret: config.exposure.tunnel.servers[0].secret, seen, env: process.env.ONLY }));
 ${READY} ${STAY}`;
     const { session, record } = await start(script, { environment: { ONLY: 'this' } });
     const { secret, seen, env } = JSON.parse(readFileSync(join(folder, 'seen.json'), 'utf8'));

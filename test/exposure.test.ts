@@ -25,9 +25,9 @@ async function createExposure(
       healthPath: '/',
       startupTimeoutMs: 20_000,
       tunnel: {
-        server: { host: '127.0.0.1', port: server.controlPort },
-        secret: 'a secret',
-        remotePort: 'random',
+        servers: [{ address: { host: '127.0.0.1', port: server.controlPort }, secret: 'a secret' }],
+        identity: 'a preview',
+        remotePort: { kind: 'random' },
         publicUrl: 'http://{host}:{port}',
       },
       ...changes,

@@ -106,7 +106,10 @@ describe('the defaults', () => {
   it('are a preview in the background over bore.pub, with a comment', () => {
     expect(parse()).toMatchObject({
       app: { mode: 'web', path: join(base, 'site'), vm: 'auto', healthPath: '/', startupTimeoutMs: 120_000 },
-      tunnel: { server: { host: 'bore.pub', port: 7835 }, secret: undefined, remotePort: 'random' },
+      tunnel: {
+        servers: [{ address: { host: 'bore.pub', port: 7835 }, secret: undefined }],
+        remotePort: { kind: 'random' },
+      },
       hold: false,
       durationMs: undefined,
       comment: true,
@@ -136,9 +139,9 @@ describe('a right value', () => {
       { hold: true, durationMs: 600_000 },
     ],
     [{ duration: '5m' }, { hold: false, durationMs: 300_000 }],
-    [{ secret: '  a-long-secret\n' }, { tunnel: { secret: 'a-long-secret' } }],
-    [{ server: '[::1]:99' }, { tunnel: { server: { host: '::1', port: 99 } } }],
-    [{ 'remote-port': '9000' }, { tunnel: { remotePort: 9000 } }],
+    [{ secret: '  a-long-secret\n' }, { tunnel: { servers: [{ secret: 'a-long-secret' }] } }],
+    [{ server: '[::1]:99' }, { tunnel: { servers: [{ address: { host: '::1', port: 99 } }] } }],
+    [{ 'remote-port': '9000' }, { tunnel: { remotePort: { kind: 'fixed', port: 9000 } } }],
     [{ 'public-url': 'https://{port}.x.example/' }, { tunnel: { publicUrl: 'https://{port}.x.example' } }],
     [{ port: '3000' }, { app: { mode: 'port', port: 3000 } }],
     [{ path: 'node' }, { app: { mode: 'os' } }],

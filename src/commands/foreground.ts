@@ -21,10 +21,9 @@ const HURRY_MS = 500;
 /** Runs it until it ends or Ctrl-C is pressed; a second Ctrl-C does not wait for visitors. */
 export async function runForeground(config: SupervisorConfig, json: boolean): Promise<ExitCode> {
   const screen = new Screen(json);
-  const secret = config.exposure.tunnel.secret;
   const logger = createLogger({
     level: config.logLevel,
-    hidden: secret === undefined ? [] : [secret],
+    hidden: config.exposure.tunnel.servers.flatMap(({ secret }) => secret ?? []),
     write: (line, level) => screen.log(level === 'warn' ? `warning: ${line}` : line),
   });
   const { exposure, controlUrl, finished } = await startSupervision(config, logger);

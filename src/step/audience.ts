@@ -56,7 +56,7 @@ export async function findAudience(job: Job, guard: GuardInputs, inputs: Inputs)
   const visibility = await readVisibility(job, github, signal);
   const openWarning = describeOpenWarning('open', visibility);
   const sharedWarning =
-    visibility !== 'public' && inputs.tunnel.server.host === 'bore.pub'
+    visibility !== 'public' && inputs.tunnel.servers.some(({ address }) => address.host === 'bore.pub')
       ? 'bore.pub is a public server: whoever runs it can read what visitors send; use a server of your own'
       : undefined;
   const warnings = [...inputs.warnings, ...(sharedWarning === undefined ? [] : [sharedWarning])];

@@ -2,6 +2,7 @@
 
 import type { TunnelFailure } from './failure.ts';
 import type { Timings } from './timings.ts';
+import type { PortWish } from './tunnel.ts';
 
 export class PortChoice {
   /** Where the port is fixed, another one is never taken. */
@@ -11,9 +12,9 @@ export class PortChoice {
   #takenSince: number | undefined;
   #connectedBefore = false;
 
-  constructor(wanted: number | 'random', preferred: number | undefined, timings: Timings) {
-    this.fixed = wanted !== 'random';
-    this.#port = wanted === 'random' ? (preferred ?? 0) : wanted;
+  constructor(wish: PortWish, preferred: number | undefined, timings: Timings) {
+    this.fixed = wish.kind === 'fixed';
+    this.#port = wish.kind === 'fixed' ? wish.port : (preferred ?? 0);
     this.#timings = timings;
   }
 

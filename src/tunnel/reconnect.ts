@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError, TunnelError } from '../errors.ts';
 import type { TunnelState } from '../state.ts';
-import { renderAddress } from './address.ts';
+import { renderAddress, type ServerAddress } from './address.ts';
 import { Backoff } from './backoff.ts';
 import { type Session, startSession } from './client.ts';
 import { hintAtFirewall, TunnelFailure } from './failure.ts';
@@ -28,6 +28,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
 
 class ReconnectingTunnel implements Tunnel {
   readonly #options: TunnelOptions;
+  readonly #server: ServerAddress;
   readonly #timings: Timings;
   readonly #key: ReturnType<typeof deriveKey> | undefined;
   readonly #visitors: Visitors;
@@ -41,13 +42,17 @@ class ReconnectingTunnel implements Tunnel {
 
   constructor(options: TunnelOptions) {
     this.#options = options;
+    const [first] = options.servers;
+    if (first === undefined) throw new Error('a tunnel needs a server');
+    const { address, secret } = first;
+    this.#server = address;
     this.#timings = { ...TIMINGS, ...options.timings };
-    this.#key = options.secret === undefined ? undefined : deriveKey(options.secret);
-    this.#choice = new PortChoice(options.remotePort, options.preferredPort, this.#timings);
+    this.#key = secret === undefined ? undefined : deriveKey(secret);
+    this.#choice = new PortChoice(options.remotePort, options.preferred?.port, this.#timings);
     this.#backoff = new Backoff(this.#timings);
     this.#visitors = new Visitors({
       key: this.#key,
-      onVisitor: options.onVisitor,
+      onVisitor: options.destination,
       logger: options.logger,
       timings: this.#timings,
       maxVisitors: options.maxVisitors ?? MAX_VISITORS,
@@ -74,7 +79,7 @@ class ReconnectingTunnel implements Tunnel {
   }
 
   async move(): Promise<void> {
-    const { host } = this.#options.server;
+    const { host } = this.#server;
     if (this.#choice.fixed)
       throw new TunnelError(
         `somebody else answers at ${host}:${this.#choice.port}: choose another \`remote-port\``,
@@ -105,10 +110,10 @@ class ReconnectingTunnel implements Tunnel {
       const lostAt = performance.now();
       const wasGood = lostAt - session.startedAt >= this.#timings.goodSession;
       if (wasGood || this.#moved !== undefined) this.#backoff.reset();
-      const { host } = this.#options.server;
+      const { host } = this.#server;
       if (this.#moved === undefined)
         this.#enter({ status: 'Reconnecting', host, port: session.port, reason });
-      this.#options.logger.info(`reconnecting to ${renderAddress(this.#options.server)}: ${reason}`);
+      this.#options.logger.info(`reconnecting to ${renderAddress(this.#server)}: ${reason}`);
       try {
         session = await this.#connect(this.#stopping.signal);
       } catch {
@@ -141,7 +146,8 @@ class ReconnectingTunnel implements Tunnel {
   }
 
   async #startSession(signal: AbortSignal): Promise<Session> {
-    const { server, logger } = this.#options;
+    const server = this.#server;
+    const { logger } = this.#options;
     const old = this.#session;
     const { port } = this.#choice;
     return await startSession({
@@ -165,7 +171,7 @@ class ReconnectingTunnel implements Tunnel {
     this.#session?.stop();
     this.#session = session;
     this.#choice.settle(session.port);
-    this.#enter({ status: 'Connected', host: this.#options.server.host, port: session.port });
+    this.#enter({ status: 'Connected', host: this.#server.host, port: session.port });
     this.#moved?.resolve();
     this.#moved = undefined;
   }
@@ -189,7 +195,8 @@ class ReconnectingTunnel implements Tunnel {
   }
 
   #tell(failure: TunnelFailure, attempt: number): string {
-    const { server, logger } = this.#options;
+    const server = this.#server;
+    const { logger } = this.#options;
     const hint =
       failure.kind === 'transient' && attempt >= ATTEMPTS_BEFORE_HINT ? `; ${hintAtFirewall(server)}` : '';
     const reason = `${describeError(failure)}${hint}`;
@@ -204,7 +211,7 @@ class ReconnectingTunnel implements Tunnel {
 
   #giveUp(last: TunnelError | undefined): TunnelError {
     if (this.#state.status === 'Connecting') this.#enter({ status: 'Disconnected' });
-    const where = renderAddress(this.#options.server);
+    const where = renderAddress(this.#server);
     return last ?? new TunnelError(`${where} did not answer in time`, { retryable: true });
   }
 

@@ -6,15 +6,34 @@ import type { TunnelState } from '../state.ts';
 import type { ServerAddress } from './address.ts';
 import type { Timings } from './timings.ts';
 
-export interface TunnelOptions {
-  server: ServerAddress;
+export interface TunnelServer {
+  address: ServerAddress;
   /** Undefined for none; never in any message. */
-  secret?: string;
-  remotePort: number | 'random';
-  /** With 'random': asked for first, given up where it is refused or stays taken. */
-  preferredPort?: number;
-  /** A visitor's own byte stream: noDelay, allowHalfOpen. The receiver ends both directions. */
-  onVisitor: (socket: Duplex) => void;
+  secret?: string | undefined;
+}
+
+/**
+ * The public port: this one and no other, any, or one of a range (both ends included) that is the same in every run of
+ * a preview.
+ */
+export type PortWish =
+  | { kind: 'fixed'; port: number }
+  | { kind: 'random' }
+  | { kind: 'auto'; min: number; max: number };
+
+/** Gets each visitor's own byte stream: noDelay, allowHalfOpen. It ends both directions. */
+export type StreamReceiver = (visitor: Duplex) => void;
+
+export interface TunnelOptions {
+  /** At least one; the others take over when the one in use stays away. */
+  servers: readonly TunnelServer[];
+  /** Names the preview, the same in every run: the order of the servers and the ports of `auto` come from it. */
+  identity: string;
+  remotePort: PortWish;
+  /** Where the tunnel was before it was stopped: asked for first, where the wish allows it. */
+  preferred?: { host: string; port: number } | undefined;
+  /** Who gets the visitors: the gateway as streams, or a relay that carries their bytes to a port. */
+  destination: StreamReceiver;
   onState: (state: TunnelState) => void;
   logger: Logger;
   /** Bounds the first connect only. */

@@ -32,7 +32,7 @@ describe('a server that is not bore', () => {
 
   it.each([
     ['another port', 4_001, '{"Hello":4002}\0', 'port 4002 instead of 4001'],
-    ['port 0', 'random' as const, '{"Hello":0}\0', 'answered with port 0'],
+    ['port 0', { kind: 'random' } as const, '{"Hello":0}\0', 'answered with port 0'],
   ])('and answers with %s is not believed', async (_, remotePort, text, expected) => {
     const { address } = await startBadBoreServer(reply(text));
     expect((await failToOpen({ server: address, remotePort })).message).toContain(expected);

@@ -45,7 +45,7 @@ describeWithReal(['bore'], 'a tunnel through the real bore server', () => {
     const { address } = await startRealServer('127.0.0.14', { minPort: 9_000, maxPort: 9_100 });
     const { message } = await failToOpen({ server: address, remotePort: 8_999 });
     expect(message).toMatch(/does not give out port 8999: choose a `remote-port`/);
-    const { tunnel } = await openTunnel({ server: address, preferredPort: 8_999 });
+    const { tunnel } = await openTunnel({ server: address, preferred: { host: address.host, port: 8_999 } });
     expect(portOf(tunnel)).toBeGreaterThanOrEqual(9_000);
   });
 

@@ -147,18 +147,26 @@ export interface Kept {
   log: string[];
 }
 
-export type Wishes = Partial<TunnelOptions> & Pick<TunnelOptions, 'server'>;
+/** One server and a port by number are what most tests want. */
+export type Wishes = Omit<Partial<TunnelOptions>, 'remotePort'> & {
+  server?: ServerAddress;
+  secret?: string;
+  remotePort?: TunnelOptions['remotePort'] | number;
+};
 
 /** A tunnel that ends with the test. Visitors get their own bytes back unless `onVisitor` says otherwise. */
 export async function openTunnel(wishes: Wishes): Promise<Kept> {
   const kept = keepLog();
+  const { server, secret, remotePort = { kind: 'random' }, ...rest } = wishes;
   const tunnel = await startTunnel({
-    remotePort: 'random',
-    onVisitor: echo,
+    servers: server === undefined ? [] : [{ address: server, secret }],
+    identity: 'a preview',
+    remotePort: typeof remotePort === 'number' ? { kind: 'fixed', port: remotePort } : remotePort,
+    destination: echo,
     onState: state => void kept.states.push(state),
     logger: kept.logger,
     signal: AbortSignal.timeout(DEADLINE_MS),
-    ...wishes,
+    ...rest,
   });
   onTestFinished(() => tunnel.stop({ drainMs: 0 }));
   return { tunnel, states: kept.states, log: kept.log };

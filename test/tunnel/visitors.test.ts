@@ -28,7 +28,7 @@ describeWithReal(['bore'], 'visitors through the real server', () => {
     const { tunnel } = await openTunnel({
       server: address,
       secret: 'sesame',
-      onVisitor: async visitor => {
+      destination: async visitor => {
         const hash = createHash('sha256');
         let count = 0;
         for await (const chunk of visitor) {
@@ -72,7 +72,7 @@ it('whose first bytes came with the handshake are heard from the first one, by a
   await openTunnel({
     server: address,
     secret: 'sesame',
-    onVisitor: visitor => http.emit('connection', visitor),
+    destination: visitor => http.emit('connection', visitor),
   });
   await expect.poll(() => heard[1], { timeout: 5_000 }).toContain('you asked for /early');
   expect(heard[1]).toMatch(new RegExp(`"\\}\\0\\{"Accept":"${ID}1"\\}\\0HTTP/1.1 200 OK`));
@@ -112,7 +112,7 @@ it('are lost one by one when their receiver throws', async () => {
   const server = await startBoreServer();
   const { tunnel, log } = await openTunnel({
     server: addressOf(server),
-    onVisitor: () => {
+    destination: () => {
       throw new Error('no room');
     },
   });
@@ -127,7 +127,7 @@ it('may end one direction and go on reading', async () => {
   const { tunnel } = await openTunnel({
     server: addressOf(server),
     secret: 'sesame',
-    onVisitor: visitor => {
+    destination: visitor => {
       visitor.resume().once('end', () => setImmediate(() => visitor.end('heard you out')));
     },
   });
