@@ -5,18 +5,28 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { describe } from 'vitest';
 
-export type RealPart = 'bore' | 'wasmrun' | 'act' | 'actionlint' | 'chromium' | 'runtime';
+/** Debian's packages put these on PATH. */
+type PackagedPart = 'wrk' | 'iperf3' | 'redis-server' | 'redis-cli' | 'ip';
+export type RealPart = 'bore' | 'wasmrun' | 'act' | 'actionlint' | 'chromium' | 'runtime' | PackagedPart;
 
 const CACHE =
   process.env.EXPOSE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'expose-action');
-const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+/** What a part is called on PATH; the others are in the cache folder. */
+const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
+  chromium: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+  wrk: ['wrk'],
+  iperf3: ['iperf3'],
+  'redis-server': ['redis-server'],
+  'redis-cli': ['redis-cli'],
+  ip: ['ip'],
+};
 
 /** Path of the program (of the `.wasm` for `runtime`), or undefined where it is not installed. */
 export function realPart(part: RealPart): string | undefined {
   if (part === 'runtime') return [join(CACHE, 'nodejs-runtime.wasm')].find(isReadable);
-  if (part !== 'chromium') return [join(CACHE, 'bin', part)].find(isReadable);
   const folders = (process.env.PATH ?? '').split(delimiter);
-  return BROWSERS.flatMap(name => folders.map(folder => join(folder, name))).find(isReadable);
+  const names = ON_PATH[part]?.flatMap(name => folders.map(folder => join(folder, name)));
+  return (names ?? [join(CACHE, 'bin', part)]).find(isReadable);
 }
 
 /** Path of a part inside `describeWithReal`, where it is known to be there. */
