@@ -15,16 +15,11 @@ import { formatDuration } from './duration.ts';
 import { AppError, describeError, TunnelError } from './errors.ts';
 import { type Gateway, startGateway } from './gateway/gateway.ts';
 import type { Logger } from './log.ts';
-import { isBlockedPort, PLAIN_PUBLIC_URL, proveAddress, renderPublicUrl } from './public-address.ts';
-import type { AppState, EndReason, ExposureState, Phase, TunnelState } from './state.ts';
-import { startTunnel, type Tunnel } from './tunnel/reconnect.ts';
+import { PublicTunnel, type WayIn } from './public-tunnel.ts';
+import type { AppState, EndReason, ExposureState, Phase } from './state.ts';
 
-/** Of 64,512 ports 19 are blocked: even one move is rare. */
-const MAX_MOVES = 5;
 /** Visitors in mid-download get this long at the end. */
 const DRAIN_MS = 5_000;
-/** `tunnel/start` answers within the API client's patience. */
-const RESTART_TIMEOUT_MS = 8_000;
 /** Two clocks are compared this often: a laptop that slept must not come back to an exposure past its end. */
 const CLOCK_CHECK_MS = 1_000;
 
@@ -40,37 +35,41 @@ export class Exposure {
   readonly #options: ExposureOptions;
   readonly #listeners = new Set<(state: ExposureState) => void>();
   readonly #cancelled = new AbortController();
-  readonly #proofKey = randomBytes(32);
   readonly #gateway: Gateway;
-  #tunnel: Tunnel | undefined;
-  #tunnelTurn: Promise<void> = Promise.resolve();
+  readonly #tunnel: PublicTunnel;
   #app: App | undefined;
   #appStart: Promise<App> | undefined;
   #state: ExposureState;
   #clock: NodeJS.Timeout | undefined;
   #ending: Promise<void> | undefined;
-  /** Asked for again after `tunnel/stop`. */
-  #lastAddress: { host: string; port: number } | undefined;
 
   constructor(options: ExposureOptions) {
     this.#options = options;
-    this.#state = {
-      mode: options.config.spec.mode,
-      phase: { phase: 'starting' },
-      tunnel: { status: 'Not started' },
-      app: { status: 'starting' },
-      url: undefined,
-      verified: undefined,
-      restarts: 0,
-      reconnects: 0,
-      visits: 0,
-    };
+    const { config, logger } = options;
+    const proofKey = randomBytes(32);
     this.#gateway = startGateway({
       app: () => this.#state.app,
       publicUrl: () => (this.#state.url === undefined ? undefined : new URL(this.#state.url)),
-      proofKey: this.#proofKey,
-      logger: options.logger,
+      proofKey,
+      logger,
     });
+    this.#tunnel = new PublicTunnel({
+      config: config.tunnel,
+      destination: visitor => this.#gateway.accept(visitor),
+      proofKey,
+      onChange: wayIn => this.#followTunnel(wayIn),
+      onLost: error => void this.fail(error),
+      logger,
+      signal: this.#cancelled.signal,
+    });
+    this.#state = {
+      ...this.#tunnel.wayIn,
+      mode: config.spec.mode,
+      phase: { phase: 'starting' },
+      app: { status: 'starting' },
+      restarts: 0,
+      visits: 0,
+    };
   }
 
   get state(): ExposureState {
@@ -92,9 +91,9 @@ export class Exposure {
     const timeout = AbortSignal.timeout(startupTimeoutMs);
     const signal = AbortSignal.any([timeout, this.#cancelled.signal]);
     try {
-      await this.#inTurn(() => this.#openTunnel(signal));
+      await this.#tunnel.open(signal);
       this.#options.logger.info(`tunnel connected: ${this.#state.url}`);
-      await Promise.all([this.#verifyAddress(signal), this.#startApp(signal)]);
+      await Promise.all([this.#tunnel.verify(signal), this.#startApp(signal)]);
       this.#goLive();
     } catch (error) {
       if (this.#ending === undefined) await this.fail(explainStart(error, timeout, startupTimeoutMs));
@@ -110,127 +109,20 @@ export class Exposure {
 
   /** `tunnel/start`: the same port first. Resolves when Connected; rejects with a TunnelError. */
   startTunnel(): Promise<void> {
-    return this.#inTurn(() => this.#startTunnelAgain());
+    return this.#tunnel.start();
   }
 
   /** `tunnel/stop`: gives the public port back and leaves the app running. */
   stopTunnel(): Promise<void> {
-    return this.#inTurn(async () => {
-      const tunnel = this.#tunnel;
-      this.#tunnel = undefined;
-      await tunnel?.stop({ drainMs: DRAIN_MS });
-      if (!this.#ending)
-        this.#update({ tunnel: { status: 'Disconnected' }, url: undefined, verified: undefined });
-    });
+    return this.#tunnel.stop(DRAIN_MS);
   }
 
-  /** One after the other: two starts at once would open two tunnels. */
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.#tunnelTurn.then(work);
-    this.#tunnelTurn = turn.catch(() => {}); // whoever asked for it hears of the failure
-    return turn;
-  }
-
-  async #startTunnelAgain(): Promise<void> {
-    if (this.#ending) throw new TunnelError('the exposure has ended', { retryable: false });
-    if (this.#state.tunnel.status === 'Connected') return;
-    const signal = AbortSignal.any([AbortSignal.timeout(RESTART_TIMEOUT_MS), this.#cancelled.signal]);
-    if (this.#tunnel === undefined) {
-      await this.#openTunnel(signal);
-      await this.#verifyAddress(signal);
-      return;
-    }
-    await this.#waitForTunnel(signal);
-  }
-
-  async #openTunnel(signal: AbortSignal): Promise<void> {
-    const { servers, identity, remotePort } = this.#options.config.tunnel;
-    this.#tunnel = await startTunnel({
-      servers,
-      identity,
-      remotePort,
-      preferred: this.#lastAddress,
-      destination: socket => this.#gateway.accept(socket),
-      onState: state => this.#followTunnel(state),
-      logger: this.#options.logger,
-      signal,
-    });
-    await this.#leaveBlockedPort(this.#tunnel);
-  }
-
-  async #waitForTunnel(signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const settle = (outcome: () => void) => {
-        unsubscribe();
-        signal.removeEventListener('abort', giveUp);
-        outcome();
-      };
-      const giveUp = () =>
-        settle(() => reject(new TunnelError('the tunnel is not connected yet', { retryable: true })));
-      const unsubscribe = this.subscribe(({ tunnel }) => {
-        if (tunnel.status === 'Connected') settle(resolve);
-        else if (tunnel.status === 'Failed')
-          settle(() => reject(new TunnelError(tunnel.reason, { retryable: false })));
-      });
-      signal.addEventListener('abort', giveUp, { once: true });
-    });
-  }
-
-  #followTunnel(tunnel: TunnelState): void {
+  #followTunnel(wayIn: WayIn): void {
     if (this.#ending) return;
-    const before = this.#state;
-    if (tunnel.status !== 'Connected') {
-      this.#update({ tunnel });
-      if (tunnel.status === 'Failed' && before.phase.phase === 'live')
-        void this.fail(new TunnelError(tunnel.reason, { retryable: false }));
-      return;
-    }
-    const url = renderPublicUrl(this.#options.config.tunnel.publicUrl, tunnel.host, tunnel.port);
-    const moved = before.url !== undefined && before.url !== url;
-    const reconnected = before.tunnel.status === 'Reconnecting';
-    this.#lastAddress = { host: tunnel.host, port: tunnel.port };
-    this.#update({
-      tunnel,
-      url,
-      ...(moved && { verified: undefined }),
-      reconnects: before.reconnects + (reconnected ? 1 : 0),
-    });
-    if (moved && before.phase.phase === 'live') void this.#verifyAfterMove(url);
-  }
-
-  async #verifyAfterMove(url: string): Promise<void> {
-    this.#options.logger.warn(`the public address changed: it is ${url} now`);
-    try {
-      await this.#verifyAddress(this.#cancelled.signal);
-    } catch (error) {
-      if (!this.#ending) await this.fail(error);
-    }
-  }
-
-  async #verifyAddress(signal: AbortSignal): Promise<void> {
-    const { config, logger } = this.#options;
-    const verified = await proveAddress({
-      readUrl: () => this.#state.url,
-      proofKey: this.#proofKey,
-      isPlain: config.tunnel.publicUrl === PLAIN_PUBLIC_URL,
-      move: async () => this.#tunnel?.move(),
-      logger,
-      signal,
-    });
-    if (verified !== undefined) this.#update({ verified });
-  }
-
-  /** A link no browser opens is no link: where the server chose such a port, it is asked for another. */
-  async #leaveBlockedPort(tunnel: Tunnel): Promise<void> {
-    const { remotePort, publicUrl } = this.#options.config.tunnel;
-    if (publicUrl !== PLAIN_PUBLIC_URL) return;
-    for (let moves = 0; isBlockedPort(this.#lastAddress?.port); moves += 1) {
-      this.#options.logger.warn(
-        `browsers refuse to open port ${this.#lastAddress?.port}: another \`remote-port\` is better`,
-      );
-      if (remotePort.kind === 'fixed' || moves === MAX_MOVES) return;
-      await tunnel.move();
-    }
+    this.#update(wayIn);
+    const { tunnel } = wayIn;
+    if (tunnel.status === 'Failed' && this.#state.phase.phase === 'live')
+      void this.fail(new TunnelError(tunnel.reason, { retryable: false }));
   }
 
   async #startApp(signal: AbortSignal): Promise<void> {
@@ -261,6 +153,7 @@ export class Exposure {
 
   #goLive(): void {
     const { durationMs } = this.#options.config;
+    this.#tunnel.announce();
     const liveAt = new Date();
     const expiresAt = durationMs === undefined ? undefined : new Date(liveAt.getTime() + durationMs);
     this.#update({ phase: { phase: 'live', liveAt, ...(expiresAt && { expiresAt }) } });
@@ -298,7 +191,7 @@ export class Exposure {
     const { phase } = this.#state;
     const outcome = finish(phase.phase === 'live' ? { liveAt: phase.liveAt } : {});
     // The port is free at once; who is in the middle of a download keeps gateway and app until the drain is over.
-    const drained = this.#tunnel?.stop({ drainMs: DRAIN_MS });
+    const drained = this.#tunnel.close(DRAIN_MS);
     await this.#gateway.stop(DRAIN_MS);
     await drained;
     await this.#appStart?.then(app => app.stop()).catch(() => {}); // a start that failed left nothing
