@@ -153,7 +153,7 @@ function serve(
 
 /** Nothing a server says after `Hello` ends the session: the first oddity is told, the rest ignored. */
 function listenForVisitors(
-  { visitors, logger, server }: SessionOptions,
+  { visitors, logger, server, key }: SessionOptions,
   address: ServerAddress,
 ): (frame: Buffer) => void {
   let told = false;
@@ -161,7 +161,8 @@ function listenForVisitors(
     const message = decodeServerMessage(frame);
     if (message === 'Heartbeat') return;
     // To the very address of this session: another one of the same name may be another server, which knows nobody.
-    if (message !== undefined && 'Connection' in message) return visitors.invite(message.Connection, address);
+    if (message !== undefined && 'Connection' in message)
+      return visitors.invite(message.Connection, { address, key });
     if (told) return;
     told = true;
     const said = message !== undefined && 'Error' in message ? message.Error : frame;

@@ -51,8 +51,7 @@ class ReconnectingTunnel implements Tunnel {
     this.#choice = new PortChoice(options.remotePort, options.preferred?.port, this.#timings);
     this.#backoff = new Backoff(this.#timings);
     this.#visitors = new Visitors({
-      key: this.#key,
-      onVisitor: options.destination,
+      destination: options.destination,
       logger: options.logger,
       timings: this.#timings,
       maxVisitors: options.maxVisitors ?? MAX_VISITORS,

@@ -32,6 +32,8 @@ export const TIMINGS = {
   portAgain: 5_000,
   /** A move to another port. */
   move: 10_000,
+  /** For one attempt to fetch a visitor: two of them fit before the server drops it. */
+  dataLine: 4_000,
   /** Between attempts to fetch a visitor, */
   visitorRetry: 100,
   /** until a second before the server drops them. */

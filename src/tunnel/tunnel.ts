@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from '../log.ts';
 import type { TunnelState } from '../state.ts';
 import type { ServerAddress } from './address.ts';
+import type { Relay } from './relay.ts';
 import type { Timings } from './timings.ts';
 
 export interface TunnelServer {
@@ -33,7 +34,7 @@ export interface TunnelOptions {
   /** Where the tunnel was before it was stopped: asked for first, where the wish allows it. */
   preferred?: { host: string; port: number } | undefined;
   /** Who gets the visitors: the gateway as streams, or a relay that carries their bytes to a port. */
-  destination: StreamReceiver;
+  destination: StreamReceiver | Relay;
   onState: (state: TunnelState) => void;
   logger: Logger;
   /** Bounds the first connect only. */

@@ -2,23 +2,19 @@
 // tunnel and not to a session, because they live on when the control connection is lost. Used by client.ts and
 // reconnect.ts.
 
-import type { KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '../errors.ts';
 import { type Logger, sanitise } from '../log.ts';
-import type { ServerAddress } from './address.ts';
-import { dialAddress } from './dial.ts';
-import { FrameReader } from './frame-reader.ts';
-import { greet } from './greeting.ts';
+import { DataLine, type VisitorSource } from './data-line.ts';
+import { Relay, type VisitorLeg } from './relay.ts';
 import { resetSocket } from './reset.ts';
 import type { Timings } from './timings.ts';
+import type { StreamReceiver } from './tunnel.ts';
 
 export interface VisitorOptions {
-  key: KeyObject | undefined;
-  /** Gets each visitor's stream; what it throws costs that visitor only. */
-  onVisitor: (socket: Socket) => void;
+  /** What it throws costs that visitor only. */
+  destination: StreamReceiver | Relay;
   logger: Logger;
   timings: Timings;
   /** Visitors at a time, fetched and waiting together; more are left to the server, which drops them. */
@@ -29,19 +25,20 @@ export interface VisitorOptions {
 
 interface Invitation {
   id: string;
-  server: ServerAddress;
+  source: VisitorSource;
   /** Of performance.now(). */
   deadline: number;
 }
 
 export class Visitors {
   readonly #options: VisitorOptions;
-  readonly #stopping = new AbortController();
   readonly #here = new Set<Socket>();
   readonly #queue: Invitation[] = [];
   /** Ids queued and being fetched: a second invitation with the same id is no second visitor. */
   readonly #expected = new Set<string>();
-  #dials = 0;
+  readonly #lines = new Set<DataLine>();
+  readonly #retries = new Set<NodeJS.Timeout>();
+  #isStopped = false;
 
   constructor(options: VisitorOptions) {
     this.#options = options;
@@ -52,87 +49,99 @@ export class Visitors {
     return this.#here.size;
   }
 
-  /** Fetches the visitor that `server` announced as `id`, now or when it is their turn. */
-  invite(id: string, server: ServerAddress): void {
-    const { maxVisitors, timings, logger } = this.#options;
-    if (this.#stopping.signal.aborted || this.#expected.has(id)) return;
+  /** Fetches the visitor that `source` announced as `id`, now or when it is their turn. */
+  invite(id: string, source: VisitorSource): void {
+    const { maxVisitors, maxDials, timings, logger } = this.#options;
+    if (this.#isStopped || this.#expected.has(id)) return;
     if (this.#here.size + this.#expected.size >= maxVisitors) {
       logger.debug(`a visitor was left out: ${maxVisitors} are here already`);
       return;
     }
     this.#expected.add(id);
-    this.#queue.push({ id, server, deadline: performance.now() + timings.visitor });
-    this.#fetchNext();
+    const invitation = { id, source, deadline: performance.now() + timings.visitor };
+    if (this.#lines.size < maxDials) this.#fetch(invitation);
+    else this.#queue.push(invitation);
   }
 
   /** Takes nobody in any more; those who are here may finish within `drainMs`, then they are cut off. */
   async stop(drainMs: number): Promise<void> {
-    this.#stopping.abort();
+    this.#isStopped = true;
     this.#queue.length = 0;
+    for (const timer of this.#retries) clearTimeout(timer);
+    for (const line of this.#lines) line.abandon();
     const patience = AbortSignal.timeout(drainMs);
     for (const socket of this.#here)
       if (drainMs > 0) await once(socket, 'close', { signal: patience }).catch(() => {});
     for (const socket of this.#here) resetSocket(socket);
   }
 
+  #fetch(invitation: Invitation): void {
+    const { destination, timings } = this.#options;
+    const leg = destination instanceof Relay ? destination.openLeg() : undefined;
+    const line = new DataLine(
+      invitation.source,
+      leg,
+      { timeoutMs: timings.dataLine },
+      {
+        onVisitor: (socket, from, first) => {
+          this.#forget(line, invitation);
+          this.#handOn(socket, from, first);
+        },
+        onLost: reason => this.#tryAgain(line, invitation, reason),
+      },
+    );
+    this.#lines.add(line);
+    line.accept(invitation.id);
+  }
+
+  #forget(line: DataLine, { id }: Invitation): void {
+    this.#lines.delete(line);
+    this.#expected.delete(id);
+    this.#fetchNext();
+  }
+
   #fetchNext(): void {
-    while (this.#dials < this.#options.maxDials) {
-      const invitation = this.#queue.shift();
-      if (invitation === undefined) return;
-      this.#dials += 1;
-      void this.#fetch(invitation).finally(() => {
-        this.#dials -= 1;
-        this.#expected.delete(invitation.id);
-        this.#fetchNext();
-      });
+    while (this.#lines.size < this.#options.maxDials) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      if (performance.now() < next.deadline) this.#fetch(next);
+      else this.#giveUp(next, 'it was not their turn in time');
     }
   }
 
-  async #fetch(invitation: Invitation): Promise<void> {
-    const { logger, timings } = this.#options;
-    const { signal } = this.#stopping;
-    let failure = 'it was not their turn in time';
-    while (performance.now() < invitation.deadline && !signal.aborted) {
-      try {
-        return this.#handOn(await this.#accept(invitation));
-      } catch (error) {
-        failure = describeError(error);
-        await delay(timings.visitorRetry, undefined, { signal }).catch(() => {});
-      }
+  #tryAgain(line: DataLine, invitation: Invitation, reason: string): void {
+    const { visitorRetry } = this.#options.timings;
+    if (performance.now() + visitorRetry >= invitation.deadline) {
+      this.#giveUp(invitation, reason);
+      this.#forget(line, invitation);
+      return;
     }
-    if (!signal.aborted) logger.debug(`a visitor was lost: ${sanitise(failure)}`);
+    // The line keeps its place among the dials until it is replaced.
+    const timer = setTimeout(() => {
+      this.#retries.delete(timer);
+      this.#lines.delete(line);
+      this.#fetch(invitation);
+    }, visitorRetry);
+    this.#retries.add(timer);
   }
 
-  /** Everything behind `Accept` is the visitor's, whatever it looks like. */
-  async #accept({ id, server, deadline }: Invitation): Promise<Socket> {
-    const { key, timings } = this.#options;
-    const { signal } = this.#stopping;
-    const left = Math.max(1, deadline - performance.now());
-    const socket = await dialAddress(server, Math.min(timings.dialAddress, left), signal);
-    const abandon = () => socket.destroy();
-    signal.addEventListener('abort', abandon, { once: true });
-    try {
-      const reader = new FrameReader(socket);
-      await greet(socket, reader, key, { Accept: id }, Math.min(timings.challenge, left));
-      reader.release();
-      return socket;
-    } catch (error) {
-      socket.destroy();
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', abandon);
-    }
+  #giveUp({ id }: Invitation, reason: string): void {
+    this.#expected.delete(id);
+    this.#options.logger.debug(`a visitor was lost: ${sanitise(reason)}`);
   }
 
-  #handOn(socket: Socket): void {
-    if (this.#stopping.signal.aborted) return void resetSocket(socket);
+  #handOn(socket: Socket, leg: VisitorLeg | undefined, first: Buffer): void {
+    const { destination, logger } = this.#options;
     this.#here.add(socket);
     socket.once('close', () => this.#here.delete(socket));
     try {
-      this.#options.onVisitor(socket);
+      if (typeof destination === 'function') {
+        if (first.length > 0) socket.unshift(first);
+        destination(socket);
+      } else if (leg !== undefined) destination.admit(socket, leg, first);
     } catch (error) {
       resetSocket(socket);
-      this.#options.logger.error(`a visitor could not be served: ${describeError(error)}`);
+      logger.error(`a visitor could not be served: ${describeError(error)}`);
     }
   }
 }
