@@ -11,7 +11,7 @@ import type { SupervisorConfig } from '../src/config.ts';
 import { isAlive, type ProcessRecord, readJournal, reapJournal } from '../src/processes.ts';
 import { createSessionFolder, readSession, type Session, sessionFiles } from '../src/session.ts';
 import { isRunning } from './support/running.ts';
-import { waitUntil } from './tunnel/rig.ts';
+import { waitUntil } from './support/wait-until.ts';
 
 const SECRET = 'a-secret-of-the-bore-server';
 const READY = `process.send({ controlUrl: process.env.CONTROL_URL ?? 'http://127.0.0.1:1' });`;

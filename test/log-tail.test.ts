@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { followLog, readTail } from '../src/log-tail.ts';
-import { waitUntil } from './tunnel/rig.ts';
+import { waitUntil } from './support/wait-until.ts';
 
 let file: string;
 beforeEach(() => {

@@ -5,15 +5,17 @@ import { afterEach, expect, it } from 'vitest';
 import { startApp } from '../../src/app/app.ts';
 import { startOs } from '../../src/app/os.ts';
 import { AppError } from '../../src/errors.ts';
-import { createOsRig, isRunning, type OsRig, waitUntil } from '../support/os-rig.ts';
+import { createOsRig, type OsRig } from '../support/os-rig.ts';
 import { describeWithReal } from '../support/real-parts.ts';
+import { isRunning } from '../support/running.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const PROGRAM = { 'index.js': 'require("http").createServer((q, r) => r.end("ok")).listen()' };
 
 describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not start', () => {
   let rig: OsRig;
   afterEach(async () => {
-    await waitUntil('no process is left', () => rig.children.every(({ pid }) => !isRunning(pid)));
+    await waitUntil(() => rig.children.every(({ pid }) => !isRunning(pid)), 'no process is left');
     await rig.stop();
   });
 

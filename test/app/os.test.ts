@@ -4,8 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { startApp } from '../../src/app/app.ts';
 import { startOs } from '../../src/app/os.ts';
 import type { AppState } from '../../src/state.ts';
-import { createOsRig, isRunning, type OsRig, waitUntil } from '../support/os-rig.ts';
+import { createOsRig, type OsRig } from '../support/os-rig.ts';
 import { describeWithReal } from '../support/real-parts.ts';
+import { isRunning } from '../support/running.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const HELLO = resolve('examples/os-hello');
 const serve = (body: string) => `
@@ -25,7 +27,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
 
   describe.each(['node', 'browser'] as const)('with vm: %s', vm => {
     afterEach(async () => {
-      await waitUntil('no process is left', () => rig.children.every(({ pid }) => !isRunning(pid)));
+      await waitUntil(() => rig.children.every(({ pid }) => !isRunning(pid)), 'no process is left');
     });
 
     it('answers visitors through the port of the program, and hands on its console', async () => {
@@ -130,7 +132,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
       const { state } = app;
       const port = state.status === 'running' && state.upstream.kind === 'address' ? state.upstream.port : 0;
       await fetch(`http://127.0.0.1:${port}/crash`).catch(() => undefined);
-      await waitUntil('it runs again', () => states.filter(status => status === 'running').length === 2);
+      await waitUntil(() => states.filter(status => status === 'running').length === 2, 'it runs again');
       expect(states).toEqual(['starting', 'running', 'restarting', 'running']);
       expect(app.consoleTail().join('\n')).toContain('undefinedFunction is not defined');
       await app.stop();

@@ -19,8 +19,8 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { waitUntil } from '../tunnel/rig.ts';
 import { requirePart } from './real-parts.ts';
+import { waitUntil } from './wait-until.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** What the release holds; the examples stand for the user's repository. */

@@ -4,7 +4,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { AppSpec, Program, ProgramContext } from '../../src/app/app.ts';
 import { startOs } from '../../src/app/os.ts';
 import { createLogger } from '../../src/log.ts';
@@ -87,21 +86,4 @@ export async function createOsRig(faults: WasmhubFaults = {}): Promise<OsRig> {
   };
   mkdirSync(join(root, 'home'));
   return rig;
-}
-
-/** Resolves when `check` holds; fails with `what` after a deadline. */
-export async function waitUntil(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = performance.now() + 20_000; performance.now() < deadline; await delay(20))
-    if (await check()) return;
-  throw new Error(`waited in vain: ${what}`);
-}
-
-/** Whether a process runs (one that is dead but not yet reaped does not). */
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -5,22 +5,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import type { Logger } from '../../src/log.ts';
 import type { TunnelState } from '../../src/state.ts';
 import type { ServerAddress } from '../../src/tunnel/address.ts';
 import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/reconnect.ts';
 import { requirePart } from '../support/real-parts.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+export { waitUntil };
 
 /** Generous: it only stops a test that hangs. */
 const DEADLINE_MS = 20_000;
-
-/** Polls until `check` holds. */
-export async function waitUntil(check: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const end = performance.now() + DEADLINE_MS; !(await check()); await delay(10))
-    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
-}
 
 export interface RealServer {
   address: ServerAddress;

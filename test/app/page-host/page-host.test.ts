@@ -9,8 +9,8 @@ import { type PageHost, PageHostError } from '../../../src/app/page-host/page-ho
 import type { PageMessage } from '../../../src/app/page-host/page-message.ts';
 import { createLogger } from '../../../src/log.ts';
 import { type OsPageServer, startOsPage } from '../../support/os-page-server.ts';
-import { waitUntil } from '../../support/os-rig.ts';
 import { describeWithReal } from '../../support/real-parts.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 let folder: string;
 let messages: PageMessage[];
@@ -61,7 +61,7 @@ describeWithReal(['chromium'], 'the page hosts', () => {
         ]) self.postMessage(message);
       }`;
       await start(vm, { worker });
-      await waitUntil('the exit is reported', exited);
+      await waitUntil(exited, 'the exit is reported');
       expect(messages).toEqual([
         { type: 'start', address: '127.0.0.1:3000' },
         { type: 'status', status: 'running' },
@@ -74,11 +74,11 @@ describeWithReal(['chromium'], 'the page hosts', () => {
     it('reports an error of the Worker, and that the page ended it', async () => {
       const worker = 'self.onmessage = () => { self.postMessage({ type: "status", status: "end me" }); }';
       await start(vm, { worker, page: 'onMessage = (message, worker) => worker.terminate();' });
-      await waitUntil('the end is reported', () => messages.some(({ type }) => type === 'terminated'));
+      await waitUntil(() => messages.some(({ type }) => type === 'terminated'), 'the end is reported');
       await host?.stop();
       await page?.stop();
       await start(vm, { worker: 'self.onmessage = () => { throw new Error("no such import"); }' });
-      await waitUntil('the error is reported', () => messages.some(({ type }) => type === 'error'));
+      await waitUntil(() => messages.some(({ type }) => type === 'error'), 'the error is reported');
       const error = messages.find(message => message.type === 'error');
       expect(error?.message).toContain('no such import');
     });
@@ -86,8 +86,9 @@ describeWithReal(['chromium'], 'the page hosts', () => {
     it('reports what wasmrun refuses the page before the start', async () => {
       const fetching = 'fetch("/api/runtime/nodejs"); fetch("/api/kernel/stats");';
       await start(vm, { worker: '', page: fetching });
-      await waitUntil('the refusal is reported', () =>
-        messages.some(({ type }) => type === 'request-failed'),
+      await waitUntil(
+        () => messages.some(({ type }) => type === 'request-failed'),
+        'the refusal is reported',
       );
       const refusals = messages.filter(({ type }) => type === 'request-failed');
       expect(refusals).toEqual([
@@ -106,7 +107,7 @@ describeWithReal(['chromium'], 'the page hosts', () => {
         self.postMessage({ type: 'exit', code: 0 });
       }`;
       await start(vm, { worker });
-      await waitUntil('the exit is reported', exited);
+      await waitUntil(exited, 'the exit is reported');
       const lines = readOutput().trimEnd().split('\n').map(Number);
       expect(lines.length).toBeGreaterThan(200);
       expect(lines).toEqual([...lines].sort((a, b) => a - b));
@@ -137,7 +138,7 @@ describe('the page host of Node.js', () => {
       self.postMessage({ type: 'exit', code: 0 });
     }`;
     await start('node', { worker });
-    await waitUntil('the exit is reported', exited);
+    await waitUntil(exited, 'the exit is reported');
     expect(readOutput()).toBe('\u0001'.repeat(100_000));
   });
 
@@ -159,8 +160,8 @@ describe('the page host of Node.js', () => {
       fetch('/api/runtime/' + Atomics.load(message.counter, 0));
     };`;
     await start('node', { worker, page: busy });
-    await waitUntil('the exit is reported', exited);
-    await waitUntil('the count is reported', () => messages.some(({ type }) => type === 'request-failed'));
+    await waitUntil(exited, 'the exit is reported');
+    await waitUntil(() => messages.some(({ type }) => type === 'request-failed'), 'the count is reported');
     const report = messages.find(message => message.type === 'request-failed');
     expect(Number(report?.path.split('/').at(-1))).toBeLessThanOrEqual(256);
     expect(readOutput()).toHaveLength(5_000);
@@ -179,7 +180,7 @@ describe('the page host of Node.js', () => {
     );
     const tell = `const results = []; ${tried.join('\n')} fetch('/api/runtime/' + results.join('|'));`;
     await start('node', { worker: '', page: tell });
-    await waitUntil('the results are reported', () => messages.some(({ type }) => type === 'request-failed'));
+    await waitUntil(() => messages.some(({ type }) => type === 'request-failed'), 'the results are reported');
     const report = messages.find(message => message.type === 'request-failed');
     expect(report?.path).toBe(
       '/api/runtime/ERR_ACCESS_DENIED|ERR_ACCESS_DENIED|ERR_ACCESS_DENIED|RUNNER_TRACKING_ID',
@@ -192,7 +193,7 @@ describe('the page host of Node.js', () => {
       self.postMessage({ type: 'exit', code: 0 });
     }`;
     await start('node', { worker });
-    await waitUntil('the exit is reported', exited);
+    await waitUntil(exited, 'the exit is reported');
     expect(readOutput()).toBe('{}');
   });
 
