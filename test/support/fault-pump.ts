@@ -1,0 +1,199 @@
+// One direction of one relayed connection, and what can go wrong with it. Used by fault-relay.ts.
+
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { resetSocket } from '../../src/tunnel/reset.ts';
+
+/**
+ * What happens to the bytes of one direction. `after` counts the bytes that still pass, from the moment the fault
+ * bears on the connection; 0 where it is left out.
+ * - `delay`: each byte comes `ms` milliseconds later, in order
+ * - `cut`: the receiver gets a reset; the sender hears of it as over any network, when it next sends
+ * - `end`: the receiver gets a clean end; the rest vanishes
+ * - `blackhole`: the bytes vanish, and so does the end or the reset behind them; the connection stays
+ * - `stop`: the rest is not read any more, so that the sender's buffers fill up; it comes when the fault is lifted
+ * - `slice`: arrives in pieces of `bytes`
+ * - `throttle`: at most `bytesPerSecond`
+ * - `corrupt`: one byte in `every` is another
+ */
+export type Fault =
+  | { kind: 'delay'; ms: number }
+  | { kind: 'cut' | 'end' | 'blackhole' | 'stop'; after?: number }
+  | { kind: 'slice'; bytes: number }
+  | { kind: 'throttle'; bytesPerSecond: number }
+  | { kind: 'corrupt'; every: number };
+
+/** A throttled direction passes its share this often: small steps, as a slow line has them. */
+const THROTTLE_STEP_MS = 20;
+/** On their way at a time in a delayed direction; more is left with the sender, as on a line of that length. */
+const MAX_DELAYED_BYTES = 16_000_000;
+
+export class Pump {
+  readonly #from: Socket;
+  readonly #to: Socket;
+  readonly #signal: AbortSignal;
+  readonly #onBytes: (bytes: Buffer) => void;
+  #fault: Fault | undefined;
+  /** Bytes since the present fault bears. */
+  #seen = 0;
+  #changed = Promise.withResolvers<void>();
+  /** The bytes that a delay holds back, and what is to be waited for to come after them. */
+  #delayed = 0;
+  #behind: Promise<void> = Promise.resolve();
+  #passed = 0;
+
+  /** `onBytes` sees what comes in before anything happens to it; `signal` ends every wait. */
+  constructor(from: Socket, to: Socket, signal: AbortSignal, onBytes: (bytes: Buffer) => void) {
+    this.#from = from;
+    this.#to = to;
+    this.#signal = signal;
+    this.#onBytes = onBytes;
+  }
+
+  /** Bytes that arrived. */
+  get passed(): number {
+    return this.#passed;
+  }
+
+  /** From now on this fault, instead of the one before; none where undefined. */
+  suffer(fault: Fault | undefined): void {
+    if (fault === this.#fault) return;
+    this.#fault = fault;
+    this.#seen = 0;
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+    if (this.#left() === 0) this.#strike();
+  }
+
+  /** Runs until the sender ended or reset its direction, and that was passed on. Never rejects. */
+  async carry(answerReset: () => void): Promise<void> {
+    let last = () => void this.#to.end();
+    try {
+      for await (const chunk of this.#from.iterator({ destroyOnReturn: false })) {
+        this.#onBytes(chunk);
+        await this.#pass(chunk, answerReset);
+      }
+    } catch {
+      // Where it was us who cut the sender off, the receiver learns nothing of it.
+      last = () => void (this.#from.errored && resetSocket(this.#to));
+    }
+    await this.#behind;
+    await this.#untilOpen();
+    if (!this.#signal.aborted) last();
+  }
+
+  /** The receiver's side of the other direction is gone, and the sender there is told. */
+  async reset(): Promise<void> {
+    await this.#untilOpen();
+    if (!this.#signal.aborted) resetSocket(this.#to);
+  }
+
+  async #pass(chunk: Buffer, answerReset: () => void): Promise<void> {
+    for (let rest = chunk; rest.length > 0 && !this.#signal.aborted; ) {
+      if (this.#to.destroyed) {
+        if (!this.#isSwallowing()) answerReset();
+        return;
+      }
+      rest = rest.subarray(await this.#passSome(rest));
+    }
+  }
+
+  /** Resolves with the number of bytes that were dealt with. */
+  async #passSome(bytes: Buffer): Promise<number> {
+    const fault = this.#fault;
+    if (fault?.kind === 'delay') return await this.#passLate(bytes, fault.ms);
+    await this.#behind;
+    if (fault === undefined) return await this.#write(bytes);
+    if (fault.kind === 'slice') return await this.#passAlone(bytes.subarray(0, fault.bytes));
+    if (fault.kind === 'throttle') return await this.#passSlowly(bytes, fault.bytesPerSecond);
+    if (fault.kind === 'corrupt') return await this.#write(this.#corrupt(bytes, fault.every));
+    if (this.#left() > 0) return await this.#passLast(bytes);
+    if (fault.kind === 'stop') return await this.#changed.promise.then(() => 0);
+    return bytes.length; // vanished
+  }
+
+  async #passLate(bytes: Buffer, ms: number): Promise<number> {
+    const due = performance.now() + ms;
+    this.#delayed += bytes.length;
+    this.#behind = this.#behind.then(async () => {
+      await this.#pause(due - performance.now());
+      await this.#write(bytes);
+      this.#delayed -= bytes.length;
+    });
+    if (this.#delayed > MAX_DELAYED_BYTES) await this.#behind;
+    return bytes.length;
+  }
+
+  /** In a turn of its own, so that it is a segment of its own. */
+  async #passAlone(bytes: Buffer): Promise<number> {
+    await this.#write(bytes);
+    return await nextTurn(bytes.length);
+  }
+
+  async #passSlowly(bytes: Buffer, bytesPerSecond: number): Promise<number> {
+    const share = Math.max(1, Math.round((bytesPerSecond * THROTTLE_STEP_MS) / 1_000));
+    const passed = await this.#write(bytes.subarray(0, share));
+    await this.#pause((1_000 * passed) / bytesPerSecond);
+    return passed;
+  }
+
+  #corrupt(bytes: Buffer, every: number): Buffer {
+    const changed = Buffer.from(bytes);
+    const first = every - 1 - (this.#seen % every);
+    for (let at = first; at < changed.length; at += every) changed[at] = (changed[at] ?? 0) ^ 0x55;
+    this.#seen += bytes.length;
+    return changed;
+  }
+
+  async #passLast(bytes: Buffer): Promise<number> {
+    const fault = this.#fault;
+    const last = bytes.subarray(0, this.#left());
+    this.#seen += last.length;
+    await this.#write(last);
+    if (fault === this.#fault && this.#left() === 0) this.#strike();
+    return last.length;
+  }
+
+  async #write(bytes: Buffer): Promise<number> {
+    if (this.#to.destroyed || this.#to.writableEnded) return bytes.length;
+    this.#passed += bytes.length;
+    if (!this.#to.write(bytes)) {
+      const gone = Promise.withResolvers<void>();
+      this.#to.once('close', gone.resolve);
+      await Promise.race([once(this.#to, 'drain').catch(() => {}), gone.promise]);
+    }
+    return bytes.length;
+  }
+
+  /** How many bytes pass before the fault strikes; Infinity for one that does not. */
+  #left(): number {
+    const fault = this.#fault;
+    const strikes = fault !== undefined && ['cut', 'end', 'blackhole', 'stop'].includes(fault.kind);
+    return strikes && 'after' in fault
+      ? Math.max(0, (fault.after ?? 0) - this.#seen)
+      : strikes
+        ? 0
+        : Infinity;
+  }
+
+  #strike(): void {
+    if (this.#fault?.kind === 'cut') resetSocket(this.#to);
+    if (this.#fault?.kind === 'end') this.#to.end();
+  }
+
+  /** Nothing gets through, no end and no reset either. */
+  #isSwallowing(): boolean {
+    return (this.#fault?.kind === 'blackhole' || this.#fault?.kind === 'stop') && this.#left() === 0;
+  }
+
+  async #untilOpen(): Promise<void> {
+    if (this.#fault?.kind === 'delay') await this.#pause(this.#fault.ms);
+    while (this.#isSwallowing() && !this.#signal.aborted) await this.#changed.promise;
+  }
+
+  /** Ends early where the relay is stopped. */
+  async #pause(ms: number): Promise<void> {
+    if (ms > 0) await sleep(ms, undefined, { signal: this.#signal }).catch(() => {});
+  }
+}

@@ -1,0 +1,275 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { waitUntil } from '../tunnel/rig.ts';
+import { type Direction, type FaultRelay, startFaultRelay } from './fault-relay.ts';
+
+const HELLO = '{"Hello":0}\0';
+const ACCEPT = '{"Authenticate":"00"}\0{"Accept":"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}\0';
+const DIRECTIONS: Direction[] = ['toServer', 'toClient'];
+
+/** One end of a connection, with what it heard. */
+interface End {
+  socket: Socket;
+  text: string;
+  chunks: number;
+  /** Of the last chunk. */
+  at: number;
+  events: string[];
+}
+
+interface Pair {
+  client: End;
+  server: End;
+  /** The end that sends in that direction, and the one that receives. */
+  ends(direction: Direction): [from: End, to: End];
+}
+
+async function startRig(): Promise<{ relay: FaultRelay; open: (request?: string) => Promise<Pair> }> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  const relay = await startFaultRelay({ host: '127.0.0.1', port });
+  onTestFinished(async () => {
+    await relay.stop();
+    server.close();
+  });
+  const open = async (request = HELLO) => {
+    const accepted = once(server, 'connection');
+    const socket = connect({ ...relay.address, allowHalfOpen: true, noDelay: true });
+    onTestFinished(() => void socket.destroy());
+    const client = listen(socket);
+    socket.write(request);
+    const far = listen((await accepted)[0]);
+    if (request !== '') await waitUntil(() => far.text === request, 'the request is there');
+    far.text = '';
+    far.chunks = 0;
+    const pair: Pair = {
+      client,
+      server: far,
+      ends: direction => (direction === 'toServer' ? [client, far] : [far, client]),
+    };
+    return pair;
+  };
+  return { relay, open };
+}
+
+function listen(socket: Socket): End {
+  const end: End = { socket, text: '', chunks: 0, at: 0, events: [] };
+  socket.on('data', chunk => {
+    end.text += chunk.toString('latin1');
+    end.chunks += 1;
+    end.at = performance.now();
+  });
+  socket.on('end', () => end.events.push('end')).on('error', error => end.events.push(error.message));
+  return end;
+}
+
+const isReset = ({ events }: End) => events.includes('read ECONNRESET');
+
+describe('a relay without faults', () => {
+  it('carries bytes, ends and resets both ways, and counts the bytes', async () => {
+    const { relay, open } = await startRig();
+    const { client, server } = await open();
+    client.socket.end('question');
+    await waitUntil(() => server.text === 'question' && server.events.length > 0, 'the question is there');
+    server.socket.write('answer');
+    await waitUntil(() => client.text === 'answer', 'the answer is there');
+    expect(relay.connections[0]?.passed).toEqual({ toServer: HELLO.length + 8, toClient: 6 });
+    server.socket.resetAndDestroy();
+    await waitUntil(() => isReset(client), 'the reset is there');
+    expect(server.events).toEqual(['end']);
+    await waitUntil(() => relay.connections.length === 0, 'it is forgotten');
+  });
+
+  it('tells legs apart by what the client asks for', async () => {
+    const { relay, open } = await startRig();
+    for (const request of [HELLO, ACCEPT, ACCEPT, '{"Authenticate":"00"}\0{"Hello":5}\0'])
+      await open(request);
+    expect(relay.connections.map(({ leg }) => leg)).toEqual(['control', 'data', 'data', 'control']);
+  });
+
+  it('takes the first connection for a control leg until it has spoken, the next for a data leg', async () => {
+    const { relay, open } = await startRig();
+    await open('');
+    await open('');
+    expect(relay.connections.map(({ leg }) => leg)).toEqual(['control', 'data']);
+  });
+
+  it('resets who comes while the server is not there, and lets nobody in where it is told so', async () => {
+    const server = createServer();
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const bound = server.address();
+    server.close();
+    const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+    const relay = await startFaultRelay({ host: '127.0.0.1', port });
+    onTestFinished(() => relay.stop());
+    const first = listen(connect(relay.address));
+    await waitUntil(() => isReset(first), 'it is reset');
+    await relay.refuse();
+    const second = listen(connect(relay.address));
+    await waitUntil(() => second.events.some(event => event.includes('ECONNREFUSED')), 'it is refused');
+    await relay.admit();
+    const third = listen(connect(relay.address));
+    await waitUntil(() => isReset(third), 'it is let in again');
+  });
+});
+
+describe.each(DIRECTIONS)('%s', direction => {
+  const opposite = direction === 'toServer' ? 'toClient' : 'toServer';
+
+  /** Both directions of a pair, as the fault sees them. */
+  async function start(request?: string) {
+    const { relay, open } = await startRig();
+    const pair = await open(request);
+    const [from, to] = pair.ends(direction);
+    return { relay, open, pair, from, to };
+  }
+
+  it('a delay holds bytes and the end back, in order, and nothing in the other direction', async () => {
+    const { relay, from, to } = await start();
+    relay.inject({ direction, fault: { kind: 'delay', ms: 400 } });
+    const began = performance.now();
+    from.socket.write('one ');
+    to.socket.write('back');
+    await waitUntil(() => from.text === 'back', 'the other direction is quick');
+    expect(to.text).toBe('');
+    from.socket.end('two');
+    await waitUntil(() => to.events.length > 0, 'the end is there');
+    expect(to.text).toBe('one two');
+    expect(to.at - began).toBeGreaterThanOrEqual(395);
+  });
+
+  it('a cut resets the receiver at once, and the sender when it sends', async () => {
+    const { relay, from, to } = await start();
+    relay.inject({ direction, fault: { kind: 'cut' } });
+    await waitUntil(() => isReset(to), 'the receiver hears it');
+    expect(from.events).toEqual([]);
+    from.socket.write('x');
+    await waitUntil(() => isReset(from), 'the sender hears it');
+  });
+
+  it('a cut after some bytes lets exactly those pass', async () => {
+    const { relay, from, to } = await start();
+    relay.inject({ direction, fault: { kind: 'cut', after: 5 } });
+    from.socket.write('abc');
+    await waitUntil(() => to.text === 'abc', 'the first ones are there');
+    from.socket.write('defgh');
+    await waitUntil(() => isReset(to), 'it is cut');
+    expect(to.text).toMatch(/^abc(?:de)?$/); // a reset may overtake what was not read yet
+  });
+
+  it('an end after some bytes is a clean one', async () => {
+    const { relay, from, to } = await start();
+    relay.inject({ direction, fault: { kind: 'end', after: 5 } });
+    from.socket.write('abcdefgh');
+    await waitUntil(() => to.events.length > 0, 'the end is there');
+    expect([to.text, to.events]).toEqual(['abcde', ['end']]);
+    to.socket.write('back');
+    await waitUntil(() => from.text === 'back', 'the other direction goes on');
+  });
+
+  it('a blackhole swallows bytes, end and reset, and the connection stays', async () => {
+    const { relay, from, to } = await start();
+    const heal = relay.inject({ direction, fault: { kind: 'blackhole', after: 2 } });
+    from.socket.write('abc');
+    to.socket.write('back');
+    await waitUntil(() => to.text === 'ab' && from.text === 'back', 'what passes is there');
+    heal();
+    from.socket.write('def');
+    await waitUntil(() => to.text === 'abdef', 'what comes later passes again');
+    relay.inject({ direction, fault: { kind: 'blackhole' } });
+    from.socket.resetAndDestroy();
+    // Two more connections come and go: time enough for a reset.
+    for (const _ of [1, 2]) await once(connect(relay.address), 'connect');
+    expect(to.events).toEqual([]);
+    relay.heal();
+    await waitUntil(() => isReset(to), 'the reset arrives');
+  });
+
+  it('a stop fills the buffers of the sender, and nothing is lost when it is lifted', async () => {
+    const { relay, from, to } = await start();
+    relay.inject({ direction, fault: { kind: 'stop', after: 10 } });
+    const bytes = Buffer.from(Array.from({ length: 8_000_000 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
+    const written = new Promise(resolve => from.socket.end(bytes, () => resolve('written')));
+    await waitUntil(() => to.text.length === 10, 'the first ones are there');
+    // More than the kernel's buffers hold waits in the sender's own.
+    await waitUntil(
+      () => from.socket.writableLength > 0 && from.socket.bytesWritten > 100_000,
+      'it is stuck',
+    );
+    expect(to.text.length).toBe(10);
+    relay.heal();
+    await written;
+    await waitUntil(() => to.events.length > 0, 'all is there');
+    expect(Buffer.from(to.text, 'latin1').equals(bytes)).toBe(true);
+  });
+
+  it('slices arrive in pieces, complete', async () => {
+    const { relay, from, to } = await start();
+    relay.inject({ direction, fault: { kind: 'slice', bytes: 1 } });
+    const text = 'the quick brown fox jumps over the lazy dog';
+    from.socket.end(text);
+    await waitUntil(() => to.events.length > 0, 'all is there');
+    expect(to.text).toBe(text);
+    expect(to.chunks).toBeGreaterThan(text.length / 2);
+  });
+
+  it('a throttle takes its time', async () => {
+    const { relay, from, to } = await start();
+    relay.inject({ direction, fault: { kind: 'throttle', bytesPerSecond: 10_000 } });
+    const began = performance.now();
+    from.socket.end('x'.repeat(5_000));
+    await waitUntil(() => to.events.length > 0, 'all is there');
+    expect(to.text).toHaveLength(5_000);
+    expect(to.at - began).toBeGreaterThanOrEqual(450);
+  });
+
+  it('corruption changes one byte in so many, and no length', async () => {
+    const { relay, from, to } = await start();
+    relay.inject({ direction, fault: { kind: 'corrupt', every: 4 } });
+    for (const text of ['aaaaaa', 'aaaaaa']) from.socket.write(text);
+    await waitUntil(() => to.text.length === 12, 'all is there');
+    expect(to.text).toBe('aaa4aaa4aaa4');
+  });
+
+  it('a fault bears on its leg and its direction alone', async () => {
+    const { relay, open, pair: control } = await start(HELLO);
+    relay.inject({ leg: 'data', direction, fault: { kind: 'corrupt', every: 1 } });
+    const data = await open('');
+    data.client.socket.write(ACCEPT);
+    await waitUntil(() => data.server.text.length === ACCEPT.length, 'the request is there');
+    expect(data.server.text === ACCEPT).toBe(direction === 'toClient');
+    data.server.text = '';
+    for (const [leg, way, expected] of [
+      [data, direction, '4'],
+      [data, opposite, 'a'],
+      [control, direction, 'a'],
+    ] as const) {
+      const [from, to] = leg.ends(way);
+      from.socket.write('a');
+      await waitUntil(() => to.text.length === 1, 'it is there');
+      expect(to.text).toBe(expected);
+    }
+  });
+
+  it('a fault bears on those that are there, or on the next one, where that is asked for', async () => {
+    const { relay, open, pair: control } = await start(HELLO);
+    const lift = relay.inject({ direction, connections: 'present', fault: { kind: 'corrupt', every: 1 } });
+    relay.inject({ leg: 'data', direction, connections: 'next', fault: { kind: 'slice', bytes: 1 } });
+    const [next, after] = [await open(ACCEPT), await open(ACCEPT)];
+    const said: string[] = [];
+    for (const pair of [control, next, after]) {
+      const [from, to] = pair.ends(direction);
+      from.socket.write('aaaa');
+      await waitUntil(() => to.text.length === 4, 'it is there');
+      said.push(`${to.text} ${to.chunks > 1}`);
+    }
+    expect(said).toEqual(['4444 false', 'aaaa true', 'aaaa false']);
+    lift();
+    const [from, to] = control.ends(direction);
+    from.socket.write('a');
+    await waitUntil(() => to.text === '4444a', 'it is lifted');
+  });
+});
