@@ -1,0 +1,91 @@
+// The line between the tunnels of a soak and their bore server: can be cut, ended or fall silent. Used by soak.ts.
+
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import type { ServerAddress } from '../../src/tunnel/address.ts';
+import { resetSocket } from '../../src/tunnel/reset.ts';
+
+interface Pair {
+  /** Of the tunnel, and of the server once it is dialled. */
+  near: Socket;
+  far: Socket | undefined;
+  leg: 'control' | 'data' | undefined;
+}
+
+export interface SoakLink {
+  address: ServerAddress;
+  /** Both ends of every control connection: with a reset, or as a server that hangs up. */
+  cutControl(how: 'reset' | 'end'): void;
+  /** Resets up to `count` of the connections that carry visitors; how many there were. */
+  cutData(count: number): number;
+  /** From now on nothing passes, no end and no reset either; who dials is neither served nor refused. */
+  fallSilent(): void;
+  /** What was held back passes. */
+  heal(): void;
+  stop(): Promise<void>;
+}
+
+export async function openSoakLink(target: ServerAddress): Promise<SoakLink> {
+  const pairs = new Set<Pair>();
+  let silent = false;
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, near => {
+    const pair: Pair = { near, far: undefined, leg: undefined };
+    pairs.add(pair);
+    near.on('error', () => {}).once('close', () => silent || tearDown(pair));
+    near.once('data', chunk => {
+      pair.leg = chunk.includes('"Hello"') ? 'control' : 'data';
+    });
+    near.pause();
+    if (!silent) dial(pair);
+  });
+  const tearDown = (pair: Pair) => {
+    pairs.delete(pair);
+    for (const socket of [pair.near, pair.far]) if (socket?.destroyed === false) resetSocket(socket);
+  };
+  const dial = (pair: Pair) => {
+    const far = connect({ ...target, allowHalfOpen: true, noDelay: true });
+    pair.far = far;
+    far.on('error', () => {}).once('close', () => silent || tearDown(pair));
+    join(pair);
+  };
+  const join = ({ near, far }: Pair) => {
+    if (far === undefined) return;
+    near.pipe(far);
+    far.pipe(near);
+  };
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const bound = server.address();
+  const ofLeg = (leg: Pair['leg']) => [...pairs].filter(pair => pair.leg === leg);
+  return {
+    address: { host: '127.0.0.1', port: typeof bound === 'object' && bound !== null ? bound.port : 0 },
+    cutControl: how => {
+      for (const { near, far } of ofLeg('control')) {
+        if (how === 'reset') near.resetAndDestroy();
+        else near.end();
+        far?.resetAndDestroy();
+      }
+    },
+    cutData: count => {
+      const chosen = ofLeg('data').slice(0, count);
+      for (const pair of chosen) tearDown(pair);
+      return chosen.length;
+    },
+    fallSilent: () => {
+      silent = true;
+      for (const { near, far } of pairs) for (const socket of [near, far]) socket?.unpipe().pause();
+    },
+    heal: () => {
+      silent = false;
+      for (const pair of pairs) {
+        if (pair.near.destroyed || pair.far?.destroyed) tearDown(pair);
+        else if (pair.far === undefined) dial(pair);
+        else join(pair);
+      }
+    },
+    stop: async () => {
+      const closed = new Promise(resolve => server.close(resolve));
+      for (const pair of pairs) tearDown(pair);
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,65 @@
+// What the numbers of a soak mean: which lost visits a fault explains, and how fast memory grows. Pure; used by soak.ts.
+
+/** A time in ms since the start during which a fault explains that visits are lost. */
+export interface FaultWindow {
+  from: number;
+  /** When the tunnels were back; Infinity where they were not. */
+  until: number;
+  /** Visits that began in it, or all that overlap with it: those under way survive the loss of a control connection. */
+  excuses: 'arrivals' | 'all';
+  /** How many it explains; default: any number. */
+  atMost?: number;
+}
+
+export interface LostVisit {
+  /** In ms since the start. */
+  from: number;
+  until: number;
+  mode: string;
+  kind: string;
+  reason: string;
+}
+
+export interface MemorySample {
+  atSeconds: number;
+  /** In bytes. */
+  rss: number;
+  heapUsed: number;
+}
+
+/** A visitor announced in the very last moment before a fault is lost with it: the announcement was on its way. */
+const ANNOUNCED_MS = 500;
+
+/** Sorts the lost visits into those a fault explains and the others. */
+export function findLost(
+  lost: readonly LostVisit[],
+  windows: readonly FaultWindow[],
+): { inside: LostVisit[]; outside: LostVisit[] } {
+  const left = new Map(windows.map(window => [window, window.atMost ?? Number.POSITIVE_INFINITY]));
+  const isExcused = (visit: LostVisit) => {
+    const window = windows.find(one => explains(one, visit) && (left.get(one) ?? 0) > 0);
+    if (window === undefined) return false;
+    left.set(window, (left.get(window) ?? 0) - 1);
+    return true;
+  };
+  const inside = lost.filter(isExcused);
+  return { inside, outside: lost.filter(visit => !inside.includes(visit)) };
+}
+
+function explains({ from, until, excuses }: FaultWindow, visit: LostVisit): boolean {
+  if (visit.from > until) return false;
+  return excuses === 'all' ? visit.until >= from : visit.from >= from - ANNOUNCED_MS;
+}
+
+/** Megabytes of resident memory per hour, by least squares; the first quarter is warming up and left out. */
+export function fitSlope(samples: readonly MemorySample[]): number {
+  const steady = samples.slice(Math.floor(samples.length / 4));
+  if (steady.length < 2) return 0;
+  const mean = (pick: (sample: MemorySample) => number) =>
+    steady.reduce((sum, sample) => sum + pick(sample), 0) / steady.length;
+  const hours = (sample: MemorySample) => sample.atSeconds / 3_600;
+  const megabytes = (sample: MemorySample) => sample.rss / 1e6;
+  const [meanHours, meanMegabytes] = [mean(hours), mean(megabytes)];
+  const covariance = mean(one => (hours(one) - meanHours) * (megabytes(one) - meanMegabytes));
+  return covariance / mean(one => (hours(one) - meanHours) ** 2);
+}

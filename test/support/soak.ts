@@ -1,0 +1,170 @@
+// A soak: visitors come at a steady rate for as long as is asked, while the line to the server is cut, falls silent, or
+// the server dies. Used by test/tunnel/soak.test.ts and, for an hour, by the benchmarks; needs no test runner.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { describeError } from '../../src/errors.ts';
+import { openRandom, type Random } from './noise.ts';
+import { SoakFaults } from './soak-faults.ts';
+import { findLost, fitSlope, type LostVisit, type MemorySample } from './soak-report.ts';
+import { chooseVisit } from './soak-visits.ts';
+import { MODES, openSoakWorld, type SoakWorld } from './soak-world.ts';
+
+/** Visitors who left are gone from the tunnels in a moment; much more is a leak. */
+const LEAVE_DEADLINE_MS = 30_000;
+
+export interface SoakOptions {
+  seconds: number;
+  visitsPerSecond: number;
+  /** The same visits and faults for the same seed, as far as clocks allow. */
+  seed: number;
+  onEvent?: (event: SoakEvent) => void;
+  /** Loopback address of the real bore server. */
+  host?: string;
+}
+
+/** One thing worth a line while it runs. */
+export interface SoakEvent {
+  /** Since the start. */
+  atSeconds: number;
+  text: string;
+}
+
+export interface SoakReport {
+  seed: number;
+  seconds: number;
+  visits: number;
+  /** How many visits went through each kind of tunnel. */
+  visitsByMode: Record<string, number>;
+  /** Failed visits that a fault explains. */
+  lostInside: number;
+  /** Failed visits that nothing explains: there must be none. */
+  lostOutside: LostVisit[];
+  /** How often each fault happened. */
+  faults: Record<string, number>;
+  /** Longest time in ms from the end of a fault until all tunnels were connected. */
+  longestRecoveryMs: number;
+  /** Faults the tunnels did not get over, and ports that changed: there must be none. */
+  notRecovered: string[];
+  /** Exceptions and rejections nobody caught, in the tunnels' process: there must be none. */
+  unhandled: string[];
+  /** Error lines of the tunnels' log. */
+  errors: string[];
+  memory: MemorySample[];
+  /** Of the resident memory after the first quarter, in MB per hour. */
+  slopeMbPerHour: number;
+  /** Visitors the tunnels still held when all had left. */
+  leftBehind: number;
+}
+
+/** Runs one soak. Rejects where it could not start, or where the process of the tunnels died. */
+export async function runSoak(options: SoakOptions): Promise<SoakReport> {
+  const world = await openSoakWorld(options.host ?? '127.0.0.210');
+  try {
+    return await new Soak(options, world).run();
+  } finally {
+    await world.close();
+  }
+}
+
+class Soak {
+  readonly #options: SoakOptions;
+  readonly #world: SoakWorld;
+  readonly #faults: SoakFaults;
+  readonly #startedAt = performance.now();
+  readonly #failed: LostVisit[] = [];
+  readonly #running = new Set<Promise<void>>();
+  readonly #memory: MemorySample[] = [];
+  readonly #visitsByMode: Record<string, number> = {};
+  #visits = 0;
+
+  constructor(options: SoakOptions, world: SoakWorld) {
+    this.#options = options;
+    this.#world = world;
+    const now = () => this.#now();
+    const say = (text: string) => options.onEvent?.({ atSeconds: now() / 1_000, text });
+    this.#faults = new SoakFaults(world, openRandom(options.seed), now, say);
+  }
+
+  async run(): Promise<SoakReport> {
+    const ending = AbortSignal.timeout(this.#options.seconds * 1_000);
+    await Promise.all([this.#sendVisitors(ending), this.#sampleMemory(ending), this.#faults.run(ending)]);
+    await Promise.all(this.#running);
+    const leftBehind = await this.#awaitLeaving();
+    await this.#world.tunnels.stop();
+    return this.#report(leftBehind);
+  }
+
+  async #sendVisitors(ending: AbortSignal): Promise<void> {
+    const pauseMs = 1_000 / this.#options.visitsPerSecond;
+    const random = openRandom(this.#options.seed + 1);
+    // By the clock and not by pauses in a row, which would grow with the load.
+    for (let dueAt = performance.now(); !ending.aborted; dueAt += pauseMs) {
+      await pause(dueAt - performance.now(), ending);
+      const running = this.#visit(random).finally(() => this.#running.delete(running));
+      this.#running.add(running);
+    }
+  }
+
+  async #visit(random: Random): Promise<void> {
+    const number = this.#visits % MODES.length;
+    const mode = MODES[number] ?? '';
+    const port = this.#world.tunnels.lastPorts[number] ?? 0;
+    const { kind, run } = chooseVisit(random);
+    this.#visits += 1;
+    this.#visitsByMode[mode] = (this.#visitsByMode[mode] ?? 0) + 1;
+    const from = this.#now();
+    try {
+      await run(this.#world.host, port);
+    } catch (error) {
+      this.#failed.push({ from, until: this.#now(), mode, kind, reason: describeError(error) });
+    }
+  }
+
+  async #sampleMemory(ending: AbortSignal): Promise<void> {
+    const everyMs = Math.max(1_000, (this.#options.seconds * 1_000) / 120);
+    for (; !ending.aborted; await pause(everyMs, ending)) {
+      const { rss, heapUsed } = await this.#world.tunnels.measure();
+      this.#memory.push({ atSeconds: this.#now() / 1_000, rss, heapUsed });
+    }
+  }
+
+  async #awaitLeaving(): Promise<number> {
+    const deadline = performance.now() + LEAVE_DEADLINE_MS;
+    for (;;) {
+      const { openVisitors } = await this.#world.tunnels.measure();
+      if (openVisitors === 0 || performance.now() > deadline) return openVisitors;
+      await delay(50);
+    }
+  }
+
+  #report(leftBehind: number): SoakReport {
+    const { windows, counts, longestRecoveryMs, notRecovered } = this.#faults;
+    const { unhandled, log } = this.#world.tunnels;
+    const { inside, outside } = findLost(this.#failed, windows);
+    return {
+      seed: this.#options.seed,
+      seconds: this.#options.seconds,
+      visits: this.#visits,
+      visitsByMode: this.#visitsByMode,
+      lostInside: inside.length,
+      lostOutside: outside,
+      faults: counts,
+      longestRecoveryMs,
+      notRecovered,
+      unhandled: [...unhandled],
+      errors: log.filter(line => line.startsWith('error ')),
+      memory: this.#memory,
+      slopeMbPerHour: fitSlope(this.#memory),
+      leftBehind,
+    };
+  }
+
+  #now(): number {
+    return performance.now() - this.#startedAt;
+  }
+}
+
+/** Ends early, and quietly, when the soak does. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms > 0) await delay(ms, undefined, { signal }).catch(() => {});
+}
