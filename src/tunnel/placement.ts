@@ -1,0 +1,64 @@
+// Where a preview lives: in which order it asks the servers, and each of them for which ports. The same in every run,
+// and unknown beforehand to whoever does not know the server's secret. Pure; used by server-choice.ts.
+
+import { createHash, createHmac } from 'node:crypto';
+import { isBlockedPort } from './blocked-ports.ts';
+import type { PortWish, TunnelServer } from './tunnel.ts';
+
+/** One draw is a number of this many bits: every 48-bit number is exact in JavaScript. */
+const DRAW_BYTES = 6;
+const DRAWS = 2 ** (8 * DRAW_BYTES);
+
+/**
+ * The servers, best first, by rendezvous hashing: each one's score is its own affair, so that a server that is added
+ * or lost moves only the previews it gets or had.
+ */
+export function orderServers(servers: readonly TunnelServer[], identity: string): TunnelServer[] {
+  const scored = servers.map(server => {
+    const { host, port } = server.address;
+    return { server, score: hash(server.secret, ['server', host, port, identity]) };
+  });
+  return scored.sort((a, b) => Buffer.compare(b.score, a.score)).map(({ server }) => server);
+}
+
+/**
+ * Every port of the range once, in an order that is the preview's own; those that browsers refuse are left out, unless
+ * there are no others. Lazily: a port costs one hash.
+ */
+export function* listCandidates(
+  identity: string,
+  secret: string | undefined,
+  { min, max }: Extract<PortWish, { kind: 'auto' }>,
+): Generator<number, void> {
+  const isUseful = hasOpenPort(min, max) ? (port: number) => !isBlockedPort(port) : () => true;
+  // Fisher and Yates' shuffle from the end, one step for each port that is asked for; only what was moved is written.
+  const moved = new Map<number, number>();
+  for (let left = max - min + 1; left > 0; left -= 1) {
+    const chosen = draw(secret, identity, left);
+    const port = min + (moved.get(chosen) ?? chosen);
+    moved.set(chosen, moved.get(left - 1) ?? left - 1);
+    if (isUseful(port)) yield port;
+  }
+}
+
+function hasOpenPort(min: number, max: number): boolean {
+  for (let port = min; port <= max; port += 1) if (!isBlockedPort(port)) return true;
+  return false;
+}
+
+/** A whole number below `limit`, each as likely as any other. */
+function draw(secret: string | undefined, identity: string, limit: number): number {
+  // Without the numbers above the last whole multiple, the smaller results would be likelier.
+  const fair = DRAWS - (DRAWS % limit);
+  for (let round = 0; ; round += 1) {
+    const number = hash(secret, ['port', limit, round, identity]).readUIntBE(0, DRAW_BYTES);
+    if (number < fair) return number % limit;
+  }
+}
+
+/** Keyed with the secret where there is one. The parts keep their borders: `ab`, `c` is not `a`, `bc`. */
+function hash(secret: string | undefined, parts: readonly (string | number)[]): Buffer {
+  const text = JSON.stringify(['expose-action', ...parts]);
+  if (secret === undefined) return createHash('sha256').update(text).digest();
+  return createHmac('sha256', secret).update(text).digest();
+}
