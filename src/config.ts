@@ -27,10 +27,13 @@ const AppSpecSchema = v.variant('mode', [
 ]);
 
 const ExposureConfigSchema = v.object({
+  /** `tcp`: visitors' bytes go to the app as they are. */
+  protocol: v.picklist(['http', 'tcp']),
   spec: AppSpecSchema,
   env: Environment,
   baseEnvironment: Environment,
-  healthPath: v.string(),
+  /** Absent where an accepting port is enough. */
+  healthPath: v.exactOptional(v.string()),
   startupTimeoutMs: Milliseconds,
   /** From "live" on; absent: until it is stopped. */
   durationMs: v.exactOptional(Milliseconds),

@@ -2,22 +2,41 @@
 
 import { InputError } from './errors.ts';
 
-/** A template such as `https://{port}.preview.example.com`: http or https, and nothing after the port. */
-export function parsePublicUrl(template: string): string {
+/** What visitors' bytes are: requests for the gateway, or nobody's business but the app's. */
+export type Protocol = 'http' | 'tcp';
+
+export const DEFAULT_HEALTH_PATH = '/';
+
+/** A template such as `https://{port}.preview.example.com`: of the protocol, and nothing after the port. */
+export function parsePublicUrl(template: string, protocol: Protocol): string {
   const sample = template.replaceAll('{host}', 'host.example').replaceAll('{port}', '12345');
   const url = URL.canParse(sample) ? new URL(sample) : undefined;
-  const problem =
-    url === undefined || !/^https?:$/.test(url.protocol)
-      ? 'is no http or https address'
-      : /[{}]/.test(sample)
-        ? 'has a placeholder other than {host} and {port}'
-        : `${url.pathname}${url.search}${url.hash}` !== '/' || url.username !== ''
-          ? 'has more than a host and a port'
-          : undefined;
+  const problem = url === undefined ? PUBLIC_URLS[protocol].problem : findProblem(url, sample, protocol);
   if (problem === undefined) return template.replace(/\/$/, '');
   throw new InputError(
-    `\`public-url\` is '${template}', which ${problem}: write it like https://{port}.preview.example.com`,
+    `\`public-url\` is '${template}', which ${problem}: write it like ${PUBLIC_URLS[protocol].example}`,
   );
+}
+
+const PUBLIC_URLS = {
+  http: {
+    scheme: /^https?:$/,
+    problem: 'is no http or https address',
+    example: 'https://{port}.preview.example.com',
+  },
+  tcp: {
+    scheme: /^tcp:$/,
+    problem: 'is no tcp address, as `protocol: tcp` needs one',
+    example: 'tcp://preview.example.com:{port}',
+  },
+} as const;
+
+function findProblem(url: URL, sample: string, protocol: Protocol): string | undefined {
+  if (!PUBLIC_URLS[protocol].scheme.test(url.protocol)) return PUBLIC_URLS[protocol].problem;
+  if (/[{}]/.test(sample)) return 'has a placeholder other than {host} and {port}';
+  const rest = `${url.pathname}${url.search}${url.hash}`;
+  if ((rest !== '/' && rest !== '') || url.username !== '') return 'has more than a host and a port';
+  return protocol === 'tcp' && url.port === '' ? 'has no port' : undefined;
 }
 
 export function parseWholeNumber(
@@ -43,16 +62,6 @@ export function parseChoice<const T extends string>(text: string, input: string,
   const found = choices.find(choice => choice === text.toLowerCase());
   if (found !== undefined) return found;
   throw new InputError(`\`${input}\` is '${text}': write one of ${choices.join(', ')}`);
-}
-
-export function parseVersion(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  if (!/^v?\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/.test(text))
-    throw new InputError(`\`wasmrun-version\` is '${text}': write an exact version like 1.0.0`);
-  const version = text.replace(/^v/, '');
-  if (/^0\.|^1\.0\.0-/.test(version))
-    throw new InputError(`\`wasmrun-version\` is '${text}', which is too old: 1.0.0 is the first that works`);
-  return version;
 }
 
 export function parseHealthPath(text: string): string {

@@ -4,59 +4,32 @@
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as core from '@actions/core';
-import { parseEnv } from './app/environment.ts';
-import { chooseMode } from './app/mode.ts';
+import { type AppInputs, parseAppInputs } from './app-inputs.ts';
 import { parseDuration } from './duration.ts';
 import { InputError } from './errors.ts';
+import { type InputSource, Problems } from './input-problems.ts';
 import {
+  DEFAULT_HEALTH_PATH,
+  type Protocol,
   parseBoolean,
   parseChoice,
-  parseHealthPath,
-  parsePublicUrl,
-  parseVersion,
   parseWholeNumber,
 } from './input-values.ts';
 import type { LogLevel } from './log.ts';
 import type { Surroundings } from './plan.ts';
+import { PLAIN_PUBLIC_URLS } from './public-address.ts';
 import type { Job } from './report/job.ts';
-import type { AppMode } from './state.ts';
 import { describeJob } from './step/job.ts';
-import { parseServerAddress, type ServerAddress } from './tunnel/address.ts';
-import type { PortWish, TunnelServer } from './tunnel/tunnel.ts';
+import { DEFAULT_PORT_RANGE, parseTunnelInputs, splitSecrets, type TunnelInputs } from './tunnel-inputs.ts';
 
 const DEFAULT_HOLD_MS = 30 * 60_000;
 /** The job's own token dies after a day: a comment made later could not be edited any more. */
 const LONG_DURATION_MS = 24 * 60 * 60_000;
 /** Shorter secrets are not masked reliably by the runner, and are guessed quickly. */
 const MIN_SECRET_LENGTH = 8;
-const DEFAULT_PUBLIC_URL = 'http://{host}:{port}';
-
-export interface AppInputs {
-  /** Absolute. */
-  path: string;
-  mode: AppMode;
-  /** Why `auto` chose it; one log line. */
-  modeReason: string;
-  port: number | undefined;
-  command: string | undefined;
-  args: string[];
-  env: Record<string, string>;
-  wasmrunVersion: string | undefined;
-  vm: 'auto' | 'node' | 'browser';
-  browser: string | undefined;
-  spa: boolean;
-  crossOriginIsolation: boolean;
-  healthPath: string;
-  startupTimeoutMs: number;
-}
-
-export interface TunnelInputs {
-  servers: readonly TunnelServer[];
-  remotePort: PortWish;
-  publicUrl: string;
-}
 
 export interface Inputs {
+  protocol: Protocol;
   app: AppInputs;
   tunnel: TunnelInputs;
   /** Whether the step itself waits. */
@@ -79,9 +52,6 @@ export interface GuardInputs {
   allowUntrustedHead: boolean;
 }
 
-/** Gives the text of an input, '' where it was not given. */
-export type InputSource = (name: string) => string;
-
 /** Every name `action.yml` declares, with its default there; a test holds the two together. */
 export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   path: '.',
@@ -95,12 +65,14 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   browser: '',
   spa: 'false',
   'cross-origin-isolation': 'false',
-  'health-path': '/',
+  protocol: 'http',
+  'health-path': DEFAULT_HEALTH_PATH,
   'startup-timeout': '120s',
   server: 'bore.pub',
   secret: '',
-  'remote-port': 'random',
-  'public-url': DEFAULT_PUBLIC_URL,
+  'remote-port': 'auto',
+  'port-range': DEFAULT_PORT_RANGE,
+  'public-url': PLAIN_PUBLIC_URLS.http,
   hold: 'false',
   duration: '',
   'github-token': '',
@@ -112,30 +84,10 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'log-level': 'info',
 };
 
-/** Collects the problems of independent checks, so that one run shows all of them. */
-class Problems {
-  readonly found: string[] = [];
-
-  /** The value, or undefined after its InputError was noted; other errors pass through. */
-  check<T>(parse: () => T): T | undefined {
-    try {
-      return parse();
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      this.found.push(...error.problems);
-      return undefined;
-    }
-  }
-
-  throwIfAny(): void {
-    if (this.found.length > 0) throw new InputError(this.found);
-  }
-}
-
 /** Reads the inputs of the step that is running, and masks the secrets among them. */
 export function readActionInputs(): Inputs {
-  const secret = core.getInput('secret');
-  if (secret) core.setSecret(secret);
+  // Each on its own: where only one of them is printed, the runner would not know it.
+  for (const secret of splitSecrets(core.getInput('secret'))) if (secret !== '') core.setSecret(secret);
   const source: InputSource = name => core.getInput(name);
   const inputs = parseInputs(source, process.env, process.env.GITHUB_WORKSPACE || process.cwd());
   return process.env.RUNNER_DEBUG === '1' ? { ...inputs, logLevel: 'debug' } : inputs;
@@ -157,8 +109,10 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
   const problems = new Problems();
   const text = (name: string) => read(name).trim();
   const optional = (name: string) => text(name) || undefined;
-  const app = parseAppInputs(read, environment, base, problems);
-  const tunnel = parseTunnelInputs(read, problems);
+  const wanted = problems.check(() => parseChoice(text('protocol') || 'http', 'protocol', PROTOCOLS));
+  const protocol = wanted ?? 'http';
+  const app = parseAppInputs(read, { environment, base, protocol, problems });
+  const tunnel = parseTunnelInputs(read, protocol, problems);
   const lifetime = problems.check(() => parseLifetime(text('hold'), text('duration')));
   const prNumber = problems.check(() => parseWholeNumber(optional('pr-number'), 'pr-number', 1, 2 ** 31));
   const comment = problems.check(() => parseBoolean(text('comment'), 'comment', true));
@@ -168,6 +122,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
   problems.throwIfAny();
   if (!app || !tunnel || !lifetime || !logLevel) throw new Error('an input was refused without saying why');
   return {
+    protocol,
     app,
     tunnel,
     ...lifetime,
@@ -181,94 +136,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
 }
 
 const LOG_LEVELS = ['quiet', 'info', 'debug'] as const;
-const MODES = ['auto', 'os', 'exec', 'web', 'port'] as const;
-const VMS = ['auto', 'node', 'browser'] as const;
-
-function parseAppInputs(
-  read: InputSource,
-  environment: NodeJS.ProcessEnv,
-  base: string,
-  problems: Problems,
-): AppInputs | undefined {
-  const text = (name: string) => read(name).trim();
-  const optional = (name: string) => text(name) || undefined;
-  const path = resolve(base, text('path') || '.');
-  const port = problems.check(() => parseWholeNumber(optional('port'), 'port', 1, 65_535));
-  const wanted = problems.check(() => parseChoice(text('mode') || 'auto', 'mode', MODES));
-  const command = optional('command');
-  const chosen =
-    wanted &&
-    problems.check(() =>
-      chooseMode({ mode: wanted, path, ...(port && { port }), ...(command && { command }) }),
-    );
-  const env = problems.check(() => parseEnv(read('env'), environment));
-  if (chosen?.mode === 'os' && text('env'))
-    problems.found.push(
-      '`env` cannot be used with `mode: os`: the page gives programs a fixed environment; write the values into a file of the project instead',
-    );
-  const version = problems.check(() => parseVersion(optional('wasmrun-version')));
-  const vm = problems.check(() => parseChoice(text('vm') || 'auto', 'vm', VMS));
-  const spa = problems.check(() => parseBoolean(text('spa'), 'spa', false));
-  const isolation = problems.check(() =>
-    parseBoolean(text('cross-origin-isolation'), 'cross-origin-isolation', false),
-  );
-  const healthPath = problems.check(() => parseHealthPath(text('health-path') || '/'));
-  const startupTimeoutMs = problems.check(() =>
-    parseDuration(text('startup-timeout') || '120s', 'startup-timeout'),
-  );
-  if (!chosen || !env || !vm || !healthPath || !startupTimeoutMs) return undefined;
-  return {
-    path,
-    mode: chosen.mode,
-    modeReason: chosen.reason,
-    port,
-    command,
-    args: read('args')
-      .split('\n')
-      .map(line => line.trim())
-      .filter(line => line !== ''),
-    env,
-    wasmrunVersion: version,
-    vm,
-    browser: optional('browser'),
-    spa: spa ?? false,
-    crossOriginIsolation: isolation ?? false,
-    healthPath,
-    startupTimeoutMs,
-  };
-}
-
-function parseTunnelInputs(read: InputSource, problems: Problems): TunnelInputs | undefined {
-  const server = problems.check(() => parseServer(read('server').trim()));
-  const secret = problems.check(() => parseSecret(read('secret').trim()));
-  const remotePort = problems.check(() => parseRemotePort(read('remote-port').trim()));
-  const publicUrl = problems.check(() => parsePublicUrl(read('public-url').trim() || DEFAULT_PUBLIC_URL));
-  if (!server || !remotePort || !publicUrl) return undefined;
-  return { servers: [{ address: server, secret }], remotePort, publicUrl };
-}
-
-function parseServer(text: string): ServerAddress {
-  if (text === '')
-    throw new InputError(
-      '`server` is empty: is the variable it comes from set? Write host or host:port, or leave the input out to use bore.pub',
-    );
-  return parseServerAddress(text);
-}
-
-function parseSecret(text: string): string | undefined {
-  if (text.includes('\n'))
-    throw new InputError('`secret` has several lines: give the secret of the one `server`');
-  return text || undefined;
-}
-
-function parseRemotePort(text: string): PortWish {
-  if (text === '' || text === 'random') return { kind: 'random' };
-  if (text === 'auto')
-    throw new InputError(
-      "`remote-port` is 'auto', which this version does not have yet: use random, or a number",
-    );
-  return { kind: 'fixed', port: parseWholeNumber(text, 'remote-port', 1, 65_535) ?? 0 };
-}
+const PROTOCOLS = ['http', 'tcp'] as const;
 
 /** `hold` is false, true or a duration; a `duration` beside it must not say otherwise. */
 function parseLifetime(

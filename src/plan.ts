@@ -7,8 +7,9 @@ import { dirname, join } from 'node:path';
 import type { AppSpec } from './app/app.ts';
 import { selectEnvironment, selectInstallEnvironment, selectWasmrunEnvironment } from './app/environment.ts';
 import { findOrInstallWasmrun } from './app/wasmrun.ts';
+import type { AppInputs } from './app-inputs.ts';
 import type { ExposureConfig, SupervisorConfig } from './config.ts';
-import type { AppInputs, Inputs } from './inputs.ts';
+import type { Inputs } from './inputs.ts';
 import type { Logger } from './log.ts';
 
 /** Compiling wasmrun takes minutes; it does not count towards `startup-timeout`. */
@@ -25,6 +26,9 @@ export interface Surroundings {
   tempFolder: string;
 }
 
+/** Names the preview, the same in every run of it and in no other: its public port comes from it. */
+export type Named = Surroundings & { identity: string };
+
 /** The bundle or source file of an entry, beside the one that runs now. */
 export function findEntry(name: 'supervisor' | 'page-host' | 'cli'): string {
   const running = realpathSync(process.argv[1] ?? '');
@@ -36,7 +40,7 @@ export function findEntry(name: 'supervisor' | 'page-host' | 'cli'): string {
 /** Finds or installs what the app needs, and writes down everything the exposure has to know. */
 export async function planExposure(
   inputs: Inputs,
-  surroundings: Surroundings,
+  surroundings: Named,
   logger: Logger,
 ): Promise<ExposureConfig> {
   const { app, tunnel } = inputs;
@@ -44,10 +48,11 @@ export async function planExposure(
   const wasmrun = needsWasmrun ? await locateWasmrun(app, surroundings, logger) : '';
   const select = needsWasmrun ? selectWasmrunEnvironment : selectEnvironment;
   return {
+    protocol: inputs.protocol,
     spec: describeSpec(app, wasmrun),
     env: app.env,
     baseEnvironment: select(surroundings.environment),
-    healthPath: app.healthPath,
+    ...(app.healthPath !== undefined && { healthPath: app.healthPath }),
     startupTimeoutMs: app.startupTimeoutMs,
     ...(inputs.durationMs !== undefined && { durationMs: inputs.durationMs }),
     tunnel: {
@@ -55,7 +60,7 @@ export async function planExposure(
         address,
         ...(secret !== undefined && { secret }),
       })),
-      identity: '',
+      identity: surroundings.identity,
       remotePort: tunnel.remotePort,
       publicUrl: tunnel.publicUrl,
     },

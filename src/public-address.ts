@@ -6,6 +6,8 @@ import { TunnelError } from './errors.ts';
 import { askForProof } from './gateway/probe.ts';
 import type { Logger } from './log.ts';
 
+export { isBlockedPort } from './tunnel/blocked-ports.ts';
+
 /** How long an answer is waited for. Where the network has no hairpin none ever comes. */
 const PROOF_TIMEOUT_MS = 5_000;
 const PROOF_RETRY_MS = 250;
@@ -13,19 +15,11 @@ const PROOF_RETRY_MS = 250;
 const MAX_STRANGERS = 3;
 
 /** The bore server's own address, without anything in between. */
-export const PLAIN_PUBLIC_URL = 'http://{host}:{port}';
+export const PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' } as const;
 
-/**
- * Ports above 1023 that browsers, and every `fetch`, refuse to open because other protocols live there (WHATWG Fetch,
- * "bad port"). A link with one of them is of no use to a reviewer.
- */
-const BLOCKED_PORTS: ReadonlySet<number> = new Set([
-  1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697,
-  10_080,
-]);
-
-export function isBlockedPort(port: number | undefined): boolean {
-  return port !== undefined && BLOCKED_PORTS.has(port);
+/** Whether nothing but the bore server stands before us at addresses of this template. */
+export function isPlainPublicUrl(template: string): boolean {
+  return Object.values<string>(PLAIN_PUBLIC_URLS).includes(template);
 }
 
 /** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */

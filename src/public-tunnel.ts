@@ -4,7 +4,7 @@
 import type { ExposureConfig } from './config.ts';
 import { TunnelError } from './errors.ts';
 import type { Logger } from './log.ts';
-import { isBlockedPort, PLAIN_PUBLIC_URL, proveAddress, renderPublicUrl } from './public-address.ts';
+import { isBlockedPort, isPlainPublicUrl, proveAddress, renderPublicUrl } from './public-address.ts';
 import type { ExposureState, TunnelState } from './state.ts';
 import { startTunnel, type Tunnel } from './tunnel/reconnect.ts';
 import type { StreamReceiver } from './tunnel/tunnel.ts';
@@ -63,7 +63,7 @@ export class PublicTunnel {
     const verified = await proveAddress({
       readUrl: () => this.#wayIn.url,
       proofKey,
-      isPlain: config.publicUrl === PLAIN_PUBLIC_URL,
+      isPlain: isPlainPublicUrl(config.publicUrl),
       move: async () => this.#tunnel?.move(),
       logger,
       signal,
@@ -184,7 +184,7 @@ export class PublicTunnel {
   /** A link no browser opens is no link: where the server chose such a port, it is asked for another. */
   async #leaveBlockedPort(tunnel: Tunnel): Promise<void> {
     const { remotePort, publicUrl } = this.#options.config;
-    if (publicUrl !== PLAIN_PUBLIC_URL) return;
+    if (!isPlainPublicUrl(publicUrl)) return;
     for (let moves = 0; isBlockedPort(this.#lastAddress?.port); moves += 1) {
       this.#options.logger.warn(
         `browsers refuse to open port ${this.#lastAddress?.port}: another \`remote-port\` is better`,

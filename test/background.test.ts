@@ -35,6 +35,7 @@ function createConfig(): SupervisorConfig {
     logLevel: 'info',
     preview: { commit: '', warnings: [], showConsole: true },
     exposure: {
+      protocol: 'http',
       spec: { mode: 'web', path: '/nowhere', spa: false, crossOriginIsolation: false },
       env: {},
       baseEnvironment: {},

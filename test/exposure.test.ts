@@ -19,6 +19,7 @@ async function createExposure(
   writeFileSync(join(folder, 'index.html'), 'hello');
   const exposure = new Exposure({
     config: {
+      protocol: 'http',
       spec: { mode: 'web', path: folder, spa: false, crossOriginIsolation: false },
       env: {},
       baseEnvironment: {},

@@ -18,6 +18,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(base, { recursive: true }));
 
+/** Raw bytes to a service of the job's own. */
+const RAW = { protocol: 'tcp', port: '6379' };
+
 /** The inputs of a working step (`path: site`), with some of them given otherwise. */
 function parse(given: Record<string, string> = {}, environment: NodeJS.ProcessEnv = {}): Inputs {
   const source = (name: string) => given[name] ?? (name === 'path' ? 'site' : INPUT_DEFAULTS[name]) ?? '';
@@ -66,9 +69,37 @@ describe('a wrong value', () => {
     [{ server: 'http://bore.pub' }, /^`server` 'http:\/\/bore\.pub' is not an address: write the host alone/],
     [{ server: 'host:99999' }, /^`server` 'host:99999' is not an address: the port must be/],
     [{ server: '::1' }, /^`server` '::1' is not an address: write an IPv6 address in brackets, \[::1\]$/],
-    [{ secret: 'one\ntwo' }, /^`secret` has several lines/],
-    [{ 'remote-port': 'auto' }, /^`remote-port` is 'auto', which this version does not have yet/],
+    [{ server: 'a.example,,b.example' }, /^`server` has an empty entry: is the variable it comes from set\?/],
+    [{ server: ',b.example' }, /^`server` has an empty entry/],
+    [{ server: 'a.example, A.example:7835' }, /^`server` names a\.example:7835 more than once: name each/],
+    [{ secret: 'one\ntwo' }, /^`secret` has 2 lines, and `server` names one server: write one line for all/],
+    [
+      { server: 'a.example,b.example,c.example', secret: 'one\ntwo' },
+      /^`secret` has 2 lines, and `server` names 3 servers: .* one line for each, in the same order$/,
+    ],
+    [{ server: 'a.example,b.example', secret: 'one\n\ntwo' }, /^`secret` is blank in line 2: /],
+    [{ 'remote-port': 'any' }, /^`remote-port` is 'any': write auto, random, or a whole number from 1 to/],
     [{ 'remote-port': '70000' }, /^`remote-port` is '70000': write a whole number from 1 to 65535$/],
+    [{ 'port-range': '20000' }, /^`port-range` is '20000', which is no range: write it like 20000-29999$/],
+    [{ 'port-range': '20000..29999' }, /^`port-range` is '20000\.\.29999', which is no range/],
+    [{ 'port-range': '29999-20000' }, /^`port-range` is '29999-20000', which begins above its end/],
+    [{ 'port-range': '0-100' }, /^`port-range` is '0-100', which has ports outside of 1 to 65535/],
+    [{ 'port-range': '1024-65536' }, /^`port-range` is '1024-65536', which has ports outside of 1 to 65535/],
+    [
+      { 'remote-port': '9000', 'port-range': '20000-29999' },
+      /^`remote-port` is 9000, which is outside of `port-range`, 20000-29999: leave one of the two out$/,
+    ],
+    [{ protocol: 'udp' }, /^`protocol` is 'udp': write one of http, tcp$/],
+    [{ protocol: 'tcp' }, /^`protocol` is tcp, and `mode: web` has no port of its own/],
+    [{ ...RAW, 'health-path': '/up' }, /^`health-path` cannot be used with `protocol: tcp`: .*leave it out$/],
+    [{ ...RAW, spa: 'true' }, /^`spa` cannot be used with `protocol: tcp`/],
+    [{ ...RAW, 'cross-origin-isolation': 'true' }, /^`cross-origin-isolation` cannot be used with `prot/],
+    [
+      { ...RAW, 'public-url': 'https://{port}.x' },
+      /which is no tcp address, .*like tcp:\/\/preview\.example/,
+    ],
+    [{ ...RAW, 'public-url': 'tcp://{host}' }, /^`public-url` is 'tcp:\/\/\{host\}', which has no port/],
+    [{ 'public-url': 'tcp://{host}:{port}' }, /which is no http or https address/],
     [{ 'public-url': 'ftp://x' }, /^`public-url` is 'ftp:\/\/x', which is no http or https address: /],
     [{ 'public-url': 'https://{name}.x' }, /placeholder other than \{host\} and \{port\}/],
     [{ 'public-url': 'https://x/{port}' }, /has more than a host and a port/],
@@ -86,9 +117,11 @@ describe('a wrong value', () => {
 
   it('does not hide another one', () => {
     const given = {
+      protocol: 'x',
       port: 'x',
       vm: 'x',
       server: '',
+      'port-range': 'x',
       'remote-port': 'x',
       hold: 'x',
       comment: 'x',
@@ -97,8 +130,19 @@ describe('a wrong value', () => {
     expect(findProblems(given).map(problem => /`([a-z-]+)`/.exec(problem)?.[1])).toEqual(Object.keys(given));
   });
 
+  it('of one server does not hide that of another', () => {
+    const problems = findProblems({ server: 'http://x,b.example,c.example:x' });
+    expect(problems).toEqual([
+      expect.stringMatching(/^`server` 'http:\/\/x' is not an address/),
+      expect.stringMatching(/^`server` 'c\.example:x' is not an address/),
+    ]);
+  });
+
   it('of the secret is never repeated', () => {
+    const servers = { server: 'a.example,b.example' };
     expect(findProblems({ secret: 'hunter2\nhunter3' }).join()).not.toContain('hunter');
+    expect(findProblems({ ...servers, secret: 'hunter2\n\nhunter3' }).join()).not.toContain('hunter');
+    expect(findProblems({ ...servers, secret: 'hunter2\nhunter3\nhunter4' })).toHaveLength(1);
   });
 });
 
@@ -106,9 +150,11 @@ describe('the defaults', () => {
   it('are a preview in the background over bore.pub, with a comment', () => {
     expect(parse()).toMatchObject({
       app: { mode: 'web', path: join(base, 'site'), vm: 'auto', healthPath: '/', startupTimeoutMs: 120_000 },
+      protocol: 'http',
       tunnel: {
         servers: [{ address: { host: 'bore.pub', port: 7835 }, secret: undefined }],
-        remotePort: { kind: 'random' },
+        remotePort: { kind: 'auto', min: 1024, max: 65_535 },
+        publicUrl: 'http://{host}:{port}',
       },
       hold: false,
       durationMs: undefined,
@@ -142,6 +188,45 @@ describe('a right value', () => {
     [{ secret: '  a-long-secret\n' }, { tunnel: { servers: [{ secret: 'a-long-secret' }] } }],
     [{ server: '[::1]:99' }, { tunnel: { servers: [{ address: { host: '::1', port: 99 } }] } }],
     [{ 'remote-port': '9000' }, { tunnel: { remotePort: { kind: 'fixed', port: 9000 } } }],
+    [{ 'remote-port': 'Random' }, { tunnel: { remotePort: { kind: 'random' } } }],
+    [
+      { 'port-range': '20000 - 29999' },
+      { tunnel: { remotePort: { kind: 'auto', min: 20_000, max: 29_999 } } },
+    ],
+    [
+      { 'remote-port': '20000', 'port-range': '20000-29999' },
+      { tunnel: { remotePort: { kind: 'fixed', port: 20_000 } } },
+    ],
+    // The default range is nobody's wish.
+    [{ 'remote-port': '80', 'port-range': '1024-65535' }, { tunnel: { remotePort: { kind: 'fixed' } } }],
+    [
+      { server: 'a.example, b.example:99,\n\n[::1],\n', secret: 'for-all-of-them' },
+      {
+        tunnel: {
+          servers: [
+            { address: { host: 'a.example', port: 7835 }, secret: 'for-all-of-them' },
+            { address: { host: 'b.example', port: 99 }, secret: 'for-all-of-them' },
+            { address: { host: '::1', port: 7835 }, secret: 'for-all-of-them' },
+          ],
+        },
+      },
+    ],
+    [
+      { server: 'a.example\nb.example', secret: ' first-secret \n second-secret\n' },
+      { tunnel: { servers: [{ secret: 'first-secret' }, { secret: 'second-secret' }] } },
+    ],
+    [
+      RAW,
+      {
+        protocol: 'tcp',
+        app: { mode: 'port', port: 6379, healthPath: undefined },
+        tunnel: { publicUrl: 'tcp://{host}:{port}' },
+      },
+    ],
+    [
+      { ...RAW, 'public-url': 'tcp://x.example:{port}/' },
+      { tunnel: { publicUrl: 'tcp://x.example:{port}' } },
+    ],
     [{ 'public-url': 'https://{port}.x.example/' }, { tunnel: { publicUrl: 'https://{port}.x.example' } }],
     [{ port: '3000' }, { app: { mode: 'port', port: 3000 } }],
     [{ path: 'node' }, { app: { mode: 'os' } }],

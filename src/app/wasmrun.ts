@@ -4,11 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
-import { AppError, describeError, InputError } from '../errors.ts';
-import { type Logger, sanitise } from '../log.ts';
+import { AppError, describeError } from '../errors.ts';
+import type { Logger } from '../log.ts';
 import type { ProgramContext } from './app.ts';
 import { runCommand } from './command.ts';
 import { DigestError, installFromRelease } from './wasmrun-release.ts';
+import { isTooOld, parseWasmrunVersion } from './wasmrun-version.ts';
 
 export interface WasmrunOptions {
   /** Exactly this one; undefined: the one on PATH, else the pinned one. */
@@ -51,24 +52,6 @@ export async function findOrInstallWasmrun(options: WasmrunOptions): Promise<str
     return join(cached, 'bin', PROGRAM);
   }
   return join(await installInto(cached, wanted, options), 'bin', PROGRAM);
-}
-
-/** `1.0.0` or `v1.0.0`, from 1.0.0 on. Throws an InputError. */
-export function parseWasmrunVersion(text: string): string {
-  const version = /^v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)$/.exec(text.trim())?.[1];
-  if (version === undefined)
-    throw new InputError(
-      `wasmrun-version: ${sanitise(text)} is no version; write it like ${PINNED_VERSION}, or leave it out`,
-    );
-  if (isTooOld(version))
-    throw new InputError(
-      `wasmrun-version: ${version} is too old, 1.0.0 is the first that works; leave it out`,
-    );
-  return version;
-}
-
-function isTooOld(version: string): boolean {
-  return version.startsWith('0.') || version.startsWith('1.0.0-');
 }
 
 /** Without a wanted version the first on PATH must do, and an old one is refused: it is what the job chose. */

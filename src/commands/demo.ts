@@ -26,6 +26,8 @@ export const demo: Command = {
         mode: 'web',
         server: `127.0.0.1:${server.controlPort}`,
         secret,
+        // The server is new each time, and so is its secret: no port could stay the same.
+        'remote-port': 'random',
       };
       const inputs = parseInputs(
         name => given[name] ?? INPUT_DEFAULTS[name] ?? '',
@@ -36,7 +38,11 @@ export const demo: Command = {
         process.stdout.write(
           `bore server  127.0.0.1:${server.controlPort} (built in, with a secret)\napp          ${example}\n`,
         );
-      const exposure = await planExposure(inputs, { environment, tempFolder: tmpdir() }, silentLogger);
+      const exposure = await planExposure(
+        inputs,
+        { environment, tempFolder: tmpdir(), identity: 'demo' },
+        silentLogger,
+      );
       const folder = createSessionFolder(tmpdir());
       return await runForeground(
         planSupervisor(inputs, exposure, { folder, name: 'demo' }),

@@ -1,10 +1,11 @@
 // `expose run PATH`: the action's exposure on a laptop; the flags are the action's inputs.
 
 import { readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { basename } from 'node:path';
 import { describeError, InputError } from '../errors.ts';
-import { INPUT_DEFAULTS, type InputSource, parseInputs } from '../inputs.ts';
+import type { InputSource } from '../input-problems.ts';
+import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../inputs.ts';
 import { createLogger } from '../log.ts';
 import { planExposure, planSupervisor } from '../plan.ts';
 import { createSessionFolder } from '../session.ts';
@@ -23,11 +24,14 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'browser PATH': 'Chrome or Chromium for --vm browser',
   spa: 'web mode: unknown paths answer index.html',
   'cross-origin-isolation': 'web mode: send COOP and COEP',
+  'protocol PROTOCOL': 'http, or tcp for raw bytes (default http)',
   'health-path PATH': 'path that must answer before the URL is shown (default /)',
   'startup-timeout TIME': 'how long app and tunnel together may take (default 120s)',
-  'server HOST': 'the bore server, host or host:port (default bore.pub)',
-  'remote-port PORT': 'random, or the public port to ask for (default random)',
+  'server HOST': 'the bore server, host or host:port; several with commas (default bore.pub)',
+  'remote-port PORT': 'auto (the same in every run), random, or a number (default auto)',
+  'port-range RANGE': 'where --remote-port auto picks from (default 1024-65535)',
   'public-url URL': 'template of the address behind a proxy of your own',
+  'name NAME': 'tells previews of one folder apart, for their ports and for --session',
   'duration TIME': 'how long it stays up, like 45m (default: until Ctrl-C)',
   'log-level LEVEL': 'quiet, info or debug (default info)',
 };
@@ -44,12 +48,19 @@ export const run: Command = {
     for (const warning of inputs.warnings) process.stderr.write(`warning: ${warning}\n`);
     const logger = createLogger({ level: inputs.logLevel, write: line => process.stderr.write(`${line}\n`) });
     logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
-    const exposure = await planExposure(inputs, { environment, tempFolder: tmpdir() }, logger);
+    const surroundings = { environment, tempFolder: tmpdir(), identity: identifyHome(inputs, environment) };
+    const exposure = await planExposure(inputs, surroundings, logger);
     const folder = createSessionFolder(tmpdir());
-    const name = basename(inputs.app.path);
+    const name = inputs.name ?? basename(inputs.app.path);
     return runForeground(planSupervisor(inputs, exposure, { folder, name }), flags.json === true);
   },
 };
+
+/** The same for every run of the same thing on the same machine, so that its public port is the same too. */
+function identifyHome({ app, name }: Inputs, environment: NodeJS.ProcessEnv): string {
+  const user = environment.USER || environment.USERNAME || '';
+  return JSON.stringify([user, hostname(), app.path, app.port ?? '', name ?? '']);
+}
 
 function createSource(flags: Flags, path: string | undefined, secret: string): InputSource {
   return name => {

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Job } from './job.ts';
+import { readSubject } from './pull-request.ts';
 
 /** `key`: 32 hex digits, the same for every run of the same step. `name`: what people see. */
 export interface PreviewIdentity {
@@ -21,6 +22,15 @@ export function identifyPreview(job: Job, name: string | undefined): PreviewIden
   const parts = [workflow, job.jobId, job.stepId, sortKeys(leg), shown];
   const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, KEY_DIGITS);
   return { key, name: shown };
+}
+
+/**
+ * What the preview's public address is derived from: its key in one pull request of one repository, or on one branch.
+ * Nothing is asked of GitHub: an answer that fails to come must not change the address.
+ */
+export function identifyAddress(job: Job, { key }: PreviewIdentity, number: number | undefined): string {
+  const { owner, name } = job.repository;
+  return JSON.stringify([owner, name, number ?? readSubject(job), key]);
 }
 
 /** As GitHub shows it in the list of checks: `test (ubuntu, 24)`. */

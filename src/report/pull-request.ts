@@ -34,6 +34,7 @@ const CommentEvent = v.object({ issue: v.object({ number: v.number(), pull_reque
 const WorkflowRunEvent = v.object({
   workflow_run: v.object({
     head_sha: v.string(),
+    head_branch: v.nullish(v.string()),
     pull_requests: v.optional(v.array(v.object({ number: v.number() })), []),
   }),
 });
@@ -76,6 +77,13 @@ export function readPullRequest(options: {
     parameters,
     signal: options.signal,
   });
+}
+
+/** What the run is about, from the event alone: the number of a pull request, else the branch or tag. */
+export function readSubject(job: Job): number | string {
+  const number = readEventPullRequest(job)?.number ?? readEventNumber(job);
+  const run = v.safeParse(WorkflowRunEvent, job.event);
+  return number ?? (run.success ? run.output.workflow_run.head_branch : null) ?? job.ref;
 }
 
 /** The number in a payload that names a pull request without describing it. */

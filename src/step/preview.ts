@@ -12,6 +12,7 @@ import { type Inputs, readActionInputs, readGuardInputs, readJob, readSurroundin
 import { sanitise } from '../log.ts';
 import { findEntry, planExposure, planSupervisor } from '../plan.ts';
 import { findAncestor, isAlive } from '../processes.ts';
+import { identifyAddress } from '../report/identity.ts';
 import type { Job } from '../report/job.ts';
 import { createSessionFolder, readOutcome, type Session, sessionFiles, writeCommand } from '../session.ts';
 import { type Audience, checkHead, findAudience } from './audience.ts';
@@ -37,7 +38,7 @@ export async function runPreview(): Promise<void> {
   const inputs = readActionInputs();
   try {
     const audience = await findAudience(job, guard, inputs);
-    await expose(job, inputs, await startSupervisor(inputs, audience));
+    await expose(job, inputs, await startSupervisor(job, inputs, audience));
   } catch (error) {
     if (inputs.failOnError || error instanceof InputError) throw error;
     core.warning(`no preview: ${describeError(error)}`);
@@ -59,12 +60,13 @@ interface Started {
   state: StepState;
 }
 
-async function startSupervisor(inputs: Inputs, audience: Audience): Promise<Started> {
+async function startSupervisor(job: Job, inputs: Inputs, audience: Audience): Promise<Started> {
   const logger = createStepLogger(inputs.logLevel);
   const surroundings = readSurroundings();
   logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
-  const exposure = await planExposure(inputs, surroundings, logger);
   const { identity, preview, comment } = audience;
+  const address = identifyAddress(job, identity, inputs.prNumber);
+  const exposure = await planExposure(inputs, { ...surroundings, identity: address }, logger);
   const folder = createSessionFolder(surroundings.tempFolder);
   const runner = findAncestor('Runner.Worker');
   const config: SupervisorConfig = {

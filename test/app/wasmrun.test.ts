@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findOrInstallWasmrun, parseWasmrunVersion, type WasmrunOptions } from '../../src/app/wasmrun.ts';
+import { findOrInstallWasmrun, type WasmrunOptions } from '../../src/app/wasmrun.ts';
+import { parseWasmrunVersion } from '../../src/app/wasmrun-version.ts';
 import { AppError, InputError } from '../../src/errors.ts';
 import { createLogger } from '../../src/log.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { identifyPreview } from '../../src/report/identity.ts';
-import { sampleJob } from './samples.ts';
+import { identifyAddress, identifyPreview } from '../../src/report/identity.ts';
+import type { Job } from '../../src/report/job.ts';
+import { sampleJob, samplePull } from './samples.ts';
 
 describe('the identity of a preview', () => {
   it('is the same for every run and commit of the same step', () => {
@@ -57,5 +58,41 @@ describe('the identity of a preview', () => {
     expect(identifyPreview(sampleJob({ matrix }), undefined).name).toBe('preview (ubuntu, 24)');
     expect(identifyPreview(sampleJob(), '  ').name).toBe('preview');
     expect(identifyPreview(sampleJob({ matrix }), ' docs ').name).toBe('docs');
+  });
+});
+
+describe('what the public address of a preview is derived from', () => {
+  const address = (changes: Partial<Job> = {}, number?: number) => {
+    const job = sampleJob(changes);
+    return identifyAddress(job, identifyPreview(job, undefined), number);
+  };
+
+  it('is the same in every run of one pull request, whatever event started it', () => {
+    const first = address();
+    expect(address({ runId: '200', runAttempt: 2, sha: 'e'.repeat(40) })).toBe(first);
+    const target = { eventName: 'pull_request_target', ref: 'refs/heads/main' };
+    expect(address(target)).toBe(first);
+    const comment = { issue: { number: 7, pull_request: {} } };
+    expect(address({ eventName: 'issue_comment', event: comment, ref: 'refs/heads/main' })).toBe(first);
+    expect(address({ eventName: 'workflow_dispatch', event: {}, ref: 'refs/heads/x' }, 7)).toBe(first);
+  });
+
+  it('differs with repository, pull request, branch and preview', () => {
+    const push = { eventName: 'push', event: {} };
+    const run = (head_branch: string) => ({
+      eventName: 'workflow_run',
+      event: { workflow_run: { head_sha: 'e'.repeat(40), head_branch } },
+    });
+    const all = [
+      address(),
+      address({ event: { pull_request: { ...samplePull('octo/app'), number: 8 } } }),
+      address({ repository: { owner: 'octo', name: 'other' } }),
+      address({ jobId: 'other' }),
+      address({ ...push, ref: 'refs/heads/main' }),
+      address({ ...push, ref: 'refs/heads/next' }),
+      address(run('main')),
+      address(run('next')),
+    ];
+    expect(new Set(all).size).toBe(all.length);
   });
 });
