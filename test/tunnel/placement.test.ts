@@ -8,9 +8,9 @@ const FULL = { kind: 'auto', min: 1_024, max: 65_535 } as const;
 const identities = Array.from({ length: 3_000 }, (_, i) => `wasmrun/demo pull/${i}`);
 
 function take(count: number, ...wish: Parameters<typeof listCandidates>): number[] {
-  return listCandidates(...wish)
-    .take(count)
-    .toArray();
+  const ports: number[] = [];
+  for (const port of listCandidates(...wish)) if (ports.push(port) >= count) break;
+  return ports;
 }
 
 describe('the candidates for a port', () => {
@@ -105,6 +105,6 @@ it('takes for blocked what fetch refuses, and nothing beside it', async () => {
     );
   const blocked = Array.from({ length: 65_535 }, (_, i) => i + 1).filter(isBlockedPort);
   expect(blocked).toHaveLength(82);
-  for (const port of new Set(blocked.flatMap(one => [one, one + 1, one - 1])).difference(new Set([0])))
+  for (const port of new Set(blocked.flatMap(one => [one, one + 1, Math.max(1, one - 1)])))
     expect([port, isBlockedPort(port)]).toEqual([port, await refuses(port)]);
 });
