@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { waitUntil } from '../tunnel/rig.ts';
 import { type Direction, type FaultRelay, startFaultRelay } from './fault-relay.ts';
+import { waitUntil } from './wait-until.ts';
 
 const HELLO = '{"Hello":0}\0';
 const ACCEPT = '{"Authenticate":"00"}\0{"Accept":"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}\0';

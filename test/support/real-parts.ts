@@ -7,7 +7,9 @@ import { describe } from 'vitest';
 
 /** Debian's packages put these on PATH. */
 type PackagedPart = 'wrk' | 'iperf3' | 'redis-server' | 'redis-cli' | 'ip';
-export type RealPart = 'bore' | 'wasmrun' | 'act' | 'actionlint' | 'chromium' | 'runtime' | PackagedPart;
+export type RealPart =
+  | ('bore' | 'wasmrun' | 'act' | 'actionlint' | 'chromium' | 'runtime' | 'tun-rig')
+  | PackagedPart;
 
 const CACHE =
   process.env.EXPOSE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'expose-action');
@@ -21,8 +23,9 @@ const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
   ip: ['ip'],
 };
 
-/** Path of the program (of the `.wasm` for `runtime`), or undefined where it is not installed. */
+/** Path of the program (of the `.wasm` for `runtime`), or undefined where it is not installed or may not run. */
 export function realPart(part: RealPart): string | undefined {
+  if (part === 'tun-rig' && !mayMakeLinks()) return undefined;
   if (part === 'runtime') return [join(CACHE, 'nodejs-runtime.wasm')].find(isReadable);
   const folders = (process.env.PATH ?? '').split(delimiter);
   const names = ON_PATH[part]?.flatMap(name => folders.map(folder => join(folder, name)));
@@ -39,13 +42,19 @@ export function requirePart(part: RealPart): string {
 /** A suite that needs real programs: without them it is skipped and says so, or fails where CI or REQUIRE_REAL is set. */
 export function describeWithReal(parts: readonly RealPart[], title: string, define: () => void): void {
   const missing = parts.filter(part => realPart(part) === undefined);
+  const hint = missing.includes('tun-rig') ? '; tun-rig needs root and /dev/net/tun' : '';
   const required = Boolean(process.env.CI || process.env.REQUIRE_REAL);
   if (missing.length === 0 || required) describe(title, define);
   else
     describe.skip(
-      `${title} (skipped: ${missing.join(', ')} not installed, see scripts/install-real-parts)`,
+      `${title} (skipped: ${missing.join(', ')} not installed, see scripts/install-real-parts${hint})`,
       define,
     );
+}
+
+/** TUN devices and network namespaces are root's. */
+function mayMakeLinks(): boolean {
+  return process.getuid?.() === 0 && isReadable('/dev/net/tun') && realPart('ip') !== undefined;
 }
 
 function isReadable(path: string): boolean {
