@@ -56,8 +56,8 @@ export class DataLine {
     });
     this.#timer = setTimeout(() => this.#lose('no answer in time'), limits.timeoutMs);
     this.#socket.on('error', error => this.#lose(error.message)); // and stays: later readers see 'close'
-    this.#socket.once('end', this.#onEnd);
-    this.#socket.once('connect', () => this.#connected());
+    this.#socket.on('end', this.#onEnd);
+    this.#socket.on('connect', () => this.#connected());
     if (leg) leg.hear = chunk => this.#hear(chunk);
     else this.#socket.on('readable', this.#onReadable);
   }

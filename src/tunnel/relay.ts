@@ -84,7 +84,7 @@ export class Relay {
     this.#count();
     if (this.#awaited) this.#inspect(bridge, leg, this.#awaited);
     this.#bridges.add(bridge);
-    socket.once('close', () => this.#bridges.delete(bridge));
+    socket.on('close', () => this.#bridges.delete(bridge));
     this.#sweeper ??= this.#startSweeping();
   }
 
@@ -143,6 +143,7 @@ class Bridge {
   readonly #visitor: Leg;
   readonly #app: Leg;
   readonly #toApp: Socket;
+  #isKeptAlive = false;
   #movedAt = performance.now();
 
   constructor(
@@ -156,17 +157,20 @@ class Bridge {
       ...target,
       noDelay: true,
       allowHalfOpen: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE_MS,
       ...app.socketOptions,
     });
     toApp.on('error', onAppError);
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     visitor.join(socket, toApp);
     app.join(toApp, socket);
     this.#visitor = visitor;
     this.#app = app;
     this.#toApp = toApp;
+  }
+
+  #keepAlive(): void {
+    this.#isKeptAlive = true;
+    this.#visitor.keepAlive();
+    this.#app.keepAlive();
   }
 
   begin(first: Buffer): void {
@@ -184,6 +188,8 @@ class Bridge {
     if (moved) this.#movedAt = now;
     const isHalfClosed = this.#visitor.isOver || this.#app.isOver;
     if (now - this.#movedAt >= (isHalfClosed ? halfClosedIdleMs : idleMs)) this.cut();
+    // Only here, where long connections come by: it takes four system calls, as many as a short visit has reads.
+    else if (!this.#isKeptAlive) this.#keepAlive();
   }
 }
 
@@ -220,14 +226,18 @@ class Leg implements VisitorLeg {
   join(socket: Socket, peer: Socket): void {
     this.#socket = socket;
     this.#peer = peer;
-    socket.once('end', () => peer.end());
-    socket.once('close', () => this.#close());
+    socket.on('end', () => this.#end(peer));
+    socket.on('close', () => this.#close());
     peer.on('drain', () => this.#goOn());
-    peer.once('close', () => this.#takeBack());
+    peer.on('close', () => this.#takeBack());
   }
 
   cut(): void {
     if (this.#socket) resetSocket(this.#socket);
+  }
+
+  keepAlive(): void {
+    this.#socket?.setKeepAlive(true, KEEP_ALIVE_MS);
   }
 
   /** Whether anything was read since the last call. */
@@ -293,6 +303,12 @@ class Leg implements VisitorLeg {
   #release(): void {
     if (this.#own !== undefined) giveBack(this.#own);
     this.#own = undefined;
+  }
+
+  #end(peer: Socket): void {
+    // The last of both ends needs no shutdown of its own: closing says the same.
+    if (peer.readableEnded && peer.writableLength === 0) peer.destroy();
+    else peer.end();
   }
 
   #close(): void {

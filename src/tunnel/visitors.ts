@@ -133,7 +133,7 @@ export class Visitors {
   #handOn(socket: Socket, leg: VisitorLeg | undefined, first: Buffer): void {
     const { destination, logger } = this.#options;
     this.#here.add(socket);
-    socket.once('close', () => this.#here.delete(socket));
+    socket.on('close', () => this.#here.delete(socket));
     try {
       if (typeof destination === 'function') {
         if (first.length > 0) socket.unshift(first);
