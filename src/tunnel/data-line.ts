@@ -5,7 +5,7 @@
 import type { KeyObject } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { ServerAddress } from './address.ts';
-import { answerChallenge, decodeServerMessage, encodeFrame, FrameDecoder } from './protocol.ts';
+import { answerChallenge, decodeServerMessage, FrameDecoder, renderFrame } from './protocol.ts';
 import type { VisitorLeg } from './relay.ts';
 import { resetSocket } from './reset.ts';
 
@@ -101,9 +101,7 @@ export class DataLine {
       const message = decodeServerMessage(frame);
       const { key } = this.source;
       if (key !== undefined && typeof message === 'object' && 'Challenge' in message)
-        this.#prove(
-          encodeFrame({ Authenticate: answerChallenge(key, message.Challenge) }).toString('latin1'),
-        );
+        this.#prove(renderFrame({ Authenticate: answerChallenge(key, message.Challenge) }));
       else this.#lose(UNEXPECTED);
     } catch {
       this.#lose(UNEXPECTED);
@@ -119,7 +117,7 @@ export class DataLine {
   #send(id: string, proof: string): void {
     this.#settle();
     this.#socket.off('end', this.#onEnd).off('readable', this.#onReadable);
-    this.#socket.write(`${proof}${encodeFrame({ Accept: id }).toString('latin1')}`, 'latin1');
+    this.#socket.write(`${proof}${renderFrame({ Accept: id })}`, 'latin1');
     this.#events.onVisitor(this.#socket, this.#leg, this.#decoder.takeRest());
   }
 

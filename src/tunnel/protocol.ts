@@ -1,7 +1,7 @@
 // The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs and src/auth.rs): messages, frames, HMAC.
 // Pure; used by our client and our server.
 
-import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { createHash, createSecretKey, hash, type KeyObject } from 'node:crypto';
 import * as v from 'valibot';
 
 /** The control port of every real bore server: it is compiled in. */
@@ -47,14 +47,24 @@ export type ClientMessage = v.InferOutput<typeof clientMessage>;
 /** `Hello` names the public port; `Connection` announces a visitor. */
 export type ServerMessage = v.InferOutput<typeof serverMessage>;
 
-/** One message as it goes over the wire. */
-export function encodeFrame(message: ClientMessage | ServerMessage): Buffer {
-  return Buffer.from(`${JSON.stringify(message)}\0`);
+/** One message as it goes over the wire; all of it is ASCII, but for the text of an `Error`. */
+export function renderFrame(message: ClientMessage | ServerMessage): string {
+  return `${JSON.stringify(message)}\0`;
 }
+
+/** The same in bytes. */
+export function encodeFrame(message: ClientMessage | ServerMessage): Buffer {
+  return Buffer.from(renderFrame(message));
+}
+
+/** What a visitor costs two of, exactly as the Rust server writes it: four times faster than the schema. */
+const PLAIN_ID = /^\{"(Challenge|Connection)":"([\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12})"\}$/;
 
 /** The message in a frame, or undefined where it is none that a bore server sends. */
 export function decodeServerMessage(frame: Buffer): ServerMessage | undefined {
-  return decode(serverMessage, frame);
+  const [, name, id] = PLAIN_ID.exec(frame.toString('latin1')) ?? [];
+  if (id === undefined) return decode(serverMessage, frame);
+  return name === 'Challenge' ? { Challenge: id } : { Connection: id };
 }
 
 /** The message in a frame, or undefined where it is none that a bore client sends. */
@@ -110,12 +120,41 @@ export class FrameTooLong extends Error {
   }
 }
 
-/** A secret as an HMAC key. A KeyObject makes an answer seven times cheaper than a Buffer does (1.7 against 11.8 µs). */
+/** A secret as an HMAC key. */
 export function deriveKey(secret: string): KeyObject {
   return createSecretKey(createHash('sha256').update(secret).digest());
 }
 
-/** The hex answer to a challenge, a UUID of which the 16 raw bytes are signed. */
+/** SHA-256 works on blocks of this many bytes, which is what HMAC pads its key to (RFC 2104). */
+const BLOCK_BYTES = 64;
+const CHALLENGE_BYTES = 16;
+
+/** A key's two padded blocks, each with room for what is hashed behind it. */
+interface Pads {
+  inner: Buffer;
+  outer: Buffer;
+}
+
+const padsOf = new WeakMap<KeyObject, Pads>();
+
+/**
+ * The hex answer to a challenge, a UUID of which the 16 raw bytes are signed: HMAC-SHA256 (RFC 2104). Two plain hashes
+ * over prepared blocks take half the time of a `createHmac`, and every visitor needs one answer.
+ */
 export function answerChallenge(key: KeyObject, challenge: string): string {
-  return createHmac('sha256', key).update(challenge.replaceAll('-', ''), 'hex').digest('hex');
+  const { inner, outer } = padsOf.get(key) ?? preparePads(key);
+  inner.write(challenge.replaceAll('-', ''), BLOCK_BYTES, 'hex');
+  hash('sha256', inner, 'buffer').copy(outer, BLOCK_BYTES);
+  return hash('sha256', outer, 'hex');
+}
+
+/** A derived key is 32 bytes, shorter than a block: it is padded, never hashed. */
+function preparePads(key: KeyObject): Pads {
+  const bytes = key.export();
+  const inner = Buffer.alloc(BLOCK_BYTES + CHALLENGE_BYTES, 0x36);
+  const outer = Buffer.alloc(BLOCK_BYTES + 32, 0x5c);
+  for (const pad of [inner, outer])
+    for (const [index, byte] of bytes.entries()) pad[index] = (pad[index] ?? 0) ^ byte;
+  padsOf.set(key, { inner, outer });
+  return { inner, outer };
 }
