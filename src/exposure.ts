@@ -1,19 +1,18 @@
 // One exposure: composes gateway, tunnel and app, owns the state, and is its only writer.
 //
-//   visitor ──► bore server ──► tunnel ──► gateway ──► app
-//                                  └─────────┴──────────┴──► state ──► control API, comment, summary
+//   visitor ──► bore server ──► tunnel ──► entrance ──► app          entrance: gateway │ relay (raw bytes)
+//                                  └─────────┴───────────┴──► state ──► control API, comment, summary
 //
 // Data flows to the right, knowledge flows down. Started in the order gateway, tunnel, app, so that an early visitor
 // finds a page that says "starting"; stopped in reverse, but for the tunnel's port, which is given back first.
 
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type App, startApp } from './app/app.ts';
 import type { ExposureConfig } from './config.ts';
 import { formatDuration } from './duration.ts';
+import { type Entrance, openEntrance } from './entrance.ts';
 import { AppError, describeError, TunnelError } from './errors.ts';
-import { type Gateway, startGateway } from './gateway/gateway.ts';
 import type { Logger } from './log.ts';
 import { PublicTunnel, type WayIn } from './public-tunnel.ts';
 import type { AppState, EndReason, ExposureState, Phase } from './state.ts';
@@ -35,7 +34,7 @@ export class Exposure {
   readonly #options: ExposureOptions;
   readonly #listeners = new Set<(state: ExposureState) => void>();
   readonly #cancelled = new AbortController();
-  readonly #gateway: Gateway;
+  readonly #entrance: Entrance;
   readonly #tunnel: PublicTunnel;
   #app: App | undefined;
   #appStart: Promise<App> | undefined;
@@ -46,17 +45,15 @@ export class Exposure {
   constructor(options: ExposureOptions) {
     this.#options = options;
     const { config, logger } = options;
-    const proofKey = randomBytes(32);
-    this.#gateway = startGateway({
+    this.#entrance = openEntrance({
+      protocol: config.protocol,
       app: () => this.#state.app,
-      publicUrl: () => (this.#state.url === undefined ? undefined : new URL(this.#state.url)),
-      proofKey,
+      publicUrl: () => this.#tunnel.url,
       logger,
     });
     this.#tunnel = new PublicTunnel({
       config: config.tunnel,
-      destination: visitor => this.#gateway.accept(visitor),
-      proofKey,
+      entrance: this.#entrance,
       onChange: wayIn => this.#followTunnel(wayIn),
       onLost: error => void this.fail(error),
       logger,
@@ -73,7 +70,7 @@ export class Exposure {
   }
 
   get state(): ExposureState {
-    return { ...this.#state, visits: this.#gateway.visits };
+    return { ...this.#state, visits: this.#entrance.visits };
   }
 
   subscribe(listener: (state: ExposureState) => void): () => void {
@@ -93,7 +90,9 @@ export class Exposure {
     try {
       await this.#tunnel.open(signal);
       this.#options.logger.info(`tunnel connected: ${this.#state.url}`);
-      await Promise.all([this.#tunnel.verify(signal), this.#startApp(signal)]);
+      const app = this.#startApp(signal);
+      if (this.#entrance.needsApp) await app;
+      await Promise.all([this.#tunnel.verify(signal), app]);
       this.#goLive();
     } catch (error) {
       if (this.#ending === undefined) await this.fail(explainStart(error, timeout, startupTimeoutMs));
@@ -153,7 +152,6 @@ export class Exposure {
 
   #goLive(): void {
     const { durationMs } = this.#options.config;
-    this.#tunnel.announce();
     const liveAt = new Date();
     const expiresAt = durationMs === undefined ? undefined : new Date(liveAt.getTime() + durationMs);
     this.#update({ phase: { phase: 'live', liveAt, ...(expiresAt && { expiresAt }) } });
@@ -192,7 +190,7 @@ export class Exposure {
     const outcome = finish(phase.phase === 'live' ? { liveAt: phase.liveAt } : {});
     // The port is free at once; who is in the middle of a download keeps gateway and app until the drain is over.
     const drained = this.#tunnel.close(DRAIN_MS);
-    await this.#gateway.stop(DRAIN_MS);
+    await this.#entrance.stop(DRAIN_MS);
     await drained;
     await this.#appStart?.then(app => app.stop()).catch(() => {}); // a start that failed left nothing
     rmSync(join(this.#options.folder, 'app'), { recursive: true, force: true });

@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { TunnelError } from './errors.ts';
-import { askForProof } from './gateway/probe.ts';
+import type { ProbeAnswer } from './gateway/probe.ts';
 import type { Logger } from './log.ts';
 
 export { isBlockedPort } from './tunnel/blocked-ports.ts';
@@ -29,41 +29,69 @@ export function renderPublicUrl(template: string, host: string, port: number): s
 }
 
 export interface AddressCheck {
-  /** The address now; it changes with `move`. */
+  /** The address now: it changes with `move`, and there is none while the tunnel is away. */
   readUrl: () => string | undefined;
-  proofKey: Buffer;
+  /** Asks once, and never rejects. */
+  ask: (url: string, signal: AbortSignal) => Promise<ProbeAnswer>;
   /** Whether the address is the bore server's own: behind a proxy of the user's, an odd answer may be the proxy's. */
   isPlain: boolean;
+  /** Whether an answer without our proof can only be a stranger's. */
+  isCertain: boolean;
   /** Leaves the port to the stranger who answers there; rejects with a TunnelError where it is fixed. */
   move: () => Promise<void>;
   logger: Logger;
   signal: AbortSignal;
 }
 
+/** What was found out about an address; `verified`: our own answer came through it. */
+export interface Finding {
+  url: string;
+  verified: boolean;
+}
+
 /**
- * True when our own gateway answered through the address, false when nobody did, undefined when the check was given
- * up. An answer without our proof means that somebody else is there: another port, or a TunnelError.
+ * What was found out about the address, or undefined when there was none or the check was given up. An answer without
+ * our proof means that somebody else is there: another port, or a TunnelError. Where that is not certain, the last
+ * port is kept, unverified.
  */
-export async function proveAddress(check: AddressCheck): Promise<boolean | undefined> {
+export async function proveAddress(check: AddressCheck): Promise<Finding | undefined> {
   let strangers = 0;
   let detail = '';
-  for (const end = performance.now() + PROOF_TIMEOUT_MS; performance.now() < end; ) {
-    const url = check.readUrl();
-    if (url === undefined || check.signal.aborted) return undefined;
-    const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
-    const answer = await askForProof(url, check.proofKey, AbortSignal.any([check.signal, deadline]));
-    if (answer.kind === 'proved') return true;
-    detail = answer.detail;
-    if (answer.kind === 'unproved' && check.isPlain) {
+  let url = check.readUrl();
+  for (let end = startClock(); performance.now() < end; ) {
+    const answer = await askInTime(check, url, end);
+    if (check.signal.aborted) return undefined;
+    const now = check.readUrl();
+    if (now !== url) {
+      // What was asked is of no interest any more.
+      url = now;
+      end = startClock();
+      continue;
+    }
+    if (url !== undefined && answer.kind === 'proved') return { url, verified: true };
+    // The last answer is cut off by the clock, and says the least.
+    if (answer.kind !== 'proved' && (detail === '' || performance.now() < end)) detail = answer.detail;
+    if (url !== undefined && answer.kind === 'unproved' && check.isPlain) {
       strangers += 1;
+      if (strangers >= MAX_STRANGERS && !check.isCertain) break;
       await leaveStranger(check, url, strangers);
     } else await delay(PROOF_RETRY_MS, undefined, { signal: check.signal }).catch(() => {});
   }
-  if (check.signal.aborted) return undefined;
+  if (check.signal.aborted || url === undefined) return undefined;
   check.logger.warn(
-    `${check.readUrl()} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`,
+    `${url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`,
   );
-  return false;
+  return { url, verified: false };
+}
+
+function startClock(): number {
+  return performance.now() + PROOF_TIMEOUT_MS;
+}
+
+async function askInTime(check: AddressCheck, url: string | undefined, end: number): Promise<ProbeAnswer> {
+  if (url === undefined) return { kind: 'silent', detail: 'the tunnel is away' };
+  const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
+  return await check.ask(url, AbortSignal.any([check.signal, deadline]));
 }
 
 async function leaveStranger(check: AddressCheck, url: string, strangers: number): Promise<void> {

@@ -2,12 +2,19 @@
 // became of the address. Used by exposure, which owns the state.
 
 import type { ExposureConfig } from './config.ts';
+import type { Entrance } from './entrance.ts';
 import { TunnelError } from './errors.ts';
 import type { Logger } from './log.ts';
-import { isBlockedPort, isPlainPublicUrl, proveAddress, renderPublicUrl } from './public-address.ts';
+import {
+  type Finding,
+  isBlockedPort,
+  isPlainPublicUrl,
+  PLAIN_PUBLIC_URLS,
+  proveAddress,
+  renderPublicUrl,
+} from './public-address.ts';
 import type { ExposureState, TunnelState } from './state.ts';
 import { startTunnel, type Tunnel } from './tunnel/reconnect.ts';
-import type { StreamReceiver } from './tunnel/tunnel.ts';
 
 /** Of 64,512 ports 19 are blocked: even one move is rare. */
 const MAX_MOVES = 5;
@@ -19,9 +26,7 @@ export type WayIn = Pick<ExposureState, 'tunnel' | 'url' | 'verified' | 'reconne
 
 export interface PublicTunnelOptions {
   config: ExposureConfig['tunnel'];
-  destination: StreamReceiver;
-  /** 32 random bytes, the same as the gateway's. */
-  proofKey: Buffer;
+  entrance: Entrance;
   /** Called with every change. */
   onChange: (wayIn: WayIn) => void;
   /** The address of a live exposure turned out to be somebody else's. */
@@ -31,15 +36,27 @@ export interface PublicTunnelOptions {
   signal: AbortSignal;
 }
 
+/** Where the tunnel comes out at this moment, announced or not. */
+interface Place {
+  host: string;
+  port: number;
+  url: string;
+}
+
 export class PublicTunnel {
   readonly #options: PublicTunnelOptions;
   #tunnel: Tunnel | undefined;
   #turn: Promise<void> = Promise.resolve();
   #wayIn: WayIn = { tunnel: { status: 'Not started' }, url: undefined, verified: undefined, reconnects: 0 };
-  #isAnnounced = false;
   readonly #waiting = new Set<() => void>();
+  #place: Place | undefined;
   /** Asked for again after a stop. */
-  #lastAddress: { host: string; port: number } | undefined;
+  #lastPlace: Place | undefined;
+  /** The address people were told; undefined before they were. */
+  #announced: string | undefined;
+  #closed = new AbortController();
+  /** Of the tunnel whose new address is being checked. */
+  #checking: AbortController | undefined;
 
   constructor(options: PublicTunnelOptions) {
     this.#options = options;
@@ -49,31 +66,27 @@ export class PublicTunnel {
     return this.#wayIn;
   }
 
+  /** Where visitors come in now; `wayIn` has it only when it is proved. */
+  get url(): string | undefined {
+    return this.#place?.url;
+  }
+
   /** The first start; resolves when Connected, the address not proved yet. Rejects with TunnelError. */
   open(signal: AbortSignal): Promise<void> {
-    return this.#inTurn(() => this.#open(signal));
+    return this.#inTurn(async () => {
+      await this.#open(signal);
+      await this.#leaveBlockedPort();
+    });
   }
 
   /**
-   * Asks for a proof through the address, and leaves it where a stranger answers. Rejects with TunnelError where that
-   * cannot be helped.
+   * Asks for a proof through the address, and leaves it where a stranger answers. From now on it counts as announced: a
+   * later change of it is proved first. Rejects with TunnelError where a stranger cannot be helped.
    */
   async verify(signal: AbortSignal): Promise<void> {
-    const { config, proofKey, logger } = this.#options;
-    const verified = await proveAddress({
-      readUrl: () => this.#wayIn.url,
-      proofKey,
-      isPlain: isPlainPublicUrl(config.publicUrl),
-      move: async () => this.#tunnel?.move(),
-      logger,
-      signal,
-    });
-    if (verified !== undefined) this.#change({ verified });
-  }
-
-  /** The address is known from now on: a later change of it is news, and is proved first. */
-  announce(): void {
-    this.#isAnnounced = true;
+    const finding = await this.#prove(signal);
+    if (finding !== undefined) this.#change({ verified: finding.verified });
+    this.#announced = this.#wayIn.url;
   }
 
   /** `tunnel/start`: the same port first. Resolves when Connected; rejects with a TunnelError. */
@@ -85,6 +98,7 @@ export class PublicTunnel {
   stop(drainMs: number): Promise<void> {
     return this.#inTurn(async () => {
       await this.close(drainMs);
+      if (this.#options.signal.aborted) return;
       this.#change({ tunnel: { status: 'Disconnected' }, url: undefined, verified: undefined });
     });
   }
@@ -93,6 +107,8 @@ export class PublicTunnel {
   async close(drainMs: number): Promise<void> {
     const tunnel = this.#tunnel;
     this.#tunnel = undefined;
+    this.#place = undefined;
+    this.#closed.abort();
     await tunnel?.stop({ drainMs });
   }
 
@@ -107,31 +123,31 @@ export class PublicTunnel {
     if (this.#options.signal.aborted) throw new TunnelError('the exposure has ended', { retryable: false });
     if (this.#wayIn.tunnel.status === 'Connected') return;
     const signal = AbortSignal.any([AbortSignal.timeout(RESTART_TIMEOUT_MS), this.#options.signal]);
-    if (this.#tunnel === undefined) {
-      await this.#open(signal);
-      await this.verify(signal);
-      return;
-    }
+    if (this.#tunnel === undefined) await this.#open(signal);
     await this.#waitUntilConnected(signal);
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { config, destination, logger } = this.#options;
+    const { config, entrance, logger } = this.#options;
     const { servers, identity, remotePort } = config;
+    this.#closed = new AbortController();
+    const { signal: closed } = this.#closed;
     this.#tunnel = await startTunnel({
       servers,
       identity,
       remotePort,
-      preferred: this.#lastAddress,
-      destination,
-      onState: state => this.#follow(state),
+      preferred: this.#lastPlace,
+      destination: entrance.destination,
+      onState: state => {
+        if (!closed.aborted) this.#follow(state);
+      },
       logger,
       signal,
     });
-    await this.#leaveBlockedPort(this.#tunnel);
   }
 
   async #waitUntilConnected(signal: AbortSignal): Promise<void> {
+    if (this.#wayIn.tunnel.status === 'Connected') return;
     await new Promise<void>((resolve, reject) => {
       const settle = (outcome: () => void) => {
         this.#waiting.delete(look);
@@ -154,43 +170,86 @@ export class PublicTunnel {
   #follow(tunnel: TunnelState): void {
     if (this.#options.signal.aborted) return;
     if (tunnel.status !== 'Connected') {
+      this.#place = undefined;
       this.#change({ tunnel });
       return;
     }
     const { host, port } = tunnel;
-    const before = this.#wayIn;
-    const url = renderPublicUrl(this.#options.config.publicUrl, host, port);
-    const moved = before.url !== undefined && before.url !== url;
-    const reconnected = before.tunnel.status === 'Reconnecting';
-    this.#lastAddress = { host, port };
-    this.#change({
-      tunnel,
-      url,
-      ...(moved && { verified: undefined }),
-      reconnects: before.reconnects + (reconnected ? 1 : 0),
-    });
-    if (moved && this.#isAnnounced) void this.#verifyAfterMove(url);
+    this.#place = { host, port, url: renderPublicUrl(this.#options.config.publicUrl, host, port) };
+    this.#lastPlace = this.#place;
+    const { url, verified } = this.#wayIn;
+    const isKnown = this.#place.url === url && verified !== undefined;
+    if (this.#announced === undefined || isKnown) this.#show(this.#place, {});
+    else void this.#checkNewPlace();
   }
 
-  async #verifyAfterMove(url: string): Promise<void> {
-    this.#options.logger.warn(`the public address changed: it is ${url} now`);
+  /** People hear of a new address when it is known to lead here; until then the tunnel is on its way. */
+  async #checkNewPlace(): Promise<void> {
+    this.#hold();
+    const closed = this.#closed;
+    if (this.#checking === closed) return; // that check goes on with where the tunnel is by then
+    this.#checking = closed;
     try {
-      await this.verify(this.#options.signal);
+      await this.#leaveBlockedPort();
+      const finding = await this.#prove(AbortSignal.any([this.#options.signal, closed.signal]));
+      const place = this.#place;
+      // Lost again: the next Connected begins anew.
+      if (finding === undefined || place === undefined || place.url !== finding.url) return;
+      this.#show(place, { verified: finding.verified });
+      if (finding.url === this.#announced) return;
+      this.#announced = finding.url;
+      this.#options.logger.warn(`the public address changed: it is ${finding.url} now`);
     } catch (error) {
-      this.#options.onLost(error);
+      if (!closed.signal.aborted) this.#options.onLost(error);
+    } finally {
+      if (this.#checking === closed) this.#checking = undefined;
     }
   }
 
+  #hold(): void {
+    const { tunnel } = this.#wayIn;
+    const reason = 'the new address is being checked';
+    if (tunnel.status === 'Connected' || tunnel.status === 'Reconnecting')
+      this.#change({ tunnel: { ...tunnel, status: 'Reconnecting', reason } });
+    else this.#change({ tunnel: { status: 'Connecting', reason } });
+  }
+
+  #show({ host, port, url }: Place, more: Partial<WayIn>): void {
+    const { tunnel, reconnects } = this.#wayIn;
+    this.#change({
+      tunnel: { status: 'Connected', host, port },
+      url,
+      reconnects: reconnects + (tunnel.status === 'Reconnecting' ? 1 : 0),
+      ...more,
+    });
+  }
+
+  #prove(signal: AbortSignal): Promise<Finding | undefined> {
+    const { config, entrance, logger } = this.#options;
+    // Without a gateway, whatever accepts every connection looks like a stranger: a port of the user's choice is kept.
+    const isCertain = !entrance.needsApp;
+    return proveAddress({
+      readUrl: () => this.#place?.url,
+      ask: (url, limit) => entrance.ask(url, limit),
+      isPlain: isPlainPublicUrl(config.publicUrl) && (isCertain || config.remotePort.kind !== 'fixed'),
+      isCertain,
+      move: async () => this.#tunnel?.move(),
+      logger,
+      signal,
+    });
+  }
+
   /** A link no browser opens is no link: where the server chose such a port, it is asked for another. */
-  async #leaveBlockedPort(tunnel: Tunnel): Promise<void> {
+  async #leaveBlockedPort(): Promise<void> {
     const { remotePort, publicUrl } = this.#options.config;
-    if (!isPlainPublicUrl(publicUrl)) return;
-    for (let moves = 0; isBlockedPort(this.#lastAddress?.port); moves += 1) {
+    if (publicUrl !== PLAIN_PUBLIC_URLS.http) return;
+    for (let moves = 0; isBlockedPort(this.#place?.port); moves += 1) {
       this.#options.logger.warn(
-        `browsers refuse to open port ${this.#lastAddress?.port}: another \`remote-port\` is better`,
+        `browsers refuse to open port ${this.#place?.port}: another \`remote-port\` is better`,
       );
-      if (remotePort.kind === 'fixed' || moves === MAX_MOVES) return;
-      await tunnel.move();
+      // `auto` has none of them to offer, unless its range has no others.
+      if (remotePort.kind !== 'random' || moves === MAX_MOVES) return;
+      await this.#tunnel?.move();
     }
   }
 

@@ -1,19 +1,24 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ExposureConfig } from '../src/config.ts';
 import { Exposure } from '../src/exposure.ts';
-import { silentLogger } from '../src/log.ts';
+import { createLogger } from '../src/log.ts';
+import type { ExposureState } from '../src/state.ts';
 import { type BoreServer, startBoreServer } from '../src/tunnel/server.ts';
+import { reply, startBadBoreServer } from './support/bad-bore-server.ts';
+import { waitUntil } from './support/wait-until.ts';
+import { accepts } from './tunnel/rig.ts';
 
 async function createExposure(
-  changes: Partial<ExposureConfig> = {},
+  changes: Partial<ExposureConfig> | ((server: BoreServer) => Partial<ExposureConfig>) = {},
   range: { minPort?: number; maxPort?: number } = {},
-): Promise<{ exposure: Exposure; server: BoreServer }> {
+): Promise<{ exposure: Exposure; server: BoreServer; log: string[] }> {
   const server = await startBoreServer({ secret: 'a secret', ...range });
+  const log: string[] = [];
   const folder = mkdtempSync(join(tmpdir(), 'exposure-'));
   const site = join(folder, 'site');
   writeFileSync(join(folder, 'index.html'), 'hello');
@@ -23,7 +28,6 @@ async function createExposure(
       spec: { mode: 'web', path: folder, spa: false, crossOriginIsolation: false },
       env: {},
       baseEnvironment: {},
-      healthPath: '/',
       startupTimeoutMs: 20_000,
       tunnel: {
         servers: [{ address: { host: '127.0.0.1', port: server.controlPort }, secret: 'a secret' }],
@@ -31,10 +35,10 @@ async function createExposure(
         remotePort: { kind: 'random' },
         publicUrl: 'http://{host}:{port}',
       },
-      ...changes,
+      ...(typeof changes === 'function' ? changes(server) : { healthPath: '/', ...changes }),
     },
     folder: site,
-    logger: silentLogger,
+    logger: createLogger({ level: 'info', write: line => log.push(line) }),
     onChild: () => {},
   });
   onTestFinished(async () => {
@@ -42,7 +46,16 @@ async function createExposure(
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
   });
-  return { exposure, server };
+  return { exposure, server, log };
+}
+
+/** A TCP server that ends with the test. */
+async function listen(server: Server, port = 0): Promise<number> {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 describe('an exposure', () => {
@@ -126,5 +139,125 @@ describe('an exposure', () => {
     expect(ports[0]).toBe(10_080);
     expect(exposure.state).toMatchObject({ tunnel: { status: 'Connected' }, verified: true });
     expect(ports.at(-1)).not.toBe(10_080);
+  });
+});
+
+describe('an address that changes while people use it', () => {
+  it('is told when it is proved, and not before', async () => {
+    const { exposure, server, log } = await createExposure();
+    await exposure.start();
+    const { url } = exposure.state;
+    const told: ExposureState[] = [];
+    exposure.subscribe(state => void told.push(state));
+    await server.stop();
+    // Somebody else has the port by the time the server is back.
+    await listen(createServer(), Number(new URL(url ?? '').port));
+    const again = await startBoreServer({ secret: 'a secret', controlPort: server.controlPort });
+    onTestFinished(() => again.stop());
+    const isBack = () => exposure.state.url !== url && exposure.state.tunnel.status === 'Connected';
+    await waitUntil(isBack, 'the tunnel is back, elsewhere');
+    const { state } = exposure;
+    expect(state).toMatchObject({ phase: { phase: 'live' }, verified: true, reconnects: 1 });
+    const words = told.map(one => `${one.tunnel.status} ${one.url === url ? 'old' : 'new'} ${one.verified}`);
+    expect([...new Set(words)]).toEqual(['Reconnecting old true', 'Connected new true']);
+    expect(log).toContain(`the public address changed: it is ${state.url} now`);
+    expect(await (await fetch(state.url ?? '')).text()).toBe('hello');
+  });
+
+  it('is proved too when the tunnel was stopped and started in between', async () => {
+    const { exposure, log } = await createExposure();
+    await exposure.start();
+    const { url } = exposure.state;
+    await exposure.stopTunnel();
+    const told: ExposureState[] = [];
+    exposure.subscribe(state => void told.push(state));
+    const port = Number(new URL(url ?? '').port);
+    await waitUntil(async () => !(await accepts('127.0.0.1', port)), 'the port is free');
+    await listen(createServer(), port);
+    await exposure.startTunnel();
+    expect(exposure.state).toMatchObject({ tunnel: { status: 'Connected' }, verified: true });
+    expect(told.filter(one => one.tunnel.status === 'Connected' && one.verified !== true)).toEqual([]);
+    expect(log).toContain(`the public address changed: it is ${exposure.state.url} now`);
+  });
+});
+
+/** Raw bytes to the port of a service of the job's own. */
+function raw(port: number, tunnel: Partial<ExposureConfig['tunnel']> = {}) {
+  return (server: BoreServer): Partial<ExposureConfig> => ({
+    protocol: 'tcp',
+    spec: { mode: 'port', path: tmpdir(), port },
+    tunnel: {
+      servers: [{ address: { host: '127.0.0.1', port: server.controlPort }, secret: 'a secret' }],
+      identity: 'a preview',
+      remotePort: { kind: 'random' },
+      publicUrl: 'tcp://{host}:{port}',
+      ...tunnel,
+    },
+  });
+}
+
+/** What comes back for `text`, until the other side ends; `reset` where it breaks the connection. */
+async function exchange(url: string | undefined, text: string): Promise<string> {
+  const { hostname, port } = new URL(url ?? '');
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  socket.setTimeout(10_000, () => socket.destroy(new Error('no answer')));
+  socket.end(text);
+  let answer = '';
+  try {
+    for await (const chunk of socket) answer += String(chunk);
+    return answer;
+  } catch (error) {
+    return error instanceof Error && error.message.includes('ECONNRESET') ? 'reset' : String(error);
+  }
+}
+
+describe('an exposure of raw bytes', () => {
+  it('passes them on as they are, proves its address, and counts visitors but itself', async () => {
+    const heard: string[] = [];
+    const service = createServer({ allowHalfOpen: true }, socket => {
+      let text = '';
+      socket.on('data', chunk => {
+        text += String(chunk);
+      });
+      socket
+        .on('error', () => {})
+        .on('end', () => {
+          heard.push(text);
+          socket.end(`+${text}`);
+        });
+    });
+    const { exposure } = await createExposure(raw(await listen(service)));
+    await exposure.start();
+    expect(exposure.state).toMatchObject({ phase: { phase: 'live' }, verified: true, visits: 0 });
+    expect(exposure.state.url).toMatch(/^tcp:\/\/127\.0\.0\.1:\d+$/);
+    expect(await exchange(exposure.state.url, 'PING\r\n')).toBe('+PING\r\n');
+    expect(exposure.state.visits).toBe(1);
+    expect(heard.filter(text => text !== '')).toEqual(['PING\r\n']);
+  });
+
+  it('cuts visitors off while the app is away', async () => {
+    const service = createServer(socket => void socket.on('error', () => {}).end('hello'));
+    const { exposure } = await createExposure(raw(await listen(service)));
+    await exposure.start();
+    expect(await exchange(exposure.state.url, '')).toBe('hello');
+    service.close();
+    await once(service, 'close');
+    expect(await exchange(exposure.state.url, '')).toBe('reset');
+  });
+
+  it('keeps a port of the user’s choice, unverified, where something else takes the connections', async () => {
+    const stranger = createServer(socket => void socket.on('error', () => {}).end('who are you'));
+    const port = await listen(stranger);
+    const { address } = await startBadBoreServer(reply(`{"Hello":${port}}\0`));
+    const service = createServer(socket => void socket.on('error', () => {}).end('hello'));
+    const { exposure, log } = await createExposure(
+      raw(await listen(service), {
+        servers: [{ address }],
+        remotePort: { kind: 'fixed', port },
+      }),
+    );
+    await exposure.start();
+    expect(exposure.state).toMatchObject({ phase: { phase: 'live' }, verified: false });
+    expect(log.join()).toContain('did not answer from here (it takes connections, and what is sent there');
   });
 });

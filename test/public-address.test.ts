@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { renderProof } from '../src/gateway/probe.ts';
+import { askForProof, renderProof } from '../src/gateway/probe.ts';
 import { createLogger } from '../src/log.ts';
 import { type AddressCheck, proveAddress, renderPublicUrl } from '../src/public-address.ts';
 
@@ -28,8 +28,9 @@ function check(urls: string[], changes: Partial<AddressCheck> = {}) {
   let moves = 0;
   const options: AddressCheck = {
     readUrl: () => urls[moves],
-    proofKey: KEY,
+    ask: (url, signal) => askForProof(url, KEY, signal),
     isPlain: true,
+    isCertain: true,
     move: async () => {
       moves += 1;
     },
@@ -42,14 +43,16 @@ function check(urls: string[], changes: Partial<AddressCheck> = {}) {
 
 describe('the public address', () => {
   it('is proved by our own answer', async () => {
-    const { result, log } = check([await serve(us)]);
-    expect(await result).toBe(true);
+    const url = await serve(us);
+    const { result, log } = check([url]);
+    expect(await result).toEqual({ url, verified: true });
     expect(log).toEqual([]);
   });
 
   it('is left to a stranger who answers there, and the next one is tried', async () => {
-    const { result, log, moves } = check([await serve(stranger), await serve(us)]);
-    expect(await result).toBe(true);
+    const ours = await serve(us);
+    const { result, log, moves } = check([await serve(stranger), ours]);
+    expect(await result).toEqual({ url: ours, verified: true });
     expect(moves()).toBe(1);
     expect(log.join()).toContain('somebody else answers');
   });
@@ -62,14 +65,51 @@ describe('the public address', () => {
 
   it('is handed out with a warning when nobody answers', async () => {
     const { result, log } = check(['http://127.0.0.1:9']);
-    expect(await result).toBe(false);
+    expect(await result).toMatchObject({ verified: false });
     expect(log.join()).toContain('did not answer from here');
   });
 
   it("is not judged by what a proxy of the user's own answers", async () => {
     const { result, moves } = check([await serve(stranger)], { isPlain: false });
-    expect(await result).toBe(false);
+    expect(await result).toMatchObject({ verified: false });
     expect(moves()).toBe(0);
+  });
+
+  it('is kept, unverified, where strangers answer everywhere and that may be the network', async () => {
+    const urls = [await serve(stranger), await serve(stranger), await serve(stranger)];
+    const { result, log, moves } = check(urls, { isCertain: false });
+    expect(await result).toEqual({ url: urls[2], verified: false });
+    expect(moves()).toBe(2);
+    expect(log.at(-1)).toContain(`${urls[2]} did not answer from here`);
+  });
+
+  it('that changes while it is asked is asked anew: the old answer says nothing about it', async () => {
+    const urls = [await serve(us), await serve(stranger)];
+    let turn = 0;
+    const seen = new Set<string>();
+    const { result } = check([], {
+      readUrl: () => urls[Math.min(turn, 1)],
+      ask: async (url, signal) => {
+        seen.add(url);
+        const answer = await askForProof(url, KEY, signal);
+        turn += 1;
+        return answer;
+      },
+      isPlain: false,
+    });
+    expect(await result).toEqual({ url: urls[1], verified: false });
+    expect([...seen]).toEqual(urls);
+  });
+
+  it('is waited for while the tunnel is away', async () => {
+    const url = await serve(us);
+    let looks = 0;
+    const readUrl = () => {
+      looks += 1;
+      return looks > 2 ? url : undefined;
+    };
+    const { result } = check([], { readUrl });
+    expect(await result).toEqual({ url, verified: true });
   });
 
   it('is not waited for once the exposure is over', async () => {

@@ -1,0 +1,76 @@
+// What takes visitors in where the tunnel ends: the gateway for http, a relay for raw bytes. Used by exposure.
+
+import { randomBytes } from 'node:crypto';
+import type { ExposureConfig } from './config.ts';
+import { startGateway } from './gateway/gateway.ts';
+import { askForProof, type ProbeAnswer } from './gateway/probe.ts';
+import type { Logger } from './log.ts';
+import { askForToken } from './raw-probe.ts';
+import type { AppState } from './state.ts';
+import { Relay } from './tunnel/relay.ts';
+import type { TunnelOptions } from './tunnel/tunnel.ts';
+
+export interface Entrance {
+  readonly destination: TunnelOptions['destination'];
+  /** Requests, or with raw bytes connections, of visitors since the start; our own probes are not counted. */
+  readonly visits: number;
+  /** Whether `ask` needs the app: there is nobody else to tell our own bytes from a visitor's. */
+  readonly needsApp: boolean;
+  /** Asks once at the address whether it leads here. Never rejects. */
+  ask(url: string, signal: AbortSignal): Promise<ProbeAnswer>;
+  /** Lets visitors finish for `drainMs`; those of a relay are the tunnel's to drain. */
+  stop(drainMs: number): Promise<void>;
+}
+
+export interface EntranceOptions {
+  protocol: ExposureConfig['protocol'];
+  /** Asked with every visit; only a running app has an upstream. */
+  app: () => AppState;
+  /** What visitors type. */
+  publicUrl: () => string | undefined;
+  logger: Logger;
+}
+
+/** Ready at once. */
+export function openEntrance(options: EntranceOptions): Entrance {
+  return options.protocol === 'tcp' ? openRelay(options) : openGateway(options);
+}
+
+function openGateway({ app, publicUrl, logger }: EntranceOptions): Entrance {
+  const proofKey = randomBytes(32);
+  const gateway = startGateway({
+    app,
+    publicUrl: () => URL.parse(publicUrl() ?? '') ?? undefined,
+    proofKey,
+    logger,
+  });
+  return {
+    destination: visitor => gateway.accept(visitor),
+    get visits() {
+      return gateway.visits;
+    },
+    needsApp: false,
+    ask: (url, signal) => askForProof(url, proofKey, signal),
+    stop: drainMs => gateway.stop(drainMs),
+  };
+}
+
+function openRelay({ app, logger }: EntranceOptions): Entrance {
+  const target = () => {
+    const state = app();
+    return state.status === 'running' && state.upstream.kind === 'address' ? state.upstream : undefined;
+  };
+  const relay = new Relay({ target, logger });
+  return {
+    destination: relay,
+    get visits() {
+      return relay.visits;
+    },
+    needsApp: true,
+    ask: async (url, signal) =>
+      target() === undefined
+        ? { kind: 'silent', detail: 'the app is away' }
+        : askForToken(url, relay, signal),
+    stop: async () => {},
+  };
+}

@@ -1,0 +1,58 @@
+// The proof that a public address leads here where no gateway could answer: our own bytes, sent to the address, come
+// out at our relay. Used by entrance.
+
+import { randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { describeError } from './errors.ts';
+import type { ProbeAnswer } from './gateway/probe.ts';
+import type { Relay } from './tunnel/relay.ts';
+
+/** 256 bits: no visitor sends them by chance. */
+const TOKEN_BYTES = 32;
+/** For the way out, through the server, and back in: a few round trips, and a dial in between. */
+const ARRIVAL_TIMEOUT_MS = 2_000;
+
+/**
+ * Connects to `url` (`tcp://host:port`), sends a token, and waits for it at the relay. `unproved`: the connection stood
+ * and the token did not come; so it does with a stranger, and where something in between accepts every connection.
+ */
+export async function askForToken(
+  url: string,
+  relay: Pick<Relay, 'awaitToken'>,
+  signal: AbortSignal,
+): Promise<ProbeAnswer> {
+  const token = randomBytes(TOKEN_BYTES);
+  const over = new AbortController();
+  const limit = AbortSignal.any([signal, over.signal, AbortSignal.timeout(ARRIVAL_TIMEOUT_MS)]);
+  const arrival = relay.awaitToken(token, limit);
+  const sent = await send(url, token, limit);
+  try {
+    if (sent instanceof Error) return { kind: 'silent', detail: describeError(sent) };
+    if (await arrival) return { kind: 'proved' };
+    if (signal.aborted) return { kind: 'silent', detail: 'no answer in time' };
+    return { kind: 'unproved', detail: 'it takes connections, and what is sent there does not arrive here' };
+  } finally {
+    over.abort();
+    if (!(sent instanceof Error)) sent.destroy();
+  }
+}
+
+/** Resolves with the connection, the bytes on their way, or with why there is none. */
+function send(url: string, bytes: Buffer, signal: AbortSignal): Promise<Socket | Error> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port), noDelay: true });
+  return new Promise(resolve => {
+    const giveUp = () => {
+      socket.destroy();
+      resolve(new Error('no answer in time'));
+    };
+    if (signal.aborted) return giveUp();
+    signal.addEventListener('abort', giveUp, { once: true });
+    socket.on('error', resolve); // and stays: whoever answers may break the connection
+    socket.once('connect', () => {
+      signal.removeEventListener('abort', giveUp);
+      socket.write(bytes);
+      resolve(socket);
+    });
+  });
+}
