@@ -20,7 +20,9 @@ import { greet, OddFrame } from './greeting.ts';
 import { decodeServerMessage, FrameTooLong } from './protocol.ts';
 import { resetSocket } from './reset.ts';
 import type { Timings } from './timings.ts';
+import type { Lookup } from './tunnel.ts';
 import type { Visitors } from './visitors.ts';
+import { startWatchdog } from './watchdog.ts';
 
 export interface SessionOptions {
   server: ServerAddress;
@@ -30,6 +32,7 @@ export interface SessionOptions {
   visitors: Visitors;
   /** The connection stands, nothing was said yet. */
   onDialled: () => void;
+  lookup: Lookup | undefined;
   logger: Logger;
   timings: Timings;
   /** Ends the start, not the session. */
@@ -41,6 +44,8 @@ export interface Session {
   readonly port: number;
   /** Of performance.now(). */
   readonly startedAt: number;
+  /** When the server said something last, by the same clock. */
+  readonly heardAt: number;
   /**
    * Resolves, never rejects, with the reason why this session is to be replaced. Its connection may still be open: a
    * reset sent into a dead link is lost, and the server would hold the port for seconds after the link is healed.
@@ -54,8 +59,8 @@ export interface Session {
 
 /** Resolves when the server has opened the port. Rejects with TunnelFailure, or the signal's reason. */
 export async function startSession(options: SessionOptions): Promise<Session> {
-  const { server, signal, timings } = options;
-  const line = await dialServer(server, timings, signal);
+  const { signal } = options;
+  const line = await dialServer(options.server, options);
   const abandon = () => resetSocket(line.socket);
   signal.addEventListener('abort', abandon, { once: true });
   try {
@@ -122,33 +127,30 @@ function serve(
   port: number,
 ): Session {
   const { promise: ended, resolve } = Promise.withResolvers<string>();
+  const { heartbeat } = options.timings;
+  const watchdog = startWatchdog(heartbeat, () => resolve(`no heartbeat for ${heartbeat / 1_000} s`));
   const leave = (reason: string) => {
-    clearTimeout(watchdog);
+    watchdog.stop();
     resolve(reason);
   };
-  const { heartbeat } = options.timings;
-  let heardAt = performance.now();
-  // After a stall of this process the timer comes first, and the heartbeats wait in the kernel: they are read before
-  // anything is decided, and the timer starts anew with each of them.
-  const watchdog = setTimeout(() => {
-    setImmediate(() => {
-      if (performance.now() - heardAt >= heartbeat) leave(`no heartbeat for ${heartbeat / 1_000} s`);
-      // Timers count from the start of a loop turn, so one may fire before its time by this clock.
-      else if (!socket.destroyed) watchdog.refresh();
-    });
-  }, heartbeat);
   const hear = listenForVisitors(options, address);
   reader.follow(
     frame => hear(frame),
     error => leave(describeError(error)),
   );
-  socket.on('data', () => {
-    heardAt = performance.now();
-    watchdog.refresh();
-  });
+  socket.on('data', watchdog.hear);
   socket.once('end', () => leave('the server closed the control connection'));
   socket.once('close', () => leave(socket.errored?.message ?? 'the control connection was closed'));
-  return { port, startedAt: performance.now(), ended, leave, stop: () => void resetSocket(socket) };
+  return {
+    port,
+    startedAt: performance.now(),
+    get heardAt() {
+      return watchdog.heardAt;
+    },
+    ended,
+    leave,
+    stop: () => void resetSocket(socket),
+  };
 }
 
 /** Nothing a server says after `Hello` ends the session: the first oddity is told, the rest ignored. */

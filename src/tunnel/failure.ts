@@ -5,27 +5,53 @@ import { describeError, hasCode, TunnelError } from '../errors.ts';
 import { sanitise } from '../log.ts';
 import { renderAddress, type ServerAddress } from './address.ts';
 import { ERROR_TEXT } from './protocol.ts';
+import { ATTEMPTS_BEFORE_HINT } from './timings.ts';
 
 /** Enough to recognise an HTTP server or an SSH banner by. */
 const MAX_QUOTE_LENGTH = 60;
 
 /**
- * - `fatal`: the same again tomorrow
- * - `doubtful`: fatal at the first connect; a server that served before may only be starting
- * - `unknown-host`: fatal when it repeats at the first connect
+ * - `secret`: it is wrong or missing
+ * - `secret-unwanted`: one was given, and the server asks for none; after a success it may only be starting
+ * - `not-bore`: something else answers there
+ * - `mute`: it accepts and says nothing; after a success it may only be starting
+ * - `unknown-host`: nobody knows the name; believed when it repeats
  * - `port-refused`: this port never, another maybe
  * - `port-taken`: this port later
  * - `transient`: try again
  */
-export type FailureKind = 'fatal' | 'doubtful' | 'unknown-host' | 'port-refused' | 'port-taken' | 'transient';
+export type FailureKind =
+  | 'secret'
+  | 'secret-unwanted'
+  | 'not-bore'
+  | 'mute'
+  | 'unknown-host'
+  | 'port-refused'
+  | 'port-taken'
+  | 'transient';
 
 export class TunnelFailure extends TunnelError {
   readonly kind: FailureKind;
 
   constructor(kind: FailureKind, message: string, options: ErrorOptions = {}) {
-    super(message, { ...options, retryable: kind !== 'fatal' });
+    super(message, { ...options, retryable: kind !== 'secret' && kind !== 'not-bore' });
     this.kind = kind;
   }
+}
+
+/**
+ * True where this server will not do, however often it is asked; `served` says whether any server has served in this
+ * run, `failures` how often this one has failed in a row. What is wrong with a port is for port-choice.ts to say.
+ */
+export function isHopeless({ kind }: TunnelFailure, served: boolean, failures: number): boolean {
+  if (kind === 'secret' || kind === 'not-bore') return true;
+  if (kind === 'secret-unwanted' || kind === 'mute') return !served;
+  return kind === 'unknown-host' && !served && failures >= ATTEMPTS_BEFORE_HINT;
+}
+
+/** True where the workflow has to change: to go on with another server would hide it until that one is lost too. */
+export function isMisconfiguration({ kind }: TunnelFailure): boolean {
+  return kind === 'secret' || kind === 'secret-unwanted' || kind === 'port-refused';
 }
 
 /** A stranger's bytes, short and harmless, in quotes. */
@@ -46,6 +72,11 @@ export function explainDial(server: ServerAddress, error: unknown): TunnelFailur
   return new TunnelFailure('transient', message, cause);
 }
 
+/** It was given up because something else was to be done. */
+export function explainLate(server: ServerAddress): TunnelFailure {
+  return new TunnelFailure('transient', `${renderAddress(server)} did not answer in time`);
+}
+
 /** What a repeated `explainDial` is worth saying in addition. */
 export function hintAtFirewall(server: ServerAddress): string {
   return `is the bore server running, and does a firewall let connections to port ${server.port} out?`;
@@ -57,7 +88,7 @@ export function explainErrorFrame(server: ServerAddress, port: number, text: str
   switch (text) {
     case ERROR_TEXT.invalidSecret:
       return new TunnelFailure(
-        'fatal',
+        'secret',
         `${where} refused the secret: \`secret\` must be the one the server was started with`,
       );
     case ERROR_TEXT.secretRequired:
@@ -87,14 +118,14 @@ export function explainErrorFrame(server: ServerAddress, port: number, text: str
 
 export function explainSecretRequired(server: ServerAddress): TunnelFailure {
   return new TunnelFailure(
-    'fatal',
+    'secret',
     `the server ${renderAddress(server)} requires a secret: set the \`secret\` input`,
   );
 }
 
 export function explainSecretUnwanted(server: ServerAddress): TunnelFailure {
   return new TunnelFailure(
-    'doubtful',
+    'secret-unwanted',
     `the server ${renderAddress(server)} asks for no secret, but one was given: remove \`secret\`, or check \`server\``,
   );
 }
@@ -104,7 +135,7 @@ export function explainNotBore(server: ServerAddress, said: Buffer): TunnelFailu
   const silent = said.length === 0;
   const detail = silent ? 'it accepts connections and says nothing' : `it says ${quote(firstLine(said))}`;
   return new TunnelFailure(
-    silent ? 'doubtful' : 'fatal',
+    silent ? 'mute' : 'not-bore',
     `${renderAddress(server)} does not answer like a bore server (${detail}): check host and port in \`server\``,
   );
 }
@@ -118,7 +149,7 @@ function firstLine(said: Buffer): string {
 export function explainWrongPort(server: ServerAddress, asked: number, got: number): TunnelFailure {
   const instead = asked === 0 ? '' : ` instead of ${asked}`;
   return new TunnelFailure(
-    'fatal',
+    'not-bore',
     `the server ${renderAddress(server)} answered with port ${got}${instead}: it cannot be relied on, check \`server\``,
   );
 }

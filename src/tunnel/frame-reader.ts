@@ -40,13 +40,16 @@ export class FrameReader {
         reject(error);
       }
     };
-    const timer = setTimeout(fail, timeoutMs, 'timeout');
+    let isOver = false;
+    // After a stall of this process the timer comes first, and what arrived in time is still to be read.
+    const timer = setTimeout(() => setImmediate(() => isOver || fail('timeout')), timeoutMs);
     const events = ['readable', 'end', 'close'] as const;
     for (const event of events) this.#socket.on(event, look);
     look();
     try {
       return await promise;
     } finally {
+      isOver = true;
       clearTimeout(timer);
       for (const event of events) this.#socket.off(event, look);
     }

@@ -1,21 +1,44 @@
-// Which public port to ask for next. Used by reconnect.ts.
+// Which public port of one server to ask for next. Used by server-choice.ts and reconnect.ts.
 
-import type { TunnelFailure } from './failure.ts';
+import { renderAddress } from './address.ts';
+import { isBlockedPort } from './blocked-ports.ts';
+import { TunnelFailure } from './failure.ts';
+import { listCandidates } from './placement.ts';
 import type { Timings } from './timings.ts';
-import type { PortWish } from './tunnel.ts';
+import type { PortWish, TunnelOptions, TunnelServer } from './tunnel.ts';
+
+/**
+ * Candidates of `auto` that are asked for. Where half of all ports are taken, 32 in a row are in one of four billion
+ * runs; and where the server's own range is narrower, all of them are refused within seconds, which is when people
+ * should hear of it.
+ */
+export const MAX_CANDIDATES = 32;
+
+/** After a port was not given: ask again after a pause, ask for the next one at once, or leave it. */
+export type PortVerdict = 'later' | 'next' | 'never';
+
+type PortOptions = Pick<TunnelOptions, 'identity' | 'remotePort' | 'preferred'> & { timings: Timings };
 
 export class PortChoice {
-  /** Where the port is fixed, another one is never taken. */
-  readonly fixed: boolean;
-  readonly #timings: Timings;
+  readonly #server: TunnelServer;
+  readonly #options: PortOptions;
+  /** Where strangers answer. */
+  readonly #left = new Set<number>();
+  #list: Iterator<number, void>;
   #port: number;
+  #patience: number;
   #takenSince: number | undefined;
-  #connectedBefore = false;
+  #asked = 1;
+  #wasTaken = false;
+  #served = false;
 
-  constructor(wish: PortWish, preferred: number | undefined, timings: Timings) {
-    this.fixed = wish.kind === 'fixed';
-    this.#port = wish.kind === 'fixed' ? wish.port : (preferred ?? 0);
-    this.#timings = timings;
+  constructor(server: TunnelServer, options: PortOptions) {
+    this.#server = server;
+    this.#options = options;
+    this.#list = listPorts(server, options);
+    this.#port = this.#list.next().value ?? 0;
+    const { portAgain, portFirst } = options.timings;
+    this.#patience = readPreferred(server, options) === undefined ? portFirst : portAgain;
   }
 
   /** What to put into `Hello`; 0 for any. */
@@ -23,44 +46,106 @@ export class PortChoice {
     return this.#port;
   }
 
-  get connectedBefore(): boolean {
-    return this.#connectedBefore;
-  }
-
   /** The server gave us `port`: it is the one to ask for from now on. */
   settle(port: number): void {
     this.#port = port;
-    this.#takenSince = undefined;
-    this.#connectedBefore = true;
+    this.#served = true;
+    this.#wasTaken = false;
+    this.#expect(this.#options.timings.portAgain);
   }
 
-  /** Any port will do, where that is allowed. */
-  giveUp(): void {
-    if (!this.fixed) this.#port = 0;
-    this.#takenSince = undefined;
+  /** A stranger answers at our port: it is not asked for again. False where there is no other. */
+  leave(): boolean {
+    if (this.#port === 0) return true; // any port is another one
+    this.#left.add(this.#port);
+    if (this.#advance()) return true;
+    this.#startOver();
+    return !this.#left.has(this.#port);
   }
 
-  /** True where another attempt makes sense, perhaps with another port; `now` is of a monotonic clock. */
-  survive(failure: TunnelFailure, now: number): boolean {
-    if (failure.kind === 'port-refused') {
-      if (!this.fixed) this.giveUp();
-      return !this.fixed;
+  /** The server did not give us the port (kind `port-taken` or `port-refused`); `now` is of a monotonic clock. */
+  judge({ kind }: TunnelFailure, now: number): PortVerdict {
+    if (kind === 'port-taken') {
+      this.#takenSince ??= now;
+      if (now - this.#takenSince < this.#patience) return 'later';
+      this.#wasTaken = true;
     }
-    if (failure.kind !== 'port-taken') return true;
-    this.#takenSince ??= now;
-    const first = this.fixed && !this.#connectedBefore;
-    const patience = first ? this.#timings.portFirst : this.#timings.portAgain;
-    if (now - this.#takenSince < patience) return true;
-    if (!this.fixed) this.giveUp();
-    return !first;
+    if (this.#advance()) return 'next';
+    // Who has served for an hour waits for a port to become free; a range that does not fit stays as it is.
+    if (!this.#served || !this.#wasTaken) return 'never';
+    this.#startOver();
+    return 'later';
   }
 
   /** True while our own port is taken, by what is left of the session before. */
   isBeingFreed(now: number): boolean {
-    return (
-      this.#connectedBefore &&
-      this.#takenSince !== undefined &&
-      now - this.#takenSince < this.#timings.portAgain
+    return this.#served && this.#takenSince !== undefined && now - this.#takenSince < this.#patience;
+  }
+
+  /** What people are told after `never`. */
+  explainEnd(last: TunnelFailure): TunnelFailure {
+    const { remotePort } = this.#options;
+    if (remotePort.kind !== 'auto') return last;
+    const { min, max } = remotePort;
+    return new TunnelFailure(
+      last.kind,
+      `${renderAddress(this.#server.address)} gave none of ${this.#asked} ports between ${min} and ${max}: set \`port-range\` to the --min-port and --max-port of the server`,
+      { cause: last },
     );
   }
+
+  #expect(patience: number): void {
+    this.#patience = patience;
+    this.#takenSince = undefined;
+  }
+
+  /** False where the list has no other port. */
+  #advance(): boolean {
+    for (let next = this.#list.next(); !next.done; next = this.#list.next()) {
+      if (this.#left.has(next.value)) continue;
+      if (next.value === this.#port) return false;
+      this.#port = next.value;
+      this.#asked += 1;
+      this.#expect(0);
+      return true;
+    }
+    return false;
+  }
+
+  #startOver(): void {
+    this.#list = listPorts(this.#server, this.#options);
+    this.#advance();
+    this.#expect(0);
+  }
+}
+
+function* listPorts(server: TunnelServer, options: PortOptions): Generator<number, void> {
+  const wish = options.remotePort;
+  if (wish.kind === 'fixed') {
+    yield wish.port;
+    return;
+  }
+  const before = readPreferred(server, options);
+  if (before !== undefined) yield before;
+  if (wish.kind === 'random') for (;;) yield 0;
+  let count = 0;
+  for (const port of listCandidates(options.identity, server.secret, wish)) {
+    if (port !== before) yield port;
+    count += 1;
+    if (count === MAX_CANDIDATES) return;
+  }
+}
+
+/** The port the tunnel had on this server before, where the wish allows it. */
+function readPreferred(
+  { address }: TunnelServer,
+  { preferred, remotePort }: PortOptions,
+): number | undefined {
+  if (preferred === undefined || preferred.host !== address.host) return undefined;
+  return allows(remotePort, preferred.port) ? preferred.port : undefined;
+}
+
+function allows(wish: PortWish, port: number): boolean {
+  if (wish.kind === 'auto') return port >= wish.min && port <= wish.max && !isBlockedPort(port);
+  return wish.kind === 'random';
 }

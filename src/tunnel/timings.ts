@@ -6,6 +6,9 @@ import { NETWORK_TIMEOUT_MS, PENDING_VISITOR_MS } from './protocol.ts';
 export const TIMINGS = {
   /** For each address of the server: a SYN lost once is repeated after 1 s, lost twice after 3 s. */
   dialAddress: 3_000,
+  /** After this the next address is dialled too, or the same once more: above any round trip, below the kernel's
+   * own second attempt, so that a link is in use again soon after it was healed. */
+  dialNext: 400,
   /** For all addresses together, the name's resolution included. */
   dial: 10_000,
   /** For the server's `Challenge`. One without a secret hangs up after NETWORK_TIMEOUT_MS, which is worth waiting for. */
@@ -18,14 +21,19 @@ export const TIMINGS = {
   heartbeat: 5_000,
   /** A session that lasted this long was a good one: the next loss starts with an attempt at once. */
   goodSession: 5_000,
-  /** Between attempts, with as much again at random: a server that restarts does not get everybody in one moment. */
-  retry: 250,
+  /** Between attempts, with as much again at random: a server that restarts does not get everybody in one moment, and
+   * who lost it for half a minute at most is served 0.6 s after it is back. */
+  retry: 200,
   /** After an outage of this length the pauses double, */
   fastRetry: 30_000,
   /** up to this one. */
   slowRetry: 10_000,
   /** Between attempts to get the same port back, which the server frees 0.25 s after a reset. */
   portRetry: 100,
+  /** At the start each server of several is tried this long before the next: one that restarts is back by then. */
+  serverFirst: 3_000,
+  /** A server that is away this long loses the tunnel to the next: a restart is no reason to change the address. */
+  serverAway: 30_000,
   /** A first connect waits this long for a taken port: an older job may be dying. */
   portFirst: 10_000,
   /** A reconnect waits this long before it takes another port, where it may. */

@@ -25,8 +25,15 @@ export type PortWish =
 /** Gets each visitor's own byte stream: noDelay, allowHalfOpen. It ends both directions. */
 export type StreamReceiver = (visitor: Duplex) => void;
 
+/** All addresses of a host, in the order to try them. */
+export type Lookup = (host: string) => Promise<readonly { address: string }[]>;
+
 export interface TunnelOptions {
-  /** At least one; the others take over when the one in use stays away. */
+  /**
+   * At least one. In the preview's own order each is tried for 3 s at the start; the next takes over when the one in
+   * use stays away for 30 s. One that is down, or is no bore server, is told of and passed over; but where the secret
+   * is wrong or the port out of range the start fails, because the workflow has to change.
+   */
   servers: readonly TunnelServer[];
   /** Names the preview, the same in every run: the order of the servers and the ports of `auto` come from it. */
   identity: string;
@@ -39,6 +46,8 @@ export interface TunnelOptions {
   logger: Logger;
   /** Bounds the first connect only. */
   signal: AbortSignal;
+  /** Other than that of the system; for tests. */
+  lookup?: Lookup;
   /** Other numbers than the usual ones; for tests. */
   timings?: Partial<Timings>;
   maxVisitors?: number;
@@ -51,8 +60,8 @@ export interface Tunnel {
   /** How often the control connection was lost and came back. */
   readonly reconnects: number;
   /**
-   * A stranger answers at our address: with 'random' takes another port. Resolves when Connected there; rejects with
-   * TunnelError, with a fixed port always.
+   * A stranger answers at our address: takes another port, and never comes back to this one. Resolves when Connected
+   * there; rejects with TunnelError, with a fixed port always.
    */
   move(): Promise<void>;
   /**
