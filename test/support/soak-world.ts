@@ -12,7 +12,7 @@ import { startSoakApp } from './soak-visits.ts';
 import { type ChildTunnel, startTunnelProcess, type TunnelProcess } from './tunnel-process.ts';
 
 /** Every kind of tunnel takes its share of the visits. */
-export const MODES: readonly ChildTunnel['mode'][] = ['gateway', 'stream'];
+export const MODES: readonly ChildTunnel['mode'][] = ['gateway', 'raw'];
 
 const SECRET = 'a secret of some length';
 const SERVER_DEADLINE_MS = 20_000;

@@ -7,7 +7,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { Logger } from '../../src/log.ts';
 import type { TunnelState } from '../../src/state.ts';
-import { startTunnel, type Tunnel } from '../../src/tunnel/reconnect.ts';
+import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/reconnect.ts';
+import { Relay } from '../../src/tunnel/relay.ts';
 import type { ChildTunnel, Measure, Question, Told } from './tunnel-process.ts';
 
 const tunnels: Tunnel[] = [];
@@ -41,7 +42,12 @@ async function open(number: number, wish: ChildTunnel): Promise<void> {
   stops.push(() => tunnel.stop({ drainMs: 0 }));
 }
 
-function openDestination(wish: ChildTunnel, logger: Logger): (visitor: Duplex) => void {
+function openDestination(wish: ChildTunnel, logger: Logger): TunnelOptions['destination'] {
+  if (wish.mode === 'raw') {
+    const { idleMs } = wish;
+    const target = () => ({ host: '127.0.0.1', port: wish.app });
+    return new Relay({ target, logger, ...(idleMs !== undefined && { idleMs }) });
+  }
   if (wish.mode === 'stream') return visitor => join(visitor, wish.app);
   const gateway = startGateway({
     app: () => ({ status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: wish.app } }),

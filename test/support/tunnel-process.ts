@@ -10,14 +10,16 @@ import type { Timings } from '../../src/tunnel/timings.ts';
 
 const EXIT_DEADLINE_MS = 10_000;
 
-/** `stream`: each visitor's stream is piped to the app's port; `gateway`: the gateway in front of it. */
+/** `gateway`: it stands in front of the app; `raw`: the relay; `stream`: each visitor's stream is piped to the app. */
 export interface ChildTunnel {
-  mode: 'gateway' | 'stream';
+  mode: 'gateway' | 'raw' | 'stream';
   server: ServerAddress;
   secret?: string;
   /** Port of the app on 127.0.0.1. */
   app: number;
   timings?: Partial<Timings>;
+  /** Of the relay, in raw mode. */
+  idleMs?: number;
 }
 
 /** After a garbage collection; memory in bytes. */

@@ -1,0 +1,122 @@
+// What a random bore server may play, as fast-check makes it, and which failures are the end of a tunnel by the table of
+// src/tunnel/failure.ts. Used by test/tunnel/session-fuzz.test.ts.
+
+import fc from 'fast-check';
+import { ERROR_TEXT, MAX_FRAME_LENGTH } from '../../src/tunnel/protocol.ts';
+import type { Opening, Play, Step } from './random-bore-server.ts';
+
+/**
+ * `again`: another attempt; `doubtful`: fatal for a server that never served us; `other port`: served where any port is
+ * right, and fatal where it is asked for the one it gave out before; `either`: a reset may overtake what was said.
+ */
+export type Verdict = 'served' | 'other port' | 'again' | 'doubtful' | 'fatal' | 'either';
+
+const OTHER_PORT = '{"Hello":1}\0';
+const FATAL_ERRORS: readonly string[] = [ERROR_TEXT.invalidSecret, ERROR_TEXT.secretRequired];
+const ID = '6ba7b810-9dad-41d1-80b4-00c04fd430c8';
+const HARMLESS_ERRORS = Object.values(ERROR_TEXT).filter(text => !FATAL_ERRORS.includes(text));
+
+/** How a tunnel is to take it when a control connection begins like this. */
+export function judgeOpening(start: Opening, asksForSecret: boolean): Verdict {
+  switch (start.opening) {
+    case 'well':
+      return 'served';
+    case 'mute':
+      return 'doubtful';
+    case 'hang up late':
+      return asksForSecret ? 'doubtful' : 'again';
+    case 'hang up':
+    case 'reset':
+      return 'again';
+    case 'say':
+      if (start.after === 'reset') return 'either';
+      return asksForSecret && start.text === OTHER_PORT ? 'fatal' : judgeText(start.text);
+    case 'answer':
+      return judgeText(start.text);
+  }
+}
+
+function judgeText(text: string): Verdict {
+  if (text === OTHER_PORT) return 'other port';
+  const error = /^\{"Error":"([^"]*)"\}\0/.exec(text)?.[1];
+  return error === undefined || FATAL_ERRORS.includes(error) ? 'fatal' : 'again';
+}
+
+const bytes = (maxLength: number) =>
+  fc.uint8Array({ minLength: 1, maxLength }).map(some => Buffer.from(some).toString('latin1'));
+const errorFrame = (texts: readonly string[]) =>
+  fc.constantFrom(...texts).map(text => `${JSON.stringify({ Error: text })}\0`);
+
+/** None of them can be an `Error` frame. */
+const oddText = fc.oneof(
+  bytes(600).map(text => `?${text}`),
+  fc.constantFrom(
+    'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n',
+    '"Heartbeat"\0',
+    '{"Hello":0}\0',
+    OTHER_PORT,
+    '{"Hello":99999}\0',
+    `{"Connection":"${ID}"}\0`,
+    '\0',
+    '\0'.repeat(700),
+    'A'.repeat(MAX_FRAME_LENGTH + 1),
+    '{"Hel',
+  ),
+);
+const afterwards = fc.constantFrom('stay' as const, 'end' as const, 'reset' as const);
+const say = (text: fc.Arbitrary<string>): fc.Arbitrary<Opening> =>
+  fc.record({ opening: fc.constant('say' as const), text, after: afterwards });
+const answer = (text: fc.Arbitrary<string>): fc.Arbitrary<Opening> =>
+  fc.record({ opening: fc.constant('answer' as const), text });
+
+const harmless: fc.Arbitrary<Opening> = fc.oneof(
+  { weight: 12, arbitrary: fc.constant<Opening>({ opening: 'well' }) },
+  fc.constant<Opening>({ opening: 'hang up' }),
+  fc.constant<Opening>({ opening: 'reset' }),
+  say(errorFrame([...HARMLESS_ERRORS, 'timed out waiting for initial message', ''])).map(start => ({
+    ...start,
+    after: 'stay' as const,
+  })),
+  answer(errorFrame([...HARMLESS_ERRORS, 'x'])),
+);
+const harmful: fc.Arbitrary<Opening> = fc.oneof(
+  fc.constant<Opening>({ opening: 'mute' }),
+  fc.constant<Opening>({ opening: 'hang up late' }),
+  say(oddText).map(start => ({ ...start, after: 'stay' as const })),
+  say(oddText),
+  answer(oddText),
+  answer(errorFrame(FATAL_ERRORS)),
+  say(errorFrame(FATAL_ERRORS)).map(start => ({ ...start, after: 'stay' as const })),
+);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constant('pause' as const), ms: fc.nat(30) }),
+  fc.record({
+    do: fc.constant('announce' as const),
+    count: fc.oneof(fc.nat(5), fc.constant(200)),
+    ids: fc.constantFrom('old' as const, 'new' as const),
+  }),
+  fc.record({
+    do: fc.constant('say' as const),
+    text: fc.oneof(
+      oddText,
+      bytes(300).map(text => `${text}\0`),
+      errorFrame(Object.values(ERROR_TEXT)),
+      fc.constant('"Heartbeat"\0'),
+      fc.constant('\0'.repeat(2_000)),
+    ),
+  }),
+  fc.constant<Step>({ do: 'reset' }),
+  fc.constant<Step>({ do: 'end' }),
+);
+
+const playOf = (start: fc.Arbitrary<Opening>): fc.Arbitrary<Play> =>
+  fc.record({
+    start,
+    steps: fc.array(step, { maxLength: 8 }),
+    slice: fc.constantFrom(0, 0, 1, 7, 100),
+  });
+
+/** Plays that begin in ways a tunnel must get over, and plays that begin in any way. */
+export const HARMLESS_PLAYS = fc.array(playOf(harmless), { minLength: 1, maxLength: 6 });
+export const ALL_PLAYS = fc.array(playOf(fc.oneof(harmless, harmful)), { minLength: 1, maxLength: 6 });

@@ -1,0 +1,212 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { silentLogger } from '../../src/log.ts';
+import type { TunnelState } from '../../src/state.ts';
+import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/reconnect.ts';
+import { Relay } from '../../src/tunnel/relay.ts';
+import { resetSocket } from '../../src/tunnel/reset.ts';
+import { LATE_MS, type RandomBoreServer, startRandomBoreServer } from '../support/random-bore-server.ts';
+import { ALL_PLAYS, HARMLESS_PLAYS, judgeOpening, type Verdict } from '../support/random-plays.ts';
+import { echo } from './rig.ts';
+
+/** As many at a time: most of a run is waiting. */
+const SCENARIOS = 24;
+const RUNS = 15;
+/** What was closed is gone in the next turns; some dials are given up only when they are over. */
+const LEAVE_DEADLINE_MS = 3_000;
+const MAX_VISITORS = 6;
+const MAX_DIALS = 3;
+/** Those of handshakes are long, so that a busy machine is not taken for a mute server. */
+const TIMINGS = {
+  challenge: 1_500,
+  earlyEnd: LATE_MS - 100,
+  hello: 1_500,
+  heartbeat: 150,
+  goodSession: 30,
+  retry: 4,
+  fastRetry: 100,
+  slowRetry: 20,
+  portRetry: 3,
+  portFirst: 30,
+  portAgain: 30,
+  move: 200,
+  visitorRetry: 3,
+  visitor: 150,
+  dataLine: 150,
+};
+
+/** What becomes of a visitor; in raw mode it is up to the relay and an app that repeats what it hears. */
+const RECEIVERS = {
+  echoes: echo,
+  ends: (visitor: Duplex) => void visitor.on('error', () => {}).end('bye'),
+  resets: (visitor: Duplex) => resetSocket((visitor as Socket).on('error', () => {})),
+  'never reads': (visitor: Duplex) => void visitor.on('error', () => {}),
+  throws: () => {
+    throw new Error('no room');
+  },
+  relays: () => new Relay({ target: () => ({ host: '127.0.0.1', port: appPort }), logger: silentLogger }),
+  'relays to nobody': () => new Relay({ target: () => undefined, logger: silentLogger }),
+};
+
+let appPort = 0;
+const app = createServer({ allowHalfOpen: true }, echo);
+beforeAll(async () => {
+  await once(app.listen(0, '127.0.0.1'), 'listening');
+  appPort = (app.address() as AddressInfo).port;
+});
+afterAll(() => void app.close());
+
+const scenario = fc.record({
+  plays: fc.oneof(HARMLESS_PLAYS, ALL_PLAYS),
+  hasSecret: fc.boolean(),
+  receiver: fc.constantFrom(...(Object.keys(RECEIVERS) as (keyof typeof RECEIVERS)[])),
+  // Long enough, now and then, for every handshake to be waited for.
+  livesMs: fc.oneof({ weight: 5, arbitrary: fc.nat(250) }, fc.constant(2_000)),
+  movesAfterMs: fc.option(fc.nat(200), { nil: undefined }),
+  drainMs: fc.constantFrom(0, 20),
+});
+type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
+
+interface Outcome {
+  server: RandomBoreServer;
+  states: TunnelState[];
+  reconnects: number | undefined;
+  started: boolean;
+  mostVisitors: number;
+  mostDials: number;
+}
+
+async function play(one: Scenario): Promise<Outcome> {
+  const server = await startRandomBoreServer(one.plays, one.hasSecret);
+  const states: TunnelState[] = [];
+  const ending = AbortSignal.timeout(one.livesMs);
+  const watch = { mostVisitors: 0, mostDials: 0 };
+  let tunnel: Tunnel | undefined;
+  const look = () => {
+    watch.mostVisitors = Math.max(watch.mostVisitors, tunnel?.openVisitors ?? 0);
+  };
+  const watching = watchDials(server, watch, look, ending);
+  try {
+    tunnel = await startTunnel({
+      servers: [{ address: server.address, secret: one.hasSecret ? 'sesame' : undefined }],
+      identity: 'a preview',
+      remotePort: { kind: 'random' },
+      destination: openDestination(one.receiver, look),
+      onState: state => void states.push(state),
+      logger: silentLogger,
+      signal: ending,
+      timings: TIMINGS,
+      maxVisitors: MAX_VISITORS,
+      maxDials: MAX_DIALS,
+    });
+    await live(tunnel, one, ending);
+    look();
+    await Promise.all([tunnel.stop({ drainMs: one.drainMs }), tunnel.stop({ drainMs: one.drainMs })]);
+  } catch (error) {
+    expect(error).toMatchObject({ name: 'TunnelError' });
+  }
+  await watching;
+  await server.stop();
+  return { server, states, reconnects: tunnel?.reconnects, started: tunnel !== undefined, ...watch };
+}
+
+function openDestination(name: keyof typeof RECEIVERS, look: () => void): TunnelOptions['destination'] {
+  if (name === 'relays' || name === 'relays to nobody') return RECEIVERS[name]();
+  return visitor => {
+    look();
+    RECEIVERS[name](visitor);
+  };
+}
+
+async function live(tunnel: Tunnel, { movesAfterMs }: Scenario, ending: AbortSignal): Promise<void> {
+  if (movesAfterMs !== undefined) {
+    await delay(movesAfterMs, undefined, { signal: ending }).catch(() => {});
+    await tunnel.move().catch(error => expect(error).toMatchObject({ name: 'TunnelError' }));
+  }
+  if (!ending.aborted) await delay(10_000, undefined, { signal: ending }).catch(() => {});
+}
+
+/** Counts the dials that are held by a server that says nothing. */
+async function watchDials(
+  server: RandomBoreServer,
+  watch: { mostDials: number },
+  look: () => void,
+  ending: AbortSignal,
+): Promise<void> {
+  while (!ending.aborted) {
+    await delay(5);
+    look();
+    const before = server.waiting;
+    // Those whose end is on its way are gone a moment later.
+    for (let i = 0; i < 5; i += 1) await turn();
+    watch.mostDials = Math.max(watch.mostDials, Math.min(before, server.waiting));
+  }
+}
+
+function check({ plays, hasSecret }: Scenario, outcome: Outcome): void {
+  const { server, states, started, reconnects } = outcome;
+  const verdicts = server.played.map(({ start }) => judgeOpening(start, hasSecret));
+  const failed = states.find(state => state.status === 'Failed');
+  const story = JSON.stringify({ plays, hasSecret, verdicts, states, requests: server.requests });
+  const mayBe = (...those: Verdict[]) => verdicts.some(verdict => those.includes(verdict));
+  const first = verdicts.find(verdict => verdict !== 'again' && verdict !== 'either');
+  if (started) expect(['served', 'other port'], story).toContain(first);
+  if (started && failed) expect(mayBe('fatal', 'other port', 'either'), story).toBe(true);
+  if (!started && failed) expect(mayBe('fatal', 'doubtful', 'either'), story).toBe(true);
+  checkStates(states, story);
+  const back = states.filter((state, at) => state.status === 'Connected' && at > 0).length;
+  if (reconnects !== undefined) expect(reconnects, story).toBeLessThanOrEqual(back);
+  expect(outcome.mostVisitors, story).toBeLessThanOrEqual(MAX_VISITORS);
+  // One more: the control connection.
+  expect(outcome.mostDials, story).toBeLessThanOrEqual(MAX_DIALS + 1);
+}
+
+/** An end is the last word, and nothing is lost that was not there. */
+function checkStates(states: readonly TunnelState[], story: string): void {
+  expect(states[0]?.status, story).toBe('Connecting');
+  expect(['Disconnected', 'Failed'], story).toContain(states.at(-1)?.status);
+  for (const [at, { status }] of states.entries()) {
+    const before = states[at - 1]?.status;
+    if (status === 'Reconnecting') expect(['Connected', 'Reconnecting'], story).toContain(before);
+    expect(['Disconnected', 'Failed'], story).not.toContain(before);
+  }
+}
+
+function countResources(): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+}
+
+/** Resolves with what there is more of than `before`, when there is nothing or nothing goes away any more. */
+async function findLeft(before: Record<string, number>): Promise<string[]> {
+  for (const deadline = performance.now() + LEAVE_DEADLINE_MS; ; await delay(10)) {
+    const now = countResources();
+    const left = Object.keys(now).filter(kind => (now[kind] ?? 0) > (before[kind] ?? 0));
+    if (left.length === 0 || performance.now() > deadline) return left;
+  }
+}
+
+it('whatever a server says, a tunnel ends as the failure table says, keeps its bounds, and leaves nothing behind', {
+  timeout: 120_000,
+}, async () => {
+  const unhandled: unknown[] = [];
+  const keep = (error: unknown) => void unhandled.push(error);
+  for (const event of ['uncaughtException', 'unhandledRejection']) {
+    process.on(event, keep);
+    onTestFinished(() => void process.off(event, keep));
+  }
+  const all = fc.array(scenario, { minLength: SCENARIOS, maxLength: SCENARIOS });
+  const property = fc.asyncProperty(all, async scenarios => {
+    const before = countResources();
+    const outcomes = await Promise.all(scenarios.map(play));
+    for (const [at, one] of scenarios.entries()) check(one, outcomes[at] as Outcome);
+    expect(await findLeft(before), JSON.stringify(scenarios)).toEqual([]);
+    expect(unhandled.splice(0)).toEqual([]);
+  });
+  await fc.assert(property, { numRuns: RUNS, endOnFailure: true });
+});
