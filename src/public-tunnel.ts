@@ -22,7 +22,7 @@ const MAX_MOVES = 5;
 const RESTART_TIMEOUT_MS = 8_000;
 
 /** What an exposure's state says about the way in. */
-export type WayIn = Pick<ExposureState, 'tunnel' | 'url' | 'verified' | 'reconnects'>;
+export type WayIn = Pick<ExposureState, 'tunnel' | 'url' | 'verified' | 'reconnects' | 'moves'>;
 
 export interface PublicTunnelOptions {
   config: ExposureConfig['tunnel'];
@@ -47,7 +47,13 @@ export class PublicTunnel {
   readonly #options: PublicTunnelOptions;
   #tunnel: Tunnel | undefined;
   #turn: Promise<void> = Promise.resolve();
-  #wayIn: WayIn = { tunnel: { status: 'Not started' }, url: undefined, verified: undefined, reconnects: 0 };
+  #wayIn: WayIn = {
+    tunnel: { status: 'Not started' },
+    url: undefined,
+    verified: undefined,
+    reconnects: 0,
+    moves: 0,
+  };
   readonly #waiting = new Set<() => void>();
   #place: Place | undefined;
   /** Asked for again after a stop. */
@@ -195,10 +201,11 @@ export class PublicTunnel {
       const place = this.#place;
       // Lost again: the next Connected begins anew.
       if (finding === undefined || place === undefined || place.url !== finding.url) return;
-      this.#show(place, { verified: finding.verified });
-      if (finding.url === this.#announced) return;
+      const hasMoved = finding.url !== this.#announced;
       this.#announced = finding.url;
-      this.#options.logger.warn(`the public address changed: it is ${finding.url} now`);
+      const moves = this.#wayIn.moves + (hasMoved ? 1 : 0);
+      this.#show(place, { verified: finding.verified, moves });
+      if (hasMoved) this.#options.logger.warn(`the public address changed: it is ${finding.url} now`);
     } catch (error) {
       if (!closed.signal.aborted) this.#options.onLost(error);
     } finally {

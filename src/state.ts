@@ -43,6 +43,13 @@ export type Phase =
   | { phase: 'ended'; reason: EndReason; liveAt?: Date; endedAt: Date }
   | { phase: 'failed'; reason: string; lastLines: readonly string[]; liveAt?: Date; endedAt: Date };
 
+/** A line to paste for an address that no browser opens (`tcp://host:port`); undefined for a web address. */
+export function renderClientLine(url: string): string | undefined {
+  const parsed = URL.parse(url);
+  if (parsed?.protocol !== 'tcp:') return undefined;
+  return `nc ${parsed.hostname.replace(/^\[|\]$/g, '')} ${parsed.port}`;
+}
+
 /** One consistent snapshot; never changed after it was handed out. */
 export interface ExposureState {
   readonly mode: AppMode;
@@ -55,6 +62,8 @@ export interface ExposureState {
   readonly verified: boolean | undefined;
   readonly restarts: number;
   readonly reconnects: number;
-  /** Requests of visitors since the start, our own probes not counted. */
+  /** How often the public address changed after it was announced. */
+  readonly moves: number;
+  /** Requests (with raw bytes: connections) of visitors since the start, our own probes not counted. */
   readonly visits: number;
 }

@@ -26,6 +26,7 @@ const ENDED: ExposureState = {
   verified: undefined,
   restarts: 0,
   reconnects: 2,
+  moves: 0,
   visits: 3,
 };
 

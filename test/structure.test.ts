@@ -25,7 +25,7 @@ const partOf = (file: string) => PARTS.find(part => file.startsWith(`${part}/`))
 describe('the arrows between the folders', () => {
   it('are seen by this test', () => {
     expect(arrows.length).toBeGreaterThan(50);
-    expect(arrows).toContainEqual(['exposure.ts', 'gateway/gateway.ts']);
+    expect(arrows).toContainEqual(['entrance.ts', 'gateway/gateway.ts']);
   });
 
   it('lead out of app, tunnel, gateway, control and report only to what is shared', () => {

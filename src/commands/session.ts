@@ -7,6 +7,7 @@ import type { StateMessage } from '../control/messages.ts';
 import { describeError } from '../errors.ts';
 import { isAlive } from '../processes.ts';
 import { chooseSession, isRunning, readOutcome, type Session } from '../session.ts';
+import { renderClientLine } from '../state.ts';
 import type { Command, CommandCall } from './commands.ts';
 
 /** Long enough for visitors to be drained. */
@@ -96,6 +97,7 @@ function renderState(state: StateMessage): string {
   const rows: [string, string | null][] = [
     ['tunnel', describeStatus(state)],
     ['url', state.public_url],
+    ['connect', renderClientLine(state.public_url ?? '') ?? null],
     [
       'app',
       `${app.status} (mode ${state.mode}${app.port === null ? '' : `, port ${app.port}`})${app.reason === null ? '' : `: ${app.reason}`}`,
@@ -105,7 +107,10 @@ function renderState(state: StateMessage): string {
       'ends',
       exposure.phase === 'live' ? (exposure.expires_at ?? 'with its job, or when it is stopped') : null,
     ],
-    ['so far', `${state.visits} visits, ${state.reconnects} reconnects, ${state.restarts} restarts`],
+    [
+      'so far',
+      `${state.visits} visits, ${state.reconnects} reconnects, ${state.moves} changes of address, ${state.restarts} restarts`,
+    ],
   ];
   return rows.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(9)}${value}`])).join('\n');
 }

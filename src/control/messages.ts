@@ -46,6 +46,7 @@ export const StateMessageSchema = v.object({
   }),
   restarts: v.number(),
   reconnects: v.number(),
+  moves: v.number(),
   visits: v.number(),
   exposure: PhaseSchema,
 });
@@ -71,6 +72,7 @@ export function describeState(state: ExposureState): StateMessage {
     },
     restarts: state.restarts,
     reconnects: state.reconnects,
+    moves: state.moves,
     visits: state.visits,
     exposure: describePhase(state.phase),
   };
@@ -101,6 +103,7 @@ export function reviveState(message: StateMessage): ExposureState {
     verified: message.verified ?? undefined,
     restarts: message.restarts,
     reconnects: message.reconnects,
+    moves: message.moves,
     visits: message.visits,
   };
 }

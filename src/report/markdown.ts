@@ -1,7 +1,7 @@
 // The comment and the step summary as Markdown. Pure: the same view gives the same text.
 // Written so that a runner that dies leaves no lie behind: whatever can end says when it will.
 
-import type { EndReason } from '../state.ts';
+import { type EndReason, renderClientLine } from '../state.ts';
 import { renderCode, renderCodeBlock, renderLink, renderSentence, renderTime } from './text.ts';
 import type { Outage, PreviewFacts, PreviewState, PreviewView } from './view.ts';
 
@@ -24,6 +24,7 @@ export interface Figures {
   visits: number;
   restarts: number;
   reconnects: number;
+  moves: number;
   /** How long it was live, in milliseconds. */
   durationMs: number;
 }
@@ -31,12 +32,13 @@ export interface Figures {
 /** The step summary: the comment's text, and once there are some, the figures. */
 export function renderSummary(view: PreviewView, figures?: Figures): string {
   if (figures === undefined) return `${renderPreview(view)}\n`;
-  const { visits, restarts, reconnects, durationMs } = figures;
+  const { visits, restarts, reconnects, moves, durationMs } = figures;
   const parts = [
     `live for ${renderDuration(durationMs)}`,
-    renderCount(visits, 'request'),
+    renderCount(visits, 'visit'),
     renderCount(restarts, 'app restart'),
     renderCount(reconnects, 'tunnel reconnect'),
+    ...(moves > 0 ? [`${renderCount(moves, 'change')} of address`] : []),
   ];
   return `${renderPreview(view)}\n\n${parts.join(' · ')}\n`;
 }
@@ -88,11 +90,13 @@ function renderState(preview: PreviewFacts, state: PreviewState): string[] {
 
 function renderLive(preview: PreviewFacts, state: PreviewState & { kind: 'live' }): string[] {
   const host = renderAddress(state.url);
-  const web = /^https?:/i.test(state.url);
-  const address = web
+  const isWeb = /^https?:/i.test(state.url);
+  const address = isWeb
     ? `**${renderLink('Open the preview', state.url)}** at ${host}`
-    : `Connect to **${host}**`;
-  const lines = [address, renderEnd(preview, state.endsAt)];
+    : `Connect to **${host}**, for instance with`;
+  const line = renderClientLine(state.url);
+  const lines = [address, ...(line === undefined ? [] : [renderCodeBlock([line])])];
+  lines.push(renderEnd(preview, state.endsAt));
   if (preview.entry !== undefined) lines.push(renderSentence(preview.entry));
   if (state.verified === false) {
     lines.push('The runner could not reach this address itself, so it is not verified from here.');

@@ -39,6 +39,10 @@ export async function tearDown(): Promise<void> {
   await writeSummary(readJob(), step, state);
   // A preview that never went live has told why in the step itself.
   if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null) explainEnd(step, state);
+  if (state.moves > 0)
+    core.warning(
+      `the public address changed ${state.moves === 1 ? 'once' : `${state.moves} times`} while the preview was up: the \`url\` output is the first one, and \`expose url\` prints the one of the moment`,
+    );
   rmSync(step.folder, { recursive: true, force: true });
 }
 
@@ -58,6 +62,7 @@ function describeDeath(step: StepState): ExposureState {
     verified: undefined,
     restarts: 0,
     reconnects: 0,
+    moves: 0,
     visits: 0,
   };
 }

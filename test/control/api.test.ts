@@ -18,6 +18,7 @@ const LIVE: ExposureState = {
   verified: true,
   restarts: 0,
   reconnects: 0,
+  moves: 0,
   visits: 7,
 };
 

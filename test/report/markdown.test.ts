@@ -109,9 +109,12 @@ describe('the comment', () => {
 describe('the summary', () => {
   it('is the comment without its marker, and the figures', async () => {
     const state = { kind: 'ended', url, reason: 'duration over', endedAt } as const;
-    const figures = { visits: 1, restarts: 0, reconnects: 2, durationMs: 1_799_600 };
+    const figures = { visits: 1, restarts: 0, reconnects: 2, moves: 0, durationMs: 1_799_600 };
     const summary = renderSummary(sampleView(state), figures);
-    expect(summary).toContain('live for 30 min 0 s · 1 request · 0 app restarts · 2 tunnel reconnects');
+    expect(summary).toContain('live for 30 min 0 s · 1 visit · 0 app restarts · 2 tunnel reconnects');
+    expect(summary).not.toContain('of address');
+    const moved = renderSummary(sampleView(state), { ...figures, moves: 1 });
+    expect(moved).toContain('2 tunnel reconnects · 1 change of address');
     expect(summary).not.toContain('<!--');
     expect(summary).toContain('Preview `web` has ended');
     expect(renderSummary(sampleView(state), { ...figures, durationMs: 3_723_000 })).toContain('1 h 2 min');

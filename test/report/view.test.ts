@@ -16,6 +16,7 @@ const live: ExposureState = {
   verified: true,
   restarts: 0,
   reconnects: 0,
+  moves: 0,
   visits: 0,
 };
 
