@@ -24,6 +24,9 @@ import type { Lookup } from './tunnel.ts';
 import type { Visitors } from './visitors.ts';
 import { startWatchdog } from './watchdog.ts';
 
+/** Limits the connections of each address it serves: none is opened there that may not be needed. */
+const SHARED_SERVER = 'bore.pub';
+
 export interface SessionOptions {
   server: ServerAddress;
   key: KeyObject | undefined;
@@ -164,7 +167,7 @@ function listenForVisitors(
     if (message === 'Heartbeat') return;
     // To the very address of this session: another one of the same name may be another server, which knows nobody.
     if (message !== undefined && 'Connection' in message)
-      return visitors.invite(message.Connection, { address, key });
+      return visitors.invite(message.Connection, { address, key, mayWarm: server.host !== SHARED_SERVER });
     if (told) return;
     told = true;
     const said = message !== undefined && 'Error' in message ? message.Error : frame;

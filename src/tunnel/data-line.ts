@@ -13,12 +13,21 @@ import { resetSocket } from './reset.ts';
 export interface VisitorSource {
   address: ServerAddress;
   key: KeyObject | undefined;
+  /** Whether lines may be opened ahead of visitors. */
+  mayWarm: boolean;
+}
+
+export interface DataLineLimits {
+  /** For the dial and the challenge together, in milliseconds. */
+  timeoutMs: number;
+  /** A line that is ready waits for a visitor this long; the server hangs up after NETWORK_TIMEOUT_MS. */
+  holdMs: number;
 }
 
 export interface DataLineEvents {
   /** Every byte from here on is the visitor's, `first` in front of them; mostly it is empty. */
   onVisitor: (socket: Socket, leg: VisitorLeg | undefined, first: Buffer) => void;
-  /** It can fetch nobody any more. Not after `onVisitor`. */
+  /** It can fetch nobody any more; never after `onVisitor`. */
   onLost: (reason: string) => void;
 }
 
@@ -26,27 +35,33 @@ const UNEXPECTED = 'the server said something unexpected';
 
 export class DataLine {
   readonly source: VisitorSource;
-  readonly #events: DataLineEvents;
+  readonly #holdMs: number;
+  readonly #onDialled: ((roundTripMs: number) => void) | undefined;
+  #onLost: (reason: string) => void;
   readonly #leg: VisitorLeg | undefined;
   readonly #socket: Socket;
   readonly #decoder = new FrameDecoder();
   readonly #dialledAt = performance.now();
   #timer: NodeJS.Timeout;
-  #roundTripMs: number | undefined;
   /** The frames that answer the server's challenge, '' where it asks for none. */
   #proof: string | undefined;
-  #visitor: string | undefined;
+  #visitor: { id: string; onVisitor: DataLineEvents['onVisitor'] } | undefined;
   #isOver = false;
 
-  /** Dials at once. With `leg` the bytes are read by it, else by whoever gets the socket. */
+  /**
+   * Dials at once. With `leg` the bytes are read by it, else by whoever gets the socket. `onLost` counts until a visitor
+   * is asked for.
+   */
   constructor(
     source: VisitorSource,
     leg: VisitorLeg | undefined,
-    limits: { timeoutMs: number },
-    events: DataLineEvents,
+    limits: DataLineLimits,
+    events: { onDialled?: (roundTripMs: number) => void; onLost?: (line: DataLine) => void },
   ) {
     this.source = source;
-    this.#events = events;
+    this.#holdMs = limits.holdMs;
+    this.#onDialled = events.onDialled;
+    this.#onLost = () => events.onLost?.(this);
     this.#leg = leg;
     this.#socket = connect({
       ...source.address,
@@ -62,15 +77,11 @@ export class DataLine {
     else this.#socket.on('readable', this.#onReadable);
   }
 
-  /** How long the connection took to stand, in milliseconds; undefined until it does. */
-  get roundTripMs(): number | undefined {
-    return this.#roundTripMs;
-  }
-
   /** Fetches the visitor `id`, now or as soon as the server lets us. Once. */
-  accept(id: string): void {
-    this.#visitor = id;
-    if (this.#proof !== undefined) this.#send(id, this.#proof);
+  accept(id: string, { onVisitor, onLost }: DataLineEvents): void {
+    this.#visitor = { id, onVisitor };
+    this.#onLost = onLost;
+    if (this.#proof !== undefined) this.#send(this.#visitor, this.#proof);
   }
 
   /** Where nobody was fetched, says nothing any more and hangs up. */
@@ -81,7 +92,7 @@ export class DataLine {
   }
 
   #connected(): void {
-    this.#roundTripMs = performance.now() - this.#dialledAt;
+    this.#onDialled?.(performance.now() - this.#dialledAt);
     if (this.source.key === undefined) this.#prove('');
   }
 
@@ -110,22 +121,24 @@ export class DataLine {
 
   #prove(proof: string): void {
     this.#proof = proof;
+    clearTimeout(this.#timer);
     if (this.#visitor !== undefined) this.#send(this.#visitor, proof);
+    else this.#timer = setTimeout(() => this.#lose('nobody came'), this.#holdMs);
   }
 
   /** In one write: a second small one would wait a round trip for the first one's acknowledgement. */
-  #send(id: string, proof: string): void {
+  #send({ id, onVisitor }: { id: string; onVisitor: DataLineEvents['onVisitor'] }, proof: string): void {
     this.#settle();
     this.#socket.off('end', this.#onEnd).off('readable', this.#onReadable);
     this.#socket.write(`${proof}${renderFrame({ Accept: id })}`, 'latin1');
-    this.#events.onVisitor(this.#socket, this.#leg, this.#decoder.takeRest());
+    onVisitor(this.#socket, this.#leg, this.#decoder.takeRest());
   }
 
   #lose(reason: string): void {
     if (this.#isOver) return;
     this.#settle();
     resetSocket(this.#socket);
-    this.#events.onLost(reason);
+    this.#onLost(reason);
   }
 
   #settle(): void {

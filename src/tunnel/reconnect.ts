@@ -42,6 +42,7 @@ class ReconnectingTunnel implements Tunnel {
       destination: options.destination,
       logger: options.logger,
       timings: this.#timings,
+      warm: options.warm ?? true,
       maxVisitors: options.maxVisitors ?? MAX_VISITORS,
       maxDials: options.maxDials ?? MAX_DIALS,
     });

@@ -42,6 +42,10 @@ export const TIMINGS = {
   move: 10_000,
   /** For one attempt to fetch a visitor: two of them fit before the server drops it. */
   dataLine: 4_000,
+  /** A line opened ahead waits this long for a visitor; with half a second for the way, the server still listens. */
+  warmHold: NETWORK_TIMEOUT_MS - 500,
+  /** From this distance on lines are opened ahead; nearer, a dial costs less than the book-keeping. */
+  warmRoundTrip: 5,
   /** Between attempts to fetch a visitor, */
   visitorRetry: 100,
   /** until a second before the server drops them. */

@@ -44,6 +44,8 @@ export interface TunnelOptions {
   destination: StreamReceiver | Relay;
   onState: (state: TunnelState) => void;
   logger: Logger;
+  /** Whether lines may be opened ahead of visitors where the server is far; true where absent. Never on bore.pub. */
+  warm?: boolean | undefined;
   /** Bounds the first connect only. */
   signal: AbortSignal;
   /** Other than that of the system; for tests. */

@@ -11,12 +11,15 @@ import { Relay, type VisitorLeg } from './relay.ts';
 import { resetSocket } from './reset.ts';
 import type { Timings } from './timings.ts';
 import type { StreamReceiver } from './tunnel.ts';
+import { WarmLines } from './warm-lines.ts';
 
 export interface VisitorOptions {
   /** What it throws costs that visitor only. */
   destination: StreamReceiver | Relay;
   logger: Logger;
   timings: Timings;
+  /** Whether lines may be opened ahead, on servers that allow it. */
+  warm: boolean;
   /** Visitors at a time, fetched and waiting together; more are left to the server, which drops them. */
   maxVisitors: number;
   /** Connections being opened at a time. */
@@ -38,6 +41,8 @@ export class Visitors {
   readonly #expected = new Set<string>();
   readonly #lines = new Set<DataLine>();
   readonly #retries = new Set<NodeJS.Timeout>();
+  readonly #warm = new WarmLines((source, onLost) => this.#openLine(source, { onLost }));
+  #isFar = false;
   #isStopped = false;
 
   constructor(options: VisitorOptions) {
@@ -69,6 +74,7 @@ export class Visitors {
     this.#queue.length = 0;
     for (const timer of this.#retries) clearTimeout(timer);
     for (const line of this.#lines) line.abandon();
+    this.#warm.stop();
     const patience = AbortSignal.timeout(drainMs);
     for (const socket of this.#here)
       if (drainMs > 0) await once(socket, 'close', { signal: patience }).catch(() => {});
@@ -76,22 +82,33 @@ export class Visitors {
   }
 
   #fetch(invitation: Invitation): void {
+    const { source } = invitation;
+    const onDialled = (roundTripMs: number) => {
+      this.#isFar = roundTripMs >= this.#options.timings.warmRoundTrip;
+      this.#warmUp(source);
+    };
+    const line = this.#warm.take(source) ?? this.#openLine(source, { onDialled });
+    this.#lines.add(line);
+    line.accept(invitation.id, {
+      onVisitor: (socket, leg, first) => {
+        this.#forget(line, invitation);
+        this.#handOn(socket, leg, first);
+      },
+      onLost: reason => this.#tryAgain(line, invitation, reason),
+    });
+    this.#warmUp(source);
+  }
+
+  #warmUp(source: VisitorSource): void {
+    const { warm } = this.#options;
+    if (warm && this.#isFar && source.mayWarm && !this.#isStopped) this.#warm.refill(source);
+  }
+
+  #openLine(source: VisitorSource, events: ConstructorParameters<typeof DataLine>[3]): DataLine {
     const { destination, timings } = this.#options;
     const leg = destination instanceof Relay ? destination.openLeg() : undefined;
-    const line = new DataLine(
-      invitation.source,
-      leg,
-      { timeoutMs: timings.dataLine },
-      {
-        onVisitor: (socket, from, first) => {
-          this.#forget(line, invitation);
-          this.#handOn(socket, from, first);
-        },
-        onLost: reason => this.#tryAgain(line, invitation, reason),
-      },
-    );
-    this.#lines.add(line);
-    line.accept(invitation.id);
+    const limits = { timeoutMs: timings.dataLine, holdMs: timings.warmHold };
+    return new DataLine(source, leg, limits, events);
   }
 
   #forget(line: DataLine, { id }: Invitation): void {
