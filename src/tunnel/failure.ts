@@ -116,6 +116,23 @@ export function explainErrorFrame(server: ServerAddress, port: number, text: str
   }
 }
 
+/** None of the ports that `auto` asked for was given; `last` says why not the last one. */
+export function explainNoCandidate(
+  server: ServerAddress,
+  { min, max }: { min: number; max: number },
+  asked: number,
+  { kind }: TunnelFailure,
+): TunnelFailure {
+  const remedy =
+    kind === 'port-taken'
+      ? 'they are in use: choose a wider `port-range`'
+      : 'set `port-range` to the --min-port and --max-port of the server';
+  return new TunnelFailure(
+    kind,
+    `${renderAddress(server)} gave none of ${asked} ports between ${min} and ${max}: ${remedy}`,
+  );
+}
+
 export function explainSecretRequired(server: ServerAddress): TunnelFailure {
   return new TunnelFailure(
     'secret',

@@ -1,8 +1,7 @@
 // Which public port of one server to ask for next. Used by server-choice.ts and reconnect.ts.
 
-import { renderAddress } from './address.ts';
 import { isBlockedPort } from './blocked-ports.ts';
-import { TunnelFailure } from './failure.ts';
+import { explainNoCandidate, type TunnelFailure } from './failure.ts';
 import { listCandidates } from './placement.ts';
 import type { Timings } from './timings.ts';
 import type { PortWish, TunnelOptions, TunnelServer } from './tunnel.ts';
@@ -28,8 +27,10 @@ export class PortChoice {
   #port: number;
   #patience: number;
   #takenSince: number | undefined;
+  /** Of this round through the list. */
   #asked = 1;
   #wasTaken = false;
+  #isWholeRound = false;
   #served = false;
 
   constructor(server: TunnelServer, options: PortOptions) {
@@ -50,7 +51,7 @@ export class PortChoice {
   settle(port: number): void {
     this.#port = port;
     this.#served = true;
-    this.#wasTaken = false;
+    this.#isWholeRound = false;
     this.#expect(this.#options.timings.portAgain);
   }
 
@@ -71,8 +72,8 @@ export class PortChoice {
       this.#wasTaken = true;
     }
     if (this.#advance()) return 'next';
-    // Who has served for an hour waits for a port to become free; a range that does not fit stays as it is.
-    if (!this.#served || !this.#wasTaken) return 'never';
+    // Who has served for an hour waits for a port to become free; but a range that does not fit stays as it is.
+    if (!this.#served || (this.#isWholeRound && !this.#wasTaken)) return 'never';
     this.#startOver();
     return 'later';
   }
@@ -85,13 +86,9 @@ export class PortChoice {
   /** What people are told after `never`. */
   explainEnd(last: TunnelFailure): TunnelFailure {
     const { remotePort } = this.#options;
-    if (remotePort.kind !== 'auto') return last;
-    const { min, max } = remotePort;
-    return new TunnelFailure(
-      last.kind,
-      `${renderAddress(this.#server.address)} gave none of ${this.#asked} ports between ${min} and ${max}: set \`port-range\` to the --min-port and --max-port of the server`,
-      { cause: last },
-    );
+    return remotePort.kind === 'auto'
+      ? explainNoCandidate(this.#server.address, remotePort, this.#asked, last)
+      : last;
   }
 
   #expect(patience: number): void {
@@ -116,6 +113,9 @@ export class PortChoice {
     this.#list = listPorts(this.#server, this.#options);
     this.#advance();
     this.#expect(0);
+    this.#asked = 1;
+    this.#wasTaken = false;
+    this.#isWholeRound = true;
   }
 }
 
