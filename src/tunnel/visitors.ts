@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { describeError } from '../errors.ts';
 import { type Logger, sanitise } from '../log.ts';
+import type { ServerAddress } from './address.ts';
 import { DataLine, type VisitorSource } from './data-line.ts';
 import { Relay, type VisitorLeg } from './relay.ts';
 import { resetSocket } from './reset.ts';
@@ -42,7 +43,9 @@ export class Visitors {
   readonly #lines = new Set<DataLine>();
   readonly #retries = new Set<NodeJS.Timeout>();
   readonly #warm = new WarmLines((source, onLost) => this.#openLine(source, { onLost }));
-  #isFar = false;
+  /** The shortest dial to the server of now: one that took longer was only held up, by this machine or that one. */
+  #roundTripMs = Number.POSITIVE_INFINITY;
+  #dialled: ServerAddress | undefined;
   #isStopped = false;
 
   constructor(options: VisitorOptions) {
@@ -84,7 +87,9 @@ export class Visitors {
   #fetch(invitation: Invitation): void {
     const { source } = invitation;
     const onDialled = (roundTripMs: number) => {
-      this.#isFar = roundTripMs >= this.#options.timings.warmRoundTrip;
+      const before = this.#dialled === source.address ? this.#roundTripMs : Number.POSITIVE_INFINITY;
+      this.#dialled = source.address;
+      this.#roundTripMs = Math.min(before, roundTripMs);
       this.#warmUp(source);
     };
     const line = this.#warm.take(source) ?? this.#openLine(source, { onDialled });
@@ -100,8 +105,9 @@ export class Visitors {
   }
 
   #warmUp(source: VisitorSource): void {
-    const { warm } = this.#options;
-    if (warm && this.#isFar && source.mayWarm && !this.#isStopped) this.#warm.refill(source);
+    const { warm, timings } = this.#options;
+    if (!warm || !source.mayWarm || this.#isStopped || this.#dialled !== source.address) return;
+    if (this.#roundTripMs >= timings.warmRoundTrip) this.#warm.refill(source);
   }
 
   #openLine(source: VisitorSource, events: ConstructorParameters<typeof DataLine>[3]): DataLine {
