@@ -1,0 +1,20 @@
+// All cases, in the order in which they run. Used by main.ts.
+
+import type { Case } from './case.ts';
+import { addedLatency, twoWrites } from './cases/latency.ts';
+import { memory } from './cases/memory.ts';
+import { keptConnections, newConnections } from './cases/requests.ts';
+import { portFree, start } from './cases/start.ts';
+import { oneStream, sixteenStreams } from './cases/throughput.ts';
+
+export const CASES: readonly Case[] = [
+  oneStream,
+  sixteenStreams,
+  keptConnections,
+  newConnections,
+  addedLatency,
+  twoWrites,
+  memory,
+  portFree,
+  start,
+];

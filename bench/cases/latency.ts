@@ -1,0 +1,124 @@
+// B5 and B6: what the tunnel adds to an answer, and what becomes of one in two small writes. Run by main.ts.
+
+import { type Bench, type Case, chooseSeconds } from '../case.ts';
+import { compare } from '../compare.ts';
+import type { Row } from '../results.ts';
+import { type Figures, measureRounds, pick, type Rounds } from '../rig/rounds.ts';
+import { type Setting, startSetting } from '../rig/setting.ts';
+import { OURS, type OwnName, TUNNELS, type TunnelName } from '../rig/tunnels.ts';
+import { type LatencyFigures, runVisitor } from '../rig/visitors.ts';
+import { median } from '../statistics.ts';
+
+const RATE = 500;
+const RATE_SECONDS = 3;
+const SEQUENCE = 30;
+
+type Place = TunnelName | 'direct';
+const PLACES: readonly Place[] = ['direct', ...TUNNELS];
+
+const LIMITS_MS: Readonly<Record<OwnName, number>> = { raw: 0.3, gateway: 0.6 };
+
+export const addedLatency: Case = {
+  id: 'B5',
+  title: 'Latency added to an answer, at 500 requests a second',
+  minutes: bench => (bench.quick ? 0.4 : 0.2 + bench.rounds * 0.55),
+  run: async bench => {
+    await using setting = await startSetting(bench);
+    const measured = await measureAt(bench, setting, PLACES, url =>
+      runVisitor<LatencyFigures>('rate', [
+        ...['-url', url, '-rate', `${RATE}`],
+        ...['-seconds', `${chooseSeconds(bench, RATE_SECONDS)}`],
+      ]),
+    );
+    return {
+      rows: [...describeMedians(measured), ...compareTails(measured)],
+      notes: [describeDirect(measured)],
+    };
+  },
+};
+
+/** The peers' own medians stand beside it, as a ratio without a target. */
+function describeMedians(measured: Rounds<Place>): Row[] {
+  const added = subtractDirect(measured, 'p50');
+  const limits = OURS.map(
+    (own): Row => ({
+      what: `${own}, added to the median`,
+      samples: pick(added[own], 'p50'),
+      unit: 'ms',
+      take: 'median',
+      better: 'lower',
+      reach: LIMITS_MS[own],
+    }),
+  );
+  const ratios = compare({
+    what: 'added to the median',
+    measured: added,
+    key: 'p50',
+    unit: 'ms',
+    better: 'lower',
+  });
+  return [...limits, ...ratios];
+}
+
+function compareTails(measured: Rounds<Place>): Row[] {
+  return compare({
+    what: 'added to the 99th percentile',
+    measured: subtractDirect(measured, 'p99'),
+    key: 'p99',
+    unit: 'ms',
+    better: 'lower',
+    targets: { raw: { 'bore local': { reach: 2 } }, gateway: { 'bore local': { reach: 2 } } },
+  });
+}
+
+/** Less than this cannot be told from nothing, and a ratio to it says nothing. */
+const LEAST_ADDED_MS = 0.02;
+
+function subtractDirect(measured: Rounds<Place>, key: 'p50' | 'p99'): Rounds<TunnelName> {
+  const subtract = (name: TunnelName): Figures[] =>
+    measured[name].map((figures, round) => ({
+      [key]: Math.max(LEAST_ADDED_MS, (figures[key] ?? Number.NaN) - (measured.direct[round]?.[key] ?? 0)),
+    }));
+  return Object.fromEntries(TUNNELS.map(name => [name, subtract(name)])) as Record<TunnelName, Figures[]>;
+}
+
+function describeDirect(measured: Rounds<Place>): string {
+  const [p50, p99] = ['p50', 'p99'].map(key => median(pick(measured.direct, key)).toFixed(2));
+  return `Without a tunnel: median ${p50} ms, 99th percentile ${p99} ms.`;
+}
+
+export const twoWrites: Case = {
+  id: 'B6',
+  title: 'An answer in two small writes',
+  minutes: bench => (bench.quick ? 0.2 : 0.1 + bench.rounds * 0.15),
+  run: async bench => {
+    await using setting = await startSetting(bench);
+    const measured = await measureAt(bench, setting, TUNNELS, url =>
+      runVisitor<LatencyFigures>('sequence', ['-url', `${url}/halves`, '-count', `${SEQUENCE}`]),
+    );
+    const rows = compare({
+      what: 'two small writes, median',
+      measured,
+      key: 'p50',
+      unit: 'ms',
+      better: 'lower',
+      targets: { gateway: { 'bore local': { reach: 0.2 } } },
+    });
+    return { rows };
+  },
+};
+
+async function measureAt<N extends Place>(
+  bench: Bench,
+  setting: Setting,
+  places: readonly N[],
+  ask: (url: string) => Promise<LatencyFigures>,
+): Promise<Rounds<N>> {
+  const urlOf = (place: Place) =>
+    place === 'direct' ? `http://${setting.app.host}:${setting.app.port}` : setting.tunnel(place).url;
+  return await measureRounds(places, bench.rounds, async place => {
+    const { p50, p99, errors } = await ask(urlOf(place));
+    if (errors > 0) bench.say(`${place}: ${errors} requests failed`);
+    return { p50, p99, errors };
+  });
+}

@@ -1,0 +1,87 @@
+// B9: the memory of the process, idle and with a thousand visitors who do nothing. Run by main.ts.
+
+import type { Bench, Case } from '../case.ts';
+import type { Row } from '../results.ts';
+import { type Program, readMemoryMb } from '../rig/process.ts';
+import { type Setting, startSetting } from '../rig/setting.ts';
+import { OURS, type OwnName, type RunningTunnel, type TunnelName } from '../rig/tunnels.ts';
+import { startVisitor } from '../rig/visitors.ts';
+import { median } from '../statistics.ts';
+
+const VISITORS = 1_000;
+const QUICK_VISITORS = 300;
+/** Starts of ours: memory depends on when the collector last ran, so one start says little. */
+const STARTS = 5;
+const KB_PER_MB = 1_000;
+
+interface Memory {
+  idleMb: number;
+  perVisitorKb: number;
+  /** Visitors who were let in, and those still there when the memory was read. */
+  entered: number;
+  stayed: number;
+}
+
+export const memory: Case = {
+  id: 'B9',
+  title: 'Memory: idle, and with 1,000 idle visitors',
+  minutes: bench => (bench.quick ? 0.3 : 0.6),
+  run: async bench => {
+    const all: Record<OwnName, Memory[]> = { raw: [], gateway: [] };
+    for (let start = 0; start < (bench.quick ? 1 : STARTS); start += 1)
+      for (const own of OURS) all[own].push(await measure(bench, own));
+    const peer = await measure(bench, 'bore local');
+    const rows = OURS.flatMap(own => describe(own, all[own]));
+    return { rows, notes: [describePeer(peer), ...OURS.flatMap(own => describeLost(own, all[own]))] };
+  },
+};
+
+async function measure(bench: Bench, name: TunnelName): Promise<Memory> {
+  await using setting: Setting = await startSetting(bench, [name]);
+  const tunnel = setting.tunnel(name);
+  const idleMb = readMemoryMb(tunnel.pid);
+  const visitors = startIdle(tunnel, bench.quick ? QUICK_VISITORS : VISITORS);
+  const { value: entered } = await readOpen(visitors, 1);
+  const fullMb = readMemoryMb(tunnel.pid);
+  visitors.closeInput();
+  const { value: stayed } = await readOpen(visitors, 2);
+  return { idleMb, perVisitorKb: ((fullMb - idleMb) * KB_PER_MB) / entered, entered, stayed };
+}
+
+/** Each has asked once and keeps the connection, as browsers do. */
+function startIdle({ host, port }: RunningTunnel, count: number): Program {
+  return startVisitor('idle', ['-address', `${host}:${port}`, '-count', `${count}`, '-ask']);
+}
+
+/** The visitors tell how many have entered, then how many were still there at the end. */
+async function readOpen(visitors: Program, line: 1 | 2): Promise<{ value: number }> {
+  let seen = 0;
+  return await visitors.waitFor(text => {
+    seen += 1;
+    return seen === line ? (JSON.parse(text) as { open: number }).open : undefined;
+  }, 'all visitors are there');
+}
+
+function describe(own: OwnName, memories: readonly Memory[]): Row[] {
+  const row = { take: 'median', better: 'lower' } as const;
+  return [
+    { ...row, what: `${own}, idle`, samples: memories.map(one => one.idleMb), unit: 'MB', reach: 80 },
+    {
+      ...row,
+      what: `${own}, for each idle visitor`,
+      samples: memories.map(one => one.perVisitorKb),
+      unit: 'KB',
+      reach: 25,
+    },
+  ];
+}
+
+function describePeer(peer: Memory): string {
+  return `bore local: ${peer.idleMb.toFixed(0)} MB idle, ${peer.perVisitorKb.toFixed(1)} KB for each visitor.`;
+}
+
+function describeLost(own: OwnName, memories: readonly Memory[]): string[] {
+  const entered = median(memories.map(one => one.entered));
+  const stayed = median(memories.map(one => one.stayed));
+  return [`${own}: ${entered} visitors entered, ${stayed} were still connected when memory was read.`];
+}

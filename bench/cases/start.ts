@@ -1,0 +1,139 @@
+// B12 and B13: how fast a port is given back at the end, and how fast the next start has one. Run by main.ts.
+
+import type { Bench, Case } from '../case.ts';
+import type { Row } from '../results.ts';
+import { startApp } from '../rig/app.ts';
+import { SECRET, startBoreServer } from '../rig/bore-server.ts';
+import { startProgram } from '../rig/process.ts';
+import { PROGRAMS } from '../rig/programs.ts';
+import {
+  describeOwnCommand,
+  OURS,
+  type OwnState,
+  parseState,
+  type RunningTunnel,
+  startTunnel,
+  type TunnelName,
+  type TunnelTarget,
+} from '../rig/tunnels.ts';
+import { median } from '../statistics.ts';
+
+const FREE_PORT_LIMIT_MS = 15_000;
+const RUNS = 20;
+
+export const portFree: Case = {
+  id: 'B12',
+  title: 'The public port, free again after the end',
+  minutes: bench => (bench.quick ? 0.1 : 0.6),
+  run: async bench => {
+    await using stack = new AsyncDisposableStack();
+    const server = stack.adopt(await startBoreServer(), one => one.kill());
+    const app = stack.adopt(await startApp(), one => one.stop());
+    const target = { server: server.host, port: app.port, fromSource: bench.fromSource };
+    const rows: Row[] = [];
+    for (const own of OURS) rows.push(describeFree(own, await repeat(bench, () => freePort(own, target))));
+    const peer = await repeat(bench, () => freePort('bore local', target));
+    return { rows, notes: [`bore local, ended by the same signal: ${median(peer).toFixed(2)} s.`] };
+  },
+};
+
+function describeFree(own: TunnelName, samples: number[]): Row {
+  const what = `${own}, from SIGTERM to another client's having the port`;
+  return { what, samples, unit: 's', take: 'worst', better: 'lower', reach: 0.6 };
+}
+
+/** Seconds from the signal that ends it until a second client, which asks again and again, has the same port. */
+async function freePort(name: TunnelName, target: TunnelTarget): Promise<number> {
+  const tunnel = await startTunnel(name, target);
+  const began = performance.now();
+  tunnel.program.kill('SIGTERM');
+  const second = await takePort(tunnel);
+  const seconds = (performance.now() - began) / 1_000;
+  await Promise.all([second.stop(), tunnel.stop()]);
+  return seconds;
+}
+
+async function takePort({ host, port }: RunningTunnel): Promise<{ stop(): Promise<void> }> {
+  // Its local port does not matter: nobody visits.
+  const args = ['local', '9', '--to', host, '--port', `${port}`];
+  for (const deadline = performance.now() + FREE_PORT_LIMIT_MS; performance.now() < deadline; ) {
+    const program = startProgram(PROGRAMS.bore, args, { environment: { BORE_SECRET: SECRET } });
+    try {
+      await program.waitFor(text => /listening at/.exec(text)?.[0], 'the port');
+      return program;
+    } catch {
+      await program.stop(); // still taken
+    }
+  }
+  throw new Error(`port ${port} was not free after ${FREE_PORT_LIMIT_MS / 1_000} s`);
+}
+
+export const start: Case = {
+  id: 'B13',
+  title: 'The start: from the process to the tunnel, and to the announced URL',
+  minutes: bench => (bench.quick ? 0.1 : 0.4),
+  run: async bench => {
+    await using stack = new AsyncDisposableStack();
+    const server = stack.adopt(await startBoreServer(), one => one.kill());
+    const app = stack.adopt(await startApp(), one => one.stop());
+    const target = { server: server.host, port: app.port, fromSource: bench.fromSource };
+    const starts: Start[] = [];
+    await repeat(bench, async () => void starts.push(await measureStart(target)));
+    const peer = await repeat(bench, () => measurePeerStart(target));
+    return {
+      rows: [
+        describeStart(
+          'gateway, started → tunnel connected',
+          starts.map(one => one.connectedMs),
+          250,
+        ),
+        describeStart(
+          'gateway, started → URL announced',
+          starts.map(one => one.liveMs),
+          1_000,
+        ),
+      ],
+      notes: [`bore local, started → port announced: ${median(peer).toFixed(0)} ms.`],
+    };
+  },
+};
+
+function describeStart(what: string, samples: number[], reach: number): Row {
+  return { what, samples, unit: 'ms', take: 'median', better: 'lower', reach };
+}
+
+interface Start {
+  connectedMs: number;
+  liveMs: number;
+}
+
+async function measureStart(target: TunnelTarget): Promise<Start> {
+  const [command, ...args] = describeOwnCommand('gateway', target);
+  const began = performance.now();
+  const program = startProgram(command, args, { environment: { BORE_SECRET: SECRET } });
+  const timeOf = async (holds: (state: OwnState) => boolean, what: string) => {
+    const { at } = await program.waitFor(text => {
+      const state = parseState(text);
+      return state !== undefined && holds(state) ? state : undefined;
+    }, what);
+    return at - began;
+  };
+  const connectedMs = await timeOf(state => state.status === 'Connected', 'it is connected');
+  const liveMs = await timeOf(state => state.exposure.phase === 'live', 'it is live');
+  await program.stop();
+  return { connectedMs, liveMs };
+}
+
+async function measurePeerStart(target: TunnelTarget): Promise<number> {
+  const began = performance.now();
+  const tunnel = await startTunnel('bore local', target);
+  const millis = performance.now() - began;
+  await tunnel.stop();
+  return millis;
+}
+
+async function repeat<T>(bench: Bench, work: () => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (let run = 0; run < (bench.quick ? 3 : RUNS); run += 1) results.push(await work());
+  return results;
+}

@@ -1,0 +1,111 @@
+// B1 and B2: bytes through one stream and through sixteen. Run by main.ts.
+
+import { type Bench, type Case, chooseSeconds } from '../case.ts';
+import { compare } from '../compare.ts';
+import type { Row } from '../results.ts';
+import { findFreePort } from '../rig/free-port.ts';
+import { measureRounds, type Rounds } from '../rig/rounds.ts';
+import { measureCpu, type Setting, startSetting } from '../rig/setting.ts';
+import { PEERS, TUNNELS, type TunnelName } from '../rig/tunnels.ts';
+import { runIperf, runStream, startIperfServer } from '../rig/visitors.ts';
+
+const BYTES = 600e6;
+const QUICK_BYTES = 200e6;
+const DIRECTIONS = ['down', 'up'] as const;
+type Direction = (typeof DIRECTIONS)[number];
+
+const STREAMS = 16;
+const IPERF_SECONDS = 2;
+const IPERF_TUNNELS: readonly TunnelName[] = [...PEERS, 'raw'];
+const CPU_PER_GB = { key: 'cpuSeconds', unit: 's/GB' };
+
+export const oneStream: Case = {
+  id: 'B1',
+  title: 'One stream of 600 MB, in each direction',
+  minutes: bench => (bench.quick ? 0.3 : 0.4 + bench.rounds * 0.25),
+  run: async bench => {
+    await using setting = await startSetting(bench);
+    const rows: Row[] = [];
+    for (const direction of DIRECTIONS)
+      rows.push(...compareStreams(await measure(bench, setting, direction), direction));
+    return { rows };
+  },
+};
+
+async function measure(bench: Bench, setting: Setting, direction: Direction): Promise<Rounds<TunnelName>> {
+  const bytes = bench.quick ? QUICK_BYTES : BYTES;
+  for (const name of TUNNELS) await runStream(setting.tunnel(name), direction, QUICK_BYTES);
+  return await measureRounds(TUNNELS, bench.rounds, name => {
+    const tunnel = setting.tunnel(name);
+    return measureCpu(tunnel.pid, async () => {
+      const millis = await runStream(tunnel, direction, bytes);
+      return { figures: { mbPerSecond: bytes / 1e3 / millis }, amount: bytes / 1e9 };
+    });
+  });
+}
+
+function compareStreams(measured: Rounds<TunnelName>, direction: Direction): Row[] {
+  const throughput = compare({
+    what: `600 MB ${direction}`,
+    measured,
+    key: 'mbPerSecond',
+    unit: 'MB/s',
+    better: 'higher',
+    cpu: CPU_PER_GB,
+    targets: { raw: { 'bore local': { reach: 1.2 } }, gateway: { 'bore local': { reach: 0.9 } } },
+  });
+  const { raw, 'bore local': peer } = measured;
+  const cpu = compare({
+    what: `600 MB ${direction}, processor time`,
+    measured: { raw, 'bore local': peer },
+    key: 'cpuSeconds',
+    unit: 's/GB',
+    better: 'lower',
+    targets: { raw: { 'bore local': { reach: 0.6 } } },
+  });
+  return [...throughput, ...cpu];
+}
+
+export const sixteenStreams: Case = {
+  id: 'B2',
+  title: 'Sixteen streams at a time, with iperf3',
+  minutes: bench => (bench.quick ? 0.4 : 0.4 + bench.rounds * 0.5),
+  run: async bench => {
+    const port = await findFreePort();
+    await using stack = new AsyncDisposableStack();
+    stack.adopt(await startIperfServer(port), one => one.stop());
+    const setting = stack.use(await startSetting(bench, IPERF_TUNNELS, port));
+    const rows: Row[] = [];
+    for (const direction of DIRECTIONS) {
+      const measured = await measureIperf(bench, setting, direction);
+      rows.push(
+        ...compare({
+          what: `16 streams ${direction}`,
+          measured,
+          key: 'mbPerSecond',
+          unit: 'MB/s',
+          better: 'higher',
+          cpu: CPU_PER_GB,
+          targets: { raw: { 'bore local': { reach: 0.9 } } },
+        }),
+      );
+    }
+    return { rows };
+  },
+};
+
+async function measureIperf(
+  bench: Bench,
+  setting: Setting,
+  direction: Direction,
+): Promise<Rounds<TunnelName>> {
+  const seconds = chooseSeconds(bench, IPERF_SECONDS);
+  const load = (name: TunnelName) => runIperf(setting.tunnel(name), { streams: STREAMS, seconds, direction });
+  for (const name of IPERF_TUNNELS) await load(name);
+  return await measureRounds(IPERF_TUNNELS, bench.rounds, name =>
+    measureCpu(setting.tunnel(name).pid, async () => {
+      const { bytes, bytesPerSecond } = await load(name);
+      return { figures: { mbPerSecond: bytesPerSecond / 1e6 }, amount: bytes / 1e9 };
+    }),
+  );
+}

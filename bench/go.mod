@@ -1,0 +1,3 @@
+module github.com/wasmrun/expose-action/bench
+
+go 1.22

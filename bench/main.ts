@@ -1,0 +1,108 @@
+// Entry of `npm run bench`: says what it will do, runs the cases, keeps each result, and renders them all.
+
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Bench, Case } from './case.ts';
+import { CASES } from './cases.ts';
+import { type Options, parseOptions, USAGE } from './options.ts';
+import { renderPlot } from './plot.ts';
+import { readMisses, renderCase, renderReport } from './report.ts';
+import { type CaseResult, readResults, writeResult } from './results.ts';
+import { describeMachine, MAX_LOAD, readLoad, readVersions } from './rig/machine.ts';
+import { killAll } from './rig/process.ts';
+import { buildPrograms } from './rig/programs.ts';
+
+const HERE = import.meta.dirname;
+const RESULTS = join(HERE, 'results');
+/** Ignored by git. */
+const QUICK_RESULTS = resolve(HERE, '../build/bench');
+/** Runs only when it is named: it takes an hour. */
+const SOAK = 'B15';
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+async function run(args: readonly string[]): Promise<void> {
+  if (args.includes('--help')) return void say(USAGE);
+  const options = parseOptions(
+    args,
+    CASES.map(({ id }) => id),
+  );
+  const bench: Bench = { ...options, say: line => say(`  ${line}`) };
+  if (!options.render) {
+    const chosen = chooseCases(options);
+    sayPlan(chosen, bench);
+    if (options.plan) return;
+    const load = readLoad();
+    refuseWhenBusy(load, options);
+    await buildPrograms();
+    await runCases(chosen, bench, options, load);
+  }
+  if (!options.quick) render();
+}
+
+function chooseCases(options: Options): Case[] {
+  if (options.names.length > 0) return CASES.filter(({ id }) => options.names.includes(id));
+  const kept = options.fresh || options.quick ? [] : readResults(RESULTS).map(({ id }) => id);
+  return CASES.filter(({ id }) => id !== SOAK && !kept.includes(id));
+}
+
+function sayPlan(chosen: readonly Case[], bench: Bench): void {
+  for (const one of chosen)
+    say(`${one.id.padEnd(4)} ${one.minutes(bench).toFixed(1).padStart(5)} min  ${one.title}`);
+  const total = chosen.reduce((sum, one) => sum + one.minutes(bench), 0);
+  say(chosen.length === 0 ? 'nothing to run: every case has a result (--fresh runs them again)' : '');
+  if (chosen.length > 0)
+    say(`about ${total.toFixed(0)} minutes in all; a case's result is kept as soon as it has one\n`);
+}
+
+function refuseWhenBusy(load: number, options: Options): void {
+  if (load <= MAX_LOAD || options.busy) return;
+  throw new Error(
+    `the machine is busy: load ${load.toFixed(2)} over the last minute, and the limit is ${MAX_LOAD}; ` +
+      'wait until it is quiet, or give --busy',
+  );
+}
+
+/** A case that fails costs only itself; the others run, and the exit code tells. */
+async function runCases(
+  chosen: readonly Case[],
+  bench: Bench,
+  options: Options,
+  load: number,
+): Promise<void> {
+  for (const one of chosen) {
+    say(`${one.id}  ${one.title}`);
+    const began = performance.now();
+    try {
+      const { rows, notes = [] } = await one.run(bench);
+      const result: CaseResult = {
+        id: one.id,
+        date: new Date().toISOString(),
+        seconds: (performance.now() - began) / 1_000,
+        ...{ rounds: options.rounds, quick: options.quick, load, busy: load > MAX_LOAD },
+        source: options.fromSource ? 'src' : 'dist',
+        ...{ machine: describeMachine(), versions: readVersions(), rows, notes },
+      };
+      writeResult(options.quick ? QUICK_RESULTS : RESULTS, result);
+      say(`${renderCase(result)}\n`);
+    } catch (error) {
+      say(`  failed: ${error instanceof Error ? error.stack : String(error)}\n`);
+      process.exitCode = 1;
+    } finally {
+      killAll();
+    }
+  }
+}
+
+function render(): void {
+  const results = readResults(RESULTS);
+  const titles = new Map(CASES.map(({ id, title }) => [id, title]));
+  writeFileSync(join(HERE, 'RESULTS.md'), renderReport(results, titles, readMisses(join(HERE, 'misses.md'))));
+  writeFileSync(join(HERE, 'ratios.svg'), renderPlot(results));
+  say('bench/RESULTS.md and bench/ratios.svg are up to date');
+}
+
+void run(process.argv.slice(2)).catch(error => {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

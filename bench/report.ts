@@ -1,0 +1,177 @@
+// RESULTS.md, and a case's rows for the terminal. Used by main.ts.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { type CaseResult, judge, type Row, scoreOf } from './results.ts';
+import { describeSpread } from './statistics.ts';
+
+/** Case id → what is known about why it misses, in Markdown. */
+export type Misses = ReadonlyMap<string, string>;
+
+/** Reads `## B4` sections, written by hand. */
+export function readMisses(file: string): Misses {
+  if (!existsSync(file)) return new Map();
+  const sections = readFileSync(file, 'utf8').split(/^## /m).slice(1);
+  return new Map(
+    sections.map(section => {
+      const [id = '', ...lines] = section.split('\n');
+      return [id.trim(), lines.join('\n').trim()];
+    }),
+  );
+}
+
+/** For the terminal: one line for each row and note. */
+export function renderCase(result: CaseResult): string {
+  const lines = result.rows.map(
+    row =>
+      `  ${describeRow(row).padEnd(64)} ${renderValue(row).padEnd(28)} ${renderTarget(row)} ${renderVerdict(row)}`,
+  );
+  return [...lines, ...result.notes.map(note => `  ${note}`)].map(line => line.trimEnd()).join('\n');
+}
+
+export function renderReport(
+  results: readonly CaseResult[],
+  titles: ReadonlyMap<string, string>,
+  misses: Misses,
+): string {
+  const parts = [
+    HEAD,
+    renderConditions(results),
+    '## Slower than a peer',
+    renderSlower(results),
+    '## Every case',
+    '![Each figure against its target, on one scale](ratios.svg)',
+    ...results.flatMap(result => renderSection(result, titles.get(result.id) ?? '', misses)),
+    renderMissing(results, titles),
+  ];
+  return `${parts.filter(part => part !== '').join('\n\n')}\n`;
+}
+
+const HEAD = `# Results of the benchmarks
+
+Written by \`npm run bench\`; how it measures, and what each case is, stands in [README.md](README.md). A ratio (×) is ours
+divided by the peer's in the same round; given are the median and, in brackets, the lowest and highest. Absolute figures
+are those of this machine and no target.`;
+
+function renderConditions(results: readonly CaseResult[]): string {
+  const lines = groupBy(results, describeConditions).map(
+    ([conditions, ids]) => `- ${ids.length === results.length ? 'All cases' : ids.join(', ')}: ${conditions}`,
+  );
+  return lines.join('\n');
+}
+
+function describeConditions(result: CaseResult): string {
+  const { machine, versions } = result;
+  const entries = Object.entries(versions).filter(([name]) => !['expose', 'commit', 'node'].includes(name));
+  return [
+    `${result.date.slice(0, 10)}, ${machine.cores} cores (${machine.processor}), ${machine.memoryGb} GB, Linux ${machine.kernel}`,
+    `expose ${versions.expose} (${versions.commit}${result.source === 'src' ? ', from its sources' : ''}) on Node ${versions.node}`,
+    entries.map(([name, version]) => `${name} ${version}`).join(', '),
+    `${result.rounds} rounds${result.quick ? ', **shortened**' : ''}${result.busy ? `, **on a busy machine (load ${result.load})**` : ''}`,
+  ].join(' · ');
+}
+
+function groupBy(
+  results: readonly CaseResult[],
+  keyOf: (result: CaseResult) => string,
+): [string, string[]][] {
+  const groups = new Map<string, string[]>();
+  for (const result of results) groups.set(keyOf(result), [...(groups.get(keyOf(result)) ?? []), result.id]);
+  return [...groups];
+}
+
+/** Whatever a peer does better, with a target or without, the worst first. */
+function renderSlower(results: readonly CaseResult[]): string {
+  const slower = results
+    .flatMap(({ id, rows }) => rows.map(row => ({ id, row, lag: measureLag(row) })))
+    .filter(({ lag }) => lag > 1)
+    .sort((a, b) => b.lag - a.lag);
+  if (slower.length === 0) return 'Nothing.';
+  const lines = slower.map(({ id, row }) =>
+    renderCells([id, row.what, row.peer ?? '', renderValue(row), renderAbsolute(row)]),
+  );
+  return ['| | what | the peer | ours ÷ peer | ours, peer |', '|---|---|---|---|---|', ...lines].join('\n');
+}
+
+function measureLag(row: Row): number {
+  if (row.peer === undefined) return 0;
+  return row.better === 'lower' ? judge(row) : 1 / judge(row);
+}
+
+function renderSection(result: CaseResult, title: string, misses: Misses): string[] {
+  const rows = result.rows.map(row =>
+    renderCells([
+      describeRow(row),
+      renderTarget(row),
+      renderValue(row),
+      renderAbsolute(row),
+      renderCpu(row),
+      renderVerdict(row),
+    ]),
+  );
+  const table = [
+    '| what | target | figure | ours, peer | processor time: ours, peer | |',
+    '|---|---|---|---|---|---|',
+  ];
+  const isMissed = result.rows.some(row => (scoreOf(row) ?? 1) < 1);
+  const why = misses.get(result.id) ?? (isMissed ? 'Why it misses is not known yet.' : '');
+  return [
+    `### ${result.id} · ${title}`,
+    [...table, ...rows].join('\n'),
+    result.notes.map(note => `- ${note}`).join('\n'),
+    why,
+  ];
+}
+
+/** `raw, 600 MB down ÷ bore local`. */
+export function describeRow({ what, peer }: Row): string {
+  return peer === undefined ? what : `${what} ÷ ${peer}`;
+}
+
+function renderMissing(results: readonly CaseResult[], titles: ReadonlyMap<string, string>): string {
+  const missing = [...titles].filter(([id]) => !results.some(result => result.id === id));
+  if (missing.length === 0) return '';
+  return ['## Not measured', ...missing.map(([id, title]) => `- ${id} · ${title}`)].join('\n');
+}
+
+/** Figure and spread: `1.25 × (1.21–1.30)`. */
+export function renderValue(row: Row): string {
+  const { low, high } = describeSpread(row.samples);
+  const named = { median: '', p95: 'p95 ', worst: 'worst ' }[row.take];
+  return `${named}${renderNumber(judge(row))} ${row.unit} (${renderNumber(low)}–${renderNumber(high)})`;
+}
+
+export function renderTarget(row: Row): string {
+  if (row.reach === undefined) return '–';
+  const goal = row.goal === undefined ? '' : `, goal ${renderNumber(row.goal)}`;
+  return `${row.better === 'higher' ? '≥' : '≤'} ${renderNumber(row.reach)} ${row.unit}${goal}`;
+}
+
+/** Met, or missed and by how much of the target. */
+export function renderVerdict(row: Row): string {
+  const score = scoreOf(row);
+  if (score === undefined || row.reach === undefined) return '';
+  if (score >= 1) return 'met';
+  return `**missed by ${(Math.abs(judge(row) / row.reach - 1) * 100).toPrecision(2)} %**`;
+}
+
+function renderAbsolute({ absolute }: Row): string {
+  if (absolute === undefined) return '';
+  return `${renderNumber(absolute.ours)}, ${renderNumber(absolute.peer)} ${absolute.unit}`;
+}
+
+function renderCpu({ cpu }: Row): string {
+  if (cpu === undefined) return '';
+  const peer = cpu.peer === undefined ? '' : `, ${renderNumber(cpu.peer)}`;
+  return `${renderNumber(cpu.ours)}${peer} ${cpu.unit}`;
+}
+
+/** Three digits, thousands with a comma. */
+export function renderNumber(value: number): string {
+  if (!Number.isFinite(value)) return '?';
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
+  return value.toLocaleString('en', { maximumFractionDigits: digits });
+}
+
+function renderCells(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}

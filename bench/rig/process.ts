@@ -1,0 +1,201 @@
+// The processes a benchmark starts: read line by line, measured by /proc, and gone when the benchmark is. Used by the
+// rig and the cases.
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+export interface ProgramOptions {
+  /** Added to the environment of the benchmark. */
+  environment?: Readonly<Record<string, string>>;
+  cwd?: string;
+  /** Its standard input is closed, or this is written to it and closed; otherwise it stays open. */
+  input?: string;
+}
+
+export interface Program {
+  readonly pid: number;
+  /** Lines of its standard output so far, with the time each came. */
+  readonly lines: readonly Line[];
+  /** Resolves with its exit code; null after a signal. */
+  readonly ended: Promise<number | null>;
+  /** Resolves with the first line, of those already there too, for which `find` has an answer. */
+  waitFor<T>(find: (text: string) => T | undefined, what: string, limitMs?: number): Promise<Found<T>>;
+  closeInput(): void;
+  /** SIGTERM, and SIGKILL after 10 s. */
+  stop(): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export interface Line {
+  text: string;
+  /** Of performance.now(). */
+  at: number;
+}
+
+export interface Found<T> {
+  value: T;
+  at: number;
+}
+
+const START_LIMIT_MS = 20_000;
+const STOP_LIMIT_MS = 10_000;
+const POLL_MS = 2;
+/** What an error message can carry. */
+const LAST_LINES = 15;
+/** A program that never stops writing must not fill the memory of a long benchmark. */
+const MAX_LINES = 20_000;
+
+const running = new Set<ChildProcess>();
+process.on('exit', killAll);
+
+/** Ends whatever still runs: a case that failed may have left something behind. */
+export function killAll(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+/** Starts a program with its input open; every one of them is killed when the benchmark ends, however it ends. */
+export function startProgram(
+  command: string,
+  args: readonly string[],
+  options: ProgramOptions = {},
+): Program {
+  const child = spawn(command, args, {
+    cwd: options.cwd,
+    env: { ...process.env, NO_COLOR: '1', ...options.environment },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  const lines: Line[] = [];
+  const errors: string[] = [];
+  createInterface({ input: child.stdout }).on('line', text => {
+    if (lines.length < MAX_LINES) lines.push({ text, at: performance.now() });
+  });
+  createInterface({ input: child.stderr }).on('line', text => {
+    errors.push(text);
+    if (errors.length > LAST_LINES) errors.shift();
+  });
+  child.stdin.on('error', () => undefined); // an early death is told by its exit
+  if (options.input !== undefined) child.stdin.end(options.input);
+  const ended = new Promise<number | null>(resolve => {
+    child.once('error', error => {
+      errors.push(String(error));
+      resolve(127);
+    });
+    child.once('close', code => resolve(code));
+  }).finally(() => running.delete(child));
+  const describe = () => [command, ...args].join(' ');
+  return {
+    pid: child.pid ?? 0,
+    lines,
+    ended,
+    waitFor: (find, what, limitMs = START_LIMIT_MS) =>
+      findLine({ lines, ended, find, what, limitMs, describe, errors }),
+    closeInput: () => child.stdin.end(),
+    kill: signal => void child.kill(signal),
+    stop: async () => {
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+interface Search<T> {
+  lines: readonly Line[];
+  ended: Promise<number | null>;
+  find: (text: string) => T | undefined;
+  what: string;
+  limitMs: number;
+  describe: () => string;
+  errors: readonly string[];
+}
+
+async function findLine<T>(search: Search<T>): Promise<Found<T>> {
+  const { lines, find, what, describe, errors, limitMs } = search;
+  let over: string | undefined;
+  void search.ended.then(code => {
+    over = `it ended with ${code ?? 'a signal'}`;
+  });
+  let next = 0;
+  for (const deadline = performance.now() + limitMs; ; await delay(POLL_MS)) {
+    for (const isLast = over !== undefined; next < lines.length; next += 1) {
+      const line = lines[next];
+      const value = line && find(line.text);
+      if (line && value !== undefined) return { value, at: line.at };
+      if (isLast && next === lines.length) break;
+    }
+    if (performance.now() > deadline) over ??= `${limitMs / 1000} s are over`;
+    if (over !== undefined)
+      throw new Error(`${describe()}: waited in vain for ${what} (${over})\n${errors.join('\n')}`);
+  }
+}
+
+/** Runs a program to its end and returns its standard output. Rejects when it fails or takes longer. */
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  options: { limitMs: number; cwd?: string },
+): Promise<string> {
+  const { stdout } = await promisify(execFile)(command, args, {
+    timeout: options.limitMs,
+    killSignal: 'SIGKILL',
+    maxBuffer: 64 * 1024 * 1024,
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+  });
+  return stdout;
+}
+
+/** Linux counts processor time in hundredths of a second (USER_HZ), whatever the kernel's own clock. */
+const TICKS_PER_SECOND = 100;
+
+/** Seconds of processor time of a process and its threads, in user and kernel mode, so far. */
+export function readCpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // proc(5): the name may hold spaces and brackets; behind it utime and stime are fields 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** Memory of a process in MB (1,000,000 bytes), all that is resident. */
+export function readMemoryMb(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return (Number(kilobytes ?? 0) * 1024) / 1e6;
+}
+
+/** A process and all that it started, as far as it is still there. */
+export function listFamily(pid: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc').filter(entry => /^\d+$/.test(entry))) {
+    const parent = readParent(Number(name));
+    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+  }
+  const family = [pid];
+  for (const member of family) family.push(...(children.get(member) ?? []));
+  return family;
+}
+
+function readParent(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined; // gone between the two reads
+  }
+}
+
+/** Polls until `check` has an answer. */
+export async function waitUntil<T>(
+  check: () => T | undefined | Promise<T | undefined>,
+  what: string,
+  limitMs = START_LIMIT_MS,
+): Promise<T> {
+  for (const deadline = performance.now() + limitMs; ; await delay(POLL_MS)) {
+    const value = await check();
+    if (value !== undefined) return value;
+    if (performance.now() > deadline) throw new Error(`waited ${limitMs / 1000} s in vain: ${what}`);
+  }
+}

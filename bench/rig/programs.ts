@@ -1,0 +1,36 @@
+// The programs a benchmark needs: the real ones that scripts/install-real-parts installed, and two of its own in Go,
+// built into the same cache folder. Used by the rig.
+
+import { mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { runProgram } from './process.ts';
+
+const BENCH = resolve(import.meta.dirname, '..');
+const CACHE =
+  process.env.EXPOSE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'expose-action');
+const BIN = join(CACHE, 'bin');
+const BUILD_LIMIT_MS = 180_000;
+
+export const PROGRAMS = {
+  bore: join(BIN, 'bore'),
+  wasmrun: join(BIN, 'wasmrun'),
+  app: join(BIN, 'bench-app'),
+  visitor: join(BIN, 'bench-visitor'),
+  /** The action's own, as it ships. */
+  expose: resolve(BENCH, '../dist/cli/index.js'),
+  exposeSource: resolve(BENCH, '../src/cli.ts'),
+} as const;
+
+/** Go keeps what has not changed, so this takes a moment only once. */
+export async function buildPrograms(): Promise<void> {
+  mkdirSync(BIN, { recursive: true });
+  for (const [folder, output] of [
+    ['./app', PROGRAMS.app],
+    ['./visitor', PROGRAMS.visitor],
+  ] as const)
+    await runProgram('go', ['build', '-trimpath', '-o', output, folder], {
+      cwd: BENCH,
+      limitMs: BUILD_LIMIT_MS,
+    });
+}

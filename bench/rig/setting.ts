@@ -1,0 +1,50 @@
+// What most cases start from: one bore server, one app, and a tunnel of each kind between them. Used by the cases.
+
+import type { Bench } from '../case.ts';
+import { type BenchApp, startApp } from './app.ts';
+import { HOST, startBoreServer } from './bore-server.ts';
+import { readCpuSeconds } from './process.ts';
+import type { Figures } from './rounds.ts';
+import { type RunningTunnel, startTunnel, TUNNELS, type TunnelName } from './tunnels.ts';
+
+export interface Setting extends AsyncDisposable {
+  readonly app: BenchApp;
+  /** Those that were asked for. */
+  tunnel(name: TunnelName): RunningTunnel;
+}
+
+/** Starts all of it; `port` is where the tunnels lead instead of to the app. */
+export async function startSetting(
+  bench: Bench,
+  names: readonly TunnelName[] = TUNNELS,
+  port?: number,
+): Promise<Setting> {
+  await using starting = new AsyncDisposableStack();
+  const server = starting.adopt(await startBoreServer(), one => one.kill());
+  const app = starting.adopt(await startApp(), one => one.stop());
+  const tunnels = new Map<TunnelName, RunningTunnel>();
+  for (const name of names) {
+    const target = { server: server.host, port: port ?? app.port, fromSource: bench.fromSource };
+    tunnels.set(
+      name,
+      starting.adopt(await startTunnel(name, target), one => one.stop()),
+    );
+  }
+  const started = starting.move();
+  const tunnel = (name: TunnelName) => {
+    const found = tunnels.get(name);
+    if (found === undefined) throw new Error(`no tunnel ${name} was started on ${HOST}`);
+    return found;
+  };
+  return { app, tunnel, [Symbol.asyncDispose]: () => started.disposeAsync() };
+}
+
+/** The figures of a piece of work with the processor time that the process took for each unit of it. */
+export async function measureCpu(
+  pid: number,
+  work: () => Promise<{ figures: Figures; amount: number }>,
+): Promise<Figures> {
+  const before = readCpuSeconds(pid);
+  const { figures, amount } = await work();
+  return { ...figures, cpuSeconds: (readCpuSeconds(pid) - before) / amount };
+}

@@ -1,0 +1,142 @@
+// Ours and its peers, each leading from a public port of one bore server to one local port. Used by the cases.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SECRET } from './bore-server.ts';
+import { findFreePort } from './free-port.ts';
+import { type Program, startProgram, waitUntil } from './process.ts';
+import { PROGRAMS } from './programs.ts';
+
+export const PEERS = ['bore local', 'wasmrun'] as const;
+export const OURS = ['raw', 'gateway'] as const;
+export type PeerName = (typeof PEERS)[number];
+export type OwnName = (typeof OURS)[number];
+export type TunnelName = PeerName | OwnName;
+/** Peers first, so that each round begins and ends with them. */
+export const TUNNELS: readonly TunnelName[] = [...PEERS, ...OURS];
+
+export interface TunnelTarget {
+  /** Of the bore server. */
+  server: string;
+  /** Of 127.0.0.1. */
+  port: number;
+  /** The public port to ask for; otherwise whichever the server gives. */
+  remotePort?: number;
+  /** `node src/cli.ts` instead of the bundle. */
+  fromSource?: boolean;
+}
+
+export interface RunningTunnel {
+  readonly name: TunnelName;
+  readonly pid: number;
+  readonly host: string;
+  readonly port: number;
+  /** `http://HOST:PORT`. */
+  readonly url: string;
+  readonly program: Program;
+  stop(): Promise<void>;
+}
+
+/** Starts it and resolves when it has its public port and is ready for visitors. */
+export function startTunnel(name: TunnelName, target: TunnelTarget): Promise<RunningTunnel> {
+  if (name === 'bore local') return startBoreLocal(target);
+  if (name === 'wasmrun') return startWasmrun(target);
+  return startOurs(name, target);
+}
+
+async function startBoreLocal(target: TunnelTarget): Promise<RunningTunnel> {
+  const port = target.remotePort === undefined ? [] : ['--port', `${target.remotePort}`];
+  const args = ['local', `${target.port}`, '--to', target.server, '--local-host', '127.0.0.1', ...port];
+  const program = startProgram(PROGRAMS.bore, args, { environment: { BORE_SECRET: SECRET } });
+  const { value } = await program.waitFor(
+    text => /listening at [^\s:]+:(\d+)/.exec(text)?.[1],
+    'its public port',
+  );
+  return describe('bore local', target, Number(value), program);
+}
+
+/** `wasmrun os --expose` on an empty program; what its tunnel leads to is told by its API, as its page does. */
+async function startWasmrun(target: TunnelTarget): Promise<RunningTunnel> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-wasmrun-'));
+  mkdirSync(join(folder, 'home', '.wasmrun', 'runtimes'), { recursive: true });
+  mkdirSync(join(folder, 'app'));
+  writeFileSync(join(folder, 'app', 'index.js'), 'require("http").createServer().listen(3000)\n');
+  // By default its tunnel leads to ports 3000 to 9999 only.
+  writeFileSync(join(folder, 'app', 'wasmrun.toml'), '[os.network]\nbind_ports = "1024-65535"\n');
+  const apiPort = await findFreePort();
+  const args = ['os', join(folder, 'app'), '-P', `${apiPort}`, '--expose', '--tunnel-server', target.server];
+  const program = startProgram(PROGRAMS.wasmrun, args, {
+    environment: {
+      HOME: join(folder, 'home'),
+      TMPDIR: folder,
+      WASMRUN_TUNNEL_SECRET: SECRET,
+      // Its runtime is not needed, and nothing is downloaded.
+      WASMRUN_WASMHUB_BASE_URL: 'http://127.0.0.1:9',
+    },
+  });
+  const port = await waitUntil(() => askForPort(apiPort, target.port), 'wasmrun has a public port');
+  const tunnel = describe('wasmrun', target, port, program);
+  const stop = async () => {
+    await tunnel.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { ...tunnel, stop };
+}
+
+async function askForPort(apiPort: number, localPort: number): Promise<number | undefined> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${apiPort}/api/tunnel/target`, {
+      method: 'POST',
+      body: JSON.stringify({ port: localPort }),
+    });
+    const state = (await response.json()) as { public_port?: number | null; target_port?: number | null };
+    return state.target_port === localPort ? (state.public_port ?? undefined) : undefined;
+  } catch {
+    return undefined; // it does not listen yet
+  }
+}
+
+/** What one line of `expose run --json` says, as far as a benchmark asks. */
+export interface OwnState {
+  status: string;
+  public_host: string | null;
+  public_port: number | null;
+  exposure: { phase: string };
+}
+
+export function parseState(text: string): OwnState | undefined {
+  return text.startsWith('{') ? (JSON.parse(text) as OwnState) : undefined;
+}
+
+/** The command line of `expose run` for this target. */
+export function describeOwnCommand(name: OwnName, target: TunnelTarget): [string, ...string[]] {
+  const entry = target.fromSource ? PROGRAMS.exposeSource : PROGRAMS.expose;
+  const flags = ['--mode', 'port', '--port', `${target.port}`, '--server', target.server, '--json'];
+  if (target.remotePort !== undefined) flags.push('--remote-port', `${target.remotePort}`);
+  if (name === 'raw') flags.push('--protocol', 'tcp');
+  return [process.execPath, entry, 'run', ...flags];
+}
+
+async function startOurs(name: OwnName, target: TunnelTarget): Promise<RunningTunnel> {
+  const [command, ...args] = describeOwnCommand(name, target);
+  const program = startProgram(command, args, { environment: { BORE_SECRET: SECRET } });
+  const { value } = await program.waitFor(text => {
+    const state = parseState(text);
+    return state?.exposure.phase === 'live' ? (state.public_port ?? undefined) : undefined;
+  }, 'it is live');
+  return describe(name, target, value, program);
+}
+
+function describe(name: TunnelName, target: TunnelTarget, port: number, program: Program): RunningTunnel {
+  const host = target.server;
+  return {
+    name,
+    pid: program.pid,
+    host,
+    port,
+    url: `http://${host}:${port}`,
+    program,
+    stop: () => program.stop(),
+  };
+}

@@ -1,0 +1,94 @@
+// The load: wrk, iperf3 and bench/visitor, each run to its end and its figures read. Used by the cases.
+
+import { type Program, runProgram, startProgram } from './process.ts';
+import { PROGRAMS } from './programs.ts';
+
+/** Beyond what a load was asked to take. */
+const GRACE_MS = 15_000;
+
+export interface WrkFigures {
+  requests: number;
+  perSecond: number;
+  /** Connections refused, reset or timed out, and answers that were not 2xx. */
+  errors: number;
+}
+
+/** wrk with one thread, which is enough for 100,000 requests a second and leaves the other core alone. */
+export async function runWrk(
+  url: string,
+  options: { connections: number; seconds: number; closing?: boolean },
+): Promise<WrkFigures> {
+  const { connections, seconds, closing = false } = options;
+  const header = closing ? ['-H', 'Connection: close'] : [];
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, ...header, url];
+  return parseWrk(await runProgram('wrk', args, { limitMs: seconds * 1000 + GRACE_MS }));
+}
+
+export function parseWrk(text: string): WrkFigures {
+  const requests = Number(/(\d+) requests in/.exec(text)?.[1]);
+  const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]);
+  if (Number.isNaN(requests) || Number.isNaN(perSecond)) throw new Error(`wrk said something else:\n${text}`);
+  const socketErrors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text);
+  const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
+  const errors = (socketErrors?.slice(1) ?? []).reduce((sum, count) => sum + Number(count), refused);
+  return { requests, perSecond, errors };
+}
+
+/** iperf3 with parallel streams, up (visitor to app) or down; bytes a second over all streams. */
+export async function runIperf(
+  address: { host: string; port: number },
+  options: { streams: number; seconds: number; direction: 'up' | 'down' },
+): Promise<{ bytes: number; bytesPerSecond: number }> {
+  const { streams, seconds, direction } = options;
+  const reverse = direction === 'down' ? ['--reverse'] : [];
+  const args = [
+    '-c',
+    address.host,
+    '-p',
+    `${address.port}`,
+    `-P${streams}`,
+    `-t${seconds}`,
+    '--json',
+    ...reverse,
+  ];
+  const text = await runProgram('iperf3', args, { limitMs: seconds * 1000 + GRACE_MS });
+  const report = JSON.parse(text) as { end: { sum_received: { bytes: number; bits_per_second: number } } };
+  const { bytes, bits_per_second } = report.end.sum_received;
+  return { bytes, bytesPerSecond: bits_per_second / 8 };
+}
+
+/** Starts `iperf3 -s` on a port of 127.0.0.1. */
+export async function startIperfServer(port: number): Promise<Program> {
+  const program = startProgram('iperf3', ['-s', '-B', '127.0.0.1', '-p', `${port}`, '--forceflush']);
+  await program.waitFor(text => /Server listening/.exec(text)?.[0], 'iperf3 listens');
+  return program;
+}
+
+export interface LatencyFigures {
+  count: number;
+  errors: number;
+  /** All in milliseconds. */
+  p50: number;
+  p99: number;
+  max: number;
+}
+
+/** One HTTP exchange of `bytes`; its time in milliseconds, from before the connection to after the last byte. */
+export async function runStream(
+  address: { host: string; port: number },
+  direction: 'up' | 'down',
+  bytes: number,
+): Promise<number> {
+  const where = `${address.host}:${address.port}`;
+  const args = ['-address', where, '-direction', direction, '-bytes', `${bytes}`];
+  return (await runVisitor<{ millis: number }>('stream', args)).millis;
+}
+
+/** Runs one command of bench/visitor to its end; the figures are those of its Go source. */
+export async function runVisitor<T>(command: string, args: readonly string[], limitMs = 90_000): Promise<T> {
+  return JSON.parse(await runProgram(PROGRAMS.visitor, [command, ...args], { limitMs })) as T;
+}
+
+export function startVisitor(command: string, args: readonly string[]): Program {
+  return startProgram(PROGRAMS.visitor, [command, ...args]);
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const chunkBytes = 256 * 1024
+
+// A stall of this length is no figure any more.
+const streamTimeout = 60 * time.Second
+
+type streamFigures struct {
+	Bytes  int64   `json:"bytes"`
+	Millis float64 `json:"millis"`
+}
+
+// One HTTP exchange over a plain connection, without the copies of net/http: `bytes` down, or up.
+func stream(arguments []string) (any, error) {
+	var address, direction string
+	var bytes int64
+	parse("stream", arguments, func(flags *flag.FlagSet) {
+		flags.StringVar(&address, "address", "", "host:port")
+		flags.StringVar(&direction, "direction", "down", "down or up")
+		flags.Int64Var(&bytes, "bytes", 0, "how many")
+	})
+	connection, err := net.DialTimeout("tcp", address, 5*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
+	_ = connection.SetDeadline(time.Now().Add(streamTimeout))
+	began := time.Now()
+	move := receive
+	if direction == "up" {
+		move = send
+	}
+	if err := move(connection, address, bytes); err != nil {
+		return nil, err
+	}
+	return streamFigures{bytes, millisSince(began)}, nil
+}
+
+func receive(connection net.Conn, address string, bytes int64) error {
+	fmt.Fprintf(connection, "GET /bytes?n=%d HTTP/1.1\r\nHost: %s\r\n\r\n", bytes, address)
+	reader := bufio.NewReader(connection)
+	answer, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != 200 || answer.ContentLength != bytes {
+		return fmt.Errorf("status %d, length %d", answer.StatusCode, answer.ContentLength)
+	}
+	left := bytes - int64(reader.Buffered())
+	buffer := make([]byte, chunkBytes)
+	for left > 0 {
+		n, err := connection.Read(buffer[:min(left, chunkBytes)])
+		left -= int64(n)
+		if err != nil && left > 0 {
+			return fmt.Errorf("%d bytes are missing: %w", left, err)
+		}
+	}
+	return nil
+}
+
+func send(connection net.Conn, address string, bytes int64) error {
+	fmt.Fprintf(connection, "POST /sink HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n", address, bytes)
+	buffer := make([]byte, chunkBytes)
+	for left := bytes; left > 0; {
+		n, err := connection.Write(buffer[:min(left, chunkBytes)])
+		left -= int64(n)
+		if err != nil {
+			return err
+		}
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(answer.Body)
+	if arrived := strings.TrimSpace(string(text)); err == nil && arrived != fmt.Sprint(bytes) {
+		return fmt.Errorf("%s of %d bytes arrived (status %d)", arrived, bytes, answer.StatusCode)
+	}
+	return err
+}
+
+func millisSince(began time.Time) float64 {
+	return float64(time.Since(began).Nanoseconds()) / 1e6
+}
