@@ -1,7 +1,8 @@
 // The connections to the app: one pool for the address it has now, thrown away the moment it has another or none,
 // because the old port may already belong to another process. Used by gateway and proxy.
 
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
+import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Upstream } from '../state.ts';
 
 export type AppAddress = Extract<Upstream, { kind: 'address' }>;
