@@ -65,10 +65,13 @@ export interface TunnelProcess {
   kill(): void;
 }
 
-/** Resolves when every tunnel is connected. */
-export async function startTunnelProcess(wishes: readonly ChildTunnel[]): Promise<TunnelProcess> {
+/** Resolves when every tunnel is connected. `nodeFlags` are further options of Node.js. */
+export async function startTunnelProcess(
+  wishes: readonly ChildTunnel[],
+  nodeFlags: readonly string[] = [],
+): Promise<TunnelProcess> {
   const script = fileURLToPath(new URL('tunnel-child.ts', import.meta.url));
-  const child = fork(script, [JSON.stringify(wishes)], { execArgv: ['--expose-gc'] });
+  const child = fork(script, [JSON.stringify(wishes)], { execArgv: ['--expose-gc', ...nodeFlags] });
   const states: TunnelState[] = wishes.map(() => ({ status: 'Not started' }));
   const lastPorts = wishes.map(() => 0);
   const unhandled: string[] = [];

@@ -1,0 +1,140 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it, onTestFinished } from 'vitest';
+import { openRandom, type Random } from '../support/noise.ts';
+import { describeWithReal } from '../support/real-parts.ts';
+import { type Measure, startTunnelProcess, type TunnelProcess } from '../support/tunnel-process.ts';
+import { closed, startRealServer } from './rig.ts';
+
+const SECRET = 'sesame';
+/** Buffers, pools and compiled code have their size after these. */
+const WARM_UP = 10_000;
+const VISITORS = 10_000;
+const AT_ONCE = 64;
+/** Of an idle connection to the app, and of Node's own lists, is let go within seconds. */
+const SETTLE_MS = 20_000;
+/** 200 bytes a visitor: less than any object that knows a socket, or a timer. */
+const HEAP_GROWTH_BYTES = 2_000_000;
+/** What the allocator keeps differs from run to run by some MB; a buffer of 16 KB a visitor would be 160 MB. */
+const RSS_GROWTH_BYTES = 40_000_000;
+/** Else the room for short-lived objects, which grows with the load, hides what is kept. In MB. */
+const SMALL_YOUNG_GENERATION = '--max-semi-space-size=1';
+const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+
+type Manner = (socket: Socket, random: Random) => Promise<void>;
+
+/** The ways to come and go. */
+const MANNERS: Record<string, Manner> = {
+  clean: async socket => {
+    socket.write(REQUEST);
+    await drained(socket);
+    socket.end();
+  },
+  'reset at once': async socket => void socket.resetAndDestroy(),
+  'reset in the middle': async socket => {
+    socket.write(REQUEST.slice(0, -2));
+    await delay(1);
+    socket.resetAndDestroy();
+  },
+  'reset at the answer': async socket => {
+    socket.write(REQUEST);
+    await Promise.race([once(socket, 'data'), closed(socket)]);
+    socket.resetAndDestroy();
+  },
+  'half-closed': async socket => {
+    socket.end(REQUEST);
+    await drained(socket);
+  },
+  'half-closed without a word': async socket => {
+    socket.end();
+    await drained(socket);
+  },
+  'never speaking': async (socket, random) => {
+    await delay(random(40));
+    socket.end();
+    await drained(socket);
+  },
+  'never speaking, then reset': async (socket, random) => {
+    await delay(random(40));
+    socket.resetAndDestroy();
+  },
+};
+
+/** Resolves when the other side has ended, or the connection is gone. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise(
+    resolve =>
+      void socket
+        .resume()
+        .once('end', resolve)
+        .once('close', () => resolve()),
+  );
+}
+
+async function visit(host: string, port: number, random: Random): Promise<void> {
+  const manners = Object.values(MANNERS);
+  const manner = manners[random(manners.length)] as Manner;
+  const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+  const gone = closed(socket);
+  await Promise.race([once(socket, 'connect').catch(() => {}), gone]);
+  await manner(socket, random);
+  // Who said all they had to say, and heard all there was to hear.
+  if (!socket.destroyed) socket.destroy();
+  await gone;
+}
+
+async function sendVisitors(host: string, port: number, count: number, random: Random): Promise<void> {
+  let left = count;
+  const one = async () => {
+    for (; left > 0; ) {
+      left -= 1;
+      await visit(host, port, random);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, one));
+}
+
+/** The measure as soon as nobody is here and there are no more resources than `base`; the last one after SETTLE_MS. */
+async function settle(child: TunnelProcess, base: Measure['resources']): Promise<Measure> {
+  for (const deadline = performance.now() + SETTLE_MS; ; await delay(100)) {
+    const measure = await child.measure();
+    const isBack = JSON.stringify(measure.resources) === JSON.stringify(base);
+    if ((measure.openVisitors === 0 && isBack) || performance.now() > deadline) return measure;
+  }
+}
+
+describeWithReal(['bore'], 'ten thousand visitors who come and go in every manner', () => {
+  it.each([
+    ['gateway', '127.0.0.215'],
+    ['raw', '127.0.0.216'],
+  ] as const)(
+    'leave handles, timers and memory where they were: %s',
+    { timeout: 180_000 },
+    async (mode, host) => {
+      const { address } = await startRealServer(host, { secret: SECRET });
+      const app = createServer((_, response) => response.end('here you are'));
+      await once(app.listen(0, '127.0.0.1'), 'listening');
+      onTestFinished(() => void app.close());
+      const wish = { mode, server: address, secret: SECRET, app: (app.address() as AddressInfo).port };
+      const child = await startTunnelProcess([wish], [SMALL_YOUNG_GENERATION]);
+      onTestFinished(child.kill);
+      const [port = 0] = child.ports;
+      const random = openRandom(4);
+      const base = (await child.measure()).resources;
+      await sendVisitors(host, port, WARM_UP, random);
+      const before = await settle(child, base);
+      await sendVisitors(host, port, VISITORS, random);
+      const after = await settle(child, base);
+      expect(after.resources).toEqual(base);
+      expect(after.openVisitors).toBe(0);
+      expect(after.heapUsed - before.heapUsed).toBeLessThan(HEAP_GROWTH_BYTES);
+      expect(after.rss - before.rss).toBeLessThan(RSS_GROWTH_BYTES);
+      expect(child.unhandled).toEqual([]);
+      const left = await child.stop();
+      expect(left.resources.TCPSocketWrap ?? 0).toBe(0);
+      expect(child.unhandled).toEqual([]);
+    },
+  );
+});
