@@ -33,7 +33,7 @@ export function startWatchdog(
   const timer = setTimeout(() => setImmediate(decide), timeoutMs);
   const hear = () => {
     heardAt = readClock();
-    if (!isOver) timer.refresh();
+    timer.refresh(); // which wakes no timer that was cleared
   };
   return {
     get heardAt() {

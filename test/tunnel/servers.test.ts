@@ -1,0 +1,244 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { orderServers } from '../../src/tunnel/placement.ts';
+import { type BoreServer, type BoreServerOptions, startBoreServer } from '../../src/tunnel/server.ts';
+import type { TunnelServer } from '../../src/tunnel/tunnel.ts';
+import { reply, startBadBoreServer, stayMute } from '../support/bad-bore-server.ts';
+import { startFaultRelay } from '../support/fault-relay.ts';
+import { describeWithReal } from '../support/real-parts.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { exchange, failToOpen, openTunnel, portOf, startRealServer } from './rig.ts';
+
+const AUTO = { kind: 'auto', min: 20_000, max: 32_000 } as const;
+
+/** An identity for which the servers are asked in exactly this order. */
+function identityFor(servers: readonly TunnelServer[]): string {
+  for (let i = 0; ; i += 1)
+    if (orderServers(servers, `preview ${i}`).every((server, at) => server === servers[at]))
+      return `preview ${i}`;
+}
+
+function ordered(...servers: TunnelServer[]) {
+  return { servers, identity: identityFor(servers), remotePort: AUTO };
+}
+
+const addressOf = ({ host, controlPort }: BoreServer) => ({ host, port: controlPort });
+
+async function start(options?: BoreServerOptions): Promise<BoreServer> {
+  const server = await startBoreServer(options);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+/** Nobody listens there. */
+async function findClosed(): Promise<TunnelServer> {
+  const server = createServer();
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const bound = server.address();
+  server.close();
+  await once(server, 'close');
+  return {
+    address: { host: '127.0.0.1', port: typeof bound === 'object' && bound !== null ? bound.port : 0 },
+  };
+}
+
+describeWithReal(['bore'], 'two real servers, each with a secret of its own', () => {
+  it('take over one from the other, first to best, and nothing flaps while either works', async () => {
+    const hosts = ['127.0.0.105', '127.0.0.106'] as const;
+    const secrets = ['secret one', 'secret two'] as const;
+    const begin = (which: 0 | 1) => startRealServer(hosts[which], { secret: secrets[which] });
+    const running = [await begin(0), await begin(1)];
+    const wishes = ordered(
+      ...running.map(({ address }, which) => ({ address, secret: secrets[which as 0 | 1] })),
+    );
+    const { tunnel, states, log } = await openTunnel({ ...wishes, timings: { serverAway: 1_500 } });
+    const visit = async (which: 0 | 1) =>
+      expect(await exchange(hosts[which], portOf(tunnel), 'hello')).toBe('hello');
+    expect(tunnel.state).toMatchObject({ status: 'Connected', host: hosts[0] });
+    await visit(0);
+    for (const [lost, next] of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
+      await running[lost]?.kill();
+      await waitUntil(() => tunnel.state.status === 'Reconnecting', 'the loss is noticed');
+      expect(tunnel.state).toMatchObject({ host: hosts[lost] });
+      await waitUntil(() => tunnel.state.status === 'Connected', 'the other one has it');
+      expect(tunnel.state).toMatchObject({ host: hosts[next] });
+      await visit(next);
+      const before = states.length;
+      running[lost] = await begin(lost);
+      // Longer than it takes to give a server up.
+      const later = performance.now() + 2_000;
+      await waitUntil(() => performance.now() > later, 'there was time to flap');
+      expect(states).toHaveLength(before);
+      await visit(next);
+    }
+    expect(tunnel.reconnects).toBe(2);
+    expect(log).toContainEqual('info 127.0.0.105:7835 stays away: trying 127.0.0.106:7835');
+  });
+
+  it('serve on who is in the middle of a download on the first when the second has the tunnel', async () => {
+    const [first, second] = [await startRealServer('127.0.0.107'), await startRealServer('127.0.0.108')];
+    const relay = await startFaultRelay(first.address);
+    onTestFinished(() => relay.stop());
+    const wishes = ordered({ address: relay.address }, { address: second.address });
+    const { tunnel } = await openTunnel({ ...wishes, timings: { serverAway: 500 } });
+    const visitor = connect(portOf(tunnel), '127.0.0.107');
+    visitor.write('one ');
+    expect(String((await once(visitor, 'data'))[0])).toBe('one ');
+    await relay.refuse();
+    relay.inject({ leg: 'control', fault: { kind: 'cut' } });
+    await waitUntil(() => JSON.stringify(tunnel.state).includes('127.0.0.108'), 'the second has the tunnel');
+    visitor.end('two');
+    expect(String((await once(visitor, 'data'))[0])).toBe('two');
+    await once(visitor, 'end');
+  });
+});
+
+describe('at the start', () => {
+  it('a server that is down costs a few seconds, and the log says so', async () => {
+    const live = await start();
+    const closed = await findClosed();
+    const wishes = ordered(closed, { address: addressOf(live) });
+    const { tunnel, log } = await openTunnel(wishes);
+    expect(await exchange('127.0.0.1', portOf(tunnel), 'hello')).toBe('hello');
+    expect(live.tunnels).toBe(1);
+    expect(log).toContainEqual(expect.stringContaining(`stays away: trying 127.0.0.1:${live.controlPort}`));
+  });
+
+  it('a server that restarts keeps its previews', async () => {
+    const [closed, other] = [await findClosed(), await start()];
+    const opening = openTunnel(ordered(closed, { address: addressOf(other) }));
+    const late = await start({ controlPort: closed.address.port });
+    await opening;
+    expect([late.tunnels, other.tunnels]).toEqual([1, 0]);
+  });
+
+  it.each([
+    ['is no bore server', reply(`HTTP/1.1 502 Bad Gateway\r\n\r\n${'.'.repeat(300)}`), '502 Bad Gateway'],
+    ['says nothing', stayMute, 'says nothing'],
+  ])('a server that %s is told of and passed over', async (_, behaviour, said) => {
+    const [bad, live] = [await startBadBoreServer(behaviour), await start()];
+    const wishes = ordered({ address: bad.address }, { address: addressOf(live) });
+    const { log } = await openTunnel({ ...wishes, timings: { challenge: 300, hello: 300 } });
+    expect(live.tunnels).toBe(1);
+    const warnings = log.filter(line => line.startsWith('warn'));
+    expect(warnings).toEqual([expect.stringContaining(said)]);
+    expect(warnings[0]).toContain(`; going on with 127.0.0.1:${live.controlPort}`);
+  });
+
+  it.each([
+    ['a wrong secret', { secret: 'another' }, /refused the secret/],
+    ['a secret nobody asks for', {}, /asks for no secret/],
+    ['a port range that is not the server’s', { secret: 'sesame', minPort: 40_000 }, /set `port-range`/],
+  ])(
+    '%s ends it, although another server would do: the workflow has to change',
+    async (_, options, expected) => {
+      const [wrong, live] = [await start(options), await start({ secret: 'sesame' })];
+      const wishes = ordered(
+        { address: addressOf(wrong), secret: 'sesame' },
+        { address: addressOf(live), secret: 'sesame' },
+      );
+      const { message, states } = await failToOpen(wishes);
+      expect(message).toMatch(expected);
+      expect(message).toContain(`127.0.0.1:${wrong.controlPort}`);
+      expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
+    },
+  );
+
+  it('a fixed port that another tunnel keeps on one server is asked for on the next', async () => {
+    const servers = [await start({ host: '127.0.0.109' }), await start({ host: '127.0.0.110' })] as const;
+    const [first, second] = servers;
+    const taken = createServer().listen(20_109, first.host);
+    onTestFinished(() => void taken.close());
+    await once(taken, 'listening');
+    const wishes = ordered({ address: addressOf(first) }, { address: addressOf(second) });
+    const { log } = await openTunnel({ ...wishes, remotePort: 20_109, timings: { portFirst: 400 } });
+    expect([first.tunnels, second.tunnels]).toEqual([0, 1]);
+    expect(log).toContainEqual(
+      expect.stringMatching(/^warn port 20109 of 127\.0\.0\.109 is in use: .*; going on/),
+    );
+  });
+
+  it('all servers that failed are named, when none is left and when time is over', async () => {
+    const bad = await Promise.all([1, 2].map(() => startBadBoreServer(reply('SSH-2.0-none\r\n\0'))));
+    const none = await failToOpen(ordered(...bad.map(({ address }) => ({ address }))));
+    for (const { address } of bad)
+      expect(none.message).toContain(`127.0.0.1:${address.port} does not answer`);
+    expect(none.states.at(-1)).toEqual({ status: 'Failed', reason: none.message });
+    const closed = [await findClosed(), await findClosed()];
+    const late = await failToOpen({
+      ...ordered(...closed),
+      timings: { serverFirst: 300 },
+      signal: AbortSignal.timeout(1_500),
+    });
+    for (const { address } of closed)
+      expect(late.message).toContain(`could not reach 127.0.0.1:${address.port}`);
+    expect(late.states.at(-1)).toEqual({ status: 'Disconnected' });
+  });
+
+  it('the server of before comes first', async () => {
+    const [best, other] = [await start({ host: '127.0.0.111' }), await start({ host: '127.0.0.112' })];
+    const wishes = ordered({ address: addressOf(best) }, { address: addressOf(other) });
+    const { tunnel } = await openTunnel({ ...wishes, preferred: { host: other.host, port: 23_456 } });
+    expect(tunnel.state).toEqual({ status: 'Connected', host: other.host, port: 23_456 });
+  });
+});
+
+describe('later', () => {
+  it('a server that refuses us is told of and passed over, and the lost one is taken again', async () => {
+    const [first, wrong] = [await start(), await start({ secret: 'another' })];
+    const wishes = ordered(
+      { address: addressOf(first), secret: undefined },
+      { address: addressOf(wrong), secret: 'sesame' },
+    );
+    const { tunnel, log } = await openTunnel({ ...wishes, timings: { serverAway: 600 } });
+    const port = portOf(tunnel);
+    await first.stop();
+    await waitUntil(() => log.some(line => /^warn .*refused the secret/.test(line)), 'it is told of');
+    expect(tunnel.state.status).toBe('Reconnecting');
+    await start({ controlPort: first.controlPort });
+    await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
+    expect(portOf(tunnel)).toBe(port);
+  });
+
+  it('a server that opens the tunnel and drops it at once, again and again, loses it to the next', async () => {
+    let isBroken = false;
+    const broken = await startBadBoreServer(socket => {
+      socket.once('data', () => {
+        socket.write('{"Hello":25000}\0"Heartbeat"\0');
+        if (isBroken) socket.end();
+        else drop = () => socket.destroy();
+      });
+    });
+    let drop = () => {};
+    const live = await start();
+    const wishes = ordered({ address: broken.address }, { address: addressOf(live) });
+    const timings = { serverAway: 1_500 };
+    const { tunnel, log } = await openTunnel({ ...wishes, remotePort: 25_000, timings });
+    isBroken = true;
+    drop();
+    await waitUntil(() => live.tunnels === 1, 'the next server has the tunnel');
+    await waitUntil(() => tunnel.state.status === 'Connected', 'it is connected');
+    const told = log.filter(line => !line.startsWith('debug'));
+    expect(told.filter(line => line.startsWith('warn'))).toEqual([
+      expect.stringContaining('opens the tunnel and drops it at once, again and again'),
+    ]);
+    expect(told.length).toBeLessThan(8);
+  });
+
+  it('a server that hangs is cut short when its time is over', async () => {
+    const [first, second] = [await start(), await start()];
+    const wishes = ordered({ address: addressOf(first) }, { address: addressOf(second) });
+    const timings = { serverAway: 1_000, challenge: 60_000, hello: 60_000 };
+    const { tunnel } = await openTunnel({ ...wishes, timings });
+    await first.stop();
+    const mute = createServer(socket => void socket.on('error', () => {}));
+    await once(mute.listen(first.controlPort, '127.0.0.1'), 'listening');
+    onTestFinished(() => void mute.close());
+    await waitUntil(() => second.tunnels === 1, 'the second has the tunnel');
+    await waitUntil(() => tunnel.state.status === 'Connected', 'it is connected');
+  });
+});
