@@ -57,17 +57,14 @@ export interface Finding {
 export async function proveAddress(check: AddressCheck): Promise<Finding | undefined> {
   let strangers = 0;
   let detail = '';
-  let url = check.readUrl();
+  let url: string | undefined;
   for (let end = startClock(); performance.now() < end; ) {
+    const now = check.readUrl();
+    if (now !== url) end = startClock();
+    url = now;
     const answer = await askInTime(check, url, end);
     if (check.signal.aborted) return undefined;
-    const now = check.readUrl();
-    if (now !== url) {
-      // What was asked is of no interest any more.
-      url = now;
-      end = startClock();
-      continue;
-    }
+    if (check.readUrl() !== url) continue; // what was asked is of no interest any more
     if (url !== undefined && answer.kind === 'proved') return { url, verified: true };
     // The last answer is cut off by the clock, and says the least.
     if (answer.kind !== 'proved' && (detail === '' || performance.now() < end)) detail = answer.detail;

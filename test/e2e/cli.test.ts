@@ -101,7 +101,7 @@ describe('help', () => {
 
   it('names every flag of run', async () => {
     const { out } = await expose(['run', '--help']);
-    for (const flag of 'mode port command args env vm server remote-port public-url duration secret-file'.split(
+    for (const flag of 'mode port command args env vm protocol server remote-port port-range public-url name duration secret-file'.split(
       ' ',
     ))
       expect(out).toMatch(new RegExp(`^ {2}--${flag} [A-Z]`, 'm'));

@@ -26,10 +26,11 @@ export interface RealServer {
 /** The Rust `bore server` on an address of its own: its control port is the same everywhere. */
 export async function startRealServer(
   host: string,
-  options: { secret?: string; minPort?: number; maxPort?: number } = {},
+  options: { secret?: string; minPort?: number; maxPort?: number; bindTunnels?: string } = {},
 ): Promise<RealServer> {
-  const { minPort = 20_000, maxPort = 65_535 } = options;
-  const args = ['server', '--bind-addr', host, '--min-port', `${minPort}`, '--max-port', `${maxPort}`];
+  const { minPort = 20_000, maxPort = 65_535, bindTunnels = host } = options;
+  const binding = ['--bind-addr', host, '--bind-tunnels', bindTunnels];
+  const args = ['server', ...binding, '--min-port', `${minPort}`, '--max-port', `${maxPort}`];
   const child = spawn(requirePart('bore'), args, { env: environment(options.secret), stdio: 'ignore' });
   const kill = () => end(child);
   onTestFinished(kill);
