@@ -109,12 +109,14 @@ export class PublicTunnel {
     });
   }
 
-  /** Gives the public port back at once, and lets visitors finish; changes nothing that is known. */
+  /** Gives the public port back at once, which is told, and lets visitors finish. */
   async close(drainMs: number): Promise<void> {
     const tunnel = this.#tunnel;
     this.#tunnel = undefined;
     this.#place = undefined;
     this.#closed.abort();
+    if (tunnel !== undefined && this.#wayIn.tunnel.status !== 'Failed')
+      this.#change({ tunnel: { status: 'Disconnected' } });
     await tunnel?.stop({ drainMs });
   }
 

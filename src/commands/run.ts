@@ -27,7 +27,7 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'protocol PROTOCOL': 'http, or tcp for raw bytes (default http)',
   'health-path PATH': 'path that must answer before the URL is shown (default /)',
   'startup-timeout TIME': 'how long app and tunnel together may take (default 120s)',
-  'server HOST': 'the bore server, host or host:port; several with commas (default bore.pub)',
+  'server HOST': 'host or host:port; several, with commas (default bore.pub)',
   'remote-port PORT': 'auto (the same in every run), random, or a number (default auto)',
   'port-range RANGE': 'where --remote-port auto picks from (default 1024-65535)',
   'public-url URL': 'template of the address behind a proxy of your own',
