@@ -21,10 +21,11 @@ export function readMisses(file: string): Misses {
 
 /** For the terminal: one line for each row and note. */
 export function renderCase(result: CaseResult): string {
-  const lines = result.rows.map(
-    row =>
-      `  ${describeRow(row).padEnd(64)} ${renderValue(row).padEnd(28)} ${renderTarget(row)} ${renderVerdict(row)}`,
-  );
+  const lines = result.rows.map(row => {
+    const cells = [describeRow(row).padEnd(60), renderValue(row).padEnd(24), renderTarget(row).padEnd(16)];
+    const rest = [renderVerdict(row), renderAbsolute(row), renderCpu(row)].filter(cell => cell !== '');
+    return `  ${cells.join(' ')} ${rest.join(' · ')}`;
+  });
   return [...lines, ...result.notes.map(note => `  ${note}`)].map(line => line.trimEnd()).join('\n');
 }
 
@@ -130,7 +131,7 @@ export function describeRow({ what, peer }: Row): string {
 function renderMissing(results: readonly CaseResult[], titles: ReadonlyMap<string, string>): string {
   const missing = [...titles].filter(([id]) => !results.some(result => result.id === id));
   if (missing.length === 0) return '';
-  return ['## Not measured', ...missing.map(([id, title]) => `- ${id} · ${title}`)].join('\n');
+  return ['## Not measured\n', ...missing.map(([id, title]) => `- ${id} · ${title}`)].join('\n');
 }
 
 /** Figure and spread: `1.25 × (1.21–1.30)`. */
@@ -151,7 +152,7 @@ export function renderVerdict(row: Row): string {
   const score = scoreOf(row);
   if (score === undefined || row.reach === undefined) return '';
   if (score >= 1) return 'met';
-  return `**missed by ${(Math.abs(judge(row) / row.reach - 1) * 100).toPrecision(2)} %**`;
+  return `**missed by ${renderNumber(Math.abs(judge(row) / row.reach - 1) * 100)} %**`;
 }
 
 function renderAbsolute({ absolute }: Row): string {

@@ -3,7 +3,7 @@
 //	GET  /          a few bytes
 //	GET  /bytes?n=N N bytes
 //	POST /sink      takes whatever comes, answers how much it was
-//	GET  /halves    an answer in two small writes
+//	GET  /halves    an answer in two small writes: its head, its body
 //	GET  /page      a page that needs 30 objects, /object/1 to /object/30
 package main
 
@@ -21,7 +21,7 @@ import (
 // As much as one write hands to the kernel at a time.
 const chunkBytes = 256 * 1024
 
-// The second write must be one of its own for whoever relays it, also on a busy machine.
+// Long enough for the second write to be one of its own for whoever relays it.
 const betweenHalves = time.Millisecond
 
 const pageObjects = 30
@@ -91,12 +91,17 @@ func sink(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, total)
 }
 
+// The head and then the body, as most frameworks write them; or (?apart=body) the body itself in two.
 func halves(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Length", "12")
-	_, _ = io.WriteString(w, "first ")
+	first := ""
+	if r.URL.Query().Get("apart") == "body" {
+		first = "first "
+	}
+	_, _ = io.WriteString(w, first)
 	w.(http.Flusher).Flush()
 	time.Sleep(betweenHalves)
-	_, _ = io.WriteString(w, "second")
+	_, _ = io.WriteString(w, "first second"[len(first):])
 }
 
 func page(w http.ResponseWriter, r *http.Request) {

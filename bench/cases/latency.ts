@@ -90,23 +90,36 @@ function describeDirect(measured: Rounds<Place>): string {
 export const twoWrites: Case = {
   id: 'B6',
   title: 'An answer in two small writes',
-  minutes: bench => (bench.quick ? 0.2 : 0.1 + bench.rounds * 0.15),
+  minutes: bench => (bench.quick ? 0.2 : 0.2 + bench.rounds * 0.35),
   run: async bench => {
     await using setting = await startSetting(bench);
-    const measured = await measureAt(bench, setting, TUNNELS, url =>
-      runVisitor<LatencyFigures>('sequence', ['-url', `${url}/halves`, '-count', `${SEQUENCE}`]),
-    );
-    const rows = compare({
-      what: 'two small writes, median',
-      measured,
-      key: 'p50',
-      unit: 'ms',
-      better: 'lower',
-      targets: { gateway: { 'bore local': { reach: 0.2 } } },
-    });
-    return { rows };
+    const apart = await measureHalves(bench, setting, '/halves');
+    const inside = await measureHalves(bench, setting, '/halves?apart=body');
+    const common = { key: 'p50', unit: 'ms', better: 'lower' } as const;
+    const rows = [
+      ...compare({
+        ...common,
+        what: 'head and body apart, median',
+        measured: apart,
+        targets: { gateway: { 'bore local': { reach: 0.2 } } },
+      }),
+      ...compare({ ...common, what: 'a body in two writes, median', measured: inside }),
+    ];
+    return { rows, notes: [STALL] };
   },
 };
+
+const STALL =
+  'The 44 ms are a stall at the bore server: it delays the second write to its visitor until the first is ' +
+  'acknowledged. A tunnel can only avoid it by sending both at once, which it can for head and body; of a body in ' +
+  'two writes nobody can know whether more is to come.';
+
+function measureHalves(bench: Bench, setting: Setting, path: string): Promise<Rounds<TunnelName>> {
+  const args = ['-count', `${SEQUENCE}`];
+  return measureAt(bench, setting, TUNNELS, url =>
+    runVisitor<LatencyFigures>('sequence', ['-url', url + path, ...args]),
+  );
+}
 
 async function measureAt<N extends Place>(
   bench: Bench,

@@ -1,5 +1,6 @@
 // The load: wrk, iperf3 and bench/visitor, each run to its end and its figures read. Used by the cases.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Program, runProgram, startProgram } from './process.ts';
 import { PROGRAMS } from './programs.ts';
 
@@ -51,10 +52,32 @@ export async function runIperf(
     '--json',
     ...reverse,
   ];
-  const text = await runProgram('iperf3', args, { limitMs: seconds * 1000 + GRACE_MS });
-  const report = JSON.parse(text) as { end: { sum_received: { bytes: number; bits_per_second: number } } };
-  const { bytes, bits_per_second } = report.end.sum_received;
+  const report = await retryWhileBusy(async () => {
+    const text = await runProgram('iperf3', args, { limitMs: seconds * 1000 + GRACE_MS });
+    return JSON.parse(text) as IperfReport;
+  });
+  const { bytes, bits_per_second } = report.end.sum_received ?? { bytes: 0, bits_per_second: 0 };
   return { bytes, bytesPerSecond: bits_per_second / 8 };
+}
+
+interface IperfReport {
+  error?: string;
+  end: { sum_received?: { bytes: number; bits_per_second: number } };
+}
+
+const IPERF_ATTEMPTS = 10;
+const IPERF_PAUSE_MS = 300;
+
+/** The server takes one load at a time, and needs a moment after each. */
+async function retryWhileBusy(attempt: () => Promise<IperfReport>): Promise<IperfReport> {
+  for (let left = IPERF_ATTEMPTS; ; left -= 1) {
+    const report = await attempt().catch(
+      (error: unknown) => ({ error: String(error), end: {} }) as IperfReport,
+    );
+    if (report.end.sum_received !== undefined) return report;
+    if (left === 0) throw new Error(`iperf3: ${report.error ?? 'it measured nothing'}`);
+    await delay(IPERF_PAUSE_MS);
+  }
 }
 
 /** Starts `iperf3 -s` on a port of 127.0.0.1. */

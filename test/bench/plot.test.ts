@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { placeScore, renderPlot } from '../../bench/plot.ts';
+import { createResult, createRow } from './samples.ts';
+
+describe('the plot', () => {
+  it('puts twice as good as far to the right of the target as half as good to the left', () => {
+    const target = placeScore(1);
+    expect(placeScore(2) - target).toBeCloseTo(target - placeScore(0.5), 0);
+    expect(placeScore(2)).toBeGreaterThan(target);
+  });
+
+  it('draws what is off the scale at its edge', () => {
+    expect(placeScore(1_000)).toBe(placeScore(8));
+    expect(placeScore(0)).toBe(placeScore(1 / 8));
+  });
+
+  it('has a dot for each target that is met, a square for each that is missed, and nothing for the rest', () => {
+    const rows = [
+      createRow({ reach: 1 }),
+      createRow({ samples: [0.5], reach: 1 }),
+      createRow({ samples: [0.5], reach: 1, better: 'lower' }),
+      createRow(),
+    ];
+    const plot = renderPlot([createResult(rows)]);
+    expect(plot.match(/<circle class="met"/g)).toHaveLength(2);
+    expect(plot.match(/<rect class="missed"/g)).toHaveLength(1);
+  });
+
+  it('turns a figure that should be low around: lower lies further right', () => {
+    const at = (sample: number) =>
+      Number(
+        /c?x="([\d.]+)" (?:cy|y)="[\d.]+" (?:r|width)/.exec(
+          renderPlot([createResult([createRow({ samples: [sample], reach: 1, better: 'lower' })])]),
+        )?.[1],
+      );
+    expect(at(0.5)).toBeGreaterThan(at(0.9));
+  });
+
+  it('is well-formed where names hold signs of XML, and without any result', () => {
+    const plot = renderPlot([createResult([createRow({ what: 'a < b & c', reach: 1 })])]);
+    expect(plot).toContain('a &lt; b &amp; c');
+    expect(renderPlot([])).toContain('no results yet');
+  });
+
+  it('has colours for light and for dark', () => {
+    expect(renderPlot([])).toContain('prefers-color-scheme: dark');
+  });
+});

@@ -1,0 +1,137 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { readMisses, renderReport, renderValue, renderVerdict } from '../../bench/report.ts';
+import { judge, readResults, scoreOf, writeResult } from '../../bench/results.ts';
+import { createResult, createRow } from './samples.ts';
+
+const TITLES = new Map([
+  ['B1', 'One stream'],
+  ['B2', 'Many streams'],
+]);
+
+function createFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+describe('a row', () => {
+  it('is judged by its median, its worst sample, or the 95th percentile from the bad side', () => {
+    const samples = Array.from({ length: 21 }, (_, index) => index);
+    expect(judge(createRow({ samples }))).toBe(10);
+    expect(judge(createRow({ samples, take: 'worst', better: 'lower' }))).toBe(20);
+    expect(judge(createRow({ samples, take: 'worst', better: 'higher' }))).toBe(0);
+    expect(judge(createRow({ samples, take: 'p95', better: 'lower' }))).toBeCloseTo(19);
+    expect(judge(createRow({ samples, take: 'p95', better: 'higher' }))).toBeCloseTo(1);
+  });
+
+  it('has a score of 1 where it meets its target exactly, and more where it is better', () => {
+    expect(scoreOf(createRow({ samples: [1.2], reach: 1.2 }))).toBe(1);
+    expect(scoreOf(createRow({ samples: [2.4], reach: 1.2 }))).toBe(2);
+    expect(scoreOf(createRow({ samples: [2.4], reach: 1.2, better: 'lower' }))).toBe(0.5);
+    expect(scoreOf(createRow())).toBeUndefined();
+  });
+
+  it('says by how much of its target it misses', () => {
+    expect(renderVerdict(createRow({ samples: [1.2], reach: 1.2 }))).toBe('met');
+    expect(renderVerdict(createRow({ samples: [0.9], reach: 1.2 }))).toBe('**missed by 25 %**');
+    expect(renderVerdict(createRow({ samples: [90], reach: 30, better: 'lower' }))).toBe(
+      '**missed by 200 %**',
+    );
+    expect(renderVerdict(createRow())).toBe('');
+  });
+
+  it('shows figure and spread', () => {
+    expect(renderValue(createRow())).toBe('1.2 × (1.1–1.3)');
+    expect(
+      renderValue(createRow({ samples: [1234.5, 2000], unit: 'ms', take: 'worst', better: 'lower' })),
+    ).toBe('worst 2,000 ms (1,235–2,000)');
+  });
+});
+
+describe('the report', () => {
+  it('names first what a peer does better, with a target or without, the worst first', () => {
+    const rows = [
+      createRow({ what: 'a bit slower', samples: [0.9] }),
+      createRow({ what: 'takes three times as long', samples: [3], better: 'lower' }),
+      createRow({ what: 'faster', samples: [1.5] }),
+      createRow({ what: 'target met, and slower', samples: [0.65], reach: 0.6 }),
+    ];
+    const report = renderReport([createResult(rows)], TITLES, new Map());
+    const first = report.slice(report.indexOf('## Slower'), report.indexOf('## Every case'));
+    expect([...first.matchAll(/^\| B1 \| ([^|]+) \|/gm)].map(([, what]) => what)).toEqual([
+      'takes three times as long',
+      'target met, and slower',
+      'a bit slower',
+    ]);
+  });
+
+  it('says that nothing is slower only where nothing is', () => {
+    expect(renderReport([createResult([createRow()])], TITLES, new Map())).toContain('Nothing.');
+  });
+
+  it('holds every row of every case, and names the cases that were not measured', () => {
+    const rows = [createRow({ what: 'one', reach: 1.2 }), createRow({ what: 'two' })];
+    const report = renderReport([createResult(rows)], TITLES, new Map());
+    expect(report).toContain('| one ÷ bore local | ≥ 1.2 × | 1.2 × (1.1–1.3) |  |  | met |');
+    expect(report).toContain('| two ÷ bore local | – | 1.2 × (1.1–1.3) |  |  |  |');
+    expect(report).toContain('## Not measured\n\n- B2 · Many streams');
+  });
+
+  it('gives the reason for a miss, or says that there is none yet', () => {
+    const missed = [createResult([createRow({ samples: [0.5], reach: 0.9 })])];
+    expect(renderReport(missed, TITLES, new Map([['B1', 'One thread is the limit.']]))).toContain(
+      'One thread is the limit.',
+    );
+    expect(renderReport(missed, TITLES, new Map())).toContain('Why it misses is not known yet.');
+  });
+
+  it('says where the machine was busy, the run shortened, or the sources ran instead of the bundle', () => {
+    const odd = createResult([], { busy: true, load: 2.5, quick: true, source: 'src' });
+    const report = renderReport([odd], TITLES, new Map());
+    expect(report).toContain('**on a busy machine (load 2.5)**');
+    expect(report).toContain('**shortened**');
+    expect(report).toContain('from its sources');
+    const plain = renderReport([createResult([])], TITLES, new Map());
+    expect(plain).not.toMatch(/busy|shortened|sources/);
+    expect(plain).toContain('expose 1.2.3 (abc1234) on Node 24.0.0');
+  });
+
+  it('says once what is true of all cases', () => {
+    const results = [createResult([]), createResult([], { id: 'B2' })];
+    expect(renderReport(results, TITLES, new Map()).match(/2 cores/g)).toHaveLength(1);
+  });
+});
+
+describe('the reasons for misses', () => {
+  it('are read by case', () => {
+    const file = join(createFolder(), 'misses.md');
+    writeFileSync(file, '# Misses\n\n## B1\n\nOne thread.\n\n- tried two\n\n## B4\n\nThe kernel.\n');
+    expect([...readMisses(file)]).toEqual([
+      ['B1', 'One thread.\n\n- tried two'],
+      ['B4', 'The kernel.'],
+    ]);
+  });
+
+  it('may all be missing', () => {
+    expect(readMisses(join(createFolder(), 'misses.md')).size).toBe(0);
+  });
+});
+
+describe('the results', () => {
+  it('are read back in the order of the cases', () => {
+    const folder = createFolder();
+    for (const id of ['B10', 'B2']) writeResult(folder, createResult([createRow()], { id }));
+    writeFileSync(join(folder, 'notes.txt'), 'not a result');
+    expect(readResults(folder).map(({ id }) => id)).toEqual(['B2', 'B10']);
+    expect(readResults(folder)[0]?.rows).toEqual([createRow()]);
+  });
+
+  it('hold no more digits than they are worth', () => {
+    const folder = createFolder();
+    writeResult(folder, createResult([createRow({ samples: [1.234567, 12345.678, 3] })]));
+    expect(readResults(folder)[0]?.rows[0]?.samples).toEqual([1.235, 12350, 3]);
+  });
+});
