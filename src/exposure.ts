@@ -14,8 +14,9 @@ import { formatDuration } from './duration.ts';
 import { type Entrance, openEntrance } from './entrance.ts';
 import { AppError, describeError, TunnelError } from './errors.ts';
 import type { Logger } from './log.ts';
-import { PublicTunnel, type WayIn } from './public-tunnel.ts';
+import { PublicTunnel } from './public-tunnel.ts';
 import type { AppState, EndReason, ExposureState, Phase } from './state.ts';
+import type { WayIn } from './way-in.ts';
 
 /** Visitors in mid-download get this long at the end. */
 const DRAIN_MS = 5_000;

@@ -13,16 +13,14 @@ import {
   proveAddress,
   renderPublicUrl,
 } from './public-address.ts';
-import type { ExposureState, TunnelState } from './state.ts';
+import type { TunnelState } from './state.ts';
 import { startTunnel, type Tunnel } from './tunnel/reconnect.ts';
+import { type WayIn, WayInRecord } from './way-in.ts';
 
 /** Of 64,512 ports 19 are blocked: even one move is rare. */
 const MAX_MOVES = 5;
 /** `tunnel/start` answers within the API client's patience. */
 const RESTART_TIMEOUT_MS = 8_000;
-
-/** What an exposure's state says about the way in. */
-export type WayIn = Pick<ExposureState, 'tunnel' | 'url' | 'verified' | 'reconnects' | 'moves'>;
 
 export interface PublicTunnelOptions {
   config: ExposureConfig['tunnel'];
@@ -46,15 +44,10 @@ interface Place {
 export class PublicTunnel {
   readonly #options: PublicTunnelOptions;
   #tunnel: Tunnel | undefined;
+  /** The same, from the moment it begins: its first address may have to be left before it is there. */
+  #starting: Promise<Tunnel> | undefined;
   #turn: Promise<void> = Promise.resolve();
-  #wayIn: WayIn = {
-    tunnel: { status: 'Not started' },
-    url: undefined,
-    verified: undefined,
-    reconnects: 0,
-    moves: 0,
-  };
-  readonly #waiting = new Set<() => void>();
+  readonly #wayIn: WayInRecord;
   #place: Place | undefined;
   /** Asked for again after a stop. */
   #lastPlace: Place | undefined;
@@ -66,10 +59,11 @@ export class PublicTunnel {
 
   constructor(options: PublicTunnelOptions) {
     this.#options = options;
+    this.#wayIn = new WayInRecord(options.onChange);
   }
 
   get wayIn(): WayIn {
-    return this.#wayIn;
+    return this.#wayIn.now;
   }
 
   /** Where visitors come in now; `wayIn` has it only when it is proved. */
@@ -91,8 +85,8 @@ export class PublicTunnel {
    */
   async verify(signal: AbortSignal): Promise<void> {
     const finding = await this.#prove(signal);
-    if (finding !== undefined) this.#change({ verified: finding.verified });
-    this.#announced = this.#wayIn.url;
+    if (finding !== undefined) this.#wayIn.change({ verified: finding.verified });
+    this.#announced = this.#wayIn.now.url;
   }
 
   /** `tunnel/start`: the same port first. Resolves when Connected; rejects with a TunnelError. */
@@ -105,7 +99,7 @@ export class PublicTunnel {
     return this.#inTurn(async () => {
       await this.close(drainMs);
       if (this.#options.signal.aborted) return;
-      this.#change({ tunnel: { status: 'Disconnected' }, url: undefined, verified: undefined });
+      this.#wayIn.change({ tunnel: { status: 'Disconnected' }, url: undefined, verified: undefined });
     });
   }
 
@@ -115,8 +109,8 @@ export class PublicTunnel {
     this.#tunnel = undefined;
     this.#place = undefined;
     this.#closed.abort();
-    if (tunnel !== undefined && this.#wayIn.tunnel.status !== 'Failed')
-      this.#change({ tunnel: { status: 'Disconnected' } });
+    if (tunnel !== undefined && this.#wayIn.now.tunnel.status !== 'Failed')
+      this.#wayIn.change({ tunnel: { status: 'Disconnected' } });
     await tunnel?.stop({ drainMs });
   }
 
@@ -129,10 +123,10 @@ export class PublicTunnel {
 
   async #startAgain(): Promise<void> {
     if (this.#options.signal.aborted) throw new TunnelError('the exposure has ended', { retryable: false });
-    if (this.#wayIn.tunnel.status === 'Connected') return;
+    if (this.#wayIn.now.tunnel.status === 'Connected') return;
     const signal = AbortSignal.any([AbortSignal.timeout(RESTART_TIMEOUT_MS), this.#options.signal]);
     if (this.#tunnel === undefined) await this.#open(signal);
-    await this.#waitUntilConnected(signal);
+    await this.#wayIn.awaitConnected(signal);
   }
 
   async #open(signal: AbortSignal): Promise<void> {
@@ -140,7 +134,7 @@ export class PublicTunnel {
     const { servers, identity, remotePort } = config;
     this.#closed = new AbortController();
     const { signal: closed } = this.#closed;
-    this.#tunnel = await startTunnel({
+    this.#starting = startTunnel({
       servers,
       identity,
       remotePort,
@@ -152,48 +146,33 @@ export class PublicTunnel {
       logger,
       signal,
     });
+    this.#tunnel = await this.#starting;
   }
 
-  async #waitUntilConnected(signal: AbortSignal): Promise<void> {
-    if (this.#wayIn.tunnel.status === 'Connected') return;
-    await new Promise<void>((resolve, reject) => {
-      const settle = (outcome: () => void) => {
-        this.#waiting.delete(look);
-        signal.removeEventListener('abort', giveUp);
-        outcome();
-      };
-      const giveUp = () =>
-        settle(() => reject(new TunnelError('the tunnel is not connected yet', { retryable: true })));
-      const look = () => {
-        const { tunnel } = this.#wayIn;
-        if (tunnel.status === 'Connected') settle(resolve);
-        else if (tunnel.status === 'Failed')
-          settle(() => reject(new TunnelError(tunnel.reason, { retryable: false })));
-      };
-      this.#waiting.add(look);
-      signal.addEventListener('abort', giveUp, { once: true });
-    });
+  async #move(): Promise<void> {
+    const tunnel = await this.#starting;
+    await tunnel?.move();
   }
 
   #follow(tunnel: TunnelState): void {
     if (this.#options.signal.aborted) return;
     if (tunnel.status !== 'Connected') {
       this.#place = undefined;
-      this.#change({ tunnel });
+      this.#wayIn.change({ tunnel });
       return;
     }
     const { host, port } = tunnel;
     this.#place = { host, port, url: renderPublicUrl(this.#options.config.publicUrl, host, port) };
     this.#lastPlace = this.#place;
-    const { url, verified } = this.#wayIn;
+    const { url, verified } = this.#wayIn.now;
     const isKnown = this.#place.url === url && verified !== undefined;
-    if (this.#announced === undefined || isKnown) this.#show(this.#place, {});
+    if (this.#announced === undefined || isKnown) this.#wayIn.connect(this.#place);
     else void this.#checkNewPlace();
   }
 
   /** People hear of a new address when it is known to lead here; until then the tunnel is on its way. */
   async #checkNewPlace(): Promise<void> {
-    this.#hold();
+    this.#wayIn.hold('the new address is being checked');
     const closed = this.#closed;
     if (this.#checking === closed) return; // that check goes on with where the tunnel is by then
     this.#checking = closed;
@@ -205,32 +184,14 @@ export class PublicTunnel {
       if (finding === undefined || place === undefined || place.url !== finding.url) return;
       const hasMoved = finding.url !== this.#announced;
       this.#announced = finding.url;
-      const moves = this.#wayIn.moves + (hasMoved ? 1 : 0);
-      this.#show(place, { verified: finding.verified, moves });
+      const moves = this.#wayIn.now.moves + (hasMoved ? 1 : 0);
+      this.#wayIn.connect(place, { verified: finding.verified, moves });
       if (hasMoved) this.#options.logger.warn(`the public address changed: it is ${finding.url} now`);
     } catch (error) {
       if (!closed.signal.aborted) this.#options.onLost(error);
     } finally {
       if (this.#checking === closed) this.#checking = undefined;
     }
-  }
-
-  #hold(): void {
-    const { tunnel } = this.#wayIn;
-    const reason = 'the new address is being checked';
-    if (tunnel.status === 'Connected' || tunnel.status === 'Reconnecting')
-      this.#change({ tunnel: { ...tunnel, status: 'Reconnecting', reason } });
-    else this.#change({ tunnel: { status: 'Connecting', reason } });
-  }
-
-  #show({ host, port, url }: Place, more: Partial<WayIn>): void {
-    const { tunnel, reconnects } = this.#wayIn;
-    this.#change({
-      tunnel: { status: 'Connected', host, port },
-      url,
-      reconnects: reconnects + (tunnel.status === 'Reconnecting' ? 1 : 0),
-      ...more,
-    });
   }
 
   #prove(signal: AbortSignal): Promise<Finding | undefined> {
@@ -242,7 +203,7 @@ export class PublicTunnel {
       ask: (url, limit) => entrance.ask(url, limit),
       isPlain: isPlainPublicUrl(config.publicUrl) && (isCertain || config.remotePort.kind !== 'fixed'),
       isCertain,
-      move: async () => this.#tunnel?.move(),
+      move: () => this.#move(),
       logger,
       signal,
     });
@@ -258,13 +219,7 @@ export class PublicTunnel {
       );
       // `auto` has none of them to offer, unless its range has no others.
       if (remotePort.kind !== 'random' || moves === MAX_MOVES) return;
-      await this.#tunnel?.move();
+      await this.#move();
     }
-  }
-
-  #change(change: Partial<WayIn>): void {
-    this.#wayIn = { ...this.#wayIn, ...change };
-    this.#options.onChange(this.#wayIn);
-    for (const look of this.#waiting) look();
   }
 }
