@@ -8,6 +8,7 @@
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type App, startApp } from './app/app.ts';
 import type { ExposureConfig } from './config.ts';
 import { formatDuration } from './duration.ts';
@@ -20,6 +21,8 @@ import type { WayIn } from './way-in.ts';
 
 /** Visitors in mid-download get this long at the end. */
 const DRAIN_MS = 5_000;
+/** Strangers answer at once; where the network does not route back nobody does, and the app need not wait for that. */
+const PROOF_HEAD_START_MS = 1_000;
 /** Two clocks are compared this often: a laptop that slept must not come back to an exposure past its end. */
 const CLOCK_CHECK_MS = 1_000;
 
@@ -91,15 +94,24 @@ export class Exposure {
     try {
       await this.#tunnel.open(signal);
       this.#options.logger.info(`tunnel connected: ${this.#state.url}`);
-      const app = this.#startApp(signal);
-      if (this.#entrance.needsApp) await app;
-      await Promise.all([this.#tunnel.verify(signal), app]);
+      await this.#startBehind(signal);
       this.#goLive();
     } catch (error) {
       if (this.#ending === undefined) await this.fail(explainStart(error, timeout, startupTimeoutMs));
       await this.#ending;
       throw error;
     }
+  }
+
+  /** The app is told its address once, so a stranger who answers there is left before it starts. */
+  async #startBehind(signal: AbortSignal): Promise<void> {
+    if (this.#entrance.needsApp) {
+      await this.#startApp(signal);
+      return this.#tunnel.verify(signal);
+    }
+    const verified = this.#tunnel.verify(signal);
+    await Promise.race([verified, delay(PROOF_HEAD_START_MS, undefined, { ref: false })]);
+    await Promise.all([verified, this.#startApp(signal)]);
   }
 
   /** Ends it well; resolves when nothing of it is left. May be called twice, the first reason counts. */

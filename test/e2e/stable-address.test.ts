@@ -11,6 +11,9 @@ import { startRealServer } from '../tunnel/rig.ts';
 import { ask, awaitFree, createPreview, goLive, type Preview, SECRET } from './job-rig.ts';
 
 const PAGE = { 'index.html': 'the preview' };
+/** A program that answers with its public URL. */
+const TELL_URL =
+  "require('http').createServer((q, s) => s.end(process.env.EXPOSE_URL)).listen(process.env.PORT)";
 
 /** Runs a preview to its end; returns the address it had. */
 async function runOnce(
@@ -105,10 +108,12 @@ describeWithReal(['bore'], 'the address of a preview', () => {
     });
     await occupy(impostor, host, port);
 
-    const preview = await createPreview(inputs, PAGE, { GITHUB_RUN_ID: '101' });
+    const command = `exec node -e "${TELL_URL}"`;
+    const preview = await createPreview({ ...inputs, command }, {}, { GITHUB_RUN_ID: '101' });
     const second = await goLive(preview);
     expect(second).not.toBe(first);
-    expect(await ask(second)).toBe('the preview');
+    // The app too knows the address it has, and not the one that was left.
+    expect(await ask(second)).toBe(second);
     expect(preview.job.log).toContain(`somebody else answers at ${first}`);
     expect(asked).toEqual([expect.stringMatching(/^\/__expose\/probe\?challenge=[0-9a-f]+$/)]);
     await waitUntil(() => preview.titles().at(-1) === 'is live', 'the comment has the link');
