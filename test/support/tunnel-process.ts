@@ -48,6 +48,8 @@ export type Told =
   | { event: 'answer'; id: number; measure: Measure };
 
 export interface TunnelProcess {
+  /** For signals. */
+  readonly pid: number;
   /** The latest of each tunnel, in the order they were asked for. */
   readonly states: readonly TunnelState[];
   /** The public port of each tunnel; throws where one is not connected. */
@@ -103,6 +105,7 @@ export async function startTunnelProcess(
   };
   await ready.promise;
   return {
+    pid: child.pid ?? 0,
     states,
     lastPorts,
     unhandled,
