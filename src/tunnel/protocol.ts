@@ -60,8 +60,12 @@ export function encodeFrame(message: ClientMessage | ServerMessage): Buffer {
 /** What a visitor costs two of, exactly as the Rust server writes it: four times faster than the schema. */
 const PLAIN_ID = /^\{"(Challenge|Connection)":"([\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12})"\}$/;
 
+/** In bytes. What is shorter need not be looked at: for every NUL of a storm, an error of JSON.parse would take 8 µs. */
+const SHORTEST_MESSAGE = '{"Hello":0}'.length;
+
 /** The message in a frame, or undefined where it is none that a bore server sends. */
 export function decodeServerMessage(frame: Buffer): ServerMessage | undefined {
+  if (frame.length < SHORTEST_MESSAGE) return undefined;
   const [, name, id] = PLAIN_ID.exec(frame.toString('latin1')) ?? [];
   if (id === undefined) return decode(serverMessage, frame);
   return name === 'Challenge' ? { Challenge: id } : { Connection: id };
@@ -69,6 +73,7 @@ export function decodeServerMessage(frame: Buffer): ServerMessage | undefined {
 
 /** The message in a frame, or undefined where it is none that a bore client sends. */
 export function decodeClientMessage(frame: Buffer): ClientMessage | undefined {
+  if (frame.length < SHORTEST_MESSAGE) return undefined;
   return decode(clientMessage, frame);
 }
 
