@@ -87,6 +87,7 @@ async function expose(
 
 /** Says PING and resolves with the answer; a connection that ends instead is an error. */
 async function ping(socket: ReturnType<typeof connect>): Promise<string> {
+  if (socket.closed) return 'the connection was closed';
   socket.write('PING\r\n');
   const [answer] = await Promise.race([
     once(socket, 'data'),
