@@ -39,6 +39,8 @@ export interface FaultRelay {
   readonly address: ServerAddress;
   /** Those that are open on one side at least, in the order they came. */
   readonly connections: readonly RelayedConnection[];
+  /** How many there were. */
+  readonly count: number;
   /** The last one that fits a connection counts. Returns what lifts it again. */
   inject(injection: Injection): () => void;
   /** Lifts all that is injected. What vanished stays lost. */
@@ -128,6 +130,10 @@ class Relay implements FaultRelay {
 
   get address(): ServerAddress {
     return { ...this.#address };
+  }
+
+  get count(): number {
+    return this.#count;
   }
 
   get connections(): Connection[] {

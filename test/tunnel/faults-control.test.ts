@@ -1,0 +1,129 @@
+import { expect, it } from 'vitest';
+import type { Direction, Fault } from '../support/fault-relay.ts';
+import { describeWithReal } from '../support/real-parts.ts';
+import { type FaultWorld, startWorld } from './fault-world.ts';
+import { portOf, waitUntil } from './rig.ts';
+
+const HOST = '127.0.0.160';
+const DIRECTIONS: Direction[] = ['toServer', 'toClient'];
+
+/** What a session with the server is to suffer, and whether the client has to notice it. */
+type Case = [kind: string, direction: Direction | 'both', fault: Fault, noticed: boolean];
+
+/** After `Hello` the client says nothing more: of what happens to its direction only a reset has an effect. */
+const CASES: Case[] = [
+  ['delay', 'toServer', { kind: 'delay', ms: 300 }, false],
+  ['delay', 'toClient', { kind: 'delay', ms: 300 }, false],
+  ['slice', 'toServer', { kind: 'slice', bytes: 1 }, false],
+  ['slice', 'toClient', { kind: 'slice', bytes: 1 }, false],
+  ['throttle', 'toServer', { kind: 'throttle', bytesPerSecond: 200 }, false],
+  ['throttle', 'toClient', { kind: 'throttle', bytesPerSecond: 200 }, false],
+  ['cut', 'toServer', { kind: 'cut' }, true],
+  ['cut', 'toClient', { kind: 'cut' }, true],
+  ['cut', 'both', { kind: 'cut' }, true],
+  ['end', 'toServer', { kind: 'end' }, false],
+  ['end', 'toClient', { kind: 'end' }, true],
+  ['blackhole', 'toServer', { kind: 'blackhole' }, false],
+  ['blackhole', 'toClient', { kind: 'blackhole' }, true],
+  ['stop', 'toServer', { kind: 'stop' }, false],
+  ['stop', 'toClient', { kind: 'stop' }, true],
+  ['stop after some bytes', 'toClient', { kind: 'stop', after: 20 }, true],
+  ['corrupt', 'toServer', { kind: 'corrupt', every: 3 }, false],
+];
+
+describeWithReal(['bore'], 'a fault of the control connection', () => {
+  it.each(CASES)('(%s, %s) costs no visitor anything, nor the port', async (_, direction, fault, noticed) => {
+    const world = await startWorld(HOST);
+    const early = world.startVisit();
+    await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
+    world.relay.inject({
+      leg: 'control',
+      connections: 'present',
+      ...(direction !== 'both' && { direction }),
+      fault,
+    });
+    if (noticed) await waitUntil(() => world.tunnel.reconnects === 1, 'it is noticed, and mended');
+    else await outlast(world);
+    expect(await world.visit()).toBe('right');
+    early.goOn();
+    expect(await early.outcome).toBe('right');
+    expect(portOf(world.tunnel)).toBe(world.port);
+    expect(world.tunnel.reconnects).toBe(noticed ? 1 : 0);
+    await world.close();
+  });
+
+  it('that swallows everything, the reset too, is over when the line is: the port is asked for until then', async () => {
+    const world = await startWorld(HOST);
+    const early = world.startVisit();
+    await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
+    world.relay.inject({ leg: 'control', connections: 'present', fault: { kind: 'blackhole' } });
+    await waitUntil(() => JSON.stringify(world.tunnel.state).includes('in use'), 'the old session holds it');
+    world.relay.heal();
+    await waitUntil(() => world.tunnel.state.status === 'Connected', 'the tunnel is back');
+    expect(portOf(world.tunnel)).toBe(world.port);
+    early.goOn();
+    expect([await early.outcome, await world.visit()]).toEqual(['right', 'right']);
+    await world.close();
+  });
+
+  it.each([1, 2, 5, 12])('that changes one byte in %i never ends the tunnel', async every => {
+    const world = await startWorld(HOST);
+    const early = world.startVisit();
+    await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
+    const lift = world.relay.inject({
+      leg: 'control',
+      direction: 'toClient',
+      connections: 'present',
+      fault: { kind: 'corrupt', every },
+    });
+    // Their invitations are the frames that suffer: 56 bytes each, so that one without an end grows too long soon.
+    const unlucky = Array.from({ length: 6 }, () => world.startVisit());
+    await waitUntil(() => world.tunnel.reconnects === 1 || world.log.length > 0, 'something odd is heard');
+    lift();
+    await waitUntil(() => world.tunnel.state.status === 'Connected', 'the tunnel is there');
+    await outlast(world); // a frame without an end takes the next one with it
+    expect(await world.visit()).toBe('right');
+    early.goOn();
+    expect(await early.outcome).toBe('right');
+    expect(portOf(world.tunnel)).toBe(world.port);
+    for (const { socket } of unlucky) socket.destroy();
+    await world.close();
+  });
+});
+
+/** The handshake of a session that replaces another one. */
+const HANDSHAKES: [kind: string, fault: Fault][] = [
+  ['delay', { kind: 'delay', ms: 300 }],
+  ['slice', { kind: 'slice', bytes: 1 }],
+  ['throttle', { kind: 'throttle', bytesPerSecond: 500 }],
+  ['cut', { kind: 'cut' }],
+  ['end', { kind: 'end' }],
+  ['blackhole', { kind: 'blackhole' }],
+  ['stop', { kind: 'stop' }],
+];
+
+describeWithReal(['bore'], 'a fault in the handshake of a reconnect', () => {
+  it.each(
+    HANDSHAKES.flatMap(([kind, fault]) =>
+      DIRECTIONS.map(direction => [kind, direction, fault] as const),
+    ).filter(([kind, direction]) => kind !== 'end' || direction === 'toClient'),
+  )('(%s, %s) is one failed attempt at most', async (_, direction, fault) => {
+    const world = await startWorld(HOST);
+    const early = world.startVisit();
+    await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
+    world.relay.inject({ leg: 'control', direction, connections: 'next', fault });
+    world.relay.inject({ leg: 'control', connections: 'present', fault: { kind: 'cut' } });
+    await waitUntil(() => world.tunnel.reconnects === 1, 'the tunnel is back');
+    expect(portOf(world.tunnel)).toBe(world.port);
+    early.goOn();
+    expect([await early.outcome, await world.visit()]).toEqual(['right', 'right']);
+    await world.close();
+  });
+});
+
+/** Waits until more heartbeats came than may be missed. */
+async function outlast({ relay }: FaultWorld): Promise<void> {
+  const heard = () => relay.connections.findLast(({ leg }) => leg === 'control')?.passed.toClient ?? 0;
+  const before = heard();
+  await waitUntil(() => heard() > before + 4 * '"Heartbeat"\0'.length, 'heartbeats come');
+}

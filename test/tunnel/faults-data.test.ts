@@ -1,0 +1,163 @@
+import { expect, it } from 'vitest';
+import type { Direction, Fault } from '../support/fault-relay.ts';
+import { describeWithReal } from '../support/real-parts.ts';
+import { type FaultWorld, type Outcome, startWorld, type Visit } from './fault-world.ts';
+import { portOf, waitUntil } from './rig.ts';
+
+const HOST = '127.0.0.161';
+/** In the second half of an upload, or of an answer. */
+const MIDDLE = 150_000;
+
+type Case = [kind: string, direction: Direction, fault: Fault, outcomes: Outcome[]];
+
+/** The real server makes a clean end of a reset, so that a visitor sees either. */
+const CUT: Outcome[] = ['broken', 'short'];
+
+/** To the server goes the app's answer, to the client the visitor's upload. */
+const CASES: Case[] = [
+  ['delay', 'toServer', { kind: 'delay', ms: 200 }, ['right']],
+  ['delay', 'toClient', { kind: 'delay', ms: 200 }, ['right']],
+  ['slice', 'toServer', { kind: 'slice', bytes: 61 }, ['right']],
+  ['slice', 'toClient', { kind: 'slice', bytes: 61 }, ['right']],
+  ['throttle', 'toServer', { kind: 'throttle', bytesPerSecond: 400_000 }, ['right']],
+  ['throttle', 'toClient', { kind: 'throttle', bytesPerSecond: 400_000 }, ['right']],
+  ['cut', 'toServer', { kind: 'cut', after: MIDDLE }, CUT],
+  ['cut', 'toClient', { kind: 'cut', after: MIDDLE }, CUT],
+  ['end', 'toServer', { kind: 'end', after: MIDDLE }, CUT],
+  ['end', 'toClient', { kind: 'end', after: MIDDLE }, CUT],
+  // Rarely enough to spare the handshake, which is shorter.
+  ['corrupt', 'toServer', { kind: 'corrupt', every: 1_000 }, ['wrong']],
+  ['corrupt', 'toClient', { kind: 'corrupt', every: 1_000 }, ['wrong']],
+];
+
+describeWithReal(['bore'], 'a fault of one data connection', () => {
+  it.each(CASES)(
+    '(%s, %s) concerns its visitor alone, who gets the right bytes or a broken connection',
+    async (_, direction, fault, outcomes) => {
+      const world = await startWorld(HOST);
+      const { visits, unlucky } = await startAmongOthers(world, direction, fault);
+      for (const visit of visits) visit.goOn();
+      expect(outcomes).toContain(await unlucky.outcome);
+      await expectUnharmed(world, visits, unlucky);
+    },
+  );
+
+  it.each<Direction>(['toServer', 'toClient'])(
+    '(stop, %s) holds its visitor up and loses nothing',
+    async direction => {
+      const world = await startWorld(HOST);
+      const fault: Fault = { kind: 'stop', after: MIDDLE };
+      const { visits, unlucky } = await startAmongOthers(world, direction, fault);
+      const others = visits.filter(visit => visit !== unlucky);
+      for (const visit of visits) visit.goOn();
+      let isOver = false;
+      void unlucky.outcome.then(() => {
+        isOver = true;
+      });
+      for (const visit of others) expect(await visit.outcome).toBe('right');
+      expect(isOver).toBe(false);
+      world.relay.heal();
+      expect(await unlucky.outcome).toBe('right');
+      await expectUnharmed(world, visits, unlucky);
+    },
+  );
+
+  it.each<Direction>(['toServer', 'toClient'])(
+    '(blackhole, %s) is forgotten when nothing moved for long',
+    async direction => {
+      const world = await startWorld(HOST, { raw: { idleMs: 1_500 } });
+      const fault: Fault = { kind: 'blackhole', after: MIDDLE };
+      const { visits, unlucky } = await startAmongOthers(world, direction, fault);
+      for (const visit of visits) visit.goOn();
+      await waitUntil(() => world.tunnel.openVisitors === 0, 'it is forgotten');
+      unlucky.socket.destroy();
+      await expectUnharmed(world, visits, unlucky);
+    },
+  );
+});
+
+type Handshake = [name: string, direction: Direction, fault: Fault, outcome: Outcome];
+
+/** How a visit ends whose data connection suffers from its first byte on. */
+const HANDSHAKES: Handshake[] = [
+  ['delay', 'toServer', { kind: 'delay', ms: 300 }, 'right'],
+  ['delay', 'toClient', { kind: 'delay', ms: 300 }, 'right'],
+  ['slice', 'toServer', { kind: 'slice', bytes: 13 }, 'right'],
+  ['slice', 'toClient', { kind: 'slice', bytes: 13 }, 'right'],
+  // Before the request is sent it can be sent again, over another connection.
+  ['cut', 'toServer', { kind: 'cut' }, 'right'],
+  ['cut', 'toClient', { kind: 'cut' }, 'right'],
+  ['end', 'toClient', { kind: 'end' }, 'right'],
+  ['end in the middle of the challenge', 'toClient', { kind: 'end', after: 20 }, 'right'],
+  ['blackhole', 'toClient', { kind: 'blackhole' }, 'right'],
+  ['stop', 'toClient', { kind: 'stop', after: 20 }, 'right'],
+  ['corrupt', 'toClient', { kind: 'corrupt', every: 2 }, 'right'],
+  // Then nobody says that it did not arrive, and the server drops the visitor after ten seconds.
+  ['cut in the middle of the request', 'toServer', { kind: 'cut', after: 20 }, 'broken'],
+  ['end', 'toServer', { kind: 'end' }, 'broken'],
+  ['blackhole', 'toServer', { kind: 'blackhole' }, 'broken'],
+  ['stop', 'toServer', { kind: 'stop', after: 20 }, 'broken'],
+  ['corrupt', 'toServer', { kind: 'corrupt', every: 20 }, 'broken'],
+];
+
+describeWithReal(['bore'], 'the handshake of a data connection', () => {
+  it('may suffer whatever there is: its visitor is fetched again where that is possible, and nobody else notices', async () => {
+    const world = await startWorld(HOST);
+    const suffer = async ([, direction, fault]: Handshake): Promise<Outcome> => {
+      const branch = await world.branch();
+      const early = branch.startVisit();
+      await waitUntil(() => branch.tunnel.openVisitors === 1, 'a visitor is here');
+      branch.relay.inject({ leg: 'data', direction, connections: 'next', fault });
+      const known = branch.relay.count;
+      const outcome = branch.visit();
+      await waitUntil(() => branch.relay.count > known, 'the connection is there');
+      early.goOn();
+      expect([await early.outcome, await branch.visit()]).toEqual(['right', 'right']);
+      return await outcome;
+    };
+    const outcomes = await Promise.all(HANDSHAKES.map(suffer));
+    const told = HANDSHAKES.map(([name, direction], at) => `${name} ${direction}: ${outcomes[at]}`);
+    expect(told).toEqual(
+      HANDSHAKES.map(([name, direction, , expected]) => `${name} ${direction}: ${expected}`),
+    );
+    await world.close();
+  });
+});
+
+describeWithReal(['bore'], 'connections that were opened ahead', () => {
+  it.each<Fault>([{ kind: 'cut' }, { kind: 'end' }])(
+    'may all be lost ($kind), and the next visitors get new ones',
+    async fault => {
+      const world = await startWorld(HOST, { warm: true });
+      expect(await world.visit()).toBe('right');
+      await waitUntil(() => world.relay.connections.length > 2, 'some are open');
+      world.relay.inject({ leg: 'data', direction: 'toClient', connections: 'present', fault });
+      const visits = Array.from({ length: 4 }, () => world.visit());
+      expect(await Promise.all(visits)).toEqual(['right', 'right', 'right', 'right']);
+      await world.close();
+    },
+  );
+});
+
+/** Visits of which one has a data connection with a fault, all of them half-way through their uploads. */
+async function startAmongOthers(world: FaultWorld, direction: Direction, fault: Fault) {
+  const before = world.startVisit();
+  await waitUntil(() => world.tunnel.openVisitors === 1, 'the first is here');
+  world.relay.inject({ leg: 'data', direction, connections: 'next', fault });
+  const unlucky = world.startVisit();
+  await waitUntil(() => world.tunnel.openVisitors === 2, 'the unlucky one is here');
+  const after = world.startVisit();
+  await waitUntil(() => world.tunnel.openVisitors === 3, 'the last is here');
+  return { visits: [before, unlucky, after], unlucky };
+}
+
+/** Everybody else got what is theirs, the session is the same one, and nothing is left. */
+async function expectUnharmed(world: FaultWorld, visits: Visit[], unlucky: Visit): Promise<void> {
+  for (const visit of visits) {
+    if (visit !== unlucky) expect(await visit.outcome).toBe('right');
+  }
+  expect(await world.visit()).toBe('right');
+  await waitUntil(() => world.tunnel.openVisitors === 0, 'nobody is here any more');
+  expect([portOf(world.tunnel), world.tunnel.reconnects]).toEqual([world.port, 0]);
+  await world.close();
+}
