@@ -56,6 +56,8 @@ const ExposureConfigSchema = v.object({
     ]),
     /** Template with `{host}` and `{port}`. */
     publicUrl: v.string(),
+    /** Whether connections to a far server may be opened ahead of visitors; yes where absent. */
+    warm: v.exactOptional(v.boolean()),
   }),
 });
 

@@ -63,6 +63,7 @@ export async function planExposure(
       identity: surroundings.identity,
       remotePort: tunnel.remotePort,
       publicUrl: tunnel.publicUrl,
+      warm: surroundings.environment.EXPOSE_WARM_CONNECTIONS !== 'off',
     },
   };
 }

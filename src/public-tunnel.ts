@@ -131,7 +131,7 @@ export class PublicTunnel {
 
   async #open(signal: AbortSignal): Promise<void> {
     const { config, entrance, logger } = this.#options;
-    const { servers, identity, remotePort } = config;
+    const { servers, identity, remotePort, warm } = config;
     this.#closed = new AbortController();
     const { signal: closed } = this.#closed;
     this.#starting = startTunnel({
@@ -140,6 +140,7 @@ export class PublicTunnel {
       remotePort,
       preferred: this.#lastPlace,
       destination: entrance.destination,
+      warm,
       onState: state => {
         if (!closed.aborted) this.#follow(state);
       },
