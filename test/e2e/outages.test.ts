@@ -59,6 +59,8 @@ describeWithReal(['bore'], 'a control connection that is cut', () => {
       server: `${address.host}:${address.port}`,
       // The public port is the server's, not the forwarder's.
       'public-url': `http://${host}:{port}`,
+      // The server gives out the first port that is asked for: the first connection is the one that stays.
+      'port-range': '20000-65535',
     });
     const file = Buffer.alloc(64 * 1024 * 1024, createHash('sha256').update('a preview').digest());
     writeFileSync(join(preview.job.workspace, 'app', 'index.html'), 'the preview');
