@@ -1,0 +1,104 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect, it, onTestFinished } from 'vitest';
+import { listCandidates } from '../../src/tunnel/placement.ts';
+import { startBadBoreServer } from '../support/bad-bore-server.ts';
+import { startFaultRelay } from '../support/fault-relay.ts';
+import { describeWithReal } from '../support/real-parts.ts';
+import { startTunnelProcess } from '../support/tunnel-process.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { echo, exchange, openTunnel, portOf, startRealServer } from './rig.ts';
+
+const AUTO = { kind: 'auto', min: 20_000, max: 32_000 } as const;
+
+function candidates(count: number): number[] {
+  const ports: number[] = [];
+  for (const port of listCandidates('a preview', undefined, AUTO)) if (ports.push(port) >= count) break;
+  return ports;
+}
+
+describeWithReal(['bore'], 'the real server', () => {
+  it('keeps the port for a predecessor that died without a word: a new run takes the next one', async () => {
+    const { address } = await startRealServer('127.0.0.125');
+    const relay = await startFaultRelay(address);
+    onTestFinished(() => relay.stop());
+    const dead = await openTunnel({ server: relay.address, remotePort: AUTO });
+    relay.inject({ fault: { kind: 'blackhole' }, connections: 'present' });
+    await dead.tunnel.stop({ drainMs: 0 });
+    const wishes = { server: address, remotePort: AUTO, timings: { portFirst: 700 } };
+    const { tunnel, states } = await openTunnel(wishes);
+    const [first, second] = candidates(2);
+    expect(JSON.stringify(states)).toContain(`port ${first} of 127.0.0.125 is in use`);
+    expect(portOf(tunnel)).toBe(second);
+  });
+
+  it('keeps our own port for a session whose end it never hears of: the next one is taken and announced', async () => {
+    const { address } = await startRealServer('127.0.0.126');
+    const relay = await startFaultRelay(address);
+    onTestFinished(() => relay.stop());
+    const timings = { heartbeat: 1_200, portAgain: 700 };
+    const { tunnel, states } = await openTunnel({ server: relay.address, remotePort: AUTO, timings });
+    relay.inject({ leg: 'control', fault: { kind: 'blackhole' }, connections: 'present' });
+    await waitUntil(() => tunnel.reconnects === 1, 'the tunnel is back');
+    const [first, second] = candidates(2);
+    const host = relay.address.host;
+    const told = states.filter(state => state.status === 'Connected');
+    expect(told).toEqual([first, second].map(port => ({ status: 'Connected', host, port })));
+    expect(await exchange('127.0.0.126', second ?? 0, 'moved')).toBe('moved');
+  });
+
+  it('is still ours after this process stood still for 20 s', async () => {
+    const { address } = await startRealServer('127.0.0.127', { secret: 'sesame' });
+    const app = createServer({ allowHalfOpen: true }, echo);
+    await once(app.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void app.close());
+    const bound = app.address();
+    const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+    const child = await startTunnelProcess([
+      { mode: 'stream', server: address, secret: 'sesame', app: port },
+    ]);
+    onTestFinished(() => child.kill());
+    const [publicPort = 0] = child.ports;
+    expect(await exchange(address.host, publicPort, 'before')).toBe('before');
+    process.kill(child.pid, 'SIGSTOP');
+    // The length of the pause is what is tested.
+    const end = performance.now() + 20_000;
+    await waitUntil(() => performance.now() > end, 'the pause is over', 25_000);
+    process.kill(child.pid, 'SIGCONT');
+    expect(await exchange(address.host, publicPort, 'after')).toBe('after');
+    const { reconnects } = await child.measure();
+    expect({ reconnects, ports: child.ports }).toEqual({ reconnects: [0], ports: [publicPort] });
+    expect(child.unhandled).toEqual([]);
+    await child.stop();
+  });
+});
+
+it('a server that opens the tunnel and drops it at once is tried ever more slowly, told of once, and forgiven', async () => {
+  let isBroken = false;
+  let opened = 0;
+  let drop = () => {};
+  const { address } = await startBadBoreServer(socket => {
+    socket.once('data', () => {
+      opened += 1;
+      socket.write('{"Hello":25000}\0');
+      if (isBroken) socket.end();
+      else {
+        const heartbeat = setInterval(() => socket.write('"Heartbeat"\0'), 100);
+        socket.once('close', () => clearInterval(heartbeat));
+        drop = () => socket.destroy();
+      }
+    });
+  });
+  const timings = { fastRetry: 1_000, slowRetry: 1_500, heartbeat: 60_000 };
+  const { tunnel, log } = await openTunnel({ server: address, timings });
+  isBroken = true;
+  drop();
+  await waitUntil(() => opened > 7, 'it was tried for a while');
+  const told = () => log.filter(line => !line.startsWith('debug'));
+  expect(told().filter(line => line.startsWith('warn'))).toEqual([
+    expect.stringContaining('opens the tunnel and drops it at once, again and again'),
+  ]);
+  expect(told()).toHaveLength(3);
+  isBroken = false;
+  await waitUntil(() => tunnel.state.status === 'Connected', 'it is forgiven');
+});
