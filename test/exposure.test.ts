@@ -8,14 +8,15 @@ import type { ExposureConfig } from '../src/config.ts';
 import { Exposure } from '../src/exposure.ts';
 import { createLogger } from '../src/log.ts';
 import type { ExposureState } from '../src/state.ts';
-import { type BoreServer, startBoreServer } from '../src/tunnel/server.ts';
+import { listCandidates } from '../src/tunnel/placement.ts';
+import { type BoreServer, type BoreServerOptions, startBoreServer } from '../src/tunnel/server.ts';
 import { reply, startBadBoreServer } from './support/bad-bore-server.ts';
 import { waitUntil } from './support/wait-until.ts';
 import { accepts } from './tunnel/rig.ts';
 
 async function createExposure(
   changes: Partial<ExposureConfig> | ((server: BoreServer) => Partial<ExposureConfig>) = {},
-  range: { minPort?: number; maxPort?: number } = {},
+  range: Pick<BoreServerOptions, 'minPort' | 'maxPort' | 'bindTunnels'> = {},
 ): Promise<{ exposure: Exposure; server: BoreServer; log: string[] }> {
   const server = await startBoreServer({ secret: 'a secret', ...range });
   const log: string[] = [];
@@ -243,6 +244,30 @@ describe('an exposure of raw bytes', () => {
     service.close();
     await once(service, 'close');
     expect(await exchange(exposure.state.url, '')).toBe('reset');
+  });
+
+  it('leaves a port of `auto` where something else takes the connections, for the next one', async () => {
+    const [min, max] = [24_150, 24_151];
+    const [stranger = 0, own = 0] = listCandidates('a preview', 'a secret', { kind: 'auto', min, max });
+    // The tunnels open on another address than the one visitors know: what answers there is ours to choose.
+    const inner = '127.0.0.159';
+    await listen(
+      createServer(socket => void socket.on('error', () => {}).end('who are you')),
+      stranger,
+    );
+    const door = createServer({ allowHalfOpen: true }, near => {
+      const far = connect({ host: inner, port: own, allowHalfOpen: true });
+      near.on('error', () => {}).pipe(far);
+      far.on('error', () => {}).pipe(near);
+    });
+    await listen(door, own);
+    const service = createServer(socket => void socket.on('error', () => {}).end('hello'));
+    const changes = raw(await listen(service), { remotePort: { kind: 'auto', min, max } });
+    const { exposure, log } = await createExposure(changes, { bindTunnels: inner });
+    await exposure.start();
+    expect(exposure.state).toMatchObject({ verified: true, url: `tcp://127.0.0.1:${own}` });
+    expect(log.join()).toContain(`somebody else answers at tcp://127.0.0.1:${stranger}`);
+    expect(await exchange(exposure.state.url, '')).toBe('hello');
   });
 
   it('keeps a port of the user’s choice, unverified, where something else takes the connections', async () => {

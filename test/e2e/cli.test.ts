@@ -4,10 +4,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { isRunning } from '../support/running.ts';
 import { accepts, waitUntil } from '../tunnel/rig.ts';
 
@@ -218,6 +218,44 @@ describe('expose run', () => {
     server.child.kill('SIGINT');
     expect(await server.code).toBe(0);
     expect(await accepts('127.0.0.1', Number(port))).toBe(false);
+  });
+
+  it('has the same address in every run of a folder, and another one under another name', async () => {
+    const server = new Cli(['server', '--port', '0']);
+    const port = await server.printed(/listening on 127\.0\.0\.1:(\d+)/);
+    const urls: string[] = [];
+    for (const more of [[], [], ['--name', 'other']]) {
+      const run = new Cli(['run', SITE, '--server', `127.0.0.1:${port}`, '--mode', 'web', ...more]);
+      urls.push(await run.printed(/^ {2}(http:\S+)$/m));
+      run.child.kill('SIGINT');
+      expect(await run.code).toBe(0);
+    }
+    expect(urls[1]).toBe(urls[0]);
+    expect(urls[2]).not.toBe(urls[0]);
+  });
+
+  it('of raw bytes shows the address, and a line to paste', async () => {
+    const service = createServer(socket => void socket.on('error', () => {}).end('hello')).listen(
+      0,
+      '127.0.0.1',
+    );
+    await once(service, 'listening');
+    onTestFinished(() => void service.close());
+    const { port } = service.address() as { port: number };
+    const server = new Cli(['server', '--port', '0']);
+    const control = await server.printed(/listening on 127\.0\.0\.1:(\d+)/);
+    const raw = ['--protocol', 'tcp', '--port', String(port)];
+    const run = new Cli(['run', temp, '--server', `127.0.0.1:${control}`, ...raw]);
+    const url = await run.printed(/^ {2}(tcp:\S+)$/m);
+    const own = new URL(url).port;
+    expect(run.out).toContain(`\n  ${url}\n  nc 127.0.0.1 ${own}\n`);
+    expect((await expose(['status'])).out).toContain(`\nconnect  nc 127.0.0.1 ${own}\n`);
+    const visitor = connect(Number(own), '127.0.0.1');
+    const [said] = await once(visitor, 'data');
+    expect(String(said)).toBe('hello');
+    visitor.destroy();
+    run.child.kill('SIGINT');
+    expect(await run.code).toBe(0);
   });
 
   const stubborn = `trap '' TERM; node -e "${[
