@@ -13,7 +13,8 @@ import type { ChildTunnel, Measure, Question, Told } from './tunnel-process.ts';
 
 const tunnels: Tunnel[] = [];
 const stops: (() => Promise<void>)[] = [];
-const tell = (told: Told) => void process.send?.(told);
+// Nobody listens any more where the parent is gone: the error of such a message would be one more message.
+const tell = (told: Told) => void (process.connected && process.send?.(told));
 
 for (const event of ['uncaughtException', 'unhandledRejection'])
   process.on(event, error => tell({ event: 'unhandled', text: `${event}: ${error?.stack ?? error}` }));
