@@ -1,15 +1,19 @@
-// B9: the memory of the process, idle and with a thousand visitors who do nothing. Run by main.ts.
+// B9: the memory of the background process, idle and with a thousand visitors who do nothing. Run by main.ts.
 
 import type { Bench, Case } from '../case.ts';
 import type { Row } from '../results.ts';
+import { startApp } from '../rig/app.ts';
+import { startBoreServer } from '../rig/bore-server.ts';
 import { type Program, readMemoryMb } from '../rig/process.ts';
-import { type Setting, startSetting } from '../rig/setting.ts';
-import { OURS, type OwnName, type RunningTunnel, type TunnelName } from '../rig/tunnels.ts';
+import { startSupervisor } from '../rig/supervisor.ts';
+import { OURS, type OwnName, type RunningTunnel, startTunnel } from '../rig/tunnels.ts';
 import { startVisitor } from '../rig/visitors.ts';
 import { median } from '../statistics.ts';
 
+/** Also when it has to be quick: what the process allocates once must not be divided by fewer. */
 const VISITORS = 1_000;
-const QUICK_VISITORS = 300;
+/** They come in two halves: what the first brings in code and heap, the second does not need again. */
+const HALF = VISITORS / 2;
 /** Starts of ours: memory depends on when the collector last ran, so one start says little. */
 const STARTS = 5;
 const KB_PER_MB = 1_000;
@@ -17,6 +21,8 @@ const KB_PER_MB = 1_000;
 interface Memory {
   idleMb: number;
   perVisitorKb: number;
+  /** Of the second half alone. */
+  perLaterVisitorKb: number;
   /** Visitors who were let in, and those still there when the memory was read. */
   entered: number;
   stayed: number;
@@ -36,21 +42,47 @@ export const memory: Case = {
   },
 };
 
-async function measure(bench: Bench, name: TunnelName): Promise<Memory> {
-  await using setting: Setting = await startSetting(bench, [name]);
-  const tunnel = setting.tunnel(name);
+async function measure(bench: Bench, name: OwnName | 'bore local'): Promise<Memory> {
+  await using stack = new AsyncDisposableStack();
+  const server = stack.adopt(await startBoreServer(), one => one.kill());
+  const app = stack.adopt(await startApp(), one => one.stop());
+  const target = { server: server.host, port: app.port, fromSource: bench.fromSource };
+  const starting = name === 'bore local' ? startTunnel(name, target) : startSupervisor(name, target);
+  const tunnel = stack.adopt(await starting, one => one.stop());
   const idleMb = readMemoryMb(tunnel.pid);
-  const visitors = startIdle(tunnel, bench.quick ? QUICK_VISITORS : VISITORS);
-  const { value: entered } = await readOpen(visitors, 1);
+  const first = await enterHalf(tunnel);
+  const halfMb = readMemoryMb(tunnel.pid);
+  const second = await enterHalf(tunnel);
   const fullMb = readMemoryMb(tunnel.pid);
-  visitors.closeInput();
-  const { value: stayed } = await readOpen(visitors, 2);
-  return { idleMb, perVisitorKb: ((fullMb - idleMb) * KB_PER_MB) / entered, entered, stayed };
+  const entered = first.entered + second.entered;
+  return {
+    idleMb,
+    perVisitorKb: ((fullMb - idleMb) * KB_PER_MB) / entered,
+    perLaterVisitorKb: ((fullMb - halfMb) * KB_PER_MB) / second.entered,
+    entered,
+    stayed: (await first.leave()) + (await second.leave()),
+  };
+}
+
+interface Half {
+  entered: number;
+  /** Resolves with how many were still connected. */
+  leave(): Promise<number>;
+}
+
+async function enterHalf(tunnel: RunningTunnel): Promise<Half> {
+  const visitors = startIdle(tunnel);
+  const { value: entered } = await readOpen(visitors, 1);
+  const leave = async () => {
+    visitors.closeInput();
+    return (await readOpen(visitors, 2)).value;
+  };
+  return { entered, leave };
 }
 
 /** Each has asked once and keeps the connection, as browsers do. */
-function startIdle({ host, port }: RunningTunnel, count: number): Program {
-  return startVisitor('idle', ['-address', `${host}:${port}`, '-count', `${count}`, '-ask']);
+function startIdle({ host, port }: RunningTunnel): Program {
+  return startVisitor('idle', ['-address', `${host}:${port}`, '-count', `${HALF}`, '-ask']);
 }
 
 /** The visitors tell how many have entered, then how many were still there at the end. */
@@ -72,6 +104,12 @@ function describe(own: OwnName, memories: readonly Memory[]): Row[] {
       samples: memories.map(one => one.perVisitorKb),
       unit: 'KB',
       reach: 25,
+    },
+    {
+      ...row,
+      what: `${own}, for each of the second ${HALF}`,
+      samples: memories.map(one => one.perLaterVisitorKb),
+      unit: 'KB',
     },
   ];
 }

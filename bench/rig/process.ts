@@ -13,6 +13,8 @@ export interface ProgramOptions {
   cwd?: string;
   /** Its standard input is closed, or this is written to it and closed; otherwise it stays open. */
   input?: string;
+  /** What it says over Node.js's own channel between processes, which it has only where this is given. */
+  onMessage?: (message: unknown) => void;
 }
 
 export interface Program {
@@ -65,20 +67,24 @@ export function startProgram(
   const child = spawn(command, args, {
     cwd: options.cwd,
     env: { ...process.env, NO_COLOR: '1', ...options.environment },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', ...(options.onMessage === undefined ? [] : (['ipc'] as const))],
   });
+  const { stdin, stdout, stderr } = child;
+  if (stdin === null || stdout === null || stderr === null) throw new Error(`${command}: no pipes`);
   running.add(child);
   const lines: Line[] = [];
   const errors: string[] = [];
-  createInterface({ input: child.stdout }).on('line', text => {
+  const { onMessage } = options;
+  if (onMessage !== undefined) child.on('message', onMessage);
+  createInterface({ input: stdout }).on('line', text => {
     if (lines.length < MAX_LINES) lines.push({ text, at: performance.now() });
   });
-  createInterface({ input: child.stderr }).on('line', text => {
+  createInterface({ input: stderr }).on('line', text => {
     errors.push(text);
     if (errors.length > LAST_LINES) errors.shift();
   });
-  child.stdin.on('error', () => undefined); // an early death is told by its exit
-  if (options.input !== undefined) child.stdin.end(options.input);
+  stdin.on('error', () => undefined); // an early death is told by its exit
+  if (options.input !== undefined) stdin.end(options.input);
   const ended = new Promise<number | null>(resolve => {
     child.once('error', error => {
       errors.push(String(error));
@@ -93,7 +99,7 @@ export function startProgram(
     ended,
     waitFor: (find, what, limitMs = START_LIMIT_MS) =>
       findLine({ lines, ended, find, what, limitMs, describe, errors }),
-    closeInput: () => child.stdin.end(),
+    closeInput: () => stdin.end(),
     kill: signal => void child.kill(signal),
     stop: async () => {
       child.kill('SIGTERM');

@@ -20,6 +20,9 @@ export const PROGRAMS = {
   /** The action's own, as it ships. */
   expose: resolve(BENCH, '../dist/cli/index.js'),
   exposeSource: resolve(BENCH, '../src/cli.ts'),
+  /** The process that main leaves behind in a job. */
+  supervisor: resolve(BENCH, '../dist/supervisor/index.js'),
+  supervisorSource: resolve(BENCH, '../src/supervisor.ts'),
 } as const;
 
 /** Go keeps what has not changed, so this takes a moment only once. */

@@ -1,0 +1,92 @@
+// The background process of a job, started as main starts it: its configuration on standard input, its API's address
+// over the channel, its states from the API. Used by the cases that measure that process and not the command line.
+
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { SupervisorConfig } from '../../src/config.ts';
+import { SECRET } from './bore-server.ts';
+import { startProgram, waitUntil } from './process.ts';
+import { PROGRAMS } from './programs.ts';
+import type { OwnName, OwnState, RunningTunnel, TunnelTarget } from './tunnels.ts';
+
+/** Only its own rig talks to it, on loopback. */
+const CONTROL_TOKEN = 'the-token-of-the-benchmark';
+const CONTROL_PORT = 7835;
+const STARTUP_TIMEOUT_MS = 30_000;
+
+export interface RunningSupervisor extends RunningTunnel {
+  /** Milliseconds from the spawn until the tunnel was connected, and until the exposure was live. */
+  readonly connectedMs: number;
+  readonly liveMs: number;
+}
+
+/** Resolves when it is live. */
+export async function startSupervisor(name: OwnName, target: TunnelTarget): Promise<RunningSupervisor> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-supervisor-'));
+  const states: { state: OwnState; at: number }[] = [];
+  const began = performance.now();
+  const program = startProgram(
+    process.execPath,
+    [target.fromSource ? PROGRAMS.supervisorSource : PROGRAMS.supervisor],
+    {
+      input: JSON.stringify(describeConfig(name, target, folder)),
+      onMessage: message => {
+        const { controlUrl } = message as { controlUrl: string };
+        followStates(controlUrl, state => states.push({ state, at: performance.now() - began }));
+      },
+    },
+  );
+  const awaitState = (what: string, holds: (state: OwnState) => boolean) =>
+    waitUntil(() => states.find(({ state }) => holds(state)), `the supervisor's tunnel is ${what}`);
+  const connected = await awaitState('connected', state => state.status === 'Connected');
+  const live = await awaitState('live', state => state.exposure.phase === 'live');
+  const port = live.state.public_port ?? 0;
+  const stop = async () => {
+    await program.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const url = `http://${target.server}:${port}`;
+  const tunnel = { name, pid: program.pid, host: target.server, port, url, program, stop };
+  return { ...tunnel, connectedMs: connected.at, liveMs: live.at };
+}
+
+function describeConfig(name: OwnName, target: TunnelTarget, folder: string): SupervisorConfig {
+  const protocol = name === 'raw' ? 'tcp' : 'http';
+  return {
+    folder,
+    name: 'bench',
+    controlToken: CONTROL_TOKEN,
+    logLevel: 'quiet',
+    exposure: {
+      protocol,
+      spec: { mode: 'port', path: folder, port: target.port },
+      env: {},
+      baseEnvironment: {},
+      ...(protocol === 'http' && { healthPath: '/' }),
+      startupTimeoutMs: STARTUP_TIMEOUT_MS,
+      tunnel: {
+        servers: [{ address: { host: target.server, port: CONTROL_PORT }, secret: SECRET }],
+        // A preview of its own each time: the port of the one before may not be free yet.
+        identity: randomUUID(),
+        remotePort: { kind: 'auto', min: 1_024, max: 65_535 },
+        publicUrl: protocol === 'tcp' ? 'tcp://{host}:{port}' : 'http://{host}:{port}',
+      },
+    },
+    preview: { commit: '', warnings: [], showConsole: false },
+  };
+}
+
+/** Its event stream, by node:http: the first `fetch` of a process takes tens of milliseconds. */
+function followStates(controlUrl: string, onState: (state: OwnState) => void): void {
+  const headers = { Authorization: `Bearer ${CONTROL_TOKEN}` };
+  get(`${controlUrl}/api/events`, { headers }, response => {
+    createInterface({ input: response }).on('line', line => {
+      if (line.startsWith('data: ')) onState(JSON.parse(line.slice('data: '.length)) as OwnState);
+    });
+    response.on('error', () => {}); // it ends with its process
+  }).on('error', () => {});
+}
