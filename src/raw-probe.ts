@@ -9,8 +9,8 @@ import type { Relay } from './tunnel/relay.ts';
 
 /** 256 bits: no visitor sends them by chance. */
 const TOKEN_BYTES = 32;
-/** For the way out, through the server, and back in: a few round trips, and a dial in between. */
-const ARRIVAL_TIMEOUT_MS = 2_000;
+/** The way out, through the server and back in takes five round trips; half a second each is a satellite's. */
+const ARRIVAL_TIMEOUT_MS = 3_000;
 
 /**
  * Connects to `url` (`tcp://host:port`), sends a token, and waits for it at the relay. `unproved`: the connection stood

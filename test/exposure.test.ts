@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,6 +58,18 @@ async function listen(server: Server, port = 0): Promise<number> {
   onTestFinished(() => void server.close());
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** Where tunnels open that visitors know by another address: what answers there is then the test's to choose. */
+const INNER = '127.0.0.159';
+
+/** Passes every connection on to the same port of `inner`. */
+function createDoor(inner: string, port: number): Server {
+  return createServer({ allowHalfOpen: true }, near => {
+    const far = connect({ host: inner, port, allowHalfOpen: true });
+    near.on('error', () => {}).pipe(far);
+    far.on('error', () => {}).pipe(near);
+  });
 }
 
 describe('an exposure', () => {
@@ -182,6 +195,42 @@ describe('an address that changes while people use it', () => {
   });
 });
 
+describe('a fixed port that somebody else has by now', () => {
+  it('ends a live exposure, which must not send people there', async () => {
+    const port = 24_152;
+    const door = createDoor(INNER, port);
+    await listen(door, port);
+    const { exposure } = await createExposure(
+      server => ({
+        healthPath: '/',
+        tunnel: {
+          servers: [{ address: { host: '127.0.0.1', port: server.controlPort }, secret: 'a secret' }],
+          identity: 'a preview',
+          remotePort: { kind: 'fixed', port },
+          publicUrl: 'http://{host}:{port}',
+        },
+      }),
+      { bindTunnels: INNER },
+    );
+    await exposure.start();
+    await exposure.stopTunnel();
+    door.close();
+    await once(door, 'close');
+    await listen(
+      createHttpServer((_, response) => response.end('another app')),
+      port,
+    );
+    const told: ExposureState[] = [];
+    exposure.subscribe(state => void told.push(state));
+    await expect(exposure.startTunnel()).rejects.toThrow();
+    await waitUntil(() => exposure.state.phase.phase === 'failed', 'it has failed');
+    expect(exposure.state.phase).toMatchObject({
+      reason: expect.stringContaining(`somebody else answers at 127.0.0.1:${port}: choose another`),
+    });
+    expect(told.filter(({ tunnel }) => tunnel.status === 'Connected')).toEqual([]);
+  });
+});
+
 /** Raw bytes to the port of a service of the job's own. */
 function raw(port: number, tunnel: Partial<ExposureConfig['tunnel']> = {}) {
   return (server: BoreServer): Partial<ExposureConfig> => ({
@@ -249,21 +298,14 @@ describe('an exposure of raw bytes', () => {
   it('leaves a port of `auto` where something else takes the connections, for the next one', async () => {
     const [min, max] = [24_150, 24_151];
     const [stranger = 0, own = 0] = listCandidates('a preview', 'a secret', { kind: 'auto', min, max });
-    // The tunnels open on another address than the one visitors know: what answers there is ours to choose.
-    const inner = '127.0.0.159';
     await listen(
       createServer(socket => void socket.on('error', () => {}).end('who are you')),
       stranger,
     );
-    const door = createServer({ allowHalfOpen: true }, near => {
-      const far = connect({ host: inner, port: own, allowHalfOpen: true });
-      near.on('error', () => {}).pipe(far);
-      far.on('error', () => {}).pipe(near);
-    });
-    await listen(door, own);
+    await listen(createDoor(INNER, own), own);
     const service = createServer(socket => void socket.on('error', () => {}).end('hello'));
     const changes = raw(await listen(service), { remotePort: { kind: 'auto', min, max } });
-    const { exposure, log } = await createExposure(changes, { bindTunnels: inner });
+    const { exposure, log } = await createExposure(changes, { bindTunnels: INNER });
     await exposure.start();
     expect(exposure.state).toMatchObject({ verified: true, url: `tcp://127.0.0.1:${own}` });
     expect(log.join()).toContain(`somebody else answers at tcp://127.0.0.1:${stranger}`);
