@@ -144,6 +144,29 @@ describeWithReal(['bore'], 'a tunnel that cannot be opened', () => {
     );
   });
 
+  it('names port-range where the server gives out none of it', async () => {
+    await startRealServer('127.0.0.154', { secret: SECRET, minPort: 20_000, maxPort: 20_100 });
+    expectFailed(
+      await run({ ...SITE, server: '127.0.0.154', secret: SECRET, 'port-range': '30000-30100' }),
+      /^127\.0\.0\.154:7835 gave none of \d+ ports between 30000 and 30100: set `port-range` to the --min-port/,
+    );
+  });
+
+  it('names every server where none of several answers', async () => {
+    const servers = { server: '127.0.0.155, 127.0.0.156', secret: SECRET };
+    const failure = await run({ ...SITE, ...servers, 'startup-timeout': '5s' });
+    expectFailed(failure, /^not ready within 5s, the `startup-timeout`: .*127\.0\.0\.155:7835.*/);
+    expect(failure.errors[0]).toContain('could not reach 127.0.0.156:7835');
+  });
+
+  it('fails at once where the secret of one of several servers is wrong', async () => {
+    for (const host of ['127.0.0.157', '127.0.0.158']) await startRealServer(host, { secret: SECRET });
+    const secret = ['not-this-secret', 'nor-this-secret'].join('\n');
+    const failure = await run({ ...SITE, server: '127.0.0.157,127.0.0.158', secret });
+    expectFailed(failure, /^127\.0\.0\.15[78]:7835 refused the secret: `secret` must be/);
+    expect(failure.errors[0]).not.toMatch(/not-this|nor-this/);
+  });
+
   it('names the port where it stays in use', async () => {
     await startRealServer('127.0.0.54', { secret: SECRET });
     const other = createServer().listen(20_154, '127.0.0.54');
