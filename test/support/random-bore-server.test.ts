@@ -47,10 +47,12 @@ it('plays in turn, cuts into pieces, and knows who waits for a word', async () =
   });
   const mute: Play = { ...WELL, start: { opening: 'mute' } };
   const { server, dial } = await serve([say('abcdef', 'end'), mute]);
-  const { heard } = await dial();
+  const { socket, heard } = await dial();
   await dial();
   await expect.poll(() => heard.join('')).toBe('abcdefend');
   expect(heard.length).toBeGreaterThan(2);
-  await expect.poll(() => server.waiting).toBe(1);
+  await expect.poll(() => [server.waiting, server.held]).toEqual([1, 2]);
   expect(server.played).toHaveLength(2);
+  socket.end();
+  await expect.poll(() => server.held).toBe(1);
 });

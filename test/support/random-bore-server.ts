@@ -42,6 +42,8 @@ export interface RandomBoreServer {
   readonly address: ServerAddress;
   /** The plays given so far, in the order of the connections. */
   readonly played: readonly Play[];
+  /** Connections the client has not ended yet, in any way. */
+  readonly held: number;
   /** Connections the client opened and got nothing on, not even a challenge, at this moment. */
   readonly waiting: number;
   /** What each client asked for, for its connection. */
@@ -67,18 +69,22 @@ export async function startRandomBoreServer(
     requests.push(undefined);
     open.set(socket, play.start.opening === 'mute');
     socket.on('error', () => {}).once('close', () => open.delete(socket));
-    void perform(socket, play).catch(() => {});
+    const line = new Line(socket, play.slice, stopping.signal);
     const hear = (request: string) => {
       requests[number] = request;
     };
-    async function perform(to: Socket, { start, steps, slice }: Play): Promise<void> {
-      const line = new Line(to, slice, stopping.signal);
-      const request = await begin(line, start, asksForSecret);
-      if (request === undefined) return;
-      hear(request);
-      for (const step of steps) await take(line, step, request, () => (nextId += 1));
-    }
+    void perform(line, play, hear, () => (nextId += 1));
   });
+  const perform = async (
+    line: Line,
+    { start, steps }: Play,
+    onRequest: (request: string) => void,
+    newId: () => number,
+  ) => {
+    const request = await begin(line, start, asksForSecret, onRequest);
+    if (request === undefined) return;
+    for (const step of steps) await take(line, step, request, newId);
+  };
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const bound = server.address();
   return {
@@ -87,6 +93,9 @@ export async function startRandomBoreServer(
     requests,
     get waiting() {
       return [...open.values()].filter(isMute => isMute).length;
+    },
+    get held() {
+      return [...open.keys()].filter(socket => !socket.readableEnded && !socket.errored).length;
     },
     stop: async () => {
       stopping.abort();
@@ -98,7 +107,12 @@ export async function startRandomBoreServer(
 }
 
 /** Opens a connection as `start` says; the client's request where all was well. */
-async function begin(line: Line, start: Opening, asksForSecret: boolean): Promise<string | undefined> {
+async function begin(
+  line: Line,
+  start: Opening,
+  asksForSecret: boolean,
+  onRequest: (request: string) => void,
+): Promise<string | undefined> {
   switch (start.opening) {
     case 'mute':
       return undefined;
@@ -118,6 +132,8 @@ async function begin(line: Line, start: Opening, asksForSecret: boolean): Promis
     case 'answer': {
       if (asksForSecret) await line.write(CHALLENGE);
       const request = await line.hearRequest();
+      if (request === undefined) return undefined;
+      onRequest(request);
       const asked = /"Hello":(\d+)/.exec(request)?.[1];
       if (asked === undefined) return request;
       await line.write(start.opening === 'answer' ? start.text : `{"Hello":${Number(asked) || 5_000}}\0`);
@@ -170,18 +186,19 @@ class Line {
     }
   }
 
-  /** Rejects when the client has gone. */
-  async hearRequest(): Promise<string> {
-    while (!/"(?:Hello|Accept)":[^\0]*\0/.test(this.#heard))
-      await Promise.race([
-        once(this.socket, 'data', { signal: this.#stopped }),
-        once(this.socket, 'close').then(() => Promise.reject(new Error('gone'))),
-      ]);
-    return this.#heard;
+  /** Undefined where the client left without one. */
+  hearRequest(): Promise<string | undefined> {
+    return new Promise(resolve => {
+      const look = () => {
+        if (/"(?:Hello|Accept)":[^\0]*\0/.test(this.#heard)) resolve(this.#heard);
+      };
+      this.socket.on('data', look).once('close', () => resolve(undefined));
+      look();
+    });
   }
 
   async pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: this.#stopped });
+    await delay(ms, undefined, { signal: this.#stopped }).catch(() => {});
   }
 }
 

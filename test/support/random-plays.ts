@@ -7,17 +7,24 @@ import type { Opening, Play, Step } from './random-bore-server.ts';
 
 /**
  * `again`: another attempt; `doubtful`: fatal for a server that never served us; `other port`: served where any port is
- * right, and fatal where it is asked for the one it gave out before; `either`: a reset may overtake what was said.
+ * right, and fatal where it is asked for the one it gave out before; `either`: `again` or `fatal`,
+ * because a reset may overtake what was said, or because it depends on the port.
  */
 export type Verdict = 'served' | 'other port' | 'again' | 'doubtful' | 'fatal' | 'either';
 
 const OTHER_PORT = '{"Hello":1}\0';
 const FATAL_ERRORS: readonly string[] = [ERROR_TEXT.invalidSecret, ERROR_TEXT.secretRequired];
 const ID = '6ba7b810-9dad-41d1-80b4-00c04fd430c8';
-const HARMLESS_ERRORS = Object.values(ERROR_TEXT).filter(text => !FATAL_ERRORS.includes(text));
+/** Another port may do; but a server that says so of any port at all is of no use. */
+const PORT_ERRORS: readonly string[] = [
+  ERROR_TEXT.portOutOfRange,
+  ERROR_TEXT.portForbidden,
+  ERROR_TEXT.portTaken,
+];
+const HARMLESS_ERRORS = [ERROR_TEXT.bindFailed, ERROR_TEXT.noPortFree];
 
-/** How a tunnel is to take it when a control connection begins like this. */
-export function judgeOpening(start: Opening, asksForSecret: boolean): Verdict {
+/** How a tunnel is to take it when a control connection begins like this; `request` is what it asked for, if it did. */
+export function judgeOpening(start: Opening, asksForSecret: boolean, request: string | undefined): Verdict {
   switch (start.opening) {
     case 'well':
       return 'served';
@@ -30,16 +37,18 @@ export function judgeOpening(start: Opening, asksForSecret: boolean): Verdict {
       return 'again';
     case 'say':
       if (start.after === 'reset') return 'either';
-      return asksForSecret && start.text === OTHER_PORT ? 'fatal' : judgeText(start.text);
+      return asksForSecret && start.text === OTHER_PORT ? 'fatal' : judgeText(start.text, request);
     case 'answer':
-      return judgeText(start.text);
+      return judgeText(start.text, request);
   }
 }
 
-function judgeText(text: string): Verdict {
+function judgeText(text: string, request: string | undefined): Verdict {
   if (text === OTHER_PORT) return 'other port';
   const error = /^\{"Error":"([^"]*)"\}\0/.exec(text)?.[1];
-  return error === undefined || FATAL_ERRORS.includes(error) ? 'fatal' : 'again';
+  if (error === undefined || FATAL_ERRORS.includes(error)) return 'fatal';
+  const asksForOne = request !== undefined && !request.includes('"Hello":0');
+  return PORT_ERRORS.includes(error) && !asksForOne ? 'either' : 'again';
 }
 
 const bytes = (maxLength: number) =>
@@ -85,7 +94,7 @@ const harmful: fc.Arbitrary<Opening> = fc.oneof(
   say(oddText).map(start => ({ ...start, after: 'stay' as const })),
   say(oddText),
   answer(oddText),
-  answer(errorFrame(FATAL_ERRORS)),
+  answer(errorFrame([...FATAL_ERRORS, ...PORT_ERRORS])),
   say(errorFrame(FATAL_ERRORS)).map(start => ({ ...start, after: 'stay' as const })),
 );
 
