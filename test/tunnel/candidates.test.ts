@@ -61,17 +61,23 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     const expected = candidates(4);
     await occupy(address.host, expected.slice(0, 3));
     const timings = { portFirst: 500 };
-    const { tunnel, states } = await openTunnel({ server: address, remotePort: WISH, timings });
+    const { tunnel, log } = await openTunnel({ server: address, remotePort: WISH, timings });
     expect(portOf(tunnel)).toBe(expected[3]);
-    for (const port of expected.slice(0, 3)) expect(JSON.stringify(states)).toContain(`port ${port} of`);
+    const [first = 0, ...others] = expected
+      .slice(0, 3)
+      .map(port => log.filter(line => line.includes(`port ${port} of`)).length);
+    expect(first).toBeGreaterThan(1);
+    expect(others).toEqual([1, 1]);
     expect(await exchange(address.host, portOf(tunnel), 'both work')).toBe('both work');
   });
 
   it('out of the range of the server is passed over, and when all are, the message names the input', async () => {
     const { address } = await startRealServer('127.0.0.103', { minPort: 24_000, maxPort: 27_000 });
-    const inside = candidates(MAX_CANDIDATES).find(port => port >= 24_000 && port <= 27_000);
-    const { tunnel } = await openTunnel({ server: address, remotePort: WISH });
-    expect(portOf(tunnel)).toBe(inside);
+    const inside = candidates(MAX_CANDIDATES).filter(port => port >= 24_000 && port <= 27_000);
+    await occupy(address.host, inside.slice(0, 1));
+    const { tunnel, log } = await openTunnel({ server: address, remotePort: WISH });
+    expect(portOf(tunnel)).toBe(inside[1]);
+    expect(log.filter(line => line.includes(`port ${inside[0]} of`))).toHaveLength(1);
     const outside = { kind: 'auto', min: 28_000, max: 32_000 } as const;
     const { message, states } = await failToOpen({ server: address, remotePort: outside });
     expect(message).toMatch(
@@ -157,4 +163,26 @@ it('starts over when every candidate is taken during an outage, and fails at onc
   expect(tunnel.state).toMatchObject({
     reason: expect.stringContaining('gave none of 3 ports between 28100'),
   });
+});
+
+it('waits for its port rather than go back to where a stranger answered', async () => {
+  const two = { kind: 'auto', min: 28_110, max: 28_111 } as const;
+  const first = await startBoreServer();
+  const timings = { portAgain: 200, heartbeat: 60_000 };
+  const { tunnel, log } = await openTunnel({ server: addressOf(first), remotePort: two, timings });
+  await tunnel.move();
+  const port = portOf(tunnel);
+  await first.stop();
+  await waitUntil(() => tunnel.state.status === 'Reconnecting', 'the loss is noticed');
+  const free = await occupy('127.0.0.1', [port]);
+  const second = await startBoreServer({ controlPort: first.controlPort });
+  onTestFinished(() => second.stop());
+  const countTries = () => log.filter(line => line.includes(`port ${port} of`)).length;
+  const atFirst = countTries();
+  await waitUntil(() => countTries() > atFirst + 5, 'it is asked for again and again');
+  expect(tunnel.state.status).toBe('Reconnecting');
+  await free();
+  await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
+  expect(portOf(tunnel)).toBe(port);
+  await expect(tunnel.move()).rejects.toThrow(/somebody else answers at .*: choose another `remote-port`/);
 });
