@@ -39,3 +39,11 @@ it('a connection whose end is on its way is closed all the same', async () => {
   await Promise.all(gone);
   expect(heard).toEqual(['end']);
 });
+
+it('a connection that is not there yet is given up at once', async () => {
+  const { near } = await open();
+  const { remotePort: port = 0 } = near;
+  const dialled = connect({ port, host: '127.0.0.1' });
+  resetSocket(dialled);
+  expect(dialled.destroyed).toBe(true);
+});
