@@ -155,7 +155,11 @@ describe('at the start', () => {
     onTestFinished(() => void taken.close());
     await once(taken, 'listening');
     const wishes = ordered({ address: addressOf(first) }, { address: addressOf(second) });
-    const { log } = await openTunnel({ ...wishes, remotePort: 20_109, timings: { portFirst: 400 } });
+    const { log } = await openTunnel({
+      ...wishes,
+      remotePort: 20_109,
+      timings: { serverFirst: 200, portFirst: 900 },
+    });
     expect([first.tunnels, second.tunnels]).toEqual([0, 1]);
     expect(log).toContainEqual(
       expect.stringMatching(/^warn port 20109 of 127\.0\.0\.109 is in use: .*; going on/),
