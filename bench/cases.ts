@@ -1,8 +1,10 @@
 // All cases, in the order in which they run. Used by main.ts.
 
 import type { Case } from './case.ts';
+import { firstByte } from './cases/distance.ts';
 import { addedLatency, twoWrites } from './cases/latency.ts';
 import { memory } from './cases/memory.ts';
+import { page } from './cases/pages.ts';
 import { keptConnections, newConnections } from './cases/requests.ts';
 import { portFree, start } from './cases/start.ts';
 import { oneStream, sixteenStreams } from './cases/throughput.ts';
@@ -14,6 +16,8 @@ export const CASES: readonly Case[] = [
   newConnections,
   addedLatency,
   twoWrites,
+  firstByte,
+  page,
   memory,
   portFree,
   start,

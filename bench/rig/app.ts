@@ -9,8 +9,8 @@ export interface BenchApp {
   stop(): Promise<void>;
 }
 
-export async function startApp(): Promise<BenchApp> {
-  const program = startProgram(PROGRAMS.app, []);
+export async function startApp(namespace?: string): Promise<BenchApp> {
+  const program = startProgram(PROGRAMS.app, [], { namespace });
   const { value: port } = await program.waitFor(text => Number(text) || undefined, "the app's port");
   return { host: '127.0.0.1', port, stop: () => program.stop() };
 }

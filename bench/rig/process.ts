@@ -1,8 +1,6 @@
-// The processes a benchmark starts: read line by line, measured by /proc, and gone when the benchmark is. Used by the
-// rig and the cases.
+// The processes a benchmark starts: read line by line, and gone when the benchmark is. Used by the rig and the cases.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -11,6 +9,8 @@ export interface ProgramOptions {
   /** Added to the environment of the benchmark. */
   environment?: Readonly<Record<string, string>>;
   cwd?: string;
+  /** The network namespace it runs in (root only); its pid is its own all the same. */
+  namespace?: string | undefined;
   /** Its standard input is closed, or this is written to it and closed; otherwise it stays open. */
   input?: string;
   /** What it says over Node.js's own channel between processes, which it has only where this is given. */
@@ -64,7 +64,7 @@ export function startProgram(
   args: readonly string[],
   options: ProgramOptions = {},
 ): Program {
-  const child = spawn(command, args, {
+  const child = spawn(...enterNamespace(options.namespace, command, args), {
     cwd: options.cwd,
     env: { ...process.env, NO_COLOR: '1', ...options.environment },
     stdio: ['pipe', 'pipe', 'pipe', ...(options.onMessage === undefined ? [] : (['ipc'] as const))],
@@ -110,6 +110,17 @@ export function startProgram(
   };
 }
 
+/** `ip netns exec` becomes the program. */
+function enterNamespace(
+  namespace: string | undefined,
+  command: string,
+  args: readonly string[],
+): [string, string[]] {
+  return namespace === undefined
+    ? [command, [...args]]
+    : ['ip', ['netns', 'exec', namespace, command, ...args]];
+}
+
 interface Search<T> {
   lines: readonly Line[];
   ended: Promise<number | null>;
@@ -144,53 +155,15 @@ async function findLine<T>(search: Search<T>): Promise<Found<T>> {
 export async function runProgram(
   command: string,
   args: readonly string[],
-  options: { limitMs: number; cwd?: string },
+  options: { limitMs: number; cwd?: string; namespace?: string | undefined },
 ): Promise<string> {
-  const { stdout } = await promisify(execFile)(command, args, {
+  const { stdout } = await promisify(execFile)(...enterNamespace(options.namespace, command, args), {
     timeout: options.limitMs,
     killSignal: 'SIGKILL',
     maxBuffer: 64 * 1024 * 1024,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
   });
   return stdout;
-}
-
-/** Linux counts processor time in hundredths of a second (USER_HZ), whatever the kernel's own clock. */
-const TICKS_PER_SECOND = 100;
-
-/** Seconds of processor time of a process and its threads, in user and kernel mode, so far. */
-export function readCpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // proc(5): the name may hold spaces and brackets; behind it utime and stime are fields 14 and 15.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-/** Memory of a process in MB (1,000,000 bytes), all that is resident. */
-export function readMemoryMb(pid: number): number {
-  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return (Number(kilobytes ?? 0) * 1024) / 1e6;
-}
-
-/** A process and all that it started, as far as it is still there. */
-export function listFamily(pid: number): number[] {
-  const children = new Map<number, number[]>();
-  for (const name of readdirSync('/proc').filter(entry => /^\d+$/.test(entry))) {
-    const parent = readParent(Number(name));
-    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
-  }
-  const family = [pid];
-  for (const member of family) family.push(...(children.get(member) ?? []));
-  return family;
-}
-
-function readParent(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return undefined; // gone between the two reads
-  }
 }
 
 /** Polls until `check` has an answer. */

@@ -3,7 +3,7 @@
 import type { Bench } from '../case.ts';
 import { type BenchApp, startApp } from './app.ts';
 import { HOST, startBoreServer } from './bore-server.ts';
-import { readCpuSeconds } from './process.ts';
+import { readCpuSeconds } from './proc.ts';
 import type { Figures } from './rounds.ts';
 import { type RunningTunnel, startTunnel, TUNNELS, type TunnelName } from './tunnels.ts';
 

@@ -8,14 +8,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { SupervisorConfig } from '../../src/config.ts';
-import { SECRET } from './bore-server.ts';
+import { CONTROL_PORT, SECRET } from './bore-server.ts';
 import { startProgram, waitUntil } from './process.ts';
 import { PROGRAMS } from './programs.ts';
 import type { OwnName, OwnState, RunningTunnel, TunnelTarget } from './tunnels.ts';
 
 /** Only its own rig talks to it, on loopback. */
 const CONTROL_TOKEN = 'the-token-of-the-benchmark';
-const CONTROL_PORT = 7835;
 const STARTUP_TIMEOUT_MS = 30_000;
 
 export interface RunningSupervisor extends RunningTunnel {

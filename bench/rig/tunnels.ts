@@ -25,6 +25,8 @@ export interface TunnelTarget {
   remotePort?: number;
   /** `node src/cli.ts` instead of the bundle. */
   fromSource?: boolean;
+  /** Where the tunnel's client runs; not for wasmrun, which is configured over its own port. */
+  namespace?: string | undefined;
 }
 
 export interface RunningTunnel {
@@ -48,7 +50,10 @@ export function startTunnel(name: TunnelName, target: TunnelTarget): Promise<Run
 async function startBoreLocal(target: TunnelTarget): Promise<RunningTunnel> {
   const port = target.remotePort === undefined ? [] : ['--port', `${target.remotePort}`];
   const args = ['local', `${target.port}`, '--to', target.server, '--local-host', '127.0.0.1', ...port];
-  const program = startProgram(PROGRAMS.bore, args, { environment: { BORE_SECRET: SECRET } });
+  const program = startProgram(PROGRAMS.bore, args, {
+    environment: { BORE_SECRET: SECRET },
+    namespace: target.namespace,
+  });
   const { value } = await program.waitFor(
     text => /listening at [^\s:]+:(\d+)/.exec(text)?.[1],
     'its public port',
@@ -120,7 +125,10 @@ export function describeOwnCommand(name: OwnName, target: TunnelTarget): [string
 
 async function startOurs(name: OwnName, target: TunnelTarget): Promise<RunningTunnel> {
   const [command, ...args] = describeOwnCommand(name, target);
-  const program = startProgram(command, args, { environment: { BORE_SECRET: SECRET } });
+  const program = startProgram(command, args, {
+    environment: { BORE_SECRET: SECRET },
+    namespace: target.namespace,
+  });
   const { value } = await program.waitFor(text => {
     const state = parseState(text);
     return state?.exposure.phase === 'live' ? (state.public_port ?? undefined) : undefined;

@@ -6,6 +6,7 @@ import { PROGRAMS } from './programs.ts';
 
 /** Beyond what a load was asked to take. */
 const GRACE_MS = 15_000;
+const VISITOR_LIMIT_MS = 90_000;
 
 export interface WrkFigures {
   requests: number;
@@ -108,10 +109,15 @@ export async function runStream(
 }
 
 /** Runs one command of bench/visitor to its end; the figures are those of its Go source. */
-export async function runVisitor<T>(command: string, args: readonly string[], limitMs = 90_000): Promise<T> {
-  return JSON.parse(await runProgram(PROGRAMS.visitor, [command, ...args], { limitMs })) as T;
+export async function runVisitor<T>(
+  command: string,
+  args: readonly string[],
+  options: { namespace?: string | undefined; limitMs?: number } = {},
+): Promise<T> {
+  const { namespace, limitMs = VISITOR_LIMIT_MS } = options;
+  return JSON.parse(await runProgram(PROGRAMS.visitor, [command, ...args], { limitMs, namespace })) as T;
 }
 
-export function startVisitor(command: string, args: readonly string[]): Program {
-  return startProgram(PROGRAMS.visitor, [command, ...args]);
+export function startVisitor(command: string, args: readonly string[], namespace?: string): Program {
+  return startProgram(PROGRAMS.visitor, [command, ...args], { namespace });
 }

@@ -81,12 +81,13 @@ func ask(client *http.Client, target string) float64 {
 // the first byte of the answer.
 func sequence(arguments []string) (any, error) {
 	var target string
-	var count int
+	var count, skip int
 	var fresh bool
 	var pause time.Duration
 	parse("sequence", arguments, func(flags *flag.FlagSet) {
 		flags.StringVar(&target, "url", "", "what to ask for")
 		flags.IntVar(&count, "count", 30, "requests")
+		flags.IntVar(&skip, "skip", 0, "the first ones, which do not count")
 		flags.BoolVar(&fresh, "fresh", false, "a new connection for each")
 		flags.DurationVar(&pause, "pause", 0, "between requests")
 	})
@@ -103,7 +104,7 @@ func sequence(arguments []string) (any, error) {
 		}
 		time.Sleep(pause)
 	}
-	return summarise(latencies), nil
+	return summarise(latencies[min(skip, count):]), nil
 }
 
 func firstByte(target string) float64 {

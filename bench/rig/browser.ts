@@ -1,0 +1,68 @@
+// Chromium in a network namespace, for pages that are loaded as people load them. Used by cases/pages.ts.
+
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { launch } from 'puppeteer-core';
+
+const CHROMIUM = '/usr/bin/chromium';
+const LOAD_LIMIT_MS = 30_000;
+/** A throw-away profile, and nothing that calls home: each would be a connection of its own in the measurement. */
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-dev-shm-usage',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+  '--no-default-browser-check',
+];
+
+export interface Browser {
+  /** `Chromium 150`, say. */
+  readonly version: string;
+  /** Loads the page with no connection open and nothing cached; milliseconds until its `load` event. */
+  loadPage(url: string): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** Undefined where no Chromium is installed. */
+export async function startBrowser(namespace: string): Promise<Browser | undefined> {
+  if (!existsSync(CHROMIUM)) return undefined;
+  const profile = mkdtempSync(join(tmpdir(), 'bench-chromium-'));
+  const browser = await launch({
+    // Over a pipe: a port for its commands would be in the other namespace.
+    pipe: true,
+    executablePath: '/usr/bin/env',
+    ignoreDefaultArgs: true,
+    args: ['ip', 'netns', 'exec', namespace, CHROMIUM, ...FLAGS, `--user-data-dir=${profile}`],
+  });
+  return {
+    version: (await browser.version()).replace('/', ' ').replace('Headless', ''),
+    loadPage: async url => {
+      // Connections belong to a context, and end with it.
+      const context = await browser.createBrowserContext();
+      try {
+        const page = await context.newPage();
+        const answer = await page.goto(url, { waitUntil: 'load', timeout: LOAD_LIMIT_MS });
+        if (answer?.status() !== 200) throw new Error(`${url} answered ${answer?.status()}`);
+        const figures = await page.evaluate(
+          `(() => { const [page] = performance.getEntriesByType('navigation');
+            const objects = performance.getEntriesByType('resource');
+            return [page.loadEventStart, objects.filter(one => one.responseStatus === 200).length]; })()`,
+        );
+        const [millis = Number.NaN, objects] = figures as number[];
+        if (objects !== 30) throw new Error(`${url} has ${objects} of its 30 objects`);
+        return millis;
+      } finally {
+        await context.close();
+      }
+    },
+    stop: async () => {
+      await browser.close();
+      rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}

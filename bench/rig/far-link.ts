@@ -1,0 +1,40 @@
+// A server that is far away: server and visitors in one network namespace, tunnels and app in another, and a real
+// round-trip time between them. Root only. Used by the cases about distance and silence.
+
+import { SERVER_ADDRESS, startTunRig, type TunRig } from '../../test/support/tun-rig.ts';
+import type { Bench } from '../case.ts';
+import { startApp } from './app.ts';
+import { startBoreServer } from './bore-server.ts';
+import { type RunningTunnel, startTunnel, type TunnelName } from './tunnels.ts';
+
+/** wasmrun is told over a port of its own what to expose, which is not in reach from outside of its namespace. */
+export type FarName = Exclude<TunnelName, 'wasmrun'>;
+
+export interface FarLink extends AsyncDisposable {
+  readonly rig: TunRig;
+  tunnel(name: FarName): RunningTunnel;
+}
+
+/** Resolves when all tunnels are ready for visitors. */
+export async function startFarLink(bench: Bench, rttMs: number, names: readonly FarName[]): Promise<FarLink> {
+  await using starting = new AsyncDisposableStack();
+  const rig = starting.adopt(await startTunRig({ rttMs }), one => one.stop());
+  starting.adopt(await startBoreServer(SERVER_ADDRESS, rig.server), one => one.kill());
+  const app = starting.adopt(await startApp(rig.runner), one => one.stop());
+  const tunnels = new Map<FarName, RunningTunnel>();
+  for (const name of names) {
+    const target = { server: SERVER_ADDRESS, port: app.port, fromSource: bench.fromSource };
+    const tunnel = await startTunnel(name, { ...target, namespace: rig.runner });
+    tunnels.set(
+      name,
+      starting.adopt(tunnel, one => one.stop()),
+    );
+  }
+  const started = starting.move();
+  const tunnel = (name: FarName) => {
+    const found = tunnels.get(name);
+    if (found === undefined) throw new Error(`no tunnel ${name} was started over the link`);
+    return found;
+  };
+  return { rig, tunnel, [Symbol.asyncDispose]: () => started.disposeAsync() };
+}
