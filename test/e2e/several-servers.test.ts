@@ -57,8 +57,11 @@ describeWithReal(['bore'], 'several servers', () => {
     expect(commented - killed).toBeLessThan(TAKEOVER_LIMIT_MS);
     expect(await ask(second)).toBe('the preview');
     expect(preview.github.state.comments[0]?.body).not.toContain(first);
-    expect(preview.job.log).toContain(`the public address changed: it is ${second} now`);
-    expect(preview.job.log).toContain(`Preview: ${second} (the address changed)`);
+    for (const line of [
+      `the public address changed: it is ${second} now`,
+      `Preview: ${second} (the address changed)`,
+    ])
+      await waitUntil(() => preview.job.log.includes(line), `the log says: ${line}`);
     // Nobody heard of the new address before it was proved.
     expect(
       events.filter(({ public_url }) => public_url === second).map(({ verified }) => verified),
