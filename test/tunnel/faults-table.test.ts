@@ -1,0 +1,133 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ERROR_TEXT } from '../../src/tunnel/protocol.ts';
+import { greetWith, reply, startBadBoreServer } from '../support/bad-bore-server.ts';
+import { startFaultRelay } from '../support/fault-relay.ts';
+import { describeWithReal } from '../support/real-parts.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { closed, exchange, failToOpen, openTunnel, portOf, startRealServer } from './rig.ts';
+
+const HOST = '127.0.0.162';
+const ID = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
+const errorFrame = (text: string) => `${JSON.stringify({ Error: text })}\0`;
+
+/** A server that refuses the first `count` requests with `text`, and then gives a port. */
+function refuse(count: number, text: string) {
+  return startBadBoreServer((socket, number) =>
+    reply(number < count ? errorFrame(text) : '{"Hello":5000}\0"Heartbeat"\0')(socket, number),
+  );
+}
+
+describe('a server that refuses a tunnel', () => {
+  it.each([
+    ERROR_TEXT.bindFailed,
+    ERROR_TEXT.noPortFree,
+    'timed out waiting for initial message',
+    'no room today',
+  ])('with "%s" is asked again', async text => {
+    const { address } = await refuse(2, text);
+    const { tunnel, states } = await openTunnel({ server: address });
+    expect(portOf(tunnel)).toBe(5_000);
+    expect(JSON.stringify(states)).toContain(text);
+  });
+
+  it('because it may not open the port is told, and asked for another one where that is allowed', async () => {
+    const { address } = await refuse(1, ERROR_TEXT.portForbidden);
+    const { message } = await failToOpen({ server: address, remotePort: 80 });
+    expect(message).toMatch(/may not open port 80 .*: choose a `remote-port` of 1024 or above/);
+    const { address: again, heard } = await refuse(1, ERROR_TEXT.portForbidden);
+    const preferred = { host: again.host, port: 80 };
+    const { tunnel } = await openTunnel({ server: again, preferred });
+    expect(portOf(tunnel)).toBe(5_000);
+    expect(heard.slice(0, 2)).toEqual(['{"Hello":80}\0', '{"Hello":0}\0']);
+  });
+
+  it('because it wants a secret, in so many words, is told', async () => {
+    const { address } = await startBadBoreServer(reply(errorFrame(ERROR_TEXT.secretRequired)));
+    const { message } = await failToOpen({ server: address });
+    expect(message).toMatch(/requires a secret: set the `secret` input/);
+  });
+
+  it('and resets the connection behind its reason is understood all the same', async () => {
+    const { address } = await startBadBoreServer(socket => {
+      socket.once('data', () =>
+        socket.write(errorFrame(ERROR_TEXT.invalidSecret), () => socket.resetAndDestroy()),
+      );
+      greetWith(`{"Challenge":"${ID}"}\0`)(socket, 0);
+    });
+    const { message } = await failToOpen({ server: address, secret: 'not it' });
+    expect(message).toMatch(/refused the secret/);
+  });
+});
+
+it('a name that cannot be resolved just now is asked for again', async () => {
+  const { address } = await refuse(0, '');
+  let asked = 0;
+  const { tunnel, states } = await openTunnel({
+    server: { host: 'bore.example', port: address.port },
+    lookup: async () => {
+      asked += 1;
+      if (asked < 3) throw Object.assign(new Error('getaddrinfo EAI_AGAIN'), { code: 'EAI_AGAIN' });
+      return [{ address: address.host }];
+    },
+  });
+  expect(portOf(tunnel)).toBe(5_000);
+  expect(JSON.stringify(states)).toContain('EAI_AGAIN');
+});
+
+describeWithReal(['bore'], 'through the real server', () => {
+  it('a server that has forgotten its secret is waited for', async () => {
+    const first = await startRealServer(HOST, { secret: 'sesame' });
+    const { tunnel } = await openTunnel({ server: first.address, secret: 'sesame' });
+    const port = portOf(tunnel);
+    await first.kill();
+    const second = await startRealServer(HOST);
+    await waitUntil(() => JSON.stringify(tunnel.state).includes('asks for no secret'), 'it is noticed');
+    expect(tunnel.state.status).toBe('Reconnecting');
+    await second.kill();
+    await startRealServer(HOST, { secret: 'sesame' });
+    await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
+    expect(portOf(tunnel)).toBe(port);
+    expect(await exchange(HOST, port, 'again')).toBe('again');
+  });
+
+  it('a visitor is fetched when the server can be reached again, and given up in time where it cannot', async () => {
+    const { address } = await startRealServer(HOST);
+    const relay = await startFaultRelay(address);
+    onTestFinished(() => relay.stop());
+    const patient = await openTunnel({ server: relay.address });
+    const hasty = await openTunnel({ server: relay.address, timings: { visitor: 500 } });
+    await relay.refuse();
+    const late = exchange(HOST, portOf(patient.tunnel), 'late');
+    const lost = closed(connect(portOf(hasty.tunnel), HOST));
+    await waitUntil(() => hasty.log.some(line => line.startsWith('debug a visitor was lost')), 'it is told');
+    expect(hasty.log.join()).toContain('ECONNREFUSED');
+    await relay.admit();
+    expect(await late).toBe('late');
+    expect([patient, hasty].map(({ tunnel }) => tunnel.state.status)).toEqual(['Connected', 'Connected']);
+    expect(await exchange(HOST, portOf(hasty.tunnel), 'next')).toBe('next');
+    await lost; // by the server, ten seconds after they came
+  });
+});
+
+it('a visitor who is gone when we come for them is dropped without a word', async () => {
+  const { address, heard } = await startBadBoreServer((socket, number) => {
+    if (number === 0) reply(`{"Hello":5000}\0{"Connection":"${ID}"}\0`)(socket, number);
+    else socket.once('data', () => socket.end());
+  });
+  let ended = 0;
+  const { tunnel, log } = await openTunnel({
+    server: address,
+    destination: visitor => {
+      void once(visitor.resume(), 'end').then(() => {
+        ended += 1;
+        visitor.end();
+      });
+    },
+  });
+  await waitUntil(() => ended === 1 && tunnel.openVisitors === 0, 'they are gone');
+  expect(heard[1]).toBe(`{"Accept":"${ID}"}\0`);
+  expect(log.filter(line => !line.startsWith('debug'))).toEqual([]);
+  expect(tunnel.state.status).toBe('Connected');
+});
