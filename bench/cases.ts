@@ -4,8 +4,10 @@ import type { Case } from './case.ts';
 import { firstByte } from './cases/distance.ts';
 import { addedLatency, twoWrites } from './cases/latency.ts';
 import { memory } from './cases/memory.ts';
+import { outages } from './cases/outages.ts';
 import { page } from './cases/pages.ts';
 import { keptConnections, newConnections } from './cases/requests.ts';
+import { silence } from './cases/silence.ts';
 import { portFree, start } from './cases/start.ts';
 import { oneStream, sixteenStreams } from './cases/throughput.ts';
 
@@ -19,6 +21,8 @@ export const CASES: readonly Case[] = [
   firstByte,
   page,
   memory,
+  outages,
+  silence,
   portFree,
   start,
 ];

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { SupervisorConfig } from '../../src/config.ts';
-import { CONTROL_PORT, SECRET } from './bore-server.ts';
+import { CONTROL_PORT, PORT_RANGE, SECRET } from './bore-server.ts';
 import { startProgram, waitUntil } from './process.ts';
 import { PROGRAMS } from './programs.ts';
 import type { OwnName, OwnState, RunningTunnel, TunnelTarget } from './tunnels.ts';
@@ -71,7 +71,7 @@ function describeConfig(name: OwnName, target: TunnelTarget, folder: string): Su
         servers: [{ address: { host: target.server, port: CONTROL_PORT }, secret: SECRET }],
         // A preview of its own each time: the port of the one before may not be free yet.
         identity: randomUUID(),
-        remotePort: { kind: 'auto', min: 1_024, max: 65_535 },
+        remotePort: { kind: 'auto', ...PORT_RANGE },
         publicUrl: protocol === 'tcp' ? 'tcp://{host}:{port}' : 'http://{host}:{port}',
       },
     },

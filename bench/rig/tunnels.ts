@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SECRET } from './bore-server.ts';
+import { PORT_RANGE, SECRET } from './bore-server.ts';
 import { findFreePort } from './free-port.ts';
 import { type Program, startProgram, waitUntil } from './process.ts';
 import { PROGRAMS } from './programs.ts';
@@ -119,6 +119,8 @@ export function describeOwnCommand(name: OwnName, target: TunnelTarget): [string
   const entry = target.fromSource ? PROGRAMS.exposeSource : PROGRAMS.expose;
   const flags = ['--mode', 'port', '--port', `${target.port}`, '--server', target.server, '--json'];
   if (target.remotePort !== undefined) flags.push('--remote-port', `${target.remotePort}`);
+  // Otherwise it would try candidates that this server does not give away, which is not what is measured.
+  else flags.push('--port-range', `${PORT_RANGE.min}-${PORT_RANGE.max}`);
   if (name === 'raw') flags.push('--protocol', 'tcp');
   return [process.execPath, entry, 'run', ...flags];
 }

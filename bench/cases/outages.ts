@@ -1,0 +1,115 @@
+// B10: the server dies and comes back. Run by main.ts.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Bench, Case } from '../case.ts';
+import type { Row } from '../results.ts';
+import { type BenchApp, startApp } from '../rig/app.ts';
+import { HOSTS, startBoreServer } from '../rig/bore-server.ts';
+import { GIVE_UP_S, startKnocking } from '../rig/first-visit.ts';
+import { type RunningTunnel, startTunnel, type TunnelName } from '../rig/tunnels.ts';
+import { median } from '../statistics.ts';
+
+const OUTAGES_S = [1, 5, 12, 60];
+const QUICK_OUTAGES_S = [1, 5];
+/** Up to here the tunnel tries several times a second; after that it takes its time. */
+const LONG_OUTAGE_S = 30;
+/** A session that has lasted 5 s was a good one, and its loss is the first. */
+const SERVICE_MS = 6_000;
+/** Lanes at a time, each a server, a tunnel and its visitors: they wait nearly all of the time. */
+const LANES = 10;
+const WASMRUN_LANES = 5;
+/** Lanes must not all do their work in the same moment. */
+const STAGGER_MS = 600;
+
+interface Outage {
+  lengthS: number;
+  /** From the server's listening to a visitor's whole answer under the same URL; undefined: none came. */
+  seconds: number | undefined;
+}
+
+export const outages: Case = {
+  id: 'B10',
+  title: 'The server dies and comes back after 1, 5, 12 and 60 s',
+  minutes: bench => (bench.quick ? 0.5 : Math.ceil(bench.runs / LANES) * 2.1),
+  run: async bench => {
+    await using stack = new AsyncDisposableStack();
+    const app = stack.adopt(await startApp(), one => one.stop());
+    const ours: Outage[] = [];
+    const peers: Outage[] = [];
+    for (let done = 0; done < bench.runs; done += LANES) {
+      const lanes = HOSTS.slice(0, Math.min(LANES, bench.runs - done));
+      // Raw bytes and the gateway in turn: the tunnel is the same.
+      const own = lanes.map((host, lane) => runLane(bench, app, host, lane % 2 ? 'raw' : 'gateway', lane));
+      const others = done > 0 ? [] : HOSTS.slice(LANES, LANES + Math.min(WASMRUN_LANES, bench.runs));
+      const peer = others.map((host, lane) => runLane(bench, app, host, 'wasmrun', lane + 0.5));
+      ours.push(...(await Promise.all(own)).flat());
+      peers.push(...(await Promise.all(peer)).flat());
+    }
+    return { rows: describe(ours), notes: [...describePeer(peers), 'bore local ends when its server does.'] };
+  },
+};
+
+/** One outage of each length, one after the other, to one tunnel. */
+async function runLane(
+  bench: Bench,
+  app: BenchApp,
+  host: string,
+  name: TunnelName,
+  lane: number,
+): Promise<Outage[]> {
+  await delay(lane * STAGGER_MS);
+  await using stack = new AsyncDisposableStack();
+  let server = await startBoreServer(host);
+  stack.defer(() => server.kill());
+  const target = { server: host, port: app.port, fromSource: bench.fromSource };
+  const tunnel = stack.adopt(await startTunnel(name, target), one => one.stop());
+  const found: Outage[] = [];
+  for (const lengthS of bench.quick ? QUICK_OUTAGES_S : OUTAGES_S) {
+    await delay(SERVICE_MS);
+    await server.kill();
+    await delay(lengthS * 1_000);
+    const { answered } = startKnocking(tunnel);
+    server = await startBoreServer(host);
+    const at = await answered;
+    found.push({ lengthS, seconds: at === undefined ? undefined : (at - server.listeningAt) / 1_000 });
+    if (at === undefined) reportLoss(bench, tunnel, lengthS);
+  }
+  return found;
+}
+
+function reportLoss(bench: Bench, tunnel: RunningTunnel, lengthS: number): void {
+  bench.say(`${tunnel.name} on ${tunnel.host}: not back under its URL after an outage of ${lengthS} s`);
+  bench.say(`  its last word: ${tunnel.program.lines.at(-1)?.text ?? 'none'}`);
+}
+
+function describe(all: readonly Outage[]): Row[] {
+  const lengths = [...new Set(all.map(({ lengthS }) => lengthS))];
+  const times = lengths.map((lengthS): Row => {
+    const samples = all.filter(one => one.lengthS === lengthS).map(one => one.seconds ?? GIVE_UP_S);
+    const what = `after ${lengthS} s: from the server's return to the first good visit`;
+    const reach = lengthS <= LONG_OUTAGE_S ? 0.6 : 10;
+    return { what, samples, unit: 's', take: 'p95', better: 'lower', reach };
+  });
+  const kept = all.map(({ seconds }) => Number(seconds !== undefined));
+  const share = `${kept.filter(Boolean).length} of ${kept.length}`;
+  return [
+    ...times,
+    {
+      what: `same URL (${share} outages)`,
+      samples: kept,
+      unit: '',
+      take: 'worst',
+      better: 'higher',
+      reach: 1,
+    },
+  ];
+}
+
+function describePeer(all: readonly Outage[]): string[] {
+  return [...new Set(all.map(({ lengthS }) => lengthS))].map(lengthS => {
+    const outages = all.filter(one => one.lengthS === lengthS);
+    const times = outages.flatMap(({ seconds }) => seconds ?? []);
+    const middle = times.length === 0 ? '' : `, median ${median(times).toFixed(2)} s`;
+    return `wasmrun after ${lengthS} s: back under its URL ${times.length} of ${outages.length} times${middle}.`;
+  });
+}
