@@ -97,6 +97,21 @@ it('a name without an address, and one whose addresses all fail, are told with t
   }
 });
 
+it('a stall of this process is not taken for a silent address', async () => {
+  const server = await start();
+  const stall = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+  const lookup: Lookup = async () => {
+    setImmediate(stall); // behind the dial, which follows in this turn
+    return [{ address: server.host }];
+  };
+  const { states } = await openTunnel({
+    server: { host: NAME, port: server.controlPort },
+    lookup,
+    timings: { dialAddress: 150 },
+  });
+  expect(states.map(({ status }) => status)).toEqual(['Connecting', 'Connected']);
+});
+
 it('a server on an IPv6 address is dialled', async () => {
   const server = await start({ host: '::1' });
   const { tunnel } = await openTunnel({ server: { host: '::1', port: server.controlPort } });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { listCandidates } from '../../src/tunnel/placement.ts';
+import { startBoreServer } from '../../src/tunnel/server.ts';
 import { startBadBoreServer } from '../support/bad-bore-server.ts';
 import { startFaultRelay } from '../support/fault-relay.ts';
 import { describeWithReal } from '../support/real-parts.ts';
@@ -101,4 +102,18 @@ it('a server that opens the tunnel and drops it at once is tried ever more slowl
   expect(told()).toHaveLength(3);
   isBroken = false;
   await waitUntil(() => tunnel.state.status === 'Connected', 'it is forgiven');
+});
+
+it('a session that lasted is replaced at once, whatever pauses there were before it', async () => {
+  const server = await startBoreServer();
+  onTestFinished(() => server.stop());
+  const relay = await startFaultRelay({ host: server.host, port: server.controlPort });
+  onTestFinished(() => relay.stop());
+  // A pause would outlast the test.
+  const timings = { goodSession: 200, retry: 60_000 };
+  const { tunnel } = await openTunnel({ server: relay.address, timings });
+  const isGood = performance.now() + 300;
+  await waitUntil(() => performance.now() > isGood, 'the session has lasted');
+  relay.inject({ leg: 'control', fault: { kind: 'cut' }, connections: 'present' });
+  await waitUntil(() => tunnel.reconnects === 1, 'the tunnel is back');
 });

@@ -158,7 +158,7 @@ describe('at the start', () => {
     const { log } = await openTunnel({
       ...wishes,
       remotePort: 20_109,
-      timings: { serverFirst: 200, portFirst: 900 },
+      timings: { serverFirst: 500, portFirst: 1_500 },
     });
     expect([first.tunnels, second.tunnels]).toEqual([0, 1]);
     expect(log).toContainEqual(
@@ -192,6 +192,20 @@ describe('at the start', () => {
 });
 
 describe('later', () => {
+  it('a server that restarts keeps the tunnel, however many attempts fail meanwhile', async () => {
+    const [first, other] = [await start(), await start()];
+    const wishes = ordered({ address: addressOf(first) }, { address: addressOf(other) });
+    const { tunnel, log } = await openTunnel({
+      ...wishes,
+      timings: { serverFirst: 100, serverAway: 60_000 },
+    });
+    await first.stop();
+    await waitUntil(() => log.filter(line => line.includes('ECONNREFUSED')).length > 4, 'many fail');
+    const again = await start({ controlPort: first.controlPort });
+    await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
+    expect([again.tunnels, other.tunnels]).toEqual([1, 0]);
+  });
+
   it('a server that refuses us is told of and passed over, and the lost one is taken again', async () => {
     const [first, wrong] = [await start(), await start({ secret: 'another' })];
     const wishes = ordered(
