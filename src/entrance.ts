@@ -1,6 +1,7 @@
 // What takes visitors in where the tunnel ends: the gateway for http, a relay for raw bytes. Used by exposure.
 
 import { randomBytes } from 'node:crypto';
+import { findListening } from './app/readiness.ts';
 import type { ExposureConfig } from './config.ts';
 import { startGateway } from './gateway/gateway.ts';
 import { askForProof, type ProbeAnswer } from './gateway/probe.ts';
@@ -67,10 +68,12 @@ function openRelay({ app, logger }: EntranceOptions): Entrance {
       return relay.visits;
     },
     needsApp: true,
-    ask: async (url, signal) =>
-      target() === undefined
-        ? { kind: 'silent', detail: 'the app is away' }
-        : askForToken(url, relay, signal),
+    ask: async (url, signal) => {
+      // Its visitors are cut off, and so would our own bytes be: that says nothing about the address.
+      const address = target();
+      const isUp = address && (await findListening({ hosts: [address.host], port: address.port }));
+      return isUp ? askForToken(url, relay, signal) : { kind: 'silent', detail: 'the app is away' };
+    },
     stop: async () => {},
   };
 }

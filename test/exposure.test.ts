@@ -295,6 +295,20 @@ describe('an exposure of raw bytes', () => {
     expect(await exchange(exposure.state.url, '')).toBe('reset');
   });
 
+  it('blames nobody else for an app that is away when its address is proved', async () => {
+    const service = createServer(socket => void socket.on('error', () => {}).end('hello'));
+    const { exposure, log } = await createExposure(raw(await listen(service)));
+    await exposure.start();
+    const { url } = exposure.state;
+    service.close();
+    await once(service, 'close');
+    await exposure.stopTunnel();
+    await exposure.startTunnel();
+    expect(exposure.state).toMatchObject({ url, tunnel: { status: 'Connected' }, verified: false });
+    expect(log.join()).toContain('did not answer from here (the app is away)');
+    expect(log.join()).not.toContain('somebody else');
+  });
+
   it('leaves a port of `auto` where something else takes the connections, for the next one', async () => {
     const [min, max] = [24_150, 24_151];
     const [stranger = 0, own = 0] = listCandidates('a preview', 'a secret', { kind: 'auto', min, max });
