@@ -27633,6 +27633,8 @@ const ExposureConfigSchema = object({
         ]),
         /** Template with `{host}` and `{port}`. */
         publicUrl: string(),
+        /** Whether connections to a far server may be opened ahead of visitors; yes where absent. */
+        warm: exactOptional(dist_boolean()),
     }),
 });
 /** What comment and summary say beside the state. */
@@ -28069,6 +28071,8 @@ function streamEvents({ controls, streams, response }) {
 
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:child_process"
@@ -28077,8 +28081,6 @@ var external_node_child_process_ = __nccwpck_require__(1421);
 var external_node_events_ = __nccwpck_require__(8474);
 // EXTERNAL MODULE: external "node:net"
 var external_node_net_ = __nccwpck_require__(7030);
-;// CONCATENATED MODULE: external "node:timers/promises"
-const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: external "node:string_decoder"
 const external_node_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:string_decoder");
 ;// CONCATENATED MODULE: ./build/js/app/lines.js
@@ -28213,7 +28215,7 @@ function createGroup(child, pid) {
         while (isRunning()) {
             if (performance.now() >= deadline)
                 return false;
-            await (0,external_node_timers_promises_namespaceObject.setTimeout)(POLL_MS);
+            await (0,promises_namespaceObject.setTimeout)(POLL_MS);
         }
         return true;
     };
@@ -28252,7 +28254,7 @@ async function stopTree(child, pid) {
     const exited = (0,external_node_events_.once)(child, 'exit');
     const killer = (0,external_node_child_process_.spawn)('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true });
     killer.on('error', () => child.kill());
-    await Promise.race([exited, (0,external_node_timers_promises_namespaceObject.setTimeout)(REAP_MS, undefined, { ref: false })]);
+    await Promise.race([exited, (0,promises_namespaceObject.setTimeout)(REAP_MS, undefined, { ref: false })]);
 }
 const REMEDIES = {
     bash: 'install bash: apt-get install bash, apk add bash, or Git for Windows',
@@ -28370,7 +28372,7 @@ async function waitForListening(target, signal) {
         const address = await findListening(target);
         if (address !== undefined)
             return address;
-        await (0,external_node_timers_promises_namespaceObject.setTimeout)(readiness_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+        await (0,promises_namespaceObject.setTimeout)(readiness_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
 }
 /** The first of `hosts` that accepts on `port` right now, or undefined. */
@@ -28403,7 +28405,7 @@ async function waitForHealth(target, signal) {
         if (status !== undefined && status < 500)
             return;
         target.onAttempt(status === undefined ? 'no answer' : `status ${status}`);
-        await (0,external_node_timers_promises_namespaceObject.setTimeout)(readiness_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+        await (0,promises_namespaceObject.setTimeout)(readiness_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
 }
 /** Asked as the gateway asks later: development servers refuse any Host but localhost. */
@@ -30333,7 +30335,7 @@ async function readLanguage(url, signal) {
                     cause: error,
                     restartable: false,
                 });
-            await (0,external_node_timers_promises_namespaceObject.setTimeout)(os_server_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+            await (0,promises_namespaceObject.setTimeout)(os_server_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
         }
     }
 }
@@ -30610,8 +30612,8 @@ async function watchInBrowser(page, { onMessage }) {
 /** Closes Chrome, and kills its whole process group if it does not close. */
 async function stopBrowser(browser, pid) {
     const closed = browser.close().catch(() => undefined);
-    await Promise.race([closed, (0,external_node_timers_promises_namespaceObject.setTimeout)(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
-    for (const end = performance.now() + CLOSE_TIMEOUT_MS; performance.now() < end; await (0,external_node_timers_promises_namespaceObject.setTimeout)(browser_POLL_MS))
+    await Promise.race([closed, (0,promises_namespaceObject.setTimeout)(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
+    for (const end = performance.now() + CLOSE_TIMEOUT_MS; performance.now() < end; await (0,promises_namespaceObject.setTimeout)(browser_POLL_MS))
         if (!killGroup(pid))
             return;
 }
@@ -31116,7 +31118,7 @@ class RestartLoop {
             if (!goesOn)
                 return undefined;
             try {
-                await (0,external_node_timers_promises_namespaceObject.setTimeout)(pause, undefined, { signal });
+                await (0,promises_namespaceObject.setTimeout)(pause, undefined, { signal });
                 this.#restarts += 1;
                 return await this.#options.startOnce(AbortSignal.any([signal, AbortSignal.timeout(this.#timing.startMs)]));
             }
@@ -32733,8 +32735,8 @@ function describeVisit({ request }) {
 
 /** 256 bits: no visitor sends them by chance. */
 const TOKEN_BYTES = 32;
-/** For the way out, through the server, and back in: a few round trips, and a dial in between. */
-const ARRIVAL_TIMEOUT_MS = 2_000;
+/** The way out, through the server and back in takes five round trips; half a second each is a satellite's. */
+const ARRIVAL_TIMEOUT_MS = 3_000;
 /**
  * Connects to `url` (`tcp://host:port`), sends a token, and waits for it at the relay. `unproved`: the connection stood
  * and the token did not come; so it does with a stranger, and where something in between accepts every connection.
@@ -32812,10 +32814,11 @@ function giveBack(buffer) {
 /**
  * Sends a reset, for which nobody has to read what was sent before. A socket whose end is on its way out is destroyed
  * instead: libuv refuses to reset it (EINVAL), and Node.js 24 then takes it for closed, so that the other side hears
- * nothing and the process never exits.
+ * nothing and the process never exits. One that is still being dialled is destroyed, too: Node.js would wait for the
+ * connection in order to reset it, on a dead link for two minutes.
  */
 function resetSocket(socket) {
-    if (socket.writableEnded && !socket.writableFinished)
+    if (socket.connecting || (socket.writableEnded && !socket.writableFinished))
         socket.destroy();
     else
         socket.resetAndDestroy();
@@ -33118,6 +33121,7 @@ class Leg {
 
 
 
+
 /** Ready at once. */
 function openEntrance(options) {
     return options.protocol === 'tcp' ? openRelay(options) : openGateway(options);
@@ -33152,9 +33156,12 @@ function openRelay({ app, logger }) {
             return relay.visits;
         },
         needsApp: true,
-        ask: async (url, signal) => target() === undefined
-            ? { kind: 'silent', detail: 'the app is away' }
-            : askForToken(url, relay, signal),
+        ask: async (url, signal) => {
+            // Its visitors are cut off, and so would our own bytes be: that says nothing about the address.
+            const address = target();
+            const isUp = address && (await findListening({ hosts: [address.host], port: address.port }));
+            return isUp ? askForToken(url, relay, signal) : { kind: 'silent', detail: 'the app is away' };
+        },
         stop: async () => { },
     };
 }
@@ -33205,18 +33212,17 @@ function renderPublicUrl(template, host, port) {
 async function proveAddress(check) {
     let strangers = 0;
     let detail = '';
-    let url = check.readUrl();
+    let url;
     for (let end = startClock(); performance.now() < end;) {
+        const now = check.readUrl();
+        if (now !== url)
+            end = startClock();
+        url = now;
         const answer = await askInTime(check, url, end);
         if (check.signal.aborted)
             return undefined;
-        const now = check.readUrl();
-        if (now !== url) {
-            // What was asked is of no interest any more.
-            url = now;
-            end = startClock();
-            continue;
-        }
+        if (check.readUrl() !== url)
+            continue; // what was asked is of no interest any more
         if (url !== undefined && answer.kind === 'proved')
             return { url, verified: true };
         // The last answer is cut off by the clock, and says the least.
@@ -33229,7 +33235,7 @@ async function proveAddress(check) {
             await leaveStranger(check, url, strangers);
         }
         else
-            await (0,external_node_timers_promises_namespaceObject.setTimeout)(PROOF_RETRY_MS, undefined, { signal: check.signal }).catch(() => { });
+            await (0,promises_namespaceObject.setTimeout)(PROOF_RETRY_MS, undefined, { signal: check.signal }).catch(() => { });
     }
     if (check.signal.aborted || url === undefined)
         return undefined;
@@ -33304,8 +33310,12 @@ function encodeFrame(message) {
 }
 /** What a visitor costs two of, exactly as the Rust server writes it: four times faster than the schema. */
 const PLAIN_ID = /^\{"(Challenge|Connection)":"([\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12})"\}$/;
+/** In bytes. What is shorter need not be looked at: for every NUL of a storm, an error of JSON.parse would take 8 µs. */
+const SHORTEST_MESSAGE = '{"Hello":0}'.length;
 /** The message in a frame, or undefined where it is none that a bore server sends. */
 function decodeServerMessage(frame) {
+    if (frame.length < SHORTEST_MESSAGE)
+        return undefined;
     const [, name, id] = PLAIN_ID.exec(frame.toString('latin1')) ?? [];
     if (id === undefined)
         return decode(serverMessage, frame);
@@ -33313,6 +33323,8 @@ function decodeServerMessage(frame) {
 }
 /** The message in a frame, or undefined where it is none that a bore client sends. */
 function decodeClientMessage(frame) {
+    if (frame.length < SHORTEST_MESSAGE)
+        return undefined;
     return decode(clientMessage, frame);
 }
 function decode(schema, frame) {
@@ -34387,8 +34399,7 @@ function startWatchdog(timeoutMs, onSilence, readClock = () => performance.now()
     const timer = setTimeout(() => setImmediate(decide), timeoutMs);
     const hear = () => {
         heardAt = readClock();
-        if (!isOver)
-            timer.refresh();
+        timer.refresh(); // which wakes no timer that was cleared
     };
     return {
         get heardAt() {
@@ -34930,7 +34941,7 @@ class ReconnectingTunnel {
         let pause = this.#attempts.nextPause();
         for (;;) {
             try {
-                await (0,external_node_timers_promises_namespaceObject.setTimeout)(pause, undefined, { signal });
+                await (0,promises_namespaceObject.setTimeout)(pause, undefined, { signal });
                 const session = await this.#startSession(signal);
                 this.#settle(session);
                 return session;
@@ -35026,9 +35037,80 @@ function explainClosed() {
     return new TunnelError('the tunnel is closed', { retryable: false });
 }
 
+;// CONCATENATED MODULE: ./build/js/way-in.js
+// What an exposure's state says about the way in, and who waits for it. Used by public-tunnel.
+
+class WayInRecord {
+    #onChange;
+    #waiting = new Set();
+    #now = {
+        tunnel: { status: 'Not started' },
+        url: undefined,
+        verified: undefined,
+        reconnects: 0,
+        moves: 0,
+    };
+    /** `onChange` is called with every change. */
+    constructor(onChange) {
+        this.#onChange = onChange;
+    }
+    get now() {
+        return this.#now;
+    }
+    change(change) {
+        this.#now = { ...this.#now, ...change };
+        this.#onChange(this.#now);
+        for (const look of this.#waiting)
+            look();
+    }
+    /** The tunnel is connected, and its address known to lead here or not to be known. */
+    connect(place, more = {}) {
+        const { host, port, url } = place;
+        const { tunnel, reconnects } = this.#now;
+        this.change({
+            tunnel: { status: 'Connected', host, port },
+            url,
+            reconnects: reconnects + (tunnel.status === 'Reconnecting' ? 1 : 0),
+            ...more,
+        });
+    }
+    /** There is a connection, but its address is not for people's ears yet. */
+    hold(reason) {
+        const { tunnel } = this.#now;
+        const isKnown = tunnel.status === 'Connected' || tunnel.status === 'Reconnecting';
+        const held = isKnown
+            ? { ...tunnel, status: 'Reconnecting', reason }
+            : { status: 'Connecting', reason };
+        this.change({ tunnel: held });
+    }
+    /** Resolves when it is Connected. Rejects with TunnelError when it has failed, or when the signal says so. */
+    async awaitConnected(signal) {
+        if (this.#now.tunnel.status === 'Connected')
+            return;
+        await new Promise((resolve, reject) => {
+            const settle = (outcome) => {
+                this.#waiting.delete(look);
+                signal.removeEventListener('abort', giveUp);
+                outcome();
+            };
+            const giveUp = () => settle(() => reject(new TunnelError('the tunnel is not connected yet', { retryable: true })));
+            const look = () => {
+                const { tunnel } = this.#now;
+                if (tunnel.status === 'Connected')
+                    settle(resolve);
+                else if (tunnel.status === 'Failed')
+                    settle(() => reject(new TunnelError(tunnel.reason, { retryable: false })));
+            };
+            this.#waiting.add(look);
+            signal.addEventListener('abort', giveUp, { once: true });
+        });
+    }
+}
+
 ;// CONCATENATED MODULE: ./build/js/public-tunnel.js
 // The way in: opens the tunnel, proves that its address leads here, closes and reopens it on command, and says what
 // became of the address. Used by exposure, which owns the state.
+
 
 
 
@@ -35039,15 +35121,10 @@ const RESTART_TIMEOUT_MS = 8_000;
 class PublicTunnel {
     #options;
     #tunnel;
+    /** The same, from the moment it begins: its first address may have to be left before it is there. */
+    #starting;
     #turn = Promise.resolve();
-    #wayIn = {
-        tunnel: { status: 'Not started' },
-        url: undefined,
-        verified: undefined,
-        reconnects: 0,
-        moves: 0,
-    };
-    #waiting = new Set();
+    #wayIn;
     #place;
     /** Asked for again after a stop. */
     #lastPlace;
@@ -35058,9 +35135,10 @@ class PublicTunnel {
     #checking;
     constructor(options) {
         this.#options = options;
+        this.#wayIn = new WayInRecord(options.onChange);
     }
     get wayIn() {
-        return this.#wayIn;
+        return this.#wayIn.now;
     }
     /** Where visitors come in now; `wayIn` has it only when it is proved. */
     get url() {
@@ -35080,8 +35158,8 @@ class PublicTunnel {
     async verify(signal) {
         const finding = await this.#prove(signal);
         if (finding !== undefined)
-            this.#change({ verified: finding.verified });
-        this.#announced = this.#wayIn.url;
+            this.#wayIn.change({ verified: finding.verified });
+        this.#announced = this.#wayIn.now.url;
     }
     /** `tunnel/start`: the same port first. Resolves when Connected; rejects with a TunnelError. */
     start() {
@@ -35093,15 +35171,17 @@ class PublicTunnel {
             await this.close(drainMs);
             if (this.#options.signal.aborted)
                 return;
-            this.#change({ tunnel: { status: 'Disconnected' }, url: undefined, verified: undefined });
+            this.#wayIn.change({ tunnel: { status: 'Disconnected' }, url: undefined, verified: undefined });
         });
     }
-    /** Gives the public port back at once, and lets visitors finish; changes nothing that is known. */
+    /** Gives the public port back at once, which is told, and lets visitors finish. */
     async close(drainMs) {
         const tunnel = this.#tunnel;
         this.#tunnel = undefined;
         this.#place = undefined;
         this.#closed.abort();
+        if (tunnel !== undefined && this.#wayIn.now.tunnel.status !== 'Failed')
+            this.#wayIn.change({ tunnel: { status: 'Disconnected' } });
         await tunnel?.stop({ drainMs });
     }
     /** One after the other: two starts at once would open two tunnels. */
@@ -35113,24 +35193,25 @@ class PublicTunnel {
     async #startAgain() {
         if (this.#options.signal.aborted)
             throw new TunnelError('the exposure has ended', { retryable: false });
-        if (this.#wayIn.tunnel.status === 'Connected')
+        if (this.#wayIn.now.tunnel.status === 'Connected')
             return;
         const signal = AbortSignal.any([AbortSignal.timeout(RESTART_TIMEOUT_MS), this.#options.signal]);
         if (this.#tunnel === undefined)
             await this.#open(signal);
-        await this.#waitUntilConnected(signal);
+        await this.#wayIn.awaitConnected(signal);
     }
     async #open(signal) {
         const { config, entrance, logger } = this.#options;
-        const { servers, identity, remotePort } = config;
+        const { servers, identity, remotePort, warm } = config;
         this.#closed = new AbortController();
         const { signal: closed } = this.#closed;
-        this.#tunnel = await reconnect_startTunnel({
+        this.#starting = reconnect_startTunnel({
             servers,
             identity,
             remotePort,
             preferred: this.#lastPlace,
             destination: entrance.destination,
+            warm,
             onState: state => {
                 if (!closed.aborted)
                     this.#follow(state);
@@ -35138,49 +35219,33 @@ class PublicTunnel {
             logger,
             signal,
         });
+        this.#tunnel = await this.#starting;
     }
-    async #waitUntilConnected(signal) {
-        if (this.#wayIn.tunnel.status === 'Connected')
-            return;
-        await new Promise((resolve, reject) => {
-            const settle = (outcome) => {
-                this.#waiting.delete(look);
-                signal.removeEventListener('abort', giveUp);
-                outcome();
-            };
-            const giveUp = () => settle(() => reject(new TunnelError('the tunnel is not connected yet', { retryable: true })));
-            const look = () => {
-                const { tunnel } = this.#wayIn;
-                if (tunnel.status === 'Connected')
-                    settle(resolve);
-                else if (tunnel.status === 'Failed')
-                    settle(() => reject(new TunnelError(tunnel.reason, { retryable: false })));
-            };
-            this.#waiting.add(look);
-            signal.addEventListener('abort', giveUp, { once: true });
-        });
+    async #move() {
+        const tunnel = await this.#starting;
+        await tunnel?.move();
     }
     #follow(tunnel) {
         if (this.#options.signal.aborted)
             return;
         if (tunnel.status !== 'Connected') {
             this.#place = undefined;
-            this.#change({ tunnel });
+            this.#wayIn.change({ tunnel });
             return;
         }
         const { host, port } = tunnel;
         this.#place = { host, port, url: renderPublicUrl(this.#options.config.publicUrl, host, port) };
         this.#lastPlace = this.#place;
-        const { url, verified } = this.#wayIn;
+        const { url, verified } = this.#wayIn.now;
         const isKnown = this.#place.url === url && verified !== undefined;
         if (this.#announced === undefined || isKnown)
-            this.#show(this.#place, {});
+            this.#wayIn.connect(this.#place);
         else
             void this.#checkNewPlace();
     }
     /** People hear of a new address when it is known to lead here; until then the tunnel is on its way. */
     async #checkNewPlace() {
-        this.#hold();
+        this.#wayIn.hold('the new address is being checked');
         const closed = this.#closed;
         if (this.#checking === closed)
             return; // that check goes on with where the tunnel is by then
@@ -35194,8 +35259,8 @@ class PublicTunnel {
                 return;
             const hasMoved = finding.url !== this.#announced;
             this.#announced = finding.url;
-            const moves = this.#wayIn.moves + (hasMoved ? 1 : 0);
-            this.#show(place, { verified: finding.verified, moves });
+            const moves = this.#wayIn.now.moves + (hasMoved ? 1 : 0);
+            this.#wayIn.connect(place, { verified: finding.verified, moves });
             if (hasMoved)
                 this.#options.logger.warn(`the public address changed: it is ${finding.url} now`);
         }
@@ -35208,23 +35273,6 @@ class PublicTunnel {
                 this.#checking = undefined;
         }
     }
-    #hold() {
-        const { tunnel } = this.#wayIn;
-        const reason = 'the new address is being checked';
-        if (tunnel.status === 'Connected' || tunnel.status === 'Reconnecting')
-            this.#change({ tunnel: { ...tunnel, status: 'Reconnecting', reason } });
-        else
-            this.#change({ tunnel: { status: 'Connecting', reason } });
-    }
-    #show({ host, port, url }, more) {
-        const { tunnel, reconnects } = this.#wayIn;
-        this.#change({
-            tunnel: { status: 'Connected', host, port },
-            url,
-            reconnects: reconnects + (tunnel.status === 'Reconnecting' ? 1 : 0),
-            ...more,
-        });
-    }
     #prove(signal) {
         const { config, entrance, logger } = this.#options;
         // Without a gateway, whatever accepts every connection looks like a stranger: a port of the user's choice is kept.
@@ -35234,7 +35282,7 @@ class PublicTunnel {
             ask: (url, limit) => entrance.ask(url, limit),
             isPlain: isPlainPublicUrl(config.publicUrl) && (isCertain || config.remotePort.kind !== 'fixed'),
             isCertain,
-            move: async () => this.#tunnel?.move(),
+            move: () => this.#move(),
             logger,
             signal,
         });
@@ -35249,14 +35297,8 @@ class PublicTunnel {
             // `auto` has none of them to offer, unless its range has no others.
             if (remotePort.kind !== 'random' || moves === MAX_MOVES)
                 return;
-            await this.#tunnel?.move();
+            await this.#move();
         }
-    }
-    #change(change) {
-        this.#wayIn = { ...this.#wayIn, ...change };
-        this.#options.onChange(this.#wayIn);
-        for (const look of this.#waiting)
-            look();
     }
 }
 
@@ -35275,8 +35317,11 @@ class PublicTunnel {
 
 
 
+
 /** Visitors in mid-download get this long at the end. */
 const exposure_DRAIN_MS = 5_000;
+/** Strangers answer at once; where the network does not route back nobody does, and the app need not wait for that. */
+const PROOF_HEAD_START_MS = 1_000;
 /** Two clocks are compared this often: a laptop that slept must not come back to an exposure past its end. */
 const CLOCK_CHECK_MS = 1_000;
 class Exposure {
@@ -35334,10 +35379,7 @@ class Exposure {
         try {
             await this.#tunnel.open(signal);
             this.#options.logger.info(`tunnel connected: ${this.#state.url}`);
-            const app = this.#startApp(signal);
-            if (this.#entrance.needsApp)
-                await app;
-            await Promise.all([this.#tunnel.verify(signal), app]);
+            await this.#startBehind(signal);
             this.#goLive();
         }
         catch (error) {
@@ -35346,6 +35388,16 @@ class Exposure {
             await this.#ending;
             throw error;
         }
+    }
+    /** The app is told its address once, so a stranger who answers there is left before it starts. */
+    async #startBehind(signal) {
+        if (this.#entrance.needsApp) {
+            await this.#startApp(signal);
+            return this.#tunnel.verify(signal);
+        }
+        const verified = this.#tunnel.verify(signal);
+        await Promise.race([verified, (0,promises_namespaceObject.setTimeout)(PROOF_HEAD_START_MS, undefined, { ref: false })]);
+        await Promise.all([verified, this.#startApp(signal)]);
     }
     /** Ends it well; resolves when nothing of it is left. May be called twice, the first reason counts. */
     stop(reason = 'stopped') {
@@ -38870,7 +38922,7 @@ class CommentWriter {
                 if (!retryable || delayMs === undefined)
                     throw error;
                 this.#logger.debug(`the comment is tried again in ${delayMs} ms: ${describeError(error)}`);
-                await (0,external_node_timers_promises_namespaceObject.setTimeout)(delayMs, undefined, this.#signal ? { signal: this.#signal } : {});
+                await (0,promises_namespaceObject.setTimeout)(delayMs, undefined, this.#signal ? { signal: this.#signal } : {});
                 newest = this.#take() ?? newest;
             }
         }
