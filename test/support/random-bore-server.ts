@@ -92,10 +92,10 @@ export async function startRandomBoreServer(
     played,
     requests,
     get waiting() {
-      return [...open.values()].filter(isMute => isMute).length;
+      return [...open].filter(([socket, isMute]) => isMute && isHeld(socket)).length;
     },
     get held() {
-      return [...open.keys()].filter(socket => !socket.readableEnded && !socket.errored).length;
+      return [...open.keys()].filter(isHeld).length;
     },
     stop: async () => {
       stopping.abort();
@@ -104,6 +104,11 @@ export async function startRandomBoreServer(
       await closed;
     },
   };
+}
+
+/** Half an end is enough: who hangs up does not wait for ours. */
+function isHeld(socket: Socket): boolean {
+  return !socket.readableEnded && !socket.errored;
 }
 
 /** Opens a connection as `start` says; the client's request where all was well. */

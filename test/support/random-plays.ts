@@ -89,7 +89,7 @@ const harmless: fc.Arbitrary<Opening> = fc.oneof(
   answer(errorFrame([...HARMLESS_ERRORS, 'x'])),
 );
 const harmful: fc.Arbitrary<Opening> = fc.oneof(
-  fc.constant<Opening>({ opening: 'mute' }),
+  { weight: 4, arbitrary: fc.constant<Opening>({ opening: 'mute' }) },
   fc.constant<Opening>({ opening: 'hang up late' }),
   say(oddText).map(start => ({ ...start, after: 'stay' as const })),
   say(oddText),
@@ -129,3 +129,15 @@ const playOf = (start: fc.Arbitrary<Opening>): fc.Arbitrary<Play> =>
 /** Plays that begin in ways a tunnel must get over, and plays that begin in any way. */
 export const HARMLESS_PLAYS = fc.array(playOf(harmless), { minLength: 1, maxLength: 6 });
 export const ALL_PLAYS = fc.array(playOf(fc.oneof(harmless, harmful)), { minLength: 1, maxLength: 6 });
+/** A server that announces more visitors than a tunnel may fetch, and then lets it wait for them. */
+export const FLOOD_PLAYS = fc
+  .tuple(
+    fc.nat(300),
+    fc.array(fc.constant<Opening>({ opening: 'mute' }), { minLength: 1, maxLength: 3 }),
+    ALL_PLAYS,
+  )
+  .map(([count, mute, others]): Play[] => [
+    { start: { opening: 'well' }, steps: [{ do: 'announce', count, ids: 'new' }], slice: 0 },
+    ...mute.map(start => ({ start, steps: [], slice: 0 })),
+    ...others.slice(2),
+  ]);
