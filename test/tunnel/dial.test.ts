@@ -101,7 +101,7 @@ it('a stall of this process is not taken for a silent address', async () => {
   const server = await start();
   const stall = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
   const lookup: Lookup = async () => {
-    setImmediate(stall); // behind the dial, which follows in this turn
+    process.nextTick(stall); // behind the beginning of the dial, and before anything can answer it
     return [{ address: server.host }];
   };
   const { states } = await openTunnel({
