@@ -100,10 +100,12 @@ it('a name without an address, and one whose addresses all fail, are told with t
 it('a stall of this process is not taken for a silent address', async () => {
   const server = await start();
   const stall = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
-  const lookup: Lookup = async () => {
-    process.nextTick(stall); // behind the beginning of the dial, and before anything can answer it
-    return [{ address: server.host }];
-  };
+  // The dial begins between the two: the loop finds its timer due before it looks for the answer.
+  const lookup: Lookup = () =>
+    new Promise(resolve => {
+      setImmediate(() => resolve([{ address: server.host }]));
+      setImmediate(stall);
+    });
   const { states } = await openTunnel({
     server: { host: NAME, port: server.controlPort },
     lookup,
