@@ -2,8 +2,10 @@
 
 import type { Case } from './case.ts';
 import { firstByte } from './cases/distance.ts';
+import { endurance } from './cases/endurance.ts';
 import { addedLatency, twoWrites } from './cases/latency.ts';
 import { memory } from './cases/memory.ts';
+import { osMode } from './cases/os-mode.ts';
 import { outages } from './cases/outages.ts';
 import { page } from './cases/pages.ts';
 import { keptConnections, newConnections } from './cases/requests.ts';
@@ -25,4 +27,6 @@ export const CASES: readonly Case[] = [
   silence,
   portFree,
   start,
+  osMode,
+  endurance,
 ];

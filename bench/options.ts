@@ -41,7 +41,7 @@ export function parseOptions(args: readonly string[], known: readonly string[]):
     options: {
       rounds: { type: 'string' },
       runs: { type: 'string' },
-      minutes: { type: 'string', default: '60' },
+      minutes: { type: 'string' },
       quick: { type: 'boolean', default: false },
       busy: { type: 'boolean', default: false },
       'from-src': { type: 'boolean', default: false },
@@ -60,7 +60,7 @@ export function parseOptions(args: readonly string[], known: readonly string[]):
     fromSource: values['from-src'],
     rounds: parseCount('rounds', values.rounds ?? (quick ? '1' : '5')),
     runs: parseCount('runs', values.runs ?? (quick ? '2' : '20')),
-    soakMinutes: parseCount('minutes', values.minutes),
+    soakMinutes: parseCount('minutes', values.minutes ?? (quick ? '1' : '60')),
   };
 }
 

@@ -134,17 +134,19 @@ function renderMissing(results: readonly CaseResult[], titles: ReadonlyMap<strin
   return ['## Not measured\n', ...missing.map(([id, title]) => `- ${id} · ${title}`)].join('\n');
 }
 
-/** Figure and spread: `1.25 × (1.21–1.30)`. */
+/** Figure and spread: `1.25 × (1.21–1.30)`; of a single measurement just that. */
 export function renderValue(row: Row): string {
+  if (row.samples.length === 1) return `${renderNumber(judge(row))} ${row.unit}`.trim();
   const { low, high } = describeSpread(row.samples);
   const named = { median: '', p95: 'p95 ', worst: 'worst ' }[row.take];
-  return `${named}${renderNumber(judge(row))} ${row.unit} (${renderNumber(low)}–${renderNumber(high)})`;
+  const unit = row.unit && ` ${row.unit}`;
+  return `${named}${renderNumber(judge(row))}${unit} (${renderNumber(low)}–${renderNumber(high)})`;
 }
 
 export function renderTarget(row: Row): string {
   if (row.reach === undefined) return '–';
   const goal = row.goal === undefined ? '' : `, goal ${renderNumber(row.goal)}`;
-  return `${row.better === 'higher' ? '≥' : '≤'} ${renderNumber(row.reach)} ${row.unit}${goal}`;
+  return `${row.better === 'higher' ? '≥' : '≤'} ${renderNumber(row.reach)} ${row.unit}`.trim() + goal;
 }
 
 /** Met, or missed and by how much of the target. */
@@ -152,6 +154,7 @@ export function renderVerdict(row: Row): string {
   const score = scoreOf(row);
   if (score === undefined || row.reach === undefined) return '';
   if (score >= 1) return 'met';
+  if (row.reach === 0) return '**missed**';
   return `**missed by ${renderNumber(Math.abs(judge(row) / row.reach - 1) * 100)} %**`;
 }
 

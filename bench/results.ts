@@ -77,7 +77,10 @@ export function scoreOf(row: Row): number | undefined {
 }
 
 export function score(value: number, reach: number, better: Row['better']): number {
-  return better === 'higher' ? value / reach : reach / value;
+  if (better === 'higher') return value / reach;
+  // Nothing at all is as good as it gets, and where nothing is allowed, anything is as bad as it gets.
+  if (reach === 0) return value <= 0 ? 1 : 0;
+  return value <= 0 ? Number.POSITIVE_INFINITY : reach / value;
 }
 
 export function writeResult(folder: string, result: CaseResult): void {

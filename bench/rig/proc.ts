@@ -39,3 +39,15 @@ function readParent(pid: number): number | undefined {
     return undefined; // gone between the two reads
   }
 }
+
+/** Memory of several processes in MB, pages that they share counted once (PSS). */
+export function readCommonMemoryMb(pids: readonly number[]): number {
+  const kilobytes = pids.map(pid => {
+    try {
+      return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
+    } catch {
+      return 0; // gone meanwhile
+    }
+  });
+  return (kilobytes.reduce((sum, one) => sum + one, 0) * 1024) / 1e6;
+}

@@ -107,6 +107,7 @@ export interface OwnState {
   status: string;
   public_host: string | null;
   public_port: number | null;
+  app: { port: number | null };
   exposure: { phase: string };
 }
 

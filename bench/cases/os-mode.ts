@@ -1,0 +1,131 @@
+// B14: a program in OS mode, with wasmrun's page in a process of Node.js and in a browser. Run by main.ts.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { requirePart } from '../../test/support/real-parts.ts';
+import { startWasmhub } from '../../test/support/wasmhub-server.ts';
+import { type Bench, type Case, chooseSeconds } from '../case.ts';
+import type { Row } from '../results.ts';
+import { PORT_RANGE, SECRET, startBoreServer } from '../rig/bore-server.ts';
+import { listFamily, readCommonMemoryMb } from '../rig/proc.ts';
+import { type Program, startProgram } from '../rig/process.ts';
+import { PROGRAMS } from '../rig/programs.ts';
+import { divideRounds, type Figures, measureRounds, pick, type Rounds } from '../rig/rounds.ts';
+import { parseState } from '../rig/tunnels.ts';
+import { runWrk } from '../rig/visitors.ts';
+import { median } from '../statistics.ts';
+
+const HOSTS = ['browser', 'node'] as const;
+type Host = (typeof HOSTS)[number];
+
+const PROGRAM = `require('http').createServer((request, response) => {
+  response.end('a small answer\\n');
+}).listen(3000)\n`;
+const START_LIMIT_MS = 90_000;
+const CONNECTIONS = 8;
+const SECONDS = 2;
+const START_REACH_MS: Readonly<Record<Host, number>> = { node: 1_500, browser: 4_000 };
+
+export const osMode: Case = {
+  id: 'B14',
+  title: 'OS mode: start, requests a second, memory, in Node.js and in a browser',
+  minutes: bench => (bench.quick ? 0.5 : 0.3 + bench.rounds * 0.4),
+  run: async bench => {
+    await using stack = new AsyncDisposableStack();
+    const server = stack.adopt(await startBoreServer(), one => one.kill());
+    const hub = stack.adopt(await startWasmhub({ runtime: requirePart('runtime') }), one => one.stop());
+    const folder = mkdtempSync(join(tmpdir(), 'bench-os-'));
+    stack.defer(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+    const place = { folder, server: server.host, hubUrl: hub.url };
+    preparePlace(folder);
+    for (const host of HOSTS) await measure(bench, host, place);
+    const measured = await measureRounds(HOSTS, bench.rounds, host => measure(bench, host, place));
+    return { rows: describe(measured), notes: [RUNTIME, MEMORY] };
+  },
+};
+
+const RUNTIME =
+  'The program runs in the WASI runtime of our tests (a JavaScript interpreter in Go), not in that of wasmhub; ' +
+  'the two hosts run the same. Requests go straight to the port of the program, past tunnel and gateway.';
+const MEMORY =
+  'Memory is that of all processes together, from the command line to the browser, pages in common counted once, ' +
+  'after the requests.';
+
+interface Place {
+  folder: string;
+  server: string;
+  hubUrl: string;
+}
+
+/** A project, and a home whose runtime cache the first start fills. */
+function preparePlace(folder: string): void {
+  mkdirSync(join(folder, 'app'));
+  mkdirSync(join(folder, 'home'));
+  writeFileSync(join(folder, 'app', 'index.js'), PROGRAM);
+  writeFileSync(join(folder, 'app', 'package.json'), '{ "name": "bench", "main": "index.js" }\n');
+}
+
+async function measure(bench: Bench, host: Host, place: Place): Promise<Figures> {
+  const began = performance.now();
+  const program = startOsMode(bench, host, place);
+  try {
+    const { value: port, at } = await program.waitFor(
+      text => {
+        const state = parseState(text);
+        return state?.exposure.phase === 'live' ? (state.app.port ?? undefined) : undefined;
+      },
+      `the program's URL is announced, hosted by ${host}`,
+      START_LIMIT_MS,
+    );
+    const load = { connections: CONNECTIONS, seconds: chooseSeconds(bench, SECONDS) };
+    const { perSecond, errors } = await runWrk(`http://127.0.0.1:${port}/`, load);
+    if (errors > 0) bench.say(`${host}: ${errors} requests failed`);
+    return { startMs: at - began, perSecond, memoryMb: readCommonMemoryMb(listFamily(program.pid)) };
+  } finally {
+    await program.stop();
+  }
+}
+
+function startOsMode(bench: Bench, host: Host, { folder, server, hubUrl }: Place): Program {
+  const entry = bench.fromSource ? PROGRAMS.exposeSource : PROGRAMS.expose;
+  const range = `${PORT_RANGE.min}-${PORT_RANGE.max}`;
+  const args = ['--mode', 'os', '--vm', host, '--server', server, '--port-range', range, '--json'];
+  return startProgram(process.execPath, [entry, 'run', join(folder, 'app'), ...args], {
+    environment: {
+      BORE_SECRET: SECRET,
+      HOME: join(folder, 'home'),
+      PATH: `${dirname(PROGRAMS.wasmrun)}${delimiter}${process.env.PATH ?? ''}`,
+      WASMRUN_WASMHUB_BASE_URL: hubUrl,
+    },
+  });
+}
+
+function describe(measured: Rounds<Host>): Row[] {
+  const [node, browser] = [pick(measured.node, 'perSecond'), pick(measured.browser, 'perSecond')];
+  const rowsOf = (key: string, row: (host: Host) => Pick<Row, 'what' | 'unit'> & Partial<Row>): Row[] =>
+    HOSTS.toReversed().map(host => ({
+      samples: pick(measured[host], key),
+      take: 'median',
+      better: 'lower',
+      ...row(host),
+    }));
+  return [
+    ...rowsOf('startMs', host => ({
+      what: `${host} host, started → URL announced`,
+      unit: 'ms',
+      reach: START_REACH_MS[host],
+    })),
+    {
+      what: 'node host, requests a second',
+      samples: divideRounds(node, browser),
+      unit: '×',
+      take: 'median',
+      better: 'higher',
+      peer: 'browser host',
+      reach: 3,
+      absolute: { ours: median(node), peer: median(browser), unit: 'requests/s' },
+    },
+    ...rowsOf('memoryMb', host => ({ what: `${host} host, memory`, unit: 'MB' })),
+  ];
+}
