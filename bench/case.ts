@@ -33,3 +33,9 @@ export interface Case {
 export function chooseSeconds(bench: Bench, seconds: number): number {
   return bench.quick ? 1 : seconds;
 }
+
+/**
+ * Seconds of load that each tunnel gets before the first round: Node.js compiles what is busy only then, and rounds that
+ * begin earlier measure that.
+ */
+export const WARM_UP_SECONDS = 4;

@@ -1,6 +1,6 @@
 // B3 and B4: requests a second, on connections that are kept and on new ones. Run by main.ts.
 
-import { type Bench, type Case, chooseSeconds } from '../case.ts';
+import { type Bench, type Case, chooseSeconds, WARM_UP_SECONDS } from '../case.ts';
 import { compare } from '../compare.ts';
 import type { Row } from '../results.ts';
 import { measureRounds, pick, type Rounds } from '../rig/rounds.ts';
@@ -24,7 +24,7 @@ interface Load {
 export const keptConnections: Case = {
   id: 'B3',
   title: 'Requests a second on 32 connections that are kept alive',
-  minutes: bench => (bench.quick ? 0.3 : 0.3 + bench.rounds * 0.45),
+  minutes: bench => (bench.quick ? 0.4 : 0.4 + bench.rounds * 0.42),
   run: async bench => {
     await using setting = await startSetting(bench);
     const load = {
@@ -63,7 +63,7 @@ function describeCpu(measured: Rounds<TunnelName>): Row {
 export const newConnections: Case = {
   id: 'B4',
   title: 'Requests a second with a connection for each, 8, 32 and 128 at a time',
-  minutes: bench => (bench.quick ? 0.6 : 0.5 + bench.rounds * 0.85),
+  minutes: bench => (bench.quick ? 0.8 : 1 + bench.rounds * 0.82),
   run: async bench => {
     await using setting = await startSetting(bench);
     const rows: Row[] = [];
@@ -94,7 +94,8 @@ function compareClosing(measured: Rounds<TunnelName>, connections: number): Row[
 }
 
 async function measure(bench: Bench, setting: Setting, load: Load): Promise<Rounds<TunnelName>> {
-  for (const name of TUNNELS) await runWrk(setting.tunnel(name).url, { ...load, seconds: 1 });
+  const warmUp = { ...load, seconds: chooseSeconds(bench, WARM_UP_SECONDS) };
+  for (const name of TUNNELS) await runWrk(setting.tunnel(name).url, warmUp);
   return await measureRounds(TUNNELS, bench.rounds, async name => {
     const tunnel = setting.tunnel(name);
     const { cpuSeconds = Number.NaN, ...figures } = await measureCpu(tunnel.pid, async () => {

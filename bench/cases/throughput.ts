@@ -11,6 +11,8 @@ import { runIperf, runStream, startIperfServer } from '../rig/visitors.ts';
 
 const BYTES = 600e6;
 const QUICK_BYTES = 200e6;
+/** Before the first round: see WARM_UP_SECONDS. */
+const WARM_UP_BYTES = 2e9;
 const DIRECTIONS = ['down', 'up'] as const;
 type Direction = (typeof DIRECTIONS)[number];
 
@@ -34,7 +36,8 @@ export const oneStream: Case = {
 
 async function measure(bench: Bench, setting: Setting, direction: Direction): Promise<Rounds<TunnelName>> {
   const bytes = bench.quick ? QUICK_BYTES : BYTES;
-  for (const name of TUNNELS) await runStream(setting.tunnel(name), direction, QUICK_BYTES);
+  for (const name of TUNNELS)
+    await runStream(setting.tunnel(name), direction, bench.quick ? QUICK_BYTES : WARM_UP_BYTES);
   return await measureRounds(TUNNELS, bench.rounds, name => {
     const tunnel = setting.tunnel(name);
     return measureCpu(tunnel.pid, async () => {
@@ -101,7 +104,8 @@ async function measureIperf(
 ): Promise<Rounds<TunnelName>> {
   const seconds = chooseSeconds(bench, IPERF_SECONDS);
   const load = (name: TunnelName) => runIperf(setting.tunnel(name), { streams: STREAMS, seconds, direction });
-  for (const name of IPERF_TUNNELS) await load(name);
+  // Twice, for two directions: as long as WARM_UP_SECONDS.
+  for (const name of [...IPERF_TUNNELS, ...IPERF_TUNNELS]) await load(name);
   return await measureRounds(IPERF_TUNNELS, bench.rounds, name =>
     measureCpu(setting.tunnel(name).pid, async () => {
       const { bytes, bytesPerSecond } = await load(name);
