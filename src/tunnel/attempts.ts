@@ -107,9 +107,13 @@ export class Attempts {
     const now = performance.now();
     const { address, ports } = this.place;
     this.#servers.hear(now);
+    const { port } = ports;
     const verdict = ports.judge(failure, now);
     if (verdict === 'never') return this.#dismiss(ports.explainEnd(failure));
     const reason = this.#failures.note(address, failure);
+    // Our own port is taken for a moment after every link that fell silent: that is not worth a line.
+    if (failure.kind === 'port-taken' && (this.#home === undefined || port !== ports.port))
+      this.#failures.tellTaken(address, port, ports.port);
     if (verdict === 'next') return { pauseMs: 0, reason };
     return { pauseMs: ports.isBeingFreed(now) ? this.#timings.portRetry : this.nextPause(), reason };
   }

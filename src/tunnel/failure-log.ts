@@ -17,6 +17,8 @@ export class FailureLog {
   readonly #last = new Map<string, TunnelError>();
   #shortSessions = 0;
   #wentRound = false;
+  /** About a port that is taken. */
+  readonly #told = new Set<string>();
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -50,8 +52,20 @@ export class FailureLog {
     return new TunnelError(message, { retryable: [first, ...others].some(one => one.retryable) });
   }
 
+  /** `port` is in use, and `next` is asked for: where it is the same, for as long as an older job may be ending. */
+  tellTaken({ host }: ServerAddress, port: number, next: number): void {
+    const text =
+      next === port
+        ? `port ${port} of ${host} is in use, by an older job perhaps: waiting for it to be free`
+        : `port ${port} of ${host} stays in use: asking for ${next === 0 ? 'any other' : next}`;
+    if (this.#told.has(text)) return;
+    this.#told.add(text);
+    this.#logger.info(text);
+  }
+
   /** The tunnel is connected. */
   clear(): void {
+    this.#told.clear();
     this.#counts.clear();
     this.#last.clear();
     this.#wentRound = false;

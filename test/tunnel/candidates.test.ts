@@ -65,9 +65,17 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     expect(portOf(tunnel)).toBe(expected[3]);
     const [first = 0, ...others] = expected
       .slice(0, 3)
-      .map(port => log.filter(line => line.includes(`port ${port} of`)).length);
+      .map(port => log.filter(line => /^debug/.test(line) && line.includes(`port ${port} of`)).length);
     expect(first).toBeGreaterThan(1);
     expect(others).toEqual([1, 1]);
+    const [one, two, three, four] = expected.map(port => `port ${port} of 127.0.0.102`);
+    expect(log.filter(line => line.startsWith('info'))).toEqual([
+      `info ${one} is in use, by an older job perhaps: waiting for it to be free`,
+      `info ${one} stays in use: asking for ${expected[1]}`,
+      `info ${two} stays in use: asking for ${expected[2]}`,
+      `info ${three} stays in use: asking for ${expected[3]}`,
+    ]);
+    expect(log.join()).not.toContain(four);
     expect(await exchange(address.host, portOf(tunnel), 'both work')).toBe('both work');
   });
 
@@ -77,7 +85,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     await occupy(address.host, inside.slice(0, 1));
     const { tunnel, log } = await openTunnel({ server: address, remotePort: WISH });
     expect(portOf(tunnel)).toBe(inside[1]);
-    expect(log.filter(line => line.includes(`port ${inside[0]} of`))).toHaveLength(1);
+    expect(log.filter(line => line.includes(`port ${inside[0]} of 127.0.0.103 is in use`))).toHaveLength(1);
     const outside = { kind: 'auto', min: 28_000, max: 32_000 } as const;
     const { message, states } = await failToOpen({ server: address, remotePort: outside });
     expect(message).toMatch(
@@ -150,7 +158,7 @@ it('starts over when every candidate is taken during an outage, and fails at onc
   await waitUntil(() => tunnel.state.status === 'Reconnecting', 'the loss is noticed');
   const free = await occupy('127.0.0.1', [28_100, 28_101, 28_102]);
   const second = await startBoreServer({ controlPort: first.controlPort });
-  const tried = (one: number) => log.filter(line => line.includes(`port ${one} of`)).length;
+  const tried = (one: number) => log.filter(line => line.includes(`port ${one} of 127.0.0.1 is`)).length;
   await waitUntil(() => [28_100, 28_101, 28_102].every(one => tried(one) >= 3), 'all were tried again');
   await free();
   await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
