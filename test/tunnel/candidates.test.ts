@@ -83,7 +83,9 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     const { address } = await startRealServer('127.0.0.103', { minPort: 24_000, maxPort: 27_000 });
     const inside = candidates(MAX_CANDIDATES).filter(port => port >= 24_000 && port <= 27_000);
     await occupy(address.host, inside.slice(0, 1));
-    const { tunnel, log } = await openTunnel({ server: address, remotePort: WISH });
+    // A pause between two candidates would outlast the test.
+    const timings = { retry: 60_000 };
+    const { tunnel, log } = await openTunnel({ server: address, remotePort: WISH, timings });
     expect(portOf(tunnel)).toBe(inside[1]);
     expect(log.filter(line => line.includes(`port ${inside[0]} of 127.0.0.103 is in use`))).toHaveLength(1);
     const outside = { kind: 'auto', min: 28_000, max: 32_000 } as const;

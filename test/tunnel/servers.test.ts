@@ -8,7 +8,7 @@ import { reply, startBadBoreServer, stayMute } from '../support/bad-bore-server.
 import { startFaultRelay } from '../support/fault-relay.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { exchange, failToOpen, openTunnel, portOf, startRealServer } from './rig.ts';
+import { exchange, failToOpen, openTunnel, portOf, startForwarder, startRealServer } from './rig.ts';
 
 const AUTO = { kind: 'auto', min: 20_000, max: 32_000 } as const;
 
@@ -245,6 +245,21 @@ describe('later', () => {
       expect.stringContaining('opens the tunnel and drops it at once, again and again'),
     ]);
     expect(told.length).toBeLessThan(8);
+  });
+
+  it('a silent connection is kept open while another server is asked: it may be the one that is healed', async () => {
+    const [first, mute] = [await start(), await startBadBoreServer(stayMute)];
+    const forwarder = await startForwarder(addressOf(first));
+    const wishes = ordered({ address: forwarder.address }, { address: mute.address });
+    const timings = { heartbeat: 800, serverFirst: 300, serverAway: 1_000, hello: 300 };
+    const { tunnel } = await openTunnel({ ...wishes, remotePort: 21_000, timings });
+    await forwarder.freeze();
+    const reason = () => (tunnel.state.status === 'Reconnecting' ? tunnel.state.reason : '');
+    await waitUntil(() => reason().includes(`${mute.address.port} does not answer`), 'the other was asked');
+    expect(forwarder.pairs[0]?.near.destroyed).toBe(false);
+    await forwarder.thaw();
+    await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
+    expect(first.tunnels).toBe(1);
   });
 
   it('a server that hangs is cut short when its time is over', async () => {
