@@ -98,7 +98,7 @@ function render(): void {
   const results = readResults(RESULTS);
   const titles = new Map(CASES.map(({ id, title }) => [id, title]));
   writeFileSync(join(HERE, 'RESULTS.md'), renderReport(results, titles, readMisses(join(HERE, 'misses.md'))));
-  writeFileSync(join(HERE, 'ratios.svg'), renderPlot(results));
+  writeFileSync(join(HERE, 'ratios.svg'), renderPlot(results, titles));
   say('bench/RESULTS.md and bench/ratios.svg are up to date');
 }
 

@@ -1,93 +1,184 @@
-// ratios.svg: each row with a target on one scale, where 1 is the target and right is better. Used by main.ts.
+// ratios.svg: every figure that has a target, first beside the peer it is measured against, then beside its own limit.
+// Right is better. Used by main.ts.
 
-import { describeRow } from './report.ts';
-import { type CaseResult, type Row, score, scoreOf } from './results.ts';
+import { describeRow, renderLimit, renderNumber } from './report.ts';
+import { type CaseResult, judge, type Row, score, scoreOf } from './results.ts';
 import { describeSpread } from './statistics.ts';
 
 /** All lengths in pixels of the SVG's own scale. */
-const WIDTH = 900;
-const LABELS = 430;
-const MARGIN = 24;
-const ROW = 22;
-const HEAD = 44;
-const FOOT = 34;
+const WIDTH = 960;
+const MARGIN = 20;
+const LEFT = 410;
+const RIGHT = 740;
+const FIGURES = 832;
+const TARGETS = WIDTH - MARGIN;
+const ROW = 19;
+/** The title of a case, with some air above. */
+const CASE = 27;
+const HEAD = 104;
+/** The title of a panel, and what its marks mean. */
+const PANEL = 62;
+const GAP = 30;
 const DOT = 4.5;
-/** Better or worse than this is drawn at the edge. */
-const MAX_SCORE = 8;
-const MARKS = [1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8];
+/** What is off the scale is drawn at its edge. */
+const LEAST = 1 / 4;
+const MOST = 8;
 
 /** Readable on white and on black: GitHub shows the same file on both. */
 const STYLE = `
-  text { font: 13px -apple-system, "Segoe UI", "DejaVu Sans", Helvetica, Arial, sans-serif; fill: #1f2328; }
-  .quiet { fill: #59636e; } .grid { stroke: #d1d9e0; } .target { stroke: #59636e; stroke-width: 1.5; }
-  .met { fill: #1a7f37; stroke: #1a7f37; } .missed { fill: #cf222e; stroke: #cf222e; } .spread { stroke-width: 2; stroke-opacity: 0.45; }
+  text { font: 12.5px -apple-system, "Segoe UI", "DejaVu Sans", Helvetica, Arial, sans-serif; fill: #1f2328; }
+  .title { font-size: 17px; font-weight: 600; } .panel { font-size: 14.5px; font-weight: 600; } .case { font-weight: 600; }
+  .quiet { fill: #59636e; } .grid { stroke: #d1d9e0; } .even { stroke: #59636e; stroke-width: 1.5; }
+  .better { fill: #1a7f37; fill-opacity: 0.07; } .goal { stroke: #1f2328; stroke-width: 2; }
+  .met { fill: #1a7f37; stroke: #1a7f37; } .missed { fill: #cf222e; stroke: #cf222e; } .spread { stroke-width: 2; stroke-opacity: 0.4; }
+  text.missed { stroke: none; font-weight: 600; }
   @media (prefers-color-scheme: dark) {
-    text { fill: #f0f6fc; } .quiet { fill: #9198a1; } .grid { stroke: #3d444d; } .target { stroke: #9198a1; }
+    text { fill: #f0f6fc; } .quiet { fill: #9198a1; } .grid { stroke: #3d444d; } .even { stroke: #9198a1; }
+    .better { fill: #3fb950; } .goal { stroke: #f0f6fc; }
     .met { fill: #3fb950; stroke: #3fb950; } .missed { fill: #f85149; stroke: #f85149; }
   }`;
 
-interface Line {
-  id: string;
-  row: Row;
-  value: number;
+interface Panel {
+  title: string;
+  /** What stands at 1. */
+  even: string;
+  holds: (row: Row) => boolean;
+  /** Where a figure lies on the scale; more is better. */
+  place: (value: number, row: Row) => number;
 }
 
-/** A whole SVG document; without rows that have a target, one that says so. */
-export function renderPlot(results: readonly CaseResult[]): string {
-  const lines = results.flatMap(({ id, rows }) =>
-    rows.flatMap((row): Line[] => {
-      const value = scoreOf(row);
-      return value === undefined || Number.isNaN(value) ? [] : [{ id, row, value }];
-    }),
-  );
-  const height = HEAD + Math.max(1, lines.length) * ROW + FOOT;
-  const body =
-    lines.length === 0 ? [renderText(MARGIN, HEAD + 14, 'no results yet')] : renderScale(lines.length);
+const isRatio = (row: Row) => row.peer === 'bore local' || row.peer === 'wasmrun';
+
+const PANELS: readonly Panel[] = [
+  {
+    title: 'Beside another tunnel: how many times better or worse',
+    even: 'the same',
+    holds: isRatio,
+    place: (value, { better }) => (better === 'higher' ? value : 1 / value),
+  },
+  {
+    title: 'Beside a limit of its own: how many times better or worse',
+    even: 'the limit',
+    holds: row => !isRatio(row),
+    place: (value, { better, reach = 1 }) => score(value, reach, better),
+  },
+];
+
+/** A whole SVG document; without figures that have a target, one that says so. `titles` by a case's id. */
+export function renderPlot(
+  results: readonly CaseResult[],
+  titles: ReadonlyMap<string, string> = new Map(),
+): string {
+  const parts: string[] = [];
+  let y = HEAD;
+  for (const panel of PANELS) {
+    const { lines, height } = renderPanel(panel, results, titles, y);
+    parts.push(...lines);
+    y += height;
+  }
+  if (parts.length === 0) parts.push(renderText(MARGIN, HEAD, 'no results yet'));
+  const height = Math.max(y, HEAD + GAP);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
-    `<title>Benchmarks: every figure against its target</title>`,
+    '<title>Benchmarks: every figure beside its peer and its target</title>',
     `<style>${STYLE}\n</style>`,
-    renderText(MARGIN, 24, 'Each figure against its target: 1 is met, further right is better', 'quiet'),
-    ...body,
-    ...lines.map((line, index) => renderLine(line, HEAD + index * ROW + ROW / 2)),
+    ...renderHead(results),
+    ...parts,
     '</svg>',
     '',
   ].join('\n');
 }
 
-function renderScale(count: number): string[] {
-  const bottom = HEAD + count * ROW;
-  return MARKS.flatMap(mark => {
-    const x = placeScore(mark);
-    const label = mark < 1 ? `1/${1 / mark}` : `${mark}`;
-    return [
-      `<line class="${mark === 1 ? 'target' : 'grid'}" x1="${x}" x2="${x}" y1="${HEAD}" y2="${bottom}"/>`,
-      renderText(x, bottom + 18, mark === 1 ? 'target' : label, 'quiet', 'middle'),
-    ];
-  });
+const MEANING =
+  'raw: bytes as they are · gateway: what http previews go through · figures in × are ours ÷ the other tunnel';
+
+function renderHead(results: readonly CaseResult[]): string[] {
+  const scores = results.flatMap(({ rows }) => rows.flatMap(row => scoreOf(row) ?? []));
+  const met = scores.filter(one => one >= 1).length;
+  return [
+    renderText(MARGIN, 30, `The tunnel, measured: ${met} of ${scores.length} targets met`, 'title'),
+    renderText(MARGIN, 52, 'Further right is better.', 'quiet'),
+    `<circle class="met key" cx="190" cy="48" r="${DOT}"/>`,
+    renderText(201, 52, 'target met', 'quiet'),
+    `<rect class="missed key" x="281" y="${48 - DOT}" width="${2 * DOT}" height="${2 * DOT}"/>`,
+    renderText(297, 52, 'missed', 'quiet'),
+    '<line class="goal" x1="362" x2="362" y1="41" y2="55"/>',
+    renderText(371, 52, 'the target', 'quiet'),
+    '<line class="met spread" x1="455" x2="485" y1="48" y2="48"/>',
+    renderText(494, 52, 'from the lowest to the highest', 'quiet'),
+    renderText(MARGIN, 74, MEANING, 'quiet'),
+  ];
 }
 
-function renderLine({ id, row, value }: Line, y: number): string {
-  const { low, high } = describeSpread(row.samples);
-  const ends = [low, high].map(end => placeScore(score(end, row.reach ?? 1, row.better)));
-  const kind = value >= 1 ? 'met' : 'missed';
+function renderPanel(
+  panel: Panel,
+  results: readonly CaseResult[],
+  titles: ReadonlyMap<string, string>,
+  top: number,
+): { lines: string[]; height: number } {
+  const body: string[] = [];
+  let y = top + PANEL;
+  for (const { id, rows } of results) {
+    const shown = rows.filter(
+      row => row.reach !== undefined && panel.holds(row) && !Number.isNaN(judge(row)),
+    );
+    if (shown.length === 0) continue;
+    y += CASE;
+    body.push(renderText(MARGIN, y - 6, `${id} · ${titles.get(id) ?? ''}`, 'case'));
+    for (const row of shown) {
+      body.push(renderRow(panel, row, y + ROW / 2));
+      y += ROW;
+    }
+  }
+  if (body.length === 0) return { lines: [], height: 0 };
+  return { lines: [...renderScale(panel, top, y), ...body], height: y - top + GAP };
+}
+
+function renderScale({ title, even }: Panel, top: number, bottom: number): string[] {
+  const marks = [1 / 4, 1 / 2, 1, 2, 4, 8];
+  const [middle, labels, begin] = [placeScore(1), top + PANEL - 6, top + PANEL];
+  const describeMark = (mark: number) => (mark === 1 ? even : `${mark < 1 ? 1 / mark : mark} ×`);
   return [
-    renderText(MARGIN, y + 4, id),
-    renderText(MARGIN + 38, y + 4, describeRow(row)),
-    `<line class="${kind} spread" x1="${ends[0]}" x2="${ends[1]}" y1="${y}" y2="${y}"/>`,
+    renderText(MARGIN, top + 16, title, 'panel'),
+    renderText((LEFT + middle) / 2, labels - 16, '◂ worse', 'quiet', 'middle'),
+    renderText((middle + RIGHT) / 2, labels - 16, 'better ▸', 'quiet', 'middle'),
+    renderText(FIGURES, labels, 'figure', 'quiet', 'end'),
+    renderText(TARGETS, labels, 'target', 'quiet', 'end'),
+    `<rect class="better" x="${middle}" y="${begin}" width="${RIGHT - middle}" height="${bottom - begin}"/>`,
+    ...marks.flatMap(mark => {
+      const x = placeScore(mark);
+      return [
+        `<line class="${mark === 1 ? 'even' : 'grid'}" x1="${x}" x2="${x}" y1="${begin}" y2="${bottom}"/>`,
+        renderText(x, labels, describeMark(mark), 'quiet', 'middle'),
+      ];
+    }),
+  ];
+}
+
+function renderRow(panel: Panel, row: Row, y: number): string {
+  const value = judge(row);
+  const { low, high } = describeSpread(row.samples);
+  const at = (figure: number) => placeScore(panel.place(figure, row));
+  const kind = (scoreOf(row) ?? 1) >= 1 ? 'met' : 'missed';
+  const target = at(row.reach ?? 1);
+  return [
+    renderText(MARGIN + 14, y + 4, describeRow(row)),
+    `<line class="${kind} spread" x1="${at(low)}" x2="${at(high)}" y1="${y}" y2="${y}"/>`,
+    `<line class="goal" x1="${target}" x2="${target}" y1="${y - 7}" y2="${y + 7}"/>`,
     // A miss differs in form too, for whoever does not tell red from green.
     kind === 'met'
-      ? `<circle class="met" cx="${placeScore(value)}" cy="${y}" r="${DOT}"/>`
-      : `<rect class="missed" x="${placeScore(value) - DOT}" y="${y - DOT}" width="${2 * DOT}" height="${2 * DOT}"/>`,
+      ? `<circle class="met" cx="${at(value)}" cy="${y}" r="${DOT}"/>`
+      : `<rect class="missed" x="${at(value) - DOT}" y="${y - DOT}" width="${2 * DOT}" height="${2 * DOT}"/>`,
+    renderText(FIGURES, y + 4, `${renderNumber(value)} ${row.unit}`, kind === 'missed' ? kind : '', 'end'),
+    renderText(TARGETS, y + 4, renderLimit(row), 'quiet', 'end'),
   ].join('\n');
 }
 
 /** Logarithmic: twice as good is as far to the right as half as good is to the left. */
 export function placeScore(value: number): number {
-  const limited = Math.min(MAX_SCORE, Math.max(1 / MAX_SCORE, value));
-  const share = (Math.log2(limited) + Math.log2(MAX_SCORE)) / (2 * Math.log2(MAX_SCORE));
-  const left = LABELS + MARGIN;
-  return Math.round((left + share * (WIDTH - MARGIN - left)) * 10) / 10;
+  const limited = Math.min(MOST, Math.max(LEAST, value));
+  const share = Math.log2(limited / LEAST) / Math.log2(MOST / LEAST);
+  return Math.round((LEFT + share * (RIGHT - LEFT)) * 10) / 10;
 }
 
 function renderText(x: number, y: number, text: string, kind = '', anchor = 'start'): string {

@@ -144,9 +144,13 @@ export function renderValue(row: Row): string {
 }
 
 export function renderTarget(row: Row): string {
-  if (row.reach === undefined) return '–';
-  const goal = row.goal === undefined ? '' : `, goal ${renderNumber(row.goal)}`;
-  return `${row.better === 'higher' ? '≥' : '≤'} ${renderNumber(row.reach)} ${row.unit}`.trim() + goal;
+  return renderLimit(row) + (row.goal === undefined ? '' : `, goal ${renderNumber(row.goal)}`);
+}
+
+/** `≥ 1.2 ×`, or a dash where nothing is asked. */
+export function renderLimit({ reach, better, unit }: Row): string {
+  if (reach === undefined) return '–';
+  return `${better === 'higher' ? '≥' : '≤'} ${renderNumber(reach)} ${unit}`.trim();
 }
 
 /** Met, or missed and by how much of the target. */

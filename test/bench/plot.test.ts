@@ -11,7 +11,7 @@ describe('the plot', () => {
 
   it('draws what is off the scale at its edge', () => {
     expect(placeScore(1_000)).toBe(placeScore(8));
-    expect(placeScore(0)).toBe(placeScore(1 / 8));
+    expect(placeScore(0)).toBe(placeScore(1 / 4));
   });
 
   it('has a dot for each target that is met, a square for each that is missed, and nothing for the rest', () => {
@@ -29,7 +29,7 @@ describe('the plot', () => {
   it('turns a figure that should be low around: lower lies further right', () => {
     const at = (sample: number) =>
       Number(
-        /c?x="([\d.]+)" (?:cy|y)="[\d.]+" (?:r|width)/.exec(
+        /class="(?:met|missed)" c?x="([\d.]+)"/.exec(
           renderPlot([createResult([createRow({ samples: [sample], reach: 1, better: 'lower' })])]),
         )?.[1],
       );
