@@ -54,6 +54,7 @@ export class Attempts {
     return AbortSignal.timeout(Math.max(1, Math.ceil(patience)));
   }
 
+  /** There is a session; the server gave it `port`. */
   succeed(port: number): void {
     this.#home = this.place;
     this.place.ports.settle(port);
@@ -69,6 +70,7 @@ export class Attempts {
     this.#failures.tellLoss(this.place.address, reason, wasGood);
   }
 
+  /** After `lose`: there is a session again. */
   comeBack(afterMs: number, port: number): void {
     this.#failures.tellReturn(`connected again after ${(afterMs / 1_000).toFixed(1)} s, public port ${port}`);
   }

@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { orderServers } from '../../src/tunnel/placement.ts';
 import { type BoreServer, type BoreServerOptions, startBoreServer } from '../../src/tunnel/server.ts';
-import type { TunnelServer } from '../../src/tunnel/tunnel.ts';
+import type { Lookup, TunnelServer } from '../../src/tunnel/tunnel.ts';
 import { reply, startBadBoreServer, stayMute } from '../support/bad-bore-server.ts';
 import { startFaultRelay } from '../support/fault-relay.ts';
 import { describeWithReal } from '../support/real-parts.ts';
@@ -147,6 +147,30 @@ describe('at the start', () => {
       expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
     },
   );
+
+  it('a name that nobody knows is told of and passed over; one that cannot be looked up now is asked for again', async () => {
+    const live = await start();
+    const fail = (code: string) => Object.assign(new Error(`getaddrinfo ${code}`), { code });
+    let isDown = true;
+    const lookup: Lookup = async host => {
+      if (host === 'typo.example') throw fail('ENOTFOUND');
+      if (!isDown) return [{ address: live.host }];
+      isDown = false;
+      throw fail('EAI_AGAIN');
+    };
+    const port = live.controlPort;
+    const wishes = ordered(
+      { address: { host: 'typo.example', port } },
+      { address: { host: 'bore.example', port } },
+    );
+    const { tunnel, log } = await openTunnel({ ...wishes, lookup });
+    expect(tunnel.state).toMatchObject({ status: 'Connected', host: 'bore.example' });
+    const warnings = log.filter(line => line.startsWith('warn'));
+    expect(warnings.at(-1)).toMatch(
+      /there is no host typo\.example .* for a typo; going on with bore\.example/,
+    );
+    expect(log.join()).toContain('could not reach bore.example');
+  });
 
   it('a fixed port that another tunnel keeps on one server is asked for on the next', async () => {
     const servers = [await start({ host: '127.0.0.109' }), await start({ host: '127.0.0.110' })] as const;
