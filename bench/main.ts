@@ -102,6 +102,8 @@ function render(): void {
   say('bench/RESULTS.md and bench/ratios.svg are up to date');
 }
 
+// Whatever was started ends with this process, also where somebody breaks it off.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 void run(process.argv.slice(2)).catch(error => {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

@@ -76,13 +76,14 @@ export function renderPlot(
     parts.push(...lines);
     y += height;
   }
-  if (parts.length === 0) parts.push(renderText(MARGIN, HEAD, 'no results yet'));
   const height = Math.max(y, HEAD + GAP);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
     '<title>Benchmarks: every figure beside its peer and its target</title>',
     `<style>${STYLE}\n</style>`,
-    ...renderHead(results),
+    ...(parts.length === 0
+      ? [renderText(MARGIN, 30, 'The benchmarks: no results yet', 'title')]
+      : renderHead(results)),
     ...parts,
     '</svg>',
     '',

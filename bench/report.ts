@@ -34,6 +34,7 @@ export function renderReport(
   titles: ReadonlyMap<string, string>,
   misses: Misses,
 ): string {
+  if (results.length === 0) return `${[HEAD, renderMissing(results, titles)].join('\n\n')}\n`;
   const parts = [
     HEAD,
     renderConditions(results),

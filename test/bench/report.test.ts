@@ -52,6 +52,12 @@ describe('a row', () => {
 });
 
 describe('the report', () => {
+  it('without any result says what was not measured, and nothing about peers', () => {
+    const report = renderReport([], TITLES, new Map());
+    expect(report).toContain('- B2 · Many streams');
+    expect(report).not.toContain('Slower than a peer');
+  });
+
   it('names first what a peer does better, with a target or without, the worst first', () => {
     const rows = [
       createRow({ what: 'a bit slower', samples: [0.9] }),
