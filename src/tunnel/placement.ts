@@ -5,9 +5,8 @@ import { createHash, createHmac } from 'node:crypto';
 import { isBlockedPort } from './blocked-ports.ts';
 import type { PortWish, TunnelServer } from './tunnel.ts';
 
-/** One draw is a number of this many bits: every 48-bit number is exact in JavaScript. */
+/** As many as readUIntBE reads exactly, and far more than a port needs. */
 const DRAW_BYTES = 6;
-const DRAWS = 2 ** (8 * DRAW_BYTES);
 
 /**
  * The servers, best first, by rendezvous hashing: each one's score is its own affair, so that a server that is added
@@ -46,14 +45,9 @@ function hasOpenPort(min: number, max: number): boolean {
   return false;
 }
 
-/** A whole number below `limit`, each as likely as any other. */
+/** A whole number below `limit`, a port count: the remainder favours the smaller ones by less than one in a billion. */
 function draw(secret: string | undefined, identity: string, limit: number): number {
-  // Without the numbers above the last whole multiple, the smaller results would be likelier.
-  const fair = DRAWS - (DRAWS % limit);
-  for (let round = 0; ; round += 1) {
-    const number = hash(secret, ['port', limit, round, identity]).readUIntBE(0, DRAW_BYTES);
-    if (number < fair) return number % limit;
-  }
+  return hash(secret, ['port', limit, identity]).readUIntBE(0, DRAW_BYTES) % limit;
 }
 
 /** Keyed with the secret where there is one. The parts keep their borders: `ab`, `c` is not `a`, `bc`. */

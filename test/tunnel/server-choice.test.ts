@@ -57,5 +57,18 @@ it('gives a server 3 s at the start and 30 s when it is lost, counted from its l
   expect(choice.patience(60_000)).toBe(serverAway - 10_000);
   choice.advance(80_000);
   expect(choice.patience(80_000)).toBe(serverFirst);
+  choice.settle();
+  choice.lose(81_000, false);
+  expect(choice.patience(81_000)).toBe(serverAway);
   expect(choose(1).choice.patience(1e9)).toBe(Number.POSITIVE_INFINITY);
+});
+
+it('begins with the best again when the one that took over is lost, too', () => {
+  const { order, choice } = choose(3);
+  choice.advance(0);
+  choice.settle();
+  choice.lose(0, true);
+  expect(choice.current.address.host).toBe(order[1]);
+  expect(choice.advance(0)).toBe(false);
+  expect(choice.current.address.host).toBe(order[0]);
 });
