@@ -13,7 +13,7 @@ import { Noise, NoiseCheck } from '../support/noise.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { type Kept, openTunnel, portOf, startRealServer } from './rig.ts';
 
-/** Of an upload, and of the answer to it: more than the kernel takes at once from a stuck reader, less than a second. */
+/** Of an upload, and of the answer to it. */
 const BYTES = 200_000;
 const SECRET = 'a secret of some length';
 
@@ -50,6 +50,8 @@ export interface FaultWorld extends Branch {
 export interface WorldOptions {
   timings?: Partial<Timings>;
   raw?: Partial<RelayOptions>;
+  /** Of an upload, and of the answer to it. */
+  bytes?: number;
   /** Opens connections ahead of visitors, however near the server is; else never, so that a fault hits who it should. */
   warm?: boolean;
 }
@@ -59,7 +61,8 @@ export async function startWorld(host: string, options: WorldOptions = {}): Prom
   // No timer of ours is there yet, at most a short one of the test runner.
   const { Timeout: _, ...before } = countResources();
   const server = await startRealServer(host, { secret: SECRET });
-  const app = await startApp();
+  const bytes = options.bytes ?? BYTES;
+  const app = await startApp(bytes);
   onTestFinished(() => app.stop());
   const branches: Branch[] = [];
   const branch = async () => {
@@ -102,7 +105,7 @@ async function openBranch(server: ServerAddress, app: App, options: WorldOptions
   let visits = 0;
   const startVisit = () => {
     visits += 1;
-    return openVisit(server.host, port, visits);
+    return openVisit({ host: server.host, port }, visits, app.bytes);
   };
   const visit = () => {
     const started = startVisit();
@@ -119,20 +122,20 @@ function countResources(): Record<string, number> {
   return counts;
 }
 
-function openVisit(host: string, port: number, seed: number): Visit {
-  const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
-  const upload = new Noise(seed).take(BYTES);
+function openVisit(address: ServerAddress, seed: number, bytes: number): Visit {
+  const socket = connect({ ...address, allowHalfOpen: true, noDelay: true });
+  const upload = new Noise(seed).take(bytes);
   const head = Buffer.alloc(4);
   head.writeUInt32BE(seed);
-  socket.write(Buffer.concat([head, upload.subarray(0, BYTES / 2)]));
+  socket.write(Buffer.concat([head, upload.subarray(0, bytes / 2)]));
   return {
     socket,
-    goOn: () => void socket.end(upload.subarray(BYTES / 2)),
-    outcome: judge(socket, -seed),
+    goOn: () => void socket.end(upload.subarray(bytes / 2)),
+    outcome: judge(socket, -seed, bytes),
   };
 }
 
-async function judge(socket: Socket, seed: number): Promise<Outcome> {
+async function judge(socket: Socket, seed: number, bytes: number): Promise<Outcome> {
   const answer = new NoiseCheck(seed);
   let verdict = '';
   try {
@@ -142,30 +145,33 @@ async function judge(socket: Socket, seed: number): Promise<Outcome> {
       answer.take(rest);
     }
   } catch {
-    return answer.judge(BYTES).includes('wrong') ? 'wrong' : 'broken';
+    return answer.judge(bytes).includes('wrong') ? 'wrong' : 'broken';
   } finally {
     socket.destroy();
   }
-  const judged = verdict === '' ? 'nothing' : answer.judge(BYTES);
+  const judged = verdict === '' ? 'nothing' : answer.judge(bytes);
   if (judged.includes('wrong') || verdict === 'w') return 'wrong';
   return judged === 'right' && verdict === 'r' ? 'right' : 'short';
 }
 
 interface App {
+  /** Of an upload, and of the answer to it. */
+  bytes: number;
   address: { host: string; port: number };
   stop(): Promise<void>;
 }
 
 /** Answers an upload with its opinion of it (`right`, `wrong`, `short`: the first letter) and with bytes of its own. */
-async function startApp(): Promise<App> {
+async function startApp(bytes: number): Promise<App> {
   const sockets = new Set<Socket>();
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
     sockets.add(socket.on('error', () => {}).once('close', () => sockets.delete(socket)));
-    void serve(socket).catch(() => {});
+    void serve(socket, bytes).catch(() => {});
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const bound = server.address();
   return {
+    bytes,
     address: { host: '127.0.0.1', port: typeof bound === 'object' && bound !== null ? bound.port : 0 },
     stop: async () => {
       const closed = new Promise(resolve => server.close(resolve));
@@ -175,7 +181,7 @@ async function startApp(): Promise<App> {
   };
 }
 
-async function serve(socket: Socket): Promise<void> {
+async function serve(socket: Socket, bytes: number): Promise<void> {
   let upload: NoiseCheck | undefined;
   let seed = 0;
   let head = Buffer.alloc(0);
@@ -190,7 +196,7 @@ async function serve(socket: Socket): Promise<void> {
     upload = new NoiseCheck(seed);
     upload.take(head.subarray(4));
   }
-  const judged = upload?.judge(BYTES) ?? 'nothing';
+  const judged = upload?.judge(bytes) ?? 'nothing';
   const verdict = judged === 'right' ? 'r' : judged.includes('wrong') ? 'w' : 's';
-  socket.end(Buffer.concat([Buffer.from(verdict), new Noise(-seed).take(BYTES)]));
+  socket.end(Buffer.concat([Buffer.from(verdict), new Noise(-seed).take(bytes)]));
 }

@@ -68,7 +68,7 @@ it('a name that cannot be resolved just now is asked for again', async () => {
     server: { host: 'bore.example', port: address.port },
     lookup: async () => {
       asked += 1;
-      if (asked < 3) throw Object.assign(new Error('getaddrinfo EAI_AGAIN'), { code: 'EAI_AGAIN' });
+      if (asked < 5) throw Object.assign(new Error('getaddrinfo EAI_AGAIN'), { code: 'EAI_AGAIN' });
       return [{ address: address.host }];
     },
   });
