@@ -286,6 +286,18 @@ describe('later', () => {
     expect(first.tunnels).toBe(1);
   });
 
+  it('a link that fell silent is away since its last word, not since that was noticed', async () => {
+    const [first, second] = [await start(), await start()];
+    const forwarder = await startForwarder(addressOf(first));
+    const wishes = ordered({ address: forwarder.address }, { address: addressOf(second) });
+    const timings = { heartbeat: 2_500, serverAway: 3_000 };
+    const { log } = await openTunnel({ ...wishes, timings });
+    await forwarder.freeze();
+    await waitUntil(() => second.tunnels === 1, 'the second has the tunnel');
+    // Half a second is left for the first after its silence was noticed; in three it would be ten.
+    expect(log.filter(line => line.includes('ECONNREFUSED')).length).toBeLessThan(5);
+  });
+
   it('a server that hangs is cut short when its time is over', async () => {
     const [first, second] = [await start(), await start()];
     const wishes = ordered({ address: addressOf(first) }, { address: addressOf(second) });
