@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { isRunning } from '../support/running.ts';
-import { accepts, waitUntil } from '../tunnel/rig.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { accepts } from '../tunnel/rig.ts';
 
 const SCRIPT = resolve('dist/cli/index.js');
 const SITE = resolve('examples/web-hello');

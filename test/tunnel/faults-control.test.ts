@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Direction, Fault } from '../support/fault-relay.ts';
 import { describeWithReal } from '../support/real-parts.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import { type FaultWorld, startWorld } from './fault-world.ts';
-import { portOf, waitUntil } from './rig.ts';
+import { portOf } from './rig.ts';
 
 const HOST = '127.0.0.160';
 const DIRECTIONS: Direction[] = ['toServer', 'toClient'];

@@ -3,6 +3,7 @@ import { connect, createServer } from 'node:net';
 import { expect, it } from 'vitest';
 import { startBoreServer } from '../../src/tunnel/server.ts';
 import { describeWithReal } from '../support/real-parts.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import {
   accepts,
   closed,
@@ -13,7 +14,6 @@ import {
   startForwarder,
   startRealClient,
   startRealServer,
-  waitUntil,
 } from './rig.ts';
 
 describeWithReal(['bore'], 'a tunnel through the real bore server', () => {

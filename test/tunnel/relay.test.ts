@@ -4,7 +4,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { Relay, type RelayOptions } from '../../src/tunnel/relay.ts';
 import { describeWithReal } from '../support/real-parts.ts';
-import { closed, exchange, openTunnel, portOf, startRealServer, waitUntil } from './rig.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { closed, exchange, openTunnel, portOf, startRealServer } from './rig.ts';
 
 const HOST = '127.0.0.25';
 

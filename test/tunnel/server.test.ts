@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { type BoreServerOptions, startBoreServer } from '../../src/tunnel/server.ts';
-import { closed, failToOpen, openTunnel, portOf, waitUntil } from './rig.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { closed, failToOpen, openTunnel, portOf } from './rig.ts';
 
 async function start(options?: BoreServerOptions) {
   const server = await startBoreServer(options);

@@ -7,7 +7,8 @@ import { expect, it } from 'vitest';
 import { type BoreServer, startBoreServer } from '../../src/tunnel/server.ts';
 import { reply, startBadBoreServer } from '../support/bad-bore-server.ts';
 import { describeWithReal } from '../support/real-parts.ts';
-import { closed, exchange, openTunnel, portOf, startRealServer, waitUntil } from './rig.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { closed, exchange, openTunnel, portOf, startRealServer } from './rig.ts';
 
 const ID = '6ba7b810-9dad-11d1-80b4-00c04fd430c';
 const addressOf = ({ host, controlPort }: BoreServer) => ({ host, port: controlPort });

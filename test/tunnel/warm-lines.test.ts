@@ -3,15 +3,8 @@ import { connect } from 'node:net';
 import { expect, it } from 'vitest';
 import { reply, startBadBoreServer } from '../support/bad-bore-server.ts';
 import { describeWithReal } from '../support/real-parts.ts';
-import {
-  type Forwarder,
-  openTunnel,
-  portOf,
-  startForwarder,
-  startRealServer,
-  type Wishes,
-  waitUntil,
-} from './rig.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { type Forwarder, openTunnel, portOf, startForwarder, startRealServer, type Wishes } from './rig.ts';
 
 const HOST = '127.0.0.26';
 /** Any distance is far. */
