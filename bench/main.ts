@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench, Case } from './case.ts';
 import { CASES } from './cases.ts';
 import { type Options, parseOptions, USAGE } from './options.ts';
@@ -18,6 +19,7 @@ const RESULTS = join(HERE, 'results');
 const QUICK_RESULTS = resolve(HERE, '../build/bench');
 /** Runs only when it is named: it takes an hour. */
 const SOAK = 'B15';
+const QUIET_LIMIT_MS = 15 * 60_000;
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -32,9 +34,11 @@ async function run(args: readonly string[]): Promise<void> {
     const chosen = chooseCases(options);
     sayPlan(chosen, bench);
     if (options.plan) return;
+    // Before the look at the load, which building would raise.
+    await buildPrograms();
+    if (options.wait) await awaitQuiet();
     const load = readLoad();
     refuseWhenBusy(load, options);
-    await buildPrograms();
     await runCases(chosen, bench, options, load);
   }
   if (!options.quick) render();
@@ -55,11 +59,21 @@ function sayPlan(chosen: readonly Case[], bench: Bench): void {
     say(`about ${total.toFixed(0)} minutes in all; a case's result is kept as soon as it has one\n`);
 }
 
+async function awaitQuiet(): Promise<void> {
+  for (
+    const deadline = performance.now() + QUIET_LIMIT_MS;
+    performance.now() < deadline;
+    await delay(5_000)
+  ) {
+    if (readLoad() <= MAX_LOAD) return;
+  }
+}
+
 function refuseWhenBusy(load: number, options: Options): void {
   if (load <= MAX_LOAD || options.busy) return;
   throw new Error(
     `the machine is busy: load ${load.toFixed(2)} over the last minute, and the limit is ${MAX_LOAD}; ` +
-      'wait until it is quiet, or give --busy',
+      'wait until it is quiet (--wait does), or give --busy',
   );
 }
 

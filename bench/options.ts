@@ -9,6 +9,8 @@ export interface Options {
   runs: number;
   quick: boolean;
   busy: boolean;
+  /** Wait for a quiet machine instead of giving up at once. */
+  wait: boolean;
   fromSource: boolean;
   /** All cases again, also those with a result. */
   fresh: boolean;
@@ -30,6 +32,7 @@ Without names: all cases from B1 to B14 that have no result yet.
   --minutes N   length of the soak, B15, which runs only when it is named (default 60)
   --quick       everything short: to see that it works; the figures go to build/bench and say nothing
   --busy        start although the machine is busy; the result says so
+  --wait        wait for the machine to become quiet, up to 15 minutes
   --from-src    run src/cli.ts instead of the bundle in dist; the result says so
 `;
 
@@ -44,6 +47,7 @@ export function parseOptions(args: readonly string[], known: readonly string[]):
       minutes: { type: 'string' },
       quick: { type: 'boolean', default: false },
       busy: { type: 'boolean', default: false },
+      wait: { type: 'boolean', default: false },
       'from-src': { type: 'boolean', default: false },
       fresh: { type: 'boolean', default: false },
       render: { type: 'boolean', default: false },
@@ -54,9 +58,9 @@ export function parseOptions(args: readonly string[], known: readonly string[]):
   const unknown = names.filter(name => !known.includes(name));
   if (unknown.length > 0)
     throw new Error(`no such case: ${unknown.join(', ')}; there are ${known.join(', ')}`);
-  const { quick, busy, fresh, render, plan } = values;
+  const { quick, busy, wait, fresh, render, plan } = values;
   return {
-    ...{ names, quick, busy, fresh, render, plan },
+    ...{ names, quick, busy, wait, fresh, render, plan },
     fromSource: values['from-src'],
     rounds: parseCount('rounds', values.rounds ?? (quick ? '1' : '5')),
     runs: parseCount('runs', values.runs ?? (quick ? '2' : '20')),

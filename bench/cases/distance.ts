@@ -23,7 +23,7 @@ const WARM_REACH = { 'bore local': { reach: 0.6 } };
 export const firstByte: Case = {
   id: 'B7',
   title: 'The first byte on a new connection, 20, 50 and 150 ms away',
-  minutes: bench => (bench.quick ? 0.6 : 0.3 + bench.rounds * 0.45),
+  minutes: bench => (bench.quick ? 0.6 : 0.3 + bench.rounds * 0.65),
   run: async bench => {
     // Side by side: they wait nearly all of the time.
     const rows = await Promise.all(ROUND_TRIPS_MS.map(rttMs => measureLink(bench, rttMs)));

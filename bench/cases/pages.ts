@@ -14,7 +14,7 @@ const REACH = { 'bore local': { reach: 0.85 } };
 export const page: Case = {
   id: 'B8',
   title: 'A page of 30 objects, six connections, 50 ms away',
-  minutes: bench => (bench.quick ? 0.4 : 0.2 + bench.rounds * 0.3),
+  minutes: bench => (bench.quick ? 0.4 : 0.2 + bench.rounds * 0.15),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
     const link = stack.use(await startFarLink(bench, ROUND_TRIP_MS, FAR_NAMES));
