@@ -6,8 +6,10 @@ import { NETWORK_TIMEOUT_MS, PENDING_VISITOR_MS } from './protocol.ts';
 export const TIMINGS = {
   /** For each address of the server: a SYN lost once is repeated after 1 s, lost twice after 3 s. */
   dialAddress: 3_000,
-  /** After this the next address is dialled too, or the same once more: above any round trip, below the kernel's
-   * own second attempt, so that a link is in use again soon after it was healed. */
+  /**
+   * After this the next address is dialled too, or the same once more: above nearly any round trip, and below the
+   * kernel's own second attempt, so that a link is in use again soon after it was healed.
+   */
   dialNext: 400,
   /** For all addresses together, the name's resolution included. */
   dial: 10_000,
@@ -21,8 +23,10 @@ export const TIMINGS = {
   heartbeat: 5_000,
   /** A session that lasted this long was a good one: the next loss starts with an attempt at once. */
   goodSession: 5_000,
-  /** Between attempts, with as much again at random: a server that restarts does not get everybody in one moment, and
-   * who lost it for half a minute at most is served 0.6 s after it is back. */
+  /**
+   * Between attempts, with as much again at random: a server that restarts does not get everybody in one moment, and
+   * who lost it for half a minute at most is served 0.6 s after it is back.
+   */
   retry: 200,
   /** After an outage of this length the pauses double, */
   fastRetry: 30_000,
