@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Direction, Fault } from '../support/fault-relay.ts';
 import { describeWithReal } from '../support/real-parts.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import { type FaultWorld, type Outcome, startWorld, type Visit } from './fault-world.ts';
-import { portOf, waitUntil } from './rig.ts';
+import { portOf } from './rig.ts';
 
 const HOST = '127.0.0.161';
 /** In the second half of an upload, or of an answer. */
@@ -45,8 +46,9 @@ describeWithReal(['bore'], 'a fault of one data connection', () => {
   it.each<Direction>(['toServer', 'toClient'])(
     '(stop, %s) holds its visitor up and loses nothing',
     async direction => {
-      const world = await startWorld(HOST);
-      const fault: Fault = { kind: 'stop', after: MIDDLE };
+      // More than all buffers on the way hold together, so that both ends have to wait.
+      const world = await startWorld(HOST, { bytes: 24_000_000 });
+      const fault = { kind: 'stop', after: 1_000_000 } as const;
       const { visits, unlucky } = await startAmongOthers(world, direction, fault);
       const others = visits.filter(visit => visit !== unlucky);
       for (const visit of visits) visit.goOn();
@@ -55,7 +57,11 @@ describeWithReal(['bore'], 'a fault of one data connection', () => {
         isOver = true;
       });
       for (const visit of others) expect(await visit.outcome).toBe('right');
+      // While another one comes and goes, everything up to the sender fills up.
+      expect(await world.visit()).toBe('right');
       expect(isOver).toBe(false);
+      const passed = world.relay.connections.map(connection => connection.passed[direction]);
+      expect(passed).toContain(fault.after);
       world.relay.heal();
       expect(await unlucky.outcome).toBe('right');
       await expectUnharmed(world, visits, unlucky);
