@@ -58,6 +58,11 @@ export async function openSoakWorld(host: string): Promise<SoakWorld> {
 }
 
 async function startServerOn(host: string): Promise<ChildProcess> {
+  // A second server would end at once, and the first one, somebody else's, be taken for it.
+  if (await accepts(host, DEFAULT_CONTROL_PORT))
+    throw new Error(
+      `another server listens on ${host}:${DEFAULT_CONTROL_PORT}: give the soak another \`host\``,
+    );
   // Below the ports that the kernel gives to connections, so that nobody takes ours while the server is away.
   const args = ['server', '--bind-addr', host, '--min-port', '20000', '--max-port', '32000'];
   const env = { ...process.env, BORE_SECRET: SECRET };
