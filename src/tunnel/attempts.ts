@@ -108,9 +108,10 @@ export class Attempts {
   #judgePort(failure: TunnelFailure): Outlook {
     const now = performance.now();
     const { address, ports } = this.place;
-    this.#servers.hear(now);
+    if (this.#home === undefined) this.#servers.hear(now);
     const { port } = ports;
-    const verdict = ports.judge(failure, now);
+    const isTakeover = this.#home !== undefined && this.#home !== this.place;
+    const verdict = ports.judge(failure, now, isTakeover);
     if (verdict === 'never') return this.#dismiss(ports.explainEnd(failure));
     const reason = this.#failures.note(address, failure);
     // Our own port is taken for a moment after every link that fell silent: that is not worth a line.

@@ -64,16 +64,20 @@ export class PortChoice {
     return !this.#left.has(this.#port);
   }
 
-  /** The server did not give us the port (kind `port-taken` or `port-refused`); `now` is of a monotonic clock. */
-  judge({ kind }: TunnelFailure, now: number): PortVerdict {
+  /**
+   * The server did not give us the port (kind `port-taken` or `port-refused`); `now` is of a monotonic clock. Where
+   * another server has served before (`isTakeover`), visitors wait, and the address changes in any case.
+   */
+  judge({ kind }: TunnelFailure, now: number, isTakeover: boolean): PortVerdict {
     if (kind === 'port-taken') {
       this.#takenSince ??= now;
-      if (now - this.#takenSince < this.#patience) return 'later';
+      if (!isTakeover && now - this.#takenSince < this.#patience) return 'later';
       this.#wasTaken = true;
     }
     if (this.#advance()) return 'next';
     // Who has served for an hour waits for a port to become free; but a range that does not fit stays as it is.
-    if (!this.#served || (this.#isWholeRound && !this.#wasTaken)) return 'never';
+    const hasServed = this.#served || isTakeover;
+    if (!hasServed || (this.#isWholeRound && !this.#wasTaken)) return 'never';
     this.#startOver();
     return 'later';
   }

@@ -70,9 +70,9 @@ export class ServerChoice {
     this.#deadline = this.#awaySince + this.#timings.serverAway;
   }
 
-  /** The current server answered, if only that a port is taken: it is not away. */
+  /** At the start: the current server answered, if only that a port is taken. It is not away. */
   hear(now: number): void {
-    if (this.#awaySince === undefined) this.#deadline = now + this.#timings.serverFirst;
+    this.#deadline = now + this.#timings.serverFirst;
   }
 
   /** How long the current server may still be tried; Infinity where there is no other. */

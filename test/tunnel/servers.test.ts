@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { orderServers } from '../../src/tunnel/placement.ts';
+import { listCandidates, orderServers } from '../../src/tunnel/placement.ts';
 import { type BoreServer, type BoreServerOptions, startBoreServer } from '../../src/tunnel/server.ts';
 import type { Lookup, TunnelServer } from '../../src/tunnel/tunnel.ts';
 import { reply, startBadBoreServer, stayMute } from '../support/bad-bore-server.ts';
@@ -296,6 +296,29 @@ describe('later', () => {
     await waitUntil(() => second.tunnels === 1, 'the second has the tunnel');
     // Half a second is left for the first after its silence was noticed; in three it would be ten.
     expect(log.filter(line => line.includes('ECONNREFUSED')).length).toBeLessThan(5);
+  });
+
+  it('a taken port does not hold a takeover up: auto takes the next one, a fixed port is asked for in turn', async () => {
+    const lost = await start({ host: '127.0.0.111' });
+    const next = await start({ host: '127.0.0.112' });
+    const wishes = ordered({ address: addressOf(lost) }, { address: addressOf(next) });
+    const timings = { serverFirst: 400, serverAway: 800, portFirst: 60_000, slowRetry: 500 };
+    const auto = await openTunnel({ ...wishes, timings });
+    const fixed = await openTunnel({ ...wishes, remotePort: 21_012, timings });
+    const [first = 0, second] = listCandidates(wishes.identity, undefined, AUTO);
+    expect(portOf(auto.tunnel)).toBe(first);
+    const squatters = [first, 21_012].map(port => createServer().listen(port, next.host));
+    await Promise.all(squatters.map(squatter => once(squatter, 'listening')));
+    await lost.stop();
+    await waitUntil(() => next.tunnels === 1, 'auto has another port');
+    await waitUntil(() => auto.tunnel.state.status === 'Connected', 'it is connected');
+    expect(auto.tunnel.state).toEqual({ status: 'Connected', host: next.host, port: second });
+    const turns = () => fixed.log.filter(line => line.includes('stays away: trying')).length;
+    await waitUntil(() => turns() > 3, 'both servers are asked in turn');
+    expect(fixed.tunnel.state.status).toBe('Reconnecting');
+    for (const squatter of squatters) squatter.close();
+    await waitUntil(() => fixed.tunnel.state.status === 'Connected', 'the fixed one has its port');
+    expect(fixed.tunnel.state).toEqual({ status: 'Connected', host: next.host, port: 21_012 });
   });
 
   it('a server that hangs is cut short when its time is over', async () => {
