@@ -13,8 +13,6 @@ import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/r
 import { requirePart } from '../support/real-parts.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-export { waitUntil };
-
 /** Generous: it only stops a test that hangs. */
 const DEADLINE_MS = 20_000;
 
