@@ -5,7 +5,7 @@ import { describeError, TunnelError } from '../errors.ts';
 import { renderAddress } from './address.ts';
 import { Backoff } from './backoff.ts';
 import type { Session } from './client.ts';
-import { explainLate, isHopeless, isMisconfiguration, TunnelFailure } from './failure.ts';
+import { explainAnyPort, explainLate, isHopeless, isMisconfiguration, TunnelFailure } from './failure.ts';
 import { FailureLog } from './failure-log.ts';
 import { type Place, ServerChoice } from './server-choice.ts';
 import type { Timings } from './timings.ts';
@@ -117,6 +117,8 @@ export class Attempts {
     // Our own port is taken for a moment after every link that fell silent: that is not worth a line.
     if (failure.kind === 'port-taken' && (this.#home === undefined || port !== ports.port))
       this.#failures.tellTaken(address, port, ports.port);
+    if (this.#options.remotePort.kind === 'auto' && ports.port === 0)
+      this.#options.logger.warn(explainAnyPort(address, failure));
     if (verdict === 'next') return { pauseMs: 0, reason };
     return { pauseMs: ports.isBeingFreed(now) ? this.#timings.portRetry : this.nextPause(), reason };
   }

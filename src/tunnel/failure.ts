@@ -117,20 +117,25 @@ export function explainErrorFrame(server: ServerAddress, port: number, text: str
 }
 
 /** None of the ports that `auto` asked for was given; `last` says why not the last one. */
+const FIT_RANGE = 'set `port-range` to the --min-port and --max-port of the server';
+
 export function explainNoCandidate(
   server: ServerAddress,
   { min, max }: { min: number; max: number },
   asked: number,
   { kind }: TunnelFailure,
 ): TunnelFailure {
-  const remedy =
-    kind === 'port-taken'
-      ? 'they are in use: choose a wider `port-range`'
-      : 'set `port-range` to the --min-port and --max-port of the server';
+  const remedy = kind === 'port-taken' ? 'they are in use: choose a wider `port-range`' : FIT_RANGE;
   return new TunnelFailure(
     kind,
     `${renderAddress(server)} gave none of ${asked} ports between ${min} and ${max}: ${remedy}`,
   );
+}
+
+/** No failure yet: where any port will do, the server is asked for one. */
+export function explainAnyPort(server: ServerAddress, { kind }: TunnelFailure): string {
+  const remedy = kind === 'port-taken' ? 'they are all in use' : FIT_RANGE;
+  return `${renderAddress(server)} gives none of this preview's own ports, so it picks one, and another in the next run: ${remedy}`;
 }
 
 export function explainSecretRequired(server: ServerAddress): TunnelFailure {

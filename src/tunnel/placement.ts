@@ -1,9 +1,17 @@
 // Where a preview lives: in which order it asks the servers, and each of them for which ports. The same in every run,
-// and unknown beforehand to whoever does not know the server's secret. Pure; used by server-choice.ts.
+// and unknown beforehand to whoever does not know the server's secret. Used by server-choice.ts and port-choice.ts.
 
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, scryptSync } from 'node:crypto';
 import { isBlockedPort } from './blocked-ports.ts';
 import type { PortWish, TunnelServer } from './tunnel.ts';
+
+/**
+ * A preview's address is public, so each one lets anybody test guesses of the secret, at home and without asking the
+ * server. This makes a guess cost some 40 ms and 16 MB (scrypt, RFC 7914), as it costs us once at the start.
+ */
+const STRETCH = { N: 2 ** 14, r: 8, p: 1 } as const;
+const KEY_BYTES = 32;
+const SALT = 'expose-action, where a preview lives';
 
 /** As many as readUIntBE reads exactly, and far more than a port needs. */
 const DRAW_BYTES = 6;
@@ -13,6 +21,7 @@ const DRAW_BYTES = 6;
  * or lost moves only the previews it gets or had.
  */
 export function orderServers(servers: readonly TunnelServer[], identity: string): TunnelServer[] {
+  if (servers.length < 2) return [...servers];
   const scored = servers.map(server => {
     const { host, port } = server.address;
     return { server, score: hash(server.secret, ['server', host, port, identity]) };
@@ -54,5 +63,14 @@ function draw(secret: string | undefined, identity: string, limit: number): numb
 function hash(secret: string | undefined, parts: readonly (string | number)[]): Buffer {
   const text = JSON.stringify(['expose-action', ...parts]);
   if (secret === undefined) return createHash('sha256').update(text).digest();
-  return createHmac('sha256', secret).update(text).digest();
+  return createHmac('sha256', stretch(secret)).update(text).digest();
+}
+
+/** By secret; a process knows one, or a few. */
+const stretched = new Map<string, Buffer>();
+
+function stretch(secret: string): Buffer {
+  const key = stretched.get(secret) ?? scryptSync(secret, SALT, KEY_BYTES, STRETCH);
+  stretched.set(secret, key);
+  return key;
 }

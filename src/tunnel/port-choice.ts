@@ -13,6 +13,10 @@ import type { PortWish, TunnelOptions, TunnelServer } from './tunnel.ts';
  */
 export const MAX_CANDIDATES = 32;
 
+/** What a server gives out without a privilege, and where it ends. */
+const LOWEST_PORT = 1_024;
+const HIGHEST_PORT = 65_535;
+
 /** After a port was not given: ask again after a pause, ask for the next one at once, or leave it. */
 export type PortVerdict = 'later' | 'next' | 'never';
 
@@ -136,8 +140,10 @@ function* listPorts(server: TunnelServer, options: PortOptions): Generator<numbe
   for (const port of listCandidates(options.identity, server.secret, wish)) {
     if (port !== before) yield port;
     count += 1;
-    if (count === MAX_CANDIDATES) return;
+    if (count === MAX_CANDIDATES) break;
   }
+  // Where any port will do, one that changes from run to run is better than none.
+  if (wish.min <= LOWEST_PORT && wish.max === HIGHEST_PORT) yield 0;
 }
 
 /** The port the tunnel had on this server before, where the wish allows it. */

@@ -96,6 +96,17 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     expect(states.at(-1)).toMatchObject({ status: 'Failed' });
   });
 
+  it('is one that the server picks, with a warning, where any will do and none of its own is given out', async () => {
+    const { address } = await startRealServer('127.0.0.99', { minPort: 31_990, maxPort: 32_000 });
+    const remotePort = { kind: 'auto', min: 1_024, max: 65_535 } as const;
+    const { tunnel, log } = await openTunnel({ server: address, remotePort });
+    expect(portOf(tunnel)).toBeGreaterThanOrEqual(31_990);
+    expect(log.filter(line => line.startsWith('warn'))).toEqual([
+      expect.stringMatching(/gives none of this preview's own ports.*set `port-range` to the --min-port/),
+    ]);
+    expect(await exchange(address.host, portOf(tunnel), 'hello')).toBe('hello');
+  });
+
   it('is never again the one where a stranger answered', async () => {
     const first = await startRealServer('127.0.0.104');
     const wishes = { server: first.address, remotePort: WISH, timings: { portAgain: 300 } };
