@@ -30,7 +30,7 @@ const START_REACH_MS: Readonly<Record<Host, number>> = { node: 1_500, browser: 4
 export const osMode: Case = {
   id: 'B14',
   title: 'OS mode: start, requests a second, memory, in Node.js and in a browser',
-  minutes: bench => (bench.quick ? 0.5 : 0.3 + bench.rounds * 0.4),
+  minutes: bench => (bench.quick ? 0.5 : 0.4 + bench.rounds * 0.5),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
     const server = stack.adopt(await startBoreServer(), one => one.kill());

@@ -24,7 +24,7 @@ const CPU_PER_GB = { key: 'cpuSeconds', unit: 's/GB' };
 export const oneStream: Case = {
   id: 'B1',
   title: 'One stream of 600 MB, in each direction',
-  minutes: bench => (bench.quick ? 0.3 : 0.4 + bench.rounds * 0.25),
+  minutes: bench => (bench.quick ? 0.3 : 0.6 + bench.rounds * 0.3),
   run: async bench => {
     await using setting = await startSetting(bench);
     const rows: Row[] = [];
