@@ -16,7 +16,8 @@ const UPLOAD_BYTES = 30_000_000;
 
 async function openChild(host: string, mode: ChildTunnel['mode'], app: Server): Promise<TunnelProcess> {
   const { address } = await startRealServer(host, { secret: SECRET });
-  await once(app.listen(0, '127.0.0.1'), 'listening');
+  // All dial it in one moment: whom its queue has no room for would wait for seconds, and say nothing of the tunnel.
+  await once(app.listen({ port: 0, host: '127.0.0.1', backlog: 2 * VISITORS }), 'listening');
   onTestFinished(() => void app.close());
   const { port } = app.address() as AddressInfo;
   const child = await startTunnelProcess([{ mode, server: address, secret: SECRET, app: port }]);
