@@ -102,8 +102,8 @@ describe('the messages in docs/troubleshooting.md', () => {
   const failures = [
     explainDial(server, Object.assign(new Error('not found'), { code: 'ENOTFOUND' })),
     explainDial(server, Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })),
-    ...Object.values(ERROR_TEXT).map(text => explainErrorFrame(server, 20_000, text)),
-    explainErrorFrame(server, 20_000, 'something new'),
+    ...Object.values(ERROR_TEXT).map(text => explainErrorFrame(server, 20_000, text, false)),
+    explainErrorFrame(server, 20_000, 'something new', false),
     explainSecretRequired(server),
     explainSecretUnwanted(server),
     explainNotBore(server, Buffer.from('HTTP/1.1 400 Bad Request')),

@@ -106,19 +106,20 @@ function readPort({ server, port }: SessionOptions, frame: Buffer): number {
   return message.Hello;
 }
 
-function explainGreeting({ server, port }: SessionOptions, error: unknown): unknown {
+function explainGreeting(options: SessionOptions, error: unknown): unknown {
+  const { server } = options;
   if (error instanceof FrameTooLong) return explainNotBore(server, error.bytes);
-  if (error instanceof OddFrame) return explainOddFrame(server, port, error.frame);
+  if (error instanceof OddFrame) return explainOddFrame(options, error.frame);
   if (!(error instanceof NoFrame)) return error;
   if (error.why === 'timeout' || error.said.length > 0) return explainNotBore(server, error.said);
   const message = `${renderAddress(server)} closed the connection during the handshake`;
   return new TunnelFailure('transient', message, { cause: error.cause });
 }
 
-function explainOddFrame(server: ServerAddress, port: number, frame: Buffer): TunnelFailure {
+function explainOddFrame({ server, key, port }: SessionOptions, frame: Buffer): TunnelFailure {
   const message = decodeServerMessage(frame);
   if (typeof message === 'object' && 'Error' in message)
-    return explainErrorFrame(server, port, message.Error);
+    return explainErrorFrame(server, port, message.Error, key !== undefined);
   if (typeof message === 'object' && 'Challenge' in message) return explainSecretRequired(server);
   return explainNotBore(server, frame);
 }

@@ -20,7 +20,7 @@ export interface VisitorSource {
 export interface DataLineLimits {
   /** For the dial and the challenge together, in milliseconds. */
   timeoutMs: number;
-  /** A line that is ready waits for a visitor this long; the server hangs up after NETWORK_TIMEOUT_MS. */
+  /** A line waits for a visitor until it is this old; the server hangs up after NETWORK_TIMEOUT_MS. */
   holdMs: number;
 }
 
@@ -77,6 +77,15 @@ export class DataLine {
     else this.#socket.on('readable', this.#onReadable);
   }
 
+  /** The server may hang up any moment, for it heard nothing since we dialled. */
+  get isStale(): boolean {
+    return this.#ageMs >= this.#holdMs;
+  }
+
+  get #ageMs(): number {
+    return performance.now() - this.#dialledAt;
+  }
+
   /** Fetches the visitor `id`, now or as soon as the server lets us. Once. */
   accept(id: string, { onVisitor, onLost }: DataLineEvents): void {
     this.#visitor = { id, onVisitor };
@@ -92,7 +101,7 @@ export class DataLine {
   }
 
   #connected(): void {
-    this.#onDialled?.(performance.now() - this.#dialledAt);
+    this.#onDialled?.(this.#ageMs);
     if (this.source.key === undefined) this.#prove('');
   }
 
@@ -123,7 +132,7 @@ export class DataLine {
     this.#proof = proof;
     clearTimeout(this.#timer);
     if (this.#visitor !== undefined) this.#send(this.#visitor, proof);
-    else this.#timer = setTimeout(() => this.#lose('nobody came'), this.#holdMs);
+    else this.#timer = setTimeout(() => this.#lose('nobody came'), this.#holdMs - this.#ageMs);
   }
 
   /** In one write: a second small one would wait a round trip for the first one's acknowledgement. */

@@ -13,8 +13,9 @@ const MAX_QUOTE_LENGTH = 60;
 /**
  * - `secret`: it is wrong or missing
  * - `secret-unwanted`: one was given, and the server asks for none; after a success it may only be starting
- * - `not-bore`: something else answers there
+ * - `not-bore`: something else answers there; after a success perhaps a proxy whose server is only starting
  * - `mute`: it accepts and says nothing; after a success it may only be starting
+ * - `wrong-port`: it gives what nobody asked for
  * - `unknown-host`: nobody knows the name; believed when it repeats
  * - `port-refused`: this port never, another maybe
  * - `port-taken`: this port later
@@ -25,6 +26,7 @@ export type FailureKind =
   | 'secret-unwanted'
   | 'not-bore'
   | 'mute'
+  | 'wrong-port'
   | 'unknown-host'
   | 'port-refused'
   | 'port-taken'
@@ -34,7 +36,10 @@ export class TunnelFailure extends TunnelError {
   readonly kind: FailureKind;
 
   constructor(kind: FailureKind, message: string, options: ErrorOptions = {}) {
-    super(message, { ...options, retryable: kind !== 'secret' && kind !== 'not-bore' });
+    super(message, {
+      ...options,
+      retryable: kind !== 'secret' && kind !== 'not-bore' && kind !== 'wrong-port',
+    });
     this.kind = kind;
   }
 }
@@ -44,8 +49,8 @@ export class TunnelFailure extends TunnelError {
  * run, `failures` how often this one has failed in a row. What is wrong with a port is for port-choice.ts to say.
  */
 export function isHopeless({ kind }: TunnelFailure, served: boolean, failures: number): boolean {
-  if (kind === 'secret' || kind === 'not-bore') return true;
-  if (kind === 'secret-unwanted' || kind === 'mute') return !served;
+  if (kind === 'secret' || kind === 'wrong-port') return true;
+  if (kind === 'secret-unwanted' || kind === 'not-bore' || kind === 'mute') return !served;
   return kind === 'unknown-host' && !served && failures >= ATTEMPTS_BEFORE_HINT;
 }
 
@@ -82,8 +87,13 @@ export function hintAtFirewall(server: ServerAddress): string {
   return `is the bore server running, and does a firewall let connections to port ${server.port} out?`;
 }
 
-/** The `Error` frame that answered our `Hello(port)`. */
-export function explainErrorFrame(server: ServerAddress, port: number, text: string): TunnelFailure {
+/** The `Error` frame that answered our `Hello(port)`; `hasSecret` says whether we proved one in front of it. */
+export function explainErrorFrame(
+  server: ServerAddress,
+  port: number,
+  text: string,
+  hasSecret: boolean,
+): TunnelFailure {
   const where = renderAddress(server);
   switch (text) {
     case ERROR_TEXT.invalidSecret:
@@ -92,6 +102,8 @@ export function explainErrorFrame(server: ServerAddress, port: number, text: str
         `${where} refused the secret: \`secret\` must be the one the server was started with`,
       );
     case ERROR_TEXT.secretRequired:
+      // The proof was lost on the way.
+      if (hasSecret) return new TunnelFailure('transient', `${where} did not get the proof of the secret`);
       return explainSecretRequired(server);
     case ERROR_TEXT.portOutOfRange:
       return new TunnelFailure(
@@ -171,7 +183,7 @@ function firstLine(said: Buffer): string {
 export function explainWrongPort(server: ServerAddress, asked: number, got: number): TunnelFailure {
   const instead = asked === 0 ? '' : ` instead of ${asked}`;
   return new TunnelFailure(
-    'not-bore',
+    'wrong-port',
     `the server ${renderAddress(server)} answered with port ${got}${instead}: it cannot be relied on, check \`server\``,
   );
 }

@@ -22,10 +22,14 @@ export class WarmLines {
     return this.#lines.length;
   }
 
-  /** The line that was opened first, and so is most likely ready; it is the caller's from here on. */
+  /** The line that was opened first, and so is most likely ready; it is the caller's from here on. None that is stale. */
   take(source: VisitorSource): DataLine | undefined {
     if (this.#lines[0]?.source.address !== source.address) this.stop();
-    return this.#lines.shift();
+    for (let line = this.#lines.shift(); line; line = this.#lines.shift()) {
+      if (!line.isStale) return line;
+      line.abandon();
+    }
+    return undefined;
   }
 
   /** Opens what is missing; called when a visitor came, never ahead of the first. */

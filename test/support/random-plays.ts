@@ -14,6 +14,7 @@ export type Verdict = 'served' | 'other port' | 'again' | 'doubtful' | 'fatal' |
 
 const OTHER_PORT = '{"Hello":1}\0';
 const FATAL_ERRORS: readonly string[] = [ERROR_TEXT.invalidSecret, ERROR_TEXT.secretRequired];
+const NO_PORT = '{"Hello":0}\0';
 const ID = '6ba7b810-9dad-41d1-80b4-00c04fd430c8';
 /** Another port may do; but a server that says so of any port at all is of no use. */
 const PORT_ERRORS: readonly string[] = [
@@ -37,16 +38,21 @@ export function judgeOpening(start: Opening, asksForSecret: boolean, request: st
       return 'again';
     case 'say':
       if (start.after === 'reset') return 'either';
-      return asksForSecret && start.text === OTHER_PORT ? 'fatal' : judgeText(start.text, request);
+      // Where a challenge is expected a port is no answer at all.
+      if (asksForSecret && [OTHER_PORT, NO_PORT].includes(start.text)) return 'doubtful';
+      return judgeText(start.text, request, asksForSecret);
     case 'answer':
-      return judgeText(start.text, request);
+      return judgeText(start.text, request, asksForSecret);
   }
 }
 
-function judgeText(text: string, request: string | undefined): Verdict {
+function judgeText(text: string, request: string | undefined, hasSecret: boolean): Verdict {
   if (text === OTHER_PORT) return 'other port';
+  if (text === NO_PORT) return 'fatal';
   const error = /^\{"Error":"([^"]*)"\}\0/.exec(text)?.[1];
-  if (error === undefined || FATAL_ERRORS.includes(error)) return 'fatal';
+  if (error === undefined) return 'doubtful';
+  if (error === ERROR_TEXT.secretRequired && hasSecret) return 'again';
+  if (FATAL_ERRORS.includes(error)) return 'fatal';
   const asksForOne = request !== undefined && !request.includes('"Hello":0');
   return PORT_ERRORS.includes(error) && !asksForOne ? 'either' : 'again';
 }
@@ -62,7 +68,7 @@ const oddText = fc.oneof(
   fc.constantFrom(
     'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n',
     '"Heartbeat"\0',
-    '{"Hello":0}\0',
+    NO_PORT,
     OTHER_PORT,
     '{"Hello":99999}\0',
     `{"Connection":"${ID}"}\0`,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { startBoreServer } from '../../src/tunnel/server.ts';
 import { flood, greetWith, reply, startBadBoreServer, stayMute } from '../support/bad-bore-server.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import { failToOpen, openTunnel } from './rig.ts';
 
 const SECRET = 'correct horse battery';
@@ -125,5 +126,36 @@ describe('after the handshake', () => {
     const { tunnel, log } = await openTunnel({ server: address });
     await expect.poll(() => log).toEqual([expect.stringContaining('"invalid secret"; the tunnel goes on')]);
     expect(tunnel.state.status).toBe('Connected');
+  });
+});
+
+describe('a server that served before', () => {
+  const hello = '{"Hello":5000}\0';
+  it.each([
+    ['behind a proxy that answers for it', 'HTTP/1.1 502 Bad Gateway\r\n\r\n', /502 Bad Gateway/],
+    ['that breaks off in the middle of a frame', '{"Hel', /it says/],
+  ])('%s is waited for', async (_, text, expected) => {
+    let begin: (() => void) | undefined;
+    const { address } = await startBadBoreServer((socket, number) => {
+      if (number === 0) {
+        socket.once('data', () => socket.write(hello));
+        begin = () => socket.destroy();
+      } else if (number < 3) socket.once('data', () => socket.end(text));
+      else socket.once('data', () => socket.write(hello));
+    });
+    const { tunnel, states } = await openTunnel({ server: address });
+    begin?.();
+    await waitUntil(() => tunnel.reconnects === 1, 'the tunnel is back');
+    expect(JSON.stringify(states)).toMatch(expected);
+  });
+
+  it('and says that the proof of the secret never came is asked again', async () => {
+    const { address } = await startBadBoreServer((socket, number) => {
+      socket.write('{"Challenge":"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}\0');
+      const text = number === 0 ? '{"Error":"server requires secret, but no secret was provided"}\0' : hello;
+      socket.once('data', () => socket.write(text));
+    });
+    const { states } = await openTunnel({ server: address, secret: 'sesame' });
+    expect(JSON.stringify(states)).toMatch(/did not get the proof of the secret/);
   });
 });

@@ -65,6 +65,32 @@ describeWithReal(['bore'], 'lines opened ahead of visitors', () => {
   });
 });
 
+it('a line whose challenge came late is not held as if it were new', async () => {
+  const id = '6ba7b810-9dad-11d1-80b4-00c04fd430c';
+  const warm: (() => void)[] = [];
+  let say: ((text: string) => void) | undefined;
+  const { address, heard } = await startBadBoreServer((socket, number) => {
+    const challenge = () => socket.write(`{"Challenge":"${id}0"}\0`);
+    if (number === 0) {
+      socket.once('data', () => socket.write('{"Hello":5000}\0'));
+      say = text => void socket.write(text);
+    }
+    if (number >= 2 && number <= 6) warm.push(challenge);
+    else challenge();
+  });
+  const timings = { ...far, warmHold: 50 };
+  await openTunnel({ server: address, secret: 'sesame', timings });
+  say?.(`{"Connection":"${id}1"}\0`);
+  await waitUntil(() => warm.length === 5, 'five wait for their challenge');
+  const openedAt = performance.now();
+  await waitUntil(() => performance.now() - openedAt > 100, 'they are too old');
+  for (const challenge of warm) challenge();
+  say?.(`{"Connection":"${id}2"}\0`);
+  const isFetched = (text: string) => text.includes(`{"Accept":"${id}2"}`);
+  await waitUntil(() => heard.some(isFetched), 'the visitor is fetched');
+  expect(heard.findIndex(isFetched)).toBeGreaterThan(6);
+});
+
 it('a line that the server closes while it waits costs no visitor', async () => {
   const id = '6ba7b810-9dad-11d1-80b4-00c04fd430c';
   let say: ((text: string) => void) | undefined;
