@@ -50,7 +50,8 @@ export function parseAppInputs(
   const path = resolve(base, text('path') || '.');
   const port = problems.check(() => parseWholeNumber(optional('port'), 'port', 1, 65_535));
   const command = optional('command');
-  const chosen = parseMode(read, { path, port, command }, problems);
+  const wanted = problems.check(() => parseChoice(text('mode') || 'auto', 'mode', MODES));
+  const chosen = wanted && findMode(wanted, { path, port, command }, problems);
   const env = problems.check(() => parseEnv(read('env'), environment));
   if (chosen?.mode === 'os' && text('env'))
     problems.found.push(
@@ -67,7 +68,7 @@ export function parseAppInputs(
     parseDuration(text('startup-timeout') || '120s', 'startup-timeout'),
   );
   if (protocol === 'tcp')
-    problems.found.push(...listGatewayWishes({ mode: chosen?.mode, healthPath, spa, isolation }));
+    problems.found.push(...listGatewayWishes({ wanted, chosen, healthPath, spa, isolation }));
   if (!chosen || !env || !vm || !healthPath || !startupTimeoutMs) return undefined;
   return {
     path,
@@ -90,13 +91,11 @@ export function parseAppInputs(
   };
 }
 
-function parseMode(
-  read: InputSource,
+function findMode(
+  mode: (typeof MODES)[number],
   { path, port, command }: { path: string; port: number | undefined; command: string | undefined },
   problems: Problems,
 ): ModeChoice | undefined {
-  const mode = problems.check(() => parseChoice(read('mode').trim() || 'auto', 'mode', MODES));
-  if (mode === undefined) return undefined;
   return problems.check(() =>
     chooseMode({
       mode,
@@ -113,15 +112,20 @@ function parseVersion(text: string | undefined): string | undefined {
 
 /** What only the gateway can do, and there is none between raw bytes and the app. */
 function listGatewayWishes(app: {
-  mode: AppMode | undefined;
+  wanted: (typeof MODES)[number] | undefined;
+  chosen: ModeChoice | undefined;
   healthPath: string | undefined;
   spa: boolean | undefined;
   isolation: boolean | undefined;
 }): string[] {
   const problems: string[] = [];
-  if (app.mode === 'web')
+  if (app.wanted === 'web')
     problems.push(
       '`protocol` is tcp, and `mode: web` has no port of its own to pass bytes to: use protocol: http, or a command that serves the folder',
+    );
+  else if (app.chosen?.mode === 'web')
+    problems.push(
+      '`protocol` is tcp, and what was found at `path` is a web app, which has no port of its own to pass bytes to: name the `port` that is meant, or a `command` that opens one',
     );
   if (app.healthPath !== undefined && app.healthPath !== DEFAULT_HEALTH_PATH)
     problems.push(

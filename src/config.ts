@@ -2,6 +2,7 @@
 // It never lies in a file, an argument or the environment, for it holds the bore secret and the GitHub token.
 
 import * as v from 'valibot';
+import { PROTOCOLS } from './input-values.ts';
 
 const Port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
 const Milliseconds = v.pipe(v.number(), v.minValue(0));
@@ -28,7 +29,7 @@ const AppSpecSchema = v.variant('mode', [
 
 const ExposureConfigSchema = v.object({
   /** `tcp`: visitors' bytes go to the app as they are. */
-  protocol: v.picklist(['http', 'tcp']),
+  protocol: v.picklist(PROTOCOLS),
   spec: AppSpecSchema,
   env: Environment,
   baseEnvironment: Environment,

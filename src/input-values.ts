@@ -3,7 +3,8 @@
 import { InputError } from './errors.ts';
 
 /** What visitors' bytes are: requests for the gateway, or nobody's business but the app's. */
-export type Protocol = 'http' | 'tcp';
+export const PROTOCOLS = ['http', 'tcp'] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
 
 export const DEFAULT_HEALTH_PATH = '/';
 

@@ -10,6 +10,7 @@ import { InputError } from './errors.ts';
 import { type InputSource, Problems } from './input-problems.ts';
 import {
   DEFAULT_HEALTH_PATH,
+  PROTOCOLS,
   type Protocol,
   parseBoolean,
   parseChoice,
@@ -87,10 +88,17 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
 /** Reads the inputs of the step that is running, and masks the secrets among them. */
 export function readActionInputs(): Inputs {
   // Each on its own: where only one of them is printed, the runner would not know it.
-  for (const secret of splitSecrets(core.getInput('secret'))) if (secret !== '') core.setSecret(secret);
-  const source: InputSource = name => core.getInput(name);
+  for (const secret of splitSecrets(readUntrimmed('secret'))) if (secret !== '') core.setSecret(secret);
+  const source: InputSource = name => (LISTS.has(name) ? readUntrimmed(name) : core.getInput(name));
   const inputs = parseInputs(source, process.env, process.env.GITHUB_WORKSPACE || process.cwd());
   return process.env.RUNNER_DEBUG === '1' ? { ...inputs, logLevel: 'debug' } : inputs;
+}
+
+/** Where an empty line at the ends is an entry whose variable is not set. */
+const LISTS: ReadonlySet<string> = new Set(['server', 'secret']);
+
+function readUntrimmed(name: string): string {
+  return core.getInput(name, { trimWhitespace: false });
 }
 
 /** The few inputs the fork rules need. Masks the token. */
@@ -136,7 +144,6 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
 }
 
 const LOG_LEVELS = ['quiet', 'info', 'debug'] as const;
-const PROTOCOLS = ['http', 'tcp'] as const;
 
 /** `hold` is false, true or a duration; a `duration` beside it must not say otherwise. */
 function parseLifetime(
@@ -166,6 +173,11 @@ function listWarnings(tunnel: TunnelInputs, durationMs: number | undefined): str
     ...(secrets.some(secret => shown.includes(secret))
       ? [
           "the secret occurs in the server's address: the runner will mask the link, and drop outputs that hold it",
+        ]
+      : []),
+    ...(servers.length > 1 && !publicUrl.includes('{host}')
+      ? [
+          `\`public-url\` has no {host}, so the address stays the same when another server takes over: let the proxy stand in front of all of them, or write it like ${publicUrl.startsWith('tcp:') ? 'tcp://{host}:{port}' : 'https://{port}.{host}'}`,
         ]
       : []),
     ...(durationMs !== undefined && durationMs > LONG_DURATION_MS

@@ -26,8 +26,10 @@ export interface Surroundings {
   tempFolder: string;
 }
 
-/** Names the preview, the same in every run of it and in no other: its public port comes from it. */
-export type Named = Surroundings & { identity: string };
+export interface PreviewSurroundings extends Surroundings {
+  /** Names the preview, the same in every run of it and in no other: its public port comes from it. */
+  identity: string;
+}
 
 /** The bundle or source file of an entry, beside the one that runs now. */
 export function findEntry(name: 'supervisor' | 'page-host' | 'cli'): string {
@@ -40,7 +42,7 @@ export function findEntry(name: 'supervisor' | 'page-host' | 'cli'): string {
 /** Finds or installs what the app needs, and writes down everything the exposure has to know. */
 export async function planExposure(
   inputs: Inputs,
-  surroundings: Named,
+  surroundings: PreviewSurroundings,
   logger: Logger,
 ): Promise<ExposureConfig> {
   const { app, tunnel } = inputs;
@@ -63,7 +65,7 @@ export async function planExposure(
       identity: surroundings.identity,
       remotePort: tunnel.remotePort,
       publicUrl: tunnel.publicUrl,
-      warm: surroundings.environment.EXPOSE_WARM_CONNECTIONS !== 'off',
+      warm: !/^(off|false|0)$/i.test(surroundings.environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
     },
   };
 }

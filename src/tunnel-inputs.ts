@@ -33,13 +33,20 @@ export function parseTunnelInputs(
   return { servers, remotePort, publicUrl };
 }
 
-/** Entries between commas and line ends; a line may end with a comma, and be empty. */
+/**
+ * Between commas and line ends; a comma may stand before a line end. An empty entry is kept: it is where a variable
+ * that is not set was to be written.
+ */
 function splitServers(text: string): string[] {
-  return text
-    .split('\n')
-    .map(line => line.trim().replace(/,$/, ''))
-    .filter(line => line !== '')
-    .flatMap(line => line.split(',').map(entry => entry.trim()));
+  if (text.trim() === '') return [];
+  return takeFinalLineEnd(text)
+    .split(/,?[ \t]*\r?\n|,/)
+    .map(entry => entry.trim());
+}
+
+/** YAML ends a block with one; any more are lines of the list. */
+function takeFinalLineEnd(text: string): string {
+  return text.replace(/\r?\n$/, '');
 }
 
 /** One problem for each entry that is wrong. */
@@ -48,7 +55,7 @@ function parseServers(entries: readonly string[], problems: Problems): ServerAdd
     problems.found.push(
       '`server` is empty: is the variable it comes from set? Write host or host:port, or leave the input out to use bore.pub',
     );
-  const found = entries.map(entry => problems.check(() => parseServer(entry, entries.length)));
+  const found = entries.map((entry, index) => problems.check(() => parseServer(entry, index)));
   const addresses = found.filter(address => address !== undefined);
   const names = addresses.map(renderAddress);
   for (const name of new Set(names.filter((name, index) => names.indexOf(name) !== index)))
@@ -56,31 +63,29 @@ function parseServers(entries: readonly string[], problems: Problems): ServerAdd
   return addresses.length === entries.length && addresses.length > 0 ? addresses : undefined;
 }
 
-function parseServer(entry: string, count: number): ServerAddress {
-  if (entry === '' && count > 1)
-    throw new InputError(
-      '`server` has an empty entry: is the variable it comes from set? Write host or host:port between the commas',
-    );
-  return parseServerAddress(entry);
+function parseServer(entry: string, index: number): ServerAddress {
+  if (entry !== '') return parseServerAddress(entry);
+  throw new InputError(
+    `entry ${index + 1} of \`server\` is empty: is the variable it comes from set? Write one host or host:port in each line, or between commas`,
+  );
 }
 
 /** The lines of the `secret` input, each trimmed; none where it was not given. A line may be blank. */
 export function splitSecrets(text: string): string[] {
-  return text.trim() === ''
-    ? []
-    : text
-        .trim()
-        .split('\n')
-        .map(line => line.trim());
+  if (text.trim() === '') return [];
+  return takeFinalLineEnd(text)
+    .split('\n')
+    .map(line => line.trim());
 }
 
 /** One for all servers, one for each, or none. No message shows any of them. */
 function parseSecrets(text: string, servers: number): string[] {
-  const lines = splitSecrets(text);
+  // One secret for one server: blank lines around it mean nothing.
+  const lines = splitSecrets(servers === 1 ? text.trim() : text);
   const blank = lines.indexOf('');
   if (blank !== -1)
     throw new InputError(
-      `\`secret\` is blank in line ${blank + 1}: write one line for all servers, or one line for each, in the order of \`server\``,
+      `entry ${blank + 1} of \`secret\` is empty: is the variable it comes from set? Write one line for all servers, or one line for each, in the order of \`server\``,
     );
   if (lines.length > 1 && servers > 0 && lines.length !== servers)
     throw new InputError(
@@ -92,28 +97,43 @@ function parseSecrets(text: string, servers: number): string[] {
 function parsePortWish(portText: string, rangeText: string, problems: Problems): PortWish | undefined {
   const range = problems.check(() => parsePortRange(rangeText || DEFAULT_PORT_RANGE));
   const word = portText.toLowerCase();
-  if (word === 'random') return { kind: 'random' };
   if (word === '' || word === 'auto') return range && { kind: 'auto', ...range };
-  const port = problems.check(() => parseRemotePort(portText));
-  if (port === undefined || range === undefined) return undefined;
-  // The default range is no wish of anybody's.
-  const isOutside = port < range.min || port > range.max;
-  if (isOutside && rangeText !== '' && rangeText !== DEFAULT_PORT_RANGE) {
-    problems.found.push(
-      `\`remote-port\` is ${port}, which is outside of \`port-range\`, ${range.min}-${range.max}: leave one of the two out`,
-    );
-    return undefined;
-  }
-  return { kind: 'fixed', port };
+  const wish = word === 'random' ? RANDOM : problems.check(() => parseRemotePort(portText));
+  if (wish === undefined || range === undefined) return undefined;
+  const conflict = findConflict(wish, range);
+  if (conflict === undefined) return wish;
+  problems.found.push(`${conflict}: leave one of the two out`);
+  return undefined;
 }
 
-function parseRemotePort(text: string): number {
-  if (/^\d+$/.test(text)) return parseWholeNumber(text, 'remote-port', 1, 65_535) ?? 0;
+const RANDOM: PortWish = { kind: 'random' };
+
+/** What a range says that the wish does not; the default range is no wish of anybody's. */
+function findConflict(wish: PortWish, { min, max }: PortRange): string | undefined {
+  const range = `${min}-${max}`;
+  if (range === DEFAULT_PORT_RANGE) return undefined;
+  if (wish.kind === 'random')
+    return `\`remote-port\` is random, so the server picks, and \`port-range\`, ${range}, would not count`;
+  const isOutside = wish.kind === 'fixed' && (wish.port < min || wish.port > max);
+  return isOutside
+    ? `\`remote-port\` is ${wish.port}, which is outside of \`port-range\`, ${range}`
+    : undefined;
+}
+
+function parseRemotePort(text: string): PortWish {
+  if (/^\d+$/.test(text))
+    return { kind: 'fixed', port: parseWholeNumber(text, 'remote-port', 1, 65_535) ?? 0 };
   throw new InputError(`\`remote-port\` is '${text}': write auto, random, or a whole number from 1 to 65535`);
 }
 
-function parsePortRange(text: string): { min: number; max: number } {
-  const [, low, high] = /^(\d{1,5})\s*-\s*(\d{1,5})$/.exec(text) ?? [];
+interface PortRange {
+  min: number;
+  max: number;
+}
+
+/** With a hyphen, or what people paste: a dash, or the colon of firewalls. */
+function parsePortRange(text: string): PortRange {
+  const [, low, high] = /^(\d{1,5})\s*[-–:]\s*(\d{1,5})$/.exec(text) ?? [];
   const [min, max] = [Number(low), Number(high)];
   const problem =
     low === undefined

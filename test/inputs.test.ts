@@ -3,9 +3,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { InputError } from '../src/errors.ts';
-import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../src/inputs.ts';
+import { INPUT_DEFAULTS, type Inputs, parseInputs, readActionInputs } from '../src/inputs.ts';
 
 let base: string;
 beforeEach(() => {
@@ -69,15 +69,23 @@ describe('a wrong value', () => {
     [{ server: 'http://bore.pub' }, /^`server` 'http:\/\/bore\.pub' is not an address: write the host alone/],
     [{ server: 'host:99999' }, /^`server` 'host:99999' is not an address: the port must be/],
     [{ server: '::1' }, /^`server` '::1' is not an address: write an IPv6 address in brackets, \[::1\]$/],
-    [{ server: 'a.example,,b.example' }, /^`server` has an empty entry: is the variable it comes from set\?/],
-    [{ server: ',b.example' }, /^`server` has an empty entry/],
+    [
+      { server: 'a.example,,b.example' },
+      /^entry 2 of `server` is empty: is the variable it comes from set\?/,
+    ],
+    [{ server: ',b.example' }, /^entry 1 of `server` is empty/],
+    [{ server: 'a.example, ' }, /^entry 2 of `server` is empty/],
+    [{ server: '\nb.example\n' }, /^entry 1 of `server` is empty/],
+    [{ server: 'a.example,\n\n' }, /^entry 2 of `server` is empty/],
     [{ server: 'a.example, A.example:7835' }, /^`server` names a\.example:7835 more than once: name each/],
     [{ secret: 'one\ntwo' }, /^`secret` has 2 lines, and `server` names one server: write one line for all/],
     [
       { server: 'a.example,b.example,c.example', secret: 'one\ntwo' },
       /^`secret` has 2 lines, and `server` names 3 servers: .* one line for each, in the same order$/,
     ],
-    [{ server: 'a.example,b.example', secret: 'one\n\ntwo' }, /^`secret` is blank in line 2: /],
+    [{ server: 'a.example,b.example', secret: 'one\n\ntwo' }, /^entry 2 of `secret` is empty: is the/],
+    [{ server: 'a.example,b.example', secret: '\ntwo\n' }, /^entry 1 of `secret` is empty/],
+    [{ server: 'a.example,b.example', secret: 'one\n\n' }, /^entry 2 of `secret` is empty/],
     [{ 'remote-port': 'any' }, /^`remote-port` is 'any': write auto, random, or a whole number from 1 to/],
     [{ 'remote-port': '70000' }, /^`remote-port` is '70000': write a whole number from 1 to 65535$/],
     [{ 'port-range': '20000' }, /^`port-range` is '20000', which is no range: write it like 20000-29999$/],
@@ -89,8 +97,16 @@ describe('a wrong value', () => {
       { 'remote-port': '9000', 'port-range': '20000-29999' },
       /^`remote-port` is 9000, which is outside of `port-range`, 20000-29999: leave one of the two out$/,
     ],
+    [
+      { 'remote-port': 'random', 'port-range': '20000-29999' },
+      /^`remote-port` is random, .* `port-range`, 20000-29999, would not count: leave one of the two out$/,
+    ],
     [{ protocol: 'udp' }, /^`protocol` is 'udp': write one of http, tcp$/],
-    [{ protocol: 'tcp' }, /^`protocol` is tcp, and `mode: web` has no port of its own/],
+    [{ protocol: 'tcp', mode: 'web' }, /^`protocol` is tcp, and `mode: web` has no port of its own/],
+    [
+      { protocol: 'tcp' },
+      /^`protocol` is tcp, and what was found at `path` is a web app, .* name the `port`/,
+    ],
     [{ ...RAW, 'health-path': '/up' }, /^`health-path` cannot be used with `protocol: tcp`: .*leave it out$/],
     [{ ...RAW, spa: 'true' }, /^`spa` cannot be used with `protocol: tcp`/],
     [{ ...RAW, 'cross-origin-isolation': 'true' }, /^`cross-origin-isolation` cannot be used with `prot/],
@@ -130,6 +146,14 @@ describe('a wrong value', () => {
     expect(findProblems(given).map(problem => /`([a-z-]+)`/.exec(problem)?.[1])).toEqual(Object.keys(given));
   });
 
+  it('of a mode that the protocol rules out anyway hides nothing', () => {
+    const problems = findProblems({ protocol: 'tcp', mode: 'web', path: 'empty' });
+    expect(problems).toEqual([
+      expect.stringMatching(/has no index\.html/),
+      expect.stringMatching(/`mode: web` has no port/),
+    ]);
+  });
+
   it('of one server does not hide that of another', () => {
     const problems = findProblems({ server: 'http://x,b.example,c.example:x' });
     expect(problems).toEqual([
@@ -143,6 +167,20 @@ describe('a wrong value', () => {
     expect(findProblems({ secret: 'hunter2\nhunter3' }).join()).not.toContain('hunter');
     expect(findProblems({ ...servers, secret: 'hunter2\n\nhunter3' }).join()).not.toContain('hunter');
     expect(findProblems({ ...servers, secret: 'hunter2\nhunter3\nhunter4' })).toHaveLength(1);
+  });
+});
+
+describe('the inputs of a step', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it.each([
+    ['server', '\nb.example\n', 'entry 1 of `server` is empty'],
+    ['secret', '\nsecond-secret\n', 'entry 1 of `secret` is empty'],
+  ])('keep the empty lines of %s, which tell of a variable that is not set', (name, text, message) => {
+    for (const [input, value] of Object.entries({ ...INPUT_DEFAULTS, server: 'a.example\nb.example\n' }))
+      vi.stubEnv(`INPUT_${input.toUpperCase()}`, input === name ? text : value);
+    vi.stubEnv('INPUT_PATH', join(base, 'site'));
+    expect(readActionInputs).toThrow(message);
   });
 });
 
@@ -185,7 +223,7 @@ describe('a right value', () => {
       { hold: true, durationMs: 600_000 },
     ],
     [{ duration: '5m' }, { hold: false, durationMs: 300_000 }],
-    [{ secret: '  a-long-secret\n' }, { tunnel: { servers: [{ secret: 'a-long-secret' }] } }],
+    [{ secret: '\n  a-long-secret\n\n' }, { tunnel: { servers: [{ secret: 'a-long-secret' }] } }],
     [{ server: '[::1]:99' }, { tunnel: { servers: [{ address: { host: '::1', port: 99 } }] } }],
     [{ 'remote-port': '9000' }, { tunnel: { remotePort: { kind: 'fixed', port: 9000 } } }],
     [{ 'remote-port': 'Random' }, { tunnel: { remotePort: { kind: 'random' } } }],
@@ -193,6 +231,9 @@ describe('a right value', () => {
       { 'port-range': '20000 - 29999' },
       { tunnel: { remotePort: { kind: 'auto', min: 20_000, max: 29_999 } } },
     ],
+    [{ 'port-range': '20000–29999' }, { tunnel: { remotePort: { min: 20_000, max: 29_999 } } }],
+    [{ 'port-range': '20000:29999' }, { tunnel: { remotePort: { min: 20_000, max: 29_999 } } }],
+    [{ 'remote-port': 'random', 'port-range': '1024-65535' }, { tunnel: { remotePort: { kind: 'random' } } }],
     [
       { 'remote-port': '20000', 'port-range': '20000-29999' },
       { tunnel: { remotePort: { kind: 'fixed', port: 20_000 } } },
@@ -200,7 +241,7 @@ describe('a right value', () => {
     // The default range is nobody's wish.
     [{ 'remote-port': '80', 'port-range': '1024-65535' }, { tunnel: { remotePort: { kind: 'fixed' } } }],
     [
-      { server: 'a.example, b.example:99,\n\n[::1],\n', secret: 'for-all-of-them' },
+      { server: 'a.example, b.example:99,\r\n[::1]\n', secret: 'for-all-of-them' },
       {
         tunnel: {
           servers: [
@@ -249,6 +290,10 @@ describe('a right value', () => {
     [{ secret: 'short' }, /shorter than 8 characters/],
     [{ secret: 'bore.pub' }, /occurs in the server's address/],
     [{ duration: '25h' }, /above 24 hours/],
+    [
+      { server: 'a.example,b.example', 'public-url': 'https://{port}.x.example' },
+      /^`public-url` has no \{host\}, .* write it like https:\/\/\{port\}\.\{host\}$/,
+    ],
   ])('%j that is unwise draws a warning', (given, warning) => {
     expect(parse(given).warnings).toEqual([expect.stringMatching(warning)]);
   });

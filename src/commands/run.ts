@@ -27,8 +27,8 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'protocol PROTOCOL': 'http, or tcp for raw bytes (default http)',
   'health-path PATH': 'path that must answer before the URL is shown (default /)',
   'startup-timeout TIME': 'how long app and tunnel together may take (default 120s)',
-  'server HOST': 'host or host:port; several, with commas (default bore.pub)',
-  'remote-port PORT': 'auto (the same in every run), random, or a number (default auto)',
+  'server HOST': 'the bore server, host or host:port; several, with commas (default bore.pub)',
+  'remote-port PORT': 'public port: auto (the same in every run), random, or a number (default auto)',
   'port-range RANGE': 'where --remote-port auto picks from (default 1024-65535)',
   'public-url URL': 'template of the address behind a proxy of your own',
   'name NAME': 'tells previews of one folder apart, for their ports and for --session',
@@ -76,7 +76,7 @@ export function readSecret(flags: Flags, environment: NodeJS.ProcessEnv): string
   const file = flags['secret-file'];
   if (typeof file !== 'string') return environment.BORE_SECRET ?? '';
   try {
-    return readFileSync(file, 'utf8').trim();
+    return readFileSync(file, 'utf8');
   } catch (cause) {
     throw new InputError(`--secret-file ${file} cannot be read: ${describeError(cause)}`, { cause });
   }

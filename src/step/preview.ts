@@ -66,8 +66,8 @@ async function startSupervisor(job: Job, inputs: Inputs, audience: Audience): Pr
   const surroundings = readSurroundings();
   logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
   const { identity, preview, comment } = audience;
-  const address = identifyAddress(job, identity, inputs.prNumber);
-  const exposure = await planExposure(inputs, { ...surroundings, identity: address }, logger);
+  const addressIdentity = identifyAddress(job, identity, inputs.prNumber);
+  const exposure = await planExposure(inputs, { ...surroundings, identity: addressIdentity }, logger);
   const folder = createSessionFolder(surroundings.tempFolder);
   const runner = findAncestor('Runner.Worker');
   const config: SupervisorConfig = {
