@@ -57,8 +57,7 @@ export function encodeFrame(message: ClientMessage | ServerMessage): Buffer {
   return Buffer.from(renderFrame(message));
 }
 
-/** What a visitor costs two of, exactly as the Rust server writes it: four times faster than the schema. */
-const PLAIN_ID = /^\{"(Challenge|Connection)":"([\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12})"\}$/;
+const PLAIN_ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
 
 /** In bytes. What is shorter need not be looked at: for every NUL of a storm, an error of JSON.parse would take 8 µs. */
 const SHORTEST_MESSAGE = '{"Hello":0}'.length;
@@ -66,9 +65,16 @@ const SHORTEST_MESSAGE = '{"Hello":0}'.length;
 /** The message in a frame, or undefined where it is none that a bore server sends. */
 export function decodeServerMessage(frame: Buffer): ServerMessage | undefined {
   if (frame.length < SHORTEST_MESSAGE) return undefined;
-  const [, name, id] = PLAIN_ID.exec(frame.toString('latin1')) ?? [];
-  if (id === undefined) return decode(serverMessage, frame);
-  return name === 'Challenge' ? { Challenge: id } : { Connection: id };
+  return decodePlain(frame.toString('latin1')) ?? decode(serverMessage, frame);
+}
+
+/** The two messages that every visitor costs, exactly as the Rust server writes them: many times faster than the schema. */
+function decodePlain(text: string): ServerMessage | undefined {
+  const isChallenge = text.startsWith('{"Challenge":"');
+  if (!(isChallenge || text.startsWith('{"Connection":"')) || !text.endsWith('"}')) return undefined;
+  const id = text.slice(isChallenge ? 14 : 15, -2);
+  if (!PLAIN_ID.test(id)) return undefined;
+  return isChallenge ? { Challenge: id } : { Connection: id };
 }
 
 /** The message in a frame, or undefined where it is none that a bore client sends. */
