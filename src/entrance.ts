@@ -1,11 +1,13 @@
-// What takes visitors in where the tunnel ends: the gateway for http, a relay for raw bytes. Used by exposure.
+// What takes visitors in where the tunnel ends: the gateway for http, a relay for raw bytes. Used by exposure and
+// public-tunnel.
 
 import { randomBytes } from 'node:crypto';
 import { findListening } from './app/readiness.ts';
 import type { ExposureConfig } from './config.ts';
 import { startGateway } from './gateway/gateway.ts';
-import { askForProof, type ProbeAnswer } from './gateway/probe.ts';
+import { askForProof } from './gateway/probe.ts';
 import type { Logger } from './log.ts';
+import type { AddressAnswer } from './public-address.ts';
 import { askForToken } from './raw-probe.ts';
 import type { AppState } from './state.ts';
 import { Relay } from './tunnel/relay.ts';
@@ -18,7 +20,7 @@ export interface Entrance {
   /** Whether `ask` needs the app: there is nobody else to tell our own bytes from a visitor's. */
   readonly needsApp: boolean;
   /** Asks once at the address whether it leads here. Never rejects. */
-  ask(url: string, signal: AbortSignal): Promise<ProbeAnswer>;
+  ask(url: string, signal: AbortSignal): Promise<AddressAnswer>;
   /** Lets visitors finish for `drainMs`; those of a relay are the tunnel's to drain. */
   stop(drainMs: number): Promise<void>;
 }
@@ -72,7 +74,7 @@ function openRelay({ app, logger }: EntranceOptions): Entrance {
       // Its visitors are cut off, and so would our own bytes be: that says nothing about the address.
       const address = target();
       const isUp = address && (await findListening({ hosts: [address.host], port: address.port }));
-      return isUp ? askForToken(url, relay, signal) : { kind: 'silent', detail: 'the app is away' };
+      return isUp ? askForToken(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };
     },
     stop: async () => {},
   };

@@ -95,6 +95,8 @@ export class Exposure {
       await this.#tunnel.open(signal);
       this.#options.logger.info(`tunnel connected: ${this.#state.url}`);
       await this.#startBehind(signal);
+      if (signal.aborted)
+        throw new TunnelError('the public address was not proved in time', { retryable: false });
       this.#goLive();
     } catch (error) {
       if (this.#ending === undefined) await this.fail(explainStart(error, timeout, startupTimeoutMs));
@@ -103,7 +105,7 @@ export class Exposure {
     }
   }
 
-  /** The app is told its address once, so a stranger who answers there is left before it starts. */
+  /** An app is told its address when it starts, so a stranger who answers there is left before the first start. */
   async #startBehind(signal: AbortSignal): Promise<void> {
     if (this.#entrance.needsApp) {
       await this.#startApp(signal);
@@ -143,7 +145,7 @@ export class Exposure {
     mkdirSync(appFolder, { recursive: true, mode: 0o700 });
     this.#appStart = startApp({
       spec: config.spec,
-      publicUrl: this.#state.url ?? '',
+      publicUrl: () => this.#state.url ?? '',
       baseEnvironment: config.baseEnvironment,
       env: config.env,
       healthPath: config.healthPath,

@@ -1,12 +1,11 @@
 // The address visitors use: written from the `public-url` template, and proved to lead to this very exposure before
-// anybody is told. Used by exposure.
+// anybody is told. Used by public-tunnel; its templates by the inputs.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { TunnelError } from './errors.ts';
 import type { ProbeAnswer } from './gateway/probe.ts';
 import type { Logger } from './log.ts';
-
-export { isBlockedPort } from './tunnel/blocked-ports.ts';
+import type { Doubt } from './state.ts';
 
 /** How long an answer is waited for. Where the network has no hairpin none ever comes. */
 const PROOF_TIMEOUT_MS = 5_000;
@@ -28,11 +27,14 @@ export function renderPublicUrl(template: string, host: string, port: number): s
   return template.replaceAll('{host}', inUrl).replaceAll('{port}', String(port));
 }
 
+/** What came back from an address; `app away`: nothing was asked, for only the app could have answered. */
+export type AddressAnswer = ProbeAnswer | { kind: 'app away'; detail: string };
+
 export interface AddressCheck {
   /** The address now: it changes with `move`, and there is none while the tunnel is away. */
   readUrl: () => string | undefined;
   /** Asks once, and never rejects. */
-  ask: (url: string, signal: AbortSignal) => Promise<ProbeAnswer>;
+  ask: (url: string, signal: AbortSignal) => Promise<AddressAnswer>;
   /** Whether the address is the bore server's own: behind a proxy of the user's, an odd answer may be the proxy's. */
   isPlain: boolean;
   /** Whether an answer without our proof can only be a stranger's. */
@@ -43,11 +45,11 @@ export interface AddressCheck {
   signal: AbortSignal;
 }
 
-/** What was found out about an address; `verified`: our own answer came through it. */
-export interface Finding {
-  url: string;
-  verified: boolean;
-}
+/** What was found out about an address; `verified`: our own answer came through it, else `doubt` says why not. */
+export type Finding = { url: string } & (
+  | { verified: true; doubt: undefined }
+  | { verified: false; doubt: Doubt }
+);
 
 /**
  * What was found out about the address, or undefined when there was none or the check was given up. An answer without
@@ -56,7 +58,7 @@ export interface Finding {
  */
 export async function proveAddress(check: AddressCheck): Promise<Finding | undefined> {
   let strangers = 0;
-  let detail = '';
+  let last: Exclude<AddressAnswer, { kind: 'proved' }> = { kind: 'silent', detail: '' };
   let url: string | undefined;
   for (let end = startClock(); performance.now() < end; ) {
     const now = check.readUrl();
@@ -65,9 +67,9 @@ export async function proveAddress(check: AddressCheck): Promise<Finding | undef
     const answer = await askInTime(check, url, end);
     if (check.signal.aborted) return undefined;
     if (check.readUrl() !== url) continue; // what was asked is of no interest any more
-    if (url !== undefined && answer.kind === 'proved') return { url, verified: true };
+    if (url !== undefined && answer.kind === 'proved') return { url, verified: true, doubt: undefined };
     // The last answer is cut off by the clock, and says the least.
-    if (answer.kind !== 'proved' && (detail === '' || performance.now() < end)) detail = answer.detail;
+    if (answer.kind !== 'proved' && (last.detail === '' || performance.now() < end)) last = answer;
     if (url !== undefined && answer.kind === 'unproved' && check.isPlain) {
       strangers += 1;
       if (strangers >= MAX_STRANGERS && !check.isCertain) break;
@@ -75,17 +77,26 @@ export async function proveAddress(check: AddressCheck): Promise<Finding | undef
     } else await delay(PROOF_RETRY_MS, undefined, { signal: check.signal }).catch(() => {});
   }
   if (check.signal.aborted || url === undefined) return undefined;
-  check.logger.warn(
-    `${url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`,
-  );
-  return { url, verified: false };
+  check.logger.warn(explainDoubt(url, last));
+  return { url, verified: false, doubt: last.kind };
+}
+
+function explainDoubt(url: string, { kind, detail }: { kind: Doubt; detail: string }): string {
+  switch (kind) {
+    case 'silent':
+      return `${url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`;
+    case 'unproved':
+      return `${url} is not known to lead here (${detail}): somebody else may have this address, or something in between answers for it; it is handed out all the same, so try it from elsewhere`;
+    case 'app away':
+      return `${url} could not be checked (${detail}); it is handed out all the same`;
+  }
 }
 
 function startClock(): number {
   return performance.now() + PROOF_TIMEOUT_MS;
 }
 
-async function askInTime(check: AddressCheck, url: string | undefined, end: number): Promise<ProbeAnswer> {
+async function askInTime(check: AddressCheck, url: string | undefined, end: number): Promise<AddressAnswer> {
   if (url === undefined) return { kind: 'silent', detail: 'the tunnel is away' };
   const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
   return await check.ask(url, AbortSignal.any([check.signal, deadline]));

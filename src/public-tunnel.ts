@@ -7,13 +7,13 @@ import { TunnelError } from './errors.ts';
 import type { Logger } from './log.ts';
 import {
   type Finding,
-  isBlockedPort,
   isPlainPublicUrl,
   PLAIN_PUBLIC_URLS,
   proveAddress,
   renderPublicUrl,
 } from './public-address.ts';
 import type { TunnelState } from './state.ts';
+import { isBlockedPort } from './tunnel/blocked-ports.ts';
 import { startTunnel, type Tunnel } from './tunnel/reconnect.ts';
 import { type WayIn, WayInRecord } from './way-in.ts';
 
@@ -35,7 +35,7 @@ export interface PublicTunnelOptions {
 }
 
 /** Where the tunnel comes out at this moment, announced or not. */
-interface Place {
+interface PublicPlace {
   host: string;
   port: number;
   url: string;
@@ -48,9 +48,9 @@ export class PublicTunnel {
   #starting: Promise<Tunnel> | undefined;
   #turn: Promise<void> = Promise.resolve();
   readonly #wayIn: WayInRecord;
-  #place: Place | undefined;
+  #place: PublicPlace | undefined;
   /** Asked for again after a stop. */
-  #lastPlace: Place | undefined;
+  #lastPlace: PublicPlace | undefined;
   /** The address people were told; undefined before they were. */
   #announced: string | undefined;
   #closed = new AbortController();
@@ -81,11 +81,17 @@ export class PublicTunnel {
 
   /**
    * Asks for a proof through the address, and leaves it where a stranger answers. From now on it counts as announced: a
-   * later change of it is proved first. Rejects with TunnelError where a stranger cannot be helped.
+   * later change of it is proved first. A tunnel that is away is waited for, until the signal, after which nothing
+   * is announced. Rejects with TunnelError where a stranger cannot be helped.
    */
   async verify(signal: AbortSignal): Promise<void> {
-    const finding = await this.#prove(signal);
-    if (finding !== undefined) this.#wayIn.change({ verified: finding.verified });
+    let finding = await this.#prove(signal);
+    while (finding === undefined) {
+      if (signal.aborted) return;
+      await this.#wayIn.awaitConnected(signal);
+      finding = await this.#prove(signal);
+    }
+    this.#wayIn.change({ verified: finding.verified, doubt: finding.doubt });
     this.#announced = this.#wayIn.now.url;
   }
 
@@ -99,7 +105,12 @@ export class PublicTunnel {
     return this.#inTurn(async () => {
       await this.close(drainMs);
       if (this.#options.signal.aborted) return;
-      this.#wayIn.change({ tunnel: { status: 'Disconnected' }, url: undefined, verified: undefined });
+      this.#wayIn.change({
+        tunnel: { status: 'Disconnected' },
+        url: undefined,
+        verified: undefined,
+        doubt: undefined,
+      });
     });
   }
 
@@ -173,7 +184,7 @@ export class PublicTunnel {
 
   /** People hear of a new address when it is known to lead here; until then the tunnel is on its way. */
   async #checkNewPlace(): Promise<void> {
-    this.#wayIn.hold('the new address is being checked');
+    this.#wayIn.withhold('the new address is being checked');
     const closed = this.#closed;
     if (this.#checking === closed) return; // that check goes on with where the tunnel is by then
     this.#checking = closed;
@@ -186,7 +197,7 @@ export class PublicTunnel {
       const hasMoved = finding.url !== this.#announced;
       this.#announced = finding.url;
       const moves = this.#wayIn.now.moves + (hasMoved ? 1 : 0);
-      this.#wayIn.connect(place, { verified: finding.verified, moves });
+      this.#wayIn.connect(place, { verified: finding.verified, doubt: finding.doubt, moves });
       if (hasMoved) this.#options.logger.warn(`the public address changed: it is ${finding.url} now`);
     } catch (error) {
       if (!closed.signal.aborted) this.#options.onLost(error);

@@ -43,11 +43,23 @@ export type Phase =
   | { phase: 'ended'; reason: EndReason; liveAt?: Date; endedAt: Date }
   | { phase: 'failed'; reason: string; lastLines: readonly string[]; liveAt?: Date; endedAt: Date };
 
+/**
+ * Why it is not known that an address leads here: nobody answered, as in networks that do not route back to themselves;
+ * somebody answered who may be another; or the app, whose answer it takes, was away.
+ */
+export type Doubt = 'silent' | 'unproved' | 'app away';
+
 /** A line to paste for an address that no browser opens (`tcp://host:port`); undefined for a web address. */
 export function renderClientLine(url: string): string | undefined {
   const parsed = URL.parse(url);
   if (parsed?.protocol !== 'tcp:') return undefined;
   return `nc ${parsed.hostname.replace(/^\[|\]$/g, '')} ${parsed.port}`;
+}
+
+/** The same below an address that stands indented by two; '' for a web address. */
+export function renderClientRow(url: string): string {
+  const line = renderClientLine(url);
+  return line === undefined ? '' : `  ${line}\n`;
 }
 
 /** One consistent snapshot; never changed after it was handed out. */
@@ -60,6 +72,8 @@ export interface ExposureState {
   readonly url: string | undefined;
   /** Whether our own proof came back through `url`; undefined before it was tried. */
   readonly verified: boolean | undefined;
+  /** Why not, where `verified` is false. */
+  readonly doubt: Doubt | undefined;
   readonly restarts: number;
   readonly reconnects: number;
   /** How often the public address changed after it was announced. */

@@ -3,7 +3,7 @@
 import { TunnelError } from './errors.ts';
 import type { ExposureState, TunnelState } from './state.ts';
 
-export type WayIn = Pick<ExposureState, 'tunnel' | 'url' | 'verified' | 'reconnects' | 'moves'>;
+export type WayIn = Pick<ExposureState, 'tunnel' | 'url' | 'verified' | 'doubt' | 'reconnects' | 'moves'>;
 
 export class WayInRecord {
   readonly #onChange: (wayIn: WayIn) => void;
@@ -12,6 +12,7 @@ export class WayInRecord {
     tunnel: { status: 'Not started' },
     url: undefined,
     verified: undefined,
+    doubt: undefined,
     reconnects: 0,
     moves: 0,
   };
@@ -44,7 +45,7 @@ export class WayInRecord {
   }
 
   /** There is a connection, but its address is not for people's ears yet. */
-  hold(reason: string): void {
+  withhold(reason: string): void {
     const { tunnel } = this.#now;
     const isKnown = tunnel.status === 'Connected' || tunnel.status === 'Reconnecting';
     const held: TunnelState = isKnown
@@ -55,7 +56,6 @@ export class WayInRecord {
 
   /** Resolves when it is Connected. Rejects with TunnelError when it has failed, or when the signal says so. */
   async awaitConnected(signal: AbortSignal): Promise<void> {
-    if (this.#now.tunnel.status === 'Connected') return;
     await new Promise<void>((resolve, reject) => {
       const settle = (outcome: () => void) => {
         this.#waiting.delete(look);
@@ -72,6 +72,8 @@ export class WayInRecord {
       };
       this.#waiting.add(look);
       signal.addEventListener('abort', giveUp, { once: true });
+      look(); // it may have failed long ago
+      if (signal.aborted) giveUp();
     });
   }
 }

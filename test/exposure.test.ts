@@ -4,6 +4,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ExposureConfig } from '../src/config.ts';
 import { Exposure } from '../src/exposure.ts';
@@ -62,6 +63,10 @@ async function listen(server: Server, port = 0): Promise<number> {
 
 /** Where tunnels open that visitors know by another address: what answers there is then the test's to choose. */
 const INNER = '127.0.0.159';
+
+/** A program that answers with the address it was started with, and ends when it is asked to. */
+const TELL_ADDRESS =
+  'require("http").createServer((q, r) => { r.end(process.env.EXPOSE_URL); if (q.url === "/end") process.exit(1); }).listen(process.env.PORT, "127.0.0.1")';
 
 /** Passes every connection on to the same port of `inner`. */
 function createDoor(inner: string, port: number): Server {
@@ -153,6 +158,73 @@ describe('an exposure', () => {
     expect(ports[0]).toBe(10_080);
     expect(exposure.state).toMatchObject({ tunnel: { status: 'Connected' }, verified: true });
     expect(ports.at(-1)).not.toBe(10_080);
+  });
+});
+
+/** Ends the server as soon as the tunnel is connected. */
+function loseAtOnce(exposure: Exposure, server: BoreServer): void {
+  const leave = exposure.subscribe(({ url }) => {
+    if (url === undefined) return;
+    leave();
+    void server.stop();
+  });
+}
+
+describe('a tunnel that is lost before its address is proved', () => {
+  it('is waited for: no preview goes live without an address', async () => {
+    const { exposure, server } = await createExposure();
+    const phases: string[] = [];
+    exposure.subscribe(({ phase, tunnel, verified }) => {
+      if (phase.phase === 'live') phases.push(`${tunnel.status} ${verified}`);
+    });
+    loseAtOnce(exposure, server);
+    const start = exposure.start();
+    await waitUntil(() => exposure.state.app.status === 'running', 'the app is up', 15_000);
+    // Longer than the first proof waits for an address.
+    await expect(Promise.race([start, delay(5_500, 'still waiting')])).resolves.toBe('still waiting');
+    const again = await startBoreServer({ secret: 'a secret', controlPort: server.controlPort });
+    onTestFinished(() => again.stop());
+    await start;
+    expect(phases).toEqual(['Connected true']);
+  });
+
+  it('fails at the startup time-out, and says what was missing', async () => {
+    const { exposure, server } = await createExposure({ startupTimeoutMs: 6_000 });
+    loseAtOnce(exposure, server);
+    await expect(exposure.start()).rejects.toThrow();
+    expect(exposure.state.phase).toMatchObject({
+      phase: 'failed',
+      reason: expect.stringMatching(/^not ready within 6s.*the tunnel is not connected/),
+    });
+  });
+});
+
+describe('an app that is started again', () => {
+  it('is told the address of the moment', async () => {
+    const { exposure, server } = await createExposure(server => ({
+      spec: { mode: 'port', path: tmpdir(), command: `exec '${process.execPath}' -e '${TELL_ADDRESS}'` },
+      tunnel: {
+        servers: [{ address: { host: '127.0.0.1', port: server.controlPort }, secret: 'a secret' }],
+        identity: 'a preview',
+        remotePort: { kind: 'random' },
+        publicUrl: 'http://{host}:{port}',
+      },
+    }));
+    await exposure.start();
+    const { url } = exposure.state;
+    const ask = async () => (await fetch(exposure.state.url ?? '')).text();
+    expect(await ask()).toBe(url);
+    await server.stop();
+    await listen(createServer(), Number(new URL(url ?? '').port));
+    const again = await startBoreServer({ secret: 'a secret', controlPort: server.controlPort });
+    onTestFinished(() => again.stop());
+    const isBack = () => exposure.state.url !== url && exposure.state.tunnel.status === 'Connected';
+    await waitUntil(isBack, 'the tunnel is back, elsewhere');
+    expect(await ask()).toBe(url);
+    await fetch(`${exposure.state.url}/end`);
+    const isAgain = () => exposure.state.restarts === 1 && exposure.state.app.status === 'running';
+    await waitUntil(isAgain, 'the app is back');
+    expect(await ask()).toBe(exposure.state.url);
   });
 });
 
@@ -304,8 +376,8 @@ describe('an exposure of raw bytes', () => {
     await once(service, 'close');
     await exposure.stopTunnel();
     await exposure.startTunnel();
-    expect(exposure.state).toMatchObject({ url, tunnel: { status: 'Connected' }, verified: false });
-    expect(log.join()).toContain('did not answer from here (the app is away)');
+    expect(exposure.state).toMatchObject({ url, tunnel: { status: 'Connected' }, doubt: 'app away' });
+    expect(log.join()).toContain(`${url} could not be checked (the app is away)`);
     expect(log.join()).not.toContain('somebody else');
   });
 
@@ -338,7 +410,9 @@ describe('an exposure of raw bytes', () => {
       }),
     );
     await exposure.start();
-    expect(exposure.state).toMatchObject({ phase: { phase: 'live' }, verified: false });
-    expect(log.join()).toContain('did not answer from here (it takes connections, and what is sent there');
+    expect(exposure.state).toMatchObject({ phase: { phase: 'live' }, verified: false, doubt: 'unproved' });
+    expect(log.join()).toMatch(
+      /not known to lead here \(it takes connections, .*somebody else may have this/,
+    );
   });
 });

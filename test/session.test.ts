@@ -24,6 +24,7 @@ const ENDED: ExposureState = {
   app: { status: 'stopped' },
   url: undefined,
   verified: undefined,
+  doubt: undefined,
   restarts: 0,
   reconnects: 2,
   moves: 0,

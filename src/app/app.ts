@@ -55,8 +55,11 @@ export interface Program {
 
 export interface AppOptions {
   spec: AppSpec;
-  /** Base URL, known before the app starts: `EXPOSE_URL`, and `{url}` in `env`, `args` and `command`. */
-  publicUrl: string;
+  /**
+   * Base URL, read at each start, for it may change while the app is up: `EXPOSE_URL`, and `{url}` in `env`, `args` and
+   * `command`.
+   */
+  publicUrl: () => string;
   /** What the app may see of the job's environment (see environment.ts), without `env`. */
   baseEnvironment: Readonly<Record<string, string>>;
   /** The `env` input. */
@@ -136,10 +139,18 @@ async function startOnce(
 ): Promise<Program> {
   const folder = await mkdtemp(join(options.folder, 'app-'));
   const removeFolder = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
-  const environment = { ...options.baseEnvironment, EXPOSE_URL: options.publicUrl };
+  const publicUrl = options.publicUrl();
+  const environment = { ...options.baseEnvironment, EXPOSE_URL: publicUrl };
   const { logger, onChild } = options;
   try {
-    const start = startProgram(options, { folder, environment, logger, onOutput, onChild, signal });
+    const start = startProgram(options, publicUrl, {
+      folder,
+      environment,
+      logger,
+      onOutput,
+      onChild,
+      signal,
+    });
     const program = await settleInTime(start, signal);
     await waitUntilHealthy(program, options.healthPath, lastLines, signal);
     return {
@@ -182,8 +193,12 @@ export async function settleInTime(
   }
 }
 
-async function startProgram(options: AppOptions, context: ProgramContext): Promise<Program> {
-  const { spec, publicUrl } = options;
+async function startProgram(
+  options: AppOptions,
+  publicUrl: string,
+  context: ProgramContext,
+): Promise<Program> {
+  const { spec } = options;
   const fillIn = (text: string) => text.replaceAll('{url}', publicUrl);
   const env = Object.fromEntries(Object.entries(options.env).map(([key, value]) => [key, fillIn(value)]));
   switch (spec.mode) {

@@ -7,7 +7,7 @@ import { formatDuration } from '../duration.ts';
 import { createLogger, sanitise } from '../log.ts';
 import { reapJournal, recordProcess } from '../processes.ts';
 import { sessionFiles, writeSession } from '../session.ts';
-import { type ExposureState, renderClientLine } from '../state.ts';
+import { type ExposureState, renderClientRow } from '../state.ts';
 import { startSupervision } from '../supervision.ts';
 import type { ExitCode } from './commands.ts';
 
@@ -79,8 +79,7 @@ class Screen {
     }
     if (state.phase.phase === 'live' && state.url !== undefined && state.url !== this.#announced) {
       this.#announced = state.url;
-      const line = renderClientLine(state.url);
-      this.log(`\n  ${state.url}\n${line === undefined ? '' : `  ${line}\n`}`);
+      this.log(`\n  ${state.url}\n${renderClientRow(state.url)}`);
     }
     const line = renderStatus(state, this.#live);
     // A longer line would wrap, and only its last row could be cleared.

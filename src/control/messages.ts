@@ -39,6 +39,7 @@ export const StateMessageSchema = v.object({
   public_port: v.nullable(v.number()),
   tunnel_reason: v.nullable(v.string()),
   verified: v.nullable(v.boolean()),
+  doubt: v.nullable(v.picklist(['silent', 'unproved', 'app away'])),
   app: v.object({
     status: v.picklist(['starting', 'running', 'restarting', 'stopped', 'failed']),
     port: v.nullable(v.number()),
@@ -46,7 +47,7 @@ export const StateMessageSchema = v.object({
   }),
   restarts: v.number(),
   reconnects: v.number(),
-  moves: v.number(),
+  address_changes: v.number(),
   visits: v.number(),
   exposure: PhaseSchema,
 });
@@ -65,6 +66,7 @@ export function describeState(state: ExposureState): StateMessage {
     public_port: hasAddress ? tunnel.port : null,
     tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
     verified: state.verified ?? null,
+    doubt: state.doubt ?? null,
     app: {
       status: app.status,
       port: app.status === 'running' && app.upstream.kind === 'address' ? app.upstream.port : null,
@@ -72,7 +74,7 @@ export function describeState(state: ExposureState): StateMessage {
     },
     restarts: state.restarts,
     reconnects: state.reconnects,
-    moves: state.moves,
+    address_changes: state.moves,
     visits: state.visits,
     exposure: describePhase(state.phase),
   };
@@ -101,9 +103,10 @@ export function reviveState(message: StateMessage): ExposureState {
     app: reviveApp(message.app),
     url: message.public_url ?? undefined,
     verified: message.verified ?? undefined,
+    doubt: message.doubt ?? undefined,
     restarts: message.restarts,
     reconnects: message.reconnects,
-    moves: message.moves,
+    moves: message.address_changes,
     visits: message.visits,
   };
 }

@@ -1,7 +1,7 @@
 // The comment and the step summary as Markdown. Pure: the same view gives the same text.
 // Written so that a runner that dies leaves no lie behind: whatever can end says when it will.
 
-import { type EndReason, renderClientLine } from '../state.ts';
+import { type Doubt, type EndReason, renderClientLine } from '../state.ts';
 import { renderCode, renderCodeBlock, renderLink, renderSentence, renderTime } from './text.ts';
 import type { Outage, PreviewFacts, PreviewState, PreviewView } from './view.ts';
 
@@ -98,11 +98,16 @@ function renderLive(preview: PreviewFacts, state: PreviewState & { kind: 'live' 
   const lines = [address, ...(line === undefined ? [] : [renderCodeBlock([line])])];
   lines.push(renderEnd(preview, state.endsAt));
   if (preview.entry !== undefined) lines.push(renderSentence(preview.entry));
-  if (state.verified === false) {
-    lines.push('The runner could not reach this address itself, so it is not verified from here.');
-  }
+  if (state.doubt !== undefined) lines.push(DOUBTS[state.doubt]);
   return lines;
 }
+
+const DOUBTS: Record<Doubt, string> = {
+  silent: 'The runner could not reach this address itself, so it is not verified from here.',
+  unproved:
+    'The runner could not tell whether this address leads to the preview: **somebody else may have it**, so it is not verified from here.',
+  'app away': 'The app was away when this address was checked, so it is not verified from here.',
+};
 
 const OUTAGES: Record<Outage, string> = {
   tunnel: 'The tunnel has been down',

@@ -1,7 +1,7 @@
 // What the comment and the summary show: the exposure's two facts (tunnel, app) and its phase, as one state of the
 // preview, with only what is valid in it.
 
-import type { AppMode, EndReason, ExposureState } from '../state.ts';
+import type { AppMode, Doubt, EndReason, ExposureState } from '../state.ts';
 import { type Job, renderCommitUrl, renderRunUrl } from './job.ts';
 
 /** Shorter outages are not worth a write: most are over before anybody has read about them. */
@@ -28,7 +28,7 @@ export type Outage = 'tunnel' | 'tunnel closed' | 'app';
 /** `endsAt`: the latest time the preview can live; undefined where it ends with its job. */
 export type PreviewState =
   | { kind: 'starting'; endsAt?: Date }
-  | { kind: 'live'; url: string; endsAt?: Date; verified: boolean | undefined }
+  | { kind: 'live'; url: string; endsAt?: Date; doubt?: Doubt }
   | { kind: 'reconnecting'; url?: string; outage: Outage; since: Date; endsAt?: Date }
   | { kind: 'ended'; url?: string; reason: EndReason; endedAt: Date }
   | {
@@ -98,7 +98,8 @@ function viewLive(exposure: ExposureState, expiresAt: Date | undefined, context:
     };
   }
   if (url === undefined) return { kind: 'starting', ...endOf(expiresAt) };
-  return { kind: 'live', url: context.link ?? url, verified: exposure.verified, ...endOf(expiresAt) };
+  const doubt = exposure.doubt === undefined ? {} : { doubt: exposure.doubt };
+  return { kind: 'live', url: context.link ?? url, ...doubt, ...endOf(expiresAt) };
 }
 
 /** The tunnel comes first: without it nobody sees how the app is. */

@@ -15,7 +15,7 @@ import { findAncestor, isAlive } from '../processes.ts';
 import { identifyAddress } from '../report/identity.ts';
 import type { Job } from '../report/job.ts';
 import { createSessionFolder, readOutcome, type Session, sessionFiles, writeCommand } from '../session.ts';
-import { renderClientLine } from '../state.ts';
+import { renderClientRow } from '../state.ts';
 import { type Audience, checkHead, findAudience } from './audience.ts';
 import { createStepLogger, relayLog } from './log.ts';
 import { type StepState, saveShownLog, saveStepState } from './state.ts';
@@ -151,7 +151,8 @@ function announce(state: StateMessage, session: Session, folder: string): void {
   };
   for (const [name, value] of Object.entries(outputs)) core.setOutput(name, value ?? '');
   core.addPath(writeCommand(folder, findEntry('cli')));
-  process.stdout.write(`\n  Preview: ${state.public_url}\n${renderHint(state)}\n`);
+  const url = state.public_url ?? '';
+  process.stdout.write(`\n  Preview: ${url}\n${renderClientRow(url)}\n`);
 }
 
 /** Waits for the end, repeating the link; leaves by itself where the end is long past. */
@@ -170,22 +171,13 @@ async function hold(
   const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
   try {
     return await awaitState(states, ({ exposure, public_url }) => {
-      // Annotations are not shown before the end: whoever watches the log must not wait a minute for the new link.
-      if (public_url !== null && public_url !== url)
-        process.stdout.write(`\n  Preview: ${public_url} (the address changed)\n\n`);
-      url = public_url ?? url;
+      url = public_url ?? url; // that it changed is a line of the supervisor's own
       return exposure.phase === 'ended' || exposure.phase === 'failed';
     });
   } finally {
     clearInterval(reminder);
     clearTimeout(deadline);
   }
-}
-
-/** How to reach what is not for browsers. */
-function renderHint({ public_url }: StateMessage): string {
-  const line = renderClientLine(public_url ?? '');
-  return line === undefined ? '' : `  ${line}\n`;
 }
 
 function describeRest(endsAt: string | null): string {

@@ -39,11 +39,15 @@ export async function tearDown(): Promise<void> {
   await writeSummary(readJob(), step, state);
   // A preview that never went live has told why in the step itself.
   if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null) explainEnd(step, state);
-  if (state.moves > 0)
-    core.warning(
-      `the public address changed ${state.moves === 1 ? 'once' : `${state.moves} times`} while the preview was up: the \`url\` output is the first one, and \`expose url\` prints the one of the moment`,
-    );
+  if (!step.hold && state.moves > 0) warnOfMoves(state.moves);
   rmSync(step.folder, { recursive: true, force: true });
+}
+
+/** In a hold no later step ran meanwhile. */
+function warnOfMoves(moves: number): void {
+  core.warning(
+    `the public address changed ${moves === 1 ? 'once' : `${moves} times`} while the preview was up: steps that used \`url\` after the change had the old address; let them ask \`expose url\``,
+  );
 }
 
 /** The state of an exposure whose supervisor could not write one. */
@@ -60,6 +64,7 @@ function describeDeath(step: StepState): ExposureState {
     app: { status: 'stopped' },
     url: undefined,
     verified: undefined,
+    doubt: undefined,
     restarts: 0,
     reconnects: 0,
     moves: 0,

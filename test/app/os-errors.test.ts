@@ -101,7 +101,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
     const started = startApp({
       ...context,
       spec: rig.createSpec(rig.createProject({ 'index.js': 'setInterval(() => undefined, 100)' })),
-      publicUrl: 'http://example.test',
+      publicUrl: () => 'http://example.test',
       baseEnvironment: context.environment,
       env: {},
       healthPath: '/',

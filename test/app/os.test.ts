@@ -121,7 +121,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
         {
           ...context,
           spec: rig.createSpec(project, { vm }),
-          publicUrl: 'http://example.test',
+          publicUrl: () => 'http://example.test',
           baseEnvironment: context.environment,
           env: {},
           healthPath: '/',

@@ -16,6 +16,7 @@ const LIVE: ExposureState = {
   app: { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: 3000 } },
   url: 'http://bore.example:12345',
   verified: true,
+  doubt: undefined,
   restarts: 0,
   reconnects: 0,
   moves: 0,

@@ -8,7 +8,7 @@ import { recordLog, sampleJob, sampleView } from './samples.ts';
 
 const KEY = 'abc123';
 const BOT = 'github-actions[bot]';
-const live: PreviewState = { kind: 'live', url: 'http://bore.pub:2345', verified: true };
+const live: PreviewState = { kind: 'live', url: 'http://bore.pub:2345' };
 const ended: PreviewState = { kind: 'ended', reason: 'stopped', endedAt: new Date() };
 
 let server: GitHubServer;

@@ -20,13 +20,14 @@ const warnings = ['The server bore.pub is run by strangers, who can read what pa
 const SAMPLES: Record<string, [PreviewState, Partial<PreviewFacts>?]> = {
   starting: [{ kind: 'starting', endsAt }],
   'starting-with-the-job': [{ kind: 'starting' }, { mode: 'web', name: 'preview (ubuntu, 24)' }],
-  live: [{ kind: 'live', url, endsAt, verified: true }],
+  live: [{ kind: 'live', url, endsAt }],
   'live-private': [
-    { kind: 'live', url: `${url}/?key=k3y`, endsAt, verified: false },
+    { kind: 'live', url: `${url}/?key=k3y`, endsAt, doubt: 'silent' },
     { openWarning, warnings },
   ],
-  'live-basic': [{ kind: 'live', url: 'https://23456.preview.example.com', verified: undefined }, { entry }],
-  'live-tcp': [{ kind: 'live', url: 'tcp://bore.pub:23456', endsAt, verified: true }],
+  'live-basic': [{ kind: 'live', url: 'https://23456.preview.example.com' }, { entry }],
+  'live-unproved': [{ kind: 'live', url: 'tcp://bore.pub:23456', endsAt, doubt: 'unproved' }],
+  'live-tcp': [{ kind: 'live', url: 'tcp://bore.pub:23456', endsAt }],
   reconnecting: [{ kind: 'reconnecting', url, outage: 'tunnel', since, endsAt }],
   'app-restarting': [{ kind: 'reconnecting', url, outage: 'app', since }],
   ended: [{ kind: 'ended', url, reason: 'duration over', endedAt }, { openWarning }],
@@ -68,7 +69,7 @@ describe('the comment', () => {
   });
 
   it('shows the key only in the link', () => {
-    const body = renderComment(sampleView({ kind: 'live', url: `${url}/?key=k3y`, verified: true }), marker);
+    const body = renderComment(sampleView({ kind: 'live', url: `${url}/?key=k3y` }), marker);
     expect(body.match(/k3y/g)).toHaveLength(1);
     const ended = { kind: 'ended', url: `${url}/?key=k3y`, reason: 'stopped', endedAt } as const;
     expect(renderComment(sampleView(ended), marker)).not.toContain('k3y');
@@ -100,7 +101,7 @@ describe('the comment', () => {
     } as const;
     const failed = renderComment(sampleView(state, { name: long }), marker);
     expect(failed.length).toBeLessThan(MAX_COMMENT_LENGTH);
-    const live = { kind: 'live', url, verified: true } as const;
+    const live = { kind: 'live', url } as const;
     const facts = { name: long, entry: long, openWarning: long, warnings: Array(500).fill(long) };
     expect(renderComment(sampleView(live, facts), marker).length).toBeLessThan(MAX_COMMENT_LENGTH);
   });

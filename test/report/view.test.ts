@@ -14,6 +14,7 @@ const live: ExposureState = {
   app: { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: 3000 } },
   url,
   verified: true,
+  doubt: undefined,
   restarts: 0,
   reconnects: 0,
   moves: 0,
@@ -39,8 +40,9 @@ describe('what is shown of an exposure', () => {
       kind: 'live',
       url: link,
       endsAt: expiresAt,
-      verified: true,
     });
+    const unsure: ExposureState = { ...live, verified: false, doubt: 'unproved' };
+    expect(viewOf(unsure, { now })).toMatchObject({ doubt: 'unproved' });
     expect(viewOf(live, { now })).toMatchObject({ url });
   });
 

@@ -42,7 +42,7 @@ afterEach(async () => {
 export function createOptions(spec: AppSpec, options: Partial<AppOptions>): AppOptions {
   return {
     spec,
-    publicUrl: 'http://preview.test:7',
+    publicUrl: () => 'http://preview.test:7',
     baseEnvironment: { PATH: `${dirname(process.execPath)}:${process.env.PATH ?? ''}` },
     env: {},
     healthPath: '/',
