@@ -113,12 +113,12 @@ export class Attempts {
     const isTakeover = this.#home !== undefined && this.#home !== this.place;
     const verdict = ports.judge(failure, now, isTakeover);
     if (verdict === 'never') return this.#dismiss(ports.explainEnd(failure));
-    const reason = this.#failures.note(address, failure);
+    const reason = this.#failures.note(address, ports.explain(failure));
     // Our own port is taken for a moment after every link that fell silent: that is not worth a line.
     if (failure.kind === 'port-taken' && (this.#home === undefined || port !== ports.port))
       this.#failures.tellTaken(address, port, ports.port);
     if (this.#options.remotePort.kind === 'auto' && ports.port === 0)
-      this.#options.logger.warn(explainAnyPort(address, failure));
+      this.#options.logger.warn(explainAnyPort(address, ports.asked));
     if (verdict === 'next') return { pauseMs: 0, reason };
     return { pauseMs: ports.isBeingFreed(now) ? this.#timings.portRetry : this.nextPause(), reason };
   }

@@ -1,5 +1,5 @@
 // What can go wrong between us and a bore server: each failure with its class and with what a user should do.
-// Thrown by client.ts, judged by reconnect.ts.
+// Thrown by dial.ts, greeting.ts and client.ts, judged by attempts.ts and port-choice.ts.
 
 import { describeError, hasCode, TunnelError } from '../errors.ts';
 import { sanitise } from '../log.ts';
@@ -34,13 +34,16 @@ export type FailureKind =
 
 export class TunnelFailure extends TunnelError {
   readonly kind: FailureKind;
+  /** What to do about the port where the user chose it. */
+  readonly portAdvice: string | undefined;
 
-  constructor(kind: FailureKind, message: string, options: ErrorOptions = {}) {
+  constructor(kind: FailureKind, message: string, options: ErrorOptions & { portAdvice?: string } = {}) {
     super(message, {
-      ...options,
+      ...(options.cause === undefined ? {} : { cause: options.cause }),
       retryable: kind !== 'secret' && kind !== 'not-bore' && kind !== 'wrong-port',
     });
     this.kind = kind;
+    this.portAdvice = options.portAdvice;
   }
 }
 
@@ -106,20 +109,19 @@ export function explainErrorFrame(
       if (hasSecret) return new TunnelFailure('transient', `${where} did not get the proof of the secret`);
       return explainSecretRequired(server);
     case ERROR_TEXT.portOutOfRange:
-      return new TunnelFailure(
-        'port-refused',
-        `${where} does not give out port ${port}: choose a \`remote-port\` between the --min-port and --max-port of the server`,
-      );
+      return new TunnelFailure('port-refused', `${where} does not give out port ${port}`, {
+        portAdvice: 'choose a `remote-port` between the --min-port and --max-port of the server',
+      });
     case ERROR_TEXT.portForbidden:
       return new TunnelFailure(
         'port-refused',
-        `${where} may not open port ${port} (permission denied there): choose a \`remote-port\` of 1024 or above`,
+        `${where} may not open port ${port} (permission denied there)`,
+        { portAdvice: 'choose a `remote-port` of 1024 or above' },
       );
     case ERROR_TEXT.portTaken:
-      return new TunnelFailure(
-        'port-taken',
-        `port ${port} of ${server.host} is in use: wait for the other tunnel to end, or choose another \`remote-port\``,
-      );
+      return new TunnelFailure('port-taken', `port ${port} of ${server.host} is in use`, {
+        portAdvice: 'wait for the other tunnel to end, or choose another `remote-port`',
+      });
     case ERROR_TEXT.noPortFree:
     case ERROR_TEXT.bindFailed:
       return new TunnelFailure('transient', `${where} could not open a port (${text}): it may be full`);
@@ -128,25 +130,43 @@ export function explainErrorFrame(
   }
 }
 
-/** None of the ports that `auto` asked for was given; `last` says why not the last one. */
+/** The failure as it is told where its port is the user's own choice. */
+export function explainFixedPort(failure: TunnelFailure): TunnelFailure {
+  const { kind, message, portAdvice, cause } = failure;
+  return portAdvice === undefined ? failure : new TunnelFailure(kind, `${message}: ${portAdvice}`, { cause });
+}
+
 const FIT_RANGE = 'set `port-range` to the --min-port and --max-port of the server';
 
+/** What came of the ports of a preview's own that one server was asked for. */
+export interface Asked {
+  count: number;
+  /** Not one of them is outside of what the server gives out. */
+  allTaken: boolean;
+}
+
+/** None of the ports that `auto` asked for was given. */
 export function explainNoCandidate(
   server: ServerAddress,
   { min, max }: { min: number; max: number },
-  asked: number,
-  { kind }: TunnelFailure,
+  { count, allTaken }: Asked,
 ): TunnelFailure {
-  const remedy = kind === 'port-taken' ? 'they are in use: choose a wider `port-range`' : FIT_RANGE;
+  const ports =
+    count === 1
+      ? `did not give the only port of \`port-range\`, ${min === max ? min : `${min}-${max}`}`
+      : `gave none of ${count} ports between ${min} and ${max}`;
+  const remedy = allTaken
+    ? `${count === 1 ? 'it is' : 'they are'} in use: choose a wider \`port-range\``
+    : FIT_RANGE;
   return new TunnelFailure(
-    kind,
-    `${renderAddress(server)} gave none of ${asked} ports between ${min} and ${max}: ${remedy}`,
+    allTaken ? 'port-taken' : 'port-refused',
+    `${renderAddress(server)} ${ports}: ${remedy}`,
   );
 }
 
 /** No failure yet: where any port will do, the server is asked for one. */
-export function explainAnyPort(server: ServerAddress, { kind }: TunnelFailure): string {
-  const remedy = kind === 'port-taken' ? 'they are all in use' : FIT_RANGE;
+export function explainAnyPort(server: ServerAddress, { allTaken }: Asked): string {
+  const remedy = allTaken ? 'they are all in use' : FIT_RANGE;
   return `${renderAddress(server)} gives none of this preview's own ports, so it picks one, and another in the next run: ${remedy}`;
 }
 

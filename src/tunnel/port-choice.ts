@@ -1,7 +1,7 @@
-// Which public port of one server to ask for next. Used by server-choice.ts and reconnect.ts.
+// Which public port of one server to ask for next. Used by attempts.ts, through server-choice.ts.
 
 import { isBlockedPort } from './blocked-ports.ts';
-import { explainNoCandidate, type TunnelFailure } from './failure.ts';
+import { type Asked, explainFixedPort, explainNoCandidate, type TunnelFailure } from './failure.ts';
 import { listCandidates } from './placement.ts';
 import type { Timings } from './timings.ts';
 import type { PortWish, TunnelOptions, TunnelServer } from './tunnel.ts';
@@ -34,6 +34,7 @@ export class PortChoice {
   /** Of this round through the list. */
   #asked = 1;
   #wasTaken = false;
+  #wasRefused = false;
   #isWholeRound = false;
   #served = false;
 
@@ -77,7 +78,7 @@ export class PortChoice {
       this.#takenSince ??= now;
       if (!isTakeover && now - this.#takenSince < this.#patience) return 'later';
       this.#wasTaken = true;
-    }
+    } else this.#wasRefused = true;
     if (this.#advance()) return 'next';
     // Who has served for an hour waits for a port to become free; but a range that does not fit stays as it is.
     const hasServed = this.#served || isTakeover;
@@ -91,12 +92,22 @@ export class PortChoice {
     return this.#served && this.#takenSince !== undefined && now - this.#takenSince < this.#patience;
   }
 
+  /** What came of this round through the list so far. */
+  get asked(): Asked {
+    return { count: this.#asked, allTaken: !this.#wasRefused };
+  }
+
+  /** What people are told of a port that was not given: advice about `remote-port` only where they chose it. */
+  explain(failure: TunnelFailure): TunnelFailure {
+    return this.#options.remotePort.kind === 'fixed' ? explainFixedPort(failure) : failure;
+  }
+
   /** What people are told after `never`. */
   explainEnd(last: TunnelFailure): TunnelFailure {
     const { remotePort } = this.#options;
     return remotePort.kind === 'auto'
-      ? explainNoCandidate(this.#server.address, remotePort, this.#asked, last)
-      : last;
+      ? explainNoCandidate(this.#server.address, remotePort, this.asked)
+      : this.explain(last);
   }
 
   #expect(patience: number): void {
@@ -123,6 +134,7 @@ export class PortChoice {
     this.#expect(0);
     this.#asked = 1;
     this.#wasTaken = false;
+    this.#wasRefused = false;
     this.#isWholeRound = true;
   }
 }

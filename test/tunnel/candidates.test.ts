@@ -105,6 +105,10 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
       expect.stringMatching(/gives none of this preview's own ports.*set `port-range` to the --min-port/),
     ]);
     expect(await exchange(address.host, portOf(tunnel), 'hello')).toBe('hello');
+    const [stranger, refused] = [portOf(tunnel), log.filter(line => /does not give out/.test(line)).length];
+    await tunnel.move();
+    expect(portOf(tunnel)).not.toBe(stranger);
+    expect(log.filter(line => /does not give out/.test(line))).toHaveLength(refused);
   });
 
   it('is never again the one where a stranger answered', async () => {
@@ -184,6 +188,29 @@ it('starts over when every candidate is taken during an outage, and fails at onc
   expect(tunnel.state).toMatchObject({
     reason: expect.stringContaining('gave none of 3 ports between 28100'),
   });
+});
+
+it('says what was wrong with all of its ports, and speaks of the input that was used', async () => {
+  const two = { kind: 'auto', min: 28_121, max: 28_122 } as const;
+  const [, last = 0] = listCandidates('a preview', undefined, two);
+  const server = await startBoreServer({ minPort: last, maxPort: last });
+  onTestFinished(() => server.stop());
+  await occupy('127.0.0.1', [last]);
+  const wishes = { server: addressOf(server), timings: { portFirst: 200 } };
+  const both = await failToOpen({ ...wishes, remotePort: two });
+  expect(both.message).toMatch(
+    /gave none of 2 ports between 28121 and 28122: set `port-range` to the --min-port/,
+  );
+  expect(both.log.join()).toContain('does not give out port');
+  expect(both.log.join()).not.toContain('`remote-port`');
+  const one = await failToOpen({ ...wishes, remotePort: { kind: 'auto', min: last, max: last } });
+  expect(one.message).toMatch(
+    new RegExp(`did not give the only port of \`port-range\`, ${last}: it is in use: choose a wider`),
+  );
+  const fixed = await failToOpen({ ...wishes, remotePort: last });
+  expect(fixed.message).toMatch(
+    /is in use: wait for the other tunnel to end, or choose another `remote-port`$/,
+  );
 });
 
 it('waits for its port rather than go back to where a stranger answered', async () => {
