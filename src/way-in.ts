@@ -1,4 +1,5 @@
-// What an exposure's state says about the way in, and who waits for it. Used by public-tunnel.
+// What an exposure's state says about the way in, and who waits for it. Used by public-tunnel, whose
+// record of it exposure follows.
 
 import { TunnelError } from './errors.ts';
 import type { ExposureState, TunnelState } from './state.ts';

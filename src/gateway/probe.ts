@@ -1,5 +1,5 @@
 // The proof that a public address leads to this very exposure: a challenge, answered with a key nobody else has.
-// Asked by exposure.ts before a URL is announced; answered by the gateway's own pages.
+// Asked by entrance.ts before a URL is announced; answered by the gateway's own pages.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:http';

@@ -1,5 +1,5 @@
 // What went wrong since the tunnel was connected last, server by server: what people are told of it, and how loudly.
-// Used by reconnect.ts.
+// Used by attempts.ts.
 
 import { describeError, TunnelError } from '../errors.ts';
 import type { Logger } from '../log.ts';

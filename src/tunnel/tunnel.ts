@@ -1,4 +1,4 @@
-// What a tunnel is to the rest of the program: reconnect.ts makes one, exposure.ts uses it.
+// What a tunnel is to the rest of the program: reconnect.ts makes one, public-tunnel.ts uses it.
 
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../log.ts';
