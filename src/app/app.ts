@@ -55,10 +55,7 @@ export interface Program {
 
 export interface AppOptions {
   spec: AppSpec;
-  /**
-   * Base URL, read at each start, for it may change while the app is up: `EXPOSE_URL`, and `{url}` in `env`, `args` and
-   * `command`.
-   */
+  /** Base URL, read at each start, for it may change: `EXPOSE_URL`, and `{url}` in `env`, `args` and `command`. */
   publicUrl: () => string;
   /** What the app may see of the job's environment (see environment.ts), without `env`. */
   baseEnvironment: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 // Raw mode (`protocol: tcp`): carries visitors' bytes to a port of this machine and the answers back, whatever protocol
-// they speak. Made by exposure.ts, fed by visitors.ts.
+// they speak. Made by entrance.ts, fed by visitors.ts.
 
 import { connect, type OnReadOpts, type Socket } from 'node:net';
 import { describeError } from '../errors.ts';

@@ -1,4 +1,4 @@
-// Which server has the tunnel, and which is asked next when that one stays away. Used by reconnect.ts, which knows
+// Which server has the tunnel, and which is asked next when that one stays away. Used by attempts.ts, which knows
 // what became of each attempt.
 
 import type { KeyObject } from 'node:crypto';
