@@ -34,8 +34,9 @@ function parseHost(v6: string | undefined, name: string, text: string): string {
     throw refuseAddress(text, 'what stands in brackets must be an IPv6 address');
   }
   // The only characters of host names; the conversion gives names in other scripts their form in the DNS.
-  const host = domainToASCII(name);
-  if (/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?$/u.test(host) && host.length <= 253) return host;
+  // A dot at the end only says that the name is whole: without it there is one form to compare.
+  const host = domainToASCII(name).replace(/\.$/u, '');
+  if (/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/u.test(host) && host.length <= 253) return host;
   throw refuseAddress(text, describeForm(text));
 }
 

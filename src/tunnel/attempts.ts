@@ -66,7 +66,7 @@ export class Attempts {
   lose(session: Session, reason: string, isWanted: boolean): void {
     const wasGood = isWanted || performance.now() - session.startedAt >= this.#timings.goodSession;
     if (wasGood) this.#backoff.reset();
-    this.#servers.lose(session.heardAt, wasGood);
+    this.#servers.lose(session.heardAt, wasGood, performance.now());
     this.#failures.tellLoss(this.place.address, reason, wasGood);
   }
 
@@ -81,7 +81,7 @@ export class Attempts {
     const pause = this.#backoff.next(now);
     if (this.#servers.patience(now) > pause) return pause;
     const { address } = this.place;
-    const isNewRound = this.#servers.advance(now);
+    const isNewRound = this.#servers.advance(now, pause);
     this.#failures.tellTurn(address, this.place.address, isNewRound);
     return isNewRound ? pause : 0;
   }
@@ -93,6 +93,7 @@ export class Attempts {
     const failures = this.#failures.count(address);
     if (error.kind === 'port-taken' || error.kind === 'port-refused') return this.#judgePort(error);
     if (isHopeless(error, this.#home !== undefined, failures)) return this.#dismiss(error);
+    ports.forgetTaken();
     const reason = this.#failures.note(address, error, this.#home === undefined);
     return {
       pauseMs: ports.isBeingFreed(performance.now()) ? this.#timings.portRetry : this.nextPause(),

@@ -89,7 +89,7 @@ class Race {
   async #dial(address: ServerAddress): Promise<void> {
     try {
       const socket = await dialAddress(address, this.#timings.dialAddress, this.#signal);
-      if (this.#over.signal.aborted) resetSocket(socket);
+      if (this.#signal.aborted) resetSocket(socket);
       else this.#result.resolve({ socket, address });
       this.#over.abort();
     } catch (error) {
@@ -132,10 +132,10 @@ function dialAddress({ host, port }: ServerAddress, timeoutMs: number, signal: A
 /** A look-up cannot be called back, only left alone. */
 function raceSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
     const onAbort = () => reject(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    const settle = () => signal.removeEventListener('abort', onAbort);
-    promise.then(resolve, reject).finally(settle);
+    // Whatever becomes of it later is heard, or it would end the process.
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    if (signal.aborted) onAbort();
   });
 }

@@ -66,8 +66,8 @@ export class FrameReader {
         onBroken(error);
       }
     };
-    onData(Buffer.alloc(0));
     this.#socket.on('data', onData);
+    onData(Buffer.alloc(0)); // what came behind the last frame that was waited for
   }
 
   /** Gives the socket back: what was read too far is put back in front. */

@@ -36,6 +36,8 @@ export class PortChoice {
   #wasTaken = false;
   #wasRefused = false;
   #isWholeRound = false;
+  /** The server is asked for one of its own choice. */
+  #isAnyPort = false;
   #served = false;
 
   constructor(server: TunnelServer, options: PortOptions) {
@@ -87,6 +89,11 @@ export class PortChoice {
     return 'later';
   }
 
+  /** The server could not be asked: how long the port is taken already counts anew. */
+  forgetTaken(): void {
+    this.#takenSince = undefined;
+  }
+
   /** True while our own port is taken, by what is left of the session before. */
   isBeingFreed(now: number): boolean {
     return this.#served && this.#takenSince !== undefined && now - this.#takenSince < this.#patience;
@@ -121,6 +128,7 @@ export class PortChoice {
       if (this.#left.has(next.value)) continue;
       if (next.value === this.#port) return false;
       this.#port = next.value;
+      this.#isAnyPort ||= next.value === 0;
       this.#asked += 1;
       this.#expect(0);
       return true;
@@ -129,7 +137,8 @@ export class PortChoice {
   }
 
   #startOver(): void {
-    this.#list = listPorts(this.#server, this.#options);
+    // Who was given none of them once need not ask for all of them again.
+    this.#list = this.#isAnyPort ? [0].values() : listPorts(this.#server, this.#options);
     this.#advance();
     this.#expect(0);
     this.#asked = 1;

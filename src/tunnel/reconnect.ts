@@ -115,6 +115,8 @@ class ReconnectingTunnel implements Tunnel {
       try {
         await delay(pause, undefined, { signal });
         const session = await this.#startSession(signal);
+        if (signal.aborted) session.stop(); // the end came in the very moment of success
+        signal.throwIfAborted();
         this.#settle(session);
         return session;
       } catch (error) {

@@ -60,6 +60,11 @@ export class Relay {
     return this.#lastVisitAt;
   }
 
+  /** Visitors whose connections, that to the app too, are not closed yet. */
+  get open(): number {
+    return this.#bridges.size;
+  }
+
   /** The reading side of a visitor's connection, before it is opened; until `admit` its bytes are the handshake's. */
   openLeg(): VisitorLeg {
     return new Leg();
@@ -77,14 +82,14 @@ export class Relay {
       return;
     }
     if (!(leg instanceof Leg)) throw new TypeError('a leg of another relay');
-    const bridge = new Bridge(socket, leg, target, error =>
-      this.#options.logger.debug(`the app broke a connection: ${describeError(error)}`),
-    );
+    const bridge = new Bridge(socket, leg, target, {
+      onAppError: error => this.#options.logger.debug(`the app broke a connection: ${describeError(error)}`),
+      onClosed: () => this.#bridges.delete(bridge),
+    });
     bridge.begin(first);
     this.#count();
     if (this.#awaited) this.#inspect(bridge, leg, this.#awaited);
     this.#bridges.add(bridge);
-    socket.on('close', () => this.#bridges.delete(bridge));
     this.#sweeper ??= this.#startSweeping();
   }
 
@@ -104,6 +109,11 @@ export class Relay {
       signal.addEventListener('abort', onAbort, { once: true });
       this.#awaited = { token, seen: () => settle(true) };
     });
+  }
+
+  /** Cuts every connection. More may come. */
+  cut(): void {
+    for (const bridge of this.#bridges) bridge.cut();
   }
 
   #count(): void {
@@ -150,7 +160,7 @@ class Bridge {
     socket: Socket,
     visitor: Leg,
     target: { host: string; port: number },
-    onAppError: (error: Error) => void,
+    events: { onAppError: (error: Error) => void; onClosed: () => void },
   ) {
     const app = new Leg();
     const toApp = connect({
@@ -159,7 +169,10 @@ class Bridge {
       allowHalfOpen: true,
       ...app.socketOptions,
     });
-    toApp.on('error', onAppError);
+    toApp.on('error', events.onAppError);
+    // Either may outlast the other, with a last word that nobody takes.
+    toApp.on('close', () => socket.destroyed && events.onClosed());
+    socket.on('close', () => toApp.destroyed && events.onClosed());
     visitor.join(socket, toApp);
     app.join(toApp, socket);
     this.#visitor = visitor;

@@ -65,9 +65,11 @@ export class ServerChoice {
    * The current server is away, and was last heard of at `heardAt`. It stays the current one for a while; one that
    * only ever serves for moments (`wasGood` false) is away since it began to do so.
    */
-  lose(heardAt: number, wasGood: boolean): void {
+  lose(heardAt: number, wasGood: boolean, now: number): void {
     if (wasGood || this.#awaySince === undefined) this.#awaySince = heardAt;
     this.#deadline = this.#awaySince + this.#timings.serverAway;
+    // After a standstill of this machine it was we who were away: one attempt is owed.
+    if (wasGood) this.#deadline = Math.max(this.#deadline, now + this.#timings.serverFirst);
   }
 
   /** At the start: the current server answered, if only that a port is taken. It is not away. */
@@ -80,15 +82,18 @@ export class ServerChoice {
     return this.#places.length - this.#unfit.size > 1 ? this.#deadline - now : Number.POSITIVE_INFINITY;
   }
 
-  /** Goes on to the next server. True where all had their turn, and it is that of the best one again. */
-  advance(now: number): boolean {
+  /**
+   * Goes on to the next server. True where all had their turn, and it is that of the best one again: that comes after
+   * `pauseMs`, and its time counts from then.
+   */
+  advance(now: number, pauseMs = 0): boolean {
     this.#asked.add(this.#current);
     const fit = this.#places.filter(place => !this.#unfit.has(place));
     const [next] = fit.filter(place => !this.#asked.has(place));
     if (next === undefined) this.#asked.clear();
     this.#current = next ?? fit[0] ?? this.#current;
     this.#awaySince = undefined;
-    this.#deadline = now + this.#timings.serverFirst;
+    this.#deadline = now + this.#timings.serverFirst + (next === undefined ? pauseMs : 0);
     return next === undefined;
   }
 

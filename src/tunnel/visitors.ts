@@ -82,6 +82,7 @@ export class Visitors {
     for (const socket of this.#here)
       if (drainMs > 0) await once(socket, 'close', { signal: patience }).catch(() => {});
     for (const socket of this.#here) resetSocket(socket);
+    if (this.#options.destination instanceof Relay) this.#options.destination.cut();
   }
 
   #fetch(invitation: Invitation): void {

@@ -31,6 +31,10 @@ describe('the address of a server', () => {
     expect(() => parseServerAddress(text)).toThrow(remedy);
   });
 
+  it('is the same with and without the dot of a whole name', () => {
+    expect(parseServerAddress('bore.pub.').host).toBe('bore.pub');
+  });
+
   it('cannot smuggle control characters into the message', () => {
     expect(() => parseServerAddress('a\u001b[31mb')).toThrow('a\\x1b[31mb');
   });

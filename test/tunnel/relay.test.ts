@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { Relay, type RelayOptions } from '../../src/tunnel/relay.ts';
 import { describeWithReal } from '../support/real-parts.ts';
@@ -41,6 +41,14 @@ async function expose(
   const relay = new Relay({ target: () => target, logger, ...options });
   const { tunnel } = await openTunnel({ server: address, secret: 'sesame', destination: relay });
   return { relay, port: portOf(tunnel), log };
+}
+
+/** This process's own connections to `port`. */
+function findSockets(port: number): Socket[] {
+  const handles: unknown = Reflect.apply(Reflect.get(process, '_getActiveHandles'), process, []);
+  return Array.isArray(handles)
+    ? handles.filter(one => one instanceof Socket && one.remotePort === port)
+    : [];
 }
 
 /** Bytes of which no two blocks are alike, whatever their distance: SHA-512 of a counter. */
@@ -183,6 +191,28 @@ describeWithReal(['bore'], 'raw mode', () => {
     idle.write('still here');
     expect(String((await once(idle, 'data'))[0])).toBe('still here');
     idle.destroy();
+  });
+
+  it('forgets no connection to an app that never takes a last word', async () => {
+    let atApp: Socket | undefined;
+    const app = await startApp(socket => {
+      atApp = socket.pause();
+    });
+    const { port, relay } = await expose(app, { idleMs: 300, halfClosedIdleMs: 300 });
+    const visitor = connect(port, HOST);
+    const pending = () => findSockets(app.port).reduce((sum, socket) => sum + socket.writableLength, 0);
+    // Until a little is left in this process: more would pause the visitor, whose end would not be heard.
+    for (let sent = 0; pending() === 0; sent += 8_192) {
+      expect(sent).toBeLessThan(64 << 20);
+      visitor.write(Buffer.alloc(8_192));
+      await new Promise(resolve => void setImmediate(resolve));
+    }
+    visitor.end();
+    await waitUntil(() => visitor.closed || visitor.writableFinished, 'the last word is on its way');
+    visitor.resetAndDestroy();
+    await waitUntil(() => relay.open === 0, 'it is over for the relay');
+    await waitUntil(() => findSockets(app.port).every(socket => socket.closed), 'and for the app');
+    atApp?.resume();
   });
 
   it('waits for a slow reader instead of keeping his bytes', async () => {

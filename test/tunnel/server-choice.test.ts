@@ -49,16 +49,16 @@ it('gives a server 3 s at the start and 30 s when it is lost, counted from its l
   const { choice } = choose(2);
   expect(choice.patience(1_000)).toBe(serverFirst - 1_000);
   choice.settle();
-  choice.lose(50_000, true);
+  choice.lose(50_000, true, 50_500);
   expect(choice.patience(56_000)).toBe(serverAway - 6_000);
   // A session that did not last changes nothing about it.
   choice.settle();
-  choice.lose(60_000, false);
+  choice.lose(60_000, false, 60_500);
   expect(choice.patience(60_000)).toBe(serverAway - 10_000);
   choice.advance(80_000);
   expect(choice.patience(80_000)).toBe(serverFirst);
   choice.settle();
-  choice.lose(81_000, false);
+  choice.lose(81_000, false, 81_500);
   expect(choice.patience(81_000)).toBe(serverAway);
   expect(choose(1).choice.patience(1e9)).toBe(Number.POSITIVE_INFINITY);
 });
@@ -67,8 +67,25 @@ it('begins with the best again when the one that took over is lost, too', () => 
   const { order, choice } = choose(3);
   choice.advance(0);
   choice.settle();
-  choice.lose(0, true);
+  choice.lose(0, true, 500);
   expect(choice.current.address.host).toBe(order[1]);
   expect(choice.advance(0)).toBe(false);
   expect(choice.current.address.host).toBe(order[0]);
+});
+
+it('gives the best one its whole time when its turn comes again after a pause', () => {
+  const { choice } = choose(2);
+  choice.settle();
+  choice.lose(0, true, 500);
+  expect(choice.advance(30_000, 9_000)).toBe(false);
+  expect(choice.patience(30_000)).toBe(serverFirst);
+  expect(choice.advance(33_000, 9_000)).toBe(true);
+  expect(choice.patience(42_000)).toBe(serverFirst);
+});
+
+it('owes an attempt to the server of a session that ended while this machine stood still', () => {
+  const { choice } = choose(2);
+  choice.settle();
+  choice.lose(0, true, 60_000);
+  expect(choice.patience(60_000)).toBe(serverFirst);
 });
