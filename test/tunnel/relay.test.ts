@@ -193,28 +193,6 @@ describeWithReal(['bore'], 'raw mode', () => {
     idle.destroy();
   });
 
-  it('forgets no connection to an app that never takes a last word', async () => {
-    let atApp: Socket | undefined;
-    const app = await startApp(socket => {
-      atApp = socket.pause();
-    });
-    const { port, relay } = await expose(app, { idleMs: 300, halfClosedIdleMs: 300 });
-    const visitor = connect(port, HOST);
-    const pending = () => findSockets(app.port).reduce((sum, socket) => sum + socket.writableLength, 0);
-    // Until a little is left in this process: more would pause the visitor, whose end would not be heard.
-    for (let sent = 0; pending() === 0; sent += 8_192) {
-      expect(sent).toBeLessThan(64 << 20);
-      visitor.write(Buffer.alloc(8_192));
-      await new Promise(resolve => void setImmediate(resolve));
-    }
-    visitor.end();
-    await waitUntil(() => visitor.closed || visitor.writableFinished, 'the last word is on its way');
-    visitor.resetAndDestroy();
-    await waitUntil(() => relay.open === 0, 'it is over for the relay');
-    await waitUntil(() => findSockets(app.port).every(socket => socket.closed), 'and for the app');
-    atApp?.resume();
-  });
-
   it('waits for a slow reader instead of keeping his bytes', async () => {
     let written = 0;
     const app = await startApp(socket => {
@@ -238,4 +216,37 @@ describeWithReal(['bore'], 'raw mode', () => {
     expect(written).toBeLessThan(64 << 20);
     reader.destroy();
   });
+});
+
+it('forgets no connection to an app that never takes a last word', async () => {
+  const app = await startApp(socket => void socket.pause());
+  const server = createServer({ allowHalfOpen: true });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void server.close());
+  const bound = server.address();
+  const limits = { idleMs: 300, halfClosedIdleMs: 300 };
+  const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const relay = new Relay({ target: () => app, logger, ...limits });
+  const leg = relay.openLeg();
+  const there = once(server, 'connection');
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  const line = connect({ port, host: '127.0.0.1', allowHalfOpen: true, ...leg.socketOptions });
+  line.on('error', () => {});
+  const [far] = (await there) as [Socket];
+  relay.admit(line, leg, Buffer.alloc(0));
+  const pending = () => findSockets(app.port).reduce((sum, socket) => sum + socket.writableLength, 0);
+  // Until a little is left in this process: more would pause the visitor, whose end would not be heard.
+  for (let sent = 0; pending() === 0; sent += 8_192) {
+    expect(sent).toBeLessThan(64 << 20);
+    far.write(Buffer.alloc(8_192));
+    await new Promise(resolve => void setImmediate(resolve));
+  }
+  far.end();
+  await waitUntil(() => line.readableEnded, 'the last word is heard');
+  line.destroy();
+  await waitUntil(() => line.closed, 'the visitor is gone');
+  expect(relay.open).toBe(1);
+  await waitUntil(() => relay.open === 0, 'it is over');
+  expect(findSockets(app.port).every(socket => socket.destroyed)).toBe(true);
+  far.destroy();
 });
