@@ -73,7 +73,7 @@ export async function proveAddress(check: AddressCheck): Promise<Finding | undef
     if (url !== undefined && answer.kind === 'unproved' && check.isPlain) {
       strangers += 1;
       if (strangers >= MAX_STRANGERS && !check.isCertain) break;
-      await leaveStranger(check, url, strangers);
+      if (!(await leaveStranger(check, url, strangers))) break;
     } else await delay(PROOF_RETRY_MS, undefined, { signal: check.signal }).catch(() => {});
   }
   if (check.signal.aborted || url === undefined) return undefined;
@@ -102,9 +102,16 @@ async function askInTime(check: AddressCheck, url: string | undefined, end: numb
   return await check.ask(url, AbortSignal.any([check.signal, deadline]));
 }
 
-async function leaveStranger(check: AddressCheck, url: string, strangers: number): Promise<void> {
+/** False where there is no other port, and it is not certain that this one is a stranger's. */
+async function leaveStranger(check: AddressCheck, url: string, strangers: number): Promise<boolean> {
   const message = `somebody else answers at ${url}: the bore server gave out an address that leads elsewhere`;
   if (strangers >= MAX_STRANGERS) throw new TunnelError(message, { retryable: false });
   check.logger.warn(`${message}; asking for another port`);
-  await check.move();
+  try {
+    await check.move();
+    return true;
+  } catch (error) {
+    if (check.isCertain || check.signal.aborted) throw error;
+    return false;
+  }
 }

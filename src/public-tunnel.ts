@@ -14,6 +14,7 @@ import {
 } from './public-address.ts';
 import type { TunnelState } from './state.ts';
 import { isBlockedPort } from './tunnel/blocked-ports.ts';
+import { isWholeRange } from './tunnel/port-choice.ts';
 import { startTunnel, type Tunnel } from './tunnel/reconnect.ts';
 import { type WayIn, WayInRecord } from './way-in.ts';
 
@@ -86,7 +87,7 @@ export class PublicTunnel {
    */
   async verify(signal: AbortSignal): Promise<void> {
     let finding = await this.#prove(signal);
-    while (finding === undefined) {
+    while (finding === undefined || (this.#place !== undefined && finding.url !== this.#place.url)) {
       if (signal.aborted) return;
       await this.#wayIn.awaitConnected(signal);
       finding = await this.#prove(signal);
@@ -158,7 +159,9 @@ export class PublicTunnel {
       logger,
       signal,
     });
-    this.#tunnel = await this.#starting;
+    const tunnel = await this.#starting;
+    if (closed.aborted) await tunnel.stop({ drainMs: 0 });
+    else this.#tunnel = tunnel;
   }
 
   async #move(): Promise<void> {
@@ -189,21 +192,27 @@ export class PublicTunnel {
     if (this.#checking === closed) return; // that check goes on with where the tunnel is by then
     this.#checking = closed;
     try {
-      await this.#leaveBlockedPort();
-      const finding = await this.#prove(AbortSignal.any([this.#options.signal, closed.signal]));
-      const place = this.#place;
-      // Lost again: the next Connected begins anew.
-      if (finding === undefined || place === undefined || place.url !== finding.url) return;
-      const hasMoved = finding.url !== this.#announced;
-      this.#announced = finding.url;
-      const moves = this.#wayIn.now.moves + (hasMoved ? 1 : 0);
-      this.#wayIn.connect(place, { verified: finding.verified, doubt: finding.doubt, moves });
-      if (hasMoved) this.#options.logger.warn(`the public address changed: it is ${finding.url} now`);
+      const signal = AbortSignal.any([this.#options.signal, closed.signal]);
+      // Where the tunnel is lost again, the next Connected begins anew.
+      while (this.#place !== undefined && !signal.aborted) {
+        await this.#leaveBlockedPort();
+        const finding = await this.#prove(signal);
+        if (finding === undefined || finding.url !== this.#place?.url) continue;
+        this.#announce(this.#place, finding);
+        return;
+      }
     } catch (error) {
       if (!closed.signal.aborted) this.#options.onLost(error);
     } finally {
       if (this.#checking === closed) this.#checking = undefined;
     }
+  }
+
+  #announce(place: PublicPlace, { url, verified, doubt }: Finding): void {
+    const hasMoved = url !== this.#announced;
+    this.#announced = url;
+    this.#wayIn.connect(place, { verified, doubt, moves: this.#wayIn.now.moves + (hasMoved ? 1 : 0) });
+    if (hasMoved) this.#options.logger.warn(`the public address changed: it is ${url} now`);
   }
 
   #prove(signal: AbortSignal): Promise<Finding | undefined> {
@@ -229,9 +238,14 @@ export class PublicTunnel {
       this.#options.logger.warn(
         `browsers refuse to open port ${this.#place?.port}: another \`remote-port\` is better`,
       );
-      // `auto` has none of them to offer, unless its range has no others.
-      if (remotePort.kind !== 'random' || moves === MAX_MOVES) return;
+      if (!isServersChoice(remotePort) || moves === MAX_MOVES) return;
       await this.#move();
     }
   }
+}
+
+/** `auto` asks for blocked ports only where its range has no others; in the whole range such a port was the server's. */
+function isServersChoice(wish: ExposureConfig['tunnel']['remotePort']): boolean {
+  if (wish.kind === 'auto') return isWholeRange(wish);
+  return wish.kind === 'random';
 }

@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { describeError } from './errors.ts';
 import type { ProbeAnswer } from './gateway/probe.ts';
 import type { Relay } from './tunnel/relay.ts';
+import { MAX_VISITORS } from './tunnel/timings.ts';
 
 /** 256 bits: no visitor sends them by chance. */
 const TOKEN_BYTES = 32;
@@ -18,18 +19,22 @@ const ARRIVAL_TIMEOUT_MS = 3_000;
  */
 export async function askForToken(
   url: string,
-  relay: Pick<Relay, 'awaitToken'>,
+  relay: Pick<Relay, 'awaitToken' | 'visits' | 'open'>,
   signal: AbortSignal,
 ): Promise<ProbeAnswer> {
   const token = randomBytes(TOKEN_BYTES);
   const over = new AbortController();
   const limit = AbortSignal.any([signal, over.signal, AbortSignal.timeout(ARRIVAL_TIMEOUT_MS)]);
+  const visitsBefore = relay.visits;
   const arrival = relay.awaitToken(token, limit);
   const sent = await send(url, token, limit);
   try {
     if (sent instanceof Error) return { kind: 'silent', detail: describeError(sent) };
     if (await arrival) return { kind: 'proved' };
     if (signal.aborted) return { kind: 'silent', detail: 'no answer in time' };
+    // They came the same way, and may have taken the place that was meant for us.
+    if (relay.visits > visitsBefore || relay.open >= MAX_VISITORS)
+      return { kind: 'silent', detail: 'too many visitors came in between' };
     return { kind: 'unproved', detail: 'it takes connections, and what is sent there does not arrive here' };
   } finally {
     over.abort();

@@ -164,7 +164,12 @@ function* listPorts(server: TunnelServer, options: PortOptions): Generator<numbe
     if (count === MAX_CANDIDATES) break;
   }
   // Where any port will do, one that changes from run to run is better than none.
-  if (wish.min <= LOWEST_PORT && wish.max === HIGHEST_PORT) yield 0;
+  if (isWholeRange(wish)) yield 0;
+}
+
+/** True where any port that a server gives out will do. */
+export function isWholeRange({ min, max }: { min: number; max: number }): boolean {
+  return min <= LOWEST_PORT && max === HIGHEST_PORT;
 }
 
 /** The port the tunnel had on this server before, where the wish allows it. */
