@@ -39,11 +39,23 @@ export function openEntrance(options: EntranceOptions): Entrance {
   return options.protocol === 'tcp' ? openRelay(options) : openGateway(options);
 }
 
+/** Parsed anew only when it has changed: every request asks for it. */
+function rememberUrl(read: () => string | undefined): () => URL | undefined {
+  let text: string | undefined;
+  let url: URL | undefined;
+  return () => {
+    const now = read();
+    if (now !== text) url = URL.parse(now ?? '') ?? undefined;
+    text = now;
+    return url;
+  };
+}
+
 function openGateway({ app, publicUrl, logger }: EntranceOptions): Entrance {
   const proofKey = randomBytes(32);
   const gateway = startGateway({
     app,
-    publicUrl: () => URL.parse(publicUrl() ?? '') ?? undefined,
+    publicUrl: rememberUrl(publicUrl),
     proofKey,
     logger,
   });

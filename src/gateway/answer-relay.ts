@@ -4,12 +4,10 @@ import type { ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { hasField, type RawHeaders, renderResponseHeaders, renderTrailers } from './headers.ts';
 import type { Visit } from './visit.ts';
+import { waitingHeads } from './waiting-heads.ts';
 
-/**
- * How long a head waits for the first piece of its body. In two small writes they would take 44 ms through bore (Nagle
- * at the server meets a delayed ACK at the visitor); in one, nothing.
- */
-const HEAD_WAIT_MS = 5;
+/** Up to this size a chunk goes out as text: Node then puts the head in front of it, and writes once. */
+const TEXT_BYTES = 4_096;
 
 export class AnswerRelay implements Dispatcher.DispatchHandler {
   readonly response: ServerResponse;
@@ -18,8 +16,8 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   hasBegun = false;
   readonly #isHttp11: boolean;
   readonly #hasBody: boolean;
+  #bodyHasBegun = false;
   #controller: Dispatcher.DispatchController | undefined;
-  #headTimer: NodeJS.Timeout | undefined;
 
   /** `onNoAnswer` is called at most once: the app's answer did not begin, and the visitor still waits for one. */
   constructor({ request, response }: Visit, onNoAnswer: (error: Error) => void) {
@@ -49,31 +47,38 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     const headers = renderResponseHeaders(raw, status, isChunked);
     if (/^[\t\x20-\x7e]+$/.test(reason)) this.response.writeHead(status, reason, headers);
     else this.response.writeHead(status, headers);
-    this.#headTimer = setTimeout(() => this.response.flushHeaders(), HEAD_WAIT_MS);
+    waitingHeads.add(this.response);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    clearTimeout(this.#headTimer);
-    if (!this.response.write(chunk)) controller.pause();
+    waitingHeads.delete(this.response);
+    if (!this.#write(chunk)) controller.pause();
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
-    clearTimeout(this.#headTimer);
+    waitingHeads.delete(this.response);
     const trailers = renderTrailers(readRaw(controller.rawTrailers));
     if (trailers.length > 0) this.response.addTrailers(trailers);
     this.response.end();
   }
 
   onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
-    clearTimeout(this.#headTimer);
+    waitingHeads.delete(this.response);
     if (this.response.destroyed) return;
     // Half an answer must not look like a whole one: without the end of its framing the visitor can tell.
     if (this.response.headersSent) this.response.destroy();
     else this.onNoAnswer(error);
   }
 
+  #write(chunk: Buffer): boolean {
+    const isFirst = !this.#bodyHasBegun;
+    this.#bodyHasBegun = true;
+    if (isFirst && chunk.length <= TEXT_BYTES) return this.response.write(chunk.toString('latin1'), 'latin1');
+    return this.response.write(chunk);
+  }
+
   #endWithVisitor(): void {
-    clearTimeout(this.#headTimer);
+    waitingHeads.delete(this.response);
     if (!this.response.writableFinished) this.#controller?.abort(new Error('the visitor is gone'));
   }
 }
