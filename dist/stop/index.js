@@ -39165,6 +39165,7 @@ const messages_StateMessageSchema = object({
     public_port: nullable(number()),
     tunnel_reason: nullable(string()),
     verified: nullable(dist_boolean()),
+    doubt: nullable(picklist(['silent', 'unproved', 'app away'])),
     app: object({
         status: picklist(['starting', 'running', 'restarting', 'stopped', 'failed']),
         port: nullable(number()),
@@ -39172,7 +39173,7 @@ const messages_StateMessageSchema = object({
     }),
     restarts: number(),
     reconnects: number(),
-    moves: number(),
+    address_changes: number(),
     visits: number(),
     exposure: PhaseSchema,
 });
@@ -39187,6 +39188,7 @@ function messages_describeState(state) {
         public_port: hasAddress ? tunnel.port : null,
         tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
         verified: state.verified ?? null,
+        doubt: state.doubt ?? null,
         app: {
             status: app.status,
             port: app.status === 'running' && app.upstream.kind === 'address' ? app.upstream.port : null,
@@ -39194,7 +39196,7 @@ function messages_describeState(state) {
         },
         restarts: state.restarts,
         reconnects: state.reconnects,
-        moves: state.moves,
+        address_changes: state.moves,
         visits: state.visits,
         exposure: describePhase(state.phase),
     };
@@ -39223,9 +39225,10 @@ function reviveState(message) {
         app: reviveApp(message.app),
         url: message.public_url ?? undefined,
         verified: message.verified ?? undefined,
+        doubt: message.doubt ?? undefined,
         restarts: message.restarts,
         reconnects: message.reconnects,
-        moves: message.moves,
+        moves: message.address_changes,
         visits: message.visits,
     };
 }
@@ -41035,6 +41038,8 @@ function formatDuration(ms) {
 ;// CONCATENATED MODULE: ./build/js/input-values.js
 // How single input values are written. Each parser names the input and the value in its InputError; used by inputs.
 
+/** What visitors' bytes are: requests for the gateway, or nobody's business but the app's. */
+const input_values_PROTOCOLS = (/* unused pure expression or super */ null && (['http', 'tcp']));
 const input_values_DEFAULT_HEALTH_PATH = '/';
 /** A template such as `https://{port}.preview.example.com`: of the protocol, and nothing after the port. */
 function input_values_parsePublicUrl(template, protocol) {
@@ -41113,7 +41118,8 @@ function app_inputs_parseAppInputs(read, context) {
     const path = resolve(base, text('path') || '.');
     const port = problems.check(() => parseWholeNumber(optional('port'), 'port', 1, 65_535));
     const command = optional('command');
-    const chosen = parseMode(read, { path, port, command }, problems);
+    const wanted = problems.check(() => parseChoice(text('mode') || 'auto', 'mode', MODES));
+    const chosen = wanted && app_inputs_findMode(wanted, { path, port, command }, problems);
     const env = problems.check(() => parseEnv(read('env'), environment));
     if (chosen?.mode === 'os' && text('env'))
         problems.found.push('`env` cannot be used with `mode: os`: the page gives programs a fixed environment; write the values into a file of the project instead');
@@ -41124,7 +41130,7 @@ function app_inputs_parseAppInputs(read, context) {
     const healthPath = problems.check(() => parseHealthPath(text('health-path') || DEFAULT_HEALTH_PATH));
     const startupTimeoutMs = problems.check(() => parseDuration(text('startup-timeout') || '120s', 'startup-timeout'));
     if (protocol === 'tcp')
-        problems.found.push(...listGatewayWishes({ mode: chosen?.mode, healthPath, spa, isolation }));
+        problems.found.push(...listGatewayWishes({ wanted, chosen, healthPath, spa, isolation }));
     if (!chosen || !env || !vm || !healthPath || !startupTimeoutMs)
         return undefined;
     return {
@@ -41147,10 +41153,7 @@ function app_inputs_parseAppInputs(read, context) {
         startupTimeoutMs,
     };
 }
-function parseMode(read, { path, port, command }, problems) {
-    const mode = problems.check(() => parseChoice(read('mode').trim() || 'auto', 'mode', MODES));
-    if (mode === undefined)
-        return undefined;
+function app_inputs_findMode(mode, { path, port, command }, problems) {
     return problems.check(() => chooseMode({
         mode,
         path,
@@ -41164,8 +41167,10 @@ function parseVersion(text) {
 /** What only the gateway can do, and there is none between raw bytes and the app. */
 function listGatewayWishes(app) {
     const problems = [];
-    if (app.mode === 'web')
+    if (app.wanted === 'web')
         problems.push('`protocol` is tcp, and `mode: web` has no port of its own to pass bytes to: use protocol: http, or a command that serves the folder');
+    else if (app.chosen?.mode === 'web')
+        problems.push('`protocol` is tcp, and what was found at `path` is a web app, which has no port of its own to pass bytes to: name the `port` that is meant, or a `command` that opens one');
     if (app.healthPath !== undefined && app.healthPath !== DEFAULT_HEALTH_PATH)
         problems.push('`health-path` cannot be used with `protocol: tcp`: the app is up when its port accepts; leave it out');
     if (app.spa)
@@ -41200,26 +41205,9 @@ class input_problems_Problems {
 
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./build/js/tunnel/blocked-ports.js
-// Ports that are open and still of no use. Used by placement.ts, and by exposure through public-address.ts.
-/**
- * Browsers, and every `fetch`, refuse to open them because other protocols live there (WHATWG Fetch, "bad port").
- * A link with one of them is of no use to a reviewer.
- */
-const BLOCKED_PORTS = new Set([
-    1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
-    109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515,
-    526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049,
-    3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080,
-]);
-function isBlockedPort(port) {
-    return port !== undefined && BLOCKED_PORTS.has(port);
-}
-
 ;// CONCATENATED MODULE: ./build/js/public-address.js
 // The address visitors use: written from the `public-url` template, and proved to lead to this very exposure before
-// anybody is told. Used by exposure.
-
+// anybody is told. Used by public-tunnel; its templates by the inputs.
 
 
 /** How long an answer is waited for. Where the network has no hairpin none ever comes. */
@@ -41245,7 +41233,7 @@ function renderPublicUrl(template, host, port) {
  */
 async function proveAddress(check) {
     let strangers = 0;
-    let detail = '';
+    let last = { kind: 'silent', detail: '' };
     let url;
     for (let end = startClock(); performance.now() < end;) {
         const now = check.readUrl();
@@ -41258,23 +41246,34 @@ async function proveAddress(check) {
         if (check.readUrl() !== url)
             continue; // what was asked is of no interest any more
         if (url !== undefined && answer.kind === 'proved')
-            return { url, verified: true };
+            return { url, verified: true, doubt: undefined };
         // The last answer is cut off by the clock, and says the least.
-        if (answer.kind !== 'proved' && (detail === '' || performance.now() < end))
-            detail = answer.detail;
+        if (answer.kind !== 'proved' && (last.detail === '' || performance.now() < end))
+            last = answer;
         if (url !== undefined && answer.kind === 'unproved' && check.isPlain) {
             strangers += 1;
             if (strangers >= MAX_STRANGERS && !check.isCertain)
                 break;
-            await leaveStranger(check, url, strangers);
+            if (!(await leaveStranger(check, url, strangers)))
+                break;
         }
         else
             await delay(PROOF_RETRY_MS, undefined, { signal: check.signal }).catch(() => { });
     }
     if (check.signal.aborted || url === undefined)
         return undefined;
-    check.logger.warn(`${url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`);
-    return { url, verified: false };
+    check.logger.warn(explainDoubt(url, last));
+    return { url, verified: false, doubt: last.kind };
+}
+function explainDoubt(url, { kind, detail }) {
+    switch (kind) {
+        case 'silent':
+            return `${url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`;
+        case 'unproved':
+            return `${url} is not known to lead here (${detail}): somebody else may have this address, or something in between answers for it; it is handed out all the same, so try it from elsewhere`;
+        case 'app away':
+            return `${url} could not be checked (${detail}); it is handed out all the same`;
+    }
 }
 function startClock() {
     return performance.now() + PROOF_TIMEOUT_MS;
@@ -41285,12 +41284,21 @@ async function askInTime(check, url, end) {
     const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
     return await check.ask(url, AbortSignal.any([check.signal, deadline]));
 }
+/** False where there is no other port, and it is not certain that this one is a stranger's. */
 async function leaveStranger(check, url, strangers) {
     const message = `somebody else answers at ${url}: the bore server gave out an address that leads elsewhere`;
     if (strangers >= MAX_STRANGERS)
         throw new TunnelError(message, { retryable: false });
     check.logger.warn(`${message}; asking for another port`);
-    await check.move();
+    try {
+        await check.move();
+        return true;
+    }
+    catch (error) {
+        if (check.isCertain || check.signal.aborted)
+            throw error;
+        return false;
+    }
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/job.js
@@ -41390,18 +41398,24 @@ function renderFrame(message) {
 function encodeFrame(message) {
     return Buffer.from(renderFrame(message));
 }
-/** What a visitor costs two of, exactly as the Rust server writes it: four times faster than the schema. */
-const PLAIN_ID = /^\{"(Challenge|Connection)":"([\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12})"\}$/;
+const PLAIN_ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
 /** In bytes. What is shorter need not be looked at: for every NUL of a storm, an error of JSON.parse would take 8 µs. */
 const SHORTEST_MESSAGE = '{"Hello":0}'.length;
 /** The message in a frame, or undefined where it is none that a bore server sends. */
 function decodeServerMessage(frame) {
     if (frame.length < SHORTEST_MESSAGE)
         return undefined;
-    const [, name, id] = PLAIN_ID.exec(frame.toString('latin1')) ?? [];
-    if (id === undefined)
-        return decode(serverMessage, frame);
-    return name === 'Challenge' ? { Challenge: id } : { Connection: id };
+    return decodePlain(frame.toString('latin1')) ?? decode(serverMessage, frame);
+}
+/** The two messages that every visitor costs, exactly as the Rust server writes them: many times faster than the schema. */
+function decodePlain(text) {
+    const isChallenge = text.startsWith('{"Challenge":"');
+    if (!(isChallenge || text.startsWith('{"Connection":"')) || !text.endsWith('"}'))
+        return undefined;
+    const id = text.slice(isChallenge ? 14 : 15, -2);
+    if (!PLAIN_ID.test(id))
+        return undefined;
+    return isChallenge ? { Challenge: id } : { Connection: id };
 }
 /** The message in a frame, or undefined where it is none that a bore client sends. */
 function decodeClientMessage(frame) {
@@ -41511,8 +41525,9 @@ function parseHost(v6, name, text) {
         throw refuseAddress(text, 'what stands in brackets must be an IPv6 address');
     }
     // The only characters of host names; the conversion gives names in other scripts their form in the DNS.
-    const host = domainToASCII(name);
-    if (/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?$/u.test(host) && host.length <= 253)
+    // A dot at the end only says that the name is whole: without it there is one form to compare.
+    const host = domainToASCII(name).replace(/\.$/u, '');
+    if (/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/u.test(host) && host.length <= 253)
         return host;
     throw refuseAddress(text, describeForm(text));
 }
@@ -41556,45 +41571,52 @@ function tunnel_inputs_parseTunnelInputs(read, protocol, problems) {
     const servers = addresses.map((address, index) => ({ address, secret: secrets[index] ?? secrets[0] }));
     return { servers, remotePort, publicUrl };
 }
-/** Entries between commas and line ends; a line may end with a comma, and be empty. */
+/**
+ * Between commas and line ends; a comma may stand before a line end. An empty entry is kept: it is where a variable
+ * that is not set was to be written.
+ */
 function splitServers(text) {
-    return text
-        .split('\n')
-        .map(line => line.trim().replace(/,$/, ''))
-        .filter(line => line !== '')
-        .flatMap(line => line.split(',').map(entry => entry.trim()));
+    if (text.trim() === '')
+        return [];
+    return takeFinalLineEnd(text)
+        .split(/,?[ \t]*\r?\n|,/)
+        .map(entry => entry.trim());
+}
+/** YAML ends a block with one; any more are lines of the list. */
+function takeFinalLineEnd(text) {
+    return text.replace(/\r?\n$/, '');
 }
 /** One problem for each entry that is wrong. */
 function parseServers(entries, problems) {
     if (entries.length === 0)
         problems.found.push('`server` is empty: is the variable it comes from set? Write host or host:port, or leave the input out to use bore.pub');
-    const found = entries.map(entry => problems.check(() => parseServer(entry, entries.length)));
+    const found = entries.map((entry, index) => problems.check(() => parseServer(entry, index)));
     const addresses = found.filter(address => address !== undefined);
     const names = addresses.map(renderAddress);
     for (const name of new Set(names.filter((name, index) => names.indexOf(name) !== index)))
         problems.found.push(`\`server\` names ${name} more than once: name each server once`);
     return addresses.length === entries.length && addresses.length > 0 ? addresses : undefined;
 }
-function parseServer(entry, count) {
-    if (entry === '' && count > 1)
-        throw new InputError('`server` has an empty entry: is the variable it comes from set? Write host or host:port between the commas');
-    return parseServerAddress(entry);
+function parseServer(entry, index) {
+    if (entry !== '')
+        return parseServerAddress(entry);
+    throw new InputError(`entry ${index + 1} of \`server\` is empty: is the variable it comes from set? Write one host or host:port in each line, or between commas`);
 }
 /** The lines of the `secret` input, each trimmed; none where it was not given. A line may be blank. */
 function tunnel_inputs_splitSecrets(text) {
-    return text.trim() === ''
-        ? []
-        : text
-            .trim()
-            .split('\n')
-            .map(line => line.trim());
+    if (text.trim() === '')
+        return [];
+    return takeFinalLineEnd(text)
+        .split('\n')
+        .map(line => line.trim());
 }
 /** One for all servers, one for each, or none. No message shows any of them. */
 function parseSecrets(text, servers) {
-    const lines = tunnel_inputs_splitSecrets(text);
+    // One secret for one server: blank lines around it mean nothing.
+    const lines = tunnel_inputs_splitSecrets(servers === 1 ? text.trim() : text);
     const blank = lines.indexOf('');
     if (blank !== -1)
-        throw new InputError(`\`secret\` is blank in line ${blank + 1}: write one line for all servers, or one line for each, in the order of \`server\``);
+        throw new InputError(`entry ${blank + 1} of \`secret\` is empty: is the variable it comes from set? Write one line for all servers, or one line for each, in the order of \`server\``);
     if (lines.length > 1 && servers > 0 && lines.length !== servers)
         throw new InputError(`\`secret\` has ${lines.length} lines, and \`server\` names ${servers === 1 ? 'one server' : `${servers} servers`}: write one line for all, or one line for each, in the same order`);
     return lines;
@@ -41602,28 +41624,38 @@ function parseSecrets(text, servers) {
 function parsePortWish(portText, rangeText, problems) {
     const range = problems.check(() => parsePortRange(rangeText || DEFAULT_PORT_RANGE));
     const word = portText.toLowerCase();
-    if (word === 'random')
-        return { kind: 'random' };
     if (word === '' || word === 'auto')
         return range && { kind: 'auto', ...range };
-    const port = problems.check(() => parseRemotePort(portText));
-    if (port === undefined || range === undefined)
+    const wish = word === 'random' ? RANDOM : problems.check(() => parseRemotePort(portText));
+    if (wish === undefined || range === undefined)
         return undefined;
-    // The default range is no wish of anybody's.
-    const isOutside = port < range.min || port > range.max;
-    if (isOutside && rangeText !== '' && rangeText !== DEFAULT_PORT_RANGE) {
-        problems.found.push(`\`remote-port\` is ${port}, which is outside of \`port-range\`, ${range.min}-${range.max}: leave one of the two out`);
+    const conflict = findConflict(wish, range);
+    if (conflict === undefined)
+        return wish;
+    problems.found.push(`${conflict}: leave one of the two out`);
+    return undefined;
+}
+const RANDOM = { kind: 'random' };
+/** What a range says that the wish does not; the default range is no wish of anybody's. */
+function findConflict(wish, { min, max }) {
+    const range = `${min}-${max}`;
+    if (range === DEFAULT_PORT_RANGE)
         return undefined;
-    }
-    return { kind: 'fixed', port };
+    if (wish.kind === 'random')
+        return `\`remote-port\` is random, so the server picks, and \`port-range\`, ${range}, would not count`;
+    const isOutside = wish.kind === 'fixed' && (wish.port < min || wish.port > max);
+    return isOutside
+        ? `\`remote-port\` is ${wish.port}, which is outside of \`port-range\`, ${range}`
+        : undefined;
 }
 function parseRemotePort(text) {
     if (/^\d+$/.test(text))
-        return parseWholeNumber(text, 'remote-port', 1, 65_535) ?? 0;
+        return { kind: 'fixed', port: parseWholeNumber(text, 'remote-port', 1, 65_535) ?? 0 };
     throw new InputError(`\`remote-port\` is '${text}': write auto, random, or a whole number from 1 to 65535`);
 }
+/** With a hyphen, or what people paste: a dash, or the colon of firewalls. */
 function parsePortRange(text) {
-    const [, low, high] = /^(\d{1,5})\s*-\s*(\d{1,5})$/.exec(text) ?? [];
+    const [, low, high] = /^(\d{1,5})\s*[-–:]\s*(\d{1,5})$/.exec(text) ?? [];
     const [min, max] = [Number(low), Number(high)];
     const problem = low === undefined
         ? 'is no range'
@@ -41695,12 +41727,17 @@ const INPUT_DEFAULTS = {
 /** Reads the inputs of the step that is running, and masks the secrets among them. */
 function readActionInputs() {
     // Each on its own: where only one of them is printed, the runner would not know it.
-    for (const secret of splitSecrets(core.getInput('secret')))
+    for (const secret of splitSecrets(readUntrimmed('secret')))
         if (secret !== '')
             core.setSecret(secret);
-    const source = name => core.getInput(name);
+    const source = name => (LISTS.has(name) ? readUntrimmed(name) : core.getInput(name));
     const inputs = parseInputs(source, process.env, process.env.GITHUB_WORKSPACE || process.cwd());
     return process.env.RUNNER_DEBUG === '1' ? { ...inputs, logLevel: 'debug' } : inputs;
+}
+/** Where an empty line at the ends is an entry whose variable is not set. */
+const LISTS = new Set(['server', 'secret']);
+function readUntrimmed(name) {
+    return core.getInput(name, { trimWhitespace: false });
 }
 /** The few inputs the fork rules need. Masks the token. */
 function readGuardInputs() {
@@ -41745,7 +41782,6 @@ function parseInputs(read, environment, base) {
     };
 }
 const LOG_LEVELS = (/* unused pure expression or super */ null && (['quiet', 'info', 'debug']));
-const PROTOCOLS = (/* unused pure expression or super */ null && (['http', 'tcp']));
 /** `hold` is false, true or a duration; a `duration` beside it must not say otherwise. */
 function parseLifetime(holdText, durationText) {
     const duration = durationText === '' ? undefined : parseDuration(durationText, 'duration');
@@ -41772,6 +41808,11 @@ function listWarnings(tunnel, durationMs) {
         ...(secrets.some(secret => shown.includes(secret))
             ? [
                 "the secret occurs in the server's address: the runner will mask the link, and drop outputs that hold it",
+            ]
+            : []),
+        ...(servers.length > 1 && !publicUrl.includes('{host}')
+            ? [
+                `\`public-url\` has no {host}, so the address stays the same when another server takes over: let the proxy stand in front of all of them, or write it like ${publicUrl.startsWith('tcp:') ? 'tcp://{host}:{port}' : 'https://{port}.{host}'}`,
             ]
             : []),
         ...(durationMs !== undefined && durationMs > LONG_DURATION_MS

@@ -27583,9 +27583,132 @@ function unwrap(schema) {
 
 //#endregion
 
+;// CONCATENATED MODULE: ./build/js/errors.js
+// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
+/** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
+class errors_InputError extends Error {
+    problems;
+    constructor(problems, options) {
+        const list = typeof problems === 'string' ? [problems] : problems;
+        super(list.join('\n'), options);
+        this.name = 'InputError';
+        this.problems = list;
+    }
+}
+/** The tunnel could not be opened or kept. `retryable` says whether trying again may help. */
+class TunnelError extends Error {
+    retryable;
+    constructor(message, options) {
+        super(message, options);
+        this.name = 'TunnelError';
+        this.retryable = options.retryable;
+    }
+}
+/** The app did not start, or ended. */
+class AppError extends Error {
+    /** Exit code of the program, where it got as far as having one. */
+    exitCode;
+    /** The last lines it printed, oldest first; at most 20. */
+    lastLines;
+    /** False where starting it again would only fail the same way. */
+    restartable;
+    constructor(message, options = {}) {
+        super(message, options);
+        this.name = 'AppError';
+        this.exitCode = options.exitCode;
+        this.lastLines = options.lastLines ?? [];
+        this.restartable = options.restartable ?? true;
+    }
+}
+/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
+function describeError(error) {
+    if (!(error instanceof Error))
+        return String(error);
+    // node:net tries all addresses of a name, and then throws an AggregateError without a message.
+    const attempts = error instanceof AggregateError ? error.errors.map(describeError).join(', ') : '';
+    const message = error.message || attempts;
+    // That a time is over is why a message about waiting was written, and says nothing beside it.
+    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : describeError(error.cause);
+    return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
+}
+/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+function isTimeout(error) {
+    return error instanceof Error && error.name === 'TimeoutError';
+}
+/** True for an error of node:fs, node:net or node:dns with that `code`. */
+function hasCode(error, ...codes) {
+    return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+;// CONCATENATED MODULE: ./build/js/input-values.js
+// How single input values are written. Each parser names the input and the value in its InputError; used by inputs.
+
+/** What visitors' bytes are: requests for the gateway, or nobody's business but the app's. */
+const PROTOCOLS = ['http', 'tcp'];
+const DEFAULT_HEALTH_PATH = '/';
+/** A template such as `https://{port}.preview.example.com`: of the protocol, and nothing after the port. */
+function parsePublicUrl(template, protocol) {
+    const sample = template.replaceAll('{host}', 'host.example').replaceAll('{port}', '12345');
+    const url = URL.canParse(sample) ? new URL(sample) : undefined;
+    const problem = url === undefined ? PUBLIC_URLS[protocol].problem : findProblem(url, sample, protocol);
+    if (problem === undefined)
+        return template.replace(/\/$/, '');
+    throw new InputError(`\`public-url\` is '${template}', which ${problem}: write it like ${PUBLIC_URLS[protocol].example}`);
+}
+const PUBLIC_URLS = {
+    http: {
+        scheme: /^https?:$/,
+        problem: 'is no http or https address',
+        example: 'https://{port}.preview.example.com',
+    },
+    tcp: {
+        scheme: /^tcp:$/,
+        problem: 'is no tcp address, as `protocol: tcp` needs one',
+        example: 'tcp://preview.example.com:{port}',
+    },
+};
+function findProblem(url, sample, protocol) {
+    if (!PUBLIC_URLS[protocol].scheme.test(url.protocol))
+        return PUBLIC_URLS[protocol].problem;
+    if (/[{}]/.test(sample))
+        return 'has a placeholder other than {host} and {port}';
+    const rest = `${url.pathname}${url.search}${url.hash}`;
+    if ((rest !== '/' && rest !== '') || url.username !== '')
+        return 'has more than a host and a port';
+    return protocol === 'tcp' && url.port === '' ? 'has no port' : undefined;
+}
+function parseWholeNumber(text, input, min, max) {
+    if (text === undefined)
+        return undefined;
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max)
+        return value;
+    throw new InputError(`\`${input}\` is '${text}': write a whole number from ${min} to ${max}`);
+}
+function input_values_parseBoolean(text, input, fallback) {
+    const word = text.toLowerCase();
+    if (word === '')
+        return fallback;
+    if (word === 'true' || word === 'false')
+        return word === 'true';
+    throw new InputError(`\`${input}\` is '${text}': write true or false`);
+}
+function parseChoice(text, input, choices) {
+    const found = choices.find(choice => choice === text.toLowerCase());
+    if (found !== undefined)
+        return found;
+    throw new InputError(`\`${input}\` is '${text}': write one of ${choices.join(', ')}`);
+}
+function parseHealthPath(text) {
+    if (/^\/[^\s#]*$/.test(text) && !text.startsWith('//'))
+        return text;
+    throw new InputError(`\`health-path\` is '${text}': write a path that begins with one /`);
+}
+
 ;// CONCATENATED MODULE: ./build/js/config.js
 // The one document a supervisor gets on its standard input: everything it needs, checked again on arrival.
 // It never lies in a file, an argument or the environment, for it holds the bore secret and the GitHub token.
+
 
 const Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
 const Milliseconds = pipe(number(), minValue(0));
@@ -27610,7 +27733,7 @@ const AppSpecSchema = variant('mode', [
 ]);
 const ExposureConfigSchema = object({
     /** `tcp`: visitors' bytes go to the app as they are. */
-    protocol: picklist(['http', 'tcp']),
+    protocol: picklist(PROTOCOLS),
     spec: AppSpecSchema,
     env: Environment,
     baseEnvironment: Environment,
@@ -27685,63 +27808,6 @@ const SupervisorConfigSchema = object({
     })),
     preview: PreviewSchema,
 });
-
-;// CONCATENATED MODULE: ./build/js/errors.js
-// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
-/** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
-class errors_InputError extends Error {
-    problems;
-    constructor(problems, options) {
-        const list = typeof problems === 'string' ? [problems] : problems;
-        super(list.join('\n'), options);
-        this.name = 'InputError';
-        this.problems = list;
-    }
-}
-/** The tunnel could not be opened or kept. `retryable` says whether trying again may help. */
-class TunnelError extends Error {
-    retryable;
-    constructor(message, options) {
-        super(message, options);
-        this.name = 'TunnelError';
-        this.retryable = options.retryable;
-    }
-}
-/** The app did not start, or ended. */
-class AppError extends Error {
-    /** Exit code of the program, where it got as far as having one. */
-    exitCode;
-    /** The last lines it printed, oldest first; at most 20. */
-    lastLines;
-    /** False where starting it again would only fail the same way. */
-    restartable;
-    constructor(message, options = {}) {
-        super(message, options);
-        this.name = 'AppError';
-        this.exitCode = options.exitCode;
-        this.lastLines = options.lastLines ?? [];
-        this.restartable = options.restartable ?? true;
-    }
-}
-/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
-function describeError(error) {
-    if (!(error instanceof Error))
-        return String(error);
-    // node:net tries all addresses of a name, and then throws an AggregateError without a message.
-    const attempts = error instanceof AggregateError ? error.errors.map(describeError).join(', ') : '';
-    const message = error.message || attempts;
-    // That a time is over is why a message about waiting was written, and says nothing beside it.
-    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : describeError(error.cause);
-    return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
-}
-/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
-function isTimeout(error) {
-    return error instanceof Error && error.name === 'TimeoutError';
-}
-/** True for an error of node:fs, node:net or node:dns with that `code`. */
-function hasCode(error, ...codes) {
-    return error instanceof Error && 'code' in error && codes.includes(String(error.code));
-}
 
 ;// CONCATENATED MODULE: ./build/js/log.js
 // What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
@@ -27834,6 +27900,7 @@ const messages_StateMessageSchema = object({
     public_port: nullable(number()),
     tunnel_reason: nullable(string()),
     verified: nullable(dist_boolean()),
+    doubt: nullable(picklist(['silent', 'unproved', 'app away'])),
     app: object({
         status: picklist(['starting', 'running', 'restarting', 'stopped', 'failed']),
         port: nullable(number()),
@@ -27841,7 +27908,7 @@ const messages_StateMessageSchema = object({
     }),
     restarts: number(),
     reconnects: number(),
-    moves: number(),
+    address_changes: number(),
     visits: number(),
     exposure: PhaseSchema,
 });
@@ -27856,6 +27923,7 @@ function describeState(state) {
         public_port: hasAddress ? tunnel.port : null,
         tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
         verified: state.verified ?? null,
+        doubt: state.doubt ?? null,
         app: {
             status: app.status,
             port: app.status === 'running' && app.upstream.kind === 'address' ? app.upstream.port : null,
@@ -27863,7 +27931,7 @@ function describeState(state) {
         },
         restarts: state.restarts,
         reconnects: state.reconnects,
-        moves: state.moves,
+        address_changes: state.moves,
         visits: state.visits,
         exposure: describePhase(state.phase),
     };
@@ -27892,9 +27960,10 @@ function reviveState(message) {
         app: reviveApp(message.app),
         url: message.public_url ?? undefined,
         verified: message.verified ?? undefined,
+        doubt: message.doubt ?? undefined,
         restarts: message.restarts,
         reconnects: message.reconnects,
-        moves: message.moves,
+        moves: message.address_changes,
         visits: message.visits,
     };
 }
@@ -31582,10 +31651,18 @@ async function startApp(options, timing) {
 async function startOnce(options, { onOutput, lastLines }, signal) {
     const folder = await (0,promises_.mkdtemp)((0,external_node_path_.join)(options.folder, 'app-'));
     const removeFolder = () => (0,promises_.rm)(folder, { recursive: true, force: true, maxRetries: 3 });
-    const environment = { ...options.baseEnvironment, EXPOSE_URL: options.publicUrl };
+    const publicUrl = options.publicUrl();
+    const environment = { ...options.baseEnvironment, EXPOSE_URL: publicUrl };
     const { logger, onChild } = options;
     try {
-        const start = startProgram(options, { folder, environment, logger, onOutput, onChild, signal });
+        const start = startProgram(options, publicUrl, {
+            folder,
+            environment,
+            logger,
+            onOutput,
+            onChild,
+            signal,
+        });
         const program = await settleInTime(start, signal);
         await waitUntilHealthy(program, options.healthPath, lastLines, signal);
         return {
@@ -31625,8 +31702,8 @@ async function settleInTime(start, signal, settleMs = SETTLE_MS) {
         clearTimeout(timer);
     }
 }
-async function startProgram(options, context) {
-    const { spec, publicUrl } = options;
+async function startProgram(options, publicUrl, context) {
+    const { spec } = options;
     const fillIn = (text) => text.replaceAll('{url}', publicUrl);
     const env = Object.fromEntries(Object.entries(options.env).map(([key, value]) => [key, fillIn(value)]));
     switch (spec.mode) {
@@ -31861,7 +31938,7 @@ function readNames(rawHeaders) {
 var external_node_https_ = __nccwpck_require__(4708);
 ;// CONCATENATED MODULE: ./build/js/gateway/probe.js
 // The proof that a public address leads to this very exposure: a challenge, answered with a key nobody else has.
-// Asked by exposure.ts before a URL is announced; answered by the gateway's own pages.
+// Asked by entrance.ts before a URL is announced; answered by the gateway's own pages.
 
 
 
@@ -32224,14 +32301,47 @@ function listFields(raw) {
     return fields;
 }
 
+;// CONCATENATED MODULE: ./build/js/gateway/waiting-heads.js
+// Heads of answers that wait for the first piece of their body, so that both go out in one write: in two small ones they
+// would take 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts.
+/** How long a head waits. */
+const HEAD_WAIT_MS = 5;
+/** One timer for all of them: one for each answer would cost more than parsing it. */
+class WaitingHeads {
+    /** With the time each came, of performance.now(); the oldest first. */
+    #since = new Map();
+    #timer;
+    /** To be sent in HEAD_WAIT_MS, unless it is deleted before. */
+    add(response) {
+        this.#since.set(response, performance.now());
+        this.#timer ??= setTimeout(() => this.#flush(), HEAD_WAIT_MS);
+    }
+    /** Its body has come, or will never. */
+    delete(response) {
+        this.#since.delete(response);
+    }
+    #flush() {
+        this.#timer = undefined;
+        const now = performance.now();
+        for (const [response, since] of this.#since) {
+            const leftMs = HEAD_WAIT_MS - (now - since);
+            if (leftMs > 0) {
+                this.#timer = setTimeout(() => this.#flush(), leftMs);
+                return;
+            }
+            this.#since.delete(response);
+            response.flushHeaders();
+        }
+    }
+}
+const waitingHeads = new WaitingHeads();
+
 ;// CONCATENATED MODULE: ./build/js/gateway/answer-relay.js
 // Carries one answer of the app to one visitor, as undici hands it over; used by proxy and upgrade.
 
-/**
- * How long a head waits for the first piece of its body. In two small writes they would take 44 ms through bore (Nagle
- * at the server meets a delayed ACK at the visitor); in one, nothing.
- */
-const HEAD_WAIT_MS = 5;
+
+/** Up to this size a chunk goes out as text: Node then puts the head in front of it, and writes once. */
+const TEXT_BYTES = 4_096;
 class AnswerRelay {
     response;
     onNoAnswer;
@@ -32239,8 +32349,8 @@ class AnswerRelay {
     hasBegun = false;
     #isHttp11;
     #hasBody;
+    #bodyHasBegun = false;
     #controller;
-    #headTimer;
     /** `onNoAnswer` is called at most once: the app's answer did not begin, and the visitor still waits for one. */
     constructor({ request, response }, onNoAnswer) {
         this.response = response;
@@ -32269,22 +32379,22 @@ class AnswerRelay {
             this.response.writeHead(status, reason, headers);
         else
             this.response.writeHead(status, headers);
-        this.#headTimer = setTimeout(() => this.response.flushHeaders(), HEAD_WAIT_MS);
+        waitingHeads.add(this.response);
     }
     onResponseData(controller, chunk) {
-        clearTimeout(this.#headTimer);
-        if (!this.response.write(chunk))
+        waitingHeads.delete(this.response);
+        if (!this.#write(chunk))
             controller.pause();
     }
     onResponseEnd(controller) {
-        clearTimeout(this.#headTimer);
+        waitingHeads.delete(this.response);
         const trailers = renderTrailers(readRaw(controller.rawTrailers));
         if (trailers.length > 0)
             this.response.addTrailers(trailers);
         this.response.end();
     }
     onResponseError(_, error) {
-        clearTimeout(this.#headTimer);
+        waitingHeads.delete(this.response);
         if (this.response.destroyed)
             return;
         // Half an answer must not look like a whole one: without the end of its framing the visitor can tell.
@@ -32293,8 +32403,15 @@ class AnswerRelay {
         else
             this.onNoAnswer(error);
     }
+    #write(chunk) {
+        const isFirst = !this.#bodyHasBegun;
+        this.#bodyHasBegun = true;
+        if (isFirst && chunk.length <= TEXT_BYTES)
+            return this.response.write(chunk.toString('latin1'), 'latin1');
+        return this.response.write(chunk);
+    }
     #endWithVisitor() {
-        clearTimeout(this.#headTimer);
+        waitingHeads.delete(this.response);
         if (!this.response.writableFinished)
             this.#controller?.abort(new Error('the visitor is gone'));
     }
@@ -32727,9 +32844,220 @@ function describeVisit({ request }) {
     return log_sanitise(`${request.method} ${readPath(request)}`);
 }
 
+;// CONCATENATED MODULE: ./build/js/tunnel/protocol.js
+// The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs and src/auth.rs): messages, frames, HMAC.
+// Pure; used by our client and our server.
+
+
+/** The control port of every real bore server: it is compiled in. */
+const protocol_DEFAULT_CONTROL_PORT = 7835;
+/** Longest JSON of a frame, in bytes, the NUL not counted (bore's MAX_FRAME_LENGTH). */
+const MAX_FRAME_LENGTH = 256;
+/** The real server drops a client that says nothing for this long (bore's NETWORK_TIMEOUT). */
+const NETWORK_TIMEOUT_MS = 3_000;
+/** The real server sends a heartbeat at least this often. */
+const HEARTBEAT_INTERVAL_MS = 500;
+/** The real server keeps a visitor waiting for `Accept` this long. */
+const PENDING_VISITOR_MS = 10_000;
+/** What the server's `Error` frames say; the words are the only way to tell them apart (bore, src/server.rs). */
+const ERROR_TEXT = {
+    invalidSecret: 'invalid secret',
+    secretRequired: 'server requires secret, but no secret was provided',
+    portOutOfRange: 'client port number not in allowed range',
+    portForbidden: 'permission denied',
+    portTaken: 'port already in use',
+    bindFailed: 'failed to bind to port',
+    noPortFree: 'failed to find an available port',
+};
+const port = pipe(number(), integer(), minValue(0), maxValue(65_535));
+const id = pipe(string(), uuid());
+const clientMessage = union([
+    strictObject({ Authenticate: string() }),
+    strictObject({ Hello: port }),
+    strictObject({ Accept: id }),
+]);
+const serverMessage = union([
+    literal('Heartbeat'),
+    strictObject({ Connection: id }),
+    strictObject({ Challenge: id }),
+    strictObject({ Hello: port }),
+    strictObject({ Error: string() }),
+]);
+/** One message as it goes over the wire; all of it is ASCII, but for the text of an `Error`. */
+function renderFrame(message) {
+    return `${JSON.stringify(message)}\0`;
+}
+/** The same in bytes. */
+function encodeFrame(message) {
+    return Buffer.from(renderFrame(message));
+}
+const PLAIN_ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
+/** In bytes. What is shorter need not be looked at: for every NUL of a storm, an error of JSON.parse would take 8 µs. */
+const SHORTEST_MESSAGE = '{"Hello":0}'.length;
+/** The message in a frame, or undefined where it is none that a bore server sends. */
+function decodeServerMessage(frame) {
+    if (frame.length < SHORTEST_MESSAGE)
+        return undefined;
+    return decodePlain(frame.toString('latin1')) ?? decode(serverMessage, frame);
+}
+/** The two messages that every visitor costs, exactly as the Rust server writes them: many times faster than the schema. */
+function decodePlain(text) {
+    const isChallenge = text.startsWith('{"Challenge":"');
+    if (!(isChallenge || text.startsWith('{"Connection":"')) || !text.endsWith('"}'))
+        return undefined;
+    const id = text.slice(isChallenge ? 14 : 15, -2);
+    if (!PLAIN_ID.test(id))
+        return undefined;
+    return isChallenge ? { Challenge: id } : { Connection: id };
+}
+/** The message in a frame, or undefined where it is none that a bore client sends. */
+function decodeClientMessage(frame) {
+    if (frame.length < SHORTEST_MESSAGE)
+        return undefined;
+    return decode(clientMessage, frame);
+}
+function decode(schema, frame) {
+    try {
+        const result = safeParse(schema, JSON.parse(frame.toString('utf8')));
+        return result.success ? result.output : undefined;
+    }
+    catch {
+        return undefined; // not JSON
+    }
+}
+/** Cuts a byte stream into frames. Holds less than one frame between two calls, whatever is pushed. */
+class FrameDecoder {
+    #rest = Buffer.alloc(0);
+    push(chunk) {
+        this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    }
+    /** The next frame without its NUL, or undefined where more bytes are needed. Throws FrameTooLong. */
+    next() {
+        const end = this.#rest.subarray(0, MAX_FRAME_LENGTH + 1).indexOf(0);
+        if (end === -1) {
+            if (this.#rest.length <= MAX_FRAME_LENGTH)
+                return undefined;
+            throw new FrameTooLong(this.takeRest());
+        }
+        const frame = this.#rest.subarray(0, end);
+        this.#rest = this.#rest.subarray(end + 1);
+        return frame;
+    }
+    /** The bytes behind the last frame, which are not the decoder's any more. */
+    takeRest() {
+        const rest = this.#rest;
+        this.#rest = Buffer.alloc(0);
+        return rest;
+    }
+}
+/** More bytes without a NUL than any message has. `bytes` are its first ones. */
+class FrameTooLong extends Error {
+    bytes;
+    constructor(bytes) {
+        super(`a frame is longer than ${MAX_FRAME_LENGTH} bytes`);
+        this.name = 'FrameTooLong';
+        this.bytes = Buffer.from(bytes.subarray(0, MAX_FRAME_LENGTH));
+    }
+}
+/** A secret as an HMAC key. */
+function deriveKey(secret) {
+    return (0,external_node_crypto_.createSecretKey)((0,external_node_crypto_.createHash)('sha256').update(secret).digest());
+}
+/** SHA-256 works on blocks of this many bytes, which is what HMAC pads its key to (RFC 2104). */
+const BLOCK_BYTES = 64;
+const CHALLENGE_BYTES = 16;
+const padsOf = new WeakMap();
+/**
+ * The hex answer to a challenge, a UUID of which the 16 raw bytes are signed: HMAC-SHA256 (RFC 2104). Two plain hashes
+ * over prepared blocks take half the time of a `createHmac`, and every visitor needs one answer.
+ */
+function answerChallenge(key, challenge) {
+    const { inner, outer } = padsOf.get(key) ?? preparePads(key);
+    inner.write(challenge.replaceAll('-', ''), BLOCK_BYTES, 'hex');
+    (0,external_node_crypto_.hash)('sha256', inner, 'buffer').copy(outer, BLOCK_BYTES);
+    return (0,external_node_crypto_.hash)('sha256', outer, 'hex');
+}
+/** A derived key is 32 bytes, shorter than a block: it is padded, never hashed. */
+function preparePads(key) {
+    const bytes = key.export();
+    const inner = Buffer.alloc(BLOCK_BYTES + CHALLENGE_BYTES, 0x36);
+    const outer = Buffer.alloc(BLOCK_BYTES + 32, 0x5c);
+    for (const pad of [inner, outer])
+        for (const [index, byte] of bytes.entries())
+            pad[index] = (pad[index] ?? 0) ^ byte;
+    padsOf.set(key, { inner, outer });
+    return { inner, outer };
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/timings.js
+// How long the tunnel waits, and for how many: every number with its reason. Tests hand in shorter ones.
+
+/** All in milliseconds. */
+const TIMINGS = {
+    /** For each address of the server: a SYN lost once is repeated after 1 s, lost twice after 3 s. */
+    dialAddress: 3_000,
+    /**
+     * After this the next address is dialled too, or the same once more: above nearly any round trip, and below the
+     * kernel's own second attempt, so that a link is in use again soon after it was healed.
+     */
+    dialNext: 400,
+    /** For all addresses together, the name's resolution included. */
+    dial: 10_000,
+    /** For the server's `Challenge`. One without a secret hangs up after NETWORK_TIMEOUT_MS, which is worth waiting for. */
+    challenge: NETWORK_TIMEOUT_MS + 500,
+    /** Hanging up earlier than this has other reasons than a secret nobody asked for. */
+    earlyEnd: NETWORK_TIMEOUT_MS - 500,
+    /** For the answer to `Hello`. */
+    hello: NETWORK_TIMEOUT_MS,
+    /** Ten heartbeats missed. */
+    heartbeat: 5_000,
+    /** A session that lasted this long was a good one: the next loss starts with an attempt at once. */
+    goodSession: 5_000,
+    /**
+     * Between attempts, with as much again at random: a server that restarts does not get everybody in one moment, and
+     * who lost it for half a minute at most is served 0.6 s after it is back.
+     */
+    retry: 200,
+    /** After an outage of this length the pauses double, */
+    fastRetry: 30_000,
+    /** up to this one. */
+    slowRetry: 10_000,
+    /** Between attempts to get the same port back, which the server frees 0.25 s after a reset. */
+    portRetry: 100,
+    /** At the start each server of several is tried this long before the next: one that restarts is back by then. */
+    serverFirst: 3_000,
+    /** A server that is away this long loses the tunnel to the next: a restart is no reason to change the address. */
+    serverAway: 30_000,
+    /** A first connect waits this long for a taken port: an older job may be dying. */
+    portFirst: 10_000,
+    /** A reconnect waits this long before it takes another port, where it may. */
+    portAgain: 5_000,
+    /** A move to another port. */
+    move: 10_000,
+    /** For one attempt to fetch a visitor: two of them fit before the server drops it. */
+    dataLine: 4_000,
+    /** A line opened ahead waits this long for a visitor; with half a second for the way, the server still listens. */
+    warmHold: NETWORK_TIMEOUT_MS - 500,
+    /** From this distance on lines are opened ahead; nearer, a dial costs less than the book-keeping. */
+    warmRoundTrip: 5,
+    /** Between attempts to fetch a visitor, */
+    visitorRetry: 100,
+    /** until a second before the server drops them. */
+    visitor: PENDING_VISITOR_MS - 1_000,
+    /** Visitors in the middle of something, at the end. */
+    drain: 5_000,
+};
+/** Visitors at a time, fetched and waiting together. Each is two sockets, and a process has 4,096 or more. */
+const MAX_VISITORS = 1_024;
+/** Connections to the server being opened at a time: the usual backlog of a listening socket. */
+const MAX_DIALS = 128;
+/** Attempts before a failure is worth a hint, and before an unknown name is believed. */
+const ATTEMPTS_BEFORE_HINT = 3;
+
 ;// CONCATENATED MODULE: ./build/js/raw-probe.js
 // The proof that a public address leads here where no gateway could answer: our own bytes, sent to the address, come
 // out at our relay. Used by entrance.
+
 
 
 
@@ -32745,6 +33073,7 @@ async function askForToken(url, relay, signal) {
     const token = (0,external_node_crypto_.randomBytes)(TOKEN_BYTES);
     const over = new AbortController();
     const limit = AbortSignal.any([signal, over.signal, AbortSignal.timeout(ARRIVAL_TIMEOUT_MS)]);
+    const visitsBefore = relay.visits;
     const arrival = relay.awaitToken(token, limit);
     const sent = await raw_probe_send(url, token, limit);
     try {
@@ -32754,6 +33083,9 @@ async function askForToken(url, relay, signal) {
             return { kind: 'proved' };
         if (signal.aborted)
             return { kind: 'silent', detail: 'no answer in time' };
+        // They came the same way, and may have taken the place that was meant for us.
+        if (relay.visits > visitsBefore || relay.open >= MAX_VISITORS)
+            return { kind: 'silent', detail: 'too many visitors came in between' };
         return { kind: 'unproved', detail: 'it takes connections, and what is sent there does not arrive here' };
     }
     finally {
@@ -32826,7 +33158,7 @@ function resetSocket(socket) {
 
 ;// CONCATENATED MODULE: ./build/js/tunnel/relay.js
 // Raw mode (`protocol: tcp`): carries visitors' bytes to a port of this machine and the answers back, whatever protocol
-// they speak. Made by exposure.ts, fed by visitors.ts.
+// they speak. Made by entrance.ts, fed by visitors.ts.
 
 
 
@@ -32862,6 +33194,10 @@ class Relay {
     get lastVisitAt() {
         return this.#lastVisitAt;
     }
+    /** Visitors whose connections, that to the app too, are not closed yet. */
+    get open() {
+        return this.#bridges.size;
+    }
     /** The reading side of a visitor's connection, before it is opened; until `admit` its bytes are the handshake's. */
     openLeg() {
         return new Leg();
@@ -32879,13 +33215,15 @@ class Relay {
         }
         if (!(leg instanceof Leg))
             throw new TypeError('a leg of another relay');
-        const bridge = new Bridge(socket, leg, target, error => this.#options.logger.debug(`the app broke a connection: ${describeError(error)}`));
+        const bridge = new Bridge(socket, leg, target, {
+            onAppError: error => this.#options.logger.debug(`the app broke a connection: ${describeError(error)}`),
+            onClosed: () => this.#bridges.delete(bridge),
+        });
         bridge.begin(first);
         this.#count();
         if (this.#awaited)
             this.#inspect(bridge, leg, this.#awaited);
         this.#bridges.add(bridge);
-        socket.on('close', () => this.#bridges.delete(bridge));
         this.#sweeper ??= this.#startSweeping();
     }
     /**
@@ -32905,6 +33243,11 @@ class Relay {
             signal.addEventListener('abort', onAbort, { once: true });
             this.#awaited = { token, seen: () => settle(true) };
         });
+    }
+    /** Cuts every connection. More may come. */
+    cut() {
+        for (const bridge of this.#bridges)
+            bridge.cut();
     }
     #count() {
         this.#visits += 1;
@@ -32945,7 +33288,7 @@ class Bridge {
     #toApp;
     #isKeptAlive = false;
     #movedAt = performance.now();
-    constructor(socket, visitor, target, onAppError) {
+    constructor(socket, visitor, target, events) {
         const app = new Leg();
         const toApp = (0,external_node_net_.connect)({
             ...target,
@@ -32953,7 +33296,10 @@ class Bridge {
             allowHalfOpen: true,
             ...app.socketOptions,
         });
-        toApp.on('error', onAppError);
+        toApp.on('error', events.onAppError);
+        // Either may outlast the other, with a last word that nobody takes.
+        toApp.on('close', () => socket.destroyed && events.onClosed());
+        socket.on('close', () => toApp.destroyed && events.onClosed());
         visitor.join(socket, toApp);
         app.join(toApp, socket);
         this.#visitor = visitor;
@@ -33115,7 +33461,8 @@ class Leg {
 }
 
 ;// CONCATENATED MODULE: ./build/js/entrance.js
-// What takes visitors in where the tunnel ends: the gateway for http, a relay for raw bytes. Used by exposure.
+// What takes visitors in where the tunnel ends: the gateway for http, a relay for raw bytes. Used by exposure and
+// public-tunnel.
 
 
 
@@ -33126,11 +33473,23 @@ class Leg {
 function openEntrance(options) {
     return options.protocol === 'tcp' ? openRelay(options) : openGateway(options);
 }
+/** Parsed anew only when it has changed: every request asks for it. */
+function rememberUrl(read) {
+    let text;
+    let url;
+    return () => {
+        const now = read();
+        if (now !== text)
+            url = URL.parse(now ?? '') ?? undefined;
+        text = now;
+        return url;
+    };
+}
 function openGateway({ app, publicUrl, logger }) {
     const proofKey = (0,external_node_crypto_.randomBytes)(32);
     const gateway = startGateway({
         app,
-        publicUrl: () => URL.parse(publicUrl() ?? '') ?? undefined,
+        publicUrl: rememberUrl(publicUrl),
         proofKey,
         logger,
     });
@@ -33160,32 +33519,15 @@ function openRelay({ app, logger }) {
             // Its visitors are cut off, and so would our own bytes be: that says nothing about the address.
             const address = target();
             const isUp = address && (await findListening({ hosts: [address.host], port: address.port }));
-            return isUp ? askForToken(url, relay, signal) : { kind: 'silent', detail: 'the app is away' };
+            return isUp ? askForToken(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };
         },
         stop: async () => { },
     };
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/blocked-ports.js
-// Ports that are open and still of no use. Used by placement.ts, and by exposure through public-address.ts.
-/**
- * Browsers, and every `fetch`, refuse to open them because other protocols live there (WHATWG Fetch, "bad port").
- * A link with one of them is of no use to a reviewer.
- */
-const BLOCKED_PORTS = new Set([
-    1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
-    109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515,
-    526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049,
-    3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080,
-]);
-function isBlockedPort(port) {
-    return port !== undefined && BLOCKED_PORTS.has(port);
-}
-
 ;// CONCATENATED MODULE: ./build/js/public-address.js
 // The address visitors use: written from the `public-url` template, and proved to lead to this very exposure before
-// anybody is told. Used by exposure.
-
+// anybody is told. Used by public-tunnel; its templates by the inputs.
 
 
 /** How long an answer is waited for. Where the network has no hairpin none ever comes. */
@@ -33211,7 +33553,7 @@ function renderPublicUrl(template, host, port) {
  */
 async function proveAddress(check) {
     let strangers = 0;
-    let detail = '';
+    let last = { kind: 'silent', detail: '' };
     let url;
     for (let end = startClock(); performance.now() < end;) {
         const now = check.readUrl();
@@ -33224,23 +33566,34 @@ async function proveAddress(check) {
         if (check.readUrl() !== url)
             continue; // what was asked is of no interest any more
         if (url !== undefined && answer.kind === 'proved')
-            return { url, verified: true };
+            return { url, verified: true, doubt: undefined };
         // The last answer is cut off by the clock, and says the least.
-        if (answer.kind !== 'proved' && (detail === '' || performance.now() < end))
-            detail = answer.detail;
+        if (answer.kind !== 'proved' && (last.detail === '' || performance.now() < end))
+            last = answer;
         if (url !== undefined && answer.kind === 'unproved' && check.isPlain) {
             strangers += 1;
             if (strangers >= MAX_STRANGERS && !check.isCertain)
                 break;
-            await leaveStranger(check, url, strangers);
+            if (!(await leaveStranger(check, url, strangers)))
+                break;
         }
         else
             await (0,promises_namespaceObject.setTimeout)(PROOF_RETRY_MS, undefined, { signal: check.signal }).catch(() => { });
     }
     if (check.signal.aborted || url === undefined)
         return undefined;
-    check.logger.warn(`${url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`);
-    return { url, verified: false };
+    check.logger.warn(explainDoubt(url, last));
+    return { url, verified: false, doubt: last.kind };
+}
+function explainDoubt(url, { kind, detail }) {
+    switch (kind) {
+        case 'silent':
+            return `${url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`;
+        case 'unproved':
+            return `${url} is not known to lead here (${detail}): somebody else may have this address, or something in between answers for it; it is handed out all the same, so try it from elsewhere`;
+        case 'app away':
+            return `${url} could not be checked (${detail}); it is handed out all the same`;
+    }
 }
 function startClock() {
     return performance.now() + PROOF_TIMEOUT_MS;
@@ -33251,155 +33604,41 @@ async function askInTime(check, url, end) {
     const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
     return await check.ask(url, AbortSignal.any([check.signal, deadline]));
 }
+/** False where there is no other port, and it is not certain that this one is a stranger's. */
 async function leaveStranger(check, url, strangers) {
     const message = `somebody else answers at ${url}: the bore server gave out an address that leads elsewhere`;
     if (strangers >= MAX_STRANGERS)
         throw new TunnelError(message, { retryable: false });
     check.logger.warn(`${message}; asking for another port`);
-    await check.move();
+    try {
+        await check.move();
+        return true;
+    }
+    catch (error) {
+        if (check.isCertain || check.signal.aborted)
+            throw error;
+        return false;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/blocked-ports.js
+// Ports that are open and still of no use. Used by placement.ts, and by exposure through public-address.ts.
+/**
+ * Browsers, and every `fetch`, refuse to open them because other protocols live there (WHATWG Fetch, "bad port").
+ * A link with one of them is of no use to a reviewer.
+ */
+const BLOCKED_PORTS = new Set([
+    1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
+    109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515,
+    526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049,
+    3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080,
+]);
+function isBlockedPort(port) {
+    return port !== undefined && BLOCKED_PORTS.has(port);
 }
 
 // EXTERNAL MODULE: external "node:url"
 var external_node_url_ = __nccwpck_require__(3136);
-;// CONCATENATED MODULE: ./build/js/tunnel/protocol.js
-// The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs and src/auth.rs): messages, frames, HMAC.
-// Pure; used by our client and our server.
-
-
-/** The control port of every real bore server: it is compiled in. */
-const protocol_DEFAULT_CONTROL_PORT = 7835;
-/** Longest JSON of a frame, in bytes, the NUL not counted (bore's MAX_FRAME_LENGTH). */
-const MAX_FRAME_LENGTH = 256;
-/** The real server drops a client that says nothing for this long (bore's NETWORK_TIMEOUT). */
-const NETWORK_TIMEOUT_MS = 3_000;
-/** The real server sends a heartbeat at least this often. */
-const HEARTBEAT_INTERVAL_MS = 500;
-/** The real server keeps a visitor waiting for `Accept` this long. */
-const PENDING_VISITOR_MS = 10_000;
-/** What the server's `Error` frames say; the words are the only way to tell them apart (bore, src/server.rs). */
-const ERROR_TEXT = {
-    invalidSecret: 'invalid secret',
-    secretRequired: 'server requires secret, but no secret was provided',
-    portOutOfRange: 'client port number not in allowed range',
-    portForbidden: 'permission denied',
-    portTaken: 'port already in use',
-    bindFailed: 'failed to bind to port',
-    noPortFree: 'failed to find an available port',
-};
-const port = pipe(number(), integer(), minValue(0), maxValue(65_535));
-const id = pipe(string(), uuid());
-const clientMessage = union([
-    strictObject({ Authenticate: string() }),
-    strictObject({ Hello: port }),
-    strictObject({ Accept: id }),
-]);
-const serverMessage = union([
-    literal('Heartbeat'),
-    strictObject({ Connection: id }),
-    strictObject({ Challenge: id }),
-    strictObject({ Hello: port }),
-    strictObject({ Error: string() }),
-]);
-/** One message as it goes over the wire; all of it is ASCII, but for the text of an `Error`. */
-function renderFrame(message) {
-    return `${JSON.stringify(message)}\0`;
-}
-/** The same in bytes. */
-function encodeFrame(message) {
-    return Buffer.from(renderFrame(message));
-}
-/** What a visitor costs two of, exactly as the Rust server writes it: four times faster than the schema. */
-const PLAIN_ID = /^\{"(Challenge|Connection)":"([\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12})"\}$/;
-/** In bytes. What is shorter need not be looked at: for every NUL of a storm, an error of JSON.parse would take 8 µs. */
-const SHORTEST_MESSAGE = '{"Hello":0}'.length;
-/** The message in a frame, or undefined where it is none that a bore server sends. */
-function decodeServerMessage(frame) {
-    if (frame.length < SHORTEST_MESSAGE)
-        return undefined;
-    const [, name, id] = PLAIN_ID.exec(frame.toString('latin1')) ?? [];
-    if (id === undefined)
-        return decode(serverMessage, frame);
-    return name === 'Challenge' ? { Challenge: id } : { Connection: id };
-}
-/** The message in a frame, or undefined where it is none that a bore client sends. */
-function decodeClientMessage(frame) {
-    if (frame.length < SHORTEST_MESSAGE)
-        return undefined;
-    return decode(clientMessage, frame);
-}
-function decode(schema, frame) {
-    try {
-        const result = safeParse(schema, JSON.parse(frame.toString('utf8')));
-        return result.success ? result.output : undefined;
-    }
-    catch {
-        return undefined; // not JSON
-    }
-}
-/** Cuts a byte stream into frames. Holds less than one frame between two calls, whatever is pushed. */
-class FrameDecoder {
-    #rest = Buffer.alloc(0);
-    push(chunk) {
-        this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    }
-    /** The next frame without its NUL, or undefined where more bytes are needed. Throws FrameTooLong. */
-    next() {
-        const end = this.#rest.subarray(0, MAX_FRAME_LENGTH + 1).indexOf(0);
-        if (end === -1) {
-            if (this.#rest.length <= MAX_FRAME_LENGTH)
-                return undefined;
-            throw new FrameTooLong(this.takeRest());
-        }
-        const frame = this.#rest.subarray(0, end);
-        this.#rest = this.#rest.subarray(end + 1);
-        return frame;
-    }
-    /** The bytes behind the last frame, which are not the decoder's any more. */
-    takeRest() {
-        const rest = this.#rest;
-        this.#rest = Buffer.alloc(0);
-        return rest;
-    }
-}
-/** More bytes without a NUL than any message has. `bytes` are its first ones. */
-class FrameTooLong extends Error {
-    bytes;
-    constructor(bytes) {
-        super(`a frame is longer than ${MAX_FRAME_LENGTH} bytes`);
-        this.name = 'FrameTooLong';
-        this.bytes = Buffer.from(bytes.subarray(0, MAX_FRAME_LENGTH));
-    }
-}
-/** A secret as an HMAC key. */
-function deriveKey(secret) {
-    return (0,external_node_crypto_.createSecretKey)((0,external_node_crypto_.createHash)('sha256').update(secret).digest());
-}
-/** SHA-256 works on blocks of this many bytes, which is what HMAC pads its key to (RFC 2104). */
-const BLOCK_BYTES = 64;
-const CHALLENGE_BYTES = 16;
-const padsOf = new WeakMap();
-/**
- * The hex answer to a challenge, a UUID of which the 16 raw bytes are signed: HMAC-SHA256 (RFC 2104). Two plain hashes
- * over prepared blocks take half the time of a `createHmac`, and every visitor needs one answer.
- */
-function answerChallenge(key, challenge) {
-    const { inner, outer } = padsOf.get(key) ?? preparePads(key);
-    inner.write(challenge.replaceAll('-', ''), BLOCK_BYTES, 'hex');
-    (0,external_node_crypto_.hash)('sha256', inner, 'buffer').copy(outer, BLOCK_BYTES);
-    return (0,external_node_crypto_.hash)('sha256', outer, 'hex');
-}
-/** A derived key is 32 bytes, shorter than a block: it is padded, never hashed. */
-function preparePads(key) {
-    const bytes = key.export();
-    const inner = Buffer.alloc(BLOCK_BYTES + CHALLENGE_BYTES, 0x36);
-    const outer = Buffer.alloc(BLOCK_BYTES + 32, 0x5c);
-    for (const pad of [inner, outer])
-        for (const [index, byte] of bytes.entries())
-            pad[index] = (pad[index] ?? 0) ^ byte;
-    padsOf.set(key, { inner, outer });
-    return { inner, outer };
-}
-
 ;// CONCATENATED MODULE: ./build/js/tunnel/address.js
 // Where a bore server is: read from the `server` input and the command line, shown in messages.
 
@@ -33429,8 +33668,9 @@ function parseHost(v6, name, text) {
         throw refuseAddress(text, 'what stands in brackets must be an IPv6 address');
     }
     // The only characters of host names; the conversion gives names in other scripts their form in the DNS.
-    const host = domainToASCII(name);
-    if (/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?$/u.test(host) && host.length <= 253)
+    // A dot at the end only says that the name is whole: without it there is one form to compare.
+    const host = domainToASCII(name).replace(/\.$/u, '');
+    if (/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/u.test(host) && host.length <= 253)
         return host;
     throw refuseAddress(text, describeForm(text));
 }
@@ -33454,8 +33694,380 @@ function refuseAddress(text, remedy) {
     return new InputError(`${sanitise(`\`server\` '${text}`)}' is not an address: ${remedy}`);
 }
 
+;// CONCATENATED MODULE: ./build/js/tunnel/failure.js
+// What can go wrong between us and a bore server: each failure with its class and with what a user should do.
+// Thrown by dial.ts, greeting.ts and client.ts, judged by attempts.ts and port-choice.ts.
+
+
+
+
+
+/** Enough to recognise an HTTP server or an SSH banner by. */
+const MAX_QUOTE_LENGTH = 60;
+class TunnelFailure extends TunnelError {
+    kind;
+    /** What to do about the port where the user chose it. */
+    portAdvice;
+    constructor(kind, message, options = {}) {
+        super(message, {
+            ...(options.cause === undefined ? {} : { cause: options.cause }),
+            retryable: kind !== 'secret' && kind !== 'not-bore' && kind !== 'wrong-port',
+        });
+        this.kind = kind;
+        this.portAdvice = options.portAdvice;
+    }
+}
+/**
+ * True where this server will not do, however often it is asked; `served` says whether any server has served in this
+ * run, `failures` how often this one has failed in a row. What is wrong with a port is for port-choice.ts to say.
+ */
+function isHopeless({ kind }, served, failures) {
+    if (kind === 'secret' || kind === 'wrong-port')
+        return true;
+    if (kind === 'secret-unwanted' || kind === 'not-bore' || kind === 'mute')
+        return !served;
+    return kind === 'unknown-host' && !served && failures >= ATTEMPTS_BEFORE_HINT;
+}
+/** True where the workflow has to change: to go on with another server would hide it until that one is lost too. */
+function isMisconfiguration({ kind }) {
+    return kind === 'secret' || kind === 'secret-unwanted' || kind === 'port-refused';
+}
+/** A stranger's bytes, short and harmless, in quotes. */
+function quote(text) {
+    return `"${log_sanitise(typeof text === 'string' ? text : text.toString('latin1'), MAX_QUOTE_LENGTH)}"`;
+}
+/** The server could not be reached: `error` is of node:net, node:dns, or a time-out. */
+function explainDial(server, error) {
+    const cause = { cause: error };
+    if (hasCode(error, 'ENOTFOUND'))
+        return new TunnelFailure('unknown-host', `there is no host ${server.host} (${describeError(error)}): check \`server\` for a typo`, cause);
+    const message = `could not reach ${renderAddress(server)}: ${describeError(error)}`;
+    return new TunnelFailure('transient', message, cause);
+}
+/** It was given up because something else was to be done. */
+function explainLate(server) {
+    return new TunnelFailure('transient', `${renderAddress(server)} did not answer in time`);
+}
+/** What a repeated `explainDial` is worth saying in addition. */
+function hintAtFirewall(server) {
+    return `is the bore server running, and does a firewall let connections to port ${server.port} out?`;
+}
+/** The `Error` frame that answered our `Hello(port)`; `hasSecret` says whether we proved one in front of it. */
+function explainErrorFrame(server, port, text, hasSecret) {
+    const where = renderAddress(server);
+    switch (text) {
+        case ERROR_TEXT.invalidSecret:
+            return new TunnelFailure('secret', `${where} refused the secret: \`secret\` must be the one the server was started with`);
+        case ERROR_TEXT.secretRequired:
+            // The proof was lost on the way.
+            if (hasSecret)
+                return new TunnelFailure('transient', `${where} did not get the proof of the secret`);
+            return explainSecretRequired(server);
+        case ERROR_TEXT.portOutOfRange:
+            return new TunnelFailure('port-refused', `${where} does not give out port ${port}`, {
+                portAdvice: 'choose a `remote-port` between the --min-port and --max-port of the server',
+            });
+        case ERROR_TEXT.portForbidden:
+            return new TunnelFailure('port-refused', `${where} may not open port ${port} (permission denied there)`, { portAdvice: 'choose a `remote-port` of 1024 or above' });
+        case ERROR_TEXT.portTaken:
+            return new TunnelFailure('port-taken', `port ${port} of ${server.host} is in use`, {
+                portAdvice: 'wait for the other tunnel to end, or choose another `remote-port`',
+            });
+        case ERROR_TEXT.noPortFree:
+        case ERROR_TEXT.bindFailed:
+            return new TunnelFailure('transient', `${where} could not open a port (${text}): it may be full`);
+        default:
+            return new TunnelFailure('transient', `${where} answered with an error: ${quote(text)}`);
+    }
+}
+/** The failure as it is told where its port is the user's own choice. */
+function explainFixedPort(failure) {
+    const { kind, message, portAdvice, cause } = failure;
+    return portAdvice === undefined ? failure : new TunnelFailure(kind, `${message}: ${portAdvice}`, { cause });
+}
+const FIT_RANGE = 'set `port-range` to the --min-port and --max-port of the server';
+/** None of the ports that `auto` asked for was given. */
+function explainNoCandidate(server, { min, max }, { count, allTaken }) {
+    const ports = count === 1
+        ? `did not give the only port of \`port-range\`, ${min === max ? min : `${min}-${max}`}`
+        : `gave none of ${count} ports between ${min} and ${max}`;
+    const remedy = allTaken
+        ? `${count === 1 ? 'it is' : 'they are'} in use: choose a wider \`port-range\``
+        : FIT_RANGE;
+    return new TunnelFailure(allTaken ? 'port-taken' : 'port-refused', `${renderAddress(server)} ${ports}: ${remedy}`);
+}
+/** No failure yet: where any port will do, the server is asked for one. */
+function explainAnyPort(server, { allTaken }) {
+    const remedy = allTaken ? 'they are all in use' : FIT_RANGE;
+    return `${renderAddress(server)} gives none of this preview's own ports, so it picks one, and another in the next run: ${remedy}`;
+}
+function explainSecretRequired(server) {
+    return new TunnelFailure('secret', `the server ${renderAddress(server)} requires a secret: set the \`secret\` input`);
+}
+function explainSecretUnwanted(server) {
+    return new TunnelFailure('secret-unwanted', `the server ${renderAddress(server)} asks for no secret, but one was given: remove \`secret\`, or check \`server\``);
+}
+/** It said something no bore server says (`said`), or, where that is empty, nothing. */
+function explainNotBore(server, said) {
+    const silent = said.length === 0;
+    const detail = silent ? 'it accepts connections and says nothing' : `it says ${quote(firstLine(said))}`;
+    return new TunnelFailure(silent ? 'mute' : 'not-bore', `${renderAddress(server)} does not answer like a bore server (${detail}): check host and port in \`server\``);
+}
+/** What an HTTP server says after its status line tells nothing more. */
+function firstLine(said) {
+    const text = said.toString('latin1');
+    return /^[^\r\n]+/.exec(text)?.[0] ?? text;
+}
+function explainWrongPort(server, asked, got) {
+    const instead = asked === 0 ? '' : ` instead of ${asked}`;
+    return new TunnelFailure('wrong-port', `the server ${renderAddress(server)} answered with port ${got}${instead}: it cannot be relied on, check \`server\``);
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/placement.js
+// Where a preview lives: in which order it asks the servers, and each of them for which ports. The same in every run,
+// and unknown beforehand to whoever does not know the server's secret. Used by server-choice.ts and port-choice.ts.
+
+
+/**
+ * A preview's address is public, so each one lets anybody test guesses of the secret, at home and without asking the
+ * server. This makes a guess cost some 40 ms and 16 MB (scrypt, RFC 7914), as it costs us once at the start.
+ */
+const STRETCH = { N: 2 ** 14, r: 8, p: 1 };
+const KEY_BYTES = 32;
+const SALT = 'expose-action, where a preview lives';
+/** As many as readUIntBE reads exactly, and far more than a port needs. */
+const DRAW_BYTES = 6;
+/**
+ * The servers, best first, by rendezvous hashing: each one's score is its own affair, so that a server that is added
+ * or lost moves only the previews it gets or had.
+ */
+function orderServers(servers, identity) {
+    if (servers.length < 2)
+        return [...servers];
+    const scored = servers.map(server => {
+        const { host, port } = server.address;
+        return { server, score: placement_hash(server.secret, ['server', host, port, identity]) };
+    });
+    return scored.sort((a, b) => Buffer.compare(b.score, a.score)).map(({ server }) => server);
+}
+/**
+ * Every port of the range once, in an order that is the preview's own; those that browsers refuse are left out, unless
+ * there are no others. Lazily: a port costs one hash.
+ */
+function* listCandidates(identity, secret, { min, max }) {
+    const isUseful = hasOpenPort(min, max) ? (port) => !isBlockedPort(port) : () => true;
+    // Fisher and Yates' shuffle from the end, one step for each port that is asked for; only what was moved is written.
+    const moved = new Map();
+    for (let left = max - min + 1; left > 0; left -= 1) {
+        const chosen = draw(secret, identity, left);
+        const port = min + (moved.get(chosen) ?? chosen);
+        moved.set(chosen, moved.get(left - 1) ?? left - 1);
+        if (isUseful(port))
+            yield port;
+    }
+}
+function hasOpenPort(min, max) {
+    for (let port = min; port <= max; port += 1)
+        if (!isBlockedPort(port))
+            return true;
+    return false;
+}
+/** A whole number below `limit`, a port count: the remainder favours the smaller ones by less than one in a billion. */
+function draw(secret, identity, limit) {
+    return placement_hash(secret, ['port', limit, identity]).readUIntBE(0, DRAW_BYTES) % limit;
+}
+/** Keyed with the secret where there is one. The parts keep their borders: `ab`, `c` is not `a`, `bc`. */
+function placement_hash(secret, parts) {
+    const text = JSON.stringify(['expose-action', ...parts]);
+    if (secret === undefined)
+        return (0,external_node_crypto_.createHash)('sha256').update(text).digest();
+    return (0,external_node_crypto_.createHmac)('sha256', stretch(secret)).update(text).digest();
+}
+/** By secret; a process knows one, or a few. */
+const stretched = new Map();
+function stretch(secret) {
+    const key = stretched.get(secret) ?? (0,external_node_crypto_.scryptSync)(secret, SALT, KEY_BYTES, STRETCH);
+    stretched.set(secret, key);
+    return key;
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/port-choice.js
+// Which public port of one server to ask for next. Used by attempts.ts, through server-choice.ts.
+
+
+
+/**
+ * Candidates of `auto` that are asked for. Where half of all ports are taken, 32 in a row are in one of four billion
+ * runs; and where the server's own range is narrower, all of them are refused within seconds, which is when people
+ * should hear of it.
+ */
+const MAX_CANDIDATES = 32;
+/** What a server gives out without a privilege, and where it ends. */
+const LOWEST_PORT = 1_024;
+const HIGHEST_PORT = 65_535;
+class PortChoice {
+    #server;
+    #options;
+    /** Where strangers answer. */
+    #left = new Set();
+    #list;
+    #port;
+    #patience;
+    #takenSince;
+    /** Of this round through the list. */
+    #asked = 1;
+    #wasTaken = false;
+    #wasRefused = false;
+    #isWholeRound = false;
+    /** The server is asked for one of its own choice. */
+    #isAnyPort = false;
+    #served = false;
+    constructor(server, options) {
+        this.#server = server;
+        this.#options = options;
+        this.#list = listPorts(server, options);
+        this.#port = this.#list.next().value ?? 0;
+        const { portAgain, portFirst } = options.timings;
+        this.#patience = readPreferred(server, options) === undefined ? portFirst : portAgain;
+    }
+    /** What to put into `Hello`; 0 for any. */
+    get port() {
+        return this.#port;
+    }
+    /** The server gave us `port`: it is the one to ask for from now on. */
+    settle(port) {
+        this.#port = port;
+        this.#served = true;
+        this.#isWholeRound = false;
+        this.#expect(this.#options.timings.portAgain);
+    }
+    /** A stranger answers at our port: it is not asked for again. False where there is no other. */
+    leave() {
+        if (this.#port === 0)
+            return true; // any port is another one
+        this.#left.add(this.#port);
+        if (this.#advance())
+            return true;
+        this.#startOver();
+        return !this.#left.has(this.#port);
+    }
+    /**
+     * The server did not give us the port (kind `port-taken` or `port-refused`); `now` is of a monotonic clock. Where
+     * another server has served before (`isTakeover`), visitors wait, and the address changes in any case.
+     */
+    judge({ kind }, now, isTakeover) {
+        if (kind === 'port-taken') {
+            this.#takenSince ??= now;
+            if (!isTakeover && now - this.#takenSince < this.#patience)
+                return 'later';
+            this.#wasTaken = true;
+        }
+        else
+            this.#wasRefused = true;
+        if (this.#advance())
+            return 'next';
+        // Who has served for an hour waits for a port to become free; but a range that does not fit stays as it is.
+        const hasServed = this.#served || isTakeover;
+        if (!hasServed || (this.#isWholeRound && !this.#wasTaken))
+            return 'never';
+        this.#startOver();
+        return 'later';
+    }
+    /** The server could not be asked: how long the port is taken already counts anew. */
+    forgetTaken() {
+        this.#takenSince = undefined;
+    }
+    /** True while our own port is taken, by what is left of the session before. */
+    isBeingFreed(now) {
+        return this.#served && this.#takenSince !== undefined && now - this.#takenSince < this.#patience;
+    }
+    /** What came of this round through the list so far. */
+    get asked() {
+        return { count: this.#asked, allTaken: !this.#wasRefused };
+    }
+    /** What people are told of a port that was not given: advice about `remote-port` only where they chose it. */
+    explain(failure) {
+        return this.#options.remotePort.kind === 'fixed' ? explainFixedPort(failure) : failure;
+    }
+    /** What people are told after `never`. */
+    explainEnd(last) {
+        const { remotePort } = this.#options;
+        return remotePort.kind === 'auto'
+            ? explainNoCandidate(this.#server.address, remotePort, this.asked)
+            : this.explain(last);
+    }
+    #expect(patience) {
+        this.#patience = patience;
+        this.#takenSince = undefined;
+    }
+    /** False where the list has no other port. */
+    #advance() {
+        for (let next = this.#list.next(); !next.done; next = this.#list.next()) {
+            if (this.#left.has(next.value))
+                continue;
+            if (next.value === this.#port)
+                return false;
+            this.#port = next.value;
+            this.#isAnyPort ||= next.value === 0;
+            this.#asked += 1;
+            this.#expect(0);
+            return true;
+        }
+        return false;
+    }
+    #startOver() {
+        // Who was given none of them once need not ask for all of them again.
+        this.#list = this.#isAnyPort ? [0].values() : listPorts(this.#server, this.#options);
+        this.#advance();
+        this.#expect(0);
+        this.#asked = 1;
+        this.#wasTaken = false;
+        this.#wasRefused = false;
+        this.#isWholeRound = true;
+    }
+}
+function* listPorts(server, options) {
+    const wish = options.remotePort;
+    if (wish.kind === 'fixed') {
+        yield wish.port;
+        return;
+    }
+    const before = readPreferred(server, options);
+    if (before !== undefined)
+        yield before;
+    if (wish.kind === 'random')
+        for (;;)
+            yield 0;
+    let count = 0;
+    for (const port of listCandidates(options.identity, server.secret, wish)) {
+        if (port !== before)
+            yield port;
+        count += 1;
+        if (count === MAX_CANDIDATES)
+            break;
+    }
+    // Where any port will do, one that changes from run to run is better than none.
+    if (isWholeRange(wish))
+        yield 0;
+}
+/** True where any port that a server gives out will do. */
+function isWholeRange({ min, max }) {
+    return min <= LOWEST_PORT && max === HIGHEST_PORT;
+}
+/** The port the tunnel had on this server before, where the wish allows it. */
+function readPreferred({ address }, { preferred, remotePort }) {
+    if (preferred === undefined || preferred.host !== address.host)
+        return undefined;
+    return allows(remotePort, preferred.port) ? preferred.port : undefined;
+}
+function allows(wish, port) {
+    if (wish.kind === 'auto')
+        return port >= wish.min && port <= wish.max && !isBlockedPort(port);
+    return wish.kind === 'random';
+}
+
 ;// CONCATENATED MODULE: ./build/js/tunnel/backoff.js
-// How long to wait before the next attempt. Used by reconnect.ts.
+// How long to wait before the next attempt. Used by attempts.ts.
 /** `reset()` when a session was a good one: the next attempt is then made at once. */
 class Backoff {
     #timings;
@@ -33485,172 +34097,9 @@ class Backoff {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/timings.js
-// How long the tunnel waits, and for how many: every number with its reason. Tests hand in shorter ones.
-
-/** All in milliseconds. */
-const TIMINGS = {
-    /** For each address of the server: a SYN lost once is repeated after 1 s, lost twice after 3 s. */
-    dialAddress: 3_000,
-    /** After this the next address is dialled too, or the same once more: above any round trip, below the kernel's
-     * own second attempt, so that a link is in use again soon after it was healed. */
-    dialNext: 400,
-    /** For all addresses together, the name's resolution included. */
-    dial: 10_000,
-    /** For the server's `Challenge`. One without a secret hangs up after NETWORK_TIMEOUT_MS, which is worth waiting for. */
-    challenge: NETWORK_TIMEOUT_MS + 500,
-    /** Hanging up earlier than this has other reasons than a secret nobody asked for. */
-    earlyEnd: NETWORK_TIMEOUT_MS - 500,
-    /** For the answer to `Hello`. */
-    hello: NETWORK_TIMEOUT_MS,
-    /** Ten heartbeats missed. */
-    heartbeat: 5_000,
-    /** A session that lasted this long was a good one: the next loss starts with an attempt at once. */
-    goodSession: 5_000,
-    /** Between attempts, with as much again at random: a server that restarts does not get everybody in one moment, and
-     * who lost it for half a minute at most is served 0.6 s after it is back. */
-    retry: 200,
-    /** After an outage of this length the pauses double, */
-    fastRetry: 30_000,
-    /** up to this one. */
-    slowRetry: 10_000,
-    /** Between attempts to get the same port back, which the server frees 0.25 s after a reset. */
-    portRetry: 100,
-    /** At the start each server of several is tried this long before the next: one that restarts is back by then. */
-    serverFirst: 3_000,
-    /** A server that is away this long loses the tunnel to the next: a restart is no reason to change the address. */
-    serverAway: 30_000,
-    /** A first connect waits this long for a taken port: an older job may be dying. */
-    portFirst: 10_000,
-    /** A reconnect waits this long before it takes another port, where it may. */
-    portAgain: 5_000,
-    /** A move to another port. */
-    move: 10_000,
-    /** For one attempt to fetch a visitor: two of them fit before the server drops it. */
-    dataLine: 4_000,
-    /** A line opened ahead waits this long for a visitor; with half a second for the way, the server still listens. */
-    warmHold: NETWORK_TIMEOUT_MS - 500,
-    /** From this distance on lines are opened ahead; nearer, a dial costs less than the book-keeping. */
-    warmRoundTrip: 5,
-    /** Between attempts to fetch a visitor, */
-    visitorRetry: 100,
-    /** until a second before the server drops them. */
-    visitor: PENDING_VISITOR_MS - 1_000,
-    /** Visitors in the middle of something, at the end. */
-    drain: 5_000,
-};
-/** Visitors at a time, fetched and waiting together. Each is two sockets, and a process has 4,096 or more. */
-const MAX_VISITORS = 1_024;
-/** Connections to the server being opened at a time: the usual backlog of a listening socket. */
-const MAX_DIALS = 128;
-/** Attempts before a failure is worth a hint, and before an unknown name is believed. */
-const ATTEMPTS_BEFORE_HINT = 3;
-
-;// CONCATENATED MODULE: ./build/js/tunnel/failure.js
-// What can go wrong between us and a bore server: each failure with its class and with what a user should do.
-// Thrown by client.ts, judged by reconnect.ts.
-
-
-
-
-
-/** Enough to recognise an HTTP server or an SSH banner by. */
-const MAX_QUOTE_LENGTH = 60;
-class TunnelFailure extends TunnelError {
-    kind;
-    constructor(kind, message, options = {}) {
-        super(message, { ...options, retryable: kind !== 'secret' && kind !== 'not-bore' });
-        this.kind = kind;
-    }
-}
-/**
- * True where this server will not do, however often it is asked; `served` says whether any server has served in this
- * run, `failures` how often this one has failed in a row. What is wrong with a port is for port-choice.ts to say.
- */
-function isHopeless({ kind }, served, failures) {
-    if (kind === 'secret' || kind === 'not-bore')
-        return true;
-    if (kind === 'secret-unwanted' || kind === 'mute')
-        return !served;
-    return kind === 'unknown-host' && !served && failures >= ATTEMPTS_BEFORE_HINT;
-}
-/** True where the workflow has to change: to go on with another server would hide it until that one is lost too. */
-function isMisconfiguration({ kind }) {
-    return kind === 'secret' || kind === 'secret-unwanted' || kind === 'port-refused';
-}
-/** A stranger's bytes, short and harmless, in quotes. */
-function quote(text) {
-    return `"${log_sanitise(typeof text === 'string' ? text : text.toString('latin1'), MAX_QUOTE_LENGTH)}"`;
-}
-/** The server could not be reached: `error` is of node:net, node:dns, or a time-out. */
-function explainDial(server, error) {
-    const cause = { cause: error };
-    if (hasCode(error, 'ENOTFOUND'))
-        return new TunnelFailure('unknown-host', `there is no host ${server.host} (${describeError(error)}): check \`server\` for a typo`, cause);
-    const message = `could not reach ${renderAddress(server)}: ${describeError(error)}`;
-    return new TunnelFailure('transient', message, cause);
-}
-/** It was given up because something else was to be done. */
-function explainLate(server) {
-    return new TunnelFailure('transient', `${renderAddress(server)} did not answer in time`);
-}
-/** What a repeated `explainDial` is worth saying in addition. */
-function hintAtFirewall(server) {
-    return `is the bore server running, and does a firewall let connections to port ${server.port} out?`;
-}
-/** The `Error` frame that answered our `Hello(port)`. */
-function explainErrorFrame(server, port, text) {
-    const where = renderAddress(server);
-    switch (text) {
-        case ERROR_TEXT.invalidSecret:
-            return new TunnelFailure('secret', `${where} refused the secret: \`secret\` must be the one the server was started with`);
-        case ERROR_TEXT.secretRequired:
-            return explainSecretRequired(server);
-        case ERROR_TEXT.portOutOfRange:
-            return new TunnelFailure('port-refused', `${where} does not give out port ${port}: choose a \`remote-port\` between the --min-port and --max-port of the server`);
-        case ERROR_TEXT.portForbidden:
-            return new TunnelFailure('port-refused', `${where} may not open port ${port} (permission denied there): choose a \`remote-port\` of 1024 or above`);
-        case ERROR_TEXT.portTaken:
-            return new TunnelFailure('port-taken', `port ${port} of ${server.host} is in use: wait for the other tunnel to end, or choose another \`remote-port\``);
-        case ERROR_TEXT.noPortFree:
-        case ERROR_TEXT.bindFailed:
-            return new TunnelFailure('transient', `${where} could not open a port (${text}): it may be full`);
-        default:
-            return new TunnelFailure('transient', `${where} answered with an error: ${quote(text)}`);
-    }
-}
-/** None of the ports that `auto` asked for was given; `last` says why not the last one. */
-function explainNoCandidate(server, { min, max }, asked, { kind }) {
-    const remedy = kind === 'port-taken'
-        ? 'they are in use: choose a wider `port-range`'
-        : 'set `port-range` to the --min-port and --max-port of the server';
-    return new TunnelFailure(kind, `${renderAddress(server)} gave none of ${asked} ports between ${min} and ${max}: ${remedy}`);
-}
-function explainSecretRequired(server) {
-    return new TunnelFailure('secret', `the server ${renderAddress(server)} requires a secret: set the \`secret\` input`);
-}
-function explainSecretUnwanted(server) {
-    return new TunnelFailure('secret-unwanted', `the server ${renderAddress(server)} asks for no secret, but one was given: remove \`secret\`, or check \`server\``);
-}
-/** It said something no bore server says (`said`), or, where that is empty, nothing. */
-function explainNotBore(server, said) {
-    const silent = said.length === 0;
-    const detail = silent ? 'it accepts connections and says nothing' : `it says ${quote(firstLine(said))}`;
-    return new TunnelFailure(silent ? 'mute' : 'not-bore', `${renderAddress(server)} does not answer like a bore server (${detail}): check host and port in \`server\``);
-}
-/** What an HTTP server says after its status line tells nothing more. */
-function firstLine(said) {
-    const text = said.toString('latin1');
-    return /^[^\r\n]+/.exec(text)?.[0] ?? text;
-}
-function explainWrongPort(server, asked, got) {
-    const instead = asked === 0 ? '' : ` instead of ${asked}`;
-    return new TunnelFailure('not-bore', `the server ${renderAddress(server)} answered with port ${got}${instead}: it cannot be relied on, check \`server\``);
-}
-
 ;// CONCATENATED MODULE: ./build/js/tunnel/failure-log.js
 // What went wrong since the tunnel was connected last, server by server: what people are told of it, and how loudly.
-// Used by reconnect.ts.
+// Used by attempts.ts.
 
 
 
@@ -33664,6 +34113,8 @@ class FailureLog {
     #last = new Map();
     #shortSessions = 0;
     #wentRound = false;
+    /** About a port that is taken. */
+    #told = new Set();
     constructor(logger) {
         this.#logger = logger;
     }
@@ -33695,8 +34146,19 @@ class FailureLog {
         const message = [first, ...others].map(one => one.message).join('; ');
         return new TunnelError(message, { retryable: [first, ...others].some(one => one.retryable) });
     }
+    /** `port` is in use, and `next` is asked for: where it is the same, for as long as an older job may be ending. */
+    tellTaken({ host }, port, next) {
+        const text = next === port
+            ? `port ${port} of ${host} is in use, by an older job perhaps: waiting for it to be free`
+            : `port ${port} of ${host} stays in use: asking for ${next === 0 ? 'any other' : next}`;
+        if (this.#told.has(text))
+            return;
+        this.#told.add(text);
+        this.#logger.info(text);
+    }
     /** The tunnel is connected. */
     clear() {
+        this.#told.clear();
         this.#counts.clear();
         this.#last.clear();
         this.#wentRound = false;
@@ -33729,208 +34191,8 @@ class FailureLog {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/placement.js
-// Where a preview lives: in which order it asks the servers, and each of them for which ports. The same in every run,
-// and unknown beforehand to whoever does not know the server's secret. Pure; used by server-choice.ts.
-
-
-/** One draw is a number of this many bits: every 48-bit number is exact in JavaScript. */
-const DRAW_BYTES = 6;
-const DRAWS = 2 ** (8 * DRAW_BYTES);
-/**
- * The servers, best first, by rendezvous hashing: each one's score is its own affair, so that a server that is added
- * or lost moves only the previews it gets or had.
- */
-function orderServers(servers, identity) {
-    const scored = servers.map(server => {
-        const { host, port } = server.address;
-        return { server, score: placement_hash(server.secret, ['server', host, port, identity]) };
-    });
-    return scored.sort((a, b) => Buffer.compare(b.score, a.score)).map(({ server }) => server);
-}
-/**
- * Every port of the range once, in an order that is the preview's own; those that browsers refuse are left out, unless
- * there are no others. Lazily: a port costs one hash.
- */
-function* listCandidates(identity, secret, { min, max }) {
-    const isUseful = hasOpenPort(min, max) ? (port) => !isBlockedPort(port) : () => true;
-    // Fisher and Yates' shuffle from the end, one step for each port that is asked for; only what was moved is written.
-    const moved = new Map();
-    for (let left = max - min + 1; left > 0; left -= 1) {
-        const chosen = draw(secret, identity, left);
-        const port = min + (moved.get(chosen) ?? chosen);
-        moved.set(chosen, moved.get(left - 1) ?? left - 1);
-        if (isUseful(port))
-            yield port;
-    }
-}
-function hasOpenPort(min, max) {
-    for (let port = min; port <= max; port += 1)
-        if (!isBlockedPort(port))
-            return true;
-    return false;
-}
-/** A whole number below `limit`, each as likely as any other. */
-function draw(secret, identity, limit) {
-    // Without the numbers above the last whole multiple, the smaller results would be likelier.
-    const fair = DRAWS - (DRAWS % limit);
-    for (let round = 0;; round += 1) {
-        const number = placement_hash(secret, ['port', limit, round, identity]).readUIntBE(0, DRAW_BYTES);
-        if (number < fair)
-            return number % limit;
-    }
-}
-/** Keyed with the secret where there is one. The parts keep their borders: `ab`, `c` is not `a`, `bc`. */
-function placement_hash(secret, parts) {
-    const text = JSON.stringify(['expose-action', ...parts]);
-    if (secret === undefined)
-        return (0,external_node_crypto_.createHash)('sha256').update(text).digest();
-    return (0,external_node_crypto_.createHmac)('sha256', secret).update(text).digest();
-}
-
-;// CONCATENATED MODULE: ./build/js/tunnel/port-choice.js
-// Which public port of one server to ask for next. Used by server-choice.ts and reconnect.ts.
-
-
-
-/**
- * Candidates of `auto` that are asked for. Where half of all ports are taken, 32 in a row are in one of four billion
- * runs; and where the server's own range is narrower, all of them are refused within seconds, which is when people
- * should hear of it.
- */
-const MAX_CANDIDATES = 32;
-class PortChoice {
-    #server;
-    #options;
-    /** Where strangers answer. */
-    #left = new Set();
-    #list;
-    #port;
-    #patience;
-    #takenSince;
-    /** Of this round through the list. */
-    #asked = 1;
-    #wasTaken = false;
-    #isWholeRound = false;
-    #served = false;
-    constructor(server, options) {
-        this.#server = server;
-        this.#options = options;
-        this.#list = listPorts(server, options);
-        this.#port = this.#list.next().value ?? 0;
-        const { portAgain, portFirst } = options.timings;
-        this.#patience = readPreferred(server, options) === undefined ? portFirst : portAgain;
-    }
-    /** What to put into `Hello`; 0 for any. */
-    get port() {
-        return this.#port;
-    }
-    /** The server gave us `port`: it is the one to ask for from now on. */
-    settle(port) {
-        this.#port = port;
-        this.#served = true;
-        this.#isWholeRound = false;
-        this.#expect(this.#options.timings.portAgain);
-    }
-    /** A stranger answers at our port: it is not asked for again. False where there is no other. */
-    leave() {
-        if (this.#port === 0)
-            return true; // any port is another one
-        this.#left.add(this.#port);
-        if (this.#advance())
-            return true;
-        this.#startOver();
-        return !this.#left.has(this.#port);
-    }
-    /** The server did not give us the port (kind `port-taken` or `port-refused`); `now` is of a monotonic clock. */
-    judge({ kind }, now) {
-        if (kind === 'port-taken') {
-            this.#takenSince ??= now;
-            if (now - this.#takenSince < this.#patience)
-                return 'later';
-            this.#wasTaken = true;
-        }
-        if (this.#advance())
-            return 'next';
-        // Who has served for an hour waits for a port to become free; but a range that does not fit stays as it is.
-        if (!this.#served || (this.#isWholeRound && !this.#wasTaken))
-            return 'never';
-        this.#startOver();
-        return 'later';
-    }
-    /** True while our own port is taken, by what is left of the session before. */
-    isBeingFreed(now) {
-        return this.#served && this.#takenSince !== undefined && now - this.#takenSince < this.#patience;
-    }
-    /** What people are told after `never`. */
-    explainEnd(last) {
-        const { remotePort } = this.#options;
-        return remotePort.kind === 'auto'
-            ? explainNoCandidate(this.#server.address, remotePort, this.#asked, last)
-            : last;
-    }
-    #expect(patience) {
-        this.#patience = patience;
-        this.#takenSince = undefined;
-    }
-    /** False where the list has no other port. */
-    #advance() {
-        for (let next = this.#list.next(); !next.done; next = this.#list.next()) {
-            if (this.#left.has(next.value))
-                continue;
-            if (next.value === this.#port)
-                return false;
-            this.#port = next.value;
-            this.#asked += 1;
-            this.#expect(0);
-            return true;
-        }
-        return false;
-    }
-    #startOver() {
-        this.#list = listPorts(this.#server, this.#options);
-        this.#advance();
-        this.#expect(0);
-        this.#asked = 1;
-        this.#wasTaken = false;
-        this.#isWholeRound = true;
-    }
-}
-function* listPorts(server, options) {
-    const wish = options.remotePort;
-    if (wish.kind === 'fixed') {
-        yield wish.port;
-        return;
-    }
-    const before = readPreferred(server, options);
-    if (before !== undefined)
-        yield before;
-    if (wish.kind === 'random')
-        for (;;)
-            yield 0;
-    let count = 0;
-    for (const port of listCandidates(options.identity, server.secret, wish)) {
-        if (port !== before)
-            yield port;
-        count += 1;
-        if (count === MAX_CANDIDATES)
-            return;
-    }
-}
-/** The port the tunnel had on this server before, where the wish allows it. */
-function readPreferred({ address }, { preferred, remotePort }) {
-    if (preferred === undefined || preferred.host !== address.host)
-        return undefined;
-    return allows(remotePort, preferred.port) ? preferred.port : undefined;
-}
-function allows(wish, port) {
-    if (wish.kind === 'auto')
-        return port >= wish.min && port <= wish.max && !isBlockedPort(port);
-    return wish.kind === 'random';
-}
-
 ;// CONCATENATED MODULE: ./build/js/tunnel/server-choice.js
-// Which server has the tunnel, and which is asked next when that one stays away. Used by reconnect.ts, which knows
+// Which server has the tunnel, and which is asked next when that one stays away. Used by attempts.ts, which knows
 // what became of each attempt.
 
 
@@ -33975,22 +34237,27 @@ class ServerChoice {
      * The current server is away, and was last heard of at `heardAt`. It stays the current one for a while; one that
      * only ever serves for moments (`wasGood` false) is away since it began to do so.
      */
-    lose(heardAt, wasGood) {
+    lose(heardAt, wasGood, now) {
         if (wasGood || this.#awaySince === undefined)
             this.#awaySince = heardAt;
         this.#deadline = this.#awaySince + this.#timings.serverAway;
+        // After a standstill of this machine it was we who were away: one attempt is owed.
+        if (wasGood)
+            this.#deadline = Math.max(this.#deadline, now + this.#timings.serverFirst);
     }
-    /** The current server answered, if only that a port is taken: it is not away. */
+    /** At the start: the current server answered, if only that a port is taken. It is not away. */
     hear(now) {
-        if (this.#awaySince === undefined)
-            this.#deadline = now + this.#timings.serverFirst;
+        this.#deadline = now + this.#timings.serverFirst;
     }
     /** How long the current server may still be tried; Infinity where there is no other. */
     patience(now) {
         return this.#places.length - this.#unfit.size > 1 ? this.#deadline - now : Number.POSITIVE_INFINITY;
     }
-    /** Goes on to the next server. True where all had their turn, and it is that of the best one again. */
-    advance(now) {
+    /**
+     * Goes on to the next server. True where all had their turn, and it is that of the best one again: that comes after
+     * `pauseMs`, and its time counts from then.
+     */
+    advance(now, pauseMs = 0) {
         this.#asked.add(this.#current);
         const fit = this.#places.filter(place => !this.#unfit.has(place));
         const [next] = fit.filter(place => !this.#asked.has(place));
@@ -33998,7 +34265,7 @@ class ServerChoice {
             this.#asked.clear();
         this.#current = next ?? fit[0] ?? this.#current;
         this.#awaySince = undefined;
-        this.#deadline = now + this.#timings.serverFirst;
+        this.#deadline = now + this.#timings.serverFirst + (next === undefined ? pauseMs : 0);
         return next === undefined;
     }
     /** Sets the current server aside and goes on to the next. False where none is left. */
@@ -34053,6 +34320,7 @@ class Attempts {
             return undefined;
         return AbortSignal.timeout(Math.max(1, Math.ceil(patience)));
     }
+    /** There is a session; the server gave it `port`. */
     succeed(port) {
         this.#home = this.place;
         this.place.ports.settle(port);
@@ -34064,9 +34332,10 @@ class Attempts {
         const wasGood = isWanted || performance.now() - session.startedAt >= this.#timings.goodSession;
         if (wasGood)
             this.#backoff.reset();
-        this.#servers.lose(session.heardAt, wasGood);
+        this.#servers.lose(session.heardAt, wasGood, performance.now());
         this.#failures.tellLoss(this.place.address, reason, wasGood);
     }
+    /** After `lose`: there is a session again. */
     comeBack(afterMs, port) {
         this.#failures.tellReturn(`connected again after ${(afterMs / 1_000).toFixed(1)} s, public port ${port}`);
     }
@@ -34077,7 +34346,7 @@ class Attempts {
         if (this.#servers.patience(now) > pause)
             return pause;
         const { address } = this.place;
-        const isNewRound = this.#servers.advance(now);
+        const isNewRound = this.#servers.advance(now, pause);
         this.#failures.tellTurn(address, this.place.address, isNewRound);
         return isNewRound ? pause : 0;
     }
@@ -34091,6 +34360,7 @@ class Attempts {
             return this.#judgePort(error);
         if (isHopeless(error, this.#home !== undefined, failures))
             return this.#dismiss(error);
+        ports.forgetTaken();
         const reason = this.#failures.note(address, error, this.#home === undefined);
         return {
             pauseMs: ports.isBeingFreed(performance.now()) ? this.#timings.portRetry : this.nextPause(),
@@ -34104,11 +34374,19 @@ class Attempts {
     #judgePort(failure) {
         const now = performance.now();
         const { address, ports } = this.place;
-        this.#servers.hear(now);
-        const verdict = ports.judge(failure, now);
+        if (this.#home === undefined)
+            this.#servers.hear(now);
+        const { port } = ports;
+        const isTakeover = this.#home !== undefined && this.#home !== this.place;
+        const verdict = ports.judge(failure, now, isTakeover);
         if (verdict === 'never')
             return this.#dismiss(ports.explainEnd(failure));
-        const reason = this.#failures.note(address, failure);
+        const reason = this.#failures.note(address, ports.explain(failure));
+        // Our own port is taken for a moment after every link that fell silent: that is not worth a line.
+        if (failure.kind === 'port-taken' && (this.#home === undefined || port !== ports.port))
+            this.#failures.tellTaken(address, port, ports.port);
+        if (this.#options.remotePort.kind === 'auto' && ports.port === 0)
+            this.#options.logger.warn(explainAnyPort(address, ports.asked));
         if (verdict === 'next')
             return { pauseMs: 0, reason };
         return { pauseMs: ports.isBeingFreed(now) ? this.#timings.portRetry : this.nextPause(), reason };
@@ -34199,7 +34477,7 @@ class Race {
     async #dial(address) {
         try {
             const socket = await dialAddress(address, this.#timings.dialAddress, this.#signal);
-            if (this.#over.signal.aborted)
+            if (this.#signal.aborted)
                 resetSocket(socket);
             else
                 this.#result.resolve({ socket, address });
@@ -34246,12 +34524,12 @@ function dialAddress({ host, port }, timeoutMs, signal) {
 /** A look-up cannot be called back, only left alone. */
 function raceSignal(promise, signal) {
     return new Promise((resolve, reject) => {
-        if (signal.aborted)
-            return reject(signal.reason);
         const onAbort = () => reject(signal.reason);
         signal.addEventListener('abort', onAbort, { once: true });
-        const settle = () => signal.removeEventListener('abort', onAbort);
-        promise.then(resolve, reject).finally(settle);
+        // Whatever becomes of it later is heard, or it would end the process.
+        promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+        if (signal.aborted)
+            onAbort();
     });
 }
 
@@ -34323,8 +34601,8 @@ class FrameReader {
                 onBroken(error);
             }
         };
-        onData(Buffer.alloc(0));
         this.#socket.on('data', onData);
+        onData(Buffer.alloc(0)); // what came behind the last frame that was waited for
     }
     /** Gives the socket back: what was read too far is put back in front. */
     release() {
@@ -34388,15 +34666,21 @@ function startWatchdog(timeoutMs, onSilence, readClock = () => performance.now()
     const decide = () => {
         if (isOver)
             return;
-        // Timers count from the start of a loop turn, so one may fire before its time by this clock.
-        if (readClock() - heardAt < timeoutMs)
-            return void timer.refresh();
+        const leftMs = timeoutMs - (readClock() - heardAt);
+        // Timers count in whole milliseconds, so one may fire before its time by this clock: every third did. Only the rest
+        // is waited for then; all of it once more would be twice the time.
+        if (leftMs > 0) {
+            clearTimeout(timer);
+            timer = setTimeout(look, leftMs);
+            return;
+        }
         stop();
         onSilence();
     };
     // After a stall of this process the timer comes first, and the heartbeats wait in the kernel: they are read before
     // anything is decided, and the timer starts anew with each of them.
-    const timer = setTimeout(() => setImmediate(decide), timeoutMs);
+    const look = () => void setImmediate(decide);
+    let timer = setTimeout(look, timeoutMs);
     const hear = () => {
         heardAt = readClock();
         timer.refresh(); // which wakes no timer that was cleared
@@ -34472,11 +34756,12 @@ function readPort({ server, port }, frame) {
         throw explainWrongPort(server, port, message.Hello);
     return message.Hello;
 }
-function explainGreeting({ server, port }, error) {
+function explainGreeting(options, error) {
+    const { server } = options;
     if (error instanceof FrameTooLong)
         return explainNotBore(server, error.bytes);
     if (error instanceof OddFrame)
-        return explainOddFrame(server, port, error.frame);
+        return explainOddFrame(options, error.frame);
     if (!(error instanceof NoFrame))
         return error;
     if (error.why === 'timeout' || error.said.length > 0)
@@ -34484,10 +34769,10 @@ function explainGreeting({ server, port }, error) {
     const message = `${renderAddress(server)} closed the connection during the handshake`;
     return new TunnelFailure('transient', message, { cause: error.cause });
 }
-function explainOddFrame(server, port, frame) {
+function explainOddFrame({ server, key, port }, frame) {
     const message = decodeServerMessage(frame);
     if (typeof message === 'object' && 'Error' in message)
-        return explainErrorFrame(server, port, message.Error);
+        return explainErrorFrame(server, port, message.Error, key !== undefined);
     if (typeof message === 'object' && 'Challenge' in message)
         return explainSecretRequired(server);
     return explainNotBore(server, frame);
@@ -34581,6 +34866,13 @@ class DataLine {
         else
             this.#socket.on('readable', this.#onReadable);
     }
+    /** The server may hang up any moment, for it heard nothing since we dialled. */
+    get isStale() {
+        return this.#ageMs >= this.#holdMs;
+    }
+    get #ageMs() {
+        return performance.now() - this.#dialledAt;
+    }
     /** Fetches the visitor `id`, now or as soon as the server lets us. Once. */
     accept(id, { onVisitor, onLost }) {
         this.#visitor = { id, onVisitor };
@@ -34596,7 +34888,7 @@ class DataLine {
         this.#socket.destroy();
     }
     #connected() {
-        this.#onDialled?.(performance.now() - this.#dialledAt);
+        this.#onDialled?.(this.#ageMs);
         if (this.source.key === undefined)
             this.#prove('');
     }
@@ -34631,7 +34923,7 @@ class DataLine {
         if (this.#visitor !== undefined)
             this.#send(this.#visitor, proof);
         else
-            this.#timer = setTimeout(() => this.#lose('nobody came'), this.#holdMs);
+            this.#timer = setTimeout(() => this.#lose('nobody came'), this.#holdMs - this.#ageMs);
     }
     /** In one write: a second small one would wait a round trip for the first one's acknowledgement. */
     #send({ id, onVisitor }, proof) {
@@ -34668,11 +34960,16 @@ class WarmLines {
     get size() {
         return this.#lines.length;
     }
-    /** The line that was opened first, and so is most likely ready; it is the caller's from here on. */
+    /** The line that was opened first, and so is most likely ready; it is the caller's from here on. None that is stale. */
     take(source) {
         if (this.#lines[0]?.source.address !== source.address)
             this.stop();
-        return this.#lines.shift();
+        for (let line = this.#lines.shift(); line; line = this.#lines.shift()) {
+            if (!line.isStale)
+                return line;
+            line.abandon();
+        }
+        return undefined;
     }
     /** Opens what is missing; called when a visitor came, never ahead of the first. */
     refill(source) {
@@ -34751,6 +35048,8 @@ class Visitors {
                 await (0,external_node_events_.once)(socket, 'close', { signal: patience }).catch(() => { });
         for (const socket of this.#here)
             resetSocket(socket);
+        if (this.#options.destination instanceof Relay)
+            this.#options.destination.cut();
     }
     #fetch(invitation) {
         const { source } = invitation;
@@ -34943,6 +35242,9 @@ class ReconnectingTunnel {
             try {
                 await (0,promises_namespaceObject.setTimeout)(pause, undefined, { signal });
                 const session = await this.#startSession(signal);
+                if (signal.aborted)
+                    session.stop(); // the end came in the very moment of success
+                signal.throwIfAborted();
                 this.#settle(session);
                 return session;
             }
@@ -35038,7 +35340,8 @@ function explainClosed() {
 }
 
 ;// CONCATENATED MODULE: ./build/js/way-in.js
-// What an exposure's state says about the way in, and who waits for it. Used by public-tunnel.
+// What an exposure's state says about the way in, and who waits for it. Used by public-tunnel, whose
+// record of it exposure follows.
 
 class WayInRecord {
     #onChange;
@@ -35047,6 +35350,7 @@ class WayInRecord {
         tunnel: { status: 'Not started' },
         url: undefined,
         verified: undefined,
+        doubt: undefined,
         reconnects: 0,
         moves: 0,
     };
@@ -35075,7 +35379,7 @@ class WayInRecord {
         });
     }
     /** There is a connection, but its address is not for people's ears yet. */
-    hold(reason) {
+    withhold(reason) {
         const { tunnel } = this.#now;
         const isKnown = tunnel.status === 'Connected' || tunnel.status === 'Reconnecting';
         const held = isKnown
@@ -35085,8 +35389,6 @@ class WayInRecord {
     }
     /** Resolves when it is Connected. Rejects with TunnelError when it has failed, or when the signal says so. */
     async awaitConnected(signal) {
-        if (this.#now.tunnel.status === 'Connected')
-            return;
         await new Promise((resolve, reject) => {
             const settle = (outcome) => {
                 this.#waiting.delete(look);
@@ -35103,6 +35405,9 @@ class WayInRecord {
             };
             this.#waiting.add(look);
             signal.addEventListener('abort', giveUp, { once: true });
+            look(); // it may have failed long ago
+            if (signal.aborted)
+                giveUp();
         });
     }
 }
@@ -35110,6 +35415,8 @@ class WayInRecord {
 ;// CONCATENATED MODULE: ./build/js/public-tunnel.js
 // The way in: opens the tunnel, proves that its address leads here, closes and reopens it on command, and says what
 // became of the address. Used by exposure, which owns the state.
+
+
 
 
 
@@ -35153,12 +35460,18 @@ class PublicTunnel {
     }
     /**
      * Asks for a proof through the address, and leaves it where a stranger answers. From now on it counts as announced: a
-     * later change of it is proved first. Rejects with TunnelError where a stranger cannot be helped.
+     * later change of it is proved first. A tunnel that is away is waited for, until the signal, after which nothing
+     * is announced. Rejects with TunnelError where a stranger cannot be helped.
      */
     async verify(signal) {
-        const finding = await this.#prove(signal);
-        if (finding !== undefined)
-            this.#wayIn.change({ verified: finding.verified });
+        let finding = await this.#prove(signal);
+        while (finding === undefined || (this.#place !== undefined && finding.url !== this.#place.url)) {
+            if (signal.aborted)
+                return;
+            await this.#wayIn.awaitConnected(signal);
+            finding = await this.#prove(signal);
+        }
+        this.#wayIn.change({ verified: finding.verified, doubt: finding.doubt });
         this.#announced = this.#wayIn.now.url;
     }
     /** `tunnel/start`: the same port first. Resolves when Connected; rejects with a TunnelError. */
@@ -35171,7 +35484,12 @@ class PublicTunnel {
             await this.close(drainMs);
             if (this.#options.signal.aborted)
                 return;
-            this.#wayIn.change({ tunnel: { status: 'Disconnected' }, url: undefined, verified: undefined });
+            this.#wayIn.change({
+                tunnel: { status: 'Disconnected' },
+                url: undefined,
+                verified: undefined,
+                doubt: undefined,
+            });
         });
     }
     /** Gives the public port back at once, which is told, and lets visitors finish. */
@@ -35219,7 +35537,11 @@ class PublicTunnel {
             logger,
             signal,
         });
-        this.#tunnel = await this.#starting;
+        const tunnel = await this.#starting;
+        if (closed.aborted)
+            await tunnel.stop({ drainMs: 0 });
+        else
+            this.#tunnel = tunnel;
     }
     async #move() {
         const tunnel = await this.#starting;
@@ -35245,24 +35567,22 @@ class PublicTunnel {
     }
     /** People hear of a new address when it is known to lead here; until then the tunnel is on its way. */
     async #checkNewPlace() {
-        this.#wayIn.hold('the new address is being checked');
+        this.#wayIn.withhold('the new address is being checked');
         const closed = this.#closed;
         if (this.#checking === closed)
             return; // that check goes on with where the tunnel is by then
         this.#checking = closed;
         try {
-            await this.#leaveBlockedPort();
-            const finding = await this.#prove(AbortSignal.any([this.#options.signal, closed.signal]));
-            const place = this.#place;
-            // Lost again: the next Connected begins anew.
-            if (finding === undefined || place === undefined || place.url !== finding.url)
+            const signal = AbortSignal.any([this.#options.signal, closed.signal]);
+            // Where the tunnel is lost again, the next Connected begins anew.
+            while (this.#place !== undefined && !signal.aborted) {
+                await this.#leaveBlockedPort();
+                const finding = await this.#prove(signal);
+                if (finding === undefined || finding.url !== this.#place?.url)
+                    continue;
+                this.#announce(this.#place, finding);
                 return;
-            const hasMoved = finding.url !== this.#announced;
-            this.#announced = finding.url;
-            const moves = this.#wayIn.now.moves + (hasMoved ? 1 : 0);
-            this.#wayIn.connect(place, { verified: finding.verified, moves });
-            if (hasMoved)
-                this.#options.logger.warn(`the public address changed: it is ${finding.url} now`);
+            }
         }
         catch (error) {
             if (!closed.signal.aborted)
@@ -35272,6 +35592,13 @@ class PublicTunnel {
             if (this.#checking === closed)
                 this.#checking = undefined;
         }
+    }
+    #announce(place, { url, verified, doubt }) {
+        const hasMoved = url !== this.#announced;
+        this.#announced = url;
+        this.#wayIn.connect(place, { verified, doubt, moves: this.#wayIn.now.moves + (hasMoved ? 1 : 0) });
+        if (hasMoved)
+            this.#options.logger.warn(`the public address changed: it is ${url} now`);
     }
     #prove(signal) {
         const { config, entrance, logger } = this.#options;
@@ -35294,12 +35621,17 @@ class PublicTunnel {
             return;
         for (let moves = 0; isBlockedPort(this.#place?.port); moves += 1) {
             this.#options.logger.warn(`browsers refuse to open port ${this.#place?.port}: another \`remote-port\` is better`);
-            // `auto` has none of them to offer, unless its range has no others.
-            if (remotePort.kind !== 'random' || moves === MAX_MOVES)
+            if (!isServersChoice(remotePort) || moves === MAX_MOVES)
                 return;
             await this.#move();
         }
     }
+}
+/** `auto` asks for blocked ports only where its range has no others; in the whole range such a port was the server's. */
+function isServersChoice(wish) {
+    if (wish.kind === 'auto')
+        return isWholeRange(wish);
+    return wish.kind === 'random';
 }
 
 ;// CONCATENATED MODULE: ./build/js/exposure.js
@@ -35380,6 +35712,8 @@ class Exposure {
             await this.#tunnel.open(signal);
             this.#options.logger.info(`tunnel connected: ${this.#state.url}`);
             await this.#startBehind(signal);
+            if (signal.aborted)
+                throw new TunnelError('the public address was not proved in time', { retryable: false });
             this.#goLive();
         }
         catch (error) {
@@ -35389,7 +35723,7 @@ class Exposure {
             throw error;
         }
     }
-    /** The app is told its address once, so a stranger who answers there is left before it starts. */
+    /** An app is told its address when it starts, so a stranger who answers there is left before the first start. */
     async #startBehind(signal) {
         if (this.#entrance.needsApp) {
             await this.#startApp(signal);
@@ -35425,7 +35759,7 @@ class Exposure {
         (0,external_node_fs_.mkdirSync)(appFolder, { recursive: true, mode: 0o700 });
         this.#appStart = startApp({
             spec: config.spec,
-            publicUrl: this.#state.url ?? '',
+            publicUrl: () => this.#state.url ?? '',
             baseEnvironment: config.baseEnvironment,
             env: config.env,
             healthPath: config.healthPath,
@@ -38428,6 +38762,11 @@ function renderClientLine(url) {
         return undefined;
     return `nc ${parsed.hostname.replace(/^\[|\]$/g, '')} ${parsed.port}`;
 }
+/** The same below an address that stands indented by two; '' for a web address. */
+function renderClientRow(url) {
+    const line = renderClientLine(url);
+    return line === undefined ? '' : `  ${line}\n`;
+}
 
 ;// CONCATENATED MODULE: ./build/js/report/text.js
 // Other people's text in Markdown: as inline code, with a fence no text can close, and in no other way.
@@ -38578,11 +38917,15 @@ function renderLive(preview, state) {
     lines.push(renderEnd(preview, state.endsAt));
     if (preview.entry !== undefined)
         lines.push(renderSentence(preview.entry));
-    if (state.verified === false) {
-        lines.push('The runner could not reach this address itself, so it is not verified from here.');
-    }
+    if (state.doubt !== undefined)
+        lines.push(DOUBTS[state.doubt]);
     return lines;
 }
+const DOUBTS = {
+    silent: 'The runner could not reach this address itself, so it is not verified from here.',
+    unproved: 'The runner could not tell whether this address leads to the preview: **somebody else may have it**, so it is not verified from here.',
+    'app away': 'The app was away when this address was checked, so it is not verified from here.',
+};
 const OUTAGES = {
     tunnel: 'The tunnel has been down',
     'tunnel closed': 'The workflow has had the tunnel closed',
@@ -39004,7 +39347,8 @@ function viewLive(exposure, expiresAt, context) {
     }
     if (url === undefined)
         return { kind: 'starting', ...endOf(expiresAt) };
-    return { kind: 'live', url: context.link ?? url, verified: exposure.verified, ...endOf(expiresAt) };
+    const doubt = exposure.doubt === undefined ? {} : { doubt: exposure.doubt };
+    return { kind: 'live', url: context.link ?? url, ...doubt, ...endOf(expiresAt) };
 }
 /** The tunnel comes first: without it nobody sees how the app is. */
 function readOutage({ tunnel, app }) {
