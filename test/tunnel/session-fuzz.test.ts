@@ -20,6 +20,9 @@ import {
 import { echo } from './rig.ts';
 
 /** As many at a time: most of a run is waiting. */
+/** The same plays in every run of CI; `npx vitest run test/tunnel/session-fuzz.test.ts --mode by-hand` draws new ones. */
+const SEED = 20_261_123;
+const IS_BY_HAND = (import.meta as unknown as { env: { MODE: string } }).env.MODE === 'by-hand';
 const SCENARIOS = 24;
 const RUNS = 15;
 /** What was closed is gone in the next turns; some dials are given up only when they are over. */
@@ -172,8 +175,8 @@ function check({ plays, hasSecret, warm }: Scenario, outcome: Outcome): void {
   const failed = states.find(state => state.status === 'Failed');
   const story = JSON.stringify({ plays, hasSecret, verdicts, states, requests: server.requests });
   const mayBe = (...those: Verdict[]) => verdicts.some(verdict => those.includes(verdict));
-  const first = verdicts.find(verdict => verdict !== 'again' && verdict !== 'either');
-  if (started) expect(['served', 'other port'], story).toContain(first);
+  const first = verdicts.find(verdict => verdict !== 'again');
+  if (started) expect(['served', 'other port', 'either'], story).toContain(first);
   if (started && failed) expect(mayBe('fatal', 'other port', 'either'), story).toBe(true);
   if (!started && failed) expect(mayBe('fatal', 'doubtful', 'either'), story).toBe(true);
   expect(outcome.held, story).toBe(0);
@@ -229,5 +232,5 @@ it('whatever a server says, a tunnel ends as the failure table says, keeps its b
     expect(await findLeft(before), JSON.stringify(scenarios)).toEqual([]);
     expect(unhandled.splice(0)).toEqual([]);
   });
-  await fc.assert(property, { numRuns: RUNS, endOnFailure: true });
+  await fc.assert(property, { numRuns: RUNS, endOnFailure: true, ...(!IS_BY_HAND && { seed: SEED }) });
 });
