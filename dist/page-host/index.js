@@ -1,12 +1,12 @@
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 200:
+/***/ 608:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var typeHandlers = __nccwpck_require__(257);
+var typeHandlers = __nccwpck_require__(417);
 
 module.exports = function (buffer) {
   var type, result;
@@ -21,13 +21,13 @@ module.exports = function (buffer) {
 
 /***/ }),
 
-/***/ 740:
+/***/ 796:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var typeHandlers = __nccwpck_require__(257);
-var detector = __nccwpck_require__(200);
+var typeHandlers = __nccwpck_require__(417);
+var detector = __nccwpck_require__(608);
 
 /**
  * Return size information based on a buffer
@@ -71,23 +71,23 @@ module.exports.types = Object.keys(typeHandlers);
 
 /***/ }),
 
-/***/ 257:
+/***/ 417:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 // load all available handlers for browserify support
 var typeHandlers = {
-  bmp: __nccwpck_require__(945),
-  cur: __nccwpck_require__(628),
-  dds: __nccwpck_require__(831),
-  gif: __nccwpck_require__(232),
-  ico: __nccwpck_require__(487),
-  jpg: __nccwpck_require__(261),
-  png: __nccwpck_require__(489),
-  psd: __nccwpck_require__(505),
-  svg: __nccwpck_require__(892),
-  webp: __nccwpck_require__(402),
+  bmp: __nccwpck_require__(985),
+  cur: __nccwpck_require__(724),
+  dds: __nccwpck_require__(404),
+  gif: __nccwpck_require__(192),
+  ico: __nccwpck_require__(679),
+  jpg: __nccwpck_require__(5),
+  png: __nccwpck_require__(977),
+  psd: __nccwpck_require__(393),
+  svg: __nccwpck_require__(756),
+  webp: __nccwpck_require__(434),
 };
 
 module.exports = typeHandlers;
@@ -95,7 +95,7 @@ module.exports = typeHandlers;
 
 /***/ }),
 
-/***/ 945:
+/***/ 985:
 /***/ ((module) => {
 
 
@@ -119,7 +119,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 628:
+/***/ 724:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -137,13 +137,13 @@ function isCUR (buffer) {
 
 module.exports = {
   'detect': isCUR,
-  'calculate': (__nccwpck_require__(487).calculate)
+  'calculate': (__nccwpck_require__(679).calculate)
 };
 
 
 /***/ }),
 
-/***/ 831:
+/***/ 404:
 /***/ ((module) => {
 
 
@@ -168,7 +168,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 232:
+/***/ 192:
 /***/ ((module) => {
 
 
@@ -194,7 +194,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 487:
+/***/ 679:
 /***/ ((module) => {
 
 
@@ -282,7 +282,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 261:
+/***/ 5:
 /***/ ((module) => {
 
 
@@ -351,7 +351,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 489:
+/***/ 977:
 /***/ ((module) => {
 
 
@@ -396,7 +396,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 505:
+/***/ 393:
 /***/ ((module) => {
 
 
@@ -420,7 +420,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 892:
+/***/ 756:
 /***/ ((module) => {
 
 
@@ -505,7 +505,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 402:
+/***/ 434:
 /***/ ((module) => {
 
 
@@ -581,7 +581,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 981:
+/***/ 989:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -589,7 +589,7 @@ const {
   asciiLowercase,
   solelyContainsHTTPTokenCodePoints,
   soleyContainsHTTPQuotedStringTokenCodePoints
-} = __nccwpck_require__(994);
+} = __nccwpck_require__(866);
 
 module.exports = class MIMETypeParameters {
   constructor(map) {
@@ -658,17 +658,17 @@ module.exports = class MIMETypeParameters {
 
 /***/ }),
 
-/***/ 0:
+/***/ 344:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
-const MIMETypeParameters = __nccwpck_require__(981);
-const parse = __nccwpck_require__(40);
-const serialize = __nccwpck_require__(423);
+const MIMETypeParameters = __nccwpck_require__(989);
+const parse = __nccwpck_require__(312);
+const serialize = __nccwpck_require__(479);
 const {
   asciiLowercase,
   solelyContainsHTTPTokenCodePoints
-} = __nccwpck_require__(994);
+} = __nccwpck_require__(866);
 
 module.exports = class MIMEType {
   constructor(string) {
@@ -792,7 +792,7 @@ module.exports = class MIMEType {
 
 /***/ }),
 
-/***/ 40:
+/***/ 312:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -804,7 +804,7 @@ const {
   soleyContainsHTTPQuotedStringTokenCodePoints,
   asciiLowercase,
   collectAnHTTPQuotedString
-} = __nccwpck_require__(994);
+} = __nccwpck_require__(866);
 
 module.exports = input => {
   input = removeLeadingAndTrailingHTTPWhitespace(input);
@@ -904,11 +904,11 @@ module.exports = input => {
 
 /***/ }),
 
-/***/ 423:
+/***/ 479:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
-const { solelyContainsHTTPTokenCodePoints } = __nccwpck_require__(994);
+const { solelyContainsHTTPTokenCodePoints } = __nccwpck_require__(866);
 
 module.exports = mimeType => {
   let serialization = `${mimeType.type}/${mimeType.subtype}`;
@@ -936,7 +936,7 @@ module.exports = mimeType => {
 
 /***/ }),
 
-/***/ 994:
+/***/ 866:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -1003,14 +1003,14 @@ exports.collectAnHTTPQuotedString = (input, position) => {
 
 /***/ }),
 
-/***/ 587:
+/***/ 803:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { websocketMask, websocketUnmask } = __nccwpck_require__(611);
 
-const { EMPTY_BUFFER } = __nccwpck_require__(663);
+const { EMPTY_BUFFER } = __nccwpck_require__(791);
 
 const FastBuffer = Buffer[Symbol.species];
 
@@ -1133,7 +1133,7 @@ if (websocketMask) {
   };
 } /* istanbul ignore else  */ else if (!process.env.WS_NO_BUFFER_UTIL) {
   try {
-    const bufferUtil = __nccwpck_require__(204);
+    const bufferUtil = __nccwpck_require__(327);
 
     module.exports.mask = function (source, mask, output, offset, length) {
       if (length < 48) _mask(source, mask, output, offset, length);
@@ -1152,7 +1152,7 @@ if (websocketMask) {
 
 /***/ }),
 
-/***/ 663:
+/***/ 791:
 /***/ ((module) => {
 
 
@@ -1178,12 +1178,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 474:
+/***/ 634:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { kForOnEventAttribute, kListener } = __nccwpck_require__(663);
+const { kForOnEventAttribute, kListener } = __nccwpck_require__(791);
 
 const kCode = Symbol('kCode');
 const kData = Symbol('kData');
@@ -1477,12 +1477,12 @@ function callListener(listener, thisArg, event) {
 
 /***/ }),
 
-/***/ 183:
+/***/ 335:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { tokenChars } = __nccwpck_require__(583);
+const { tokenChars } = __nccwpck_require__(615);
 
 /**
  * Adds an offer to the map of extension offers or a parameter to the map of
@@ -1687,7 +1687,7 @@ module.exports = { format, parse };
 
 /***/ }),
 
-/***/ 406:
+/***/ 958:
 /***/ ((module) => {
 
 
@@ -1749,16 +1749,16 @@ module.exports = Limiter;
 
 /***/ }),
 
-/***/ 600:
+/***/ 376:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const zlib = __nccwpck_require__(106);
 
-const bufferUtil = __nccwpck_require__(587);
-const Limiter = __nccwpck_require__(406);
-const { kStatusCode } = __nccwpck_require__(663);
+const bufferUtil = __nccwpck_require__(803);
+const Limiter = __nccwpck_require__(958);
+const { kStatusCode } = __nccwpck_require__(791);
 
 const FastBuffer = Buffer[Symbol.species];
 const TRAILER = Buffer.from([0x00, 0x00, 0xff, 0xff]);
@@ -2286,22 +2286,22 @@ function inflateOnError(err) {
 
 /***/ }),
 
-/***/ 949:
+/***/ 893:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { Writable } = __nccwpck_require__(203);
 
-const PerMessageDeflate = __nccwpck_require__(600);
+const PerMessageDeflate = __nccwpck_require__(376);
 const {
   BINARY_TYPES,
   EMPTY_BUFFER,
   kStatusCode,
   kWebSocket
-} = __nccwpck_require__(663);
-const { concat, toArrayBuffer, unmask } = __nccwpck_require__(587);
-const { isValidStatusCode, isValidUTF8 } = __nccwpck_require__(583);
+} = __nccwpck_require__(791);
+const { concat, toArrayBuffer, unmask } = __nccwpck_require__(803);
+const { isValidStatusCode, isValidUTF8 } = __nccwpck_require__(615);
 
 const FastBuffer = Buffer[Symbol.species];
 
@@ -3044,7 +3044,7 @@ module.exports = Receiver;
 
 /***/ }),
 
-/***/ 429:
+/***/ 389:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 /* eslint no-unused-vars: ["error", { "varsIgnorePattern": "^Duplex" }] */
@@ -3057,10 +3057,10 @@ const {
   types: { isUint8Array }
 } = __nccwpck_require__(23);
 
-const PerMessageDeflate = __nccwpck_require__(600);
-const { EMPTY_BUFFER, kWebSocket, NOOP } = __nccwpck_require__(663);
-const { isBlob, isValidStatusCode } = __nccwpck_require__(583);
-const { mask: applyMask, toBuffer } = __nccwpck_require__(587);
+const PerMessageDeflate = __nccwpck_require__(376);
+const { EMPTY_BUFFER, kWebSocket, NOOP } = __nccwpck_require__(791);
+const { isBlob, isValidStatusCode } = __nccwpck_require__(615);
+const { mask: applyMask, toBuffer } = __nccwpck_require__(803);
 
 const kByteLength = Symbol('kByteLength');
 const maskBuffer = Buffer.alloc(4);
@@ -3661,13 +3661,13 @@ function onError(sender, err, cb) {
 
 /***/ }),
 
-/***/ 876:
+/***/ 412:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 /* eslint no-unused-vars: ["error", { "varsIgnorePattern": "^WebSocket$" }] */
 
 
-const WebSocket = __nccwpck_require__(537);
+const WebSocket = __nccwpck_require__(681);
 const { Duplex } = __nccwpck_require__(203);
 
 /**
@@ -3829,12 +3829,12 @@ module.exports = createWebSocketStream;
 
 /***/ }),
 
-/***/ 356:
+/***/ 332:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { tokenChars } = __nccwpck_require__(583);
+const { tokenChars } = __nccwpck_require__(615);
 
 /**
  * Parses the `Sec-WebSocket-Protocol` header into a set of subprotocol names.
@@ -3898,14 +3898,14 @@ module.exports = { parse };
 
 /***/ }),
 
-/***/ 583:
+/***/ 615:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { isUtf8 } = __nccwpck_require__(181);
 
-const { hasBlob } = __nccwpck_require__(663);
+const { hasBlob } = __nccwpck_require__(791);
 
 //
 // Allowed token characters:
@@ -4044,7 +4044,7 @@ if (isUtf8) {
   };
 } /* istanbul ignore else  */ else if (!process.env.WS_NO_UTF_8_VALIDATE) {
   try {
-    const isValidUTF8 = __nccwpck_require__(101);
+    const isValidUTF8 = __nccwpck_require__(414);
 
     module.exports.isValidUTF8 = function (buf) {
       return buf.length < 32 ? _isValidUTF8(buf) : isValidUTF8(buf);
@@ -4057,23 +4057,23 @@ if (isUtf8) {
 
 /***/ }),
 
-/***/ 241:
+/***/ 129:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 /* eslint no-unused-vars: ["error", { "varsIgnorePattern": "^Duplex$", "caughtErrors": "none" }] */
 
 
 
-const EventEmitter = __nccwpck_require__(434);
+const EventEmitter = __nccwpck_require__(53);
 const http = __nccwpck_require__(611);
 const { Duplex } = __nccwpck_require__(203);
 const { createHash } = __nccwpck_require__(982);
 
-const extension = __nccwpck_require__(183);
-const PerMessageDeflate = __nccwpck_require__(600);
-const subprotocol = __nccwpck_require__(356);
-const WebSocket = __nccwpck_require__(537);
-const { CLOSE_TIMEOUT, GUID, kWebSocket } = __nccwpck_require__(663);
+const extension = __nccwpck_require__(335);
+const PerMessageDeflate = __nccwpck_require__(376);
+const subprotocol = __nccwpck_require__(332);
+const WebSocket = __nccwpck_require__(681);
+const { CLOSE_TIMEOUT, GUID, kWebSocket } = __nccwpck_require__(791);
 
 const keyRegex = /^[+/0-9A-Za-z]{22}==$/;
 
@@ -4629,27 +4629,27 @@ function abortHandshakeOrEmitwsClientError(
 
 /***/ }),
 
-/***/ 537:
+/***/ 681:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 /* eslint no-unused-vars: ["error", { "varsIgnorePattern": "^Duplex|Readable$", "caughtErrors": "none" }] */
 
 
 
-const EventEmitter = __nccwpck_require__(434);
+const EventEmitter = __nccwpck_require__(53);
 const https = __nccwpck_require__(692);
 const http = __nccwpck_require__(611);
 const net = __nccwpck_require__(278);
 const querystring = __nccwpck_require__(480);
-const tls = __nccwpck_require__(756);
+const tls = __nccwpck_require__(375);
 const { randomBytes, createHash } = __nccwpck_require__(982);
 const { Duplex, Readable } = __nccwpck_require__(203);
 const { URL } = __nccwpck_require__(16);
 
-const PerMessageDeflate = __nccwpck_require__(600);
-const Receiver = __nccwpck_require__(949);
-const Sender = __nccwpck_require__(429);
-const { isBlob } = __nccwpck_require__(583);
+const PerMessageDeflate = __nccwpck_require__(376);
+const Receiver = __nccwpck_require__(893);
+const Sender = __nccwpck_require__(389);
+const { isBlob } = __nccwpck_require__(615);
 
 const {
   BINARY_TYPES,
@@ -4661,12 +4661,12 @@ const {
   kStatusCode,
   kWebSocket,
   NOOP
-} = __nccwpck_require__(663);
+} = __nccwpck_require__(791);
 const {
   EventTarget: { addEventListener, removeEventListener }
-} = __nccwpck_require__(474);
-const { format, parse } = __nccwpck_require__(183);
-const { toBuffer } = __nccwpck_require__(587);
+} = __nccwpck_require__(634);
+const { format, parse } = __nccwpck_require__(335);
+const { toBuffer } = __nccwpck_require__(803);
 
 const kAborted = Symbol('kAborted');
 const protocolVersions = [8, 13];
@@ -6107,7 +6107,7 @@ function socketOnError() {
 
 /***/ }),
 
-/***/ 204:
+/***/ 327:
 /***/ ((module) => {
 
 module.exports = eval("require")("bufferutil");
@@ -6115,7 +6115,7 @@ module.exports = eval("require")("bufferutil");
 
 /***/ }),
 
-/***/ 101:
+/***/ 414:
 /***/ ((module) => {
 
 module.exports = eval("require")("utf-8-validate");
@@ -6137,7 +6137,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("crypto");
 
 /***/ }),
 
-/***/ 434:
+/***/ 53:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("events");
@@ -6179,7 +6179,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("stream");
 
 /***/ }),
 
-/***/ 756:
+/***/ 375:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("tls");
@@ -6252,7 +6252,7 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 const external_node_vm_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:vm");
 // EXTERNAL MODULE: external "url"
 var external_url_ = __nccwpck_require__(16);
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/PropertySymbol.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/PropertySymbol.js
 const abort = Symbol('abort');
 const PropertySymbol_activeElement = Symbol('activeElement');
 const PropertySymbol_asyncTaskManager = Symbol('asyncTaskManager');
@@ -6683,7 +6683,7 @@ const computed = Symbol('computed');
 const getPropertyManager = Symbol('getPropertyManager');
 const clearComputedStyleCache = Symbol('clearComputedStyleCache');
 //# sourceMappingURL=PropertySymbol.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/node/NodeTypeEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/node/NodeTypeEnum.js
 var NodeTypeEnum;
 (function (NodeTypeEnum) {
     NodeTypeEnum[NodeTypeEnum["elementNode"] = 1] = "elementNode";
@@ -6698,7 +6698,7 @@ var NodeTypeEnum;
 })(NodeTypeEnum || (NodeTypeEnum = {}));
 /* harmony default export */ const node_NodeTypeEnum = (NodeTypeEnum);
 //# sourceMappingURL=NodeTypeEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/EventPhaseEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/EventPhaseEnum.js
 var EventPhaseEnum;
 (function (EventPhaseEnum) {
     EventPhaseEnum[EventPhaseEnum["none"] = 0] = "none";
@@ -6708,7 +6708,7 @@ var EventPhaseEnum;
 })(EventPhaseEnum || (EventPhaseEnum = {}));
 /* harmony default export */ const event_EventPhaseEnum = (EventPhaseEnum);
 //# sourceMappingURL=EventPhaseEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/Event.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/Event.js
 
 
 
@@ -6899,7 +6899,7 @@ class Event_Event {
     }
 }
 //# sourceMappingURL=Event.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/window/WindowBrowserContext.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/window/WindowBrowserContext.js
 
 /**
  * API for accessing the Browser in a Window context without exposing the Browser as accessible properties.
@@ -6994,7 +6994,7 @@ class WindowBrowserContext {
     }
 }
 //# sourceMappingURL=WindowBrowserContext.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/enums/BrowserErrorCaptureEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/enums/BrowserErrorCaptureEnum.js
 var BrowserErrorCaptureEnum;
 (function (BrowserErrorCaptureEnum) {
     /** Happy DOM use try and catch when evaluating code, but will not be able to catch all errors and Promise rejections. This will decrease performance as using try and catch makes the execution significally slower. This is the default setting. */
@@ -7006,7 +7006,7 @@ var BrowserErrorCaptureEnum;
 })(BrowserErrorCaptureEnum || (BrowserErrorCaptureEnum = {}));
 /* harmony default export */ const enums_BrowserErrorCaptureEnum = (BrowserErrorCaptureEnum);
 //# sourceMappingURL=BrowserErrorCaptureEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/EventTarget.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/EventTarget.js
 
 
 
@@ -7322,7 +7322,7 @@ class EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=EventTarget.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/exception/DOMExceptionNameEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/exception/DOMExceptionNameEnum.js
 var DOMExceptionNameEnum;
 (function (DOMExceptionNameEnum) {
     DOMExceptionNameEnum["invalidStateError"] = "InvalidStateError";
@@ -7348,7 +7348,7 @@ var DOMExceptionNameEnum;
 })(DOMExceptionNameEnum || (DOMExceptionNameEnum = {}));
 /* harmony default export */ const exception_DOMExceptionNameEnum = (DOMExceptionNameEnum);
 //# sourceMappingURL=DOMExceptionNameEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/animation/Animation.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/animation/Animation.js
 
 
 
@@ -7574,7 +7574,7 @@ class Animation_Animation extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=Animation.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/animation/AnimationTimeline.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/animation/AnimationTimeline.js
 /**
  * Animation timeline.
  *
@@ -7591,7 +7591,7 @@ class AnimationTimeline {
     }
 }
 //# sourceMappingURL=AnimationTimeline.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/animation/DocumentTimeline.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/animation/DocumentTimeline.js
 
 /**
  * Document timeline.
@@ -7619,7 +7619,7 @@ class DocumentTimeline extends AnimationTimeline {
     }
 }
 //# sourceMappingURL=DocumentTimeline.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/animation/KeyframeEffect.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/animation/KeyframeEffect.js
 
 /**
  * Keyframe effect.
@@ -7830,7 +7830,7 @@ class KeyframeEffect_KeyframeEffect {
 var external_buffer_ = __nccwpck_require__(181);
 ;// CONCATENATED MODULE: external "stream/web"
 const web_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("stream/web");
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/file/Blob.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/file/Blob.js
 
 
 
@@ -7979,7 +7979,7 @@ class page_host_Blob {
     }
 }
 //# sourceMappingURL=Blob.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/url/URL.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/url/URL.js
 
 
 
@@ -8021,7 +8021,7 @@ class URL_URL extends external_url_.URL {
     }
 }
 //# sourceMappingURL=URL.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/cookie/enums/CookieSameSiteEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/cookie/enums/CookieSameSiteEnum.js
 var CookieSameSiteEnum;
 (function (CookieSameSiteEnum) {
     CookieSameSiteEnum["strict"] = "Strict";
@@ -8030,7 +8030,7 @@ var CookieSameSiteEnum;
 })(CookieSameSiteEnum || (CookieSameSiteEnum = {}));
 /* harmony default export */ const enums_CookieSameSiteEnum = (CookieSameSiteEnum);
 //# sourceMappingURL=CookieSameSiteEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/cookie/DefaultCookie.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/cookie/DefaultCookie.js
 
 /* harmony default export */ const DefaultCookie = ({
     // Required
@@ -8046,7 +8046,7 @@ var CookieSameSiteEnum;
     sameSite: enums_CookieSameSiteEnum.lax
 });
 //# sourceMappingURL=DefaultCookie.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/cookie/urilities/CookieExpireUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/cookie/urilities/CookieExpireUtility.js
 /**
  * Cookie expire utility.
  */
@@ -8066,7 +8066,7 @@ class CookieExpireUtility {
 const external_node_net_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 ;// CONCATENATED MODULE: external "node:url"
 const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:url");
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/cookie/PublicSuffixList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/cookie/PublicSuffixList.js
 // This Source Code Form is subject to the terms of the Mozilla Public
 // License, v. 2.0. If a copy of the MPL was not distributed with this
 // file, You can obtain one at https://mozilla.org/MPL/2.0/.
@@ -18480,7 +18480,7 @@ const external_node_url_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impor
     ])
 });
 //# sourceMappingURL=PublicSuffixList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/cookie/urilities/CookieDomainUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/cookie/urilities/CookieDomainUtility.js
 
 
 
@@ -18550,7 +18550,7 @@ class CookieDomainUtility {
     }
 }
 //# sourceMappingURL=CookieDomainUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/cookie/urilities/CookieURLUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/cookie/urilities/CookieURLUtility.js
 
 /**
  * Cookie string.
@@ -18581,7 +18581,7 @@ class CookieURLUtility {
     }
 }
 //# sourceMappingURL=CookieURLUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/cookie/CookieContainer.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/cookie/CookieContainer.js
 
 
 
@@ -18667,7 +18667,7 @@ class CookieContainer {
     }
 }
 //# sourceMappingURL=CookieContainer.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/cache/response/CachedResponseStateEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/cache/response/CachedResponseStateEnum.js
 var CachedResponseStateEnum;
 (function (CachedResponseStateEnum) {
     CachedResponseStateEnum["fresh"] = "fresh";
@@ -18675,7 +18675,7 @@ var CachedResponseStateEnum;
 })(CachedResponseStateEnum || (CachedResponseStateEnum = {}));
 /* harmony default export */ const response_CachedResponseStateEnum = (CachedResponseStateEnum);
 //# sourceMappingURL=CachedResponseStateEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/exception/DOMException.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/exception/DOMException.js
 
 /**
  * DOM Exception.
@@ -18696,7 +18696,7 @@ class DOMException_DOMException extends Error {
     }
 }
 //# sourceMappingURL=DOMException.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/Headers.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/Headers.js
 
 
 
@@ -18860,7 +18860,7 @@ const external_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta
 const external_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("path");
 // EXTERNAL MODULE: external "crypto"
 var external_crypto_ = __nccwpck_require__(982);
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/cache/response/ResponseCacheFileSystem.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/cache/response/ResponseCacheFileSystem.js
 
 
 
@@ -19001,7 +19001,7 @@ class ResponseCacheFileSystem {
     }
 }
 //# sourceMappingURL=ResponseCacheFileSystem.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/cache/response/ResponseCache.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/cache/response/ResponseCache.js
 
 
 
@@ -19225,7 +19225,7 @@ class ResponseCache {
     }
 }
 //# sourceMappingURL=ResponseCache.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/console/enums/VirtualConsoleLogLevelEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/console/enums/VirtualConsoleLogLevelEnum.js
 /**
  * Virtual console log level.
  *
@@ -19240,7 +19240,7 @@ var VirtualConsoleLogLevelEnum;
 })(VirtualConsoleLogLevelEnum || (VirtualConsoleLogLevelEnum = {}));
 /* harmony default export */ const enums_VirtualConsoleLogLevelEnum = (VirtualConsoleLogLevelEnum);
 //# sourceMappingURL=VirtualConsoleLogLevelEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/console/enums/VirtualConsoleLogTypeEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/console/enums/VirtualConsoleLogTypeEnum.js
 /**
  * Virtual console log type.
  */
@@ -19269,7 +19269,7 @@ var VirtualConsoleLogTypeEnum;
 })(VirtualConsoleLogTypeEnum || (VirtualConsoleLogTypeEnum = {}));
 /* harmony default export */ const enums_VirtualConsoleLogTypeEnum = (VirtualConsoleLogTypeEnum);
 //# sourceMappingURL=VirtualConsoleLogTypeEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/console/utilities/VirtualConsoleLogEntryStringifier.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/console/utilities/VirtualConsoleLogEntryStringifier.js
 
 /**
  * Virtual console utility.
@@ -19361,7 +19361,7 @@ class VirtualConsoleLogEntryStringifier {
     }
 }
 //# sourceMappingURL=VirtualConsoleLogEntryStringifier.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/console/VirtualConsolePrinter.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/console/VirtualConsolePrinter.js
 
 
 
@@ -19494,7 +19494,7 @@ class VirtualConsolePrinter {
     }
 }
 //# sourceMappingURL=VirtualConsolePrinter.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/async-task-manager/AsyncTaskManagerDebugError.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/async-task-manager/AsyncTaskManagerDebugError.js
 /**
  * Error thrown for retrieving the stack trace during debugging.
  */
@@ -19510,7 +19510,7 @@ class AsyncTaskManagerDebugError extends Error {
     }
 }
 //# sourceMappingURL=AsyncTaskManagerDebugError.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/async-task-manager/AsyncTaskManager.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/async-task-manager/AsyncTaskManager.js
 
 // We need to set this as a global constant, so that using fake timers in Jest and Vitest won't override this on the global object.
 const TIMER = {
@@ -19818,7 +19818,7 @@ var external_util_ = __nccwpck_require__(23);
 var external_stream_ = __nccwpck_require__(203);
 ;// CONCATENATED MODULE: external "vm"
 const external_vm_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("vm");
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/base64/Base64.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/base64/Base64.js
 
 
 const BASE64_CHARS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=';
@@ -19902,7 +19902,7 @@ class Base64 {
     }
 }
 //# sourceMappingURL=Base64.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/clipboard/Clipboard.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/clipboard/Clipboard.js
 
 /**
  * Clipboard API.
@@ -19997,7 +19997,7 @@ class Clipboard {
     }
 }
 //# sourceMappingURL=Clipboard.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/clipboard/ClipboardItem.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/clipboard/ClipboardItem.js
 
 
 /**
@@ -20047,7 +20047,7 @@ class ClipboardItem {
     }
 }
 //# sourceMappingURL=ClipboardItem.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/CookieChangeEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/CookieChangeEvent.js
 
 /**
  * CookieChangeEvent.
@@ -20070,7 +20070,7 @@ class CookieChangeEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=CookieChangeEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/cookie-store/CookieStore.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/cookie-store/CookieStore.js
 
 
 
@@ -20264,7 +20264,7 @@ class CookieStore extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=CookieStore.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/utilities/CSSEscaper.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/utilities/CSSEscaper.js
 /**
  * CSS escaper.
  */
@@ -20342,7 +20342,7 @@ class CSSEscaper {
     }
 }
 //# sourceMappingURL=CSSEscaper.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/CSSUnits.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/CSSUnits.js
 /* harmony default export */ const CSSUnits = ([
     'Hz',
     'Q',
@@ -20375,7 +20375,7 @@ class CSSEscaper {
     'vw'
 ]);
 //# sourceMappingURL=CSSUnits.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/CSSUnitValue.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/CSSUnitValue.js
 
 /**
  * CSS unit value.
@@ -20401,7 +20401,7 @@ class CSSUnitValue {
     }
 }
 //# sourceMappingURL=CSSUnitValue.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/CSS.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/CSS.js
 
 
 /**
@@ -20463,7 +20463,7 @@ class CSS {
     }
 }
 //# sourceMappingURL=CSS.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/CSSRuleTypeEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/CSSRuleTypeEnum.js
 var CSSRuleTypeEnum;
 (function (CSSRuleTypeEnum) {
     CSSRuleTypeEnum[CSSRuleTypeEnum["containerRule"] = 0] = "containerRule";
@@ -20483,7 +20483,7 @@ var CSSRuleTypeEnum;
 })(CSSRuleTypeEnum || (CSSRuleTypeEnum = {}));
 /* harmony default export */ const css_CSSRuleTypeEnum = (CSSRuleTypeEnum);
 //# sourceMappingURL=CSSRuleTypeEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/CSSRule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/CSSRule.js
 
 
 /**
@@ -20545,7 +20545,7 @@ class CSSRule {
     }
 }
 //# sourceMappingURL=CSSRule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/property-manager/utilities/CSSStringUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/property-manager/utilities/CSSStringUtility.js
 const SPLIT_BY_COMMA_REGEXP = /[,()]/gm;
 const SPLIT_BY_SPACE_REGEXP = /[()]|\s+/gm;
 /**
@@ -20629,7 +20629,7 @@ class CSSStringUtility {
     }
 }
 //# sourceMappingURL=CSSStringUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/property-manager/utilities/CSSValueFormatter.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/property-manager/utilities/CSSValueFormatter.js
 
 const COLOR_REGEXP = /^#([0-9a-fA-F]{3,4}){1,2}$|^(rgba?|hsla?)\((.*)\)$/;
 const LENGTH_REGEXP = /^(0|[-+]?[0-9]*\.?[0-9]+)(in|cm|em|mm|pt|pc|px|ex|rem|vh|vw|ch|vw|vh|vmin|vmax|Q)$/;
@@ -21049,7 +21049,7 @@ class CSSValueFormatter {
     }
 }
 //# sourceMappingURL=CSSValueFormatter.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/property-manager/utilities/CSSVariableFormatter.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/property-manager/utilities/CSSVariableFormatter.js
 const GET_SIMPLE_VARIABLE_REGEXP = /^var\(\s*(--[a-zA-Z0-9-_]+)\s*\)$/;
 const GET_FALLBACK_VARIABLE_REGEXP = /^var\(\s*(--[a-zA-Z0-9-_]+),\s*(.+)\)$/;
 const RESOLVE_REGEXP = /var\(\s*(--[a-zA-Z0-9-_]+),?|(\()|(\))/;
@@ -21113,7 +21113,7 @@ class CSSVariableFormatter {
     }
 }
 //# sourceMappingURL=CSSVariableFormatter.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/property-manager/parsers/CSSPropertySetParser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/property-manager/parsers/CSSPropertySetParser.js
 
 
 
@@ -23594,7 +23594,7 @@ class CSSPropertySetParser {
     }
 }
 //# sourceMappingURL=CSSPropertySetParser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/property-manager/parsers/CSSPropertyGetParser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/property-manager/parsers/CSSPropertyGetParser.js
 
 /**
  * Computed style property parser.
@@ -24164,7 +24164,7 @@ class CSSPropertyGetParser {
     }
 }
 //# sourceMappingURL=CSSPropertyGetParser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/utilities/CSSTextParser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/utilities/CSSTextParser.js
 // Groups:
 // Property name   => \s*([^:;]+?)\s*:
 // Property value  => \s*((?:[^(;]*?(?:\([^)]*\))?)*?) <- will match any non ';' char except inside (), nested parentheses are not supported
@@ -24201,7 +24201,7 @@ class CSSTextParser {
     }
 }
 //# sourceMappingURL=CSSTextParser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/CSSPropertyList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/CSSPropertyList.js
 /**
  * This file is automatically generated by the "build-css-properties.cjs" script. Do not edit this file manually.
  */
@@ -25494,7 +25494,7 @@ class CSSTextParser {
     }
 });
 //# sourceMappingURL=CSSPropertyList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/property-manager/CSSPropertyManager.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/property-manager/CSSPropertyManager.js
 
 
 
@@ -26109,7 +26109,7 @@ class CSSPropertyManager {
     }
 }
 //# sourceMappingURL=CSSPropertyManager.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/computed-style/config/CSSComputedStyleElementDefault.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/computed-style/config/CSSComputedStyleElementDefault.js
 /* harmony default export */ const CSSComputedStyleElementDefault = ({
     default: 'display: inline;',
     A: '',
@@ -26244,7 +26244,7 @@ class CSSPropertyManager {
     WBR: ''
 });
 //# sourceMappingURL=CSSComputedStyleElementDefault.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/computed-style/config/CSSComputedStyleInheritedProperties.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/computed-style/config/CSSComputedStyleInheritedProperties.js
 /* harmony default export */ const CSSComputedStyleInheritedProperties = ({
     'border-collapse': true,
     'border-spacing': true,
@@ -26285,7 +26285,7 @@ class CSSPropertyManager {
     'word-wrap': true
 });
 //# sourceMappingURL=CSSComputedStyleInheritedProperties.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/computed-style/config/CSSComputedStyleMeasurementProperties.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/computed-style/config/CSSComputedStyleMeasurementProperties.js
 /* harmony default export */ const CSSComputedStyleMeasurementProperties = ({
     'background-position-x': true,
     'background-position-y': true,
@@ -26328,7 +26328,7 @@ class CSSPropertyManager {
     'line-height': true
 });
 //# sourceMappingURL=CSSComputedStyleMeasurementProperties.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/utilities/ClassMethodBinder.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/utilities/ClassMethodBinder.js
 /**
  * Node utility.
  */
@@ -26395,7 +26395,7 @@ class ClassMethodBinder {
     }
 }
 //# sourceMappingURL=ClassMethodBinder.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/node/NodeList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/node/NodeList.js
 
 
 /**
@@ -26588,7 +26588,7 @@ class NodeList {
 }
 /* harmony default export */ const node_NodeList = (NodeList);
 //# sourceMappingURL=NodeList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/query-selector/SelectorCombinatorEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/query-selector/SelectorCombinatorEnum.js
 var SelectorCombinatorEnum;
 (function (SelectorCombinatorEnum) {
     SelectorCombinatorEnum["none"] = "none";
@@ -26599,7 +26599,7 @@ var SelectorCombinatorEnum;
 })(SelectorCombinatorEnum || (SelectorCombinatorEnum = {}));
 /* harmony default export */ const query_selector_SelectorCombinatorEnum = (SelectorCombinatorEnum);
 //# sourceMappingURL=SelectorCombinatorEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/query-selector/SelectorItem.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/query-selector/SelectorItem.js
 
 
 
@@ -27071,7 +27071,7 @@ class SelectorItem {
     }
 }
 //# sourceMappingURL=SelectorItem.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/query-selector/SelectorParser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/query-selector/SelectorParser.js
 
 
 
@@ -27690,7 +27690,7 @@ class SelectorParser {
     }
 }
 //# sourceMappingURL=SelectorParser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/query-selector/QuerySelector.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/query-selector/QuerySelector.js
 
 
 
@@ -28244,7 +28244,7 @@ class QuerySelector {
     }
 }
 //# sourceMappingURL=QuerySelector.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/utilities/CSSMeasurementConverter.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/utilities/CSSMeasurementConverter.js
 /**
  * CSS Measurement Converter.
  */
@@ -28312,7 +28312,7 @@ class CSSMeasurementConverter {
     }
 }
 //# sourceMappingURL=CSSMeasurementConverter.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/MediaQueryListEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/MediaQueryListEvent.js
 
 /**
  *
@@ -28333,7 +28333,7 @@ class MediaQueryListEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=MediaQueryListEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/match-media/MediaQueryTypeEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/match-media/MediaQueryTypeEnum.js
 var MediaQueryTypeEnum;
 (function (MediaQueryTypeEnum) {
     MediaQueryTypeEnum["all"] = "all";
@@ -28342,7 +28342,7 @@ var MediaQueryTypeEnum;
 })(MediaQueryTypeEnum || (MediaQueryTypeEnum = {}));
 /* harmony default export */ const match_media_MediaQueryTypeEnum = (MediaQueryTypeEnum);
 //# sourceMappingURL=MediaQueryTypeEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/match-media/MediaQueryItem.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/match-media/MediaQueryItem.js
 
 
 
@@ -28640,7 +28640,7 @@ class MediaQueryItem {
     }
 }
 //# sourceMappingURL=MediaQueryItem.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/match-media/MediaQueryParser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/match-media/MediaQueryParser.js
 
 
 /**
@@ -28747,7 +28747,7 @@ class MediaQueryParser {
     }
 }
 //# sourceMappingURL=MediaQueryParser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/match-media/MediaQueryList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/match-media/MediaQueryList.js
 
 
 
@@ -28860,7 +28860,7 @@ class MediaQueryList extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=MediaQueryList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/rules/CSSGroupingRule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/rules/CSSGroupingRule.js
 
 
 
@@ -28923,7 +28923,7 @@ class CSSGroupingRule extends CSSRule {
     }
 }
 //# sourceMappingURL=CSSGroupingRule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/rules/CSSScopeRule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/rules/CSSScopeRule.js
 
 
 
@@ -28971,7 +28971,7 @@ class CSSScopeRule extends CSSGroupingRule {
     }
 }
 //# sourceMappingURL=CSSScopeRule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/computed-style/CSSComputedStyle.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/computed-style/CSSComputedStyle.js
 
 
 
@@ -29377,7 +29377,7 @@ class CSSComputedStyle {
     }
 }
 //# sourceMappingURL=CSSComputedStyle.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/declaration/CSSStyleDeclaration.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/declaration/CSSStyleDeclaration.js
 
 
 
@@ -29660,7 +29660,7 @@ class CSSStyleDeclaration {
     }
 }
 //# sourceMappingURL=CSSStyleDeclaration.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/rules/CSSConditionRule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/rules/CSSConditionRule.js
 
 
 /**
@@ -29680,7 +29680,7 @@ class CSSConditionRule extends CSSGroupingRule {
     }
 }
 //# sourceMappingURL=CSSConditionRule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/rules/CSSContainerRule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/rules/CSSContainerRule.js
 
 
 
@@ -29711,7 +29711,7 @@ class CSSContainerRule extends CSSConditionRule {
     }
 }
 //# sourceMappingURL=CSSContainerRule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/rules/CSSFontFaceRule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/rules/CSSFontFaceRule.js
 
 
 
@@ -29751,7 +29751,7 @@ class CSSFontFaceRule extends CSSRule {
     }
 }
 //# sourceMappingURL=CSSFontFaceRule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/rules/CSSKeyframeRule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/rules/CSSKeyframeRule.js
 
 
 
@@ -29798,7 +29798,7 @@ class CSSKeyframeRule extends CSSRule {
     }
 }
 //# sourceMappingURL=CSSKeyframeRule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/rules/CSSKeyframesRule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/rules/CSSKeyframesRule.js
 
 
 
@@ -29914,7 +29914,7 @@ class CSSKeyframesRule extends CSSRule {
     }
 }
 //# sourceMappingURL=CSSKeyframesRule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/MediaList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/MediaList.js
 
 
 const MEDIUM_REGEXP = /\s*,\s*/;
@@ -30072,7 +30072,7 @@ class MediaList {
     }
 }
 //# sourceMappingURL=MediaList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/rules/CSSMediaRule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/rules/CSSMediaRule.js
 
 
 
@@ -30119,7 +30119,7 @@ class CSSMediaRule extends CSSConditionRule {
     }
 }
 //# sourceMappingURL=CSSMediaRule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/style-property-map/CSSKeywordValue.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/style-property-map/CSSKeywordValue.js
 /**
  * CSSKeywordValue interface.
  *
@@ -30153,7 +30153,7 @@ class CSSKeywordValue {
     }
 }
 //# sourceMappingURL=CSSKeywordValue.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/style-property-map/CSSStyleValue.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/style-property-map/CSSStyleValue.js
 
 /**
  * CSSStyleValue interface.
@@ -30187,7 +30187,7 @@ class CSSStyleValue {
     }
 }
 //# sourceMappingURL=CSSStyleValue.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/style-property-map/StylePropertyMapReadOnly.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/style-property-map/StylePropertyMapReadOnly.js
 
 
 
@@ -30301,7 +30301,7 @@ class StylePropertyMapReadOnly {
     }
 }
 //# sourceMappingURL=StylePropertyMapReadOnly.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/style-property-map/StylePropertyMap.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/style-property-map/StylePropertyMap.js
 
 
 /**
@@ -30344,7 +30344,7 @@ class StylePropertyMap extends StylePropertyMapReadOnly {
     }
 }
 //# sourceMappingURL=StylePropertyMap.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/rules/CSSStyleRule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/rules/CSSStyleRule.js
 
 
 
@@ -30406,7 +30406,7 @@ class CSSStyleRule extends CSSGroupingRule {
     }
 }
 //# sourceMappingURL=CSSStyleRule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/rules/CSSSupportsRule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/rules/CSSSupportsRule.js
 
 
 
@@ -30435,7 +30435,7 @@ class CSSSupportsRule extends CSSConditionRule {
     }
 }
 //# sourceMappingURL=CSSSupportsRule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/config/NamespaceURI.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/config/NamespaceURI.js
 /* harmony default export */ const NamespaceURI = ({
     html: 'http://www.w3.org/1999/xhtml',
     svg: 'http://www.w3.org/2000/svg',
@@ -30445,7 +30445,7 @@ class CSSSupportsRule extends CSSConditionRule {
     xmlns: 'http://www.w3.org/2000/xmlns/'
 });
 //# sourceMappingURL=NamespaceURI.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/utilities/StringUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/utilities/StringUtility.js
 const ASCII_LOWER_CASE_CACHE = new Map();
 const ASCII_UPPER_CASE_CACHE = new Map();
 const ASCII_UPPER_CASE_REGEXP = /[A-Z]/g;
@@ -30488,7 +30488,7 @@ class StringUtility {
     }
 }
 //# sourceMappingURL=StringUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/custom-element/CustomElementUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/custom-element/CustomElementUtility.js
 const PCEN_CHAR = '[-_.]|[0-9]|[a-z]|\u{B7}|[\u{C0}-\u{D6}]|[\u{D8}-\u{F6}]' +
     '|[\u{F8}-\u{37D}]|[\u{37F}-\u{1FFF}]' +
     '|[\u{200C}-\u{200D}]|[\u{203F}-\u{2040}]|[\u{2070}-\u{218F}]' +
@@ -30521,7 +30521,7 @@ class CustomElementUtility {
     }
 }
 //# sourceMappingURL=CustomElementUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/custom-element/CustomElementRegistry.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/custom-element/CustomElementRegistry.js
 
 
 
@@ -30671,7 +30671,7 @@ class CustomElementRegistry {
     }
 }
 //# sourceMappingURL=CustomElementRegistry.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/DataTransferItem.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/DataTransferItem.js
 /**
  * Data transfer item.
  *
@@ -30715,7 +30715,7 @@ class DataTransferItem {
     }
 }
 //# sourceMappingURL=DataTransferItem.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/file/File.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/file/File.js
 
 /**
  * Reference:
@@ -30749,7 +30749,7 @@ class File extends page_host_Blob {
     }
 }
 //# sourceMappingURL=File.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/DataTransferItemList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/DataTransferItemList.js
 
 
 /**
@@ -30790,7 +30790,7 @@ class DataTransferItemList extends Array {
     }
 }
 //# sourceMappingURL=DataTransferItemList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/DataTransfer.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/DataTransfer.js
 
 
 /**
@@ -30898,7 +30898,7 @@ class DataTransfer {
     }
 }
 //# sourceMappingURL=DataTransfer.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/Touch.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/Touch.js
 /**
  *
  */
@@ -30936,7 +30936,7 @@ class Touch {
     }
 }
 //# sourceMappingURL=Touch.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/UIEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/UIEvent.js
 
 /**
  *
@@ -30965,7 +30965,7 @@ class UIEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=UIEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/AnimationEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/AnimationEvent.js
 
 /**
  *
@@ -30988,7 +30988,7 @@ class AnimationEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=AnimationEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/ClipboardEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/ClipboardEvent.js
 
 /**
  *
@@ -31007,7 +31007,7 @@ class ClipboardEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=ClipboardEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/CustomEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/CustomEvent.js
 
 
 /**
@@ -31051,7 +31051,7 @@ class CustomEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=CustomEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/ErrorEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/ErrorEvent.js
 
 /**
  *
@@ -31078,7 +31078,7 @@ class ErrorEvent extends UIEvent {
     }
 }
 //# sourceMappingURL=ErrorEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/FocusEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/FocusEvent.js
 
 /**
  *
@@ -31097,7 +31097,7 @@ class FocusEvent extends UIEvent {
     }
 }
 //# sourceMappingURL=FocusEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/HashChangeEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/HashChangeEvent.js
 
 /**
  * Hash change event.
@@ -31120,7 +31120,7 @@ class HashChangeEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=HashChangeEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/InputEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/InputEvent.js
 
 /**
  *
@@ -31145,7 +31145,7 @@ class InputEvent extends UIEvent {
     }
 }
 //# sourceMappingURL=InputEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/KeyboardEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/KeyboardEvent.js
 
 /**
  *
@@ -31218,7 +31218,7 @@ class KeyboardEvent extends UIEvent {
     }
 }
 //# sourceMappingURL=KeyboardEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/MessageEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/MessageEvent.js
 
 /**
  * Message event.
@@ -31247,7 +31247,7 @@ class MessageEvent_MessageEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=MessageEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/MouseEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/MouseEvent.js
 
 /**
  *
@@ -31296,7 +31296,7 @@ class MouseEvent extends UIEvent {
     }
 }
 //# sourceMappingURL=MouseEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/PointerEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/PointerEvent.js
 
 /**
  *
@@ -31343,7 +31343,7 @@ class PointerEvent extends MouseEvent {
     getPredictedEvents = () => this.predictedEvents;
 }
 //# sourceMappingURL=PointerEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/ProgressEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/ProgressEvent.js
 
 /**
  *
@@ -31366,7 +31366,7 @@ class ProgressEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=ProgressEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/StorageEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/StorageEvent.js
 
 /**
  *
@@ -31393,7 +31393,7 @@ class StorageEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=StorageEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/SubmitEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/SubmitEvent.js
 
 /**
  * An event triggered by form submit buttons.
@@ -31412,7 +31412,7 @@ class SubmitEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=SubmitEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/TouchEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/TouchEvent.js
 
 /**
  *
@@ -31443,7 +31443,7 @@ class TouchEvent extends UIEvent {
     }
 }
 //# sourceMappingURL=TouchEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/WheelEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/WheelEvent.js
 
 /**
  *
@@ -31473,7 +31473,7 @@ class WheelEvent extends UIEvent {
 //# sourceMappingURL=WheelEvent.js.map
 // EXTERNAL MODULE: external "net"
 var external_net_ = __nccwpck_require__(278);
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/utilities/FetchRequestReferrerUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/utilities/FetchRequestReferrerUtility.js
 
 
 
@@ -31687,7 +31687,7 @@ var external_http_ = __nccwpck_require__(611);
 var external_https_ = __nccwpck_require__(692);
 // EXTERNAL MODULE: external "zlib"
 var external_zlib_ = __nccwpck_require__(106);
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/data-uri/DataURIParser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/data-uri/DataURIParser.js
 /**
  * Data URI parser.
  *
@@ -31745,7 +31745,7 @@ class DataURIParser {
     }
 }
 //# sourceMappingURL=DataURIParser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/utilities/FetchCORSUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/utilities/FetchCORSUtility.js
 
 /**
  * Fetch CORS utility.
@@ -31767,7 +31767,7 @@ class FetchCORSUtility {
     }
 }
 //# sourceMappingURL=FetchCORSUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/multipart/MultipartReader.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/multipart/MultipartReader.js
 
 var MultipartParserStateEnum;
 (function (MultipartParserStateEnum) {
@@ -31942,7 +31942,7 @@ class MultipartReader {
     }
 }
 //# sourceMappingURL=MultipartReader.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/ReadableStreamWrapper.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/ReadableStreamWrapper.js
 /**
  * Creating a ReadableStream initiates the stream and creates a Promise internally in Node.js.
  * This Promise is not accessible and cannot be awaited.
@@ -31973,7 +31973,7 @@ class ReadableStreamWrapper {
     }
 }
 //# sourceMappingURL=ReadableStreamWrapper.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/multipart/MultipartFormDataParser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/multipart/MultipartFormDataParser.js
 
 
 
@@ -32088,7 +32088,7 @@ class MultipartFormDataParser {
     }
 }
 //# sourceMappingURL=MultipartFormDataParser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/form-data/FormData.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/form-data/FormData.js
 
 
 
@@ -32338,7 +32338,7 @@ class FormData_FormData {
     }
 }
 //# sourceMappingURL=FormData.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/utilities/FetchBodyUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/utilities/FetchBodyUtility.js
 
 
 
@@ -32573,7 +32573,7 @@ class FetchBodyUtility {
     }
 }
 //# sourceMappingURL=FetchBodyUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/utilities/FetchRequestValidationUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/utilities/FetchRequestValidationUtility.js
 
 
 
@@ -32668,7 +32668,7 @@ class FetchRequestValidationUtility {
     }
 }
 //# sourceMappingURL=FetchRequestValidationUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/cookie/urilities/CookieStringUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/cookie/urilities/CookieStringUtility.js
 
 
 /**
@@ -32770,7 +32770,7 @@ class CookieStringUtility {
     }
 }
 //# sourceMappingURL=CookieStringUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/utilities/FetchRequestHeaderUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/utilities/FetchRequestHeaderUtility.js
 
 
 
@@ -32882,7 +32882,7 @@ class FetchRequestHeaderUtility {
     }
 }
 //# sourceMappingURL=FetchRequestHeaderUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/Request.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/Request.js
 
 
 
@@ -33259,7 +33259,7 @@ class Request_Request {
     }
 }
 //# sourceMappingURL=Request.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/Response.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/Response.js
 
 
 
@@ -33596,7 +33596,7 @@ class Response_Response {
     }
 }
 //# sourceMappingURL=Response.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/utilities/FetchResponseRedirectUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/utilities/FetchResponseRedirectUtility.js
 const FetchResponseRedirectUtility_REDIRECT_STATUS_CODES = [301, 302, 303, 307, 308];
 const MAX_REDIRECT_COUNT = 20;
 /**
@@ -33623,7 +33623,7 @@ class FetchResponseRedirectUtility {
     }
 }
 //# sourceMappingURL=FetchResponseRedirectUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/utilities/FetchResponseHeaderUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/utilities/FetchResponseHeaderUtility.js
 
 /**
  * Fetch request validation utility.
@@ -33666,7 +33666,7 @@ class FetchResponseHeaderUtility {
     }
 }
 //# sourceMappingURL=FetchResponseHeaderUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/certificate/FetchHTTPSCertificate.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/certificate/FetchHTTPSCertificate.js
 // SSL certificate generated for Happy DOM to be able to perform HTTPS requests
 /* harmony default export */ const FetchHTTPSCertificate = ({
     cert: `-----BEGIN CERTIFICATE-----
@@ -33720,7 +33720,7 @@ gl5OpEjeliU7Mus0BVS858g=
 -----END PRIVATE KEY-----`
 });
 //# sourceMappingURL=FetchHTTPSCertificate.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/utilities/VirtualServerUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/utilities/VirtualServerUtility.js
 
 
 
@@ -33812,7 +33812,7 @@ class VirtualServerUtility {
     }
 }
 //# sourceMappingURL=VirtualServerUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/preload/PreloadUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/preload/PreloadUtility.js
 /**
  * Utility for preloading resources.
  *
@@ -33839,7 +33839,7 @@ class PreloadUtility {
     }
 }
 //# sourceMappingURL=PreloadUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/Fetch.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/Fetch.js
 
 
 
@@ -34663,7 +34663,7 @@ class Fetch {
     }
 }
 //# sourceMappingURL=Fetch.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/history/HistoryScrollRestorationEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/history/HistoryScrollRestorationEnum.js
 var HistoryScrollRestorationEnum;
 (function (HistoryScrollRestorationEnum) {
     HistoryScrollRestorationEnum["auto"] = "auto";
@@ -34671,7 +34671,7 @@ var HistoryScrollRestorationEnum;
 })(HistoryScrollRestorationEnum || (HistoryScrollRestorationEnum = {}));
 /* harmony default export */ const history_HistoryScrollRestorationEnum = (HistoryScrollRestorationEnum);
 //# sourceMappingURL=HistoryScrollRestorationEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/utilities/BrowserFrameURL.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/utilities/BrowserFrameURL.js
 
 
 /**
@@ -34731,7 +34731,7 @@ class BrowserFrameURL {
     }
 }
 //# sourceMappingURL=BrowserFrameURL.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/history/History.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/history/History.js
 
 
 
@@ -34907,7 +34907,7 @@ class History {
     }
 }
 //# sourceMappingURL=History.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/intersection-observer/IntersectionObserver.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/intersection-observer/IntersectionObserver.js
 /**
  * The IntersectionObserver interface of the Intersection Observer API provides a way to asynchronously observe changes in the intersection of a target element with an ancestor element or with a top-level document's viewport.
  *
@@ -34961,7 +34961,7 @@ class IntersectionObserver {
     }
 }
 //# sourceMappingURL=IntersectionObserver.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/intersection-observer/IntersectionObserverEntry.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/intersection-observer/IntersectionObserverEntry.js
 /**
  * The IntersectionObserverEntry interface of the Intersection Observer API describes the intersection between the target element and its root container at a specific moment of transition.
  *
@@ -34985,7 +34985,7 @@ class IntersectionObserverEntry {
     }
 }
 //# sourceMappingURL=IntersectionObserverEntry.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/location/Location.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/location/Location.js
 
 
 
@@ -35269,7 +35269,7 @@ class Location {
     }
 }
 //# sourceMappingURL=Location.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/mutation-observer/MutationRecord.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/mutation-observer/MutationRecord.js
 /**
  * MutationRecord is a model for a mutation.
  *
@@ -35312,7 +35312,7 @@ class MutationRecord {
     }
 }
 //# sourceMappingURL=MutationRecord.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/navigator/MimeType.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/navigator/MimeType.js
 /**
  * MimeType.
  */
@@ -35345,7 +35345,7 @@ class MimeType {
     }
 }
 //# sourceMappingURL=MimeType.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/navigator/MimeTypeArray.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/navigator/MimeTypeArray.js
 /**
  * MimeTypeArray.
  *
@@ -35388,7 +35388,7 @@ class MimeTypeArray {
     }
 }
 //# sourceMappingURL=MimeTypeArray.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/navigator/PluginArray.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/navigator/PluginArray.js
 /**
  * PluginArray.
  */
@@ -35440,7 +35440,7 @@ class PluginArray {
     }
 }
 //# sourceMappingURL=PluginArray.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/permissions/PermissionNameEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/permissions/PermissionNameEnum.js
 var PermissionNameEnum;
 (function (PermissionNameEnum) {
     PermissionNameEnum["geolocation"] = "geolocation";
@@ -35474,7 +35474,7 @@ var PermissionNameEnum;
 })(PermissionNameEnum || (PermissionNameEnum = {}));
 /* harmony default export */ const permissions_PermissionNameEnum = (PermissionNameEnum);
 //# sourceMappingURL=PermissionNameEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/permissions/Permissions.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/permissions/Permissions.js
 
 /**
  * Permissions API.
@@ -35518,7 +35518,7 @@ class Permissions {
     }
 }
 //# sourceMappingURL=Permissions.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/navigator/Navigator.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/navigator/Navigator.js
 
 
 
@@ -35732,7 +35732,7 @@ class Navigator {
     }
 }
 //# sourceMappingURL=Navigator.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/navigator/Plugin.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/navigator/Plugin.js
 /**
  * Plugin.
  */
@@ -35787,7 +35787,7 @@ class Plugin {
     }
 }
 //# sourceMappingURL=Plugin.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/node/NodeDocumentPositionEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/node/NodeDocumentPositionEnum.js
 var NodeDocumentPositionEnum;
 (function (NodeDocumentPositionEnum) {
     NodeDocumentPositionEnum[NodeDocumentPositionEnum["disconnect"] = 1] = "disconnect";
@@ -35799,7 +35799,7 @@ var NodeDocumentPositionEnum;
 })(NodeDocumentPositionEnum || (NodeDocumentPositionEnum = {}));
 /* harmony default export */ const node_NodeDocumentPositionEnum = (NodeDocumentPositionEnum);
 //# sourceMappingURL=NodeDocumentPositionEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/node/NodeUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/node/NodeUtility.js
 
 
 /**
@@ -36053,7 +36053,7 @@ class NodeUtility {
     }
 }
 //# sourceMappingURL=NodeUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/mutation-observer/MutationTypeEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/mutation-observer/MutationTypeEnum.js
 var MutationTypeEnum;
 (function (MutationTypeEnum) {
     MutationTypeEnum["attributes"] = "attributes";
@@ -36062,7 +36062,7 @@ var MutationTypeEnum;
 })(MutationTypeEnum || (MutationTypeEnum = {}));
 /* harmony default export */ const mutation_observer_MutationTypeEnum = (MutationTypeEnum);
 //# sourceMappingURL=MutationTypeEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/NodeFactory.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/NodeFactory.js
 
 /**
  * Node factory used for setting the owner document to nodes.
@@ -36093,7 +36093,7 @@ class NodeFactory {
     }
 }
 //# sourceMappingURL=NodeFactory.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/node/Node.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/node/Node.js
 
 
 
@@ -37191,7 +37191,7 @@ Node.prototype.DOCUMENT_POSITION_IMPLEMENTATION_SPECIFIC =
 Node.prototype.DOCUMENT_POSITION_PRECEDING =
     node_NodeDocumentPositionEnum.preceding;
 //# sourceMappingURL=Node.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/attr/Attr.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/attr/Attr.js
 
 
 
@@ -37295,7 +37295,7 @@ class Attr extends Node {
     }
 }
 //# sourceMappingURL=Attr.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/character-data/CharacterDataUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/character-data/CharacterDataUtility.js
 /**
  * Child node utility.
  */
@@ -37355,7 +37355,7 @@ class CharacterDataUtility {
     }
 }
 //# sourceMappingURL=CharacterDataUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/child-node/NonDocumentChildNodeUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/child-node/NonDocumentChildNodeUtility.js
 
 
 /**
@@ -37390,7 +37390,7 @@ class NonDocumentChildNodeUtility {
     }
 }
 //# sourceMappingURL=NonDocumentChildNodeUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/child-node/ChildNodeUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/child-node/ChildNodeUtility.js
 
 
 /**
@@ -37474,7 +37474,7 @@ class ChildNodeUtility {
     }
 }
 //# sourceMappingURL=ChildNodeUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/character-data/CharacterData.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/character-data/CharacterData.js
 
 
 
@@ -37662,7 +37662,7 @@ class CharacterData extends Node {
     }
 }
 //# sourceMappingURL=CharacterData.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/document-type/DocumentType.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/document-type/DocumentType.js
 
 
 
@@ -37726,7 +37726,7 @@ class DocumentType extends Node {
     }
 }
 //# sourceMappingURL=DocumentType.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/document/DocumentReadyStateEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/document/DocumentReadyStateEnum.js
 var DocumentReadyStateEnum;
 (function (DocumentReadyStateEnum) {
     DocumentReadyStateEnum["loading"] = "loading";
@@ -37735,7 +37735,7 @@ var DocumentReadyStateEnum;
 })(DocumentReadyStateEnum || (DocumentReadyStateEnum = {}));
 /* harmony default export */ const document_DocumentReadyStateEnum = (DocumentReadyStateEnum);
 //# sourceMappingURL=DocumentReadyStateEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/document/DocumentReadyStateManager.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/document/DocumentReadyStateManager.js
 
 /**
  * Document ready state manager.
@@ -37782,7 +37782,7 @@ class DocumentReadyStateManager {
     }
 }
 //# sourceMappingURL=DocumentReadyStateManager.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/dom/DOMRectReadOnly.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/dom/DOMRectReadOnly.js
 
 /**
  * DOM Rect Readonly.
@@ -37900,7 +37900,7 @@ class DOMRectReadOnly {
     }
 }
 //# sourceMappingURL=DOMRectReadOnly.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/dom/DOMRect.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/dom/DOMRect.js
 
 
 /**
@@ -37984,7 +37984,7 @@ class DOMRect extends DOMRectReadOnly {
     }
 }
 //# sourceMappingURL=DOMRect.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/dom/DOMTokenList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/dom/DOMTokenList.js
 
 
 const ATTRIBUTE_SPLIT_REGEXP = /[\t\f\n\r ]+/;
@@ -38286,7 +38286,7 @@ class DOMTokenList {
     }
 }
 //# sourceMappingURL=DOMTokenList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/element/HTMLCollection.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/element/HTMLCollection.js
 
 
 /**
@@ -38486,7 +38486,7 @@ class HTMLCollection {
     }
 }
 //# sourceMappingURL=HTMLCollection.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/parent-node/ParentNodeUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/parent-node/ParentNodeUtility.js
 
 
 
@@ -38720,7 +38720,7 @@ class ParentNodeUtility {
     }
 }
 //# sourceMappingURL=ParentNodeUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/dom/DOMRectList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/dom/DOMRectList.js
 
 /**
  * DOM Rect List.
@@ -38751,7 +38751,7 @@ class DOMRectList extends Array {
     }
 }
 //# sourceMappingURL=DOMRectList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/element/NamedNodeMap.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/element/NamedNodeMap.js
 
 
 
@@ -38959,7 +38959,7 @@ class NamedNodeMap {
     }
 }
 //# sourceMappingURL=NamedNodeMap.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/element/NamedNodeMapProxyFactory.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/element/NamedNodeMapProxyFactory.js
 /* eslint-disable filenames/match-exported */
 
 
@@ -39076,7 +39076,7 @@ class NamedNodeMapProxyFactory {
     }
 }
 //# sourceMappingURL=NamedNodeMapProxyFactory.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/config/HTMLElementConfigContentModelEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/config/HTMLElementConfigContentModelEnum.js
 var HTMLElementConfigContentModelEnum;
 (function (HTMLElementConfigContentModelEnum) {
     HTMLElementConfigContentModelEnum["rawText"] = "rawText";
@@ -39090,7 +39090,7 @@ var HTMLElementConfigContentModelEnum;
 })(HTMLElementConfigContentModelEnum || (HTMLElementConfigContentModelEnum = {}));
 /* harmony default export */ const config_HTMLElementConfigContentModelEnum = (HTMLElementConfigContentModelEnum);
 //# sourceMappingURL=HTMLElementConfigContentModelEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/config/HTMLElementConfig.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/config/HTMLElementConfig.js
 
 /**
  * @see https://html.spec.whatwg.org/multipage/indices.html
@@ -39615,7 +39615,7 @@ var HTMLElementConfigContentModelEnum;
     }
 });
 //# sourceMappingURL=HTMLElementConfig.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/entities/dist/esm/decode-codepoint.js
+;// CONCATENATED MODULE: ./node_modules/entities/dist/esm/decode-codepoint.js
 // Adapted from https://github.com/mathiasbynens/he/blob/36afe179392226cf1b6ccdb16ebbb7a5a844d93a/src/he.js#L106-L134
 var _a;
 const decodeMap = new Map([
@@ -39688,7 +39688,7 @@ function decodeCodePoint(codePoint) {
     return fromCodePoint(replaceCodePoint(codePoint));
 }
 //# sourceMappingURL=decode-codepoint.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/entities/dist/esm/internal/decode-shared.js
+;// CONCATENATED MODULE: ./node_modules/entities/dist/esm/internal/decode-shared.js
 /*
  * Shared base64 decode helper for generated decode data.
  * Assumes global atob is available.
@@ -39717,17 +39717,17 @@ function decodeBase64(input) {
     return out;
 }
 //# sourceMappingURL=decode-shared.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/entities/dist/esm/generated/decode-data-html.js
+;// CONCATENATED MODULE: ./node_modules/entities/dist/esm/generated/decode-data-html.js
 // Generated using scripts/write-decode-map.ts
 
 const htmlDecodeTree = /* #__PURE__ */ decodeBase64("QR08ALkAAgH6AYsDNQR2BO0EPgXZBQEGLAbdBxMISQrvCmQLfQurDKQNLw4fD4YPpA+6D/IPAAAAAAAAAAAAAAAAKhBMEY8TmxUWF2EYLBkxGuAa3RsJHDscWR8YIC8jSCSIJcMl6ie3Ku8rEC0CLjoupS7kLgAIRU1hYmNmZ2xtbm9wcnN0dVQAWgBeAGUAaQBzAHcAfgCBAIQAhwCSAJoAoACsALMAbABpAGcAO4DGAMZAUAA7gCYAJkBjAHUAdABlADuAwQDBQHIiZXZlAAJhAAFpeW0AcgByAGMAO4DCAMJAEGRyAADgNdgE3XIAYQB2AGUAO4DAAMBA8CFoYZFj4SFjcgBhZAAAoFMqAAFncIsAjgBvAG4ABGFmAADgNdg43fAlbHlGdW5jdGlvbgCgYSBpAG4AZwA7gMUAxUAAAWNzpACoAHIAAOA12Jzc6SFnbgCgVCJpAGwAZABlADuAwwDDQG0AbAA7gMQAxEAABGFjZWZvcnN1xQDYANoA7QDxAPYA+QD8AAABY3LJAM8AayNzbGFzaAAAoBYidgHTANUAAKDnKmUAZAAAoAYjeQARZIABY3J0AOAA5QDrAGEidXNlAACgNSLuI291bGxpcwCgLCFhAJJjcgAA4DXYBd1wAGYAAOA12Dnd5SF2ZdhiYwDyAOoAbSJwZXEAAKBOIgAHSE9hY2RlZmhpbG9yc3UXARoBHwE6AVIBVQFiAWQBZgGCAakB6QHtAfIBYwB5ACdkUABZADuAqQCpQIABY3B5ACUBKAE1AfUhdGUGYWmg0iJ0KGFsRGlmZmVyZW50aWFsRAAAoEUhbCJleXMAAKAtIQACYWVpb0EBRAFKAU0B8iFvbgxhZABpAGwAO4DHAMdAcgBjAAhhbiJpbnQAAKAwIm8AdAAKYQABZG5ZAV0BaSJsbGEAuGB0I2VyRG90ALdg8gA5AWkAp2NyImNsZQAAAkRNUFRwAXQBeQF9AW8AdAAAoJkiaSJudXMAAKCWIuwhdXMAoJUiaSJtZXMAAKCXIm8AAAFjc4cBlAFrKndpc2VDb250b3VySW50ZWdyYWwAAKAyImUjQ3VybHkAAAFEUZwBpAFvJXVibGVRdW90ZQAAoB0gdSJvdGUAAKAZIAACbG5wdbABtgHNAdgBbwBuAGWgNyIAoHQqgAFnaXQAvAHBAcUB8iJ1ZW50AKBhIm4AdAAAoC8i7yV1ckludGVncmFsAKAuIgABZnLRAdMBAKACIe8iZHVjdACgECJuLnRlckNsb2Nrd2lzZUNvbnRvdXJJbnRlZ3JhbAAAoDMi7yFzcwCgLypjAHIAAOA12J7ccABDoNMiYQBwAACgTSKABURKU1phY2VmaW9zAAsCEgIVAhgCGwIsAjQCOQI9AnMCfwNvoEUh9CJyYWhkAKARKWMAeQACZGMAeQAFZGMAeQAPZIABZ3JzACECJQIoAuchZXIAoCEgcgAAoKEhaAB2AACg5CoAAWF5MAIzAvIhb24OYRRkbAB0oAciYQCUY3IAAOA12AfdAAFhZkECawIAAWNtRQJnAvIjaXRpY2FsAAJBREdUUAJUAl8CYwJjInV0ZQC0YG8AdAFZAloC2WJiJGxlQWN1dGUA3WJyImF2ZQBgYGkibGRlANxi7yFuZACgxCJmJWVyZW50aWFsRAAAoEYhcAR9AgAAAAAAAIECjgIAABoDZgAA4DXYO91EoagAhQKJAm8AdAAAoNwgcSJ1YWwAAKBQIuIhbGUAA0NETFJVVpkCqAK1Au8C/wIRA28AbgB0AG8AdQByAEkAbgB0AGUAZwByAGEA7ADEAW8AdAKvAgAAAACwAqhgbiNBcnJvdwAAoNMhAAFlb7kC0AJmAHQAgAFBUlQAwQLGAs0CciJyb3cAAKDQIekkZ2h0QXJyb3cAoNQhZQDlACsCbgBnAAABTFLWAugC5SFmdAABQVLcAuECciJyb3cAAKD4J+kkZ2h0QXJyb3cAoPon6SRnaHRBcnJvdwCg+SdpImdodAAAAUFU9gL7AnIicm93AACg0iFlAGUAAKCoInAAQQIGAwAAAAALA3Iicm93AACg0SFvJHduQXJyb3cAAKDVIWUlcnRpY2FsQmFyAACgJSJuAAADQUJMUlRhJAM2AzoDWgNxA3oDciJyb3cAAKGTIUJVLAMwA2EAcgAAoBMpcCNBcnJvdwAAoPUhciJldmUAEWPlIWZ00gJDAwAASwMAAFIDaSVnaHRWZWN0b3IAAKBQKWUkZVZlY3RvcgAAoF4p5SJjdG9yQqC9IWEAcgAAoFYpaSJnaHQA1AFiAwAAaQNlJGVWZWN0b3IAAKBfKeUiY3RvckKgwSFhAHIAAKBXKWUAZQBBoKQiciJyb3cAAKCnIXIAcgBvAPcAtAIAAWN0gwOHA3IAAOA12J/c8iFvaxBhAAhOVGFjZGZnbG1vcHFzdHV4owOlA6kDsAO/A8IDxgPNA9ID8gP9AwEEFAQeBCAEJQRHAEphSAA7gNAA0EBjAHUAdABlADuAyQDJQIABYWl5ALYDuQO+A/Ihb24aYXIAYwA7gMoAykAtZG8AdAAWYXIAAOA12AjdcgBhAHYAZQA7gMgAyEDlIm1lbnQAoAgiAAFhcNYD2QNjAHIAEmF0AHkAUwLhAwAAAADpA20lYWxsU3F1YXJlAACg+yVlJ3J5U21hbGxTcXVhcmUAAKCrJQABZ3D2A/kDbwBuABhhZgAA4DXYPN3zImlsb26VY3UAAAFhaQYEDgRsAFSgdSppImxkZQAAoEIi7CNpYnJpdW0AoMwhAAFjaRgEGwRyAACgMCFtAACgcyphAJdjbQBsADuAywDLQAABaXApBC0E8yF0cwCgAyLvJG5lbnRpYWxFAKBHIYACY2Zpb3MAPQQ/BEMEXQRyBHkAJGRyAADgNdgJ3WwibGVkAFMCTAQAAAAAVARtJWFsbFNxdWFyZQAAoPwlZSdyeVNtYWxsU3F1YXJlAACgqiVwA2UEAABpBAAAAABtBGYAAOA12D3dwSFsbACgACLyI2llcnRyZgCgMSFjAPIAcQQABkpUYWJjZGZnb3JzdIgEiwSOBJMElwSkBKcEqwStBLIE5QTqBGMAeQADZDuAPgA+QO0hbWFkoJMD3GNyImV2ZQAeYYABZWl5AJ0EoASjBOQhaWwiYXIAYwAcYRNkbwB0ACBhcgAA4DXYCt0AoNkicABmAADgNdg+3eUiYXRlcgADRUZHTFNUvwTIBM8E1QTZBOAEcSJ1YWwATKBlIuUhc3MAoNsidSRsbEVxdWFsAACgZyJyI2VhdGVyAACgoirlIXNzAKB3IuwkYW50RXF1YWwAoH4qaSJsZGUAAKBzImMAcgAA4DXYotwAoGsiAARBYWNmaW9zdfkE/QQFBQgFCwUTBSIFKwVSIkRjeQAqZAABY3QBBQQFZQBrAMdiXmDpIXJjJGFyAACgDCFsJWJlcnRTcGFjZQAAoAsh8AEYBQAAGwVmAACgDSHpJXpvbnRhbExpbmUAoAAlAAFjdCYFKAXyABIF8iFvayZhbQBwAEQBMQU5BW8AdwBuAEgAdQBtAPAAAAFxInVhbAAAoE8iAAdFSk9hY2RmZ21ub3N0dVMFVgVZBVwFYwVtBXAFcwV6BZAFtgXFBckFzQVjAHkAFWTsIWlnMmFjAHkAAWRjAHUAdABlADuAzQDNQAABaXlnBWwFcgBjADuAzgDOQBhkbwB0ADBhcgAAoBEhcgBhAHYAZQA7gMwAzEAAoREhYXB/BYsFAAFjZ4MFhQVyACphaSNuYXJ5SQAAoEghbABpAGUA8wD6AvQBlQUAAKUFZaAsIgABZ3KaBZ4F8iFhbACgKyLzI2VjdGlvbgCgwiJpI3NpYmxlAAABQ1SsBbEFbyJtbWEAAKBjIGkibWVzAACgYiCAAWdwdAC8Bb8FwwVvAG4ALmFmAADgNdhA3WEAmWNjAHIAAKAQIWkibGRlAChh6wHSBQAA1QVjAHkABmRsADuAzwDPQIACY2Zvc3UA4QXpBe0F8gX9BQABaXnlBegFcgBjADRhGWRyAADgNdgN3XAAZgAA4DXYQd3jAfcFAAD7BXIAAOA12KXc8iFjeQhk6yFjeQRkgANISmFjZm9zAAwGDwYSBhUGHQYhBiYGYwB5ACVkYwB5AAxk8CFwYZpjAAFleRkGHAbkIWlsNmEaZHIAAOA12A7dcABmAADgNdhC3WMAcgAA4DXYptyABUpUYWNlZmxtb3N0AD0GQAZDBl4GawZkB2gHcAd0B80H2gdjAHkACWQ7gDwAPECAAmNtbnByAEwGTwZSBlUGWwb1IXRlOWHiIWRhm2NnAACg6ifsI2FjZXRyZgCgEiFyAACgniGAAWFleQBkBmcGagbyIW9uPWHkIWlsO2EbZAABZnNvBjQHdAAABUFDREZSVFVWYXKABp4GpAbGBssG3AYDByEHwQIqBwABbnKEBowGZyVsZUJyYWNrZXQAAKDoJ/Ihb3cAoZAhQlKTBpcGYQByAACg5CHpJGdodEFycm93AKDGIWUjaWxpbmcAAKAII28A9QGqBgAAsgZiJWxlQnJhY2tldAAAoOYnbgDUAbcGAAC+BmUkZVZlY3RvcgAAoGEp5SJjdG9yQqDDIWEAcgAAoFkpbCJvb3IAAKAKI2kiZ2h0AAABQVbSBtcGciJyb3cAAKCUIeUiY3RvcgCgTikAAWVy4AbwBmUAAKGjIkFW5gbrBnIicm93AACgpCHlImN0b3IAoFopaSNhbmdsZQBCorIi+wYAAAAA/wZhAHIAAKDPKXEidWFsAACgtCJwAIABRFRWAAoHEQcYB+8kd25WZWN0b3IAoFEpZSRlVmVjdG9yAACgYCnlImN0b3JCoL8hYQByAACgWCnlImN0b3JCoLwhYQByAACgUilpAGcAaAB0AGEAcgByAG8A9wDMAnMAAANFRkdMU1Q/B0cHTgdUB1gHXwfxJXVhbEdyZWF0ZXIAoNoidSRsbEVxdWFsAACgZiJyI2VhdGVyAACgdiLlIXNzAKChKuwkYW50RXF1YWwAoH0qaSJsZGUAAKByInIAAOA12A/dZaDYIuYjdGFycm93AKDaIWkiZG90AD9hgAFucHcAege1B7kHZwAAAkxSbHKCB5QHmwerB+UhZnQAAUFSiAeNB3Iicm93AACg9SfpJGdodEFycm93AKD3J+kkZ2h0QXJyb3cAoPYn5SFmdAABYXLcAqEHaQBnAGgAdABhAHIAcgBvAPcA5wJpAGcAaAB0AGEAcgByAG8A9wDuAmYAAOA12EPdZQByAAABTFK/B8YHZSRmdEFycm93AACgmSHpJGdodEFycm93AKCYIYABY2h0ANMH1QfXB/IAWgYAoLAh8iFva0FhAKBqIgAEYWNlZmlvc3XpB+wH7gf/BwMICQgOCBEIcAAAoAUpeQAcZAABZGzyB/kHaSR1bVNwYWNlAACgXyBsI2ludHJmAACgMyFyAADgNdgQ3e4jdXNQbHVzAKATInAAZgAA4DXYRN1jAPIA/gecY4AESmFjZWZvc3R1ACEIJAgoCDUIgQiFCDsKQApHCmMAeQAKZGMidXRlAENhgAFhZXkALggxCDQI8iFvbkdh5CFpbEVhHWSAAWdzdwA7CGEIfQjhInRpdmWAAU1UVgBECEwIWQhlJWRpdW1TcGFjZQAAoAsgaABpAAABY25SCFMIawBTAHAAYQBjAOUASwhlAHIAeQBUAGgAaQDuAFQI9CFlZAABR0xnCHUIcgBlAGEAdABlAHIARwByAGUAYQB0AGUA8gDrBGUAcwBzAEwAZQBzAPMA2wdMImluZQAKYHIAAOA12BHdAAJCbnB0jAiRCJkInAhyImVhawAAoGAgwiZyZWFraW5nU3BhY2WgYGYAAKAVIUOq7CqzCMIIzQgAAOcIGwkAAAAAAAAtCQAAbwkAAIcJAACdCcAJGQoAADQKAAFvdbYIvAjuI2dydWVudACgYiJwIkNhcAAAoG0ibyh1YmxlVmVydGljYWxCYXIAAKAmIoABbHF4ANII1wjhCOUibWVudACgCSL1IWFsVKBgImkibGRlAADgQiI4A2kic3RzAACgBCJyI2VhdGVyAACjbyJFRkdMU1T1CPoIAgkJCQ0JFQlxInVhbAAAoHEidSRsbEVxdWFsAADgZyI4A3IjZWF0ZXIAAOBrIjgD5SFzcwCgeSLsJGFudEVxdWFsAOB+KjgDaSJsZGUAAKB1IvUhbXBEASAJJwnvI3duSHVtcADgTiI4A3EidWFsAADgTyI4A2UAAAFmczEJRgn0JFRyaWFuZ2xlQqLqIj0JAAAAAEIJYQByAADgzyk4A3EidWFsAACg7CJzAICibiJFR0xTVABRCVYJXAlhCWkJcSJ1YWwAAKBwInIjZWF0ZXIAAKB4IuUhc3MA4GoiOAPsJGFudEVxdWFsAOB9KjgDaSJsZGUAAKB0IuUic3RlZAABR0x1CX8J8iZlYXRlckdyZWF0ZXIA4KIqOAPlI3NzTGVzcwDgoSo4A/IjZWNlZGVzAKGAIkVTjwmVCXEidWFsAADgryo4A+wkYW50RXF1YWwAoOAiAAFlaaAJqQl2JmVyc2VFbGVtZW50AACgDCLnJWh0VHJpYW5nbGVCousitgkAAAAAuwlhAHIAAODQKTgDcSJ1YWwAAKDtIgABcXXDCeAJdSNhcmVTdQAAAWJwywnVCfMhZXRF4I8iOANxInVhbAAAoOIi5SJyc2V0ReCQIjgDcSJ1YWwAAKDjIoABYmNwAOYJ8AkNCvMhZXRF4IIi0iBxInVhbAAAoIgi4yJlZWRzgKGBIkVTVAD6CQAKBwpxInVhbAAA4LAqOAPsJGFudEVxdWFsAKDhImkibGRlAADgfyI4A+UicnNldEXggyLSIHEidWFsAACgiSJpImxkZQCAoUEiRUZUACIKJwouCnEidWFsAACgRCJ1JGxsRXF1YWwAAKBHImkibGRlAACgSSJlJXJ0aWNhbEJhcgAAoCQiYwByAADgNdip3GkAbABkAGUAO4DRANFAnWMAB0VhY2RmZ21vcHJzdHV2XgphCmgKcgp2CnoKgQqRCpYKqwqtCrsKyArNCuwhaWdSYWMAdQB0AGUAO4DTANNAAAFpeWwKcQpyAGMAO4DUANRAHmRiImxhYwBQYXIAAOA12BLdcgBhAHYAZQA7gNIA0kCAAWFlaQCHCooKjQpjAHIATGFnAGEAqWNjInJvbgCfY3AAZgAA4DXYRt3lI25DdXJseQABRFGeCqYKbyV1YmxlUXVvdGUAAKAcIHUib3RlAACgGCAAoFQqAAFjbLEKtQpyAADgNdiq3GEAcwBoADuA2ADYQGkAbAHACsUKZABlADuA1QDVQGUAcwAAoDcqbQBsADuA1gDWQGUAcgAAAUJQ0wrmCgABYXLXCtoKcgAAoD4gYQBjAAABZWvgCuIKAKDeI2UAdAAAoLQjYSVyZW50aGVzaXMAAKDcI4AEYWNmaGlsb3JzAP0KAwsFCwkLCwsMCxELIwtaC3IjdGlhbEQAAKACInkAH2RyAADgNdgT3WkApmOgY/Ujc01pbnVzsWAAAWlwFQsgC24AYwBhAHIAZQBwAGwAYQBuAOUACgVmAACgGSGAobsqZWlvACoLRQtJC+MiZWRlc4CheiJFU1QANAs5C0ALcSJ1YWwAAKCvKuwkYW50RXF1YWwAoHwiaSJsZGUAAKB+Im0AZQAAoDMgAAFkcE0LUQv1IWN0AKAPIm8jcnRpb24AYaA3ImwAAKAdIgABY2leC2ILcgAA4DXYq9yoYwACVWZvc2oLbwtzC3cLTwBUADuAIgAiQHIAAOA12BTdcABmAACgGiFjAHIAAOA12KzcAAZCRWFjZWZoaW9yc3WPC5MLlwupC7YL2AvbC90LhQyTDJoMowzhIXJyAKAQKUcAO4CuAK5AgAFjbnIAnQugC6ML9SF0ZVRhZwAAoOsncgB0oKAhbAAAoBYpgAFhZXkArwuyC7UL8iFvblhh5CFpbFZhIGR2oBwhZSJyc2UAAAFFVb8LzwsAAWxxwwvIC+UibWVudACgCyL1JGlsaWJyaXVtAKDLIXAmRXF1aWxpYnJpdW0AAKBvKXIAAKAcIW8AoWPnIWh0AARBQ0RGVFVWYewLCgwQDDIMNwxeDHwM9gIAAW5y8Av4C2clbGVCcmFja2V0AACg6SfyIW93AKGSIUJM/wsDDGEAcgAAoOUhZSRmdEFycm93AACgxCFlI2lsaW5nAACgCSNvAPUBFgwAAB4MYiVsZUJyYWNrZXQAAKDnJ24A1AEjDAAAKgxlJGVWZWN0b3IAAKBdKeUiY3RvckKgwiFhAHIAAKBVKWwib29yAACgCyMAAWVyOwxLDGUAAKGiIkFWQQxGDHIicm93AACgpiHlImN0b3IAoFspaSNhbmdsZQBCorMiVgwAAAAAWgxhAHIAAKDQKXEidWFsAACgtSJwAIABRFRWAGUMbAxzDO8kd25WZWN0b3IAoE8pZSRlVmVjdG9yAACgXCnlImN0b3JCoL4hYQByAACgVCnlImN0b3JCoMAhYQByAACgUykAAXB1iQyMDGYAAKAdIe4kZEltcGxpZXMAoHAp6SRnaHRhcnJvdwCg2yEAAWNongyhDHIAAKAbIQCgsSHsJGVEZWxheWVkAKD0KYAGSE9hY2ZoaW1vcXN0dQC/DMgMzAzQDOIM5gwKDQ0NFA0ZDU8NVA1YDQABQ2PDDMYMyCFjeSlkeQAoZEYiVGN5ACxkYyJ1dGUAWmEAorwqYWVpedgM2wzeDOEM8iFvbmBh5CFpbF5hcgBjAFxhIWRyAADgNdgW3e8hcnQAAkRMUlXvDPYM/QwEDW8kd25BcnJvdwAAoJMhZSRmdEFycm93AACgkCHpJGdodEFycm93AKCSIXAjQXJyb3cAAKCRIechbWGjY+EkbGxDaXJjbGUAoBgicABmAADgNdhK3XICHw0AAAAAIg10AACgGiLhIXJlgKGhJUlTVQAqDTINSg3uJXRlcnNlY3Rpb24AoJMidQAAAWJwNw1ADfMhZXRFoI8icSJ1YWwAAKCRIuUicnNldEWgkCJxInVhbAAAoJIibiJpb24AAKCUImMAcgAA4DXYrtxhAHIAAKDGIgACYmNtcF8Nag2ODZANc6DQImUAdABFoNAicSJ1YWwAAKCGIgABY2huDYkNZSJlZHMAgKF7IkVTVAB4DX0NhA1xInVhbAAAoLAq7CRhbnRFcXVhbACgfSJpImxkZQAAoH8iVABoAGEA9ADHCwCgESIAodEiZXOVDZ8NciJzZXQARaCDInEidWFsAACghyJlAHQAAKDRIoAFSFJTYWNmaGlvcnMAtQ27Db8NyA3ODdsN3w3+DRgOHQ4jDk8AUgBOADuA3gDeQMEhREUAoCIhAAFIY8MNxg1jAHkAC2R5ACZkAAFidcwNzQ0JYKRjgAFhZXkA1A3XDdoN8iFvbmRh5CFpbGJhImRyAADgNdgX3QABZWnjDe4N8gHoDQAA7Q3lImZvcmUAoDQiYQCYYwABY27yDfkNayNTcGFjZQAA4F8gCiDTInBhY2UAoAkg7CFkZYChPCJFRlQABw4MDhMOcSJ1YWwAAKBDInUkbGxFcXVhbAAAoEUiaSJsZGUAAKBIInAAZgAA4DXYS93pI3BsZURvdACg2yAAAWN0Jw4rDnIAAOA12K/c8iFva2Zh4QpFDlYOYA5qDgAAbg5yDgAAAAAAAAAAAAB5DnwOqA6zDgAADg8RDxYPGg8AAWNySA5ODnUAdABlADuA2gDaQHIAb6CfIeMhaXIAoEkpcgDjAVsOAABdDnkADmR2AGUAbGEAAWl5Yw5oDnIAYwA7gNsA20AjZGIibGFjAHBhcgAA4DXYGN1yAGEAdgBlADuA2QDZQOEhY3JqYQABZGl/Dp8OZQByAAABQlCFDpcOAAFhcokOiw5yAF9gYQBjAAABZWuRDpMOAKDfI2UAdAAAoLUjYSVyZW50aGVzaXMAAKDdI28AbgBQoMMi7CF1cwCgjiIAAWdwqw6uDm8AbgByYWYAAOA12EzdAARBREVUYWRwc78O0g7ZDuEOBQPqDvMOBw9yInJvdwDCoZEhyA4AAMwOYQByAACgEilvJHduQXJyb3cAAKDFIW8kd25BcnJvdwAAoJUhcSV1aWxpYnJpdW0AAKBuKWUAZQBBoKUiciJyb3cAAKClIW8AdwBuAGEAcgByAG8A9wAQA2UAcgAAAUxS+Q4AD2UkZnRBcnJvdwAAoJYh6SRnaHRBcnJvdwCglyFpAGyg0gNvAG4ApWPpIW5nbmFjAHIAAOA12LDcaSJsZGUAaGFtAGwAO4DcANxAgAREYmNkZWZvc3YALQ8xDzUPNw89D3IPdg97D4AP4SFzaACgqyJhAHIAAKDrKnkAEmThIXNobKCpIgCg5ioAAWVyQQ9DDwCgwSKAAWJ0eQBJD00Paw9hAHIAAKAWIGmgFiDjIWFsAAJCTFNUWA9cD18PZg9hAHIAAKAjIukhbmV8YGUkcGFyYXRvcgAAoFgnaSJsZGUAAKBAItQkaGluU3BhY2UAoAogcgAA4DXYGd1wAGYAAOA12E3dYwByAADgNdix3GQiYXNoAACgqiKAAmNlZm9zAI4PkQ+VD5kPng/pIXJjdGHkIWdlAKDAInIAAOA12BrdcABmAADgNdhO3WMAcgAA4DXYstwAAmZpb3OqD64Prw+0D3IAAOA12BvdnmNwAGYAAOA12E/dYwByAADgNdiz3IAEQUlVYWNmb3N1AMgPyw/OD9EP2A/gD+QP6Q/uD2MAeQAvZGMAeQAHZGMAeQAuZGMAdQB0AGUAO4DdAN1AAAFpedwP3w9yAGMAdmErZHIAAOA12BzdcABmAADgNdhQ3WMAcgAA4DXYtNxtAGwAeGEABEhhY2RlZm9z/g8BEAUQDRAQEB0QIBAkEGMAeQAWZGMidXRlAHlhAAFheQkQDBDyIW9ufWEXZG8AdAB7YfIBFRAAABwQbwBXAGkAZAB0AOgAVAhhAJZjcgAAoCghcABmAACgJCFjAHIAAOA12LXc4QtCEEkQTRAAAGcQbRByEAAAAAAAAAAAeRCKEJcQ8hD9EAAAGxEhETIROREAAD4RYwB1AHQAZQA7gOEA4UByImV2ZQADYYCiPiJFZGl1eQBWEFkQWxBgEGUQAOA+IjMDAKA/InIAYwA7gOIA4kB0AGUAO4C0ALRAMGRsAGkAZwA7gOYA5kByoGEgAOA12B7dcgBhAHYAZQA7gOAA4EAAAWVwfBCGEAABZnCAEIQQ8yF5bQCgNSHoAIMQaABhALFjAAFhcI0QWwAAAWNskRCTEHIAAWFnAACgPypkApwQAAAAALEQAKInImFkc3ajEKcQqRCuEG4AZAAAoFUqAKBcKmwib3BlAACgWCoAoFoqAKMgImVsbXJzersQvRDAEN0Q5RDtEACgpCllAACgICJzAGQAYaAhImEEzhDQENIQ1BDWENgQ2hDcEACgqCkAoKkpAKCqKQCgqykAoKwpAKCtKQCgrikAoK8pdAB2oB8iYgBkoL4iAKCdKQABcHTpEOwQaAAAoCIixWDhIXJyAKB8IwABZ3D1EPgQbwBuAAVhZgAA4DXYUt0Ao0giRWFlaW9wBxEJEQ0RDxESERQRAKBwKuMhaXIAoG8qAKBKImQAAKBLInMAJ2DyIW94ZaBIIvEADhFpAG4AZwA7gOUA5UCAAWN0eQAmESoRKxFyAADgNdi23CpgbQBwAGWgSCLxAPgBaQBsAGQAZQA7gOMA40BtAGwAO4DkAORAAAFjaUERRxFvAG4AaQBuAPQA6AFuAHQAAKARKgAITmFiY2RlZmlrbG5vcHJzdWQRaBGXEZ8RpxGrEdIR1hErEjASexKKEn0RThNbE3oTbwB0AACg7SoAAWNybBGJEWsAAAJjZXBzdBF4EX0RghHvIW5nAKBMInAjc2lsb24A9mNyImltZQAAoDUgaQBtAGWgPSJxAACgzSJ2AY0RkRFlAGUAAKC9ImUAZABnoAUjZQAAoAUjcgBrAHSgtSPiIXJrAKC2IwABb3mjEaYRbgDnAHcRMWTxIXVvAKAeIIACY21wcnQAtBG5Eb4RwRHFEeEhdXPloDUi5ABwInR5dgAAoLApcwDpAH0RbgBvAPUA6gCAAWFodwDLEcwRzhGyYwCgNiHlIWVuAKBsInIAAOA12B/dZwCAA2Nvc3R1dncA4xHyEQUSEhIhEiYSKRKAAWFpdQDpEesR7xHwAKMFcgBjAACg7yVwAACgwyKAAWRwdAD4EfwRABJvAHQAAKAAKuwhdXMAoAEqaSJtZXMAAKACKnECCxIAAAAADxLjIXVwAKAGKmEAcgAAoAUm8iNpYW5nbGUAAWR1GhIeEu8hd24AoL0lcAAAoLMlcCJsdXMAAKAEKmUA5QBCD+UAkg9hInJvdwAAoA0pgAFha28ANhJoEncSAAFjbjoSZRJrAIABbHN0AEESRxJNEm8jemVuZ2UAAKDrKXEAdQBhAHIA5QBcBPIjaWFuZ2xlgKG0JWRscgBYElwSYBLvIXduAKC+JeUhZnQAoMIlaSJnaHQAAKC4JWsAAKAjJLEBbRIAAHUSsgFxEgAAcxIAoJIlAKCRJTQAAKCTJWMAawAAoIglAAFlb38ShxJx4D0A5SD1IWl2AOBhIuUgdAAAoBAjAAJwdHd4kRKVEpsSnxJmAADgNdhT3XSgpSJvAG0AAKClIvQhaWUAoMgiAAZESFVWYmRobXB0dXayEsES0RLgEvcS+xIKExoTHxMjEygTNxMAAkxSbHK5ErsSvRK/EgCgVyUAoFQlAKBWJQCgUyUAolAlRFVkdckSyxLNEs8SAKBmJQCgaSUAoGQlAKBnJQACTFJsctgS2hLcEt4SAKBdJQCgWiUAoFwlAKBZJQCjUSVITFJobHLrEu0S7xLxEvMS9RIAoGwlAKBjJQCgYCUAoGslAKBiJQCgXyVvAHgAAKDJKQACTFJscgITBBMGEwgTAKBVJQCgUiUAoBAlAKAMJQCiACVEVWR1EhMUExYTGBMAoGUlAKBoJQCgLCUAoDQlaSJudXMAAKCfIuwhdXMAoJ4iaSJtZXMAAKCgIgACTFJsci8TMRMzEzUTAKBbJQCgWCUAoBglAKAUJQCjAiVITFJobHJCE0QTRhNIE0oTTBMAoGolAKBhJQCgXiUAoDwlAKAkJQCgHCUAAWV2UhNVE3YA5QD5AGIAYQByADuApgCmQAACY2Vpb2ITZhNqE24TcgAA4DXYt9xtAGkAAKBPIG0A5aA9IogRbAAAoVwAYmh0E3YTAKDFKfMhdWIAoMgnbAF+E4QTbABloCIgdAAAoCIgcAAAoU4iRWWJE4sTAKCuKvGgTyI8BeEMqRMAAN8TABQDFB8UAAAjFDQUAAAAAIUUAAAAAI0UAAAAANcU4xT3FPsUAACIFQAAlhWAAWNwcgCuE7ET1RP1IXRlB2GAoikiYWJjZHMAuxO/E8QTzhPSE24AZAAAoEQqciJjdXAAAKBJKgABYXXIE8sTcAAAoEsqcAAAoEcqbwB0AACgQCoA4CkiAP4AAWVv2RPcE3QAAKBBIO4ABAUAAmFlaXXlE+8T9RP4E/AB6hMAAO0TcwAAoE0qbwBuAA1hZABpAGwAO4DnAOdAcgBjAAlhcABzAHOgTCptAACgUCpvAHQAC2GAAWRtbgAIFA0UEhRpAGwAO4C4ALhAcCJ0eXYAAKCyKXQAAIGiADtlGBQZFKJAcgBkAG8A9ABiAXIAAOA12CDdgAFjZWkAKBQqFDIUeQBHZGMAawBtoBMn4SFyawCgEyfHY3IAAKPLJUVjZWZtcz8UQRRHFHcUfBSAFACgwykAocYCZWxGFEkUcQAAoFciZQBhAlAUAAAAAGAUciJyb3cAAAFsclYUWhTlIWZ0AKC6IWkiZ2h0AACguyGAAlJTYWNkAGgUaRRrFG8UcxSuYACgyCRzAHQAAKCbIukhcmMAoJoi4SFzaACgnSJuImludAAAoBAqaQBkAACg7yrjIWlyAKDCKfUhYnN1oGMmaQB0AACgYybsApMUmhS2FAAAwxRvAG4AZaA6APGgVCKrAG0CnxQAAAAAoxRhAHSgLABAYAChASJmbKcUqRTuABMNZQAAAW14rhSyFOUhbnQAoAEiZQDzANIB5wG6FAAAwBRkoEUibwB0AACgbSpuAPQAzAGAAWZyeQDIFMsUzhQA4DXYVN1vAOQA1wEAgakAO3MeAdMUcgAAoBchAAFhb9oU3hRyAHIAAKC1IXMAcwAAoBcnAAFjdeYU6hRyAADgNdi43AABYnDuFPIUZaDPKgCg0SploNAqAKDSKuQhb3QAoO8igANkZWxwcnZ3AAYVEBUbFSEVRBVlFYQV4SFycgABbHIMFQ4VAKA4KQCgNSlwAhYVAAAAABkVcgAAoN4iYwAAoN8i4SFycnCgtiEAoD0pgKIqImJjZG9zACsVMBU6FT4VQRVyImNhcAAAoEgqAAFhdTQVNxVwAACgRipwAACgSipvAHQAAKCNInIAAKBFKgDgKiIA/gACYWxydksVURVuFXMVcgByAG2gtyEAoDwpeQCAAWV2dwBYFWUVaRVxAHACXxUAAAAAYxVyAGUA4wAXFXUA4wAZFWUAZQAAoM4iZSJkZ2UAAKDPImUAbgA7gKQApEBlI2Fycm93AAABbHJ7FX8V5SFmdACgtiFpImdodAAAoLchZQDkAG0VAAFjaYsVkRVvAG4AaQBuAPQAkwFuAHQAAKAxImwiY3R5AACgLSOACUFIYWJjZGVmaGlqbG9yc3R1d3oAuBW7Fb8V1RXgFegV+RUKFhUWHxZUFlcWZRbFFtsW7xb7FgUXChdyAPIAtAJhAHIAAKBlKQACZ2xyc8YVyhXOFdAV5yFlcgCgICDlIXRoAKA4IfIA9QxoAHagECAAoKMiawHZFd4VYSJyb3cAAKAPKWEA4wBfAgABYXnkFecV8iFvbg9hNGQAoUYhYW/tFfQVAAFnciEC8RVyAACgyiF0InNlcQAAoHcqgAFnbG0A/xUCFgUWO4CwALBAdABhALRjcCJ0eXYAAKCxKQABaXIOFhIW8yFodACgfykA4DXYId1hAHIAAAFschsWHRYAoMMhAKDCIYACYWVnc3YAKBauAjYWOhY+Fm0AAKHEIm9zLhY0Fm4AZABzoMQi9SFpdACgZiZhIm1tYQDdY2kAbgAAoPIiAKH3AGlvQxZRFmQAZQAAgfcAO29KFksW90BuI3RpbWVzAACgxyJuAPgAUBZjAHkAUmRjAG8CXhYAAAAAYhZyAG4AAKAeI28AcAAAoA0jgAJscHR1dwBuFnEWdRaSFp4W7CFhciRgZgAA4DXYVd0AotkCZW1wc30WhBaJFo0WcQBkoFAibwB0AACgUSJpIm51cwAAoDgi7CF1cwCgFCLxInVhcmUAoKEiYgBsAGUAYgBhAHIAdwBlAGQAZwDlANcAbgCAAWFkaAClFqoWtBZyAHIAbwD3APUMbwB3AG4AYQByAHIAbwB3APMA8xVhI3Jwb29uAAABbHK8FsAWZQBmAPQAHBZpAGcAaAD0AB4WYgHJFs8WawBhAHIAbwD3AJILbwLUFgAAAADYFnIAbgAAoB8jbwBwAACgDCOAAWNvdADhFukW7BYAAXJ55RboFgDgNdi53FVkbAAAoPYp8iFvaxFhAAFkcvMW9xZvAHQAAKDxImkA5qC/JVsSAAFhaP8WAhdyAPIANQNhAPIA1wvhIm5nbGUAoKYpAAFjaQ4XEBd5AF9k5yJyYXJyAKD/JwAJRGFjZGVmZ2xtbm9wcXJzdHV4MRc4F0YXWxcyBF4XaRd5F40XrBe0F78X2RcVGCEYLRg1GEAYAAFEbzUXgRZvAPQA+BUAAWNzPBdCF3UAdABlADuA6QDpQPQhZXIAoG4qAAJhaW95TRdQF1YXWhfyIW9uG2FyAGOgViI7gOoA6kDsIW9uAKBVIk1kbwB0ABdhAAFEcmIXZhdvAHQAAKBSIgDgNdgi3XKhmipuF3QXYQB2AGUAO4DoAOhAZKCWKm8AdAAAoJgqgKGZKmlscwCAF4UXhxfuInRlcnMAoOcjAKATIWSglSpvAHQAAKCXKoABYXBzAJMXlheiF2MAcgATYXQAeQBzogUinxcAAAAAoRdlAHQAAKAFInAAMaADIDMBqRerFwCgBCAAoAUgAAFnc7AXsRdLYXAAAKACIAABZ3C4F7sXbwBuABlhZgAA4DXYVt2AAWFscwDFF8sXzxdyAHOg1SJsAACg4yl1AHMAAKBxKmkAAKG1A2x21RfYF28AbgC1Y/VjAAJjc3V24BfoF/0XEBgAAWlv5BdWF3IAYwAAoFYiaQLuFwAAAADwF+0ADQThIW50AAFnbPUX+Rd0AHIAAKCWKuUhc3MAoJUqgAFhZWkAAxgGGAoYbABzAD1gcwB0AACgXyJ2AESgYSJEAACgeCrwImFyc2wAoOUpAAFEYRkYHRhvAHQAAKBTInIAcgAAoHEpgAFjZGkAJxgqGO0XcgAAoC8hbwD0AIwCAAFhaDEYMhi3YzuA8ADwQAABbXI5GD0YbAA7gOsA60BvAACgrCCAAWNpcABGGEgYSxhsACFgcwD0ACwEAAFlb08YVxhjAHQAYQB0AGkAbwDuABoEbgBlAG4AdABpAGEAbADlADME4Ql1GAAAgRgAAIMYiBgAAAAAoRilGAAAqhgAALsYvhjRGAAA1xgnGWwAbABpAG4AZwBkAG8AdABzAGUA8QBlF3kARGRtImFsZQAAoEAmgAFpbHIAjRiRGJ0Y7CFpZwCgA/tpApcYAAAAAJoYZwAAoAD7aQBnAACgBPsA4DXYI93sIWlnAKAB++whaWcA4GYAagCAAWFsdACvGLIYthh0AACgbSZpAGcAAKAC+24AcwAAoLElbwBmAJJh8AHCGAAAxhhmAADgNdhX3QABYWvJGMwYbADsAGsEdqDUIgCg2SphI3J0aW50AACgDSoAAWFv2hgiGQABY3PeGB8ZsQPnGP0YBRkSGRUZAAAdGbID7xjyGPQY9xj5GAAA+xg7gL0AvUAAoFMhO4C8ALxAAKBVIQCgWSEAoFshswEBGQAAAxkAoFQhAKBWIbQCCxkOGQAAAAAQGTuAvgC+QACgVyEAoFwhNQAAoFghtgEZGQAAGxkAoFohAKBdITgAAKBeIWwAAKBEIHcAbgAAoCIjYwByAADgNdi73IAIRWFiY2RlZmdpamxub3JzdHYARhlKGVoZXhlmGWkZkhmWGZkZnRmgGa0ZxhnLGc8Z4BkjGmygZyIAoIwqgAFjbXAAUBlTGVgZ9SF0ZfVhbQBhAOSgswM6FgCghipyImV2ZQAfYQABaXliGWUZcgBjAB1hM2RvAHQAIWGAoWUibHFzAMYEcBl6GfGhZSLOBAAAdhlsAGEAbgD0AN8EgKF+KmNkbACBGYQZjBljAACgqSpvAHQAb6CAKmyggioAoIQqZeDbIgD+cwAAoJQqcgAA4DXYJN3noGsirATtIWVsAKA3IWMAeQBTZIChdyJFYWoApxmpGasZAKCSKgCgpSoAoKQqAAJFYWVztBm2Gb0ZwhkAoGkicABwoIoq8iFveACgiipxoIgq8aCIKrUZaQBtAACg5yJwAGYAAOA12FjdYQB2AOUAYwIAAWNp0xnWGXIAAKAKIW0AAKFzImVs3BneGQCgjioAoJAqAIM+ADtjZGxxco0E6xn0GfgZ/BkBGgABY2nvGfEZAKCnKnIAAKB6Km8AdAAAoNci0CFhcgCglSl1ImVzdAAAoHwqgAJhZGVscwAKGvQZFhrVBCAa8AEPGgAAFBpwAHIAbwD4AFkZcgAAoHgpcQAAAWxxxAQbGmwAZQBzAPMASRlpAO0A5AQAAWVuJxouGnIjdG5lcXEAAOBpIgD+xQAsGgAFQWFiY2Vma29zeUAaQxpmGmoabRqDGocalhrCGtMacgDyAMwCAAJpbG1yShpOGlAaVBpyAHMA8ABxD2YAvWBpAGwA9AASBQABZHJYGlsaYwB5AEpkAKGUIWN3YBpkGmkAcgAAoEgpAKCtIWEAcgAAoA8h6SFyYyVhgAFhbHIAcxp7Gn8a8iF0c3WgZSZpAHQAAKBlJuwhaXAAoCYg4yFvbgCguSJyAADgNdgl3XMAAAFld4wakRphInJvdwAAoCUpYSJyb3cAAKAmKYACYW1vcHIAnxqjGqcauhq+GnIAcgAAoP8h9CFodACgOyJrAAABbHKsGrMaZSRmdGFycm93AACgqSHpJGdodGFycm93AKCqIWYAAOA12Fnd4iFhcgCgFSCAAWNsdADIGswa0BpyAADgNdi93GEAcwDoAGka8iFvaydhAAFicNca2xr1IWxsAKBDIOghZW4AoBAg4Qr2GgAA/RoAAAgbExsaGwAAIRs7GwAAAAA+G2IbmRuVG6sbAACyG80b0htjAHUAdABlADuA7QDtQAChYyBpeQEbBhtyAGMAO4DuAO5AOGQAAWN4CxsNG3kANWRjAGwAO4ChAKFAAAFmcssCFhsA4DXYJt1yAGEAdgBlADuA7ADsQIChSCFpbm8AJxsyGzYbAAFpbisbLxtuAHQAAKAMKnQAAKAtIuYhaW4AoNwpdABhAACgKSHsIWlnM2GAAWFvcABDG1sbXhuAAWNndABJG0sbWRtyACthgAFlbHAAcQVRG1UbaQBuAOUAyAVhAHIA9AByBWgAMWFmAACgtyJlAGQAtWEAoggiY2ZvdGkbbRt1G3kb4SFyZQCgBSFpAG4AdKAeImkAZQAAoN0pZABvAPQAWxsAoisiY2VscIEbhRuPG5QbYQBsAACguiIAAWdyiRuNG2UAcgDzACMQ4wCCG2EicmhrAACgFyryIW9kAKA8KgACY2dwdJ8boRukG6gbeQBRZG8AbgAvYWYAAOA12FrdYQC5Y3UAZQBzAHQAO4C/AL9AAAFjabUbuRtyAADgNdi+3G4AAKIIIkVkc3bCG8QbyBvQAwCg+SJvAHQAAKD1Inag9CIAoPMiaaBiIOwhZGUpYesB1hsAANkbYwB5AFZkbAA7gO8A70AAA2NmbW9zdeYb7hvyG/Ub+hsFHAABaXnqG+0bcgBjADVhOWRyAADgNdgn3eEhdGg3YnAAZgAA4DXYW93jAf8bAAADHHIAAOA12L/c8iFjeVhk6yFjeVRkAARhY2ZnaGpvcxUcGhwiHCYcKhwtHDAcNRzwIXBhdqC6A/BjAAFleR4cIRzkIWlsN2E6ZHIAAOA12CjdciJlZW4AOGFjAHkARWRjAHkAXGRwAGYAAOA12FzdYwByAADgNdjA3IALQUJFSGFiY2RlZmdoamxtbm9wcnN0dXYAXhxtHHEcdRx5HN8cBx0dHTwd3B3tHfEdAR4EHh0eLB5FHrwewx7hHgkfPR9LH4ABYXJ0AGQcZxxpHHIA8gBvB/IAxQLhIWlsAKAbKeEhcnIAoA4pZ6BmIgCgiyphAHIAAKBiKWMJjRwAAJAcAACVHAAAAAAAAAAAAACZHJwcAACmHKgcrRwAANIc9SF0ZTph7SJwdHl2AKC0KXIAYQDuAFoG4iFkYbtjZwAAoegnZGyhHKMcAKCRKeUAiwYAoIUqdQBvADuAqwCrQHIAgKOQIWJmaGxwc3QAuhy/HMIcxBzHHMoczhxmoOQhcwAAoB8pcwAAoB0p6wCyGnAAAKCrIWwAAKA5KWkAbQAAoHMpbAAAoKIhAKGrKmFl1hzaHGkAbAAAoBkpc6CtKgDgrSoA/oABYWJyAOUc6RztHHIAcgAAoAwpcgBrAACgcicAAWFr8Rz4HGMAAAFla/Yc9xx7YFtgAAFlc/wc/hwAoIspbAAAAWR1Ax0FHQCgjykAoI0pAAJhZXV5Dh0RHRodHB3yIW9uPmEAAWRpFR0YHWkAbAA8YewAowbiAPccO2QAAmNxcnMkHScdLB05HWEAAKA2KXUAbwDyoBwgqhEAAWR1MB00HeghYXIAoGcpcyJoYXIAAKBLKWgAAKCyIQCiZCJmZ3FzRB1FB5Qdnh10AIACYWhscnQATh1WHWUdbB2NHXIicm93AHSgkCFhAOkAzxxhI3Jwb29uAAABZHVeHWId7yF3bgCgvSFwAACgvCHlJGZ0YXJyb3dzAKDHIWkiZ2h0AIABYWhzAHUdex2DHXIicm93APOglCGdBmEAcgBwAG8AbwBuAPMAzgtxAHUAaQBnAGEAcgByAG8A9wBlGugkcmVldGltZXMAoMsi8aFkIk0HAACaHWwAYQBuAPQAXgcAon0qY2Rnc6YdqR2xHbcdYwAAoKgqbwB0AG+gfypyoIEqAKCDKmXg2iIA/nMAAKCTKoACYWRlZ3MAwB3GHcod1h3ZHXAAcAByAG8A+ACmHG8AdAAAoNYicQAAAWdxzx3SHXQA8gBGB2cAdADyAHQcdADyAFMHaQDtAGMHgAFpbHIA4h3mHeod8yFodACgfClvAG8A8gDKBgDgNdgp3UWgdiIAoJEqYQH1Hf4dcgAAAWR1YB35HWygvCEAoGopbABrAACghCVjAHkAWWQAomoiYWNodAweDx4VHhkecgDyAGsdbwByAG4AZQDyAGAW4SFyZACgaylyAGkAAKD6JQABaW8hHiQe5CFvdEBh9SFzdGGgsCPjIWhlAKCwIwACRWFlczMeNR48HkEeAKBoInAAcKCJKvIhb3gAoIkqcaCHKvGghyo0HmkAbQAAoOYiAARhYm5vcHR3elIeXB5fHoUelh6mHqsetB4AAW5yVh5ZHmcAAKDsJ3IAAKD9IXIA6wCwBmcAgAFsbXIAZh52Hnse5SFmdAABYXKIB2weaQBnAGgAdABhAHIAcgBvAPcAkwfhInBzdG8AoPwnaQBnAGgAdABhAHIAcgBvAPcAmgdwI2Fycm93AAABbHKNHpEeZQBmAPQAxhxpImdodAAAoKwhgAFhZmwAnB6fHqIecgAAoIUpAOA12F3ddQBzAACgLSppIm1lcwAAoDQqYQGvHrMecwB0AACgFyLhAIoOZaHKJbkeRhLuIWdlAKDKJWEAcgBsoCgAdAAAoJMpgAJhY2htdADMHs8e1R7bHt0ecgDyAJ0GbwByAG4AZQDyANYWYQByAGSgyyEAoG0pAKAOIHIAaQAAoL8iAANhY2hpcXTrHu8e1QfzHv0eBh/xIXVvAKA5IHIAAOA12MHcbQDloXIi+h4AAPweAKCNKgCgjyoAAWJ19xwBH28AcqAYIACgGiDyIW9rQmEAhDwAO2NkaGlscXJCBhcfxh0gHyQfKB8sHzEfAAFjaRsfHR8AoKYqcgAAoHkqcgBlAOUAkx3tIWVzAKDJIuEhcnIAoHYpdSJlc3QAAKB7KgABUGk1HzkfYQByAACglillocMlAgdfEnIAAAFkdUIfRx9zImhhcgAAoEop6CFhcgCgZikAAWVuTx9WH3IjdG5lcXEAAOBoIgD+xQBUHwAHRGFjZGVmaGlsbm9wc3VuH3Ifoh+rH68ftx+7H74f5h/uH/MfBwj/HwsgxCFvdACgOiIAAmNscHJ5H30fiR+eH3IAO4CvAK9AAAFldIEfgx8AoEImZaAgJ3MAZQAAoCAnc6CmIXQAbwCAoaYhZGx1AJQfmB+cH28AdwDuAHkDZQBmAPQA6gbwAOkO6yFlcgCgriUAAW95ph+qH+0hbWEAoCkqPGThIXNoAKAUIOElc3VyZWRhbmdsZQCgISJyAADgNdgq3W8AAKAnIYABY2RuAMQfyR/bH3IAbwA7gLUAtUBhoiMi0B8AANMf1x9zAPQAKxFpAHIAAKDwKm8AdAA7gLcAt0B1AHMA4qESIh4TAADjH3WgOCIAoCoqYwHqH+0fcAAAoNsq8gB+GnAAbAB1APMACAgAAWRw9x/7H+UhbHMAoKciZgAA4DXYXt0AAWN0AyAHIHIAAOA12MLc8CFvcwCgPiJsobwDECAVIPQiaW1hcACguCJhAPAAEyAADEdMUlZhYmNkZWZnaGlqbG1vcHJzdHV2dzwgRyBmIG0geSCqILgg2iDeIBEhFSEyIUMhTSFQIZwhnyHSIQAiIyKLIrEivyIUIwABZ3RAIEMgAODZIjgD9uBrItIgBwmAAWVsdABNIF8gYiBmAHQAAAFhclMgWCByInJvdwAAoM0h6SRnaHRhcnJvdwCgziEA4NgiOAP24Goi0iBfCekkZ2h0YXJyb3cAoM8hAAFEZHEgdSDhIXNoAKCvIuEhc2gAoK4igAJiY25wdACCIIYgiSCNIKIgbABhAACgByL1IXRlRGFnAADgICLSIACiSSJFaW9wlSCYIJwgniAA4HAqOANkAADgSyI4A3MASWFyAG8A+AAyCnUAcgBhoG4mbADzoG4mmwjzAa8gAACzIHAAO4CgAKBAbQBwAOXgTiI4AyoJgAJhZW91eQDBIMogzSDWINkg8AHGIAAAyCAAoEMqbwBuAEhh5CFpbEZhbgBnAGSgRyJvAHQAAOBtKjgDcAAAoEIqPWThIXNoAKATIACjYCJBYWRxc3jpIO0g+SD+IAIhDCFyAHIAAKDXIXIAAAFocvIg9SBrAACgJClvoJch9wAGD28AdAAA4FAiOAN1AGkA9gC7CAABZWkGIQohYQByAACgKCntAN8I6SFzdPOgBCLlCHIAAOA12CvdAAJFZXN0/wgcISshLiHxoXEiIiEAABMJ8aFxIgAJAAAnIWwAYQBuAPQAEwlpAO0AGQlyoG8iAKBvIoABQWFwADghOyE/IXIA8gBeIHIAcgAAoK4hYQByAACg8ipzogsiSiEAAAAAxwtkoPwiAKD6ImMAeQBaZIADQUVhZGVzdABcIV8hYiFmIWkhkyGWIXIA8gBXIADgZiI4A3IAcgAAoJohcgAAoCUggKFwImZxcwBwIYQhjiF0AAABYXJ1IXohcgByAG8A9wBlIWkAZwBoAHQAYQByAHIAbwD3AD4h8aFwImAhAACKIWwAYQBuAPQAZwlz4H0qOAMAoG4iaQDtAG0JcqBuImkA5aDqIkUJaQDkADoKAAFwdKMhpyFmAADgNdhf3YCBrAA7aW4AriGvIcchrEBuAIChCSJFZHYAtyG6Ib8hAOD5IjgDbwB0AADg9SI4A+EB1gjEIcYhAKD3IgCg9iJpAHagDCLhAagJzyHRIQCg/iIAoP0igAFhb3IA2CHsIfEhcgCAoSYiYXN0AOAh5SHpIWwAbABlAOwAywhsAADg/SrlIADgAiI4A2wiaW50AACgFCrjoYAi9yEAAPohdQDlAJsJY+CvKjgDZaCAIvEAkwkAAkFhaXQHIgoiFyIeInIA8gBsIHIAcgAAoZshY3cRIhQiAOAzKTgDAOCdITgDZyRodGFycm93AACgmyFyAGkA5aDrIr4JgANjaGltcHF1AC8iPCJHIpwhTSJQIloigKGBImNlcgA2Iv0JOSJ1AOUABgoA4DXYw9zvIXJ0bQKdIQAAAABEImEAcgDhAOEhbQBloEEi8aBEIiYKYQDyAMsIcwB1AAABYnBWIlgi5QDUCeUA3wmAAWJjcABgInMieCKAoYQiRWVzAGci7glqIgDgxSo4A2UAdABl4IIi0iBxAPGgiCJoImMAZaCBIvEA/gmAoYUiRWVzAH8iFgqCIgDgxio4A2UAdABl4IMi0iBxAPGgiSKAIgACZ2lscpIilCKaIpwi7AAMCWwAZABlADuA8QDxQOcAWwlpI2FuZ2xlAAABbHKkIqoi5SFmdGWg6iLxAEUJaSJnaHQAZaDrIvEAvgltoL0DAKEjAGVzuCK8InIAbwAAoBYhcAAAoAcggARESGFkZ2lscnMAziLSItYi2iLeIugi7SICIw8j4SFzaACgrSLhIXJyAKAEKXAAAOBNItIg4SFzaACgrCIAAWV04iLlIgDgZSLSIADgPgDSIG4iZmluAACg3imAAUFldADzIvci+iJyAHIAAKACKQDgZCLSIHLgPADSIGkAZQAA4LQi0iAAAUF0BiMKI3IAcgAAoAMp8iFpZQDgtSLSIGkAbQAA4Dwi0iCAAUFhbgAaIx4jKiNyAHIAAKDWIXIAAAFociMjJiNrAACgIylvoJYh9wD/DuUhYXIAoCcpUxJqFAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAVCMAAF4jaSN/I4IjjSOeI8AUAAAAAKYjwCMAANoj3yMAAO8jHiQvJD8kRCQAAWNzVyNsFHUAdABlADuA8wDzQAABaXlhI2cjcgBjoJoiO4D0APRAPmSAAmFiaW9zAHEjdCN3I3EBeiNzAOgAdhTsIWFjUWF2AACgOCrvIWxkAKC8KewhaWdTYQABY3KFI4kjaQByAACgvykA4DXYLN1vA5QjAAAAAJYjAACcI24A22JhAHYAZQA7gPIA8kAAoMEpAAFibaEjjAphAHIAAKC1KQACYWNpdKwjryO6I70jcgDyAFkUAAFpcrMjtiNyAACgvinvIXNzAKC7KW4A5QDZCgCgwCmAAWFlaQDFI8gjyyNjAHIATWFnAGEAyWOAAWNkbgDRI9Qj1iPyIW9uv2MAoLYpdQDzAHgBcABmAADgNdhg3YABYWVsAOQj5yPrI3IAAKC3KXIAcAAAoLkpdQDzAHwBAKMoImFkaW9zdvkj/CMPJBMkFiQbJHIA8gBeFIChXSplZm0AAyQJJAwkcgBvoDQhZgAAoDQhO4CqAKpAO4C6ALpA5yFvZgCgtiJyAACgVipsIm9wZQAAoFcqAKBbKoABY2xvACMkJSQrJPIACCRhAHMAaAA7gPgA+EBsAACgmCJpAGwBMyQ4JGQAZQA7gPUA9UBlAHMAYaCXInMAAKA2Km0AbAA7gPYA9kDiIWFyAKA9I+EKXiQAAHokAAB8JJQkAACYJKkkAAAAALUkEQsAAPAkAAAAAAQleiUAAIMlcgCAoSUiYXN0AGUkbyQBCwCBtgA7bGokayS2QGwAZQDsABgDaQJ1JAAAAAB4JG0AAKDzKgCg/Sp5AD9kcgCAAmNpbXB0AIUkiCSLJJkSjyRuAHQAJWBvAGQALmBpAGwAAKAwIOUhbmsAoDEgcgAA4DXYLd2AAWltbwCdJKAkpCR2oMYD1WNtAGEA9AD+B24AZQAAoA4m9KHAA64kAAC0JGMjaGZvcmsAAKDUItZjAAFhdbgkxCRuAAABY2u9JMIkawBooA8hAKAOIfYAaRpzAACkKwBhYmNkZW1zdNMkIRPXJNsk4STjJOck6yTjIWlyAKAjKmkAcgAAoCIqAAFvdYsW3yQAoCUqAKByKm4AO4CxALFAaQBtAACgJip3AG8AAKAnKoABaXB1APUk+iT+JO4idGludACgFSpmAADgNdhh3W4AZAA7gKMAo0CApHoiRWFjZWlub3N1ABMlFSUYJRslTCVRJVklSSV1JQCgsypwAACgtyp1AOUAPwtjoK8qgKJ6ImFjZW5zACclLSU0JTYlSSVwAHAAcgBvAPgAFyV1AHIAbAB5AGUA8QA/C/EAOAuAAWFlcwA8JUElRSXwInByb3gAoLkqcQBxAACgtSppAG0AAKDoImkA7QBEC20AZQDzoDIgIguAAUVhcwBDJVclRSXwAEAlgAFkZnAATwtfJXElgAFhbHMAZSVpJW0l7CFhcgCgLiPpIW5lAKASI/UhcmYAoBMjdKAdIu8AWQvyIWVsAKCwIgABY2l9JYElcgAA4DXYxdzIY24iY3NwAACgCCAAA2Zpb3BzdZElKxuVJZolnyWkJXIAAOA12C7dcABmAADgNdhi3XIiaW1lAACgVyBjAHIAAOA12MbcgAFhZW8AqiW6JcAldAAAAWVpryW2JXIAbgBpAG8AbgDzABkFbgB0AACgFipzAHQAZaA/APEACRj0AG0LgApBQkhhYmNkZWZoaWxtbm9wcnN0dXgA4yXyJfYl+iVpJpAmpia9JtUm5ib4JlonaCdxJ3UnnietJ7EnyCfiJ+cngAFhcnQA6SXsJe4lcgDyAJkM8gD6AuEhaWwAoBwpYQByAPIA3BVhAHIAAKBkKYADY2RlbnFydAAGJhAmEyYYJiYmKyZaJgABZXUKJg0mAOA9IjEDdABlAFVhaQDjACAN7SJwdHl2AKCzKWcAgKHpJ2RlbAAgJiImJCYAoJIpAKClKeUA9wt1AG8AO4C7ALtAcgAApZIhYWJjZmhscHN0dz0mQCZFJkcmSiZMJk4mUSZVJlgmcAAAoHUpZqDlIXMAAKAgKQCgMylzAACgHinrALka8ACVHmwAAKBFKWkAbQAAoHQpbAAAoKMhAKCdIQABYWleJmImaQBsAACgGilvAG6gNiJhAGwA8wB2C4ABYWJyAG8mciZ2JnIA8gAvEnIAawAAoHMnAAFha3omgSZjAAABZWt/JoAmfWBdYAABZXOFJocmAKCMKWwAAAFkdYwmjiYAoI4pAKCQKQACYWV1eZcmmiajJqUm8iFvbllhAAFkaZ4moSZpAGwAV2HsAA8M4gCAJkBkAAJjbHFzrSawJrUmuiZhAACgNylkImhhcgAAoGkpdQBvAPKgHSCjAWgAAKCzIYABYWNnAMMm0iaUC2wAgKEcIWlwcwDLJs4migxuAOUAoAxhAHIA9ADaC3QAAKCtJYABaWxyANsm3ybjJvMhaHQAoH0pbwBvAPIANgwA4DXYL90AAWFv6ib1JnIAAAFkde8m8SYAoMEhbKDAIQCgbCl2oMED8WOAAWducwD+Jk4nUCdoAHQAAANhaGxyc3QKJxInISc1Jz0nRydyInJvdwB0oJIhYQDpAFYmYSNycG9vbgAAAWR1GiceJ28AdwDuAPAmcAAAoMAh5SFmdAABYWgnJy0ncgByAG8AdwDzAAkMYQByAHAAbwBvAG4A8wATBGklZ2h0YXJyb3dzAACgySFxAHUAaQBnAGEAcgByAG8A9wBZJugkcmVldGltZXMAoMwiZwDaYmkAbgBnAGQAbwB0AHMAZQDxABwYgAFhaG0AYCdjJ2YncgDyAAkMYQDyABMEAKAPIG8idXN0AGGgsSPjIWhlAKCxI+0haWQAoO4qAAJhYnB0fCeGJ4knmScAAW5ygCeDJ2cAAKDtJ3IAAKD+IXIA6wAcDIABYWZsAI8nkieVJ3IAAKCGKQDgNdhj3XUAcwAAoC4qaSJtZXMAAKA1KgABYXCiJ6gncgBnoCkAdAAAoJQp7yJsaW50AKASKmEAcgDyADwnAAJhY2hxuCe8J6EMwCfxIXVvAKA6IHIAAOA12MfcAAFidYAmxCdvAPKgGSCoAYABaGlyAM4n0ifWJ3IAZQDlAE0n7SFlcwCgyiJpAIChuSVlZmwAXAxjEt4n9CFyaQCgzinsInVoYXIAoGgpAKAeIWENBSgJKA0oSyhVKIYoAACLKLAoAAAAAOMo5ygAABApJCkxKW0pcSmHKaYpAACYKgAAAACxKmMidXRlAFthcQB1AO8ABR+ApHsiRWFjZWlucHN5ABwoHignKCooLygyKEEoRihJKACgtCrwASMoAAAlKACguCpvAG4AYWF1AOUAgw1koLAqaQBsAF9hcgBjAF1hgAFFYXMAOCg6KD0oAKC2KnAAAKC6KmkAbQAAoOki7yJsaW50AKATKmkA7QCIDUFkbwB0AGKixSKRFgAAAABTKACgZiqAA0FhY21zdHgAYChkKG8ocyh1KHkogihyAHIAAKDYIXIAAAFocmkoayjrAJAab6CYIfcAzAd0ADuApwCnQGkAO2D3IWFyAKApKW0AAAFpbn4ozQBuAHUA8wDOAHQAAKA2J3IA7+A12DDdIxkAAmFjb3mRKJUonSisKHIAcAAAoG8mAAFoeZkonChjAHkASWRIZHIAdABtAqUoAAAAAKgoaQDkAFsPYQByAGEA7ABsJDuArQCtQAABZ22zKLsobQBhAAChwwNmdroouijCY4CjPCJkZWdsbnByAMgozCjPKNMo1yjaKN4obwB0AACgairxoEMiCw5FoJ4qAKCgKkWgnSoAoJ8qZQAAoEYi7CF1cwCgJCrhIXJyAKByKWEAcgDyAPwMAAJhZWl07Sj8KAEpCCkAAWxz8Sj4KGwAcwBlAHQAbQDpAH8oaABwAACgMyrwImFyc2wAoOQpAAFkbFoPBSllAACgIyNloKoqc6CsKgDgrCoA/oABZmxwABUpGCkfKfQhY3lMZGKgLwBhoMQpcgAAoD8jZgAA4DXYZN1hAAABZHIoKRcDZQBzAHWgYCZpAHQAAKBgJoABY3N1ADYpRilhKQABYXU6KUApcABzoJMiAOCTIgD+cABzoJQiAOCUIgD+dQAAAWJwSylWKQChjyJlcz4NUCllAHQAZaCPIvEAPw0AoZAiZXNIDVspZQB0AGWgkCLxAEkNAKGhJWFmZilbBHIAZQFrKVwEAKChJWEAcgDyAAMNAAJjZW10dyl7KX8pgilyAADgNdjI3HQAbQDuAM4AaQDsAAYpYQByAOYAVw0AAWFyiimOKXIA5qAGJhESAAFhbpIpoylpImdodAAAAWVwmSmgKXAAcwBpAGwAbwDuANkXaADpAKAkcwCvYIACYmNtbnAArin8KY4NJSooKgCkgiJFZGVtbnByc7wpvinCKcgpzCnUKdgp3CkAoMUqbwB0AACgvSpkoIYibwB0AACgwyr1IWx0AKDBKgABRWXQKdIpAKDLKgCgiiLsIXVzAKC/KuEhcnIAoHkpgAFlaXUA4inxKfQpdAAAoYIiZW7oKewpcQDxoIYivSllAHEA8aCKItEpbQAAoMcqAAFicPgp+ikAoNUqAKDTKmMAgKJ7ImFjZW5zAAcqDSoUKhYqRihwAHAAcgBvAPgAIyh1AHIAbAB5AGUA8QCDDfEAfA2AAWFlcwAcKiIqPShwAHAAcgBvAPgAPChxAPEAOShnAACgaiYApoMiMTIzRWRlaGxtbnBzPCo/KkIqRSpHKlIqWCpjKmcqaypzKncqO4C5ALlAO4CyALJAO4CzALNAAKDGKgABb3NLKk4qdAAAoL4qdQBiAACg2CpkoIcibwB0AACgxCpzAAABb3VdKmAqbAAAoMknYgAAoNcq4SFycgCgeyn1IWx0AKDCKgABRWVvKnEqAKDMKgCgiyLsIXVzAKDAKoABZWl1AH0qjCqPKnQAAKGDImVugyqHKnEA8aCHIkYqZQBxAPGgiyJwKm0AAKDIKgABYnCTKpUqAKDUKgCg1iqAAUFhbgCdKqEqrCpyAHIAAKDZIXIAAAFocqYqqCrrAJUab6CZIfcAxQf3IWFyAKAqKWwAaQBnADuA3wDfQOELzyrZKtwq6SrsKvEqAAD1KjQrAAAAAAAAAAAAAEwrbCsAAHErvSsAAAAAAADRK3IC1CoAAAAA2CrnIWV0AKAWI8RjcgDrAOUKgAFhZXkA4SrkKucq8iFvbmVh5CFpbGNhQmRvAPQAIg5sInJlYwAAoBUjcgAA4DXYMd0AAmVpa2/7KhIrKCsuK/IBACsAAAkrZQAAATRm6g0EK28AcgDlAOsNYQBzorgDECsAAAAAEit5AG0A0WMAAWNuFislK2sAAAFhcxsrIStwAHAAcgBvAPgAFw5pAG0AAKA8InMA8AD9DQABYXMsKyEr8AAXDnIAbgA7gP4A/kDsATgrOyswG2QA5QBnAmUAcwCAgdcAO2JkAEMrRCtJK9dAYaCgInIAAKAxKgCgMCqAAWVwcwBRK1MraSvhAAkh4qKkIlsrXysAAAAAYytvAHQAAKA2I2kAcgAAoPEqb+A12GXdcgBrAACg2irhAHgociJpbWUAAKA0IIABYWlwAHYreSu3K2QA5QC+DYADYWRlbXBzdACFK6MrmiunK6wrsCuzK24iZ2xlAACitSVkbHFykCuUK5ornCvvIXduAKC/JeUhZnRloMMl8QACBwCgXCJpImdodABloLkl8QBdDG8AdAAAoOwlaSJudXMAAKA6KuwhdXMAoDkqYgAAoM0p6SFtZQCgOyrlInppdW0AoOIjgAFjaHQAwivKK80rAAFyecYrySsA4DXYydxGZGMAeQBbZPIhb2tnYQABaW/UK9creAD0ANERaCJlYWQAAAFsct4r5ytlAGYAdABhAHIAcgBvAPcAXQbpJGdodGFycm93AKCgIQAJQUhhYmNkZmdobG1vcHJzdHV3CiwNLBEsHSwnLDEsQCxLLFIsYix6LIQsjyzLLOgs7Sz/LAotcgDyAAkDYQByAACgYykAAWNyFSwbLHUAdABlADuA+gD6QPIACQ1yAOMBIywAACUseQBeZHYAZQBtYQABaXkrLDAscgBjADuA+wD7QENkgAFhYmgANyw6LD0scgDyANEO7CFhY3FhYQDyAOAOAAFpckQsSCzzIWh0AKB+KQDgNdgy3XIAYQB2AGUAO4D5APlAYQFWLF8scgAAAWxyWixcLACgvyEAoL4hbABrAACggCUAAWN0Zix2LG8CbCwAAAAAcyxyAG4AZaAcI3IAAKAcI28AcAAAoA8jcgBpAACg+CUAAWFsfiyBLGMAcgBrYTuAqACoQAABZ3CILIssbwBuAHNhZgAA4DXYZt0AA2FkaGxzdZksniynLLgsuyzFLHIAcgBvAPcACQ1vAHcAbgBhAHIAcgBvAPcA2A5hI3Jwb29uAAABbHKvLLMsZQBmAPQAWyxpAGcAaAD0AF0sdQDzAKYOaQAAocUDaGzBLMIs0mNvAG4AxWPwI2Fycm93cwCgyCGAAWNpdADRLOEs5CxvAtcsAAAAAN4scgBuAGWgHSNyAACgHSNvAHAAAKAOI24AZwBvYXIAaQAAoPklYwByAADgNdjK3IABZGlyAPMs9yz6LG8AdAAAoPAi7CFkZWlhaQBmoLUlAKC0JQABYW0DLQYtcgDyAMosbAA7gPwA/EDhIm5nbGUAoKcpgAdBQkRhY2RlZmxub3Byc3oAJy0qLTAtNC2bLZ0toS2/LcMtxy3TLdgt3C3gLfwtcgDyABADYQByAHag6CoAoOkqYQBzAOgA/gIAAW5yOC08LechcnQAoJwpgANla25wcnN0AJkpSC1NLVQtXi1iLYItYQBwAHAA4QAaHG8AdABoAGkAbgDnAKEXgAFoaXIAoSmzJFotbwBwAPQAdCVooJUh7wD4JgABaXVmLWotZwBtAOEAuygAAWJwbi14LXMjZXRuZXEAceCKIgD+AODLKgD+cyNldG5lcQBx4IsiAP4A4MwqAP4AAWhyhi2KLWUAdADhABIraSNhbmdsZQAAAWxyki2WLeUhZnQAoLIiaSJnaHQAAKCzInkAMmThIXNoAKCiIoABZWxyAKcttC24LWKiKCKuLQAAAACyLWEAcgAAoLsicQAAoFoi7CFpcACg7iIAAWJ0vC1eD2EA8gBfD3IAAOA12DPddAByAOkAlS1zAHUAAAFicM0t0C0A4IIi0iAA4IMi0iBwAGYAAOA12GfdcgBvAPAAWQt0AHIA6QCaLQABY3XkLegtcgAA4DXYy9wAAWJw7C30LW4AAAFFZXUt8S0A4IoiAP5uAAABRWV/LfktAOCLIgD+6SJnemFnAKCaKYADY2Vmb3BycwANLhAuJS4pLiMuLi40LukhcmN1YQABZGkULiEuAAFiZxguHC5hAHIAAKBfKmUAcaAnIgCgWSLlIXJwAKAYIXIAAOA12DTdcABmAADgNdho3WWgQCJhAHQA6ABqD2MAcgAA4DXYzNzjCuQRUC4AAFQuAABYLmIuAAAAAGMubS5wLnQuAAAAAIguki4AAJouJxIqEnQAcgDpAB0ScgAA4DXYNd0AAUFhWy5eLnIA8gDnAnIA8gCTB75jAAFBYWYuaS5yAPIA4AJyAPIAjAdhAPAAeh5pAHMAAKD7IoABZHB0APgReS6DLgABZmx9LoAuAOA12GnddQDzAP8RaQBtAOUABBIAAUFhiy6OLnIA8gDuAnIA8gCaBwABY3GVLgoScgAA4DXYzdwAAXB0nS6hLmwAdQDzACUScgDpACASAARhY2VmaW9zdbEuvC7ELsguzC7PLtQu2S5jAAABdXm2LrsudABlADuA/QD9QE9kAAFpecAuwy5yAGMAd2FLZG4AO4ClAKVAcgAA4DXYNt1jAHkAV2RwAGYAAOA12GrdYwByAADgNdjO3AABY23dLt8ueQBOZGwAO4D/AP9AAAVhY2RlZmhpb3N38y73Lv8uAi8MLxAvEy8YLx0vIi9jInV0ZQB6YQABYXn7Lv4u8iFvbn5hN2RvAHQAfGEAAWV0Bi8KL3QAcgDmAB8QYQC2Y3IAAOA12DfdYwB5ADZk5yJyYXJyAKDdIXAAZgAA4DXYa91jAHIAAOA12M/cAAFqbiYvKC8AoA0gagAAoAwg");
 //# sourceMappingURL=decode-data-html.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/entities/dist/esm/generated/decode-data-xml.js
+;// CONCATENATED MODULE: ./node_modules/entities/dist/esm/generated/decode-data-xml.js
 // Generated using scripts/write-decode-map.ts
 
 const xmlDecodeTree = /* #__PURE__ */ decodeBase64("AAJhZ2xxBwARABMAFQBtAg0AAAAAAA8AcAAmYG8AcwAnYHQAPmB0ADxg9SFvdCJg");
 //# sourceMappingURL=decode-data-xml.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/entities/dist/esm/internal/bin-trie-flags.js
+;// CONCATENATED MODULE: ./node_modules/entities/dist/esm/internal/bin-trie-flags.js
 /**
  * Bit flags & masks for the binary trie encoding used for entity decoding.
  *
@@ -39746,7 +39746,7 @@ var BinTrieFlags;
     BinTrieFlags[BinTrieFlags["JUMP_TABLE"] = 127] = "JUMP_TABLE";
 })(BinTrieFlags || (BinTrieFlags = {}));
 //# sourceMappingURL=bin-trie-flags.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/entities/dist/esm/decode.js
+;// CONCATENATED MODULE: ./node_modules/entities/dist/esm/decode.js
 
 
 
@@ -40301,7 +40301,7 @@ function decode_decodeXML(xmlString) {
 
 
 //# sourceMappingURL=decode.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/entities/dist/esm/escape.js
+;// CONCATENATED MODULE: ./node_modules/entities/dist/esm/escape.js
 const xmlCodeMap = new Map([
     [34, "&quot;"],
     [38, "&amp;"],
@@ -40436,7 +40436,7 @@ const escape_escapeText = /* #__PURE__ */ getEscaper(/[&<>\u00A0]/g, new Map([
     [160, "&nbsp;"],
 ]));
 //# sourceMappingURL=escape.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/entities/dist/esm/encode.js
+;// CONCATENATED MODULE: ./node_modules/entities/dist/esm/encode.js
 
 
 /**
@@ -40525,7 +40525,7 @@ function encodeHTMLTrieRe(bitset, input) {
     return out;
 }
 //# sourceMappingURL=encode.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/entities/dist/esm/index.js
+;// CONCATENATED MODULE: ./node_modules/entities/dist/esm/index.js
 
 
 
@@ -40629,7 +40629,7 @@ function encode(input, options = EntityLevel.XML) {
 
 
 //# sourceMappingURL=index.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/utilities/XMLEncodeUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/utilities/XMLEncodeUtility.js
 
 /**
  * Pre-compiled RegExp patterns for encoding/decoding.
@@ -40777,7 +40777,7 @@ class XMLEncodeUtility {
     }
 }
 //# sourceMappingURL=XMLEncodeUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/html-serializer/HTMLSerializer.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/html-serializer/HTMLSerializer.js
 
 
 
@@ -40908,7 +40908,7 @@ class HTMLSerializer {
     }
 }
 //# sourceMappingURL=HTMLSerializer.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/config/SVGElementConfig.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/config/SVGElementConfig.js
 /* harmony default export */ const SVGElementConfig = ({
     svg: { localName: 'svg', className: 'SVGSVGElement' },
     animate: { localName: 'animate', className: 'SVGAnimateElement' },
@@ -40980,7 +40980,7 @@ class HTMLSerializer {
     view: { localName: 'view', className: 'SVGViewElement' }
 });
 //# sourceMappingURL=SVGElementConfig.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/html-parser/HTMLParser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/html-parser/HTMLParser.js
 
 
 
@@ -41726,7 +41726,7 @@ class HTMLParser {
     }
 }
 //# sourceMappingURL=HTMLParser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/utilities/AttributeUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/utilities/AttributeUtility.js
 
 
 const HTML_INVALID_ATTRIBUTE_NAME_CHARACTER_REGEX = /[\x00-\x1F\x7F\x80-\x9F "\'><=\/\uFDD0-\uFDEF\uFFFE\uFFFF\u1FFFE\u1FFFF\u2FFFE\u2FFFF\u3FFFE\u3FFFF\u4FFFE\u4FFFF\u5FFFE\u5FFFF\u6FFFE\u6FFFF\u7FFFE\u7FFFF\u8FFFE\u8FFFF\u9FFFE\u9FFFF\uAFFFE\uAFFFF\uBFFFE\uBFFFF\uCFFFE\uCFFFF\uDFFFE\uDFFFF\uEFFFE\uEFFFF\uFFFFE\uFFFFF\u10FFFE\u10FFFF]/;
@@ -41756,7 +41756,7 @@ class AttributeUtility {
     }
 }
 //# sourceMappingURL=AttributeUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/element/ElementEventAttributeUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/element/ElementEventAttributeUtility.js
 
 
 
@@ -41827,7 +41827,7 @@ class ElementEventAttributeUtility {
     }
 }
 //# sourceMappingURL=ElementEventAttributeUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/element/Element.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/element/Element.js
 
 
 
@@ -43188,7 +43188,7 @@ class Element extends Node {
     }
 }
 //# sourceMappingURL=Element.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-element/HTMLElementUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-element/HTMLElementUtility.js
 
 
 /**
@@ -43277,7 +43277,7 @@ class HTMLElementUtility {
     }
 }
 //# sourceMappingURL=HTMLElementUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/dom/DOMStringMapUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/dom/DOMStringMapUtility.js
 /**
  * DOMStringMap utility.
  *
@@ -43311,7 +43311,7 @@ class DOMStringMapUtility {
     }
 }
 //# sourceMappingURL=DOMStringMapUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/dom/DOMStringMap.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/dom/DOMStringMap.js
 
 
 /**
@@ -43386,7 +43386,7 @@ class DOMStringMap {
     }
 }
 //# sourceMappingURL=DOMStringMap.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-element/HTMLElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-element/HTMLElement.js
 
 
 
@@ -44297,7 +44297,7 @@ class HTMLElement extends Element {
     }
 }
 //# sourceMappingURL=HTMLElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-hyperlink-element/HTMLHyperlinkElementUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-hyperlink-element/HTMLHyperlinkElementUtility.js
 
 /**
  * HTML Hyperlink utility for HTMLAnchorElement and HTMLAreaElement.
@@ -44620,7 +44620,7 @@ class HTMLHyperlinkElementUtility {
     }
 }
 //# sourceMappingURL=HTMLHyperlinkElementUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-anchor-element/HTMLAnchorElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-anchor-element/HTMLAnchorElement.js
 
 
 
@@ -45002,7 +45002,7 @@ class HTMLAnchorElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLAnchorElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-area-element/HTMLAreaElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-area-element/HTMLAreaElement.js
 
 
 
@@ -45376,7 +45376,7 @@ class HTMLAreaElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLAreaElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-media-element/TimeRanges.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-media-element/TimeRanges.js
 
 /**
  * When loading a media resource for use by an <audio> or <video> element, the TimeRanges interface is used for representing the time ranges of the media resource that have been buffered, the time ranges that have been played, and the time ranges that are seekable.
@@ -45444,7 +45444,7 @@ class TimeRanges {
     }
 }
 //# sourceMappingURL=TimeRanges.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/MediaStreamTrackEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/MediaStreamTrackEvent.js
 
 /**
  * Media Stream Track Event.
@@ -45463,7 +45463,7 @@ class MediaStreamTrackEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=MediaStreamTrackEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-media-element/MediaStream.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-media-element/MediaStream.js
 
 
 
@@ -45564,7 +45564,7 @@ class MediaStream_MediaStream extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=MediaStream.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-media-element/TextTrackKindEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-media-element/TextTrackKindEnum.js
 var TextTrackKindEnum;
 (function (TextTrackKindEnum) {
     TextTrackKindEnum["subtitles"] = "subtitles";
@@ -45575,7 +45575,7 @@ var TextTrackKindEnum;
 })(TextTrackKindEnum || (TextTrackKindEnum = {}));
 /* harmony default export */ const html_media_element_TextTrackKindEnum = (TextTrackKindEnum);
 //# sourceMappingURL=TextTrackKindEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-media-element/HTMLMediaElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-media-element/HTMLMediaElement.js
 
 
 
@@ -46342,7 +46342,7 @@ class HTMLMediaElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLMediaElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-audio-element/HTMLAudioElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-audio-element/HTMLAudioElement.js
 
 /**
  * HTML Audio Element.
@@ -46354,7 +46354,7 @@ class HTMLMediaElement extends HTMLElement {
 class HTMLAudioElement extends HTMLMediaElement {
 }
 //# sourceMappingURL=HTMLAudioElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-base-element/HTMLBaseElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-base-element/HTMLBaseElement.js
 
 
 /**
@@ -46413,7 +46413,7 @@ class HTMLBaseElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLBaseElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-body-element/HTMLBodyElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-body-element/HTMLBodyElement.js
 
 
 
@@ -46535,7 +46535,7 @@ class HTMLBodyElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLBodyElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-br-element/HTMLBRElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-br-element/HTMLBRElement.js
 
 /**
  * HTMLBRElement
@@ -46545,7 +46545,7 @@ class HTMLBodyElement extends HTMLElement {
 class HTMLBRElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLBRElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/validity-state/ValidityState.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/validity-state/ValidityState.js
 
 const EMAIL_REGEXP = /^([^\x00-\x20\x22\x28\x29\x2c\x2e\x3a-\x3c\x3e\x40\x5b-\x5d\x7f-\xff]+|\x22([^\x0d\x22\x5c\x80-\xff]|\x5c[\x00-\x7f])*\x22)(\x2e([^\x00-\x20\x22\x28\x29\x2c\x2e\x3a-\x3c\x3e\x40\x5b-\x5d\x7f-\xff]+|\x22([^\x0d\x22\x5c\x80-\xff]|\x5c[\x00-\x7f])*\x22))*\x40([^\x00-\x20\x22\x28\x29\x2c\x2e\x3a-\x3c\x3e\x40\x5b-\x5d\x7f-\xff]+|\x5b([^\x0d\x5b-\x5d\x80-\xff]|\x5c[\x00-\x7f])*\x5d)(\x2e([^\x00-\x20\x22\x28\x29\x2c\x2e\x3a-\x3c\x3e\x40\x5b-\x5d\x7f-\xff]+|\x5b([^\x0d\x5b-\x5d\x80-\xff]|\x5c[\x00-\x7f])*\x5d))*$/;
 const ValidityState_URL_REGEXP = /^(?:(?:https?|HTTPS?|ftp|FTP):\/\/)(?:\S+(?::\S*)?@)?(?:(?!(?:10|127)(?:\.\d{1,3}){3})(?!(?:169\.254|192\.168)(?:\.\d{1,3}){2})(?!172\.(?:1[6-9]|2\d|3[0-1])(?:\.\d{1,3}){2})(?:[1-9]\d?|1\d\d|2[01]\d|22[0-3])(?:\.(?:1?\d{1,2}|2[0-4]\d|25[0-5])){2}(?:\.(?:[1-9]\d?|1\d\d|2[0-4]\d|25[0-4]))|(?:(?:[a-zA-Z\u00a1-\uffff0-9]-*)*[a-zA-Z\u00a1-\uffff0-9]+)(?:\.(?:[a-zA-Z\u00a1-\uffff0-9]-*)*[a-zA-Z\u00a1-\uffff0-9]+)*)(?::\d{2,5})?(?:[\/?#]\S*)?$/;
@@ -46720,7 +46720,7 @@ class ValidityState {
     }
 }
 //# sourceMappingURL=ValidityState.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-label-element/HTMLLabelElementUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-label-element/HTMLLabelElementUtility.js
 
 
 /**
@@ -46756,7 +46756,7 @@ class HTMLLabelElementUtility {
     }
 }
 //# sourceMappingURL=HTMLLabelElementUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-button-element/HTMLButtonElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-button-element/HTMLButtonElement.js
 
 
 
@@ -47116,7 +47116,7 @@ class HTMLButtonElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLButtonElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/canvas/OffscreenCanvas.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/canvas/OffscreenCanvas.js
 
 
 
@@ -47227,7 +47227,7 @@ class OffscreenCanvas_OffscreenCanvas {
     }
 }
 //# sourceMappingURL=OffscreenCanvas.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-canvas-element/HTMLCanvasElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-canvas-element/HTMLCanvasElement.js
 
 
 
@@ -47455,7 +47455,7 @@ class HTMLCanvasElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLCanvasElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-d-list-element/HTMLDListElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-d-list-element/HTMLDListElement.js
 
 /**
  * HTMLDListElement
@@ -47465,7 +47465,7 @@ class HTMLCanvasElement extends HTMLElement {
 class HTMLDListElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLDListElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-data-element/HTMLDataElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-data-element/HTMLDataElement.js
 
 /**
  * HTMLDataElement
@@ -47491,7 +47491,7 @@ class HTMLDataElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLDataElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-data-list-element/HTMLDataListElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-data-list-element/HTMLDataListElement.js
 
 
 
@@ -47515,7 +47515,7 @@ class HTMLDataListElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLDataListElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-details-element/HTMLDetailsElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-details-element/HTMLDetailsElement.js
 
 
 
@@ -47609,7 +47609,7 @@ class HTMLDetailsElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLDetailsElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-dialog-element/HTMLDialogElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-dialog-element/HTMLDialogElement.js
 
 
 
@@ -47701,7 +47701,7 @@ class HTMLDialogElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLDialogElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-div-element/HTMLDivElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-div-element/HTMLDivElement.js
 
 /**
  * HTMLDivElement
@@ -47711,7 +47711,7 @@ class HTMLDialogElement extends HTMLElement {
 class HTMLDivElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLDivElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-embed-element/HTMLEmbedElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-embed-element/HTMLEmbedElement.js
 
 
 /**
@@ -47795,7 +47795,7 @@ class HTMLEmbedElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLEmbedElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-field-set-element/HTMLFieldSetElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-field-set-element/HTMLFieldSetElement.js
 
 
 
@@ -47928,7 +47928,7 @@ class HTMLFieldSetElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLFieldSetElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-form-element/HTMLFormControlsCollection.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-form-element/HTMLFormControlsCollection.js
 
 
 /**
@@ -47955,7 +47955,7 @@ class HTMLFormControlsCollection extends HTMLCollection {
     }
 }
 //# sourceMappingURL=HTMLFormControlsCollection.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/utilities/BrowserFrameFactory.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/utilities/BrowserFrameFactory.js
 
 /**
  * Browser frame factory.
@@ -48045,7 +48045,7 @@ class BrowserFrameFactory {
     }
 }
 //# sourceMappingURL=BrowserFrameFactory.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/enums/BrowserNavigationCrossOriginPolicyEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/enums/BrowserNavigationCrossOriginPolicyEnum.js
 var BrowserNavigationCrossOriginPolicyEnum;
 (function (BrowserNavigationCrossOriginPolicyEnum) {
     /** The browser can navigate to any origin. */
@@ -48057,7 +48057,7 @@ var BrowserNavigationCrossOriginPolicyEnum;
 })(BrowserNavigationCrossOriginPolicyEnum || (BrowserNavigationCrossOriginPolicyEnum = {}));
 /* harmony default export */ const enums_BrowserNavigationCrossOriginPolicyEnum = (BrowserNavigationCrossOriginPolicyEnum);
 //# sourceMappingURL=BrowserNavigationCrossOriginPolicyEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/utilities/BrowserFrameValidator.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/utilities/BrowserFrameValidator.js
 
 
 /**
@@ -48124,7 +48124,7 @@ class BrowserFrameValidator {
     }
 }
 //# sourceMappingURL=BrowserFrameValidator.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/window/CrossOriginBrowserWindow.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/window/CrossOriginBrowserWindow.js
 
 
 
@@ -48245,7 +48245,7 @@ class CrossOriginBrowserWindow extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=CrossOriginBrowserWindow.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/utilities/BrowserFrameNavigator.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/utilities/BrowserFrameNavigator.js
 
 
 
@@ -48704,7 +48704,7 @@ class BrowserFrameNavigator {
     }
 }
 //# sourceMappingURL=BrowserFrameNavigator.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-form-element/RadioNodeList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-form-element/RadioNodeList.js
 
 
 /**
@@ -48728,7 +48728,7 @@ class RadioNodeList extends node_NodeList {
     }
 }
 //# sourceMappingURL=RadioNodeList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-form-element/HTMLFormElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-form-element/HTMLFormElement.js
 
 
 
@@ -49294,7 +49294,7 @@ class HTMLFormElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLFormElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-head-element/HTMLHeadElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-head-element/HTMLHeadElement.js
 
 /**
  * HTMLHeadElement
@@ -49304,7 +49304,7 @@ class HTMLFormElement extends HTMLElement {
 class HTMLHeadElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLHeadElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-heading-element/HTMLHeadingElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-heading-element/HTMLHeadingElement.js
 
 /**
  * HTMLHeadingElement
@@ -49314,7 +49314,7 @@ class HTMLHeadElement extends HTMLElement {
 class HTMLHeadingElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLHeadingElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-hr-element/HTMLHRElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-hr-element/HTMLHRElement.js
 
 /**
  * HTMLHRElement
@@ -49324,7 +49324,7 @@ class HTMLHeadingElement extends HTMLElement {
 class HTMLHRElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLHRElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-html-element/HTMLHtmlElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-html-element/HTMLHtmlElement.js
 
 /**
  * HTMLHtmlElement
@@ -49334,7 +49334,7 @@ class HTMLHRElement extends HTMLElement {
 class HTMLHtmlElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLHtmlElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-iframe-element/HTMLIFrameElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-iframe-element/HTMLIFrameElement.js
 
 
 
@@ -49706,9 +49706,9 @@ class HTMLIFrameElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLIFrameElement.js.map
-// EXTERNAL MODULE: ../../work/main/node_modules/buffer-image-size/lib/index.js
-var lib = __nccwpck_require__(740);
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-image-element/HTMLImageElement.js
+// EXTERNAL MODULE: ./node_modules/buffer-image-size/lib/index.js
+var lib = __nccwpck_require__(796);
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-image-element/HTMLImageElement.js
 
 
 
@@ -50143,7 +50143,7 @@ class HTMLImageElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLImageElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-input-element/FileList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-input-element/FileList.js
 /**
  * FileList.
  *
@@ -50175,7 +50175,7 @@ class FileList extends Array {
     }
 }
 //# sourceMappingURL=FileList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-input-element/HTMLInputElementValueSanitizer.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-input-element/HTMLInputElementValueSanitizer.js
 const NEW_LINES_REGEXP = /[\n\r]/gm;
 const parseInts = (a) => a.map((v) => parseInt(v, 10));
 /**
@@ -50382,7 +50382,7 @@ class HTMLInputElementValueSanitizer {
     }
 }
 //# sourceMappingURL=HTMLInputElementValueSanitizer.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-input-element/HTMLInputElementSelectionModeEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-input-element/HTMLInputElementSelectionModeEnum.js
 var HTMLInputElementSelectionModeEnum;
 (function (HTMLInputElementSelectionModeEnum) {
     HTMLInputElementSelectionModeEnum["preserve"] = "preserve";
@@ -50392,7 +50392,7 @@ var HTMLInputElementSelectionModeEnum;
 })(HTMLInputElementSelectionModeEnum || (HTMLInputElementSelectionModeEnum = {}));
 /* harmony default export */ const html_input_element_HTMLInputElementSelectionModeEnum = (HTMLInputElementSelectionModeEnum);
 //# sourceMappingURL=HTMLInputElementSelectionModeEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-input-element/HTMLInputElementSelectionDirectionEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-input-element/HTMLInputElementSelectionDirectionEnum.js
 var HTMLInputElementSelectionDirectionEnum;
 (function (HTMLInputElementSelectionDirectionEnum) {
     HTMLInputElementSelectionDirectionEnum["none"] = "none";
@@ -50401,7 +50401,7 @@ var HTMLInputElementSelectionDirectionEnum;
 })(HTMLInputElementSelectionDirectionEnum || (HTMLInputElementSelectionDirectionEnum = {}));
 /* harmony default export */ const html_input_element_HTMLInputElementSelectionDirectionEnum = (HTMLInputElementSelectionDirectionEnum);
 //# sourceMappingURL=HTMLInputElementSelectionDirectionEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-input-element/HTMLInputElementValueStepping.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-input-element/HTMLInputElementValueStepping.js
 
 /**
  * HTML input element value stepping.
@@ -50478,7 +50478,7 @@ class HTMLInputElementValueStepping {
     }
 }
 //# sourceMappingURL=HTMLInputElementValueStepping.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-input-element/HTMLInputElementDateUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-input-element/HTMLInputElementDateUtility.js
 /**
  * Date utility for HTML input elements.
  */
@@ -50527,7 +50527,7 @@ class HTMLInputElementDateUtility {
     }
 }
 //# sourceMappingURL=HTMLInputElementDateUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-input-element/HTMLInputElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-input-element/HTMLInputElement.js
 
 
 
@@ -51882,7 +51882,7 @@ class HTMLInputElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLInputElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-label-element/HTMLLabelElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-label-element/HTMLLabelElement.js
 
 
 
@@ -51977,7 +51977,7 @@ class HTMLLabelElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLLabelElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-legend-element/HTMLLegendElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-legend-element/HTMLLegendElement.js
 
 
 /**
@@ -52003,7 +52003,7 @@ class HTMLLegendElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLLegendElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-li-element/HTMLLIElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-li-element/HTMLLIElement.js
 
 /**
  * HTMLLIElement
@@ -52036,7 +52036,7 @@ class HTMLLIElement extends HTMLElement {
 //# sourceMappingURL=HTMLLIElement.js.map
 ;// CONCATENATED MODULE: external "child_process"
 const external_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("child_process");
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/utilities/SyncFetchScriptBuilder.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/utilities/SyncFetchScriptBuilder.js
 
 /**
  * Synchronous fetch script builder.
@@ -52095,7 +52095,7 @@ class SyncFetchScriptBuilder {
     }
 }
 //# sourceMappingURL=SyncFetchScriptBuilder.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/SyncFetch.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/SyncFetch.js
 
 
 
@@ -52648,7 +52648,7 @@ class SyncFetch {
     }
 }
 //# sourceMappingURL=SyncFetch.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/ResourceFetch.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/ResourceFetch.js
 
 
 
@@ -52788,7 +52788,7 @@ class ResourceFetch {
     }
 }
 //# sourceMappingURL=ResourceFetch.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/module/CSSModule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/module/CSSModule.js
 /**
  * CSS module.
  */
@@ -52831,7 +52831,7 @@ class CSSModule {
     }
 }
 //# sourceMappingURL=CSSModule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/module/JSONModule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/module/JSONModule.js
 /**
  * JSON module.
  */
@@ -52879,7 +52879,7 @@ class JSONModule {
     }
 }
 //# sourceMappingURL=JSONModule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/module/UnresolvedModule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/module/UnresolvedModule.js
 /**
  * CSS module.
  */
@@ -52946,7 +52946,7 @@ class UnresolvedModule {
     }
 }
 //# sourceMappingURL=UnresolvedModule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/module/ModuleURLUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/module/ModuleURLUtility.js
 
 
 
@@ -53109,7 +53109,7 @@ class ModuleURLUtility {
     }
 }
 //# sourceMappingURL=ModuleURLUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/module/ECMAScriptModuleCompiler.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/module/ECMAScriptModuleCompiler.js
 
 
 
@@ -53972,7 +53972,7 @@ class ECMAScriptModuleCompiler {
     }
 }
 //# sourceMappingURL=ECMAScriptModuleCompiler.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/module/ECMAScriptModule.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/module/ECMAScriptModule.js
 
 
 
@@ -54126,7 +54126,7 @@ class ECMAScriptModule {
     }
 }
 //# sourceMappingURL=ECMAScriptModule.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/module/ModuleFactory.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/module/ModuleFactory.js
 
 
 
@@ -54244,7 +54244,7 @@ class ModuleFactory {
     }
 }
 //# sourceMappingURL=ModuleFactory.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/preload/PreloadEntry.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/preload/PreloadEntry.js
 /**
  * Preload entry.
  *
@@ -54289,7 +54289,7 @@ class PreloadEntry {
     }
 }
 //# sourceMappingURL=PreloadEntry.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-link-element/HTMLLinkElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-link-element/HTMLLinkElement.js
 
 
 
@@ -54704,7 +54704,7 @@ class HTMLLinkElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLLinkElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-map-element/HTMLMapElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-map-element/HTMLMapElement.js
 
 
 
@@ -54744,7 +54744,7 @@ class HTMLMapElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLMapElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-media-element/TextTrackCueList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-media-element/TextTrackCueList.js
 
 /**
  *
@@ -54778,7 +54778,7 @@ class TextTrackCueList extends Array {
     }
 }
 //# sourceMappingURL=TextTrackCueList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-menu-element/HTMLMenuElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-menu-element/HTMLMenuElement.js
 
 /**
  * HTMLMenuElement
@@ -54788,7 +54788,7 @@ class TextTrackCueList extends Array {
 class HTMLMenuElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLMenuElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-meta-element/HTMLMetaElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-meta-element/HTMLMetaElement.js
 
 /**
  * HTML Meta Element.
@@ -54863,7 +54863,7 @@ class HTMLMetaElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLMetaElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-meter-element/HTMLMeterElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-meter-element/HTMLMeterElement.js
 
 
 
@@ -55048,7 +55048,7 @@ class HTMLMeterElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLMeterElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-mod-element/HTMLModElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-mod-element/HTMLModElement.js
 
 
 /**
@@ -55100,7 +55100,7 @@ class HTMLModElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLModElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-o-list-element/HTMLOListElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-o-list-element/HTMLOListElement.js
 
 /**
  * HTMLOListElement
@@ -55176,7 +55176,7 @@ class HTMLOListElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLOListElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-object-element/HTMLObjectElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-object-element/HTMLObjectElement.js
 
 
 
@@ -55376,7 +55376,7 @@ class HTMLObjectElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLObjectElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-opt-group-element/HTMLOptGroupElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-opt-group-element/HTMLOptGroupElement.js
 
 /**
  * HTML Opt Group Element.
@@ -55429,7 +55429,7 @@ class HTMLOptGroupElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLOptGroupElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-option-element/HTMLOptionElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-option-element/HTMLOptionElement.js
 
 
 
@@ -55587,7 +55587,7 @@ class HTMLOptionElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLOptionElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-output-element/HTMLOutputElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-output-element/HTMLOutputElement.js
 
 
 
@@ -55747,7 +55747,7 @@ class HTMLOutputElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLOutputElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-paragraph-element/HTMLParagraphElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-paragraph-element/HTMLParagraphElement.js
 
 /**
  * HTMLParagraphElement
@@ -55757,7 +55757,7 @@ class HTMLOutputElement extends HTMLElement {
 class HTMLParagraphElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLParagraphElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-param-element/HTMLParamElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-param-element/HTMLParamElement.js
 
 /**
  * HTMLParamElement
@@ -55767,7 +55767,7 @@ class HTMLParagraphElement extends HTMLElement {
 class HTMLParamElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLParamElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-picture-element/HTMLPictureElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-picture-element/HTMLPictureElement.js
 
 /**
  * HTMLPictureElement
@@ -55777,7 +55777,7 @@ class HTMLParamElement extends HTMLElement {
 class HTMLPictureElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLPictureElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-pre-element/HTMLPreElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-pre-element/HTMLPreElement.js
 
 /**
  * HTMLPreElement
@@ -55787,7 +55787,7 @@ class HTMLPictureElement extends HTMLElement {
 class HTMLPreElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLPreElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-progress-element/HTMLProgressElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-progress-element/HTMLProgressElement.js
 
 
 
@@ -55875,7 +55875,7 @@ class HTMLProgressElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLProgressElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-quote-element/HTMLQuoteElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-quote-element/HTMLQuoteElement.js
 
 
 /**
@@ -55911,7 +55911,7 @@ class HTMLQuoteElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLQuoteElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/javascript/JavaScriptCompiler.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/javascript/JavaScriptCompiler.js
 
 
 
@@ -56258,7 +56258,7 @@ class JavaScriptCompiler {
     }
 }
 //# sourceMappingURL=JavaScriptCompiler.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-script-element/HTMLScriptElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-script-element/HTMLScriptElement.js
 
 
 
@@ -56877,7 +56877,7 @@ class HTMLScriptElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLScriptElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-select-element/HTMLOptionsCollection.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-select-element/HTMLOptionsCollection.js
 
 
 
@@ -56932,7 +56932,7 @@ class HTMLOptionsCollection extends HTMLCollection {
     }
 }
 //# sourceMappingURL=HTMLOptionsCollection.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-select-element/HTMLSelectElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-select-element/HTMLSelectElement.js
 
 
 
@@ -57580,7 +57580,7 @@ class HTMLSelectElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLSelectElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-slot-element/HTMLSlotElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-slot-element/HTMLSlotElement.js
 var HTMLSlotElement_a;
 
 
@@ -57790,7 +57790,7 @@ class HTMLSlotElement extends HTMLElement {
 HTMLSlotElement_a = HTMLSlotElement;
 /* harmony default export */ const html_slot_element_HTMLSlotElement = (HTMLSlotElement);
 //# sourceMappingURL=HTMLSlotElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-source-element/HTMLSourceElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-source-element/HTMLSourceElement.js
 
 
 /**
@@ -57926,7 +57926,7 @@ class HTMLSourceElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLSourceElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-span-element/HTMLSpanElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-span-element/HTMLSpanElement.js
 
 /**
  * HTMLSpanElement
@@ -57936,7 +57936,7 @@ class HTMLSourceElement extends HTMLElement {
 class HTMLSpanElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLSpanElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-style-element/HTMLStyleElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-style-element/HTMLStyleElement.js
 
 
 /**
@@ -58047,7 +58047,7 @@ class HTMLStyleElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLStyleElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-table-caption-element/HTMLTableCaptionElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-table-caption-element/HTMLTableCaptionElement.js
 
 /**
  * HTMLTableCaptionElement
@@ -58057,7 +58057,7 @@ class HTMLStyleElement extends HTMLElement {
 class HTMLTableCaptionElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLTableCaptionElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-table-cell-element/HTMLTableCellElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-table-cell-element/HTMLTableCellElement.js
 
 
 
@@ -58170,7 +58170,7 @@ class HTMLTableCellElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLTableCellElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-table-col-element/HTMLTableColElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-table-col-element/HTMLTableColElement.js
 
 /**
  * HTMLTableColElement
@@ -58180,7 +58180,7 @@ class HTMLTableCellElement extends HTMLElement {
 class HTMLTableColElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLTableColElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-table-section-element/HTMLTableSectionElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-table-section-element/HTMLTableSectionElement.js
 
 
 
@@ -58243,7 +58243,7 @@ class HTMLTableSectionElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLTableSectionElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-table-element/HTMLTableElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-table-element/HTMLTableElement.js
 
 
 
@@ -58516,7 +58516,7 @@ class HTMLTableElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLTableElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-table-row-element/HTMLTableRowElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-table-row-element/HTMLTableRowElement.js
 
 
 
@@ -58622,7 +58622,7 @@ class HTMLTableRowElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLTableRowElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-template-element/HTMLTemplateElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-template-element/HTMLTemplateElement.js
 
 
 
@@ -58734,7 +58734,7 @@ class HTMLTemplateElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLTemplateElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-text-area-element/HTMLTextAreaElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-text-area-element/HTMLTextAreaElement.js
 
 
 
@@ -59302,7 +59302,7 @@ class HTMLTextAreaElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLTextAreaElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-time-element/HTMLTimeElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-time-element/HTMLTimeElement.js
 
 /**
  * HTMLTimeElement.
@@ -59329,7 +59329,7 @@ class HTMLTimeElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLTimeElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-title-element/HTMLTitleElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-title-element/HTMLTitleElement.js
 
 
 
@@ -59375,7 +59375,7 @@ class HTMLTitleElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLTitleElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-track-element/HTMLTrackElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-track-element/HTMLTrackElement.js
 
 
 
@@ -59523,7 +59523,7 @@ class HTMLTrackElement extends HTMLElement {
     }
 }
 //# sourceMappingURL=HTMLTrackElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-u-list-element/HTMLUListElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-u-list-element/HTMLUListElement.js
 
 /**
  * HTMLUListElement
@@ -59533,7 +59533,7 @@ class HTMLTrackElement extends HTMLElement {
 class HTMLUListElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLUListElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-unknown-element/HTMLUnknownElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-unknown-element/HTMLUnknownElement.js
 
 /**
  * HTML Unknown Element.
@@ -59544,7 +59544,7 @@ class HTMLUListElement extends HTMLElement {
 class HTMLUnknownElement extends HTMLElement {
 }
 //# sourceMappingURL=HTMLUnknownElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-video-element/HTMLVideoElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-video-element/HTMLVideoElement.js
 
 /**
  * HTML Video Element.
@@ -59556,7 +59556,7 @@ class HTMLUnknownElement extends HTMLElement {
 class HTMLVideoElement extends HTMLMediaElement {
 }
 //# sourceMappingURL=HTMLVideoElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/processing-instruction/ProcessingInstruction.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/processing-instruction/ProcessingInstruction.js
 
 
 
@@ -59578,7 +59578,7 @@ class ProcessingInstruction extends CharacterData {
     }
 }
 //# sourceMappingURL=ProcessingInstruction.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/document-fragment/DocumentFragment.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/document-fragment/DocumentFragment.js
 
 
 
@@ -59709,7 +59709,7 @@ class DocumentFragment_DocumentFragment extends Node {
     }
 }
 //# sourceMappingURL=DocumentFragment.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/shadow-root/ShadowRoot.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/shadow-root/ShadowRoot.js
 
 
 
@@ -59952,7 +59952,7 @@ class ShadowRoot extends DocumentFragment_DocumentFragment {
     }
 }
 //# sourceMappingURL=ShadowRoot.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-element/SVGElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-element/SVGElement.js
 
 
 
@@ -60585,7 +60585,7 @@ class SVGElement extends Element {
     }
 }
 //# sourceMappingURL=SVGElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/resize-observer/ResizeObserver.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/resize-observer/ResizeObserver.js
 /**
  * The ResizeObserver interface reports changes to the dimensions of an Element's content or border box, or the bounding box of an SVGElement.
  *
@@ -60618,7 +60618,7 @@ class ResizeObserver {
     }
 }
 //# sourceMappingURL=ResizeObserver.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/screen/Screen.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/screen/Screen.js
 
 /**
  * The Screen interface represents a screen, usually the one on which the current window is being rendered.
@@ -60636,7 +60636,7 @@ class Screen extends EventTarget_EventTarget {
     onchange = null;
 }
 //# sourceMappingURL=Screen.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/screen/ScreenDetailed.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/screen/ScreenDetailed.js
 
 /**
  * ScreenDetailed.
@@ -60654,7 +60654,7 @@ class ScreenDetailed extends Screen {
     label = '';
 }
 //# sourceMappingURL=ScreenDetailed.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/screen/ScreenDetails.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/screen/ScreenDetails.js
 
 
 /**
@@ -60679,7 +60679,7 @@ class ScreenDetails extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=ScreenDetails.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/range/RangeUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/range/RangeUtility.js
 
 
 
@@ -60768,7 +60768,7 @@ class RangeUtility {
     }
 }
 //# sourceMappingURL=RangeUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/selection/SelectionDirectionEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/selection/SelectionDirectionEnum.js
 var SelectionDirectionEnum;
 (function (SelectionDirectionEnum) {
     SelectionDirectionEnum[SelectionDirectionEnum["forwards"] = 1] = "forwards";
@@ -60777,7 +60777,7 @@ var SelectionDirectionEnum;
 })(SelectionDirectionEnum || (SelectionDirectionEnum = {}));
 /* harmony default export */ const selection_SelectionDirectionEnum = (SelectionDirectionEnum);
 //# sourceMappingURL=SelectionDirectionEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/selection/Selection.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/selection/Selection.js
 
 
 
@@ -61224,7 +61224,7 @@ class Selection {
     }
 }
 //# sourceMappingURL=Selection.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/storage/Storage.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/storage/Storage.js
 
 
 /**
@@ -61357,7 +61357,7 @@ class Storage {
     }
 }
 //# sourceMappingURL=Storage.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/tree-walker/NodeFilter.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/tree-walker/NodeFilter.js
 /* harmony default export */ const NodeFilter = ({
     FILTER_ACCEPT: 1,
     FILTER_REJECT: 2,
@@ -61377,7 +61377,7 @@ class Storage {
     SHOW_NOTATION: 2048
 });
 //# sourceMappingURL=NodeFilter.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/tree-walker/NodeFilterMask.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/tree-walker/NodeFilterMask.js
 
 /* harmony default export */ const NodeFilterMask = ({
     /* ELEMENT_NODE */
@@ -61406,7 +61406,7 @@ class Storage {
     12: NodeFilter.SHOW_NOTATION
 });
 //# sourceMappingURL=NodeFilterMask.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/tree-walker/TreeWalker.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/tree-walker/TreeWalker.js
 
 
 
@@ -61689,7 +61689,7 @@ class TreeWalker {
     }
 }
 //# sourceMappingURL=TreeWalker.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/tree-walker/NodeIterator.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/tree-walker/NodeIterator.js
 
 
 
@@ -61767,7 +61767,7 @@ class NodeIterator {
     }
 }
 //# sourceMappingURL=NodeIterator.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/xml-serializer/XMLSerializer.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/xml-serializer/XMLSerializer.js
 
 
 
@@ -61961,7 +61961,7 @@ class XMLSerializer {
     }
 }
 //# sourceMappingURL=XMLSerializer.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/window/VMGlobalPropertyScript.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/window/VMGlobalPropertyScript.js
 
 /* harmony default export */ const VMGlobalPropertyScript = (new external_vm_namespaceObject.Script(`
 this.ArrayBuffer = globalThis.ArrayBuffer;
@@ -62021,7 +62021,7 @@ this.Object = globalThis.Object;
 this.Function = globalThis.Function;
 `));
 //# sourceMappingURL=VMGlobalPropertyScript.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/window/WindowPageOpenUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/window/WindowPageOpenUtility.js
 
 
 
@@ -62177,7 +62177,7 @@ class WindowPageOpenUtility {
 //# sourceMappingURL=WindowPageOpenUtility.js.map
 ;// CONCATENATED MODULE: external "node:perf_hooks"
 const external_node_perf_hooks_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:perf_hooks");
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/dom-implementation/DOMImplementation.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/dom-implementation/DOMImplementation.js
 
 
 
@@ -62240,7 +62240,7 @@ class DOMImplementation {
     }
 }
 //# sourceMappingURL=DOMImplementation.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/document/VisibilityStateEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/document/VisibilityStateEnum.js
 var VisibilityStateEnum;
 (function (VisibilityStateEnum) {
     VisibilityStateEnum["hidden"] = "hidden";
@@ -62249,7 +62249,7 @@ var VisibilityStateEnum;
 })(VisibilityStateEnum || (VisibilityStateEnum = {}));
 /* harmony default export */ const document_VisibilityStateEnum = (VisibilityStateEnum);
 //# sourceMappingURL=VisibilityStateEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/document/Document.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/document/Document.js
 
 
 
@@ -63902,7 +63902,7 @@ class Document_Document extends Node {
     }
 }
 //# sourceMappingURL=Document.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-document/HTMLDocument.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-document/HTMLDocument.js
 
 
 
@@ -63957,7 +63957,7 @@ class HTMLDocument_HTMLDocument extends Document_Document {
     }
 }
 //# sourceMappingURL=HTMLDocument.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/xml-document/XMLDocument.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/xml-document/XMLDocument.js
 
 
 /**
@@ -63968,7 +63968,7 @@ class XMLDocument_XMLDocument extends Document_Document {
     [PropertySymbol_contentType] = 'application/xml';
 }
 //# sourceMappingURL=XMLDocument.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/text/Text.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/text/Text.js
 
 
 
@@ -64088,7 +64088,7 @@ class Text_Text extends CharacterData {
     }
 }
 //# sourceMappingURL=Text.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/comment/Comment.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/comment/Comment.js
 
 
 
@@ -64121,7 +64121,7 @@ class Comment_Comment extends CharacterData {
     }
 }
 //# sourceMappingURL=Comment.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-image-element/Image.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-image-element/Image.js
 
 
 
@@ -64152,7 +64152,7 @@ class Image_Image extends HTMLImageElement {
     }
 }
 //# sourceMappingURL=Image.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-audio-element/Audio.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-audio-element/Audio.js
 
 
 
@@ -64179,7 +64179,7 @@ class Audio_Audio extends HTMLAudioElement {
     }
 }
 //# sourceMappingURL=Audio.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/mutation-observer/MutationObserverListener.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/mutation-observer/MutationObserverListener.js
 /**
  * Mutation Observer Listener.
  */
@@ -64272,7 +64272,7 @@ class MutationObserverListener {
     }
 }
 //# sourceMappingURL=MutationObserverListener.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/mutation-observer/MutationObserver.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/mutation-observer/MutationObserver.js
 
 
 /**
@@ -64407,7 +64407,7 @@ class MutationObserver_MutationObserver {
     }
 }
 //# sourceMappingURL=MutationObserver.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/MessagePort.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/MessagePort.js
 
 /**
  * Message port.
@@ -64438,7 +64438,7 @@ class MessagePort_MessagePort extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=MessagePort.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/utilities/CSSRuleParser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/utilities/CSSRuleParser.js
 
 
 
@@ -64704,7 +64704,7 @@ class CSSRuleParser {
     }
 }
 //# sourceMappingURL=CSSRuleParser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/css/CSSStyleSheet.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/css/CSSStyleSheet.js
 
 
 
@@ -64807,7 +64807,7 @@ class CSSStyleSheet_CSSStyleSheet {
     }
 }
 //# sourceMappingURL=CSSStyleSheet.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/xml-http-request/XMLHttpRequestEventTarget.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/xml-http-request/XMLHttpRequestEventTarget.js
 
 
 /**
@@ -64861,7 +64861,7 @@ class XMLHttpRequestEventTarget_XMLHttpRequestEventTarget extends EventTarget_Ev
     }
 }
 //# sourceMappingURL=XMLHttpRequestEventTarget.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/xml-http-request/XMLHttpRequestUpload.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/xml-http-request/XMLHttpRequestUpload.js
 
 /**
  * References: https://xhr.spec.whatwg.org/#xmlhttprequestupload.
@@ -64869,7 +64869,7 @@ class XMLHttpRequestEventTarget_XMLHttpRequestEventTarget extends EventTarget_Ev
 class XMLHttpRequestUpload_XMLHttpRequestUpload extends XMLHttpRequestEventTarget_XMLHttpRequestEventTarget {
 }
 //# sourceMappingURL=XMLHttpRequestUpload.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/AbortController.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/AbortController.js
 
 /**
  * AbortController.
@@ -64889,7 +64889,7 @@ class AbortController_AbortController {
     }
 }
 //# sourceMappingURL=AbortController.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/AbortSignal.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/AbortSignal.js
 
 
 
@@ -65042,7 +65042,7 @@ class AbortSignal_AbortSignal extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=AbortSignal.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/permissions/PermissionStatus.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/permissions/PermissionStatus.js
 
 /**
  * Permission status.
@@ -65064,7 +65064,7 @@ class PermissionStatus_PermissionStatus extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=PermissionStatus.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/xml-http-request/XMLHttpRequestReadyStateEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/xml-http-request/XMLHttpRequestReadyStateEnum.js
 var XMLHttpRequestReadyStateEnum;
 (function (XMLHttpRequestReadyStateEnum) {
     XMLHttpRequestReadyStateEnum[XMLHttpRequestReadyStateEnum["unsent"] = 0] = "unsent";
@@ -65075,7 +65075,7 @@ var XMLHttpRequestReadyStateEnum;
 })(XMLHttpRequestReadyStateEnum || (XMLHttpRequestReadyStateEnum = {}));
 /* harmony default export */ const xml_http_request_XMLHttpRequestReadyStateEnum = (XMLHttpRequestReadyStateEnum);
 //# sourceMappingURL=XMLHttpRequestReadyStateEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/xml-http-request/XMLHttpResponseTypeEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/xml-http-request/XMLHttpResponseTypeEnum.js
 var XMLHttpResponseTypeEnum;
 (function (XMLHttpResponseTypeEnum) {
     XMLHttpResponseTypeEnum["arraybuffer"] = "arraybuffer";
@@ -65086,7 +65086,7 @@ var XMLHttpResponseTypeEnum;
 })(XMLHttpResponseTypeEnum || (XMLHttpResponseTypeEnum = {}));
 /* harmony default export */ const xml_http_request_XMLHttpResponseTypeEnum = (XMLHttpResponseTypeEnum);
 //# sourceMappingURL=XMLHttpResponseTypeEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/xml-http-request/XMLHttpRequestResponseDataParser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/xml-http-request/XMLHttpRequestResponseDataParser.js
 
 /**
  *
@@ -65149,7 +65149,7 @@ class XMLHttpRequestResponseDataParser {
     }
 }
 //# sourceMappingURL=XMLHttpRequestResponseDataParser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/xml-http-request/XMLHttpRequest.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/xml-http-request/XMLHttpRequest.js
 
 
 
@@ -65614,7 +65614,7 @@ class XMLHttpRequest_XMLHttpRequest extends XMLHttpRequestEventTarget_XMLHttpReq
     }
 }
 //# sourceMappingURL=XMLHttpRequest.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/xml-parser/XMLParser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/xml-parser/XMLParser.js
 
 
 
@@ -66233,7 +66233,7 @@ class XMLParser {
     }
 }
 //# sourceMappingURL=XMLParser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/dom-parser/DOMParser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/dom-parser/DOMParser.js
 
 
 
@@ -66272,7 +66272,7 @@ class DOMParser_DOMParser {
     }
 }
 //# sourceMappingURL=DOMParser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/range/RangeHowEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/range/RangeHowEnum.js
 var RangeHowEnum;
 (function (RangeHowEnum) {
     RangeHowEnum[RangeHowEnum["endToEnd"] = 2] = "endToEnd";
@@ -66282,7 +66282,7 @@ var RangeHowEnum;
 })(RangeHowEnum || (RangeHowEnum = {}));
 /* harmony default export */ const range_RangeHowEnum = (RangeHowEnum);
 //# sourceMappingURL=RangeHowEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/range/Range.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/range/Range.js
 
 
 
@@ -67117,7 +67117,7 @@ class Range_Range {
     }
 }
 //# sourceMappingURL=Range.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-media-element/TextTrackCue.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-media-element/TextTrackCue.js
 
 
 /**
@@ -67160,7 +67160,7 @@ class TextTrackCue_TextTrackCue extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=TextTrackCue.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-media-element/VTTCue.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-media-element/VTTCue.js
 
 
 /**
@@ -67225,7 +67225,7 @@ class VTTCue_VTTCue extends TextTrackCue_TextTrackCue {
     }
 }
 //# sourceMappingURL=VTTCue.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-media-element/TextTrack.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-media-element/TextTrack.js
 
 
 
@@ -67360,7 +67360,7 @@ class TextTrack_TextTrack extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=TextTrack.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-media-element/TextTrackList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-media-element/TextTrackList.js
 
 
 
@@ -67520,7 +67520,7 @@ class TextTrackList_TextTrackList extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=TextTrackList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-media-element/RemotePlayback.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-media-element/RemotePlayback.js
 
 
 /**
@@ -67563,9 +67563,9 @@ class RemotePlayback_RemotePlayback extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=RemotePlayback.js.map
-// EXTERNAL MODULE: ../../work/main/node_modules/whatwg-mimetype/lib/mime-type.js
-var mime_type = __nccwpck_require__(0);
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/file/FileReaderReadyStateEnum.js
+// EXTERNAL MODULE: ./node_modules/whatwg-mimetype/lib/mime-type.js
+var mime_type = __nccwpck_require__(344);
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/file/FileReaderReadyStateEnum.js
 var FileReaderReadyStateEnum;
 (function (FileReaderReadyStateEnum) {
     FileReaderReadyStateEnum[FileReaderReadyStateEnum["empty"] = 0] = "empty";
@@ -67574,7 +67574,7 @@ var FileReaderReadyStateEnum;
 })(FileReaderReadyStateEnum || (FileReaderReadyStateEnum = {}));
 /* harmony default export */ const file_FileReaderReadyStateEnum = (FileReaderReadyStateEnum);
 //# sourceMappingURL=FileReaderReadyStateEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/file/FileReaderFormatEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/file/FileReaderFormatEnum.js
 var FileReaderFormatEnum;
 (function (FileReaderFormatEnum) {
     FileReaderFormatEnum["buffer"] = "buffer";
@@ -67584,7 +67584,7 @@ var FileReaderFormatEnum;
 })(FileReaderFormatEnum || (FileReaderFormatEnum = {}));
 /* harmony default export */ const file_FileReaderFormatEnum = (FileReaderFormatEnum);
 //# sourceMappingURL=FileReaderFormatEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/file/FileReaderEventTypeEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/file/FileReaderEventTypeEnum.js
 var FileReaderEventTypeEnum;
 (function (FileReaderEventTypeEnum) {
     FileReaderEventTypeEnum["abort"] = "abort";
@@ -67596,7 +67596,7 @@ var FileReaderEventTypeEnum;
 })(FileReaderEventTypeEnum || (FileReaderEventTypeEnum = {}));
 /* harmony default export */ const file_FileReaderEventTypeEnum = (FileReaderEventTypeEnum);
 //# sourceMappingURL=FileReaderEventTypeEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/file/FileReader.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/file/FileReader.js
 
 
 
@@ -67768,7 +67768,7 @@ class FileReader_FileReader extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=FileReader.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-media-element/MediaStreamTrack.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-media-element/MediaStreamTrack.js
 
 
 
@@ -67919,7 +67919,7 @@ class MediaStreamTrack_MediaStreamTrack extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=MediaStreamTrack.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/html-canvas-element/CanvasCaptureMediaStreamTrack.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/html-canvas-element/CanvasCaptureMediaStreamTrack.js
 
 
 /**
@@ -67965,7 +67965,7 @@ class CanvasCaptureMediaStreamTrack_CanvasCaptureMediaStreamTrack extends MediaS
     }
 }
 //# sourceMappingURL=CanvasCaptureMediaStreamTrack.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/web-socket/WebSocketReadyStateEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/web-socket/WebSocketReadyStateEnum.js
 var WebSocketReadyStateEnum;
 (function (WebSocketReadyStateEnum) {
     WebSocketReadyStateEnum[WebSocketReadyStateEnum["connecting"] = 0] = "connecting";
@@ -67975,23 +67975,23 @@ var WebSocketReadyStateEnum;
 })(WebSocketReadyStateEnum || (WebSocketReadyStateEnum = {}));
 /* harmony default export */ const web_socket_WebSocketReadyStateEnum = (WebSocketReadyStateEnum);
 //# sourceMappingURL=WebSocketReadyStateEnum.js.map
-// EXTERNAL MODULE: ../../work/main/node_modules/ws/lib/stream.js
-var stream = __nccwpck_require__(876);
-// EXTERNAL MODULE: ../../work/main/node_modules/ws/lib/extension.js
-var extension = __nccwpck_require__(183);
-// EXTERNAL MODULE: ../../work/main/node_modules/ws/lib/permessage-deflate.js
-var permessage_deflate = __nccwpck_require__(600);
-// EXTERNAL MODULE: ../../work/main/node_modules/ws/lib/receiver.js
-var receiver = __nccwpck_require__(949);
-// EXTERNAL MODULE: ../../work/main/node_modules/ws/lib/sender.js
-var sender = __nccwpck_require__(429);
-// EXTERNAL MODULE: ../../work/main/node_modules/ws/lib/subprotocol.js
-var subprotocol = __nccwpck_require__(356);
-// EXTERNAL MODULE: ../../work/main/node_modules/ws/lib/websocket.js
-var websocket = __nccwpck_require__(537);
-// EXTERNAL MODULE: ../../work/main/node_modules/ws/lib/websocket-server.js
-var websocket_server = __nccwpck_require__(241);
-;// CONCATENATED MODULE: ../../work/main/node_modules/ws/wrapper.mjs
+// EXTERNAL MODULE: ./node_modules/ws/lib/stream.js
+var stream = __nccwpck_require__(412);
+// EXTERNAL MODULE: ./node_modules/ws/lib/extension.js
+var extension = __nccwpck_require__(335);
+// EXTERNAL MODULE: ./node_modules/ws/lib/permessage-deflate.js
+var permessage_deflate = __nccwpck_require__(376);
+// EXTERNAL MODULE: ./node_modules/ws/lib/receiver.js
+var receiver = __nccwpck_require__(893);
+// EXTERNAL MODULE: ./node_modules/ws/lib/sender.js
+var sender = __nccwpck_require__(389);
+// EXTERNAL MODULE: ./node_modules/ws/lib/subprotocol.js
+var subprotocol = __nccwpck_require__(332);
+// EXTERNAL MODULE: ./node_modules/ws/lib/websocket.js
+var websocket = __nccwpck_require__(681);
+// EXTERNAL MODULE: ./node_modules/ws/lib/websocket-server.js
+var websocket_server = __nccwpck_require__(129);
+;// CONCATENATED MODULE: ./node_modules/ws/wrapper.mjs
 
 
 
@@ -68005,7 +68005,7 @@ var websocket_server = __nccwpck_require__(241);
 
 /* harmony default export */ const wrapper = (websocket);
 
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/web-socket/WebSocket.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/web-socket/WebSocket.js
 
 
 
@@ -68349,7 +68349,7 @@ class WebSocket_WebSocket extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=WebSocket.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/canvas/ImageData.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/canvas/ImageData.js
 
 /**
  * The ImageData interface represents the underlying pixel data of an area of a <canvas> element.
@@ -68417,7 +68417,7 @@ class ImageData_ImageData {
     }
 }
 //# sourceMappingURL=ImageData.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/dom/dom-matrix/DOMMatrixReadOnly.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/dom/dom-matrix/DOMMatrixReadOnly.js
 
 const DEFAULT_MATRIX_JSON = {
     a: 1,
@@ -69802,7 +69802,7 @@ class DOMMatrixReadOnly_DOMMatrixReadOnly {
     }
 }
 //# sourceMappingURL=DOMMatrixReadOnly.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/dom/dom-matrix/DOMMatrix.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/dom/dom-matrix/DOMMatrix.js
 
 
 /**
@@ -70236,7 +70236,7 @@ class DOMMatrix_DOMMatrix extends DOMMatrixReadOnly_DOMMatrixReadOnly {
     }
 }
 //# sourceMappingURL=DOMMatrix.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/dom/DOMPointReadOnly.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/dom/DOMPointReadOnly.js
 
 /**
  * DOM Point Readonly.
@@ -70335,7 +70335,7 @@ class DOMPointReadOnly_DOMPointReadOnly {
     }
 }
 //# sourceMappingURL=DOMPointReadOnly.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/dom/DOMPoint.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/dom/DOMPoint.js
 
 
 /**
@@ -70410,7 +70410,7 @@ class DOMPoint_DOMPoint extends DOMPointReadOnly_DOMPointReadOnly {
     }
 }
 //# sourceMappingURL=DOMPoint.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/window/WindowContextClassExtender.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/window/WindowContextClassExtender.js
 
 
 
@@ -70696,7 +70696,7 @@ class WindowContextClassExtender {
     }
 }
 //# sourceMappingURL=WindowContextClassExtender.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGStringList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGStringList.js
 
 
 
@@ -71023,7 +71023,7 @@ class SVGStringList {
     }
 }
 //# sourceMappingURL=SVGStringList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGMatrix.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGMatrix.js
 
 
 const SVGMatrix_TRANSFORM_REGEXP = /([a-zA-Z0-9]+)\(([^)]+)\)/;
@@ -71387,7 +71387,7 @@ class SVGMatrix {
     }
 }
 //# sourceMappingURL=SVGMatrix.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGTransformTypeEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGTransformTypeEnum.js
 var SVGTransformTypeEnum;
 (function (SVGTransformTypeEnum) {
     SVGTransformTypeEnum[SVGTransformTypeEnum["unknown"] = 0] = "unknown";
@@ -71400,7 +71400,7 @@ var SVGTransformTypeEnum;
 })(SVGTransformTypeEnum || (SVGTransformTypeEnum = {}));
 /* harmony default export */ const svg_SVGTransformTypeEnum = (SVGTransformTypeEnum);
 //# sourceMappingURL=SVGTransformTypeEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGTransform.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGTransform.js
 
 
 
@@ -71679,7 +71679,7 @@ class SVGTransform {
     }
 }
 //# sourceMappingURL=SVGTransform.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGTransformList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGTransformList.js
 
 
 
@@ -72085,7 +72085,7 @@ class SVGTransformList {
     }
 }
 //# sourceMappingURL=SVGTransformList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAnimatedTransformList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAnimatedTransformList.js
 
 
 /**
@@ -72164,7 +72164,7 @@ class SVGAnimatedTransformList {
     }
 }
 //# sourceMappingURL=SVGAnimatedTransformList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-graphics-element/SVGGraphicsElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-graphics-element/SVGGraphicsElement.js
 
 
 
@@ -72270,7 +72270,7 @@ class SVGGraphicsElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGGraphicsElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGRect.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGRect.js
 
 /**
  * Rect object.
@@ -72427,7 +72427,7 @@ class SVGRect {
     }
 }
 //# sourceMappingURL=SVGRect.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGPoint.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGPoint.js
 
 const ATTRIBUTE_SEPARATOR_REGEXP = /[\t\f\n\r, ]+/;
 /**
@@ -72517,7 +72517,7 @@ class SVGPoint {
     }
 }
 //# sourceMappingURL=SVGPoint.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGLengthTypeEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGLengthTypeEnum.js
 var SVGLengthTypeEnum;
 (function (SVGLengthTypeEnum) {
     SVGLengthTypeEnum[SVGLengthTypeEnum["unknown"] = 0] = "unknown";
@@ -72534,7 +72534,7 @@ var SVGLengthTypeEnum;
 })(SVGLengthTypeEnum || (SVGLengthTypeEnum = {}));
 /* harmony default export */ const svg_SVGLengthTypeEnum = (SVGLengthTypeEnum);
 //# sourceMappingURL=SVGLengthTypeEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGLength.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGLength.js
 
 
 const SVGLength_ATTRIBUTE_REGEXP = /^(\d+|\d+\.\d+)(px|em|ex|cm|mm|in|pt|pc|%|)$/;
@@ -72844,7 +72844,7 @@ class SVGLength {
     }
 }
 //# sourceMappingURL=SVGLength.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAngleTypeEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAngleTypeEnum.js
 var SVGAngleTypeEnum;
 (function (SVGAngleTypeEnum) {
     SVGAngleTypeEnum[SVGAngleTypeEnum["unknown"] = 0] = "unknown";
@@ -72855,7 +72855,7 @@ var SVGAngleTypeEnum;
 })(SVGAngleTypeEnum || (SVGAngleTypeEnum = {}));
 /* harmony default export */ const svg_SVGAngleTypeEnum = (SVGAngleTypeEnum);
 //# sourceMappingURL=SVGAngleTypeEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAngle.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAngle.js
 
 
 const SVGAngle_ATTRIBUTE_REGEXP = /^(\d+|\d+\.\d+)(deg|rad|grad|turn|)$/;
@@ -73107,7 +73107,7 @@ class SVGAngle {
     }
 }
 //# sourceMappingURL=SVGAngle.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGNumber.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGNumber.js
 
 /**
  * SVG number.
@@ -73173,7 +73173,7 @@ class SVGNumber {
     }
 }
 //# sourceMappingURL=SVGNumber.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAnimatedRect.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAnimatedRect.js
 
 
 /**
@@ -73251,7 +73251,7 @@ class SVGAnimatedRect {
     }
 }
 //# sourceMappingURL=SVGAnimatedRect.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGPreserveAspectRatioMeetOrSliceEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGPreserveAspectRatioMeetOrSliceEnum.js
 var SVGPreserveAspectRatioMeetOrSliceEnum;
 (function (SVGPreserveAspectRatioMeetOrSliceEnum) {
     SVGPreserveAspectRatioMeetOrSliceEnum[SVGPreserveAspectRatioMeetOrSliceEnum["unknown"] = 0] = "unknown";
@@ -73260,7 +73260,7 @@ var SVGPreserveAspectRatioMeetOrSliceEnum;
 })(SVGPreserveAspectRatioMeetOrSliceEnum || (SVGPreserveAspectRatioMeetOrSliceEnum = {}));
 /* harmony default export */ const svg_SVGPreserveAspectRatioMeetOrSliceEnum = (SVGPreserveAspectRatioMeetOrSliceEnum);
 //# sourceMappingURL=SVGPreserveAspectRatioMeetOrSliceEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGPreserveAspectRatioAlignEnum.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGPreserveAspectRatioAlignEnum.js
 var SVGPreserveAspectRatioAlignEnum;
 (function (SVGPreserveAspectRatioAlignEnum) {
     SVGPreserveAspectRatioAlignEnum[SVGPreserveAspectRatioAlignEnum["unknown"] = 0] = "unknown";
@@ -73277,7 +73277,7 @@ var SVGPreserveAspectRatioAlignEnum;
 })(SVGPreserveAspectRatioAlignEnum || (SVGPreserveAspectRatioAlignEnum = {}));
 /* harmony default export */ const svg_SVGPreserveAspectRatioAlignEnum = (SVGPreserveAspectRatioAlignEnum);
 //# sourceMappingURL=SVGPreserveAspectRatioAlignEnum.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGPreserveAspectRatio.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGPreserveAspectRatio.js
 
 
 
@@ -73407,7 +73407,7 @@ class SVGPreserveAspectRatio {
     }
 }
 //# sourceMappingURL=SVGPreserveAspectRatio.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAnimatedPreserveAspectRatio.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAnimatedPreserveAspectRatio.js
 
 
 /**
@@ -73485,7 +73485,7 @@ class SVGAnimatedPreserveAspectRatio {
     }
 }
 //# sourceMappingURL=SVGAnimatedPreserveAspectRatio.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAnimatedLength.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAnimatedLength.js
 
 
 /**
@@ -73563,7 +73563,7 @@ class SVGAnimatedLength {
     }
 }
 //# sourceMappingURL=SVGAnimatedLength.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-svg-element/SVGSVGElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-svg-element/SVGSVGElement.js
 
 
 
@@ -74004,7 +74004,7 @@ class SVGSVGElement extends SVGGraphicsElement {
     }
 }
 //# sourceMappingURL=SVGSVGElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-animation-element/SVGAnimationElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-animation-element/SVGAnimationElement.js
 
 
 
@@ -74078,7 +74078,7 @@ class SVGAnimationElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGAnimationElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-animate-element/SVGAnimateElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-animate-element/SVGAnimateElement.js
 
 /**
  * SVG Animate Element.
@@ -74088,7 +74088,7 @@ class SVGAnimationElement extends SVGElement {
 class SVGAnimateElement extends SVGAnimationElement {
 }
 //# sourceMappingURL=SVGAnimateElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-animate-motion-element/SVGAnimateMotionElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-animate-motion-element/SVGAnimateMotionElement.js
 
 /**
  * SVG Animate Element Motion.
@@ -74098,7 +74098,7 @@ class SVGAnimateElement extends SVGAnimationElement {
 class SVGAnimateMotionElement extends SVGAnimationElement {
 }
 //# sourceMappingURL=SVGAnimateMotionElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-animate-transform-element/SVGAnimateTransformElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-animate-transform-element/SVGAnimateTransformElement.js
 
 /**
  * SVG Animate Element Transform.
@@ -74108,7 +74108,7 @@ class SVGAnimateMotionElement extends SVGAnimationElement {
 class SVGAnimateTransformElement extends SVGAnimationElement {
 }
 //# sourceMappingURL=SVGAnimateTransformElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAnimatedNumber.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAnimatedNumber.js
 
 /**
  * SVG Animated Number.
@@ -74186,7 +74186,7 @@ class SVGAnimatedNumber {
     }
 }
 //# sourceMappingURL=SVGAnimatedNumber.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-geometry-element/SVGGeometryElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-geometry-element/SVGGeometryElement.js
 
 
 
@@ -74268,7 +74268,7 @@ class SVGGeometryElement extends SVGGraphicsElement {
     }
 }
 //# sourceMappingURL=SVGGeometryElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-circle-element/SVGCircleElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-circle-element/SVGCircleElement.js
 
 
 
@@ -74326,7 +74326,7 @@ class SVGCircleElement extends SVGGeometryElement {
     }
 }
 //# sourceMappingURL=SVGCircleElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAnimatedEnumeration.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAnimatedEnumeration.js
 
 /**
  * SVG Animated Enumaration.
@@ -74421,7 +74421,7 @@ class SVGAnimatedEnumeration {
     }
 }
 //# sourceMappingURL=SVGAnimatedEnumeration.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-clip-path-element/SVGClipPathElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-clip-path-element/SVGClipPathElement.js
 
 
 
@@ -74451,7 +74451,7 @@ class SVGClipPathElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGClipPathElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-defs-element/SVGDefsElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-defs-element/SVGDefsElement.js
 
 /**
  * SVG Defs Element.
@@ -74461,7 +74461,7 @@ class SVGClipPathElement extends SVGElement {
 class SVGDefsElement extends SVGGraphicsElement {
 }
 //# sourceMappingURL=SVGDefsElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-desc-element/SVGDescElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-desc-element/SVGDescElement.js
 
 /**
  * SVG Desc Element.
@@ -74471,7 +74471,7 @@ class SVGDefsElement extends SVGGraphicsElement {
 class SVGDescElement extends SVGElement {
 }
 //# sourceMappingURL=SVGDescElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-ellipse-element/SVGEllipseElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-ellipse-element/SVGEllipseElement.js
 
 
 
@@ -74544,7 +74544,7 @@ class SVGEllipseElement extends SVGGeometryElement {
     }
 }
 //# sourceMappingURL=SVGEllipseElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAnimatedString.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAnimatedString.js
 
 /**
  * SVG Animated String.
@@ -74611,7 +74611,7 @@ class SVGAnimatedString {
     }
 }
 //# sourceMappingURL=SVGAnimatedString.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-blend-element/SVGFEBlendElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-blend-element/SVGFEBlendElement.js
 
 
 
@@ -74768,7 +74768,7 @@ class SVGFEBlendElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEBlendElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGNumberList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGNumberList.js
 
 
 
@@ -75169,7 +75169,7 @@ class SVGNumberList {
     }
 }
 //# sourceMappingURL=SVGNumberList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAnimatedNumberList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAnimatedNumberList.js
 
 
 /**
@@ -75248,7 +75248,7 @@ class SVGAnimatedNumberList {
     }
 }
 //# sourceMappingURL=SVGAnimatedNumberList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-color-matrix-element/SVGFEColorMatrixElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-color-matrix-element/SVGFEColorMatrixElement.js
 
 
 
@@ -75407,7 +75407,7 @@ class SVGFEColorMatrixElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEColorMatrixElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-component-transfer-element/SVGFEComponentTransferElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-component-transfer-element/SVGFEComponentTransferElement.js
 
 
 
@@ -75511,7 +75511,7 @@ class SVGFEComponentTransferElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEComponentTransferElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-composite-element/SVGFECompositeElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-composite-element/SVGFECompositeElement.js
 
 
 
@@ -75657,7 +75657,7 @@ class SVGFECompositeElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFECompositeElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAnimatedBoolean.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAnimatedBoolean.js
 
 /**
  * SVG Animated Boolean.
@@ -75721,7 +75721,7 @@ class SVGAnimatedBoolean {
     }
 }
 //# sourceMappingURL=SVGAnimatedBoolean.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAnimatedInteger.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAnimatedInteger.js
 
 /**
  * SVG Animated Integer.
@@ -75796,7 +75796,7 @@ class SVGAnimatedInteger {
     }
 }
 //# sourceMappingURL=SVGAnimatedInteger.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-convolve-matrix-element/SVGFEConvolveMatrixElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-convolve-matrix-element/SVGFEConvolveMatrixElement.js
 
 
 
@@ -76077,7 +76077,7 @@ class SVGFEConvolveMatrixElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEConvolveMatrixElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-diffuse-lighting-element/SVGFEDiffuseLightingElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-diffuse-lighting-element/SVGFEDiffuseLightingElement.js
 
 
 
@@ -76242,7 +76242,7 @@ class SVGFEDiffuseLightingElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEDiffuseLightingElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-displacement-map-element/SVGFEDisplacementMapElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-displacement-map-element/SVGFEDisplacementMapElement.js
 
 
 
@@ -76418,7 +76418,7 @@ class SVGFEDisplacementMapElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEDisplacementMapElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-distant-light-element/SVGFEDistantLightElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-distant-light-element/SVGFEDistantLightElement.js
 
 
 
@@ -76461,7 +76461,7 @@ class SVGFEDistantLightElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEDistantLightElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-drop-shadow-element/SVGFEDropShadowElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-drop-shadow-element/SVGFEDropShadowElement.js
 
 
 
@@ -76638,7 +76638,7 @@ class SVGFEDropShadowElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEDropShadowElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-flood-element/SVGFEFloodElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-flood-element/SVGFEFloodElement.js
 
 
 
@@ -76727,7 +76727,7 @@ class SVGFEFloodElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEFloodElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-component-transfer-function-element/SVGComponentTransferFunctionElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-component-transfer-function-element/SVGComponentTransferFunctionElement.js
 
 
 
@@ -76859,7 +76859,7 @@ class SVGComponentTransferFunctionElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGComponentTransferFunctionElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-func-a-element/SVGFEFuncAElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-func-a-element/SVGFEFuncAElement.js
 
 /**
  * SVGFEFuncAElement.
@@ -76869,7 +76869,7 @@ class SVGComponentTransferFunctionElement extends SVGElement {
 class SVGFEFuncAElement extends SVGComponentTransferFunctionElement {
 }
 //# sourceMappingURL=SVGFEFuncAElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-func-b-element/SVGFEFuncBElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-func-b-element/SVGFEFuncBElement.js
 
 /**
  * SVGFEFuncBElement.
@@ -76879,7 +76879,7 @@ class SVGFEFuncAElement extends SVGComponentTransferFunctionElement {
 class SVGFEFuncBElement extends SVGComponentTransferFunctionElement {
 }
 //# sourceMappingURL=SVGFEFuncBElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-func-g-element/SVGFEFuncGElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-func-g-element/SVGFEFuncGElement.js
 
 /**
  * SVGFEFuncGElement.
@@ -76889,7 +76889,7 @@ class SVGFEFuncBElement extends SVGComponentTransferFunctionElement {
 class SVGFEFuncGElement extends SVGComponentTransferFunctionElement {
 }
 //# sourceMappingURL=SVGFEFuncGElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-func-r-element/SVGFEFuncRElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-func-r-element/SVGFEFuncRElement.js
 
 /**
  * SVGFEFuncRElement.
@@ -76899,7 +76899,7 @@ class SVGFEFuncGElement extends SVGComponentTransferFunctionElement {
 class SVGFEFuncRElement extends SVGComponentTransferFunctionElement {
 }
 //# sourceMappingURL=SVGFEFuncRElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-gaussian-blur-element/SVGFEGaussianBlurElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-gaussian-blur-element/SVGFEGaussianBlurElement.js
 
 
 
@@ -77067,7 +77067,7 @@ class SVGFEGaussianBlurElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEGaussianBlurElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-image-element/SVGFEImageElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-image-element/SVGFEImageElement.js
 
 
 
@@ -77204,7 +77204,7 @@ class SVGFEImageElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEImageElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-merge-element/SVGFEMergeElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-merge-element/SVGFEMergeElement.js
 
 
 
@@ -77293,7 +77293,7 @@ class SVGFEMergeElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEMergeElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-merge-node-element/SVGFEMergeNodeElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-merge-node-element/SVGFEMergeNodeElement.js
 
 
 
@@ -77321,7 +77321,7 @@ class SVGFEMergeNodeElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEMergeNodeElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-morphology-element/SVGFEMorphologyElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-morphology-element/SVGFEMorphologyElement.js
 
 
 
@@ -77478,7 +77478,7 @@ class SVGFEMorphologyElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEMorphologyElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-offset-element/SVGFEOffsetElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-offset-element/SVGFEOffsetElement.js
 
 
 
@@ -77613,7 +77613,7 @@ class SVGFEOffsetElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEOffsetElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-point-light-element/SVGFEPointLightElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-point-light-element/SVGFEPointLightElement.js
 
 
 
@@ -77671,7 +77671,7 @@ class SVGFEPointLightElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFEPointLightElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-specular-lighting-element/SVGFESpecularLightingElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-specular-lighting-element/SVGFESpecularLightingElement.js
 
 
 
@@ -77854,7 +77854,7 @@ class SVGFESpecularLightingElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFESpecularLightingElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-spot-light-element/SVGFESpotLightElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-spot-light-element/SVGFESpotLightElement.js
 
 
 
@@ -77988,7 +77988,7 @@ class SVGFESpotLightElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFESpotLightElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-tile-element/SVGFETileElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-tile-element/SVGFETileElement.js
 
 
 
@@ -78092,7 +78092,7 @@ class SVGFETileElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFETileElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-fe-turbulence-element/SVGFETurbulenceElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-fe-turbulence-element/SVGFETurbulenceElement.js
 
 
 
@@ -78285,7 +78285,7 @@ class SVGFETurbulenceElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFETurbulenceElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-filter-element/SVGFilterElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-filter-element/SVGFilterElement.js
 
 
 
@@ -78409,7 +78409,7 @@ class SVGFilterElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGFilterElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-foreign-object-element/SVGForeignObjectElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-foreign-object-element/SVGForeignObjectElement.js
 
 
 
@@ -78482,7 +78482,7 @@ class SVGForeignObjectElement extends SVGGraphicsElement {
     }
 }
 //# sourceMappingURL=SVGForeignObjectElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-g-element/SVGGElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-g-element/SVGGElement.js
 
 /**
  * SVG G Element.
@@ -78492,7 +78492,7 @@ class SVGForeignObjectElement extends SVGGraphicsElement {
 class SVGGElement extends SVGGraphicsElement {
 }
 //# sourceMappingURL=SVGGElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-image-element/SVGImageElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-image-element/SVGImageElement.js
 
 
 
@@ -78646,7 +78646,7 @@ class SVGImageElement extends SVGGraphicsElement {
     }
 }
 //# sourceMappingURL=SVGImageElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-line-element/SVGLineElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-line-element/SVGLineElement.js
 
 
 
@@ -78719,7 +78719,7 @@ class SVGLineElement extends SVGGeometryElement {
     }
 }
 //# sourceMappingURL=SVGLineElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-gradient-element/SVGGradientElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-gradient-element/SVGGradientElement.js
 
 
 
@@ -78803,7 +78803,7 @@ class SVGGradientElement extends SVGGraphicsElement {
     }
 }
 //# sourceMappingURL=SVGGradientElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-linear-gradient-element/SVGLinearGradientElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-linear-gradient-element/SVGLinearGradientElement.js
 
 
 
@@ -78876,7 +78876,7 @@ class SVGLinearGradientElement extends SVGGradientElement {
     }
 }
 //# sourceMappingURL=SVGLinearGradientElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAnimatedAngle.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAnimatedAngle.js
 
 
 /**
@@ -78954,7 +78954,7 @@ class SVGAnimatedAngle {
     }
 }
 //# sourceMappingURL=SVGAnimatedAngle.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-marker-element/SVGMarkerElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-marker-element/SVGMarkerElement.js
 
 
 
@@ -79135,7 +79135,7 @@ class SVGMarkerElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGMarkerElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-mask-element/SVGMaskElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-mask-element/SVGMaskElement.js
 
 
 
@@ -79243,7 +79243,7 @@ class SVGMaskElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGMaskElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-metadata-element/SVGMetadataElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-metadata-element/SVGMetadataElement.js
 
 /**
  * SVG Metadata Element.
@@ -79253,7 +79253,7 @@ class SVGMaskElement extends SVGElement {
 class SVGMetadataElement extends SVGElement {
 }
 //# sourceMappingURL=SVGMetadataElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-m-path-element/SVGMPathElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-m-path-element/SVGMPathElement.js
 
 
 
@@ -79281,7 +79281,7 @@ class SVGMPathElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGMPathElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-path-element/SVGPathElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-path-element/SVGPathElement.js
 
 /**
  * SVG Path Element.
@@ -79291,7 +79291,7 @@ class SVGMPathElement extends SVGElement {
 class SVGPathElement extends SVGGeometryElement {
 }
 //# sourceMappingURL=SVGPathElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-pattern-element/SVGPatternElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-pattern-element/SVGPatternElement.js
 
 
 
@@ -79431,7 +79431,7 @@ class SVGPatternElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGPatternElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGPointList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGPointList.js
 
 
 
@@ -79834,7 +79834,7 @@ class SVGPointList {
     }
 }
 //# sourceMappingURL=SVGPointList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-polygon-element/SVGPolygonElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-polygon-element/SVGPolygonElement.js
 
 
 
@@ -79878,7 +79878,7 @@ class SVGPolygonElement extends SVGGeometryElement {
     }
 }
 //# sourceMappingURL=SVGPolygonElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-polyline-element/SVGPolylineElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-polyline-element/SVGPolylineElement.js
 
 
 
@@ -79922,7 +79922,7 @@ class SVGPolylineElement extends SVGGeometryElement {
     }
 }
 //# sourceMappingURL=SVGPolylineElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-radial-gradient-element/SVGRadialGradientElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-radial-gradient-element/SVGRadialGradientElement.js
 
 
 
@@ -80010,7 +80010,7 @@ class SVGRadialGradientElement extends SVGGradientElement {
     }
 }
 //# sourceMappingURL=SVGRadialGradientElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-rect-element/SVGRectElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-rect-element/SVGRectElement.js
 
 
 
@@ -80113,7 +80113,7 @@ class SVGRectElement extends SVGGeometryElement {
     }
 }
 //# sourceMappingURL=SVGRectElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-script-element/SVGScriptElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-script-element/SVGScriptElement.js
 
 
 
@@ -80157,7 +80157,7 @@ class SVGScriptElement extends SVGGraphicsElement {
     }
 }
 //# sourceMappingURL=SVGScriptElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-set-element/SVGSetElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-set-element/SVGSetElement.js
 
 /**
  * SVG Set Element.
@@ -80167,7 +80167,7 @@ class SVGScriptElement extends SVGGraphicsElement {
 class SVGSetElement extends SVGAnimationElement {
 }
 //# sourceMappingURL=SVGSetElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-stop-element/SVGStopElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-stop-element/SVGStopElement.js
 
 
 
@@ -80195,7 +80195,7 @@ class SVGStopElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGStopElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-style-element/SVGStyleElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-style-element/SVGStyleElement.js
 
 
 /**
@@ -80322,7 +80322,7 @@ class SVGStyleElement extends SVGElement {
     }
 }
 //# sourceMappingURL=SVGStyleElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-switch-element/SVGSwitchElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-switch-element/SVGSwitchElement.js
 
 /**
  * SVG Switch Element.
@@ -80332,7 +80332,7 @@ class SVGStyleElement extends SVGElement {
 class SVGSwitchElement extends SVGGraphicsElement {
 }
 //# sourceMappingURL=SVGSwitchElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-symbol-element/SVGSymbolElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-symbol-element/SVGSymbolElement.js
 
 /**
  * SVG Symbol Element.
@@ -80342,7 +80342,7 @@ class SVGSwitchElement extends SVGGraphicsElement {
 class SVGSymbolElement extends SVGGraphicsElement {
 }
 //# sourceMappingURL=SVGSymbolElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-text-content-element/SVGTextContentElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-text-content-element/SVGTextContentElement.js
 
 
 
@@ -80467,7 +80467,7 @@ class SVGTextContentElement extends SVGGraphicsElement {
     }
 }
 //# sourceMappingURL=SVGTextContentElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGLengthList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGLengthList.js
 
 
 
@@ -80849,7 +80849,7 @@ class SVGLengthList {
     }
 }
 //# sourceMappingURL=SVGLengthList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGAnimatedLengthList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGAnimatedLengthList.js
 
 
 /**
@@ -80928,7 +80928,7 @@ class SVGAnimatedLengthList {
     }
 }
 //# sourceMappingURL=SVGAnimatedLengthList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-text-positioning-element/SVGTextPositioningElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-text-positioning-element/SVGTextPositioningElement.js
 
 
 
@@ -81017,7 +81017,7 @@ class SVGTextPositioningElement extends SVGTextContentElement {
     }
 }
 //# sourceMappingURL=SVGTextPositioningElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-text-element/SVGTextElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-text-element/SVGTextElement.js
 
 /**
  * SVG Text Element.
@@ -81027,7 +81027,7 @@ class SVGTextPositioningElement extends SVGTextContentElement {
 class SVGTextElement extends SVGTextPositioningElement {
 }
 //# sourceMappingURL=SVGTextElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-text-path-element/SVGTextPathElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-text-path-element/SVGTextPathElement.js
 
 
 
@@ -81113,7 +81113,7 @@ class SVGTextPathElement extends SVGTextContentElement {
     }
 }
 //# sourceMappingURL=SVGTextPathElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-title-element/SVGTitleElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-title-element/SVGTitleElement.js
 
 /**
  * SVG Title Element.
@@ -81123,7 +81123,7 @@ class SVGTextPathElement extends SVGTextContentElement {
 class SVGTitleElement extends SVGElement {
 }
 //# sourceMappingURL=SVGTitleElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-t-span-element/SVGTSpanElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-t-span-element/SVGTSpanElement.js
 
 /**
  * SVG T-Span Element.
@@ -81133,7 +81133,7 @@ class SVGTitleElement extends SVGElement {
 class SVGTSpanElement extends SVGTextPositioningElement {
 }
 //# sourceMappingURL=SVGTSpanElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-use-element/SVGUseElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-use-element/SVGUseElement.js
 
 
 
@@ -81222,7 +81222,7 @@ class SVGUseElement extends SVGGraphicsElement {
     }
 }
 //# sourceMappingURL=SVGUseElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/nodes/svg-view-element/SVGViewElement.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/nodes/svg-view-element/SVGViewElement.js
 
 /**
  * SVG View Element.
@@ -81232,7 +81232,7 @@ class SVGUseElement extends SVGGraphicsElement {
 class SVGViewElement extends SVGElement {
 }
 //# sourceMappingURL=SVGViewElement.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/svg/SVGUnitTypes.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/svg/SVGUnitTypes.js
 
 /**
  * SVG Unit Types.
@@ -81258,7 +81258,7 @@ class SVGUnitTypes {
     }
 }
 //# sourceMappingURL=SVGUnitTypes.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/custom-element/CustomElementReactionStack.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/custom-element/CustomElementReactionStack.js
 
 
 /**
@@ -81337,7 +81337,7 @@ class CustomElementReactionStack {
     }
 }
 //# sourceMappingURL=CustomElementReactionStack.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/PopStateEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/PopStateEvent.js
 
 /**
  *
@@ -81358,7 +81358,7 @@ class PopStateEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=PopStateEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/event/events/CloseEvent.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/event/events/CloseEvent.js
 
 /**
  *
@@ -81381,7 +81381,7 @@ class CloseEvent extends Event_Event {
     }
 }
 //# sourceMappingURL=CloseEvent.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/canvas/ImageBitmap.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/canvas/ImageBitmap.js
 
 
 
@@ -81503,7 +81503,7 @@ class ImageBitmap {
     }
 }
 //# sourceMappingURL=ImageBitmap.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/window/BrowserWindow.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/window/BrowserWindow.js
 
 
 
@@ -83952,7 +83952,7 @@ class BrowserWindow extends EventTarget_EventTarget {
     }
 }
 //# sourceMappingURL=BrowserWindow.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/utilities/BrowserFrameScriptEvaluator.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/utilities/BrowserFrameScriptEvaluator.js
 
 
 
@@ -84014,7 +84014,7 @@ class BrowserFrameScriptEvaluator {
     }
 }
 //# sourceMappingURL=BrowserFrameScriptEvaluator.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/history/HistoryItemList.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/history/HistoryItemList.js
 
 /**
  * History item list.
@@ -84078,7 +84078,7 @@ class HistoryItemList {
     }
 }
 //# sourceMappingURL=HistoryItemList.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/BrowserFrame.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/BrowserFrame.js
 
 
 
@@ -84277,7 +84277,7 @@ class BrowserFrame {
     }
 }
 //# sourceMappingURL=BrowserFrame.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/console/VirtualConsole.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/console/VirtualConsole.js
 
 
 /**
@@ -84611,7 +84611,7 @@ class VirtualConsole {
     }
 }
 //# sourceMappingURL=VirtualConsole.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/utilities/BrowserPageUtility.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/utilities/BrowserPageUtility.js
 
 /**
  * Browser page utility.
@@ -84659,7 +84659,7 @@ class BrowserPageUtility {
     }
 }
 //# sourceMappingURL=BrowserPageUtility.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/BrowserPage.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/BrowserPage.js
 
 
 
@@ -84832,7 +84832,7 @@ class BrowserPage {
     }
 }
 //# sourceMappingURL=BrowserPage.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/fetch/cache/preflight/PreflightResponseCache.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/fetch/cache/preflight/PreflightResponseCache.js
 /**
  * Fetch preflight response cache.
  *
@@ -84905,7 +84905,7 @@ class PreflightResponseCache {
     }
 }
 //# sourceMappingURL=PreflightResponseCache.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/BrowserContext.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/BrowserContext.js
 
 
 
@@ -84986,9 +84986,9 @@ class BrowserContext {
     }
 }
 //# sourceMappingURL=BrowserContext.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/version.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/version.js
 /* harmony default export */ const version = ({ version: '21.0.4' });
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/DefaultBrowserSettings.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/DefaultBrowserSettings.js
 
 
 
@@ -85055,7 +85055,7 @@ class BrowserContext {
     canvasAdapter: null
 });
 //# sourceMappingURL=DefaultBrowserSettings.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/BrowserSettingsFactory.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/BrowserSettingsFactory.js
 
 /**
  * Browser settings utility.
@@ -85145,7 +85145,7 @@ class BrowserSettingsFactory {
     }
 }
 //# sourceMappingURL=BrowserSettingsFactory.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/utilities/BrowserExceptionObserver.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/utilities/BrowserExceptionObserver.js
 /**
  * Listens for uncaught exceptions coming from Happy DOM on the running Node process and dispatches error events on the Window instance.
  */
@@ -85245,7 +85245,7 @@ class BrowserExceptionObserver {
     }
 }
 //# sourceMappingURL=BrowserExceptionObserver.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/Browser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/Browser.js
 
 
 
@@ -85356,7 +85356,7 @@ class Browser {
     }
 }
 //# sourceMappingURL=Browser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/detached-browser/DetachedBrowserFrame.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/detached-browser/DetachedBrowserFrame.js
 
 
 
@@ -85568,7 +85568,7 @@ class DetachedBrowserFrame {
     }
 }
 //# sourceMappingURL=DetachedBrowserFrame.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/detached-browser/DetachedBrowserPage.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/detached-browser/DetachedBrowserPage.js
 
 
 
@@ -85755,7 +85755,7 @@ class DetachedBrowserPage {
     }
 }
 //# sourceMappingURL=DetachedBrowserPage.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/detached-browser/DetachedBrowserContext.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/detached-browser/DetachedBrowserContext.js
 
 
 
@@ -85839,7 +85839,7 @@ class DetachedBrowserContext {
     }
 }
 //# sourceMappingURL=DetachedBrowserContext.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/browser/detached-browser/DetachedBrowser.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/browser/detached-browser/DetachedBrowser.js
 
 
 
@@ -85944,7 +85944,7 @@ class DetachedBrowser {
     }
 }
 //# sourceMappingURL=DetachedBrowser.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/window/DetachedWindowAPI.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/window/DetachedWindowAPI.js
 /**
  * API for detached windows to be able to access features of the browser.
  */
@@ -86061,7 +86061,7 @@ class DetachedWindowAPI {
     }
 }
 //# sourceMappingURL=DetachedWindowAPI.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/window/Window.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/window/Window.js
 
 
 
@@ -86111,7 +86111,7 @@ class Window extends BrowserWindow {
     }
 }
 //# sourceMappingURL=Window.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/window/GlobalWindow.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/window/GlobalWindow.js
 
 
 
@@ -86197,7 +86197,7 @@ class GlobalWindow extends Window {
     }
 }
 //# sourceMappingURL=GlobalWindow.js.map
-;// CONCATENATED MODULE: ../../work/main/node_modules/happy-dom/lib/index.js
+;// CONCATENATED MODULE: ./node_modules/happy-dom/lib/index.js
 
 
 
