@@ -61,6 +61,8 @@ export async function waitForHealth(
     signal.throwIfAborted();
     const status = await fetchStatus(target.address, target.path, signal);
     if (status !== undefined && status < 500) return;
+    // An attempt that the end of the time cut off says nothing about the app.
+    signal.throwIfAborted();
     target.onAttempt(status === undefined ? 'no answer' : `status ${status}`);
     await delay(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
   }

@@ -1,9 +1,22 @@
 import { readdirSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../src/app/app.ts';
 import { findFreePort } from '../../src/app/child.ts';
 import type { AppState } from '../../src/state.ts';
-import { ask, createOptions, fail, folder, logTo, node, occupy, SERVE, start } from '../support/apps.ts';
+import {
+  ask,
+  createOptions,
+  fail,
+  folder,
+  listen,
+  logTo,
+  node,
+  occupy,
+  SERVE,
+  start,
+} from '../support/apps.ts';
 import { isRunning } from '../support/running.ts';
 
 describe('mode: port with a command', () => {
@@ -149,5 +162,16 @@ describe('mode: port without a command', () => {
     const failure = await fail({ mode: 'port', path: folder, port }, { signal: AbortSignal.timeout(300) });
     expect(failure.message).toContain(`nothing listens on port ${port} (127.0.0.1 and ::1 were tried`);
     expect(failure.message).toContain('give `command`');
+  });
+
+  it('remembers the last answer where the end of the time cuts an attempt off', async () => {
+    const timeUp = new AbortController();
+    const onSecondRequest = () => timeUp.abort(new DOMException('the time is over', 'TimeoutError'));
+    const server = createServer((_, response) => response.writeHead(503).end());
+    server.once('request', () => server.removeAllListeners('request').once('request', onSecondRequest));
+    await listen(server, 0);
+    const { port } = server.address() as AddressInfo;
+    const failure = await fail({ mode: 'port', path: folder, port }, { signal: timeUp.signal });
+    expect(failure.message).toContain('with status 503 until the time was over');
   });
 });

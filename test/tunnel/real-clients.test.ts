@@ -185,11 +185,14 @@ describeWithReal(['bore', 'iperf3'], 'iperf3 through raw mode', () => {
     const where = ['--client', host, '--port', `${port}`, '--json', '--bytes', '100M', '--parallel', '2'];
     const report = JSON.parse(String(await run(requirePart('iperf3'), [...where, ...direction]))) as {
       error?: string;
-      end: { sum_sent: { bytes: number }; sum_received: { bytes: number } };
+      end: Record<string, { bytes: number }>;
     };
     expect(report.error).toBeUndefined();
-    expect(report.end.sum_sent.bytes).toBeGreaterThanOrEqual(100_000_000);
-    expect(report.end.sum_received.bytes).toBeGreaterThan(50_000_000);
+    // Both ways at once, iperf3 ends when one of them is through.
+    const { sum_sent, sum_received, sum_sent_bidir_reverse } = report.end;
+    const sent = Math.max(sum_sent?.bytes ?? 0, sum_sent_bidir_reverse?.bytes ?? 0);
+    expect(sent).toBeGreaterThanOrEqual(100_000_000);
+    expect(sum_received?.bytes).toBeGreaterThan(10_000_000);
     expect(child.unhandled).toEqual([]);
   });
 });
