@@ -59,6 +59,8 @@ const ExposureConfigSchema = v.object({
     publicUrl: v.string(),
     /** Whether connections to a far server may be opened ahead of visitors; yes where absent. */
     warm: v.exactOptional(v.boolean()),
+    /** The program of a second thread for raw visitors; absent: one thread for all. */
+    threadScript: v.exactOptional(v.string()),
   }),
 });
 

@@ -31,6 +31,8 @@ export interface EntranceOptions {
   app: () => AppState;
   /** What visitors type. */
   publicUrl: () => string | undefined;
+  /** The program of a second thread for raw visitors. */
+  threadScript: string | undefined;
   logger: Logger;
 }
 
@@ -70,12 +72,16 @@ function openGateway({ app, publicUrl, logger }: EntranceOptions): Entrance {
   };
 }
 
-function openRelay({ app, logger }: EntranceOptions): Entrance {
+function openRelay({ app, threadScript, logger }: EntranceOptions): Entrance {
   const target = () => {
     const state = app();
     return state.status === 'running' && state.upstream.kind === 'address' ? state.upstream : undefined;
   };
-  const relay = new Relay({ target, logger });
+  const relay = new Relay({
+    target,
+    logger,
+    ...(threadScript && { secondThread: { script: threadScript } }),
+  });
   return {
     destination: relay,
     get visits() {

@@ -53,6 +53,7 @@ export class Exposure {
       protocol: config.protocol,
       app: () => this.#state.app,
       publicUrl: () => this.#tunnel.url,
+      threadScript: config.tunnel.threadScript,
       logger,
     });
     this.#tunnel = new PublicTunnel({

@@ -32,7 +32,7 @@ export interface PreviewSurroundings extends Surroundings {
 }
 
 /** The bundle or source file of an entry, beside the one that runs now. */
-export function findEntry(name: 'supervisor' | 'page-host' | 'cli'): string {
+export function findEntry(name: 'supervisor' | 'page-host' | 'second-thread' | 'cli'): string {
   const running = realpathSync(process.argv[1] ?? '');
   return running.endsWith('.ts')
     ? join(dirname(running), `${name}.ts`)
@@ -66,6 +66,7 @@ export async function planExposure(
       remotePort: tunnel.remotePort,
       publicUrl: tunnel.publicUrl,
       warm: !/^(off|false|0)$/i.test(surroundings.environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
+      ...(inputs.protocol === 'tcp' && { threadScript: findEntry('second-thread') }),
     },
   };
 }

@@ -21,7 +21,7 @@ import { decodeServerMessage, FrameTooLong } from './protocol.ts';
 import { resetSocket } from './reset.ts';
 import type { Timings } from './timings.ts';
 import type { Lookup } from './tunnel.ts';
-import type { Visitors } from './visitors.ts';
+import type { VisitorFetcher } from './visitors.ts';
 import { startWatchdog } from './watchdog.ts';
 
 /** Limits the connections of each address it serves: none is opened there that may not be needed. */
@@ -32,7 +32,7 @@ export interface SessionOptions {
   key: KeyObject | undefined;
   /** The public port to ask for; 0 for any. */
   port: number;
-  visitors: Visitors;
+  visitors: VisitorFetcher;
   /** The connection stands, nothing was said yet. */
   onDialled: () => void;
   lookup: Lookup | undefined;

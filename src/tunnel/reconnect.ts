@@ -7,9 +7,10 @@ import type { TunnelState } from '../state.ts';
 import { Attempts } from './attempts.ts';
 import { type Session, startSession } from './client.ts';
 import { explainLate } from './failure.ts';
+import { openVisitors } from './shared-visitors.ts';
 import { MAX_DIALS, MAX_VISITORS, TIMINGS, type Timings } from './timings.ts';
 import type { Tunnel, TunnelOptions } from './tunnel.ts';
-import { Visitors } from './visitors.ts';
+import type { VisitorFetcher } from './visitors.ts';
 
 export type { Tunnel, TunnelOptions };
 
@@ -27,7 +28,7 @@ class ReconnectingTunnel implements Tunnel {
   readonly #options: TunnelOptions;
   readonly #timings: Timings;
   readonly #attempts: Attempts;
-  readonly #visitors: Visitors;
+  readonly #visitors: VisitorFetcher;
   readonly #stopping = new AbortController();
   #session: Session | undefined;
   #state: TunnelState = { status: 'Not started' };
@@ -38,7 +39,7 @@ class ReconnectingTunnel implements Tunnel {
     this.#options = options;
     this.#timings = { ...TIMINGS, ...options.timings };
     this.#attempts = new Attempts(options, this.#timings);
-    this.#visitors = new Visitors({
+    this.#visitors = openVisitors({
       destination: options.destination,
       logger: options.logger,
       timings: this.#timings,

@@ -25,6 +25,20 @@ export interface RelayOptions {
   /** Silence after which a connection is cut, in milliseconds; other numbers for tests. */
   idleMs?: number;
   halfClosedIdleMs?: number;
+  /** For visitors that are too many for one thread; absent: there is only one. */
+  secondThread?: {
+    /** src/second-thread.ts, or its bundle. */
+    script: string;
+    /** How much of its time the first thread has to work, over how many milliseconds; other numbers for tests. */
+    busyShare?: number;
+    busyMs?: number;
+  };
+}
+
+/** A relay on another thread, as far as it is counted here. */
+export interface Branch {
+  readonly visits: number;
+  readonly open: number;
 }
 
 /** The reading side of a visitor's connection that is about to be opened. */
@@ -40,29 +54,35 @@ export interface VisitorLeg {
  * with it, and a reader who is slow makes the writer wait. Memory is bounded per connection.
  */
 export class Relay {
-  readonly #options: RelayOptions;
+  readonly options: RelayOptions;
   readonly #bridges = new Set<Bridge>();
   #sweeper: NodeJS.Timeout | undefined;
   #visits = 0;
-  #lastVisitAt: Date | undefined;
   #awaited: { token: Buffer; seen: () => void } | undefined;
+  readonly #branches: Branch[] = [];
 
   constructor(options: RelayOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   /** Visitors since the start, our own probes not counted. */
   get visits(): number {
-    return this.#visits;
-  }
-
-  get lastVisitAt(): Date | undefined {
-    return this.#lastVisitAt;
+    return this.#branches.reduce((sum, { visits }) => sum + visits, this.#visits);
   }
 
   /** Visitors whose connections, that to the app too, are not closed yet. */
   get open(): number {
-    return this.#bridges.size;
+    return this.#branches.reduce((sum, { open }) => sum + open, this.#bridges.size);
+  }
+
+  /** Our own probe is on its way, and has to come out here and not in a branch. */
+  get isAwaiting(): boolean {
+    return this.#awaited !== undefined;
+  }
+
+  /** Counts the visitors of a relay on another thread from now on. */
+  addBranch(branch: Branch): void {
+    this.#branches.push(branch);
   }
 
   /** The reading side of a visitor's connection, before it is opened; until `admit` its bytes are the handshake's. */
@@ -75,19 +95,19 @@ export class Relay {
    * app is away.
    */
   admit(socket: Socket, leg: VisitorLeg, first: Buffer): void {
-    const target = this.#options.target();
+    const target = this.options.target();
     if (target === undefined) {
-      this.#options.logger.debug('a visitor was reset: the app is away');
+      this.options.logger.debug('a visitor was reset: the app is away');
       resetSocket(socket);
       return;
     }
     if (!(leg instanceof Leg)) throw new TypeError('a leg of another relay');
     const bridge = new Bridge(socket, leg, target, {
-      onAppError: error => this.#options.logger.debug(`the app broke a connection: ${describeError(error)}`),
+      onAppError: error => this.options.logger.debug(`the app broke a connection: ${describeError(error)}`),
       onClosed: () => this.#bridges.delete(bridge),
     });
     bridge.begin(first);
-    this.#count();
+    this.#visits += 1;
     if (this.#awaited) this.#inspect(bridge, leg, this.#awaited);
     this.#bridges.add(bridge);
     this.#sweeper ??= this.#startSweeping();
@@ -116,17 +136,10 @@ export class Relay {
     for (const bridge of this.#bridges) bridge.cut();
   }
 
-  #count(): void {
-    this.#visits += 1;
-    this.#lastVisitAt = new Date();
-  }
-
   #inspect(bridge: Bridge, leg: Leg, { token, seen }: { token: Buffer; seen: () => void }): void {
-    const before = this.#lastVisitAt;
     leg.inspect = first => {
       if (!first.subarray(0, token.length).equals(token)) return false;
       this.#visits -= 1;
-      this.#lastVisitAt = before;
       bridge.cut();
       seen();
       return true;
@@ -135,7 +148,7 @@ export class Relay {
 
   /** Runs while there are connections. */
   #startSweeping(): NodeJS.Timeout {
-    const { idleMs = IDLE_MS, halfClosedIdleMs = HALF_CLOSED_IDLE_MS } = this.#options;
+    const { idleMs = IDLE_MS, halfClosedIdleMs = HALF_CLOSED_IDLE_MS } = this.options;
     const interval = Math.min(idleMs, halfClosedIdleMs) / SWEEPS_PER_LIMIT;
     const timer = setInterval(() => {
       const now = performance.now();

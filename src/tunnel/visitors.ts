@@ -25,6 +25,18 @@ export interface VisitorOptions {
   maxVisitors: number;
   /** Connections being opened at a time. */
   maxDials: number;
+  /** Called when `load`, or the destination's count of visits, has changed. */
+  onChange?: () => void;
+}
+
+/** Who fetches visitors: `Visitors` here, or `SharedVisitors` on two threads. */
+export interface VisitorFetcher {
+  /** Visitors whose stream was handed on and is not closed yet. */
+  readonly open: number;
+  /** Fetches the visitor that `source` announced as `id`, now or when it is their turn. */
+  invite(id: string, source: VisitorSource): void;
+  /** Takes nobody in any more; those who are here may finish within `drainMs`, then they are cut off. */
+  stop(drainMs: number): Promise<void>;
 }
 
 interface Invitation {
@@ -34,7 +46,7 @@ interface Invitation {
   deadline: number;
 }
 
-export class Visitors {
+export class Visitors implements VisitorFetcher {
   readonly #options: VisitorOptions;
   readonly #here = new Set<Socket>();
   readonly #queue: Invitation[] = [];
@@ -52,26 +64,29 @@ export class Visitors {
     this.#options = options;
   }
 
-  /** Visitors whose stream was handed on and is not closed yet. */
   get open(): number {
     return this.#here.size;
   }
 
-  /** Fetches the visitor that `source` announced as `id`, now or when it is their turn. */
+  /** Visitors who are here or on their way. */
+  get load(): number {
+    return this.#here.size + this.#expected.size;
+  }
+
   invite(id: string, source: VisitorSource): void {
     const { maxVisitors, maxDials, timings, logger } = this.#options;
     if (this.#isStopped || this.#expected.has(id)) return;
-    if (this.#here.size + this.#expected.size >= maxVisitors) {
+    if (this.load >= maxVisitors) {
       logger.debug(`a visitor was left out: ${maxVisitors} are here already`);
       return;
     }
     this.#expected.add(id);
+    this.#options.onChange?.();
     const invitation = { id, source, deadline: performance.now() + timings.visitor };
     if (this.#lines.size < maxDials) this.#fetch(invitation);
     else this.#queue.push(invitation);
   }
 
-  /** Takes nobody in any more; those who are here may finish within `drainMs`, then they are cut off. */
   async stop(drainMs: number): Promise<void> {
     this.#isStopped = true;
     this.#queue.length = 0;
@@ -99,6 +114,7 @@ export class Visitors {
       onVisitor: (socket, leg, first) => {
         this.#forget(line, invitation);
         this.#handOn(socket, leg, first);
+        this.#options.onChange?.();
       },
       onLost: reason => this.#tryAgain(line, invitation, reason),
     });
@@ -151,13 +167,17 @@ export class Visitors {
 
   #giveUp({ id }: Invitation, reason: string): void {
     this.#expected.delete(id);
+    this.#options.onChange?.();
     this.#options.logger.debug(`a visitor was lost: ${sanitise(reason)}`);
   }
 
   #handOn(socket: Socket, leg: VisitorLeg | undefined, first: Buffer): void {
     const { destination, logger } = this.#options;
     this.#here.add(socket);
-    socket.on('close', () => this.#here.delete(socket));
+    socket.on('close', () => {
+      this.#here.delete(socket);
+      this.#options.onChange?.();
+    });
     try {
       if (typeof destination === 'function') {
         if (first.length > 0) socket.unshift(first);

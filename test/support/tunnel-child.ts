@@ -4,12 +4,15 @@
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { Logger } from '../../src/log.ts';
 import type { TunnelState } from '../../src/state.ts';
 import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/reconnect.ts';
 import { Relay } from '../../src/tunnel/relay.ts';
 import type { ChildTunnel, Measure, Question, Told } from './tunnel-process.ts';
+
+const THREAD = new URL('../../src/second-thread.ts', import.meta.url);
 
 const tunnels: Tunnel[] = [];
 const stops: (() => Promise<void>)[] = [];
@@ -44,10 +47,16 @@ async function open(number: number, wish: ChildTunnel): Promise<void> {
 }
 
 function openDestination(wish: ChildTunnel, logger: Logger): TunnelOptions['destination'] {
-  if (wish.mode === 'raw') {
+  if (wish.mode === 'raw' || wish.mode === 'raw on two threads') {
     const { idleMs } = wish;
     const target = () => ({ host: '127.0.0.1', port: wish.app });
-    return new Relay({ target, logger, ...(idleMs !== undefined && { idleMs }) });
+    const secondThread = { script: fileURLToPath(THREAD), busyMs: 0, busyShare: 0 };
+    return new Relay({
+      target,
+      logger,
+      ...(idleMs !== undefined && { idleMs }),
+      ...(wish.mode === 'raw on two threads' && { secondThread }),
+    });
   }
   if (wish.mode === 'stream') return visitor => join(visitor, wish.app);
   const gateway = startGateway({

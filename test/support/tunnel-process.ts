@@ -10,9 +10,12 @@ import type { Timings } from '../../src/tunnel/timings.ts';
 
 const EXIT_DEADLINE_MS = 10_000;
 
-/** `gateway`: it stands in front of the app; `raw`: the relay; `stream`: each visitor's stream is piped to the app. */
+/**
+ * `gateway`: it stands in front of the app; `raw`: the relay; `raw on two threads`: the same, with the second from the
+ * first visitor on; `stream`: each visitor's stream is piped to the app.
+ */
 export interface ChildTunnel {
-  mode: 'gateway' | 'raw' | 'stream';
+  mode: 'gateway' | 'raw' | 'raw on two threads' | 'stream';
   server: ServerAddress;
   secret?: string;
   /** Port of the app on 127.0.0.1. */

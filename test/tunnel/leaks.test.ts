@@ -6,6 +6,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { openRandom, type Random } from '../support/noise.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { type Measure, startTunnelProcess, type TunnelProcess } from '../support/tunnel-process.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import { closed, startRealServer } from './rig.ts';
 
 const SECRET = 'sesame';
@@ -109,6 +110,7 @@ describeWithReal(['bore'], 'ten thousand visitors who come and go in every manne
   it.each([
     ['gateway', '127.0.0.215'],
     ['raw', '127.0.0.216'],
+    ['raw on two threads', '127.0.1.13'],
   ] as const)(
     'leave handles, timers and memory where they were: %s',
     { timeout: 180_000 },
@@ -122,6 +124,10 @@ describeWithReal(['bore'], 'ten thousand visitors who come and go in every manne
       onTestFinished(child.kill);
       const [port = 0] = child.ports;
       const random = openRandom(4);
+      // The second thread, where there is one, is there from the first visitors on.
+      await sendVisitors(host, port, AT_ONCE, random);
+      const hasNobody = async () => (await child.measure()).resources.TCPSocketWrap === 1;
+      await waitUntil(hasNobody, 'the first visitors are gone');
       const base = (await child.measure()).resources;
       await sendVisitors(host, port, WARM_UP, random);
       const before = await settle(child, base);

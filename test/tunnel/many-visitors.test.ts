@@ -95,6 +95,7 @@ function tally(verdicts: readonly string[]): Record<string, number> {
 describeWithReal(['bore'], 'a thousand visitors at once', () => {
   it.each([
     ['raw', '127.0.0.211'],
+    ['raw on two threads', '127.0.1.11'],
     ['gateway', '127.0.0.212'],
   ] as const)(
     'get a different megabyte each, whole and right: %s',
@@ -113,6 +114,7 @@ describeWithReal(['bore'], 'a thousand visitors at once', () => {
 describeWithReal(['bore'], 'four uploads of 30 MB at once', () => {
   it.each([
     ['raw', '127.0.0.213'],
+    ['raw on two threads', '127.0.1.12'],
     ['stream', '127.0.0.214'],
   ] as const)(
     'reach an app that reads slowly without a wrong byte: %s',

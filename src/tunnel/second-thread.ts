@@ -1,0 +1,160 @@
+// A second thread that fetches raw visitors and carries their bytes, seen from the first. Its own side is
+// src/second-thread.ts. Used by shared-visitors.ts.
+
+import { Worker } from 'node:worker_threads';
+import { describeError } from '../errors.ts';
+import type { VisitorSource } from './data-line.ts';
+import type { Branch, Relay, RelayOptions } from './relay.ts';
+import type { Timings } from './timings.ts';
+import type { VisitorFetcher, VisitorOptions } from './visitors.ts';
+
+/** Beyond the visitors' time to finish, for the thread to end by itself. */
+const END_MS = 1_000;
+
+/** What the thread starts with. */
+export interface ThreadData {
+  /** An Int32Array of THREAD_COUNTS, written by the thread alone. */
+  counts: SharedArrayBuffer;
+  timings: Timings;
+  warm: boolean;
+  maxVisitors: number;
+  maxDials: number;
+  limits: Pick<RelayOptions, 'idleMs' | 'halfClosedIdleMs'>;
+}
+
+/** Places in the shared counts. */
+export const THREAD_COUNTS = { invited: 0, load: 1, open: 2, visits: 3 } as const;
+
+export type ThreadOrder =
+  | {
+      kind: 'invite';
+      ids: readonly string[];
+      /** Only where it is another than before. */
+      source?: VisitorSource;
+      target: { host: string; port: number } | undefined;
+    }
+  | { kind: 'stop'; drainMs: number };
+
+/** That it takes orders from now on, or a line for the log. */
+export type ThreadWord =
+  | { kind: 'ready' }
+  | { kind: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; text: string };
+
+export class SecondThread implements VisitorFetcher, Branch {
+  readonly #worker: Worker;
+  readonly #relay: Relay;
+  readonly #counts: Int32Array;
+  readonly #ended: Promise<void>;
+  #isReady = false;
+  #invited = 0;
+  #source: VisitorSource | undefined;
+  #hasNewSource = false;
+  #ids: string[] = [];
+
+  /** Starts the thread; one that fails is told of, and takes nobody any more. */
+  constructor(script: string, options: VisitorOptions & { destination: Relay }) {
+    const { destination, logger, timings, warm, maxVisitors, maxDials } = options;
+    const { idleMs, halfClosedIdleMs } = destination.options;
+    const counts = new SharedArrayBuffer(Object.keys(THREAD_COUNTS).length * Int32Array.BYTES_PER_ELEMENT);
+    const data: ThreadData = {
+      counts,
+      timings,
+      warm,
+      maxVisitors,
+      maxDials,
+      limits: {
+        ...(idleMs !== undefined && { idleMs }),
+        ...(halfClosedIdleMs !== undefined && { halfClosedIdleMs }),
+      },
+    };
+    this.#relay = destination;
+    this.#counts = new Int32Array(counts);
+    // Neither the environment nor the arguments, for both may hold what only the first thread has to know.
+    this.#worker = new Worker(script, { workerData: data, env: {}, argv: [], name: 'visitors' });
+    this.#worker.unref();
+    this.#worker.on('message', (word: ThreadWord) => {
+      if (word.kind === 'ready') this.#isReady = true;
+      else logger[word.level](word.text);
+    });
+    this.#worker.on('error', error =>
+      logger.warn(`the second thread for visitors broke, its visitors are lost: ${describeError(error)}`),
+    );
+    this.#ended = new Promise(resolve =>
+      this.#worker.once('exit', () => {
+        this.#isReady = false;
+        this.#forgetVisitors();
+        resolve();
+      }),
+    );
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Visitors who are there or on their way, those it has not heard of yet among them. */
+  get load(): number {
+    return this.#invited - this.#read('invited') + this.#read('load');
+  }
+
+  get open(): number {
+    return this.#read('open');
+  }
+
+  get visits(): number {
+    return this.#read('visits');
+  }
+
+  invite(id: string, source: VisitorSource): void {
+    if (this.#source?.address !== source.address) this.#changeSource(source);
+    this.#invited += 1;
+    this.#ids.push(id);
+    if (this.#ids.length === 1) queueMicrotask(() => this.#sendInvitations());
+  }
+
+  async stop(drainMs: number): Promise<void> {
+    this.#tell({ kind: 'stop', drainMs });
+    const timer = setTimeout(() => void this.#worker.terminate(), drainMs + END_MS);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+
+  #changeSource(source: VisitorSource): void {
+    this.#sendInvitations();
+    this.#source = source;
+    this.#hasNewSource = true;
+  }
+
+  /** Those of one read of the control connection together. */
+  #sendInvitations(): void {
+    if (this.#ids.length === 0) return;
+    this.#tell({
+      kind: 'invite',
+      ids: this.#ids,
+      ...(this.#hasNewSource && this.#source && { source: this.#source }),
+      target: this.#findTarget(),
+    });
+    this.#ids = [];
+    this.#hasNewSource = false;
+  }
+
+  #findTarget(): { host: string; port: number } | undefined {
+    const target = this.#relay.options.target();
+    return target && { host: target.host, port: target.port };
+  }
+
+  #tell(order: ThreadOrder): void {
+    this.#worker.postMessage(order);
+  }
+
+  #read(name: keyof typeof THREAD_COUNTS): number {
+    return Atomics.load(this.#counts, THREAD_COUNTS[name]);
+  }
+
+  /** What it had served still counts. */
+  #forgetVisitors(): void {
+    this.#invited = this.#read('invited');
+    Atomics.store(this.#counts, THREAD_COUNTS.load, 0);
+    Atomics.store(this.#counts, THREAD_COUNTS.open, 0);
+  }
+}

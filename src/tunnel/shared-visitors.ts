@@ -1,0 +1,84 @@
+// Visitors on two threads: one thread of Node.js carries about two thirds of what the Rust client does on two, when many
+// connections come and go (bench B4). The second is started only where this one is busy with raw visitors, and costs
+// 10 MB. Made by reconnect.ts.
+
+import type { VisitorSource } from './data-line.ts';
+import { Relay, type RelayOptions } from './relay.ts';
+import { SecondThread } from './second-thread.ts';
+import { type VisitorFetcher, type VisitorOptions, Visitors } from './visitors.ts';
+
+/** How much of its time this thread worked, over how long, before it gets help. */
+const BUSY_SHARE = 0.6;
+const BUSY_MS = 1_000;
+/** So few are faster on one thread. */
+const ALONE = 8;
+
+type ThreadOptions = NonNullable<RelayOptions['secondThread']>;
+
+/** Ready at once. */
+export function openVisitors(options: VisitorOptions): VisitorFetcher {
+  const { destination } = options;
+  if (!(destination instanceof Relay)) return new Visitors(options);
+  const { secondThread } = destination.options;
+  return secondThread ? new SharedVisitors({ ...options, destination }, secondThread) : new Visitors(options);
+}
+
+class SharedVisitors implements VisitorFetcher {
+  readonly #options: VisitorOptions & { destination: Relay };
+  readonly #thread: ThreadOptions;
+  readonly #first: Visitors;
+  #second: SecondThread | undefined;
+  #measured = performance.eventLoopUtilization();
+  #measuredAt = performance.now();
+  #isStopped = false;
+
+  constructor(options: VisitorOptions & { destination: Relay }, thread: ThreadOptions) {
+    this.#options = options;
+    this.#thread = thread;
+    this.#first = new Visitors(options);
+  }
+
+  get open(): number {
+    return this.#first.open + (this.#second?.open ?? 0);
+  }
+
+  invite(id: string, source: VisitorSource): void {
+    if (this.#isStopped) return;
+    if (this.#second === undefined) {
+      this.#first.invite(id, source);
+      if (this.#isBusy()) this.#startSecond();
+      return;
+    }
+    const { destination, maxVisitors, logger } = this.#options;
+    const isFull = this.#first.load + this.#second.load >= maxVisitors;
+    if (isFull) logger.debug(`a visitor was left out: ${maxVisitors} are here already`);
+    else if (this.#wantsHelp(this.#second) && !destination.isAwaiting) this.#second.invite(id, source);
+    else this.#first.invite(id, source);
+  }
+
+  async stop(drainMs: number): Promise<void> {
+    this.#isStopped = true;
+    await Promise.all([this.#first.stop(drainMs), this.#second?.stop(drainMs)]);
+  }
+
+  #wantsHelp(second: SecondThread): boolean {
+    return this.#first.load >= ALONE && second.load < this.#first.load && second.isReady;
+  }
+
+  /** Asked with each visitor: whoever has none is not busy with them. */
+  #isBusy(): boolean {
+    const { busyShare = BUSY_SHARE, busyMs = BUSY_MS } = this.#thread;
+    const now = performance.now();
+    if (now - this.#measuredAt < busyMs) return false;
+    const { utilization } = performance.eventLoopUtilization(this.#measured);
+    this.#measured = performance.eventLoopUtilization();
+    this.#measuredAt = now;
+    return utilization >= busyShare;
+  }
+
+  #startSecond(): void {
+    this.#options.logger.debug('many visitors: a second thread takes a half of them');
+    this.#second = new SecondThread(this.#thread.script, this.#options);
+    this.#options.destination.addBranch(this.#second);
+  }
+}
