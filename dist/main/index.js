@@ -89640,6 +89640,7 @@ async function planExposure(inputs, surroundings, logger) {
             remotePort: tunnel.remotePort,
             publicUrl: tunnel.publicUrl,
             warm: !/^(off|false|0)$/i.test(surroundings.environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
+            ...(inputs.protocol === 'tcp' && { threadScript: findEntry('second-thread') }),
         },
     };
 }
@@ -93121,6 +93122,8 @@ const ExposureConfigSchema = object({
         publicUrl: string(),
         /** Whether connections to a far server may be opened ahead of visitors; yes where absent. */
         warm: exactOptional(dist_boolean()),
+        /** The program of a second thread for raw visitors; absent: one thread for all. */
+        threadScript: exactOptional(string()),
     }),
 });
 /** What comment and summary say beside the state. */

@@ -47374,6 +47374,8 @@ const ExposureConfigSchema = object({
         publicUrl: string(),
         /** Whether connections to a far server may be opened ahead of visitors; yes where absent. */
         warm: exactOptional(dist_boolean()),
+        /** The program of a second thread for raw visitors; absent: one thread for all. */
+        threadScript: exactOptional(string()),
     }),
 });
 /** What comment and summary say beside the state. */

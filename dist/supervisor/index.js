@@ -27758,6 +27758,8 @@ const ExposureConfigSchema = object({
         publicUrl: string(),
         /** Whether connections to a far server may be opened ahead of visitors; yes where absent. */
         warm: exactOptional(dist_boolean()),
+        /** The program of a second thread for raw visitors; absent: one thread for all. */
+        threadScript: exactOptional(string()),
     }),
 });
 /** What comment and summary say beside the state. */
@@ -28473,6 +28475,8 @@ async function waitForHealth(target, signal) {
         const status = await fetchStatus(target.address, target.path, signal);
         if (status !== undefined && status < 500)
             return;
+        // An attempt that the end of the time cut off says nothing about the app.
+        signal.throwIfAborted();
         target.onAttempt(status === undefined ? 'no answer' : `status ${status}`);
         await (0,promises_namespaceObject.setTimeout)(readiness_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
@@ -33178,25 +33182,30 @@ const relay_KEEP_ALIVE_MS = 30_000;
  * with it, and a reader who is slow makes the writer wait. Memory is bounded per connection.
  */
 class Relay {
-    #options;
+    options;
     #bridges = new Set();
     #sweeper;
     #visits = 0;
-    #lastVisitAt;
     #awaited;
+    #branches = [];
     constructor(options) {
-        this.#options = options;
+        this.options = options;
     }
     /** Visitors since the start, our own probes not counted. */
     get visits() {
-        return this.#visits;
-    }
-    get lastVisitAt() {
-        return this.#lastVisitAt;
+        return this.#branches.reduce((sum, { visits }) => sum + visits, this.#visits);
     }
     /** Visitors whose connections, that to the app too, are not closed yet. */
     get open() {
-        return this.#bridges.size;
+        return this.#branches.reduce((sum, { open }) => sum + open, this.#bridges.size);
+    }
+    /** Our own probe is on its way, and has to come out here and not in a branch. */
+    get isAwaiting() {
+        return this.#awaited !== undefined;
+    }
+    /** Counts the visitors of a relay on another thread from now on. */
+    addBranch(branch) {
+        this.#branches.push(branch);
     }
     /** The reading side of a visitor's connection, before it is opened; until `admit` its bytes are the handshake's. */
     openLeg() {
@@ -33207,20 +33216,20 @@ class Relay {
      * app is away.
      */
     admit(socket, leg, first) {
-        const target = this.#options.target();
+        const target = this.options.target();
         if (target === undefined) {
-            this.#options.logger.debug('a visitor was reset: the app is away');
+            this.options.logger.debug('a visitor was reset: the app is away');
             resetSocket(socket);
             return;
         }
         if (!(leg instanceof Leg))
             throw new TypeError('a leg of another relay');
         const bridge = new Bridge(socket, leg, target, {
-            onAppError: error => this.#options.logger.debug(`the app broke a connection: ${describeError(error)}`),
+            onAppError: error => this.options.logger.debug(`the app broke a connection: ${describeError(error)}`),
             onClosed: () => this.#bridges.delete(bridge),
         });
         bridge.begin(first);
-        this.#count();
+        this.#visits += 1;
         if (this.#awaited)
             this.#inspect(bridge, leg, this.#awaited);
         this.#bridges.add(bridge);
@@ -33249,17 +33258,11 @@ class Relay {
         for (const bridge of this.#bridges)
             bridge.cut();
     }
-    #count() {
-        this.#visits += 1;
-        this.#lastVisitAt = new Date();
-    }
     #inspect(bridge, leg, { token, seen }) {
-        const before = this.#lastVisitAt;
         leg.inspect = first => {
             if (!first.subarray(0, token.length).equals(token))
                 return false;
             this.#visits -= 1;
-            this.#lastVisitAt = before;
             bridge.cut();
             seen();
             return true;
@@ -33267,7 +33270,7 @@ class Relay {
     }
     /** Runs while there are connections. */
     #startSweeping() {
-        const { idleMs = IDLE_MS, halfClosedIdleMs = HALF_CLOSED_IDLE_MS } = this.#options;
+        const { idleMs = IDLE_MS, halfClosedIdleMs = HALF_CLOSED_IDLE_MS } = this.options;
         const interval = Math.min(idleMs, halfClosedIdleMs) / SWEEPS_PER_LIMIT;
         const timer = setInterval(() => {
             const now = performance.now();
@@ -33503,12 +33506,16 @@ function openGateway({ app, publicUrl, logger }) {
         stop: drainMs => gateway.stop(drainMs),
     };
 }
-function openRelay({ app, logger }) {
+function openRelay({ app, threadScript, logger }) {
     const target = () => {
         const state = app();
         return state.status === 'running' && state.upstream.kind === 'address' ? state.upstream : undefined;
     };
-    const relay = new Relay({ target, logger });
+    const relay = new Relay({
+        target,
+        logger,
+        ...(threadScript && { secondThread: { script: threadScript } }),
+    });
     return {
         destination: relay,
         get visits() {
@@ -34819,6 +34826,124 @@ function listenForVisitors({ visitors, logger, server, key }, address) {
     };
 }
 
+// EXTERNAL MODULE: external "node:worker_threads"
+var external_node_worker_threads_ = __nccwpck_require__(5919);
+;// CONCATENATED MODULE: ./build/js/tunnel/second-thread.js
+// A second thread that fetches raw visitors and carries their bytes, seen from the first. Its own side is
+// src/second-thread.ts. Used by shared-visitors.ts.
+
+
+/** Beyond the visitors' time to finish, for the thread to end by itself. */
+const END_MS = 1_000;
+/** Places in the shared counts. */
+const THREAD_COUNTS = { invited: 0, load: 1, open: 2, visits: 3 };
+class SecondThread {
+    #worker;
+    #relay;
+    #counts;
+    #ended;
+    #isReady = false;
+    #invited = 0;
+    #source;
+    #hasNewSource = false;
+    #ids = [];
+    /** Starts the thread; one that fails is told of, and takes nobody any more. */
+    constructor(script, options) {
+        const { destination, logger, timings, warm, maxVisitors, maxDials } = options;
+        const { idleMs, halfClosedIdleMs } = destination.options;
+        const counts = new SharedArrayBuffer(Object.keys(THREAD_COUNTS).length * Int32Array.BYTES_PER_ELEMENT);
+        const data = {
+            counts,
+            timings,
+            warm,
+            maxVisitors,
+            maxDials,
+            limits: {
+                ...(idleMs !== undefined && { idleMs }),
+                ...(halfClosedIdleMs !== undefined && { halfClosedIdleMs }),
+            },
+        };
+        this.#relay = destination;
+        this.#counts = new Int32Array(counts);
+        // Neither the environment nor the arguments, for both may hold what only the first thread has to know.
+        this.#worker = new external_node_worker_threads_.Worker(script, { workerData: data, env: {}, argv: [], name: 'visitors' });
+        this.#worker.unref();
+        this.#worker.on('message', (word) => {
+            if (word.kind === 'ready')
+                this.#isReady = true;
+            else
+                logger[word.level](word.text);
+        });
+        this.#worker.on('error', error => logger.warn(`the second thread for visitors broke, its visitors are lost: ${describeError(error)}`));
+        this.#ended = new Promise(resolve => this.#worker.once('exit', () => {
+            this.#isReady = false;
+            this.#forgetVisitors();
+            resolve();
+        }));
+    }
+    get isReady() {
+        return this.#isReady;
+    }
+    /** Visitors who are there or on their way, those it has not heard of yet among them. */
+    get load() {
+        return this.#invited - this.#read('invited') + this.#read('load');
+    }
+    get open() {
+        return this.#read('open');
+    }
+    get visits() {
+        return this.#read('visits');
+    }
+    invite(id, source) {
+        if (this.#source?.address !== source.address)
+            this.#changeSource(source);
+        this.#invited += 1;
+        this.#ids.push(id);
+        if (this.#ids.length === 1)
+            queueMicrotask(() => this.#sendInvitations());
+    }
+    async stop(drainMs) {
+        this.#tell({ kind: 'stop', drainMs });
+        const timer = setTimeout(() => void this.#worker.terminate(), drainMs + END_MS);
+        await this.#ended;
+        clearTimeout(timer);
+    }
+    #changeSource(source) {
+        this.#sendInvitations();
+        this.#source = source;
+        this.#hasNewSource = true;
+    }
+    /** Those of one read of the control connection together. */
+    #sendInvitations() {
+        if (this.#ids.length === 0)
+            return;
+        this.#tell({
+            kind: 'invite',
+            ids: this.#ids,
+            ...(this.#hasNewSource && this.#source && { source: this.#source }),
+            target: this.#findTarget(),
+        });
+        this.#ids = [];
+        this.#hasNewSource = false;
+    }
+    #findTarget() {
+        const target = this.#relay.options.target();
+        return target && { host: target.host, port: target.port };
+    }
+    #tell(order) {
+        this.#worker.postMessage(order);
+    }
+    #read(name) {
+        return Atomics.load(this.#counts, THREAD_COUNTS[name]);
+    }
+    /** What it had served still counts. */
+    #forgetVisitors() {
+        this.#invited = this.#read('invited');
+        Atomics.store(this.#counts, THREAD_COUNTS.load, 0);
+        Atomics.store(this.#counts, THREAD_COUNTS.open, 0);
+    }
+}
+
 ;// CONCATENATED MODULE: ./build/js/tunnel/data-line.js
 // One connection to the server that fetches one visitor: dialled, proved, and then the visitor's own. Made by
 // visitors.ts for a visitor who waits, or ahead of one (warm). Callbacks and one timer: of many short visits, this is
@@ -35013,27 +35138,29 @@ class Visitors {
     constructor(options) {
         this.#options = options;
     }
-    /** Visitors whose stream was handed on and is not closed yet. */
     get open() {
         return this.#here.size;
     }
-    /** Fetches the visitor that `source` announced as `id`, now or when it is their turn. */
+    /** Visitors who are here or on their way. */
+    get load() {
+        return this.#here.size + this.#expected.size;
+    }
     invite(id, source) {
         const { maxVisitors, maxDials, timings, logger } = this.#options;
         if (this.#isStopped || this.#expected.has(id))
             return;
-        if (this.#here.size + this.#expected.size >= maxVisitors) {
+        if (this.load >= maxVisitors) {
             logger.debug(`a visitor was left out: ${maxVisitors} are here already`);
             return;
         }
         this.#expected.add(id);
+        this.#options.onChange?.();
         const invitation = { id, source, deadline: performance.now() + timings.visitor };
         if (this.#lines.size < maxDials)
             this.#fetch(invitation);
         else
             this.#queue.push(invitation);
     }
-    /** Takes nobody in any more; those who are here may finish within `drainMs`, then they are cut off. */
     async stop(drainMs) {
         this.#isStopped = true;
         this.#queue.length = 0;
@@ -35065,6 +35192,7 @@ class Visitors {
             onVisitor: (socket, leg, first) => {
                 this.#forget(line, invitation);
                 this.#handOn(socket, leg, first);
+                this.#options.onChange?.();
             },
             onLost: reason => this.#tryAgain(line, invitation, reason),
         });
@@ -35116,12 +35244,16 @@ class Visitors {
     }
     #giveUp({ id }, reason) {
         this.#expected.delete(id);
+        this.#options.onChange?.();
         this.#options.logger.debug(`a visitor was lost: ${log_sanitise(reason)}`);
     }
     #handOn(socket, leg, first) {
         const { destination, logger } = this.#options;
         this.#here.add(socket);
-        socket.on('close', () => this.#here.delete(socket));
+        socket.on('close', () => {
+            this.#here.delete(socket);
+            this.#options.onChange?.();
+        });
         try {
             if (typeof destination === 'function') {
                 if (first.length > 0)
@@ -35135,6 +35267,85 @@ class Visitors {
             resetSocket(socket);
             logger.error(`a visitor could not be served: ${describeError(error)}`);
         }
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/shared-visitors.js
+// Visitors on two threads: one thread of Node.js carries about two thirds of what the Rust client does on two, when many
+// connections come and go (bench B4). The second is started only where this one is busy with raw visitors, and costs
+// 10 MB. Made by reconnect.ts.
+
+
+
+/** How much of its time this thread worked, over how long, before it gets help. */
+const BUSY_SHARE = 0.6;
+const BUSY_MS = 1_000;
+/** So few are faster on one thread. */
+const ALONE = 8;
+/** Ready at once. */
+function openVisitors(options) {
+    const { destination } = options;
+    if (!(destination instanceof Relay))
+        return new Visitors(options);
+    const { secondThread } = destination.options;
+    return secondThread ? new SharedVisitors({ ...options, destination }, secondThread) : new Visitors(options);
+}
+class SharedVisitors {
+    #options;
+    #thread;
+    #first;
+    #second;
+    #measured = performance.eventLoopUtilization();
+    #measuredAt = performance.now();
+    #isStopped = false;
+    constructor(options, thread) {
+        this.#options = options;
+        this.#thread = thread;
+        this.#first = new Visitors(options);
+    }
+    get open() {
+        return this.#first.open + (this.#second?.open ?? 0);
+    }
+    invite(id, source) {
+        if (this.#isStopped)
+            return;
+        if (this.#second === undefined) {
+            this.#first.invite(id, source);
+            if (this.#isBusy())
+                this.#startSecond();
+            return;
+        }
+        const { destination, maxVisitors, logger } = this.#options;
+        const isFull = this.#first.load + this.#second.load >= maxVisitors;
+        if (isFull)
+            logger.debug(`a visitor was left out: ${maxVisitors} are here already`);
+        else if (this.#wantsHelp(this.#second) && !destination.isAwaiting)
+            this.#second.invite(id, source);
+        else
+            this.#first.invite(id, source);
+    }
+    async stop(drainMs) {
+        this.#isStopped = true;
+        await Promise.all([this.#first.stop(drainMs), this.#second?.stop(drainMs)]);
+    }
+    #wantsHelp(second) {
+        return this.#first.load >= ALONE && second.load < this.#first.load && second.isReady;
+    }
+    /** Asked with each visitor: whoever has none is not busy with them. */
+    #isBusy() {
+        const { busyShare = BUSY_SHARE, busyMs = BUSY_MS } = this.#thread;
+        const now = performance.now();
+        if (now - this.#measuredAt < busyMs)
+            return false;
+        const { utilization } = performance.eventLoopUtilization(this.#measured);
+        this.#measured = performance.eventLoopUtilization();
+        this.#measuredAt = now;
+        return utilization >= busyShare;
+    }
+    #startSecond() {
+        this.#options.logger.debug('many visitors: a second thread takes a half of them');
+        this.#second = new SecondThread(this.#thread.script, this.#options);
+        this.#options.destination.addBranch(this.#second);
     }
 }
 
@@ -35171,7 +35382,7 @@ class ReconnectingTunnel {
         this.#options = options;
         this.#timings = { ...TIMINGS, ...options.timings };
         this.#attempts = new Attempts(options, this.#timings);
-        this.#visitors = new Visitors({
+        this.#visitors = openVisitors({
             destination: options.destination,
             logger: options.logger,
             timings: this.#timings,
@@ -35674,6 +35885,7 @@ class Exposure {
             protocol: config.protocol,
             app: () => this.#state.app,
             publicUrl: () => this.#tunnel.url,
+            threadScript: config.tunnel.threadScript,
             logger,
         });
         this.#tunnel = new PublicTunnel({
