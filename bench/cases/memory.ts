@@ -1,5 +1,6 @@
 // B9: the memory of the background process, idle and with a thousand visitors who do nothing. Run by main.ts.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench, Case } from '../case.ts';
 import type { Row } from '../results.ts';
 import { startApp } from '../rig/app.ts';
@@ -18,6 +19,8 @@ const HALF = VISITORS / 2;
 /** Starts of ours: memory depends on when the collector last ran, so one start says little. */
 const STARTS = 5;
 const KB_PER_MB = 1_000;
+/** Who asks nothing cannot say when the tunnel has fetched them: it takes a tenth of this. */
+const FETCH_MS = 2_000;
 
 interface Memory {
   idleMb: number;
@@ -37,13 +40,18 @@ export const memory: Case = {
     const all: Record<OwnName, Memory[]> = { raw: [], gateway: [] };
     for (let start = 0; start < (bench.quick ? 1 : STARTS); start += 1)
       for (const own of OURS) all[own].push(await measure(bench, own));
+    const silent = await measure(bench, 'gateway', { asks: false });
     const peer = await measure(bench, 'bore local');
-    const rows = OURS.flatMap(own => describe(own, all[own]));
+    const rows = [...OURS.flatMap(own => describe(own, all[own])), describeSilent(silent)];
     return { rows, notes: [describePeer(peer), ...OURS.flatMap(own => describeLost(own, all[own]))] };
   },
 };
 
-async function measure(bench: Bench, name: OwnName | 'bore local'): Promise<Memory> {
+async function measure(
+  bench: Bench,
+  name: OwnName | 'bore local',
+  { asks } = { asks: true },
+): Promise<Memory> {
   await using stack = new AsyncDisposableStack();
   const server = stack.adopt(await startBoreServer(), one => one.kill());
   const app = stack.adopt(await startApp(), one => one.stop());
@@ -51,9 +59,9 @@ async function measure(bench: Bench, name: OwnName | 'bore local'): Promise<Memo
   const starting = name === 'bore local' ? startTunnel(name, target) : startSupervisor(name, target);
   const tunnel = stack.adopt(await starting, one => one.stop());
   const idleMb = readMemoryMb(tunnel.pid);
-  const first = await enterHalf(tunnel);
+  const first = await enterHalf(tunnel, asks);
   const halfMb = readMemoryMb(tunnel.pid);
-  const second = await enterHalf(tunnel);
+  const second = await enterHalf(tunnel, asks);
   const fullMb = readMemoryMb(tunnel.pid);
   const entered = first.entered + second.entered;
   return {
@@ -71,9 +79,10 @@ interface Half {
   leave(): Promise<number>;
 }
 
-async function enterHalf(tunnel: RunningTunnel): Promise<Half> {
-  const visitors = startIdle(tunnel);
+async function enterHalf(tunnel: RunningTunnel, asks: boolean): Promise<Half> {
+  const visitors = startIdle(tunnel, asks);
   const { value: entered } = await readOpen(visitors, 1);
+  if (!asks) await delay(FETCH_MS);
   const leave = async () => {
     visitors.closeInput();
     return (await readOpen(visitors, 2)).value;
@@ -81,9 +90,10 @@ async function enterHalf(tunnel: RunningTunnel): Promise<Half> {
   return { entered, leave };
 }
 
-/** Each has asked once and keeps the connection, as browsers do. */
-function startIdle({ host, port }: RunningTunnel): Program {
-  return startVisitor('idle', ['-address', `${host}:${port}`, '-count', `${HALF}`, '-ask']);
+/** Each has asked once and keeps the connection, as browsers do, or has asked nothing yet. */
+function startIdle({ host, port }: RunningTunnel, asks: boolean): Program {
+  const where = ['-address', `${host}:${port}`, '-count', `${HALF}`];
+  return startVisitor('idle', asks ? [...where, '-ask'] : where);
 }
 
 /** The visitors tell how many have entered, then how many were still there at the end. */
@@ -113,6 +123,17 @@ function describe(own: OwnName, memories: readonly Memory[]): Row[] {
       unit: 'KB',
     },
   ];
+}
+
+function describeSilent({ perVisitorKb }: Memory): Row {
+  return {
+    what: 'gateway, for each visitor who asked nothing',
+    samples: [perVisitorKb],
+    unit: 'KB',
+    take: 'median',
+    better: 'lower',
+    reach: 25,
+  };
 }
 
 function describePeer(peer: Memory): string {
