@@ -21,6 +21,8 @@ export interface Entrance {
   readonly needsApp: boolean;
   /** Asks once at the address whether it leads here. Never rejects. */
   ask(url: string, signal: AbortSignal): Promise<AddressAnswer>;
+  /** The app's state has changed. */
+  followApp(): void;
   /** Lets visitors finish for `drainMs`; those of a relay are the tunnel's to drain. */
   stop(drainMs: number): Promise<void>;
 }
@@ -68,6 +70,7 @@ function openGateway({ app, publicUrl, logger }: EntranceOptions): Entrance {
     },
     needsApp: false,
     ask: (url, signal) => askForProof(url, proofKey, signal),
+    followApp: () => {},
     stop: drainMs => gateway.stop(drainMs),
   };
 }
@@ -94,6 +97,7 @@ function openRelay({ app, threadScript, logger }: EntranceOptions): Entrance {
       const isUp = address && (await findListening({ hosts: [address.host], port: address.port }));
       return isUp ? askForToken(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };
     },
+    followApp: () => relay.followTarget(),
     stop: async () => {},
   };
 }

@@ -162,6 +162,7 @@ export class Exposure {
   #followApp(app: AppState): void {
     if (this.#ending) return;
     this.#update({ app, restarts: this.#state.restarts + (app.status === 'restarting' ? 1 : 0) });
+    this.#entrance.followApp();
     if (app.status === 'failed' && this.#state.phase.phase === 'live')
       void this.fail(new AppError(app.reason, { lastLines: app.lastLines }));
   }

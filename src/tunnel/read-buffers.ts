@@ -5,7 +5,7 @@
 const SHARED_BYTES = 64 * 1_024;
 /** For one direction in full flow: fewer and larger system calls. */
 const OWN_BYTES = 256 * 1_024;
-/** Directions with a buffer of their own at a time, 16 MB in all; the others go on with copies, a little slower. */
+/** Directions with a buffer of their own at a time, 16 MB for each thread; the others go on with copies, a little slower. */
 const MAX_OWN = 64;
 
 /** Read by every socket in its turn, and free again when its reader returns. */

@@ -22,6 +22,8 @@ export interface RelayOptions {
   /** Where the app is now; undefined while it is away, and its visitors are reset. */
   target: () => { host: string; port: number } | undefined;
   logger: Logger;
+  /** Called when a visitor's connections are both closed. */
+  onClosed?: () => void;
   /** Silence after which a connection is cut, in milliseconds; other numbers for tests. */
   idleMs?: number;
   halfClosedIdleMs?: number;
@@ -35,10 +37,12 @@ export interface RelayOptions {
   };
 }
 
-/** A relay on another thread, as far as it is counted here. */
+/** A relay on another thread, as the first one knows it. */
 export interface Branch {
   readonly visits: number;
   readonly open: number;
+  /** Where the app is from now on; undefined while it is away. */
+  follow(target: { host: string; port: number } | undefined): void;
 }
 
 /** The reading side of a visitor's connection that is about to be opened. */
@@ -85,6 +89,12 @@ export class Relay {
     this.#branches.push(branch);
   }
 
+  /** `target` may say something else from now on: a port that the app has left may be somebody else's soon. */
+  followTarget(): void {
+    const target = this.options.target();
+    for (const branch of this.#branches) branch.follow(target);
+  }
+
   /** The reading side of a visitor's connection, before it is opened; until `admit` its bytes are the handshake's. */
   openLeg(): VisitorLeg {
     return new Leg();
@@ -104,7 +114,10 @@ export class Relay {
     if (!(leg instanceof Leg)) throw new TypeError('a leg of another relay');
     const bridge = new Bridge(socket, leg, target, {
       onAppError: error => this.options.logger.debug(`the app broke a connection: ${describeError(error)}`),
-      onClosed: () => this.#bridges.delete(bridge),
+      onClosed: () => {
+        this.#bridges.delete(bridge);
+        this.options.onClosed?.();
+      },
     });
     bridge.begin(first);
     this.#visits += 1;

@@ -1,16 +1,17 @@
 // Visitors on two threads: one thread of Node.js carries about two thirds of what the Rust client does on two, when many
-// connections come and go (bench B4). The second is started only where this one is busy with raw visitors, and costs
-// 10 MB. Made by reconnect.ts.
+// connections come and go (bench B4). The second is started only where this one is busy with many raw visitors, and takes
+// every other one of those that come then. Made by reconnect.ts.
 
+import { describeError } from '../errors.ts';
 import type { VisitorSource } from './data-line.ts';
 import { Relay, type RelayOptions } from './relay.ts';
-import { SecondThread } from './second-thread.ts';
+import { ThreadHandle } from './thread-handle.ts';
 import { type VisitorFetcher, type VisitorOptions, Visitors } from './visitors.ts';
 
 /** How much of its time this thread worked, over how long, before it gets help. */
 const BUSY_SHARE = 0.6;
 const BUSY_MS = 1_000;
-/** So few are faster on one thread. */
+/** So few are no faster on two threads, and cost more. */
 const ALONE = 8;
 
 type ThreadOptions = NonNullable<RelayOptions['secondThread']>;
@@ -27,7 +28,9 @@ class SharedVisitors implements VisitorFetcher {
   readonly #options: VisitorOptions & { destination: Relay };
   readonly #thread: ThreadOptions;
   readonly #first: Visitors;
-  #second: SecondThread | undefined;
+  #second: ThreadHandle | undefined;
+  #isRefused = false;
+  #isTheirTurn = false;
   #measured = performance.eventLoopUtilization();
   #measuredAt = performance.now();
   #isStopped = false;
@@ -46,13 +49,13 @@ class SharedVisitors implements VisitorFetcher {
     if (this.#isStopped) return;
     if (this.#second === undefined) {
       this.#first.invite(id, source);
-      if (this.#isBusy()) this.#startSecond();
+      if (!this.#isRefused && this.#first.load >= ALONE && this.#isBusy()) this.#startSecond();
       return;
     }
     const { destination, maxVisitors, logger } = this.#options;
     const isFull = this.#first.load + this.#second.load >= maxVisitors;
     if (isFull) logger.debug(`a visitor was left out: ${maxVisitors} are here already`);
-    else if (this.#wantsHelp(this.#second) && !destination.isAwaiting) this.#second.invite(id, source);
+    else if (this.#takesTurns(this.#second) && !destination.isAwaiting) this.#second.invite(id, source);
     else this.#first.invite(id, source);
   }
 
@@ -61,8 +64,11 @@ class SharedVisitors implements VisitorFetcher {
     await Promise.all([this.#first.stop(drainMs), this.#second?.stop(drainMs)]);
   }
 
-  #wantsHelp(second: SecondThread): boolean {
-    return this.#first.load >= ALONE && second.load < this.#first.load && second.isReady;
+  /** In turns and not by their number: a thousand who are silent are less work than one who is busy. */
+  #takesTurns(second: ThreadHandle): boolean {
+    if (this.#first.load < ALONE || !second.isReady) return false;
+    this.#isTheirTurn = !this.#isTheirTurn;
+    return this.#isTheirTurn;
   }
 
   /** Asked with each visitor: whoever has none is not busy with them. */
@@ -77,8 +83,14 @@ class SharedVisitors implements VisitorFetcher {
   }
 
   #startSecond(): void {
-    this.#options.logger.debug('many visitors: a second thread takes a half of them');
-    this.#second = new SecondThread(this.#thread.script, this.#options);
-    this.#options.destination.addBranch(this.#second);
+    const { destination, logger } = this.#options;
+    try {
+      this.#second = new ThreadHandle(this.#thread.script, this.#options);
+      destination.addBranch(this.#second);
+      logger.debug('many visitors: a second thread takes its share of the new ones');
+    } catch (error) {
+      this.#isRefused = true;
+      logger.warn(`there is no second thread for visitors, so one carries them all: ${describeError(error)}`);
+    }
   }
 }

@@ -62,7 +62,7 @@ export type Timings = Readonly<Record<keyof typeof TIMINGS, number>>;
 
 /** Visitors at a time, fetched and waiting together. Each is two sockets, and a process has 4,096 or more. */
 export const MAX_VISITORS = 1_024;
-/** Connections to the server being opened at a time: the usual backlog of a listening socket. */
+/** Connections to the server being opened at a time, by each thread: the usual backlog of a listening socket. */
 export const MAX_DIALS = 128;
 /** Attempts before a failure is worth a hint, and before an unknown name is believed. */
 export const ATTEMPTS_BEFORE_HINT = 3;

@@ -23,7 +23,7 @@ export interface VisitorOptions {
   warm: boolean;
   /** Visitors at a time, fetched and waiting together; more are left to the server, which drops them. */
   maxVisitors: number;
-  /** Connections being opened at a time. */
+  /** Connections being opened at a time, by this thread. */
   maxDials: number;
   /** Called when `load`, or the destination's count of visits, has changed. */
   onChange?: () => void;

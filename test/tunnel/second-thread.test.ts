@@ -12,7 +12,8 @@ import { closed, openTunnel, portOf, startRealServer } from './rig.ts';
 
 const HOST = '127.0.1.10';
 const SCRIPT = resolve('src/second-thread.ts');
-/** Of them the second thread gets some: the first one takes eight before it asks for help. */
+const BUNDLE = resolve('dist/second-thread/index.js');
+/** Of them the second thread gets some: the first one takes eight before it asks for help, and then every other one. */
 const VISITORS = 24;
 
 /** Keeps what it counts of the second thread. */
@@ -25,23 +26,36 @@ class CountingRelay extends Relay {
   }
 }
 
-/** A tunnel to an app that echoes; the second thread is wanted with the first visitor. */
-async function expose(script = SCRIPT) {
-  const app = createServer({ allowHalfOpen: true }, socket => socket.on('error', () => {}).pipe(socket));
+/** An app that echoes, in front of it what `greeting` says. */
+async function startApp(greeting = ''): Promise<number> {
+  const app = createServer({ allowHalfOpen: true }, socket => {
+    socket.on('error', () => {});
+    if (greeting !== '') socket.write(greeting);
+    socket.pipe(socket);
+  });
   await once(app.listen(0, '127.0.0.1'), 'listening');
   onTestFinished(() => void app.close());
-  const { port } = app.address() as { port: number };
+  return (app.address() as { port: number }).port;
+}
+
+/** A tunnel to an app that echoes; the second thread is wanted as soon as there are visitors for two. */
+async function expose(script = SCRIPT) {
+  let app = await startApp();
   const { address } = await startRealServer(HOST, { secret: 'sesame' });
   const log: string[] = [];
   const note = (line: string) => void log.push(line);
   const logger = { debug: note, info: note, warn: note, error: note };
   const relay = new CountingRelay({
-    target: () => ({ host: '127.0.0.1', port }),
+    target: () => ({ host: '127.0.0.1', port: app }),
     logger,
     secondThread: { script, busyShare: 0, busyMs: 0 },
   });
   const { tunnel } = await openTunnel({ server: address, secret: 'sesame', destination: relay, logger });
-  return { tunnel, relay, log, port: portOf(tunnel) };
+  const moveTo = (port: number) => {
+    app = port;
+    relay.followTarget();
+  };
+  return { tunnel, relay, log, port: portOf(tunnel), moveTo };
 }
 
 /** Connects and has its first word echoed. */
@@ -65,8 +79,11 @@ async function fillBoth({ relay, port }: { relay: CountingRelay; port: number })
 }
 
 describeWithReal(['bore'], 'raw visitors on two threads', () => {
-  it('are carried by both, and counted together', async () => {
-    const world = await expose();
+  it.each([
+    ['source', SCRIPT],
+    ['bundle', BUNDLE],
+  ])('are carried by both, and counted together: %s', async (_, script) => {
+    const world = await expose(script);
     const visitors = await fillBoth(world);
     const { relay, tunnel } = world;
     expect(relay.second?.visits).toBeGreaterThan(0);
@@ -112,6 +129,28 @@ describeWithReal(['bore'], 'raw visitors on two threads', () => {
     const url = `tcp://${HOST}:${world.port}`;
     for (let probe = 0; probe < 5; probe += 1)
       expect(await askForToken(url, world.relay, AbortSignal.timeout(10_000))).toEqual({ kind: 'proved' });
+  });
+
+  it('find the app where it is now, on both', async () => {
+    const world = await expose();
+    await fillBoth(world);
+    const visits = () => world.relay.second?.visits ?? 0;
+    const before = visits();
+    world.moveTo(await startApp('moved'));
+    await waitUntil(async () => {
+      const socket = connect({ host: HOST, port: world.port }).on('error', () => {});
+      onTestFinished(() => void socket.destroy());
+      const [greeting] = await once(socket, 'data');
+      expect(String(greeting)).toBe('moved');
+      return visits() >= before + 3;
+    }, 'the second thread took some of them');
+  });
+
+  it('stay on the first where the system gives no second', async () => {
+    const { tunnel, log, port } = await expose('no-such-script-and-no-path');
+    for (let count = 0; count < VISITORS; count += 1) await visit(port, `visitor ${count}`);
+    expect(tunnel.openVisitors).toBe(VISITORS);
+    expect(log.filter(line => line.includes('there is no second thread'))).toHaveLength(1);
   });
 
   it('stay on the first where the second breaks', async () => {

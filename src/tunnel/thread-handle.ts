@@ -1,4 +1,4 @@
-// A second thread that fetches raw visitors and carries their bytes, seen from the first. Its own side is
+// A second thread that fetches raw visitors and carries their bytes, as the first one sees it. Its own side is
 // src/second-thread.ts. Used by shared-visitors.ts.
 
 import { Worker } from 'node:worker_threads';
@@ -13,10 +13,9 @@ const END_MS = 1_000;
 
 /** What the thread starts with. */
 export interface ThreadData {
-  /** An Int32Array of THREAD_COUNTS, written by the thread alone. */
+  /** An Int32Array of THREAD_COUNTS, written by the thread alone while it lives. */
   counts: SharedArrayBuffer;
   timings: Timings;
-  warm: boolean;
   maxVisitors: number;
   maxDials: number;
   limits: Pick<RelayOptions, 'idleMs' | 'halfClosedIdleMs'>;
@@ -31,35 +30,43 @@ export type ThreadOrder =
       ids: readonly string[];
       /** Only where it is another than before. */
       source?: VisitorSource;
-      target: { host: string; port: number } | undefined;
     }
+  /** Where the app is from now on; undefined while it is away. */
+  | { kind: 'target'; target: Address | undefined }
   | { kind: 'stop'; drainMs: number };
+
+interface Address {
+  host: string;
+  port: number;
+}
 
 /** That it takes orders from now on, or a line for the log. */
 export type ThreadWord =
   | { kind: 'ready' }
   | { kind: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; text: string };
 
-export class SecondThread implements VisitorFetcher, Branch {
+export class ThreadHandle implements VisitorFetcher, Branch {
   readonly #worker: Worker;
-  readonly #relay: Relay;
   readonly #counts: Int32Array;
   readonly #ended: Promise<void>;
   #isReady = false;
   #invited = 0;
   #source: VisitorSource | undefined;
   #hasNewSource = false;
+  #target: Address | undefined;
   #ids: string[] = [];
 
-  /** Starts the thread; one that fails is told of, and takes nobody any more. */
+  /**
+   * Starts the thread; one that breaks later is told of, and takes nobody any more. Throws where the system gives no
+   * more threads, or there is no such script.
+   */
   constructor(script: string, options: VisitorOptions & { destination: Relay }) {
-    const { destination, logger, timings, warm, maxVisitors, maxDials } = options;
+    const { destination, logger, timings, maxVisitors, maxDials } = options;
     const { idleMs, halfClosedIdleMs } = destination.options;
     const counts = new SharedArrayBuffer(Object.keys(THREAD_COUNTS).length * Int32Array.BYTES_PER_ELEMENT);
     const data: ThreadData = {
       counts,
       timings,
-      warm,
       maxVisitors,
       maxDials,
       limits: {
@@ -67,21 +74,25 @@ export class SecondThread implements VisitorFetcher, Branch {
         ...(halfClosedIdleMs !== undefined && { halfClosedIdleMs }),
       },
     };
-    this.#relay = destination;
     this.#counts = new Int32Array(counts);
     // Neither the environment nor the arguments, for both may hold what only the first thread has to know.
     this.#worker = new Worker(script, { workerData: data, env: {}, argv: [], name: 'visitors' });
     this.#worker.unref();
+    this.follow(destination.options.target());
     this.#worker.on('message', (word: ThreadWord) => {
       if (word.kind === 'ready') this.#isReady = true;
       else logger[word.level](word.text);
     });
-    this.#worker.on('error', error =>
-      logger.warn(`the second thread for visitors broke, its visitors are lost: ${describeError(error)}`),
-    );
+    this.#worker.on('error', error => {
+      this.#isReady = false;
+      logger.warn(
+        `the second thread for visitors broke, and the first one goes on alone; who was on it has to connect again: ${describeError(error)}`,
+      );
+    });
     this.#ended = new Promise(resolve =>
       this.#worker.once('exit', () => {
         this.#isReady = false;
+        this.#source = undefined;
         this.#forgetVisitors();
         resolve();
       }),
@@ -112,6 +123,13 @@ export class SecondThread implements VisitorFetcher, Branch {
     if (this.#ids.length === 1) queueMicrotask(() => this.#sendInvitations());
   }
 
+  /** The port of an app that is away may be somebody else's by now: told at once, not with the next visitor. */
+  follow(target: Address | undefined): void {
+    if (target?.host === this.#target?.host && target?.port === this.#target?.port) return;
+    this.#target = target && { host: target.host, port: target.port };
+    this.#tell({ kind: 'target', target: this.#target });
+  }
+
   async stop(drainMs: number): Promise<void> {
     this.#tell({ kind: 'stop', drainMs });
     const timer = setTimeout(() => void this.#worker.terminate(), drainMs + END_MS);
@@ -132,15 +150,9 @@ export class SecondThread implements VisitorFetcher, Branch {
       kind: 'invite',
       ids: this.#ids,
       ...(this.#hasNewSource && this.#source && { source: this.#source }),
-      target: this.#findTarget(),
     });
     this.#ids = [];
     this.#hasNewSource = false;
-  }
-
-  #findTarget(): { host: string; port: number } | undefined {
-    const target = this.#relay.options.target();
-    return target && { host: target.host, port: target.port };
   }
 
   #tell(order: ThreadOrder): void {
