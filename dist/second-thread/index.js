@@ -69,7 +69,7 @@ function hasCode(error, ...codes) {
 const SHARED_BYTES = 64 * 1_024;
 /** For one direction in full flow: fewer and larger system calls. */
 const OWN_BYTES = 256 * 1_024;
-/** Directions with a buffer of their own at a time, 16 MB in all; the others go on with copies, a little slower. */
+/** Directions with a buffer of their own at a time, 16 MB for each thread; the others go on with copies, a little slower. */
 const MAX_OWN = 64;
 /** Read by every socket in its turn, and free again when its reader returns. */
 const SHARED = Buffer.allocUnsafeSlow(SHARED_BYTES);
@@ -150,6 +150,12 @@ class Relay {
     addBranch(branch) {
         this.#branches.push(branch);
     }
+    /** `target` may say something else from now on: a port that the app has left may be somebody else's soon. */
+    followTarget() {
+        const target = this.options.target();
+        for (const branch of this.#branches)
+            branch.follow(target);
+    }
     /** The reading side of a visitor's connection, before it is opened; until `admit` its bytes are the handshake's. */
     openLeg() {
         return new Leg();
@@ -169,7 +175,10 @@ class Relay {
             throw new TypeError('a leg of another relay');
         const bridge = new Bridge(socket, leg, target, {
             onAppError: error => this.options.logger.debug(`the app broke a connection: ${errors_describeError(error)}`),
-            onClosed: () => this.#bridges.delete(bridge),
+            onClosed: () => {
+                this.#bridges.delete(bridge);
+                this.options.onClosed?.();
+            },
         });
         bridge.begin(first);
         this.#visits += 1;
@@ -406,8 +415,8 @@ class Leg {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/second-thread.js
-// A second thread that fetches raw visitors and carries their bytes, seen from the first. Its own side is
+;// CONCATENATED MODULE: ./build/js/tunnel/thread-handle.js
+// A second thread that fetches raw visitors and carries their bytes, as the first one sees it. Its own side is
 // src/second-thread.ts. Used by shared-visitors.ts.
 
 
@@ -415,25 +424,27 @@ class Leg {
 const END_MS = 1_000;
 /** Places in the shared counts. */
 const THREAD_COUNTS = { invited: 0, load: 1, open: 2, visits: 3 };
-class SecondThread {
+class ThreadHandle {
     #worker;
-    #relay;
     #counts;
     #ended;
     #isReady = false;
     #invited = 0;
     #source;
     #hasNewSource = false;
+    #target;
     #ids = [];
-    /** Starts the thread; one that fails is told of, and takes nobody any more. */
+    /**
+     * Starts the thread; one that breaks later is told of, and takes nobody any more. Throws where the system gives no
+     * more threads, or there is no such script.
+     */
     constructor(script, options) {
-        const { destination, logger, timings, warm, maxVisitors, maxDials } = options;
+        const { destination, logger, timings, maxVisitors, maxDials } = options;
         const { idleMs, halfClosedIdleMs } = destination.options;
         const counts = new SharedArrayBuffer(Object.keys(THREAD_COUNTS).length * Int32Array.BYTES_PER_ELEMENT);
         const data = {
             counts,
             timings,
-            warm,
             maxVisitors,
             maxDials,
             limits: {
@@ -441,20 +452,24 @@ class SecondThread {
                 ...(halfClosedIdleMs !== undefined && { halfClosedIdleMs }),
             },
         };
-        this.#relay = destination;
         this.#counts = new Int32Array(counts);
         // Neither the environment nor the arguments, for both may hold what only the first thread has to know.
         this.#worker = new Worker(script, { workerData: data, env: {}, argv: [], name: 'visitors' });
         this.#worker.unref();
+        this.follow(destination.options.target());
         this.#worker.on('message', (word) => {
             if (word.kind === 'ready')
                 this.#isReady = true;
             else
                 logger[word.level](word.text);
         });
-        this.#worker.on('error', error => logger.warn(`the second thread for visitors broke, its visitors are lost: ${describeError(error)}`));
+        this.#worker.on('error', error => {
+            this.#isReady = false;
+            logger.warn(`the second thread for visitors broke, and the first one goes on alone; who was on it has to connect again: ${describeError(error)}`);
+        });
         this.#ended = new Promise(resolve => this.#worker.once('exit', () => {
             this.#isReady = false;
+            this.#source = undefined;
             this.#forgetVisitors();
             resolve();
         }));
@@ -480,6 +495,13 @@ class SecondThread {
         if (this.#ids.length === 1)
             queueMicrotask(() => this.#sendInvitations());
     }
+    /** The port of an app that is away may be somebody else's by now: told at once, not with the next visitor. */
+    follow(target) {
+        if (target?.host === this.#target?.host && target?.port === this.#target?.port)
+            return;
+        this.#target = target && { host: target.host, port: target.port };
+        this.#tell({ kind: 'target', target: this.#target });
+    }
     async stop(drainMs) {
         this.#tell({ kind: 'stop', drainMs });
         const timer = setTimeout(() => void this.#worker.terminate(), drainMs + END_MS);
@@ -499,14 +521,9 @@ class SecondThread {
             kind: 'invite',
             ids: this.#ids,
             ...(this.#hasNewSource && this.#source && { source: this.#source }),
-            target: this.#findTarget(),
         });
         this.#ids = [];
         this.#hasNewSource = false;
-    }
-    #findTarget() {
-        const target = this.#relay.options.target();
-        return target && { host: target.host, port: target.port };
     }
     #tell(order) {
         this.#worker.postMessage(order);
@@ -8625,40 +8642,52 @@ class Visitors {
 
 ;// CONCATENATED MODULE: ./build/js/second-thread.js
 // Entry of the second thread for raw visitors: does what the first one does, with a relay of its own. Started by
-// tunnel/second-thread.ts, which says what the messages mean.
+// tunnel/thread-handle.ts, which says what the messages mean.
 
 
 
 
-const { counts: shared, limits, ...options } = external_node_worker_threads_namespaceObject.workerData;
-const counts = new Int32Array(shared);
 const second_thread_port = external_node_worker_threads_namespaceObject.parentPort;
 if (second_thread_port === null)
-    throw new Error('this is no program of its own: src/tunnel/second-thread.ts starts it');
+    throw new Error('this is no program of its own: tunnel/thread-handle.ts starts it');
+const { counts: shared, limits, ...options } = external_node_worker_threads_namespaceObject.workerData;
+const counts = new Int32Array(shared);
 const tell = (word) => second_thread_port.postMessage(word);
 const say = (level) => (text) => tell({ kind: 'log', level, text });
 const logger = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
 let source;
 let target;
-const relay = new Relay({ ...limits, target: () => target, logger });
-const visitors = new Visitors({ ...options, destination: relay, logger, onChange: publishCounts });
+const relay = new Relay({ ...limits, target: () => target, onClosed: publishCounts, logger });
+// Lines are opened ahead by the first thread alone: twice five would be more than the server was told of.
+const visitors = new Visitors({
+    ...options,
+    warm: false,
+    destination: relay,
+    logger,
+    onChange: publishCounts,
+});
 function publishCounts() {
     Atomics.store(counts, THREAD_COUNTS.load, visitors.load);
-    Atomics.store(counts, THREAD_COUNTS.open, visitors.open);
+    Atomics.store(counts, THREAD_COUNTS.open, relay.open);
     Atomics.store(counts, THREAD_COUNTS.visits, relay.visits);
 }
 second_thread_port.on('message', async (order) => {
-    if (order.kind === 'stop') {
+    if (order.kind === 'invite')
+        invite(order.ids, order.source);
+    else if (order.kind === 'target')
+        target = order.target;
+    else {
         await visitors.stop(order.drainMs);
         second_thread_port.close();
-        return;
     }
-    source = order.source ?? source;
-    target = order.target;
-    if (source !== undefined)
-        for (const id of order.ids)
-            visitors.invite(id, source);
-    Atomics.add(counts, THREAD_COUNTS.invited, order.ids.length);
 });
+function invite(ids, from = source) {
+    source = from;
+    for (const id of ids) {
+        if (source !== undefined)
+            visitors.invite(id, source);
+        Atomics.add(counts, THREAD_COUNTS.invited, 1);
+    }
+}
 tell({ kind: 'ready' });
 

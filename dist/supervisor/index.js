@@ -33053,7 +33053,7 @@ const TIMINGS = {
 };
 /** Visitors at a time, fetched and waiting together. Each is two sockets, and a process has 4,096 or more. */
 const MAX_VISITORS = 1_024;
-/** Connections to the server being opened at a time: the usual backlog of a listening socket. */
+/** Connections to the server being opened at a time, by each thread: the usual backlog of a listening socket. */
 const MAX_DIALS = 128;
 /** Attempts before a failure is worth a hint, and before an unknown name is believed. */
 const ATTEMPTS_BEFORE_HINT = 3;
@@ -33126,7 +33126,7 @@ function raw_probe_send(url, bytes, signal) {
 const SHARED_BYTES = 64 * 1_024;
 /** For one direction in full flow: fewer and larger system calls. */
 const OWN_BYTES = 256 * 1_024;
-/** Directions with a buffer of their own at a time, 16 MB in all; the others go on with copies, a little slower. */
+/** Directions with a buffer of their own at a time, 16 MB for each thread; the others go on with copies, a little slower. */
 const MAX_OWN = 64;
 /** Read by every socket in its turn, and free again when its reader returns. */
 const SHARED = Buffer.allocUnsafeSlow(SHARED_BYTES);
@@ -33207,6 +33207,12 @@ class Relay {
     addBranch(branch) {
         this.#branches.push(branch);
     }
+    /** `target` may say something else from now on: a port that the app has left may be somebody else's soon. */
+    followTarget() {
+        const target = this.options.target();
+        for (const branch of this.#branches)
+            branch.follow(target);
+    }
     /** The reading side of a visitor's connection, before it is opened; until `admit` its bytes are the handshake's. */
     openLeg() {
         return new Leg();
@@ -33226,7 +33232,10 @@ class Relay {
             throw new TypeError('a leg of another relay');
         const bridge = new Bridge(socket, leg, target, {
             onAppError: error => this.options.logger.debug(`the app broke a connection: ${describeError(error)}`),
-            onClosed: () => this.#bridges.delete(bridge),
+            onClosed: () => {
+                this.#bridges.delete(bridge);
+                this.options.onClosed?.();
+            },
         });
         bridge.begin(first);
         this.#visits += 1;
@@ -33503,6 +33512,7 @@ function openGateway({ app, publicUrl, logger }) {
         },
         needsApp: false,
         ask: (url, signal) => askForProof(url, proofKey, signal),
+        followApp: () => { },
         stop: drainMs => gateway.stop(drainMs),
     };
 }
@@ -33528,6 +33538,7 @@ function openRelay({ app, threadScript, logger }) {
             const isUp = address && (await findListening({ hosts: [address.host], port: address.port }));
             return isUp ? askForToken(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };
         },
+        followApp: () => relay.followTarget(),
         stop: async () => { },
     };
 }
@@ -34828,8 +34839,8 @@ function listenForVisitors({ visitors, logger, server, key }, address) {
 
 // EXTERNAL MODULE: external "node:worker_threads"
 var external_node_worker_threads_ = __nccwpck_require__(5919);
-;// CONCATENATED MODULE: ./build/js/tunnel/second-thread.js
-// A second thread that fetches raw visitors and carries their bytes, seen from the first. Its own side is
+;// CONCATENATED MODULE: ./build/js/tunnel/thread-handle.js
+// A second thread that fetches raw visitors and carries their bytes, as the first one sees it. Its own side is
 // src/second-thread.ts. Used by shared-visitors.ts.
 
 
@@ -34837,25 +34848,27 @@ var external_node_worker_threads_ = __nccwpck_require__(5919);
 const END_MS = 1_000;
 /** Places in the shared counts. */
 const THREAD_COUNTS = { invited: 0, load: 1, open: 2, visits: 3 };
-class SecondThread {
+class ThreadHandle {
     #worker;
-    #relay;
     #counts;
     #ended;
     #isReady = false;
     #invited = 0;
     #source;
     #hasNewSource = false;
+    #target;
     #ids = [];
-    /** Starts the thread; one that fails is told of, and takes nobody any more. */
+    /**
+     * Starts the thread; one that breaks later is told of, and takes nobody any more. Throws where the system gives no
+     * more threads, or there is no such script.
+     */
     constructor(script, options) {
-        const { destination, logger, timings, warm, maxVisitors, maxDials } = options;
+        const { destination, logger, timings, maxVisitors, maxDials } = options;
         const { idleMs, halfClosedIdleMs } = destination.options;
         const counts = new SharedArrayBuffer(Object.keys(THREAD_COUNTS).length * Int32Array.BYTES_PER_ELEMENT);
         const data = {
             counts,
             timings,
-            warm,
             maxVisitors,
             maxDials,
             limits: {
@@ -34863,20 +34876,24 @@ class SecondThread {
                 ...(halfClosedIdleMs !== undefined && { halfClosedIdleMs }),
             },
         };
-        this.#relay = destination;
         this.#counts = new Int32Array(counts);
         // Neither the environment nor the arguments, for both may hold what only the first thread has to know.
         this.#worker = new external_node_worker_threads_.Worker(script, { workerData: data, env: {}, argv: [], name: 'visitors' });
         this.#worker.unref();
+        this.follow(destination.options.target());
         this.#worker.on('message', (word) => {
             if (word.kind === 'ready')
                 this.#isReady = true;
             else
                 logger[word.level](word.text);
         });
-        this.#worker.on('error', error => logger.warn(`the second thread for visitors broke, its visitors are lost: ${describeError(error)}`));
+        this.#worker.on('error', error => {
+            this.#isReady = false;
+            logger.warn(`the second thread for visitors broke, and the first one goes on alone; who was on it has to connect again: ${describeError(error)}`);
+        });
         this.#ended = new Promise(resolve => this.#worker.once('exit', () => {
             this.#isReady = false;
+            this.#source = undefined;
             this.#forgetVisitors();
             resolve();
         }));
@@ -34902,6 +34919,13 @@ class SecondThread {
         if (this.#ids.length === 1)
             queueMicrotask(() => this.#sendInvitations());
     }
+    /** The port of an app that is away may be somebody else's by now: told at once, not with the next visitor. */
+    follow(target) {
+        if (target?.host === this.#target?.host && target?.port === this.#target?.port)
+            return;
+        this.#target = target && { host: target.host, port: target.port };
+        this.#tell({ kind: 'target', target: this.#target });
+    }
     async stop(drainMs) {
         this.#tell({ kind: 'stop', drainMs });
         const timer = setTimeout(() => void this.#worker.terminate(), drainMs + END_MS);
@@ -34921,14 +34945,9 @@ class SecondThread {
             kind: 'invite',
             ids: this.#ids,
             ...(this.#hasNewSource && this.#source && { source: this.#source }),
-            target: this.#findTarget(),
         });
         this.#ids = [];
         this.#hasNewSource = false;
-    }
-    #findTarget() {
-        const target = this.#relay.options.target();
-        return target && { host: target.host, port: target.port };
     }
     #tell(order) {
         this.#worker.postMessage(order);
@@ -35272,15 +35291,16 @@ class Visitors {
 
 ;// CONCATENATED MODULE: ./build/js/tunnel/shared-visitors.js
 // Visitors on two threads: one thread of Node.js carries about two thirds of what the Rust client does on two, when many
-// connections come and go (bench B4). The second is started only where this one is busy with raw visitors, and costs
-// 10 MB. Made by reconnect.ts.
+// connections come and go (bench B4). The second is started only where this one is busy with many raw visitors, and takes
+// every other one of those that come then. Made by reconnect.ts.
+
 
 
 
 /** How much of its time this thread worked, over how long, before it gets help. */
 const BUSY_SHARE = 0.6;
 const BUSY_MS = 1_000;
-/** So few are faster on one thread. */
+/** So few are no faster on two threads, and cost more. */
 const ALONE = 8;
 /** Ready at once. */
 function openVisitors(options) {
@@ -35295,6 +35315,8 @@ class SharedVisitors {
     #thread;
     #first;
     #second;
+    #isRefused = false;
+    #isTheirTurn = false;
     #measured = performance.eventLoopUtilization();
     #measuredAt = performance.now();
     #isStopped = false;
@@ -35311,7 +35333,7 @@ class SharedVisitors {
             return;
         if (this.#second === undefined) {
             this.#first.invite(id, source);
-            if (this.#isBusy())
+            if (!this.#isRefused && this.#first.load >= ALONE && this.#isBusy())
                 this.#startSecond();
             return;
         }
@@ -35319,7 +35341,7 @@ class SharedVisitors {
         const isFull = this.#first.load + this.#second.load >= maxVisitors;
         if (isFull)
             logger.debug(`a visitor was left out: ${maxVisitors} are here already`);
-        else if (this.#wantsHelp(this.#second) && !destination.isAwaiting)
+        else if (this.#takesTurns(this.#second) && !destination.isAwaiting)
             this.#second.invite(id, source);
         else
             this.#first.invite(id, source);
@@ -35328,8 +35350,12 @@ class SharedVisitors {
         this.#isStopped = true;
         await Promise.all([this.#first.stop(drainMs), this.#second?.stop(drainMs)]);
     }
-    #wantsHelp(second) {
-        return this.#first.load >= ALONE && second.load < this.#first.load && second.isReady;
+    /** In turns and not by their number: a thousand who are silent are less work than one who is busy. */
+    #takesTurns(second) {
+        if (this.#first.load < ALONE || !second.isReady)
+            return false;
+        this.#isTheirTurn = !this.#isTheirTurn;
+        return this.#isTheirTurn;
     }
     /** Asked with each visitor: whoever has none is not busy with them. */
     #isBusy() {
@@ -35343,9 +35369,16 @@ class SharedVisitors {
         return utilization >= busyShare;
     }
     #startSecond() {
-        this.#options.logger.debug('many visitors: a second thread takes a half of them');
-        this.#second = new SecondThread(this.#thread.script, this.#options);
-        this.#options.destination.addBranch(this.#second);
+        const { destination, logger } = this.#options;
+        try {
+            this.#second = new ThreadHandle(this.#thread.script, this.#options);
+            destination.addBranch(this.#second);
+            logger.debug('many visitors: a second thread takes its share of the new ones');
+        }
+        catch (error) {
+            this.#isRefused = true;
+            logger.warn(`there is no second thread for visitors, so one carries them all: ${describeError(error)}`);
+        }
     }
 }
 
@@ -35987,6 +36020,7 @@ class Exposure {
         if (this.#ending)
             return;
         this.#update({ app, restarts: this.#state.restarts + (app.status === 'restarting' ? 1 : 0) });
+        this.#entrance.followApp();
         if (app.status === 'failed' && this.#state.phase.phase === 'live')
             void this.fail(new AppError(app.reason, { lastLines: app.lastLines }));
     }
