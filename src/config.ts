@@ -38,6 +38,21 @@ const ExposureConfigSchema = v.object({
   startupTimeoutMs: Milliseconds,
   /** From "live" on; absent: until it is stopped. */
   durationMs: v.exactOptional(Milliseconds),
+  /** What the gateway is told; with `protocol: tcp` there is none. */
+  gateway: v.object({
+    access: v.variant('kind', [
+      v.object({ kind: v.literal('open') }),
+      v.object({
+        kind: v.literal('link'),
+        key: v.string(),
+        /** Made for this run, and as public as the link it is part of; a given one is shown nowhere. */
+        isGenerated: v.boolean(),
+      }),
+      v.object({ kind: v.literal('basic'), user: v.string(), password: v.string() }),
+    ]),
+    publicPaths: v.array(v.string()),
+    maxBodyBytes: v.pipe(v.number(), v.minValue(1)),
+  }),
   tunnel: v.object({
     servers: v.pipe(
       v.array(
@@ -67,6 +82,8 @@ const ExposureConfigSchema = v.object({
 /** What comment and summary say beside the state. */
 export const PreviewSchema = v.object({
   commit: v.string(),
+  /** How visitors get in, where the link alone does not do it. */
+  entry: v.exactOptional(v.string()),
   openWarning: v.exactOptional(v.string()),
   warnings: v.array(v.string()),
   /**
@@ -119,3 +136,13 @@ export const SupervisorConfigSchema = v.object({
 
 export type SupervisorConfig = v.InferOutput<typeof SupervisorConfigSchema>;
 export type ExposureConfig = v.InferOutput<typeof ExposureConfigSchema>;
+
+/** What of it may stand in no log; a generated key is part of the link, which everybody may read. */
+export function listSecrets({ tunnel, gateway }: ExposureConfig): string[] {
+  const { access } = gateway;
+  return [
+    ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
+    ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
+    ...(access.kind === 'basic' ? [access.password] : []),
+  ];
+}

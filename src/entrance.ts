@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { findListening } from './app/readiness.ts';
 import type { ExposureConfig } from './config.ts';
 import { startGateway } from './gateway/gateway.ts';
+import type { Place } from './gateway/own-address.ts';
 import { askForProof } from './gateway/probe.ts';
 import type { Logger } from './log.ts';
 import type { AddressAnswer } from './public-address.ts';
@@ -31,8 +32,11 @@ export interface EntranceOptions {
   protocol: ExposureConfig['protocol'];
   /** Asked with every visit; only a running app has an upstream. */
   app: () => AppState;
-  /** What visitors type. */
-  publicUrl: () => string | undefined;
+  /** Where visitors come in, or came in last. */
+  place: () => Place | undefined;
+  /** When the exposure ends, where that is known. */
+  endsAt: () => Date | undefined;
+  gateway: ExposureConfig['gateway'];
   /** The program of a second thread for raw visitors. */
   threadScript: string | undefined;
   logger: Logger;
@@ -43,26 +47,9 @@ export function openEntrance(options: EntranceOptions): Entrance {
   return options.protocol === 'tcp' ? openRelay(options) : openGateway(options);
 }
 
-/** Parsed anew only when it has changed: every request asks for it. */
-function rememberUrl(read: () => string | undefined): () => URL | undefined {
-  let text: string | undefined;
-  let url: URL | undefined;
-  return () => {
-    const now = read();
-    if (now !== text) url = URL.parse(now ?? '') ?? undefined;
-    text = now;
-    return url;
-  };
-}
-
-function openGateway({ app, publicUrl, logger }: EntranceOptions): Entrance {
+function openGateway({ app, place, endsAt, gateway: rules, logger }: EntranceOptions): Entrance {
   const proofKey = randomBytes(32);
-  const gateway = startGateway({
-    app,
-    publicUrl: rememberUrl(publicUrl),
-    proofKey,
-    logger,
-  });
+  const gateway = startGateway({ app, place, endsAt, rules, proofKey, logger });
   return {
     destination: visitor => gateway.accept(visitor),
     get visits() {

@@ -14,6 +14,7 @@ import type { ExposureConfig } from './config.ts';
 import { formatDuration } from './duration.ts';
 import { type Entrance, openEntrance } from './entrance.ts';
 import { AppError, describeError, TunnelError } from './errors.ts';
+import { renderKeyLink } from './gateway/credentials.ts';
 import type { Logger } from './log.ts';
 import { PublicTunnel } from './public-tunnel.ts';
 import type { AppState, EndReason, ExposureState, Phase } from './state.ts';
@@ -42,7 +43,7 @@ export class Exposure {
   readonly #tunnel: PublicTunnel;
   #app: App | undefined;
   #appStart: Promise<App> | undefined;
-  #state: ExposureState;
+  #state: Omit<ExposureState, 'link' | 'visits'>;
   #clock: NodeJS.Timeout | undefined;
   #ending: Promise<void> | undefined;
 
@@ -52,7 +53,9 @@ export class Exposure {
     this.#entrance = openEntrance({
       protocol: config.protocol,
       app: () => this.#state.app,
-      publicUrl: () => this.#tunnel.url,
+      place: () => this.#tunnel.lastPlace,
+      endsAt: () => this.#expiresAt,
+      gateway: config.gateway,
       threadScript: config.tunnel.threadScript,
       logger,
     });
@@ -70,12 +73,22 @@ export class Exposure {
       phase: { phase: 'starting' },
       app: { status: 'starting' },
       restarts: 0,
-      visits: 0,
     };
   }
 
+  get #expiresAt(): Date | undefined {
+    const { phase } = this.#state;
+    return phase.phase === 'live' ? phase.expiresAt : undefined;
+  }
+
   get state(): ExposureState {
-    return { ...this.#state, visits: this.#entrance.visits };
+    const { url } = this.#state;
+    return { ...this.#state, visits: this.#entrance.visits, link: url && this.#renderLink(url) };
+  }
+
+  #renderLink(url: string): string {
+    const { access } = this.#options.config.gateway;
+    return access.kind === 'link' && access.isGenerated ? renderKeyLink(url, access.key) : url;
   }
 
   subscribe(listener: (state: ExposureState) => void): () => void {

@@ -69,3 +69,16 @@ export function parseHealthPath(text: string): string {
   if (/^\/[^\s#]*$/.test(text) && !text.startsWith('//')) return text;
   throw new InputError(`\`health-path\` is '${text}': write a path that begins with one /`);
 }
+
+const BYTES = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 } as const;
+
+/** Bytes of `500KB`, `25MB` or `2GB`; as with most servers, 1 KB is 1,024 bytes. */
+export function parseBytes(text: string, input: string): number {
+  const [, count, unit = ''] = /^(\d{1,12}(?:\.\d{1,3})?) ?([kmg]?i?b?)$/.exec(text.toLowerCase()) ?? [];
+  const factor = Object.entries(BYTES).find(
+    ([name]) => name === unit.replace('i', '') || name === `${unit}b`,
+  );
+  const bytes = Math.floor(Number(count) * (factor?.[1] ?? 0));
+  if (bytes > 0 && Number.isSafeInteger(bytes)) return bytes;
+  throw new InputError(`\`${input}\` is '${text}', which is no size: write it like 500KB, 25MB or 2GB`);
+}

@@ -7,6 +7,7 @@ import * as core from '@actions/core';
 import { type AppInputs, parseAppInputs } from './app-inputs.ts';
 import { parseDuration } from './duration.ts';
 import { InputError } from './errors.ts';
+import { DEFAULT_MAX_BODY, type GatewayInputs, parseGatewayInputs } from './gateway-inputs.ts';
 import { type InputSource, Problems } from './input-problems.ts';
 import {
   DEFAULT_HEALTH_PATH,
@@ -33,6 +34,7 @@ export interface Inputs {
   protocol: Protocol;
   app: AppInputs;
   tunnel: TunnelInputs;
+  gateway: GatewayInputs;
   /** Whether the step itself waits. */
   hold: boolean;
   /** Counted from "live"; undefined: until the job ends. */
@@ -74,6 +76,11 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'remote-port': 'auto',
   'port-range': DEFAULT_PORT_RANGE,
   'public-url': PLAIN_PUBLIC_URLS.http,
+  access: 'auto',
+  'access-key': '',
+  'basic-auth': '',
+  'public-paths': '',
+  'max-body': DEFAULT_MAX_BODY,
   hold: 'false',
   duration: '',
   'github-token': '',
@@ -88,10 +95,18 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
 /** Reads the inputs of the step that is running, and masks the secrets among them. */
 export function readActionInputs(): Inputs {
   // Each on its own: where only one of them is printed, the runner would not know it.
-  for (const secret of splitSecrets(readUntrimmed('secret'))) if (secret !== '') core.setSecret(secret);
+  for (const secret of [...splitSecrets(readUntrimmed('secret')), ...readCredentials()])
+    if (secret !== '') core.setSecret(secret);
   const source: InputSource = name => (LISTS.has(name) ? readUntrimmed(name) : core.getInput(name));
   const inputs = parseInputs(source, process.env, process.env.GITHUB_WORKSPACE || process.cwd());
   return process.env.RUNNER_DEBUG === '1' ? { ...inputs, logLevel: 'debug' } : inputs;
+}
+
+/** The visitors' key and password, in each of the forms in which they could be printed. */
+function readCredentials(): string[] {
+  const basicAuth = core.getInput('basic-auth');
+  const password = basicAuth.slice(basicAuth.indexOf(':') + 1);
+  return [core.getInput('access-key'), basicAuth, password, Buffer.from(basicAuth).toString('base64')];
 }
 
 /** Where an empty line at the ends is an entry whose variable is not set. */
@@ -121,6 +136,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
   const protocol = wanted ?? 'http';
   const app = parseAppInputs(read, { environment, base, protocol, problems });
   const tunnel = parseTunnelInputs(read, protocol, problems);
+  const gateway = parseGatewayInputs(read, protocol, problems);
   const lifetime = problems.check(() => parseLifetime(text('hold'), text('duration')));
   const prNumber = problems.check(() => parseWholeNumber(optional('pr-number'), 'pr-number', 1, 2 ** 31));
   const comment = problems.check(() => parseBoolean(text('comment'), 'comment', true));
@@ -128,18 +144,20 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
   problems.check(() => parseBoolean(text('allow-untrusted-head'), 'allow-untrusted-head', false));
   const logLevel = problems.check(() => parseChoice(text('log-level') || 'info', 'log-level', LOG_LEVELS));
   problems.throwIfAny();
-  if (!app || !tunnel || !lifetime || !logLevel) throw new Error('an input was refused without saying why');
+  if (!app || !tunnel || !gateway || !lifetime || !logLevel)
+    throw new Error('an input was refused without saying why');
   return {
     protocol,
     app,
     tunnel,
+    gateway,
     ...lifetime,
     prNumber,
     comment: comment ?? true,
     failOnError: failOnError ?? true,
     name: optional('name'),
     logLevel,
-    warnings: listWarnings(tunnel, lifetime.durationMs),
+    warnings: listWarnings(tunnel, gateway, lifetime.durationMs),
   };
 }
 
@@ -160,7 +178,11 @@ function parseLifetime(
   return { hold: true, durationMs: hold };
 }
 
-function listWarnings(tunnel: TunnelInputs, durationMs: number | undefined): string[] {
+function listWarnings(
+  tunnel: TunnelInputs,
+  { access }: GatewayInputs,
+  durationMs: number | undefined,
+): string[] {
   const { servers, publicUrl } = tunnel;
   const secrets = servers.flatMap(({ secret }) => secret ?? []);
   const shown = [publicUrl, ...servers.map(({ address }) => address.host)].join(' ');
@@ -168,6 +190,11 @@ function listWarnings(tunnel: TunnelInputs, durationMs: number | undefined): str
     ...(secrets.some(secret => secret.length < MIN_SECRET_LENGTH)
       ? [
           `the secret is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed, and the runner masks every place where it happens to occur`,
+        ]
+      : []),
+    ...(access.kind === 'basic' && access.password.length < MIN_SECRET_LENGTH
+      ? [
+          `the password of \`basic-auth\` is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed`,
         ]
       : []),
     ...(secrets.some(secret => shown.includes(secret))

@@ -29,6 +29,8 @@ export interface Surroundings {
 export interface PreviewSurroundings extends Surroundings {
   /** Names the preview, the same in every run of it and in no other: its public port comes from it. */
   identity: string;
+  /** How visitors are let in, by now settled. */
+  access: ExposureConfig['gateway']['access'];
 }
 
 /** The bundle or source file of an entry, beside the one that runs now. */
@@ -57,6 +59,11 @@ export async function planExposure(
     ...(app.healthPath !== undefined && { healthPath: app.healthPath }),
     startupTimeoutMs: app.startupTimeoutMs,
     ...(inputs.durationMs !== undefined && { durationMs: inputs.durationMs }),
+    gateway: {
+      access: surroundings.access,
+      publicPaths: inputs.gateway.publicPaths,
+      maxBodyBytes: inputs.gateway.maxBodyBytes,
+    },
     tunnel: {
       servers: tunnel.servers.map(({ address, secret }) => ({
         address,

@@ -4,6 +4,7 @@
 import type { ExposureConfig } from './config.ts';
 import type { Entrance } from './entrance.ts';
 import { TunnelError } from './errors.ts';
+import type { Place } from './gateway/own-address.ts';
 import type { Logger } from './log.ts';
 import {
   type Finding,
@@ -35,13 +36,6 @@ export interface PublicTunnelOptions {
   signal: AbortSignal;
 }
 
-/** Where the tunnel comes out at this moment, announced or not. */
-interface PublicPlace {
-  host: string;
-  port: number;
-  url: string;
-}
-
 export class PublicTunnel {
   readonly #options: PublicTunnelOptions;
   #tunnel: Tunnel | undefined;
@@ -49,9 +43,9 @@ export class PublicTunnel {
   #starting: Promise<Tunnel> | undefined;
   #turn: Promise<void> = Promise.resolve();
   readonly #wayIn: WayInRecord;
-  #place: PublicPlace | undefined;
+  #place: Place | undefined;
   /** Asked for again after a stop. */
-  #lastPlace: PublicPlace | undefined;
+  #lastPlace: Place | undefined;
   /** The address people were told; undefined before they were. */
   #announced: string | undefined;
   #closed = new AbortController();
@@ -67,9 +61,9 @@ export class PublicTunnel {
     return this.#wayIn.now;
   }
 
-  /** Where visitors come in now; `wayIn` has it only when it is proved. */
-  get url(): string | undefined {
-    return this.#place?.url;
+  /** Where visitors come in, or came in last, announced or not; `wayIn` has it only when it is proved. */
+  get lastPlace(): Place | undefined {
+    return this.#lastPlace;
   }
 
   /** The first start; resolves when Connected, the address not proved yet. Rejects with TunnelError. */
@@ -208,7 +202,7 @@ export class PublicTunnel {
     }
   }
 
-  #announce(place: PublicPlace, { url, verified, doubt }: Finding): void {
+  #announce(place: Place, { url, verified, doubt }: Finding): void {
     const hasMoved = url !== this.#announced;
     this.#announced = url;
     this.#wayIn.connect(place, { verified, doubt, moves: this.#wayIn.now.moves + (hasMoved ? 1 : 0) });

@@ -34,11 +34,12 @@ export function describeFacts(
   preview: PreviewConfig,
   mode: AppMode,
 ): PreviewView['preview'] {
-  const { openWarning, showConsole: _, ...rest } = preview;
+  const { openWarning, entry, showConsole: _, ...rest } = preview;
   return describePreview(config.job, {
     ...rest,
     name: config.identity.name,
     mode,
+    ...(entry !== undefined && { entry }),
     ...(openWarning !== undefined && { openWarning }),
   });
 }

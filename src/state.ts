@@ -70,6 +70,8 @@ export interface ExposureState {
   readonly app: AppState;
   /** Public base URL without a trailing slash, as long as the tunnel has an address (or is getting it back). */
   readonly url: string | undefined;
+  /** The address to click: `url`, with the key where one was made for this run. */
+  readonly link: string | undefined;
   /** Whether our own proof came back through `url`; undefined before it was tried. */
   readonly verified: boolean | undefined;
   /** Why not, where `verified` is false. */

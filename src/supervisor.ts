@@ -2,15 +2,14 @@
 
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
-import { SupervisorConfigSchema } from './config.ts';
+import { listSecrets, SupervisorConfigSchema } from './config.ts';
 import { describeError } from './errors.ts';
 import { createLogger } from './log.ts';
 import { startSupervision } from './supervision.ts';
 
 async function run(): Promise<void> {
   const config = v.parse(SupervisorConfigSchema, JSON.parse(await text(process.stdin)));
-  const servers = config.exposure.tunnel.servers;
-  const secrets = [...servers.map(({ secret }) => secret), config.comment?.token, config.controlToken];
+  const secrets = [...listSecrets(config.exposure), config.comment?.token, config.controlToken];
   const logger = createLogger({
     level: config.logLevel,
     hidden: secrets.filter(secret => secret !== undefined),

@@ -10,6 +10,7 @@ import { startBackground, stopBackground } from '../src/background.ts';
 import type { SupervisorConfig } from '../src/config.ts';
 import { isAlive, type ProcessRecord, readJournal, reapJournal } from '../src/processes.ts';
 import { createSessionFolder, readSession, type Session, sessionFiles } from '../src/session.ts';
+import { OPEN_GATEWAY } from './support/open-gateway.ts';
 import { isRunning } from './support/running.ts';
 import { waitUntil } from './support/wait-until.ts';
 
@@ -41,6 +42,7 @@ function createConfig(): SupervisorConfig {
       baseEnvironment: {},
       healthPath: '/',
       startupTimeoutMs: 1_000,
+      gateway: OPEN_GATEWAY,
       tunnel: {
         servers: [{ address: { host: '127.0.0.1', port: 1 }, secret: SECRET }],
         identity: 'a preview',

@@ -13,6 +13,7 @@ import type { ExposureState } from '../src/state.ts';
 import { listCandidates } from '../src/tunnel/placement.ts';
 import { type BoreServer, type BoreServerOptions, startBoreServer } from '../src/tunnel/server.ts';
 import { reply, startBadBoreServer } from './support/bad-bore-server.ts';
+import { OPEN_GATEWAY } from './support/open-gateway.ts';
 import { waitUntil } from './support/wait-until.ts';
 import { accepts } from './tunnel/rig.ts';
 
@@ -32,6 +33,7 @@ async function createExposure(
       env: {},
       baseEnvironment: {},
       startupTimeoutMs: 20_000,
+      gateway: OPEN_GATEWAY,
       tunnel: {
         servers: [{ address: { host: '127.0.0.1', port: server.controlPort }, secret: 'a secret' }],
         identity: 'a preview',

@@ -13,7 +13,12 @@ async function isWarm(environment: NodeJS.ProcessEnv): Promise<boolean | undefin
   onTestFinished(() => rmSync(path, { recursive: true }));
   writeFileSync(join(path, 'index.html'), '');
   const inputs = parseInputs(name => INPUT_DEFAULTS[name] ?? '', environment, path);
-  const surroundings = { environment, tempFolder: tmpdir(), identity: 'a preview' };
+  const surroundings = {
+    environment,
+    tempFolder: tmpdir(),
+    identity: 'a preview',
+    access: { kind: 'open' },
+  } as const;
   return (await planExposure(inputs, surroundings, silentLogger)).tunnel.warm;
 }
 

@@ -23,6 +23,7 @@ const ENDED: ExposureState = {
   tunnel: { status: 'Disconnected' },
   app: { status: 'stopped' },
   url: undefined,
+  link: undefined,
   verified: undefined,
   doubt: undefined,
   restarts: 0,

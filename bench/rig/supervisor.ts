@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { SupervisorConfig } from '../../src/config.ts';
+import { OPEN_GATEWAY } from '../../test/support/open-gateway.ts';
 import { CONTROL_PORT, PORT_RANGE, SECRET } from './bore-server.ts';
 import { startProgram, waitUntil } from './process.ts';
 import { PROGRAMS } from './programs.ts';
@@ -67,6 +68,7 @@ function describeConfig(name: OwnName, target: TunnelTarget, folder: string): Su
       baseEnvironment: {},
       ...(protocol === 'http' && { healthPath: '/' }),
       startupTimeoutMs: STARTUP_TIMEOUT_MS,
+      gateway: OPEN_GATEWAY,
       tunnel: {
         servers: [{ address: { host: target.server, port: CONTROL_PORT }, secret: SECRET }],
         // A preview of its own each time: the port of the one before may not be free yet.

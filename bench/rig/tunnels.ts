@@ -119,6 +119,7 @@ export function parseState(text: string): OwnState | undefined {
 export function describeOwnCommand(name: OwnName, target: TunnelTarget): [string, ...string[]] {
   const entry = target.fromSource ? PROGRAMS.exposeSource : PROGRAMS.expose;
   const flags = ['--mode', 'port', '--port', `${target.port}`, '--server', target.server, '--json'];
+  flags.push('--access', 'open'); // as it is with both peers
   if (target.remotePort !== undefined) flags.push('--remote-port', `${target.remotePort}`);
   // Otherwise it would try candidates that this server does not give away, which is not what is measured.
   else flags.push('--port-range', `${PORT_RANGE.min}-${PORT_RANGE.max}`);

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { describeError, hasCode, InputError } from '../errors.ts';
 import { sanitise } from '../log.ts';
 import { demo } from './demo.ts';
-import { run } from './run.ts';
+import { run, SECRET_VARIABLES } from './run.ts';
 import { server } from './server.ts';
 import { status, stop, url } from './session.ts';
 
@@ -89,8 +89,9 @@ function describeMisuse(error: unknown): string {
   const [message = ''] = describeError(error).split(/\. (?=[A-Z])/);
   if (!hasCode(error, 'ERR_PARSE_ARGS_UNKNOWN_OPTION')) return sanitise(message);
   const flag = /'(-[^']*)'/.exec(message)?.[1] ?? '';
-  return flag === '--secret'
-    ? 'a secret as an argument can be read by every user of this machine: set BORE_SECRET, or give --secret-file FILE'
+  const secret = Object.entries(SECRET_VARIABLES).find(([name]) => flag === `--${name}`);
+  return secret !== undefined
+    ? `a secret as an argument can be read by every user of this machine: set ${secret[1]}, or give ${flag}-file FILE`
     : `there is no flag ${sanitise(flag)}`;
 }
 

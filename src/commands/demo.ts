@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { settleAccess } from '../gateway-inputs.ts';
 import { INPUT_DEFAULTS, parseInputs } from '../inputs.ts';
 import { silentLogger } from '../log.ts';
 import { planExposure, planSupervisor } from '../plan.ts';
@@ -34,13 +35,14 @@ export const demo: Command = {
         environment,
         process.cwd(),
       );
+      const { access } = settleAccess(inputs.gateway.access, inputs.protocol, false);
       if (!flags.json)
         process.stdout.write(
           `bore server  127.0.0.1:${server.controlPort} (built in, with a secret)\napp          ${example}\n`,
         );
       const exposure = await planExposure(
         inputs,
-        { environment, tempFolder: tmpdir(), identity: 'demo' },
+        { environment, tempFolder: tmpdir(), identity: 'demo', access },
         silentLogger,
       );
       const folder = createSessionFolder(tmpdir());

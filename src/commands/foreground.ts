@@ -1,7 +1,7 @@
 // An exposure in the foreground of a terminal: its status on one line, Ctrl-C to end it. Used by `run` and `demo`.
 
 import { rmSync } from 'node:fs';
-import type { SupervisorConfig } from '../config.ts';
+import { listSecrets, type SupervisorConfig } from '../config.ts';
 import { describeState } from '../control/messages.ts';
 import { formatDuration } from '../duration.ts';
 import { createLogger, sanitise } from '../log.ts';
@@ -23,7 +23,7 @@ export async function runForeground(config: SupervisorConfig, json: boolean): Pr
   const screen = new Screen(json);
   const logger = createLogger({
     level: config.logLevel,
-    hidden: config.exposure.tunnel.servers.flatMap(({ secret }) => secret ?? []),
+    hidden: listSecrets(config.exposure),
     write: (line, level) => screen.log(level === 'warn' ? `warning: ${line}` : line),
   });
   const { exposure, controlUrl, finished } = await startSupervision(config, logger);
@@ -77,9 +77,9 @@ class Screen {
       this.#write(JSON.stringify(describeState(state)));
       return;
     }
-    if (state.phase.phase === 'live' && state.url !== undefined && state.url !== this.#announced) {
-      this.#announced = state.url;
-      this.log(`\n  ${state.url}\n${renderClientRow(state.url)}`);
+    if (state.phase.phase === 'live' && state.link !== undefined && state.link !== this.#announced) {
+      this.#announced = state.link;
+      this.log(`\n  ${state.link}\n${renderClientRow(state.link)}`);
     }
     const line = renderStatus(state, this.#live);
     // A longer line would wrap, and only its last row could be cleared.

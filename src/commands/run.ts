@@ -4,12 +4,13 @@ import { readFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { basename } from 'node:path';
 import { describeError, InputError } from '../errors.ts';
+import { settleAccess } from '../gateway-inputs.ts';
 import type { InputSource } from '../input-problems.ts';
 import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../inputs.ts';
 import { createLogger } from '../log.ts';
 import { planExposure, planSupervisor } from '../plan.ts';
 import { createSessionFolder } from '../session.ts';
-import type { Command, Flags } from './commands.ts';
+import type { Command, CommandCall, Flags } from './commands.ts';
 import { runForeground } from './foreground.ts';
 
 /** Input → the flag's help; inputs that only mean something in a job have no flag. */
@@ -31,6 +32,9 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'remote-port PORT': 'public port: auto (always the same), random, or a number',
   'port-range RANGE': 'where --remote-port auto picks from (default 1024-65535)',
   'public-url URL': 'template of the address behind a proxy of your own',
+  'access KIND': 'who may open it: link (with a key), basic, or open (default link)',
+  'public-paths PATTERNS': 'paths that need no key, like /webhooks/**',
+  'max-body SIZE': 'longest upload (default 25MB)',
   'name NAME': 'tells previews of one folder apart, for their ports and for --session',
   'duration TIME': 'how long it stays up, like 45m (default: until Ctrl-C)',
   'log-level LEVEL': 'quiet, info or debug (default info)',
@@ -39,16 +43,26 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
 export const run: Command = {
   summary: 'Expose an app from this machine until Ctrl-C.',
   usage: '[PATH] [--server HOST] [--mode MODE] …',
-  notes: 'The secret comes from BORE_SECRET or --secret-file, never from an argument.',
+  notes:
+    'Secrets come from BORE_SECRET, EXPOSE_ACCESS_KEY and EXPOSE_BASIC_AUTH, or from files, never from an argument.',
   maxArguments: 1,
-  flags: { ...INPUT_FLAGS, 'secret-file FILE': 'file that holds the secret of the bore server' },
-  async run({ flags, positionals, environment }) {
-    const secret = readSecret(flags, environment);
-    const inputs = parseInputs(createSource(flags, positionals[0], secret), environment, process.cwd());
+  flags: {
+    ...INPUT_FLAGS,
+    'secret-file FILE': 'file that holds the secret of the bore server',
+    'access-key-file FILE': 'file that holds the key of --access link (default: a new one)',
+    'basic-auth-file FILE': 'file that holds user:password for --access basic',
+  },
+  async run(call) {
+    const { flags, environment } = call;
+    const inputs = parseInputs(createSource(call), environment, process.cwd());
     for (const warning of inputs.warnings) process.stderr.write(`warning: ${warning}\n`);
     const logger = createLogger({ level: inputs.logLevel, write: line => process.stderr.write(`${line}\n`) });
     logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
-    const surroundings = { environment, tempFolder: tmpdir(), identity: identifyHome(inputs, environment) };
+    // Nobody but whoever runs this knows who may see it.
+    const { access, reason } = settleAccess(inputs.gateway.access, inputs.protocol, false);
+    logger.info(`access ${access.kind}: ${reason}`);
+    const identity = identifyHome(inputs, environment);
+    const surroundings = { environment, tempFolder: tmpdir(), identity, access };
     const exposure = await planExposure(inputs, surroundings, logger);
     const folder = createSessionFolder(tmpdir());
     const name = inputs.name ?? basename(inputs.app.path);
@@ -62,22 +76,37 @@ function identifyHome({ app, name }: Inputs, environment: NodeJS.ProcessEnv): st
   return JSON.stringify([user, hostname(), app.path, app.port ?? '', name ?? '']);
 }
 
-function createSource(flags: Flags, path: string | undefined, secret: string): InputSource {
+/** Inputs that are secrets → the variable they come from, where no file is given. */
+export const SECRET_VARIABLES = {
+  secret: 'BORE_SECRET',
+  'access-key': 'EXPOSE_ACCESS_KEY',
+  'basic-auth': 'EXPOSE_BASIC_AUTH',
+} as const;
+
+function createSource({ flags, positionals, environment }: CommandCall): InputSource {
   return name => {
-    if (name === 'path') return path ?? '.';
-    if (name === 'secret') return secret;
+    if (name === 'path') return positionals[0] ?? '.';
+    if (isSecret(name)) return readSecret(name, flags, environment);
     const flag = flags[name];
     return flag === undefined ? (INPUT_DEFAULTS[name] ?? '') : String(flag);
   };
 }
 
-/** The bore secret of a laptop. An argument would show it to every user of the machine. */
-export function readSecret(flags: Flags, environment: NodeJS.ProcessEnv): string {
-  const file = flags['secret-file'];
-  if (typeof file !== 'string') return environment.BORE_SECRET ?? '';
+function isSecret(name: string): name is keyof typeof SECRET_VARIABLES {
+  return Object.hasOwn(SECRET_VARIABLES, name);
+}
+
+/** A secret of a laptop, '' where there is none. An argument would show it to every user of the machine. */
+export function readSecret(
+  name: keyof typeof SECRET_VARIABLES,
+  flags: Flags,
+  environment: NodeJS.ProcessEnv,
+): string {
+  const file = flags[`${name}-file`];
+  if (typeof file !== 'string') return environment[SECRET_VARIABLES[name]] ?? '';
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new InputError(`--secret-file ${file} cannot be read: ${describeError(cause)}`, { cause });
+    throw new InputError(`--${name}-file ${file} cannot be read: ${describeError(cause)}`, { cause });
   }
 }

@@ -22,7 +22,7 @@ export const server: Command = {
   },
   async run({ flags, environment }) {
     // One server, one secret: line ends around it mean nothing.
-    const secret = readSecret(flags, environment).trim();
+    const secret = readSecret('secret', flags, environment).trim();
     const host = typeof flags.host === 'string' ? flags.host : '127.0.0.1';
     const minPort = readPort(flags, 'min-port', 1024);
     const maxPort = readPort(flags, 'max-port', 65_535);

@@ -19,16 +19,14 @@ const SESSION_FLAG = {
 
 export const url: Command = {
   summary: 'Print the public URL.',
-  usage: '[--session NAME]',
-  flags: SESSION_FLAG,
+  usage: '[--link] [--session NAME]',
+  flags: { link: 'the link to click, with its key where there is one', ...SESSION_FLAG },
   async run(call) {
     const state = await readCurrent(call);
-    if (call.flags.json)
-      return print(
-        JSON.stringify({ url: state.public_url, status: state.status }),
-        state.public_url !== null,
-      );
-    if (state.public_url !== null) return print(state.public_url, true);
+    const { public_url: url, preview_url, status } = state;
+    if (call.flags.json) return print(JSON.stringify({ url, preview_url, status }), url !== null);
+    const shown = call.flags.link ? preview_url : url;
+    if (shown !== null) return print(shown, true);
     process.stderr.write(`expose url: there is no public address now: ${describeStatus(state)}\n`);
     return 1;
   },
@@ -97,6 +95,7 @@ function renderState(state: StateMessage): string {
   const rows: [string, string | null][] = [
     ['tunnel', describeStatus(state)],
     ['url', state.public_url],
+    ['link', state.preview_url === state.public_url ? null : state.preview_url],
     ['connect', renderClientLine(state.public_url ?? '') ?? null],
     [
       'app',

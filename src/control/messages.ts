@@ -35,6 +35,7 @@ export const StateMessageSchema = v.object({
   /** wasmrun's word for the tunnel. */
   status: v.picklist(['Not started', 'Disconnected', 'Connecting', 'Connected', 'Reconnecting', 'Failed']),
   public_url: v.nullable(v.string()),
+  preview_url: v.nullable(v.string()),
   public_host: v.nullable(v.string()),
   public_port: v.nullable(v.number()),
   tunnel_reason: v.nullable(v.string()),
@@ -62,6 +63,7 @@ export function describeState(state: ExposureState): StateMessage {
     mode: state.mode,
     status: tunnel.status,
     public_url: hasAddress ? (state.url ?? null) : null,
+    preview_url: hasAddress ? (state.link ?? null) : null,
     public_host: hasAddress ? tunnel.host : null,
     public_port: hasAddress ? tunnel.port : null,
     tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
@@ -102,6 +104,7 @@ export function reviveState(message: StateMessage): ExposureState {
     tunnel: reviveTunnel(message),
     app: reviveApp(message.app),
     url: message.public_url ?? undefined,
+    link: message.preview_url ?? undefined,
     verified: message.verified ?? undefined,
     doubt: message.doubt ?? undefined,
     restarts: message.restarts,

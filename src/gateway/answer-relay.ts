@@ -16,12 +16,14 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   hasBegun = false;
   readonly #isHttp11: boolean;
   readonly #hasBody: boolean;
+  readonly #ownHeaders: Visit['ownHeaders'];
   #bodyHasBegun = false;
   #controller: Dispatcher.DispatchController | undefined;
 
   /** `onNoAnswer` is called at most once: the app's answer did not begin, and the visitor still waits for one. */
-  constructor({ request, response }: Visit, onNoAnswer: (error: Error) => void) {
+  constructor({ request, response, ownHeaders }: Visit, onNoAnswer: (error: Error) => void) {
     this.response = response;
+    this.#ownHeaders = ownHeaders;
     this.#isHttp11 = request.httpVersion === '1.1';
     this.#hasBody = request.method !== 'HEAD';
     this.onNoAnswer = onNoAnswer;
@@ -45,6 +47,7 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     const isChunked =
       this.#isHttp11 && this.#hasBody && status !== 204 && status !== 304 && !hasField(raw, 'content-length');
     const headers = renderResponseHeaders(raw, status, isChunked);
+    headers.push(...this.#ownHeaders.flat());
     if (/^[\t\x20-\x7e]+$/.test(reason)) this.response.writeHead(status, reason, headers);
     else this.response.writeHead(status, headers);
     waitingHeads.add(this.response);

@@ -5,12 +5,16 @@ import type { Duplex } from 'node:stream';
 import { describeError } from '../errors.ts';
 import { type Logger, sanitise } from '../log.ts';
 import type { AppState } from '../state.ts';
+import { AccessControl, type AccessRules } from './access.ts';
 import { AppLink } from './app-link.ts';
+import { dropOwnCookies } from './credentials.ts';
 import { findRefusal } from './guard.ts';
-import { answerOwnPage, sendText } from './own-pages.ts';
+import { type Place, rememberAddress } from './own-address.ts';
+import { answerProbe, refuseOwnPath, sendText } from './own-pages.ts';
 import { sendNotice } from './pages/answer.ts';
 import { describeAway, describeNoAnswer } from './pages/notice.ts';
 import { forwardRequest, type Route } from './proxy.ts';
+import { SiteData } from './site-data.ts';
 import { forwardUpgrade } from './upgrade.ts';
 import { type Pass, readPath, type Visit } from './visit.ts';
 import { startVisitorServer, VISITOR_LIMITS, type VisitorLimits } from './visitor-server.ts';
@@ -18,8 +22,11 @@ import { startVisitorServer, VISITOR_LIMITS, type VisitorLimits } from './visito
 export interface GatewayOptions {
   /** Asked at every request; only a running app has an upstream. */
   app: () => AppState;
-  /** What visitors type; decides X-Forwarded-Host and -Proto. */
-  publicUrl: () => URL | undefined;
+  /** Where visitors come in; also while the tunnel is away, for who is here already. Decides which Host is ours. */
+  place: () => Place | undefined;
+  rules: AccessRules;
+  /** When the exposure ends, where that is known. */
+  endsAt?: () => Date | undefined;
   /** 32 random bytes of this exposure, for the probe. */
   proofKey: Buffer;
   logger: Logger;
@@ -50,16 +57,29 @@ export function startGateway(options: GatewayOptions): Gateway {
   const link = new AppLink();
   const tally: Tally = { visits: 0, lastVisitAt: undefined };
   const condemned = new WeakSet<Duplex>();
+  const readAddress = rememberAddress(options.place);
+  const siteData = new SiteData();
+  const access = new AccessControl(options.rules, siteData, options.endsAt ?? (() => undefined));
   const passes: readonly Pass[] = [
     visit => refuseMalformed(condemned, visit),
-    visit => answerOwnPage(visit, options.proofKey),
-    // Access (who may come in) has its place here, before anything that tells whether there is an app.
+    visit => answerProbe(visit, options.proofKey),
+    visit => access.check(visit),
+    visit => siteData.renew(visit),
+    visit => withholdCookies(visit),
+    visit => refuseOwnPath(visit),
     () => countVisit(tally),
     visit => answerWhileAway(link, visit),
     visit => handToApp(link, options, visit),
   ];
-  const server = startVisitorServer({ ...VISITOR_LIMITS, ...options.limits }, arrival =>
-    runPasses(passes, { ...arrival, app: options.app() }, options.logger),
+  const limits = { ...VISITOR_LIMITS, ...options.limits };
+  // Where everybody may come in, nobody is a stranger.
+  if (options.rules.access.kind === 'open') limits.strangers = limits.sockets;
+  const server = startVisitorServer(limits, arrival =>
+    runPasses(
+      passes,
+      { ...arrival, app: options.app(), address: readAddress(), ownHeaders: [] },
+      options.logger,
+    ),
   );
   return {
     accept: socket => {
@@ -106,6 +126,11 @@ function refuseMalformed(condemned: WeakSet<Duplex>, visit: Visit): boolean {
   return true;
 }
 
+function withholdCookies({ request }: Visit): boolean {
+  dropOwnCookies(request);
+  return false;
+}
+
 function countVisit(tally: Tally): boolean {
   tally.visits += 1;
   tally.lastVisitAt = new Date();
@@ -123,6 +148,7 @@ function handToApp(link: AppLink, options: GatewayOptions, visit: Visit): boolea
   if (visit.app.status !== 'running') return false;
   const { upstream } = visit.app;
   if (upstream.kind === 'handler') {
+    for (const [name, value] of visit.ownHeaders) visit.response.appendHeader(name, value);
     upstream.handle(visit.request, visit.response);
     return true;
   }
@@ -131,7 +157,7 @@ function handToApp(link: AppLink, options: GatewayOptions, visit: Visit): boolea
     const app = options.app();
     sendNotice(visit, app.status === 'running' ? describeNoAnswer(error) : describeAway(app));
   };
-  const route: Route = { link, address: upstream, publicUrl: options.publicUrl(), onNoAnswer };
+  const route: Route = { link, address: upstream, onNoAnswer };
   if (visit.upgrade === undefined) forwardRequest(visit, route);
   else forwardUpgrade(visit, visit.upgrade, route);
   return true;

@@ -4,7 +4,7 @@
 import { readTarget, type Visit } from './visit.ts';
 
 export interface Refusal {
-  status: 400 | 405 | 501 | 505;
+  status: 400 | 405 | 421 | 501 | 505;
   /** A fixed sentence; nothing of the request is repeated in it. */
   reason: string;
 }
@@ -16,6 +16,7 @@ const CHECKS: readonly Check[] = [
   checkVersion,
   checkTarget,
   checkHost,
+  checkOwnHost,
   checkAliases,
   checkTransferEncoding,
   checkUpgradeBody,
@@ -64,6 +65,12 @@ function checkTarget({ request }: Visit): Refusal | undefined {
 function checkHost({ request }: Visit): Refusal | undefined {
   const hosts = readNames(request.rawHeaders).filter(name => name === 'host');
   return hosts.length === 1 ? undefined : { status: 400, reason: 'the request must have exactly one Host' };
+}
+
+/** Exactly one of our names: a name of somebody else's that points here is none (DNS rebinding). */
+function checkOwnHost({ request, address }: Visit): Refusal | undefined {
+  if (address?.hosts.has(request.headers.host?.toLowerCase() ?? '')) return undefined;
+  return { status: 421, reason: 'this Host is not the address of this preview' };
 }
 
 function checkAliases({ request }: Visit): Refusal | undefined {

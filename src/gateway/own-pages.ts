@@ -1,16 +1,24 @@
-// What the gateway answers itself, under /__expose/. No page there takes a cookie as authority: the app shares the origin.
+// What the gateway answers itself under /__expose/, beside signing in (access.ts). Nothing there takes a cookie as
+// authority: the app shares the origin.
 
 import { PROBE_PATH, renderProof } from './probe.ts';
 import { readPath, readTarget, type Visit } from './visit.ts';
 
 const OWN_FOLDER = '/__expose';
 
-/** True for everything under /__expose, which never reaches the app, whether a page is there or not. */
-export function answerOwnPage(visit: Visit, proofKey: Buffer): boolean {
+/** True for a challenge, which needs no key: it is our own way of finding out where an address leads. */
+export function answerProbe(visit: Visit, proofKey: Buffer): boolean {
+  const proof = readPath(visit.request) === PROBE_PATH ? readProof(visit, proofKey) : undefined;
+  if (proof === undefined) return false;
+  sendText(visit, 200, proof);
+  return true;
+}
+
+/** True for all else under /__expose, which never reaches the app. */
+export function refuseOwnPath(visit: Visit): boolean {
   const path = readPath(visit.request);
   if (path !== OWN_FOLDER && !path.startsWith(`${OWN_FOLDER}/`)) return false;
-  const proof = path === PROBE_PATH ? readProof(visit, proofKey) : undefined;
-  sendText(visit, proof === undefined ? 404 : 200, proof ?? 'not found\n');
+  sendText(visit, 404, 'not found\n');
   return true;
 }
 

@@ -15,7 +15,6 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 export interface Route {
   link: AppLink;
   address: AppAddress;
-  publicUrl: URL | undefined;
   /** The app gave no answer; the visitor still waits for one. */
   onNoAnswer: (error: Error) => void;
 }
@@ -40,7 +39,7 @@ export function describeRequest(visit: Visit, route: Route): Dispatcher.Dispatch
     path: readTarget(request),
     headers: renderRequestHeaders(request.rawHeaders, {
       port: route.address.port,
-      publicUrl: route.publicUrl,
+      publicUrl: visit.address?.url,
     }),
     body: hasBody(request) ? openUpload(visit) : null,
   };

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { AppState } from '../state.ts';
+import type { OwnAddress } from './own-address.ts';
 
 export interface Visit {
   readonly request: IncomingMessage;
@@ -10,6 +11,12 @@ export interface Visit {
   readonly response: ServerResponse;
   /** The app as it was when the visit began. */
   readonly app: AppState;
+  /** What the preview was called from outside then; undefined before it was known. */
+  readonly address: OwnAddress | undefined;
+  /** Fields the gateway adds to the app's answer; passes may add more. */
+  readonly ownHeaders: [name: string, value: string][];
+  /** The visitor may be here: its connection counts as a stranger's no more. */
+  readonly welcome: () => void;
   /** The visitor holds its body back until it is told to go on (RFC 9110, 10.1.1). */
   readonly awaitsContinue: boolean;
   /** Set where the visitor asks for a WebSocket: its stream, and the bytes that came behind the request. */

@@ -9,6 +9,8 @@ import { hasBody } from './visit.ts';
 export interface VisitorLimits {
   /** Streams at a time; each idle one costs some 25 KB. */
   sockets: number;
+  /** How many of them may be strangers, who have not been let in yet; the oldest makes room for the next. */
+  strangers: number;
   /** For a request's head: a browser sends it at once, and who takes longer is holding connections open (slowloris). */
   headersTimeoutMs: number;
   /** For a whole request, a big upload over a slow line included. */
@@ -21,6 +23,7 @@ export interface VisitorLimits {
 
 export const VISITOR_LIMITS: VisitorLimits = {
   sockets: 1_024,
+  strangers: 256,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 300_000,
   keepAliveMs: 75_000,
@@ -42,7 +45,11 @@ export interface Arrival {
   response: ServerResponse;
   awaitsContinue: boolean;
   upgrade: { socket: Duplex; head: Buffer } | undefined;
+  /** Takes the stream out of the number of strangers. */
+  welcome: () => void;
 }
+
+type BareArrival = Omit<Arrival, 'welcome'>;
 
 export interface VisitorServer {
   /** Owns the stream from here on. False where it was closed at once: too many are here, or the server has stopped. */
@@ -56,6 +63,8 @@ export interface VisitorServer {
 
 export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arrival) => void): VisitorServer {
   const sockets = new Set<Duplex>();
+  /** The oldest first. */
+  const strangers = new Set<Duplex>();
   /** Those in the middle of answers, with their number, or given over to a WebSocket. */
   const busy = new Map<Duplex, number>();
   let stopped = false;
@@ -67,7 +76,7 @@ export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arriv
     if (socket.destroyed) return;
     busy.set(socket, waiting);
     if (arrival.upgrade === undefined) arrival.response.once('close', () => finish(socket));
-    serve(arrival);
+    serve({ ...arrival, welcome: () => strangers.delete(socket) });
   });
   const finish = (socket: Duplex) => {
     const waiting = (busy.get(socket) ?? 1) - 1;
@@ -85,9 +94,12 @@ export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arriv
         socket.destroy();
         return false;
       }
+      if (strangers.size >= limits.strangers) closeOldest(strangers);
       sockets.add(socket);
+      strangers.add(socket);
       socket.once('close', () => {
         sockets.delete(socket);
+        strangers.delete(socket);
         busy.delete(socket);
       });
       // As Node does to the connections it accepts itself.
@@ -107,7 +119,15 @@ export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arriv
   };
 }
 
-function openServer(limits: VisitorLimits, serve: (arrival: Arrival) => void) {
+/** Who was let in long ago keeps its place; who only holds a connection open loses it to whoever comes next. */
+function closeOldest(strangers: Set<Duplex>): void {
+  const [oldest] = strangers;
+  if (oldest === undefined) return;
+  strangers.delete(oldest);
+  oldest.destroy();
+}
+
+function openServer(limits: VisitorLimits, serve: (arrival: BareArrival) => void) {
   const server = createServer({
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,

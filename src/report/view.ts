@@ -49,8 +49,6 @@ export interface PreviewView {
 /** Beside the exposure's own state. */
 export interface ViewContext {
   now: Date;
-  /** The address to click, with its key where there is a generated one; else the state's own. */
-  link?: string | undefined;
   /** The address that was announced last, for the time when the state has none any more. */
   lastUrl?: string | undefined;
   /** Latest end while starting: now, plus the start's time limit, plus the duration. */
@@ -99,7 +97,7 @@ function viewLive(exposure: ExposureState, expiresAt: Date | undefined, context:
   }
   if (url === undefined) return { kind: 'starting', ...endOf(expiresAt) };
   const doubt = exposure.doubt === undefined ? {} : { doubt: exposure.doubt };
-  return { kind: 'live', url: context.link ?? url, ...doubt, ...endOf(expiresAt) };
+  return { kind: 'live', url: exposure.link ?? url, ...doubt, ...endOf(expiresAt) };
 }
 
 /** The tunnel comes first: without it nobody sees how the app is. */

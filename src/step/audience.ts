@@ -4,13 +4,14 @@
 import * as core from '@actions/core';
 import type { SupervisorConfig } from '../config.ts';
 import { InputError } from '../errors.ts';
+import { type SettledAccess, settleAccess } from '../gateway-inputs.ts';
 import type { GuardInputs, Inputs } from '../inputs.ts';
 import { connectGitHub, type GitHub, GitHubError } from '../report/github.ts';
 import { judgeHead } from '../report/guard.ts';
 import { identifyPreview, type PreviewIdentity } from '../report/identity.ts';
 import type { Job } from '../report/job.ts';
 import { findPullRequest, readVisibility } from '../report/pull-request.ts';
-import { describeOpenWarning, describeReportFailure } from '../report/wording.ts';
+import { type Access, describeEntry, describeOpenWarning, describeReportFailure } from '../report/wording.ts';
 import { createStepLogger } from './log.ts';
 
 /** GitHub has this long to answer before the preview goes on without it. */
@@ -18,6 +19,7 @@ const API_TIMEOUT_MS = 30_000;
 
 export interface Audience {
   identity: PreviewIdentity;
+  access: SettledAccess['access'];
   /** `commit`: the pull request's head, else the run's own. */
   preview: SupervisorConfig['preview'];
   comment: NonNullable<SupervisorConfig['comment']> | undefined;
@@ -47,14 +49,20 @@ export async function checkHead(job: Job, guard: GuardInputs): Promise<boolean> 
   }
 }
 
-/** Finds out whom to tell. What GitHub does not say is a warning, never a failure. */
+/**
+ * Finds out whom to tell, and with that who is let in. What GitHub does not say is a warning, never a failure. Throws an
+ * InputError where `access` has to be said.
+ */
 export async function findAudience(job: Job, guard: GuardInputs, inputs: Inputs): Promise<Audience> {
   const github = connect(job, guard);
   const signal = AbortSignal.timeout(API_TIMEOUT_MS);
   const identity = identifyPreview(job, inputs.name);
   const pullRequest = inputs.comment ? await findTold(job, github, inputs, signal) : undefined;
   const visibility = await readVisibility(job, github, signal);
-  const openWarning = describeOpenWarning('open', visibility);
+  const { access, reason } = settleAccess(inputs.gateway.access, inputs.protocol, visibility === 'public');
+  createStepLogger(inputs.logLevel).info(`access ${access.kind}: ${reason}`);
+  const shown = nameAccess(access);
+  const [entry, openWarning] = [describeEntry(shown), describeOpenWarning(shown, visibility)];
   const sharedWarning =
     visibility !== 'public' && inputs.tunnel.servers.some(({ address }) => address.host === 'bore.pub')
       ? 'bore.pub is a public server: whoever runs it can read what visitors send; use a server of your own'
@@ -64,10 +72,12 @@ export async function findAudience(job: Job, guard: GuardInputs, inputs: Inputs)
     core.warning(warning);
   return {
     identity,
+    access,
     preview: {
       commit: pullRequest?.headSha ?? job.sha,
       warnings,
       showConsole: Object.keys(inputs.app.env).length === 0,
+      ...(entry !== undefined && { entry }),
       ...(openWarning !== undefined && { openWarning }),
     },
     comment:
@@ -75,6 +85,11 @@ export async function findAudience(job: Job, guard: GuardInputs, inputs: Inputs)
         ? { job, token: guard.token, pullRequest: pullRequest.number, identity }
         : undefined,
   };
+}
+
+/** As people are told of it. */
+function nameAccess(access: SettledAccess['access']): Access {
+  return access.kind === 'link' && !access.isGenerated ? 'given key' : access.kind;
 }
 
 async function findTold(job: Job, github: GitHub, inputs: Inputs, signal: AbortSignal) {

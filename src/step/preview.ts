@@ -59,15 +59,18 @@ interface Started {
   session: Session;
   folder: string;
   state: StepState;
+  /** The key visitors need, where it was made for this run; else empty. */
+  key: string;
 }
 
 async function startSupervisor(job: Job, inputs: Inputs, audience: Audience): Promise<Started> {
   const logger = createStepLogger(inputs.logLevel);
   const surroundings = readSurroundings();
   logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
-  const { identity, preview, comment } = audience;
+  const { identity, access, preview, comment } = audience;
   const addressIdentity = identifyAddress(job, identity, inputs.prNumber);
-  const exposure = await planExposure(inputs, { ...surroundings, identity: addressIdentity }, logger);
+  const planned = { ...surroundings, identity: addressIdentity, access };
+  const exposure = await planExposure(inputs, planned, logger);
   const folder = createSessionFolder(surroundings.tempFolder);
   const runner = findAncestor('Runner.Worker');
   const config: SupervisorConfig = {
@@ -94,7 +97,8 @@ async function startSupervisor(job: Job, inputs: Inputs, audience: Audience): Pr
       environment: selectEnvironment(surroundings.environment),
       onSpawn: supervisor => saveStepState({ ...state, supervisor }),
     });
-    return { session, folder, state };
+    const key = access.kind === 'link' && access.isGenerated ? access.key : '';
+    return { session, folder, state, key };
   } catch (error) {
     saveShownLog(relayLog(sessionFiles(folder).log).stop());
     throw error;
@@ -111,7 +115,7 @@ async function expose(job: Job, inputs: Inputs, started: Started): Promise<void>
   try {
     last = await awaitState(states, ({ exposure }) => exposure.phase !== 'starting');
     if (last?.exposure.phase === 'live') {
-      announce(last, session, folder);
+      announce(last, started);
       if (inputs.hold) last = await hold(states, last, over);
     }
   } finally {
@@ -133,17 +137,18 @@ async function awaitState(
 }
 
 /** Outputs are files the runner reads at the step's end: writing them does not need its command parser. */
-function announce(state: StateMessage, session: Session, folder: string): void {
+function announce(state: StateMessage, { session, folder, key }: Started): void {
   const expiresAt = state.exposure.phase === 'live' ? state.exposure.expires_at : null;
   const outputs = {
     url: state.public_url,
-    'preview-url': state.public_url,
+    'preview-url': state.preview_url,
     host: state.public_host,
     port: state.public_port,
     status: state.status,
     'expires-at': expiresAt,
     'app-port': state.app.port,
     mode: state.mode,
+    key,
     'control-url': session.controlUrl,
     'control-token': session.controlToken,
     session: sessionFiles(folder).session,
@@ -151,7 +156,7 @@ function announce(state: StateMessage, session: Session, folder: string): void {
   };
   for (const [name, value] of Object.entries(outputs)) core.setOutput(name, value ?? '');
   core.addPath(writeCommand(folder, findEntry('cli')));
-  const url = state.public_url ?? '';
+  const url = state.preview_url ?? '';
   process.stdout.write(`\n  Preview: ${url}\n${renderClientRow(url)}\n`);
 }
 
@@ -162,7 +167,7 @@ async function hold(
   over: AbortController,
 ): Promise<StateMessage | undefined> {
   const endsAt = live.exposure.phase === 'live' ? live.exposure.expires_at : null;
-  let url = live.public_url;
+  let url = live.preview_url;
   const reminder = setInterval(
     () => process.stdout.write(`Preview: ${url}${describeRest(endsAt)}\n`),
     REMIND_MS,
@@ -170,8 +175,8 @@ async function hold(
   const untilEnd = endsAt === null ? undefined : Date.parse(endsAt) - Date.now() + END_GRACE_MS;
   const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
   try {
-    return await awaitState(states, ({ exposure, public_url }) => {
-      url = public_url ?? url; // that it changed is a line of the supervisor's own
+    return await awaitState(states, ({ exposure, preview_url }) => {
+      url = preview_url ?? url; // that it changed is a line of the supervisor's own
       return exposure.phase === 'ended' || exposure.phase === 'failed';
     });
   } finally {
@@ -193,7 +198,7 @@ function conclude(state: StateMessage | undefined, session: Session): void {
   if (phase.phase === 'failed') {
     throw new PreviewError(renderFailure(phase.reason, phase.last_lines));
   }
-  if (phase.phase === 'live') core.notice(`Preview: ${state.public_url}`);
+  if (phase.phase === 'live') core.notice(`Preview: ${state.preview_url}`);
   else core.info(`the preview has ended: ${phase.reason}`);
 }
 

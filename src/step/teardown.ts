@@ -63,6 +63,7 @@ function describeDeath(step: StepState): ExposureState {
     tunnel: { status: 'Failed', reason: 'killed' },
     app: { status: 'stopped' },
     url: undefined,
+    link: undefined,
     verified: undefined,
     doubt: undefined,
     restarts: 0,

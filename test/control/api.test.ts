@@ -15,6 +15,7 @@ const LIVE: ExposureState = {
   tunnel: { status: 'Connected', host: 'bore.example', port: 12345 },
   app: { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: 3000 } },
   url: 'http://bore.example:12345',
+  link: 'http://bore.example:12345/?expose-key=k',
   verified: true,
   doubt: undefined,
   restarts: 0,

@@ -37,7 +37,9 @@ describe('a visitor', () => {
     const door = await openGateway(app.port);
     const [visitor, stream] = duplexPair();
     door.gateway.accept(stream);
-    visitor.setEncoding('latin1').write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    visitor
+      .setEncoding('latin1')
+      .write('GET / HTTP/1.1\r\nHost: bore.example:4321\r\nConnection: close\r\n\r\n');
     expect((await visitor.toArray()).join('')).toMatch(/^HTTP\/1.1 200 OK[\s\S]*ok$/);
   });
 
@@ -73,7 +75,7 @@ describe('a visitor', () => {
     const door = await openGateway(app.port, { limits: { sockets: 2 } });
     const held = [await openVisitor(door.port), await openVisitor(door.port)];
     for (const visitor of held) {
-      visitor.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      visitor.write('GET / HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n');
       await once(visitor, 'data');
     }
     const third = await openVisitor(door.port);
@@ -87,14 +89,19 @@ describe('a visitor', () => {
     const app = await openApp();
     const door = await openGateway(app.port, { limits: { headersTimeoutMs: 100 } });
     expect(await sendRaw(door.port, '')).toMatch(/^HTTP\/1.1 408 /);
-    expect(await sendRaw(door.port, 'GET / HTTP/1.1\r\nHost: a\r\nX-')).toMatch(/^HTTP\/1.1 408 /);
+    expect(await sendRaw(door.port, 'GET / HTTP/1.1\r\nHost: bore.example:4321\r\nX-')).toMatch(
+      /^HTTP\/1.1 408 /,
+    );
     expect(app.connections).toBe(0);
   });
 
   it('who dribbles a body is closed after a while, and so is the app’s request (R-U-D-Y)', async () => {
     const app = await openApp(() => {});
     const door = await openGateway(app.port, { limits: { headersTimeoutMs: 100, requestTimeoutMs: 200 } });
-    const answer = await sendRaw(door.port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\na');
+    const answer = await sendRaw(
+      door.port,
+      'POST / HTTP/1.1\r\nHost: bore.example:4321\r\nContent-Length: 10\r\n\r\na',
+    );
     expect(answer).toMatch(/^HTTP\/1.1 408 /);
     expect(app.requestLines).toEqual(['POST / HTTP/1.1']);
   });
@@ -102,7 +109,9 @@ describe('a visitor', () => {
   it('who keeps a connection idle is closed after a while', async () => {
     const app = await openApp();
     const door = await openGateway(app.port, { limits: { keepAliveMs: 50 } });
-    expect(await sendRaw(door.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).toMatch(/^HTTP\/1.1 200 /);
+    expect(await sendRaw(door.port, 'GET / HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n')).toMatch(
+      /^HTTP\/1.1 200 /,
+    );
   });
 });
 
@@ -181,7 +190,7 @@ describe('the app', () => {
     expect(await (await fetch(`${door.url}/a?b`)).text()).toBe('handled /a?b');
     expect((await fetch(`${door.url}/__expose/x`)).status).toBe(404);
     const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
-    expect(await sendRaw(door.port, `GET /ws HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n`)).toMatch(
+    expect(await sendRaw(door.port, `GET /ws HTTP/1.1\r\nHost: bore.example:4321\r\n${upgrade}\r\n`)).toMatch(
       /handled \/ws$/,
     );
   });
@@ -232,7 +241,7 @@ describe('the end', () => {
     const door = await openGateway(app.port);
     const visitor = await openVisitor(door.port);
     const closed = new Promise(resolve => visitor.on('error', () => {}).once('close', resolve));
-    visitor.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    visitor.write('GET / HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n');
     await vi.waitFor(() => expect(app.requestLines).toHaveLength(1), { timeout: 10_000 });
     await Promise.all([door.gateway.stop(), door.gateway.stop()]);
     await closed;
@@ -247,7 +256,7 @@ describe('pipelining (memory exhaustion over one connection)', () => {
     const app = await openApp(() => {}); // never answers
     const door = await openDoor(app.port);
     closers.push(door.stop);
-    const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+    const request = 'GET / HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n';
     await sendRaw(door.port, request.repeat(20_000)).catch(() => {}); // reset is as good as closed
     expect(app.requestLines.length).toBeLessThanOrEqual(64);
     expect(door.gateway.visits).toBeLessThanOrEqual(64);

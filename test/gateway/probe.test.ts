@@ -148,7 +148,7 @@ describe('the probe page', () => {
     for (const target of ['/__expose', '/__expose/', '/__expose?a', '/__expose/probe/x', '/__expose/..;/a']) {
       const answer = await sendRaw(
         door.port,
-        `POST ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+        `POST ${target} HTTP/1.1\r\nHost: bore.example:4321\r\nConnection: close\r\n\r\n`,
       );
       expect(answer).toMatch(/^HTTP\/1.1 404 /);
     }

@@ -75,7 +75,10 @@ describe('a request', () => {
   it('loses its offer to speak HTTP/2 (h2c), and is served without', async () => {
     const { app, door } = await openRaw();
     const offer = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n';
-    const answer = await sendRaw(door.port, `GET / HTTP/1.1\r\nHost: a\r\n${offer}Connection: close\r\n\r\n`);
+    const answer = await sendRaw(
+      door.port,
+      `GET / HTTP/1.1\r\nHost: bore.example:4321\r\n${offer}Connection: close\r\n\r\n`,
+    );
     expect(answer).toMatch(/^HTTP\/1.1 200 OK/);
     expect(app.seen.toLowerCase()).not.toMatch(/upgrade|http2-settings/);
   });
@@ -163,7 +166,7 @@ describe('an answer', () => {
       response.write('a');
       response.end('b');
     });
-    const answer = await sendRaw(door.port, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n');
+    const answer = await sendRaw(door.port, 'GET / HTTP/1.0\r\nHost: bore.example:4321\r\n\r\n');
     expect(answer).toMatch(/^HTTP\/1.1 200 [\s\S]*\r\n\r\nab$/);
     expect(answer).not.toMatch(/transfer-encoding/i);
   });
@@ -187,7 +190,7 @@ describe('an answer', () => {
     });
     closers.push(() => visitor.destroy());
     door.gateway.accept(visitor);
-    visitor.push('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    visitor.push('GET / HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n');
     await vi.waitFor(() => expect(writes.join('')).toMatch(/ok$/), { timeout: 10_000 });
     expect(writes).toEqual([expect.stringMatching(/^HTTP\/1.1 200 OK\r\n[\s\S]*\r\n\r\nok$/)]);
   });

@@ -6,7 +6,7 @@ import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
 import { OK, startRawApp } from '../support/raw-app.ts';
 
 const ASK =
-  'Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n';
+  'Host: bore.example:4321\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n';
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -172,7 +172,7 @@ describe('an upgrade', () => {
     );
     const answer = await sendRaw(
       door.port,
-      `GET /ws HTTP/1.1\r\n${ASK}\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n`,
+      `GET /ws HTTP/1.1\r\n${ASK}\r\nGET /smuggled HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n`,
     );
     expect(answer).toMatch(/^HTTP\/1.1 403 Forbidden\r\n/);
     expect(answer).toMatch(/X-Why: no\r\n[\s\S]*\r\n\r\nno$/);
@@ -190,7 +190,7 @@ describe('an upgrade', () => {
 
   it('to anything but a WebSocket is served as an ordinary request', async () => {
     const { app, door } = await openRaw();
-    const ask = 'Host: a\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n';
+    const ask = 'Host: bore.example:4321\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n';
     expect(await sendRaw(door.port, `GET / HTTP/1.1\r\n${ask}\r\n`)).toMatch(/^HTTP\/1.1 200 /);
     expect(app.seen).not.toMatch(/h2c/i);
   });

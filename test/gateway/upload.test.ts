@@ -124,7 +124,7 @@ describe('an upload', () => {
   it('ends at the app when the visitor leaves in the middle', async () => {
     const door = await openApp(request => void request.resume().on('error', () => {}));
     const visitor = connect(door.port, '127.0.0.1');
-    visitor.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nfirst');
+    visitor.write('POST / HTTP/1.1\r\nHost: bore.example:4321\r\nContent-Length: 100\r\n\r\nfirst');
     const [request] = await once(door.server, 'request');
     const gone = new Promise(resolve => request.once('close', resolve));
     visitor.destroy();
@@ -140,7 +140,9 @@ describe('an upload', () => {
     visitor.on('data', chunk => {
       answer += chunk;
     });
-    visitor.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${21 * piece.length}\r\n\r\n`);
+    visitor.write(
+      `POST / HTTP/1.1\r\nHost: bore.example:4321\r\nContent-Length: ${21 * piece.length}\r\n\r\n`,
+    );
     visitor.write(piece);
     await once(visitor, 'data');
     makeUpload(piece, 20).pipe(visitor);
@@ -152,7 +154,7 @@ describe('an upload', () => {
     const door = await openApp((_, response) => response.end('enough'), { lingerMs: 50 });
     const answer = await sendRaw(
       door.port,
-      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nfirst',
+      'POST / HTTP/1.1\r\nHost: bore.example:4321\r\nContent-Length: 1000\r\n\r\nfirst',
     );
     expect(answer).toMatch(/^HTTP\/1.1 200 [\s\S]*enough$/);
   });
@@ -161,11 +163,11 @@ describe('an upload', () => {
     const door = await openApp(async (request, response) =>
       response.end(`${request.url} ${await hashBody(request)}`),
     );
-    const head = 'POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const head = 'POST /1 HTTP/1.1\r\nHost: bore.example:4321\r\nTransfer-Encoding: chunked\r\n\r\n';
     const body = '5\r\nhello\r\n0\r\nX-Trailer: lost\r\n\r\n';
     const answer = await sendRaw(
       door.port,
-      `${head}${body}GET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+      `${head}${body}GET /2 HTTP/1.1\r\nHost: bore.example:4321\r\nConnection: close\r\n\r\n`,
     );
     expect(answer).toContain(`/1 ${createHash('sha256').update('hello').digest('hex')}`);
     expect(answer).toContain(`/2 ${createHash('sha256').digest('hex')}`);
@@ -195,7 +197,7 @@ describe('Expect: 100-continue', () => {
     closers.push(door.stop);
     const answer = await sendRaw(
       door.port,
-      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n',
+      'POST / HTTP/1.1\r\nHost: bore.example:4321\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n',
     );
     expect(answer).toMatch(/^HTTP\/1.1 503 /);
     expect(answer).not.toContain('100 Continue');
@@ -205,7 +207,7 @@ describe('Expect: 100-continue', () => {
     const door = await openApp((_, response) => response.end());
     const answer = await sendRaw(
       door.port,
-      'GET / HTTP/1.1\r\nHost: a\r\nExpect: 42\r\nConnection: close\r\n\r\n',
+      'GET / HTTP/1.1\r\nHost: bore.example:4321\r\nExpect: 42\r\nConnection: close\r\n\r\n',
     );
     expect(answer).toMatch(/^HTTP\/1.1 417 /);
   });

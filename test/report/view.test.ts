@@ -13,6 +13,7 @@ const live: ExposureState = {
   tunnel: { status: 'Connected', host: 'bore.pub', port: 2345 },
   app: { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: 3000 } },
   url,
+  link: url,
   verified: true,
   doubt: undefined,
   restarts: 0,
@@ -36,7 +37,7 @@ describe('what is shown of an exposure', () => {
 
   it('links the address with its key while live', () => {
     const link = `${url}/?key=k`;
-    expect(viewOf(live, { now, link })).toEqual({
+    expect(viewOf({ ...live, link }, { now })).toEqual({
       kind: 'live',
       url: link,
       endsAt: expiresAt,

@@ -20,6 +20,7 @@ function tearDown({ hold, moves }: { hold: boolean; moves: number }): string {
     tunnel: { status: 'Disconnected' },
     app: { status: 'stopped' },
     url: undefined,
+    link: undefined,
     verified: undefined,
     doubt: undefined,
     restarts: 0,

@@ -4,8 +4,12 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway/gateway.ts';
 import type { AppState } from '../../src/state.ts';
+import { OPEN_GATEWAY } from './open-gateway.ts';
 
 export const PROOF_KEY = Buffer.alloc(32, 7);
+
+/** What visitors of a door type, as far as it is told. */
+export const PUBLIC_URL = 'http://bore.example:4321';
 
 export interface Door {
   gateway: Gateway;
@@ -23,9 +27,12 @@ export async function openDoor(
 ): Promise<Door> {
   const log: string[] = [];
   const say = (level: string) => (message: string) => void log.push(`${level} ${message}`);
+  let place = { url: PUBLIC_URL, host: '127.0.0.1', port: 0 };
   const gateway = startGateway({
     app: typeof app === 'number' ? () => runningOn(app) : app,
-    publicUrl: () => new URL('http://bore.example:4321'),
+    // As behind a proxy, so that both names are ours.
+    place: () => place,
+    rules: OPEN_GATEWAY,
     proofKey: PROOF_KEY,
     logger: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
     ...options,
@@ -34,6 +41,7 @@ export async function openDoor(
   await once(door.listen(0, '127.0.0.1'), 'listening');
   const address = door.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
+  place = { ...place, port };
   const stop = async () => {
     door.close();
     await gateway.stop();

@@ -6,10 +6,12 @@ import type { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startGateway } from '../../src/gateway/gateway.ts';
+import type { Place } from '../../src/gateway/own-address.ts';
 import type { Logger } from '../../src/log.ts';
 import type { TunnelState } from '../../src/state.ts';
 import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/reconnect.ts';
 import { Relay } from '../../src/tunnel/relay.ts';
+import { OPEN_GATEWAY } from './open-gateway.ts';
 import type { ChildTunnel, Measure, Question, Told } from './tunnel-process.ts';
 
 const THREAD = new URL('../../src/second-thread.ts', import.meta.url);
@@ -31,12 +33,17 @@ tell({ event: 'ready' });
 async function open(number: number, wish: ChildTunnel): Promise<void> {
   const say = (level: string) => (line: string) => tell({ event: 'log', line: `${level} ${line}` });
   const logger: Logger = { debug() {}, info: say('info'), warn: say('warn'), error: say('error') };
-  const onState = (state: TunnelState) => tell({ event: 'state', tunnel: number, state });
+  // Visitors who write their requests by hand say `Host: x`, the others where they connected to.
+  let place = { url: 'http://x', host: 'x', port: 0 };
+  const onState = (state: TunnelState) => {
+    if (state.status === 'Connected') place = { ...place, host: state.host, port: state.port };
+    tell({ event: 'state', tunnel: number, state });
+  };
   const tunnel = await startTunnel({
     servers: [{ address: wish.server, secret: wish.secret }],
     identity: `tunnel ${number}`,
     remotePort: { kind: 'random' },
-    destination: openDestination(wish, logger),
+    destination: openDestination(wish, () => place, logger),
     onState,
     logger,
     signal: AbortSignal.timeout(20_000),
@@ -46,7 +53,11 @@ async function open(number: number, wish: ChildTunnel): Promise<void> {
   stops.push(() => tunnel.stop({ drainMs: 0 }));
 }
 
-function openDestination(wish: ChildTunnel, logger: Logger): TunnelOptions['destination'] {
+function openDestination(
+  wish: ChildTunnel,
+  place: () => Place,
+  logger: Logger,
+): TunnelOptions['destination'] {
   if (wish.mode === 'raw' || wish.mode === 'raw on two threads') {
     const { idleMs } = wish;
     const target = () => ({ host: '127.0.0.1', port: wish.app });
@@ -61,7 +72,8 @@ function openDestination(wish: ChildTunnel, logger: Logger): TunnelOptions['dest
   if (wish.mode === 'stream') return visitor => join(visitor, wish.app);
   const gateway = startGateway({
     app: () => ({ status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: wish.app } }),
-    publicUrl: () => new URL('http://bore.example:4321'),
+    place,
+    rules: OPEN_GATEWAY,
     proofKey: Buffer.alloc(32, 7),
     logger,
   });

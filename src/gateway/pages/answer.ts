@@ -2,20 +2,26 @@
 
 import type { Visit } from '../visit.ts';
 import type { Notice } from './notice.ts';
-import { PAGE_POLICY, renderJson, renderPage, renderText } from './page.ts';
+import { renderJson, renderPage, renderPolicy, renderText } from './page.ts';
 
 /** HTML only for those who name it: a browser's page, not its scripts, styles and images, nor curl. */
-export function sendNotice({ request, response }: Visit, notice: Notice): void {
+export function sendNotice(
+  { request, response }: Visit,
+  notice: Notice,
+  headers: Record<string, string> = {},
+): void {
   const [type, body] = render(request.headers.accept ?? '', notice);
   response.writeHead(notice.status, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
-    'content-security-policy': PAGE_POLICY,
-    'referrer-policy': 'no-referrer',
-    'retry-after': String(notice.retryAfterS),
+    'content-security-policy': renderPolicy(notice),
+    // A form is told where its page was, so that it can lead back there; nobody else is told anything.
+    'referrer-policy': notice.keyForm === undefined ? 'no-referrer' : 'same-origin',
+    ...(notice.retryAfterS !== undefined && { 'retry-after': String(notice.retryAfterS) }),
     vary: 'accept',
     'x-content-type-options': 'nosniff',
+    ...headers,
   });
   response.end(body);
 }

@@ -1,4 +1,4 @@
-// What a visitor is told while there is no app to answer: one notice for each way of being away.
+// What a visitor is told by the gateway itself: one notice for each way of not getting the app's own answer.
 
 import { hasCode } from '../../errors.ts';
 import { sanitise } from '../../log.ts';
@@ -6,17 +6,19 @@ import type { AppState } from '../../state.ts';
 
 /** Plain text throughout; `detail` is a stranger's, and already on one safe line. */
 export interface Notice {
-  status: 502 | 503 | 504;
+  status: 401 | 502 | 503 | 504;
   /** Decides the colour of the mark. */
-  mood: 'waiting' | 'trouble' | 'failed' | 'ended';
+  mood: 'waiting' | 'trouble' | 'failed' | 'ended' | 'locked';
   title: string;
   /** What is wrong. */
   what: string;
-  /** What happens next, or what to do; said where the page reloads by itself. */
+  /** What happens next, or what to do. */
   next: string;
   detail?: string;
-  /** When to ask again, in seconds: `Retry-After`, and the page's own reload. */
-  retryAfterS: number;
+  /** When to ask again, in seconds: `Retry-After`, and the page's own reload; absent where that would not help. */
+  retryAfterS?: number;
+  /** Where the page's form sends a key; absent: there is no form. */
+  keyForm?: string;
 }
 
 /** A start takes seconds; twice as often would only be noise in the log. */
@@ -75,6 +77,26 @@ export function describeAway(app: Exclude<AppState, { status: 'running' }>): Not
         retryAfterS: OVER_RETRY_S,
       };
   }
+}
+
+/**
+ * The notice for who may not come in. It is the same for everybody, and says nothing of the app; only who sent a key
+ * that is `wrong` hears of that.
+ */
+export function describeRefusal(kind: 'link' | 'basic', wrong: boolean, keyForm: string): Notice {
+  const isLink = kind === 'link';
+  return {
+    status: 401,
+    mood: 'locked',
+    title: wrong ? 'That is not the key' : 'This preview is not open to everybody',
+    what: isLink
+      ? 'It needs a key, which is part of the link that was handed out.'
+      : 'It needs a user and a password.',
+    next: isLink
+      ? 'Open it with the whole link, or paste the key here. Scripts send it as `Authorization: Bearer KEY`.'
+      : 'The author of the workflow has them. Scripts send them as HTTP Basic authentication.',
+    ...(isLink && { keyForm }),
+  };
 }
 
 /** The notice for an app that runs but gave no answer to this request. */

@@ -1,0 +1,193 @@
+// Who may come in: refuses strangers, all in the same way, and takes the key or password out of the request of whoever
+// is let in, so that the app never sees it. The pass of gateway.ts before anything that tells whether there is an app.
+
+import { isSame } from './constant-time.ts';
+import { dropAuthorization, readBasic, readBearer, splitKey, takeKey } from './credentials.ts';
+import { sendText } from './own-pages.ts';
+import { sendNotice } from './pages/answer.ts';
+import { describeRefusal } from './pages/notice.ts';
+import { compilePatterns } from './public-paths.ts';
+import { SessionCookies } from './session-cookie.ts';
+import type { SiteData } from './site-data.ts';
+import { readPath, readTarget, type Visit } from './visit.ts';
+
+/** How visitors are let in. */
+export type Access =
+  | { kind: 'open' }
+  | { kind: 'link'; key: string }
+  | { kind: 'basic'; user: string; password: string };
+
+export interface AccessRules {
+  access: Access;
+  /** Patterns of paths that need no credential. */
+  publicPaths: readonly string[];
+}
+
+/** Where the sign-in page sends its key. */
+export const SIGN_IN_PATH = '/__expose/sign-in';
+
+/** A key and the name of its field are a few hundred bytes. */
+const MAX_FORM_BYTES = 4_096;
+
+/** Methods that only read (RFC 9110, 9.2.1): a stranger's page may make a browser send them. */
+const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * - `public`: nothing was needed.
+ * - `shown`: a key that only somebody who has it can send.
+ * - `ambient`: what a browser sends by itself, also where a stranger's page made it ask.
+ */
+type Grant = 'public' | 'shown' | 'ambient';
+
+export class AccessControl {
+  readonly #access: Access;
+  readonly #isPublic: (path: string) => boolean;
+  readonly #cookies = new SessionCookies();
+  readonly #siteData: SiteData;
+  readonly #endsAt: () => Date | undefined;
+
+  /** `endsAt`: when the exposure ends, where that is known; no session is longer. */
+  constructor(rules: AccessRules, siteData: SiteData, endsAt: () => Date | undefined) {
+    this.#access = rules.access;
+    this.#isPublic = compilePatterns(rules.publicPaths);
+    this.#siteData = siteData;
+    this.#endsAt = endsAt;
+  }
+
+  /** True where the visit ends here: refused, or on its way to sign in. */
+  check(visit: Visit): boolean {
+    const { request } = visit;
+    const hasSession = this.#hasSession(visit);
+    const key = takeKey(request);
+    if (this.#access.kind === 'open') return this.#welcome(visit);
+    if (readPath(request) === SIGN_IN_PATH) return this.#answerSignIn(visit, hasSession);
+    const isRightKey = this.#isKey(key);
+    if (isRightKey && isPageLoad(visit)) return this.#signIn(visit, readTarget(request));
+    const grant = isRightKey ? 'shown' : this.#findGrant(visit, hasSession);
+    if (grant === undefined) return this.#refuse(visit);
+    if (grant === 'ambient' && isCrossSite(visit)) return refuseCrossSite(visit);
+    return this.#welcome(visit);
+  }
+
+  #welcome(visit: Visit): false {
+    visit.welcome();
+    return false;
+  }
+
+  #findGrant(visit: Visit, hasSession: boolean): Grant | undefined {
+    const { request } = visit;
+    if (this.#isKey(readBearer(request))) {
+      dropAuthorization(request);
+      return 'shown';
+    }
+    if (this.#isPublic(readPath(request))) return 'public';
+    if (this.#isPassword(readBasic(request))) {
+      dropAuthorization(request);
+      // The app's scripts may send an `Authorization` of their own, in the place of the browser's.
+      if (!hasSession && visit.address) visit.ownHeaders.push(['set-cookie', this.#issue(visit.address.url)]);
+      return 'ambient';
+    }
+    return hasSession ? 'ambient' : undefined;
+  }
+
+  #isKey(given: string | undefined): boolean {
+    return this.#access.kind === 'link' && given !== undefined && isSame(given, this.#access.key);
+  }
+
+  #isPassword(given: string | undefined): boolean {
+    if (this.#access.kind !== 'basic' || given === undefined) return false;
+    return isSame(given, `${this.#access.user}:${this.#access.password}`);
+  }
+
+  #hasSession({ request, address }: Visit): boolean {
+    return address !== undefined && this.#cookies.accepts(request.headers.cookie, address.url);
+  }
+
+  #issue(url: URL): string {
+    return this.#cookies.issue(url, this.#endsAt());
+  }
+
+  /** To the same page without the key, which would else stay in the address bar, in histories and in `Referer`. */
+  #signIn(visit: Visit, target: string): true {
+    const { request, response, address } = visit;
+    if (address === undefined) return this.#refuse(visit);
+    visit.welcome();
+    response.writeHead(303, [
+      ...['location', target],
+      ...['set-cookie', this.#issue(address.url)],
+      ...this.#siteData.renewFor(request, address.url).flat(),
+      ...['content-length', '0'],
+      ...['cache-control', 'no-store'],
+      ...['referrer-policy', 'no-referrer'],
+    ]);
+    response.end();
+    return true;
+  }
+
+  #answerSignIn(visit: Visit, hasSession: boolean): true {
+    const { request } = visit;
+    if (request.method === 'POST' && visit.upgrade === undefined) this.#readForm(visit);
+    else if (hasSession && isPageLoad(visit)) this.#signIn(visit, '/');
+    else this.#refuse(visit);
+    return true;
+  }
+
+  /** The one body the gateway reads itself; it comes from whoever likes to send one. */
+  #readForm(visit: Visit): void {
+    const { request, response, awaitsContinue } = visit;
+    if (isCrossSite(visit)) return void refuseCrossSite(visit);
+    if (awaitsContinue) response.writeContinue();
+    let form = '';
+    request.setEncoding('latin1');
+    request.on('data', (text: string) => {
+      if (response.headersSent) return;
+      form += text;
+      if (form.length > MAX_FORM_BYTES) this.#refuse(visit);
+    });
+    request.once('end', () => {
+      if (response.headersSent) return;
+      const key = new URLSearchParams(form).get('key') ?? '';
+      if (this.#isKey(key.trim())) this.#signIn(visit, readReturn(visit));
+      else this.#refuse(visit, { wrongKey: key !== '' });
+    });
+  }
+
+  /** The same for every path, method and upgrade, whether there is an app or not; and the connection is closed. */
+  #refuse(visit: Visit, { wrongKey = false } = {}): true {
+    const kind = this.#access.kind === 'basic' ? 'basic' : 'link';
+    sendNotice(visit, describeRefusal(kind, wrongKey, SIGN_IN_PATH), {
+      connection: 'close',
+      'www-authenticate':
+        kind === 'basic' ? 'Basic realm="preview", charset="UTF-8"' : 'Bearer realm="preview"',
+    });
+    return true;
+  }
+}
+
+function isPageLoad({ request, upgrade }: Visit): boolean {
+  return (request.method === 'GET' || request.method === 'HEAD') && upgrade === undefined;
+}
+
+/**
+ * Where another site made the browser ask. `SameSite` does not help against it: another port of the same host is the
+ * same site. Every browser sends `Origin` with what is not safe, and with WebSockets (Fetch Standard, 3.2).
+ */
+function isCrossSite({ request, upgrade, address }: Visit): boolean {
+  const { origin } = request.headers;
+  if (origin === undefined || (SAFE.has(request.method ?? '') && upgrade === undefined)) return false;
+  return !address?.origins.has(origin.toLowerCase());
+}
+
+function refuseCrossSite(visit: Visit): true {
+  sendText(visit, 403, 'this request comes from another site\n', { connection: 'close' });
+  return true;
+}
+
+/** The page that showed the sign-in form, which is where the visitor wanted to go. */
+function readReturn({ request, address }: Visit): string {
+  const from = URL.parse(request.headers.referer ?? '');
+  if (from === null || !address?.origins.has(from.origin)) return '/';
+  const target = splitKey(`${from.pathname}${from.search}`).rest;
+  // Two slashes would lead to another host.
+  return /^\/[/\\]/.test(target) || target.startsWith(SIGN_IN_PATH) ? '/' : target;
+}

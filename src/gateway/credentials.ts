@@ -1,0 +1,90 @@
+// What a visitor shows to be let in, read from the request and taken out of it: neither the app nor anything behind the
+// gateway gets to see a key, a password or a session of ours. Used by access.
+
+import type { IncomingMessage } from 'node:http';
+import { withoutOwnCookies } from './session-cookie.ts';
+import { readTarget } from './visit.ts';
+
+/** The parameter of the link that carries the key. */
+export const KEY_PARAMETER = 'expose-key';
+
+/** The link to click: `url` (no trailing slash) with the key. */
+export function renderKeyLink(url: string, key: string): string {
+  return `${url}/?${KEY_PARAMETER}=${encodeURIComponent(key)}`;
+}
+
+/**
+ * Takes the key's parameter out of a request target; the rest stays byte for byte. `key` is the first one's value, or
+ * undefined where there was none.
+ */
+export function splitKey(target: string): { key: string | undefined; rest: string } {
+  const start = target.indexOf('?');
+  if (start === -1 || !target.includes(KEY_PARAMETER, start)) return { key: undefined, rest: target };
+  const pairs = target.slice(start + 1).split('&');
+  const isKey = (pair: string) => pair === KEY_PARAMETER || pair.startsWith(`${KEY_PARAMETER}=`);
+  const found = pairs.find(isKey);
+  if (found === undefined) return { key: undefined, rest: target };
+  const others = pairs.filter(pair => !isKey(pair)).join('&');
+  const path = target.slice(0, start);
+  return {
+    key: decode(found.slice(KEY_PARAMETER.length + 1)),
+    rest: others === '' ? path : `${path}?${others}`,
+  };
+}
+
+/** As forms write it: `+` is a space. What is no encoding is taken as it stands. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return text;
+  }
+}
+
+/** The key in the query, which is gone from the request's target afterwards. */
+export function takeKey(request: IncomingMessage): string | undefined {
+  const { key, rest } = splitKey(readTarget(request));
+  if (key !== undefined) request.url = rest;
+  return key;
+}
+
+/** The token of `Authorization: Bearer` (RFC 6750, 2.1), or undefined. */
+export function readBearer(request: IncomingMessage): string | undefined {
+  return /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+}
+
+/** `user:password` of `Authorization: Basic` (RFC 7617), or undefined. */
+export function readBasic(request: IncomingMessage): string | undefined {
+  const encoded = /^basic +([\w+/=-]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
+}
+
+/** Takes our `Authorization` out of the request. */
+export function dropAuthorization(request: IncomingMessage): void {
+  rewriteField(request, 'authorization', () => '');
+  delete request.headers.authorization;
+}
+
+/** Takes our cookies out of the request, be they of this preview or of another one on the same host. */
+export function dropOwnCookies(request: IncomingMessage): void {
+  const { cookie } = request.headers;
+  if (!cookie?.includes('expose-')) return;
+  rewriteField(request, 'cookie', withoutOwnCookies);
+  const rest = withoutOwnCookies(cookie);
+  if (rest === '') delete request.headers.cookie;
+  else request.headers.cookie = rest;
+}
+
+/** Rewrites every field of that lower-case name; one that becomes empty is removed. */
+function rewriteField(
+  { rawHeaders }: IncomingMessage,
+  wanted: string,
+  rewrite: (value: string) => string,
+): void {
+  for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
+    if (rawHeaders[index]?.toLowerCase() !== wanted) continue;
+    const value = rewrite(rawHeaders[index + 1] ?? '');
+    if (value === '') rawHeaders.splice(index, 2);
+    else rawHeaders[index + 1] = value;
+  }
+}

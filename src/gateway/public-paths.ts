@@ -1,0 +1,68 @@
+// Path patterns that need no key, such as `/webhooks/**`. Used by access, and by the inputs to check them.
+//
+// The app may read a path differently from us: decode it, twice even, take `\` for `/`, cut off what follows a `;`. So a
+// path is public only where every such reading of it is; one with dot segments never is.
+
+import picomatch from 'picomatch';
+
+/** No path of an app is encoded more often than this; one that is counts as none of ours. */
+const MAX_DECODINGS = 4;
+
+/** `**` any number of folders, `*` any part of a name, `?` one character. Upper and lower case count. */
+const OPTIONS: picomatch.PicomatchOptions = {
+  dot: true, // `/.well-known/x` is a path like any other
+  nonegate: true,
+  noextglob: true,
+  nobracket: true,
+  strictSlashes: true,
+};
+
+/** Why this is no pattern, to follow "`public-paths` has 'x', which …"; undefined where it is one. */
+export function findPatternProblem(pattern: string): string | undefined {
+  if (!pattern.startsWith('/')) return 'does not begin with /';
+  if (/[\s\\;%#]|\/\/|\/\.{1,2}(?:\/|$)/.test(pattern)) return 'is not a plain path';
+  if (/[()[\]{}!]/.test(pattern)) return 'has more than the signs *, ** and ?';
+  return undefined;
+}
+
+/** Tells whether a request's path (target without its query) matches one of the patterns in every reading. */
+export function compilePatterns(patterns: readonly string[]): (path: string) => boolean {
+  if (patterns.length === 0) return () => false;
+  const matches = picomatch([...patterns], OPTIONS);
+  return path => {
+    const readings = listReadings(path);
+    return readings?.every(reading => matches(reading)) ?? false;
+  };
+}
+
+/** What a reader may make of the path; undefined where readers are too likely to disagree. */
+function listReadings(path: string): string[] | undefined {
+  const readings = [path];
+  for (let decoded = path, round = 0; ; round += 1) {
+    const variants = [decoded, decoded.replaceAll(/;[^/\\]*/g, '')].map(mergeSlashes);
+    if (variants.some(hasDotSegment)) return undefined;
+    readings.push(...variants);
+    const next = decode(decoded);
+    if (next === decoded) return readings;
+    if (next === undefined || round === MAX_DECODINGS) return undefined;
+    decoded = next;
+  }
+}
+
+function decode(text: string): string | undefined {
+  try {
+    const decoded = decodeURIComponent(text);
+    return decoded.includes('\0') ? undefined : decoded;
+  } catch {
+    return undefined;
+  }
+}
+
+function mergeSlashes(path: string): string {
+  return path.replaceAll(/[/\\]+/g, '/');
+}
+
+/** Resolving them over empty folders, or over parameters, is done in more ways than one; no webhook needs them. */
+function hasDotSegment(path: string): boolean {
+  return /\/\.{1,2}(?:\/|$)/.test(path);
+}

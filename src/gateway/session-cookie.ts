@@ -1,0 +1,83 @@
+// The cookie of a visitor who showed the key once. Used by access.
+//
+// Cookies know no ports (RFC 6265, 8.5): whoever serves another port of the same host receives ours. So it never holds
+// the key, only a MAC over the address, the exposure and the end, which is worth nothing anywhere else.
+
+import { createHmac, randomBytes } from 'node:crypto';
+import { isSame } from './constant-time.ts';
+
+/** A preview without an end ends with its job, and jobs of hosted runners last six hours. */
+const MAX_AGE_MS = 24 * 60 * 60_000;
+
+/** Ours, of whatever port and exposure: no app has any use for them, and another preview's is not for it to see. */
+const OWN_NAME = /^(?:__Host-)?expose-(?:session|seen)-\d{1,5}$/;
+
+/** The cookies of one exposure. */
+export class SessionCookies {
+  /** Of this exposure alone: what another one issued, be it at the same address, is refused. */
+  readonly #key = randomBytes(32);
+
+  /** A `Set-Cookie` value for who came in at `url`; good until `endsAt`, or for a day. */
+  issue(url: URL, endsAt: Date | undefined): string {
+    const latest = Date.now() + MAX_AGE_MS;
+    const expiresMs = Math.min(endsAt?.getTime() ?? latest, latest);
+    const expires = Math.ceil(expiresMs / 1000);
+    return renderCookie(url, nameCookie(url, 'session'), `${expires}.${this.#sign(url, expires)}`, {
+      maxAgeS: Math.max(0, expires - Math.floor(Date.now() / 1000)),
+    });
+  }
+
+  /** Whether the `Cookie` field holds one of this exposure, for this address, that is not over. */
+  accepts(header: string | undefined, url: URL): boolean {
+    return readCookies(header, nameCookie(url, 'session')).some(value => this.#isValid(value, url));
+  }
+
+  #isValid(value: string, url: URL): boolean {
+    const [, expires, mac] = /^(\d{1,12})\.([\w-]{43})$/.exec(value) ?? [];
+    if (expires === undefined || mac === undefined || Number(expires) * 1000 <= Date.now()) return false;
+    return isSame(mac, this.#sign(url, Number(expires)));
+  }
+
+  #sign(url: URL, expires: number): string {
+    return createHmac('sha256', this.#key).update(`session\n${url.origin}\n${expires}`).digest('base64url');
+  }
+}
+
+/** With the port in the name, so that two previews of one host do not sign each other's visitors out. */
+export function nameCookie(url: URL, purpose: 'session' | 'seen'): string {
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  // The prefix makes browsers refuse one that was set from elsewhere (RFC 6265bis, 4.1.3.2); it needs Secure.
+  return `${url.protocol === 'https:' ? '__Host-' : ''}expose-${purpose}-${port}`;
+}
+
+/** Lax: the click in the comment comes from another site, and must bring it along. */
+export function renderCookie(
+  url: URL,
+  name: string,
+  value: string,
+  { maxAgeS }: { maxAgeS: number },
+): string {
+  const secure = url.protocol === 'https:' ? '; Secure' : '';
+  return `${name}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure}`;
+}
+
+/** All values of that name: a page of another port can put one of its own in front. */
+export function readCookies(header: string | undefined, name: string): string[] {
+  return splitCookies(header ?? '').flatMap(pair =>
+    pair.startsWith(`${name}=`) ? pair.slice(name.length + 1) : [],
+  );
+}
+
+/** A `Cookie` field without ours; '' where nothing is left. */
+export function withoutOwnCookies(header: string): string {
+  return splitCookies(header)
+    .filter(pair => !OWN_NAME.test(pair.split('=', 1)[0] ?? ''))
+    .join('; ');
+}
+
+function splitCookies(header: string): string[] {
+  return header
+    .split(';')
+    .map(pair => pair.trim())
+    .filter(pair => pair !== '');
+}

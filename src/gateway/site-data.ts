@@ -1,0 +1,42 @@
+// What an earlier preview left in the visitor's browser under the same address: a service worker would go on serving
+// that commit. Used by gateway and access.
+
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { nameCookie, readCookies, renderCookie } from './session-cookie.ts';
+import type { Visit } from './visit.ts';
+
+/** Longer than any preview lives. */
+const SEEN_MAX_AGE_S = 7 * 24 * 60 * 60;
+
+/** Storage is where service workers are kept; clearing `cache` as well can take a browser many seconds. */
+const CLEAR = '"storage"';
+
+/** Loading a page, and looking for a newer service worker, which goes past the one that is there. */
+const FIRST_REQUESTS: ReadonlySet<string> = new Set(['document', 'serviceworker']);
+
+export class SiteData {
+  /** Names this exposure in its visitors' browsers. */
+  readonly #exposure = randomBytes(9).toString('base64url');
+
+  /** Fields that make the browser forget, where it has not yet for this exposure; only https allows them to. */
+  renewFor(request: IncomingMessage, url: URL): [string, string][] {
+    if (url.protocol !== 'https:' || this.#wasHere(request, url)) return [];
+    const seen = renderCookie(url, nameCookie(url, 'seen'), this.#exposure, { maxAgeS: SEEN_MAX_AGE_S });
+    return [
+      ['clear-site-data', CLEAR],
+      ['set-cookie', seen],
+    ];
+  }
+
+  /** The pass for what loads a page; never ends the visit. */
+  renew({ request, address, ownHeaders }: Visit): false {
+    if (address !== undefined && FIRST_REQUESTS.has(String(request.headers['sec-fetch-dest'])))
+      ownHeaders.push(...this.renewFor(request, address.url));
+    return false;
+  }
+
+  #wasHere(request: IncomingMessage, url: URL): boolean {
+    return readCookies(request.headers.cookie, nameCookie(url, 'seen')).includes(this.#exposure);
+  }
+}
