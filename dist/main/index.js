@@ -86092,6 +86092,7 @@ const messages_StateMessageSchema = object({
     /** wasmrun's word for the tunnel. */
     status: picklist(['Not started', 'Disconnected', 'Connecting', 'Connected', 'Reconnecting', 'Failed']),
     public_url: nullable(string()),
+    preview_url: nullable(string()),
     public_host: nullable(string()),
     public_port: nullable(number()),
     tunnel_reason: nullable(string()),
@@ -86115,6 +86116,7 @@ function messages_describeState(state) {
         mode: state.mode,
         status: tunnel.status,
         public_url: hasAddress ? (state.url ?? null) : null,
+        preview_url: hasAddress ? (state.link ?? null) : null,
         public_host: hasAddress ? tunnel.host : null,
         public_port: hasAddress ? tunnel.port : null,
         tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
@@ -86155,6 +86157,7 @@ function reviveState(message) {
         tunnel: reviveTunnel(message),
         app: reviveApp(message.app),
         url: message.public_url ?? undefined,
+        link: message.preview_url ?? undefined,
         verified: message.verified ?? undefined,
         doubt: message.doubt ?? undefined,
         restarts: message.restarts,
@@ -88254,6 +88257,16 @@ function parseHealthPath(text) {
         return text;
     throw new errors_InputError(`\`health-path\` is '${text}': write a path that begins with one /`);
 }
+const BYTES = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+/** Bytes of `500KB`, `25MB` or `2GB`; as with most servers, 1 KB is 1,024 bytes. */
+function parseBytes(text, input) {
+    const [, count, unit = ''] = /^(\d{1,12}(?:\.\d{1,3})?) ?([kmg]?i?b?)$/.exec(text.toLowerCase()) ?? [];
+    const factor = Object.entries(BYTES).find(([name]) => name === unit.replace('i', '') || name === `${unit}b`);
+    const bytes = Math.floor(Number(count) * (factor?.[1] ?? 0));
+    if (bytes > 0 && Number.isSafeInteger(bytes))
+        return bytes;
+    throw new errors_InputError(`\`${input}\` is '${text}', which is no size: write it like 500KB, 25MB or 2GB`);
+}
 
 ;// CONCATENATED MODULE: ./build/js/app-inputs.js
 // The inputs about the app: what is run, how, and when it counts as up. Used by inputs.
@@ -88333,6 +88346,196 @@ function listGatewayWishes(app) {
     if (app.isolation)
         problems.push('`cross-origin-isolation` cannot be used with `protocol: tcp`: there are no headers to send; leave it out');
     return problems;
+}
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+;// CONCATENATED MODULE: ./build/js/gateway/public-paths.js
+// Path patterns that need no key, such as `/webhooks/**`. Used by access, and by the inputs to check them.
+//
+// The app may read a path differently from us: decode it, twice even, take `\` for `/`, cut off what follows a `;`. So a
+// path is public only where every such reading of it is; one with dot segments never is.
+
+/** No path of an app is encoded more often than this; one that is counts as none of ours. */
+const MAX_DECODINGS = 4;
+/** `**` any number of folders, `*` any part of a name, `?` one character. Upper and lower case count. */
+const OPTIONS = {
+    dot: true, // `/.well-known/x` is a path like any other
+    nonegate: true,
+    noextglob: true,
+    nobracket: true,
+    strictSlashes: true,
+};
+/** Why this is no pattern, to follow "`public-paths` has 'x', which …"; undefined where it is one. */
+function findPatternProblem(pattern) {
+    if (!pattern.startsWith('/'))
+        return 'does not begin with /';
+    if (/[\s\\;%#]|\/\/|\/\.{1,2}(?:\/|$)/.test(pattern))
+        return 'is not a plain path';
+    if (/[()[\]{}!]/.test(pattern))
+        return 'has more than the signs *, ** and ?';
+    return undefined;
+}
+/** Tells whether a request's path (target without its query) matches one of the patterns in every reading. */
+function compilePatterns(patterns) {
+    if (patterns.length === 0)
+        return () => false;
+    const matches = picomatch([...patterns], OPTIONS);
+    return path => {
+        const readings = listReadings(path);
+        return readings?.every(reading => matches(reading)) ?? false;
+    };
+}
+/** What a reader may make of the path; undefined where readers are too likely to disagree. */
+function listReadings(path) {
+    const readings = [path];
+    for (let decoded = path, round = 0;; round += 1) {
+        const variants = [decoded, decoded.replaceAll(/;[^/\\]*/g, '')].map(mergeSlashes);
+        if (variants.some(hasDotSegment))
+            return undefined;
+        readings.push(...variants);
+        const next = decode(decoded);
+        if (next === decoded)
+            return readings;
+        if (next === undefined || round === MAX_DECODINGS)
+            return undefined;
+        decoded = next;
+    }
+}
+function decode(text) {
+    try {
+        const decoded = decodeURIComponent(text);
+        return decoded.includes('\0') ? undefined : decoded;
+    }
+    catch {
+        return undefined;
+    }
+}
+function mergeSlashes(path) {
+    return path.replaceAll(/[/\\]+/g, '/');
+}
+/** Resolving them over empty folders, or over parameters, is done in more ways than one; no webhook needs them. */
+function hasDotSegment(path) {
+    return /\/\.{1,2}(?:\/|$)/.test(path);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway-inputs.js
+// The inputs about who may come in, and with how much. Used by inputs; who is let in is settled when it is known
+// whether the repository is public.
+
+
+
+
+const ACCESS_WORDS = ['auto', 'open', 'link', 'basic'];
+const DEFAULT_MAX_BODY = '25MB';
+/** Shorter keys can be found by trying; 16 characters of base64 are 96 bits, of hex 64. */
+const MIN_KEY_LENGTH = 16;
+/** 192 bits. */
+const GENERATED_KEY_BYTES = 24;
+/** Undefined after a problem was noted. */
+function parseGatewayInputs(read, protocol, problems) {
+    const text = (name) => read(name).trim();
+    const access = problems.check(() => parseAccess(text('access'), text('access-key'), text('basic-auth')));
+    const publicPaths = problems.check(() => parsePatterns(read('public-paths')));
+    const maxBodyBytes = problems.check(() => parseBytes(text('max-body') || DEFAULT_MAX_BODY, 'max-body'));
+    if (protocol === 'tcp')
+        problems.found.push(...listWishes(text, access));
+    if (!access || !publicPaths || maxBodyBytes === undefined)
+        return undefined;
+    return { access, publicPaths, maxBodyBytes };
+}
+/** A key or a password says what is meant where `access` does not. No message shows either. */
+function parseAccess(accessText, key, basicAuth) {
+    const word = parseChoice(accessText || 'auto', 'access', ACCESS_WORDS);
+    if (key !== '' && basicAuth !== '')
+        throw new errors_InputError('`access-key` and `basic-auth` are both given: leave one of the two out');
+    const meant = word !== 'auto' ? word : key !== '' ? 'link' : basicAuth !== '' ? 'basic' : 'auto';
+    if (key !== '' && meant !== 'link')
+        throw refuseUnused('access-key', meant, 'link');
+    if (basicAuth !== '' && meant !== 'basic')
+        throw refuseUnused('basic-auth', meant, 'basic');
+    switch (meant) {
+        case 'link':
+            return { kind: 'link', key: key === '' ? undefined : gateway_inputs_parseKey(key) };
+        case 'basic':
+            return { kind: 'basic', ...parseBasicAuth(basicAuth) };
+        default:
+            return { kind: meant };
+    }
+}
+function refuseUnused(input, meant, wanted) {
+    return new errors_InputError(`\`${input}\` is given, and \`access\` is ${meant}, which does not use it: write access: ${wanted}, or leave it out`);
+}
+function gateway_inputs_parseKey(key) {
+    if (key.length < MIN_KEY_LENGTH)
+        throw new errors_InputError(`\`access-key\` has ${key.length} characters, and could be found by trying: use ${MIN_KEY_LENGTH} or more, for instance those of \`openssl rand -hex 32\``);
+    if (/^[\x21-\x7e]{1,512}$/.test(key))
+        return key;
+    throw new errors_InputError('`access-key` has spaces, line breaks or special characters, or more than 512: use letters and digits, for instance those of `openssl rand -hex 32`');
+}
+function parseBasicAuth(text) {
+    if (text === '')
+        throw new errors_InputError('`access` is basic, and `basic-auth` is empty: is the secret it comes from set? Write user:password');
+    const colon = text.indexOf(':');
+    const [user, password] = [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)];
+    if (user !== '' && password !== '' && !/\p{Cc}/u.test(text))
+        return { user, password };
+    throw new errors_InputError('`basic-auth` is not written like user:password, on one line');
+}
+/** One a line, or between commas. */
+function parsePatterns(text) {
+    const patterns = text
+        .split(/[\n,]/)
+        .map(pattern => pattern.trim())
+        .filter(pattern => pattern !== '');
+    const problems = patterns.flatMap(pattern => {
+        const problem = findPatternProblem(pattern);
+        return problem === undefined
+            ? []
+            : [`\`public-paths\` has '${pattern}', which ${problem}: write patterns like /webhooks/**`];
+    });
+    if (problems.length > 0)
+        throw new errors_InputError(problems);
+    return patterns;
+}
+/** What only the gateway can do, and there is none between raw bytes and the app. */
+function listWishes(text, access) {
+    const problems = [];
+    const refuse = (input, why) => problems.push(`\`${input}\` cannot be used with \`protocol: tcp\`: ${why}; leave it out`);
+    if (access?.kind === 'link' || access?.kind === 'basic')
+        problems.push(`\`access\` is ${access.kind}, and \`protocol\` is tcp, which has no gateway to ask for it: write access: open, and let the app have a password of its own`);
+    if (text('public-paths') !== '')
+        refuse('public-paths', 'there are no paths');
+    if (text('max-body') !== '' && text('max-body') !== DEFAULT_MAX_BODY)
+        refuse('max-body', 'there are no requests with a body');
+    return problems;
+}
+/**
+ * What `auto` means here: `open` where everybody can see the code anyway, else a link with a key. Throws an InputError
+ * where raw bytes would have to be open without anybody having said so.
+ */
+function settleAccess(wish, protocol, isPublic) {
+    switch (wish.kind) {
+        case 'open':
+            return { access: wish, reason: 'open to everybody, as `access` says' };
+        case 'basic':
+            return { access: wish, reason: 'a user and a password' };
+        case 'link': {
+            const [key, reason] = wish.key ? [wish.key, 'the key that was given'] : [generateKey(), GENERATED];
+            return { access: { kind: 'link', key, isGenerated: wish.key === undefined }, reason };
+        }
+        case 'auto': {
+            if (isPublic)
+                return { access: { kind: 'open' }, reason: 'open to everybody, for the repository is public' };
+            if (protocol === 'tcp')
+                throw new errors_InputError('`protocol` is tcp, so that everybody who finds the port is in, and it is not known that everybody may see this: write access: open if that is meant');
+            return { access: { kind: 'link', key: generateKey(), isGenerated: true }, reason: GENERATED };
+        }
+    }
+}
+const GENERATED = 'a key of this run, which is part of the link';
+function generateKey() {
+    return (0,external_node_crypto_.randomBytes)(GENERATED_KEY_BYTES).toString('base64url');
 }
 
 ;// CONCATENATED MODULE: ./build/js/input-problems.js
@@ -88502,8 +88705,6 @@ function parseMatrix(text) {
 var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: external "node:url"
 var external_node_url_ = __nccwpck_require__(3136);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: ./build/js/tunnel/protocol.js
 // The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs and src/auth.rs): messages, frames, HMAC.
 // Pure; used by our client and our server.
@@ -88558,7 +88759,7 @@ const SHORTEST_MESSAGE = '{"Hello":0}'.length;
 function decodeServerMessage(frame) {
     if (frame.length < SHORTEST_MESSAGE)
         return undefined;
-    return decodePlain(frame.toString('latin1')) ?? decode(serverMessage, frame);
+    return decodePlain(frame.toString('latin1')) ?? protocol_decode(serverMessage, frame);
 }
 /** The two messages that every visitor costs, exactly as the Rust server writes them: many times faster than the schema. */
 function decodePlain(text) {
@@ -88574,9 +88775,9 @@ function decodePlain(text) {
 function decodeClientMessage(frame) {
     if (frame.length < SHORTEST_MESSAGE)
         return undefined;
-    return decode(clientMessage, frame);
+    return protocol_decode(clientMessage, frame);
 }
-function decode(schema, frame) {
+function protocol_decode(schema, frame) {
     try {
         const result = v.safeParse(schema, JSON.parse(frame.toString('utf8')));
         return result.success ? result.output : undefined;
@@ -88841,6 +89042,7 @@ function parseTemplate(text, protocol) {
 
 
 
+
 const DEFAULT_HOLD_MS = 30 * 60_000;
 /** The job's own token dies after a day: a comment made later could not be edited any more. */
 const LONG_DURATION_MS = 24 * 60 * 60_000;
@@ -88867,6 +89069,11 @@ const INPUT_DEFAULTS = {
     'remote-port': 'auto',
     'port-range': DEFAULT_PORT_RANGE,
     'public-url': PLAIN_PUBLIC_URLS.http,
+    access: 'auto',
+    'access-key': '',
+    'basic-auth': '',
+    'public-paths': '',
+    'max-body': DEFAULT_MAX_BODY,
     hold: 'false',
     duration: '',
     'github-token': '',
@@ -88880,12 +89087,18 @@ const INPUT_DEFAULTS = {
 /** Reads the inputs of the step that is running, and masks the secrets among them. */
 function readActionInputs() {
     // Each on its own: where only one of them is printed, the runner would not know it.
-    for (const secret of splitSecrets(readUntrimmed('secret')))
+    for (const secret of [...splitSecrets(readUntrimmed('secret')), ...readCredentials()])
         if (secret !== '')
             core_setSecret(secret);
     const source = name => (LISTS.has(name) ? readUntrimmed(name) : getInput(name));
     const inputs = parseInputs(source, process.env, process.env.GITHUB_WORKSPACE || process.cwd());
     return process.env.RUNNER_DEBUG === '1' ? { ...inputs, logLevel: 'debug' } : inputs;
+}
+/** The visitors' key and password, in each of the forms in which they could be printed. */
+function readCredentials() {
+    const basicAuth = getInput('basic-auth');
+    const password = basicAuth.slice(basicAuth.indexOf(':') + 1);
+    return [getInput('access-key'), basicAuth, password, Buffer.from(basicAuth).toString('base64')];
 }
 /** Where an empty line at the ends is an entry whose variable is not set. */
 const LISTS = new Set(['server', 'secret']);
@@ -88912,6 +89125,7 @@ function parseInputs(read, environment, base) {
     const protocol = wanted ?? 'http';
     const app = parseAppInputs(read, { environment, base, protocol, problems });
     const tunnel = parseTunnelInputs(read, protocol, problems);
+    const gateway = parseGatewayInputs(read, protocol, problems);
     const lifetime = problems.check(() => parseLifetime(text('hold'), text('duration')));
     const prNumber = problems.check(() => parseWholeNumber(optional('pr-number'), 'pr-number', 1, 2 ** 31));
     const comment = problems.check(() => input_values_parseBoolean(text('comment'), 'comment', true));
@@ -88919,19 +89133,20 @@ function parseInputs(read, environment, base) {
     problems.check(() => input_values_parseBoolean(text('allow-untrusted-head'), 'allow-untrusted-head', false));
     const logLevel = problems.check(() => parseChoice(text('log-level') || 'info', 'log-level', LOG_LEVELS));
     problems.throwIfAny();
-    if (!app || !tunnel || !lifetime || !logLevel)
+    if (!app || !tunnel || !gateway || !lifetime || !logLevel)
         throw new Error('an input was refused without saying why');
     return {
         protocol,
         app,
         tunnel,
+        gateway,
         ...lifetime,
         prNumber,
         comment: comment ?? true,
         failOnError: failOnError ?? true,
         name: optional('name'),
         logLevel,
-        warnings: listWarnings(tunnel, lifetime.durationMs),
+        warnings: listWarnings(tunnel, gateway, lifetime.durationMs),
     };
 }
 const LOG_LEVELS = ['quiet', 'info', 'debug'];
@@ -88948,7 +89163,7 @@ function parseLifetime(holdText, durationText) {
         throw new errors_InputError(`\`hold\` is '${holdText}' and \`duration\` is '${durationText}': say it once`);
     return { hold: true, durationMs: hold };
 }
-function listWarnings(tunnel, durationMs) {
+function listWarnings(tunnel, { access }, durationMs) {
     const { servers, publicUrl } = tunnel;
     const secrets = servers.flatMap(({ secret }) => secret ?? []);
     const shown = [publicUrl, ...servers.map(({ address }) => address.host)].join(' ');
@@ -88956,6 +89171,11 @@ function listWarnings(tunnel, durationMs) {
         ...(secrets.some(secret => secret.length < MIN_SECRET_LENGTH)
             ? [
                 `the secret is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed, and the runner masks every place where it happens to occur`,
+            ]
+            : []),
+        ...(access.kind === 'basic' && access.password.length < MIN_SECRET_LENGTH
+            ? [
+                `the password of \`basic-auth\` is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed`,
             ]
             : []),
         ...(secrets.some(secret => shown.includes(secret))
@@ -89631,6 +89851,11 @@ async function planExposure(inputs, surroundings, logger) {
         ...(app.healthPath !== undefined && { healthPath: app.healthPath }),
         startupTimeoutMs: app.startupTimeoutMs,
         ...(inputs.durationMs !== undefined && { durationMs: inputs.durationMs }),
+        gateway: {
+            access: surroundings.access,
+            publicPaths: inputs.gateway.publicPaths,
+            maxBodyBytes: inputs.gateway.maxBodyBytes,
+        },
         tunnel: {
             servers: tunnel.servers.map(({ address, secret }) => ({
                 address,
@@ -93001,6 +93226,7 @@ function suspendCommands() {
 
 
 
+
 /** GitHub has this long to answer before the preview goes on without it. */
 const API_TIMEOUT_MS = 30_000;
 /** Applies the fork rules. False: the preview is skipped, the step is green. Throws an InputError where it is refused. */
@@ -93026,14 +93252,20 @@ async function checkHead(job, guard) {
             throw new errors_InputError(verdict.reason);
     }
 }
-/** Finds out whom to tell. What GitHub does not say is a warning, never a failure. */
+/**
+ * Finds out whom to tell, and with that who is let in. What GitHub does not say is a warning, never a failure. Throws an
+ * InputError where `access` has to be said.
+ */
 async function findAudience(job, guard, inputs) {
     const github = connect(job, guard);
     const signal = AbortSignal.timeout(API_TIMEOUT_MS);
     const identity = identifyPreview(job, inputs.name);
     const pullRequest = inputs.comment ? await findTold(job, github, inputs, signal) : undefined;
     const visibility = await readVisibility(job, github, signal);
-    const openWarning = describeOpenWarning('open', visibility);
+    const { access, reason } = settleAccess(inputs.gateway.access, inputs.protocol, visibility === 'public');
+    createStepLogger(inputs.logLevel).info(`access ${access.kind}: ${reason}`);
+    const shown = nameAccess(access);
+    const [entry, openWarning] = [describeEntry(shown), describeOpenWarning(shown, visibility)];
     const sharedWarning = visibility !== 'public' && inputs.tunnel.servers.some(({ address }) => address.host === 'bore.pub')
         ? 'bore.pub is a public server: whoever runs it can read what visitors send; use a server of your own'
         : undefined;
@@ -93042,16 +93274,22 @@ async function findAudience(job, guard, inputs) {
         core_warning(warning);
     return {
         identity,
+        access,
         preview: {
             commit: pullRequest?.headSha ?? job.sha,
             warnings,
             showConsole: Object.keys(inputs.app.env).length === 0,
+            ...(entry !== undefined && { entry }),
             ...(openWarning !== undefined && { openWarning }),
         },
         comment: pullRequest && guard.token
             ? { job, token: guard.token, pullRequest: pullRequest.number, identity }
             : undefined,
     };
+}
+/** As people are told of it. */
+function nameAccess(access) {
+    return access.kind === 'link' && !access.isGenerated ? 'given key' : access.kind;
 }
 async function findTold(job, github, inputs, signal) {
     try {
@@ -93106,6 +93344,21 @@ const ExposureConfigSchema = object({
     startupTimeoutMs: Milliseconds,
     /** From "live" on; absent: until it is stopped. */
     durationMs: exactOptional(Milliseconds),
+    /** What the gateway is told; with `protocol: tcp` there is none. */
+    gateway: object({
+        access: variant('kind', [
+            object({ kind: literal('open') }),
+            object({
+                kind: literal('link'),
+                key: string(),
+                /** Made for this run, and as public as the link it is part of; a given one is shown nowhere. */
+                isGenerated: dist_boolean(),
+            }),
+            object({ kind: literal('basic'), user: string(), password: string() }),
+        ]),
+        publicPaths: array(string()),
+        maxBodyBytes: pipe(number(), minValue(1)),
+    }),
     tunnel: object({
         servers: pipe(array(object({
             address: object({ host: string(), port: Port }),
@@ -93129,6 +93382,8 @@ const ExposureConfigSchema = object({
 /** What comment and summary say beside the state. */
 const PreviewSchema = object({
     commit: string(),
+    /** How visitors get in, where the link alone does not do it. */
+    entry: exactOptional(string()),
     openWarning: exactOptional(string()),
     warnings: array(string()),
     /**
@@ -93174,6 +93429,15 @@ const SupervisorConfigSchema = object({
     })),
     preview: PreviewSchema,
 });
+/** What of it may stand in no log; a generated key is part of the link, which everybody may read. */
+function listSecrets({ tunnel, gateway }) {
+    const { access } = gateway;
+    return [
+        ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
+        ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
+        ...(access.kind === 'basic' ? [access.password] : []),
+    ];
+}
 
 ;// CONCATENATED MODULE: ./build/js/step/state.js
 // What main leaves for post in the one state key of the step. No secret is in it: post reads its inputs again.
@@ -93501,7 +93765,7 @@ function viewLive(exposure, expiresAt, context) {
     if (url === undefined)
         return { kind: 'starting', ...endOf(expiresAt) };
     const doubt = exposure.doubt === undefined ? {} : { doubt: exposure.doubt };
-    return { kind: 'live', url: context.link ?? url, ...doubt, ...endOf(expiresAt) };
+    return { kind: 'live', url: exposure.link ?? url, ...doubt, ...endOf(expiresAt) };
 }
 /** The tunnel comes first: without it nobody sees how the app is. */
 function readOutage({ tunnel, app }) {
@@ -93770,11 +94034,12 @@ function openComment(config, logger, signal) {
 }
 /** The facts of a preview, as its comment and its summary show them. */
 function describeFacts(config, preview, mode) {
-    const { openWarning, showConsole: _, ...rest } = preview;
+    const { openWarning, entry, showConsole: _, ...rest } = preview;
     return describePreview(config.job, {
         ...rest,
         name: config.identity.name,
         mode,
+        ...(entry !== undefined && { entry }),
         ...(openWarning !== undefined && { openWarning }),
     });
 }
@@ -93924,9 +94189,10 @@ async function startSupervisor(job, inputs, audience) {
     const logger = createStepLogger(inputs.logLevel);
     const surroundings = readSurroundings();
     logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
-    const { identity, preview, comment } = audience;
+    const { identity, access, preview, comment } = audience;
     const addressIdentity = identifyAddress(job, identity, inputs.prNumber);
-    const exposure = await planExposure(inputs, { ...surroundings, identity: addressIdentity }, logger);
+    const planned = { ...surroundings, identity: addressIdentity, access };
+    const exposure = await planExposure(inputs, planned, logger);
     const folder = createSessionFolder(surroundings.tempFolder);
     const runner = findAncestor('Runner.Worker');
     const config = {
@@ -93953,7 +94219,8 @@ async function startSupervisor(job, inputs, audience) {
             environment: selectEnvironment(surroundings.environment),
             onSpawn: supervisor => saveStepState({ ...state, supervisor }),
         });
-        return { session, folder, state };
+        const key = access.kind === 'link' && access.isGenerated ? access.key : '';
+        return { session, folder, state, key };
     }
     catch (error) {
         saveShownLog(relayLog(session_sessionFiles(folder).log).stop());
@@ -93970,7 +94237,7 @@ async function expose(job, inputs, started) {
     try {
         last = await awaitState(states, ({ exposure }) => exposure.phase !== 'starting');
         if (last?.exposure.phase === 'live') {
-            announce(last, session, folder);
+            announce(last, started);
             if (inputs.hold)
                 last = await hold(states, last, over);
         }
@@ -93991,17 +94258,18 @@ async function awaitState(states, isWanted) {
     return undefined;
 }
 /** Outputs are files the runner reads at the step's end: writing them does not need its command parser. */
-function announce(state, session, folder) {
+function announce(state, { session, folder, key }) {
     const expiresAt = state.exposure.phase === 'live' ? state.exposure.expires_at : null;
     const outputs = {
         url: state.public_url,
-        'preview-url': state.public_url,
+        'preview-url': state.preview_url,
         host: state.public_host,
         port: state.public_port,
         status: state.status,
         'expires-at': expiresAt,
         'app-port': state.app.port,
         mode: state.mode,
+        key,
         'control-url': session.controlUrl,
         'control-token': session.controlToken,
         session: session_sessionFiles(folder).session,
@@ -94010,19 +94278,19 @@ function announce(state, session, folder) {
     for (const [name, value] of Object.entries(outputs))
         setOutput(name, value ?? '');
     addPath(writeCommand(folder, findEntry('cli')));
-    const url = state.public_url ?? '';
+    const url = state.preview_url ?? '';
     process.stdout.write(`\n  Preview: ${url}\n${renderClientRow(url)}\n`);
 }
 /** Waits for the end, repeating the link; leaves by itself where the end is long past. */
 async function hold(states, live, over) {
     const endsAt = live.exposure.phase === 'live' ? live.exposure.expires_at : null;
-    let url = live.public_url;
+    let url = live.preview_url;
     const reminder = setInterval(() => process.stdout.write(`Preview: ${url}${describeRest(endsAt)}\n`), REMIND_MS);
     const untilEnd = endsAt === null ? undefined : Date.parse(endsAt) - Date.now() + END_GRACE_MS;
     const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
     try {
-        return await awaitState(states, ({ exposure, public_url }) => {
-            url = public_url ?? url; // that it changed is a line of the supervisor's own
+        return await awaitState(states, ({ exposure, preview_url }) => {
+            url = preview_url ?? url; // that it changed is a line of the supervisor's own
             return exposure.phase === 'ended' || exposure.phase === 'failed';
         });
     }
@@ -94042,7 +94310,7 @@ function conclude(state, session) {
         throw new PreviewError(renderFailure(phase.reason, phase.last_lines));
     }
     if (phase.phase === 'live')
-        notice(`Preview: ${state.public_url}`);
+        notice(`Preview: ${state.preview_url}`);
     else
         info(`the preview has ended: ${phase.reason}`);
 }

@@ -40754,6 +40754,7 @@ const messages_StateMessageSchema = object({
     /** wasmrun's word for the tunnel. */
     status: picklist(['Not started', 'Disconnected', 'Connecting', 'Connected', 'Reconnecting', 'Failed']),
     public_url: nullable(string()),
+    preview_url: nullable(string()),
     public_host: nullable(string()),
     public_port: nullable(number()),
     tunnel_reason: nullable(string()),
@@ -40777,6 +40778,7 @@ function messages_describeState(state) {
         mode: state.mode,
         status: tunnel.status,
         public_url: hasAddress ? (state.url ?? null) : null,
+        preview_url: hasAddress ? (state.link ?? null) : null,
         public_host: hasAddress ? tunnel.host : null,
         public_port: hasAddress ? tunnel.port : null,
         tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
@@ -40817,6 +40819,7 @@ function reviveState(message) {
         tunnel: reviveTunnel(message),
         app: reviveApp(message.app),
         url: message.public_url ?? undefined,
+        link: message.preview_url ?? undefined,
         verified: message.verified ?? undefined,
         doubt: message.doubt ?? undefined,
         restarts: message.restarts,
@@ -42994,6 +42997,16 @@ function input_values_parseHealthPath(text) {
         return text;
     throw new InputError(`\`health-path\` is '${text}': write a path that begins with one /`);
 }
+const BYTES = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+/** Bytes of `500KB`, `25MB` or `2GB`; as with most servers, 1 KB is 1,024 bytes. */
+function input_values_parseBytes(text, input) {
+    const [, count, unit = ''] = /^(\d{1,12}(?:\.\d{1,3})?) ?([kmg]?i?b?)$/.exec(text.toLowerCase()) ?? [];
+    const factor = Object.entries(BYTES).find(([name]) => name === unit.replace('i', '') || name === `${unit}b`);
+    const bytes = Math.floor(Number(count) * (factor?.[1] ?? 0));
+    if (bytes > 0 && Number.isSafeInteger(bytes))
+        return bytes;
+    throw new InputError(`\`${input}\` is '${text}', which is no size: write it like 500KB, 25MB or 2GB`);
+}
 
 ;// CONCATENATED MODULE: ./build/js/app-inputs.js
 // The inputs about the app: what is run, how, and when it counts as up. Used by inputs.
@@ -43073,6 +43086,196 @@ function listGatewayWishes(app) {
     if (app.isolation)
         problems.push('`cross-origin-isolation` cannot be used with `protocol: tcp`: there are no headers to send; leave it out');
     return problems;
+}
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+;// CONCATENATED MODULE: ./build/js/gateway/public-paths.js
+// Path patterns that need no key, such as `/webhooks/**`. Used by access, and by the inputs to check them.
+//
+// The app may read a path differently from us: decode it, twice even, take `\` for `/`, cut off what follows a `;`. So a
+// path is public only where every such reading of it is; one with dot segments never is.
+
+/** No path of an app is encoded more often than this; one that is counts as none of ours. */
+const MAX_DECODINGS = 4;
+/** `**` any number of folders, `*` any part of a name, `?` one character. Upper and lower case count. */
+const OPTIONS = {
+    dot: true, // `/.well-known/x` is a path like any other
+    nonegate: true,
+    noextglob: true,
+    nobracket: true,
+    strictSlashes: true,
+};
+/** Why this is no pattern, to follow "`public-paths` has 'x', which …"; undefined where it is one. */
+function public_paths_findPatternProblem(pattern) {
+    if (!pattern.startsWith('/'))
+        return 'does not begin with /';
+    if (/[\s\\;%#]|\/\/|\/\.{1,2}(?:\/|$)/.test(pattern))
+        return 'is not a plain path';
+    if (/[()[\]{}!]/.test(pattern))
+        return 'has more than the signs *, ** and ?';
+    return undefined;
+}
+/** Tells whether a request's path (target without its query) matches one of the patterns in every reading. */
+function compilePatterns(patterns) {
+    if (patterns.length === 0)
+        return () => false;
+    const matches = picomatch([...patterns], OPTIONS);
+    return path => {
+        const readings = listReadings(path);
+        return readings?.every(reading => matches(reading)) ?? false;
+    };
+}
+/** What a reader may make of the path; undefined where readers are too likely to disagree. */
+function listReadings(path) {
+    const readings = [path];
+    for (let decoded = path, round = 0;; round += 1) {
+        const variants = [decoded, decoded.replaceAll(/;[^/\\]*/g, '')].map(mergeSlashes);
+        if (variants.some(hasDotSegment))
+            return undefined;
+        readings.push(...variants);
+        const next = decode(decoded);
+        if (next === decoded)
+            return readings;
+        if (next === undefined || round === MAX_DECODINGS)
+            return undefined;
+        decoded = next;
+    }
+}
+function decode(text) {
+    try {
+        const decoded = decodeURIComponent(text);
+        return decoded.includes('\0') ? undefined : decoded;
+    }
+    catch {
+        return undefined;
+    }
+}
+function mergeSlashes(path) {
+    return path.replaceAll(/[/\\]+/g, '/');
+}
+/** Resolving them over empty folders, or over parameters, is done in more ways than one; no webhook needs them. */
+function hasDotSegment(path) {
+    return /\/\.{1,2}(?:\/|$)/.test(path);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway-inputs.js
+// The inputs about who may come in, and with how much. Used by inputs; who is let in is settled when it is known
+// whether the repository is public.
+
+
+
+
+const ACCESS_WORDS = (/* unused pure expression or super */ null && (['auto', 'open', 'link', 'basic']));
+const DEFAULT_MAX_BODY = '25MB';
+/** Shorter keys can be found by trying; 16 characters of base64 are 96 bits, of hex 64. */
+const MIN_KEY_LENGTH = 16;
+/** 192 bits. */
+const GENERATED_KEY_BYTES = 24;
+/** Undefined after a problem was noted. */
+function gateway_inputs_parseGatewayInputs(read, protocol, problems) {
+    const text = (name) => read(name).trim();
+    const access = problems.check(() => parseAccess(text('access'), text('access-key'), text('basic-auth')));
+    const publicPaths = problems.check(() => parsePatterns(read('public-paths')));
+    const maxBodyBytes = problems.check(() => parseBytes(text('max-body') || DEFAULT_MAX_BODY, 'max-body'));
+    if (protocol === 'tcp')
+        problems.found.push(...listWishes(text, access));
+    if (!access || !publicPaths || maxBodyBytes === undefined)
+        return undefined;
+    return { access, publicPaths, maxBodyBytes };
+}
+/** A key or a password says what is meant where `access` does not. No message shows either. */
+function parseAccess(accessText, key, basicAuth) {
+    const word = parseChoice(accessText || 'auto', 'access', ACCESS_WORDS);
+    if (key !== '' && basicAuth !== '')
+        throw new InputError('`access-key` and `basic-auth` are both given: leave one of the two out');
+    const meant = word !== 'auto' ? word : key !== '' ? 'link' : basicAuth !== '' ? 'basic' : 'auto';
+    if (key !== '' && meant !== 'link')
+        throw refuseUnused('access-key', meant, 'link');
+    if (basicAuth !== '' && meant !== 'basic')
+        throw refuseUnused('basic-auth', meant, 'basic');
+    switch (meant) {
+        case 'link':
+            return { kind: 'link', key: key === '' ? undefined : gateway_inputs_parseKey(key) };
+        case 'basic':
+            return { kind: 'basic', ...parseBasicAuth(basicAuth) };
+        default:
+            return { kind: meant };
+    }
+}
+function refuseUnused(input, meant, wanted) {
+    return new InputError(`\`${input}\` is given, and \`access\` is ${meant}, which does not use it: write access: ${wanted}, or leave it out`);
+}
+function gateway_inputs_parseKey(key) {
+    if (key.length < MIN_KEY_LENGTH)
+        throw new InputError(`\`access-key\` has ${key.length} characters, and could be found by trying: use ${MIN_KEY_LENGTH} or more, for instance those of \`openssl rand -hex 32\``);
+    if (/^[\x21-\x7e]{1,512}$/.test(key))
+        return key;
+    throw new InputError('`access-key` has spaces, line breaks or special characters, or more than 512: use letters and digits, for instance those of `openssl rand -hex 32`');
+}
+function parseBasicAuth(text) {
+    if (text === '')
+        throw new InputError('`access` is basic, and `basic-auth` is empty: is the secret it comes from set? Write user:password');
+    const colon = text.indexOf(':');
+    const [user, password] = [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)];
+    if (user !== '' && password !== '' && !/\p{Cc}/u.test(text))
+        return { user, password };
+    throw new InputError('`basic-auth` is not written like user:password, on one line');
+}
+/** One a line, or between commas. */
+function parsePatterns(text) {
+    const patterns = text
+        .split(/[\n,]/)
+        .map(pattern => pattern.trim())
+        .filter(pattern => pattern !== '');
+    const problems = patterns.flatMap(pattern => {
+        const problem = findPatternProblem(pattern);
+        return problem === undefined
+            ? []
+            : [`\`public-paths\` has '${pattern}', which ${problem}: write patterns like /webhooks/**`];
+    });
+    if (problems.length > 0)
+        throw new InputError(problems);
+    return patterns;
+}
+/** What only the gateway can do, and there is none between raw bytes and the app. */
+function listWishes(text, access) {
+    const problems = [];
+    const refuse = (input, why) => problems.push(`\`${input}\` cannot be used with \`protocol: tcp\`: ${why}; leave it out`);
+    if (access?.kind === 'link' || access?.kind === 'basic')
+        problems.push(`\`access\` is ${access.kind}, and \`protocol\` is tcp, which has no gateway to ask for it: write access: open, and let the app have a password of its own`);
+    if (text('public-paths') !== '')
+        refuse('public-paths', 'there are no paths');
+    if (text('max-body') !== '' && text('max-body') !== DEFAULT_MAX_BODY)
+        refuse('max-body', 'there are no requests with a body');
+    return problems;
+}
+/**
+ * What `auto` means here: `open` where everybody can see the code anyway, else a link with a key. Throws an InputError
+ * where raw bytes would have to be open without anybody having said so.
+ */
+function settleAccess(wish, protocol, isPublic) {
+    switch (wish.kind) {
+        case 'open':
+            return { access: wish, reason: 'open to everybody, as `access` says' };
+        case 'basic':
+            return { access: wish, reason: 'a user and a password' };
+        case 'link': {
+            const [key, reason] = wish.key ? [wish.key, 'the key that was given'] : [generateKey(), GENERATED];
+            return { access: { kind: 'link', key, isGenerated: wish.key === undefined }, reason };
+        }
+        case 'auto': {
+            if (isPublic)
+                return { access: { kind: 'open' }, reason: 'open to everybody, for the repository is public' };
+            if (protocol === 'tcp')
+                throw new InputError('`protocol` is tcp, so that everybody who finds the port is in, and it is not known that everybody may see this: write access: open if that is meant');
+            return { access: { kind: 'link', key: generateKey(), isGenerated: true }, reason: GENERATED };
+        }
+    }
+}
+const GENERATED = 'a key of this run, which is part of the link';
+function generateKey() {
+    return randomBytes(GENERATED_KEY_BYTES).toString('base64url');
 }
 
 ;// CONCATENATED MODULE: ./build/js/input-problems.js
@@ -43242,8 +43445,6 @@ function parseMatrix(text) {
 var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: external "node:url"
 var external_node_url_ = __nccwpck_require__(3136);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: ./build/js/tunnel/protocol.js
 // The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs and src/auth.rs): messages, frames, HMAC.
 // Pure; used by our client and our server.
@@ -43298,7 +43499,7 @@ const SHORTEST_MESSAGE = '{"Hello":0}'.length;
 function decodeServerMessage(frame) {
     if (frame.length < SHORTEST_MESSAGE)
         return undefined;
-    return decodePlain(frame.toString('latin1')) ?? decode(serverMessage, frame);
+    return decodePlain(frame.toString('latin1')) ?? protocol_decode(serverMessage, frame);
 }
 /** The two messages that every visitor costs, exactly as the Rust server writes them: many times faster than the schema. */
 function decodePlain(text) {
@@ -43314,9 +43515,9 @@ function decodePlain(text) {
 function decodeClientMessage(frame) {
     if (frame.length < SHORTEST_MESSAGE)
         return undefined;
-    return decode(clientMessage, frame);
+    return protocol_decode(clientMessage, frame);
 }
-function decode(schema, frame) {
+function protocol_decode(schema, frame) {
     try {
         const result = v.safeParse(schema, JSON.parse(frame.toString('utf8')));
         return result.success ? result.output : undefined;
@@ -43581,6 +43782,7 @@ function parseTemplate(text, protocol) {
 
 
 
+
 const DEFAULT_HOLD_MS = (/* unused pure expression or super */ null && (30 * 60_000));
 /** The job's own token dies after a day: a comment made later could not be edited any more. */
 const LONG_DURATION_MS = (/* unused pure expression or super */ null && (24 * 60 * 60_000));
@@ -43607,6 +43809,11 @@ const INPUT_DEFAULTS = {
     'remote-port': 'auto',
     'port-range': DEFAULT_PORT_RANGE,
     'public-url': public_address_PLAIN_PUBLIC_URLS.http,
+    access: 'auto',
+    'access-key': '',
+    'basic-auth': '',
+    'public-paths': '',
+    'max-body': DEFAULT_MAX_BODY,
     hold: 'false',
     duration: '',
     'github-token': '',
@@ -43620,12 +43827,18 @@ const INPUT_DEFAULTS = {
 /** Reads the inputs of the step that is running, and masks the secrets among them. */
 function readActionInputs() {
     // Each on its own: where only one of them is printed, the runner would not know it.
-    for (const secret of splitSecrets(readUntrimmed('secret')))
+    for (const secret of [...splitSecrets(readUntrimmed('secret')), ...readCredentials()])
         if (secret !== '')
             core.setSecret(secret);
     const source = name => (LISTS.has(name) ? readUntrimmed(name) : core.getInput(name));
     const inputs = parseInputs(source, process.env, process.env.GITHUB_WORKSPACE || process.cwd());
     return process.env.RUNNER_DEBUG === '1' ? { ...inputs, logLevel: 'debug' } : inputs;
+}
+/** The visitors' key and password, in each of the forms in which they could be printed. */
+function readCredentials() {
+    const basicAuth = core.getInput('basic-auth');
+    const password = basicAuth.slice(basicAuth.indexOf(':') + 1);
+    return [core.getInput('access-key'), basicAuth, password, Buffer.from(basicAuth).toString('base64')];
 }
 /** Where an empty line at the ends is an entry whose variable is not set. */
 const LISTS = new Set(['server', 'secret']);
@@ -43652,6 +43865,7 @@ function parseInputs(read, environment, base) {
     const protocol = wanted ?? 'http';
     const app = parseAppInputs(read, { environment, base, protocol, problems });
     const tunnel = parseTunnelInputs(read, protocol, problems);
+    const gateway = parseGatewayInputs(read, protocol, problems);
     const lifetime = problems.check(() => parseLifetime(text('hold'), text('duration')));
     const prNumber = problems.check(() => parseWholeNumber(optional('pr-number'), 'pr-number', 1, 2 ** 31));
     const comment = problems.check(() => parseBoolean(text('comment'), 'comment', true));
@@ -43659,19 +43873,20 @@ function parseInputs(read, environment, base) {
     problems.check(() => parseBoolean(text('allow-untrusted-head'), 'allow-untrusted-head', false));
     const logLevel = problems.check(() => parseChoice(text('log-level') || 'info', 'log-level', LOG_LEVELS));
     problems.throwIfAny();
-    if (!app || !tunnel || !lifetime || !logLevel)
+    if (!app || !tunnel || !gateway || !lifetime || !logLevel)
         throw new Error('an input was refused without saying why');
     return {
         protocol,
         app,
         tunnel,
+        gateway,
         ...lifetime,
         prNumber,
         comment: comment ?? true,
         failOnError: failOnError ?? true,
         name: optional('name'),
         logLevel,
-        warnings: listWarnings(tunnel, lifetime.durationMs),
+        warnings: listWarnings(tunnel, gateway, lifetime.durationMs),
     };
 }
 const LOG_LEVELS = (/* unused pure expression or super */ null && (['quiet', 'info', 'debug']));
@@ -43688,7 +43903,7 @@ function parseLifetime(holdText, durationText) {
         throw new InputError(`\`hold\` is '${holdText}' and \`duration\` is '${durationText}': say it once`);
     return { hold: true, durationMs: hold };
 }
-function listWarnings(tunnel, durationMs) {
+function listWarnings(tunnel, { access }, durationMs) {
     const { servers, publicUrl } = tunnel;
     const secrets = servers.flatMap(({ secret }) => secret ?? []);
     const shown = [publicUrl, ...servers.map(({ address }) => address.host)].join(' ');
@@ -43696,6 +43911,11 @@ function listWarnings(tunnel, durationMs) {
         ...(secrets.some(secret => secret.length < MIN_SECRET_LENGTH)
             ? [
                 `the secret is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed, and the runner masks every place where it happens to occur`,
+            ]
+            : []),
+        ...(access.kind === 'basic' && access.password.length < MIN_SECRET_LENGTH
+            ? [
+                `the password of \`basic-auth\` is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed`,
             ]
             : []),
         ...(secrets.some(secret => shown.includes(secret))
@@ -43785,7 +44005,7 @@ function viewLive(exposure, expiresAt, context) {
     if (url === undefined)
         return { kind: 'starting', ...endOf(expiresAt) };
     const doubt = exposure.doubt === undefined ? {} : { doubt: exposure.doubt };
-    return { kind: 'live', url: context.link ?? url, ...doubt, ...endOf(expiresAt) };
+    return { kind: 'live', url: exposure.link ?? url, ...doubt, ...endOf(expiresAt) };
 }
 /** The tunnel comes first: without it nobody sees how the app is. */
 function readOutage({ tunnel, app }) {
@@ -47136,11 +47356,12 @@ function openComment(config, logger, signal) {
 }
 /** The facts of a preview, as its comment and its summary show them. */
 function describeFacts(config, preview, mode) {
-    const { openWarning, showConsole: _, ...rest } = preview;
+    const { openWarning, entry, showConsole: _, ...rest } = preview;
     return describePreview(config.job, {
         ...rest,
         name: config.identity.name,
         mode,
+        ...(entry !== undefined && { entry }),
         ...(openWarning !== undefined && { openWarning }),
     });
 }
@@ -47358,6 +47579,21 @@ const ExposureConfigSchema = object({
     startupTimeoutMs: Milliseconds,
     /** From "live" on; absent: until it is stopped. */
     durationMs: exactOptional(Milliseconds),
+    /** What the gateway is told; with `protocol: tcp` there is none. */
+    gateway: object({
+        access: variant('kind', [
+            object({ kind: literal('open') }),
+            object({
+                kind: literal('link'),
+                key: string(),
+                /** Made for this run, and as public as the link it is part of; a given one is shown nowhere. */
+                isGenerated: dist_boolean(),
+            }),
+            object({ kind: literal('basic'), user: string(), password: string() }),
+        ]),
+        publicPaths: array(string()),
+        maxBodyBytes: pipe(number(), minValue(1)),
+    }),
     tunnel: object({
         servers: pipe(array(object({
             address: object({ host: string(), port: Port }),
@@ -47381,6 +47617,8 @@ const ExposureConfigSchema = object({
 /** What comment and summary say beside the state. */
 const PreviewSchema = object({
     commit: string(),
+    /** How visitors get in, where the link alone does not do it. */
+    entry: exactOptional(string()),
     openWarning: exactOptional(string()),
     warnings: array(string()),
     /**
@@ -47426,6 +47664,15 @@ const SupervisorConfigSchema = object({
     })),
     preview: PreviewSchema,
 });
+/** What of it may stand in no log; a generated key is part of the link, which everybody may read. */
+function listSecrets({ tunnel, gateway }) {
+    const { access } = gateway;
+    return [
+        ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
+        ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
+        ...(access.kind === 'basic' ? [access.password] : []),
+    ];
+}
 
 ;// CONCATENATED MODULE: ./build/js/step/state.js
 // What main leaves for post in the one state key of the step. No secret is in it: post reads its inputs again.
@@ -47556,6 +47803,7 @@ function describeDeath(step) {
         tunnel: { status: 'Failed', reason: 'killed' },
         app: { status: 'stopped' },
         url: undefined,
+        link: undefined,
         verified: undefined,
         doubt: undefined,
         restarts: 0,

@@ -1531,6 +1531,2510 @@ import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 
 /***/ }),
 
+/***/ 4006:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+const pico = __nccwpck_require__(8016);
+const utils = __nccwpck_require__(4059);
+
+function picomatch(glob, options, returnState = false) {
+  // default to os.platform()
+  if (options && (options.windows === null || options.windows === undefined)) {
+    // don't mutate the original options object
+    options = { ...options, windows: utils.isWindows() };
+  }
+
+  return pico(glob, options, returnState);
+}
+
+Object.assign(picomatch, pico);
+module.exports = picomatch;
+
+
+/***/ }),
+
+/***/ 5595:
+/***/ ((module) => {
+
+
+
+const WIN_SLASH = '\\\\/';
+const WIN_NO_SLASH = `[^${WIN_SLASH}]`;
+
+const DEFAULT_MAX_EXTGLOB_RECURSION = 0;
+
+/**
+ * Posix glob regex
+ */
+
+const DOT_LITERAL = '\\.';
+const PLUS_LITERAL = '\\+';
+const QMARK_LITERAL = '\\?';
+const SLASH_LITERAL = '\\/';
+const ONE_CHAR = '(?=.)';
+const QMARK = '[^/]';
+const END_ANCHOR = `(?:${SLASH_LITERAL}|$)`;
+const START_ANCHOR = `(?:^|${SLASH_LITERAL})`;
+const DOTS_SLASH = `${DOT_LITERAL}{1,2}${END_ANCHOR}`;
+const NO_DOT = `(?!${DOT_LITERAL})`;
+const NO_DOTS = `(?!${START_ANCHOR}${DOTS_SLASH})`;
+const NO_DOT_SLASH = `(?!${DOT_LITERAL}{0,1}${END_ANCHOR})`;
+const NO_DOTS_SLASH = `(?!${DOTS_SLASH})`;
+const QMARK_NO_DOT = `[^.${SLASH_LITERAL}]`;
+const STAR = `${QMARK}*?`;
+const SEP = '/';
+
+const POSIX_CHARS = {
+  DOT_LITERAL,
+  PLUS_LITERAL,
+  QMARK_LITERAL,
+  SLASH_LITERAL,
+  ONE_CHAR,
+  QMARK,
+  END_ANCHOR,
+  DOTS_SLASH,
+  NO_DOT,
+  NO_DOTS,
+  NO_DOT_SLASH,
+  NO_DOTS_SLASH,
+  QMARK_NO_DOT,
+  STAR,
+  START_ANCHOR,
+  SEP
+};
+
+/**
+ * Windows glob regex
+ */
+
+const WINDOWS_CHARS = {
+  ...POSIX_CHARS,
+
+  SLASH_LITERAL: `[${WIN_SLASH}]`,
+  QMARK: WIN_NO_SLASH,
+  STAR: `${WIN_NO_SLASH}*?`,
+  DOTS_SLASH: `${DOT_LITERAL}{1,2}(?:[${WIN_SLASH}]|$)`,
+  NO_DOT: `(?!${DOT_LITERAL})`,
+  NO_DOTS: `(?!(?:^|[${WIN_SLASH}])${DOT_LITERAL}{1,2}(?:[${WIN_SLASH}]|$))`,
+  NO_DOT_SLASH: `(?!${DOT_LITERAL}{0,1}(?:[${WIN_SLASH}]|$))`,
+  NO_DOTS_SLASH: `(?!${DOT_LITERAL}{1,2}(?:[${WIN_SLASH}]|$))`,
+  QMARK_NO_DOT: `[^.${WIN_SLASH}]`,
+  START_ANCHOR: `(?:^|[${WIN_SLASH}])`,
+  END_ANCHOR: `(?:[${WIN_SLASH}]|$)`,
+  SEP: '\\'
+};
+
+/**
+ * POSIX Bracket Regex
+ */
+
+const POSIX_REGEX_SOURCE = {
+  __proto__: null,
+  alnum: 'a-zA-Z0-9',
+  alpha: 'a-zA-Z',
+  ascii: '\\x00-\\x7F',
+  blank: ' \\t',
+  cntrl: '\\x00-\\x1F\\x7F',
+  digit: '0-9',
+  graph: '\\x21-\\x7E',
+  lower: 'a-z',
+  print: '\\x20-\\x7E ',
+  punct: '\\-!"#$%&\'()\\*+,./:;<=>?@[\\]^_`{|}~',
+  space: ' \\t\\r\\n\\v\\f',
+  upper: 'A-Z',
+  word: 'A-Za-z0-9_',
+  xdigit: 'A-Fa-f0-9'
+};
+
+module.exports = {
+  DEFAULT_MAX_EXTGLOB_RECURSION,
+  MAX_LENGTH: 1024 * 64,
+  POSIX_REGEX_SOURCE,
+
+  // regular expressions
+  REGEX_BACKSLASH: /\\(?![*+?^${}(|)[\]])/g,
+  REGEX_NON_SPECIAL_CHARS: /^[^@![\].,$*+?^{}()|\\/]+/,
+  REGEX_SPECIAL_CHARS: /[-*+?.^${}(|)[\]]/,
+  REGEX_SPECIAL_CHARS_BACKREF: /(\\?)((\W)(\3*))/g,
+  REGEX_SPECIAL_CHARS_GLOBAL: /([-*+?.^${}(|)[\]])/g,
+  REGEX_REMOVE_BACKSLASH: /(?:\[.*?[^\\]\]|\\(?=.))/g,
+
+  // Replace globs with equivalent patterns to reduce parsing time.
+  REPLACEMENTS: {
+    __proto__: null,
+    '***': '*',
+    '**/**': '**',
+    '**/**/**': '**'
+  },
+
+  // Digits
+  CHAR_0: 48, /* 0 */
+  CHAR_9: 57, /* 9 */
+
+  // Alphabet chars.
+  CHAR_UPPERCASE_A: 65, /* A */
+  CHAR_LOWERCASE_A: 97, /* a */
+  CHAR_UPPERCASE_Z: 90, /* Z */
+  CHAR_LOWERCASE_Z: 122, /* z */
+
+  CHAR_LEFT_PARENTHESES: 40, /* ( */
+  CHAR_RIGHT_PARENTHESES: 41, /* ) */
+
+  CHAR_ASTERISK: 42, /* * */
+
+  // Non-alphabetic chars.
+  CHAR_AMPERSAND: 38, /* & */
+  CHAR_AT: 64, /* @ */
+  CHAR_BACKWARD_SLASH: 92, /* \ */
+  CHAR_CARRIAGE_RETURN: 13, /* \r */
+  CHAR_CIRCUMFLEX_ACCENT: 94, /* ^ */
+  CHAR_COLON: 58, /* : */
+  CHAR_COMMA: 44, /* , */
+  CHAR_DOT: 46, /* . */
+  CHAR_DOUBLE_QUOTE: 34, /* " */
+  CHAR_EQUAL: 61, /* = */
+  CHAR_EXCLAMATION_MARK: 33, /* ! */
+  CHAR_FORM_FEED: 12, /* \f */
+  CHAR_FORWARD_SLASH: 47, /* / */
+  CHAR_GRAVE_ACCENT: 96, /* ` */
+  CHAR_HASH: 35, /* # */
+  CHAR_HYPHEN_MINUS: 45, /* - */
+  CHAR_LEFT_ANGLE_BRACKET: 60, /* < */
+  CHAR_LEFT_CURLY_BRACE: 123, /* { */
+  CHAR_LEFT_SQUARE_BRACKET: 91, /* [ */
+  CHAR_LINE_FEED: 10, /* \n */
+  CHAR_NO_BREAK_SPACE: 160, /* \u00A0 */
+  CHAR_PERCENT: 37, /* % */
+  CHAR_PLUS: 43, /* + */
+  CHAR_QUESTION_MARK: 63, /* ? */
+  CHAR_RIGHT_ANGLE_BRACKET: 62, /* > */
+  CHAR_RIGHT_CURLY_BRACE: 125, /* } */
+  CHAR_RIGHT_SQUARE_BRACKET: 93, /* ] */
+  CHAR_SEMICOLON: 59, /* ; */
+  CHAR_SINGLE_QUOTE: 39, /* ' */
+  CHAR_SPACE: 32, /*   */
+  CHAR_TAB: 9, /* \t */
+  CHAR_UNDERSCORE: 95, /* _ */
+  CHAR_VERTICAL_LINE: 124, /* | */
+  CHAR_ZERO_WIDTH_NOBREAK_SPACE: 65279, /* \uFEFF */
+
+  /**
+   * Create EXTGLOB_CHARS
+   */
+
+  extglobChars(chars) {
+    return {
+      '!': { type: 'negate', open: '(?:(?!(?:', close: `))${chars.STAR})` },
+      '?': { type: 'qmark', open: '(?:', close: ')?' },
+      '+': { type: 'plus', open: '(?:', close: ')+' },
+      '*': { type: 'star', open: '(?:', close: ')*' },
+      '@': { type: 'at', open: '(?:', close: ')' }
+    };
+  },
+
+  /**
+   * Create GLOB_CHARS
+   */
+
+  globChars(win32) {
+    return win32 === true ? WINDOWS_CHARS : POSIX_CHARS;
+  }
+};
+
+
+/***/ }),
+
+/***/ 8265:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+const constants = __nccwpck_require__(5595);
+const utils = __nccwpck_require__(4059);
+
+/**
+ * Constants
+ */
+
+const {
+  MAX_LENGTH,
+  POSIX_REGEX_SOURCE,
+  REGEX_NON_SPECIAL_CHARS,
+  REGEX_SPECIAL_CHARS_BACKREF,
+  REPLACEMENTS
+} = constants;
+
+/**
+ * Helpers
+ */
+
+const expandRange = (args, options) => {
+  if (typeof options.expandRange === 'function') {
+    return options.expandRange(...args, options);
+  }
+
+  args.sort();
+  const value = `[${args.join('-')}]`;
+
+  try {
+    /* eslint-disable-next-line no-new */
+    new RegExp(value);
+  } catch (ex) {
+    return args.map(v => utils.escapeRegex(v)).join('..');
+  }
+
+  return value;
+};
+
+/**
+ * Create the message for a syntax error
+ */
+
+const syntaxError = (type, char) => {
+  return `Missing ${type}: "${char}" - use "\\\\${char}" to match literal characters`;
+};
+
+const splitTopLevel = input => {
+  const parts = [];
+  let bracket = 0;
+  let paren = 0;
+  let quote = 0;
+  let value = '';
+  let escaped = false;
+
+  for (const ch of input) {
+    if (escaped === true) {
+      value += ch;
+      escaped = false;
+      continue;
+    }
+
+    if (ch === '\\') {
+      value += ch;
+      escaped = true;
+      continue;
+    }
+
+    if (ch === '"') {
+      quote = quote === 1 ? 0 : 1;
+      value += ch;
+      continue;
+    }
+
+    if (quote === 0) {
+      if (ch === '[') {
+        bracket++;
+      } else if (ch === ']' && bracket > 0) {
+        bracket--;
+      } else if (bracket === 0) {
+        if (ch === '(') {
+          paren++;
+        } else if (ch === ')' && paren > 0) {
+          paren--;
+        } else if (ch === '|' && paren === 0) {
+          parts.push(value);
+          value = '';
+          continue;
+        }
+      }
+    }
+
+    value += ch;
+  }
+
+  parts.push(value);
+  return parts;
+};
+
+const isPlainBranch = branch => {
+  let escaped = false;
+
+  for (const ch of branch) {
+    if (escaped === true) {
+      escaped = false;
+      continue;
+    }
+
+    if (ch === '\\') {
+      escaped = true;
+      continue;
+    }
+
+    if (/[?*+@!()[\]{}]/.test(ch)) {
+      return false;
+    }
+  }
+
+  return true;
+};
+
+const normalizeSimpleBranch = branch => {
+  let value = branch.trim();
+  let changed = true;
+
+  while (changed === true) {
+    changed = false;
+
+    if (/^@\([^\\()[\]{}|]+\)$/.test(value)) {
+      value = value.slice(2, -1);
+      changed = true;
+    }
+  }
+
+  if (!isPlainBranch(value)) {
+    return;
+  }
+
+  return value.replace(/\\(.)/g, '$1');
+};
+
+const hasRepeatedCharPrefixOverlap = branches => {
+  const values = branches.map(normalizeSimpleBranch).filter(Boolean);
+
+  for (let i = 0; i < values.length; i++) {
+    for (let j = i + 1; j < values.length; j++) {
+      const a = values[i];
+      const b = values[j];
+      const char = a[0];
+
+      if (!char || a !== char.repeat(a.length) || b !== char.repeat(b.length)) {
+        continue;
+      }
+
+      if (a === b || a.startsWith(b) || b.startsWith(a)) {
+        return true;
+      }
+    }
+  }
+
+  return false;
+};
+
+const parseRepeatedExtglob = (pattern, requireEnd = true) => {
+  if ((pattern[0] !== '+' && pattern[0] !== '*') || pattern[1] !== '(') {
+    return;
+  }
+
+  let bracket = 0;
+  let paren = 0;
+  let quote = 0;
+  let escaped = false;
+
+  for (let i = 1; i < pattern.length; i++) {
+    const ch = pattern[i];
+
+    if (escaped === true) {
+      escaped = false;
+      continue;
+    }
+
+    if (ch === '\\') {
+      escaped = true;
+      continue;
+    }
+
+    if (ch === '"') {
+      quote = quote === 1 ? 0 : 1;
+      continue;
+    }
+
+    if (quote === 1) {
+      continue;
+    }
+
+    if (ch === '[') {
+      bracket++;
+      continue;
+    }
+
+    if (ch === ']' && bracket > 0) {
+      bracket--;
+      continue;
+    }
+
+    if (bracket > 0) {
+      continue;
+    }
+
+    if (ch === '(') {
+      paren++;
+      continue;
+    }
+
+    if (ch === ')') {
+      paren--;
+
+      if (paren === 0) {
+        if (requireEnd === true && i !== pattern.length - 1) {
+          return;
+        }
+
+        return {
+          type: pattern[0],
+          body: pattern.slice(2, i),
+          end: i
+        };
+      }
+    }
+  }
+};
+
+const buildCharClassStar = chars => {
+  const source = chars.length === 1
+    ? utils.escapeRegex(chars[0])
+    : `[${chars.map(ch => utils.escapeRegex(ch)).join('')}]`;
+
+  return `${source}*`;
+};
+
+const getStarExtglobSequenceChars = pattern => {
+  let index = 0;
+  const chars = [];
+
+  while (index < pattern.length) {
+    const match = parseRepeatedExtglob(pattern.slice(index), false);
+
+    if (!match || match.type !== '*') {
+      return;
+    }
+
+    const branches = splitTopLevel(match.body).map(branch => branch.trim());
+    if (branches.length !== 1) {
+      return;
+    }
+
+    const branch = normalizeSimpleBranch(branches[0]);
+    if (!branch || branch.length !== 1) {
+      return;
+    }
+
+    chars.push(branch);
+    index += match.end + 1;
+  }
+
+  if (chars.length < 1) {
+    return;
+  }
+
+  return chars;
+};
+
+const repeatedExtglobRecursion = pattern => {
+  let depth = 0;
+  let value = pattern.trim();
+  let match = parseRepeatedExtglob(value);
+
+  while (match) {
+    depth++;
+    value = match.body.trim();
+    match = parseRepeatedExtglob(value);
+  }
+
+  return depth;
+};
+
+const analyzeRepeatedExtglob = (body, options) => {
+  if (options.maxExtglobRecursion === false) {
+    return { risky: false };
+  }
+
+  const max =
+    typeof options.maxExtglobRecursion === 'number'
+      ? options.maxExtglobRecursion
+      : constants.DEFAULT_MAX_EXTGLOB_RECURSION;
+
+  const branches = splitTopLevel(body).map(branch => branch.trim());
+
+  if (branches.length > 1) {
+    if (
+      branches.some(branch => branch === '') ||
+      branches.some(branch => /^[*?]+$/.test(branch)) ||
+      hasRepeatedCharPrefixOverlap(branches)
+    ) {
+      return { risky: true };
+    }
+  }
+
+  // A repeated extglob is "risky" (prone to catastrophic backtracking) when a
+  // branch is itself a `*(...)` sequence, since that nests an unbounded quantifier
+  // inside the outer `+(...)`/`*(...)`. When *every* branch reduces to single
+  // characters we can emit one flat, ReDoS-safe character class that preserves the
+  // meaning of ALL branches (e.g. `+(*(a)|*(b))` -> `[ab]*`), rather than dropping
+  // every branch but the first.
+  const safeChars = [];
+  let sawStarSequence = false;
+  let combinable = true;
+
+  for (const branch of branches) {
+    const chars = getStarExtglobSequenceChars(branch);
+    if (chars) {
+      sawStarSequence = true;
+      safeChars.push(...chars);
+      continue;
+    }
+
+    const literal = normalizeSimpleBranch(branch);
+    if (literal && literal.length === 1) {
+      safeChars.push(literal);
+      continue;
+    }
+
+    combinable = false;
+
+    if (repeatedExtglobRecursion(branch) > max) {
+      return { risky: true };
+    }
+  }
+
+  if (sawStarSequence) {
+    return combinable
+      ? { risky: true, safeOutput: buildCharClassStar([...new Set(safeChars)]) }
+      : { risky: true };
+  }
+
+  return { risky: false };
+};
+
+/**
+ * Parse the given input string.
+ * @param {String} input
+ * @param {Object} options
+ * @return {Object}
+ */
+
+const parse = (input, options) => {
+  if (typeof input !== 'string') {
+    throw new TypeError('Expected a string');
+  }
+
+  input = REPLACEMENTS[input] || input;
+
+  const opts = { ...options };
+  const max = typeof opts.maxLength === 'number' ? Math.min(MAX_LENGTH, opts.maxLength) : MAX_LENGTH;
+
+  let len = input.length;
+  if (len > max) {
+    throw new SyntaxError(`Input length: ${len}, exceeds maximum allowed length: ${max}`);
+  }
+
+  const bos = { type: 'bos', value: '', output: opts.prepend || '' };
+  const tokens = [bos];
+
+  const capture = opts.capture ? '' : '?:';
+
+  // create constants based on platform, for windows or posix
+  const PLATFORM_CHARS = constants.globChars(opts.windows);
+  const EXTGLOB_CHARS = constants.extglobChars(PLATFORM_CHARS);
+
+  const {
+    DOT_LITERAL,
+    PLUS_LITERAL,
+    SLASH_LITERAL,
+    ONE_CHAR,
+    DOTS_SLASH,
+    NO_DOT,
+    NO_DOT_SLASH,
+    NO_DOTS_SLASH,
+    QMARK,
+    QMARK_NO_DOT,
+    STAR,
+    START_ANCHOR
+  } = PLATFORM_CHARS;
+
+  const globstar = opts => {
+    return `(${capture}(?:(?!${START_ANCHOR}${opts.dot ? DOTS_SLASH : DOT_LITERAL}).)*?)`;
+  };
+
+  const nodot = opts.dot ? '' : NO_DOT;
+  const qmarkNoDot = opts.dot ? QMARK : QMARK_NO_DOT;
+  let star = opts.bash === true ? globstar(opts) : STAR;
+
+  if (opts.capture) {
+    star = `(${star})`;
+  }
+
+  // minimatch options support
+  if (typeof opts.noext === 'boolean') {
+    opts.noextglob = opts.noext;
+  }
+
+  const state = {
+    input,
+    index: -1,
+    start: 0,
+    dot: opts.dot === true,
+    consumed: '',
+    output: '',
+    prefix: '',
+    backtrack: false,
+    negated: false,
+    brackets: 0,
+    braces: 0,
+    parens: 0,
+    quotes: 0,
+    globstar: false,
+    tokens
+  };
+
+  input = utils.removePrefix(input, state);
+  len = input.length;
+
+  const extglobs = [];
+  const braces = [];
+  const stack = [];
+  let prev = bos;
+  let value;
+
+  /**
+   * Tokenizing helpers
+   */
+
+  const eos = () => state.index === len - 1;
+  const peek = state.peek = (n = 1) => input[state.index + n];
+  const advance = state.advance = () => input[++state.index] || '';
+  const remaining = () => input.slice(state.index + 1);
+  const consume = (value = '', num = 0) => {
+    state.consumed += value;
+    state.index += num;
+  };
+
+  const append = token => {
+    state.output += token.output != null ? token.output : token.value;
+    consume(token.value);
+  };
+
+  const negate = () => {
+    let count = 1;
+
+    while (peek() === '!' && (peek(2) !== '(' || peek(3) === '?')) {
+      advance();
+      state.start++;
+      count++;
+    }
+
+    if (count % 2 === 0) {
+      return false;
+    }
+
+    state.negated = true;
+    state.start++;
+    return true;
+  };
+
+  const increment = type => {
+    state[type]++;
+    stack.push(type);
+  };
+
+  const decrement = type => {
+    state[type]--;
+    stack.pop();
+  };
+
+  /**
+   * Push tokens onto the tokens array. This helper speeds up
+   * tokenizing by 1) helping us avoid backtracking as much as possible,
+   * and 2) helping us avoid creating extra tokens when consecutive
+   * characters are plain text. This improves performance and simplifies
+   * lookbehinds.
+   */
+
+  const push = tok => {
+    if (prev.type === 'globstar') {
+      const isBrace = state.braces > 0 && (tok.type === 'comma' || tok.type === 'brace');
+      const isExtglob = tok.extglob === true || (extglobs.length && (tok.type === 'pipe' || tok.type === 'paren'));
+
+      if (tok.type !== 'slash' && tok.type !== 'paren' && !isBrace && !isExtglob) {
+        state.output = state.output.slice(0, -prev.output.length);
+        prev.type = 'star';
+        prev.value = '*';
+        prev.output = star;
+        state.output += prev.output;
+      }
+    }
+
+    if (extglobs.length && tok.type !== 'paren') {
+      extglobs[extglobs.length - 1].inner += tok.value;
+    }
+
+    if (tok.value || tok.output) append(tok);
+    if (prev && prev.type === 'text' && tok.type === 'text') {
+      prev.output = (prev.output || prev.value) + tok.value;
+      prev.value += tok.value;
+      return;
+    }
+
+    tok.prev = prev;
+    tokens.push(tok);
+    prev = tok;
+  };
+
+  const extglobOpen = (type, value) => {
+    const token = { ...EXTGLOB_CHARS[value], conditions: 1, inner: '' };
+
+    token.prev = prev;
+    token.parens = state.parens;
+    token.output = state.output;
+    token.startIndex = state.index;
+    token.tokensIndex = tokens.length;
+    const output = (opts.capture ? '(' : '') + token.open;
+
+    increment('parens');
+    push({ type, value, output: state.output ? '' : ONE_CHAR });
+    push({ type: 'paren', extglob: true, value: advance(), output });
+    extglobs.push(token);
+  };
+
+  const extglobClose = token => {
+    const literal = input.slice(token.startIndex, state.index + 1);
+    const body = input.slice(token.startIndex + 2, state.index);
+    const analysis = analyzeRepeatedExtglob(body, opts);
+
+    if ((token.type === 'plus' || token.type === 'star') && analysis.risky) {
+      const safeOutput = analysis.safeOutput
+        ? (token.output ? '' : ONE_CHAR) + (opts.capture ? `(${analysis.safeOutput})` : analysis.safeOutput)
+        : undefined;
+      const open = tokens[token.tokensIndex];
+
+      open.type = 'text';
+      open.value = literal;
+      open.output = safeOutput || utils.escapeRegex(literal);
+
+      for (let i = token.tokensIndex + 1; i < tokens.length; i++) {
+        tokens[i].value = '';
+        tokens[i].output = '';
+        delete tokens[i].suffix;
+      }
+
+      state.output = token.output + open.output;
+      state.backtrack = true;
+
+      push({ type: 'paren', extglob: true, value, output: '' });
+      decrement('parens');
+      return;
+    }
+
+    let output = token.close + (opts.capture ? ')' : '');
+    let rest;
+
+    if (token.type === 'negate') {
+      let extglobStar = star;
+
+      if (token.inner && token.inner.length > 1 && token.inner.includes('/')) {
+        extglobStar = globstar(opts);
+      }
+
+      if (extglobStar !== star || eos() || /^\)+$/.test(remaining())) {
+        output = token.close = `)$))${extglobStar}`;
+      }
+
+      if (token.inner.includes('*') && (rest = remaining()) && /^\.[^\\/.]+$/.test(rest)) {
+        // Any non-magical string (`.ts`) or even nested expression (`.{ts,tsx}`) can follow after the closing parenthesis.
+        // In this case, we need to parse the string and use it in the output of the original pattern.
+        // Suitable patterns: `/!(*.d).ts`, `/!(*.d).{ts,tsx}`, `**/!(*-dbg).@(js)`.
+        //
+        // Disabling the `fastpaths` option due to a problem with parsing strings as `.ts` in the pattern like `**/!(*.d).ts`.
+        const expression = parse(rest, { ...options, fastpaths: false }).output;
+
+        output = token.close = `)${expression})${extglobStar})`;
+      }
+
+      if (token.prev.type === 'bos') {
+        state.negatedExtglob = true;
+      }
+    }
+
+    push({ type: 'paren', extglob: true, value, output });
+    decrement('parens');
+  };
+
+  /**
+   * Fast paths
+   */
+
+  if (opts.fastpaths !== false && !/(^[*!]|[/()[\]{}"])/.test(input)) {
+    let backslashes = false;
+
+    let output = input.replace(REGEX_SPECIAL_CHARS_BACKREF, (m, esc, chars, first, rest, index) => {
+      if (first === '\\') {
+        backslashes = true;
+        return m;
+      }
+
+      if (first === '?') {
+        if (esc) {
+          return esc + first + (rest ? QMARK.repeat(rest.length) : '');
+        }
+        if (index === 0) {
+          return qmarkNoDot + (rest ? QMARK.repeat(rest.length) : '');
+        }
+        return QMARK.repeat(chars.length);
+      }
+
+      if (first === '.') {
+        return DOT_LITERAL.repeat(chars.length);
+      }
+
+      if (first === '*') {
+        if (esc) {
+          return esc + first + (rest ? star : '');
+        }
+        return star;
+      }
+      return esc ? m : `\\${m}`;
+    });
+
+    if (backslashes === true) {
+      if (opts.unescape === true) {
+        output = output.replace(/\\/g, '');
+      } else {
+        output = output.replace(/\\+/g, m => {
+          return m.length % 2 === 0 ? '\\\\' : (m ? '\\' : '');
+        });
+      }
+    }
+
+    if (output === input && opts.contains === true) {
+      state.output = input;
+      return state;
+    }
+
+    state.output = utils.wrapOutput(output, state, options);
+    return state;
+  }
+
+  /**
+   * Tokenize input until we reach end-of-string
+   */
+
+  while (!eos()) {
+    value = advance();
+
+    if (value === '\u0000') {
+      continue;
+    }
+
+    /**
+     * Escaped characters
+     */
+
+    if (value === '\\') {
+      const next = peek();
+
+      if (next === '/' && opts.bash !== true) {
+        continue;
+      }
+
+      if (next === '.' || next === ';') {
+        continue;
+      }
+
+      if (!next) {
+        value += '\\';
+        push({ type: 'text', value });
+        continue;
+      }
+
+      // collapse slashes to reduce potential for exploits
+      const match = /^\\+/.exec(remaining());
+      let slashes = 0;
+
+      if (match && match[0].length > 2) {
+        slashes = match[0].length;
+        state.index += slashes;
+        if (slashes % 2 !== 0) {
+          value += '\\';
+        }
+      }
+
+      if (opts.unescape === true) {
+        value = advance();
+      } else {
+        value += advance();
+      }
+
+      if (state.brackets === 0) {
+        push({ type: 'text', value });
+        continue;
+      }
+    }
+
+    /**
+     * If we're inside a regex character class, continue
+     * until we reach the closing bracket.
+     */
+
+    if (state.brackets > 0 && (value !== ']' || prev.value === '[' || prev.value === '[^')) {
+      if (opts.posix !== false && value === ':') {
+        const inner = prev.value.slice(1);
+        if (inner.includes('[')) {
+          prev.posix = true;
+
+          if (inner.includes(':')) {
+            const idx = prev.value.lastIndexOf('[');
+            const pre = prev.value.slice(0, idx);
+            const rest = prev.value.slice(idx + 2);
+            const posix = POSIX_REGEX_SOURCE[rest];
+            if (posix) {
+              prev.value = pre + posix;
+              state.backtrack = true;
+              advance();
+
+              if (!bos.output && tokens.indexOf(prev) === 1) {
+                bos.output = ONE_CHAR;
+              }
+              continue;
+            }
+          }
+        }
+      }
+
+      if ((value === '[' && peek() !== ':') || (value === '-' && peek() === ']')) {
+        value = `\\${value}`;
+      }
+
+      if (value === ']' && (prev.value === '[' || prev.value === '[^')) {
+        value = `\\${value}`;
+      }
+
+      if (opts.posix === true && value === '!' && prev.value === '[') {
+        value = '^';
+      }
+
+      prev.value += value;
+      append({ value });
+      continue;
+    }
+
+    /**
+     * If we're inside a quoted string, continue
+     * until we reach the closing double quote.
+     */
+
+    if (state.quotes === 1 && value !== '"') {
+      value = utils.escapeRegex(value);
+      prev.value += value;
+      append({ value });
+      continue;
+    }
+
+    /**
+     * Double quotes
+     */
+
+    if (value === '"') {
+      state.quotes = state.quotes === 1 ? 0 : 1;
+      if (opts.keepQuotes === true) {
+        push({ type: 'text', value });
+      }
+      continue;
+    }
+
+    /**
+     * Parentheses
+     */
+
+    if (value === '(') {
+      increment('parens');
+      push({ type: 'paren', value });
+      continue;
+    }
+
+    if (value === ')') {
+      if (state.parens === 0 && opts.strictBrackets === true) {
+        throw new SyntaxError(syntaxError('opening', '('));
+      }
+
+      const extglob = extglobs[extglobs.length - 1];
+      if (extglob && state.parens === extglob.parens + 1) {
+        extglobClose(extglobs.pop());
+        continue;
+      }
+
+      push({ type: 'paren', value, output: state.parens ? ')' : '\\)' });
+      decrement('parens');
+      continue;
+    }
+
+    /**
+     * Square brackets
+     */
+
+    if (value === '[') {
+      if (opts.nobracket === true || !remaining().includes(']')) {
+        if (opts.nobracket !== true && opts.strictBrackets === true) {
+          throw new SyntaxError(syntaxError('closing', ']'));
+        }
+
+        value = `\\${value}`;
+      } else {
+        increment('brackets');
+      }
+
+      push({ type: 'bracket', value });
+      continue;
+    }
+
+    if (value === ']') {
+      if (opts.nobracket === true || (prev && prev.type === 'bracket' && prev.value.length === 1)) {
+        push({ type: 'text', value, output: `\\${value}` });
+        continue;
+      }
+
+      if (state.brackets === 0) {
+        if (opts.strictBrackets === true) {
+          throw new SyntaxError(syntaxError('opening', '['));
+        }
+
+        push({ type: 'text', value, output: `\\${value}` });
+        continue;
+      }
+
+      decrement('brackets');
+
+      const prevValue = prev.value.slice(1);
+      if (prev.posix !== true && prevValue[0] === '^' && !prevValue.includes('/')) {
+        value = `/${value}`;
+      }
+
+      prev.value += value;
+      append({ value });
+
+      // when literal brackets are explicitly disabled
+      // assume we should match with a regex character class
+      if (opts.literalBrackets === false || utils.hasRegexChars(prevValue)) {
+        continue;
+      }
+
+      const escaped = utils.escapeRegex(prev.value);
+      state.output = state.output.slice(0, -prev.value.length);
+
+      // when literal brackets are explicitly enabled
+      // assume we should escape the brackets to match literal characters
+      if (opts.literalBrackets === true) {
+        state.output += escaped;
+        prev.value = escaped;
+        continue;
+      }
+
+      // when the user specifies nothing, try to match both
+      prev.value = `(${capture}${escaped}|${prev.value})`;
+      state.output += prev.value;
+      continue;
+    }
+
+    /**
+     * Braces
+     */
+
+    if (value === '{' && opts.nobrace !== true) {
+      increment('braces');
+
+      const open = {
+        type: 'brace',
+        value,
+        output: '(',
+        outputIndex: state.output.length,
+        tokensIndex: state.tokens.length
+      };
+
+      braces.push(open);
+      push(open);
+      continue;
+    }
+
+    if (value === '}') {
+      const brace = braces[braces.length - 1];
+
+      if (opts.nobrace === true || !brace) {
+        push({ type: 'text', value, output: value });
+        continue;
+      }
+
+      let output = ')';
+
+      if (brace.dots === true) {
+        const arr = tokens.slice();
+        const range = [];
+
+        for (let i = arr.length - 1; i >= 0; i--) {
+          tokens.pop();
+          if (arr[i].type === 'brace') {
+            break;
+          }
+          if (arr[i].type !== 'dots') {
+            range.unshift(arr[i].value);
+          }
+        }
+
+        output = expandRange(range, opts);
+        state.backtrack = true;
+      }
+
+      if (brace.comma !== true && brace.dots !== true) {
+        const out = state.output.slice(0, brace.outputIndex);
+        const toks = state.tokens.slice(brace.tokensIndex);
+        brace.value = brace.output = '\\{';
+        value = output = '\\}';
+        state.output = out;
+        for (const t of toks) {
+          state.output += (t.output || t.value);
+        }
+      }
+
+      push({ type: 'brace', value, output });
+      decrement('braces');
+      braces.pop();
+      continue;
+    }
+
+    /**
+     * Pipes
+     */
+
+    if (value === '|') {
+      if (extglobs.length > 0) {
+        extglobs[extglobs.length - 1].conditions++;
+      }
+      push({ type: 'text', value });
+      continue;
+    }
+
+    /**
+     * Commas
+     */
+
+    if (value === ',') {
+      let output = value;
+
+      const brace = braces[braces.length - 1];
+      if (brace && stack[stack.length - 1] === 'braces') {
+        brace.comma = true;
+        output = '|';
+      }
+
+      push({ type: 'comma', value, output });
+      continue;
+    }
+
+    /**
+     * Slashes
+     */
+
+    if (value === '/') {
+      // if the beginning of the glob is "./", advance the start
+      // to the current index, and don't add the "./" characters
+      // to the state. This greatly simplifies lookbehinds when
+      // checking for BOS characters like "!" and "." (not "./")
+      if (prev.type === 'dot' && state.index === state.start + 1) {
+        state.start = state.index + 1;
+        state.consumed = '';
+        state.output = '';
+        tokens.pop();
+        prev = bos; // reset "prev" to the first token
+        continue;
+      }
+
+      push({ type: 'slash', value, output: SLASH_LITERAL });
+      continue;
+    }
+
+    /**
+     * Dots
+     */
+
+    if (value === '.') {
+      if (state.braces > 0 && prev.type === 'dot') {
+        if (prev.value === '.') prev.output = DOT_LITERAL;
+        const brace = braces[braces.length - 1];
+        prev.type = 'dots';
+        prev.output += value;
+        prev.value += value;
+        brace.dots = true;
+        continue;
+      }
+
+      if ((state.braces + state.parens) === 0 && prev.type !== 'bos' && prev.type !== 'slash') {
+        push({ type: 'text', value, output: DOT_LITERAL });
+        continue;
+      }
+
+      push({ type: 'dot', value, output: DOT_LITERAL });
+      continue;
+    }
+
+    /**
+     * Question marks
+     */
+
+    if (value === '?') {
+      const isGroup = prev && prev.value === '(';
+      if (!isGroup && opts.noextglob !== true && peek() === '(' && peek(2) !== '?') {
+        extglobOpen('qmark', value);
+        continue;
+      }
+
+      if (prev && prev.type === 'paren') {
+        const next = peek();
+        let output = value;
+
+        if ((prev.value === '(' && !/[!=<:]/.test(next)) || (next === '<' && !/<([!=]|\w+>)/.test(remaining()))) {
+          output = `\\${value}`;
+        }
+
+        push({ type: 'text', value, output });
+        continue;
+      }
+
+      if (opts.dot !== true && (prev.type === 'slash' || prev.type === 'bos')) {
+        push({ type: 'qmark', value, output: QMARK_NO_DOT });
+        continue;
+      }
+
+      push({ type: 'qmark', value, output: QMARK });
+      continue;
+    }
+
+    /**
+     * Exclamation
+     */
+
+    if (value === '!') {
+      if (opts.noextglob !== true && peek() === '(') {
+        if (peek(2) !== '?' || !/[!=<:]/.test(peek(3))) {
+          extglobOpen('negate', value);
+          continue;
+        }
+      }
+
+      if (opts.nonegate !== true && state.index === 0) {
+        negate();
+        continue;
+      }
+    }
+
+    /**
+     * Plus
+     */
+
+    if (value === '+') {
+      if (opts.noextglob !== true && peek() === '(' && peek(2) !== '?') {
+        extglobOpen('plus', value);
+        continue;
+      }
+
+      if ((prev && prev.value === '(') || opts.regex === false) {
+        push({ type: 'plus', value, output: PLUS_LITERAL });
+        continue;
+      }
+
+      if ((prev && (prev.type === 'bracket' || prev.type === 'paren' || prev.type === 'brace')) || state.parens > 0) {
+        push({ type: 'plus', value });
+        continue;
+      }
+
+      push({ type: 'plus', value: PLUS_LITERAL });
+      continue;
+    }
+
+    /**
+     * Plain text
+     */
+
+    if (value === '@') {
+      if (opts.noextglob !== true && peek() === '(' && peek(2) !== '?') {
+        push({ type: 'at', extglob: true, value, output: '' });
+        continue;
+      }
+
+      push({ type: 'text', value });
+      continue;
+    }
+
+    /**
+     * Plain text
+     */
+
+    if (value !== '*') {
+      if (value === '$' || value === '^') {
+        value = `\\${value}`;
+      }
+
+      const match = REGEX_NON_SPECIAL_CHARS.exec(remaining());
+      if (match) {
+        value += match[0];
+        state.index += match[0].length;
+      }
+
+      push({ type: 'text', value });
+      continue;
+    }
+
+    /**
+     * Stars
+     */
+
+    if (prev && (prev.type === 'globstar' || prev.star === true)) {
+      prev.type = 'star';
+      prev.star = true;
+      prev.value += value;
+      prev.output = star;
+      state.backtrack = true;
+      state.globstar = true;
+      consume(value);
+      continue;
+    }
+
+    let rest = remaining();
+    if (opts.noextglob !== true && /^\([^?]/.test(rest)) {
+      extglobOpen('star', value);
+      continue;
+    }
+
+    if (prev.type === 'star') {
+      if (opts.noglobstar === true) {
+        consume(value);
+        continue;
+      }
+
+      const prior = prev.prev;
+      const before = prior.prev;
+      const isStart = prior.type === 'slash' || prior.type === 'bos';
+      const afterStar = before && (before.type === 'star' || before.type === 'globstar');
+
+      if (opts.bash === true && (!isStart || (rest[0] && rest[0] !== '/'))) {
+        push({ type: 'star', value, output: '' });
+        continue;
+      }
+
+      const isBrace = state.braces > 0 && (prior.type === 'comma' || prior.type === 'brace');
+      const isExtglob = extglobs.length && (prior.type === 'pipe' || prior.type === 'paren');
+      if (!isStart && prior.type !== 'paren' && !isBrace && !isExtglob) {
+        push({ type: 'star', value, output: '' });
+        continue;
+      }
+
+      // strip consecutive `/**/`
+      while (rest.slice(0, 3) === '/**') {
+        const after = input[state.index + 4];
+        if (after && after !== '/') {
+          break;
+        }
+        rest = rest.slice(3);
+        consume('/**', 3);
+      }
+
+      // A globstar followed only by balanced closing parens is at the logical end of patterns like
+      // `test(/utils/**)` and `test?(/utils/**)`. Treat it as EOS so the trailing `/**` can match its
+      // parent path, except in negated extglobs where that would change the exclusion semantics.
+      const isEnd = eos() || (
+        state.parens > 0
+        && rest === ')'.repeat(state.parens)
+        && !extglobs.some(extglob => extglob.type === 'negate')
+      );
+
+      if (prior.type === 'bos' && eos()) {
+        prev.type = 'globstar';
+        prev.value += value;
+        prev.output = globstar(opts);
+        state.output = prev.output;
+        state.globstar = true;
+        consume(value);
+        continue;
+      }
+
+      if (prior.type === 'slash' && prior.prev.type !== 'bos' && !afterStar && isEnd) {
+        state.output = state.output.slice(0, -(prior.output + prev.output).length);
+        prior.output = `(?:${prior.output}`;
+
+        prev.type = 'globstar';
+        prev.output = globstar(opts) + (opts.strictSlashes ? ')' : '|$)');
+        prev.value += value;
+        state.globstar = true;
+        state.output += prior.output + prev.output;
+        consume(value);
+        continue;
+      }
+
+      if (prior.type === 'slash' && prior.prev.type !== 'bos' && rest[0] === '/') {
+        const end = rest[1] !== void 0 ? '|$' : '';
+
+        state.output = state.output.slice(0, -(prior.output + prev.output).length);
+        prior.output = `(?:${prior.output}`;
+
+        prev.type = 'globstar';
+        prev.output = `${globstar(opts)}${SLASH_LITERAL}|${SLASH_LITERAL}${end})`;
+        prev.value += value;
+
+        state.output += prior.output + prev.output;
+        state.globstar = true;
+
+        consume(value + advance());
+
+        push({ type: 'slash', value: '/', output: '' });
+        continue;
+      }
+
+      if (prior.type === 'bos' && rest[0] === '/') {
+        prev.type = 'globstar';
+        prev.value += value;
+        prev.output = `(?:^|${SLASH_LITERAL}|${globstar(opts)}${SLASH_LITERAL})`;
+        state.output = prev.output;
+        state.globstar = true;
+        consume(value + advance());
+        push({ type: 'slash', value: '/', output: '' });
+        continue;
+      }
+
+      // remove single star from output
+      state.output = state.output.slice(0, -prev.output.length);
+
+      // reset previous token to globstar
+      prev.type = 'globstar';
+      prev.output = globstar(opts);
+      prev.value += value;
+
+      // reset output with globstar
+      state.output += prev.output;
+      state.globstar = true;
+      consume(value);
+      continue;
+    }
+
+    const token = { type: 'star', value, output: star };
+
+    if (opts.bash === true) {
+      token.output = '.*?';
+      if (prev.type === 'bos' || prev.type === 'slash') {
+        token.output = nodot + token.output;
+      }
+      push(token);
+      continue;
+    }
+
+    if (prev && (prev.type === 'bracket' || prev.type === 'paren') && opts.regex === true) {
+      token.output = value;
+      push(token);
+      continue;
+    }
+
+    if (state.index === state.start || prev.type === 'slash' || prev.type === 'dot') {
+      if (prev.type === 'dot') {
+        state.output += NO_DOT_SLASH;
+        prev.output += NO_DOT_SLASH;
+
+      } else if (opts.dot === true) {
+        state.output += NO_DOTS_SLASH;
+        prev.output += NO_DOTS_SLASH;
+
+      } else {
+        state.output += nodot;
+        prev.output += nodot;
+      }
+
+      if (peek() !== '*') {
+        state.output += ONE_CHAR;
+        prev.output += ONE_CHAR;
+      }
+    }
+
+    push(token);
+  }
+
+  while (state.brackets > 0) {
+    if (opts.strictBrackets === true) throw new SyntaxError(syntaxError('closing', ']'));
+    state.output = utils.escapeLast(state.output, '[');
+    decrement('brackets');
+  }
+
+  while (state.parens > 0) {
+    if (opts.strictBrackets === true) throw new SyntaxError(syntaxError('closing', ')'));
+    state.output = utils.escapeLast(state.output, '(');
+    decrement('parens');
+  }
+
+  while (state.braces > 0) {
+    if (opts.strictBrackets === true) throw new SyntaxError(syntaxError('closing', '}'));
+    state.output = utils.escapeLast(state.output, '{');
+    decrement('braces');
+  }
+
+  if (opts.strictSlashes !== true && (prev.type === 'star' || prev.type === 'bracket')) {
+    push({ type: 'maybe_slash', value: '', output: `${SLASH_LITERAL}?` });
+  }
+
+  // rebuild the output if we had to backtrack at any point
+  if (state.backtrack === true) {
+    state.output = '';
+
+    for (const token of state.tokens) {
+      state.output += token.output != null ? token.output : token.value;
+
+      if (token.suffix) {
+        state.output += token.suffix;
+      }
+    }
+  }
+
+  return state;
+};
+
+/**
+ * Fast paths for creating regular expressions for common glob patterns.
+ * This can significantly speed up processing and has very little downside
+ * impact when none of the fast paths match.
+ */
+
+parse.fastpaths = (input, options) => {
+  const opts = { ...options };
+  const max = typeof opts.maxLength === 'number' ? Math.min(MAX_LENGTH, opts.maxLength) : MAX_LENGTH;
+  const len = input.length;
+  if (len > max) {
+    throw new SyntaxError(`Input length: ${len}, exceeds maximum allowed length: ${max}`);
+  }
+
+  input = REPLACEMENTS[input] || input;
+
+  // create constants based on platform, for windows or posix
+  const {
+    DOT_LITERAL,
+    SLASH_LITERAL,
+    ONE_CHAR,
+    DOTS_SLASH,
+    NO_DOT,
+    NO_DOTS,
+    NO_DOTS_SLASH,
+    STAR,
+    START_ANCHOR
+  } = constants.globChars(opts.windows);
+
+  const nodot = opts.dot ? NO_DOTS : NO_DOT;
+  const slashDot = opts.dot ? NO_DOTS_SLASH : NO_DOT;
+  const capture = opts.capture ? '' : '?:';
+  const state = { negated: false, prefix: '' };
+  let star = opts.bash === true ? '.*?' : STAR;
+
+  if (opts.capture) {
+    star = `(${star})`;
+  }
+
+  const globstar = opts => {
+    if (opts.noglobstar === true) return star;
+    return `(${capture}(?:(?!${START_ANCHOR}${opts.dot ? DOTS_SLASH : DOT_LITERAL}).)*?)`;
+  };
+
+  const create = str => {
+    switch (str) {
+      case '*':
+        return `${nodot}${ONE_CHAR}${star}`;
+
+      case '.*':
+        return `${DOT_LITERAL}${ONE_CHAR}${star}`;
+
+      case '*.*':
+        return `${nodot}${star}${DOT_LITERAL}${ONE_CHAR}${star}`;
+
+      case '*/*':
+        return `${nodot}${star}${SLASH_LITERAL}${ONE_CHAR}${slashDot}${star}`;
+
+      case '**':
+        return nodot + globstar(opts);
+
+      case '**/*':
+        return `(?:${nodot}${globstar(opts)}${SLASH_LITERAL})?${slashDot}${ONE_CHAR}${star}`;
+
+      case '**/*.*':
+        return `(?:${nodot}${globstar(opts)}${SLASH_LITERAL})?${slashDot}${star}${DOT_LITERAL}${ONE_CHAR}${star}`;
+
+      case '**/.*':
+        return `(?:${nodot}${globstar(opts)}${SLASH_LITERAL})?${DOT_LITERAL}${ONE_CHAR}${star}`;
+
+      default: {
+        const match = /^(.*?)\.(\w+)$/.exec(str);
+        if (!match) return;
+
+        const source = create(match[1]);
+        if (!source) return;
+
+        return source + DOT_LITERAL + match[2];
+      }
+    }
+  };
+
+  const output = utils.removePrefix(input, state);
+  let source = create(output);
+
+  if (source && opts.strictSlashes !== true) {
+    source += `${SLASH_LITERAL}?`;
+  }
+
+  return source;
+};
+
+module.exports = parse;
+
+
+/***/ }),
+
+/***/ 8016:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+const scan = __nccwpck_require__(1781);
+const parse = __nccwpck_require__(8265);
+const utils = __nccwpck_require__(4059);
+const constants = __nccwpck_require__(5595);
+const isObject = val => val && typeof val === 'object' && !Array.isArray(val);
+
+/**
+ * Creates a matcher function from one or more glob patterns. The
+ * returned function takes a string to match as its first argument,
+ * and returns true if the string is a match. The returned matcher
+ * function also takes a boolean as the second argument that, when true,
+ * returns an object with additional information.
+ *
+ * ```js
+ * const picomatch = require('picomatch');
+ * // picomatch(glob[, options]);
+ *
+ * const isMatch = picomatch('*.!(*a)');
+ * console.log(isMatch('a.a')); //=> false
+ * console.log(isMatch('a.b')); //=> true
+ *
+ * // For environments without `node.js`, `picomatch/posix` provides you a dependency-free matcher, without automatic OS detection.
+ * const picomatch = require('picomatch/posix');
+ * // the same API, defaulting to posix paths
+ * const isMatch = picomatch('a/*');
+ * console.log(isMatch('a\\b')); //=> false
+ * console.log(isMatch('a/b')); //=> true
+ *
+ * // you can still configure the matcher function to accept windows paths
+ * const isMatch = picomatch('a/*', { options: windows });
+ * console.log(isMatch('a\\b')); //=> true
+ * console.log(isMatch('a/b')); //=> true
+ * ```
+ * @name picomatch
+ * @param {String|Array} `globs` One or more glob patterns.
+ * @param {Object=} `options`
+ * @return {Function=} Returns a matcher function.
+ * @api public
+ */
+
+const picomatch = (glob, options, returnState = false) => {
+  if (Array.isArray(glob)) {
+    const fns = glob.map(input => picomatch(input, options, returnState));
+    const arrayMatcher = str => {
+      for (const isMatch of fns) {
+        const state = isMatch(str);
+        if (state) return state;
+      }
+      return false;
+    };
+    return arrayMatcher;
+  }
+
+  const isState = isObject(glob) && glob.tokens && glob.input;
+
+  if (glob === '' || (typeof glob !== 'string' && !isState)) {
+    throw new TypeError('Expected pattern to be a non-empty string');
+  }
+
+  const opts = options || {};
+  const posix = opts.windows;
+  const regex = isState
+    ? picomatch.compileRe(glob, options)
+    : picomatch.makeRe(glob, options, false, true);
+
+  const state = regex.state;
+  delete regex.state;
+
+  let isIgnored = () => false;
+  if (opts.ignore) {
+    const ignoreOpts = { ...options, ignore: null, onMatch: null, onResult: null };
+    isIgnored = picomatch(opts.ignore, ignoreOpts, returnState);
+  }
+
+  const matcher = (input, returnObject = false) => {
+    const { isMatch, match, output } = picomatch.test(input, regex, options, { glob, posix });
+    const result = { glob, state, regex, posix, input, output, match, isMatch };
+
+    if (typeof opts.onResult === 'function') {
+      opts.onResult(result);
+    }
+
+    if (isMatch === false) {
+      result.isMatch = false;
+      return returnObject ? result : false;
+    }
+
+    if (isIgnored(input)) {
+      if (typeof opts.onIgnore === 'function') {
+        opts.onIgnore(result);
+      }
+      result.isMatch = false;
+      return returnObject ? result : false;
+    }
+
+    if (typeof opts.onMatch === 'function') {
+      opts.onMatch(result);
+    }
+    return returnObject ? result : true;
+  };
+
+  if (returnState) {
+    matcher.state = state;
+  }
+
+  return matcher;
+};
+
+/**
+ * Test `input` with the given `regex`. This is used by the main
+ * `picomatch()` function to test the input string.
+ *
+ * ```js
+ * const picomatch = require('picomatch');
+ * // picomatch.test(input, regex[, options]);
+ *
+ * console.log(picomatch.test('foo/bar', /^(?:([^/]*?)\/([^/]*?))$/));
+ * // { isMatch: true, match: [ 'foo/', 'foo', 'bar' ], output: 'foo/bar' }
+ * ```
+ * @param {String} `input` String to test.
+ * @param {RegExp} `regex`
+ * @return {Object} Returns an object with matching info.
+ * @api public
+ */
+
+picomatch.test = (input, regex, options, { glob, posix } = {}) => {
+  if (typeof input !== 'string') {
+    throw new TypeError('Expected input to be a string');
+  }
+
+  if (input === '') {
+    return { isMatch: false, output: '' };
+  }
+
+  const opts = options || {};
+  const format = opts.format || (posix ? utils.toPosixSlashes : null);
+  let match = input === glob;
+  let output = (match && format) ? format(input) : input;
+
+  if (match === false) {
+    output = format ? format(input) : input;
+    match = output === glob;
+  }
+
+  if (match === false || opts.capture === true) {
+    if (opts.matchBase === true || opts.basename === true) {
+      match = picomatch.matchBase(input, regex, options, posix);
+    } else {
+      match = regex.exec(output);
+    }
+  }
+
+  return { isMatch: Boolean(match), match, output };
+};
+
+/**
+ * Match the basename of a filepath.
+ *
+ * ```js
+ * const picomatch = require('picomatch');
+ * // picomatch.matchBase(input, glob[, options]);
+ * console.log(picomatch.matchBase('foo/bar.js', '*.js'); // true
+ * ```
+ * @param {String} `input` String to test.
+ * @param {RegExp|String} `glob` Glob pattern or regex created by [.makeRe](#makeRe).
+ * @return {Boolean}
+ * @api public
+ */
+
+picomatch.matchBase = (input, glob, options, posix = options && options.windows) => {
+  const regex = glob instanceof RegExp ? glob : picomatch.makeRe(glob, options);
+  return regex.test(utils.basename(input, { windows: posix }));
+};
+
+/**
+ * Returns true if **any** of the given glob `patterns` match the specified `string`.
+ *
+ * ```js
+ * const picomatch = require('picomatch');
+ * // picomatch.isMatch(string, patterns[, options]);
+ *
+ * console.log(picomatch.isMatch('a.a', ['b.*', '*.a'])); //=> true
+ * console.log(picomatch.isMatch('a.a', 'b.*')); //=> false
+ * ```
+ * @param {String|Array} str The string to test.
+ * @param {String|Array} patterns One or more glob patterns to use for matching.
+ * @param {Object} [options] See available [options](#options).
+ * @return {Boolean} Returns true if any patterns match `str`
+ * @api public
+ */
+
+picomatch.isMatch = (str, patterns, options) => picomatch(patterns, options)(str);
+
+/**
+ * Parse a glob pattern to create the source string for a regular
+ * expression.
+ *
+ * ```js
+ * const picomatch = require('picomatch');
+ * const result = picomatch.parse(pattern[, options]);
+ * ```
+ * @param {String} `pattern`
+ * @param {Object} `options`
+ * @return {Object} Returns an object with useful properties and output to be used as a regex source string.
+ * @api public
+ */
+
+picomatch.parse = (pattern, options) => {
+  if (Array.isArray(pattern)) return pattern.map(p => picomatch.parse(p, options));
+  return parse(pattern, { ...options, fastpaths: false });
+};
+
+/**
+ * Scan a glob pattern to separate the pattern into segments.
+ *
+ * ```js
+ * const picomatch = require('picomatch');
+ * // picomatch.scan(input[, options]);
+ *
+ * const result = picomatch.scan('!./foo/*.js');
+ * console.log(result);
+ * { prefix: '!./',
+ *   input: '!./foo/*.js',
+ *   start: 3,
+ *   base: 'foo',
+ *   glob: '*.js',
+ *   isBrace: false,
+ *   isBracket: false,
+ *   isGlob: true,
+ *   isExtglob: false,
+ *   isGlobstar: false,
+ *   negated: true }
+ * ```
+ * @param {String} `input` Glob pattern to scan.
+ * @param {Object} `options`
+ * @return {Object} Returns an object with
+ * @api public
+ */
+
+picomatch.scan = (input, options) => scan(input, options);
+
+/**
+ * Compile a regular expression from the `state` object returned by the
+ * [parse()](#parse) method.
+ *
+ * ```js
+ * const picomatch = require('picomatch');
+ * const state = picomatch.parse('*.js');
+ * // picomatch.compileRe(state[, options]);
+ *
+ * console.log(picomatch.compileRe(state));
+ * //=> /^(?:(?!\.)(?=.)[^/]*?\.js)$/
+ * ```
+ * @param {Object} `state`
+ * @param {Object} `options`
+ * @param {Boolean} `returnOutput` Intended for implementors, this argument allows you to return the raw output from the parser.
+ * @param {Boolean} `returnState` Adds the state to a `state` property on the returned regex. Useful for implementors and debugging.
+ * @return {RegExp}
+ * @api public
+ */
+
+picomatch.compileRe = (state, options, returnOutput = false, returnState = false) => {
+  if (returnOutput === true) {
+    return state.output;
+  }
+
+  const opts = options || {};
+  const prepend = opts.contains ? '' : '^';
+  const append = opts.contains ? '' : '$';
+
+  let source = `${prepend}(?:${state.output})${append}`;
+  if (state && state.negated === true) {
+    source = `^(?!${source}).*$`;
+  }
+
+  const regex = picomatch.toRegex(source, options);
+  if (returnState === true) {
+    regex.state = state;
+  }
+
+  return regex;
+};
+
+/**
+ * Create a regular expression from a parsed glob pattern.
+ *
+ * ```js
+ * const picomatch = require('picomatch');
+ * // picomatch.makeRe(state[, options]);
+ *
+ * const result = picomatch.makeRe('*.js');
+ * console.log(result);
+ * //=> /^(?:(?!\.)(?=.)[^/]*?\.js)$/
+ * ```
+ * @param {String} `state` The object returned from the `.parse` method.
+ * @param {Object} `options`
+ * @param {Boolean} `returnOutput` Implementors may use this argument to return the compiled output, instead of a regular expression. This is not exposed on the options to prevent end-users from mutating the result.
+ * @param {Boolean} `returnState` Implementors may use this argument to return the state from the parsed glob with the returned regular expression.
+ * @return {RegExp} Returns a regex created from the given pattern.
+ * @api public
+ */
+
+picomatch.makeRe = (input, options = {}, returnOutput = false, returnState = false) => {
+  if (!input || typeof input !== 'string') {
+    throw new TypeError('Expected a non-empty string');
+  }
+
+  let parsed = { negated: false, fastpaths: true };
+
+  if (options.fastpaths !== false && (input[0] === '.' || input[0] === '*')) {
+    parsed.output = parse.fastpaths(input, options);
+  }
+
+  if (!parsed.output) {
+    parsed = parse(input, options);
+  }
+
+  return picomatch.compileRe(parsed, options, returnOutput, returnState);
+};
+
+/**
+ * Create a regular expression from the given regex source string.
+ *
+ * ```js
+ * const picomatch = require('picomatch');
+ * // picomatch.toRegex(source[, options]);
+ *
+ * const { output } = picomatch.parse('*.js');
+ * console.log(picomatch.toRegex(output));
+ * //=> /^(?:(?!\.)(?=.)[^/]*?\.js)$/
+ * ```
+ * @param {String} `source` Regular expression source string.
+ * @param {Object} `options`
+ * @return {RegExp}
+ * @api public
+ */
+
+picomatch.toRegex = (source, options) => {
+  try {
+    const opts = options || {};
+    return new RegExp(source, opts.flags || (opts.nocase ? 'i' : ''));
+  } catch (err) {
+    if (options && options.debug === true) throw err;
+    return /$^/;
+  }
+};
+
+/**
+ * Picomatch constants.
+ * @return {Object}
+ */
+
+picomatch.constants = constants;
+
+/**
+ * Expose "picomatch"
+ */
+
+module.exports = picomatch;
+
+
+/***/ }),
+
+/***/ 1781:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+const utils = __nccwpck_require__(4059);
+const {
+  CHAR_ASTERISK,             /* * */
+  CHAR_AT,                   /* @ */
+  CHAR_BACKWARD_SLASH,       /* \ */
+  CHAR_COMMA,                /* , */
+  CHAR_DOT,                  /* . */
+  CHAR_EXCLAMATION_MARK,     /* ! */
+  CHAR_FORWARD_SLASH,        /* / */
+  CHAR_LEFT_CURLY_BRACE,     /* { */
+  CHAR_LEFT_PARENTHESES,     /* ( */
+  CHAR_LEFT_SQUARE_BRACKET,  /* [ */
+  CHAR_PLUS,                 /* + */
+  CHAR_QUESTION_MARK,        /* ? */
+  CHAR_RIGHT_CURLY_BRACE,    /* } */
+  CHAR_RIGHT_PARENTHESES,    /* ) */
+  CHAR_RIGHT_SQUARE_BRACKET  /* ] */
+} = __nccwpck_require__(5595);
+
+const isPathSeparator = code => {
+  return code === CHAR_FORWARD_SLASH || code === CHAR_BACKWARD_SLASH;
+};
+
+const depth = token => {
+  if (token.isPrefix !== true) {
+    token.depth = token.isGlobstar ? Infinity : 1;
+  }
+};
+
+/**
+ * Quickly scans a glob pattern and returns an object with a handful of
+ * useful properties, like `isGlob`, `path` (the leading non-glob, if it exists),
+ * `glob` (the actual pattern), `negated` (true if the path starts with `!` but not
+ * with `!(`) and `negatedExtglob` (true if the path starts with `!(`).
+ *
+ * ```js
+ * const pm = require('picomatch');
+ * console.log(pm.scan('foo/bar/*.js'));
+ * { isGlob: true, input: 'foo/bar/*.js', base: 'foo/bar', glob: '*.js' }
+ * ```
+ * @param {String} `str`
+ * @param {Object} `options`
+ * @return {Object} Returns an object with tokens and regex source string.
+ * @api public
+ */
+
+const scan = (input, options) => {
+  const opts = options || {};
+
+  const length = input.length - 1;
+  const scanToEnd = opts.parts === true || opts.tokens === true || opts.scanToEnd === true;
+  const slashes = [];
+  const tokens = [];
+  const parts = [];
+
+  let str = input;
+  let index = -1;
+  let start = 0;
+  let lastIndex = 0;
+  let isBrace = false;
+  let isBracket = false;
+  let isGlob = false;
+  let isExtglob = false;
+  let isGlobstar = false;
+  let braceEscaped = false;
+  let backslashes = false;
+  let negated = false;
+  let negatedExtglob = false;
+  let finished = false;
+  let braces = 0;
+  let prev;
+  let code;
+  let token = { value: '', depth: 0, isGlob: false };
+
+  const eos = () => index >= length;
+  const peek = () => str.charCodeAt(index + 1);
+  const advance = () => {
+    prev = code;
+    return str.charCodeAt(++index);
+  };
+
+  while (index < length) {
+    code = advance();
+    let next;
+
+    if (code === CHAR_BACKWARD_SLASH) {
+      backslashes = token.backslashes = true;
+      code = advance();
+
+      if (code === CHAR_LEFT_CURLY_BRACE) {
+        braceEscaped = true;
+      }
+      continue;
+    }
+
+    if (braceEscaped === true || code === CHAR_LEFT_CURLY_BRACE) {
+      braces++;
+
+      while (eos() !== true && (code = advance())) {
+        if (code === CHAR_BACKWARD_SLASH) {
+          backslashes = token.backslashes = true;
+          advance();
+          continue;
+        }
+
+        if (code === CHAR_LEFT_CURLY_BRACE) {
+          braces++;
+          continue;
+        }
+
+        if (braceEscaped !== true && code === CHAR_DOT && (code = advance()) === CHAR_DOT) {
+          isBrace = token.isBrace = true;
+          isGlob = token.isGlob = true;
+          finished = true;
+
+          if (scanToEnd === true) {
+            continue;
+          }
+
+          break;
+        }
+
+        if (braceEscaped !== true && code === CHAR_COMMA) {
+          isBrace = token.isBrace = true;
+          isGlob = token.isGlob = true;
+          finished = true;
+
+          if (scanToEnd === true) {
+            continue;
+          }
+
+          break;
+        }
+
+        if (code === CHAR_RIGHT_CURLY_BRACE) {
+          braces--;
+
+          if (braces === 0) {
+            braceEscaped = false;
+            isBrace = token.isBrace = true;
+            finished = true;
+            break;
+          }
+        }
+      }
+
+      if (scanToEnd === true) {
+        continue;
+      }
+
+      break;
+    }
+
+    if (code === CHAR_FORWARD_SLASH) {
+      slashes.push(index);
+      tokens.push(token);
+      token = { value: '', depth: 0, isGlob: false };
+
+      if (finished === true) continue;
+      if (prev === CHAR_DOT && index === (start + 1)) {
+        start += 2;
+        continue;
+      }
+
+      lastIndex = index + 1;
+      continue;
+    }
+
+    if (opts.noext !== true) {
+      const isExtglobChar = code === CHAR_PLUS
+        || code === CHAR_AT
+        || code === CHAR_ASTERISK
+        || code === CHAR_QUESTION_MARK
+        || code === CHAR_EXCLAMATION_MARK;
+
+      if (isExtglobChar === true && peek() === CHAR_LEFT_PARENTHESES) {
+        isGlob = token.isGlob = true;
+        isExtglob = token.isExtglob = true;
+        finished = true;
+        if (code === CHAR_EXCLAMATION_MARK && index === start) {
+          negatedExtglob = true;
+        }
+
+        if (scanToEnd === true) {
+          let parens = 0;
+
+          while (eos() !== true && (code = advance())) {
+            if (code === CHAR_BACKWARD_SLASH) {
+              backslashes = token.backslashes = true;
+              advance();
+              continue;
+            }
+
+            if (code === CHAR_LEFT_PARENTHESES) {
+              parens++;
+              continue;
+            }
+
+            if (code === CHAR_RIGHT_PARENTHESES && --parens === 0) {
+              finished = true;
+              break;
+            }
+          }
+          continue;
+        }
+        break;
+      }
+    }
+
+    if (code === CHAR_ASTERISK) {
+      if (prev === CHAR_ASTERISK) isGlobstar = token.isGlobstar = true;
+      isGlob = token.isGlob = true;
+      finished = true;
+
+      if (scanToEnd === true) {
+        continue;
+      }
+      break;
+    }
+
+    if (code === CHAR_QUESTION_MARK) {
+      isGlob = token.isGlob = true;
+      finished = true;
+
+      if (scanToEnd === true) {
+        continue;
+      }
+      break;
+    }
+
+    if (code === CHAR_LEFT_SQUARE_BRACKET) {
+      while (eos() !== true && (next = advance())) {
+        if (next === CHAR_BACKWARD_SLASH) {
+          backslashes = token.backslashes = true;
+          advance();
+          continue;
+        }
+
+        if (next === CHAR_RIGHT_SQUARE_BRACKET) {
+          isBracket = token.isBracket = true;
+          isGlob = token.isGlob = true;
+          finished = true;
+          break;
+        }
+      }
+
+      if (scanToEnd === true) {
+        continue;
+      }
+
+      break;
+    }
+
+    if (opts.nonegate !== true && code === CHAR_EXCLAMATION_MARK && index === start) {
+      negated = token.negated = true;
+      start++;
+      continue;
+    }
+
+    if (opts.noparen !== true && code === CHAR_LEFT_PARENTHESES) {
+      isGlob = token.isGlob = true;
+
+      if (scanToEnd === true) {
+        let parens = 1;
+
+        while (eos() !== true && (code = advance())) {
+          if (code === CHAR_BACKWARD_SLASH) {
+            backslashes = token.backslashes = true;
+            advance();
+            continue;
+          }
+
+          if (code === CHAR_LEFT_PARENTHESES) {
+            parens++;
+            continue;
+          }
+
+          if (code === CHAR_RIGHT_PARENTHESES && --parens === 0) {
+            finished = true;
+            break;
+          }
+        }
+        continue;
+      }
+      break;
+    }
+
+    if (isGlob === true) {
+      finished = true;
+
+      if (scanToEnd === true) {
+        continue;
+      }
+
+      break;
+    }
+  }
+
+  if (opts.noext === true) {
+    isExtglob = false;
+    isGlob = false;
+  }
+
+  let base = str;
+  let prefix = '';
+  let glob = '';
+
+  if (start > 0) {
+    prefix = str.slice(0, start);
+    str = str.slice(start);
+    lastIndex -= start;
+  }
+
+  if (base && isGlob === true && lastIndex > 0) {
+    base = str.slice(0, lastIndex);
+    glob = str.slice(lastIndex);
+  } else if (isGlob === true) {
+    base = '';
+    glob = str;
+  } else {
+    base = str;
+  }
+
+  if (base && base !== '' && base !== '/' && base !== str) {
+    if (isPathSeparator(base.charCodeAt(base.length - 1))) {
+      base = base.slice(0, -1);
+    }
+  }
+
+  if (opts.unescape === true) {
+    if (glob) glob = utils.removeBackslashes(glob);
+
+    if (base && backslashes === true) {
+      base = utils.removeBackslashes(base);
+    }
+  }
+
+  const state = {
+    prefix,
+    input,
+    start,
+    base,
+    glob,
+    isBrace,
+    isBracket,
+    isGlob,
+    isExtglob,
+    isGlobstar,
+    negated,
+    negatedExtglob
+  };
+
+  if (opts.tokens === true) {
+    state.maxDepth = 0;
+    if (!isPathSeparator(code)) {
+      tokens.push(token);
+    }
+    state.tokens = tokens;
+  }
+
+  if (opts.parts === true || opts.tokens === true) {
+    let prevIndex;
+
+    for (let idx = 0; idx < slashes.length; idx++) {
+      const n = prevIndex !== undefined ? prevIndex + 1 : start;
+      const i = slashes[idx];
+      const value = input.slice(n, i);
+      if (opts.tokens) {
+        if (idx === 0 && start !== 0) {
+          tokens[idx].isPrefix = true;
+          tokens[idx].value = prefix;
+        } else {
+          tokens[idx].value = value;
+        }
+        depth(tokens[idx]);
+        state.maxDepth += tokens[idx].depth;
+      }
+      if (i >= start) {
+        parts.push(value);
+        prevIndex = i;
+      }
+    }
+
+    const n = prevIndex !== undefined ? prevIndex + 1 : start;
+    const value = input.slice(n);
+    parts.push(value);
+
+    if (opts.tokens && prevIndex && prevIndex + 1 < input.length) {
+      tokens[tokens.length - 1].value = value;
+      depth(tokens[tokens.length - 1]);
+      state.maxDepth += tokens[tokens.length - 1].depth;
+    }
+
+    state.slashes = slashes;
+    state.parts = parts;
+  }
+
+  return state;
+};
+
+module.exports = scan;
+
+
+/***/ }),
+
+/***/ 4059:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+/*global navigator*/
+
+
+const {
+  REGEX_BACKSLASH,
+  REGEX_REMOVE_BACKSLASH,
+  REGEX_SPECIAL_CHARS,
+  REGEX_SPECIAL_CHARS_GLOBAL
+} = __nccwpck_require__(5595);
+
+exports.isObject = val => val !== null && typeof val === 'object' && !Array.isArray(val);
+exports.hasRegexChars = str => REGEX_SPECIAL_CHARS.test(str);
+exports.isRegexChar = str => str.length === 1 && exports.hasRegexChars(str);
+exports.escapeRegex = str => str.replace(REGEX_SPECIAL_CHARS_GLOBAL, '\\$1');
+exports.toPosixSlashes = str => str.replace(REGEX_BACKSLASH, '/');
+
+exports.isWindows = () => {
+  if (typeof navigator !== 'undefined' && navigator.platform) {
+    const platform = navigator.platform.toLowerCase();
+    return platform === 'win32' || platform === 'windows';
+  }
+
+  if (typeof process !== 'undefined' && process.platform) {
+    return process.platform === 'win32';
+  }
+
+  return false;
+};
+
+exports.removeBackslashes = str => {
+  return str.replace(REGEX_REMOVE_BACKSLASH, match => {
+    return match === '\\' ? '' : match;
+  });
+};
+
+exports.escapeLast = (input, char, lastIdx) => {
+  const idx = input.lastIndexOf(char, lastIdx);
+  if (idx === -1) return input;
+  if (input[idx - 1] === '\\') return exports.escapeLast(input, char, idx - 1);
+  return `${input.slice(0, idx)}\\${input.slice(idx)}`;
+};
+
+exports.removePrefix = (input, state = {}) => {
+  let output = input;
+  if (output.startsWith('./')) {
+    output = output.slice(2);
+    state.prefix = './';
+  }
+  return output;
+};
+
+exports.wrapOutput = (input, state = {}, options = {}) => {
+  const prepend = options.contains ? '' : '^';
+  const append = options.contains ? '' : '$';
+
+  let output = `${prepend}(?:${input})${append}`;
+  if (state.negated === true) {
+    output = `(?:^(?!${output}).*$)`;
+  }
+  return output;
+};
+
+exports.basename = (path, { windows } = {}) => {
+  const segs = path.split(windows ? /[\\/]/ : '/');
+  const last = segs[segs.length - 1];
+
+  if (last === '') {
+    return segs[segs.length - 2];
+  }
+
+  return last;
+};
+
+
+/***/ }),
+
 /***/ 9136:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
@@ -27704,6 +30208,16 @@ function parseHealthPath(text) {
         return text;
     throw new InputError(`\`health-path\` is '${text}': write a path that begins with one /`);
 }
+const BYTES = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+/** Bytes of `500KB`, `25MB` or `2GB`; as with most servers, 1 KB is 1,024 bytes. */
+function parseBytes(text, input) {
+    const [, count, unit = ''] = /^(\d{1,12}(?:\.\d{1,3})?) ?([kmg]?i?b?)$/.exec(text.toLowerCase()) ?? [];
+    const factor = Object.entries(BYTES).find(([name]) => name === unit.replace('i', '') || name === `${unit}b`);
+    const bytes = Math.floor(Number(count) * (factor?.[1] ?? 0));
+    if (bytes > 0 && Number.isSafeInteger(bytes))
+        return bytes;
+    throw new InputError(`\`${input}\` is '${text}', which is no size: write it like 500KB, 25MB or 2GB`);
+}
 
 ;// CONCATENATED MODULE: ./build/js/config.js
 // The one document a supervisor gets on its standard input: everything it needs, checked again on arrival.
@@ -27742,6 +30256,21 @@ const ExposureConfigSchema = object({
     startupTimeoutMs: Milliseconds,
     /** From "live" on; absent: until it is stopped. */
     durationMs: exactOptional(Milliseconds),
+    /** What the gateway is told; with `protocol: tcp` there is none. */
+    gateway: object({
+        access: variant('kind', [
+            object({ kind: literal('open') }),
+            object({
+                kind: literal('link'),
+                key: string(),
+                /** Made for this run, and as public as the link it is part of; a given one is shown nowhere. */
+                isGenerated: dist_boolean(),
+            }),
+            object({ kind: literal('basic'), user: string(), password: string() }),
+        ]),
+        publicPaths: array(string()),
+        maxBodyBytes: pipe(number(), minValue(1)),
+    }),
     tunnel: object({
         servers: pipe(array(object({
             address: object({ host: string(), port: Port }),
@@ -27765,6 +30294,8 @@ const ExposureConfigSchema = object({
 /** What comment and summary say beside the state. */
 const PreviewSchema = object({
     commit: string(),
+    /** How visitors get in, where the link alone does not do it. */
+    entry: exactOptional(string()),
     openWarning: exactOptional(string()),
     warnings: array(string()),
     /**
@@ -27810,6 +30341,15 @@ const SupervisorConfigSchema = object({
     })),
     preview: PreviewSchema,
 });
+/** What of it may stand in no log; a generated key is part of the link, which everybody may read. */
+function listSecrets({ tunnel, gateway }) {
+    const { access } = gateway;
+    return [
+        ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
+        ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
+        ...(access.kind === 'basic' ? [access.password] : []),
+    ];
+}
 
 ;// CONCATENATED MODULE: ./build/js/log.js
 // What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
@@ -27898,6 +30438,7 @@ const messages_StateMessageSchema = object({
     /** wasmrun's word for the tunnel. */
     status: picklist(['Not started', 'Disconnected', 'Connecting', 'Connected', 'Reconnecting', 'Failed']),
     public_url: nullable(string()),
+    preview_url: nullable(string()),
     public_host: nullable(string()),
     public_port: nullable(number()),
     tunnel_reason: nullable(string()),
@@ -27921,6 +30462,7 @@ function describeState(state) {
         mode: state.mode,
         status: tunnel.status,
         public_url: hasAddress ? (state.url ?? null) : null,
+        preview_url: hasAddress ? (state.link ?? null) : null,
         public_host: hasAddress ? tunnel.host : null,
         public_port: hasAddress ? tunnel.port : null,
         tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
@@ -27961,6 +30503,7 @@ function reviveState(message) {
         tunnel: reviveTunnel(message),
         app: reviveApp(message.app),
         url: message.public_url ?? undefined,
+        link: message.preview_url ?? undefined,
         verified: message.verified ?? undefined,
         doubt: message.doubt ?? undefined,
         restarts: message.restarts,
@@ -31773,64 +34316,78 @@ function formatDuration(ms) {
     return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
 }
 
-// EXTERNAL MODULE: ./node_modules/undici/lib/dispatcher/pool.js
-var pool = __nccwpck_require__(628);
-;// CONCATENATED MODULE: ./build/js/gateway/app-link.js
-// The connections to the app: one pool for the address it has now, thrown away the moment it has another or none,
-// because the old port may already belong to another process. Used by gateway and proxy.
+;// CONCATENATED MODULE: ./build/js/gateway/constant-time.js
+// Comparing secrets without telling, by the time it takes, how much of a guess was right. Used by access and probe.
 
-/** As many as there can be visitors, so that a page full of event streams never waits for a connection. */
-const app_link_MAX_CONNECTIONS = 1_024;
-/** How long the app may think before its first byte; undici's own default, and longer than any proxy in front waits. */
-const app_link_ANSWER_TIMEOUT_MS = 300_000;
-/** The app is on this machine: a dial that takes longer is a full accept queue, not distance. */
-const app_link_CONNECT_TIMEOUT_MS = 10_000;
-/** Below the 5 s after which Node and many others close an idle connection, so that we are first. */
-const KEEP_ALIVE_MS = 4_000;
-class AppLink {
-    #address;
-    #kept;
-    #fresh;
-    /** Connections to this address, kept alive between requests. Those to any other address are cut. */
-    select(address) {
-        if (!this.leadsTo(address))
-            void this.forget();
-        this.#address = address;
-        this.#kept ??= openPool(address, 1);
-        return this.#kept;
+/** Whatever the lengths; for keys, passwords and MACs. */
+function isSame(given, wanted) {
+    return (0,external_node_crypto_.timingSafeEqual)((0,external_node_crypto_.hash)('sha256', given, 'buffer'), (0,external_node_crypto_.hash)('sha256', wanted, 'buffer'));
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/session-cookie.js
+// The cookie of a visitor who showed the key once. Used by access.
+//
+// Cookies know no ports (RFC 6265, 8.5): whoever serves another port of the same host receives ours. So it never holds
+// the key, only a MAC over the address, the exposure and the end, which is worth nothing anywhere else.
+
+
+/** A preview without an end ends with its job, and jobs of hosted runners last six hours. */
+const MAX_AGE_MS = 24 * 60 * 60_000;
+/** Ours, of whatever port and exposure: no app has any use for them, and another preview's is not for it to see. */
+const OWN_NAME = /^(?:__Host-)?expose-(?:session|seen)-\d{1,5}$/;
+/** The cookies of one exposure. */
+class SessionCookies {
+    /** Of this exposure alone: what another one issued, be it at the same address, is refused. */
+    #key = (0,external_node_crypto_.randomBytes)(32);
+    /** A `Set-Cookie` value for who came in at `url`; good until `endsAt`, or for a day. */
+    issue(url, endsAt) {
+        const latest = Date.now() + MAX_AGE_MS;
+        const expiresMs = Math.min(endsAt?.getTime() ?? latest, latest);
+        const expires = Math.ceil(expiresMs / 1000);
+        return renderCookie(url, nameCookie(url, 'session'), `${expires}.${this.#sign(url, expires)}`, {
+            maxAgeS: Math.max(0, expires - Math.floor(Date.now() / 1000)),
+        });
     }
-    /** Connections used once, for a second try; undefined where the app has moved since. */
-    selectFresh(address) {
-        if (!this.leadsTo(address))
-            return undefined;
-        this.#fresh ??= openPool(address, 0);
-        return this.#fresh;
+    /** Whether the `Cookie` field holds one of this exposure, for this address, that is not over. */
+    accepts(header, url) {
+        return readCookies(header, nameCookie(url, 'session')).some(value => this.#isValid(value, url));
     }
-    /** True while `address` is where the app was last seen. */
-    leadsTo(address) {
-        return this.#address?.host === address.host && this.#address.port === address.port;
+    #isValid(value, url) {
+        const [, expires, mac] = /^(\d{1,12})\.([\w-]{43})$/.exec(value) ?? [];
+        if (expires === undefined || mac === undefined || Number(expires) * 1000 <= Date.now())
+            return false;
+        return isSame(mac, this.#sign(url, Number(expires)));
     }
-    /** Cuts every connection, so that requests under way fail; resolves when all are closed. May be called twice. */
-    async forget() {
-        const pools = [this.#kept, this.#fresh];
-        this.#address = undefined;
-        this.#kept = undefined;
-        this.#fresh = undefined;
-        await Promise.all(pools.map(pool => pool?.destroy()));
+    #sign(url, expires) {
+        return (0,external_node_crypto_.createHmac)('sha256', this.#key).update(`session\n${url.origin}\n${expires}`).digest('base64url');
     }
 }
-/** `pipelining` in undici's sense: 1 keeps connections alive, 0 closes each after its request. */
-function openPool({ host, port }, pipelining) {
-    return new pool(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
-        connections: app_link_MAX_CONNECTIONS,
-        pipelining,
-        allowH2: false,
-        connect: { timeout: app_link_CONNECT_TIMEOUT_MS },
-        headersTimeout: app_link_ANSWER_TIMEOUT_MS,
-        // An event stream may be silent for as long as it likes; a visitor who left ends it.
-        bodyTimeout: 0,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-    });
+/** With the port in the name, so that two previews of one host do not sign each other's visitors out. */
+function nameCookie(url, purpose) {
+    const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+    // The prefix makes browsers refuse one that was set from elsewhere (RFC 6265bis, 4.1.3.2); it needs Secure.
+    return `${url.protocol === 'https:' ? '__Host-' : ''}expose-${purpose}-${port}`;
+}
+/** Lax: the click in the comment comes from another site, and must bring it along. */
+function renderCookie(url, name, value, { maxAgeS }) {
+    const secure = url.protocol === 'https:' ? '; Secure' : '';
+    return `${name}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure}`;
+}
+/** All values of that name: a page of another port can put one of its own in front. */
+function readCookies(header, name) {
+    return splitCookies(header ?? '').flatMap(pair => pair.startsWith(`${name}=`) ? pair.slice(name.length + 1) : []);
+}
+/** A `Cookie` field without ours; '' where nothing is left. */
+function withoutOwnCookies(header) {
+    return splitCookies(header)
+        .filter(pair => !OWN_NAME.test(pair.split('=', 1)[0] ?? ''))
+        .join('; ');
+}
+function splitCookies(header) {
+    return header
+        .split(';')
+        .map(pair => pair.trim())
+        .filter(pair => pair !== '');
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/visit.js
@@ -31850,92 +34407,90 @@ function hasBody(request) {
     return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/guard.js
-// What is refused before anything else looks at a request: whatever two HTTP implementations could read differently.
-// Node's parser refuses the rest (two lengths, bare LF, folded lines, a space before the colon).
+;// CONCATENATED MODULE: ./build/js/gateway/credentials.js
+// What a visitor shows to be let in, read from the request and taken out of it: neither the app nor anything behind the
+// gateway gets to see a key, a password or a session of ours. Used by access.
 
-const CHECKS = [
-    checkMethod,
-    checkVersion,
-    checkTarget,
-    checkHost,
-    checkAliases,
-    checkTransferEncoding,
-    checkUpgradeBody,
-];
-// Fields that frame or route a message. CGI-style servers fold `_` into `-`, so `Content_Length` would be a second one.
-const FRAMING_FIELDS = new Set([
-    'connection',
-    'content-length',
-    'expect',
-    'host',
-    'te',
-    'trailer',
-    'transfer-encoding',
-    'upgrade',
-]);
-/** The first reason not to let this request in, or undefined. */
-function findRefusal(visit) {
-    for (const check of CHECKS) {
-        const refusal = check(visit);
-        if (refusal !== undefined)
-            return refusal;
-    }
-    return undefined;
+
+/** The parameter of the link that carries the key. */
+const KEY_PARAMETER = 'expose-key';
+/** The link to click: `url` (no trailing slash) with the key. */
+function renderKeyLink(url, key) {
+    return `${url}/?${KEY_PARAMETER}=${encodeURIComponent(key)}`;
 }
-function checkMethod({ request }) {
-    return request.method === 'CONNECT' ? { status: 405, reason: 'this is not a forward proxy' } : undefined;
-}
-function checkVersion({ request }) {
-    const { httpVersion } = request;
-    if (httpVersion === '1.1' || httpVersion === '1.0')
-        return undefined;
-    return { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are spoken here' };
-}
-function checkTarget({ request }) {
-    const target = readTarget(request);
-    if (!target.startsWith('/'))
-        return { status: 400, reason: 'the request target must be a path' };
-    // A browser, and many a URL library, reads both as the beginning of a host name.
-    if (/^\/[/\\]/.test(target))
-        return { status: 400, reason: 'the path must begin with a single slash' };
-    if (target.includes('#'))
-        return { status: 400, reason: 'the request target must have no fragment' };
-    return undefined;
-}
-function checkHost({ request }) {
-    const hosts = readNames(request.rawHeaders).filter(name => name === 'host');
-    return hosts.length === 1 ? undefined : { status: 400, reason: 'the request must have exactly one Host' };
-}
-function checkAliases({ request }) {
-    const isAlias = (name) => name.includes('_') && FRAMING_FIELDS.has(name.replaceAll('_', '-'));
-    if (!readNames(request.rawHeaders).some(isAlias))
-        return undefined;
+/**
+ * Takes the key's parameter out of a request target; the rest stays byte for byte. `key` is the first one's value, or
+ * undefined where there was none.
+ */
+function splitKey(target) {
+    const start = target.indexOf('?');
+    if (start === -1 || !target.includes(KEY_PARAMETER, start))
+        return { key: undefined, rest: target };
+    const pairs = target.slice(start + 1).split('&');
+    const isKey = (pair) => pair === KEY_PARAMETER || pair.startsWith(`${KEY_PARAMETER}=`);
+    const found = pairs.find(isKey);
+    if (found === undefined)
+        return { key: undefined, rest: target };
+    const others = pairs.filter(pair => !isKey(pair)).join('&');
+    const path = target.slice(0, start);
     return {
-        status: 400,
-        reason: 'a header name looks like one that frames the message, but for an underscore',
+        key: decode(found.slice(KEY_PARAMETER.length + 1)),
+        rest: others === '' ? path : `${path}?${others}`,
     };
 }
-function checkTransferEncoding({ request }) {
-    const coding = request.headers['transfer-encoding'];
-    if (coding === undefined)
-        return undefined;
-    if (request.httpVersion === '1.0')
-        return { status: 400, reason: 'HTTP/1.0 has no Transfer-Encoding' };
-    if (coding.toLowerCase() === 'chunked')
-        return undefined;
-    return { status: 501, reason: 'the only Transfer-Encoding understood here is chunked' };
+/** As forms write it: `+` is a space. What is no encoding is taken as it stands. */
+function decode(text) {
+    try {
+        return decodeURIComponent(text.replaceAll('+', ' '));
+    }
+    catch {
+        return text;
+    }
 }
-function checkUpgradeBody({ request, upgrade }) {
-    if (upgrade === undefined)
-        return undefined;
-    const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
-    if (Number(length) === 0 && coding === undefined)
-        return undefined;
-    return { status: 400, reason: 'a request for a WebSocket must have no body' };
+/** The key in the query, which is gone from the request's target afterwards. */
+function takeKey(request) {
+    const { key, rest } = splitKey(readTarget(request));
+    if (key !== undefined)
+        request.url = rest;
+    return key;
 }
-function readNames(rawHeaders) {
-    return rawHeaders.filter((_, index) => index % 2 === 0).map(name => name.toLowerCase());
+/** The token of `Authorization: Bearer` (RFC 6750, 2.1), or undefined. */
+function readBearer(request) {
+    return /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+}
+/** `user:password` of `Authorization: Basic` (RFC 7617), or undefined. */
+function readBasic(request) {
+    const encoded = /^basic +([\w+/=-]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+    return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
+}
+/** Takes our `Authorization` out of the request. */
+function dropAuthorization(request) {
+    rewriteField(request, 'authorization', () => '');
+    delete request.headers.authorization;
+}
+/** Takes our cookies out of the request, be they of this preview or of another one on the same host. */
+function dropOwnCookies(request) {
+    const { cookie } = request.headers;
+    if (!cookie?.includes('expose-'))
+        return;
+    rewriteField(request, 'cookie', withoutOwnCookies);
+    const rest = withoutOwnCookies(cookie);
+    if (rest === '')
+        delete request.headers.cookie;
+    else
+        request.headers.cookie = rest;
+}
+/** Rewrites every field of that lower-case name; one that becomes empty is removed. */
+function rewriteField({ rawHeaders }, wanted, rewrite) {
+    for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
+        if (rawHeaders[index]?.toLowerCase() !== wanted)
+            continue;
+        const value = rewrite(rawHeaders[index + 1] ?? '');
+        if (value === '')
+            rawHeaders.splice(index, 2);
+        else
+            rawHeaders[index + 1] = value;
+    }
 }
 
 // EXTERNAL MODULE: external "node:https"
@@ -32015,17 +34570,25 @@ function probe_describeFailure(error, signal) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/own-pages.js
-// What the gateway answers itself, under /__expose/. No page there takes a cookie as authority: the app shares the origin.
+// What the gateway answers itself under /__expose/, beside signing in (access.ts). Nothing there takes a cookie as
+// authority: the app shares the origin.
 
 
 const OWN_FOLDER = '/__expose';
-/** True for everything under /__expose, which never reaches the app, whether a page is there or not. */
-function answerOwnPage(visit, proofKey) {
+/** True for a challenge, which needs no key: it is our own way of finding out where an address leads. */
+function answerProbe(visit, proofKey) {
+    const proof = readPath(visit.request) === PROBE_PATH ? readProof(visit, proofKey) : undefined;
+    if (proof === undefined)
+        return false;
+    own_pages_sendText(visit, 200, proof);
+    return true;
+}
+/** True for all else under /__expose, which never reaches the app. */
+function refuseOwnPath(visit) {
     const path = readPath(visit.request);
     if (path !== OWN_FOLDER && !path.startsWith(`${OWN_FOLDER}/`))
         return false;
-    const proof = path === PROBE_PATH ? readProof(visit, proofKey) : undefined;
-    own_pages_sendText(visit, proof === undefined ? 404 : 200, proof ?? 'not found\n');
+    own_pages_sendText(visit, 404, 'not found\n');
     return true;
 }
 function readProof({ request }, proofKey) {
@@ -32049,39 +34612,49 @@ function own_pages_sendText({ response }, status, text, headers = {}) {
 
 
 const STYLE = `
-:root{color-scheme:light dark;--ground:#f6f7f9;--card:#fff;--line:#dfe3e8;--text:#1d2330;--soft:#566072;--waiting:#2563eb;--trouble:#b45309;--failed:#b42318}
-@media (prefers-color-scheme:dark){:root{--ground:#12151b;--card:#1a1f28;--line:#2c3440;--text:#e8ebf0;--soft:#9ba6b6;--waiting:#7aa7ff;--trouble:#f0b35c;--failed:#ff8f82}}
+:root{color-scheme:light dark;--ground:#f6f7f9;--card:#fff;--line:#dfe3e8;--text:#1d2330;--soft:#566072;--waiting:#2563eb;--trouble:#b45309;--failed:#b42318;--action:#1d4ed8;--on-action:#fff}
+@media (prefers-color-scheme:dark){:root{--ground:#12151b;--card:#1a1f28;--line:#2c3440;--text:#e8ebf0;--soft:#9ba6b6;--waiting:#7aa7ff;--trouble:#f0b35c;--failed:#ff8f82;--action:#8fb4ff;--on-action:#10182b}}
 *{box-sizing:border-box;margin:0}
 body{min-height:100vh;min-height:100svh;display:grid;place-items:center;padding:1rem;background:var(--ground);color:var(--text);font:1rem/1.55 system-ui,sans-serif}
 main{width:100%;max-width:34rem;padding:2rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem}
-.waiting{--mark:var(--waiting)}.trouble{--mark:var(--trouble)}.failed{--mark:var(--failed)}.ended{--mark:var(--soft)}
+.waiting{--mark:var(--waiting)}.trouble{--mark:var(--trouble)}.failed{--mark:var(--failed)}.ended,.locked{--mark:var(--soft)}
 .mark{display:block;width:2.5rem;height:.25rem;margin-bottom:1.25rem;border-radius:1rem;background:var(--mark)}
 h1{margin-bottom:.5rem;font-size:1.375rem;line-height:1.3;font-weight:600}
 p+p{margin-top:.5rem}
 .soft{color:var(--soft)}
 pre{margin:1.25rem 0;padding:.75rem 1rem;border-left:3px solid var(--mark);border-radius:.25rem;background:var(--ground);font:.875rem/1.5 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
+form{display:flex;flex-wrap:wrap;gap:.5rem;margin-top:1.25rem}
+label{width:100%;font-size:.875rem;font-weight:600}
+input,button{min-height:2.75rem;padding:.5rem .875rem;border-radius:.5rem;font:inherit}
+input{flex:1 1 12rem;min-width:0;border:1px solid var(--soft);background:var(--ground);color:inherit}
+button{flex:0 0 auto;border:0;background:var(--action);color:var(--on-action);font-weight:600;cursor:pointer}
+:focus-visible{outline:2px solid var(--action);outline-offset:2px}
+code{font:.875em ui-monospace,monospace}
 footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem}
 @media (max-width:30rem){main{padding:1.5rem 1.25rem}}
 `;
-/** Nothing but our own style sheet, named by its hash. */
-const PAGE_POLICY = [
-    "default-src 'none'",
-    `style-src 'sha256-${(0,external_node_crypto_.createHash)('sha256').update(STYLE).digest('base64')}'`,
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-].join('; ');
+const STYLE_HASH = (0,external_node_crypto_.createHash)('sha256').update(STYLE).digest('base64');
+/** The page's Content-Security-Policy: nothing but our own style sheet, named by its hash, and our own form. */
+function renderPolicy({ keyForm }) {
+    return [
+        "default-src 'none'",
+        `style-src 'sha256-${STYLE_HASH}'`,
+        "base-uri 'none'",
+        `form-action ${keyForm === undefined ? "'none'" : "'self'"}`,
+        "frame-ancestors 'none'",
+    ].join('; ');
+}
 /** A whole HTML document. */
 function page_renderPage(notice) {
     const detail = notice.detail === undefined ? '' : `<pre>${escapeHtml(notice.detail)}</pre>\n`;
+    const reload = notice.retryAfterS;
     return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<meta http-equiv="refresh" content="${notice.retryAfterS}">
-<title>${escapeHtml(notice.title)}</title>
+${reload === undefined ? '' : `<meta http-equiv="refresh" content="${reload}">\n`}<title>${escapeHtml(notice.title)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
@@ -32089,19 +34662,39 @@ function page_renderPage(notice) {
 <span class="mark"></span>
 <h1>${escapeHtml(notice.title)}</h1>
 <p>${escapeHtml(notice.what)}</p>
-${detail}<p class="soft">${escapeHtml(notice.next)}</p>
-<footer>${notice.status} ${external_node_http_.STATUS_CODES[notice.status]} · next try in ${notice.retryAfterS} s</footer>
+${detail}<p class="soft">${renderSentence(notice.next)}</p>
+${renderForm(notice.keyForm)}<footer>${notice.status} ${external_node_http_.STATUS_CODES[notice.status]}${reload === undefined ? '' : ` · next try in ${reload} s`}</footer>
 </main>
 </body>
 </html>
 `;
 }
+/** A password field, so that no keyboard learns the key and browsers offer to keep it. */
+function renderForm(action) {
+    if (action === undefined)
+        return '';
+    return `<form method="post" action="${escapeHtml(action)}">
+<label for="key">Key</label>
+<input id="key" name="key" type="password" required autofocus autocomplete="current-password" spellcheck="false">
+<button>Open the preview</button>
+</form>
+`;
+}
+/** What stands in backticks becomes code. */
+function renderSentence(text) {
+    return escapeHtml(text).replaceAll(/`([^`]*)`/g, '<code>$1</code>');
+}
 /** The same for a terminal. */
-function renderText({ title, what, detail, retryAfterS }) {
-    const lines = [`${title}.`, what, detail, `Try again in ${retryAfterS} s.`];
+function renderText({ title, what, next, detail, retryAfterS }) {
+    const lines = [
+        `${title}.`,
+        what,
+        detail,
+        retryAfterS === undefined ? next.replaceAll('`', '') : `Try again in ${retryAfterS} s.`,
+    ];
     return `${lines.filter(line => line !== undefined).join('\n')}\n`;
 }
-/** The same for a program: `{"error","detail"?,"status","retry_after"}`, `retry_after` in seconds. */
+/** The same for a program: `{"error","detail"?,"status","retry_after"}`, `retry_after` in seconds, where asking again may help. */
 function renderJson(notice) {
     const { title, what, detail, status, retryAfterS } = notice;
     return `${JSON.stringify({ error: `${title}: ${what}`, detail, status, retry_after: retryAfterS })}\n`;
@@ -32114,17 +34707,19 @@ function escapeHtml(text) {
 // Sends a notice in the form its reader asked for; used by the gateway's passes.
 
 /** HTML only for those who name it: a browser's page, not its scripts, styles and images, nor curl. */
-function sendNotice({ request, response }, notice) {
+function sendNotice({ request, response }, notice, headers = {}) {
     const [type, body] = render(request.headers.accept ?? '', notice);
     response.writeHead(notice.status, {
         'content-type': type,
         'content-length': Buffer.byteLength(body),
         'cache-control': 'no-store',
-        'content-security-policy': PAGE_POLICY,
-        'referrer-policy': 'no-referrer',
-        'retry-after': String(notice.retryAfterS),
+        'content-security-policy': renderPolicy(notice),
+        // A form is told where its page was, so that it can lead back there; nobody else is told anything.
+        'referrer-policy': notice.keyForm === undefined ? 'no-referrer' : 'same-origin',
+        ...(notice.retryAfterS !== undefined && { 'retry-after': String(notice.retryAfterS) }),
         vary: 'accept',
         'x-content-type-options': 'nosniff',
+        ...headers,
     });
     response.end(body);
 }
@@ -32137,7 +34732,7 @@ function render(accept, notice) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/pages/notice.js
-// What a visitor is told while there is no app to answer: one notice for each way of being away.
+// What a visitor is told by the gateway itself: one notice for each way of not getting the app's own answer.
 
 
 /** A start takes seconds; twice as often would only be noise in the log. */
@@ -32192,6 +34787,25 @@ function describeAway(app) {
             };
     }
 }
+/**
+ * The notice for who may not come in. It is the same for everybody, and says nothing of the app; only who sent a key
+ * that is `wrong` hears of that.
+ */
+function notice_describeRefusal(kind, wrong, keyForm) {
+    const isLink = kind === 'link';
+    return {
+        status: 401,
+        mood: 'locked',
+        title: wrong ? 'That is not the key' : 'This preview is not open to everybody',
+        what: isLink
+            ? 'It needs a key, which is part of the link that was handed out.'
+            : 'It needs a user and a password.',
+        next: isLink
+            ? 'Open it with the whole link, or paste the key here. Scripts send it as `Authorization: Bearer KEY`.'
+            : 'The author of the workflow has them. Scripts send them as HTTP Basic authentication.',
+        ...(isLink && { keyForm }),
+    };
+}
 /** The notice for an app that runs but gave no answer to this request. */
 function describeNoAnswer(error) {
     const isLate = hasCode(error, 'UND_ERR_HEADERS_TIMEOUT');
@@ -32214,6 +34828,447 @@ function explainNoAnswer(error) {
     if (hasCode(error, 'UND_ERR_DESTROYED', 'UND_ERR_ABORTED'))
         return 'It went away while the request was under way.';
     return 'What it sent could not be understood as an HTTP answer.';
+}
+
+// EXTERNAL MODULE: ./node_modules/picomatch/index.js
+var picomatch = __nccwpck_require__(4006);
+;// CONCATENATED MODULE: ./build/js/gateway/public-paths.js
+// Path patterns that need no key, such as `/webhooks/**`. Used by access, and by the inputs to check them.
+//
+// The app may read a path differently from us: decode it, twice even, take `\` for `/`, cut off what follows a `;`. So a
+// path is public only where every such reading of it is; one with dot segments never is.
+
+/** No path of an app is encoded more often than this; one that is counts as none of ours. */
+const MAX_DECODINGS = 4;
+/** `**` any number of folders, `*` any part of a name, `?` one character. Upper and lower case count. */
+const OPTIONS = {
+    dot: true, // `/.well-known/x` is a path like any other
+    nonegate: true,
+    noextglob: true,
+    nobracket: true,
+    strictSlashes: true,
+};
+/** Why this is no pattern, to follow "`public-paths` has 'x', which …"; undefined where it is one. */
+function findPatternProblem(pattern) {
+    if (!pattern.startsWith('/'))
+        return 'does not begin with /';
+    if (/[\s\\;%#]|\/\/|\/\.{1,2}(?:\/|$)/.test(pattern))
+        return 'is not a plain path';
+    if (/[()[\]{}!]/.test(pattern))
+        return 'has more than the signs *, ** and ?';
+    return undefined;
+}
+/** Tells whether a request's path (target without its query) matches one of the patterns in every reading. */
+function compilePatterns(patterns) {
+    if (patterns.length === 0)
+        return () => false;
+    const matches = picomatch([...patterns], OPTIONS);
+    return path => {
+        const readings = listReadings(path);
+        return readings?.every(reading => matches(reading)) ?? false;
+    };
+}
+/** What a reader may make of the path; undefined where readers are too likely to disagree. */
+function listReadings(path) {
+    const readings = [path];
+    for (let decoded = path, round = 0;; round += 1) {
+        const variants = [decoded, decoded.replaceAll(/;[^/\\]*/g, '')].map(mergeSlashes);
+        if (variants.some(hasDotSegment))
+            return undefined;
+        readings.push(...variants);
+        const next = public_paths_decode(decoded);
+        if (next === decoded)
+            return readings;
+        if (next === undefined || round === MAX_DECODINGS)
+            return undefined;
+        decoded = next;
+    }
+}
+function public_paths_decode(text) {
+    try {
+        const decoded = decodeURIComponent(text);
+        return decoded.includes('\0') ? undefined : decoded;
+    }
+    catch {
+        return undefined;
+    }
+}
+function mergeSlashes(path) {
+    return path.replaceAll(/[/\\]+/g, '/');
+}
+/** Resolving them over empty folders, or over parameters, is done in more ways than one; no webhook needs them. */
+function hasDotSegment(path) {
+    return /\/\.{1,2}(?:\/|$)/.test(path);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/access.js
+// Who may come in: refuses strangers, all in the same way, and takes the key or password out of the request of whoever
+// is let in, so that the app never sees it. The pass of gateway.ts before anything that tells whether there is an app.
+
+
+
+
+
+
+
+
+/** Where the sign-in page sends its key. */
+const SIGN_IN_PATH = '/__expose/sign-in';
+/** A key and the name of its field are a few hundred bytes. */
+const MAX_FORM_BYTES = 4_096;
+/** Methods that only read (RFC 9110, 9.2.1): a stranger's page may make a browser send them. */
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+class AccessControl {
+    #access;
+    #isPublic;
+    #cookies = new SessionCookies();
+    #siteData;
+    #endsAt;
+    /** `endsAt`: when the exposure ends, where that is known; no session is longer. */
+    constructor(rules, siteData, endsAt) {
+        this.#access = rules.access;
+        this.#isPublic = compilePatterns(rules.publicPaths);
+        this.#siteData = siteData;
+        this.#endsAt = endsAt;
+    }
+    /** True where the visit ends here: refused, or on its way to sign in. */
+    check(visit) {
+        const { request } = visit;
+        const hasSession = this.#hasSession(visit);
+        const key = takeKey(request);
+        if (this.#access.kind === 'open')
+            return this.#welcome(visit);
+        if (readPath(request) === SIGN_IN_PATH)
+            return this.#answerSignIn(visit, hasSession);
+        const isRightKey = this.#isKey(key);
+        if (isRightKey && isPageLoad(visit))
+            return this.#signIn(visit, readTarget(request));
+        const grant = isRightKey ? 'shown' : this.#findGrant(visit, hasSession);
+        if (grant === undefined)
+            return this.#refuse(visit);
+        if (grant === 'ambient' && isCrossSite(visit))
+            return refuseCrossSite(visit);
+        return this.#welcome(visit);
+    }
+    #welcome(visit) {
+        visit.welcome();
+        return false;
+    }
+    #findGrant(visit, hasSession) {
+        const { request } = visit;
+        if (this.#isKey(readBearer(request))) {
+            dropAuthorization(request);
+            return 'shown';
+        }
+        if (this.#isPublic(readPath(request)))
+            return 'public';
+        if (this.#isPassword(readBasic(request))) {
+            dropAuthorization(request);
+            // The app's scripts may send an `Authorization` of their own, in the place of the browser's.
+            if (!hasSession && visit.address)
+                visit.ownHeaders.push(['set-cookie', this.#issue(visit.address.url)]);
+            return 'ambient';
+        }
+        return hasSession ? 'ambient' : undefined;
+    }
+    #isKey(given) {
+        return this.#access.kind === 'link' && given !== undefined && isSame(given, this.#access.key);
+    }
+    #isPassword(given) {
+        if (this.#access.kind !== 'basic' || given === undefined)
+            return false;
+        return isSame(given, `${this.#access.user}:${this.#access.password}`);
+    }
+    #hasSession({ request, address }) {
+        return address !== undefined && this.#cookies.accepts(request.headers.cookie, address.url);
+    }
+    #issue(url) {
+        return this.#cookies.issue(url, this.#endsAt());
+    }
+    /** To the same page without the key, which would else stay in the address bar, in histories and in `Referer`. */
+    #signIn(visit, target) {
+        const { request, response, address } = visit;
+        if (address === undefined)
+            return this.#refuse(visit);
+        visit.welcome();
+        response.writeHead(303, [
+            ...['location', target],
+            ...['set-cookie', this.#issue(address.url)],
+            ...this.#siteData.renewFor(request, address.url).flat(),
+            ...['content-length', '0'],
+            ...['cache-control', 'no-store'],
+            ...['referrer-policy', 'no-referrer'],
+        ]);
+        response.end();
+        return true;
+    }
+    #answerSignIn(visit, hasSession) {
+        const { request } = visit;
+        if (request.method === 'POST' && visit.upgrade === undefined)
+            this.#readForm(visit);
+        else if (hasSession && isPageLoad(visit))
+            this.#signIn(visit, '/');
+        else
+            this.#refuse(visit);
+        return true;
+    }
+    /** The one body the gateway reads itself; it comes from whoever likes to send one. */
+    #readForm(visit) {
+        const { request, response, awaitsContinue } = visit;
+        if (isCrossSite(visit))
+            return void refuseCrossSite(visit);
+        if (awaitsContinue)
+            response.writeContinue();
+        let form = '';
+        request.setEncoding('latin1');
+        request.on('data', (text) => {
+            if (response.headersSent)
+                return;
+            form += text;
+            if (form.length > MAX_FORM_BYTES)
+                this.#refuse(visit);
+        });
+        request.once('end', () => {
+            if (response.headersSent)
+                return;
+            const key = new URLSearchParams(form).get('key') ?? '';
+            if (this.#isKey(key.trim()))
+                this.#signIn(visit, readReturn(visit));
+            else
+                this.#refuse(visit, { wrongKey: key !== '' });
+        });
+    }
+    /** The same for every path, method and upgrade, whether there is an app or not; and the connection is closed. */
+    #refuse(visit, { wrongKey = false } = {}) {
+        const kind = this.#access.kind === 'basic' ? 'basic' : 'link';
+        sendNotice(visit, notice_describeRefusal(kind, wrongKey, SIGN_IN_PATH), {
+            connection: 'close',
+            'www-authenticate': kind === 'basic' ? 'Basic realm="preview", charset="UTF-8"' : 'Bearer realm="preview"',
+        });
+        return true;
+    }
+}
+function isPageLoad({ request, upgrade }) {
+    return (request.method === 'GET' || request.method === 'HEAD') && upgrade === undefined;
+}
+/**
+ * Where another site made the browser ask. `SameSite` does not help against it: another port of the same host is the
+ * same site. Every browser sends `Origin` with what is not safe, and with WebSockets (Fetch Standard, 3.2).
+ */
+function isCrossSite({ request, upgrade, address }) {
+    const { origin } = request.headers;
+    if (origin === undefined || (SAFE.has(request.method ?? '') && upgrade === undefined))
+        return false;
+    return !address?.origins.has(origin.toLowerCase());
+}
+function refuseCrossSite(visit) {
+    own_pages_sendText(visit, 403, 'this request comes from another site\n', { connection: 'close' });
+    return true;
+}
+/** The page that showed the sign-in form, which is where the visitor wanted to go. */
+function readReturn({ request, address }) {
+    const from = URL.parse(request.headers.referer ?? '');
+    if (from === null || !address?.origins.has(from.origin))
+        return '/';
+    const target = splitKey(`${from.pathname}${from.search}`).rest;
+    // Two slashes would lead to another host.
+    return /^\/[/\\]/.test(target) || target.startsWith(SIGN_IN_PATH) ? '/' : target;
+}
+
+// EXTERNAL MODULE: ./node_modules/undici/lib/dispatcher/pool.js
+var pool = __nccwpck_require__(628);
+;// CONCATENATED MODULE: ./build/js/gateway/app-link.js
+// The connections to the app: one pool for the address it has now, thrown away the moment it has another or none,
+// because the old port may already belong to another process. Used by gateway and proxy.
+
+/** As many as there can be visitors, so that a page full of event streams never waits for a connection. */
+const app_link_MAX_CONNECTIONS = 1_024;
+/** How long the app may think before its first byte; undici's own default, and longer than any proxy in front waits. */
+const app_link_ANSWER_TIMEOUT_MS = 300_000;
+/** The app is on this machine: a dial that takes longer is a full accept queue, not distance. */
+const app_link_CONNECT_TIMEOUT_MS = 10_000;
+/** Below the 5 s after which Node and many others close an idle connection, so that we are first. */
+const KEEP_ALIVE_MS = 4_000;
+class AppLink {
+    #address;
+    #kept;
+    #fresh;
+    /** Connections to this address, kept alive between requests. Those to any other address are cut. */
+    select(address) {
+        if (!this.leadsTo(address))
+            void this.forget();
+        this.#address = address;
+        this.#kept ??= openPool(address, 1);
+        return this.#kept;
+    }
+    /** Connections used once, for a second try; undefined where the app has moved since. */
+    selectFresh(address) {
+        if (!this.leadsTo(address))
+            return undefined;
+        this.#fresh ??= openPool(address, 0);
+        return this.#fresh;
+    }
+    /** True while `address` is where the app was last seen. */
+    leadsTo(address) {
+        return this.#address?.host === address.host && this.#address.port === address.port;
+    }
+    /** Cuts every connection, so that requests under way fail; resolves when all are closed. May be called twice. */
+    async forget() {
+        const pools = [this.#kept, this.#fresh];
+        this.#address = undefined;
+        this.#kept = undefined;
+        this.#fresh = undefined;
+        await Promise.all(pools.map(pool => pool?.destroy()));
+    }
+}
+/** `pipelining` in undici's sense: 1 keeps connections alive, 0 closes each after its request. */
+function openPool({ host, port }, pipelining) {
+    return new pool(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
+        connections: app_link_MAX_CONNECTIONS,
+        pipelining,
+        allowH2: false,
+        connect: { timeout: app_link_CONNECT_TIMEOUT_MS },
+        headersTimeout: app_link_ANSWER_TIMEOUT_MS,
+        // An event stream may be silent for as long as it likes; a visitor who left ends it.
+        bodyTimeout: 0,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+    });
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/guard.js
+// What is refused before anything else looks at a request: whatever two HTTP implementations could read differently.
+// Node's parser refuses the rest (two lengths, bare LF, folded lines, a space before the colon).
+
+const CHECKS = [
+    checkMethod,
+    checkVersion,
+    checkTarget,
+    checkHost,
+    checkOwnHost,
+    checkAliases,
+    checkTransferEncoding,
+    checkUpgradeBody,
+];
+// Fields that frame or route a message. CGI-style servers fold `_` into `-`, so `Content_Length` would be a second one.
+const FRAMING_FIELDS = new Set([
+    'connection',
+    'content-length',
+    'expect',
+    'host',
+    'te',
+    'trailer',
+    'transfer-encoding',
+    'upgrade',
+]);
+/** The first reason not to let this request in, or undefined. */
+function findRefusal(visit) {
+    for (const check of CHECKS) {
+        const refusal = check(visit);
+        if (refusal !== undefined)
+            return refusal;
+    }
+    return undefined;
+}
+function checkMethod({ request }) {
+    return request.method === 'CONNECT' ? { status: 405, reason: 'this is not a forward proxy' } : undefined;
+}
+function checkVersion({ request }) {
+    const { httpVersion } = request;
+    if (httpVersion === '1.1' || httpVersion === '1.0')
+        return undefined;
+    return { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are spoken here' };
+}
+function checkTarget({ request }) {
+    const target = readTarget(request);
+    if (!target.startsWith('/'))
+        return { status: 400, reason: 'the request target must be a path' };
+    // A browser, and many a URL library, reads both as the beginning of a host name.
+    if (/^\/[/\\]/.test(target))
+        return { status: 400, reason: 'the path must begin with a single slash' };
+    if (target.includes('#'))
+        return { status: 400, reason: 'the request target must have no fragment' };
+    return undefined;
+}
+function checkHost({ request }) {
+    const hosts = readNames(request.rawHeaders).filter(name => name === 'host');
+    return hosts.length === 1 ? undefined : { status: 400, reason: 'the request must have exactly one Host' };
+}
+/** Exactly one of our names: a name of somebody else's that points here is none (DNS rebinding). */
+function checkOwnHost({ request, address }) {
+    if (address?.hosts.has(request.headers.host?.toLowerCase() ?? ''))
+        return undefined;
+    return { status: 421, reason: 'this Host is not the address of this preview' };
+}
+function checkAliases({ request }) {
+    const isAlias = (name) => name.includes('_') && FRAMING_FIELDS.has(name.replaceAll('_', '-'));
+    if (!readNames(request.rawHeaders).some(isAlias))
+        return undefined;
+    return {
+        status: 400,
+        reason: 'a header name looks like one that frames the message, but for an underscore',
+    };
+}
+function checkTransferEncoding({ request }) {
+    const coding = request.headers['transfer-encoding'];
+    if (coding === undefined)
+        return undefined;
+    if (request.httpVersion === '1.0')
+        return { status: 400, reason: 'HTTP/1.0 has no Transfer-Encoding' };
+    if (coding.toLowerCase() === 'chunked')
+        return undefined;
+    return { status: 501, reason: 'the only Transfer-Encoding understood here is chunked' };
+}
+function checkUpgradeBody({ request, upgrade }) {
+    if (upgrade === undefined)
+        return undefined;
+    const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
+    if (Number(length) === 0 && coding === undefined)
+        return undefined;
+    return { status: 400, reason: 'a request for a WebSocket must have no body' };
+}
+function readNames(rawHeaders) {
+    return rawHeaders.filter((_, index) => index % 2 === 0).map(name => name.toLowerCase());
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/own-address.js
+// What the preview is called from outside: the one answer to "is this Host, or this Origin, ours?". Used by guard,
+// access and proxy. Pure.
+const DEFAULT_PORTS = { 'http:': '80', 'https:': '443' };
+/** Names of one's own machine, which stand for each other: none of them can be pointed elsewhere (DNS rebinding). */
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+/** Undefined where the address is no URL. */
+function describeAddress({ url: text, host, port }) {
+    const url = URL.parse(text) ?? undefined;
+    if (url === undefined)
+        return undefined;
+    // A proxy in front may pass on the name it was called by, or the one it calls.
+    const plain = URL.parse(`${url.protocol}//${host.includes(':') ? `[${host}]` : host}:${port}`) ?? url;
+    const names = [url, plain].flatMap(listNames);
+    return {
+        url,
+        hosts: new Set(names.flatMap(name => [name, addDefaultPort(name, url.protocol)])),
+        origins: new Set(names.map(name => `${url.protocol}//${name}`)),
+    };
+}
+/** Parses an address again only when it has changed: every request asks. */
+function rememberAddress(read) {
+    let last;
+    let address;
+    return () => {
+        const place = read();
+        if (place !== last)
+            address = place && describeAddress(place);
+        last = place;
+        return address;
+    };
+}
+/** `host:port` as a browser writes it, which leaves out the scheme's own port. */
+function listNames({ hostname, port }) {
+    const names = LOOPBACK.includes(hostname) ? LOOPBACK : [hostname];
+    return names.map(name => (port === '' ? name : `${name}:${port}`));
+}
+function addDefaultPort(name, protocol) {
+    return /:\d+$/.test(name) ? name : `${name}:${DEFAULT_PORTS[protocol]}`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/headers.js
@@ -32353,11 +35408,13 @@ class AnswerRelay {
     hasBegun = false;
     #isHttp11;
     #hasBody;
+    #ownHeaders;
     #bodyHasBegun = false;
     #controller;
     /** `onNoAnswer` is called at most once: the app's answer did not begin, and the visitor still waits for one. */
-    constructor({ request, response }, onNoAnswer) {
+    constructor({ request, response, ownHeaders }, onNoAnswer) {
         this.response = response;
+        this.#ownHeaders = ownHeaders;
         this.#isHttp11 = request.httpVersion === '1.1';
         this.#hasBody = request.method !== 'HEAD';
         this.onNoAnswer = onNoAnswer;
@@ -32379,6 +35436,7 @@ class AnswerRelay {
         const raw = readRaw(controller.rawHeaders);
         const isChunked = this.#isHttp11 && this.#hasBody && status !== 204 && status !== 304 && !hasField(raw, 'content-length');
         const headers = renderResponseHeaders(raw, status, isChunked);
+        headers.push(...this.#ownHeaders.flat());
         if (/^[\t\x20-\x7e]+$/.test(reason))
             this.response.writeHead(status, reason, headers);
         else
@@ -32496,7 +35554,7 @@ function describeRequest(visit, route) {
         path: readTarget(request),
         headers: renderRequestHeaders(request.rawHeaders, {
             port: route.address.port,
-            publicUrl: route.publicUrl,
+            publicUrl: visit.address?.url,
         }),
         body: hasBody(request) ? openUpload(visit) : null,
     };
@@ -32506,6 +35564,41 @@ function mayTryAgain(request, error) {
     return (IDEMPOTENT.has(request.method ?? '') &&
         !hasBody(request) &&
         hasCode(error, 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'));
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/site-data.js
+// What an earlier preview left in the visitor's browser under the same address: a service worker would go on serving
+// that commit. Used by gateway and access.
+
+
+/** Longer than any preview lives. */
+const SEEN_MAX_AGE_S = 7 * 24 * 60 * 60;
+/** Storage is where service workers are kept; clearing `cache` as well can take a browser many seconds. */
+const CLEAR = '"storage"';
+/** Loading a page, and looking for a newer service worker, which goes past the one that is there. */
+const FIRST_REQUESTS = new Set(['document', 'serviceworker']);
+class SiteData {
+    /** Names this exposure in its visitors' browsers. */
+    #exposure = (0,external_node_crypto_.randomBytes)(9).toString('base64url');
+    /** Fields that make the browser forget, where it has not yet for this exposure; only https allows them to. */
+    renewFor(request, url) {
+        if (url.protocol !== 'https:' || this.#wasHere(request, url))
+            return [];
+        const seen = renderCookie(url, nameCookie(url, 'seen'), this.#exposure, { maxAgeS: SEEN_MAX_AGE_S });
+        return [
+            ['clear-site-data', CLEAR],
+            ['set-cookie', seen],
+        ];
+    }
+    /** The pass for what loads a page; never ends the visit. */
+    renew({ request, address, ownHeaders }) {
+        if (address !== undefined && FIRST_REQUESTS.has(String(request.headers['sec-fetch-dest'])))
+            ownHeaders.push(...this.renewFor(request, address.url));
+        return false;
+    }
+    #wasHere(request, url) {
+        return readCookies(request.headers.cookie, nameCookie(url, 'seen')).includes(this.#exposure);
+    }
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upgrade.js
@@ -32585,6 +35678,7 @@ function ignore() { }
 
 const VISITOR_LIMITS = {
     sockets: 1_024,
+    strangers: 256,
     headersTimeoutMs: 10_000,
     requestTimeoutMs: 300_000,
     keepAliveMs: 75_000,
@@ -32599,6 +35693,8 @@ const MAX_PIPELINED = 64;
 const CHECK_INTERVAL_MS = 1_000;
 function startVisitorServer(limits, serve) {
     const sockets = new Set();
+    /** The oldest first. */
+    const strangers = new Set();
     /** Those in the middle of answers, with their number, or given over to a WebSocket. */
     const busy = new Map();
     let stopped = false;
@@ -32613,7 +35709,7 @@ function startVisitorServer(limits, serve) {
         busy.set(socket, waiting);
         if (arrival.upgrade === undefined)
             arrival.response.once('close', () => finish(socket));
-        serve(arrival);
+        serve({ ...arrival, welcome: () => strangers.delete(socket) });
     });
     const finish = (socket) => {
         const waiting = (busy.get(socket) ?? 1) - 1;
@@ -32632,9 +35728,13 @@ function startVisitorServer(limits, serve) {
                 socket.destroy();
                 return false;
             }
+            if (strangers.size >= limits.strangers)
+                closeOldest(strangers);
             sockets.add(socket);
+            strangers.add(socket);
             socket.once('close', () => {
                 sockets.delete(socket);
+                strangers.delete(socket);
                 busy.delete(socket);
             });
             // As Node does to the connections it accepts itself.
@@ -32656,6 +35756,14 @@ function startVisitorServer(limits, serve) {
             server.close();
         },
     };
+}
+/** Who was let in long ago keeps its place; who only holds a connection open loses it to whoever comes next. */
+function closeOldest(strangers) {
+    const [oldest] = strangers;
+    if (oldest === undefined)
+        return;
+    strangers.delete(oldest);
+    oldest.destroy();
 }
 function openServer(limits, serve) {
     const server = (0,external_node_http_.createServer)({
@@ -32749,20 +35857,34 @@ function visitor_server_ignore() { }
 
 
 
+
+
+
+
 /** Ready at once: there is no port to listen on. */
 function startGateway(options) {
     const link = new AppLink();
     const tally = { visits: 0, lastVisitAt: undefined };
     const condemned = new WeakSet();
+    const readAddress = rememberAddress(options.place);
+    const siteData = new SiteData();
+    const access = new AccessControl(options.rules, siteData, options.endsAt ?? (() => undefined));
     const passes = [
         visit => refuseMalformed(condemned, visit),
-        visit => answerOwnPage(visit, options.proofKey),
-        // Access (who may come in) has its place here, before anything that tells whether there is an app.
+        visit => answerProbe(visit, options.proofKey),
+        visit => access.check(visit),
+        visit => siteData.renew(visit),
+        visit => withholdCookies(visit),
+        visit => refuseOwnPath(visit),
         () => countVisit(tally),
         visit => answerWhileAway(link, visit),
         visit => handToApp(link, options, visit),
     ];
-    const server = startVisitorServer({ ...VISITOR_LIMITS, ...options.limits }, arrival => runPasses(passes, { ...arrival, app: options.app() }, options.logger));
+    const limits = { ...VISITOR_LIMITS, ...options.limits };
+    // Where everybody may come in, nobody is a stranger.
+    if (options.rules.access.kind === 'open')
+        limits.strangers = limits.sockets;
+    const server = startVisitorServer(limits, arrival => runPasses(passes, { ...arrival, app: options.app(), address: readAddress(), ownHeaders: [] }, options.logger));
     return {
         accept: socket => {
             if (!server.admit(socket))
@@ -32812,6 +35934,10 @@ function refuseMalformed(condemned, visit) {
     own_pages_sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
     return true;
 }
+function withholdCookies({ request }) {
+    dropOwnCookies(request);
+    return false;
+}
 function countVisit(tally) {
     tally.visits += 1;
     tally.lastVisitAt = new Date();
@@ -32829,6 +35955,8 @@ function handToApp(link, options, visit) {
         return false;
     const { upstream } = visit.app;
     if (upstream.kind === 'handler') {
+        for (const [name, value] of visit.ownHeaders)
+            visit.response.appendHeader(name, value);
         upstream.handle(visit.request, visit.response);
         return true;
     }
@@ -32837,7 +35965,7 @@ function handToApp(link, options, visit) {
         const app = options.app();
         sendNotice(visit, app.status === 'running' ? describeNoAnswer(error) : describeAway(app));
     };
-    const route = { link, address: upstream, publicUrl: options.publicUrl(), onNoAnswer };
+    const route = { link, address: upstream, onNoAnswer };
     if (visit.upgrade === undefined)
         forwardRequest(visit, route);
     else
@@ -32902,7 +36030,7 @@ const SHORTEST_MESSAGE = '{"Hello":0}'.length;
 function decodeServerMessage(frame) {
     if (frame.length < SHORTEST_MESSAGE)
         return undefined;
-    return decodePlain(frame.toString('latin1')) ?? decode(serverMessage, frame);
+    return decodePlain(frame.toString('latin1')) ?? protocol_decode(serverMessage, frame);
 }
 /** The two messages that every visitor costs, exactly as the Rust server writes them: many times faster than the schema. */
 function decodePlain(text) {
@@ -32918,9 +36046,9 @@ function decodePlain(text) {
 function decodeClientMessage(frame) {
     if (frame.length < SHORTEST_MESSAGE)
         return undefined;
-    return decode(clientMessage, frame);
+    return protocol_decode(clientMessage, frame);
 }
-function decode(schema, frame) {
+function protocol_decode(schema, frame) {
     try {
         const result = safeParse(schema, JSON.parse(frame.toString('utf8')));
         return result.success ? result.output : undefined;
@@ -33485,26 +36613,9 @@ class Leg {
 function openEntrance(options) {
     return options.protocol === 'tcp' ? openRelay(options) : openGateway(options);
 }
-/** Parsed anew only when it has changed: every request asks for it. */
-function rememberUrl(read) {
-    let text;
-    let url;
-    return () => {
-        const now = read();
-        if (now !== text)
-            url = URL.parse(now ?? '') ?? undefined;
-        text = now;
-        return url;
-    };
-}
-function openGateway({ app, publicUrl, logger }) {
+function openGateway({ app, place, endsAt, gateway: rules, logger }) {
     const proofKey = (0,external_node_crypto_.randomBytes)(32);
-    const gateway = startGateway({
-        app,
-        publicUrl: rememberUrl(publicUrl),
-        proofKey,
-        logger,
-    });
+    const gateway = startGateway({ app, place, endsAt, rules, proofKey, logger });
     return {
         destination: visitor => gateway.accept(visitor),
         get visits() {
@@ -35691,9 +38802,9 @@ class PublicTunnel {
     get wayIn() {
         return this.#wayIn.now;
     }
-    /** Where visitors come in now; `wayIn` has it only when it is proved. */
-    get url() {
-        return this.#place?.url;
+    /** Where visitors come in, or came in last, announced or not; `wayIn` has it only when it is proved. */
+    get lastPlace() {
+        return this.#lastPlace;
     }
     /** The first start; resolves when Connected, the address not proved yet. Rejects with TunnelError. */
     open(signal) {
@@ -35894,6 +39005,7 @@ function isServersChoice(wish) {
 
 
 
+
 /** Visitors in mid-download get this long at the end. */
 const exposure_DRAIN_MS = 5_000;
 /** Strangers answer at once; where the network does not route back nobody does, and the app need not wait for that. */
@@ -35917,7 +39029,9 @@ class Exposure {
         this.#entrance = openEntrance({
             protocol: config.protocol,
             app: () => this.#state.app,
-            publicUrl: () => this.#tunnel.url,
+            place: () => this.#tunnel.lastPlace,
+            endsAt: () => this.#expiresAt,
+            gateway: config.gateway,
             threadScript: config.tunnel.threadScript,
             logger,
         });
@@ -35935,11 +39049,19 @@ class Exposure {
             phase: { phase: 'starting' },
             app: { status: 'starting' },
             restarts: 0,
-            visits: 0,
         };
     }
+    get #expiresAt() {
+        const { phase } = this.#state;
+        return phase.phase === 'live' ? phase.expiresAt : undefined;
+    }
     get state() {
-        return { ...this.#state, visits: this.#entrance.visits };
+        const { url } = this.#state;
+        return { ...this.#state, visits: this.#entrance.visits, link: url && this.#renderLink(url) };
+    }
+    #renderLink(url) {
+        const { access } = this.#options.config.gateway;
+        return access.kind === 'link' && access.isGenerated ? renderKeyLink(url, access.key) : url;
     }
     subscribe(listener) {
         this.#listeners.add(listener);
@@ -39041,7 +42163,7 @@ const MAX_CODE_LENGTH = 2_000;
 /** Plain words, short numbers, and the punctuation around them: nothing here means anything to Markdown or GitHub. */
 const WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
 /** A sentence of ours that may hold names and values: those, and what stands in backticks, become inline code. */
-function renderSentence(text, maxLength = 500) {
+function text_renderSentence(text, maxLength = 500) {
     const pieces = log_sanitise(text, maxLength).split('`');
     return pieces
         .map(piece => piece.trim())
@@ -39162,7 +42284,7 @@ function renderLive(preview, state) {
     const lines = [address, ...(line === undefined ? [] : [renderCodeBlock([line])])];
     lines.push(renderEnd(preview, state.endsAt));
     if (preview.entry !== undefined)
-        lines.push(renderSentence(preview.entry));
+        lines.push(text_renderSentence(preview.entry));
     if (state.doubt !== undefined)
         lines.push(DOUBTS[state.doubt]);
     return lines;
@@ -39195,7 +42317,7 @@ const AGAIN = 'Push a commit or run the workflow again to get a new one.';
 function renderFailed(state) {
     const paragraphs = [renderCode(state.reason, 1_000)];
     if (state.advice !== undefined)
-        paragraphs.push(`What to do: ${renderSentence(state.advice, 1_000)}`);
+        paragraphs.push(`What to do: ${text_renderSentence(state.advice, 1_000)}`);
     const lines = state.lastLines.slice(-MAX_LAST_LINES);
     if (lines.length > 0) {
         paragraphs.push('<details><summary>Last lines of the app</summary>', renderCodeBlock(lines), '</details>');
@@ -39228,7 +42350,7 @@ function renderCautions({ openWarning, warnings }, state) {
     const cautions = openWarning === undefined ? [...warnings] : [openWarning, ...warnings];
     if (cautions.length === 0)
         return [];
-    const shown = cautions.slice(0, MAX_WARNINGS).map(caution => renderSentence(caution));
+    const shown = cautions.slice(0, MAX_WARNINGS).map(caution => text_renderSentence(caution));
     return [`> [!WARNING]\n${shown.map(caution => `> ${caution}`).join('\n>\n')}`];
 }
 function renderFooter({ preview, updatedAt }) {
@@ -39594,7 +42716,7 @@ function viewLive(exposure, expiresAt, context) {
     if (url === undefined)
         return { kind: 'starting', ...endOf(expiresAt) };
     const doubt = exposure.doubt === undefined ? {} : { doubt: exposure.doubt };
-    return { kind: 'live', url: context.link ?? url, ...doubt, ...endOf(expiresAt) };
+    return { kind: 'live', url: exposure.link ?? url, ...doubt, ...endOf(expiresAt) };
 }
 /** The tunnel comes first: without it nobody sees how the app is. */
 function readOutage({ tunnel, app }) {
@@ -39629,11 +42751,12 @@ function openComment(config, logger, signal) {
 }
 /** The facts of a preview, as its comment and its summary show them. */
 function describeFacts(config, preview, mode) {
-    const { openWarning, showConsole: _, ...rest } = preview;
+    const { openWarning, entry, showConsole: _, ...rest } = preview;
     return describePreview(config.job, {
         ...rest,
         name: config.identity.name,
         mode,
+        ...(entry !== undefined && { entry }),
         ...(openWarning !== undefined && { openWarning }),
     });
 }
@@ -39906,8 +43029,7 @@ function readModified(file) {
 
 async function run() {
     const config = parse(SupervisorConfigSchema, JSON.parse(await (0,consumers_namespaceObject.text)(process.stdin)));
-    const servers = config.exposure.tunnel.servers;
-    const secrets = [...servers.map(({ secret }) => secret), config.comment?.token, config.controlToken];
+    const secrets = [...listSecrets(config.exposure), config.comment?.token, config.controlToken];
     const logger = createLogger({
         level: config.logLevel,
         hidden: secrets.filter(secret => secret !== undefined),

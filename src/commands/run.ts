@@ -44,7 +44,7 @@ export const run: Command = {
   summary: 'Expose an app from this machine until Ctrl-C.',
   usage: '[PATH] [--server HOST] [--mode MODE] …',
   notes:
-    'Secrets come from BORE_SECRET, EXPOSE_ACCESS_KEY and EXPOSE_BASIC_AUTH, or from files, never from an argument.',
+    'Secrets come from files, or from BORE_SECRET, EXPOSE_ACCESS_KEY and EXPOSE_BASIC_AUTH,\nnever from an argument.',
   maxArguments: 1,
   flags: {
     ...INPUT_FLAGS,

@@ -8,6 +8,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { click } from '../support/reviewer.ts';
 import { isRunning } from '../support/running.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { accepts } from '../tunnel/rig.ts';
@@ -102,7 +103,7 @@ describe('help', () => {
 
   it('names every flag of run', async () => {
     const { out } = await expose(['run', '--help']);
-    for (const flag of 'mode port command args env vm protocol server remote-port port-range public-url name duration secret-file'.split(
+    for (const flag of 'mode port command args env vm protocol server remote-port port-range public-url access public-paths max-body name duration secret-file access-key-file basic-auth-file'.split(
       ' ',
     ))
       expect(out).toMatch(new RegExp(`^ {2}--${flag} [A-Z]`, 'm'));
@@ -132,7 +133,7 @@ describe('wrong usage', () => {
     ],
     [
       'a secret file that is none',
-      ['run', '--secret-file', '/nowhere'],
+      ['run', SITE, '--secret-file', '/nowhere'],
       /^expose run: --secret-file \/nowhere cannot/,
     ],
     [
@@ -194,16 +195,20 @@ describe('expose run', () => {
     const port = await server.printed(/listening on 127\.0\.0\.1:(\d+), .*secret required/);
     const environment = { BORE_SECRET: SECRET };
     const run = new Cli(['run', SITE, '--mode', 'web', '--server', `127.0.0.1:${port}`], environment);
-    const url = await run.printed(/^ {2}(http:\S+)$/m);
-    expect(await (await fetch(url, { signal: AbortSignal.timeout(20_000) })).text()).toContain(
-      '<!doctype html>',
-    );
+    const link = await run.printed(/^ {2}(http:\S+)$/m);
+    const { url, visit } = await click(link);
+    expect(await (await visit()).text()).toContain('<!doctype html>');
 
     expect(await expose(['url'])).toEqual({ code: 0, out: `${url}\n`, err: '' });
-    expect(JSON.parse((await expose(['url', '--json'])).out)).toEqual({ url, status: 'Connected' });
+    expect(await expose(['url', '--link'])).toEqual({ code: 0, out: `${link}\n`, err: '' });
+    expect(JSON.parse((await expose(['url', '--json'])).out)).toEqual({
+      url,
+      preview_url: link,
+      status: 'Connected',
+    });
     const status = await expose(['status']);
     expect(status.out).toMatch(
-      /^tunnel +Connected\nurl +http:.*\napp +running \(mode web\)\nexposure +live\n/,
+      /^tunnel +Connected\nurl +http:.*\nlink +http:.*\napp +running \(mode web\)\nexposure +live\n/,
     );
     expect(JSON.parse((await expose(['status', '--json'])).out)).toMatchObject({
       visits: 1,
@@ -227,7 +232,7 @@ describe('expose run', () => {
     const urls: string[] = [];
     for (const more of [[], [], ['--name', 'other']]) {
       const run = new Cli(['run', SITE, '--server', `127.0.0.1:${port}`, '--mode', 'web', ...more]);
-      urls.push(await run.printed(/^ {2}(http:\S+)$/m));
+      urls.push(new URL(await run.printed(/^ {2}(http:\S+)$/m)).origin);
       run.child.kill('SIGINT');
       expect(await run.code).toBe(0);
     }
@@ -245,7 +250,7 @@ describe('expose run', () => {
     const { port } = service.address() as { port: number };
     const server = new Cli(['server', '--port', '0']);
     const control = await server.printed(/listening on 127\.0\.0\.1:(\d+)/);
-    const raw = ['--protocol', 'tcp', '--port', String(port)];
+    const raw = ['--protocol', 'tcp', '--port', String(port), '--access', 'open'];
     const run = new Cli(['run', temp, '--server', `127.0.0.1:${control}`, ...raw]);
     const url = await run.printed(/^ {2}(tcp:\S+)$/m);
     const own = new URL(url).port;
@@ -281,8 +286,8 @@ describe('expose run', () => {
     const server = new Cli(['server', '--port', '0']);
     const port = await server.printed(/listening on 127\.0\.0\.1:(\d+)/);
     const run = new Cli(['run', temp, '--command', command, '--server', `127.0.0.1:${port}`]);
-    const url = await run.printed(/^ {2}(http:\S+)$/m);
-    const pid = Number(await (await fetch(url, { signal: AbortSignal.timeout(20_000) })).text());
+    const { url, visit } = await click(await run.printed(/^ {2}(http:\S+)$/m));
+    const pid = Number(await (await visit()).text());
     expect(isRunning(pid)).toBe(true);
     const [first, ...more] = signals;
     run.child.kill(first);
@@ -303,11 +308,9 @@ describe('expose demo', () => {
       demo.out
         .trim()
         .split('\n')
-        .map(line => JSON.parse(line) as { public_url: string | null });
-    const url = states().findLast(state => state.public_url !== null)?.public_url ?? '';
-    expect(await (await fetch(url, { signal: AbortSignal.timeout(20_000) })).text()).toContain(
-      '<!doctype html>',
-    );
+        .map(line => JSON.parse(line) as { preview_url: string | null });
+    const { url, visit } = await click(states().findLast(state => state.preview_url)?.preview_url ?? '');
+    expect(await (await visit()).text()).toContain('<!doctype html>');
     demo.child.kill('SIGINT');
     expect(await demo.code).toBe(0);
     expect(states().at(-1)).toMatchObject({

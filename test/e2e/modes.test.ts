@@ -27,7 +27,10 @@ async function expose(
 ): Promise<Exposed> {
   await startRealServer(host, { secret: SECRET });
   const PATH = `${join(requirePart('wasmrun'), '..')}:${process.env.PATH}`;
-  const job = new RunnerJob({ inputs: { server: host, secret: SECRET, ...inputs }, environment: { PATH } });
+  const job = new RunnerJob({
+    inputs: { server: host, secret: SECRET, access: 'open', ...inputs },
+    environment: { PATH },
+  });
   onTestFinished(() => job.remove());
   prepare(job.workspace);
   const { code, log } = await job.main();

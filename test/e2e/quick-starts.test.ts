@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
+import { click, type Reviewer } from '../support/reviewer.ts';
 import { RunnerJob } from '../support/runner.ts';
 import { startWasmhub } from '../support/wasmhub-server.ts';
 import { startRealServer } from '../tunnel/rig.ts';
@@ -58,11 +59,12 @@ async function createJob(
   return job;
 }
 
-/** Starts the hold; resolves with the public URL. */
-async function startHold(job: RunnerJob): Promise<string> {
+/** Starts the hold, and clicks the link it prints: nobody said that the repository is public. */
+async function startHold(job: RunnerJob): Promise<Reviewer> {
   job.start();
-  const [, url = ''] = await job.printed(/Preview: (http:\S+)/);
-  return url;
+  const [, link = ''] = await job.printed(/Preview: (http:\S+)/);
+  expect(link).toContain('/?expose-key=');
+  return click(link);
 }
 
 /** Ends the hold as a workflow can, and expects a green step and a post that leaves nothing. */
@@ -83,8 +85,8 @@ const copyExample =
 describeWithReal(['bore', 'wasmrun', 'runtime'], 'the quick start', () => {
   it('for OS mode shows the page of examples/os-hello', async () => {
     const job = await createJob('docs/os.md', '127.0.0.180', copyExample('os-hello'));
-    const url = await startHold(job);
-    expect(await (await fetch(url)).text()).toContain('Hello from WebAssembly');
+    const { visit } = await startHold(job);
+    expect(await (await visit()).text()).toContain('Hello from WebAssembly');
     await endHold(job);
     expect(job.outputs.mode).toBe('os');
   });
@@ -95,28 +97,28 @@ describeWithReal(['bore', 'wasmrun', 'runtime'], 'the quick start', () => {
       for (const file of ['exec-hello.wasm', 'greeting.txt'])
         cpSync(resolve('examples/exec-hello', file), join(workspace, 'app', file));
     });
-    const url = await startHold(job);
-    const variables = await (await fetch(`${url}/environment`)).text();
+    const { url, visit } = await startHold(job);
+    const variables = await (await visit('/environment')).text();
     expect(variables).toContain('GREETING_FROM=the preview');
     expect(variables).toContain(`PUBLIC_URL=${url}`);
-    expect(await (await fetch(`${url}/files`)).text()).toContain('greeting.txt');
+    expect(await (await visit('/files')).text()).toContain('greeting.txt');
     await endHold(job);
     expect(job.outputs.mode).toBe('exec');
   });
 
   it('for a web app serves examples/web-hello, its WASM included', async () => {
     const job = await createJob('docs/web.md', '127.0.0.182', copyExample('web-hello', 'dist'));
-    const url = await startHold(job);
-    expect(await (await fetch(url)).text()).toContain('<title>web-hello</title>');
-    expect((await fetch(`${url}/app.wasm`)).headers.get('content-type')).toBe('application/wasm');
+    const { visit } = await startHold(job);
+    expect(await (await visit()).text()).toContain('<title>web-hello</title>');
+    expect((await visit('/app.wasm')).headers.get('content-type')).toBe('application/wasm');
     await endHold(job);
     expect(job.outputs.mode).toBe('web');
   });
 
   it('for a command starts it with a port and the public URL', async () => {
     const job = await createJob('docs/port.md', '127.0.0.183', copyExample('os-hello'));
-    const url = await startHold(job);
-    expect(await (await fetch(`${url}/api/hello`)).json()).toMatchObject({ hello: 'world' });
+    const { visit } = await startHold(job);
+    expect(await (await visit('/api/hello')).json()).toMatchObject({ hello: 'world' });
     await endHold(job);
     expect(job.outputs.mode).toBe('port');
   });
@@ -131,8 +133,10 @@ describeWithReal(['bore', 'wasmrun', 'runtime'], 'the quick start', () => {
     inputs.port = String((service.address() as AddressInfo).port);
     const job = await createJob('docs/port.md', host, () => {}, inputs);
     expect((await job.main()).code).toBe(0);
-    const { url = '' } = job.outputs;
-    expect((await job.shell(`curl -fsS ${url}`)).log).toBe('a service of the job');
+    const { url = '', key = '' } = job.outputs;
+    const header = `Authorization: Bearer ${key}`;
+    expect((await job.shell(`curl -fsS -H '${header}' ${url}`)).log).toBe('a service of the job');
+    expect((await job.shell(`curl -fsS ${url}`)).code).toBe(22);
     expect((await job.shell('expose url')).log.trim()).toBe(url);
     expect((await job.post()).code).toBe(0);
     expect(service.listening).toBe(true);
@@ -141,8 +145,8 @@ describeWithReal(['bore', 'wasmrun', 'runtime'], 'the quick start', () => {
 
   it('for the first page of all, README, picks OS mode by itself', async () => {
     const job = await createJob('README.md', '127.0.0.184', copyExample('os-hello'));
-    const url = await startHold(job);
-    expect(await (await fetch(url)).text()).toContain('Hello from WebAssembly');
+    const { visit } = await startHold(job);
+    expect(await (await visit()).text()).toContain('Hello from WebAssembly');
     expect(job.log).toContain('mode os: index.js is `main` of package.json');
     await endHold(job);
   });
