@@ -21,6 +21,8 @@ afterEach(() => rmSync(base, { recursive: true }));
 /** Raw bytes to a service of the job's own. */
 const RAW = { protocol: 'tcp', port: '6379' };
 
+const LONG_KEY = 'a-key-of-16-characters-or-more';
+
 /** The inputs of a working step (`path: site`), with some of them given otherwise. */
 function parse(given: Record<string, string> = {}, environment: NodeJS.ProcessEnv = {}): Inputs {
   const source = (name: string) => given[name] ?? (name === 'path' ? 'site' : INPUT_DEFAULTS[name]) ?? '';
@@ -119,6 +121,47 @@ describe('a wrong value', () => {
     [{ 'public-url': 'ftp://x' }, /^`public-url` is 'ftp:\/\/x', which is no http or https address: /],
     [{ 'public-url': 'https://{name}.x' }, /placeholder other than \{host\} and \{port\}/],
     [{ 'public-url': 'https://x/{port}' }, /has more than a host and a port/],
+    [{ access: 'private' }, /^`access` is 'private': write one of auto, open, link, basic$/],
+    [
+      { access: 'open', 'access-key': LONG_KEY },
+      /^`access-key` is given, and `access` is open, which does not/,
+    ],
+    [
+      { access: 'basic', 'access-key': LONG_KEY },
+      /^`access-key` is given, and `access` is basic, .*access: link/,
+    ],
+    [
+      { access: 'link', 'basic-auth': 'a:b' },
+      /^`basic-auth` is given, and `access` is link, .*access: basic/,
+    ],
+    [{ 'access-key': LONG_KEY, 'basic-auth': 'a:b' }, /^`access-key` and `basic-auth` are both given/],
+    [{ access: 'basic' }, /^`access` is basic, and `basic-auth` is empty: is the secret it comes from set\?/],
+    [
+      { 'access-key': 'hunter2hunter2' },
+      /^`access-key` has 14 characters, and could be found by trying: use 16/,
+    ],
+    [{ 'access-key': 'hunter2 hunter2 hunter2' }, /^`access-key` has spaces, line breaks or special/],
+    [{ 'basic-auth': 'hunter2' }, /^`basic-auth` is not written like user:password, on one line$/],
+    [{ 'basic-auth': ':hunter2' }, /^`basic-auth` is not written like user:password/],
+    [{ 'basic-auth': 'ada:' }, /^`basic-auth` is not written like user:password/],
+    [{ 'basic-auth': 'ada:hunter\n2' }, /^`basic-auth` is not written like user:password/],
+    [
+      { 'public-paths': '/ok\nwebhooks/**' },
+      /^`public-paths` has 'webhooks\/\*\*', which does not begin with \//,
+    ],
+    [{ 'public-paths': '/a/../b' }, /^`public-paths` has '\/a\/\.\.\/b', which is not a plain path: write/],
+    [{ 'max-body': 'much' }, /^`max-body` is 'much', which is no size: write it like 500KB, 25MB or 2GB$/],
+    [{ 'max-body': '0' }, /^`max-body` is '0', which is no size/],
+    [{ ...RAW, access: 'link' }, /^`access` is link, and `protocol` is tcp, .*write access: open/],
+    [
+      { ...RAW, 'basic-auth': 'ada:hunter2' },
+      /^`access` is basic, and `protocol` is tcp, .*write access: open/,
+    ],
+    [
+      { ...RAW, 'public-paths': '/x' },
+      /^`public-paths` cannot be used with `protocol: tcp`: .*leave it out$/,
+    ],
+    [{ ...RAW, 'max-body': '1GB' }, /^`max-body` cannot be used with `protocol: tcp`: .*leave it out$/],
     [{ hold: 'perhaps' }, /^`hold` is 'perhaps', which is no duration/],
     [{ duration: 'long' }, /^`duration` is 'long', which is no duration/],
     [{ hold: '10m', duration: '20m' }, /^`hold` is '10m' and `duration` is '20m': say it once$/],
@@ -162,6 +205,21 @@ describe('a wrong value', () => {
     ]);
   });
 
+  it('of a key or a password is never repeated', () => {
+    const wrong = [
+      { 'access-key': 'hunter2' },
+      { 'access-key': 'hunter2 hunter2 hunter2' },
+      { access: 'open', 'access-key': 'hunter2hunter2hunter2' },
+      { 'basic-auth': 'hunter2' },
+      { access: 'link', 'basic-auth': 'ada:hunter2' },
+      { ...RAW, 'access-key': 'hunter2hunter2hunter2' },
+    ];
+    for (const given of wrong) {
+      expect(findProblems(given)).toHaveLength(1);
+      expect(findProblems(given).join()).not.toContain('hunter');
+    }
+  });
+
   it('of the secret is never repeated', () => {
     const servers = { server: 'a.example,b.example' };
     expect(findProblems({ secret: 'hunter2\nhunter3' }).join()).not.toContain('hunter');
@@ -194,6 +252,7 @@ describe('the defaults', () => {
         remotePort: { kind: 'auto', min: 1024, max: 65_535 },
         publicUrl: 'http://{host}:{port}',
       },
+      gateway: { access: { kind: 'auto' }, publicPaths: [], maxBodyBytes: 25 * 1024 ** 2 },
       hold: false,
       durationMs: undefined,
       comment: true,
@@ -269,6 +328,18 @@ describe('a right value', () => {
       { tunnel: { publicUrl: 'tcp://x.example:{port}' } },
     ],
     [{ 'public-url': 'https://{port}.x.example/' }, { tunnel: { publicUrl: 'https://{port}.x.example' } }],
+    [{ access: 'Link' }, { gateway: { access: { kind: 'link', key: undefined } } }],
+    [{ 'access-key': ` ${LONG_KEY}\n` }, { gateway: { access: { kind: 'link', key: LONG_KEY } } }],
+    [
+      { 'basic-auth': 'ada:a:long:password' },
+      { gateway: { access: { kind: 'basic', user: 'ada', password: 'a:long:password' } } },
+    ],
+    [{ 'public-paths': '/a/**\n\n /b , /c' }, { gateway: { publicPaths: ['/a/**', '/b', '/c'] } }],
+    [{ 'max-body': '500KB' }, { gateway: { maxBodyBytes: 512_000 } }],
+    [{ 'max-body': '1.5 gb' }, { gateway: { maxBodyBytes: 1_610_612_736 } }],
+    [{ 'max-body': '10MiB' }, { gateway: { maxBodyBytes: 10_485_760 } }],
+    [{ 'max-body': '1000' }, { gateway: { maxBodyBytes: 1_000 } }],
+    [{ ...RAW, access: 'open' }, { gateway: { access: { kind: 'open' } } }],
     [{ port: '3000' }, { app: { mode: 'port', port: 3000 } }],
     [{ path: 'node' }, { app: { mode: 'os' } }],
     [{ 'wasmrun-version': 'v1.0.0' }, { app: { wasmrunVersion: '1.0.0' } }],
@@ -289,6 +360,7 @@ describe('a right value', () => {
   it.each([
     [{ secret: 'short' }, /shorter than 8 characters/],
     [{ secret: 'bore.pub' }, /occurs in the server's address/],
+    [{ 'basic-auth': 'ada:short' }, /password of `basic-auth` is shorter than 8 characters/],
     [{ duration: '25h' }, /above 24 hours/],
     [
       { server: 'a.example,b.example', 'public-url': 'https://{port}.x.example' },

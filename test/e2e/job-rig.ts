@@ -49,18 +49,19 @@ export interface Status {
   exposure: { phase: string; reason?: string; live_at?: string; ended_at?: string };
 }
 
-/** A job on a pull request whose step has these inputs; nothing is started yet. */
+/** A job on a pull request whose step has these inputs; nothing is started yet. `repository`: null where the event says nothing of it. */
 export async function createPreview(
   inputs: Record<string, string>,
   files: Record<string, string> = {},
   environment: Record<string, string> = {},
   worker?: string,
+  repository: { private: boolean } | null = { private: false },
 ): Promise<Preview> {
   const github = await startGitHubServer({ repository: 'octo/app', pulls: [PULL_REQUEST] });
   const job = new RunnerJob({
     inputs: { secret: SECRET, 'github-token': github.state.token, path: 'app', ...inputs },
     eventName: 'pull_request',
-    event: { pull_request: PULL_REQUEST, repository: { private: false } },
+    event: { pull_request: PULL_REQUEST, ...(repository && { repository }) },
     apiUrl: github.url,
     environment,
     ...(worker !== undefined && { worker }),

@@ -1,0 +1,129 @@
+// Who is let in, for every visibility of the repository, `access` and `protocol`, as a job on a pull request does it;
+// and in which places the visitors' key stands.
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { describeWithReal } from '../support/real-parts.ts';
+import { click } from '../support/reviewer.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { startRealServer } from '../tunnel/rig.ts';
+import { createPreview, type Preview, SECRET } from './job-rig.ts';
+
+const HOST = '127.0.0.186';
+const GIVEN_KEY = 'a-key-of-the-workflow-author';
+const PASSWORD = 'a-password-of-the-author';
+const BASIC_AUTH = `ada:${PASSWORD}`;
+
+type Visibility = 'public' | 'private' | 'unknown';
+
+/** `open`: who comes without anything is in. `refused`: the inputs are wrong. */
+type Outcome = 'open' | 'generated key' | 'given key' | 'password' | 'refused';
+
+const ROWS: [Visibility, Record<string, string>, http: Outcome, tcp: Outcome][] = [
+  ['public', {}, 'open', 'open'],
+  ['public', { access: 'open' }, 'open', 'open'],
+  ['public', { access: 'link' }, 'generated key', 'refused'],
+  ['public', { 'access-key': GIVEN_KEY }, 'given key', 'refused'],
+  ['public', { access: 'link', 'access-key': GIVEN_KEY }, 'given key', 'refused'],
+  ['public', { access: 'basic', 'basic-auth': BASIC_AUTH }, 'password', 'refused'],
+  ['private', {}, 'generated key', 'refused'],
+  ['private', { access: 'open' }, 'open', 'open'],
+  ['private', { access: 'link' }, 'generated key', 'refused'],
+  ['private', { access: 'link', 'access-key': GIVEN_KEY }, 'given key', 'refused'],
+  ['private', { 'basic-auth': BASIC_AUTH }, 'password', 'refused'],
+  ['unknown', {}, 'generated key', 'refused'],
+  ['unknown', { access: 'open' }, 'open', 'open'],
+];
+const CASES = ROWS.flatMap(([visibility, inputs, http, tcp]) => [
+  { visibility, inputs, protocol: 'http', outcome: http, title: JSON.stringify(inputs) },
+  { visibility, inputs, protocol: 'tcp', outcome: tcp, title: JSON.stringify(inputs) },
+]);
+
+describeWithReal(['bore'], 'a preview', () => {
+  let port: number;
+  let visits = 0;
+  beforeAll(async () => {
+    const app = createServer((_, response) => {
+      visits += 1;
+      response.end('the app');
+    });
+    await once(app.listen(0, '127.0.0.1'), 'listening');
+    ({ port } = app.address() as AddressInfo);
+    return () => void app.close();
+  });
+  beforeEach(() => startRealServer(HOST, { secret: SECRET }));
+
+  it.each(CASES)('of a $visibility repository with $title over $protocol: $outcome', async row => {
+    const { visibility, inputs, protocol, outcome } = row;
+    const given = { server: HOST, port: String(port), protocol, ...inputs };
+    const preview = await createPreview(given, {}, {}, undefined, describeRepository(visibility));
+    const { job, github } = preview;
+    // The event says nothing of it, and GitHub does not tell.
+    if (visibility === 'unknown')
+      github.state.faults.push({ path: /^\/repos\/octo\/app$/, status: 403, message: 'Forbidden' });
+    const { code, log } = await job.main();
+    onTestFinished(async () => void (await job.post()));
+    if (outcome === 'refused') {
+      expect([code, log]).toEqual([1, expect.stringContaining('write access: open')]);
+      expect(log).not.toContain(' Preview: ');
+      return;
+    }
+    expect([code, log]).toEqual([0, expect.stringContaining(' Preview: ')]);
+    const { url = '', key = '', 'preview-url': link = '' } = job.outputs;
+    if (protocol === 'tcp') expect([link, key]).toEqual([url, '']);
+    else await letsIn(outcome, url, link);
+    const places = await findKey(preview, log, { generated: key, given: GIVEN_KEY, password: PASSWORD });
+    const everywhere = ['comment', 'log', 'preview-url', 'summary'];
+    expect(places).toEqual({
+      generated: outcome === 'generated key' ? everywhere : [],
+      given: [],
+      password: [],
+    });
+  });
+
+  /** Without anything nobody is in but in open previews; with what was handed out everybody is. */
+  async function letsIn(outcome: Outcome, url: string, link: string): Promise<void> {
+    const before = visits;
+    const bare = await fetch(`${url}/secret.html`);
+    if (outcome === 'open') {
+      expect([link, bare.status]).toEqual([url, 200]);
+      return;
+    }
+    expect([bare.status, visits]).toEqual([401, before]);
+    const ask = (headers: Record<string, string>) => fetch(url, { headers });
+    if (outcome === 'generated key')
+      expect(await (await (await click(link)).visit('/page')).text()).toBe('the app');
+    else expect(link).toBe(url);
+    if (outcome === 'given key')
+      expect((await ask({ authorization: `Bearer ${GIVEN_KEY}` })).status).toBe(200);
+    if (outcome === 'password')
+      expect((await ask({ authorization: `Basic ${btoa(BASIC_AUTH)}` })).status).toBe(200);
+  }
+});
+
+/** What the event's payload says of the repository. */
+function describeRepository(visibility: Visibility): { private: boolean } | null {
+  return visibility === 'unknown' ? null : { private: visibility === 'private' };
+}
+
+/** In which of the places where people look each text stands. */
+async function findKey(preview: Preview, log: string, texts: Record<string, string>) {
+  const { github, job } = preview;
+  const body = () => github.state.comments[0]?.body ?? '';
+  await waitUntil(() => body().includes('is live'), 'the comment says that it is live');
+  // The runner is told once what to mask.
+  const said = log.replaceAll(/^::add-mask::.*$/gm, '');
+  const places = {
+    comment: body(),
+    log: said,
+    'preview-url': job.outputs['preview-url'] ?? '',
+    summary: job.summary,
+  };
+  const find = (text: string) =>
+    Object.entries(places).flatMap(([name, content]) =>
+      text !== '' && content.includes(text) ? [name] : [],
+    );
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, find(text)]));
+}
