@@ -13,9 +13,13 @@ export type TunnelState =
   | { status: 'Failed'; reason: string };
 
 /** Where the app's answers come from: a port on this machine, or a handler in this process (`mode: web`). */
-export type Upstream =
-  | { kind: 'address'; host: string; port: number }
-  | { kind: 'handler'; handle: (request: IncomingMessage, response: ServerResponse) => void };
+export type Upstream = { kind: 'address'; host: string; port: number } | { kind: 'handler'; handle: Handler };
+
+/** Answers one request, or has it refused. */
+export type Handler = (request: IncomingMessage, response: ServerResponse, refuse: Refuse) => void;
+
+/** Answers in the gateway's words and look that something is not there, not asked for rightly, or not readable. */
+export type Refuse = (status: 404 | 405 | 500) => void;
 
 /** An app that is not `running` has no upstream: its old port may already belong to another process. */
 export type AppState =

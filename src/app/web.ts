@@ -4,6 +4,7 @@ import { realpath } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../errors.ts';
 import { sanitise } from '../log.ts';
+import type { Handler, Refuse } from '../state.ts';
 import type { AppSpec, Program } from './app.ts';
 import { type FoundFile, findFile } from './web-files.ts';
 import { chooseEncoding, sendFile } from './web-response.ts';
@@ -37,33 +38,38 @@ export async function startWeb(spec: WebSpec): Promise<Program> {
 }
 
 /** Answers GET and HEAD from the folder `path`, a real path. Never rejects and never throws. */
-export function createHandler(spec: WebSpec): (request: IncomingMessage, response: ServerResponse) => void {
-  return (request, response) => {
-    answer(spec, request, response).catch(() => {
+export function createHandler(spec: WebSpec): Handler {
+  return (request, response, refuse) => {
+    answer(spec, request, response, refuse).catch(() => {
       // A visitor who left, or a file that vanished while it was sent: nothing that can still be said.
       if (response.headersSent) response.destroy();
-      else sendText(request, response, 500, 'The file cannot be read');
+      else refuse(500);
     });
   };
 }
 
-async function answer(spec: WebSpec, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  spec: WebSpec,
+  request: IncomingMessage,
+  response: ServerResponse,
+  refuse: Refuse,
+): Promise<void> {
   if (spec.crossOriginIsolation) setIsolation(response);
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD');
-    return sendText(request, response, 405, 'Only GET and HEAD are answered here');
+    return refuse(405);
   }
   const target = request.url ?? '/';
   const path = target.replace(/[?#].*$/s, '');
   const found = await findFile(spec.path, path.endsWith('/') ? `${path}${INDEX}` : path);
-  if (found.kind === 'folder') return sendRedirect(request, response, path, target.slice(path.length));
+  if (found.kind === 'folder') return sendRedirect(response, path, target.slice(path.length));
   if (found.kind === 'file') return await sendFound(spec, path, found, request, response);
   const index =
     spec.spa && found.kind === 'missing' && asksForPage(request, path)
       ? await findFile(spec.path, `/${INDEX}`)
       : found;
   if (index.kind === 'file') return await sendFound(spec, `/${INDEX}`, index, request, response);
-  sendText(request, response, 404, 'Nothing is here');
+  refuse(404);
 }
 
 async function sendFound(
@@ -91,41 +97,14 @@ function setIsolation(response: ServerResponse): void {
 }
 
 /** To the same path with a slash, so that relative links work. Relative itself: `//x/` would be another host. */
-function sendRedirect(request: IncomingMessage, response: ServerResponse, path: string, query: string): void {
+function sendRedirect(response: ServerResponse, path: string, query: string): void {
   const name = path.slice(path.lastIndexOf('/') + 1);
   response.setHeader('location', `./${name}/${query}`);
-  sendText(request, response, 302, 'This is a folder');
-}
-
-/** A short answer of our own: text, or a small page where a page was asked for. `text` is ours, never a visitor's. */
-function sendText(request: IncomingMessage, response: ServerResponse, status: number, text: string): void {
-  const html = acceptsHtml(request);
-  const body = html ? renderPage(status, text) : `${text}.\n`;
-  response.statusCode = status;
-  response.setHeader('content-type', html ? 'text/html; charset=utf-8' : 'text/plain; charset=utf-8');
-  response.setHeader('content-length', Buffer.byteLength(body));
   response.setHeader('cache-control', 'no-store');
-  response.end(request.method === 'HEAD' ? undefined : body);
+  response.statusCode = 302;
+  response.end();
 }
 
 function acceptsHtml(request: IncomingMessage): boolean {
   return request.headers.accept?.includes('text/html') ?? false;
-}
-
-function renderPage(status: number, text: string): string {
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${status}</title>
-<style>
-  :root { color-scheme: light dark; font: 1.1rem/1.5 system-ui, sans-serif; }
-  body { display: grid; place-content: center; min-height: 90vh; margin: 0 1rem; text-align: center; }
-  b { font-size: 3rem; }
-</style>
-<b>${status}</b>
-<p>${text}.</p>
-<p><a href="/">To the start page</a></p>
-</html>
-`;
 }

@@ -12,7 +12,7 @@ import { findRefusal } from './guard.ts';
 import { type Place, rememberAddress } from './own-address.ts';
 import { answerProbe, refuseOwnPath, sendText } from './own-pages.ts';
 import { sendNotice } from './pages/answer.ts';
-import { describeAway, describeNoAnswer } from './pages/notice.ts';
+import { describeAway, describeFile, describeNoAnswer } from './pages/notice.ts';
 import { forwardRequest, type Route } from './proxy.ts';
 import { SiteData } from './site-data.ts';
 import { forwardUpgrade } from './upgrade.ts';
@@ -149,7 +149,7 @@ function handToApp(link: AppLink, options: GatewayOptions, visit: Visit): boolea
   const { upstream } = visit.app;
   if (upstream.kind === 'handler') {
     for (const [name, value] of visit.ownHeaders) visit.response.appendHeader(name, value);
-    upstream.handle(visit.request, visit.response);
+    upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));
     return true;
   }
   const onNoAnswer = (error: Error) => {

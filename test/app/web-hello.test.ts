@@ -15,7 +15,10 @@ const COUNT_COLOURS = `new Set(new Uint32Array(document.querySelector('#picture'
 describeWithReal(['chromium'], 'examples/web-hello in a browser', () => {
   it('streams its .wasm, draws, and is isolated where that was asked for', async () => {
     const spec = { mode: 'web', path: EXAMPLE, spa: false, crossOriginIsolation: true } as const;
-    const server = createServer(createHandler(spec)).listen(0, '127.0.0.1');
+    const handle = createHandler(spec);
+    const server = createServer((request, response) =>
+      handle(request, response, status => response.writeHead(status).end()),
+    ).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const browser = await puppeteer.launch({
       executablePath: requirePart('chromium'),

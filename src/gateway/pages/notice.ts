@@ -6,7 +6,7 @@ import type { AppState } from '../../state.ts';
 
 /** Plain text throughout; `detail` is a stranger's, and already on one safe line. */
 export interface Notice {
-  status: 401 | 502 | 503 | 504;
+  status: 401 | 404 | 405 | 500 | 502 | 503 | 504;
   /** Decides the colour of the mark. */
   mood: 'waiting' | 'trouble' | 'failed' | 'ended' | 'locked';
   title: string;
@@ -14,11 +14,15 @@ export interface Notice {
   what: string;
   /** What happens next, or what to do. */
   next: string;
+  /** What to do for who is no person with a browser; in place of `next`. */
+  nextForScripts?: string;
   detail?: string;
   /** When to ask again, in seconds: `Retry-After`, and the page's own reload; absent where that would not help. */
   retryAfterS?: number;
   /** Where the page's form sends a key; absent: there is no form. */
   keyForm?: string;
+  /** Whether the page leads to the start page. */
+  leadsHome?: boolean;
 }
 
 /** A start takes seconds; twice as often would only be noise in the log. */
@@ -93,10 +97,39 @@ export function describeRefusal(kind: 'link' | 'basic', wrong: boolean, keyForm:
       ? 'It needs a key, which is part of the link that was handed out.'
       : 'It needs a user and a password.',
     next: isLink
-      ? 'Open it with the whole link, or paste the key here. Scripts send it as `Authorization: Bearer KEY`.'
-      : 'The author of the workflow has them. Scripts send them as HTTP Basic authentication.',
+      ? 'Open it with the whole link, or paste the key here.'
+      : 'The author of the workflow has them; reload the page to be asked again.',
+    nextForScripts: isLink ? 'Send it as Authorization: Bearer KEY.' : 'Send them as HTTP Basic.',
     ...(isLink && { keyForm }),
   };
+}
+
+/** The notice for what a built web app cannot answer with. */
+export function describeFile(status: 404 | 405 | 500): Notice {
+  const common = { status, next: 'The start page may lead to what you look for.', leadsHome: true } as const;
+  switch (status) {
+    case 404:
+      return {
+        ...common,
+        mood: 'trouble',
+        title: 'Nothing is here',
+        what: 'The app has no file of this name.',
+      };
+    case 405:
+      return {
+        ...common,
+        mood: 'trouble',
+        title: 'Files can only be read',
+        what: 'Only GET and HEAD are answered.',
+      };
+    case 500:
+      return {
+        ...common,
+        mood: 'failed',
+        title: 'The file cannot be read',
+        what: 'It is there, but not readable.',
+      };
+  }
 }
 
 /** The notice for an app that runs but gave no answer to this request. */

@@ -18,13 +18,13 @@ p+p{margin-top:.5rem}
 pre{margin:1.25rem 0;padding:.75rem 1rem;border-left:3px solid var(--mark);border-radius:.25rem;background:var(--ground);font:.875rem/1.5 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
 form{display:flex;flex-wrap:wrap;gap:.5rem;margin-top:1.25rem}
 label{width:100%;font-size:.875rem;font-weight:600}
-input,button{min-height:2.75rem;padding:.5rem .875rem;border-radius:.5rem;font:inherit}
+input,button,.button{min-height:2.75rem;padding:.5rem .875rem;border-radius:.5rem;font:inherit}
 input{flex:1 1 12rem;min-width:0;border:1px solid var(--soft);background:var(--ground);color:inherit}
-button{flex:0 0 auto;border:0;background:var(--action);color:var(--on-action);font-weight:600;cursor:pointer}
+button,.button{flex:0 0 auto;border:0;background:var(--action);color:var(--on-action);font-weight:600;cursor:pointer}
 :focus-visible{outline:2px solid var(--action);outline-offset:2px}
-code{font:.875em ui-monospace,monospace}
+a.button{display:inline-block;margin-top:1.25rem;text-decoration:none}
 footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem}
-@media (max-width:30rem){main{padding:1.5rem 1.25rem}}
+@media (max-width:30rem){main{padding:1.5rem 1.25rem}button{flex:1 1 100%}}
 `;
 
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
@@ -58,8 +58,8 @@ ${reload === undefined ? '' : `<meta http-equiv="refresh" content="${reload}">\n
 <span class="mark"></span>
 <h1>${escapeHtml(notice.title)}</h1>
 <p>${escapeHtml(notice.what)}</p>
-${detail}<p class="soft">${renderSentence(notice.next)}</p>
-${renderForm(notice.keyForm)}<footer>${notice.status} ${STATUS_CODES[notice.status]}${reload === undefined ? '' : ` · next try in ${reload} s`}</footer>
+${detail}<p class="soft">${escapeHtml(notice.next)}</p>
+${renderForm(notice.keyForm)}${notice.leadsHome ? '<a class="button" href="/">To the start page</a>\n' : ''}<footer>${notice.status} ${STATUS_CODES[notice.status]}${reload === undefined ? '' : ` · next try in ${reload} s`}</footer>
 </main>
 </body>
 </html>
@@ -77,19 +77,10 @@ function renderForm(action: string | undefined): string {
 `;
 }
 
-/** What stands in backticks becomes code. */
-function renderSentence(text: string): string {
-  return escapeHtml(text).replaceAll(/`([^`]*)`/g, '<code>$1</code>');
-}
-
 /** The same for a terminal. */
-export function renderText({ title, what, next, detail, retryAfterS }: Notice): string {
-  const lines = [
-    `${title}.`,
-    what,
-    detail,
-    retryAfterS === undefined ? next.replaceAll('`', '') : `Try again in ${retryAfterS} s.`,
-  ];
+export function renderText({ title, what, nextForScripts, detail, retryAfterS }: Notice): string {
+  const again = retryAfterS === undefined ? undefined : `Try again in ${retryAfterS} s.`;
+  const lines = [`${title}.`, what, detail, nextForScripts, again];
   return `${lines.filter(line => line !== undefined).join('\n')}\n`;
 }
 

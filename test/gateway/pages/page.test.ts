@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { Window } from 'happy-dom';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { describeAway } from '../../../src/gateway/pages/notice.ts';
 import { renderPage } from '../../../src/gateway/pages/page.ts';
 import type { AppState } from '../../../src/state.ts';
@@ -98,5 +98,29 @@ describe('a notice', () => {
   it('has no body for HEAD', async () => {
     const response = await ask('text/html', 'HEAD');
     expect([response.status, await response.text()]).toEqual([503, '']);
+  });
+});
+
+describe('what a built web app cannot answer', () => {
+  it.each([
+    [404, 'Nothing is here'],
+    [405, 'Files can only be read'],
+    [500, 'The file cannot be read'],
+  ] as const)('has the look of the other pages, and a line for programs: %d', async (status, title) => {
+    const web = await openDoor(() => ({
+      status: 'running',
+      upstream: { kind: 'handler', handle: (_request, _response, refuse) => refuse(status) },
+    }));
+    onTestFinished(web.stop);
+    const page = await fetch(`${web.url}/no<b>thing`, { headers: { accept: 'text/html,*/*' } });
+    expect([page.status, page.headers.get('content-type')]).toEqual([status, 'text/html; charset=utf-8']);
+    const html = await page.text();
+    expect(html).toContain(`<h1>${title}</h1>`);
+    expect(html).toContain('<a class="button" href="/">');
+    expect(html).not.toMatch(/no<b>thing|http-equiv="refresh"/);
+    expect(page.headers.get('retry-after')).toBeNull();
+    expect(await (await fetch(`${web.url}/x`)).text()).toMatch(new RegExp(`^${title}\\.\\n[^\\n]+\\n$`));
+    const json = await fetch(`${web.url}/x`, { headers: { accept: 'application/json' } });
+    expect(await json.json()).toEqual({ error: expect.stringContaining(title), status });
   });
 });
