@@ -4960,28 +4960,28 @@ async function startWeb(spec) {
 }
 /** Answers GET and HEAD from the folder `path`, a real path. Never rejects and never throws. */
 function createHandler(spec) {
-    return (request, response) => {
-        web_answer(spec, request, response).catch(() => {
+    return (request, response, refuse) => {
+        web_answer(spec, request, response, refuse).catch(() => {
             // A visitor who left, or a file that vanished while it was sent: nothing that can still be said.
             if (response.headersSent)
                 response.destroy();
             else
-                sendText(request, response, 500, 'The file cannot be read');
+                refuse(500);
         });
     };
 }
-async function web_answer(spec, request, response) {
+async function web_answer(spec, request, response, refuse) {
     if (spec.crossOriginIsolation)
         setIsolation(response);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
         response.setHeader('allow', 'GET, HEAD');
-        return sendText(request, response, 405, 'Only GET and HEAD are answered here');
+        return refuse(405);
     }
     const target = request.url ?? '/';
     const path = target.replace(/[?#].*$/s, '');
     const found = await findFile(spec.path, path.endsWith('/') ? `${path}${INDEX}` : path);
     if (found.kind === 'folder')
-        return sendRedirect(request, response, path, target.slice(path.length));
+        return sendRedirect(response, path, target.slice(path.length));
     if (found.kind === 'file')
         return await sendFound(spec, path, found, request, response);
     const index = spec.spa && found.kind === 'missing' && asksForPage(request, path)
@@ -4989,7 +4989,7 @@ async function web_answer(spec, request, response) {
         : found;
     if (index.kind === 'file')
         return await sendFound(spec, `/${INDEX}`, index, request, response);
-    sendText(request, response, 404, 'Nothing is here');
+    refuse(404);
 }
 async function sendFound(spec, path, found, request, response) {
     const plainPath = path.endsWith('/') ? `${path}${INDEX}` : path;
@@ -5007,40 +5007,15 @@ function setIsolation(response) {
     response.setHeader('cross-origin-resource-policy', 'same-origin');
 }
 /** To the same path with a slash, so that relative links work. Relative itself: `//x/` would be another host. */
-function sendRedirect(request, response, path, query) {
+function sendRedirect(response, path, query) {
     const name = path.slice(path.lastIndexOf('/') + 1);
     response.setHeader('location', `./${name}/${query}`);
-    sendText(request, response, 302, 'This is a folder');
-}
-/** A short answer of our own: text, or a small page where a page was asked for. `text` is ours, never a visitor's. */
-function sendText(request, response, status, text) {
-    const html = acceptsHtml(request);
-    const body = html ? renderPage(status, text) : `${text}.\n`;
-    response.statusCode = status;
-    response.setHeader('content-type', html ? 'text/html; charset=utf-8' : 'text/plain; charset=utf-8');
-    response.setHeader('content-length', Buffer.byteLength(body));
     response.setHeader('cache-control', 'no-store');
-    response.end(request.method === 'HEAD' ? undefined : body);
+    response.statusCode = 302;
+    response.end();
 }
 function acceptsHtml(request) {
     return request.headers.accept?.includes('text/html') ?? false;
-}
-function renderPage(status, text) {
-    return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${status}</title>
-<style>
-  :root { color-scheme: light dark; font: 1.1rem/1.5 system-ui, sans-serif; }
-  body { display: grid; place-content: center; min-height: 90vh; margin: 0 1rem; text-align: center; }
-  b { font-size: 3rem; }
-</style>
-<b>${status}</b>
-<p>${text}.</p>
-<p><a href="/">To the start page</a></p>
-</html>
-`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/app.js
@@ -5209,7 +5184,6 @@ function isSame(given, wanted) {
 // Cookies know no ports (RFC 6265, 8.5): whoever serves another port of the same host receives ours. So it never holds
 // the key, only a MAC over the address, the exposure and the end, which is worth nothing anywhere else.
 
-
 /** A preview without an end ends with its job, and jobs of hosted runners last six hours. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
 /** Ours, of whatever port and exposure: no app has any use for them, and another preview's is not for it to see. */
@@ -5217,7 +5191,7 @@ const OWN_NAME = /^(?:__Host-)?expose-(?:session|seen)-\d{1,5}$/;
 /** The cookies of one exposure. */
 class SessionCookies {
     /** Of this exposure alone: what another one issued, be it at the same address, is refused. */
-    #key = (0,external_node_crypto_.randomBytes)(32);
+    #key = (0,external_node_crypto_.createSecretKey)((0,external_node_crypto_.randomBytes)(32)); // as raw bytes it would be set up anew in every request
     /** A `Set-Cookie` value for who came in at `url`; good until `endsAt`, or for a day. */
     issue(url, endsAt) {
         const latest = Date.now() + MAX_AGE_MS;
@@ -5235,7 +5209,7 @@ class SessionCookies {
         const [, expires, mac] = /^(\d{1,12})\.([\w-]{43})$/.exec(value) ?? [];
         if (expires === undefined || mac === undefined || Number(expires) * 1000 <= Date.now())
             return false;
-        return isSame(mac, this.#sign(url, Number(expires)));
+        return (0,external_node_crypto_.timingSafeEqual)(Buffer.from(mac), Buffer.from(this.#sign(url, Number(expires))));
     }
     #sign(url, expires) {
         return (0,external_node_crypto_.createHmac)('sha256', this.#key).update(`session\n${url.origin}\n${expires}`).digest('base64url');
@@ -5459,7 +5433,7 @@ function answerProbe(visit, proofKey) {
     const proof = readPath(visit.request) === PROBE_PATH ? readProof(visit, proofKey) : undefined;
     if (proof === undefined)
         return false;
-    own_pages_sendText(visit, 200, proof);
+    sendText(visit, 200, proof);
     return true;
 }
 /** True for all else under /__expose, which never reaches the app. */
@@ -5467,7 +5441,7 @@ function refuseOwnPath(visit) {
     const path = readPath(visit.request);
     if (path !== OWN_FOLDER && !path.startsWith(`${OWN_FOLDER}/`))
         return false;
-    own_pages_sendText(visit, 404, 'not found\n');
+    sendText(visit, 404, 'not found\n');
     return true;
 }
 function readProof({ request }, proofKey) {
@@ -5475,7 +5449,7 @@ function readProof({ request }, proofKey) {
     return request.method === 'GET' ? renderProof(proofKey, query.get('challenge') ?? '') : undefined;
 }
 /** A short answer of the gateway's own, as plain text that nobody keeps. */
-function own_pages_sendText({ response }, status, text, headers = {}) {
+function sendText({ response }, status, text, headers = {}) {
     response.writeHead(status, {
         'content-type': 'text/plain; charset=utf-8',
         'content-length': Buffer.byteLength(text),
@@ -5504,13 +5478,13 @@ p+p{margin-top:.5rem}
 pre{margin:1.25rem 0;padding:.75rem 1rem;border-left:3px solid var(--mark);border-radius:.25rem;background:var(--ground);font:.875rem/1.5 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
 form{display:flex;flex-wrap:wrap;gap:.5rem;margin-top:1.25rem}
 label{width:100%;font-size:.875rem;font-weight:600}
-input,button{min-height:2.75rem;padding:.5rem .875rem;border-radius:.5rem;font:inherit}
+input,button,.button{min-height:2.75rem;padding:.5rem .875rem;border-radius:.5rem;font:inherit}
 input{flex:1 1 12rem;min-width:0;border:1px solid var(--soft);background:var(--ground);color:inherit}
-button{flex:0 0 auto;border:0;background:var(--action);color:var(--on-action);font-weight:600;cursor:pointer}
+button,.button{flex:0 0 auto;border:0;background:var(--action);color:var(--on-action);font-weight:600;cursor:pointer}
 :focus-visible{outline:2px solid var(--action);outline-offset:2px}
-code{font:.875em ui-monospace,monospace}
+a.button{display:inline-block;margin-top:1.25rem;text-decoration:none}
 footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem}
-@media (max-width:30rem){main{padding:1.5rem 1.25rem}}
+@media (max-width:30rem){main{padding:1.5rem 1.25rem}button{flex:1 1 100%}}
 `;
 const STYLE_HASH = (0,external_node_crypto_.createHash)('sha256').update(STYLE).digest('base64');
 /** The page's Content-Security-Policy: nothing but our own style sheet, named by its hash, and our own form. */
@@ -5524,7 +5498,7 @@ function renderPolicy({ keyForm }) {
     ].join('; ');
 }
 /** A whole HTML document. */
-function page_renderPage(notice) {
+function renderPage(notice) {
     const detail = notice.detail === undefined ? '' : `<pre>${escapeHtml(notice.detail)}</pre>\n`;
     const reload = notice.retryAfterS;
     return `<!doctype html>
@@ -5541,8 +5515,8 @@ ${reload === undefined ? '' : `<meta http-equiv="refresh" content="${reload}">\n
 <span class="mark"></span>
 <h1>${escapeHtml(notice.title)}</h1>
 <p>${escapeHtml(notice.what)}</p>
-${detail}<p class="soft">${renderSentence(notice.next)}</p>
-${renderForm(notice.keyForm)}<footer>${notice.status} ${external_node_http_.STATUS_CODES[notice.status]}${reload === undefined ? '' : ` · next try in ${reload} s`}</footer>
+${detail}<p class="soft">${escapeHtml(notice.next)}</p>
+${renderForm(notice.keyForm)}${notice.leadsHome ? '<a class="button" href="/">To the start page</a>\n' : ''}<footer>${notice.status} ${external_node_http_.STATUS_CODES[notice.status]}${reload === undefined ? '' : ` · next try in ${reload} s`}</footer>
 </main>
 </body>
 </html>
@@ -5559,18 +5533,10 @@ function renderForm(action) {
 </form>
 `;
 }
-/** What stands in backticks becomes code. */
-function renderSentence(text) {
-    return escapeHtml(text).replaceAll(/`([^`]*)`/g, '<code>$1</code>');
-}
 /** The same for a terminal. */
-function renderText({ title, what, next, detail, retryAfterS }) {
-    const lines = [
-        `${title}.`,
-        what,
-        detail,
-        retryAfterS === undefined ? next.replaceAll('`', '') : `Try again in ${retryAfterS} s.`,
-    ];
+function renderText({ title, what, nextForScripts, detail, retryAfterS }) {
+    const again = retryAfterS === undefined ? undefined : `Try again in ${retryAfterS} s.`;
+    const lines = [`${title}.`, what, detail, nextForScripts, again];
     return `${lines.filter(line => line !== undefined).join('\n')}\n`;
 }
 /** The same for a program: `{"error","detail"?,"status","retry_after"}`, `retry_after` in seconds, where asking again may help. */
@@ -5604,7 +5570,7 @@ function sendNotice({ request, response }, notice, headers = {}) {
 }
 function render(accept, notice) {
     if (/\btext\/html\b/i.test(accept))
-        return ['text/html; charset=utf-8', page_renderPage(notice)];
+        return ['text/html; charset=utf-8', renderPage(notice)];
     if (/\bapplication\/(?:[\w.-]+\+)?json\b/i.test(accept))
         return ['application/json', renderJson(notice)];
     return ['text/plain; charset=utf-8', renderText(notice)];
@@ -5680,10 +5646,38 @@ function notice_describeRefusal(kind, wrong, keyForm) {
             ? 'It needs a key, which is part of the link that was handed out.'
             : 'It needs a user and a password.',
         next: isLink
-            ? 'Open it with the whole link, or paste the key here. Scripts send it as `Authorization: Bearer KEY`.'
-            : 'The author of the workflow has them. Scripts send them as HTTP Basic authentication.',
+            ? 'Open it with the whole link, or paste the key here.'
+            : 'The author of the workflow has them; reload the page to be asked again.',
+        nextForScripts: isLink ? 'Send it as Authorization: Bearer KEY.' : 'Send them as HTTP Basic.',
         ...(isLink && { keyForm }),
     };
+}
+/** The notice for what a built web app cannot answer with. */
+function describeFile(status) {
+    const common = { status, next: 'The start page may lead to what you look for.', leadsHome: true };
+    switch (status) {
+        case 404:
+            return {
+                ...common,
+                mood: 'trouble',
+                title: 'Nothing is here',
+                what: 'The app has no file of this name.',
+            };
+        case 405:
+            return {
+                ...common,
+                mood: 'trouble',
+                title: 'Files can only be read',
+                what: 'Only GET and HEAD are answered.',
+            };
+        case 500:
+            return {
+                ...common,
+                mood: 'failed',
+                title: 'The file cannot be read',
+                what: 'It is there, but not readable.',
+            };
+    }
 }
 /** The notice for an app that runs but gave no answer to this request. */
 function describeNoAnswer(error) {
@@ -5870,7 +5864,7 @@ function isCrossSite({ request, upgrade, address }) {
     return !address?.origins.has(origin.toLowerCase());
 }
 function refuseCrossSite(visit) {
-    own_pages_sendText(visit, 403, 'this request comes from another site\n', { connection: 'close' });
+    sendText(visit, 403, 'this request comes from another site\n', { connection: 'close' });
     return true;
 }
 /** The page that showed the sign-in form, which is where the visitor wanted to go. */
@@ -6721,7 +6715,7 @@ function runPasses(passes, visit, logger) {
         if (visit.response.headersSent)
             visit.response.destroy();
         else
-            own_pages_sendText(visit, 500, 'the gateway failed on this request\n');
+            sendText(visit, 500, 'the gateway failed on this request\n');
     }
 }
 /**
@@ -6737,7 +6731,7 @@ function refuseMalformed(condemned, visit) {
         return false;
     condemned.add(socket);
     const allow = refusal.status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {};
-    own_pages_sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
+    sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
     return true;
 }
 function withholdCookies({ request }) {
@@ -6763,7 +6757,7 @@ function handToApp(link, options, visit) {
     if (upstream.kind === 'handler') {
         for (const [name, value] of visit.ownHeaders)
             visit.response.appendHeader(name, value);
-        upstream.handle(visit.request, visit.response);
+        upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));
         return true;
     }
     const onNoAnswer = (error) => {
@@ -9776,7 +9770,7 @@ const MAX_CODE_LENGTH = 2_000;
 /** Plain words, short numbers, and the punctuation around them: nothing here means anything to Markdown or GitHub. */
 const WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
 /** A sentence of ours that may hold names and values: those, and what stands in backticks, become inline code. */
-function text_renderSentence(text, maxLength = 500) {
+function renderSentence(text, maxLength = 500) {
     const pieces = sanitise(text, maxLength).split('`');
     return pieces
         .map(piece => piece.trim())
@@ -9897,7 +9891,7 @@ function renderLive(preview, state) {
     const lines = [address, ...(line === undefined ? [] : [renderCodeBlock([line])])];
     lines.push(renderEnd(preview, state.endsAt));
     if (preview.entry !== undefined)
-        lines.push(text_renderSentence(preview.entry));
+        lines.push(renderSentence(preview.entry));
     if (state.doubt !== undefined)
         lines.push(DOUBTS[state.doubt]);
     return lines;
@@ -9930,7 +9924,7 @@ const AGAIN = 'Push a commit or run the workflow again to get a new one.';
 function renderFailed(state) {
     const paragraphs = [renderCode(state.reason, 1_000)];
     if (state.advice !== undefined)
-        paragraphs.push(`What to do: ${text_renderSentence(state.advice, 1_000)}`);
+        paragraphs.push(`What to do: ${renderSentence(state.advice, 1_000)}`);
     const lines = state.lastLines.slice(-MAX_LAST_LINES);
     if (lines.length > 0) {
         paragraphs.push('<details><summary>Last lines of the app</summary>', renderCodeBlock(lines), '</details>');
@@ -9963,7 +9957,7 @@ function renderCautions({ openWarning, warnings }, state) {
     const cautions = openWarning === undefined ? [...warnings] : [openWarning, ...warnings];
     if (cautions.length === 0)
         return [];
-    const shown = cautions.slice(0, MAX_WARNINGS).map(caution => text_renderSentence(caution));
+    const shown = cautions.slice(0, MAX_WARNINGS).map(caution => renderSentence(caution));
     return [`> [!WARNING]\n${shown.map(caution => `> ${caution}`).join('\n>\n')}`];
 }
 function renderFooter({ preview, updatedAt }) {

@@ -3,8 +3,7 @@
 // Cookies know no ports (RFC 6265, 8.5): whoever serves another port of the same host receives ours. So it never holds
 // the key, only a MAC over the address, the exposure and the end, which is worth nothing anywhere else.
 
-import { createHmac, randomBytes } from 'node:crypto';
-import { isSame } from './constant-time.ts';
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** A preview without an end ends with its job, and jobs of hosted runners last six hours. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
@@ -15,7 +14,7 @@ const OWN_NAME = /^(?:__Host-)?expose-(?:session|seen)-\d{1,5}$/;
 /** The cookies of one exposure. */
 export class SessionCookies {
   /** Of this exposure alone: what another one issued, be it at the same address, is refused. */
-  readonly #key = randomBytes(32);
+  readonly #key = createSecretKey(randomBytes(32)); // as raw bytes it would be set up anew in every request
 
   /** A `Set-Cookie` value for who came in at `url`; good until `endsAt`, or for a day. */
   issue(url: URL, endsAt: Date | undefined): string {
@@ -35,7 +34,7 @@ export class SessionCookies {
   #isValid(value: string, url: URL): boolean {
     const [, expires, mac] = /^(\d{1,12})\.([\w-]{43})$/.exec(value) ?? [];
     if (expires === undefined || mac === undefined || Number(expires) * 1000 <= Date.now()) return false;
-    return isSame(mac, this.#sign(url, Number(expires)));
+    return timingSafeEqual(Buffer.from(mac), Buffer.from(this.#sign(url, Number(expires))));
   }
 
   #sign(url: URL, expires: number): string {
