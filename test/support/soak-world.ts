@@ -47,7 +47,7 @@ export async function openSoakWorld(host: string): Promise<SoakWorld> {
     closers.push(app.stop);
     const link = await openSoakLink({ host, port: DEFAULT_CONTROL_PORT });
     closers.push(link.stop);
-    const wish = { server: link.address, secret: SECRET, app: app.port };
+    const wish = { server: link.address, publicHost: host, secret: SECRET, app: app.port };
     const tunnels = await startTunnelProcess(MODES.map(mode => ({ ...wish, mode })));
     closers.push(tunnels.kill);
     return { host, link, tunnels, killServer, startServer, close };

@@ -36,7 +36,8 @@ async function open(number: number, wish: ChildTunnel): Promise<void> {
   // Visitors who write their requests by hand say `Host: x`, the others where they connected to.
   let place = { url: 'http://x', host: 'x', port: 0 };
   const onState = (state: TunnelState) => {
-    if (state.status === 'Connected') place = { ...place, host: state.host, port: state.port };
+    const host = wish.publicHost ?? wish.server.host;
+    if (state.status === 'Connected') place = { ...place, host, port: state.port };
     tell({ event: 'state', tunnel: number, state });
   };
   const tunnel = await startTunnel({

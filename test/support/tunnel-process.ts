@@ -17,6 +17,8 @@ const EXIT_DEADLINE_MS = 10_000;
 export interface ChildTunnel {
   mode: 'gateway' | 'raw' | 'raw on two threads' | 'stream';
   server: ServerAddress;
+  /** Where visitors connect, where something stands between us and the server. */
+  publicHost?: string;
   secret?: string;
   /** Port of the app on 127.0.0.1. */
   app: number;
