@@ -21,18 +21,31 @@ export interface RealServer {
   kill(): Promise<void>;
 }
 
-/** The Rust `bore server` on an address of its own: its control port is the same everywhere. */
-export async function startRealServer(
-  host: string,
-  options: { secret?: string; minPort?: number; maxPort?: number; bindTunnels?: string } = {},
-): Promise<RealServer> {
+interface RealServerOptions {
+  secret?: string;
+  minPort?: number;
+  maxPort?: number;
+  bindTunnels?: string;
+}
+
+/** The Rust `bore server` on an address of its own, until the end of the test: its control port is the same everywhere. */
+export async function startRealServer(host: string, options: RealServerOptions = {}): Promise<RealServer> {
+  const server = await launchRealServer(host, options);
+  onTestFinished(server.kill);
+  return server;
+}
+
+/** The same until it is killed, for suites that share one. */
+export async function launchRealServer(host: string, options: RealServerOptions = {}): Promise<RealServer> {
   const { minPort = 20_000, maxPort = 65_535, bindTunnels = host } = options;
   const binding = ['--bind-addr', host, '--bind-tunnels', bindTunnels];
   const args = ['server', ...binding, '--min-port', `${minPort}`, '--max-port', `${maxPort}`];
   const child = spawn(requirePart('bore'), args, { env: environment(options.secret), stdio: 'ignore' });
   const kill = () => end(child);
-  onTestFinished(kill);
-  await waitUntil(() => accepts(host, 7835), `bore listens on ${host}`);
+  await waitUntil(() => accepts(host, 7835), `bore listens on ${host}`).catch(async error => {
+    await kill();
+    throw error;
+  });
   return { address: { host, port: 7835 }, kill };
 }
 

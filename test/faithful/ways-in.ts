@@ -1,0 +1,163 @@
+// The ways a visitor can come to an app, and how to compare them: the app's own port is the reference, and every other
+// way must give the same. A way in is one row of WAYS_IN.
+
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ConnectionOptions, connect as connectSecure } from 'node:tls';
+import { afterAll, beforeAll, expect } from 'vitest';
+import type { ExposureConfig } from '../../src/config.ts';
+import { Exposure } from '../../src/exposure.ts';
+import { createLogger } from '../../src/log.ts';
+import { describeWithReal } from '../support/real-parts.ts';
+import { launchRealServer } from '../tunnel/rig.ts';
+import { openHttp1Visitor } from './http1-visitor.ts';
+import { openHttp2Visitor } from './http2-visitor.ts';
+import { type ProgrammableApp, startProgrammableApp } from './programmable-app.ts';
+import type { Visitor } from './visitor.ts';
+
+export type Protocol = 'http/1.1' | 'h2';
+
+interface WayIn {
+  title: string;
+  protocol: Protocol;
+  /** What the exposure is given beside the usual. */
+  changes: (usual: ExposureConfig) => Partial<ExposureConfig>;
+  /** How visitors check the certificate, where there is one. */
+  tls?: ConnectionOptions;
+}
+
+const WAYS_IN: readonly WayIn[] = [
+  { title: 'through bore and the gateway', protocol: 'http/1.1', changes: () => ({}) },
+];
+
+/** Where visitors come to the app, one way. */
+export interface Door {
+  /** Base address, as a visitor types it. */
+  url: URL;
+  protocol: Protocol;
+  openVisitor(): Visitor;
+  /** A connection for bytes as they are; HTTP/1.1 only. */
+  openBytes(): ReturnType<typeof connect>;
+}
+
+export interface World {
+  app: ProgrammableApp;
+  direct: Door;
+  through: Door;
+  /**
+   * Does the same at the app's own port and through the gateway. The two must be equal, but for what `differ` says:
+   * it turns what was seen directly into what is expected of the other.
+   */
+  compare<T>(act: (door: Door) => Promise<T>, differ?: (direct: T, world: World) => unknown): Promise<T>;
+}
+
+/** Defines a suite once for each way in, or for those that speak `protocol`. `host` is a loopback address of its own. */
+export function describeFaithful(
+  title: string,
+  host: string,
+  define: (world: World) => void,
+  protocol?: Protocol,
+): void {
+  const ways = WAYS_IN.filter(way => protocol === undefined || way.protocol === protocol);
+  for (const way of ways)
+    describeWithReal(['bore'], `${title}, ${way.title}`, () => define(openWorld(host, way)));
+}
+
+/** Filled before the first test, and closed after the last. */
+function openWorld(host: string, way: WayIn): World {
+  const world = { compare: (act, differ) => compare(world, act, differ) } as World;
+  const closers: (() => Promise<unknown>)[] = [];
+  beforeAll(async () => {
+    world.app = await startProgrammableApp();
+    closers.push(world.app.stop);
+    const exposed = await exposePort(world.app.port, host, way.changes);
+    closers.push(exposed.stop);
+    world.direct = describeDoor(new URL(`http://127.0.0.1:${world.app.port}`), 'http/1.1');
+    world.through = describeDoor(exposed.url, way.protocol, way.tls);
+  });
+  afterAll(async () => {
+    for (const close of closers.reverse()) await close();
+  });
+  return world;
+}
+
+/** A real bore server, and an exposure of a port of this machine through it. */
+export async function exposePort(
+  port: number,
+  host: string,
+  change: WayIn['changes'] = () => ({}),
+): Promise<{ url: URL; stop: () => Promise<void> }> {
+  const server = await launchRealServer(host);
+  const folder = mkdtempSync(join(tmpdir(), 'expose-faithful-'));
+  const usual: ExposureConfig = {
+    protocol: 'http',
+    spec: { mode: 'port', path: folder, port },
+    env: {},
+    baseEnvironment: {},
+    healthPath: '/',
+    startupTimeoutMs: 20_000,
+    tunnel: {
+      servers: [{ address: server.address }],
+      identity: 'a preview',
+      remotePort: { kind: 'random' },
+      publicUrl: 'http://{host}:{port}',
+    },
+  };
+  const exposure = new Exposure({
+    config: { ...usual, ...change(usual) },
+    folder: join(folder, 'session'),
+    logger: createLogger({ level: 'quiet', write: () => undefined }),
+    onChild: () => {},
+  });
+  const stop = async () => {
+    await exposure.stop();
+    await server.kill();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  await exposure.start().catch(async error => {
+    await stop();
+    throw error;
+  });
+  return { url: new URL(exposure.state.url ?? ''), stop };
+}
+
+function describeDoor(url: URL, protocol: Protocol, tls: ConnectionOptions = {}): Door {
+  const place = { host: url.hostname, port: Number(url.port) };
+  return {
+    url,
+    protocol,
+    openVisitor: () => (protocol === 'h2' ? openHttp2Visitor(url, tls) : openHttp1Visitor(url, tls)),
+    openBytes: () => (url.protocol === 'https:' ? connectSecure({ ...place, ...tls }) : connect(place)),
+  };
+}
+
+async function compare<T>(
+  world: World,
+  act: (door: Door) => Promise<T>,
+  differ: (direct: T, world: World) => unknown = direct => direct,
+): Promise<T> {
+  const direct = await act(world.direct);
+  const through = await act(world.through);
+  // HTTP/2 has no reason phrases.
+  const isComparable = (key: string) => world.through.protocol === 'http/1.1' || key !== 'reason';
+  const select = (value: unknown) =>
+    JSON.parse(JSON.stringify(value, (key, inner) => (isComparable(key) ? inner : undefined)));
+  expect(select(through)).toEqual(select(differ(direct, world)));
+  return direct;
+}
+
+/** Sends bytes as they are, and resolves with all that came until the other side closed. */
+export async function exchangeBytes(door: Door, bytes: string): Promise<string> {
+  const socket = door.openBytes().setEncoding('latin1');
+  let answer = '';
+  socket.on('data', chunk => {
+    answer += chunk;
+  });
+  socket.on('error', () => {});
+  socket.write(bytes, 'latin1');
+  await once(socket, 'close');
+  return answer;
+}
