@@ -38,6 +38,8 @@ export interface Door {
   /** Base address, as a visitor types it. */
   url: URL;
   protocol: Protocol;
+  /** How to check its certificate. */
+  tls: ConnectionOptions;
   openVisitor(): Visitor;
   /** A connection for bytes as they are; HTTP/1.1 only. */
   openBytes(): ReturnType<typeof connect>;
@@ -129,6 +131,7 @@ function describeDoor(url: URL, protocol: Protocol, tls: ConnectionOptions = {})
   return {
     url,
     protocol,
+    tls,
     openVisitor: () => (protocol === 'h2' ? openHttp2Visitor(url, tls) : openHttp1Visitor(url, tls)),
     openBytes: () => (url.protocol === 'https:' ? connectSecure({ ...place, ...tls }) : connect(place)),
   };
