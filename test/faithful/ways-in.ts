@@ -2,17 +2,11 @@
 // way must give the same. A way in is one row of WAYS_IN.
 
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type ConnectionOptions, connect as connectSecure } from 'node:tls';
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { ExposureConfig } from '../../src/config.ts';
-import { Exposure } from '../../src/exposure.ts';
-import { createLogger } from '../../src/log.ts';
 import { describeWithReal } from '../support/real-parts.ts';
-import { launchRealServer } from '../tunnel/rig.ts';
+import { type ChangeConfig, expose } from './exposed.ts';
 import { openHttp1Visitor } from './http1-visitor.ts';
 import { openHttp2Visitor } from './http2-visitor.ts';
 import { type ProgrammableApp, startProgrammableApp } from './programmable-app.ts';
@@ -24,7 +18,7 @@ interface WayIn {
   title: string;
   protocol: Protocol;
   /** What the exposure is given beside the usual. */
-  changes: (usual: ExposureConfig) => Partial<ExposureConfig>;
+  changes: ChangeConfig;
   /** How visitors check the certificate, where there is one. */
   tls?: ConnectionOptions;
 }
@@ -75,7 +69,7 @@ function openWorld(host: string, way: WayIn): World {
   beforeAll(async () => {
     world.app = await startProgrammableApp();
     closers.push(world.app.stop);
-    const exposed = await exposePort(world.app.port, host, way.changes);
+    const exposed = await expose({ port: world.app.port }, host, way.changes);
     closers.push(exposed.stop);
     world.direct = describeDoor(new URL(`http://127.0.0.1:${world.app.port}`), 'http/1.1');
     world.through = describeDoor(exposed.url, way.protocol, way.tls);
@@ -84,46 +78,6 @@ function openWorld(host: string, way: WayIn): World {
     for (const close of closers.reverse()) await close();
   });
   return world;
-}
-
-/** A real bore server, and an exposure of a port of this machine through it. */
-export async function exposePort(
-  port: number,
-  host: string,
-  change: WayIn['changes'] = () => ({}),
-): Promise<{ url: URL; stop: () => Promise<void> }> {
-  const server = await launchRealServer(host);
-  const folder = mkdtempSync(join(tmpdir(), 'expose-faithful-'));
-  const usual: ExposureConfig = {
-    protocol: 'http',
-    spec: { mode: 'port', path: folder, port },
-    env: {},
-    baseEnvironment: {},
-    healthPath: '/',
-    startupTimeoutMs: 20_000,
-    tunnel: {
-      servers: [{ address: server.address }],
-      identity: 'a preview',
-      remotePort: { kind: 'random' },
-      publicUrl: 'http://{host}:{port}',
-    },
-  };
-  const exposure = new Exposure({
-    config: { ...usual, ...change(usual) },
-    folder: join(folder, 'session'),
-    logger: createLogger({ level: 'quiet', write: () => undefined }),
-    onChild: () => {},
-  });
-  const stop = async () => {
-    await exposure.stop();
-    await server.kill();
-    rmSync(folder, { recursive: true, force: true });
-  };
-  await exposure.start().catch(async error => {
-    await stop();
-    throw error;
-  });
-  return { url: new URL(exposure.state.url ?? ''), stop };
 }
 
 function describeDoor(url: URL, protocol: Protocol, tls: ConnectionOptions = {}): Door {
