@@ -1,6 +1,6 @@
 // Carries one answer of the app to one visitor, as undici hands it over; used by proxy and upgrade.
 
-import type { ServerResponse } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { hasField, type RawHeaders, renderResponseHeaders, renderTrailers } from './headers.ts';
 import type { Visit } from './visit.ts';
@@ -41,14 +41,16 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, reason = ''): void {
-    // Hints (103) are only an optimisation, and what is interim here need not be so for the visitor's HTTP/1.0.
-    if (status < 200) return;
     const raw = readRaw(controller.rawHeaders);
+    if (status < 200) {
+      this.#passInterim(status, raw);
+      return;
+    }
     const isChunked =
       this.#isHttp11 && this.#hasBody && status !== 204 && status !== 304 && !hasField(raw, 'content-length');
     const headers = renderResponseHeaders(raw, status, isChunked);
-    headers.push(...this.#ownHeaders.flat());
-    if (/^[\t\x20-\x7e]+$/.test(reason)) this.response.writeHead(status, reason, headers);
+    for (const [name, value] of this.#ownHeaders) headers.push(name, value);
+    if (isOwnReason(status, reason)) this.response.writeHead(status, reason, headers);
     else this.response.writeHead(status, headers);
     waitingHeads.add(this.response);
   }
@@ -73,6 +75,18 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     else this.onNoAnswer(error);
   }
 
+  /** Hints (103) and signs of life (102); HTTP/1.0 has none (RFC 9110, 15.2), and none is worth an answer. */
+  #passInterim(status: number, raw: RawHeaders): void {
+    if (!this.#isHttp11 || this.response.headersSent) return;
+    // Node has it since 24.18, and the runner's may be older.
+    const response: Pick<ServerResponse, never> & Partial<ServerResponse> = this.response;
+    try {
+      response.writeInformation?.(status, renderResponseHeaders(raw, status, false));
+    } catch {
+      // What Node would rather not write.
+    }
+  }
+
   #write(chunk: Buffer): boolean {
     const isFirst = !this.#bodyHasBegun;
     this.#bodyHasBegun = true;
@@ -84,6 +98,14 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     waitingHeads.delete(this.response);
     if (!this.response.writableFinished) this.#controller?.abort(new Error('the visitor is gone'));
   }
+}
+
+/**
+ * Whether the app's reason is worth passing on in place of the usual one. Where a status line comes in pieces, undici
+ * has only the last of them: the end of the usual reason is not another.
+ */
+function isOwnReason(status: number, reason: string): boolean {
+  return /^[\t\x20-\x7e]+$/.test(reason) && STATUS_CODES[status]?.endsWith(reason) !== true;
 }
 
 /** undici hands over what the parser saw: names and values in turn, as bytes. */

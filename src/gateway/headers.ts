@@ -60,8 +60,8 @@ export function renderResponseHeaders(raw: RawHeaders, status: number, keepsTrai
   for (const [name, value] of listFields(raw)) {
     const key = name.toLowerCase();
     if (isLost(key) || (key === 'trailer' && !keepsTrailer)) continue;
-    // RFC 9110, 8.6: a 204 has no length, and some clients would wait for that many bytes.
-    if (key === 'content-length' && status === 204) continue;
+    // RFC 9110, 8.6: these have no length, and some clients would wait for that many bytes.
+    if (key === 'content-length' && (status === 204 || status < 200)) continue;
     headers.push(name, value);
   }
   return headers;

@@ -8,6 +8,7 @@ import {
 } from 'node:http';
 import { connect } from 'node:net';
 import { Duplex } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
@@ -134,6 +135,17 @@ describe('an answer', () => {
     expect(answer.slice(answer.indexOf('\r\n\r\n') + 4)).toBe(body);
   });
 
+  it('keeps its reason where that comes in two pieces', async () => {
+    const { door } = await openRaw(async socket => {
+      socket.setNoDelay(true);
+      for (const piece of ['HTTP/1.1 404 Not Fo', 'und\r\nContent-Length: 2\r\n\r\nno']) {
+        socket.write(piece);
+        for (let turn = 0; turn < 3; turn += 1) await nextTurn(); // the gateway, in the same process, reads it
+      }
+    });
+    expect(await sendRaw(door.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`)).toMatch(/^HTTP\/1.1 404 Not Found\r\n/);
+  });
+
   it('carries its trailers', async () => {
     const door = await openApp((_, response) => {
       response.writeHead(200, { trailer: 'X-Sum' });
@@ -171,11 +183,14 @@ describe('an answer', () => {
     expect(answer).not.toMatch(/transfer-encoding/i);
   });
 
-  it('comes after interim ones that are not passed on', async () => {
-    const { door } = await openRaw(socket =>
-      socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${OK}`),
+  it('comes after interim ones, which HTTP/1.0 does not get', async () => {
+    const hints =
+      'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nLink: </b>\r\nContent-Length: 5\r\nConnection: x\r\n\r\n';
+    const { door } = await openRaw(socket => socket.write(`${hints}HTTP/1.1 102 Processing\r\n\r\n${OK}`));
+    expect(await sendRaw(door.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`)).toMatch(
+      /^HTTP\/1.1 103 Early Hints\r\nLink: <\/a>\r\nLink: <\/b>\r\n\r\nHTTP\/1.1 102 Processing\r\n\r\nHTTP\/1.1 200 /,
     );
-    expect(await sendRaw(door.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`)).toMatch(/^HTTP\/1.1 200 /);
+    expect(await sendRaw(door.port, `GET / HTTP/1.0\r\n${HEAD}\r\n`)).toMatch(/^HTTP\/1.1 200 /);
   });
 
   it('leaves in one write: head and first piece', async () => {
