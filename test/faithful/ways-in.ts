@@ -2,6 +2,7 @@
 // way must give the same. A way in is one row of WAYS_IN.
 
 import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import { type ConnectionOptions, connect as connectSecure } from 'node:tls';
 import { afterAll, beforeAll, expect } from 'vitest';
@@ -10,7 +11,7 @@ import { type ChangeConfig, expose } from './exposed.ts';
 import { openHttp1Visitor } from './http1-visitor.ts';
 import { openHttp2Visitor } from './http2-visitor.ts';
 import { type ProgrammableApp, startProgrammableApp } from './programmable-app.ts';
-import type { Visitor } from './visitor.ts';
+import { type Ask, readAnswer, type Visitor } from './visitor.ts';
 
 export type Protocol = 'http/1.1' | 'h2';
 
@@ -117,4 +118,17 @@ export async function exchangeBytes(door: Door, bytes: string): Promise<string> 
   socket.write(bytes, 'latin1');
   await once(socket, 'close');
   return answer;
+}
+
+/** Asks both ways with the app answering as `listener` does; resolves with the answer, which is the same. */
+export async function compareAnswer(world: World, question: Ask, listener: RequestListener) {
+  world.app.handle(listener);
+  return await world.compare(async door => {
+    const visitor = door.openVisitor();
+    try {
+      return await readAnswer(visitor.request(question));
+    } finally {
+      visitor.close();
+    }
+  });
 }

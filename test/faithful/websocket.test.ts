@@ -1,69 +1,18 @@
-// WebSockets as both ends see them: straight to the app, and through the tunnel and the gateway.
+// What WebSockets carry, as both ends see it: straight to the app, and through the tunnel and the gateway.
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
 import { constants } from 'node:zlib';
 import { expect, it } from 'vitest';
-import { type ClientOptions, type ServerOptions, WebSocket, WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
 import { Noise } from '../support/noise.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { type Door, describeFaithful, type World } from './ways-in.ts';
-
-const MAX_BYTES = 64 << 20;
-
-interface Pair {
-  visitor: WebSocket;
-  app: WebSocket;
-  request: IncomingMessage;
-}
-
-/** Every WebSocket of the app is `listen`'s from now on. */
-function serve(
-  world: World,
-  options: ServerOptions,
-  listen: (socket: WebSocket, request: IncomingMessage) => void,
-) {
-  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_BYTES, ...options });
-  world.app.handleUpgrade((request, socket, head) =>
-    server.handleUpgrade(request, socket, head, opened => listen(opened, request)),
-  );
-}
-
-function dial(door: Door, path = '/', protocols: string[] = [], options: ClientOptions = {}): WebSocket {
-  const url = new URL(path, door.url);
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  return new WebSocket(url, protocols, Object.assign({ maxPayload: MAX_BYTES }, door.tls, options));
-}
-
-/** Both ends of an open WebSocket, in both worlds. */
-async function pair<T>(
-  world: World,
-  act: (pair: Pair, door: Door) => Promise<T>,
-  wish: { server?: ServerOptions; client?: ClientOptions; protocols?: string[] } = {},
-): Promise<T> {
-  return await world.compare(async door => {
-    const arrived = Promise.withResolvers<[WebSocket, IncomingMessage]>();
-    serve(world, wish.server ?? {}, (...both) => arrived.resolve(both));
-    const visitor = dial(door, '/socket?a=b', wish.protocols, wish.client);
-    await once(visitor, 'open');
-    const [app, request] = await arrived.promise;
-    try {
-      return await act({ visitor, app, request }, door);
-    } finally {
-      visitor.terminate();
-    }
-  });
-}
+import { describeFaithful } from './ways-in.ts';
+import { dial, pair, receiveClose, serve } from './websocket-pair.ts';
 
 async function receive(socket: WebSocket): Promise<{ sha256: string; bytes: number; isBinary: boolean }> {
   const [data, isBinary] = await once(socket, 'message');
   return { sha256: createHash('sha256').update(data).digest('hex'), bytes: data.length, isBinary };
-}
-
-async function receiveClose(socket: WebSocket): Promise<[number, string]> {
-  const [code, reason] = await once(socket, 'close');
-  return [code, String(reason)];
 }
 
 describeFaithful(
@@ -134,59 +83,6 @@ describeFaithful(
       expect(seen).toHaveLength(12);
     });
 
-    it.each(['visitor', 'app'] as const)(
-      'ends with every code and reason that the %s may give',
-      async side => {
-        const codes = [
-          1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999,
-        ];
-        const reasons = ['', 'going', 'grün', 'x'.repeat(123)];
-        const ends = await world.compare(async door => {
-          const atApp = new Map<number, Promise<[number, string]>>();
-          const choose = (code: number) => reasons[codes.indexOf(code) % reasons.length];
-          serve(world, {}, (socket, { url }) => {
-            const code = Number(url?.slice(1));
-            atApp.set(code, receiveClose(socket));
-            if (side === 'app') socket.close(code, choose(code));
-          });
-          return await Promise.all(
-            codes.map(async code => {
-              const visitor = dial(door, `/${code}`);
-              const atVisitor = receiveClose(visitor);
-              await once(visitor, 'open');
-              if (side === 'visitor') visitor.close(code, choose(code));
-              return [await atVisitor, await atApp.get(code)];
-            }),
-          );
-        });
-        expect(ends.map(([atVisitor]) => atVisitor?.[0])).toEqual(codes);
-      },
-    );
-
-    it.each(['visitor', 'app'] as const)(
-      'ends without a code where the %s gives none, or vanishes',
-      async side => {
-        const ends = await pair(world, async ({ visitor, app }) => {
-          const closed = [receiveClose(visitor), receiveClose(app)];
-          (side === 'app' ? app : visitor).close();
-          return await Promise.all(closed);
-        });
-        expect(ends).toEqual([
-          [1005, ''],
-          [1005, ''],
-        ]);
-        const breaks = await pair(world, async ({ visitor, app }) => {
-          const closed = [receiveClose(visitor), receiveClose(app)];
-          (side === 'app' ? app : visitor).terminate();
-          return await Promise.all(closed);
-        });
-        expect(breaks).toEqual([
-          [1006, ''],
-          [1006, ''],
-        ]);
-      },
-    );
-
     it('is agreed on by visitor and app alone: path, subprotocol, compression, and what their heads say', async () => {
       const agreed = await pair(
         world,
@@ -223,52 +119,6 @@ describeFaithful(
       );
       expect(agreed.slice(0, 4)).toEqual(['/socket?a=b', 'chat.v2', 'chat.v2', 'permessage-deflate']);
     });
-
-    it('is answered with the head of the app', async () => {
-      const head = await world.compare(async door => {
-        const server = new WebSocketServer({ noServer: true });
-        server.on('headers', headers => headers.push('Set-Cookie: a=1', 'Set-Cookie: b=2', 'X-Utf8: é'));
-        world.app.handleUpgrade((request, socket, head) =>
-          server.handleUpgrade(request, socket, head, () => {}),
-        );
-        const visitor = dial(door);
-        const [response] = await once(visitor, 'upgrade');
-        visitor.on('error', () => {}).terminate();
-        return response.rawHeaders.filter((_: string, index: number) =>
-          /^(set-cookie|x-utf8)$/i.test(response.rawHeaders[index - (index % 2)]),
-        );
-      });
-      expect(head).toEqual(['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-Utf8', 'Ã©']);
-    });
-
-    it.each([200, 302, 400, 401, 403, 404, 426, 503])(
-      'that the app refuses gets its answer and body: %s',
-      async status => {
-        world.app.handleUpgrade((_, socket) => {
-          const body = `no, ${status}`;
-          socket.end(
-            `HTTP/1.1 ${status} No\r\nX-Why: a\r\nWWW-Authenticate: Basic\r\nLocation: /x\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-          );
-        });
-        const answer = await world.compare(async door => {
-          const visitor = dial(door);
-          const [, response] = (await once(
-            visitor.on('error', () => {}),
-            'unexpected-response',
-          )) as [unknown, IncomingMessage];
-          const { 'x-why': why, 'www-authenticate': scheme, location } = response.headers;
-          return [
-            response.statusCode,
-            response.statusMessage,
-            why,
-            scheme,
-            location,
-            String(Buffer.concat(await response.toArray())),
-          ];
-        });
-        expect(answer).toEqual([status, 'No', 'a', 'Basic', '/x', `no, ${status}`]);
-      },
-    );
 
     it('makes the app wait while the visitor does not read, and loses nothing', async () => {
       const count = 64;
