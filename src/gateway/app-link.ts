@@ -16,6 +16,9 @@ export const ANSWER_TIMEOUT_MS = 300_000;
 /** The app is on this machine: a dial that takes longer is a full accept queue, not distance. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** Browsers take a quarter of a megabyte, and apps with long policies or many cookies go beyond Node's 16 KB. */
+const MAX_ANSWER_HEAD_BYTES = 65_536;
+
 /** Below the 5 s after which Node and many others close an idle connection, so that we are first. */
 const KEEP_ALIVE_MS = 4_000;
 
@@ -61,6 +64,7 @@ function openPool({ host, port }: AppAddress, pipelining: 0 | 1): Pool {
     pipelining,
     allowH2: false,
     connect: { timeout: CONNECT_TIMEOUT_MS },
+    maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
     headersTimeout: ANSWER_TIMEOUT_MS,
     // An event stream may be silent for as long as it likes; a visitor who left ends it.
     bodyTimeout: 0,

@@ -128,6 +128,18 @@ describeFaithful('on purpose', '127.0.0.46', world => {
     await world.compare(act, direct => ({ ...direct, headers: [] }));
   });
 
+  it.each([
+    ['request', 20_000, 431],
+    ['answer', 70_000, 502],
+  ])('a head of more than so much is refused: %s', async (kind, size, status) => {
+    const long = 'x'.repeat(size);
+    const question: Ask = kind === 'request' ? { headers: [['X-Long', long]] } : {};
+    world.app.handle((_, response) => void response.writeHead(200, kind === 'answer' ? { long } : {}).end());
+    const visitor = world.through.openVisitor();
+    expect((await readAnswer(visitor.request(question))).status).toBe(status);
+    visitor.close();
+  });
+
   it('an answer without a date gets one', async () => {
     world.app.handle((_, response) => {
       response.sendDate = false;

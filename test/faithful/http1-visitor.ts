@@ -8,6 +8,9 @@ import { type Ask, type Exchange, pairFields, SeenQueue, type Visitor } from './
 /** Methods whose request has a length even where it has no body (RFC 9110, 8.6). */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
+/** As a browser, not as Node. */
+const MAX_HEAD_BYTES = 256 << 10;
+
 /** Keeps its connections alive, and opens as many as there are requests at a time. */
 export function openHttp1Visitor(url: URL, tls: ConnectionOptions = {}): Visitor {
   const isSecure = url.protocol === 'https:';
@@ -23,7 +26,9 @@ export function openHttp1Visitor(url: URL, tls: ConnectionOptions = {}): Visitor
         method: ask.method ?? 'GET',
         path: ask.path ?? '/',
         headers: listHeaders(url, ask),
+        maxHeaderSize: MAX_HEAD_BYTES,
       });
+      request.maxHeadersCount = 0;
       request.once('socket', socket => sockets.add(socket));
       return openExchange(request, ask);
     },
