@@ -4,7 +4,7 @@ import type { RequestListener } from 'node:http';
 import { expect, it } from 'vitest';
 import { readRequest } from './programmable-app.ts';
 import { readAnswer } from './visitor.ts';
-import { describeFaithful, exchangeBytes, type World } from './ways-in.ts';
+import { compareAnswer, type Door, describeFaithful, exchangeBytes, type World } from './ways-in.ts';
 
 /** Bytes of an answer without the fields that may differ: those of the connection, the date, and the framing. */
 function strip(answer: string): string {
@@ -137,18 +137,25 @@ describeFaithful(
       'of an app whose answer ends with its connection, %s, are all there',
       async version => {
         const body = 'z'.repeat(100_000);
-        world.app.handle(request => {
-          request.socket.end(`${version} 200 Fine\r\nX-A: b\r\nConnection: close\r\n\r\n${body}`);
-        });
-        const answer = await world.compare(async door => {
-          const visitor = door.openVisitor();
-          const answer = await readAnswer(visitor.request({}));
-          visitor.close();
-          return answer;
+        const answer = await compareAnswer(world, {}, ({ socket }) => {
+          socket.end(`${version} 200 Fine\r\nX-A: b\r\nConnection: close\r\n\r\n${body}`);
         });
         expect(answer).toMatchObject({ reason: 'Fine', headers: [['x-a', 'b']], text: body, end: 'whole' });
       },
     );
+
+    it('of an app that offers another protocol are its answer all the same', async () => {
+      const head =
+        'HTTP/1.1 200 OK\r\nUpgrade: h2,h2c\r\nConnection: Upgrade, close\r\nContent-Length: 2\r\n\r\nok';
+      const answer = await compareAnswer(
+        world,
+        {},
+        ({ socket }) => void socket.end(head),
+        // The offer is for the next hop alone, which is the gateway.
+        direct => ({ ...direct, headers: direct.headers.filter(([name]) => name !== 'upgrade') }),
+      );
+      expect(answer).toMatchObject({ status: 200, text: 'ok' });
+    });
 
     it.each(['before', 'after'])(
       'of an app whose connection breaks %s its head do not look whole',
@@ -161,7 +168,7 @@ describeFaithful(
               socket.resetAndDestroy(),
             );
         });
-        const act = async (door: Parameters<Parameters<typeof world.compare>[0]>[0]) => {
+        const act = async (door: Door) => {
           const visitor = door.openVisitor();
           const answer = await readAnswer(visitor.request({ method: 'POST', body: Buffer.from('x') }));
           visitor.close();

@@ -81,7 +81,7 @@ describeFaithful('a request', '127.0.0.28', world => {
       ['Accept', 'text/html, */*;q=0.1'],
       ['X-One', '1'],
       ['Cookie', 'a=1; b="2"'],
-      ['X-Two', ' '],
+      ['X-Two', 'a  \t b'],
       ['X-One', '2'],
       ['Accept-Language', 'de'],
       ['Accept-Language', 'en'],

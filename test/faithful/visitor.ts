@@ -50,6 +50,8 @@ export interface Answer {
   reason: string;
   headers: Field[];
   body: { bytes: number; sha256: string };
+  /** The body as latin1. */
+  text: string;
   trailers: Field[];
   end: 'whole' | 'broken' | 'no answer';
 }
@@ -76,9 +78,9 @@ export function describeBody(body: Buffer): Answer['body'] {
 }
 
 /** Reads an exchange to its end. */
-export async function readAnswer(exchange: Exchange): Promise<Answer & { text: string }> {
+export async function readAnswer(exchange: Exchange): Promise<Answer> {
   const pieces: Buffer[] = [];
-  const answer: Omit<Answer, 'body' | 'end'> = {
+  const answer: Omit<Answer, 'body' | 'text' | 'end'> = {
     interim: [],
     status: 0,
     reason: '',

@@ -11,7 +11,7 @@ import { type ChangeConfig, expose } from './exposed.ts';
 import { openHttp1Visitor } from './http1-visitor.ts';
 import { openHttp2Visitor } from './http2-visitor.ts';
 import { type ProgrammableApp, startProgrammableApp } from './programmable-app.ts';
-import { type Ask, readAnswer, type Visitor } from './visitor.ts';
+import { type Answer, type Ask, readAnswer, type Visitor } from './visitor.ts';
 
 export type Protocol = 'http/1.1' | 'h2';
 
@@ -120,15 +120,21 @@ export async function exchangeBytes(door: Door, bytes: string): Promise<string> 
   return answer;
 }
 
-/** Asks both ways with the app answering as `listener` does; resolves with the answer, which is the same. */
-export async function compareAnswer(world: World, question: Ask, listener: RequestListener) {
+/** Asks both ways with the app answering as `listener` does; resolves with what was answered directly. */
+export async function compareAnswer(
+  world: World,
+  question: Ask,
+  listener: RequestListener,
+  differ: (direct: Answer) => unknown = direct => direct,
+): Promise<Answer> {
   world.app.handle(listener);
-  return await world.compare(async door => {
+  const act = async (door: Door) => {
     const visitor = door.openVisitor();
     try {
       return await readAnswer(visitor.request(question));
     } finally {
       visitor.close();
     }
-  });
+  };
+  return await world.compare(act, differ);
 }
