@@ -6,9 +6,12 @@ import { type Ask, type Exchange, type Field, pairFields, SeenQueue, type Visito
 
 const WITH_LENGTH: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
+/** Node's own limit is 128 fields; browsers have none. */
+const LIMITS = { maxHeaderListPairs: 10_000, settings: { maxHeaderListSize: 256 << 10 } };
+
 /** One connection for all requests. */
 export function openHttp2Visitor(url: URL, tls: ConnectionOptions = {}): Visitor {
-  const session = connect(url, tls);
+  const session = connect(url, { ...LIMITS, ...tls });
   session.on('error', () => {});
   return {
     request: ask => {
