@@ -85,7 +85,7 @@ describeFaithful(
   'the bytes of a connection',
   '127.0.0.39',
   world => {
-    const host = 'Host: a\r\n';
+    const host = 'Host: HERE\r\n';
 
     it('may hold many requests in one packet, which are answered in order', async () => {
       const requests = Array.from({ length: 20 }, (_, index) => {

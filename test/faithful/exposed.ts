@@ -7,6 +7,7 @@ import puppeteer, { type Browser } from 'puppeteer-core';
 import type { ExposureConfig } from '../../src/config.ts';
 import { Exposure } from '../../src/exposure.ts';
 import { createLogger } from '../../src/log.ts';
+import { OPEN_GATEWAY } from '../support/open-gateway.ts';
 import { requirePart } from '../support/real-parts.ts';
 import { launchRealServer } from '../tunnel/rig.ts';
 
@@ -35,6 +36,7 @@ export async function expose(
     baseEnvironment: { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, HOME: folder },
     healthPath: '/',
     startupTimeoutMs: 30_000,
+    gateway: OPEN_GATEWAY,
     tunnel: {
       servers: [{ address: server.address }],
       identity: 'a preview',

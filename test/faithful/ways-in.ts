@@ -124,9 +124,14 @@ export async function exchangeBytes(door: Door, bytes: string): Promise<string> 
     answer += chunk;
   });
   socket.on('error', () => {});
-  socket.write(bytes, 'latin1');
+  socket.write(addressTo(door, bytes), 'latin1');
   await once(socket, 'close');
   return answer;
+}
+
+/** `Host: HERE` in a request becomes the door's own address, for the gateway takes no other. */
+export function addressTo({ url }: Door, bytes: string): string {
+  return bytes.replaceAll('Host: HERE', `Host: ${url.host}`);
 }
 
 /** Asks both ways with the app answering as `listener` does; resolves with what was answered directly. */

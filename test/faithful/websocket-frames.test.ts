@@ -5,13 +5,13 @@ import { once } from 'node:events';
 import { expect, it } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Noise, openRandom } from '../support/noise.ts';
-import { type Door, describeFaithful } from './ways-in.ts';
+import { addressTo, type Door, describeFaithful } from './ways-in.ts';
 
 /** What a visitor writes, one piece after the other. */
 type Play = Buffer[];
 
 const HEAD = [
-  'GET /frames HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n',
+  'GET /frames HTTP/1.1\r\nHost: HERE\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n',
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n\r\n',
 ].join('');
 const MAX_BYTES = 1 << 20;
@@ -203,7 +203,7 @@ async function perform(door: Door, play: Play): Promise<string> {
   socket.on('data', piece => {
     answer += piece;
   });
-  for (const piece of [HEAD, ...play, encodeClose(4321, 'the end of the play')])
+  for (const piece of [addressTo(door, HEAD), ...play, encodeClose(4321, 'the end of the play')])
     await new Promise(resolve => socket.write(piece, resolve));
   socket.end();
   await ended;
