@@ -1,5 +1,5 @@
-// Reads frames off a socket: one by one in a handshake, then as they come, or not at all. Used by client.ts and
-// visitors.ts, and by server.ts on the other side.
+// Reads frames off a socket: one by one in a handshake, then as they come, or not at all. Used by client.ts, and
+// by server.ts on the other side.
 
 import type { Socket } from 'node:net';
 import { FrameDecoder } from './protocol.ts';

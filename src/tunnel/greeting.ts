@@ -1,4 +1,4 @@
-// The first words on every connection to a server, for control and visitors alike. Used by client.ts and visitors.ts.
+// The first words on the control connection. Used by client.ts; a visitor's connection has its own, in data-line.ts.
 
 import type { KeyObject } from 'node:crypto';
 import type { Socket } from 'node:net';

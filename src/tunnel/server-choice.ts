@@ -51,10 +51,6 @@ export class ServerChoice {
     return this.#current;
   }
 
-  get several(): boolean {
-    return this.#places.length > 1;
-  }
-
   /** The current server serves: whatever was held against the others may be over. */
   settle(): void {
     this.#asked.clear();

@@ -18,10 +18,6 @@ export class WarmLines {
     this.#open = open;
   }
 
-  get size(): number {
-    return this.#lines.length;
-  }
-
   /** The line that was opened first, and so is most likely ready; it is the caller's from here on. None that is stale. */
   take(source: VisitorSource): DataLine | undefined {
     if (this.#lines[0]?.source.address !== source.address) this.stop();

@@ -19,10 +19,10 @@ import {
 } from '../support/random-plays.ts';
 import { echo } from './rig.ts';
 
-/** As many at a time: most of a run is waiting. */
 /** The same plays in every run of CI; `npx vitest run test/tunnel/session-fuzz.test.ts --mode by-hand` draws new ones. */
 const SEED = 20_261_123;
 const IS_BY_HAND = (import.meta as unknown as { env: { MODE: string } }).env.MODE === 'by-hand';
+/** As many at a time: most of a run is waiting. */
 const SCENARIOS = 24;
 const RUNS = 15;
 /** What was closed is gone in the next turns; some dials are given up only when they are over. */
