@@ -21,8 +21,12 @@ describe('a server that is not bore', () => {
 
   it('and says nothing is named', async () => {
     const { address } = await startBadBoreServer(stayMute);
-    for (const secret of [{}, { secret: SECRET }])
-      expect((await failToOpen({ server: address, ...secret })).message).toMatch(/says nothing.*`server`/);
+    for (const secret of [{}, { secret: SECRET }]) {
+      const { message, states } = await failToOpen({ server: address, ...secret });
+      expect(message).toMatch(/says nothing.*`server`/);
+      // At once, and not when the time for the start is over.
+      expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
+    }
   });
 
   it('and floods is quoted with 60 characters at most', async () => {
@@ -87,6 +91,19 @@ describe('a server that cannot be reached', () => {
     const { message } = await failToOpen({ server: { host: 'no-such-host.invalid', port: 7835 } });
     expect(message).toMatch(/there is no host no-such-host\.invalid \(.*\): check `server` for a typo$/);
   }, 30_000);
+
+  it('because nobody knows its name is believed when that was said three times', async () => {
+    let asked = 0;
+    const { message, states } = await failToOpen({
+      server: { host: 'bore.example', port: 7835 },
+      lookup: async () => {
+        asked += 1;
+        throw Object.assign(new Error('getaddrinfo ENOTFOUND bore.example'), { code: 'ENOTFOUND' });
+      },
+    });
+    expect(asked).toBe(3);
+    expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
+  });
 
   it('because its port is closed is tried until the signal, and the last failure is the reason', async () => {
     const closed = await startBoreServer();

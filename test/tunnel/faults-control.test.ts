@@ -8,32 +8,37 @@ import { portOf } from './rig.ts';
 const HOST = '127.0.0.160';
 const DIRECTIONS: Direction[] = ['toServer', 'toClient'];
 
-/** What a session with the server is to suffer, and whether the client has to notice it. */
-type Case = [kind: string, direction: Direction | 'both', fault: Fault, noticed: boolean];
+/** What a session with the server is to suffer, and by what the client notices it, if it has to. */
+type Case = [kind: string, direction: Direction | 'both', fault: Fault, sign: Sign | undefined];
+
+/** A connection that is gone says so at once; the heartbeats that stay away as well are for a silent one. */
+type Sign = 'loss' | 'silence';
 
 /** After `Hello` the client says nothing more: of what happens to its direction only a reset has an effect. */
 const CASES: Case[] = [
-  ['delay', 'toServer', { kind: 'delay', ms: 300 }, false],
-  ['delay', 'toClient', { kind: 'delay', ms: 300 }, false],
-  ['slice', 'toServer', { kind: 'slice', bytes: 1 }, false],
-  ['slice', 'toClient', { kind: 'slice', bytes: 1 }, false],
-  ['throttle', 'toServer', { kind: 'throttle', bytesPerSecond: 200 }, false],
-  ['throttle', 'toClient', { kind: 'throttle', bytesPerSecond: 200 }, false],
-  ['cut', 'toServer', { kind: 'cut' }, true],
-  ['cut', 'toClient', { kind: 'cut' }, true],
-  ['cut', 'both', { kind: 'cut' }, true],
-  ['end', 'toServer', { kind: 'end' }, false],
-  ['end', 'toClient', { kind: 'end' }, true],
-  ['blackhole', 'toServer', { kind: 'blackhole' }, false],
-  ['blackhole', 'toClient', { kind: 'blackhole' }, true],
-  ['stop', 'toServer', { kind: 'stop' }, false],
-  ['stop', 'toClient', { kind: 'stop' }, true],
-  ['stop after some bytes', 'toClient', { kind: 'stop', after: 20 }, true],
-  ['corrupt', 'toServer', { kind: 'corrupt', every: 3 }, false],
+  ['delay', 'toServer', { kind: 'delay', ms: 300 }, undefined],
+  ['delay', 'toClient', { kind: 'delay', ms: 300 }, undefined],
+  ['slice', 'toServer', { kind: 'slice', bytes: 1 }, undefined],
+  ['slice', 'toClient', { kind: 'slice', bytes: 1 }, undefined],
+  ['throttle', 'toServer', { kind: 'throttle', bytesPerSecond: 200 }, undefined],
+  ['throttle', 'toClient', { kind: 'throttle', bytesPerSecond: 200 }, undefined],
+  // The relay has reset the server's side; the client, who says nothing, hears of it by the silence.
+  ['cut', 'toServer', { kind: 'cut' }, 'silence'],
+  ['cut', 'toClient', { kind: 'cut' }, 'loss'],
+  ['cut', 'both', { kind: 'cut' }, 'loss'],
+  ['end', 'toServer', { kind: 'end' }, undefined],
+  ['end', 'toClient', { kind: 'end' }, 'loss'],
+  ['blackhole', 'toServer', { kind: 'blackhole' }, undefined],
+  ['blackhole', 'toClient', { kind: 'blackhole' }, 'silence'],
+  ['stop', 'toServer', { kind: 'stop' }, undefined],
+  ['stop', 'toClient', { kind: 'stop' }, 'silence'],
+  ['stop after some bytes', 'toServer', { kind: 'stop', after: 20 }, undefined],
+  ['stop after some bytes', 'toClient', { kind: 'stop', after: 20 }, 'silence'],
+  ['corrupt', 'toServer', { kind: 'corrupt', every: 3 }, undefined],
 ];
 
 describeWithReal(['bore'], 'a fault of the control connection', () => {
-  it.each(CASES)('(%s, %s) costs no visitor anything, nor the port', async (_, direction, fault, noticed) => {
+  it.each(CASES)('(%s, %s) costs no visitor anything, nor the port', async (_, direction, fault, sign) => {
     const world = await startWorld(HOST);
     const early = world.startVisit();
     await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
@@ -43,13 +48,14 @@ describeWithReal(['bore'], 'a fault of the control connection', () => {
       ...(direction !== 'both' && { direction }),
       fault,
     });
-    if (noticed) await waitUntil(() => world.tunnel.reconnects === 1, 'it is noticed, and mended');
+    if (sign !== undefined) await waitUntil(() => world.tunnel.reconnects === 1, 'it is noticed, and mended');
     else await outlast(world);
+    expect(readSign(world)).toBe(sign);
     expect(await world.visit()).toBe('right');
     early.goOn();
     expect(await early.outcome).toBe('right');
     expect(portOf(world.tunnel)).toBe(world.port);
-    expect(world.tunnel.reconnects).toBe(noticed ? 1 : 0);
+    expect(world.tunnel.reconnects).toBe(sign === undefined ? 0 : 1);
     await world.close();
   });
 
@@ -106,6 +112,8 @@ const HANDSHAKES: [kind: string, fault: Fault][] = [
   ['end', { kind: 'end' }],
   ['blackhole', { kind: 'blackhole' }],
   ['stop', { kind: 'stop' }],
+  // No digit that is only another one: a proof that is wrong in one of them is a wrong secret.
+  ['corrupt', { kind: 'corrupt', every: 2 }],
 ];
 
 describeWithReal(['bore'], 'a fault in the handshake of a reconnect', () => {
@@ -132,4 +140,11 @@ async function outlast({ relay }: FaultWorld): Promise<void> {
   const heard = () => relay.connections.findLast(({ leg }) => leg === 'control')?.passed.toClient ?? 0;
   const before = heard();
   await waitUntil(() => heard() > before + 4 * '"Heartbeat"\0'.length, 'heartbeats come');
+}
+
+/** By what the first loss of the session was noticed. */
+function readSign({ states }: FaultWorld): Sign | undefined {
+  const lost = states.find(state => state.status === 'Reconnecting');
+  if (lost?.status !== 'Reconnecting') return undefined;
+  return lost.reason.startsWith('no heartbeat') ? 'silence' : 'loss';
 }

@@ -90,6 +90,8 @@ const HANDSHAKES: Handshake[] = [
   ['delay', 'toClient', { kind: 'delay', ms: 300 }, 'right'],
   ['slice', 'toServer', { kind: 'slice', bytes: 13 }, 'right'],
   ['slice', 'toClient', { kind: 'slice', bytes: 13 }, 'right'],
+  ['throttle', 'toServer', { kind: 'throttle', bytesPerSecond: 400_000 }, 'right'],
+  ['throttle', 'toClient', { kind: 'throttle', bytesPerSecond: 400_000 }, 'right'],
   // Before the request is sent it can be sent again, over another connection.
   ['cut', 'toServer', { kind: 'cut' }, 'right'],
   ['cut', 'toClient', { kind: 'cut' }, 'right'],

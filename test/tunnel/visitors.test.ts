@@ -94,6 +94,30 @@ it('announced twice are fetched once, and no more of them than allowed', async (
   expect(tunnel.openVisitors).toBe(4);
 });
 
+it('wait for their turn where more come than may be dialled at a time', async () => {
+  const ids = ['1', '2', '3', '4', '5'].map(end => `{"Connection":"${ID}${end}"}\0`).join('');
+  let fetched = 0;
+  let open = 0;
+  let most = 0;
+  const { address } = await startBadBoreServer((socket, number) => {
+    if (number === 0) {
+      socket.once('data', () => socket.write(`{"Hello":5000}\0${ids}`)).write(challenge());
+      return;
+    }
+    // Never asked for the secret, each is given up and dialled again.
+    fetched += 1;
+    open += 1;
+    most = Math.max(most, open);
+    socket.once('close', () => {
+      open -= 1;
+    });
+  });
+  const timings = { dataLine: 100, visitor: 60_000 };
+  await openTunnel({ server: address, secret: 'sesame', maxDials: 2, warm: false, timings });
+  await waitUntil(() => fetched > 6, 'some were dialled again');
+  expect(most).toBe(2);
+});
+
 it('are tried again while the server does not take our connection', async () => {
   let refused = 0;
   const { address, heard } = await startBadBoreServer((socket, number) => {
@@ -107,6 +131,17 @@ it('are tried again while the server does not take our connection', async () => 
   await openTunnel({ server: address, secret: 'sesame' });
   await expect.poll(() => heard[3], { timeout: 5_000 }).toContain(`{"Accept":"${ID}1"}`);
   expect(refused).toBe(2);
+});
+
+it('are tried again at once where the server says what has no place there, and does not hang up', async () => {
+  const { address, heard } = await startBadBoreServer((socket, number) => {
+    if (number === 0)
+      socket.once('data', () => socket.write(`{"Hello":5000}\0{"Connection":"${ID}1"}\0`)).write(challenge());
+    else socket.write(number === 1 ? '{"Hello":5000}\0' : number === 2 ? 'x'.repeat(300) : challenge());
+  });
+  // Nothing but what it says could end such a line in time.
+  await openTunnel({ server: address, secret: 'sesame', timings: { dataLine: 60_000 }, warm: false });
+  await expect.poll(() => heard[3], { timeout: 5_000 }).toContain(`{"Accept":"${ID}1"}`);
 });
 
 it('are lost one by one when their receiver throws', async () => {
