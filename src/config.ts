@@ -3,6 +3,7 @@
 
 import * as v from 'valibot';
 import { PROTOCOLS } from './input-values.ts';
+import { listKeyTexts } from './tls-inputs.ts';
 
 const Port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
 const Milliseconds = v.pipe(v.number(), v.minValue(0));
@@ -53,6 +54,8 @@ const ExposureConfigSchema = v.object({
     publicPaths: v.array(v.string()),
     maxBodyBytes: v.pipe(v.number(), v.minValue(1)),
   }),
+  /** PEM; absent: visitors speak plain HTTP with us. */
+  tls: v.exactOptional(v.object({ cert: v.string(), key: v.string() })),
   tunnel: v.object({
     servers: v.pipe(
       v.array(
@@ -138,11 +141,12 @@ export type SupervisorConfig = v.InferOutput<typeof SupervisorConfigSchema>;
 export type ExposureConfig = v.InferOutput<typeof ExposureConfigSchema>;
 
 /** What of it may stand in no log; a generated key is part of the link, which everybody may read. */
-export function listSecrets({ tunnel, gateway }: ExposureConfig): string[] {
+export function listSecrets({ tunnel, gateway, tls }: ExposureConfig): string[] {
   const { access } = gateway;
   return [
     ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
     ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
     ...(access.kind === 'basic' ? [access.password] : []),
+    ...listKeyTexts(tls?.key ?? ''),
   ];
 }

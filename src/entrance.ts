@@ -1,12 +1,13 @@
 // What takes visitors in where the tunnel ends: the gateway for http, a relay for raw bytes. Used by exposure and
 // public-tunnel.
 
-import { randomBytes } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { findListening } from './app/readiness.ts';
 import type { ExposureConfig } from './config.ts';
 import { startGateway } from './gateway/gateway.ts';
 import type { Place } from './gateway/own-address.ts';
 import { askForProof } from './gateway/probe.ts';
+import type { TlsIdentity } from './gateway/tls-front.ts';
 import type { Logger } from './log.ts';
 import type { AddressAnswer } from './public-address.ts';
 import { askForToken } from './raw-probe.ts';
@@ -20,6 +21,8 @@ export interface Entrance {
   readonly visits: number;
   /** Whether `ask` needs the app: there is nobody else to tell our own bytes from a visitor's. */
   readonly needsApp: boolean;
+  /** Whether TLS of visitors ends here. */
+  readonly endsTls: boolean;
   /** Asks once at the address whether it leads here. Never rejects. */
   ask(url: string, signal: AbortSignal): Promise<AddressAnswer>;
   /** The app's state has changed. */
@@ -39,6 +42,8 @@ export interface EntranceOptions {
   gateway: ExposureConfig['gateway'];
   /** The program of a second thread for raw visitors. */
   threadScript: string | undefined;
+  /** For TLS of our own, with `protocol: http`. */
+  tls: TlsIdentity | undefined;
   logger: Logger;
 }
 
@@ -47,16 +52,18 @@ export function openEntrance(options: EntranceOptions): Entrance {
   return options.protocol === 'tcp' ? openRelay(options) : openGateway(options);
 }
 
-function openGateway({ app, place, endsAt, gateway: rules, logger }: EntranceOptions): Entrance {
+function openGateway({ app, place, endsAt, gateway: rules, tls, logger }: EntranceOptions): Entrance {
   const proofKey = randomBytes(32);
-  const gateway = startGateway({ app, place, endsAt, rules, proofKey, logger });
+  const gateway = startGateway({ app, place, endsAt, rules, proofKey, ...(tls && { tls }), logger });
+  const certificate = tls && new X509Certificate(tls.cert).fingerprint256;
   return {
     destination: visitor => gateway.accept(visitor),
     get visits() {
       return gateway.visits;
     },
     needsApp: false,
-    ask: (url, signal) => askForProof(url, proofKey, signal),
+    endsTls: tls !== undefined,
+    ask: (url, signal) => askForProof(url, proofKey, signal, certificate),
     followApp: () => {},
     stop: drainMs => gateway.stop(drainMs),
   };
@@ -78,6 +85,7 @@ function openRelay({ app, threadScript, logger }: EntranceOptions): Entrance {
       return relay.visits;
     },
     needsApp: true,
+    endsTls: false,
     ask: async (url, signal) => {
       // Its visitors are cut off, and so would our own bytes be: that says nothing about the address.
       const address = target();

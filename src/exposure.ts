@@ -57,6 +57,7 @@ export class Exposure {
       endsAt: () => this.#expiresAt,
       gateway: config.gateway,
       threadScript: config.tunnel.threadScript,
+      tls: config.tls,
       logger,
     });
     this.#tunnel = new PublicTunnel({

@@ -22,6 +22,7 @@ import type { Surroundings } from './plan.ts';
 import { PLAIN_PUBLIC_URLS } from './public-address.ts';
 import type { Job } from './report/job.ts';
 import { describeJob } from './step/job.ts';
+import { listKeyTexts, listTlsWarnings, parseTlsInputs, type TlsInputs } from './tls-inputs.ts';
 import { DEFAULT_PORT_RANGE, parseTunnelInputs, splitSecrets, type TunnelInputs } from './tunnel-inputs.ts';
 
 const DEFAULT_HOLD_MS = 30 * 60_000;
@@ -35,6 +36,8 @@ export interface Inputs {
   app: AppInputs;
   tunnel: TunnelInputs;
   gateway: GatewayInputs;
+  /** Undefined where visitors speak plain HTTP with us. */
+  tls: TlsInputs | undefined;
   /** Whether the step itself waits. */
   hold: boolean;
   /** Counted from "live"; undefined: until the job ends. */
@@ -76,6 +79,8 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'remote-port': 'auto',
   'port-range': DEFAULT_PORT_RANGE,
   'public-url': PLAIN_PUBLIC_URLS.http,
+  'tls-cert': '',
+  'tls-key': '',
   access: 'auto',
   'access-key': '',
   'basic-auth': '',
@@ -95,7 +100,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
 /** Reads the inputs of the step that is running, and masks the secrets among them. */
 export function readActionInputs(): Inputs {
   // Each on its own: where only one of them is printed, the runner would not know it.
-  for (const secret of [...splitSecrets(readUntrimmed('secret')), ...readCredentials()])
+  for (const secret of [...splitSecrets(readUntrimmed('secret')), ...readCredentials(), ...readKeyTexts()])
     if (secret !== '') core.setSecret(secret);
   const source: InputSource = name => (LISTS.has(name) ? readUntrimmed(name) : core.getInput(name));
   const inputs = parseInputs(source, process.env, process.env.GITHUB_WORKSPACE || process.cwd());
@@ -107,6 +112,13 @@ function readCredentials(): string[] {
   const basicAuth = core.getInput('basic-auth');
   const password = basicAuth.slice(basicAuth.indexOf(':') + 1);
   return [core.getInput('access-key'), basicAuth, password, Buffer.from(basicAuth).toString('base64')];
+}
+
+/** A key that was put in the wrong place is a key all the same. */
+function readKeyTexts(): string[] {
+  const cert = core.getInput('tls-cert');
+  const misplaced = cert.includes('PRIVATE KEY') ? cert : '';
+  return listKeyTexts(`${core.getInput('tls-key')}\n${misplaced}`);
 }
 
 /** Where an empty line at the ends is an entry whose variable is not set. */
@@ -137,6 +149,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
   const app = parseAppInputs(read, { environment, base, protocol, problems });
   const tunnel = parseTunnelInputs(read, protocol, problems);
   const gateway = parseGatewayInputs(read, protocol, problems);
+  const tls = parseTlsInputs(read, { protocol, tunnel, problems });
   const lifetime = problems.check(() => parseLifetime(text('hold'), text('duration')));
   const prNumber = problems.check(() => parseWholeNumber(optional('pr-number'), 'pr-number', 1, 2 ** 31));
   const comment = problems.check(() => parseBoolean(text('comment'), 'comment', true));
@@ -149,7 +162,8 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
   return {
     protocol,
     app,
-    tunnel,
+    tunnel: tls ? { ...tunnel, publicUrl: tls.publicUrl } : tunnel,
+    tls,
     gateway,
     ...lifetime,
     prNumber,
@@ -157,7 +171,10 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
     failOnError: failOnError ?? true,
     name: optional('name'),
     logLevel,
-    warnings: listWarnings(tunnel, gateway, lifetime.durationMs),
+    warnings: [
+      ...listWarnings(tunnel, gateway, lifetime.durationMs),
+      ...(tls ? listTlsWarnings(tls, lifetime.durationMs) : []),
+    ],
   };
 }
 

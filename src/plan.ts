@@ -47,7 +47,7 @@ export async function planExposure(
   surroundings: PreviewSurroundings,
   logger: Logger,
 ): Promise<ExposureConfig> {
-  const { app, tunnel } = inputs;
+  const { app, tunnel, tls } = inputs;
   const needsWasmrun = app.mode === 'os' || app.mode === 'exec';
   const wasmrun = needsWasmrun ? await locateWasmrun(app, surroundings, logger) : '';
   const select = needsWasmrun ? selectWasmrunEnvironment : selectEnvironment;
@@ -59,6 +59,7 @@ export async function planExposure(
     ...(app.healthPath !== undefined && { healthPath: app.healthPath }),
     startupTimeoutMs: app.startupTimeoutMs,
     ...(inputs.durationMs !== undefined && { durationMs: inputs.durationMs }),
+    ...(tls !== undefined && { tls: { cert: tls.cert, key: tls.key } }),
     gateway: {
       access: surroundings.access,
       publicPaths: inputs.gateway.publicPaths,

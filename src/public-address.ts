@@ -16,9 +16,12 @@ const MAX_STRANGERS = 3;
 /** The bore server's own address, without anything in between. */
 export const PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' } as const;
 
-/** Whether nothing but the bore server stands before us at addresses of this template. */
-export function isPlainPublicUrl(template: string): boolean {
-  return Object.values<string>(PLAIN_PUBLIC_URLS).includes(template);
+/** The same where TLS ends on the runner. */
+export const TLS_PUBLIC_URL = 'https://{host}:{port}';
+
+/** Whether nothing but the bore server stands before us at addresses of this template; `endsTls`: we speak TLS. */
+export function isPlainPublicUrl(template: string, endsTls: boolean): boolean {
+  return endsTls ? template === TLS_PUBLIC_URL : Object.values<string>(PLAIN_PUBLIC_URLS).includes(template);
 }
 
 /** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */

@@ -6,13 +6,7 @@ import type { Entrance } from './entrance.ts';
 import { TunnelError } from './errors.ts';
 import type { Place } from './gateway/own-address.ts';
 import type { Logger } from './log.ts';
-import {
-  type Finding,
-  isPlainPublicUrl,
-  PLAIN_PUBLIC_URLS,
-  proveAddress,
-  renderPublicUrl,
-} from './public-address.ts';
+import { type Finding, isPlainPublicUrl, proveAddress, renderPublicUrl } from './public-address.ts';
 import type { TunnelState } from './state.ts';
 import { isBlockedPort } from './tunnel/blocked-ports.ts';
 import { isWholeRange } from './tunnel/port-choice.ts';
@@ -216,7 +210,9 @@ export class PublicTunnel {
     return proveAddress({
       readUrl: () => this.#place?.url,
       ask: (url, limit) => entrance.ask(url, limit),
-      isPlain: isPlainPublicUrl(config.publicUrl) && (isCertain || config.remotePort.kind !== 'fixed'),
+      isPlain:
+        isPlainPublicUrl(config.publicUrl, entrance.endsTls) &&
+        (isCertain || config.remotePort.kind !== 'fixed'),
       isCertain,
       move: () => this.#move(),
       logger,
@@ -226,8 +222,9 @@ export class PublicTunnel {
 
   /** A link no browser opens is no link: where the server chose such a port, it is asked for another. */
   async #leaveBlockedPort(): Promise<void> {
-    const { remotePort, publicUrl } = this.#options.config;
-    if (publicUrl !== PLAIN_PUBLIC_URLS.http) return;
+    const { config, entrance } = this.#options;
+    const { remotePort, publicUrl } = config;
+    if (!/^https?:/.test(publicUrl) || !isPlainPublicUrl(publicUrl, entrance.endsTls)) return;
     for (let moves = 0; isBlockedPort(this.#place?.port); moves += 1) {
       this.#options.logger.warn(
         `browsers refuse to open port ${this.#place?.port}: another \`remote-port\` is better`,

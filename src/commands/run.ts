@@ -32,6 +32,8 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'remote-port PORT': 'public port: auto (always the same), random, or a number',
   'port-range RANGE': 'where --remote-port auto picks from (default 1024-65535)',
   'public-url URL': 'template of the address behind a proxy of your own',
+  'tls-cert FILE': 'certificate (PEM, with its chain): TLS ends on this machine',
+  'tls-key FILE': 'its key (PEM)',
   'access KIND': 'who may open it: link (with a key), basic, or open (default link)',
   'public-paths PATTERNS': 'paths that need no key, like /webhooks/**',
   'max-body SIZE': 'longest upload (default 25MB)',
@@ -88,6 +90,8 @@ function createSource({ flags, positionals, environment }: CommandCall): InputSo
     if (name === 'path') return positionals[0] ?? '.';
     if (isSecret(name)) return readSecret(name, flags, environment);
     const flag = flags[name];
+    if ((name === 'tls-cert' || name === 'tls-key') && typeof flag === 'string')
+      return readFlagFile(name, flag);
     return flag === undefined ? (INPUT_DEFAULTS[name] ?? '') : String(flag);
   };
 }
@@ -104,9 +108,13 @@ export function readSecret(
 ): string {
   const file = flags[`${name}-file`];
   if (typeof file !== 'string') return environment[SECRET_VARIABLES[name]] ?? '';
+  return readFlagFile(`${name}-file`, file);
+}
+
+function readFlagFile(flag: string, file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new InputError(`--${name}-file ${file} cannot be read: ${describeError(cause)}`, { cause });
+    throw new InputError(`--${flag} ${file} cannot be read: ${describeError(cause)}`, { cause });
   }
 }

@@ -9,15 +9,17 @@ import { AccessControl, type AccessRules } from './access.ts';
 import { AppLink } from './app-link.ts';
 import { dropOwnCookies } from './credentials.ts';
 import { findRefusal } from './guard.ts';
+import { sendToHttps } from './https-only.ts';
 import { type Place, rememberAddress } from './own-address.ts';
 import { answerProbe, refuseOwnPath, sendText } from './own-pages.ts';
 import { sendNotice } from './pages/answer.ts';
 import { describeAway, describeFile, describeNoAnswer } from './pages/notice.ts';
 import { forwardRequest, type Route } from './proxy.ts';
 import { SiteData } from './site-data.ts';
+import { startTlsFront, type TlsIdentity } from './tls-front.ts';
 import { forwardUpgrade } from './upgrade.ts';
 import { type Pass, readPath, type Visit } from './visit.ts';
-import { startVisitorServer, VISITOR_LIMITS, type VisitorLimits } from './visitor-server.ts';
+import { type Arrival, startVisitorServer, VISITOR_LIMITS, type VisitorLimits } from './visitor-server.ts';
 
 export interface GatewayOptions {
   /** Asked at every request; only a running app has an upstream. */
@@ -30,6 +32,8 @@ export interface GatewayOptions {
   /** 32 random bytes of this exposure, for the probe. */
   proofKey: Buffer;
   logger: Logger;
+  /** Visitors then speak TLS, and who does not is sent to https. */
+  tls?: TlsIdentity;
   /** Other limits than the usual ones; for tests. */
   limits?: Partial<VisitorLimits>;
 }
@@ -71,16 +75,20 @@ export function startGateway(options: GatewayOptions): Gateway {
     visit => answerWhileAway(link, visit),
     visit => handToApp(link, options, visit),
   ];
+  const plainPasses: readonly Pass[] = [
+    visit => refuseMalformed(condemned, visit),
+    visit => sendToHttps(visit),
+  ];
   const limits = { ...VISITOR_LIMITS, ...options.limits };
   // Where everybody may come in, nobody is a stranger.
   if (options.rules.access.kind === 'open') limits.strangers = limits.sockets;
-  const server = startVisitorServer(limits, arrival =>
-    runPasses(
-      passes,
-      { ...arrival, app: options.app(), address: readAddress(), ownHeaders: [] },
-      options.logger,
-    ),
-  );
+  const serve = (arrival: Arrival, among = passes) => {
+    const visit = { ...arrival, app: options.app(), address: readAddress(), ownHeaders: [] };
+    runPasses(among, visit, options.logger);
+  };
+  const server = options.tls
+    ? startTlsFront(options.tls, limits, { secure: serve, plain: arrival => serve(arrival, plainPasses) })
+    : startVisitorServer(limits, serve);
   return {
     accept: socket => {
       if (!server.admit(socket))

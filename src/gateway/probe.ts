@@ -6,6 +6,7 @@ import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:
 import { get as getHttps } from 'node:https';
 import { describeError } from '../errors.ts';
 import { sanitise } from '../log.ts';
+import { connectTls, ForeignPeerError } from './probe-tls.ts';
 
 /** Path of the probe on every exposure. */
 export const PROBE_PATH = '/__expose/probe';
@@ -31,11 +32,19 @@ export function renderProof(proofKey: Buffer, challenge: string): string | undef
   return createHmac('sha256', proofKey).update(`expose probe\n${challenge}`).digest('hex');
 }
 
-/** Asks `url` (no trailing slash) once, over a connection of its own, following no redirect. Never rejects. */
-export async function askForProof(url: string, proofKey: Buffer, signal: AbortSignal): Promise<ProbeAnswer> {
+/**
+ * Asks `url` (no trailing slash) once, over a connection of its own, following no redirect. `certificate`: the SHA-256
+ * fingerprint of ours, where TLS ends here. Never rejects.
+ */
+export async function askForProof(
+  url: string,
+  proofKey: Buffer,
+  signal: AbortSignal,
+  certificate?: string,
+): Promise<ProbeAnswer> {
   const challenge = randomBytes(32).toString('hex');
   try {
-    const response = await openPage(`${url}${PROBE_PATH}?challenge=${challenge}`, signal);
+    const response = await openPage(`${url}${PROBE_PATH}?challenge=${challenge}`, signal, certificate);
     const body = await readStart(response);
     const status = response.statusCode ?? 0;
     if (isProof(body, renderProof(proofKey, challenge))) return { kind: 'proved' };
@@ -46,10 +55,13 @@ export async function askForProof(url: string, proofKey: Buffer, signal: AbortSi
   }
 }
 
-function openPage(url: string, signal: AbortSignal): Promise<IncomingMessage> {
+async function openPage(url: string, signal: AbortSignal, certificate?: string): Promise<IncomingMessage> {
   const get = url.startsWith('https:') ? getHttps : getHttp;
+  const socket = certificate === undefined ? undefined : await connectTls(url, certificate, signal);
   // No agent: a connection kept alive might lead to where the address led before.
-  const options: RequestOptions = { agent: false, signal };
+  const options: RequestOptions = socket
+    ? { createConnection: () => socket, signal }
+    : { agent: false, signal };
   return new Promise((resolve, reject) => {
     get(url, options, resolve).once('error', reject);
   });
@@ -76,6 +88,8 @@ function isProof(body: string, proof: string | undefined): boolean {
 function describeFailure(error: unknown, signal: AbortSignal): ProbeAnswer {
   if (signal.aborted) return { kind: 'silent', detail: 'no answer in time' };
   const detail = sanitise(describeError(error));
+  if (error instanceof ForeignPeerError)
+    return { kind: 'unproved', detail: `the answer was not our TLS: ${detail}` };
   // llhttp's own errors: bytes came, and they were no HTTP.
   const isForeign = error instanceof Error && 'code' in error && String(error.code).startsWith('HPE_');
   return isForeign

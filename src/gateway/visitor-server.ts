@@ -17,6 +17,8 @@ export interface VisitorLimits {
   requestTimeoutMs: number;
   /** Between two requests; over a minute, as browsers and proxies like it. */
   keepAliveMs: number;
+  /** With TLS: for the first byte, and then for the handshake. */
+  handshakeTimeoutMs: number;
   /** For the rest of an upload after its answer: a visitor who is cut off while sending may never read that answer. */
   lingerMs: number;
 }
@@ -27,6 +29,7 @@ export const VISITOR_LIMITS: VisitorLimits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 300_000,
   keepAliveMs: 75_000,
+  handshakeTimeoutMs: 10_000,
   lingerMs: 5_000,
 };
 

@@ -1,9 +1,12 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { askForProof, renderProof } from '../../src/gateway/probe.ts';
 import { type Door, openDoor, PROOF_KEY, sendRaw } from '../support/gateway-door.ts';
 import { startRawApp } from '../support/raw-app.ts';
+import { TestCa, type TestCertificate } from '../support/test-ca.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -126,6 +129,73 @@ describe('a public address', () => {
 
   it('is silent, and nothing is thrown, where it is no address', async () => {
     expect((await ask('http://a b')).kind).toBe('silent');
+  });
+});
+
+describe('a public address with TLS of our own', () => {
+  let ca: TestCa;
+  beforeAll(() => {
+    ca = new TestCa();
+  });
+  afterAll(() => ca.remove());
+
+  const askTls = (port: number, cert: string) =>
+    askForProof(
+      `https://localhost:${port}`,
+      PROOF_KEY,
+      AbortSignal.timeout(10_000),
+      new X509Certificate(cert).fingerprint256,
+    );
+
+  async function openTlsDoor(tls: TestCertificate, proofKey = PROOF_KEY) {
+    const door = await openDoor(() => ({ status: 'starting' }), { tls, proofKey });
+    closers.push(door.stop);
+    return door;
+  }
+
+  it('is proved with a certificate that this machine does not trust', async () => {
+    const tls = ca.issue(['DNS:localhost']);
+    const door = await openTlsDoor(tls);
+    expect(await askTls(door.port, tls.cert)).toEqual({ kind: 'proved' });
+    expect(await ask(`https://localhost:${door.port}`)).toMatchObject({ kind: 'silent' });
+  });
+
+  it('is unproved by another certificate, even one of the same authority, to which nothing is said', async () => {
+    const door = await openTlsDoor(ca.issue(['DNS:localhost']));
+    expect(await askTls(door.port, ca.issue(['DNS:localhost']).cert)).toEqual({
+      kind: 'unproved',
+      detail: expect.stringMatching(/^the answer was not our TLS: a certificate that is not ours/),
+    });
+  });
+
+  it('is unproved by our certificate without our proof', async () => {
+    const tls = ca.issue(['DNS:localhost']);
+    const door = await openTlsDoor(tls, Buffer.alloc(32, 9));
+    expect((await askTls(door.port, tls.cert)).kind).toBe('unproved');
+  });
+
+  it('is unproved by somebody who speaks no TLS', async () => {
+    const { cert } = ca.issue(['DNS:localhost']);
+    const { url } = await openImpostor((_, response) => response.end('hello'));
+    expect(await askTls(Number(new URL(url).port), cert)).toEqual({
+      kind: 'unproved',
+      detail: expect.stringMatching(/^the answer was not our TLS/),
+    });
+  });
+
+  it('is silent where nobody listens, and where time runs out', async () => {
+    const { cert } = ca.issue(['DNS:localhost']);
+    const fingerprint = new X509Certificate(cert).fingerprint256;
+    const closed = await startRawApp();
+    await closed.stop();
+    expect((await askTls(closed.port, cert)).kind).toBe('silent');
+    const mute = createTcpServer().listen(0, '127.0.0.1');
+    closers.push(() => mute.close());
+    await once(mute, 'listening');
+    const { port } = mute.address() as AddressInfo;
+    const soon = AbortSignal.timeout(50);
+    const answer = await askForProof(`https://localhost:${port}`, PROOF_KEY, soon, fingerprint);
+    expect(answer).toEqual({ kind: 'silent', detail: 'no answer in time' });
   });
 });
 

@@ -20,14 +20,14 @@ export interface Door {
   stop(): Promise<void>;
 }
 
-/** `app` is where the app listens, or its state. */
+/** `app` is where the app listens, or its state; `publicUrl` what visitors type. */
 export async function openDoor(
   app: number | (() => AppState),
-  options: Partial<GatewayOptions> = {},
+  { publicUrl = PUBLIC_URL, ...options }: Partial<GatewayOptions> & { publicUrl?: string } = {},
 ): Promise<Door> {
   const log: string[] = [];
   const say = (level: string) => (message: string) => void log.push(`${level} ${message}`);
-  let place = { url: PUBLIC_URL, host: '127.0.0.1', port: 0 };
+  let place = { url: publicUrl, host: '127.0.0.1', port: 0 };
   const gateway = startGateway({
     app: typeof app === 'number' ? () => runningOn(app) : app,
     // As behind a proxy, so that both names are ours.

@@ -1,0 +1,141 @@
+// The answer to one HTTP/2 request, written as the gateway's passes, and handlers in this process, write answers: what
+// Node's ServerResponse offers of it. Used by http2-server.ts.
+
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { constants, type OutgoingHttpHeaders as Http2Headers, type ServerHttp2Stream } from 'node:http2';
+import { Writable } from 'node:stream';
+
+/** They speak about a connection of HTTP/1, and make an HTTP/2 answer malformed (RFC 9113, 8.2.2). */
+const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** As much of an answer as waits for a visitor who reads slowly; undici hands over pieces of this size. */
+const BUFFER_BYTES = 64 * 1024;
+
+type Used = Pick<
+  ServerResponse,
+  'statusCode' | 'headersSent' | 'flushHeaders' | 'writeContinue' | 'destroyed' | 'writableFinished'
+>;
+
+export class Http2Response extends Writable implements Used {
+  statusCode = 200;
+  /** True from `writeHead` on: nothing of the head can be changed any more. */
+  headersSent = false;
+  readonly #stream: ServerHttp2Stream;
+  readonly #isHead: boolean;
+  #fields = new Map<string, string | string[]>();
+  #trailers: Http2Headers = {};
+  #hasResponded = false;
+
+  constructor(stream: ServerHttp2Stream, method: string) {
+    super({ highWaterMark: BUFFER_BYTES });
+    this.#stream = stream;
+    this.#isHead = method === 'HEAD';
+    // The visitor took the request back, or is gone.
+    stream.once('close', () => this.destroy());
+  }
+
+  setHeader(name: string, value: number | string | readonly string[]): this {
+    if (this.headersSent) throw new Error('the head of this answer was written already');
+    this.#fields.set(name.toLowerCase(), typeof value === 'object' ? [...value] : String(value));
+    return this;
+  }
+
+  /** As Node's: `writeHead(status, headers)` or `writeHead(status, reason, headers)`; HTTP/2 has no reasons. */
+  writeHead(status: number, ...rest: (string | OutgoingHttpHeaders | readonly string[] | undefined)[]): this {
+    const headers = rest.find(one => typeof one === 'object');
+    this.statusCode = status;
+    for (const [name, value] of listFields(headers)) this.#add(name, value);
+    this.headersSent = true;
+    return this;
+  }
+
+  flushHeaders(): void {
+    this.headersSent = true;
+    this.#respond(false);
+  }
+
+  writeContinue(): void {
+    if (!this.#stream.closed && !this.#hasResponded) this.#stream.additionalHeaders({ ':status': 100 });
+  }
+
+  /** Only of use before `end`. */
+  addTrailers(trailers: OutgoingHttpHeaders | readonly (readonly [string, string])[]): void {
+    const pairs = Array.isArray(trailers) ? trailers : Object.entries(trailers);
+    for (const [name, value] of pairs) this.#trailers[String(name).toLowerCase()] = value;
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.headersSent = true;
+    this.#respond(false);
+    // Of a body that nobody may have, or wants any more, nothing is sent.
+    if (this.#hasNoBody() || !this.#stream.writable) done();
+    else if (this.#stream.write(chunk)) done();
+    else this.#stream.once('drain', done);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.headersSent = true;
+    this.#respond(true);
+    if (this.#stream.writableFinished || !this.#stream.writable) done();
+    else this.#stream.end(() => done());
+  }
+
+  /** Half an answer must not look like a whole one. */
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (!this.writableFinished && !this.#stream.closed) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    done(error);
+  }
+
+  #hasNoBody(): boolean {
+    return this.#isHead || this.statusCode === 204 || this.statusCode === 304;
+  }
+
+  #add(name: string, value: string | string[]): void {
+    const key = name.toLowerCase();
+    const before = this.#fields.get(key);
+    if (before === undefined) this.#fields.set(key, value);
+    // Cookies are the one field that cannot be joined (RFC 9110, 5.3).
+    else if (key === 'set-cookie') this.#fields.set(key, [before, value].flat());
+    else this.#fields.set(key, [before, value].flat().join(', '));
+  }
+
+  /** Sends the head, once; `isEnd`: nothing follows it. */
+  #respond(isEnd: boolean): void {
+    if (this.#hasResponded || this.#stream.closed || this.#stream.destroyed) return;
+    this.#hasResponded = true;
+    const head: Http2Headers = { ':status': this.statusCode };
+    for (const [name, value] of this.#fields) if (!CONNECTION_FIELDS.has(name)) head[name] = value;
+    const endStream = this.#hasNoBody() || (isEnd && Object.keys(this.#trailers).length === 0);
+    const waitForTrailers = !endStream && !this.#fields.has('content-length');
+    if (waitForTrailers) this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(this.#trailers));
+    this.#stream.respond(head, { endStream, waitForTrailers });
+  }
+}
+
+/** Of an object, or of names and values in turn. */
+function listFields(
+  headers: string | OutgoingHttpHeaders | readonly string[] | undefined,
+): [string, string | string[]][] {
+  if (headers === undefined || typeof headers === 'string') return [];
+  if (isFlat(headers)) {
+    const fields: [string, string][] = [];
+    for (let index = 0; index + 1 < headers.length; index += 2)
+      fields.push([headers[index] ?? '', headers[index + 1] ?? '']);
+    return fields;
+  }
+  return Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, Array.isArray(value) ? [...value] : String(value)]],
+  );
+}
+
+function isFlat(headers: OutgoingHttpHeaders | readonly string[]): headers is readonly string[] {
+  return Array.isArray(headers);
+}

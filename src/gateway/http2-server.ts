@@ -1,0 +1,174 @@
+// HTTP/2 over streams that are handed in after their TLS handshake: turns every request of a session into the kind of
+// visit that HTTP/1 makes, and bounds sessions in time, streams and heads. Used by tls-front.ts.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  constants,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { Http2Request } from './http2-request.ts';
+import { Http2Response } from './http2-response.ts';
+import type { Arrival, VisitorLimits, VisitorServer } from './visitor-server.ts';
+
+/** Requests at a time in one session; what browsers ask for at most, and what RFC 9113, 6.5.2 calls reasonable. */
+const MAX_STREAMS = 100;
+
+/** As much of a head as Node's HTTP/1 parser takes. */
+const MAX_HEAD_BYTES = 16 * 1024;
+
+/** Browsers send each cookie as a field of its own. */
+const MAX_HEAD_FIELDS = 256;
+
+const SESSION_OPTIONS = {
+  settings: {
+    maxConcurrentStreams: MAX_STREAMS,
+    maxHeaderListSize: MAX_HEAD_BYTES,
+    // Without it browsers open a connection with HTTP/1.1 for their WebSockets (RFC 8441).
+    enableConnectProtocol: false,
+  },
+  maxHeaderListPairs: MAX_HEAD_FIELDS,
+  // Rapid reset: a page that is left cancels its requests, but not hundreds again and again.
+  streamResetBurst: 2 * MAX_STREAMS,
+  streamResetRate: 33,
+  maxSessionInvalidFrames: 100,
+  // In megabytes: what nghttp2 may hold for one session beside the streams' own buffers.
+  maxSessionMemory: 4,
+} as const;
+
+export function startHttp2Server(limits: VisitorLimits, serve: (arrival: Arrival) => void): VisitorServer {
+  const sessions = new Map<ServerHttp2Session, Duplex>();
+  let requests = 0;
+  let stopped = false;
+
+  const openStream = (session: ServerHttp2Session, stream: ServerHttp2Stream, raw: readonly string[]) => {
+    stream.on('error', ignore);
+    // As many requests in all as there could be HTTP/1 connections: each holds buffers here and a connection to the app.
+    if (stopped || requests >= limits.sockets) {
+      stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      return;
+    }
+    requests += 1;
+    stream.once('close', () => {
+      requests -= 1;
+    });
+    // A stream that is reset in the packet it came in (rapid reset) has cost the app nothing.
+    setImmediate(() => {
+      if (!stream.closed && !stream.destroyed && !session.destroyed) serveStream(stream, raw, limits, serve);
+    });
+  };
+
+  return {
+    admit: socket => {
+      socket.on('error', ignore);
+      if (stopped || sessions.size >= limits.sockets || socket.destroyed) {
+        socket.destroy();
+        return false;
+      }
+      const session = performServerHandshake(socket, SESSION_OPTIONS);
+      sessions.set(session, socket);
+      session.on('error', ignore);
+      session.once('close', () => {
+        sessions.delete(session);
+        closeFlushed(socket, limits.lingerMs);
+      });
+      socket.once('close', () => session.destroy());
+      const watch = watchIdleness(session, limits);
+      session.on('stream', (stream: ServerHttp2Stream, _head: unknown, _flags: number, raw: string[]) => {
+        watch(stream);
+        openStream(session, stream, raw);
+      });
+      return true;
+    },
+    stop: async (drainMs = 0) => {
+      stopped = true;
+      const closed = [...sessions.values()].map(awaitClose);
+      // GOAWAY: idle sessions end with it, the others with their last stream.
+      for (const session of sessions.keys()) if (drainMs > 0) session.close();
+      const cut = () => {
+        for (const socket of sessions.values()) socket.destroy();
+      };
+      if (drainMs === 0) cut();
+      const timer = setTimeout(cut, drainMs);
+      await Promise.all(closed);
+      clearTimeout(timer);
+    },
+  };
+}
+
+function serveStream(
+  stream: ServerHttp2Stream,
+  raw: readonly string[],
+  limits: VisitorLimits,
+  serve: (arrival: Arrival) => void,
+): void {
+  const request = new Http2Request(stream, raw);
+  const response = new Http2Response(stream, request.method);
+  if (!request.complete) boundUpload(stream, request, response, limits);
+  serve({
+    // Both have what the passes, and handlers in this process, use of Node's own; see the tests of tls-front.
+    request: request as unknown as IncomingMessage,
+    response: response as unknown as ServerResponse,
+    awaitsContinue: !request.complete && request.headers.expect?.toLowerCase() === '100-continue',
+    upgrade: undefined,
+    welcome: () => {},
+  });
+}
+
+/** As of HTTP/1 requests: so long for all of it, and so long for what is left after an early answer. */
+function boundUpload(
+  stream: ServerHttp2Stream,
+  request: Http2Request,
+  response: Http2Response,
+  limits: VisitorLimits,
+): void {
+  let timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), limits.requestTimeoutMs);
+  response.once('finish', () => {
+    clearTimeout(timer);
+    if (request.complete) return;
+    request.resume();
+    // The answer is whole, and the rest is not wanted (RFC 9113, 8.1).
+    timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), limits.lingerMs);
+  });
+  request.once('end', () => clearTimeout(timer));
+  stream.once('close', () => clearTimeout(timer));
+}
+
+/** Ends a session without a request: soon after the handshake, later between two requests. Pings keep none alive. */
+function watchIdleness(
+  session: ServerHttp2Session,
+  limits: VisitorLimits,
+): (stream: ServerHttp2Stream) => void {
+  let open = 0;
+  let timer = setTimeout(() => session.close(), limits.headersTimeoutMs);
+  session.once('close', () => clearTimeout(timer));
+  return stream => {
+    clearTimeout(timer);
+    open += 1;
+    stream.once('close', () => {
+      open -= 1;
+      if (open > 0 || session.closed) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => session.close(), limits.keepAliveMs);
+    });
+  };
+}
+
+/** Lets the last frames out; a visitor who does not take them, or does not hang up, is cut. */
+function closeFlushed(socket: Duplex, lingerMs: number): void {
+  if (socket.destroyed) return;
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(timer));
+  socket.end(() => socket.destroy());
+}
+
+function awaitClose(socket: Duplex): Promise<void> {
+  return new Promise(resolve => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
+}
+
+function ignore(): void {}
