@@ -39,7 +39,8 @@ export class Http2Request extends Readable {
     this.url = pseudo.get(':path') ?? '';
     this.rawHeaders = renderFields(pseudo.get(':authority'), fields);
     this.headers = renderHeaders(this.rawHeaders);
-    this.complete = stream.endAfterHeaders;
+    // An empty body may be over before anybody asks for it.
+    this.complete = stream.endAfterHeaders || stream.readableEnded;
     // A body of unknown length, in the words of HTTP/1.
     if (!this.complete && this.headers['content-length'] === undefined)
       this.headers['transfer-encoding'] = 'chunked';
@@ -48,7 +49,9 @@ export class Http2Request extends Readable {
   }
 
   override _read(): void {
-    if (!this.#isListening && !this.complete) this.#listen();
+    if (this.complete) return;
+    if (this.socket.readableEnded) this.#finish();
+    else if (!this.#isListening) this.#listen();
     this.socket.resume();
   }
 
@@ -58,11 +61,14 @@ export class Http2Request extends Readable {
     this.socket.on('data', (chunk: Buffer) => {
       if (!this.push(chunk)) this.socket.pause();
     });
-    this.socket.once('end', () => {
-      if (this.socket.aborted) return;
-      this.complete = true;
-      this.push(null);
-    });
+    this.socket.once('end', () => this.#finish());
+  }
+
+  /** Not where the visitor took the rest back: half a body must not look like a whole one. */
+  #finish(): void {
+    if (this.socket.aborted || this.complete) return;
+    this.complete = true;
+    this.push(null);
   }
 }
 

@@ -45,6 +45,11 @@ export function startHttp2Server(limits: VisitorLimits, serve: (arrival: Arrival
 
   const openStream = (session: ServerHttp2Session, stream: ServerHttp2Stream, raw: readonly string[]) => {
     stream.on('error', ignore);
+    // A visitor who never acknowledges our settings is not held to them by Node.
+    if (measureHead(raw) > MAX_HEAD_BYTES) {
+      stream.respond({ ':status': 431 }, { endStream: true });
+      return;
+    }
     // As many requests in all as there could be HTTP/1 connections: each holds buffers here and a connection to the app.
     if (stopped || requests >= limits.sockets) {
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
@@ -75,7 +80,7 @@ export function startHttp2Server(limits: VisitorLimits, serve: (arrival: Arrival
         closeFlushed(socket, limits.lingerMs);
       });
       socket.once('close', () => session.destroy());
-      const watch = watchIdleness(session, limits);
+      const watch = watchIdleness(session, limits, () => endSession(session, socket, limits.lingerMs));
       session.on('stream', (stream: ServerHttp2Stream, _head: unknown, _flags: number, raw: string[]) => {
         watch(stream);
         openStream(session, stream, raw);
@@ -140,9 +145,10 @@ function boundUpload(
 function watchIdleness(
   session: ServerHttp2Session,
   limits: VisitorLimits,
+  end: () => void,
 ): (stream: ServerHttp2Stream) => void {
   let open = 0;
-  let timer = setTimeout(() => session.close(), limits.headersTimeoutMs);
+  let timer = setTimeout(end, limits.headersTimeoutMs);
   session.once('close', () => clearTimeout(timer));
   return stream => {
     clearTimeout(timer);
@@ -151,9 +157,21 @@ function watchIdleness(
       open -= 1;
       if (open > 0 || session.closed) return;
       clearTimeout(timer);
-      timer = setTimeout(() => session.close(), limits.keepAliveMs);
+      timer = setTimeout(end, limits.keepAliveMs);
     });
   };
+}
+
+/** With a GOAWAY, if the visitor takes it: one who reads nothing is cut. */
+function endSession(session: ServerHttp2Session, socket: Duplex, lingerMs: number): void {
+  session.close();
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(timer));
+}
+
+/** Of a head as RFC 9113, 6.5.2 counts it. */
+function measureHead(raw: readonly string[]): number {
+  return raw.reduce((sum, text) => sum + text.length + 16, 0);
 }
 
 /** Lets the last frames out; a visitor who does not take them, or does not hang up, is cut. */
