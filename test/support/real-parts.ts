@@ -8,7 +8,18 @@ import { describe } from 'vitest';
 /** Debian's packages put these on PATH. */
 type PackagedPart = 'wrk' | 'iperf3' | 'redis-server' | 'redis-cli' | 'ip';
 export type RealPart =
-  | ('bore' | 'wasmrun' | 'act' | 'actionlint' | 'chromium' | 'runtime' | 'tun-rig' | 'go-app' | 'kosoku')
+  | (
+      | 'bore'
+      | 'wasmrun'
+      | 'act'
+      | 'actionlint'
+      | 'chromium'
+      | 'runtime'
+      | 'tun-rig'
+      | 'go-app'
+      | 'kosoku'
+      | 'h2spec'
+    )
   | PackagedPart;
 
 const CACHE =
