@@ -72,8 +72,8 @@ async function visit(link: FarLink, name: FarName, followers: number): Promise<F
 }
 
 /** Resolves when that tunnel has had no visitor for long enough, and counts the next one from then on. */
-export function trackSilence(): (name: FarName) => Promise<void> {
-  const quietSince = new Map<FarName, number>();
+export function trackSilence(): (name: string) => Promise<void> {
+  const quietSince = new Map<string, number>();
   return async name => {
     const since = quietSince.get(name) ?? performance.now();
     await delay(Math.max(0, since + SILENCE_MS - performance.now()));

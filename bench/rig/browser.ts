@@ -28,8 +28,8 @@ export interface Browser {
   stop(): Promise<void>;
 }
 
-/** Undefined where no Chromium is installed. */
-export async function startBrowser(namespace: string): Promise<Browser | undefined> {
+/** Undefined where no Chromium is installed. `trusted`: hash of the one public key that needs no authority. */
+export async function startBrowser(namespace: string, trusted: string): Promise<Browser | undefined> {
   if (!existsSync(CHROMIUM)) return undefined;
   const profile = mkdtempSync(join(tmpdir(), 'bench-chromium-'));
   const browser = await launch({
@@ -37,7 +37,10 @@ export async function startBrowser(namespace: string): Promise<Browser | undefin
     pipe: true,
     executablePath: '/usr/bin/env',
     ignoreDefaultArgs: true,
-    args: ['ip', 'netns', 'exec', namespace, CHROMIUM, ...FLAGS, `--user-data-dir=${profile}`],
+    args: [
+      ...['ip', 'netns', 'exec', namespace, CHROMIUM, ...FLAGS, `--user-data-dir=${profile}`],
+      `--ignore-certificate-errors-spki-list=${trusted}`,
+    ],
   });
   return {
     version: (await browser.version()).replace('/', ' ').replace('Headless', ''),
@@ -51,10 +54,13 @@ export async function startBrowser(namespace: string): Promise<Browser | undefin
         const figures = await page.evaluate(
           `(() => { const [page] = performance.getEntriesByType('navigation');
             const objects = performance.getEntriesByType('resource');
-            return [page.loadEventStart, objects.filter(one => one.responseStatus === 200).length]; })()`,
+            return [page.loadEventStart, objects.filter(one => one.responseStatus === 200).length,
+              objects.filter(one => one.nextHopProtocol === 'h2').length]; })()`,
         );
-        const [millis = Number.NaN, objects] = figures as number[];
+        const [millis = Number.NaN, objects, overHttp2] = figures as number[];
         if (objects !== 30) throw new Error(`${url} has ${objects} of its 30 objects`);
+        if (overHttp2 !== (url.startsWith('https:') ? 30 : 0))
+          throw new Error(`${url}: ${overHttp2} over HTTP/2`);
         return millis;
       } finally {
         await context.close();

@@ -12,6 +12,8 @@ export type FarName = Exclude<TunnelName, 'wasmrun'>;
 
 export interface FarLink extends AsyncDisposable {
   readonly rig: TunRig;
+  /** Where the tunnels lead, in the runner's namespace. */
+  readonly appPort: number;
   tunnel(name: FarName): RunningTunnel;
 }
 
@@ -36,5 +38,5 @@ export async function startFarLink(bench: Bench, rttMs: number, names: readonly 
     if (found === undefined) throw new Error(`no tunnel ${name} was started over the link`);
     return found;
   };
-  return { rig, tunnel, [Symbol.asyncDispose]: () => started.disposeAsync() };
+  return { rig, appPort: app.port, tunnel, [Symbol.asyncDispose]: () => started.disposeAsync() };
 }

@@ -23,6 +23,8 @@ export interface TunnelTarget {
   port: number;
   /** The public port to ask for; otherwise whichever the server gives. */
   remotePort?: number;
+  /** Files with certificate and key, for TLS that ends at the tunnel; only for the gateway. */
+  tls?: { cert: string; key: string };
   /** `node src/cli.ts` instead of the bundle. */
   fromSource?: boolean;
   /** Where the tunnel's client runs; not for wasmrun, which is configured over its own port. */
@@ -34,7 +36,7 @@ export interface RunningTunnel {
   readonly pid: number;
   readonly host: string;
   readonly port: number;
-  /** `http://HOST:PORT`. */
+  /** `http://HOST:PORT`, or https. */
   readonly url: string;
   readonly program: Program;
   stop(): Promise<void>;
@@ -124,6 +126,7 @@ export function describeOwnCommand(name: OwnName, target: TunnelTarget): [string
   // Otherwise it would try candidates that this server does not give away, which is not what is measured.
   else flags.push('--port-range', `${PORT_RANGE.min}-${PORT_RANGE.max}`);
   if (name === 'raw') flags.push('--protocol', 'tcp');
+  if (target.tls) flags.push('--tls-cert', target.tls.cert, '--tls-key', target.tls.key);
   return [process.execPath, entry, 'run', ...flags];
 }
 
@@ -147,7 +150,7 @@ function describe(name: TunnelName, target: TunnelTarget, port: number, program:
     pid: program.pid,
     host,
     port,
-    url: `http://${host}:${port}`,
+    url: `${target.tls ? 'https' : 'http'}://${host}:${port}`,
     program,
     stop: () => program.stop(),
   };
