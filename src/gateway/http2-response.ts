@@ -69,7 +69,10 @@ export class Http2Response extends Writable implements Used {
   /** Only of use before `end`. */
   addTrailers(trailers: OutgoingHttpHeaders | readonly (readonly [string, string])[]): void {
     const pairs = Array.isArray(trailers) ? trailers : Object.entries(trailers);
-    for (const [name, value] of pairs) this.#trailers[String(name).toLowerCase()] = value;
+    for (const [name, value] of pairs) {
+      const key = String(name).toLowerCase();
+      if (!CONNECTION_FIELDS.has(key)) this.#trailers[key] = value;
+    }
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -115,8 +118,19 @@ export class Http2Response extends Writable implements Used {
     for (const [name, value] of this.#fields) if (!CONNECTION_FIELDS.has(name)) head[name] = value;
     const endStream = this.#hasNoBody() || (isEnd && Object.keys(this.#trailers).length === 0);
     const waitForTrailers = !endStream && !this.#fields.has('content-length');
-    if (waitForTrailers) this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(this.#trailers));
-    this.#stream.respond(head, { endStream, waitForTrailers });
+    if (waitForTrailers)
+      this.#stream.once('wantTrailers', () => this.#try(() => this.#stream.sendTrailers(this.#trailers)));
+    this.#try(() => this.#stream.respond(head, { endStream, waitForTrailers }));
+  }
+
+  /** A field that Node refuses after all costs this one answer. */
+  #try(send: () => void): void {
+    try {
+      send();
+    } catch (error) {
+      if (!this.#stream.closed) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      this.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 }
 

@@ -1,7 +1,13 @@
 // HTTP/2 as browsers and libraries speak it: what HTTP/1 visitors get, HTTP/2 visitors get too.
 
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -261,6 +267,32 @@ describe('an answer over HTTP/2', () => {
     );
     const { body, trailers } = await ask(door.session, {});
     expect([body, trailers]).toEqual(['body', expect.objectContaining({ 'x-sum': '42' })]);
+  });
+
+  it.each(['Te', 'HTTP2-Settings', 'Upgrade', 'Proxy-Connection', 'Connection'])(
+    'loses %s, which HTTP/2 forbids, from its head and its trailers, and ends nobody but itself at worst',
+    async name => {
+      const { door } = await openRaw(socket =>
+        socket.write(
+          `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n${name}: x\r\n\r\n2\r\nok\r\n0\r\n${name}: x\r\nX-Sum: 1\r\n\r\n`,
+        ),
+      );
+      const { body, headers, trailers } = await ask(door.session, {});
+      expect([body, headers[name.toLowerCase()]]).toEqual(['ok', undefined]);
+      expect(Object.entries(trailers)).toEqual([['x-sum', '1']]);
+    },
+  );
+
+  it('with a head that cannot be sent is reset, and no other is', async () => {
+    const handle = (request: IncomingMessage, response: ServerResponse) =>
+      void (request.url === '/odd' ? response.setHeader('location', ['/a', '/b']).end() : response.end('ok'));
+    const door = await openGateway(() => ({ status: 'running', upstream: { kind: 'handler', handle } }));
+    const stream = door.session.request({ ':path': '/odd' });
+    const closed = new Promise(resolve => stream.once('close', resolve));
+    stream.on('error', () => {}).resume();
+    await closed;
+    expect(stream.rstCode).toBe(2);
+    expect((await ask(door.session, {})).body).toBe('ok');
   });
 
   it('without a body ends at its head: HEAD, 204, 304', async () => {
