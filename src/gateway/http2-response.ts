@@ -16,6 +16,9 @@ const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/** RFC 9110, 15: with 204 and 205 there is nothing to announce either. */
+const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
 /** As much of an answer as waits for a visitor who reads slowly; undici hands over pieces of this size. */
 const BUFFER_BYTES = 64 * 1024;
 
@@ -98,7 +101,7 @@ export class Http2Response extends Writable implements Used {
   }
 
   #hasNoBody(): boolean {
-    return this.#isHead || this.statusCode === 204 || this.statusCode === 304;
+    return this.#isHead || NO_BODY.has(this.statusCode);
   }
 
   #add(name: string, value: string | string[]): void {
@@ -116,6 +119,8 @@ export class Http2Response extends Writable implements Used {
     this.#hasResponded = true;
     const head: Http2Headers = { ':status': this.statusCode };
     for (const [name, value] of this.#fields) if (!CONNECTION_FIELDS.has(name)) head[name] = value;
+    // Node sends no body with it, and a length without one would be an error to the visitor.
+    if (this.statusCode === 205) delete head['content-length'];
     const endStream = this.#hasNoBody() || (isEnd && Object.keys(this.#trailers).length === 0);
     const waitForTrailers = !endStream && !this.#fields.has('content-length');
     if (waitForTrailers)

@@ -283,6 +283,14 @@ describe('an answer over HTTP/2', () => {
     },
   );
 
+  it('of 205 has no body, whatever the app sends behind it', async () => {
+    const { door } = await openRaw(socket =>
+      socket.write('HTTP/1.1 205 Reset\r\nContent-Length: 4\r\nX-A: b\r\n\r\nbody'),
+    );
+    const { status, headers, body } = await ask(door.session, {});
+    expect([status, headers['x-a'], headers['content-length'], body]).toEqual([205, 'b', undefined, '']);
+  });
+
   it('with a head that cannot be sent is reset, and no other is', async () => {
     const handle = (request: IncomingMessage, response: ServerResponse) =>
       void (request.url === '/odd' ? response.setHeader('location', ['/a', '/b']).end() : response.end('ok'));
