@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { askForProof, renderProof } from '../src/gateway/probe.ts';
 import { createLogger } from '../src/log.ts';
-import { type AddressCheck, proveAddress, renderPublicUrl } from '../src/public-address.ts';
+import { type AddressCheck, isPlainPublicUrl, proveAddress, renderPublicUrl } from '../src/public-address.ts';
 
 const KEY = randomBytes(32);
 
@@ -121,5 +121,19 @@ describe('the public address', () => {
   it('is written from the template, an IPv6 host in brackets', () => {
     expect(renderPublicUrl('https://{port}.preview.example', 'x', 12)).toBe('https://12.preview.example');
     expect(renderPublicUrl('http://{host}:{port}', '::1', 80)).toBe('http://[::1]:80');
+  });
+});
+
+describe('an address with nothing but the bore server before us', () => {
+  it.each([
+    ['http://{host}:{port}', false, true],
+    ['tcp://{host}:{port}', false, true],
+    ['https://{host}:{port}', true, true],
+    // A proxy speaks it there.
+    ['https://{host}:{port}', false, false],
+    ['https://{port}.preview.example.com', true, false],
+    ['https://preview.example.com:{port}', true, false],
+  ])('is %s, where TLS ends here: %s → %s', (template, endsTls, isPlain) => {
+    expect(isPlainPublicUrl(template, endsTls)).toBe(isPlain);
   });
 });
