@@ -43,7 +43,7 @@ async function openAttack(
 ) {
   const app = await startRawApp(options.answer);
   const limits = options.limits ?? {};
-  const door = await openDoor(app.port, { tls, limits, publicUrl: () => new URL('https://localhost:1') });
+  const door = await openDoor(app.port, { tls, limits, publicUrl: 'https://a' });
   const open = async () => {
     const client = await FrameClient.open(door.port, ca.pem, options.settings);
     closers.push(() => client.close());
@@ -79,7 +79,7 @@ describe('smuggling from HTTP/2 into the app’s HTTP/1.1', () => {
     expect(await ask(client, 1, renderHeaders(1, listRequestFields({}, field)))).toBe('status 200');
     expect(app.seen).toBe(
       `GET / HTTP/1.1\r\nhost: localhost:${app.port}\r\nconnection: keep-alive\r\n` +
-        'x-forwarded-host: localhost:1\r\nx-forwarded-proto: https\r\n\r\n',
+        'x-forwarded-host: a\r\nx-forwarded-proto: https\r\n\r\n',
     );
   });
 
@@ -182,8 +182,8 @@ describe('smuggling from HTTP/2 into the app’s HTTP/1.1', () => {
   it('is no matter for what is merely unusual, which the app gets as it came', async () => {
     const { app, client } = await openAttack();
     const fields = listRequestFields(
-      { ':path': '/..;/a?b=%0d%0a&c=\xe4', ':authority': 'EVIL.test:99.' },
-      ['host', 'EVIL.test:99.'],
+      { ':path': '/..;/a?b=%0d%0a&c=\xe4', ':authority': 'A:443' },
+      ['host', 'A:443'],
       ['x-latin', '\xe4\xff'],
       ['cookie', 'a=1'],
       ['x-between', '1'],
@@ -193,7 +193,7 @@ describe('smuggling from HTTP/2 into the app’s HTTP/1.1', () => {
     expect(await ask(client, 1, renderHeaders(1, fields))).toBe('status 200');
     expect(app.requestLines).toEqual(['GET /..;/a?b=%0d%0a&c=\xe4 HTTP/1.1']);
     expect(app.seen).toMatch(/\r\nx-latin: \xe4\xff\r\ncookie: a=1; b=2\r\nx-between: 1\r\n/);
-    expect(app.seen).not.toMatch(/EVIL|trailers/);
+    expect(app.seen).not.toMatch(/host: A|trailers/);
   });
 });
 

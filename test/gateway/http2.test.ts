@@ -42,7 +42,7 @@ async function openGateway(
   app: Parameters<typeof openDoor>[0],
   limits: Partial<VisitorLimits> = {},
 ): Promise<Opened> {
-  const door = await openDoor(app, { tls, limits, publicUrl: () => new URL('https://localhost:4321') });
+  const door = await openDoor(app, { tls, limits, publicUrl: 'https://localhost:4321' });
   closers.push(door.stop);
   return Object.assign(door, { session: openSession(door) });
 }

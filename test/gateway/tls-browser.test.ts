@@ -67,9 +67,9 @@ describeWithReal(['chromium'], 'Chromium, with TLS that ends here', () => {
       upgrades.push(request);
       socket.on('message', data => socket.send(`echo ${data}`));
     });
-    let url = '';
-    const door = await openDoor((app.address() as AddressInfo).port, { tls, publicUrl: () => new URL(url) });
-    url = `https://localhost:${door.port}`;
+    const publicUrl = 'https://localhost:{port}';
+    const door = await openDoor((app.address() as AddressInfo).port, { tls, publicUrl });
+    const url = `https://localhost:${door.port}`;
     closers.push(
       () => app.close(),
       () => app.closeAllConnections(),

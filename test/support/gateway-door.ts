@@ -20,7 +20,7 @@ export interface Door {
   stop(): Promise<void>;
 }
 
-/** `app` is where the app listens, or its state; `publicUrl` what visitors type. */
+/** `app` is where the app listens, or its state; `publicUrl` what visitors type, `{port}` in it the door's. */
 export async function openDoor(
   app: number | (() => AppState),
   { publicUrl = PUBLIC_URL, ...options }: Partial<GatewayOptions> & { publicUrl?: string } = {},
@@ -41,7 +41,7 @@ export async function openDoor(
   await once(door.listen(0, '127.0.0.1'), 'listening');
   const address = door.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  place = { ...place, port };
+  place = { ...place, url: publicUrl.replace('{port}', `${port}`), port };
   const stop = async () => {
     door.close();
     await gateway.stop();
