@@ -7,6 +7,7 @@ import { type Logger, sanitise } from '../log.ts';
 import type { AppState } from '../state.ts';
 import { AccessControl, type AccessRules } from './access.ts';
 import { AppLink } from './app-link.ts';
+import { BodyTooLarge, refuseLargeBody, sendTooLarge } from './body-limit.ts';
 import { dropOwnCookies } from './credentials.ts';
 import { findRefusal } from './guard.ts';
 import { sendToHttps } from './https-only.ts';
@@ -21,12 +22,18 @@ import { forwardUpgrade } from './upgrade.ts';
 import { type Pass, readPath, type Visit } from './visit.ts';
 import { type Arrival, startVisitorServer, VISITOR_LIMITS, type VisitorLimits } from './visitor-server.ts';
 
+/** What the inputs say about visitors. */
+export interface GatewayRules extends AccessRules {
+  /** Longest body of a request. */
+  maxBodyBytes: number;
+}
+
 export interface GatewayOptions {
   /** Asked at every request; only a running app has an upstream. */
   app: () => AppState;
   /** Where visitors come in; also while the tunnel is away, for who is here already. Decides which Host is ours. */
   place: () => Place | undefined;
-  rules: AccessRules;
+  rules: GatewayRules;
   /** When the exposure ends, where that is known. */
   endsAt?: () => Date | undefined;
   /** 32 random bytes of this exposure, for the probe. */
@@ -72,6 +79,7 @@ export function startGateway(options: GatewayOptions): Gateway {
     visit => withholdCookies(visit),
     visit => refuseOwnPath(visit),
     () => countVisit(tally),
+    visit => refuseLargeBody(visit, options.rules.maxBodyBytes),
     visit => answerWhileAway(link, visit),
     visit => handToApp(link, options, visit),
   ];
@@ -160,12 +168,14 @@ function handToApp(link: AppLink, options: GatewayOptions, visit: Visit): boolea
     upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));
     return true;
   }
+  const { maxBodyBytes } = options.rules;
   const onNoAnswer = (error: Error) => {
+    if (error instanceof BodyTooLarge) return sendTooLarge(visit, maxBodyBytes);
     options.logger.debug(`no answer to ${describeVisit(visit)}: ${sanitise(describeError(error))}`);
     const app = options.app();
     sendNotice(visit, app.status === 'running' ? describeNoAnswer(error) : describeAway(app));
   };
-  const route: Route = { link, address: upstream, onNoAnswer };
+  const route: Route = { link, address: upstream, maxBodyBytes, onNoAnswer };
   if (visit.upgrade === undefined) forwardRequest(visit, route);
   else forwardUpgrade(visit, visit.upgrade, route);
   return true;

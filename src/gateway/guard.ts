@@ -4,7 +4,7 @@
 import { readTarget, type Visit } from './visit.ts';
 
 export interface Refusal {
-  status: 400 | 405 | 421 | 501 | 505;
+  status: 400 | 405 | 421 | 431 | 501 | 505;
   /** A fixed sentence; nothing of the request is repeated in it. */
   reason: string;
 }
@@ -14,6 +14,7 @@ type Check = (visit: Visit) => Refusal | undefined;
 const CHECKS: readonly Check[] = [
   checkMethod,
   checkVersion,
+  checkFieldCount,
   checkTarget,
   checkHost,
   checkOwnHost,
@@ -21,6 +22,9 @@ const CHECKS: readonly Check[] = [
   checkTransferEncoding,
   checkUpgradeBody,
 ];
+
+/** Browsers send some twenty, and a proxy in front adds a few. */
+const MAX_FIELDS = 256;
 
 // Fields that frame or route a message. CGI-style servers fold `_` into `-`, so `Content_Length` would be a second one.
 const FRAMING_FIELDS: ReadonlySet<string> = new Set([
@@ -51,6 +55,12 @@ function checkVersion({ request }: Visit): Refusal | undefined {
   const { httpVersion } = request;
   if (httpVersion === '1.1' || httpVersion === '1.0') return undefined;
   return { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are spoken here' };
+}
+
+/** Node counts the letters of a head (16 KB), not its fields: thousands of empty ones would pass. */
+function checkFieldCount({ request }: Visit): Refusal | undefined {
+  if (request.rawHeaders.length <= 2 * MAX_FIELDS) return undefined;
+  return { status: 431, reason: `a request may have ${MAX_FIELDS} header fields` };
 }
 
 function checkTarget({ request }: Visit): Refusal | undefined {

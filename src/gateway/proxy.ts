@@ -15,6 +15,8 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 export interface Route {
   link: AppLink;
   address: AppAddress;
+  /** Longest body it gets. */
+  maxBodyBytes: number;
   /** The app gave no answer; the visitor still waits for one. */
   onNoAnswer: (error: Error) => void;
 }
@@ -41,7 +43,7 @@ export function describeRequest(visit: Visit, route: Route): Dispatcher.Dispatch
       port: route.address.port,
       publicUrl: visit.address?.url,
     }),
-    body: hasBody(request) ? openUpload(visit) : null,
+    body: hasBody(request) ? openUpload(visit, route.maxBodyBytes) : null,
   };
 }
 

@@ -1,6 +1,7 @@
 // The body of a request on its way to the app; used by proxy.
 
 import { Readable } from 'node:stream';
+import { BodyTooLarge } from './body-limit.ts';
 import type { Visit } from './visit.ts';
 
 /**
@@ -12,9 +13,12 @@ import type { Visit } from './visit.ts';
  * A visitor that sent `Expect: 100-continue` is told to go on as soon as there is a connection to the app; where there is
  * none it gets its answer without a byte of the body on the way. The app itself is not asked: undici holds the head back
  * until the first piece of the body.
+ *
+ * More than `maxBytes` breaks the app's request off with BodyTooLarge, and the visitor's too where an answer has begun.
  */
-export function openUpload({ request, response, awaitsContinue }: Visit): Readable {
+export function openUpload({ request, response, awaitsContinue }: Visit, maxBytes: number): Readable {
   let asked = !awaitsContinue;
+  let left = maxBytes;
   const body = new Readable({
     read() {
       if (!asked) response.writeContinue();
@@ -22,15 +26,21 @@ export function openUpload({ request, response, awaitsContinue }: Visit): Readab
       request.resume();
     },
     destroy(error, done) {
-      request.off('data', onData);
       request.resume();
       done(error);
     },
   });
   const onData = (chunk: Buffer) => {
-    if (!body.push(chunk)) request.pause();
+    left -= chunk.length;
+    if (left < 0) {
+      request.off('data', onData);
+      if (body.destroyed) response.destroy();
+      else body.destroy(new BodyTooLarge(maxBytes));
+    } else if (!body.destroyed && !body.push(chunk)) request.pause();
   };
   request.on('data', onData).pause();
-  request.once('end', () => body.push(null));
+  request.once('end', () => body.destroyed || body.push(null));
+  // From here on linger.ts counts.
+  response.once('prefinish', () => request.off('data', onData));
   return body;
 }

@@ -4,10 +4,12 @@
 import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Linger, type LingerLimits } from './linger.ts';
+import { watchStalledReaders } from './stalled-readers.ts';
 import { hasBody } from './visit.ts';
 
-export interface VisitorLimits {
-  /** Streams at a time; each idle one costs some 25 KB. */
+export interface VisitorLimits extends LingerLimits {
+  /** Streams at a time; each idle one costs some 25 KB. A stranger makes room for whoever comes next. */
   sockets: number;
   /** How many of them may be strangers, who have not been let in yet; the oldest makes room for the next. */
   strangers: number;
@@ -15,12 +17,12 @@ export interface VisitorLimits {
   headersTimeoutMs: number;
   /** For a whole request, a big upload over a slow line included. */
   requestTimeoutMs: number;
+  /** For a visitor to take some of the bytes that wait for it. */
+  stalledMs: number;
   /** Between two requests; over a minute, as browsers and proxies like it. */
   keepAliveMs: number;
   /** With TLS: for the first byte, and then for the handshake. */
   handshakeTimeoutMs: number;
-  /** For the rest of an upload after its answer: a visitor who is cut off while sending may never read that answer. */
-  lingerMs: number;
 }
 
 export const VISITOR_LIMITS: VisitorLimits = {
@@ -28,9 +30,11 @@ export const VISITOR_LIMITS: VisitorLimits = {
   strangers: 256,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 300_000,
+  stalledMs: 60_000,
   keepAliveMs: 75_000,
   handshakeTimeoutMs: 10_000,
   lingerMs: 5_000,
+  lingerBytes: 1_024 ** 2,
 };
 
 /**
@@ -65,21 +69,25 @@ export interface VisitorServer {
 }
 
 export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arrival) => void): VisitorServer {
+  /** All that are not closed yet. */
   const sockets = new Set<Duplex>();
-  /** The oldest first. */
+  /** Those that hold a place: a stream is in one of the two, until it is closed or has to make room. Oldest first. */
   const strangers = new Set<Duplex>();
+  const guests = new Set<Duplex>();
   /** Those in the middle of answers, with their number, or given over to a WebSocket. */
   const busy = new Map<Duplex, number>();
   let stopped = false;
-  const server = openServer(limits, arrival => {
+  const stalledReaders = watchStalledReaders(sockets, limits.stalledMs);
+  const linger = new Linger(limits);
+  const server = openServer(limits, linger, arrival => {
     const { socket } = arrival.request;
     const waiting = (busy.get(socket) ?? 0) + 1;
     if (waiting > MAX_PIPELINED) socket.destroy();
     // What came in the same packet is still handed over after the end.
-    if (socket.destroyed) return;
+    if (socket.destroyed || linger.isLast(socket)) return;
     busy.set(socket, waiting);
     if (arrival.upgrade === undefined) arrival.response.once('close', () => finish(socket));
-    serve({ ...arrival, welcome: () => strangers.delete(socket) });
+    serve({ ...arrival, welcome: () => strangers.delete(socket) && guests.add(socket) });
   });
   const finish = (socket: Duplex) => {
     const waiting = (busy.get(socket) ?? 1) - 1;
@@ -93,16 +101,18 @@ export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arriv
   return {
     admit: socket => {
       socket.on('error', ignore);
-      if (stopped || sockets.size >= limits.sockets || socket.destroyed) {
+      const isFull = strangers.size + guests.size >= limits.sockets;
+      if (stopped || socket.destroyed || (isFull && strangers.size === 0)) {
         socket.destroy();
         return false;
       }
-      if (strangers.size >= limits.strangers) closeOldest(strangers);
+      if (isFull || strangers.size >= limits.strangers) closeOldest(strangers);
       sockets.add(socket);
       strangers.add(socket);
       socket.once('close', () => {
         sockets.delete(socket);
         strangers.delete(socket);
+        guests.delete(socket);
         busy.delete(socket);
       });
       // As Node does to the connections it accepts itself.
@@ -117,6 +127,7 @@ export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arriv
       }, drainMs);
       await Promise.all([...sockets].map(socket => awaitClose(socket)));
       clearTimeout(timer);
+      stalledReaders.stop();
       server.close();
     },
   };
@@ -130,7 +141,7 @@ function closeOldest(strangers: Set<Duplex>): void {
   oldest.destroy();
 }
 
-function openServer(limits: VisitorLimits, serve: (arrival: BareArrival) => void) {
+function openServer(limits: VisitorLimits, linger: Linger, serve: (arrival: BareArrival) => void) {
   const server = createServer({
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
@@ -143,20 +154,20 @@ function openServer(limits: VisitorLimits, serve: (arrival: BareArrival) => void
     // Any other upgrade (h2c) is ignored, as RFC 9110, 7.8 allows, and its request served as usual.
     shouldUpgradeCallback: isWebSocket,
   });
-  // No limit on their number, for Node would drop the rest without a word; 16 KB of head is limit enough.
+  // No limit on their number, for Node would drop the rest without a word; the guard refuses too many.
   server.maxHeadersCount = 0;
   const serveRequest = (request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean) => {
-    if (hasBody(request)) boundLinger(request, response, limits.lingerMs);
+    if (hasBody(request)) linger.watch(request, response);
     serve({ request, response, awaitsContinue, upgrade: undefined });
   };
   server.on('request', (request, response) => serveRequest(request, response, false));
   server.on('checkContinue', (request, response) => serveRequest(request, response, true));
   server.on('upgrade', (request, socket, head) => {
-    const response = openLastResponse(request, socket, limits.lingerMs);
+    const response = openLastResponse(request, socket, linger);
     serve({ request, response, awaitsContinue: false, upgrade: { socket, head } });
   });
   server.on('connect', (request, socket) => {
-    const response = openLastResponse(request, socket, limits.lingerMs);
+    const response = openLastResponse(request, socket, linger);
     serve({ request, response, awaitsContinue: false, upgrade: undefined });
   });
   // On a server that never listens this is what arms headersTimeout and requestTimeout.
@@ -180,31 +191,14 @@ function isWebSocket(request: IncomingMessage): boolean {
   return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-/** Node reads on after an early answer, to find the next request behind the body; this says how long. */
-function boundLinger(request: IncomingMessage, response: ServerResponse, lingerMs: number): void {
-  response.once('finish', () => {
-    if (request.complete) return;
-    const { socket } = request;
-    const timer = setTimeout(() => socket.destroy(), lingerMs);
-    const keep = () => clearTimeout(timer);
-    request.once('end', keep);
-    socket.once('close', keep);
-  });
-}
-
 /** An ordinary response on a stream that Node has let go of; the stream ends with it. */
-function openLastResponse(request: IncomingMessage, socket: Duplex, lingerMs: number): ServerResponse {
+function openLastResponse(request: IncomingMessage, socket: Duplex, linger: Linger): ServerResponse {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(request.socket);
   // Node's own listeners left with its parser.
   socket.on('error', ignore).on('drain', () => response.emit('drain'));
-  response.once('finish', () => {
-    socket.end();
-    socket.resume();
-    const timer = setTimeout(() => socket.destroy(), lingerMs);
-    socket.once('close', () => clearTimeout(timer));
-  });
+  linger.watchLast(response, socket);
   return response;
 }
 

@@ -1,14 +1,20 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { AccessRules } from '../../src/gateway/access.ts';
+import type { GatewayRules } from '../../src/gateway/gateway.ts';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
+import { OPEN_GATEWAY } from '../support/open-gateway.ts';
 import { type RawApp, startRawApp } from '../support/raw-app.ts';
 
 const HOST = 'bore.example:4321';
 const KEY = 'K3y-of-this-preview_0123456789';
-const LINK: AccessRules = { access: { kind: 'link', key: KEY }, publicPaths: ['/webhooks/**'] };
-const BASIC: AccessRules = {
+const LINK: GatewayRules = {
+  access: { kind: 'link', key: KEY },
+  publicPaths: ['/webhooks/**'],
+  maxBodyBytes: 1 << 20,
+};
+const BASIC: GatewayRules = {
   access: { kind: 'basic', user: 'ada', password: 'pässword:with colon' },
   publicPaths: [],
+  maxBodyBytes: 1 << 20,
 };
 const BASIC_HEADER = `Authorization: Basic ${Buffer.from('ada:pässword:with colon').toString('base64')}\r\n`;
 const UPGRADE =
@@ -19,7 +25,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-async function open(rules: AccessRules, options: Parameters<typeof openDoor>[1] = {}) {
+async function open(rules: GatewayRules, options: Parameters<typeof openDoor>[1] = {}) {
   const app = await startRawApp();
   const door = await openDoor(app.port, { rules, ...options });
   closers.push(app.stop, door.stop);
@@ -350,7 +356,7 @@ describe('signing in by hand', () => {
   });
 
   it('is not there in an open preview', async () => {
-    const { ask } = await open({ access: { kind: 'open' }, publicPaths: [] });
+    const { ask } = await open(OPEN_GATEWAY);
     expect((await post(ask, `key=${KEY}`)).status).toBe(404);
   });
 });
@@ -394,7 +400,7 @@ describe('the address (Host games, DNS rebinding)', () => {
     ['169.254.169.254', 421],
     ['', 421],
   ])('%s gets %d', async (host, status) => {
-    const { app, door } = await open({ access: { kind: 'open' }, publicPaths: [] });
+    const { app, door } = await open(OPEN_GATEWAY);
     const answer = await sendRaw(door.port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(app.connections).toBe(status === 200 ? 1 : 0);
@@ -402,7 +408,7 @@ describe('the address (Host games, DNS rebinding)', () => {
 
   it('behind a proxy may be the one the proxy calls, and says the scheme’s own port or not', async () => {
     const place = { url: 'https://4321.preview.example', host: '10.0.0.1', port: 4321 };
-    const { door } = await open({ access: { kind: 'open' }, publicPaths: [] }, { place: () => place });
+    const { door } = await open(OPEN_GATEWAY, { place: () => place });
     for (const host of ['4321.preview.example', '4321.preview.example:443', '10.0.0.1:4321'])
       expect(
         await sendRaw(door.port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`),
@@ -411,7 +417,7 @@ describe('the address (Host games, DNS rebinding)', () => {
 
   it('of this machine may be called by any of its names', async () => {
     const place = { url: 'http://127.0.0.1:4321', host: '127.0.0.1', port: 4321 };
-    const { door } = await open({ access: { kind: 'open' }, publicPaths: [] }, { place: () => place });
+    const { door } = await open(OPEN_GATEWAY, { place: () => place });
     for (const host of ['127.0.0.1:4321', 'localhost:4321', '[::1]:4321'])
       expect(
         await sendRaw(door.port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`),
@@ -424,7 +430,7 @@ describe('what an earlier preview left in the browser (service workers)', () => 
   const PAGE = 'Sec-Fetch-Dest: document\r\n';
 
   it('is cleared once, over https, with the first page', async () => {
-    const { app, ask } = await open({ access: { kind: 'open' }, publicPaths: [] }, { place: () => https });
+    const { app, ask } = await open(OPEN_GATEWAY, { place: () => https });
     const first = await ask('GET /', PAGE);
     expect(first.head).toMatch(/^clear-site-data: "storage"\r?$/im);
     expect(first.cookie).toMatch(/^__Host-expose-seen-443=/);
@@ -452,7 +458,7 @@ describe('what an earlier preview left in the browser (service workers)', () => 
   });
 
   it('stays where the browser would not clear it, over http', async () => {
-    const { ask } = await open({ access: { kind: 'open' }, publicPaths: [] });
+    const { ask } = await open(OPEN_GATEWAY);
     expect((await ask('GET /', PAGE)).head).not.toMatch(/clear-site-data|set-cookie/i);
   });
 

@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { VisitorLimits } from '../../src/gateway/visitor-server.ts';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
+import { OPEN_GATEWAY } from '../support/open-gateway.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -32,7 +33,8 @@ async function openApp(
   );
   await once(server, 'listening');
   const address = server.address();
-  const door = await openDoor(typeof address === 'object' && address !== null ? address.port : 0, { limits });
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const door = await openDoor(port, { limits, rules: { ...OPEN_GATEWAY, maxBodyBytes: 1 << 30 } });
   closers.push(door.stop);
   return Object.assign(door, { server });
 }
@@ -141,11 +143,11 @@ describe('an upload', () => {
       answer += chunk;
     });
     visitor.write(
-      `POST / HTTP/1.1\r\nHost: bore.example:4321\r\nContent-Length: ${21 * piece.length}\r\n\r\n`,
+      `POST / HTTP/1.1\r\nHost: bore.example:4321\r\nContent-Length: ${2 * piece.length}\r\n\r\n`,
     );
     visitor.write(piece);
     await once(visitor, 'data');
-    makeUpload(piece, 20).pipe(visitor);
+    makeUpload(piece, 1).pipe(visitor);
     await once(visitor, 'finish');
     expect(answer).toMatch(/^HTTP\/1.1 413 [\s\S]*too much/);
   });

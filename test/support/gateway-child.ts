@@ -2,7 +2,9 @@
 // Says its port as the first line, and leaves when its standard input ends.
 
 import { openDoor } from './gateway-door.ts';
+import { OPEN_GATEWAY } from './open-gateway.ts';
 
-const door = await openDoor(Number(process.argv[2]));
+const maxBodyBytes = 16 * 1024 ** 3;
+const door = await openDoor(Number(process.argv[2]), { rules: { ...OPEN_GATEWAY, maxBodyBytes } });
 process.stdout.write(`${door.port}\n`);
 process.stdin.resume().once('end', () => void door.stop());

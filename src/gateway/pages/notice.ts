@@ -6,7 +6,7 @@ import type { AppState } from '../../state.ts';
 
 /** Plain text throughout; `detail` is a stranger's, and already on one safe line. */
 export interface Notice {
-  status: 401 | 404 | 405 | 500 | 502 | 503 | 504;
+  status: 401 | 404 | 405 | 413 | 500 | 502 | 503 | 504;
   /** Decides the colour of the mark. */
   mood: 'waiting' | 'trouble' | 'failed' | 'ended' | 'locked';
   title: string;
@@ -130,6 +130,31 @@ export function describeFile(status: 404 | 405 | 500): Notice {
         what: 'It is there, but not readable.',
       };
   }
+}
+
+const MAX_BODY_HINT = 'The author of the workflow can allow more with the input max-body.';
+
+/** The notice for an upload that is longer than `max-body`. */
+export function describeTooLarge(maxBytes: number): Notice {
+  return {
+    status: 413,
+    mood: 'failed',
+    title: 'This upload is too large',
+    what: `The preview takes at most ${renderBytes(maxBytes)} in one request.`,
+    next: MAX_BODY_HINT,
+    nextForScripts: MAX_BODY_HINT,
+  };
+}
+
+/** As `max-body` is written: the largest unit that leaves a number a reader takes in at once. */
+function renderBytes(bytes: number): string {
+  for (const [unit, factor] of [
+    ['GB', 1024 ** 3],
+    ['MB', 1024 ** 2],
+    ['KB', 1024],
+  ] as const)
+    if (bytes >= factor) return `${Number((bytes / factor).toFixed(2))} ${unit}`;
+  return bytes === 1 ? '1 byte' : `${bytes} bytes`;
 }
 
 /** The notice for an app that runs but gave no answer to this request. */

@@ -1,0 +1,211 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { GatewayOptions } from '../../src/gateway/gateway.ts';
+import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
+import { OPEN_GATEWAY } from '../support/open-gateway.ts';
+import { startRawApp } from '../support/raw-app.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+const MAX = 100_000;
+const RULES = { ...OPEN_GATEWAY, maxBodyBytes: MAX };
+const POST = 'POST /up HTTP/1.1\r\nHost: bore.example:4321\r\n';
+const NEXT = 'GET /next HTTP/1.1\r\nHost: bore.example:4321\r\nConnection: close\r\n\r\n';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function open(options: Partial<GatewayOptions> = {}, answer?: Parameters<typeof startRawApp>[0]) {
+  const app = await startRawApp(answer);
+  const door = await openDoor(app.port, { rules: RULES, ...options });
+  closers.push(app.stop, door.stop);
+  return { app, door };
+}
+
+/** A visitor whose bytes are kept. */
+async function visit(door: Door) {
+  const socket = connect(door.port, '127.0.0.1').setEncoding('latin1');
+  closers.push(() => socket.destroy());
+  let heard = '';
+  socket
+    .on('error', () => {})
+    .on('data', text => {
+      heard += text;
+    });
+  const closed = new Promise<void>(resolve => socket.once('close', () => resolve()));
+  await once(socket, 'connect');
+  return {
+    socket,
+    closed,
+    get heard() {
+      return heard;
+    },
+    hears: (pattern: RegExp) => waitUntil(() => pattern.test(heard), `${pattern} is heard`),
+  };
+}
+
+const chunk = (bytes: number) => `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n`;
+const sendAll = (socket: Socket, bytes: string) =>
+  new Promise(resolve => socket.write(bytes, 'latin1', resolve));
+
+describe('a body over max-body', () => {
+  it('that says so is refused before it comes, and the app hears nothing', async () => {
+    const { app, door } = await open();
+    const visitor = await visit(door);
+    visitor.socket.write(`${POST}Content-Length: ${MAX + 1}\r\n\r\n`);
+    await visitor.hears(/^HTTP\/1.1 413 [\s\S]*at most 97.66 KB[\s\S]*max-body/);
+    expect(visitor.heard).toMatch(/\r\nconnection: close\r\n/i);
+    expect(app.connections).toBe(0);
+  });
+
+  it('is not asked for with 100 Continue', async () => {
+    const { app, door } = await open({ limits: { lingerMs: 50 } });
+    const answer = await sendRaw(
+      door.port,
+      `${POST}Expect: 100-continue\r\nContent-Length: ${MAX + 1}\r\n\r\n`,
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 413 /);
+    expect(app.connections).toBe(0);
+  });
+
+  it('is a length beyond all numbers, too', async () => {
+    const { app, door } = await open({ limits: { lingerMs: 50 } });
+    const answer = await sendRaw(door.port, `${POST}Content-Length: ${'9'.repeat(18)}\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1.1 413 /);
+    expect(app.connections).toBe(0);
+  });
+
+  it('that comes in chunks is refused when the count passes it, and the app’s request breaks off', async () => {
+    let gone = false;
+    const { app, door } = await open({}, socket => {
+      socket.once('close', () => {
+        gone = true;
+      });
+    });
+    const visitor = await visit(door);
+    visitor.socket.write(`${POST}Transfer-Encoding: chunked\r\n\r\n${chunk(MAX)}`);
+    await waitUntil(() => app.seen.length > MAX, 'the app has what is allowed');
+    expect(visitor.heard).toBe('');
+    visitor.socket.write(chunk(1));
+    await visitor.hears(/^HTTP\/1.1 413 [\s\S]*max-body/);
+    await waitUntil(() => gone, 'the request to the app is broken off');
+    expect(app.seen).not.toMatch(/\r\n0\r\n/);
+  });
+
+  it('is cut where the answer has begun', async () => {
+    const { door } = await open({}, socket =>
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf'),
+    );
+    const visitor = await visit(door);
+    visitor.socket.write(`${POST}Transfer-Encoding: chunked\r\n\r\n${chunk(MAX)}`);
+    await visitor.hears(/half$/);
+    visitor.socket.write(chunk(1));
+    await visitor.closed;
+    expect(visitor.heard).toMatch(/^HTTP\/1.1 200 [\s\S]*half$/);
+  });
+
+  it('is refused where the gateway itself is the app (mode: web)', async () => {
+    let asked = 0;
+    const handle = () => {
+      asked += 1;
+    };
+    const door = await openDoor(() => ({ status: 'running', upstream: { kind: 'handler', handle } }), {
+      rules: RULES,
+    });
+    closers.push(door.stop);
+    const visitor = await visit(door);
+    visitor.socket.write(`${POST}Content-Length: ${MAX + 1}\r\n\r\n`);
+    await visitor.hears(/^HTTP\/1.1 413 /);
+    expect(asked).toBe(0);
+  });
+
+  it('of a stranger gets what every stranger gets', async () => {
+    const rules = { ...RULES, access: { kind: 'link', key: 'K'.repeat(32) } } as const;
+    const { door } = await open({ rules, limits: { lingerMs: 50 } });
+    expect(await sendRaw(door.port, `${POST}Content-Length: ${MAX + 1}\r\n\r\n`)).toMatch(/^HTTP\/1.1 401 /);
+  });
+
+  it('is one byte more than what passes, in both framings', async () => {
+    const { app, door } = await open();
+    const body = 'x'.repeat(MAX);
+    expect(await sendRaw(door.port, `${POST}Content-Length: ${MAX}\r\n\r\n${body}${NEXT}`)).toMatch(
+      /^HTTP\/1.1 200 [\s\S]*HTTP\/1.1 200 /,
+    );
+    const chunked = `${POST}Transfer-Encoding: chunked\r\n\r\n${chunk(MAX - 1)}${chunk(1)}0\r\n\r\n`;
+    expect(await sendRaw(door.port, `${chunked}${NEXT}`)).toMatch(/^HTTP\/1.1 200 [\s\S]*HTTP\/1.1 200 /);
+    expect(app.requestLines).toHaveLength(4);
+  });
+});
+
+const LARGE = { ...RULES, maxBodyBytes: 2e9 };
+const KEYED = { ...RULES, access: { kind: 'link', key: 'K'.repeat(32) } } as const;
+
+describe('an answer before the end of an upload', () => {
+  const early: [string, Partial<GatewayOptions>, string, number][] = [
+    ['to a stranger', { rules: KEYED }, POST, 401],
+    ['to too much', {}, POST, 413],
+    ['to what is malformed', {}, POST.replace('/up', '//up'), 400],
+    ['while there is no app', { app: () => ({ status: 'starting' }), rules: LARGE }, POST, 503],
+  ];
+
+  it.each(early)('%s arrives, for up to 1 MiB of the rest is read', async (_, options, head, status) => {
+    const { door } = await open(options);
+    const visitor = await visit(door);
+    visitor.socket.write(`${head}Content-Length: 1000000\r\n\r\n`);
+    await sendAll(visitor.socket, 'x'.repeat(999_999));
+    await visitor.hears(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(visitor.socket.destroyed).toBe(false);
+    await sendAll(visitor.socket, 'x');
+  });
+
+  it.each(early)(
+    '%s is the last where more than 1 MiB of the rest comes',
+    async (_, options, head, status) => {
+      const { door } = await open({ ...options, limits: { lingerMs: 60_000 } });
+      const visitor = await visit(door);
+      visitor.socket.write(`${head}Content-Length: 1000000000\r\n\r\n`);
+      await visitor.hears(new RegExp(`^HTTP/1.1 ${status} `));
+      await sendAll(visitor.socket, 'x'.repeat(1_000_000));
+      expect(visitor.socket.destroyed).toBe(false);
+      const more = setInterval(() => visitor.socket.write('x'.repeat(10_000)), 1);
+      await visitor.closed.finally(() => clearInterval(more));
+    },
+  );
+
+  it.each(early)('%s is the last where the rest takes too long', async (_, options, head, status) => {
+    const { door } = await open({ ...options, limits: { lingerMs: 50 } });
+    const answer = await sendRaw(door.port, `${head}Content-Length: 1000000000\r\n\r\nxxx`);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  });
+
+  it('leaves the connection in step where little is left', async () => {
+    const { door } = await open({ app: () => ({ status: 'starting' }) });
+    const visitor = await visit(door);
+    visitor.socket.write(`${POST}Content-Length: 1000\r\n\r\n`);
+    await visitor.hears(/^HTTP\/1.1 503 /);
+    visitor.socket.write(`${'x'.repeat(1_000)}${NEXT}`);
+    await visitor.hears(/HTTP\/1.1 503 [\s\S]*HTTP\/1.1 503 /);
+    await visitor.closed;
+  });
+
+  it('with Connection: close is the last: a request behind the rest is not heard', async () => {
+    const { app, door } = await open();
+    const visitor = await visit(door);
+    visitor.socket.write(`${POST}Content-Length: ${MAX + 1}\r\n\r\n`);
+    await visitor.hears(/^HTTP\/1.1 413 /);
+    visitor.socket.write(`${'x'.repeat(MAX + 1)}${NEXT}`);
+    await visitor.closed;
+    expect(visitor.heard.match(/HTTP\/1.1/g)).toHaveLength(1);
+    expect([app.connections, door.gateway.visits]).toEqual([0, 1]);
+  });
+});
+
+it('the head of a request may take 16 KB and 256 fields', async () => {
+  const { app, door } = await open({ limits: { keepAliveMs: 50 } });
+  const head = `GET / HTTP/1.1\r\nHost: bore.example:4321\r\n`;
+  for (const flood of [`X: ${'x'.repeat(16_384)}\r\n`, 'a:\r\n'.repeat(300)])
+    expect(await sendRaw(door.port, `${head}${flood}\r\n`)).toMatch(/^HTTP\/1.1 431 /);
+  expect(app.connections).toBe(0);
+});
