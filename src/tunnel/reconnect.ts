@@ -7,8 +7,9 @@ import type { TunnelState } from '../state.ts';
 import { Attempts } from './attempts.ts';
 import { type Session, startSession } from './client.ts';
 import { explainLate } from './failure.ts';
+import { Relay } from './relay.ts';
 import { openVisitors } from './shared-visitors.ts';
-import { MAX_DIALS, MAX_VISITORS, TIMINGS, type Timings } from './timings.ts';
+import { MAX_DIALS, MAX_INVITED, MAX_VISITORS, TIMINGS, type Timings } from './timings.ts';
 import type { Tunnel, TunnelOptions } from './tunnel.ts';
 import type { VisitorFetcher } from './visitors.ts';
 
@@ -44,7 +45,7 @@ class ReconnectingTunnel implements Tunnel {
       logger: options.logger,
       timings: this.#timings,
       warm: options.warm ?? true,
-      maxVisitors: options.maxVisitors ?? MAX_VISITORS,
+      maxVisitors: options.maxVisitors ?? (options.destination instanceof Relay ? MAX_VISITORS : MAX_INVITED),
       maxDials: options.maxDials ?? MAX_DIALS,
     });
   }

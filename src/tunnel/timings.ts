@@ -62,6 +62,8 @@ export type Timings = Readonly<Record<keyof typeof TIMINGS, number>>;
 
 /** Visitors at a time, fetched and waiting together. Each is two sockets, and a process has 4,096 or more. */
 export const MAX_VISITORS = 1_024;
+/** The same where the receiver bounds itself, as the gateway does: who comes makes a stranger leave, and waiting costs no socket. */
+export const MAX_INVITED = 4_096;
 /** Connections to the server being opened at a time, by each thread: the usual backlog of a listening socket. */
 export const MAX_DIALS = 128;
 /** Attempts before a failure is worth a hint, and before an unknown name is believed. */

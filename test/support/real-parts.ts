@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import { describe } from 'vitest';
 
 /** Debian's packages put these on PATH. */
-type PackagedPart = 'wrk' | 'iperf3' | 'redis-server' | 'redis-cli' | 'ip';
+type PackagedPart = 'wrk' | 'iperf3' | 'redis-server' | 'redis-cli' | 'ip' | 'slowhttptest';
 export type RealPart =
   | (
       | 'bore'
@@ -32,6 +32,7 @@ const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
   'redis-server': ['redis-server'],
   'redis-cli': ['redis-cli'],
   ip: ['ip'],
+  slowhttptest: ['slowhttptest'],
 };
 
 /** Path of the program (of the `.wasm` for `runtime`), or undefined where it is not installed or may not run. */

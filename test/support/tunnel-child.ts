@@ -74,7 +74,10 @@ function openDestination(
   const gateway = startGateway({
     app: () => ({ status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: wish.app } }),
     place,
-    rules: OPEN_GATEWAY,
+    rules: {
+      ...OPEN_GATEWAY,
+      ...(wish.key !== undefined && { access: { kind: 'link', key: wish.key } }),
+    },
     proofKey: Buffer.alloc(32, 7),
     logger,
   });

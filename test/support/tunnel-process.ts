@@ -22,6 +22,8 @@ export interface ChildTunnel {
   secret?: string;
   /** Port of the app on 127.0.0.1. */
   app: number;
+  /** The key without which the gateway lets nobody in; absent: it lets everybody in. */
+  key?: string;
   timings?: Partial<Timings>;
   /** Of the relay, in raw mode. */
   idleMs?: number;
