@@ -1,6 +1,7 @@
 // Who may come in: refuses strangers, all in the same way, and takes the key or password out of the request of whoever
 // is let in, so that the app never sees it. The pass of gateway.ts before anything that tells whether there is an app.
 
+import type { IncomingMessage } from 'node:http';
 import { isSame } from './constant-time.ts';
 import { dropAuthorization, readBasic, readBearer, splitKey, takeKey } from './credentials.ts';
 import { sendText } from './own-pages.ts';
@@ -39,6 +40,9 @@ const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
  */
 type Grant = 'public' | 'shown' | 'ambient';
 
+/** What `Authorization` held, where it was ours. */
+type Credential = 'key' | 'password';
+
 export class AccessControl {
   readonly #access: Access;
   readonly #isPublic: (path: string) => boolean;
@@ -59,11 +63,12 @@ export class AccessControl {
     const { request } = visit;
     const hasSession = this.#hasSession(visit);
     const key = takeKey(request);
+    const credential = this.#takeAuthorization(request);
     if (this.#access.kind === 'open') return this.#welcome(visit);
     if (readPath(request) === SIGN_IN_PATH) return this.#answerSignIn(visit, hasSession);
     const isRightKey = this.#isKey(key);
     if (isRightKey && isPageLoad(visit)) return this.#signIn(visit, readTarget(request));
-    const grant = isRightKey ? 'shown' : this.#findGrant(visit, hasSession);
+    const grant = isRightKey ? 'shown' : this.#findGrant(visit, credential, hasSession);
     if (grant === undefined) return this.#refuse(visit);
     if (grant === 'ambient' && isCrossSite(visit)) return refuseCrossSite(visit);
     return this.#welcome(visit);
@@ -74,20 +79,26 @@ export class AccessControl {
     return false;
   }
 
-  #findGrant(visit: Visit, hasSession: boolean): Grant | undefined {
-    const { request } = visit;
-    if (this.#isKey(readBearer(request))) {
-      dropAuthorization(request);
-      return 'shown';
-    }
-    if (this.#isPublic(readPath(request))) return 'public';
-    if (this.#isPassword(readBasic(request))) {
-      dropAuthorization(request);
+  #findGrant(visit: Visit, credential: Credential | undefined, hasSession: boolean): Grant | undefined {
+    if (credential === 'key') return 'shown';
+    if (this.#isPublic(readPath(visit.request))) return 'public';
+    if (credential === 'password') {
       // The app's scripts may send an `Authorization` of their own, in the place of the browser's.
       if (!hasSession && visit.address) visit.ownHeaders.push(['set-cookie', this.#issue(visit.address.url)]);
       return 'ambient';
     }
     return hasSession ? 'ambient' : undefined;
+  }
+
+  /** Out of the request wherever it is ours: browsers send a password to public paths, too. */
+  #takeAuthorization(request: IncomingMessage): Credential | undefined {
+    const found = this.#isKey(readBearer(request))
+      ? 'key'
+      : this.#isPassword(readBasic(request))
+        ? 'password'
+        : undefined;
+    if (found !== undefined) dropAuthorization(request);
+    return found;
   }
 
   #isKey(given: string | undefined): boolean {

@@ -41,10 +41,16 @@ function decode(text: string): string {
   }
 }
 
-/** The key in the query, which is gone from the request's target afterwards. */
+/** The key in the query, which is gone from the request's target afterwards, and from its `Referer`. */
 export function takeKey(request: IncomingMessage): string | undefined {
   const { key, rest } = splitKey(readTarget(request));
   if (key !== undefined) request.url = rest;
+  const { referer } = request.headers;
+  // What cannot be redirected, such as the answer to a form, leaves the key in the address of its page.
+  if (referer?.includes(KEY_PARAMETER)) {
+    rewriteField(request, 'referer', value => splitKey(value).rest);
+    request.headers.referer = splitKey(referer).rest;
+  }
   return key;
 }
 

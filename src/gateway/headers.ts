@@ -17,13 +17,16 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ]);
 
 // Replaced by what we know, or answered by us; a visitor's word about itself is worth nothing to the app.
-// `Trailer` goes because the trailers of a request stop here: undici has no way to send them.
+// `Trailer` goes because the trailers of a request stop here: undici has no way to send them. The two `-url` ones make
+// some frameworks serve another path than the one that was asked for, and that may have been asked for a key.
 const NOT_FROM_VISITORS: ReadonlySet<string> = new Set([
   'expect',
   'forwarded',
   'host',
   'trailer',
+  'x-original-url',
   'x-real-ip',
+  'x-rewrite-url',
 ]);
 
 // A trailer must not change what the head said about framing, routing or cookies (RFC 9110, 6.5.1).
