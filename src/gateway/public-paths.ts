@@ -8,6 +8,12 @@ import picomatch from 'picomatch';
 /** No path of an app is encoded more often than this; one that is counts as none of ours. */
 const MAX_DECODINGS = 4;
 
+/**
+ * Longer paths are not public. Several `**` in one pattern are matched by trying, which takes the power of the length:
+ * seconds, in which everybody waits, for what a stranger may send without a key.
+ */
+const MAX_LENGTH = 1_024;
+
 /** `**` any number of folders, `*` any part of a name, `?` one character. Upper and lower case count. */
 const OPTIONS: picomatch.PicomatchOptions = {
   dot: true, // `/.well-known/x` is a path like any other
@@ -30,6 +36,7 @@ export function compilePatterns(patterns: readonly string[]): (path: string) => 
   if (patterns.length === 0) return () => false;
   const matches = picomatch([...patterns], OPTIONS);
   return path => {
+    if (path.length > MAX_LENGTH) return false;
     const readings = listReadings(path);
     return readings?.every(reading => matches(reading)) ?? false;
   };

@@ -126,3 +126,13 @@ describe('what is no pattern', () => {
       expect(findPatternProblem(pattern)).toBeUndefined();
   });
 });
+
+describe('a long path (a stranger who makes us think)', () => {
+  it('is not tried against patterns: the time would grow with the power of its length', () => {
+    const isPublic = compilePatterns(['/a/**/b/**/c/**/d', '/webhooks/**']);
+    expect(isPublic(`/webhooks/${'a'.repeat(1_000)}`)).toBe(true);
+    expect(isPublic(`/webhooks/${'a'.repeat(1_020)}`)).toBe(false);
+    // Took ten seconds; the limit of the test's own time is what fails.
+    expect(isPublic('/a/b/c'.repeat(2_300))).toBe(false);
+  });
+});
