@@ -90,7 +90,7 @@ async function startApi(onStop: () => void): Promise<string> {
 }
 
 describe('a supervisor', () => {
-  it('gets its configuration on standard input alone, and is found by its session', async () => {
+  it('gets its configuration on standard input alone (secrets on argv), and is found by its session', async () => {
     const script = `import { text } from 'node:stream/consumers';
 import { readFileSync, writeFileSync } from 'node:fs';
 const config = JSON.parse(await text(process.stdin));

@@ -58,7 +58,7 @@ describe('the oracle', () => {
 });
 
 describe('the sanitiser', () => {
-  it('leaves no command for the runner to find, at the start of a line or behind other words', () => {
+  it('leaves no command for the runner to find (workflow-command injection), at the start of a line or behind other words', () => {
     fc.assert(
       fc.property(whole, text => {
         expect(findCommands(sanitise(text))).toEqual([]);

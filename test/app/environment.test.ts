@@ -36,7 +36,7 @@ const BASE = {
 };
 
 describe('what of the environment a program sees', () => {
-  it('is an allow-list', () => {
+  it('is an allow-list (secrets to the child)', () => {
     expect(selectEnvironment(JOB, 'linux')).toEqual(BASE);
   });
 

@@ -100,26 +100,29 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'the fence around the VM', 
     }
   });
 
-  it.each(['node', 'browser'] as const)('keeps the program from the runner (vm: %s)', async vm => {
-    const project = createProject();
-    const before = hashFolder(project);
-    const { program, url } = await rig.start(project, vm);
-    const ports = [canaryPort, readPort(rig.log, 'OS Mode server'), readPort(rig.log, 'Network proxy')];
-    const targets = [...LITERALS, ...NAMES, ...OWN].flatMap(host => ports.map(port => ({ host, port })));
-    const write = { host: '0.0.0.0', ...describeWrite('project', rig.log) };
-    const results = await attack(url, [...targets, write, { host: OUTSIDE, port: 9 }]);
-    const outside = `${OUTSIDE} 9`;
-    for (const [target, result] of results) {
-      if (target === outside) continue;
-      expect.soft(result, target).not.toMatch(/connected|refused/);
-      const literal = LITERALS.includes(target.split(' ')[0] ?? '');
-      if (literal) expect.soft(result, target).toBe('denied');
-    }
-    expect(results.get(outside)).toMatch(/^errno/);
-    expect(visits).toBe(0);
-    await program.stop();
-    expect(hashFolder(project)).toBe(before);
-  });
+  it.each(['node', 'browser'] as const)(
+    'keeps the program, which attacks it, from the runner (vm: %s)',
+    async vm => {
+      const project = createProject();
+      const before = hashFolder(project);
+      const { program, url } = await rig.start(project, vm);
+      const ports = [canaryPort, readPort(rig.log, 'OS Mode server'), readPort(rig.log, 'Network proxy')];
+      const targets = [...LITERALS, ...NAMES, ...OWN].flatMap(host => ports.map(port => ({ host, port })));
+      const write = { host: '0.0.0.0', ...describeWrite('project', rig.log) };
+      const results = await attack(url, [...targets, write, { host: OUTSIDE, port: 9 }]);
+      const outside = `${OUTSIDE} 9`;
+      for (const [target, result] of results) {
+        if (target === outside) continue;
+        expect.soft(result, target).not.toMatch(/connected|refused/);
+        const literal = LITERALS.includes(target.split(' ')[0] ?? '');
+        if (literal) expect.soft(result, target).toBe('denied');
+      }
+      expect(results.get(outside)).toMatch(/^errno/);
+      expect(visits).toBe(0);
+      await program.stop();
+      expect(hashFolder(project)).toBe(before);
+    },
+  );
 
   it('stands outside of the page too: what writes into the folder wasmrun serves does not reach the checkout', async () => {
     const project = createProject();

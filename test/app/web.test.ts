@@ -132,7 +132,7 @@ describe('a folder as a web site', () => {
       expect((await ask(spa, path, { headers: { accept: 'text/html' } })).status).toBe(404);
   });
 
-  it('finds no path that leads to what is hidden', async () => {
+  it('finds no path that leads to what is hidden (files published by accident)', async () => {
     const piece = fc.constantFrom(
       '..',
       '.',

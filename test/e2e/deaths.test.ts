@@ -117,7 +117,7 @@ describeWithReal(['bore'], 'a command that is killed', () => {
     await expectCleanEnd(preview, url, 'has ended');
   });
 
-  it('does not publish who takes its port, and is back when the port is free', async () => {
+  it('does not publish who takes its port (port taken over by another process), and is back when it is free', async () => {
     const host = '127.0.0.87';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview(

@@ -166,7 +166,7 @@ describe('an upgrade', () => {
     await closed;
   });
 
-  it('that the app refuses is relayed and closed, so that a request behind it goes nowhere', async () => {
+  it('that the app refuses is relayed and closed, so that a request behind it goes nowhere (WebSocket bypass)', async () => {
     const { app, door } = await openRaw(socket =>
       socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nX-Why: no\r\n\r\nno'),
     );
