@@ -78,6 +78,25 @@ describe('the links of the documentation', () => {
   });
 });
 
+describe('the tests in docs/threat-model.md', () => {
+  const [, ...rows] = readRows(read('docs/threat-model.md'));
+  const named = rows.map(([threat = '', , test = '']) => {
+    const [, file = '', title = ''] = /^`(test\/\S+)`: (.+)$/.exec(test) ?? [];
+    return { threat, file, title };
+  });
+
+  it('are seen by this test', () => {
+    expect(named.length).toBeGreaterThan(20);
+  });
+
+  it.each(named)('are there: $title in $file', ({ file, title }) => {
+    expect(existsSync(join(ROOT, file))).toBe(true);
+    // As a title stands in the source: behind a quote, be it the start of one that names its case.
+    const source = read(file);
+    expect([`'${title}`, `"${title}`].some(start => source.includes(start))).toBe(true);
+  });
+});
+
 describe('the messages in docs/troubleshooting.md', () => {
   const quoted = [...read('docs/troubleshooting.md').matchAll(/^\| `([^`]+)` \|/gm)].map(
     ([, message = '']) => message,

@@ -28,7 +28,7 @@ describe('startChild', () => {
     expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(16_384);
   });
 
-  it('gives the program the environment it was handed and nothing else', async () => {
+  it('gives the program the environment it was handed and nothing else (secrets to the child)', async () => {
     process.env.SECRET_OF_THE_JOB = 'leak';
     const lines: string[] = [];
     const child = await startChild({ ...bash('/usr/bin/env', lines), environment: { GREETING: 'hello' } });

@@ -160,6 +160,16 @@ describe('the control API', () => {
     expect(await sendRaw(`localhost:${new URL(api?.url ?? '').port}`)).toMatch(/^HTTP\/1\.1 200 /);
   });
 
+  it('allows no page of another origin anything (cross-origin)', async () => {
+    await start();
+    const origin = { Origin: 'http://bore.example:4321' };
+    for (const method of ['OPTIONS', 'GET', 'POST']) {
+      const answer = await ask(method, '/api/tunnel/status', { ...origin, Authorization: '' });
+      expect(answer.status).toBe(401);
+      expect([...answer.headers.keys()].filter(name => name.startsWith('access-control-'))).toEqual([]);
+    }
+  });
+
   it('says what is wrong with a route, and with a tunnel that cannot be opened', async () => {
     const { controls } = await start();
     expect((await ask('GET', '/api/nothing')).status).toBe(404);
