@@ -20,10 +20,16 @@ export interface Door {
   stop(): Promise<void>;
 }
 
+/** Of a gateway, and what is only a door's. */
+interface DoorOptions extends Partial<Omit<GatewayOptions, 'rules'>> {
+  publicUrl?: string;
+  rules?: Partial<GatewayOptions['rules']>;
+}
+
 /** `app` is where the app listens, or its state; `publicUrl` what visitors type, `{port}` in it the door's. */
 export async function openDoor(
   app: number | (() => AppState),
-  { publicUrl = PUBLIC_URL, ...options }: Partial<GatewayOptions> & { publicUrl?: string } = {},
+  { publicUrl = PUBLIC_URL, rules, ...options }: DoorOptions = {},
 ): Promise<Door> {
   const log: string[] = [];
   const say = (level: string) => (message: string) => void log.push(`${level} ${message}`);
@@ -32,7 +38,7 @@ export async function openDoor(
     app: typeof app === 'number' ? () => runningOn(app) : app,
     // As behind a proxy, so that both names are ours.
     place: () => place,
-    rules: OPEN_GATEWAY,
+    rules: { ...OPEN_GATEWAY, ...rules },
     proofKey: PROOF_KEY,
     logger: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
     ...options,
