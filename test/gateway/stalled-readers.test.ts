@@ -78,7 +78,8 @@ describe('a visitor who does not take its answer', () => {
     const flood = createFlood();
     const door = await open(flood.app);
     const visitor = await visit(door.port, GET);
-    const timer = setInterval(() => visitor.write('G'), 20);
+    visitor.write('GET /');
+    const timer = setInterval(() => visitor.write('x'), 20);
     await waitUntil(() => flood.gone === 1, 'the app hears that the visitor is gone').finally(() =>
       clearInterval(timer),
     );
