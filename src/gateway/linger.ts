@@ -17,6 +17,7 @@ export class Linger {
   /** The request under way on each connection whose answer may be early. */
   readonly #requests = new WeakMap<Duplex, IncomingMessage>();
   readonly #last = new WeakSet<Duplex>();
+  readonly #drained = new WeakSet<IncomingMessage>();
 
   constructor(limits: LingerLimits) {
     this.#limits = limits;
@@ -35,11 +36,7 @@ export class Linger {
       if (request.complete) return;
       // Before Node lets go of a body that nobody asked for, which nobody could count then.
       request.read(0);
-      this.#bound(request, socket);
-      request.resume();
-    });
-    response.once('finish', () => {
-      if (!request.complete) this.#startTimer(request, socket);
+      this.#drain(request, socket);
     });
   }
 
@@ -61,9 +58,19 @@ export class Linger {
     socket.destroySoon = () => {
       this.#last.add(socket);
       const current = this.#requests.get(socket);
-      if (current === undefined || current.complete) closeSoon(socket);
-      else current.once('end', () => closeSoon(socket));
+      if (current === undefined || current.complete) return closeSoon(socket);
+      current.once('end', () => closeSoon(socket));
+      // Where it came behind the one that had the last answer, nobody else reads it.
+      this.#drain(current, socket);
     };
+  }
+
+  #drain(request: IncomingMessage, socket: Duplex): void {
+    if (this.#drained.has(request)) return;
+    this.#drained.add(request);
+    this.#bound(request, socket);
+    this.#startTimer(request, socket);
+    request.resume();
   }
 
   #bound(from: IncomingMessage | Duplex, socket: Duplex): void {

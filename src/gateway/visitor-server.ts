@@ -79,7 +79,8 @@ export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arriv
   let stopped = false;
   const stalledReaders = watchStalledReaders(sockets, limits.stalledMs);
   const linger = new Linger(limits);
-  const server = openServer(limits, linger, arrival => {
+  const isBusy = (socket: Duplex) => busy.has(socket);
+  const server = openServer(limits, { linger, isBusy }, arrival => {
     const { socket } = arrival.request;
     const waiting = (busy.get(socket) ?? 0) + 1;
     if (waiting > MAX_PIPELINED) socket.destroy();
@@ -141,7 +142,17 @@ function closeOldest(strangers: Set<Duplex>): void {
   oldest.destroy();
 }
 
-function openServer(limits: VisitorLimits, linger: Linger, serve: (arrival: BareArrival) => void) {
+interface Connections {
+  linger: Linger;
+  /** Whether an answer is still owed there. */
+  isBusy: (socket: Duplex) => boolean;
+}
+
+function openServer(
+  limits: VisitorLimits,
+  { linger, isBusy }: Connections,
+  serve: (arrival: BareArrival) => void,
+) {
   const server = createServer({
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
@@ -158,15 +169,20 @@ function openServer(limits: VisitorLimits, linger: Linger, serve: (arrival: Bare
   server.maxHeadersCount = 0;
   const serveRequest = (request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean) => {
     if (hasBody(request)) linger.watch(request, response);
+    // Behind an offer that was not taken Node reads no further request: better a new connection than one that stalls.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     serve({ request, response, awaitsContinue, upgrade: undefined });
   };
   server.on('request', (request, response) => serveRequest(request, response, false));
   server.on('checkContinue', (request, response) => serveRequest(request, response, true));
+  // Nobody who means well asks to change protocols before the answers to earlier requests are there.
   server.on('upgrade', (request, socket, head) => {
+    if (isBusy(socket)) return void socket.destroy();
     const response = openLastResponse(request, socket, linger);
     serve({ request, response, awaitsContinue: false, upgrade: { socket, head } });
   });
   server.on('connect', (request, socket) => {
+    if (isBusy(socket)) return void socket.destroy();
     const response = openLastResponse(request, socket, linger);
     serve({ request, response, awaitsContinue: false, upgrade: undefined });
   });

@@ -98,6 +98,15 @@ describe('a stranger (scanners on public ports)', () => {
     expect([app.connections, door.gateway.visits]).toEqual([0, 0]);
   });
 
+  it('is hung up on behind the refusal, also where a request with a body came in the same packet', async () => {
+    const { app, door } = await open(LINK);
+    const host = `Host: ${HOST}\r\n`;
+    const packet = `HEAD / HTTP/1.1\r\n${host}\r\nDELETE / HTTP/1.1\r\n${host}Content-Length: 9\r\n\r\n123456789`;
+    const answer = await sendRaw(door.port, packet);
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 401']);
+    expect(app.connections).toBe(0);
+  });
+
   it('gets the same answer where there is no app', async () => {
     const door = await openDoor(() => ({ status: 'starting' }), { rules: LINK });
     closers.push(door.stop);

@@ -119,8 +119,8 @@ const CRUMBS = [
     '5;a=b\r\n',
   ],
   ...['Expect: 100-continue\r\n', 'Connection: close\r\n', 'GET /in HTTP/1.1\r\n'],
+  ...['Connection: Upgrade\r\nUpgrade: websocket\r\n', 'Connection: Upgrade\r\nUpgrade: h2c\r\n'],
 ];
-// No WebSockets: behind one that comes in line with other requests, nothing is answered before a time-out.
 /** A crumb put in, or over some bytes, somewhere. */
 const broken = fc
   .tuple(good, fc.constantFrom(...CRUMBS), fc.nat(), fc.nat({ max: 4 }))
@@ -158,12 +158,12 @@ describe('request smuggling: random requests', () => {
         fc.asyncProperty(
           fc.array(connection, { minLength: WIDTH, maxLength: WIDTH, size: 'max' }),
           async batch => {
-            const [lines, visits] = [app.requests, door.gateway.visits];
             await Promise.all(
               batch.map(({ pieces, packet }) => converse(door.port, [...pieces, END].join(''), packet)),
             );
             sent += batch.length * length;
-            expect(app.requests - lines).toBeLessThanOrEqual(door.gateway.visits - visits);
+            // Over all batches: what was counted in one may reach the app in the next, when its visitor is gone.
+            expect(app.requests).toBeLessThanOrEqual(door.gateway.visits);
           },
         ),
         { numRuns: Math.ceil(REQUESTS / length / WIDTH), endOnFailure: true },

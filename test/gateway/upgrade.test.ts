@@ -195,6 +195,32 @@ describe('an upgrade', () => {
     expect(app.seen).not.toMatch(/h2c/i);
   });
 
+  it.each(['GET', 'POST', 'PUT'])(
+    'that is not taken ends its connection with the answer, for Node reads nothing behind it: %s',
+    async method => {
+      const { app, door } = await openRaw(socket => socket.write(OK));
+      const offer = `Host: bore.example:4321\r\nConnection: Upgrade\r\nUpgrade: ${method === 'PUT' ? 'websocket' : 'h2c'}\r\n`;
+      const next = 'GET /next HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n';
+      const answer = await sendRaw(
+        door.port,
+        `${method} / HTTP/1.1\r\n${offer}Content-Length: 0\r\n\r\n${next}`,
+      );
+      expect(answer).toMatch(/^HTTP\/1.1 200 [\s\S]*\r\nConnection: close\r\n/i);
+      expect(app.requestLines).toEqual([`${method} / HTTP/1.1`]);
+    },
+  );
+
+  it.each([
+    ['a WebSocket', `GET /ws HTTP/1.1\r\n${ASK}\r\n`],
+    ['CONNECT', 'CONNECT bore.example:4321 HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n'],
+  ])('behind a request without its answer yet costs that one connection: %s', async (_, second) => {
+    const { app, door } = await openRaw(() => {}); // never answers
+    const first = 'GET / HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n';
+    expect(await sendRaw(door.port, first + second)).toBe('');
+    expect(app.requestLines).not.toContain('GET /ws HTTP/1.1');
+    expect(door.log.filter(line => !line.startsWith('debug'))).toEqual([]);
+  });
+
   it('to a protocol that nobody asked for ends in a 502', async () => {
     const { door } = await openRaw(socket =>
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'),
