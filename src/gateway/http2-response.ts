@@ -119,6 +119,8 @@ export class Http2Response extends Writable implements Used {
     this.#hasResponded = true;
     const head: Http2Headers = { ':status': this.statusCode };
     for (const [name, value] of this.#fields) if (!CONNECTION_FIELDS.has(name)) head[name] = value;
+    // Who was refused for want of a key has no business here; what is under way may finish.
+    if (this.statusCode === 401 && this.#fields.get('connection') === 'close') this.#endSession();
     // Node sends no body with it, and a length without one would be an error to the visitor.
     if (this.statusCode === 205) delete head['content-length'];
     const endStream = this.#hasNoBody() || (isEnd && Object.keys(this.#trailers).length === 0);
@@ -126,6 +128,11 @@ export class Http2Response extends Writable implements Used {
     if (waitForTrailers)
       this.#stream.once('wantTrailers', () => this.#try(() => this.#stream.sendTrailers(this.#trailers)));
     this.#try(() => this.#stream.respond(head, { endStream, waitForTrailers }));
+  }
+
+  #endSession(): void {
+    const { session } = this.#stream;
+    this.#stream.once('close', () => session?.close());
   }
 
   /** A field that Node refuses after all costs this one answer. */

@@ -11,7 +11,8 @@ import {
 import type { Duplex } from 'node:stream';
 import { Http2Request } from './http2-request.ts';
 import { Http2Response } from './http2-response.ts';
-import type { Arrival, VisitorLimits, VisitorServer } from './visitor-server.ts';
+import type { Places } from './places.ts';
+import type { Arrival, BareArrival, VisitorLimits, VisitorServer } from './visitor-server.ts';
 
 /** Requests at a time in one session; what browsers ask for at most, and what RFC 9113, 6.5.2 calls reasonable. */
 const MAX_STREAMS = 100;
@@ -38,12 +39,20 @@ const SESSION_OPTIONS = {
   maxSessionMemory: 4,
 } as const;
 
-export function startHttp2Server(limits: VisitorLimits, serve: (arrival: Arrival) => void): VisitorServer {
+export function startHttp2Server(
+  limits: VisitorLimits,
+  serve: (arrival: Arrival) => void,
+  places: Pick<Places, 'take' | 'welcome'>,
+): VisitorServer {
   const sessions = new Map<ServerHttp2Session, Duplex>();
   let requests = 0;
   let stopped = false;
 
   const openStream = (session: ServerHttp2Session, stream: ServerHttp2Stream, raw: readonly string[]) => {
+    const welcome = () => {
+      const socket = sessions.get(session);
+      if (socket !== undefined) places.welcome(socket);
+    };
     stream.on('error', ignore);
     // A visitor who never acknowledges our settings is not held to them by Node.
     if (measureHead(raw) > MAX_HEAD_BYTES) {
@@ -61,14 +70,15 @@ export function startHttp2Server(limits: VisitorLimits, serve: (arrival: Arrival
     });
     // A stream that is reset in the packet it came in (rapid reset) has cost the app nothing.
     setImmediate(() => {
-      if (!stream.closed && !stream.destroyed && !session.destroyed) serveStream(stream, raw, limits, serve);
+      if (!stream.closed && !stream.destroyed && !session.destroyed)
+        serveStream(stream, raw, limits, arrival => serve({ ...arrival, welcome }));
     });
   };
 
   return {
     admit: socket => {
       socket.on('error', ignore);
-      if (stopped || sessions.size >= limits.sockets || socket.destroyed) {
+      if (stopped || socket.destroyed || !places.take(socket)) {
         socket.destroy();
         return false;
       }
@@ -107,7 +117,7 @@ function serveStream(
   stream: ServerHttp2Stream,
   raw: readonly string[],
   limits: VisitorLimits,
-  serve: (arrival: Arrival) => void,
+  serve: (arrival: BareArrival) => void,
 ): void {
   const request = new Http2Request(stream, raw);
   const response = new Http2Response(stream, request.method);
@@ -118,7 +128,6 @@ function serveStream(
     response: response as unknown as ServerResponse,
     awaitsContinue: !request.complete && request.headers.expect?.toLowerCase() === '100-continue',
     upgrade: undefined,
-    welcome: () => {},
   });
 }
 

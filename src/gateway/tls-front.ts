@@ -3,8 +3,9 @@
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { createServer, type TLSSocket } from 'node:tls';
+import { createSecureContext, TLSSocket } from 'node:tls';
 import { startHttp2Server } from './http2-server.ts';
+import { Places } from './places.ts';
 import {
   type Arrival,
   startVisitorServer,
@@ -31,28 +32,43 @@ const HANDSHAKE_RECORD = 0x16;
 /** Ready at once; throws where certificate and key are no pair. */
 export function startTlsFront(tls: TlsIdentity, limits: VisitorLimits, doors: TlsDoors): VisitorServer {
   const visitors = new Set<Duplex>();
-  /** Those of whom nobody knows yet what they speak. */
+  /** Those who have not said what they speak, or are not done with the handshake. */
   const greeting = new Set<Duplex>();
-  const http1 = startVisitorServer(limits, doors.secure);
-  const http2 = startHttp2Server(limits, doors.secure);
-  const plain = startVisitorServer(limits, doors.plain);
+  const places = new Places(limits);
+  /** The visitor behind each secured stream: it is the one that has the place. */
+  const behind = new WeakMap<Duplex, Duplex>();
+  const shared = {
+    take: () => true,
+    welcome: (stream: Duplex) => places.welcome(behind.get(stream) ?? stream),
+  };
+  const http1 = startVisitorServer(limits, doors.secure, shared);
+  const http2 = startHttp2Server(limits, doors.secure, shared);
+  const plain = startVisitorServer(limits, doors.plain, shared);
+  const secureContext = createSecureContext({ cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' });
   let stopped = false;
-  const handshakes = createServer({
-    cert: tls.cert,
-    key: tls.key,
-    minVersion: 'TLSv1.2',
-    ALPNProtocols: ['h2', 'http/1.1'],
-    handshakeTimeout: limits.handshakeTimeoutMs,
-  });
-  handshakes.on('secureConnection', (socket: TLSSocket) => {
-    (socket.alpnProtocol === 'h2' ? http2 : http1).admit(socket);
-  });
-  // A failed handshake is the visitor's affair; Node closes its connection.
-  handshakes.on('tlsClientError', (_, socket) => socket.destroy());
+  const secure = (visitor: Duplex) => {
+    const socket = new TLSSocket(visitor, {
+      isServer: true,
+      secureContext,
+      ALPNProtocols: ['h2', 'http/1.1'],
+    });
+    behind.set(socket, visitor);
+    const timer = setTimeout(() => socket.destroy(), limits.handshakeTimeoutMs);
+    socket.once('close', () => clearTimeout(timer));
+    // A failed handshake is the visitor's affair; Node closes its connection.
+    socket.on('error', ignore);
+    socket.once('secure', () => {
+      clearTimeout(timer);
+      greeting.delete(visitor);
+      // As Node's own server does, which cannot tell whose place a secured stream has; an HTTP/2 session waits for it.
+      Object.assign(socket, { secureConnecting: false });
+      (socket.alpnProtocol === 'h2' ? http2 : http1).admit(socket);
+    });
+  };
   return {
     admit: visitor => {
       visitor.on('error', ignore);
-      if (stopped || visitors.size >= limits.sockets || visitor.destroyed) {
+      if (stopped || visitor.destroyed || !places.take(visitor)) {
         visitor.destroy();
         return false;
       }
@@ -64,9 +80,9 @@ export function startTlsFront(tls: TlsIdentity, limits: VisitorLimits, doors: Tl
       });
       if (visitor instanceof Socket) visitor.setNoDelay(true);
       readFirstByte(visitor, limits.handshakeTimeoutMs, byte => {
+        if (byte === HANDSHAKE_RECORD) return secure(visitor);
         greeting.delete(visitor);
-        if (byte === HANDSHAKE_RECORD) handshakes.emit('connection', visitor);
-        else plain.admit(visitor);
+        plain.admit(visitor);
       });
       return true;
     },
@@ -74,7 +90,7 @@ export function startTlsFront(tls: TlsIdentity, limits: VisitorLimits, doors: Tl
       stopped = true;
       for (const visitor of greeting) visitor.destroy();
       await Promise.all([http1, http2, plain].map(server => server.stop(drainMs)));
-      // Handshakes that were under way, and connections that TLS has finished with.
+      // Connections that TLS has finished with.
       const closed = [...visitors].map(visitor => new Promise(resolve => visitor.once('close', resolve)));
       for (const visitor of visitors) visitor.destroy();
       await Promise.all(closed);

@@ -5,14 +5,11 @@ import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Linger, type LingerLimits } from './linger.ts';
+import { type PlaceLimits, Places } from './places.ts';
 import { watchStalledReaders } from './stalled-readers.ts';
 import { hasBody } from './visit.ts';
 
-export interface VisitorLimits extends LingerLimits {
-  /** Streams at a time; each idle one costs some 25 KB. A stranger makes room for whoever comes next. */
-  sockets: number;
-  /** How many of them may be strangers, who have not been let in yet; the oldest makes room for the next. */
-  strangers: number;
+export interface VisitorLimits extends LingerLimits, PlaceLimits {
   /** For a request's head: a browser sends it at once, and who takes longer is holding connections open (slowloris). */
   headersTimeoutMs: number;
   /** For a whole request, a big upload over a slow line included. */
@@ -52,11 +49,12 @@ export interface Arrival {
   response: ServerResponse;
   awaitsContinue: boolean;
   upgrade: { socket: Duplex; head: Buffer } | undefined;
-  /** Takes the stream out of the number of strangers. */
+  /** The visitor may be here, and its connection makes room for nobody. */
   welcome: () => void;
 }
 
-type BareArrival = Omit<Arrival, 'welcome'>;
+/** Before it is known whose place it has. */
+export type BareArrival = Omit<Arrival, 'welcome'>;
 
 export interface VisitorServer {
   /** Owns the stream from here on. False where it was closed at once: too many are here, or the server has stopped. */
@@ -68,12 +66,14 @@ export interface VisitorServer {
   stop(drainMs?: number): Promise<void>;
 }
 
-export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arrival) => void): VisitorServer {
+/** `places`: those it shares with others. */
+export function startVisitorServer(
+  limits: VisitorLimits,
+  serve: (arrival: Arrival) => void,
+  places: Pick<Places, 'take' | 'welcome'> = new Places(limits),
+): VisitorServer {
   /** All that are not closed yet. */
   const sockets = new Set<Duplex>();
-  /** Those that hold a place: a stream is in one of the two, until it is closed or has to make room. Oldest first. */
-  const strangers = new Set<Duplex>();
-  const guests = new Set<Duplex>();
   /** Those in the middle of answers, with their number, or given over to a WebSocket. */
   const busy = new Map<Duplex, number>();
   let stopped = false;
@@ -88,7 +88,7 @@ export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arriv
     if (socket.destroyed || linger.isLast(socket)) return;
     busy.set(socket, waiting);
     if (arrival.upgrade === undefined) arrival.response.once('close', () => finish(socket));
-    serve({ ...arrival, welcome: () => strangers.delete(socket) && guests.add(socket) });
+    serve({ ...arrival, welcome: () => places.welcome(socket) });
   });
   const finish = (socket: Duplex) => {
     const waiting = (busy.get(socket) ?? 1) - 1;
@@ -102,18 +102,13 @@ export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arriv
   return {
     admit: socket => {
       socket.on('error', ignore);
-      const isFull = strangers.size + guests.size >= limits.sockets;
-      if (stopped || socket.destroyed || (isFull && strangers.size === 0)) {
+      if (stopped || socket.destroyed || !places.take(socket)) {
         socket.destroy();
         return false;
       }
-      if (isFull || strangers.size >= limits.strangers) closeOldest(strangers);
       sockets.add(socket);
-      strangers.add(socket);
       socket.once('close', () => {
         sockets.delete(socket);
-        strangers.delete(socket);
-        guests.delete(socket);
         busy.delete(socket);
       });
       // As Node does to the connections it accepts itself.
@@ -132,14 +127,6 @@ export function startVisitorServer(limits: VisitorLimits, serve: (arrival: Arriv
       server.close();
     },
   };
-}
-
-/** Who was let in long ago keeps its place; who only holds a connection open loses it to whoever comes next. */
-function closeOldest(strangers: Set<Duplex>): void {
-  const [oldest] = strangers;
-  if (oldest === undefined) return;
-  strangers.delete(oldest);
-  oldest.destroy();
 }
 
 interface Connections {

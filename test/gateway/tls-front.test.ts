@@ -2,6 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -11,6 +12,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { GatewayOptions } from '../../src/gateway/gateway.ts';
 import { VISITOR_LIMITS } from '../../src/gateway/visitor-server.ts';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
+import { OPEN_GATEWAY } from '../support/open-gateway.ts';
 import { startRawApp } from '../support/raw-app.ts';
 import { TestCa, type TestCertificate } from '../support/test-ca.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -239,5 +241,58 @@ describe('the end, with TLS', () => {
     finish();
     expect(await answer).toMatch(/halfhalf$/);
     await stopped;
+  });
+});
+
+describe('strangers, with TLS', () => {
+  const KEY = 'K3y-of-this-preview_0123456789';
+  const rules = { ...OPEN_GATEWAY, access: { kind: 'link', key: KEY } } as const;
+  const HEAD = `Host: preview.test:4321\r\nAuthorization: Bearer ${KEY}\r\n`;
+
+  it('make room, whether they say nothing, hang in the handshake, or are done with it; guests do not', async () => {
+    const { door } = await openTls({ rules, ...limits({ strangers: 3 }) });
+    const guest = await openVisitor(door);
+    guest.write(`GET / HTTP/1.1\r\n${HEAD}\r\n`);
+    expect(String(await once(guest, 'data'))).toMatch(/^HTTP\/1.1 200 /);
+    const silent = openRaw(door);
+    const half = openRaw(door);
+    half.write('\x16\x03\x01');
+    await Promise.all([once(silent, 'connect'), once(half, 'connect')]);
+    const done = await openVisitor(door);
+    const gone: unknown[] = [];
+    for (const one of [silent, half, done]) one.once('close', () => gone.push(one));
+    for (let count = 1; count <= 3; count += 1) {
+      await openVisitor(door);
+      await waitUntil(() => gone.length === count, `${count} of the oldest are gone`);
+    }
+    expect(gone).toEqual([silent, half, done]);
+    expect(guest.closed).toBe(false);
+  });
+
+  it('over HTTP/2 count as one for a session, until it is let in, and a refusal ends it', async () => {
+    const { door } = await openTls({ rules, ...limits({ strangers: 1 }) });
+    const url = `https://localhost:${door.port}`;
+    const open = () => {
+      const session = connectHttp2(url, { ca: ca.pem });
+      closers.push(() => session.destroy());
+      return session.on('error', () => {});
+    };
+    const ask = async (session: ClientHttp2Session, headers: Record<string, string>) => {
+      const stream = session.request({ ':path': '/', ...headers });
+      const [answer] = await once(stream, 'response');
+      stream.resume();
+      return (answer as Record<string, unknown>)[':status'];
+    };
+    const guest = open();
+    expect(await ask(guest, { authorization: `Bearer ${KEY}` })).toBe(200);
+    const refused = open();
+    const ended = once(refused, 'close');
+    expect(await ask(refused, {})).toBe(401);
+    await ended;
+    const one = open();
+    await once(one, 'remoteSettings');
+    const later = open();
+    await Promise.all([once(one, 'close'), once(later, 'remoteSettings')]);
+    expect(await ask(guest, { authorization: `Bearer ${KEY}` })).toBe(200);
   });
 });
