@@ -74,7 +74,9 @@ export class Http2Response extends Writable implements Used {
     const pairs = Array.isArray(trailers) ? trailers : Object.entries(trailers);
     for (const [name, value] of pairs) {
       const key = String(name).toLowerCase();
-      if (!CONNECTION_FIELDS.has(key)) this.#trailers[key] = value;
+      if (CONNECTION_FIELDS.has(key)) continue;
+      const before = this.#trailers[key];
+      this.#trailers[key] = before === undefined ? value : [before, value].flat().map(String);
     }
   }
 
@@ -108,9 +110,7 @@ export class Http2Response extends Writable implements Used {
     const key = name.toLowerCase();
     const before = this.#fields.get(key);
     if (before === undefined) this.#fields.set(key, value);
-    // Cookies are the one field that cannot be joined (RFC 9110, 5.3).
-    else if (key === 'set-cookie') this.#fields.set(key, [before, value].flat());
-    else this.#fields.set(key, [before, value].flat().join(', '));
+    else this.#fields.set(key, [before, value].flat());
   }
 
   /** Sends the head, once; `isEnd`: nothing follows it. */

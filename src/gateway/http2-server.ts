@@ -31,6 +31,8 @@ const SESSION_OPTIONS = {
     enableConnectProtocol: false,
   },
   maxHeaderListPairs: MAX_HEAD_FIELDS,
+  // What the app says twice is passed on as it says it.
+  strictSingleValueFields: false,
   // Rapid reset: a page that is left cancels its requests, but not hundreds again and again.
   streamResetBurst: 2 * MAX_STREAMS,
   streamResetRate: 33,

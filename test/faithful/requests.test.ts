@@ -97,8 +97,8 @@ describeFaithful('a request', '127.0.0.28', world => {
   });
 
   it('keeps very many and very long fields, up to 15 KB in all', async () => {
-    const many = Array.from({ length: 600 }, (_, index): Field => [`x-${index}`, `value ${index}`]);
-    expect((await tell(world, { headers: many })).headers).toHaveLength(601);
+    const many = Array.from({ length: 240 }, (_, index): Field => [`x-${index}`, `value ${index}`]);
+    expect((await tell(world, { headers: many })).headers).toHaveLength(241);
     const long = await tell(world, { headers: [['X-Long', 'y'.repeat(15_000)]] });
     expect(long.headers[1]?.[1]).toHaveLength(15_000);
   });

@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { type ConnectionOptions, connect as connectSecure } from 'node:tls';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { describeWithReal } from '../support/real-parts.ts';
+import { TestCa } from '../support/test-ca.ts';
 import { type ChangeConfig, expose } from './exposed.ts';
 import { openHttp1Visitor } from './http1-visitor.ts';
 import { openHttp2Visitor } from './http2-visitor.ts';
@@ -18,14 +19,14 @@ export type Protocol = 'http/1.1' | 'h2';
 interface WayIn {
   title: string;
   protocol: Protocol;
-  /** What the exposure is given beside the usual. */
-  changes: ChangeConfig;
-  /** How visitors check the certificate, where there is one. */
-  tls?: ConnectionOptions;
+  /** Whether TLS ends in the gateway. */
+  isSecure: boolean;
 }
 
 const WAYS_IN: readonly WayIn[] = [
-  { title: 'through bore and the gateway', protocol: 'http/1.1', changes: () => ({}) },
+  { title: 'through bore and the gateway', protocol: 'http/1.1', isSecure: false },
+  { title: 'through bore and TLS of the gateway', protocol: 'http/1.1', isSecure: true },
+  { title: 'through bore, TLS of the gateway and HTTP/2', protocol: 'h2', isSecure: true },
 ];
 
 /** Where visitors come to the app, one way. */
@@ -70,15 +71,37 @@ function openWorld(host: string, way: WayIn): World {
   beforeAll(async () => {
     world.app = await startProgrammableApp();
     closers.push(world.app.stop);
-    const exposed = await expose({ port: world.app.port }, host, way.changes);
+    const { change, tls, remove } = way.isSecure ? openTls(host) : PLAIN;
+    closers.push(async () => remove());
+    const exposed = await expose({ port: world.app.port }, host, change);
     closers.push(exposed.stop);
     world.direct = describeDoor(new URL(`http://127.0.0.1:${world.app.port}`), 'http/1.1');
-    world.through = describeDoor(exposed.url, way.protocol, way.tls);
+    world.through = describeDoor(exposed.url, way.protocol, tls);
   });
   afterAll(async () => {
     for (const close of closers.reverse()) await close();
   });
   return world;
+}
+
+interface Tls {
+  change: ChangeConfig;
+  /** How visitors check the certificate. */
+  tls: ConnectionOptions;
+  remove(): void;
+}
+
+const PLAIN: Tls = { change: () => ({}), tls: {}, remove: () => {} };
+
+/** A certificate for the address, of an authority that visitors know. */
+function openTls(host: string): Tls {
+  const ca = new TestCa();
+  const identity = ca.issue([`IP:${host}`]);
+  const change: ChangeConfig = ({ tunnel }) => ({
+    tls: identity,
+    tunnel: { ...tunnel, publicUrl: 'https://{host}:{port}' },
+  });
+  return { change, tls: { ca: ca.pem }, remove: () => ca.remove() };
 }
 
 function describeDoor(url: URL, protocol: Protocol, tls: ConnectionOptions = {}): Door {

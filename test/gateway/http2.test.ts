@@ -253,7 +253,7 @@ describe('an answer over HTTP/2', () => {
       'set-cookie': ['a=1', 'b=2'],
       vary: 'a, b',
       'x-odd': '\xe4',
-      'content-type': 'a/b, c/d',
+      'content-type': 'a/b',
       'content-length': '2',
       date: expect.any(String),
     });
@@ -293,7 +293,7 @@ describe('an answer over HTTP/2', () => {
 
   it('with a head that cannot be sent is reset, and no other is', async () => {
     const handle = (request: IncomingMessage, response: ServerResponse) =>
-      void (request.url === '/odd' ? response.setHeader('location', ['/a', '/b']).end() : response.end('ok'));
+      void (request.url === '/odd' ? response.writeHead(999).end() : response.end('ok'));
     const door = await openGateway(() => ({ status: 'running', upstream: { kind: 'handler', handle } }));
     const stream = door.session.request({ ':path': '/odd' });
     const closed = new Promise(resolve => stream.once('close', resolve));
