@@ -88358,6 +88358,11 @@ var external_node_crypto_ = __nccwpck_require__(7598);
 
 /** No path of an app is encoded more often than this; one that is counts as none of ours. */
 const MAX_DECODINGS = 4;
+/**
+ * Longer paths are not public. Several `**` in one pattern are matched by trying, which takes the power of the length:
+ * seconds, in which everybody waits, for what a stranger may send without a key.
+ */
+const MAX_LENGTH = 1_024;
 /** `**` any number of folders, `*` any part of a name, `?` one character. Upper and lower case count. */
 const OPTIONS = {
     dot: true, // `/.well-known/x` is a path like any other
@@ -88382,6 +88387,8 @@ function compilePatterns(patterns) {
         return () => false;
     const matches = picomatch([...patterns], OPTIONS);
     return path => {
+        if (path.length > MAX_LENGTH)
+            return false;
         const readings = listReadings(path);
         return readings?.every(reading => matches(reading)) ?? false;
     };
@@ -88573,9 +88580,11 @@ const PROOF_RETRY_MS = 250;
 const MAX_STRANGERS = 3;
 /** The bore server's own address, without anything in between. */
 const PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' };
-/** Whether nothing but the bore server stands before us at addresses of this template. */
-function isPlainPublicUrl(template) {
-    return Object.values(PLAIN_PUBLIC_URLS).includes(template);
+/** The same where TLS ends on the runner. */
+const TLS_PUBLIC_URL = 'https://{host}:{port}';
+/** Whether nothing but the bore server stands before us at addresses of this template; `endsTls`: we speak TLS. */
+function isPlainPublicUrl(template, endsTls) {
+    return endsTls ? template === TLS_PUBLIC_URL : Object.values(PLAIN_PUBLIC_URLS).includes(template);
 }
 /** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */
 function renderPublicUrl(template, host, port) {
@@ -88703,6 +88712,165 @@ function parseMatrix(text) {
 
 // EXTERNAL MODULE: external "node:net"
 var external_node_net_ = __nccwpck_require__(7030);
+// EXTERNAL MODULE: external "node:tls"
+var external_node_tls_ = __nccwpck_require__(1692);
+;// CONCATENATED MODULE: ./build/js/tls-inputs.js
+// The inputs for TLS that ends on the runner: certificate and key, checked before anything is started. No message says
+// anything of the key but what kind of text it is. Used by inputs; what of the key has to be hidden, by supervisor too.
+
+
+
+
+
+
+/** Renewals come weeks before the end: who is this near to it has missed them. */
+const NEAR_END_MS = 3 * 24 * 60 * 60_000;
+/** A shorter line of a key tells nothing, and masking it would blank out half the log. */
+const MIN_HIDDEN_LENGTH = 8;
+/** Names of a certificate that are shown. */
+const MAX_NAMES = 10;
+/** Any: certificates know no ports. */
+const SAMPLE_PORT = 12_345;
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+/** Undefined where TLS is not wanted, and after a problem was noted. */
+function parseTlsInputs(read, context) {
+    const { protocol, tunnel, problems } = context;
+    const [cert, key] = [read('tls-cert').trim(), read('tls-key').trim()];
+    if (cert === '' && key === '')
+        return undefined;
+    if (protocol === 'tcp') {
+        problems.found.push('`tls-cert` cannot be used with `protocol: tcp`: the bytes go to the app as they are, so let the app speak TLS; leave it out');
+        return undefined;
+    }
+    const chain = problems.check(() => parseChain(cert));
+    const privateKey = problems.check(() => tls_inputs_parseKey(key));
+    // Where the order is wrong, what else is wrong is that of the one that is meant.
+    const leaf = chain?.find(one => privateKey && one.checkPrivateKey(privateKey)) ?? chain?.[0];
+    if (chain && leaf && privateKey)
+        problems.check(() => checkPair(chain, privateKey, key));
+    if (leaf)
+        problems.check(() => checkDates(leaf, new Date()));
+    const publicUrl = tunnel && problems.check(() => chooseTemplate(tunnel.publicUrl));
+    if (leaf && tunnel && publicUrl)
+        problems.check(() => checkNames(leaf, tunnel, publicUrl));
+    if (!chain || !leaf || !privateKey || !publicUrl)
+        return undefined;
+    return { cert: renderChain(chain), key, publicUrl, expiresAt: new Date(leaf.validTo) };
+}
+/** What is allowed but unwise. */
+function listTlsWarnings({ expiresAt }, durationMs) {
+    const leftMs = expiresAt.getTime() - Date.now();
+    if (durationMs !== undefined && leftMs < durationMs)
+        return [
+            `the certificate of \`tls-cert\` ends at ${expiresAt.toISOString()}, before the preview does: browsers will refuse the link from then on; renew it`,
+        ];
+    if (leftMs >= NEAR_END_MS)
+        return [];
+    return [`the certificate of \`tls-cert\` ends soon, at ${expiresAt.toISOString()}: renew it`];
+}
+/** Everything of a key that must be hidden from logs: the whole of it, and each line, as the runner masks by lines. */
+function tls_inputs_listKeyTexts(key) {
+    const lines = key.split('\n').map(line => line.trim());
+    return [key.trim(), ...lines].filter(text => text.length >= MIN_HIDDEN_LENGTH && !/^-----.*-----$/.test(text));
+}
+function parseChain(text) {
+    if (text === '')
+        throw new errors_InputError('`tls-key` is given without `tls-cert`: is the secret it comes from set? Give both, or leave both out');
+    if (text.includes('PRIVATE KEY'))
+        throw new errors_InputError('`tls-cert` holds a private key: it belongs in `tls-key` alone; give the text of the certificate (fullchain.pem)');
+    const blocks = text.match(CERTIFICATE);
+    if (blocks === null)
+        throw new errors_InputError(`\`tls-cert\` is no PEM certificate, but ${describeText(text)}: give the text of the file (fullchain.pem), from -----BEGIN CERTIFICATE----- on`);
+    return blocks.map((block, index) => parseCertificate(block, index));
+}
+function parseCertificate(block, index) {
+    try {
+        return new external_node_crypto_.X509Certificate(block);
+    }
+    catch (cause) {
+        throw new errors_InputError(`certificate ${index + 1} of \`tls-cert\` cannot be read (${errors_describeError(cause)}): give the text of the file as it is, line breaks included`, { cause });
+    }
+}
+function tls_inputs_parseKey(text) {
+    if (text === '')
+        throw new errors_InputError('`tls-cert` is given without `tls-key`: is the secret it comes from set? Give both, or leave both out');
+    if (/ENCRYPTED/.test(text))
+        throw new errors_InputError('`tls-key` is protected by a passphrase: give the key without one (openssl pkey -in key.pem), as a secret of the repository');
+    if (!/-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/.test(text))
+        throw new errors_InputError(`\`tls-key\` is no PEM private key, but ${describeText(text)}: give the text of the file (privkey.pem), from -----BEGIN PRIVATE KEY----- on`);
+    try {
+        return (0,external_node_crypto_.createPrivateKey)(text);
+    }
+    catch {
+        // OpenSSL's words are no help here, and are not needed as a cause: nothing of the key may go any further.
+        throw new errors_InputError(`\`tls-key\` cannot be read as a private key (it is ${describeText(text)}): give the text of the file as it is, line breaks included`);
+    }
+}
+/** What kind of text it is, and nothing of what it says. */
+function describeText(text) {
+    const size = `a text of ${text.length} characters in ${text.split('\n').length} lines`;
+    if (text.includes('\\n'))
+        return `${size}, in which line breaks are written as \\n`;
+    const kind = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(text)?.[1];
+    if (kind !== undefined)
+        return `${size}, which says it is a ${kind}`;
+    return /^\S*[/\\]\S*$/.test(text) && text.length < 256 ? `${size}, a file name perhaps` : size;
+}
+function checkPair(chain, key, keyText) {
+    const place = chain.findIndex(certificate => certificate.checkPrivateKey(key));
+    if (place > 0)
+        throw new errors_InputError(`\`tls-key\` belongs to certificate ${place + 1} of \`tls-cert\`: put that one first, the intermediates behind it`);
+    if (place === -1)
+        throw new errors_InputError(`\`tls-key\` is not the key of the certificate in \`tls-cert\` (${describeNames(chain[0])}): give the two files of one renewal`);
+    try {
+        (0,external_node_tls_.createSecureContext)({ cert: renderChain(chain), key: keyText, minVersion: 'TLSv1.2' });
+    }
+    catch (cause) {
+        throw new errors_InputError(`\`tls-cert\` and \`tls-key\` cannot be used for TLS (${sanitise(errors_describeError(cause))}): make new ones, with a usual key (P-256, or RSA of 2048 bits)`);
+    }
+}
+function checkDates(leaf, now) {
+    const [from, to] = [new Date(leaf.validFrom), new Date(leaf.validTo)];
+    if (now < from)
+        throw new errors_InputError(`the certificate of \`tls-cert\` is not valid before ${from.toISOString()}, and it is ${now.toISOString()}: wait, or set the clock of the machine`);
+    if (now >= to)
+        throw new errors_InputError(`the certificate of \`tls-cert\` expired at ${to.toISOString()}, and it is ${now.toISOString()}: renew it, and bring the secret up to date`);
+}
+function chooseTemplate(publicUrl) {
+    if (publicUrl === PLAIN_PUBLIC_URLS.http)
+        return TLS_PUBLIC_URL;
+    if (publicUrl.startsWith('https:'))
+        return publicUrl;
+    throw new errors_InputError(`\`public-url\` is '${publicUrl}', and with \`tls-cert\` visitors speak https: write https://, or leave it out`);
+}
+/** Against what visitors type, for each server they may come through. */
+function checkNames(leaf, { servers }, publicUrl) {
+    const hosts = servers.map(({ address }) => new URL(renderPublicUrl(publicUrl, address.host, SAMPLE_PORT)).hostname);
+    const missing = [...new Set(hosts)].filter(host => !isFor(leaf, host));
+    if (missing.length > 0)
+        throw new errors_InputError(missing.map(host => `the certificate of \`tls-cert\` is not for ${sanitise(host)}, which visitors type, but ${describeNames(leaf)}: get one for that name, or change \`public-url\``));
+}
+function isFor(leaf, host) {
+    const bare = host.replace(/^\[|\]$/g, '');
+    if ((0,external_node_net_.isIP)(bare) !== 0)
+        return leaf.checkIP(bare) !== undefined;
+    // Browsers look at the list of names alone, not at the subject.
+    return leaf.checkHost(bare, { subject: 'never' }) !== undefined;
+}
+function describeNames(leaf) {
+    const names = (leaf?.subjectAltName ?? '')
+        .split(', ')
+        .map(name => name.replace(/^(?:DNS|IP Address):/, ''));
+    const [first = ''] = names;
+    if (first === '')
+        return 'for no name at all';
+    const rest = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
+    return `for ${sanitise(names.slice(0, MAX_NAMES).join(', '))}${rest}`;
+}
+function renderChain(chain) {
+    return chain.map(String).join('');
+}
+
 // EXTERNAL MODULE: external "node:url"
 var external_node_url_ = __nccwpck_require__(3136);
 ;// CONCATENATED MODULE: ./build/js/tunnel/protocol.js
@@ -89043,6 +89211,7 @@ function parseTemplate(text, protocol) {
 
 
 
+
 const DEFAULT_HOLD_MS = 30 * 60_000;
 /** The job's own token dies after a day: a comment made later could not be edited any more. */
 const LONG_DURATION_MS = 24 * 60 * 60_000;
@@ -89069,6 +89238,8 @@ const INPUT_DEFAULTS = {
     'remote-port': 'auto',
     'port-range': DEFAULT_PORT_RANGE,
     'public-url': PLAIN_PUBLIC_URLS.http,
+    'tls-cert': '',
+    'tls-key': '',
     access: 'auto',
     'access-key': '',
     'basic-auth': '',
@@ -89087,7 +89258,7 @@ const INPUT_DEFAULTS = {
 /** Reads the inputs of the step that is running, and masks the secrets among them. */
 function readActionInputs() {
     // Each on its own: where only one of them is printed, the runner would not know it.
-    for (const secret of [...splitSecrets(readUntrimmed('secret')), ...readCredentials()])
+    for (const secret of [...splitSecrets(readUntrimmed('secret')), ...readCredentials(), ...readKeyTexts()])
         if (secret !== '')
             core_setSecret(secret);
     const source = name => (LISTS.has(name) ? readUntrimmed(name) : getInput(name));
@@ -89099,6 +89270,12 @@ function readCredentials() {
     const basicAuth = getInput('basic-auth');
     const password = basicAuth.slice(basicAuth.indexOf(':') + 1);
     return [getInput('access-key'), basicAuth, password, Buffer.from(basicAuth).toString('base64')];
+}
+/** A key that was put in the wrong place is a key all the same. */
+function readKeyTexts() {
+    const cert = getInput('tls-cert');
+    const misplaced = cert.includes('PRIVATE KEY') ? cert : '';
+    return tls_inputs_listKeyTexts(`${getInput('tls-key')}\n${misplaced}`);
 }
 /** Where an empty line at the ends is an entry whose variable is not set. */
 const LISTS = new Set(['server', 'secret']);
@@ -89126,6 +89303,7 @@ function parseInputs(read, environment, base) {
     const app = parseAppInputs(read, { environment, base, protocol, problems });
     const tunnel = parseTunnelInputs(read, protocol, problems);
     const gateway = parseGatewayInputs(read, protocol, problems);
+    const tls = parseTlsInputs(read, { protocol, tunnel, problems });
     const lifetime = problems.check(() => parseLifetime(text('hold'), text('duration')));
     const prNumber = problems.check(() => parseWholeNumber(optional('pr-number'), 'pr-number', 1, 2 ** 31));
     const comment = problems.check(() => input_values_parseBoolean(text('comment'), 'comment', true));
@@ -89138,7 +89316,8 @@ function parseInputs(read, environment, base) {
     return {
         protocol,
         app,
-        tunnel,
+        tunnel: tls ? { ...tunnel, publicUrl: tls.publicUrl } : tunnel,
+        tls,
         gateway,
         ...lifetime,
         prNumber,
@@ -89146,7 +89325,10 @@ function parseInputs(read, environment, base) {
         failOnError: failOnError ?? true,
         name: optional('name'),
         logLevel,
-        warnings: listWarnings(tunnel, gateway, lifetime.durationMs),
+        warnings: [
+            ...listWarnings(tunnel, gateway, lifetime.durationMs),
+            ...(tls ? listTlsWarnings(tls, lifetime.durationMs) : []),
+        ],
     };
 }
 const LOG_LEVELS = ['quiet', 'info', 'debug'];
@@ -89839,7 +90021,7 @@ function findEntry(name) {
 }
 /** Finds or installs what the app needs, and writes down everything the exposure has to know. */
 async function planExposure(inputs, surroundings, logger) {
-    const { app, tunnel } = inputs;
+    const { app, tunnel, tls } = inputs;
     const needsWasmrun = app.mode === 'os' || app.mode === 'exec';
     const wasmrun = needsWasmrun ? await locateWasmrun(app, surroundings, logger) : '';
     const select = needsWasmrun ? selectWasmrunEnvironment : selectEnvironment;
@@ -89851,6 +90033,7 @@ async function planExposure(inputs, surroundings, logger) {
         ...(app.healthPath !== undefined && { healthPath: app.healthPath }),
         startupTimeoutMs: app.startupTimeoutMs,
         ...(inputs.durationMs !== undefined && { durationMs: inputs.durationMs }),
+        ...(tls !== undefined && { tls: { cert: tls.cert, key: tls.key } }),
         gateway: {
             access: surroundings.access,
             publicPaths: inputs.gateway.publicPaths,
@@ -93312,6 +93495,7 @@ function connect(job, guard) {
 // It never lies in a file, an argument or the environment, for it holds the bore secret and the GitHub token.
 
 
+
 const Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
 const Milliseconds = pipe(number(), minValue(0));
 const Environment = record(string(), string());
@@ -93359,6 +93543,8 @@ const ExposureConfigSchema = object({
         publicPaths: array(string()),
         maxBodyBytes: pipe(number(), minValue(1)),
     }),
+    /** PEM; absent: visitors speak plain HTTP with us. */
+    tls: exactOptional(object({ cert: string(), key: string() })),
     tunnel: object({
         servers: pipe(array(object({
             address: object({ host: string(), port: Port }),
@@ -93430,12 +93616,13 @@ const SupervisorConfigSchema = object({
     preview: PreviewSchema,
 });
 /** What of it may stand in no log; a generated key is part of the link, which everybody may read. */
-function listSecrets({ tunnel, gateway }) {
+function listSecrets({ tunnel, gateway, tls }) {
     const { access } = gateway;
     return [
         ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
         ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
         ...(access.kind === 'basic' ? [access.password] : []),
+        ...listKeyTexts(tls?.key ?? ''),
     ];
 }
 

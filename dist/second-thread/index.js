@@ -8452,9 +8452,6 @@ class WarmLines {
     constructor(open) {
         this.#open = open;
     }
-    get size() {
-        return this.#lines.length;
-    }
     /** The line that was opened first, and so is most likely ready; it is the caller's from here on. None that is stale. */
     take(source) {
         if (this.#lines[0]?.source.address !== source.address)

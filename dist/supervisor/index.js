@@ -30125,14 +30125,14 @@ class AppError extends Error {
     }
 }
 /** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
-function describeError(error) {
+function errors_describeError(error) {
     if (!(error instanceof Error))
         return String(error);
     // node:net tries all addresses of a name, and then throws an AggregateError without a message.
-    const attempts = error instanceof AggregateError ? error.errors.map(describeError).join(', ') : '';
+    const attempts = error instanceof AggregateError ? error.errors.map(errors_describeError).join(', ') : '';
     const message = error.message || attempts;
     // That a time is over is why a message about waiting was written, and says nothing beside it.
-    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : describeError(error.cause);
+    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : errors_describeError(error.cause);
     return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
 }
 /** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
@@ -30219,9 +30219,321 @@ function parseBytes(text, input) {
     throw new InputError(`\`${input}\` is '${text}', which is no size: write it like 500KB, 25MB or 2GB`);
 }
 
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+// EXTERNAL MODULE: external "node:tls"
+var external_node_tls_ = __nccwpck_require__(1692);
+;// CONCATENATED MODULE: ./build/js/log.js
+// What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
+/** Longest piece of a stranger's text that is shown, in characters. */
+const MAX_UNTRUSTED_LENGTH = 200;
+// C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+/**
+ * Makes text harmless for a terminal and for the runner, which reads commands out of log lines: `::name::` at the
+ * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
+ * The result is one line of at most `maxLength` characters.
+ */
+function log_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
+    const clean = shorten(text, maxLength)
+        .replace(UNSAFE, escapeCharacter)
+        .replaceAll('##[', '#\\x23[')
+        .replace(/^(\s*:):/u, '$1\\x3a');
+    // Once more, because what was made harmless has become longer.
+    return shorten(clean, maxLength);
+}
+function shorten(text, maxLength) {
+    if (text.length <= maxLength)
+        return text.toWellFormed();
+    return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;
+}
+function escapeCharacter(character) {
+    const code = character.codePointAt(0) ?? 0;
+    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+}
+/**
+ * A logger that hands finished lines (no line break) to `write`. Every line goes through the sanitiser without its
+ * length limit, and each of the `hidden` texts is replaced by `***`.
+ */
+function createLogger(options) {
+    // The longest first: a secret that begins with another would else leave its end behind.
+    const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
+    const say = (level) => (message) => {
+        if (level === 'debug' && options.level !== 'debug')
+            return;
+        if (level === 'info' && options.level === 'quiet')
+            return;
+        const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
+        for (const line of clean.split('\n'))
+            options.write(log_sanitise(line, Number.POSITIVE_INFINITY), level);
+    };
+    return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+}
+const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
+
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ./build/js/public-address.js
+// The address visitors use: written from the `public-url` template, and proved to lead to this very exposure before
+// anybody is told. Used by public-tunnel; its templates by the inputs.
+
+
+/** How long an answer is waited for. Where the network has no hairpin none ever comes. */
+const PROOF_TIMEOUT_MS = 5_000;
+const PROOF_RETRY_MS = 250;
+/** Strangers met in a row before giving up: with ports chosen at random even one is rare. */
+const MAX_STRANGERS = 3;
+/** The bore server's own address, without anything in between. */
+const public_address_PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' };
+/** The same where TLS ends on the runner. */
+const public_address_TLS_PUBLIC_URL = 'https://{host}:{port}';
+/** Whether nothing but the bore server stands before us at addresses of this template; `endsTls`: we speak TLS. */
+function isPlainPublicUrl(template, endsTls) {
+    return endsTls ? template === public_address_TLS_PUBLIC_URL : Object.values(public_address_PLAIN_PUBLIC_URLS).includes(template);
+}
+/** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */
+function public_address_renderPublicUrl(template, host, port) {
+    const inUrl = host.includes(':') ? `[${host}]` : host;
+    return template.replaceAll('{host}', inUrl).replaceAll('{port}', String(port));
+}
+/**
+ * What was found out about the address, or undefined when there was none or the check was given up. An answer without
+ * our proof means that somebody else is there: another port, or a TunnelError. Where that is not certain, the last
+ * port is kept, unverified.
+ */
+async function proveAddress(check) {
+    let strangers = 0;
+    let last = { kind: 'silent', detail: '' };
+    let url;
+    for (let end = startClock(); performance.now() < end;) {
+        const now = check.readUrl();
+        if (now !== url)
+            end = startClock();
+        url = now;
+        const answer = await askInTime(check, url, end);
+        if (check.signal.aborted)
+            return undefined;
+        if (check.readUrl() !== url)
+            continue; // what was asked is of no interest any more
+        if (url !== undefined && answer.kind === 'proved')
+            return { url, verified: true, doubt: undefined };
+        // The last answer is cut off by the clock, and says the least.
+        if (answer.kind !== 'proved' && (last.detail === '' || performance.now() < end))
+            last = answer;
+        if (url !== undefined && answer.kind === 'unproved' && check.isPlain) {
+            strangers += 1;
+            if (strangers >= MAX_STRANGERS && !check.isCertain)
+                break;
+            if (!(await leaveStranger(check, url, strangers)))
+                break;
+        }
+        else
+            await (0,promises_namespaceObject.setTimeout)(PROOF_RETRY_MS, undefined, { signal: check.signal }).catch(() => { });
+    }
+    if (check.signal.aborted || url === undefined)
+        return undefined;
+    check.logger.warn(explainDoubt(url, last));
+    return { url, verified: false, doubt: last.kind };
+}
+function explainDoubt(url, { kind, detail }) {
+    switch (kind) {
+        case 'silent':
+            return `${url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`;
+        case 'unproved':
+            return `${url} is not known to lead here (${detail}): somebody else may have this address, or something in between answers for it; it is handed out all the same, so try it from elsewhere`;
+        case 'app away':
+            return `${url} could not be checked (${detail}); it is handed out all the same`;
+    }
+}
+function startClock() {
+    return performance.now() + PROOF_TIMEOUT_MS;
+}
+async function askInTime(check, url, end) {
+    if (url === undefined)
+        return { kind: 'silent', detail: 'the tunnel is away' };
+    const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
+    return await check.ask(url, AbortSignal.any([check.signal, deadline]));
+}
+/** False where there is no other port, and it is not certain that this one is a stranger's. */
+async function leaveStranger(check, url, strangers) {
+    const message = `somebody else answers at ${url}: the bore server gave out an address that leads elsewhere`;
+    if (strangers >= MAX_STRANGERS)
+        throw new TunnelError(message, { retryable: false });
+    check.logger.warn(`${message}; asking for another port`);
+    try {
+        await check.move();
+        return true;
+    }
+    catch (error) {
+        if (check.isCertain || check.signal.aborted)
+            throw error;
+        return false;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/tls-inputs.js
+// The inputs for TLS that ends on the runner: certificate and key, checked before anything is started. No message says
+// anything of the key but what kind of text it is. Used by inputs; what of the key has to be hidden, by supervisor too.
+
+
+
+
+
+
+/** Renewals come weeks before the end: who is this near to it has missed them. */
+const NEAR_END_MS = (/* unused pure expression or super */ null && (3 * 24 * 60 * 60_000));
+/** A shorter line of a key tells nothing, and masking it would blank out half the log. */
+const MIN_HIDDEN_LENGTH = 8;
+/** Names of a certificate that are shown. */
+const MAX_NAMES = 10;
+/** Any: certificates know no ports. */
+const SAMPLE_PORT = 12_345;
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+/** Undefined where TLS is not wanted, and after a problem was noted. */
+function parseTlsInputs(read, context) {
+    const { protocol, tunnel, problems } = context;
+    const [cert, key] = [read('tls-cert').trim(), read('tls-key').trim()];
+    if (cert === '' && key === '')
+        return undefined;
+    if (protocol === 'tcp') {
+        problems.found.push('`tls-cert` cannot be used with `protocol: tcp`: the bytes go to the app as they are, so let the app speak TLS; leave it out');
+        return undefined;
+    }
+    const chain = problems.check(() => parseChain(cert));
+    const privateKey = problems.check(() => parseKey(key));
+    // Where the order is wrong, what else is wrong is that of the one that is meant.
+    const leaf = chain?.find(one => privateKey && one.checkPrivateKey(privateKey)) ?? chain?.[0];
+    if (chain && leaf && privateKey)
+        problems.check(() => checkPair(chain, privateKey, key));
+    if (leaf)
+        problems.check(() => checkDates(leaf, new Date()));
+    const publicUrl = tunnel && problems.check(() => chooseTemplate(tunnel.publicUrl));
+    if (leaf && tunnel && publicUrl)
+        problems.check(() => checkNames(leaf, tunnel, publicUrl));
+    if (!chain || !leaf || !privateKey || !publicUrl)
+        return undefined;
+    return { cert: renderChain(chain), key, publicUrl, expiresAt: new Date(leaf.validTo) };
+}
+/** What is allowed but unwise. */
+function listTlsWarnings({ expiresAt }, durationMs) {
+    const leftMs = expiresAt.getTime() - Date.now();
+    if (durationMs !== undefined && leftMs < durationMs)
+        return [
+            `the certificate of \`tls-cert\` ends at ${expiresAt.toISOString()}, before the preview does: browsers will refuse the link from then on; renew it`,
+        ];
+    if (leftMs >= NEAR_END_MS)
+        return [];
+    return [`the certificate of \`tls-cert\` ends soon, at ${expiresAt.toISOString()}: renew it`];
+}
+/** Everything of a key that must be hidden from logs: the whole of it, and each line, as the runner masks by lines. */
+function listKeyTexts(key) {
+    const lines = key.split('\n').map(line => line.trim());
+    return [key.trim(), ...lines].filter(text => text.length >= MIN_HIDDEN_LENGTH && !/^-----.*-----$/.test(text));
+}
+function parseChain(text) {
+    if (text === '')
+        throw new InputError('`tls-key` is given without `tls-cert`: is the secret it comes from set? Give both, or leave both out');
+    if (text.includes('PRIVATE KEY'))
+        throw new InputError('`tls-cert` holds a private key: it belongs in `tls-key` alone; give the text of the certificate (fullchain.pem)');
+    const blocks = text.match(CERTIFICATE);
+    if (blocks === null)
+        throw new InputError(`\`tls-cert\` is no PEM certificate, but ${describeText(text)}: give the text of the file (fullchain.pem), from -----BEGIN CERTIFICATE----- on`);
+    return blocks.map((block, index) => parseCertificate(block, index));
+}
+function parseCertificate(block, index) {
+    try {
+        return new X509Certificate(block);
+    }
+    catch (cause) {
+        throw new InputError(`certificate ${index + 1} of \`tls-cert\` cannot be read (${describeError(cause)}): give the text of the file as it is, line breaks included`, { cause });
+    }
+}
+function parseKey(text) {
+    if (text === '')
+        throw new InputError('`tls-cert` is given without `tls-key`: is the secret it comes from set? Give both, or leave both out');
+    if (/ENCRYPTED/.test(text))
+        throw new InputError('`tls-key` is protected by a passphrase: give the key without one (openssl pkey -in key.pem), as a secret of the repository');
+    if (!/-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/.test(text))
+        throw new InputError(`\`tls-key\` is no PEM private key, but ${describeText(text)}: give the text of the file (privkey.pem), from -----BEGIN PRIVATE KEY----- on`);
+    try {
+        return createPrivateKey(text);
+    }
+    catch {
+        // OpenSSL's words are no help here, and are not needed as a cause: nothing of the key may go any further.
+        throw new InputError(`\`tls-key\` cannot be read as a private key (it is ${describeText(text)}): give the text of the file as it is, line breaks included`);
+    }
+}
+/** What kind of text it is, and nothing of what it says. */
+function describeText(text) {
+    const size = `a text of ${text.length} characters in ${text.split('\n').length} lines`;
+    if (text.includes('\\n'))
+        return `${size}, in which line breaks are written as \\n`;
+    const kind = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(text)?.[1];
+    if (kind !== undefined)
+        return `${size}, which says it is a ${kind}`;
+    return /^\S*[/\\]\S*$/.test(text) && text.length < 256 ? `${size}, a file name perhaps` : size;
+}
+function checkPair(chain, key, keyText) {
+    const place = chain.findIndex(certificate => certificate.checkPrivateKey(key));
+    if (place > 0)
+        throw new InputError(`\`tls-key\` belongs to certificate ${place + 1} of \`tls-cert\`: put that one first, the intermediates behind it`);
+    if (place === -1)
+        throw new InputError(`\`tls-key\` is not the key of the certificate in \`tls-cert\` (${describeNames(chain[0])}): give the two files of one renewal`);
+    try {
+        createSecureContext({ cert: renderChain(chain), key: keyText, minVersion: 'TLSv1.2' });
+    }
+    catch (cause) {
+        throw new InputError(`\`tls-cert\` and \`tls-key\` cannot be used for TLS (${sanitise(describeError(cause))}): make new ones, with a usual key (P-256, or RSA of 2048 bits)`);
+    }
+}
+function checkDates(leaf, now) {
+    const [from, to] = [new Date(leaf.validFrom), new Date(leaf.validTo)];
+    if (now < from)
+        throw new InputError(`the certificate of \`tls-cert\` is not valid before ${from.toISOString()}, and it is ${now.toISOString()}: wait, or set the clock of the machine`);
+    if (now >= to)
+        throw new InputError(`the certificate of \`tls-cert\` expired at ${to.toISOString()}, and it is ${now.toISOString()}: renew it, and bring the secret up to date`);
+}
+function chooseTemplate(publicUrl) {
+    if (publicUrl === PLAIN_PUBLIC_URLS.http)
+        return TLS_PUBLIC_URL;
+    if (publicUrl.startsWith('https:'))
+        return publicUrl;
+    throw new InputError(`\`public-url\` is '${publicUrl}', and with \`tls-cert\` visitors speak https: write https://, or leave it out`);
+}
+/** Against what visitors type, for each server they may come through. */
+function checkNames(leaf, { servers }, publicUrl) {
+    const hosts = servers.map(({ address }) => new URL(renderPublicUrl(publicUrl, address.host, SAMPLE_PORT)).hostname);
+    const missing = [...new Set(hosts)].filter(host => !isFor(leaf, host));
+    if (missing.length > 0)
+        throw new InputError(missing.map(host => `the certificate of \`tls-cert\` is not for ${sanitise(host)}, which visitors type, but ${describeNames(leaf)}: get one for that name, or change \`public-url\``));
+}
+function isFor(leaf, host) {
+    const bare = host.replace(/^\[|\]$/g, '');
+    if (isIP(bare) !== 0)
+        return leaf.checkIP(bare) !== undefined;
+    // Browsers look at the list of names alone, not at the subject.
+    return leaf.checkHost(bare, { subject: 'never' }) !== undefined;
+}
+function describeNames(leaf) {
+    const names = (leaf?.subjectAltName ?? '')
+        .split(', ')
+        .map(name => name.replace(/^(?:DNS|IP Address):/, ''));
+    const [first = ''] = names;
+    if (first === '')
+        return 'for no name at all';
+    const rest = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
+    return `for ${sanitise(names.slice(0, MAX_NAMES).join(', '))}${rest}`;
+}
+function renderChain(chain) {
+    return chain.map(String).join('');
+}
+
 ;// CONCATENATED MODULE: ./build/js/config.js
 // The one document a supervisor gets on its standard input: everything it needs, checked again on arrival.
 // It never lies in a file, an argument or the environment, for it holds the bore secret and the GitHub token.
+
 
 
 const Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
@@ -30271,6 +30583,8 @@ const ExposureConfigSchema = object({
         publicPaths: array(string()),
         maxBodyBytes: pipe(number(), minValue(1)),
     }),
+    /** PEM; absent: visitors speak plain HTTP with us. */
+    tls: exactOptional(object({ cert: string(), key: string() })),
     tunnel: object({
         servers: pipe(array(object({
             address: object({ host: string(), port: Port }),
@@ -30342,67 +30656,18 @@ const SupervisorConfigSchema = object({
     preview: PreviewSchema,
 });
 /** What of it may stand in no log; a generated key is part of the link, which everybody may read. */
-function listSecrets({ tunnel, gateway }) {
+function listSecrets({ tunnel, gateway, tls }) {
     const { access } = gateway;
     return [
         ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
         ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
         ...(access.kind === 'basic' ? [access.password] : []),
+        ...listKeyTexts(tls?.key ?? ''),
     ];
 }
 
-;// CONCATENATED MODULE: ./build/js/log.js
-// What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
-/** Longest piece of a stranger's text that is shown, in characters. */
-const MAX_UNTRUSTED_LENGTH = 200;
-// C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
-/**
- * Makes text harmless for a terminal and for the runner, which reads commands out of log lines: `::name::` at the
- * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
- * The result is one line of at most `maxLength` characters.
- */
-function log_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
-    const clean = shorten(text, maxLength)
-        .replace(UNSAFE, escapeCharacter)
-        .replaceAll('##[', '#\\x23[')
-        .replace(/^(\s*:):/u, '$1\\x3a');
-    // Once more, because what was made harmless has become longer.
-    return shorten(clean, maxLength);
-}
-function shorten(text, maxLength) {
-    if (text.length <= maxLength)
-        return text.toWellFormed();
-    return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;
-}
-function escapeCharacter(character) {
-    const code = character.codePointAt(0) ?? 0;
-    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
-}
-/**
- * A logger that hands finished lines (no line break) to `write`. Every line goes through the sanitiser without its
- * length limit, and each of the `hidden` texts is replaced by `***`.
- */
-function createLogger(options) {
-    // The longest first: a secret that begins with another would else leave its end behind.
-    const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
-    const say = (level) => (message) => {
-        if (level === 'debug' && options.level !== 'debug')
-            return;
-        if (level === 'info' && options.level === 'quiet')
-            return;
-        const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
-        for (const line of clean.split('\n'))
-            options.write(log_sanitise(line, Number.POSITIVE_INFINITY), level);
-    };
-    return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
-}
-const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
-
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
 // EXTERNAL MODULE: external "node:http"
 var external_node_http_ = __nccwpck_require__(7067);
 ;// CONCATENATED MODULE: ./build/js/control/messages.js
@@ -30619,7 +30884,7 @@ async function answer(call, token) {
         await route(call);
     }
     catch (error) {
-        refuse(response, error instanceof TunnelError ? 502 : 500, describeError(error));
+        refuse(response, error instanceof TunnelError ? 502 : 500, errors_describeError(error));
     }
 }
 function isAuthorised(request, token) {
@@ -30685,16 +30950,12 @@ function streamEvents({ controls, streams, response }) {
 
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:child_process"
 var external_node_child_process_ = __nccwpck_require__(1421);
 // EXTERNAL MODULE: external "node:events"
 var external_node_events_ = __nccwpck_require__(8474);
-// EXTERNAL MODULE: external "node:net"
-var external_node_net_ = __nccwpck_require__(7030);
 ;// CONCATENATED MODULE: external "node:string_decoder"
 const external_node_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:string_decoder");
 ;// CONCATENATED MODULE: ./build/js/app/lines.js
@@ -31972,7 +32233,7 @@ function skipVoid(ctx, banNewLines, banComments) {
 
 
 /** @internal */
-function parseKey(ctx, end = 0x3d /* = */) {
+function struct_parseKey(ctx, end = 0x3d /* = */) {
     // States:
     // 0: before first char
     // 1: parsing bare key
@@ -32042,7 +32303,7 @@ function parseInlineTable(ctx) {
         let t = res;
         let hasOwn = false;
         let errPtr = ctx.p;
-        let key = parseKey(ctx);
+        let key = struct_parseKey(ctx);
         for (let i = 0; i < key.length; i++) {
             if (i)
                 t = hasOwn ? t[k] : (t[k] = Object.create(null));
@@ -32226,7 +32487,7 @@ function parse_parse(toml, options = {}) {
             let isTableArray = toml.charCodeAt(++ctx.p) === 0x5b; /* [ */
             tmp = ctx.p += +isTableArray;
             skipping = false;
-            let k = parseKey(ctx, 0x5d /* ] */);
+            let k = struct_parseKey(ctx, 0x5d /* ] */);
             if (isTableArray) {
                 if (toml.charCodeAt(ctx.p) !== 0x5d /* ] */) {
                     TomlError.x('expected end of table array declaration', ctx);
@@ -32245,7 +32506,7 @@ function parse_parse(toml, options = {}) {
         }
         else {
             tmp = ctx.p;
-            let k = parseKey(ctx);
+            let k = struct_parseKey(ctx);
             let p = peekTable(ctx, k, tbl, m, 0 /* Type.DOTTED */);
             if (!p && !skipping)
                 validateTablePeek(ctx, p, tmp);
@@ -33533,7 +33794,7 @@ async function startPage(spec, server, context) {
     catch (error) {
         if (spec.vm !== 'auto' || !(error instanceof PageHostError))
             throw error;
-        context.logger.warn(`${describeError(error)}; trying a browser`);
+        context.logger.warn(`${errors_describeError(error)}; trying a browser`);
         return await runPage('browser', spec, server, context);
     }
 }
@@ -33767,7 +34028,7 @@ class RestartLoop {
     }
 }
 function toAppError(error) {
-    return error instanceof AppError ? error : new AppError(describeError(error), { cause: error });
+    return error instanceof AppError ? error : new AppError(errors_describeError(error), { cause: error });
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/web-files.js
@@ -34421,11 +34682,17 @@ function decode(text) {
         return text;
     }
 }
-/** The key in the query, which is gone from the request's target afterwards. */
+/** The key in the query, which is gone from the request's target afterwards, and from its `Referer`. */
 function takeKey(request) {
     const { key, rest } = splitKey(readTarget(request));
     if (key !== undefined)
         request.url = rest;
+    const { referer } = request.headers;
+    // What cannot be redirected, such as the answer to a form, leaves the key in the address of its page.
+    if (referer?.includes(KEY_PARAMETER)) {
+        rewriteField(request, 'referer', value => splitKey(value).rest);
+        request.headers.referer = splitKey(referer).rest;
+    }
     return key;
 }
 /** The token of `Authorization: Bearer` (RFC 6750, 2.1), or undefined. */
@@ -34469,9 +34736,55 @@ function rewriteField({ rawHeaders }, wanted, rewrite) {
 
 // EXTERNAL MODULE: external "node:https"
 var external_node_https_ = __nccwpck_require__(4708);
+;// CONCATENATED MODULE: ./build/js/gateway/probe-tls.js
+// The probe's way through TLS of our own: the certificate is one we know, whether the machine trusts it or not. Used by
+// probe.ts.
+
+
+/** Somebody answered, with TLS or without, and it was not us. */
+class ForeignPeerError extends Error {
+    name = 'ForeignPeerError';
+}
+/**
+ * A connection on which nothing was said yet. It ends at the certificate with this SHA-256 fingerprint, or at one that
+ * the machine trusts for the name: a proxy may stand in between. Rejects with ForeignPeerError where it does neither.
+ */
+function connectTls(url, fingerprint, signal) {
+    const { hostname, port } = new URL(url);
+    const host = hostname.replace(/^\[|\]$/g, '');
+    return new Promise((resolve, reject) => {
+        signal.throwIfAborted();
+        const socket = (0,external_node_tls_.connect)({
+            host,
+            port: Number(port || 443),
+            ...((0,external_node_net_.isIP)(host) === 0 && { servername: host }),
+            ALPNProtocols: ['http/1.1'],
+            // Not the last word: it is judged below, before a byte is sent.
+            rejectUnauthorized: false,
+        });
+        const giveUp = () => socket.destroy(new Error('no answer in time'));
+        signal.addEventListener('abort', giveUp, { once: true });
+        socket.once('close', () => signal.removeEventListener('abort', giveUp));
+        socket.on('error', error => reject(isNoTls(error) ? new ForeignPeerError(error.message) : error));
+        socket.once('secureConnect', () => {
+            if (socket.authorized || socket.getPeerX509Certificate()?.fingerprint256 === fingerprint) {
+                resolve(socket);
+                return;
+            }
+            socket.destroy();
+            reject(new ForeignPeerError(`a certificate that is not ours (${socket.authorizationError})`));
+        });
+    });
+}
+/** OpenSSL's own errors: bytes came, and they were not those of a handshake that could be. */
+function isNoTls(error) {
+    return 'code' in error && /^(?:EPROTO|ERR_SSL_)/.test(String(error.code));
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/probe.js
 // The proof that a public address leads to this very exposure: a challenge, answered with a key nobody else has.
 // Asked by entrance.ts before a URL is announced; answered by the gateway's own pages.
+
 
 
 
@@ -34488,11 +34801,14 @@ function renderProof(proofKey, challenge) {
         return undefined;
     return (0,external_node_crypto_.createHmac)('sha256', proofKey).update(`expose probe\n${challenge}`).digest('hex');
 }
-/** Asks `url` (no trailing slash) once, over a connection of its own, following no redirect. Never rejects. */
-async function askForProof(url, proofKey, signal) {
+/**
+ * Asks `url` (no trailing slash) once, over a connection of its own, following no redirect. `certificate`: the SHA-256
+ * fingerprint of ours, where TLS ends here. Never rejects.
+ */
+async function askForProof(url, proofKey, signal, certificate) {
     const challenge = (0,external_node_crypto_.randomBytes)(32).toString('hex');
     try {
-        const response = await probe_openPage(`${url}${PROBE_PATH}?challenge=${challenge}`, signal);
+        const response = await probe_openPage(`${url}${PROBE_PATH}?challenge=${challenge}`, signal, certificate);
         const body = await readStart(response);
         const status = response.statusCode ?? 0;
         if (isProof(body, renderProof(proofKey, challenge)))
@@ -34505,10 +34821,13 @@ async function askForProof(url, proofKey, signal) {
         return probe_describeFailure(error, signal);
     }
 }
-function probe_openPage(url, signal) {
+async function probe_openPage(url, signal, certificate) {
     const get = url.startsWith('https:') ? external_node_https_.get : external_node_http_.get;
+    const socket = certificate === undefined ? undefined : await connectTls(url, certificate, signal);
     // No agent: a connection kept alive might lead to where the address led before.
-    const options = { agent: false, signal };
+    const options = socket
+        ? { createConnection: () => socket, signal }
+        : { agent: false, signal };
     return new Promise((resolve, reject) => {
         get(url, options, resolve).once('error', reject);
     });
@@ -34535,7 +34854,9 @@ function isProof(body, proof) {
 function probe_describeFailure(error, signal) {
     if (signal.aborted)
         return { kind: 'silent', detail: 'no answer in time' };
-    const detail = log_sanitise(describeError(error));
+    const detail = log_sanitise(errors_describeError(error));
+    if (error instanceof ForeignPeerError)
+        return { kind: 'unproved', detail: `the answer was not our TLS: ${detail}` };
     // llhttp's own errors: bytes came, and they were no HTTP.
     const isForeign = error instanceof Error && 'code' in error && String(error.code).startsWith('HPE_');
     return isForeign
@@ -34800,6 +35121,29 @@ function describeFile(status) {
             };
     }
 }
+const MAX_BODY_HINT = 'The author of the workflow can allow more with the input max-body.';
+/** The notice for an upload that is longer than `max-body`. */
+function describeTooLarge(maxBytes) {
+    return {
+        status: 413,
+        mood: 'failed',
+        title: 'This upload is too large',
+        what: `The preview takes at most ${renderBytes(maxBytes)} in one request.`,
+        next: MAX_BODY_HINT,
+        nextForScripts: MAX_BODY_HINT,
+    };
+}
+/** As `max-body` is written: the largest unit that leaves a number a reader takes in at once. */
+function renderBytes(bytes) {
+    for (const [unit, factor] of [
+        ['GB', 1024 ** 3],
+        ['MB', 1024 ** 2],
+        ['KB', 1024],
+    ])
+        if (bytes >= factor)
+            return `${Number((bytes / factor).toFixed(2))} ${unit}`;
+    return bytes === 1 ? '1 byte' : `${bytes} bytes`;
+}
 /** The notice for an app that runs but gave no answer to this request. */
 function describeNoAnswer(error) {
     const isLate = hasCode(error, 'UND_ERR_HEADERS_TIMEOUT');
@@ -34834,6 +35178,11 @@ var picomatch = __nccwpck_require__(4006);
 
 /** No path of an app is encoded more often than this; one that is counts as none of ours. */
 const MAX_DECODINGS = 4;
+/**
+ * Longer paths are not public. Several `**` in one pattern are matched by trying, which takes the power of the length:
+ * seconds, in which everybody waits, for what a stranger may send without a key.
+ */
+const MAX_LENGTH = 1_024;
 /** `**` any number of folders, `*` any part of a name, `?` one character. Upper and lower case count. */
 const OPTIONS = {
     dot: true, // `/.well-known/x` is a path like any other
@@ -34858,6 +35207,8 @@ function compilePatterns(patterns) {
         return () => false;
     const matches = picomatch([...patterns], OPTIONS);
     return path => {
+        if (path.length > MAX_LENGTH)
+            return false;
         const readings = listReadings(path);
         return readings?.every(reading => matches(reading)) ?? false;
     };
@@ -34930,6 +35281,7 @@ class AccessControl {
         const { request } = visit;
         const hasSession = this.#hasSession(visit);
         const key = takeKey(request);
+        const credential = this.#takeAuthorization(request);
         if (this.#access.kind === 'open')
             return this.#welcome(visit);
         if (readPath(request) === SIGN_IN_PATH)
@@ -34937,7 +35289,7 @@ class AccessControl {
         const isRightKey = this.#isKey(key);
         if (isRightKey && isPageLoad(visit))
             return this.#signIn(visit, readTarget(request));
-        const grant = isRightKey ? 'shown' : this.#findGrant(visit, hasSession);
+        const grant = isRightKey ? 'shown' : this.#findGrant(visit, credential, hasSession);
         if (grant === undefined)
             return this.#refuse(visit);
         if (grant === 'ambient' && isCrossSite(visit))
@@ -34948,22 +35300,29 @@ class AccessControl {
         visit.welcome();
         return false;
     }
-    #findGrant(visit, hasSession) {
-        const { request } = visit;
-        if (this.#isKey(readBearer(request))) {
-            dropAuthorization(request);
+    #findGrant(visit, credential, hasSession) {
+        if (credential === 'key')
             return 'shown';
-        }
-        if (this.#isPublic(readPath(request)))
+        if (this.#isPublic(readPath(visit.request)))
             return 'public';
-        if (this.#isPassword(readBasic(request))) {
-            dropAuthorization(request);
+        if (credential === 'password') {
             // The app's scripts may send an `Authorization` of their own, in the place of the browser's.
             if (!hasSession && visit.address)
                 visit.ownHeaders.push(['set-cookie', this.#issue(visit.address.url)]);
             return 'ambient';
         }
         return hasSession ? 'ambient' : undefined;
+    }
+    /** Out of the request wherever it is ours: browsers send a password to public paths, too. */
+    #takeAuthorization(request) {
+        const found = this.#isKey(readBearer(request))
+            ? 'key'
+            : this.#isPassword(readBasic(request))
+                ? 'password'
+                : undefined;
+        if (found !== undefined)
+            dropAuthorization(request);
+        return found;
     }
     #isKey(given) {
         return this.#access.kind === 'link' && given !== undefined && isSame(given, this.#access.key);
@@ -35081,6 +35440,8 @@ const app_link_MAX_CONNECTIONS = 1_024;
 const app_link_ANSWER_TIMEOUT_MS = 300_000;
 /** The app is on this machine: a dial that takes longer is a full accept queue, not distance. */
 const app_link_CONNECT_TIMEOUT_MS = 10_000;
+/** Browsers take a quarter of a megabyte, and apps with long policies or many cookies go beyond Node's 16 KB. */
+const MAX_ANSWER_HEAD_BYTES = 65_536;
 /** Below the 5 s after which Node and many others close an idle connection, so that we are first. */
 const KEEP_ALIVE_MS = 4_000;
 class AppLink {
@@ -35122,11 +35483,36 @@ function openPool({ host, port }, pipelining) {
         pipelining,
         allowH2: false,
         connect: { timeout: app_link_CONNECT_TIMEOUT_MS },
+        maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
         headersTimeout: app_link_ANSWER_TIMEOUT_MS,
         // An event stream may be silent for as long as it likes; a visitor who left ends it.
         bodyTimeout: 0,
         keepAliveTimeout: KEEP_ALIVE_MS,
     });
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/body-limit.js
+// The longest body a visitor may send (`max-body`). A pass of gateway.ts refuses what says beforehand that it is longer;
+// upload.ts counts the rest.
+
+
+/** A body turned out to be longer than allowed while it was on its way to the app. */
+class BodyTooLarge extends Error {
+    name = 'BodyTooLarge';
+    constructor(maxBytes) {
+        super(`the body is longer than the ${maxBytes} bytes of max-body`);
+    }
+}
+/** True where the visit ends here, before the app hears of it, and before the visitor is told to go on (100-continue). */
+function refuseLargeBody(visit, maxBytes) {
+    // Node's parser lets nothing but digits pass.
+    if (Number(visit.request.headers['content-length'] ?? 0) <= maxBytes)
+        return false;
+    sendTooLarge(visit, maxBytes);
+    return true;
+}
+function sendTooLarge(visit, maxBytes) {
+    sendNotice(visit, describeTooLarge(maxBytes), { connection: 'close' });
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/guard.js
@@ -35136,6 +35522,7 @@ function openPool({ host, port }, pipelining) {
 const CHECKS = [
     checkMethod,
     checkVersion,
+    checkFieldCount,
     checkTarget,
     checkHost,
     checkOwnHost,
@@ -35143,6 +35530,8 @@ const CHECKS = [
     checkTransferEncoding,
     checkUpgradeBody,
 ];
+/** Browsers send some twenty, and a proxy in front adds a few. */
+const MAX_FIELDS = 256;
 // Fields that frame or route a message. CGI-style servers fold `_` into `-`, so `Content_Length` would be a second one.
 const FRAMING_FIELDS = new Set([
     'connection',
@@ -35171,6 +35560,12 @@ function checkVersion({ request }) {
     if (httpVersion === '1.1' || httpVersion === '1.0')
         return undefined;
     return { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are spoken here' };
+}
+/** Node counts the letters of a head (16 KB), not its fields: thousands of empty ones would pass. */
+function checkFieldCount({ request }) {
+    if (request.rawHeaders.length <= 2 * MAX_FIELDS)
+        return undefined;
+    return { status: 431, reason: `a request may have ${MAX_FIELDS} header fields` };
 }
 function checkTarget({ request }) {
     const target = readTarget(request);
@@ -35222,6 +35617,28 @@ function checkUpgradeBody({ request, upgrade }) {
 }
 function readNames(rawHeaders) {
     return rawHeaders.filter((_, index) => index % 2 === 0).map(name => name.toLowerCase());
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/https-only.js
+// The answer to plain HTTP on a port that speaks TLS; used by gateway.ts. The app never hears of such a request.
+
+
+/**
+ * A redirect to the same path of the public address, never to a host the visitor named. Only for GET and HEAD: whatever
+ * has a body was sent in the clear already, and is to fail visibly.
+ */
+function sendToHttps(visit) {
+    const { request, upgrade, address } = visit;
+    const publicUrl = address?.url;
+    const mayRepeat = upgrade === undefined && (request.method === 'GET' || request.method === 'HEAD');
+    const close = { connection: 'close' };
+    if (!mayRepeat || publicUrl?.protocol !== 'https:') {
+        sendText(visit, 403, 'only https is spoken here\n', close);
+        return true;
+    }
+    const location = `${publicUrl.origin}${readTarget(request)}`;
+    sendText(visit, 308, `only https is spoken here: ${location}\n`, { ...close, location });
+    return true;
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/own-address.js
@@ -35280,13 +35697,16 @@ const HOP_BY_HOP = new Set([
     'upgrade',
 ]);
 // Replaced by what we know, or answered by us; a visitor's word about itself is worth nothing to the app.
-// `Trailer` goes because the trailers of a request stop here: undici has no way to send them.
+// `Trailer` goes because the trailers of a request stop here: undici has no way to send them. The two `-url` ones make
+// some frameworks serve another path than the one that was asked for, and that may have been asked for a key.
 const NOT_FROM_VISITORS = new Set([
     'expect',
     'forwarded',
     'host',
     'trailer',
+    'x-original-url',
     'x-real-ip',
+    'x-rewrite-url',
 ]);
 // A trailer must not change what the head said about framing, routing or cookies (RFC 9110, 6.5.1).
 const NOT_IN_TRAILERS = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
@@ -35319,8 +35739,8 @@ function renderResponseHeaders(raw, status, keepsTrailer) {
         const key = name.toLowerCase();
         if (isLost(key) || (key === 'trailer' && !keepsTrailer))
             continue;
-        // RFC 9110, 8.6: a 204 has no length, and some clients would wait for that many bytes.
-        if (key === 'content-length' && status === 204)
+        // RFC 9110, 8.6: these have no length, and some clients would wait for that many bytes.
+        if (key === 'content-length' && (status === 204 || status < 200))
             continue;
         headers.push(name, value);
     }
@@ -35393,6 +35813,7 @@ const waitingHeads = new WaitingHeads();
 // Carries one answer of the app to one visitor, as undici hands it over; used by proxy and upgrade.
 
 
+
 /** Up to this size a chunk goes out as text: Node then puts the head in front of it, and writes once. */
 const TEXT_BYTES = 4_096;
 class AnswerRelay {
@@ -35424,14 +35845,16 @@ class AnswerRelay {
         this.hasBegun = true;
     }
     onResponseStart(controller, status, _, reason = '') {
-        // Hints (103) are only an optimisation, and what is interim here need not be so for the visitor's HTTP/1.0.
-        if (status < 200)
-            return;
         const raw = readRaw(controller.rawHeaders);
+        if (status < 200) {
+            this.#passInterim(status, raw);
+            return;
+        }
         const isChunked = this.#isHttp11 && this.#hasBody && status !== 204 && status !== 304 && !hasField(raw, 'content-length');
         const headers = renderResponseHeaders(raw, status, isChunked);
-        headers.push(...this.#ownHeaders.flat());
-        if (/^[\t\x20-\x7e]+$/.test(reason))
+        for (const [name, value] of this.#ownHeaders)
+            headers.push(name, value);
+        if (isOwnReason(status, reason))
             this.response.writeHead(status, reason, headers);
         else
             this.response.writeHead(status, headers);
@@ -35459,6 +35882,19 @@ class AnswerRelay {
         else
             this.onNoAnswer(error);
     }
+    /** Hints (103) and signs of life (102); HTTP/1.0 has none (RFC 9110, 15.2), and none is worth an answer. */
+    #passInterim(status, raw) {
+        if (!this.#isHttp11 || this.response.headersSent)
+            return;
+        // Node has it since 24.18, and the runner's may be older.
+        const response = this.response;
+        try {
+            response.writeInformation?.(status, renderResponseHeaders(raw, status, false));
+        }
+        catch {
+            // What Node would rather not write.
+        }
+    }
     #write(chunk) {
         const isFirst = !this.#bodyHasBegun;
         this.#bodyHasBegun = true;
@@ -35472,6 +35908,13 @@ class AnswerRelay {
             this.#controller?.abort(new Error('the visitor is gone'));
     }
 }
+/**
+ * Whether the app's reason is worth passing on in place of the usual one. Where a status line comes in pieces, undici
+ * has only the last of them: the end of the usual reason is not another.
+ */
+function isOwnReason(status, reason) {
+    return /^[\t\x20-\x7e]+$/.test(reason) && external_node_http_.STATUS_CODES[status]?.endsWith(reason) !== true;
+}
 /** undici hands over what the parser saw: names and values in turn, as bytes. */
 function readRaw(raw) {
     if (!Array.isArray(raw))
@@ -35484,6 +35927,7 @@ var external_node_stream_ = __nccwpck_require__(7075);
 ;// CONCATENATED MODULE: ./build/js/gateway/upload.js
 // The body of a request on its way to the app; used by proxy.
 
+
 /**
  * A stream of its own in front of the request's, read only as fast as the app takes it. undici destroys the body it
  * was given when the app answers before the upload is over; what is left of the upload is then read and dropped,
@@ -35493,9 +35937,12 @@ var external_node_stream_ = __nccwpck_require__(7075);
  * A visitor that sent `Expect: 100-continue` is told to go on as soon as there is a connection to the app; where there is
  * none it gets its answer without a byte of the body on the way. The app itself is not asked: undici holds the head back
  * until the first piece of the body.
+ *
+ * More than `maxBytes` breaks the app's request off with BodyTooLarge, and the visitor's too where an answer has begun.
  */
-function openUpload({ request, response, awaitsContinue }) {
+function openUpload({ request, response, awaitsContinue }, maxBytes) {
     let asked = !awaitsContinue;
+    let left = maxBytes;
     const body = new external_node_stream_.Readable({
         read() {
             if (!asked)
@@ -35504,17 +35951,26 @@ function openUpload({ request, response, awaitsContinue }) {
             request.resume();
         },
         destroy(error, done) {
-            request.off('data', onData);
             request.resume();
             done(error);
         },
     });
     const onData = (chunk) => {
-        if (!body.push(chunk))
+        left -= chunk.length;
+        if (left < 0) {
+            request.off('data', onData);
+            if (body.destroyed)
+                response.destroy();
+            else
+                body.destroy(new BodyTooLarge(maxBytes));
+        }
+        else if (!body.destroyed && !body.push(chunk))
             request.pause();
     };
     request.on('data', onData).pause();
-    request.once('end', () => body.push(null));
+    request.once('end', () => body.destroyed || body.push(null));
+    // From here on linger.ts counts.
+    response.once('prefinish', () => request.off('data', onData));
     return body;
 }
 
@@ -35550,7 +36006,7 @@ function describeRequest(visit, route) {
             port: route.address.port,
             publicUrl: visit.address?.url,
         }),
-        body: hasBody(request) ? openUpload(visit) : null,
+        body: hasBody(request) ? openUpload(visit, route.maxBodyBytes) : null,
     };
 }
 /** The app may close an idle connection in the moment we send on it; that is not the visitor's fault. */
@@ -35595,6 +36051,885 @@ class SiteData {
     }
 }
 
+// EXTERNAL MODULE: external "node:http2"
+var external_node_http2_ = __nccwpck_require__(2467);
+;// CONCATENATED MODULE: ./build/js/gateway/http2-request.js
+// One HTTP/2 request as the gateway's passes know requests: what Node's IncomingMessage offers of it. Used by
+// http2-server.ts.
+
+/** Of a field that must stand once, the first counts, as in Node's own `headers`. */
+const ONLY_FIRST = new Set([
+    'authorization',
+    'content-length',
+    'content-type',
+    'host',
+    'origin',
+    'referer',
+    'user-agent',
+]);
+class Http2Request extends external_node_stream_.Readable {
+    /** What depends on it in the passes is what HTTP/1.0 lacks. */
+    httpVersion = '1.1';
+    method;
+    /** The target as it came, '' where there was none. */
+    url;
+    /** Without the pseudo fields, but with a `host`: names and values in turn. */
+    rawHeaders;
+    headers;
+    /** What ends with this request, and with no other of the visitor. */
+    socket;
+    /** Whether all of the body has come. */
+    complete;
+    #isListening = false;
+    constructor(stream, raw) {
+        super();
+        const { pseudo, fields } = splitHead(raw);
+        this.socket = stream;
+        this.method = pseudo.get(':method') ?? '';
+        this.url = pseudo.get(':path') ?? '';
+        this.rawHeaders = renderFields(pseudo.get(':authority'), fields);
+        this.headers = renderHeaders(this.rawHeaders);
+        // An empty body may be over before anybody asks for it.
+        this.complete = stream.endAfterHeaders || stream.readableEnded;
+        // A body of unknown length, in the words of HTTP/1.
+        if (!this.complete && this.headers['content-length'] === undefined)
+            this.headers['transfer-encoding'] = 'chunked';
+        if (this.complete)
+            this.push(null);
+        stream.once('close', () => this.destroy());
+    }
+    _read() {
+        if (this.complete)
+            return;
+        if (this.socket.readableEnded)
+            this.#finish();
+        else if (!this.#isListening)
+            this.#listen();
+        this.socket.resume();
+    }
+    /** Not before somebody wants the body: until then the visitor's window stays as it is. */
+    #listen() {
+        this.#isListening = true;
+        this.socket.on('data', (chunk) => {
+            if (!this.push(chunk))
+                this.socket.pause();
+        });
+        this.socket.once('end', () => this.#finish());
+    }
+    /** Not where the visitor took the rest back: half a body must not look like a whole one. */
+    #finish() {
+        if (this.socket.aborted || this.complete)
+            return;
+        this.complete = true;
+        this.push(null);
+    }
+}
+function splitHead(raw) {
+    const pseudo = new Map();
+    const fields = [];
+    for (let index = 0; index + 1 < raw.length; index += 2) {
+        const [name = '', value = ''] = [raw[index], raw[index + 1]];
+        if (name.startsWith(':'))
+            pseudo.set(name, value);
+        else
+            fields.push([name, value]);
+    }
+    return { pseudo, fields };
+}
+/**
+ * `:authority` becomes the Host; a Host beside it stays only where it says something else, for the guard to refuse
+ * (RFC 9113, 8.3.1). The pieces of a cookie become one again (8.2.3).
+ */
+function renderFields(authority, fields) {
+    const raw = authority === undefined ? [] : ['host', authority];
+    const cookies = fields.flatMap(([name, value]) => (name === 'cookie' ? [value] : []));
+    let isCookieDone = false;
+    for (const [name, value] of fields) {
+        if (name === 'host' && value === authority)
+            continue;
+        if (name !== 'cookie')
+            raw.push(name, value);
+        else if (!isCookieDone) {
+            isCookieDone = true;
+            raw.push(name, cookies.join('; '));
+        }
+    }
+    return raw;
+}
+/** As Node's own: lower-case names, repeated fields joined. */
+function renderHeaders(raw) {
+    const headers = Object.create(null);
+    for (let index = 0; index + 1 < raw.length; index += 2) {
+        const [name = '', value = ''] = [raw[index]?.toLowerCase(), raw[index + 1]];
+        const before = headers[name];
+        if (before === undefined)
+            headers[name] = value;
+        else if (!ONLY_FIRST.has(name))
+            headers[name] = `${before}, ${value}`;
+    }
+    return { ...headers };
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/http2-response.js
+// The answer to one HTTP/2 request, written as the gateway's passes, and handlers in this process, write answers: what
+// Node's ServerResponse offers of it. Used by http2-server.ts.
+
+
+/** They speak about a connection of HTTP/1, and make an HTTP/2 answer malformed (RFC 9113, 8.2.2). */
+const CONNECTION_FIELDS = new Set([
+    'connection',
+    'http2-settings',
+    'keep-alive',
+    'proxy-connection',
+    'te',
+    'transfer-encoding',
+    'upgrade',
+]);
+/** RFC 9110, 15: with 204 and 205 there is nothing to announce either. */
+const NO_BODY = new Set([204, 205, 304]);
+/** As much of an answer as waits for a visitor who reads slowly; undici hands over pieces of this size. */
+const BUFFER_BYTES = 64 * 1024;
+class Http2Response extends external_node_stream_.Writable {
+    statusCode = 200;
+    /** True from `writeHead` on: nothing of the head can be changed any more. */
+    headersSent = false;
+    #stream;
+    #isHead;
+    #fields = new Map();
+    #trailers = {};
+    #hasResponded = false;
+    constructor(stream, method) {
+        super({ highWaterMark: BUFFER_BYTES });
+        this.#stream = stream;
+        this.#isHead = method === 'HEAD';
+        // The visitor took the request back, or is gone.
+        stream.once('close', () => this.destroy());
+    }
+    setHeader(name, value) {
+        if (this.headersSent)
+            throw new Error('the head of this answer was written already');
+        this.#fields.set(name.toLowerCase(), typeof value === 'object' ? [...value] : String(value));
+        return this;
+    }
+    /** As Node's: `writeHead(status, headers)` or `writeHead(status, reason, headers)`; HTTP/2 has no reasons. */
+    writeHead(status, ...rest) {
+        const headers = rest.find(one => typeof one === 'object');
+        this.statusCode = status;
+        for (const [name, value] of http2_response_listFields(headers))
+            this.#add(name, value);
+        this.headersSent = true;
+        return this;
+    }
+    flushHeaders() {
+        this.headersSent = true;
+        this.#respond(false);
+    }
+    writeContinue() {
+        if (!this.#stream.closed && !this.#hasResponded)
+            this.#stream.additionalHeaders({ ':status': 100 });
+    }
+    /** Only of use before `end`. */
+    addTrailers(trailers) {
+        const pairs = Array.isArray(trailers) ? trailers : Object.entries(trailers);
+        for (const [name, value] of pairs) {
+            const key = String(name).toLowerCase();
+            if (CONNECTION_FIELDS.has(key))
+                continue;
+            const before = this.#trailers[key];
+            this.#trailers[key] = before === undefined ? value : [before, value].flat().map(String);
+        }
+    }
+    _write(chunk, _, done) {
+        this.headersSent = true;
+        this.#respond(false);
+        // Of a body that nobody may have, or wants any more, nothing is sent.
+        if (this.#hasNoBody() || !this.#stream.writable)
+            done();
+        else if (this.#stream.write(chunk))
+            done();
+        else
+            this.#stream.once('drain', done);
+    }
+    _final(done) {
+        this.headersSent = true;
+        this.#respond(true);
+        if (this.#stream.writableFinished || !this.#stream.writable)
+            done();
+        else
+            this.#stream.end(() => done());
+    }
+    /** Half an answer must not look like a whole one. */
+    _destroy(error, done) {
+        if (!this.writableFinished && !this.#stream.closed)
+            this.#stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
+        done(error);
+    }
+    #hasNoBody() {
+        return this.#isHead || NO_BODY.has(this.statusCode);
+    }
+    #add(name, value) {
+        const key = name.toLowerCase();
+        const before = this.#fields.get(key);
+        if (before === undefined)
+            this.#fields.set(key, value);
+        else
+            this.#fields.set(key, [before, value].flat());
+    }
+    /** Sends the head, once; `isEnd`: nothing follows it. */
+    #respond(isEnd) {
+        if (this.#hasResponded || this.#stream.closed || this.#stream.destroyed)
+            return;
+        this.#hasResponded = true;
+        const head = { ':status': this.statusCode };
+        for (const [name, value] of this.#fields)
+            if (!CONNECTION_FIELDS.has(name))
+                head[name] = value;
+        // Who was refused for want of a key has no business here; what is under way may finish.
+        if (this.statusCode === 401 && this.#fields.get('connection') === 'close')
+            this.#endSession();
+        // Node sends no body with it, and a length without one would be an error to the visitor.
+        if (this.statusCode === 205)
+            delete head['content-length'];
+        const endStream = this.#hasNoBody() || (isEnd && Object.keys(this.#trailers).length === 0);
+        const waitForTrailers = !endStream && !this.#fields.has('content-length');
+        if (waitForTrailers)
+            this.#stream.once('wantTrailers', () => this.#try(() => this.#stream.sendTrailers(this.#trailers)));
+        this.#try(() => this.#stream.respond(head, { endStream, waitForTrailers }));
+    }
+    #endSession() {
+        const { session } = this.#stream;
+        this.#stream.once('close', () => session?.close());
+    }
+    /** A field that Node refuses after all costs this one answer. */
+    #try(send) {
+        try {
+            send();
+        }
+        catch (error) {
+            if (!this.#stream.closed)
+                this.#stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
+            this.destroy(error instanceof Error ? error : new Error(String(error)));
+        }
+    }
+}
+/** Of an object, or of names and values in turn. */
+function http2_response_listFields(headers) {
+    if (headers === undefined || typeof headers === 'string')
+        return [];
+    if (isFlat(headers)) {
+        const fields = [];
+        for (let index = 0; index + 1 < headers.length; index += 2)
+            fields.push([headers[index] ?? '', headers[index + 1] ?? '']);
+        return fields;
+    }
+    return Object.entries(headers).flatMap(([name, value]) => value === undefined ? [] : [[name, Array.isArray(value) ? [...value] : String(value)]]);
+}
+function isFlat(headers) {
+    return Array.isArray(headers);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/http2-server.js
+// HTTP/2 over streams that are handed in after their TLS handshake: turns every request of a session into the kind of
+// visit that HTTP/1 makes, and bounds sessions in time, streams and heads. Used by tls-front.ts.
+
+
+
+/** Requests at a time in one session; what browsers ask for at most, and what RFC 9113, 6.5.2 calls reasonable. */
+const MAX_STREAMS = 100;
+/** As much of a head as Node's HTTP/1 parser takes. */
+const MAX_HEAD_BYTES = 16 * 1024;
+/** Browsers send each cookie as a field of its own. */
+const MAX_HEAD_FIELDS = 256;
+const SESSION_OPTIONS = {
+    settings: {
+        maxConcurrentStreams: MAX_STREAMS,
+        maxHeaderListSize: MAX_HEAD_BYTES,
+        // Without it browsers open a connection with HTTP/1.1 for their WebSockets (RFC 8441).
+        enableConnectProtocol: false,
+    },
+    maxHeaderListPairs: MAX_HEAD_FIELDS,
+    // What the app says twice is passed on as it says it.
+    strictSingleValueFields: false,
+    // Rapid reset: a page that is left cancels its requests, but not hundreds again and again.
+    streamResetBurst: 2 * MAX_STREAMS,
+    streamResetRate: 33,
+    maxSessionInvalidFrames: 100,
+    // In megabytes: what nghttp2 may hold for one session beside the streams' own buffers.
+    maxSessionMemory: 4,
+};
+function startHttp2Server(limits, serve, places) {
+    const sessions = new Map();
+    let requests = 0;
+    let stopped = false;
+    const openStream = (session, stream, raw) => {
+        const welcome = () => {
+            const socket = sessions.get(session);
+            if (socket !== undefined)
+                places.welcome(socket);
+        };
+        stream.on('error', ignore);
+        // A visitor who never acknowledges our settings is not held to them by Node.
+        if (measureHead(raw) > MAX_HEAD_BYTES) {
+            stream.respond({ ':status': 431 }, { endStream: true });
+            return;
+        }
+        // As many requests in all as there could be HTTP/1 connections: each holds buffers here and a connection to the app.
+        if (stopped || requests >= limits.sockets) {
+            stream.close(external_node_http2_.constants.NGHTTP2_REFUSED_STREAM);
+            return;
+        }
+        requests += 1;
+        stream.once('close', () => {
+            requests -= 1;
+        });
+        // A stream that is reset in the packet it came in (rapid reset) has cost the app nothing.
+        setImmediate(() => {
+            if (!stream.closed && !stream.destroyed && !session.destroyed)
+                serveStream(stream, raw, limits, arrival => serve({ ...arrival, welcome }));
+        });
+    };
+    return {
+        admit: socket => {
+            socket.on('error', ignore);
+            if (stopped || socket.destroyed || !places.take(socket)) {
+                socket.destroy();
+                return false;
+            }
+            const session = (0,external_node_http2_.performServerHandshake)(socket, SESSION_OPTIONS);
+            sessions.set(session, socket);
+            session.on('error', ignore);
+            session.once('close', () => {
+                sessions.delete(session);
+                closeFlushed(socket, limits.lingerMs);
+            });
+            socket.once('close', () => session.destroy());
+            const watch = watchIdleness(session, limits, () => endSession(session, socket, limits.lingerMs));
+            session.on('stream', (stream, _head, _flags, raw) => {
+                watch(stream);
+                openStream(session, stream, raw);
+            });
+            return true;
+        },
+        stop: async (drainMs = 0) => {
+            stopped = true;
+            const closed = [...sessions.values()].map(awaitClose);
+            // GOAWAY: idle sessions end with it, the others with their last stream.
+            for (const session of sessions.keys())
+                if (drainMs > 0)
+                    session.close();
+            const cut = () => {
+                for (const socket of sessions.values())
+                    socket.destroy();
+            };
+            if (drainMs === 0)
+                cut();
+            const timer = setTimeout(cut, drainMs);
+            await Promise.all(closed);
+            clearTimeout(timer);
+        },
+    };
+}
+function serveStream(stream, raw, limits, serve) {
+    const request = new Http2Request(stream, raw);
+    const response = new Http2Response(stream, request.method);
+    if (!request.complete)
+        boundUpload(stream, request, response, limits);
+    serve({
+        // Both have what the passes, and handlers in this process, use of Node's own; see the tests of tls-front.
+        request: request,
+        response: response,
+        awaitsContinue: !request.complete && request.headers.expect?.toLowerCase() === '100-continue',
+        upgrade: undefined,
+    });
+}
+/** As of HTTP/1 requests: so long for all of it, and so long for what is left after an early answer. */
+function boundUpload(stream, request, response, limits) {
+    let timer = setTimeout(() => stream.close(external_node_http2_.constants.NGHTTP2_CANCEL), limits.requestTimeoutMs);
+    response.once('finish', () => {
+        clearTimeout(timer);
+        if (request.complete)
+            return;
+        request.resume();
+        // The answer is whole, and the rest is not wanted (RFC 9113, 8.1).
+        timer = setTimeout(() => stream.close(external_node_http2_.constants.NGHTTP2_NO_ERROR), limits.lingerMs);
+    });
+    request.once('end', () => clearTimeout(timer));
+    stream.once('close', () => clearTimeout(timer));
+}
+/** Ends a session without a request: soon after the handshake, later between two requests. Pings keep none alive. */
+function watchIdleness(session, limits, end) {
+    let open = 0;
+    let timer = setTimeout(end, limits.headersTimeoutMs);
+    session.once('close', () => clearTimeout(timer));
+    return stream => {
+        clearTimeout(timer);
+        open += 1;
+        stream.once('close', () => {
+            open -= 1;
+            if (open > 0 || session.closed)
+                return;
+            clearTimeout(timer);
+            timer = setTimeout(end, limits.keepAliveMs);
+        });
+    };
+}
+/** With a GOAWAY, if the visitor takes it: one who reads nothing is cut. */
+function endSession(session, socket, lingerMs) {
+    session.close();
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once('close', () => clearTimeout(timer));
+}
+/** Of a head as RFC 9113, 6.5.2 counts it. */
+function measureHead(raw) {
+    return raw.reduce((sum, text) => sum + text.length + 16, 0);
+}
+/** Lets the last frames out; a visitor who does not take them, or does not hang up, is cut. */
+function closeFlushed(socket, lingerMs) {
+    if (socket.destroyed)
+        return;
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once('close', () => clearTimeout(timer));
+    socket.end(() => socket.destroy());
+}
+function awaitClose(socket) {
+    return new Promise(resolve => {
+        if (socket.closed)
+            resolve();
+        else
+            socket.once('close', () => resolve());
+    });
+}
+function ignore() { }
+
+;// CONCATENATED MODULE: ./build/js/gateway/places.js
+// Who holds one of the places that a gateway has for connections. Used by visitor-server.ts, and by tls-front.ts for all
+// its servers together.
+class Places {
+    #limits;
+    /** A stream is in one of the two until it is closed or has to make room. The oldest first. */
+    #strangers = new Set();
+    #guests = new Set();
+    constructor(limits) {
+        this.#limits = limits;
+    }
+    /** A place until it is closed, as a stranger's. False where none is left, and nobody would have to make room. */
+    take(stream) {
+        const isFull = this.#strangers.size + this.#guests.size >= this.#limits.sockets;
+        if (isFull && this.#strangers.size === 0)
+            return false;
+        if (isFull || this.#strangers.size >= this.#limits.strangers)
+            this.#closeOldest();
+        this.#strangers.add(stream);
+        stream.once('close', () => {
+            this.#strangers.delete(stream);
+            this.#guests.delete(stream);
+        });
+        return true;
+    }
+    /** It was let in, and makes room for nobody. */
+    welcome(stream) {
+        if (this.#strangers.delete(stream))
+            this.#guests.add(stream);
+    }
+    /** Who was let in long ago keeps its place; who only holds a connection open loses it to whoever comes next. */
+    #closeOldest() {
+        const [oldest] = this.#strangers;
+        if (oldest === undefined)
+            return;
+        this.#strangers.delete(oldest);
+        oldest.destroy();
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/linger.js
+// The end of a connection whose visitor is still sending when its answer is out: what comes is read and dropped for a
+// while, because closing on unread bytes may take the answer away again. Used by visitor-server.ts, for every answer.
+
+class Linger {
+    #limits;
+    /** The request under way on each connection whose answer may be early. */
+    #requests = new WeakMap();
+    #last = new WeakSet();
+    #drained = new WeakSet();
+    constructor(limits) {
+        this.#limits = limits;
+    }
+    /** True where the last answer of the connection is out: what else was asked for on it gets none (RFC 9112, 9.6). */
+    isLast(socket) {
+        return this.#last.has(socket);
+    }
+    /** Node reads on after an early answer, to find the next request behind the body; this says how long, and how much. */
+    watch(request, response) {
+        const { socket } = request;
+        this.#holdOpen(socket, request);
+        response.once('prefinish', () => {
+            if (request.complete)
+                return;
+            // Before Node lets go of a body that nobody asked for, which nobody could count then.
+            request.read(0);
+            this.#drain(request, socket);
+        });
+    }
+    /** The same for a stream that Node has let go of: it ends with the answer. */
+    watchLast(response, socket) {
+        response.once('finish', () => {
+            socket.end();
+            this.#bound(socket, socket);
+            this.#startTimer(socket, socket);
+            socket.resume();
+        });
+    }
+    /** Node destroys a connection at once behind an answer with `Connection: close`; here the rest is waited for first. */
+    #holdOpen(socket, request) {
+        const isHeld = this.#requests.has(socket);
+        this.#requests.set(socket, request);
+        if (isHeld)
+            return;
+        socket.destroySoon = () => {
+            this.#last.add(socket);
+            const current = this.#requests.get(socket);
+            if (current === undefined || current.complete)
+                return closeSoon(socket);
+            current.once('end', () => closeSoon(socket));
+            // Where it came behind the one that had the last answer, nobody else reads it.
+            this.#drain(current, socket);
+        };
+    }
+    #drain(request, socket) {
+        if (this.#drained.has(request))
+            return;
+        this.#drained.add(request);
+        this.#bound(request, socket);
+        this.#startTimer(request, socket);
+        request.resume();
+    }
+    #bound(from, socket) {
+        let left = this.#limits.lingerBytes;
+        from.on('data', (chunk) => {
+            left -= chunk.length;
+            if (left < 0)
+                socket.destroy();
+        });
+    }
+    #startTimer(from, socket) {
+        const timer = setTimeout(() => socket.destroy(), this.#limits.lingerMs);
+        const stop = () => clearTimeout(timer);
+        if (from !== socket)
+            from.once('end', stop);
+        socket.once('close', stop);
+    }
+}
+function closeSoon(socket) {
+    if (socket instanceof external_node_net_.Socket)
+        external_node_net_.Socket.prototype.destroySoon.call(socket);
+    else
+        socket.end(() => socket.destroy());
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/stalled-readers.js
+// Finds visitors who do not take what is sent to them, and would hold their place, and what waits for them, for ever.
+// Used by visitor-server.ts, for WebSockets too.
+
+/** How often they are looked for, as a part of the limit. */
+const SWEEPS_PER_LIMIT = 4;
+/**
+ * Closes the streams of `sockets` for which bytes wait, and none were taken for `stalledMs`. Counted are the pieces a
+ * stream was given, which are of 64 KB at most. A stream for which nothing waits may be silent as long as it likes.
+ */
+function watchStalledReaders(sockets, stalledMs) {
+    const waits = new WeakMap();
+    const sweep = () => {
+        const now = performance.now();
+        for (const socket of sockets) {
+            if (socket.writableLength === 0) {
+                waits.delete(socket);
+                continue;
+            }
+            const taken = countTaken(socket);
+            const wait = waits.get(socket);
+            if (wait === undefined || wait.taken !== taken)
+                waits.set(socket, { taken, since: now });
+            else if (now - wait.since >= stalledMs)
+                cut(socket);
+        }
+    };
+    const timer = setInterval(sweep, stalledMs / SWEEPS_PER_LIMIT).unref();
+    return { stop: () => clearInterval(timer) };
+}
+/** Of a stream that does not count its bytes, that of those which wait is all there is to see. */
+function countTaken(socket) {
+    return (socket instanceof external_node_net_.Socket ? socket.bytesWritten : 0) - socket.writableLength;
+}
+/** With a reset, so that the system forgets what it holds for this visitor too. */
+function cut(socket) {
+    if (socket instanceof external_node_net_.Socket)
+        socket.resetAndDestroy();
+    else
+        socket.destroy();
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/visitor-server.js
+// Node's HTTP server over streams that are handed in: counts them, bounds them in time, and turns everything a visitor
+// can ask for (request, upgrade, CONNECT) into one kind of visit. Used by gateway.ts.
+
+
+
+
+
+
+const VISITOR_LIMITS = {
+    sockets: 1_024,
+    strangers: 256,
+    headersTimeoutMs: 10_000,
+    requestTimeoutMs: 300_000,
+    stalledMs: 60_000,
+    keepAliveMs: 75_000,
+    handshakeTimeoutMs: 10_000,
+    lingerMs: 5_000,
+    lingerBytes: 1_024 ** 2,
+};
+/**
+ * Requests of one connection that wait for their answers. Browsers send one at a time; without a bound, a few megabytes
+ * of pipelined requests would each be held in memory, and handed to the app, at once.
+ */
+const MAX_PIPELINED = 64;
+/** How often Node looks for requests over their time. */
+const CHECK_INTERVAL_MS = 1_000;
+/** `places`: those it shares with others. */
+function startVisitorServer(limits, serve, places = new Places(limits)) {
+    /** All that are not closed yet. */
+    const sockets = new Set();
+    /** Those in the middle of answers, with their number, or given over to a WebSocket. */
+    const busy = new Map();
+    let stopped = false;
+    const stalledReaders = watchStalledReaders(sockets, limits.stalledMs);
+    const linger = new Linger(limits);
+    const isBusy = (socket) => busy.has(socket);
+    const server = openServer(limits, { linger, isBusy }, arrival => {
+        const { socket } = arrival.request;
+        const waiting = (busy.get(socket) ?? 0) + 1;
+        if (waiting > MAX_PIPELINED)
+            socket.destroy();
+        // What came in the same packet is still handed over after the end.
+        if (socket.destroyed || linger.isLast(socket))
+            return;
+        busy.set(socket, waiting);
+        if (arrival.upgrade === undefined)
+            arrival.response.once('close', () => finish(socket));
+        serve({ ...arrival, welcome: () => places.welcome(socket) });
+    });
+    const finish = (socket) => {
+        const waiting = (busy.get(socket) ?? 1) - 1;
+        if (waiting > 0) {
+            busy.set(socket, waiting);
+            return;
+        }
+        busy.delete(socket);
+        if (stopped)
+            visitor_server_closeFlushed(socket);
+    };
+    return {
+        admit: socket => {
+            socket.on('error', visitor_server_ignore);
+            if (stopped || socket.destroyed || !places.take(socket)) {
+                socket.destroy();
+                return false;
+            }
+            sockets.add(socket);
+            socket.once('close', () => {
+                sockets.delete(socket);
+                busy.delete(socket);
+            });
+            // As Node does to the connections it accepts itself.
+            if (socket instanceof external_node_net_.Socket)
+                socket.setNoDelay(true);
+            return server.emit('connection', socket);
+        },
+        stop: async (drainMs = 0) => {
+            stopped = true;
+            for (const socket of sockets)
+                if (drainMs === 0 || !busy.has(socket))
+                    socket.destroy();
+            const timer = setTimeout(() => {
+                for (const socket of sockets)
+                    socket.destroy();
+            }, drainMs);
+            await Promise.all([...sockets].map(socket => visitor_server_awaitClose(socket)));
+            clearTimeout(timer);
+            stalledReaders.stop();
+            server.close();
+        },
+    };
+}
+function openServer(limits, { linger, isBusy }, serve) {
+    const server = (0,external_node_http_.createServer)({
+        headersTimeout: limits.headersTimeoutMs,
+        requestTimeout: limits.requestTimeoutMs,
+        keepAliveTimeout: limits.keepAliveMs,
+        connectionsCheckingInterval: CHECK_INTERVAL_MS,
+        // Not even where NODE_OPTIONS asks for it.
+        insecureHTTPParser: false,
+        // The guard refuses a missing Host too, and lets nothing pass that came behind it; Node would.
+        requireHostHeader: false,
+        // Any other upgrade (h2c) is ignored, as RFC 9110, 7.8 allows, and its request served as usual.
+        shouldUpgradeCallback: isWebSocket,
+    });
+    // No limit on their number, for Node would drop the rest without a word; the guard refuses too many.
+    server.maxHeadersCount = 0;
+    const serveRequest = (request, response, awaitsContinue) => {
+        if (hasBody(request))
+            linger.watch(request, response);
+        // Behind an offer that was not taken Node reads no further request: better a new connection than one that stalls.
+        if (request.headers.upgrade !== undefined)
+            response.shouldKeepAlive = false;
+        serve({ request, response, awaitsContinue, upgrade: undefined });
+    };
+    server.on('request', (request, response) => serveRequest(request, response, false));
+    server.on('checkContinue', (request, response) => serveRequest(request, response, true));
+    // Nobody who means well asks to change protocols before the answers to earlier requests are there.
+    server.on('upgrade', (request, socket, head) => {
+        if (isBusy(socket))
+            return void socket.destroy();
+        const response = openLastResponse(request, socket, linger);
+        serve({ request, response, awaitsContinue: false, upgrade: { socket, head } });
+    });
+    server.on('connect', (request, socket) => {
+        if (isBusy(socket))
+            return void socket.destroy();
+        const response = openLastResponse(request, socket, linger);
+        serve({ request, response, awaitsContinue: false, upgrade: undefined });
+    });
+    // On a server that never listens this is what arms headersTimeout and requestTimeout.
+    server.emit('listening');
+    return server;
+}
+/** Closes a stream whose last bytes may still be on their way out of this process. */
+function visitor_server_closeFlushed(socket) {
+    socket.end(() => socket.destroy());
+}
+function visitor_server_awaitClose(socket) {
+    return new Promise(resolve => {
+        if (socket.closed)
+            resolve();
+        else
+            socket.once('close', () => resolve());
+    });
+}
+function isWebSocket(request) {
+    return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
+}
+/** An ordinary response on a stream that Node has let go of; the stream ends with it. */
+function openLastResponse(request, socket, linger) {
+    const response = new external_node_http_.ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(request.socket);
+    // Node's own listeners left with its parser.
+    socket.on('error', visitor_server_ignore).on('drain', () => response.emit('drain'));
+    linger.watchLast(response, socket);
+    return response;
+}
+function visitor_server_ignore() { }
+
+;// CONCATENATED MODULE: ./build/js/gateway/tls-front.js
+// Where TLS ends: tells TLS from plain HTTP by a visitor's first byte, shakes hands, and hands the visitor on to
+// HTTP/1.1 or HTTP/2, whichever was agreed on. Used by gateway.ts in place of a bare visitor server.
+
+
+
+
+
+/** The type of every TLS record that can begin a connection (RFC 8446, 5.1); no HTTP method begins with it. */
+const HANDSHAKE_RECORD = 0x16;
+/** Ready at once; throws where certificate and key are no pair. */
+function startTlsFront(tls, limits, doors) {
+    const visitors = new Set();
+    /** Those who have not said what they speak, or are not done with the handshake. */
+    const greeting = new Set();
+    const places = new Places(limits);
+    /** The visitor behind each secured stream: it is the one that has the place. */
+    const behind = new WeakMap();
+    const shared = {
+        take: () => true,
+        welcome: (stream) => places.welcome(behind.get(stream) ?? stream),
+    };
+    const http1 = startVisitorServer(limits, doors.secure, shared);
+    const http2 = startHttp2Server(limits, doors.secure, shared);
+    const plain = startVisitorServer(limits, doors.plain, shared);
+    const secureContext = (0,external_node_tls_.createSecureContext)({ cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' });
+    let stopped = false;
+    const secure = (visitor) => {
+        const socket = new external_node_tls_.TLSSocket(visitor, {
+            isServer: true,
+            secureContext,
+            ALPNProtocols: ['h2', 'http/1.1'],
+        });
+        behind.set(socket, visitor);
+        const timer = setTimeout(() => socket.destroy(), limits.handshakeTimeoutMs);
+        socket.once('close', () => clearTimeout(timer));
+        // A failed handshake is the visitor's affair; Node closes its connection.
+        socket.on('error', tls_front_ignore);
+        socket.once('secure', () => {
+            clearTimeout(timer);
+            greeting.delete(visitor);
+            // As Node's own server does, which cannot tell whose place a secured stream has; an HTTP/2 session waits for it.
+            Object.assign(socket, { secureConnecting: false });
+            (socket.alpnProtocol === 'h2' ? http2 : http1).admit(socket);
+        });
+    };
+    return {
+        admit: visitor => {
+            visitor.on('error', tls_front_ignore);
+            if (stopped || visitor.destroyed || !places.take(visitor)) {
+                visitor.destroy();
+                return false;
+            }
+            visitors.add(visitor);
+            greeting.add(visitor);
+            visitor.once('close', () => {
+                visitors.delete(visitor);
+                greeting.delete(visitor);
+            });
+            if (visitor instanceof external_node_net_.Socket)
+                visitor.setNoDelay(true);
+            readFirstByte(visitor, limits.handshakeTimeoutMs, byte => {
+                if (byte === HANDSHAKE_RECORD)
+                    return secure(visitor);
+                greeting.delete(visitor);
+                plain.admit(visitor);
+            });
+            return true;
+        },
+        stop: async (drainMs = 0) => {
+            stopped = true;
+            for (const visitor of greeting)
+                visitor.destroy();
+            await Promise.all([http1, http2, plain].map(server => server.stop(drainMs)));
+            // Connections that TLS has finished with.
+            const closed = [...visitors].map(visitor => new Promise(resolve => visitor.once('close', resolve)));
+            for (const visitor of visitors)
+                visitor.destroy();
+            await Promise.all(closed);
+        },
+    };
+}
+/** Takes nothing away: the byte is put back. A visitor who says nothing in time, or leaves, is closed. */
+function readFirstByte(visitor, timeoutMs, onByte) {
+    const timer = setTimeout(() => visitor.destroy(), timeoutMs);
+    const leave = () => visitor.destroy();
+    const read = () => {
+        const chunk = visitor.read();
+        if (!Buffer.isBuffer(chunk))
+            return;
+        clearTimeout(timer);
+        visitor.off('readable', read).off('end', leave);
+        visitor.unshift(chunk);
+        onByte(chunk[0]);
+    };
+    visitor.on('readable', read).once('end', leave);
+    visitor.once('close', () => clearTimeout(timer));
+}
+function tls_front_ignore() { }
+
 ;// CONCATENATED MODULE: ./build/js/gateway/upgrade.js
 // WebSockets: asks the app first and joins the two streams only after its 101; the last pass of an upgrade.
 
@@ -35615,7 +36950,7 @@ class UpgradeRelay extends AnswerRelay {
     }
     onRequestUpgrade(controller, _, headers, app) {
         const { socket, head } = this.#upgrade;
-        app.on('error', ignore);
+        app.on('error', upgrade_ignore);
         if (socket.destroyed) {
             app.destroy();
             return;
@@ -35662,184 +36997,14 @@ function joinStreams(visitor, app) {
         });
     }
 }
-function ignore() { }
-
-;// CONCATENATED MODULE: ./build/js/gateway/visitor-server.js
-// Node's HTTP server over streams that are handed in: counts them, bounds them in time, and turns everything a visitor
-// can ask for (request, upgrade, CONNECT) into one kind of visit. Used by gateway.ts.
-
-
-
-const VISITOR_LIMITS = {
-    sockets: 1_024,
-    strangers: 256,
-    headersTimeoutMs: 10_000,
-    requestTimeoutMs: 300_000,
-    keepAliveMs: 75_000,
-    lingerMs: 5_000,
-};
-/**
- * Requests of one connection that wait for their answers. Browsers send one at a time; without a bound, a few megabytes
- * of pipelined requests would each be held in memory, and handed to the app, at once.
- */
-const MAX_PIPELINED = 64;
-/** How often Node looks for requests over their time. */
-const CHECK_INTERVAL_MS = 1_000;
-function startVisitorServer(limits, serve) {
-    const sockets = new Set();
-    /** The oldest first. */
-    const strangers = new Set();
-    /** Those in the middle of answers, with their number, or given over to a WebSocket. */
-    const busy = new Map();
-    let stopped = false;
-    const server = openServer(limits, arrival => {
-        const { socket } = arrival.request;
-        const waiting = (busy.get(socket) ?? 0) + 1;
-        if (waiting > MAX_PIPELINED)
-            socket.destroy();
-        // What came in the same packet is still handed over after the end.
-        if (socket.destroyed)
-            return;
-        busy.set(socket, waiting);
-        if (arrival.upgrade === undefined)
-            arrival.response.once('close', () => finish(socket));
-        serve({ ...arrival, welcome: () => strangers.delete(socket) });
-    });
-    const finish = (socket) => {
-        const waiting = (busy.get(socket) ?? 1) - 1;
-        if (waiting > 0) {
-            busy.set(socket, waiting);
-            return;
-        }
-        busy.delete(socket);
-        if (stopped)
-            closeFlushed(socket);
-    };
-    return {
-        admit: socket => {
-            socket.on('error', visitor_server_ignore);
-            if (stopped || sockets.size >= limits.sockets || socket.destroyed) {
-                socket.destroy();
-                return false;
-            }
-            if (strangers.size >= limits.strangers)
-                closeOldest(strangers);
-            sockets.add(socket);
-            strangers.add(socket);
-            socket.once('close', () => {
-                sockets.delete(socket);
-                strangers.delete(socket);
-                busy.delete(socket);
-            });
-            // As Node does to the connections it accepts itself.
-            if (socket instanceof external_node_net_.Socket)
-                socket.setNoDelay(true);
-            return server.emit('connection', socket);
-        },
-        stop: async (drainMs = 0) => {
-            stopped = true;
-            for (const socket of sockets)
-                if (drainMs === 0 || !busy.has(socket))
-                    socket.destroy();
-            const timer = setTimeout(() => {
-                for (const socket of sockets)
-                    socket.destroy();
-            }, drainMs);
-            await Promise.all([...sockets].map(socket => awaitClose(socket)));
-            clearTimeout(timer);
-            server.close();
-        },
-    };
-}
-/** Who was let in long ago keeps its place; who only holds a connection open loses it to whoever comes next. */
-function closeOldest(strangers) {
-    const [oldest] = strangers;
-    if (oldest === undefined)
-        return;
-    strangers.delete(oldest);
-    oldest.destroy();
-}
-function openServer(limits, serve) {
-    const server = (0,external_node_http_.createServer)({
-        headersTimeout: limits.headersTimeoutMs,
-        requestTimeout: limits.requestTimeoutMs,
-        keepAliveTimeout: limits.keepAliveMs,
-        connectionsCheckingInterval: CHECK_INTERVAL_MS,
-        // Not even where NODE_OPTIONS asks for it.
-        insecureHTTPParser: false,
-        // The guard refuses a missing Host too, and lets nothing pass that came behind it; Node would.
-        requireHostHeader: false,
-        // Any other upgrade (h2c) is ignored, as RFC 9110, 7.8 allows, and its request served as usual.
-        shouldUpgradeCallback: isWebSocket,
-    });
-    // No limit on their number, for Node would drop the rest without a word; 16 KB of head is limit enough.
-    server.maxHeadersCount = 0;
-    const serveRequest = (request, response, awaitsContinue) => {
-        if (hasBody(request))
-            boundLinger(request, response, limits.lingerMs);
-        serve({ request, response, awaitsContinue, upgrade: undefined });
-    };
-    server.on('request', (request, response) => serveRequest(request, response, false));
-    server.on('checkContinue', (request, response) => serveRequest(request, response, true));
-    server.on('upgrade', (request, socket, head) => {
-        const response = openLastResponse(request, socket, limits.lingerMs);
-        serve({ request, response, awaitsContinue: false, upgrade: { socket, head } });
-    });
-    server.on('connect', (request, socket) => {
-        const response = openLastResponse(request, socket, limits.lingerMs);
-        serve({ request, response, awaitsContinue: false, upgrade: undefined });
-    });
-    // On a server that never listens this is what arms headersTimeout and requestTimeout.
-    server.emit('listening');
-    return server;
-}
-/** Closes a stream whose last bytes may still be on their way out of this process. */
-function closeFlushed(socket) {
-    socket.end(() => socket.destroy());
-}
-function awaitClose(socket) {
-    return new Promise(resolve => {
-        if (socket.closed)
-            resolve();
-        else
-            socket.once('close', () => resolve());
-    });
-}
-function isWebSocket(request) {
-    return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
-}
-/** Node reads on after an early answer, to find the next request behind the body; this says how long. */
-function boundLinger(request, response, lingerMs) {
-    response.once('finish', () => {
-        if (request.complete)
-            return;
-        const { socket } = request;
-        const timer = setTimeout(() => socket.destroy(), lingerMs);
-        const keep = () => clearTimeout(timer);
-        request.once('end', keep);
-        socket.once('close', keep);
-    });
-}
-/** An ordinary response on a stream that Node has let go of; the stream ends with it. */
-function openLastResponse(request, socket, lingerMs) {
-    const response = new external_node_http_.ServerResponse(request);
-    response.shouldKeepAlive = false;
-    response.assignSocket(request.socket);
-    // Node's own listeners left with its parser.
-    socket.on('error', visitor_server_ignore).on('drain', () => response.emit('drain'));
-    response.once('finish', () => {
-        socket.end();
-        socket.resume();
-        const timer = setTimeout(() => socket.destroy(), lingerMs);
-        socket.once('close', () => clearTimeout(timer));
-    });
-    return response;
-}
-function visitor_server_ignore() { }
+function upgrade_ignore() { }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/gateway.js
 // The gateway: takes visitors' streams out of the tunnel, refuses what is malformed, answers for an app that is away,
 // and hands the rest to the app. Started by exposure.ts; nothing else on the machine can connect to it.
+
+
+
 
 
 
@@ -35871,14 +37036,25 @@ function startGateway(options) {
         visit => withholdCookies(visit),
         visit => refuseOwnPath(visit),
         () => countVisit(tally),
+        visit => refuseLargeBody(visit, options.rules.maxBodyBytes),
         visit => answerWhileAway(link, visit),
         visit => handToApp(link, options, visit),
+    ];
+    const plainPasses = [
+        visit => refuseMalformed(condemned, visit),
+        visit => sendToHttps(visit),
     ];
     const limits = { ...VISITOR_LIMITS, ...options.limits };
     // Where everybody may come in, nobody is a stranger.
     if (options.rules.access.kind === 'open')
         limits.strangers = limits.sockets;
-    const server = startVisitorServer(limits, arrival => runPasses(passes, { ...arrival, app: options.app(), address: readAddress(), ownHeaders: [] }, options.logger));
+    const serve = (arrival, among = passes) => {
+        const visit = { ...arrival, app: options.app(), address: readAddress(), ownHeaders: [] };
+        runPasses(among, visit, options.logger);
+    };
+    const server = options.tls
+        ? startTlsFront(options.tls, limits, { secure: serve, plain: arrival => serve(arrival, plainPasses) })
+        : startVisitorServer(limits, serve);
     return {
         accept: socket => {
             if (!server.admit(socket))
@@ -35898,14 +37074,14 @@ function startGateway(options) {
 }
 /** A mistake of ours costs one visit, not the tunnel. */
 function runPasses(passes, visit, logger) {
-    visit.response.on('error', error => logger.debug(`an answer broke off: ${log_sanitise(describeError(error))}`));
+    visit.response.on('error', error => logger.debug(`an answer broke off: ${log_sanitise(errors_describeError(error))}`));
     try {
         for (const pass of passes)
             if (pass(visit))
                 return;
     }
     catch (error) {
-        logger.warn(`${describeVisit(visit)} failed: ${log_sanitise(describeError(error))}`);
+        logger.warn(`${describeVisit(visit)} failed: ${log_sanitise(errors_describeError(error))}`);
         if (visit.response.headersSent)
             visit.response.destroy();
         else
@@ -35954,12 +37130,15 @@ function handToApp(link, options, visit) {
         upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));
         return true;
     }
+    const { maxBodyBytes } = options.rules;
     const onNoAnswer = (error) => {
-        options.logger.debug(`no answer to ${describeVisit(visit)}: ${log_sanitise(describeError(error))}`);
+        if (error instanceof BodyTooLarge)
+            return sendTooLarge(visit, maxBodyBytes);
+        options.logger.debug(`no answer to ${describeVisit(visit)}: ${log_sanitise(errors_describeError(error))}`);
         const app = options.app();
         sendNotice(visit, app.status === 'running' ? describeNoAnswer(error) : describeAway(app));
     };
-    const route = { link, address: upstream, onNoAnswer };
+    const route = { link, address: upstream, maxBodyBytes, onNoAnswer };
     if (visit.upgrade === undefined)
         forwardRequest(visit, route);
     else
@@ -36175,6 +37354,8 @@ const TIMINGS = {
 };
 /** Visitors at a time, fetched and waiting together. Each is two sockets, and a process has 4,096 or more. */
 const MAX_VISITORS = 1_024;
+/** The same where the receiver bounds itself, as the gateway does: who comes makes a stranger leave, and waiting costs no socket. */
+const MAX_INVITED = 4_096;
 /** Connections to the server being opened at a time, by each thread: the usual backlog of a listening socket. */
 const MAX_DIALS = 128;
 /** Attempts before a failure is worth a hint, and before an unknown name is believed. */
@@ -36204,7 +37385,7 @@ async function askForToken(url, relay, signal) {
     const sent = await raw_probe_send(url, token, limit);
     try {
         if (sent instanceof Error)
-            return { kind: 'silent', detail: describeError(sent) };
+            return { kind: 'silent', detail: errors_describeError(sent) };
         if (await arrival)
             return { kind: 'proved' };
         if (signal.aborted)
@@ -36296,7 +37477,7 @@ const IDLE_MS = 60 * 60_000;
 /** The same where one side has said its last word and the other stays silent. */
 const HALF_CLOSED_IDLE_MS = 5 * 60_000;
 /** How often they are looked for, as a part of the shorter limit. */
-const SWEEPS_PER_LIMIT = 5;
+const relay_SWEEPS_PER_LIMIT = 5;
 /** First probe after this much silence; the kernel notices a dead peer some minutes later. */
 const relay_KEEP_ALIVE_MS = 30_000;
 /**
@@ -36353,7 +37534,7 @@ class Relay {
         if (!(leg instanceof Leg))
             throw new TypeError('a leg of another relay');
         const bridge = new Bridge(socket, leg, target, {
-            onAppError: error => this.options.logger.debug(`the app broke a connection: ${describeError(error)}`),
+            onAppError: error => this.options.logger.debug(`the app broke a connection: ${errors_describeError(error)}`),
             onClosed: () => {
                 this.#bridges.delete(bridge);
                 this.options.onClosed?.();
@@ -36402,7 +37583,7 @@ class Relay {
     /** Runs while there are connections. */
     #startSweeping() {
         const { idleMs = IDLE_MS, halfClosedIdleMs = HALF_CLOSED_IDLE_MS } = this.options;
-        const interval = Math.min(idleMs, halfClosedIdleMs) / SWEEPS_PER_LIMIT;
+        const interval = Math.min(idleMs, halfClosedIdleMs) / relay_SWEEPS_PER_LIMIT;
         const timer = setInterval(() => {
             const now = performance.now();
             for (const bridge of this.#bridges)
@@ -36607,16 +37788,18 @@ class Leg {
 function openEntrance(options) {
     return options.protocol === 'tcp' ? openRelay(options) : openGateway(options);
 }
-function openGateway({ app, place, endsAt, gateway: rules, logger }) {
+function openGateway({ app, place, endsAt, gateway: rules, tls, logger }) {
     const proofKey = (0,external_node_crypto_.randomBytes)(32);
-    const gateway = startGateway({ app, place, endsAt, rules, proofKey, logger });
+    const gateway = startGateway({ app, place, endsAt, rules, proofKey, ...(tls && { tls }), logger });
+    const certificate = tls && new external_node_crypto_.X509Certificate(tls.cert).fingerprint256;
     return {
         destination: visitor => gateway.accept(visitor),
         get visits() {
             return gateway.visits;
         },
         needsApp: false,
-        ask: (url, signal) => askForProof(url, proofKey, signal),
+        endsTls: tls !== undefined,
+        ask: (url, signal) => askForProof(url, proofKey, signal, certificate),
         followApp: () => { },
         stop: drainMs => gateway.stop(drainMs),
     };
@@ -36637,6 +37820,7 @@ function openRelay({ app, threadScript, logger }) {
             return relay.visits;
         },
         needsApp: true,
+        endsTls: false,
         ask: async (url, signal) => {
             // Its visitors are cut off, and so would our own bytes be: that says nothing about the address.
             const address = target();
@@ -36646,102 +37830,6 @@ function openRelay({ app, threadScript, logger }) {
         followApp: () => relay.followTarget(),
         stop: async () => { },
     };
-}
-
-;// CONCATENATED MODULE: ./build/js/public-address.js
-// The address visitors use: written from the `public-url` template, and proved to lead to this very exposure before
-// anybody is told. Used by public-tunnel; its templates by the inputs.
-
-
-/** How long an answer is waited for. Where the network has no hairpin none ever comes. */
-const PROOF_TIMEOUT_MS = 5_000;
-const PROOF_RETRY_MS = 250;
-/** Strangers met in a row before giving up: with ports chosen at random even one is rare. */
-const MAX_STRANGERS = 3;
-/** The bore server's own address, without anything in between. */
-const PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' };
-/** Whether nothing but the bore server stands before us at addresses of this template. */
-function isPlainPublicUrl(template) {
-    return Object.values(PLAIN_PUBLIC_URLS).includes(template);
-}
-/** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */
-function renderPublicUrl(template, host, port) {
-    const inUrl = host.includes(':') ? `[${host}]` : host;
-    return template.replaceAll('{host}', inUrl).replaceAll('{port}', String(port));
-}
-/**
- * What was found out about the address, or undefined when there was none or the check was given up. An answer without
- * our proof means that somebody else is there: another port, or a TunnelError. Where that is not certain, the last
- * port is kept, unverified.
- */
-async function proveAddress(check) {
-    let strangers = 0;
-    let last = { kind: 'silent', detail: '' };
-    let url;
-    for (let end = startClock(); performance.now() < end;) {
-        const now = check.readUrl();
-        if (now !== url)
-            end = startClock();
-        url = now;
-        const answer = await askInTime(check, url, end);
-        if (check.signal.aborted)
-            return undefined;
-        if (check.readUrl() !== url)
-            continue; // what was asked is of no interest any more
-        if (url !== undefined && answer.kind === 'proved')
-            return { url, verified: true, doubt: undefined };
-        // The last answer is cut off by the clock, and says the least.
-        if (answer.kind !== 'proved' && (last.detail === '' || performance.now() < end))
-            last = answer;
-        if (url !== undefined && answer.kind === 'unproved' && check.isPlain) {
-            strangers += 1;
-            if (strangers >= MAX_STRANGERS && !check.isCertain)
-                break;
-            if (!(await leaveStranger(check, url, strangers)))
-                break;
-        }
-        else
-            await (0,promises_namespaceObject.setTimeout)(PROOF_RETRY_MS, undefined, { signal: check.signal }).catch(() => { });
-    }
-    if (check.signal.aborted || url === undefined)
-        return undefined;
-    check.logger.warn(explainDoubt(url, last));
-    return { url, verified: false, doubt: last.kind };
-}
-function explainDoubt(url, { kind, detail }) {
-    switch (kind) {
-        case 'silent':
-            return `${url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`;
-        case 'unproved':
-            return `${url} is not known to lead here (${detail}): somebody else may have this address, or something in between answers for it; it is handed out all the same, so try it from elsewhere`;
-        case 'app away':
-            return `${url} could not be checked (${detail}); it is handed out all the same`;
-    }
-}
-function startClock() {
-    return performance.now() + PROOF_TIMEOUT_MS;
-}
-async function askInTime(check, url, end) {
-    if (url === undefined)
-        return { kind: 'silent', detail: 'the tunnel is away' };
-    const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
-    return await check.ask(url, AbortSignal.any([check.signal, deadline]));
-}
-/** False where there is no other port, and it is not certain that this one is a stranger's. */
-async function leaveStranger(check, url, strangers) {
-    const message = `somebody else answers at ${url}: the bore server gave out an address that leads elsewhere`;
-    if (strangers >= MAX_STRANGERS)
-        throw new TunnelError(message, { retryable: false });
-    check.logger.warn(`${message}; asking for another port`);
-    try {
-        await check.move();
-        return true;
-    }
-    catch (error) {
-        if (check.isCertain || check.signal.aborted)
-            throw error;
-        return false;
-    }
 }
 
 ;// CONCATENATED MODULE: ./build/js/tunnel/blocked-ports.js
@@ -36863,8 +37951,8 @@ function quote(text) {
 function explainDial(server, error) {
     const cause = { cause: error };
     if (hasCode(error, 'ENOTFOUND'))
-        return new TunnelFailure('unknown-host', `there is no host ${server.host} (${describeError(error)}): check \`server\` for a typo`, cause);
-    const message = `could not reach ${renderAddress(server)}: ${describeError(error)}`;
+        return new TunnelFailure('unknown-host', `there is no host ${server.host} (${errors_describeError(error)}): check \`server\` for a typo`, cause);
+    const message = `could not reach ${renderAddress(server)}: ${errors_describeError(error)}`;
     return new TunnelFailure('transient', message, cause);
 }
 /** It was given up because something else was to be done. */
@@ -37253,7 +38341,7 @@ class FailureLog {
         const name = renderAddress(server);
         const count = this.#counts.get(name) ?? 1;
         const isPuzzling = failure.kind === 'transient' && count >= ATTEMPTS_BEFORE_HINT;
-        const reason = `${describeError(failure)}${isPuzzling ? `; ${hintAtFirewall(server)}` : ''}`;
+        const reason = `${errors_describeError(failure)}${isPuzzling ? `; ${hintAtFirewall(server)}` : ''}`;
         this.#last.set(name, new TunnelError(reason, { cause: failure, retryable: failure.retryable }));
         if (isStart && count === ATTEMPTS_BEFORE_HINT)
             this.#logger.warn(reason);
@@ -37347,9 +38435,6 @@ class ServerChoice {
     }
     get current() {
         return this.#current;
-    }
-    get several() {
-        return this.#places.length > 1;
     }
     /** The current server serves: whatever was held against the others may be over. */
     settle() {
@@ -37526,7 +38611,7 @@ class Attempts {
     }
 }
 function explainBug(error) {
-    return new TunnelError(`this is a bug: ${describeError(error)}`, { cause: error, retryable: false });
+    return new TunnelError(`this is a bug: ${errors_describeError(error)}`, { cause: error, retryable: false });
 }
 
 ;// CONCATENATED MODULE: external "node:dns/promises"
@@ -37657,8 +38742,8 @@ function raceSignal(promise, signal) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/tunnel/frame-reader.js
-// Reads frames off a socket: one by one in a handshake, then as they come, or not at all. Used by client.ts and
-// visitors.ts, and by server.ts on the other side.
+// Reads frames off a socket: one by one in a handshake, then as they come, or not at all. Used by client.ts, and
+// by server.ts on the other side.
 
 /** No frame came: the other side hung up, or time was over. `said` are the bytes that were no frame yet. */
 class NoFrame extends Error {
@@ -37747,7 +38832,7 @@ class FrameReader {
 }
 
 ;// CONCATENATED MODULE: ./build/js/tunnel/greeting.js
-// The first words on every connection to a server, for control and visitors alike. Used by client.ts and visitors.ts.
+// The first words on the control connection. Used by client.ts; a visitor's connection has its own, in data-line.ts.
 
 /** A frame came, but not one that has its place there. */
 class OddFrame extends Error {
@@ -37909,7 +38994,7 @@ function serve(options, { socket, address }, reader, port) {
         resolve(reason);
     };
     const hear = listenForVisitors(options, address);
-    reader.follow(frame => hear(frame), error => leave(describeError(error)));
+    reader.follow(frame => hear(frame), error => leave(errors_describeError(error)));
     socket.on('data', watchdog.hear);
     socket.once('end', () => leave('the server closed the control connection'));
     socket.once('close', () => leave(socket.errored?.message ?? 'the control connection was closed'));
@@ -37994,7 +39079,7 @@ class ThreadHandle {
         });
         this.#worker.on('error', error => {
             this.#isReady = false;
-            logger.warn(`the second thread for visitors broke, and the first one goes on alone; who was on it has to connect again: ${describeError(error)}`);
+            logger.warn(`the second thread for visitors broke, and the first one goes on alone; who was on it has to connect again: ${errors_describeError(error)}`);
         });
         this.#ended = new Promise(resolve => this.#worker.once('exit', () => {
             this.#isReady = false;
@@ -38206,9 +39291,6 @@ class WarmLines {
     constructor(open) {
         this.#open = open;
     }
-    get size() {
-        return this.#lines.length;
-    }
     /** The line that was opened first, and so is most likely ready; it is the caller's from here on. None that is stale. */
     take(source) {
         if (this.#lines[0]?.source.address !== source.address)
@@ -38389,7 +39471,7 @@ class Visitors {
         }
         catch (error) {
             resetSocket(socket);
-            logger.error(`a visitor could not be served: ${describeError(error)}`);
+            logger.error(`a visitor could not be served: ${errors_describeError(error)}`);
         }
     }
 }
@@ -38482,7 +39564,7 @@ class SharedVisitors {
         }
         catch (error) {
             this.#isRefused = true;
-            logger.warn(`there is no second thread for visitors, so one carries them all: ${describeError(error)}`);
+            logger.warn(`there is no second thread for visitors, so one carries them all: ${errors_describeError(error)}`);
         }
     }
 }
@@ -38490,6 +39572,7 @@ class SharedVisitors {
 ;// CONCATENATED MODULE: ./build/js/tunnel/reconnect.js
 // The tunnel: one session after the other, on the same server and port wherever that is possible. Used by
 // public-tunnel.ts. When and where the next attempt is made is decided in attempts.ts.
+
 
 
 
@@ -38525,7 +39608,7 @@ class ReconnectingTunnel {
             logger: options.logger,
             timings: this.#timings,
             warm: options.warm ?? true,
-            maxVisitors: options.maxVisitors ?? MAX_VISITORS,
+            maxVisitors: options.maxVisitors ?? (options.destination instanceof Relay ? MAX_VISITORS : MAX_INVITED),
             maxDials: options.maxDials ?? MAX_DIALS,
         });
     }
@@ -38656,7 +39739,7 @@ class ReconnectingTunnel {
         }
         catch (failure) {
             this.#session?.stop();
-            this.#enter({ status: 'Failed', reason: describeError(failure) });
+            this.#enter({ status: 'Failed', reason: errors_describeError(failure) });
             this.#endMove(failure);
             throw failure;
         }
@@ -38905,7 +39988,7 @@ class PublicTunnel {
             return;
         }
         const { host, port } = tunnel;
-        this.#place = { host, port, url: renderPublicUrl(this.#options.config.publicUrl, host, port) };
+        this.#place = { host, port, url: public_address_renderPublicUrl(this.#options.config.publicUrl, host, port) };
         this.#lastPlace = this.#place;
         const { url, verified } = this.#wayIn.now;
         const isKnown = this.#place.url === url && verified !== undefined;
@@ -38956,7 +40039,8 @@ class PublicTunnel {
         return proveAddress({
             readUrl: () => this.#place?.url,
             ask: (url, limit) => entrance.ask(url, limit),
-            isPlain: isPlainPublicUrl(config.publicUrl) && (isCertain || config.remotePort.kind !== 'fixed'),
+            isPlain: isPlainPublicUrl(config.publicUrl, entrance.endsTls) &&
+                (isCertain || config.remotePort.kind !== 'fixed'),
             isCertain,
             move: () => this.#move(),
             logger,
@@ -38965,8 +40049,9 @@ class PublicTunnel {
     }
     /** A link no browser opens is no link: where the server chose such a port, it is asked for another. */
     async #leaveBlockedPort() {
-        const { remotePort, publicUrl } = this.#options.config;
-        if (publicUrl !== PLAIN_PUBLIC_URLS.http)
+        const { config, entrance } = this.#options;
+        const { remotePort, publicUrl } = config;
+        if (!/^https?:/.test(publicUrl) || !isPlainPublicUrl(publicUrl, entrance.endsTls))
             return;
         for (let moves = 0; isBlockedPort(this.#place?.port); moves += 1) {
             this.#options.logger.warn(`browsers refuse to open port ${this.#place?.port}: another \`remote-port\` is better`);
@@ -39027,6 +40112,7 @@ class Exposure {
             endsAt: () => this.#expiresAt,
             gateway: config.gateway,
             threadScript: config.tunnel.threadScript,
+            tls: config.tls,
             logger,
         });
         this.#tunnel = new PublicTunnel({
@@ -39157,7 +40243,7 @@ class Exposure {
     /** Ends it badly: `error` is what people are told. May be called twice, the first counts. */
     fail(error) {
         const lastLines = error instanceof AppError ? error.lastLines : [];
-        const reason = describeError(error);
+        const reason = errors_describeError(error);
         return this.#end(liveAt => ({ phase: 'failed', reason, lastLines, ...liveAt, endedAt: new Date() }), error);
     }
     #end(finish, error) {
@@ -42088,7 +43174,7 @@ function renderTimeout(route, cause) {
     return new GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
 }
 function explainFailure(error, route) {
-    const message = log_sanitise(describeError(error));
+    const message = log_sanitise(errors_describeError(error));
     // Octokit invents status 500 where no answer came; only a failure with a response has a real one.
     const answered = is(Answered, error) ? error : undefined;
     if (!answered) {
@@ -42626,7 +43712,7 @@ class CommentWriter {
                 const retryable = error instanceof GitHubError && error.retryable;
                 if (!retryable || delayMs === undefined)
                     throw error;
-                this.#logger.debug(`the comment is tried again in ${delayMs} ms: ${describeError(error)}`);
+                this.#logger.debug(`the comment is tried again in ${delayMs} ms: ${errors_describeError(error)}`);
                 await (0,promises_namespaceObject.setTimeout)(delayMs, undefined, this.#signal ? { signal: this.#signal } : {});
                 newest = this.#take() ?? newest;
             }
@@ -42649,7 +43735,7 @@ class CommentWriter {
         if (this.#warned)
             return;
         this.#warned = true;
-        this.#logger.warn(known ? describeReportFailure('comment', error) : `could not comment: ${describeError(error)}`);
+        this.#logger.warn(known ? describeReportFailure('comment', error) : `could not comment: ${errors_describeError(error)}`);
     }
 }
 
@@ -42962,7 +44048,7 @@ async function startSupervision(config, logger) {
         onChild: ({ pid, role }) => writeJournal(files.journal, recordProcess(pid, role)),
     });
     process.on('uncaughtException', error => {
-        logger.error(`a bug in expose, please report it: ${error.stack ?? describeError(error)}`);
+        logger.error(`a bug in expose, please report it: ${error.stack ?? errors_describeError(error)}`);
         void exposure.fail(error);
     });
     const ended = awaitEnd(exposure);
@@ -42970,7 +44056,7 @@ async function startSupervision(config, logger) {
     const api = await startControlApi(exposure, config.controlToken);
     const unwatch = watchEnds(config, reason => void exposure.stop(reason));
     // What went wrong is part of the last state, where everybody finds it.
-    exposure.start().catch(error => logger.debug(`the start failed: ${describeError(error)}`));
+    exposure.start().catch(error => logger.debug(`the start failed: ${errors_describeError(error)}`));
     const finish = async () => {
         const state = await ended;
         unwatch();
@@ -43052,7 +44138,7 @@ function createBoundedWriter(maxBytes) {
 }
 const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };
 void run().catch(error => {
-    process.stderr.write(`error: ${describeError(error)}\n`);
+    process.stderr.write(`error: ${errors_describeError(error)}\n`);
     process.exitCode = 1;
 });
 
