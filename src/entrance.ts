@@ -4,10 +4,10 @@
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { findListening } from './app/readiness.ts';
 import type { ExposureConfig } from './config.ts';
+import type { TlsIdentity } from './gateway/downstream/tls-front.ts';
 import { startGateway } from './gateway/gateway.ts';
 import type { Place } from './gateway/own-address.ts';
 import { askForProof } from './gateway/probe.ts';
-import type { TlsIdentity } from './gateway/tls-front.ts';
 import type { Logger } from './log.ts';
 import type { AddressAnswer } from './public-address.ts';
 import { askForToken } from './raw-probe.ts';

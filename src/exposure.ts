@@ -14,7 +14,7 @@ import type { ExposureConfig } from './config.ts';
 import { formatDuration } from './duration.ts';
 import { type Entrance, openEntrance } from './entrance.ts';
 import { AppError, describeError, TunnelError } from './errors.ts';
-import { renderKeyLink } from './gateway/credentials.ts';
+import { renderKeyLink } from './gateway/access/credentials.ts';
 import type { Logger } from './log.ts';
 import { PublicTunnel } from './public-tunnel.ts';
 import type { AppState, EndReason, ExposureState, Phase } from './state.ts';

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ExposureConfig } from './config.ts';
 import { InputError } from './errors.ts';
-import { findPatternProblem } from './gateway/public-paths.ts';
+import { findPatternProblem } from './gateway/access/public-paths.ts';
 import type { InputSource, Problems } from './input-problems.ts';
 import { type Protocol, parseBytes, parseChoice } from './input-values.ts';
 

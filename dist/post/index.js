@@ -43090,7 +43090,7 @@ function listGatewayWishes(app) {
 
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./build/js/gateway/public-paths.js
+;// CONCATENATED MODULE: ./build/js/gateway/access/public-paths.js
 // Path patterns that need no key, such as `/webhooks/**`. Used by access, and by the inputs to check them.
 //
 // The app may read a path differently from us: decode it, twice even, take `\` for `/`, cut off what follows a `;`. So a

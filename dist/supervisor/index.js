@@ -34552,188 +34552,6 @@ function formatDuration(ms) {
     return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/constant-time.js
-// Comparing secrets without telling, by the time it takes, how much of a guess was right. Used by access and probe.
-
-/** Whatever the lengths; for keys, passwords and MACs. */
-function isSame(given, wanted) {
-    return (0,external_node_crypto_.timingSafeEqual)((0,external_node_crypto_.hash)('sha256', given, 'buffer'), (0,external_node_crypto_.hash)('sha256', wanted, 'buffer'));
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/session-cookie.js
-// The cookie of a visitor who showed the key once. Used by access.
-//
-// Cookies know no ports (RFC 6265, 8.5): whoever serves another port of the same host receives ours. So it never holds
-// the key, only a MAC over the address, the exposure and the end, which is worth nothing anywhere else.
-
-/** A preview without an end ends with its job, and jobs of hosted runners last six hours. */
-const MAX_AGE_MS = 24 * 60 * 60_000;
-/** Ours, of whatever port and exposure: no app has any use for them, and another preview's is not for it to see. */
-const OWN_NAME = /^(?:__Host-)?expose-(?:session|seen)-\d{1,5}$/;
-/** The cookies of one exposure. */
-class SessionCookies {
-    /** Of this exposure alone: what another one issued, be it at the same address, is refused. */
-    #key = (0,external_node_crypto_.createSecretKey)((0,external_node_crypto_.randomBytes)(32)); // as raw bytes it would be set up anew in every request
-    /** A `Set-Cookie` value for who came in at `url`; good until `endsAt`, or for a day. */
-    issue(url, endsAt) {
-        const latest = Date.now() + MAX_AGE_MS;
-        const expiresMs = Math.min(endsAt?.getTime() ?? latest, latest);
-        const expires = Math.ceil(expiresMs / 1000);
-        return renderCookie(url, nameCookie(url, 'session'), `${expires}.${this.#sign(url, expires)}`, {
-            maxAgeS: Math.max(0, expires - Math.floor(Date.now() / 1000)),
-        });
-    }
-    /** Whether the `Cookie` field holds one of this exposure, for this address, that is not over. */
-    accepts(header, url) {
-        return readCookies(header, nameCookie(url, 'session')).some(value => this.#isValid(value, url));
-    }
-    #isValid(value, url) {
-        const [, expires, mac] = /^(\d{1,12})\.([\w-]{43})$/.exec(value) ?? [];
-        if (expires === undefined || mac === undefined || Number(expires) * 1000 <= Date.now())
-            return false;
-        return (0,external_node_crypto_.timingSafeEqual)(Buffer.from(mac), Buffer.from(this.#sign(url, Number(expires))));
-    }
-    #sign(url, expires) {
-        return (0,external_node_crypto_.createHmac)('sha256', this.#key).update(`session\n${url.origin}\n${expires}`).digest('base64url');
-    }
-}
-/** With the port in the name, so that two previews of one host do not sign each other's visitors out. */
-function nameCookie(url, purpose) {
-    const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-    // The prefix makes browsers refuse one that was set from elsewhere (RFC 6265bis, 4.1.3.2); it needs Secure.
-    return `${url.protocol === 'https:' ? '__Host-' : ''}expose-${purpose}-${port}`;
-}
-/** Lax: the click in the comment comes from another site, and must bring it along. */
-function renderCookie(url, name, value, { maxAgeS }) {
-    const secure = url.protocol === 'https:' ? '; Secure' : '';
-    return `${name}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure}`;
-}
-/** All values of that name: a page of another port can put one of its own in front. */
-function readCookies(header, name) {
-    return splitCookies(header ?? '').flatMap(pair => pair.startsWith(`${name}=`) ? pair.slice(name.length + 1) : []);
-}
-/** A `Cookie` field without ours; '' where nothing is left. */
-function withoutOwnCookies(header) {
-    return splitCookies(header)
-        .filter(pair => !OWN_NAME.test(pair.split('=', 1)[0] ?? ''))
-        .join('; ');
-}
-function splitCookies(header) {
-    return header
-        .split(';')
-        .map(pair => pair.trim())
-        .filter(pair => pair !== '');
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/visit.js
-// One visit: what every pass of the gateway gets to decide on, and to answer with.
-/** The request target exactly as it came; never parsed against a base, which would let `//host` choose a host. */
-function readTarget(request) {
-    return request.url ?? '';
-}
-/** The target without its query, which may hold a key: fit for a log once sanitised. */
-function readPath(request) {
-    const target = readTarget(request);
-    const query = target.indexOf('?');
-    return query === -1 ? target : target.slice(0, query);
-}
-/** True where the request announces a body (RFC 9112, 6.3). */
-function hasBody(request) {
-    return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/credentials.js
-// What a visitor shows to be let in, read from the request and taken out of it: neither the app nor anything behind the
-// gateway gets to see a key, a password or a session of ours. Used by access.
-
-
-/** The parameter of the link that carries the key. */
-const KEY_PARAMETER = 'expose-key';
-/** The link to click: `url` (no trailing slash) with the key. */
-function renderKeyLink(url, key) {
-    return `${url}/?${KEY_PARAMETER}=${encodeURIComponent(key)}`;
-}
-/**
- * Takes the key's parameter out of a request target; the rest stays byte for byte. `key` is the first one's value, or
- * undefined where there was none.
- */
-function splitKey(target) {
-    const start = target.indexOf('?');
-    if (start === -1 || !target.includes(KEY_PARAMETER, start))
-        return { key: undefined, rest: target };
-    const pairs = target.slice(start + 1).split('&');
-    const isKey = (pair) => pair === KEY_PARAMETER || pair.startsWith(`${KEY_PARAMETER}=`);
-    const found = pairs.find(isKey);
-    if (found === undefined)
-        return { key: undefined, rest: target };
-    const others = pairs.filter(pair => !isKey(pair)).join('&');
-    const path = target.slice(0, start);
-    return {
-        key: decode(found.slice(KEY_PARAMETER.length + 1)),
-        rest: others === '' ? path : `${path}?${others}`,
-    };
-}
-/** As forms write it: `+` is a space. What is no encoding is taken as it stands. */
-function decode(text) {
-    try {
-        return decodeURIComponent(text.replaceAll('+', ' '));
-    }
-    catch {
-        return text;
-    }
-}
-/** The key in the query, which is gone from the request's target afterwards, and from its `Referer`. */
-function takeKey(request) {
-    const { key, rest } = splitKey(readTarget(request));
-    if (key !== undefined)
-        request.url = rest;
-    const { referer } = request.headers;
-    // What cannot be redirected, such as the answer to a form, leaves the key in the address of its page.
-    if (referer?.includes(KEY_PARAMETER)) {
-        rewriteField(request, 'referer', value => splitKey(value).rest);
-        request.headers.referer = splitKey(referer).rest;
-    }
-    return key;
-}
-/** The token of `Authorization: Bearer` (RFC 6750, 2.1), or undefined. */
-function readBearer(request) {
-    return /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
-}
-/** `user:password` of `Authorization: Basic` (RFC 7617), or undefined. */
-function readBasic(request) {
-    const encoded = /^basic +([\w+/=-]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
-    return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
-}
-/** Takes our `Authorization` out of the request. */
-function dropAuthorization(request) {
-    rewriteField(request, 'authorization', () => '');
-    delete request.headers.authorization;
-}
-/** Takes our cookies out of the request, be they of this preview or of another one on the same host. */
-function dropOwnCookies(request) {
-    const { cookie } = request.headers;
-    if (!cookie?.includes('expose-'))
-        return;
-    rewriteField(request, 'cookie', withoutOwnCookies);
-    const rest = withoutOwnCookies(cookie);
-    if (rest === '')
-        delete request.headers.cookie;
-    else
-        request.headers.cookie = rest;
-}
-/** Rewrites every field of that lower-case name; one that becomes empty is removed. */
-function rewriteField({ rawHeaders }, wanted, rewrite) {
-    for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
-        if (rawHeaders[index]?.toLowerCase() !== wanted)
-            continue;
-        const value = rewrite(rawHeaders[index + 1] ?? '');
-        if (value === '')
-            rawHeaders.splice(index, 2);
-        else
-            rawHeaders[index + 1] = value;
-    }
-}
-
 // EXTERNAL MODULE: external "node:https"
 var external_node_https_ = __nccwpck_require__(4708);
 ;// CONCATENATED MODULE: ./build/js/gateway/probe-tls.js
@@ -34862,6 +34680,23 @@ function probe_describeFailure(error, signal) {
     return isForeign
         ? { kind: 'unproved', detail: `the answer was not HTTP: ${detail}` }
         : { kind: 'silent', detail };
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/visit.js
+// One visit: what every pass of the gateway gets to decide on, and to answer with.
+/** The request target exactly as it came; never parsed against a base, which would let `//host` choose a host. */
+function readTarget(request) {
+    return request.url ?? '';
+}
+/** The target without its query, which may hold a key: fit for a log once sanitised. */
+function readPath(request) {
+    const target = readTarget(request);
+    const query = target.indexOf('?');
+    return query === -1 ? target : target.slice(0, query);
+}
+/** True where the request announces a body (RFC 9112, 6.3). */
+function hasBody(request) {
+    return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/own-pages.js
@@ -35168,9 +35003,174 @@ function explainNoAnswer(error) {
     return 'What it sent could not be understood as an HTTP answer.';
 }
 
+;// CONCATENATED MODULE: ./build/js/gateway/access/constant-time.js
+// Comparing secrets without telling, by the time it takes, how much of a guess was right. Used by access and probe.
+
+/** Whatever the lengths; for keys, passwords and MACs. */
+function isSame(given, wanted) {
+    return (0,external_node_crypto_.timingSafeEqual)((0,external_node_crypto_.hash)('sha256', given, 'buffer'), (0,external_node_crypto_.hash)('sha256', wanted, 'buffer'));
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/access/session-cookie.js
+// The cookie of a visitor who showed the key once. Used by access.
+//
+// Cookies know no ports (RFC 6265, 8.5): whoever serves another port of the same host receives ours. So it never holds
+// the key, only a MAC over the address, the exposure and the end, which is worth nothing anywhere else.
+
+/** A preview without an end ends with its job, and jobs of hosted runners last six hours. */
+const MAX_AGE_MS = 24 * 60 * 60_000;
+/** Ours, of whatever port and exposure: no app has any use for them, and another preview's is not for it to see. */
+const OWN_NAME = /^(?:__Host-)?expose-(?:session|seen)-\d{1,5}$/;
+/** The cookies of one exposure. */
+class SessionCookies {
+    /** Of this exposure alone: what another one issued, be it at the same address, is refused. */
+    #key = (0,external_node_crypto_.createSecretKey)((0,external_node_crypto_.randomBytes)(32)); // as raw bytes it would be set up anew in every request
+    /** A `Set-Cookie` value for who came in at `url`; good until `endsAt`, or for a day. */
+    issue(url, endsAt) {
+        const latest = Date.now() + MAX_AGE_MS;
+        const expiresMs = Math.min(endsAt?.getTime() ?? latest, latest);
+        const expires = Math.ceil(expiresMs / 1000);
+        return renderCookie(url, nameCookie(url, 'session'), `${expires}.${this.#sign(url, expires)}`, {
+            maxAgeS: Math.max(0, expires - Math.floor(Date.now() / 1000)),
+        });
+    }
+    /** Whether the `Cookie` field holds one of this exposure, for this address, that is not over. */
+    accepts(header, url) {
+        return readCookies(header, nameCookie(url, 'session')).some(value => this.#isValid(value, url));
+    }
+    #isValid(value, url) {
+        const [, expires, mac] = /^(\d{1,12})\.([\w-]{43})$/.exec(value) ?? [];
+        if (expires === undefined || mac === undefined || Number(expires) * 1000 <= Date.now())
+            return false;
+        return (0,external_node_crypto_.timingSafeEqual)(Buffer.from(mac), Buffer.from(this.#sign(url, Number(expires))));
+    }
+    #sign(url, expires) {
+        return (0,external_node_crypto_.createHmac)('sha256', this.#key).update(`session\n${url.origin}\n${expires}`).digest('base64url');
+    }
+}
+/** With the port in the name, so that two previews of one host do not sign each other's visitors out. */
+function nameCookie(url, purpose) {
+    const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+    // The prefix makes browsers refuse one that was set from elsewhere (RFC 6265bis, 4.1.3.2); it needs Secure.
+    return `${url.protocol === 'https:' ? '__Host-' : ''}expose-${purpose}-${port}`;
+}
+/** Lax: the click in the comment comes from another site, and must bring it along. */
+function renderCookie(url, name, value, { maxAgeS }) {
+    const secure = url.protocol === 'https:' ? '; Secure' : '';
+    return `${name}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure}`;
+}
+/** All values of that name: a page of another port can put one of its own in front. */
+function readCookies(header, name) {
+    return splitCookies(header ?? '').flatMap(pair => pair.startsWith(`${name}=`) ? pair.slice(name.length + 1) : []);
+}
+/** A `Cookie` field without ours; '' where nothing is left. */
+function withoutOwnCookies(header) {
+    return splitCookies(header)
+        .filter(pair => !OWN_NAME.test(pair.split('=', 1)[0] ?? ''))
+        .join('; ');
+}
+function splitCookies(header) {
+    return header
+        .split(';')
+        .map(pair => pair.trim())
+        .filter(pair => pair !== '');
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/access/credentials.js
+// What a visitor shows to be let in, read from the request and taken out of it: neither the app nor anything behind the
+// gateway gets to see a key, a password or a session of ours. Used by access.
+
+
+/** The parameter of the link that carries the key. */
+const KEY_PARAMETER = 'expose-key';
+/** The link to click: `url` (no trailing slash) with the key. */
+function renderKeyLink(url, key) {
+    return `${url}/?${KEY_PARAMETER}=${encodeURIComponent(key)}`;
+}
+/**
+ * Takes the key's parameter out of a request target; the rest stays byte for byte. `key` is the first one's value, or
+ * undefined where there was none.
+ */
+function splitKey(target) {
+    const start = target.indexOf('?');
+    if (start === -1 || !target.includes(KEY_PARAMETER, start))
+        return { key: undefined, rest: target };
+    const pairs = target.slice(start + 1).split('&');
+    const isKey = (pair) => pair === KEY_PARAMETER || pair.startsWith(`${KEY_PARAMETER}=`);
+    const found = pairs.find(isKey);
+    if (found === undefined)
+        return { key: undefined, rest: target };
+    const others = pairs.filter(pair => !isKey(pair)).join('&');
+    const path = target.slice(0, start);
+    return {
+        key: decode(found.slice(KEY_PARAMETER.length + 1)),
+        rest: others === '' ? path : `${path}?${others}`,
+    };
+}
+/** As forms write it: `+` is a space. What is no encoding is taken as it stands. */
+function decode(text) {
+    try {
+        return decodeURIComponent(text.replaceAll('+', ' '));
+    }
+    catch {
+        return text;
+    }
+}
+/** The key in the query, which is gone from the request's target afterwards, and from its `Referer`. */
+function takeKey(request) {
+    const { key, rest } = splitKey(readTarget(request));
+    if (key !== undefined)
+        request.url = rest;
+    const { referer } = request.headers;
+    // What cannot be redirected, such as the answer to a form, leaves the key in the address of its page.
+    if (referer?.includes(KEY_PARAMETER)) {
+        rewriteField(request, 'referer', value => splitKey(value).rest);
+        request.headers.referer = splitKey(referer).rest;
+    }
+    return key;
+}
+/** The token of `Authorization: Bearer` (RFC 6750, 2.1), or undefined. */
+function readBearer(request) {
+    return /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+}
+/** `user:password` of `Authorization: Basic` (RFC 7617), or undefined. */
+function readBasic(request) {
+    const encoded = /^basic +([\w+/=-]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+    return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
+}
+/** Takes our `Authorization` out of the request. */
+function dropAuthorization(request) {
+    rewriteField(request, 'authorization', () => '');
+    delete request.headers.authorization;
+}
+/** Takes our cookies out of the request, be they of this preview or of another one on the same host. */
+function dropOwnCookies(request) {
+    const { cookie } = request.headers;
+    if (!cookie?.includes('expose-'))
+        return;
+    rewriteField(request, 'cookie', withoutOwnCookies);
+    const rest = withoutOwnCookies(cookie);
+    if (rest === '')
+        delete request.headers.cookie;
+    else
+        request.headers.cookie = rest;
+}
+/** Rewrites every field of that lower-case name; one that becomes empty is removed. */
+function rewriteField({ rawHeaders }, wanted, rewrite) {
+    for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
+        if (rawHeaders[index]?.toLowerCase() !== wanted)
+            continue;
+        const value = rewrite(rawHeaders[index + 1] ?? '');
+        if (value === '')
+            rawHeaders.splice(index, 2);
+        else
+            rawHeaders[index + 1] = value;
+    }
+}
+
 // EXTERNAL MODULE: ./node_modules/picomatch/index.js
 var picomatch = __nccwpck_require__(4006);
-;// CONCATENATED MODULE: ./build/js/gateway/public-paths.js
+;// CONCATENATED MODULE: ./build/js/gateway/access/public-paths.js
 // Path patterns that need no key, such as `/webhooks/**`. Used by access, and by the inputs to check them.
 //
 // The app may read a path differently from us: decode it, twice even, take `\` for `/`, cut off what follows a `;`. So a
@@ -35246,7 +35246,7 @@ function hasDotSegment(path) {
     return /\/\.{1,2}(?:\/|$)/.test(path);
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/access.js
+;// CONCATENATED MODULE: ./build/js/gateway/access/access.js
 // Who may come in: refuses strangers, all in the same way, and takes the key or password out of the request of whoever
 // is let in, so that the app never sees it. The pass of gateway.ts before anything that tells whether there is an app.
 
@@ -35428,595 +35428,7 @@ function readReturn({ request, address }) {
     return /^\/[/\\]/.test(target) || target.startsWith(SIGN_IN_PATH) ? '/' : target;
 }
 
-// EXTERNAL MODULE: ./node_modules/undici/lib/dispatcher/pool.js
-var pool = __nccwpck_require__(628);
-;// CONCATENATED MODULE: ./build/js/gateway/app-link.js
-// The connections to the app: one pool for the address it has now, thrown away the moment it has another or none,
-// because the old port may already belong to another process. Used by gateway and proxy.
-
-/** As many as there can be visitors, so that a page full of event streams never waits for a connection. */
-const app_link_MAX_CONNECTIONS = 1_024;
-/** How long the app may think before its first byte; undici's own default, and longer than any proxy in front waits. */
-const app_link_ANSWER_TIMEOUT_MS = 300_000;
-/** The app is on this machine: a dial that takes longer is a full accept queue, not distance. */
-const app_link_CONNECT_TIMEOUT_MS = 10_000;
-/** Browsers take a quarter of a megabyte, and apps with long policies or many cookies go beyond Node's 16 KB. */
-const MAX_ANSWER_HEAD_BYTES = 65_536;
-/** Below the 5 s after which Node and many others close an idle connection, so that we are first. */
-const KEEP_ALIVE_MS = 4_000;
-class AppLink {
-    #address;
-    #kept;
-    #fresh;
-    /** Connections to this address, kept alive between requests. Those to any other address are cut. */
-    select(address) {
-        if (!this.leadsTo(address))
-            void this.forget();
-        this.#address = address;
-        this.#kept ??= openPool(address, 1);
-        return this.#kept;
-    }
-    /** Connections used once, for a second try; undefined where the app has moved since. */
-    selectFresh(address) {
-        if (!this.leadsTo(address))
-            return undefined;
-        this.#fresh ??= openPool(address, 0);
-        return this.#fresh;
-    }
-    /** True while `address` is where the app was last seen. */
-    leadsTo(address) {
-        return this.#address?.host === address.host && this.#address.port === address.port;
-    }
-    /** Cuts every connection, so that requests under way fail; resolves when all are closed. May be called twice. */
-    async forget() {
-        const pools = [this.#kept, this.#fresh];
-        this.#address = undefined;
-        this.#kept = undefined;
-        this.#fresh = undefined;
-        await Promise.all(pools.map(pool => pool?.destroy()));
-    }
-}
-/** `pipelining` in undici's sense: 1 keeps connections alive, 0 closes each after its request. */
-function openPool({ host, port }, pipelining) {
-    return new pool(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
-        connections: app_link_MAX_CONNECTIONS,
-        pipelining,
-        allowH2: false,
-        connect: { timeout: app_link_CONNECT_TIMEOUT_MS },
-        maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
-        headersTimeout: app_link_ANSWER_TIMEOUT_MS,
-        // An event stream may be silent for as long as it likes; a visitor who left ends it.
-        bodyTimeout: 0,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-    });
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/body-limit.js
-// The longest body a visitor may send (`max-body`). A pass of gateway.ts refuses what says beforehand that it is longer;
-// upload.ts counts the rest.
-
-
-/** A body turned out to be longer than allowed while it was on its way to the app. */
-class BodyTooLarge extends Error {
-    name = 'BodyTooLarge';
-    constructor(maxBytes) {
-        super(`the body is longer than the ${maxBytes} bytes of max-body`);
-    }
-}
-/** True where the visit ends here, before the app hears of it, and before the visitor is told to go on (100-continue). */
-function refuseLargeBody(visit, maxBytes) {
-    // Node's parser lets nothing but digits pass.
-    if (Number(visit.request.headers['content-length'] ?? 0) <= maxBytes)
-        return false;
-    sendTooLarge(visit, maxBytes);
-    return true;
-}
-function sendTooLarge(visit, maxBytes) {
-    sendNotice(visit, describeTooLarge(maxBytes), { connection: 'close' });
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/guard.js
-// What is refused before anything else looks at a request: whatever two HTTP implementations could read differently.
-// Node's parser refuses the rest (two lengths, bare LF, folded lines, a space before the colon).
-
-const CHECKS = [
-    checkMethod,
-    checkVersion,
-    checkFieldCount,
-    checkTarget,
-    checkHost,
-    checkOwnHost,
-    checkAliases,
-    checkTransferEncoding,
-    checkUpgradeBody,
-];
-/** Browsers send some twenty, and a proxy in front adds a few. */
-const MAX_FIELDS = 256;
-// Fields that frame or route a message. CGI-style servers fold `_` into `-`, so `Content_Length` would be a second one.
-const FRAMING_FIELDS = new Set([
-    'connection',
-    'content-length',
-    'expect',
-    'host',
-    'te',
-    'trailer',
-    'transfer-encoding',
-    'upgrade',
-]);
-/** The first reason not to let this request in, or undefined. */
-function findRefusal(visit) {
-    for (const check of CHECKS) {
-        const refusal = check(visit);
-        if (refusal !== undefined)
-            return refusal;
-    }
-    return undefined;
-}
-function checkMethod({ request }) {
-    return request.method === 'CONNECT' ? { status: 405, reason: 'this is not a forward proxy' } : undefined;
-}
-function checkVersion({ request }) {
-    const { httpVersion } = request;
-    if (httpVersion === '1.1' || httpVersion === '1.0')
-        return undefined;
-    return { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are spoken here' };
-}
-/** Node counts the letters of a head (16 KB), not its fields: thousands of empty ones would pass. */
-function checkFieldCount({ request }) {
-    if (request.rawHeaders.length <= 2 * MAX_FIELDS)
-        return undefined;
-    return { status: 431, reason: `a request may have ${MAX_FIELDS} header fields` };
-}
-function checkTarget({ request }) {
-    const target = readTarget(request);
-    if (!target.startsWith('/'))
-        return { status: 400, reason: 'the request target must be a path' };
-    // A browser, and many a URL library, reads both as the beginning of a host name.
-    if (/^\/[/\\]/.test(target))
-        return { status: 400, reason: 'the path must begin with a single slash' };
-    if (target.includes('#'))
-        return { status: 400, reason: 'the request target must have no fragment' };
-    return undefined;
-}
-function checkHost({ request }) {
-    const hosts = readNames(request.rawHeaders).filter(name => name === 'host');
-    return hosts.length === 1 ? undefined : { status: 400, reason: 'the request must have exactly one Host' };
-}
-/** Exactly one of our names: a name of somebody else's that points here is none (DNS rebinding). */
-function checkOwnHost({ request, address }) {
-    if (address?.hosts.has(request.headers.host?.toLowerCase() ?? ''))
-        return undefined;
-    return { status: 421, reason: 'this Host is not the address of this preview' };
-}
-function checkAliases({ request }) {
-    const isAlias = (name) => name.includes('_') && FRAMING_FIELDS.has(name.replaceAll('_', '-'));
-    if (!readNames(request.rawHeaders).some(isAlias))
-        return undefined;
-    return {
-        status: 400,
-        reason: 'a header name looks like one that frames the message, but for an underscore',
-    };
-}
-function checkTransferEncoding({ request }) {
-    const coding = request.headers['transfer-encoding'];
-    if (coding === undefined)
-        return undefined;
-    if (request.httpVersion === '1.0')
-        return { status: 400, reason: 'HTTP/1.0 has no Transfer-Encoding' };
-    if (coding.toLowerCase() === 'chunked')
-        return undefined;
-    return { status: 501, reason: 'the only Transfer-Encoding understood here is chunked' };
-}
-function checkUpgradeBody({ request, upgrade }) {
-    if (upgrade === undefined)
-        return undefined;
-    const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
-    if (Number(length) === 0 && coding === undefined)
-        return undefined;
-    return { status: 400, reason: 'a request for a WebSocket must have no body' };
-}
-function readNames(rawHeaders) {
-    return rawHeaders.filter((_, index) => index % 2 === 0).map(name => name.toLowerCase());
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/https-only.js
-// The answer to plain HTTP on a port that speaks TLS; used by gateway.ts. The app never hears of such a request.
-
-
-/**
- * A redirect to the same path of the public address, never to a host the visitor named. Only for GET and HEAD: whatever
- * has a body was sent in the clear already, and is to fail visibly.
- */
-function sendToHttps(visit) {
-    const { request, upgrade, address } = visit;
-    const publicUrl = address?.url;
-    const mayRepeat = upgrade === undefined && (request.method === 'GET' || request.method === 'HEAD');
-    const close = { connection: 'close' };
-    if (!mayRepeat || publicUrl?.protocol !== 'https:') {
-        sendText(visit, 403, 'only https is spoken here\n', close);
-        return true;
-    }
-    const location = `${publicUrl.origin}${readTarget(request)}`;
-    sendText(visit, 308, `only https is spoken here: ${location}\n`, { ...close, location });
-    return true;
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/own-address.js
-// What the preview is called from outside: the one answer to "is this Host, or this Origin, ours?". Used by guard,
-// access and proxy. Pure.
-const DEFAULT_PORTS = { 'http:': '80', 'https:': '443' };
-/** Names of one's own machine, which stand for each other: none of them can be pointed elsewhere (DNS rebinding). */
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
-/** Undefined where the address is no URL. */
-function describeAddress({ url: text, host, port }) {
-    const url = URL.parse(text) ?? undefined;
-    if (url === undefined)
-        return undefined;
-    // A proxy in front may pass on the name it was called by, or the one it calls.
-    const plain = URL.parse(`${url.protocol}//${host.includes(':') ? `[${host}]` : host}:${port}`) ?? url;
-    const names = [url, plain].flatMap(listNames);
-    return {
-        url,
-        hosts: new Set(names.flatMap(name => [name, addDefaultPort(name, url.protocol)])),
-        origins: new Set(names.map(name => `${url.protocol}//${name}`)),
-    };
-}
-/** Parses an address again only when it has changed: every request asks. */
-function rememberAddress(read) {
-    let last;
-    let address;
-    return () => {
-        const place = read();
-        if (place !== last)
-            address = place && describeAddress(place);
-        last = place;
-        return address;
-    };
-}
-/** `host:port` as a browser writes it, which leaves out the scheme's own port. */
-function listNames({ hostname, port }) {
-    const names = LOOPBACK.includes(hostname) ? LOOPBACK : [hostname];
-    return names.map(name => (port === '' ? name : `${name}:${port}`));
-}
-function addDefaultPort(name, protocol) {
-    return /:\d+$/.test(name) ? name : `${name}:${DEFAULT_PORTS[protocol]}`;
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/headers.js
-// What crosses the gateway in a head: fields of one connection stay behind, the forwarding fields become our own.
-// Pure; used by proxy, answer relay and upgrade.
-// RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They speak about one connection, never about two.
-const HOP_BY_HOP = new Set([
-    'connection',
-    'keep-alive',
-    'proxy-authenticate',
-    'proxy-authorization',
-    'proxy-connection',
-    'te',
-    'transfer-encoding',
-    'upgrade',
-]);
-// Replaced by what we know, or answered by us; a visitor's word about itself is worth nothing to the app.
-// `Trailer` goes because the trailers of a request stop here: undici has no way to send them. The two `-url` ones make
-// some frameworks serve another path than the one that was asked for, and that may have been asked for a key.
-const NOT_FROM_VISITORS = new Set([
-    'expect',
-    'forwarded',
-    'host',
-    'trailer',
-    'x-original-url',
-    'x-real-ip',
-    'x-rewrite-url',
-]);
-// A trailer must not change what the head said about framing, routing or cookies (RFC 9110, 6.5.1).
-const NOT_IN_TRAILERS = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
-/**
- * The head the app gets: `Host` as the app knows itself (dev servers refuse any other), and the address visitors typed
- * in `X-Forwarded-Host` and `-Proto`. There is no `X-Forwarded-For`: bore does not tell where a visitor comes from.
- */
-function renderRequestHeaders(raw, address) {
-    const headers = ['host', `localhost:${address.port}`];
-    const isLost = findHopByHop(raw);
-    for (const [name, value] of listFields(raw)) {
-        const key = name.toLowerCase();
-        // CGI-style servers cannot tell X_Forwarded_Host from ours.
-        const alias = key.replaceAll('_', '-');
-        if (isLost(key) || NOT_FROM_VISITORS.has(alias) || alias.startsWith('x-forwarded-'))
-            continue;
-        headers.push(name, value);
-    }
-    if (address.publicUrl !== undefined) {
-        headers.push('x-forwarded-host', address.publicUrl.host);
-        headers.push('x-forwarded-proto', address.publicUrl.protocol.slice(0, -1));
-    }
-    return headers;
-}
-/** The head the visitor gets. `keepsTrailer`: whether the answer goes out chunked, the only form with trailers. */
-function renderResponseHeaders(raw, status, keepsTrailer) {
-    const isLost = findHopByHop(raw);
-    const headers = [];
-    for (const [name, value] of listFields(raw)) {
-        const key = name.toLowerCase();
-        if (isLost(key) || (key === 'trailer' && !keepsTrailer))
-            continue;
-        // RFC 9110, 8.6: these have no length, and some clients would wait for that many bytes.
-        if (key === 'content-length' && (status === 204 || status < 200))
-            continue;
-        headers.push(name, value);
-    }
-    return headers;
-}
-/** Trailers as `[name, value]` pairs, without those that are not allowed there. */
-function renderTrailers(raw) {
-    return listFields(raw).filter(([name]) => {
-        const key = name.toLowerCase();
-        return !HOP_BY_HOP.has(key) && !NOT_IN_TRAILERS.has(key);
-    });
-}
-/** True where the list has a field of that lower-case name. */
-function hasField(raw, wanted) {
-    return listFields(raw).some(([name]) => name.toLowerCase() === wanted);
-}
-function findHopByHop(raw) {
-    const named = new Set();
-    for (const [name, value] of listFields(raw)) {
-        if (name.toLowerCase() !== 'connection')
-            continue;
-        for (const option of value.split(','))
-            named.add(option.trim().toLowerCase());
-    }
-    return key => HOP_BY_HOP.has(key) || named.has(key);
-}
-function listFields(raw) {
-    const fields = [];
-    for (let index = 0; index + 1 < raw.length; index += 2)
-        fields.push([raw[index] ?? '', raw[index + 1] ?? '']);
-    return fields;
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/waiting-heads.js
-// Heads of answers that wait for the first piece of their body, so that both go out in one write: in two small ones they
-// would take 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts.
-/** How long a head waits. */
-const HEAD_WAIT_MS = 5;
-/** One timer for all of them: one for each answer would cost more than parsing it. */
-class WaitingHeads {
-    /** With the time each came, of performance.now(); the oldest first. */
-    #since = new Map();
-    #timer;
-    /** To be sent in HEAD_WAIT_MS, unless it is deleted before. */
-    add(response) {
-        this.#since.set(response, performance.now());
-        this.#timer ??= setTimeout(() => this.#flush(), HEAD_WAIT_MS);
-    }
-    /** Its body has come, or will never. */
-    delete(response) {
-        this.#since.delete(response);
-    }
-    #flush() {
-        this.#timer = undefined;
-        const now = performance.now();
-        for (const [response, since] of this.#since) {
-            const leftMs = HEAD_WAIT_MS - (now - since);
-            if (leftMs > 0) {
-                this.#timer = setTimeout(() => this.#flush(), leftMs);
-                return;
-            }
-            this.#since.delete(response);
-            response.flushHeaders();
-        }
-    }
-}
-const waitingHeads = new WaitingHeads();
-
-;// CONCATENATED MODULE: ./build/js/gateway/answer-relay.js
-// Carries one answer of the app to one visitor, as undici hands it over; used by proxy and upgrade.
-
-
-
-/** Up to this size a chunk goes out as text: Node then puts the head in front of it, and writes once. */
-const TEXT_BYTES = 4_096;
-class AnswerRelay {
-    response;
-    onNoAnswer;
-    /** Whether anything of an answer has come, be it half a head. */
-    hasBegun = false;
-    #isHttp11;
-    #hasBody;
-    #ownHeaders;
-    #bodyHasBegun = false;
-    #controller;
-    /** `onNoAnswer` is called at most once: the app's answer did not begin, and the visitor still waits for one. */
-    constructor({ request, response, ownHeaders }, onNoAnswer) {
-        this.response = response;
-        this.#ownHeaders = ownHeaders;
-        this.#isHttp11 = request.httpVersion === '1.1';
-        this.#hasBody = request.method !== 'HEAD';
-        this.onNoAnswer = onNoAnswer;
-        response.once('close', () => this.#endWithVisitor());
-        response.on('drain', () => this.#controller?.resume());
-    }
-    onRequestStart(controller) {
-        this.#controller = controller;
-        if (this.response.destroyed)
-            this.#endWithVisitor();
-    }
-    onResponseStarted() {
-        this.hasBegun = true;
-    }
-    onResponseStart(controller, status, _, reason = '') {
-        const raw = readRaw(controller.rawHeaders);
-        if (status < 200) {
-            this.#passInterim(status, raw);
-            return;
-        }
-        const isChunked = this.#isHttp11 && this.#hasBody && status !== 204 && status !== 304 && !hasField(raw, 'content-length');
-        const headers = renderResponseHeaders(raw, status, isChunked);
-        for (const [name, value] of this.#ownHeaders)
-            headers.push(name, value);
-        if (isOwnReason(status, reason))
-            this.response.writeHead(status, reason, headers);
-        else
-            this.response.writeHead(status, headers);
-        waitingHeads.add(this.response);
-    }
-    onResponseData(controller, chunk) {
-        waitingHeads.delete(this.response);
-        if (!this.#write(chunk))
-            controller.pause();
-    }
-    onResponseEnd(controller) {
-        waitingHeads.delete(this.response);
-        const trailers = renderTrailers(readRaw(controller.rawTrailers));
-        if (trailers.length > 0)
-            this.response.addTrailers(trailers);
-        this.response.end();
-    }
-    onResponseError(_, error) {
-        waitingHeads.delete(this.response);
-        if (this.response.destroyed)
-            return;
-        // Half an answer must not look like a whole one: without the end of its framing the visitor can tell.
-        if (this.response.headersSent)
-            this.response.destroy();
-        else
-            this.onNoAnswer(error);
-    }
-    /** Hints (103) and signs of life (102); HTTP/1.0 has none (RFC 9110, 15.2), and none is worth an answer. */
-    #passInterim(status, raw) {
-        if (!this.#isHttp11 || this.response.headersSent)
-            return;
-        // Node has it since 24.18, and the runner's may be older.
-        const response = this.response;
-        try {
-            response.writeInformation?.(status, renderResponseHeaders(raw, status, false));
-        }
-        catch {
-            // What Node would rather not write.
-        }
-    }
-    #write(chunk) {
-        const isFirst = !this.#bodyHasBegun;
-        this.#bodyHasBegun = true;
-        if (isFirst && chunk.length <= TEXT_BYTES)
-            return this.response.write(chunk.toString('latin1'), 'latin1');
-        return this.response.write(chunk);
-    }
-    #endWithVisitor() {
-        waitingHeads.delete(this.response);
-        if (!this.response.writableFinished)
-            this.#controller?.abort(new Error('the visitor is gone'));
-    }
-}
-/**
- * Whether the app's reason is worth passing on in place of the usual one. Where a status line comes in pieces, undici
- * has only the last of them: the end of the usual reason is not another.
- */
-function isOwnReason(status, reason) {
-    return /^[\t\x20-\x7e]+$/.test(reason) && external_node_http_.STATUS_CODES[status]?.endsWith(reason) !== true;
-}
-/** undici hands over what the parser saw: names and values in turn, as bytes. */
-function readRaw(raw) {
-    if (!Array.isArray(raw))
-        return [];
-    return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
-}
-
-// EXTERNAL MODULE: external "node:stream"
-var external_node_stream_ = __nccwpck_require__(7075);
-;// CONCATENATED MODULE: ./build/js/gateway/upload.js
-// The body of a request on its way to the app; used by proxy.
-
-
-/**
- * A stream of its own in front of the request's, read only as fast as the app takes it. undici destroys the body it
- * was given when the app answers before the upload is over; what is left of the upload is then read and dropped,
- * because the visitor may not look at the answer before it has sent everything. A visitor who leaves ends the whole
- * request, and this stream with it (see answer-relay.ts).
- *
- * A visitor that sent `Expect: 100-continue` is told to go on as soon as there is a connection to the app; where there is
- * none it gets its answer without a byte of the body on the way. The app itself is not asked: undici holds the head back
- * until the first piece of the body.
- *
- * More than `maxBytes` breaks the app's request off with BodyTooLarge, and the visitor's too where an answer has begun.
- */
-function openUpload({ request, response, awaitsContinue }, maxBytes) {
-    let asked = !awaitsContinue;
-    let left = maxBytes;
-    const body = new external_node_stream_.Readable({
-        read() {
-            if (!asked)
-                response.writeContinue();
-            asked = true;
-            request.resume();
-        },
-        destroy(error, done) {
-            request.resume();
-            done(error);
-        },
-    });
-    const onData = (chunk) => {
-        left -= chunk.length;
-        if (left < 0) {
-            request.off('data', onData);
-            if (body.destroyed)
-                response.destroy();
-            else
-                body.destroy(new BodyTooLarge(maxBytes));
-        }
-        else if (!body.destroyed && !body.push(chunk))
-            request.pause();
-    };
-    request.on('data', onData).pause();
-    request.once('end', () => body.destroyed || body.push(null));
-    // From here on linger.ts counts.
-    response.once('prefinish', () => request.off('data', onData));
-    return body;
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/proxy.js
-// Hands a request to the app and its answer to the visitor, both as they come; the last pass of an ordinary visit.
-
-
-
-
-
-/** The methods that may reach the app twice without harm (RFC 9110, 9.2.2). */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
-/** Answers sooner or later, with the app's answer or through `onNoAnswer`; everything ends when the visitor leaves. */
-function forwardRequest(visit, route) {
-    const request = describeRequest(visit, route);
-    const relay = new AnswerRelay(visit, error => {
-        const mayAgain = !relay.hasBegun && mayTryAgain(visit.request, error);
-        const again = mayAgain ? route.link.selectFresh(route.address) : undefined;
-        if (again === undefined)
-            route.onNoAnswer(error);
-        else
-            again.dispatch(request, new AnswerRelay(visit, route.onNoAnswer));
-    });
-    route.link.select(route.address).dispatch(request, relay);
-}
-/** The request as the app gets it: the target verbatim, the head ours, the body as it comes. */
-function describeRequest(visit, route) {
-    const { request } = visit;
-    return {
-        method: request.method ?? 'GET',
-        path: readTarget(request),
-        headers: renderRequestHeaders(request.rawHeaders, {
-            port: route.address.port,
-            publicUrl: visit.address?.url,
-        }),
-        body: hasBody(request) ? openUpload(visit, route.maxBodyBytes) : null,
-    };
-}
-/** The app may close an idle connection in the moment we send on it; that is not the visitor's fault. */
-function mayTryAgain(request, error) {
-    return (IDEMPOTENT.has(request.method ?? '') &&
-        !hasBody(request) &&
-        hasCode(error, 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'));
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/site-data.js
+;// CONCATENATED MODULE: ./build/js/gateway/access/site-data.js
 // What an earlier preview left in the visitor's browser under the same address: a service worker would go on serving
 // that commit. Used by gateway and access.
 
@@ -36051,9 +35463,35 @@ class SiteData {
     }
 }
 
+;// CONCATENATED MODULE: ./build/js/gateway/body-limit.js
+// The longest body a visitor may send (`max-body`). A pass of gateway.ts refuses what says beforehand that it is longer;
+// upload.ts counts the rest.
+
+
+/** A body turned out to be longer than allowed while it was on its way to the app. */
+class BodyTooLarge extends Error {
+    name = 'BodyTooLarge';
+    constructor(maxBytes) {
+        super(`the body is longer than the ${maxBytes} bytes of max-body`);
+    }
+}
+/** True where the visit ends here, before the app hears of it, and before the visitor is told to go on (100-continue). */
+function refuseLargeBody(visit, maxBytes) {
+    // Node's parser lets nothing but digits pass.
+    if (Number(visit.request.headers['content-length'] ?? 0) <= maxBytes)
+        return false;
+    sendTooLarge(visit, maxBytes);
+    return true;
+}
+function sendTooLarge(visit, maxBytes) {
+    sendNotice(visit, describeTooLarge(maxBytes), { connection: 'close' });
+}
+
 // EXTERNAL MODULE: external "node:http2"
 var external_node_http2_ = __nccwpck_require__(2467);
-;// CONCATENATED MODULE: ./build/js/gateway/http2-request.js
+// EXTERNAL MODULE: external "node:stream"
+var external_node_stream_ = __nccwpck_require__(7075);
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-request.js
 // One HTTP/2 request as the gateway's passes know requests: what Node's IncomingMessage offers of it. Used by
 // http2-server.ts.
 
@@ -36170,7 +35608,7 @@ function renderHeaders(raw) {
     return { ...headers };
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/http2-response.js
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-response.js
 // The answer to one HTTP/2 request, written as the gateway's passes, and handlers in this process, write answers: what
 // Node's ServerResponse offers of it. Used by http2-server.ts.
 
@@ -36215,7 +35653,7 @@ class Http2Response extends external_node_stream_.Writable {
     writeHead(status, ...rest) {
         const headers = rest.find(one => typeof one === 'object');
         this.statusCode = status;
-        for (const [name, value] of http2_response_listFields(headers))
+        for (const [name, value] of listFields(headers))
             this.#add(name, value);
         this.headersSent = true;
         return this;
@@ -36313,7 +35751,7 @@ class Http2Response extends external_node_stream_.Writable {
     }
 }
 /** Of an object, or of names and values in turn. */
-function http2_response_listFields(headers) {
+function listFields(headers) {
     if (headers === undefined || typeof headers === 'string')
         return [];
     if (isFlat(headers)) {
@@ -36328,7 +35766,7 @@ function isFlat(headers) {
     return Array.isArray(headers);
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/http2-server.js
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-server.js
 // HTTP/2 over streams that are handed in after their TLS handshake: turns every request of a session into the kind of
 // visit that HTTP/1 makes, and bounds sessions in time, streams and heads. Used by tls-front.ts.
 
@@ -36501,7 +35939,7 @@ function awaitClose(socket) {
 }
 function ignore() { }
 
-;// CONCATENATED MODULE: ./build/js/gateway/places.js
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/places.js
 // Who holds one of the places that a gateway has for connections. Used by visitor-server.ts, and by tls-front.ts for all
 // its servers together.
 class Places {
@@ -36541,7 +35979,7 @@ class Places {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/linger.js
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/linger.js
 // The end of a connection whose visitor is still sending when its answer is out: what comes is read and dropped for a
 // while, because closing on unread bytes may take the answer away again. Used by visitor-server.ts, for every answer.
 
@@ -36626,7 +36064,7 @@ function closeSoon(socket) {
         socket.end(() => socket.destroy());
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/stalled-readers.js
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/stalled-readers.js
 // Finds visitors who do not take what is sent to them, and would hold their place, and what waits for them, for ever.
 // Used by visitor-server.ts, for WebSockets too.
 
@@ -36668,7 +36106,7 @@ function cut(socket) {
         socket.destroy();
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/visitor-server.js
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/visitor-server.js
 // Node's HTTP server over streams that are handed in: counts them, bounds them in time, and turns everything a visitor
 // can ask for (request, upgrade, CONNECT) into one kind of visit. Used by gateway.ts.
 
@@ -36830,7 +36268,7 @@ function openLastResponse(request, socket, linger) {
 }
 function visitor_server_ignore() { }
 
-;// CONCATENATED MODULE: ./build/js/gateway/tls-front.js
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/tls-front.js
 // Where TLS ends: tells TLS from plain HTTP by a visitor's first byte, shakes hands, and hands the visitor on to
 // HTTP/1.1 or HTTP/2, whichever was agreed on. Used by gateway.ts in place of a bare visitor server.
 
@@ -36930,7 +36368,569 @@ function readFirstByte(visitor, timeoutMs, onByte) {
 }
 function tls_front_ignore() { }
 
-;// CONCATENATED MODULE: ./build/js/gateway/upgrade.js
+;// CONCATENATED MODULE: ./build/js/gateway/guard.js
+// What is refused before anything else looks at a request: whatever two HTTP implementations could read differently.
+// Node's parser refuses the rest (two lengths, bare LF, folded lines, a space before the colon).
+
+const CHECKS = [
+    checkMethod,
+    checkVersion,
+    checkFieldCount,
+    checkTarget,
+    checkHost,
+    checkOwnHost,
+    checkAliases,
+    checkTransferEncoding,
+    checkUpgradeBody,
+];
+/** Browsers send some twenty, and a proxy in front adds a few. */
+const MAX_FIELDS = 256;
+// Fields that frame or route a message. CGI-style servers fold `_` into `-`, so `Content_Length` would be a second one.
+const FRAMING_FIELDS = new Set([
+    'connection',
+    'content-length',
+    'expect',
+    'host',
+    'te',
+    'trailer',
+    'transfer-encoding',
+    'upgrade',
+]);
+/** The first reason not to let this request in, or undefined. */
+function findRefusal(visit) {
+    for (const check of CHECKS) {
+        const refusal = check(visit);
+        if (refusal !== undefined)
+            return refusal;
+    }
+    return undefined;
+}
+function checkMethod({ request }) {
+    return request.method === 'CONNECT' ? { status: 405, reason: 'this is not a forward proxy' } : undefined;
+}
+function checkVersion({ request }) {
+    const { httpVersion } = request;
+    if (httpVersion === '1.1' || httpVersion === '1.0')
+        return undefined;
+    return { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are spoken here' };
+}
+/** Node counts the letters of a head (16 KB), not its fields: thousands of empty ones would pass. */
+function checkFieldCount({ request }) {
+    if (request.rawHeaders.length <= 2 * MAX_FIELDS)
+        return undefined;
+    return { status: 431, reason: `a request may have ${MAX_FIELDS} header fields` };
+}
+function checkTarget({ request }) {
+    const target = readTarget(request);
+    if (!target.startsWith('/'))
+        return { status: 400, reason: 'the request target must be a path' };
+    // A browser, and many a URL library, reads both as the beginning of a host name.
+    if (/^\/[/\\]/.test(target))
+        return { status: 400, reason: 'the path must begin with a single slash' };
+    if (target.includes('#'))
+        return { status: 400, reason: 'the request target must have no fragment' };
+    return undefined;
+}
+function checkHost({ request }) {
+    const hosts = readNames(request.rawHeaders).filter(name => name === 'host');
+    return hosts.length === 1 ? undefined : { status: 400, reason: 'the request must have exactly one Host' };
+}
+/** Exactly one of our names: a name of somebody else's that points here is none (DNS rebinding). */
+function checkOwnHost({ request, address }) {
+    if (address?.hosts.has(request.headers.host?.toLowerCase() ?? ''))
+        return undefined;
+    return { status: 421, reason: 'this Host is not the address of this preview' };
+}
+function checkAliases({ request }) {
+    const isAlias = (name) => name.includes('_') && FRAMING_FIELDS.has(name.replaceAll('_', '-'));
+    if (!readNames(request.rawHeaders).some(isAlias))
+        return undefined;
+    return {
+        status: 400,
+        reason: 'a header name looks like one that frames the message, but for an underscore',
+    };
+}
+function checkTransferEncoding({ request }) {
+    const coding = request.headers['transfer-encoding'];
+    if (coding === undefined)
+        return undefined;
+    if (request.httpVersion === '1.0')
+        return { status: 400, reason: 'HTTP/1.0 has no Transfer-Encoding' };
+    if (coding.toLowerCase() === 'chunked')
+        return undefined;
+    return { status: 501, reason: 'the only Transfer-Encoding understood here is chunked' };
+}
+function checkUpgradeBody({ request, upgrade }) {
+    if (upgrade === undefined)
+        return undefined;
+    const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
+    if (Number(length) === 0 && coding === undefined)
+        return undefined;
+    return { status: 400, reason: 'a request for a WebSocket must have no body' };
+}
+function readNames(rawHeaders) {
+    return rawHeaders.filter((_, index) => index % 2 === 0).map(name => name.toLowerCase());
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/https-only.js
+// The answer to plain HTTP on a port that speaks TLS; used by gateway.ts. The app never hears of such a request.
+
+
+/**
+ * A redirect to the same path of the public address, never to a host the visitor named. Only for GET and HEAD: whatever
+ * has a body was sent in the clear already, and is to fail visibly.
+ */
+function sendToHttps(visit) {
+    const { request, upgrade, address } = visit;
+    const publicUrl = address?.url;
+    const mayRepeat = upgrade === undefined && (request.method === 'GET' || request.method === 'HEAD');
+    const close = { connection: 'close' };
+    if (!mayRepeat || publicUrl?.protocol !== 'https:') {
+        sendText(visit, 403, 'only https is spoken here\n', close);
+        return true;
+    }
+    const location = `${publicUrl.origin}${readTarget(request)}`;
+    sendText(visit, 308, `only https is spoken here: ${location}\n`, { ...close, location });
+    return true;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/own-address.js
+// What the preview is called from outside: the one answer to "is this Host, or this Origin, ours?". Used by guard,
+// access and proxy. Pure.
+const DEFAULT_PORTS = { 'http:': '80', 'https:': '443' };
+/** Names of one's own machine, which stand for each other: none of them can be pointed elsewhere (DNS rebinding). */
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+/** Undefined where the address is no URL. */
+function describeAddress({ url: text, host, port }) {
+    const url = URL.parse(text) ?? undefined;
+    if (url === undefined)
+        return undefined;
+    // A proxy in front may pass on the name it was called by, or the one it calls.
+    const plain = URL.parse(`${url.protocol}//${host.includes(':') ? `[${host}]` : host}:${port}`) ?? url;
+    const names = [url, plain].flatMap(listNames);
+    return {
+        url,
+        hosts: new Set(names.flatMap(name => [name, addDefaultPort(name, url.protocol)])),
+        origins: new Set(names.map(name => `${url.protocol}//${name}`)),
+    };
+}
+/** Parses an address again only when it has changed: every request asks. */
+function rememberAddress(read) {
+    let last;
+    let address;
+    return () => {
+        const place = read();
+        if (place !== last)
+            address = place && describeAddress(place);
+        last = place;
+        return address;
+    };
+}
+/** `host:port` as a browser writes it, which leaves out the scheme's own port. */
+function listNames({ hostname, port }) {
+    const names = LOOPBACK.includes(hostname) ? LOOPBACK : [hostname];
+    return names.map(name => (port === '' ? name : `${name}:${port}`));
+}
+function addDefaultPort(name, protocol) {
+    return /:\d+$/.test(name) ? name : `${name}:${DEFAULT_PORTS[protocol]}`;
+}
+
+// EXTERNAL MODULE: ./node_modules/undici/lib/dispatcher/pool.js
+var pool = __nccwpck_require__(628);
+;// CONCATENATED MODULE: ./build/js/gateway/upstream/app-link.js
+// The connections to the app: one pool for the address it has now, thrown away the moment it has another or none,
+// because the old port may already belong to another process. Used by gateway and proxy.
+
+/** As many as there can be visitors, so that a page full of event streams never waits for a connection. */
+const app_link_MAX_CONNECTIONS = 1_024;
+/** How long the app may think before its first byte; undici's own default, and longer than any proxy in front waits. */
+const app_link_ANSWER_TIMEOUT_MS = 300_000;
+/** The app is on this machine: a dial that takes longer is a full accept queue, not distance. */
+const app_link_CONNECT_TIMEOUT_MS = 10_000;
+/** Browsers take a quarter of a megabyte, and apps with long policies or many cookies go beyond Node's 16 KB. */
+const MAX_ANSWER_HEAD_BYTES = 65_536;
+/** Below the 5 s after which Node and many others close an idle connection, so that we are first. */
+const KEEP_ALIVE_MS = 4_000;
+class AppLink {
+    #address;
+    #kept;
+    #fresh;
+    /** Connections to this address, kept alive between requests. Those to any other address are cut. */
+    select(address) {
+        if (!this.leadsTo(address))
+            void this.forget();
+        this.#address = address;
+        this.#kept ??= openPool(address, 1);
+        return this.#kept;
+    }
+    /** Connections used once, for a second try; undefined where the app has moved since. */
+    selectFresh(address) {
+        if (!this.leadsTo(address))
+            return undefined;
+        this.#fresh ??= openPool(address, 0);
+        return this.#fresh;
+    }
+    /** True while `address` is where the app was last seen. */
+    leadsTo(address) {
+        return this.#address?.host === address.host && this.#address.port === address.port;
+    }
+    /** Cuts every connection, so that requests under way fail; resolves when all are closed. May be called twice. */
+    async forget() {
+        const pools = [this.#kept, this.#fresh];
+        this.#address = undefined;
+        this.#kept = undefined;
+        this.#fresh = undefined;
+        await Promise.all(pools.map(pool => pool?.destroy()));
+    }
+}
+/** `pipelining` in undici's sense: 1 keeps connections alive, 0 closes each after its request. */
+function openPool({ host, port }, pipelining) {
+    return new pool(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
+        connections: app_link_MAX_CONNECTIONS,
+        pipelining,
+        allowH2: false,
+        connect: { timeout: app_link_CONNECT_TIMEOUT_MS },
+        maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
+        headersTimeout: app_link_ANSWER_TIMEOUT_MS,
+        // An event stream may be silent for as long as it likes; a visitor who left ends it.
+        bodyTimeout: 0,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+    });
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/upstream/headers.js
+// What crosses the gateway in a head: fields of one connection stay behind, the forwarding fields become our own.
+// Pure; used by proxy, answer relay and upgrade.
+// RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They speak about one connection, never about two.
+const HOP_BY_HOP = new Set([
+    'connection',
+    'keep-alive',
+    'proxy-authenticate',
+    'proxy-authorization',
+    'proxy-connection',
+    'te',
+    'transfer-encoding',
+    'upgrade',
+]);
+// Replaced by what we know, or answered by us; a visitor's word about itself is worth nothing to the app.
+// `Trailer` goes because the trailers of a request stop here: undici has no way to send them. The two `-url` ones make
+// some frameworks serve another path than the one that was asked for, and that may have been asked for a key.
+const NOT_FROM_VISITORS = new Set([
+    'expect',
+    'forwarded',
+    'host',
+    'trailer',
+    'x-original-url',
+    'x-real-ip',
+    'x-rewrite-url',
+]);
+// A trailer must not change what the head said about framing, routing or cookies (RFC 9110, 6.5.1).
+const NOT_IN_TRAILERS = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
+/**
+ * The head the app gets: `Host` as the app knows itself (dev servers refuse any other), and the address visitors typed
+ * in `X-Forwarded-Host` and `-Proto`. There is no `X-Forwarded-For`: bore does not tell where a visitor comes from.
+ */
+function renderRequestHeaders(raw, address) {
+    const headers = ['host', `localhost:${address.port}`];
+    const isLost = findHopByHop(raw);
+    for (const [name, value] of headers_listFields(raw)) {
+        const key = name.toLowerCase();
+        // CGI-style servers cannot tell X_Forwarded_Host from ours.
+        const alias = key.replaceAll('_', '-');
+        if (isLost(key) || NOT_FROM_VISITORS.has(alias) || alias.startsWith('x-forwarded-'))
+            continue;
+        headers.push(name, value);
+    }
+    if (address.publicUrl !== undefined) {
+        headers.push('x-forwarded-host', address.publicUrl.host);
+        headers.push('x-forwarded-proto', address.publicUrl.protocol.slice(0, -1));
+    }
+    return headers;
+}
+/** The head the visitor gets. `keepsTrailer`: whether the answer goes out chunked, the only form with trailers. */
+function renderResponseHeaders(raw, status, keepsTrailer) {
+    const isLost = findHopByHop(raw);
+    const headers = [];
+    for (const [name, value] of headers_listFields(raw)) {
+        const key = name.toLowerCase();
+        if (isLost(key) || (key === 'trailer' && !keepsTrailer))
+            continue;
+        // RFC 9110, 8.6: these have no length, and some clients would wait for that many bytes.
+        if (key === 'content-length' && (status === 204 || status < 200))
+            continue;
+        headers.push(name, value);
+    }
+    return headers;
+}
+/** Trailers as `[name, value]` pairs, without those that are not allowed there. */
+function renderTrailers(raw) {
+    return headers_listFields(raw).filter(([name]) => {
+        const key = name.toLowerCase();
+        return !HOP_BY_HOP.has(key) && !NOT_IN_TRAILERS.has(key);
+    });
+}
+/** True where the list has a field of that lower-case name. */
+function hasField(raw, wanted) {
+    return headers_listFields(raw).some(([name]) => name.toLowerCase() === wanted);
+}
+function findHopByHop(raw) {
+    const named = new Set();
+    for (const [name, value] of headers_listFields(raw)) {
+        if (name.toLowerCase() !== 'connection')
+            continue;
+        for (const option of value.split(','))
+            named.add(option.trim().toLowerCase());
+    }
+    return key => HOP_BY_HOP.has(key) || named.has(key);
+}
+function headers_listFields(raw) {
+    const fields = [];
+    for (let index = 0; index + 1 < raw.length; index += 2)
+        fields.push([raw[index] ?? '', raw[index + 1] ?? '']);
+    return fields;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/upstream/waiting-heads.js
+// Heads of answers that wait for the first piece of their body, so that both go out in one write: in two small ones they
+// would take 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts.
+/** How long a head waits. */
+const HEAD_WAIT_MS = 5;
+/** One timer for all of them: one for each answer would cost more than parsing it. */
+class WaitingHeads {
+    /** With the time each came, of performance.now(); the oldest first. */
+    #since = new Map();
+    #timer;
+    /** To be sent in HEAD_WAIT_MS, unless it is deleted before. */
+    add(response) {
+        this.#since.set(response, performance.now());
+        this.#timer ??= setTimeout(() => this.#flush(), HEAD_WAIT_MS);
+    }
+    /** Its body has come, or will never. */
+    delete(response) {
+        this.#since.delete(response);
+    }
+    #flush() {
+        this.#timer = undefined;
+        const now = performance.now();
+        for (const [response, since] of this.#since) {
+            const leftMs = HEAD_WAIT_MS - (now - since);
+            if (leftMs > 0) {
+                this.#timer = setTimeout(() => this.#flush(), leftMs);
+                return;
+            }
+            this.#since.delete(response);
+            response.flushHeaders();
+        }
+    }
+}
+const waitingHeads = new WaitingHeads();
+
+;// CONCATENATED MODULE: ./build/js/gateway/upstream/answer-relay.js
+// Carries one answer of the app to one visitor, as undici hands it over; used by proxy and upgrade.
+
+
+
+/** Up to this size a chunk goes out as text: Node then puts the head in front of it, and writes once. */
+const TEXT_BYTES = 4_096;
+class AnswerRelay {
+    response;
+    onNoAnswer;
+    /** Whether anything of an answer has come, be it half a head. */
+    hasBegun = false;
+    #isHttp11;
+    #hasBody;
+    #ownHeaders;
+    #bodyHasBegun = false;
+    #controller;
+    /** `onNoAnswer` is called at most once: the app's answer did not begin, and the visitor still waits for one. */
+    constructor({ request, response, ownHeaders }, onNoAnswer) {
+        this.response = response;
+        this.#ownHeaders = ownHeaders;
+        this.#isHttp11 = request.httpVersion === '1.1';
+        this.#hasBody = request.method !== 'HEAD';
+        this.onNoAnswer = onNoAnswer;
+        response.once('close', () => this.#endWithVisitor());
+        response.on('drain', () => this.#controller?.resume());
+    }
+    onRequestStart(controller) {
+        this.#controller = controller;
+        if (this.response.destroyed)
+            this.#endWithVisitor();
+    }
+    onResponseStarted() {
+        this.hasBegun = true;
+    }
+    onResponseStart(controller, status, _, reason = '') {
+        const raw = readRaw(controller.rawHeaders);
+        if (status < 200) {
+            this.#passInterim(status, raw);
+            return;
+        }
+        const isChunked = this.#isHttp11 && this.#hasBody && status !== 204 && status !== 304 && !hasField(raw, 'content-length');
+        const headers = renderResponseHeaders(raw, status, isChunked);
+        for (const [name, value] of this.#ownHeaders)
+            headers.push(name, value);
+        if (isOwnReason(status, reason))
+            this.response.writeHead(status, reason, headers);
+        else
+            this.response.writeHead(status, headers);
+        waitingHeads.add(this.response);
+    }
+    onResponseData(controller, chunk) {
+        waitingHeads.delete(this.response);
+        if (!this.#write(chunk))
+            controller.pause();
+    }
+    onResponseEnd(controller) {
+        waitingHeads.delete(this.response);
+        const trailers = renderTrailers(readRaw(controller.rawTrailers));
+        if (trailers.length > 0)
+            this.response.addTrailers(trailers);
+        this.response.end();
+    }
+    onResponseError(_, error) {
+        waitingHeads.delete(this.response);
+        if (this.response.destroyed)
+            return;
+        // Half an answer must not look like a whole one: without the end of its framing the visitor can tell.
+        if (this.response.headersSent)
+            this.response.destroy();
+        else
+            this.onNoAnswer(error);
+    }
+    /** Hints (103) and signs of life (102); HTTP/1.0 has none (RFC 9110, 15.2), and none is worth an answer. */
+    #passInterim(status, raw) {
+        if (!this.#isHttp11 || this.response.headersSent)
+            return;
+        // Node has it since 24.18, and the runner's may be older.
+        const response = this.response;
+        try {
+            response.writeInformation?.(status, renderResponseHeaders(raw, status, false));
+        }
+        catch {
+            // What Node would rather not write.
+        }
+    }
+    #write(chunk) {
+        const isFirst = !this.#bodyHasBegun;
+        this.#bodyHasBegun = true;
+        if (isFirst && chunk.length <= TEXT_BYTES)
+            return this.response.write(chunk.toString('latin1'), 'latin1');
+        return this.response.write(chunk);
+    }
+    #endWithVisitor() {
+        waitingHeads.delete(this.response);
+        if (!this.response.writableFinished)
+            this.#controller?.abort(new Error('the visitor is gone'));
+    }
+}
+/**
+ * Whether the app's reason is worth passing on in place of the usual one. Where a status line comes in pieces, undici
+ * has only the last of them: the end of the usual reason is not another.
+ */
+function isOwnReason(status, reason) {
+    return /^[\t\x20-\x7e]+$/.test(reason) && external_node_http_.STATUS_CODES[status]?.endsWith(reason) !== true;
+}
+/** undici hands over what the parser saw: names and values in turn, as bytes. */
+function readRaw(raw) {
+    if (!Array.isArray(raw))
+        return [];
+    return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/upstream/upload.js
+// The body of a request on its way to the app; used by proxy.
+
+
+/**
+ * A stream of its own in front of the request's, read only as fast as the app takes it. undici destroys the body it
+ * was given when the app answers before the upload is over; what is left of the upload is then read and dropped,
+ * because the visitor may not look at the answer before it has sent everything. A visitor who leaves ends the whole
+ * request, and this stream with it (see answer-relay.ts).
+ *
+ * A visitor that sent `Expect: 100-continue` is told to go on as soon as there is a connection to the app; where there is
+ * none it gets its answer without a byte of the body on the way. The app itself is not asked: undici holds the head back
+ * until the first piece of the body.
+ *
+ * More than `maxBytes` breaks the app's request off with BodyTooLarge, and the visitor's too where an answer has begun.
+ */
+function openUpload({ request, response, awaitsContinue }, maxBytes) {
+    let asked = !awaitsContinue;
+    let left = maxBytes;
+    const body = new external_node_stream_.Readable({
+        read() {
+            if (!asked)
+                response.writeContinue();
+            asked = true;
+            request.resume();
+        },
+        destroy(error, done) {
+            request.resume();
+            done(error);
+        },
+    });
+    const onData = (chunk) => {
+        left -= chunk.length;
+        if (left < 0) {
+            request.off('data', onData);
+            if (body.destroyed)
+                response.destroy();
+            else
+                body.destroy(new BodyTooLarge(maxBytes));
+        }
+        else if (!body.destroyed && !body.push(chunk))
+            request.pause();
+    };
+    request.on('data', onData).pause();
+    request.once('end', () => body.destroyed || body.push(null));
+    // From here on linger.ts counts.
+    response.once('prefinish', () => request.off('data', onData));
+    return body;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/upstream/proxy.js
+// Hands a request to the app and its answer to the visitor, both as they come; the last pass of an ordinary visit.
+
+
+
+
+
+/** The methods that may reach the app twice without harm (RFC 9110, 9.2.2). */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+/** Answers sooner or later, with the app's answer or through `onNoAnswer`; everything ends when the visitor leaves. */
+function forwardRequest(visit, route) {
+    const request = describeRequest(visit, route);
+    const relay = new AnswerRelay(visit, error => {
+        const mayAgain = !relay.hasBegun && mayTryAgain(visit.request, error);
+        const again = mayAgain ? route.link.selectFresh(route.address) : undefined;
+        if (again === undefined)
+            route.onNoAnswer(error);
+        else
+            again.dispatch(request, new AnswerRelay(visit, route.onNoAnswer));
+    });
+    route.link.select(route.address).dispatch(request, relay);
+}
+/** The request as the app gets it: the target verbatim, the head ours, the body as it comes. */
+function describeRequest(visit, route) {
+    const { request } = visit;
+    return {
+        method: request.method ?? 'GET',
+        path: readTarget(request),
+        headers: renderRequestHeaders(request.rawHeaders, {
+            port: route.address.port,
+            publicUrl: visit.address?.url,
+        }),
+        body: hasBody(request) ? openUpload(visit, route.maxBodyBytes) : null,
+    };
+}
+/** The app may close an idle connection in the moment we send on it; that is not the visitor's fault. */
+function mayTryAgain(request, error) {
+    return (IDEMPOTENT.has(request.method ?? '') &&
+        !hasBody(request) &&
+        hasCode(error, 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'));
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/upstream/upgrade.js
 // WebSockets: asks the app first and joins the two streams only after its 101; the last pass of an upgrade.
 
 
@@ -37001,7 +37001,9 @@ function upgrade_ignore() { }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/gateway.js
 // The gateway: takes visitors' streams out of the tunnel, refuses what is malformed, answers for an app that is away,
-// and hands the rest to the app. Started by exposure.ts; nothing else on the machine can connect to it.
+// and hands the rest to the app. Started by entrance.ts; nothing else on the machine can connect to it.
+//
+//   downstream/ (visitors' connections: HTTP/1.1, TLS, HTTP/2) ──► passes: guard, access/, own pages ──► upstream/ (the app)
 
 
 

@@ -1,26 +1,33 @@
 // The gateway: takes visitors' streams out of the tunnel, refuses what is malformed, answers for an app that is away,
-// and hands the rest to the app. Started by exposure.ts; nothing else on the machine can connect to it.
+// and hands the rest to the app. Started by entrance.ts; nothing else on the machine can connect to it.
+//
+//   downstream/ (visitors' connections: HTTP/1.1, TLS, HTTP/2) ──► passes: guard, access/, own pages ──► upstream/ (the app)
 
 import type { Duplex } from 'node:stream';
 import { describeError } from '../errors.ts';
 import { type Logger, sanitise } from '../log.ts';
 import type { AppState } from '../state.ts';
-import { AccessControl, type AccessRules } from './access.ts';
-import { AppLink } from './app-link.ts';
+import { AccessControl, type AccessRules } from './access/access.ts';
+import { dropOwnCookies } from './access/credentials.ts';
+import { SiteData } from './access/site-data.ts';
 import { BodyTooLarge, refuseLargeBody, sendTooLarge } from './body-limit.ts';
-import { dropOwnCookies } from './credentials.ts';
+import { startTlsFront, type TlsIdentity } from './downstream/tls-front.ts';
+import {
+  type Arrival,
+  startVisitorServer,
+  VISITOR_LIMITS,
+  type VisitorLimits,
+} from './downstream/visitor-server.ts';
 import { findRefusal } from './guard.ts';
 import { sendToHttps } from './https-only.ts';
 import { type Place, rememberAddress } from './own-address.ts';
 import { answerProbe, refuseOwnPath, sendText } from './own-pages.ts';
 import { sendNotice } from './pages/answer.ts';
 import { describeAway, describeFile, describeNoAnswer } from './pages/notice.ts';
-import { forwardRequest, type Route } from './proxy.ts';
-import { SiteData } from './site-data.ts';
-import { startTlsFront, type TlsIdentity } from './tls-front.ts';
-import { forwardUpgrade } from './upgrade.ts';
+import { AppLink } from './upstream/app-link.ts';
+import { forwardRequest, type Route } from './upstream/proxy.ts';
+import { forwardUpgrade } from './upstream/upgrade.ts';
 import { type Pass, readPath, type Visit } from './visit.ts';
-import { type Arrival, startVisitorServer, VISITOR_LIMITS, type VisitorLimits } from './visitor-server.ts';
 
 /** What the inputs say about visitors. */
 export interface GatewayRules extends AccessRules {

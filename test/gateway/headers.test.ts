@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { renderRequestHeaders, renderResponseHeaders, renderTrailers } from '../../src/gateway/headers.ts';
+import {
+  renderRequestHeaders,
+  renderResponseHeaders,
+  renderTrailers,
+} from '../../src/gateway/upstream/headers.ts';
 
 const ADDRESS = { port: 8080, publicUrl: new URL('https://8.preview.example') };
 const OURS = ['x-forwarded-host', '8.preview.example', 'x-forwarded-proto', 'https'];

@@ -2,7 +2,7 @@
 // nghttp2 already; here it is pinned.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { VisitorLimits } from '../../src/gateway/visitor-server.ts';
+import type { VisitorLimits } from '../../src/gateway/downstream/visitor-server.ts';
 import { openDoor } from '../support/gateway-door.ts';
 import {
   CODE,

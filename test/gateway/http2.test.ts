@@ -18,7 +18,7 @@ import type { AddressInfo } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler } from '../../src/app/web.ts';
-import type { VisitorLimits } from '../../src/gateway/visitor-server.ts';
+import type { VisitorLimits } from '../../src/gateway/downstream/visitor-server.ts';
 import { type Door, openDoor, PROOF_KEY } from '../support/gateway-door.ts';
 import { OK, startRawApp } from '../support/raw-app.ts';
 import { TestCa, type TestCertificate } from '../support/test-ca.ts';

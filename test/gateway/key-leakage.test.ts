@@ -1,7 +1,7 @@
 // What the app could still learn of keys and passwords, and which of a stranger's fields could lead it astray.
 
 import { afterEach, describe, expect, it } from 'vitest';
-import type { AccessRules } from '../../src/gateway/access.ts';
+import type { AccessRules } from '../../src/gateway/access/access.ts';
 import { openDoor, sendRaw } from '../support/gateway-door.ts';
 import { startRawApp } from '../support/raw-app.ts';
 

@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { AccessRules } from '../../src/gateway/access.ts';
+import type { AccessRules } from '../../src/gateway/access/access.ts';
 import { openDoor } from '../support/gateway-door.ts';
 import { waitUntil } from '../support/wait-until.ts';
 

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { VisitorLimits } from '../../src/gateway/visitor-server.ts';
+import type { VisitorLimits } from '../../src/gateway/downstream/visitor-server.ts';
 import { openDoor } from '../support/gateway-door.ts';
 import { waitUntil } from '../support/wait-until.ts';
 

@@ -13,7 +13,7 @@ import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { VisitorLimits } from '../../src/gateway/visitor-server.ts';
+import type { VisitorLimits } from '../../src/gateway/downstream/visitor-server.ts';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
 import { OPEN_GATEWAY } from '../support/open-gateway.ts';
 

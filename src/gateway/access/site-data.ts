@@ -3,8 +3,8 @@
 
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Visit } from '../visit.ts';
 import { nameCookie, readCookies, renderCookie } from './session-cookie.ts';
-import type { Visit } from './visit.ts';
 
 /** Longer than any preview lives. */
 const SEEN_MAX_AGE_S = 7 * 24 * 60 * 60;

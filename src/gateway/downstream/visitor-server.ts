@@ -4,10 +4,10 @@
 import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { hasBody } from '../visit.ts';
 import { Linger, type LingerLimits } from './linger.ts';
 import { type PlaceLimits, Places } from './places.ts';
 import { watchStalledReaders } from './stalled-readers.ts';
-import { hasBody } from './visit.ts';
 
 export interface VisitorLimits extends LingerLimits, PlaceLimits {
   /** For a request's head: a browser sends it at once, and who takes longer is holding connections open (slowloris). */

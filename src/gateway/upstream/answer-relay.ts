@@ -2,8 +2,8 @@
 
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Dispatcher } from 'undici';
+import type { Visit } from '../visit.ts';
 import { hasField, type RawHeaders, renderResponseHeaders, renderTrailers } from './headers.ts';
-import type { Visit } from './visit.ts';
 import { waitingHeads } from './waiting-heads.ts';
 
 /** Up to this size a chunk goes out as text: Node then puts the head in front of it, and writes once. */

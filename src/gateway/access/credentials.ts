@@ -2,8 +2,8 @@
 // gateway gets to see a key, a password or a session of ours. Used by access.
 
 import type { IncomingMessage } from 'node:http';
+import { readTarget } from '../visit.ts';
 import { withoutOwnCookies } from './session-cookie.ts';
-import { readTarget } from './visit.ts';
 
 /** The parameter of the link that carries the key. */
 export const KEY_PARAMETER = 'expose-key';

@@ -2,15 +2,15 @@
 // is let in, so that the app never sees it. The pass of gateway.ts before anything that tells whether there is an app.
 
 import type { IncomingMessage } from 'node:http';
+import { sendText } from '../own-pages.ts';
+import { sendNotice } from '../pages/answer.ts';
+import { describeRefusal } from '../pages/notice.ts';
+import { readPath, readTarget, type Visit } from '../visit.ts';
 import { isSame } from './constant-time.ts';
 import { dropAuthorization, readBasic, readBearer, splitKey, takeKey } from './credentials.ts';
-import { sendText } from './own-pages.ts';
-import { sendNotice } from './pages/answer.ts';
-import { describeRefusal } from './pages/notice.ts';
 import { compilePatterns } from './public-paths.ts';
 import { SessionCookies } from './session-cookie.ts';
 import type { SiteData } from './site-data.ts';
-import { readPath, readTarget, type Visit } from './visit.ts';
 
 /** How visitors are let in. */
 export type Access =

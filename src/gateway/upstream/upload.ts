@@ -1,8 +1,8 @@
 // The body of a request on its way to the app; used by proxy.
 
 import { Readable } from 'node:stream';
-import { BodyTooLarge } from './body-limit.ts';
-import type { Visit } from './visit.ts';
+import { BodyTooLarge } from '../body-limit.ts';
+import type { Visit } from '../visit.ts';
 
 /**
  * A stream of its own in front of the request's, read only as fast as the app takes it. undici destroys the body it

@@ -2,10 +2,10 @@
 
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import type { Visit } from '../visit.ts';
 import { AnswerRelay, readRaw } from './answer-relay.ts';
 import { renderResponseHeaders } from './headers.ts';
 import { describeRequest, type Route } from './proxy.ts';
-import type { Visit } from './visit.ts';
 
 /** After one side said its last word, how long the other may go on; a WebSocket's closing handshake is done by then. */
 const HALF_CLOSED_MS = 30_000;

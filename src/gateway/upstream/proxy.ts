@@ -2,12 +2,12 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { hasCode } from '../errors.ts';
+import { hasCode } from '../../errors.ts';
+import { hasBody, readTarget, type Visit } from '../visit.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import type { AppAddress, AppLink } from './app-link.ts';
 import { renderRequestHeaders } from './headers.ts';
 import { openUpload } from './upload.ts';
-import { hasBody, readTarget, type Visit } from './visit.ts';
 
 /** The methods that may reach the app twice without harm (RFC 9110, 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
