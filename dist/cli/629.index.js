@@ -137,10 +137,13 @@ var picomatch = __webpack_require__(4006);
 /** No path of an app is encoded more often than this; one that is counts as none of ours. */
 const MAX_DECODINGS = 4;
 /**
- * Longer paths are not public. Several `**` in one pattern are matched by trying, which takes the power of the length:
- * seconds, in which everybody waits, for what a stranger may send without a key.
+ * Longer paths are not public. Several stars in one pattern are matched by trying, which takes the power of the length:
+ * seconds, in which everybody waits, for what a stranger may send without a key. For the same reason their number has a
+ * limit.
  */
 const MAX_LENGTH = 1_024;
+const MAX_STARS_IN_NAME = 1;
+const MAX_FOLDER_STARS = 2;
 /** `**` any number of folders, `*` any part of a name, `?` one character. Upper and lower case count. */
 const OPTIONS = {
     dot: true, // `/.well-known/x` is a path like any other
@@ -155,6 +158,10 @@ function findPatternProblem(pattern) {
         return 'does not begin with /';
     if (/[\s\\;%#]|\/\/|\/\.{1,2}(?:\/|$)/.test(pattern))
         return 'is not a plain path';
+    if (pattern.split('/').some(name => name !== '**' && name.split('*').length - 1 > MAX_STARS_IN_NAME))
+        return 'has more than one * in a name';
+    if (pattern.split('/').filter(name => name === '**').length > MAX_FOLDER_STARS)
+        return 'has more than two **';
     if (/[()[\]{}!]/.test(pattern))
         return 'has more than the signs *, ** and ?';
     return undefined;
@@ -6374,6 +6381,12 @@ class Http2Response extends external_node_stream_.Writable {
         this.#fields.set(name.toLowerCase(), typeof value === 'object' ? [...value] : String(value));
         return this;
     }
+    appendHeader(name, value) {
+        if (this.headersSent)
+            throw new Error('the head of this answer was written already');
+        this.#add(name, typeof value === 'object' ? [...value] : value);
+        return this;
+    }
     /** As Node's: `writeHead(status, headers)` or `writeHead(status, reason, headers)`; HTTP/2 has no reasons. */
     writeHead(status, ...rest) {
         const headers = rest.find(one => typeof one === 'object');
@@ -6491,9 +6504,52 @@ function isFlat(headers) {
     return Array.isArray(headers);
 }
 
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/stalled-readers.js
+// Finds visitors who do not take what is sent to them, and would hold their place, and what waits for them, for ever.
+// Used by visitor-server.ts, for WebSockets too.
+
+/** How often they are looked for, as a part of the limit. */
+const SWEEPS_PER_LIMIT = 4;
+/**
+ * Closes the streams of `sockets` for which bytes wait, and none were taken for `stalledMs`. Counted are the pieces a
+ * stream was given, which are of 64 KB at most. A stream for which nothing waits may be silent as long as it likes.
+ */
+function watchStalledReaders(sockets, stalledMs) {
+    const waits = new WeakMap();
+    const sweep = () => {
+        const now = performance.now();
+        for (const socket of sockets) {
+            if (socket.writableLength === 0) {
+                waits.delete(socket);
+                continue;
+            }
+            const taken = countTaken(socket);
+            const wait = waits.get(socket);
+            if (wait === undefined || wait.taken !== taken)
+                waits.set(socket, { taken, since: now });
+            else if (now - wait.since >= stalledMs)
+                cut(socket);
+        }
+    };
+    const timer = setInterval(sweep, stalledMs / SWEEPS_PER_LIMIT).unref();
+    return { stop: () => clearInterval(timer) };
+}
+/** Of a stream that does not count its bytes, that of those which wait is all there is to see. */
+function countTaken(socket) {
+    return (socket instanceof external_node_net_.Socket ? socket.bytesWritten : 0) - socket.writableLength;
+}
+/** With a reset, so that the system forgets what it holds for this visitor too. */
+function cut(socket) {
+    if (socket instanceof external_node_net_.Socket)
+        socket.resetAndDestroy();
+    else
+        socket.destroy();
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-server.js
 // HTTP/2 over streams that are handed in after their TLS handshake: turns every request of a session into the kind of
 // visit that HTTP/1 makes, and bounds sessions in time, streams and heads. Used by tls-front.ts.
+
 
 
 
@@ -6522,28 +6578,37 @@ const SESSION_OPTIONS = {
 };
 function startHttp2Server(limits, serve, places) {
     const sessions = new Map();
-    let requests = 0;
+    /** Open requests, and those among them of sessions that were not let in. */
+    const streams = new Set();
+    let strangers = 0;
+    const guests = new WeakSet();
+    const stalledReaders = watchStalledReaders(streams, limits.stalledMs);
     let stopped = false;
     const openStream = (session, stream, raw) => {
         const welcome = () => {
             const socket = sessions.get(session);
             if (socket !== undefined)
                 places.welcome(socket);
+            guests.add(session);
         };
         stream.on('error', ignore);
         // A visitor who never acknowledges our settings is not held to them by Node.
         if (measureHead(raw) > MAX_HEAD_BYTES) {
-            stream.respond({ ':status': 431 }, { endStream: true });
+            refuseHead(stream);
             return;
         }
+        const isStranger = !guests.has(session);
         // As many requests in all as there could be HTTP/1 connections: each holds buffers here and a connection to the app.
-        if (stopped || requests >= limits.sockets) {
+        // And as many of strangers as there could be of their connections, so that they leave room for everybody else.
+        if (stopped || streams.size >= limits.sockets || (isStranger && strangers >= limits.strangers)) {
             stream.close(external_node_http2_.constants.NGHTTP2_REFUSED_STREAM);
             return;
         }
-        requests += 1;
+        streams.add(stream);
+        strangers += isStranger ? 1 : 0;
         stream.once('close', () => {
-            requests -= 1;
+            streams.delete(stream);
+            strangers -= isStranger ? 1 : 0;
         });
         // A stream that is reset in the packet it came in (rapid reset) has cost the app nothing.
         setImmediate(() => {
@@ -6589,8 +6654,20 @@ function startHttp2Server(limits, serve, places) {
             const timer = setTimeout(cut, drainMs);
             await Promise.all(closed);
             clearTimeout(timer);
+            stalledReaders.stop();
         },
     };
+}
+/** Not where it is gone already: the visitor may have taken it back in the same packet. */
+function refuseHead(stream) {
+    if (stream.closed || stream.destroyed)
+        return;
+    try {
+        stream.respond({ ':status': 431 }, { endStream: true });
+    }
+    catch {
+        stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
+    }
 }
 function serveStream(stream, raw, limits, serve) {
     const request = new Http2Request(stream, raw);
@@ -6777,9 +6854,13 @@ class Linger {
     #startTimer(from, socket) {
         const timer = setTimeout(() => socket.destroy(), this.#limits.lingerMs);
         const stop = () => clearTimeout(timer);
-        if (from !== socket)
-            from.once('end', stop);
         socket.once('close', stop);
+        if (from === socket)
+            return;
+        from.once('end', () => {
+            stop();
+            socket.off('close', stop);
+        });
     }
 }
 function closeSoon(socket) {
@@ -6787,48 +6868,6 @@ function closeSoon(socket) {
         external_node_net_.Socket.prototype.destroySoon.call(socket);
     else
         socket.end(() => socket.destroy());
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/downstream/stalled-readers.js
-// Finds visitors who do not take what is sent to them, and would hold their place, and what waits for them, for ever.
-// Used by visitor-server.ts, for WebSockets too.
-
-/** How often they are looked for, as a part of the limit. */
-const SWEEPS_PER_LIMIT = 4;
-/**
- * Closes the streams of `sockets` for which bytes wait, and none were taken for `stalledMs`. Counted are the pieces a
- * stream was given, which are of 64 KB at most. A stream for which nothing waits may be silent as long as it likes.
- */
-function watchStalledReaders(sockets, stalledMs) {
-    const waits = new WeakMap();
-    const sweep = () => {
-        const now = performance.now();
-        for (const socket of sockets) {
-            if (socket.writableLength === 0) {
-                waits.delete(socket);
-                continue;
-            }
-            const taken = countTaken(socket);
-            const wait = waits.get(socket);
-            if (wait === undefined || wait.taken !== taken)
-                waits.set(socket, { taken, since: now });
-            else if (now - wait.since >= stalledMs)
-                cut(socket);
-        }
-    };
-    const timer = setInterval(sweep, stalledMs / SWEEPS_PER_LIMIT).unref();
-    return { stop: () => clearInterval(timer) };
-}
-/** Of a stream that does not count its bytes, that of those which wait is all there is to see. */
-function countTaken(socket) {
-    return (socket instanceof external_node_net_.Socket ? socket.bytesWritten : 0) - socket.writableLength;
-}
-/** With a reset, so that the system forgets what it holds for this visitor too. */
-function cut(socket) {
-    if (socket instanceof external_node_net_.Socket)
-        socket.resetAndDestroy();
-    else
-        socket.destroy();
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/visitor-server.js
@@ -6867,7 +6906,7 @@ function startVisitorServer(limits, serve, places = new Places(limits)) {
     let stopped = false;
     const stalledReaders = watchStalledReaders(sockets, limits.stalledMs);
     const linger = new Linger(limits);
-    const isBusy = (socket) => busy.has(socket);
+    const isBusy = (socket) => busy.has(socket) || linger.isLast(socket);
     const server = openServer(limits, { linger, isBusy }, arrival => {
         const { socket } = arrival.request;
         const waiting = (busy.get(socket) ?? 0) + 1;
@@ -6949,18 +6988,22 @@ function openServer(limits, { linger, isBusy }, serve) {
     };
     server.on('request', (request, response) => serveRequest(request, response, false));
     server.on('checkContinue', (request, response) => serveRequest(request, response, true));
+    // Node would answer by itself what else is expected; the guard does, and nothing is answered that is not counted.
+    server.on('checkExpectation', (request, response) => serveRequest(request, response, false));
     // Nobody who means well asks to change protocols before the answers to earlier requests are there.
     server.on('upgrade', (request, socket, head) => {
         if (isBusy(socket))
             return void socket.destroy();
         const response = openLastResponse(request, socket, linger);
-        serve({ request, response, awaitsContinue: false, upgrade: { socket, head } });
+        if (response)
+            serve({ request, response, awaitsContinue: false, upgrade: { socket, head } });
     });
     server.on('connect', (request, socket) => {
         if (isBusy(socket))
             return void socket.destroy();
         const response = openLastResponse(request, socket, linger);
-        serve({ request, response, awaitsContinue: false, upgrade: undefined });
+        if (response)
+            serve({ request, response, awaitsContinue: false, upgrade: undefined });
     });
     // On a server that never listens this is what arms headersTimeout and requestTimeout.
     server.emit('listening');
@@ -6981,11 +7024,20 @@ function visitor_server_awaitClose(socket) {
 function isWebSocket(request) {
     return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
 }
-/** An ordinary response on a stream that Node has let go of; the stream ends with it. */
+/**
+ * An ordinary response on a stream that Node has let go of; the stream ends with it. Undefined, and the stream closed,
+ * where Node still has an answer of its own there.
+ */
 function openLastResponse(request, socket, linger) {
     const response = new external_node_http_.ServerResponse(request);
     response.shouldKeepAlive = false;
-    response.assignSocket(request.socket);
+    try {
+        response.assignSocket(request.socket);
+    }
+    catch {
+        socket.destroy();
+        return undefined;
+    }
     // Node's own listeners left with its parser.
     socket.on('error', visitor_server_ignore).on('drain', () => response.emit('drain'));
     linger.watchLast(response, socket);
@@ -7106,6 +7158,7 @@ const CHECKS = [
     checkOwnHost,
     checkAliases,
     checkTransferEncoding,
+    checkExpectation,
     checkUpgradeBody,
 ];
 /** Browsers send some twenty, and a proxy in front adds a few. */
@@ -7184,6 +7237,13 @@ function checkTransferEncoding({ request }) {
     if (coding.toLowerCase() === 'chunked')
         return undefined;
     return { status: 501, reason: 'the only Transfer-Encoding understood here is chunked' };
+}
+/** RFC 9110, 10.1.1: there is only the one. */
+function checkExpectation({ request }) {
+    const { expect } = request.headers;
+    if (expect === undefined || expect.toLowerCase() === '100-continue')
+        return undefined;
+    return { status: 417, reason: 'the only expectation that can be met here is 100-continue' };
 }
 function checkUpgradeBody({ request, upgrade }) {
     if (upgrade === undefined)

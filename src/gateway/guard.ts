@@ -4,7 +4,7 @@
 import { readTarget, type Visit } from './visit.ts';
 
 export interface Refusal {
-  status: 400 | 405 | 421 | 431 | 501 | 505;
+  status: 400 | 405 | 417 | 421 | 431 | 501 | 505;
   /** A fixed sentence; nothing of the request is repeated in it. */
   reason: string;
 }
@@ -20,6 +20,7 @@ const CHECKS: readonly Check[] = [
   checkOwnHost,
   checkAliases,
   checkTransferEncoding,
+  checkExpectation,
   checkUpgradeBody,
 ];
 
@@ -98,6 +99,13 @@ function checkTransferEncoding({ request }: Visit): Refusal | undefined {
   if (request.httpVersion === '1.0') return { status: 400, reason: 'HTTP/1.0 has no Transfer-Encoding' };
   if (coding.toLowerCase() === 'chunked') return undefined;
   return { status: 501, reason: 'the only Transfer-Encoding understood here is chunked' };
+}
+
+/** RFC 9110, 10.1.1: there is only the one. */
+function checkExpectation({ request }: Visit): Refusal | undefined {
+  const { expect } = request.headers;
+  if (expect === undefined || expect.toLowerCase() === '100-continue') return undefined;
+  return { status: 417, reason: 'the only expectation that can be met here is 100-continue' };
 }
 
 function checkUpgradeBody({ request, upgrade }: Visit): Refusal | undefined {

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
+import { Agent, request as sendRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { GatewayOptions } from '../../src/gateway/gateway.ts';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
 import { OPEN_GATEWAY } from '../support/open-gateway.ts';
-import { startRawApp } from '../support/raw-app.ts';
+import { OK, startRawApp } from '../support/raw-app.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const MAX = 100_000;
@@ -178,6 +179,26 @@ describe('an answer before the end of an upload', () => {
     const { door } = await open({ ...options, limits: { lingerMs: 50 } });
     const answer = await sendRaw(door.port, `${head}Content-Length: 1000000000\r\n\r\nxxx`);
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  });
+
+  it('leaves nothing behind on a connection that stays', async () => {
+    const warnings: string[] = [];
+    const warn = (warning: Error) => void warnings.push(warning.name);
+    process.on('warning', warn);
+    onTestFinished(() => void process.off('warning', warn));
+    const app = await startRawApp(socket => socket.write(OK));
+    const door = await openDoor(app.port);
+    closers.push(app.stop, door.stop);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (let count = 0; count < 30; count += 1) {
+      const request = sendRequest(door.url, { method: 'POST', agent, headers: { 'content-length': 5 } });
+      request.write('a');
+      const [response] = await once(request, 'response');
+      request.end('bcde');
+      await once(response.resume(), 'end');
+    }
+    agent.destroy();
+    expect(warnings).toEqual([]);
   });
 
   it('leaves the connection in step where little is left', async () => {

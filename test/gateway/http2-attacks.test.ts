@@ -3,6 +3,7 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { VisitorLimits } from '../../src/gateway/downstream/visitor-server.ts';
+import type { GatewayOptions } from '../../src/gateway/gateway.ts';
 import { openDoor } from '../support/gateway-door.ts';
 import {
   CODE,
@@ -39,11 +40,13 @@ async function openAttack(
     limits?: Partial<VisitorLimits>;
     answer?: Parameters<typeof startRawApp>[0];
     settings?: [number, number][];
+    rules?: Partial<GatewayOptions['rules']>;
   } = {},
 ) {
   const app = await startRawApp(options.answer);
   const limits = options.limits ?? {};
-  const door = await openDoor(app.port, { tls, limits, publicUrl: 'https://a' });
+  const { rules } = options;
+  const door = await openDoor(app.port, { tls, limits, publicUrl: 'https://a', ...(rules && { rules }) });
   const open = async () => {
     const client = await FrameClient.open(door.port, ca.pem, options.settings);
     closers.push(() => client.close());
@@ -392,6 +395,31 @@ describe('floods of frames that ask for nothing', () => {
 });
 
 describe('a visitor who gives no window', () => {
+  const LINK = { access: { kind: 'link', key: 'K3y-of-this-preview_0123456789' } } as const;
+
+  it('is given up after a while, and leaves room for others meanwhile', async () => {
+    const { door, open } = await openAttack({
+      settings: [[4, 0]],
+      rules: LINK,
+      limits: { stalledMs: 400, strangers: 20, sockets: 40 },
+    });
+    const idle = await open();
+    idle.write(
+      ...Array.from({ length: 30 }, (_, index) => renderHeaders(2 * index + 1, listRequestFields())),
+    );
+    const key = listRequestFields({}, ['authorization', `Bearer ${LINK.access.key}`]);
+    const guest = await FrameClient.open(door.port, ca.pem);
+    closers.push(() => guest.close());
+    // The first request of whoever has the key may still be one too many of strangers; it is not, once some are given up.
+    let stream = 1;
+    await waitUntil(async () => {
+      const answer = await ask(guest, stream, renderHeaders(stream, key));
+      stream += 2;
+      return answer === 'status 200';
+    }, 'the guest is served');
+    await waitUntil(() => idle.closed || idle.goawayCode !== undefined, 'who takes nothing is given up');
+  });
+
   it('holds a little of each answer, and the rest waits in the app', async () => {
     let sent = 0;
     const piece = Buffer.alloc(64 * 1024);

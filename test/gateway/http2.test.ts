@@ -291,6 +291,14 @@ describe('an answer over HTTP/2', () => {
     expect([status, headers['x-a'], headers['content-length'], body]).toEqual([205, 'b', undefined, '']);
   });
 
+  it('of a handler in this process takes the fields that the gateway adds', async () => {
+    const handle = (_: IncomingMessage, response: ServerResponse) => void response.end('web');
+    const door = await openGateway(() => ({ status: 'running', upstream: { kind: 'handler', handle } }));
+    const { status, headers, body } = await ask(door.session, { 'sec-fetch-dest': 'document' });
+    expect([status, headers['clear-site-data'], body]).toEqual([200, '"storage"', 'web']);
+    expect(headers['set-cookie']).toHaveLength(1);
+  });
+
   it('with a head that cannot be sent is reset, and no other is', async () => {
     const handle = (request: IncomingMessage, response: ServerResponse) =>
       void (request.url === '/odd' ? response.writeHead(999).end() : response.end('ok'));

@@ -115,6 +115,8 @@ describe('what is no pattern', () => {
     ['//a', 'is not a plain path'],
     ['/a%20b', 'is not a plain path'],
     ['/a#b', 'is not a plain path'],
+    ['/a*-*', 'has more than one * in a name'],
+    ['/**/a/**/b/**', 'has more than two **'],
     ['/{a,b}', 'has more than the signs'],
     ['/!(a)', 'has more than the signs'],
   ])('%s %s', (pattern, problem) => {

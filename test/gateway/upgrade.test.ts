@@ -221,6 +221,28 @@ describe('an upgrade', () => {
     expect(door.log.filter(line => !line.startsWith('debug'))).toEqual([]);
   });
 
+  it('behind an answer that is not counted costs that one connection, too: an odd expectation', async () => {
+    const { door } = await openRaw(socket => socket.write(OK));
+    const odd = 'GET / HTTP/1.1\r\nHost: bore.example:4321\r\nExpect: foo\r\n\r\n';
+    const answer = await sendRaw(door.port, `${odd}GET /c HTTP/1.1\r\n${ASK}\r\n`);
+    expect(answer).toMatch(/^(?:HTTP\/1.1 417 [\s\S]*)?$/);
+    expect(await (await fetch(`http://127.0.0.1:${door.port}`)).text()).toBe('ok');
+  });
+
+  it('behind the last answer of a connection costs that one connection, too', async () => {
+    const { door } = await openRaw(socket => socket.write(OK));
+    const visitor = connect(door.port, '127.0.0.1').on('error', () => {});
+    closers.push(() => visitor.destroy());
+    const closed = once(visitor, 'close');
+    visitor.write('GET //refused HTTP/1.1\r\nHost: bore.example:4321\r\nContent-Length: 10\r\n\r\n');
+    await once(visitor, 'data');
+    visitor
+      .resume()
+      .write(`0123456789GET /b HTTP/1.1\r\nHost: bore.example:4321\r\n\r\nGET /c HTTP/1.1\r\n${ASK}\r\n`);
+    await closed;
+    expect(await (await fetch(`http://127.0.0.1:${door.port}`)).text()).toBe('ok');
+  });
+
   it('to a protocol that nobody asked for ends in a 502', async () => {
     const { door } = await openRaw(socket =>
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'),

@@ -9,10 +9,13 @@ import picomatch from 'picomatch';
 const MAX_DECODINGS = 4;
 
 /**
- * Longer paths are not public. Several `**` in one pattern are matched by trying, which takes the power of the length:
- * seconds, in which everybody waits, for what a stranger may send without a key.
+ * Longer paths are not public. Several stars in one pattern are matched by trying, which takes the power of the length:
+ * seconds, in which everybody waits, for what a stranger may send without a key. For the same reason their number has a
+ * limit.
  */
 const MAX_LENGTH = 1_024;
+const MAX_STARS_IN_NAME = 1;
+const MAX_FOLDER_STARS = 2;
 
 /** `**` any number of folders, `*` any part of a name, `?` one character. Upper and lower case count. */
 const OPTIONS: picomatch.PicomatchOptions = {
@@ -27,6 +30,10 @@ const OPTIONS: picomatch.PicomatchOptions = {
 export function findPatternProblem(pattern: string): string | undefined {
   if (!pattern.startsWith('/')) return 'does not begin with /';
   if (/[\s\\;%#]|\/\/|\/\.{1,2}(?:\/|$)/.test(pattern)) return 'is not a plain path';
+  if (pattern.split('/').some(name => name !== '**' && name.split('*').length - 1 > MAX_STARS_IN_NAME))
+    return 'has more than one * in a name';
+  if (pattern.split('/').filter(name => name === '**').length > MAX_FOLDER_STARS)
+    return 'has more than two **';
   if (/[()[\]{}!]/.test(pattern)) return 'has more than the signs *, ** and ?';
   return undefined;
 }

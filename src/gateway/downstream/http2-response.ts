@@ -51,6 +51,12 @@ export class Http2Response extends Writable implements Used {
     return this;
   }
 
+  appendHeader(name: string, value: string | readonly string[]): this {
+    if (this.headersSent) throw new Error('the head of this answer was written already');
+    this.#add(name, typeof value === 'object' ? [...value] : value);
+    return this;
+  }
+
   /** As Node's: `writeHead(status, headers)` or `writeHead(status, reason, headers)`; HTTP/2 has no reasons. */
   writeHead(status: number, ...rest: (string | OutgoingHttpHeaders | readonly string[] | undefined)[]): this {
     const headers = rest.find(one => typeof one === 'object');

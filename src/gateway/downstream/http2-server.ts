@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import { Http2Request } from './http2-request.ts';
 import { Http2Response } from './http2-response.ts';
 import type { Places } from './places.ts';
+import { watchStalledReaders } from './stalled-readers.ts';
 import type { Arrival, BareArrival, VisitorLimits, VisitorServer } from './visitor-server.ts';
 
 /** Requests at a time in one session; what browsers ask for at most, and what RFC 9113, 6.5.2 calls reasonable. */
@@ -47,28 +48,37 @@ export function startHttp2Server(
   places: Pick<Places, 'take' | 'welcome'>,
 ): VisitorServer {
   const sessions = new Map<ServerHttp2Session, Duplex>();
-  let requests = 0;
+  /** Open requests, and those among them of sessions that were not let in. */
+  const streams = new Set<ServerHttp2Stream>();
+  let strangers = 0;
+  const guests = new WeakSet<ServerHttp2Session>();
+  const stalledReaders = watchStalledReaders(streams, limits.stalledMs);
   let stopped = false;
 
   const openStream = (session: ServerHttp2Session, stream: ServerHttp2Stream, raw: readonly string[]) => {
     const welcome = () => {
       const socket = sessions.get(session);
       if (socket !== undefined) places.welcome(socket);
+      guests.add(session);
     };
     stream.on('error', ignore);
     // A visitor who never acknowledges our settings is not held to them by Node.
     if (measureHead(raw) > MAX_HEAD_BYTES) {
-      stream.respond({ ':status': 431 }, { endStream: true });
+      refuseHead(stream);
       return;
     }
+    const isStranger = !guests.has(session);
     // As many requests in all as there could be HTTP/1 connections: each holds buffers here and a connection to the app.
-    if (stopped || requests >= limits.sockets) {
+    // And as many of strangers as there could be of their connections, so that they leave room for everybody else.
+    if (stopped || streams.size >= limits.sockets || (isStranger && strangers >= limits.strangers)) {
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       return;
     }
-    requests += 1;
+    streams.add(stream);
+    strangers += isStranger ? 1 : 0;
     stream.once('close', () => {
-      requests -= 1;
+      streams.delete(stream);
+      strangers -= isStranger ? 1 : 0;
     });
     // A stream that is reset in the packet it came in (rapid reset) has cost the app nothing.
     setImmediate(() => {
@@ -111,8 +121,19 @@ export function startHttp2Server(
       const timer = setTimeout(cut, drainMs);
       await Promise.all(closed);
       clearTimeout(timer);
+      stalledReaders.stop();
     },
   };
+}
+
+/** Not where it is gone already: the visitor may have taken it back in the same packet. */
+function refuseHead(stream: ServerHttp2Stream): void {
+  if (stream.closed || stream.destroyed) return;
+  try {
+    stream.respond({ ':status': 431 }, { endStream: true });
+  } catch {
+    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
 }
 
 function serveStream(

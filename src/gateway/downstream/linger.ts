@@ -84,8 +84,12 @@ export class Linger {
   #startTimer(from: IncomingMessage | Duplex, socket: Duplex): void {
     const timer = setTimeout(() => socket.destroy(), this.#limits.lingerMs);
     const stop = () => clearTimeout(timer);
-    if (from !== socket) from.once('end', stop);
     socket.once('close', stop);
+    if (from === socket) return;
+    from.once('end', () => {
+      stop();
+      socket.off('close', stop);
+    });
   }
 }
 

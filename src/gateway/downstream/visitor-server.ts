@@ -79,7 +79,7 @@ export function startVisitorServer(
   let stopped = false;
   const stalledReaders = watchStalledReaders(sockets, limits.stalledMs);
   const linger = new Linger(limits);
-  const isBusy = (socket: Duplex) => busy.has(socket);
+  const isBusy = (socket: Duplex) => busy.has(socket) || linger.isLast(socket);
   const server = openServer(limits, { linger, isBusy }, arrival => {
     const { socket } = arrival.request;
     const waiting = (busy.get(socket) ?? 0) + 1;
@@ -131,7 +131,7 @@ export function startVisitorServer(
 
 interface Connections {
   linger: Linger;
-  /** Whether an answer is still owed there. */
+  /** Whether an answer is still owed there, or the last one is out. */
   isBusy: (socket: Duplex) => boolean;
 }
 
@@ -162,16 +162,18 @@ function openServer(
   };
   server.on('request', (request, response) => serveRequest(request, response, false));
   server.on('checkContinue', (request, response) => serveRequest(request, response, true));
+  // Node would answer by itself what else is expected; the guard does, and nothing is answered that is not counted.
+  server.on('checkExpectation', (request, response) => serveRequest(request, response, false));
   // Nobody who means well asks to change protocols before the answers to earlier requests are there.
   server.on('upgrade', (request, socket, head) => {
     if (isBusy(socket)) return void socket.destroy();
     const response = openLastResponse(request, socket, linger);
-    serve({ request, response, awaitsContinue: false, upgrade: { socket, head } });
+    if (response) serve({ request, response, awaitsContinue: false, upgrade: { socket, head } });
   });
   server.on('connect', (request, socket) => {
     if (isBusy(socket)) return void socket.destroy();
     const response = openLastResponse(request, socket, linger);
-    serve({ request, response, awaitsContinue: false, upgrade: undefined });
+    if (response) serve({ request, response, awaitsContinue: false, upgrade: undefined });
   });
   // On a server that never listens this is what arms headersTimeout and requestTimeout.
   server.emit('listening');
@@ -194,11 +196,23 @@ function isWebSocket(request: IncomingMessage): boolean {
   return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-/** An ordinary response on a stream that Node has let go of; the stream ends with it. */
-function openLastResponse(request: IncomingMessage, socket: Duplex, linger: Linger): ServerResponse {
+/**
+ * An ordinary response on a stream that Node has let go of; the stream ends with it. Undefined, and the stream closed,
+ * where Node still has an answer of its own there.
+ */
+function openLastResponse(
+  request: IncomingMessage,
+  socket: Duplex,
+  linger: Linger,
+): ServerResponse | undefined {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
-  response.assignSocket(request.socket);
+  try {
+    response.assignSocket(request.socket);
+  } catch {
+    socket.destroy();
+    return undefined;
+  }
   // Node's own listeners left with its parser.
   socket.on('error', ignore).on('drain', () => response.emit('drain'));
   linger.watchLast(response, socket);
