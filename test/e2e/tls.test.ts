@@ -89,8 +89,10 @@ describeWithReal(['bore'], 'expose run with a certificate', () => {
       said += chunk;
     });
     await waitUntil(() => said.includes('"phase":"live"'), 'it is live');
-    const [, url = ''] = /"public_url":"(https:[^"]+)"/.exec(said) ?? [];
-    expect(await curl('--cacert', ca.file, '--http2', url)).toContain('<!doctype html>');
+    const [, link = ''] = /"preview_url":"(https:[^"]+)"/.exec(said) ?? [];
+    // As a browser: the key is traded for a cookie, which is brought along.
+    const asBrowser = ['--cacert', ca.file, '--http2', '--location', '--cookie', ''];
+    expect(await curl(...asBrowser, link)).toContain('<!doctype html>');
   });
 });
 
