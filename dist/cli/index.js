@@ -591,7 +591,7 @@ async function run() {
         return 2;
     }
     // Loaded only now: an older Node would stumble over the first module it does not understand.
-    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(389), __nccwpck_require__.e(629)]).then(__nccwpck_require__.bind(__nccwpck_require__, 4629));
+    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(389), __nccwpck_require__.e(617)]).then(__nccwpck_require__.bind(__nccwpck_require__, 4617));
     return runCommand(process.argv.slice(2), process.env);
 }
 void run().then(code => {

@@ -34552,6 +34552,14 @@ function formatDuration(ms) {
     return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
 }
 
+;// CONCATENATED MODULE: ./build/js/gateway/constant-time.js
+// Comparing secrets without telling, by the time it takes, how much of a guess was right. Used by access and probe.
+
+/** Whatever the lengths; for keys, passwords and MACs. */
+function isSame(given, wanted) {
+    return (0,external_node_crypto_.timingSafeEqual)((0,external_node_crypto_.hash)('sha256', given, 'buffer'), (0,external_node_crypto_.hash)('sha256', wanted, 'buffer'));
+}
+
 // EXTERNAL MODULE: external "node:https"
 var external_node_https_ = __nccwpck_require__(4708);
 ;// CONCATENATED MODULE: ./build/js/gateway/probe-tls.js
@@ -34602,6 +34610,7 @@ function isNoTls(error) {
 ;// CONCATENATED MODULE: ./build/js/gateway/probe.js
 // The proof that a public address leads to this very exposure: a challenge, answered with a key nobody else has.
 // Asked by entrance.ts before a URL is announced; answered by the gateway's own pages.
+
 
 
 
@@ -34665,9 +34674,7 @@ async function readStart(response) {
     return Buffer.concat(chunks).toString('latin1');
 }
 function isProof(body, proof) {
-    if (proof === undefined || body.length !== proof.length)
-        return false;
-    return (0,external_node_crypto_.timingSafeEqual)(Buffer.from(body, 'latin1'), Buffer.from(proof, 'latin1'));
+    return proof !== undefined && isSame(body, proof);
 }
 function probe_describeFailure(error, signal) {
     if (signal.aborted)
@@ -35003,14 +35010,6 @@ function explainNoAnswer(error) {
     return 'What it sent could not be understood as an HTTP answer.';
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/access/constant-time.js
-// Comparing secrets without telling, by the time it takes, how much of a guess was right. Used by access and probe.
-
-/** Whatever the lengths; for keys, passwords and MACs. */
-function isSame(given, wanted) {
-    return (0,external_node_crypto_.timingSafeEqual)((0,external_node_crypto_.hash)('sha256', given, 'buffer'), (0,external_node_crypto_.hash)('sha256', wanted, 'buffer'));
-}
-
 ;// CONCATENATED MODULE: ./build/js/gateway/access/session-cookie.js
 // The cookie of a visitor who showed the key once. Used by access.
 //
@@ -35286,11 +35285,11 @@ class AccessControl {
     /** True where the visit ends here: refused, or on its way to sign in. */
     check(visit) {
         const { request } = visit;
-        const hasSession = this.#hasSession(visit);
         const key = takeKey(request);
-        const credential = this.#takeAuthorization(request);
         if (this.#access.kind === 'open')
             return this.#welcome(visit);
+        const hasSession = this.#hasSession(visit);
+        const credential = this.#takeAuthorization(request);
         if (readPath(request) === SIGN_IN_PATH)
             return this.#answerSignIn(visit, hasSession);
         const isRightKey = this.#isKey(key);
@@ -35492,6 +35491,18 @@ function refuseLargeBody(visit, maxBytes) {
 }
 function sendTooLarge(visit, maxBytes) {
     sendNotice(visit, describeTooLarge(maxBytes), { connection: 'close' });
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/closing.js
+// The end of visitors' streams, the same for every server of this folder.
+/** Resolves when the stream is closed, which it may be already. */
+function awaitClose(stream) {
+    return new Promise(resolve => {
+        if (stream.closed)
+            resolve();
+        else
+            stream.once('close', () => resolve());
+    });
 }
 
 // EXTERNAL MODULE: external "node:http2"
@@ -35828,6 +35839,7 @@ function cut(socket) {
 
 
 
+
 /** Requests at a time in one session; what browsers ask for at most, and what RFC 9113, 6.5.2 calls reasonable. */
 const MAX_STREAMS = 100;
 /** As much of a head as Node's HTTP/1 parser takes. */
@@ -36006,14 +36018,6 @@ function closeFlushed(socket, lingerMs) {
     socket.once('close', () => clearTimeout(timer));
     socket.end(() => socket.destroy());
 }
-function awaitClose(socket) {
-    return new Promise(resolve => {
-        if (socket.closed)
-            resolve();
-        else
-            socket.once('close', () => resolve());
-    });
-}
 function ignore() { }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/places.js
@@ -36154,6 +36158,7 @@ function closeSoon(socket) {
 
 
 
+
 const VISITOR_LIMITS = {
     sockets: 1_024,
     strangers: 256,
@@ -36231,7 +36236,7 @@ function startVisitorServer(limits, serve, places = new Places(limits)) {
                 for (const socket of sockets)
                     socket.destroy();
             }, drainMs);
-            await Promise.all([...sockets].map(socket => visitor_server_awaitClose(socket)));
+            await Promise.all([...sockets].map(socket => awaitClose(socket)));
             clearTimeout(timer);
             stalledReaders.stop();
             server.close();
@@ -36288,14 +36293,6 @@ function openServer(limits, { linger, isBusy }, serve) {
 function visitor_server_closeFlushed(socket) {
     socket.end(() => socket.destroy());
 }
-function visitor_server_awaitClose(socket) {
-    return new Promise(resolve => {
-        if (socket.closed)
-            resolve();
-        else
-            socket.once('close', () => resolve());
-    });
-}
 function isWebSocket(request) {
     return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
 }
@@ -36323,6 +36320,7 @@ function visitor_server_ignore() { }
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/tls-front.js
 // Where TLS ends: tells TLS from plain HTTP by a visitor's first byte, shakes hands, and hands the visitor on to
 // HTTP/1.1 or HTTP/2, whichever was agreed on. Used by gateway.ts in place of a bare visitor server.
+
 
 
 
@@ -36395,7 +36393,7 @@ function startTlsFront(tls, limits, doors) {
                 visitor.destroy();
             await Promise.all([http1, http2, plain].map(server => server.stop(drainMs)));
             // Connections that TLS has finished with.
-            const closed = [...visitors].map(visitor => new Promise(resolve => visitor.once('close', resolve)));
+            const closed = [...visitors].map(awaitClose);
             for (const visitor of visitors)
                 visitor.destroy();
             await Promise.all(closed);

@@ -1,11 +1,12 @@
 // The proof that a public address leads to this very exposure: a challenge, answered with a key nobody else has.
 // Asked by entrance.ts before a URL is announced; answered by the gateway's own pages.
 
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { get as getHttps } from 'node:https';
 import { describeError } from '../errors.ts';
 import { sanitise } from '../log.ts';
+import { isSame } from './constant-time.ts';
 import { connectTls, ForeignPeerError } from './probe-tls.ts';
 
 /** Path of the probe on every exposure. */
@@ -81,8 +82,7 @@ async function readStart(response: IncomingMessage): Promise<string> {
 }
 
 function isProof(body: string, proof: string | undefined): boolean {
-  if (proof === undefined || body.length !== proof.length) return false;
-  return timingSafeEqual(Buffer.from(body, 'latin1'), Buffer.from(proof, 'latin1'));
+  return proof !== undefined && isSame(body, proof);
 }
 
 function describeFailure(error: unknown, signal: AbortSignal): ProbeAnswer {

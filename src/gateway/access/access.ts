@@ -2,11 +2,11 @@
 // is let in, so that the app never sees it. The pass of gateway.ts before anything that tells whether there is an app.
 
 import type { IncomingMessage } from 'node:http';
+import { isSame } from '../constant-time.ts';
 import { sendText } from '../own-pages.ts';
 import { sendNotice } from '../pages/answer.ts';
 import { describeRefusal } from '../pages/notice.ts';
 import { readPath, readTarget, type Visit } from '../visit.ts';
-import { isSame } from './constant-time.ts';
 import { dropAuthorization, readBasic, readBearer, splitKey, takeKey } from './credentials.ts';
 import { compilePatterns } from './public-paths.ts';
 import { SessionCookies } from './session-cookie.ts';
@@ -61,10 +61,10 @@ export class AccessControl {
   /** True where the visit ends here: refused, or on its way to sign in. */
   check(visit: Visit): boolean {
     const { request } = visit;
-    const hasSession = this.#hasSession(visit);
     const key = takeKey(request);
-    const credential = this.#takeAuthorization(request);
     if (this.#access.kind === 'open') return this.#welcome(visit);
+    const hasSession = this.#hasSession(visit);
+    const credential = this.#takeAuthorization(request);
     if (readPath(request) === SIGN_IN_PATH) return this.#answerSignIn(visit, hasSession);
     const isRightKey = this.#isKey(key);
     if (isRightKey && isPageLoad(visit)) return this.#signIn(visit, readTarget(request));

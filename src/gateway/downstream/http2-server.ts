@@ -9,6 +9,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { awaitClose } from './closing.ts';
 import { Http2Request } from './http2-request.ts';
 import { Http2Response } from './http2-response.ts';
 import type { Places } from './places.ts';
@@ -212,13 +213,6 @@ function closeFlushed(socket: Duplex, lingerMs: number): void {
   const timer = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(timer));
   socket.end(() => socket.destroy());
-}
-
-function awaitClose(socket: Duplex): Promise<void> {
-  return new Promise(resolve => {
-    if (socket.closed) resolve();
-    else socket.once('close', () => resolve());
-  });
 }
 
 function ignore(): void {}

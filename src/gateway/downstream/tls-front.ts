@@ -4,6 +4,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket } from 'node:tls';
+import { awaitClose } from './closing.ts';
 import { startHttp2Server } from './http2-server.ts';
 import { Places } from './places.ts';
 import {
@@ -91,7 +92,7 @@ export function startTlsFront(tls: TlsIdentity, limits: VisitorLimits, doors: Tl
       for (const visitor of greeting) visitor.destroy();
       await Promise.all([http1, http2, plain].map(server => server.stop(drainMs)));
       // Connections that TLS has finished with.
-      const closed = [...visitors].map(visitor => new Promise(resolve => visitor.once('close', resolve)));
+      const closed = [...visitors].map(awaitClose);
       for (const visitor of visitors) visitor.destroy();
       await Promise.all(closed);
     },

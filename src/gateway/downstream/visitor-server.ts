@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { hasBody } from '../visit.ts';
+import { awaitClose } from './closing.ts';
 import { Linger, type LingerLimits } from './linger.ts';
 import { type PlaceLimits, Places } from './places.ts';
 import { watchStalledReaders } from './stalled-readers.ts';
@@ -183,13 +184,6 @@ function openServer(
 /** Closes a stream whose last bytes may still be on their way out of this process. */
 function closeFlushed(socket: Duplex): void {
   socket.end(() => socket.destroy());
-}
-
-function awaitClose(socket: Duplex): Promise<void> {
-  return new Promise(resolve => {
-    if (socket.closed) resolve();
-    else socket.once('close', () => resolve());
-  });
 }
 
 function isWebSocket(request: IncomingMessage): boolean {
