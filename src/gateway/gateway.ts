@@ -95,8 +95,7 @@ export function startGateway(options: GatewayOptions): Gateway {
     visit => sendToHttps(visit),
   ];
   const limits = { ...VISITOR_LIMITS, ...options.limits };
-  // Where everybody may come in, nobody is a stranger.
-  if (options.rules.access.kind === 'open') limits.strangers = limits.sockets;
+  if (options.rules.access.kind === 'open') limits.strangers = 0;
   const serve = (arrival: Arrival, among = passes) => {
     const visit = { ...arrival, app: options.app(), address: readAddress(), ownHeaders: [] };
     runPasses(among, visit, options.logger);

@@ -6,11 +6,14 @@ import { readPath, readTarget, type Visit } from './visit.ts';
 
 const OWN_FOLDER = '/__expose';
 
-/** True for a challenge, which needs no key: it is our own way of finding out where an address leads. */
+/**
+ * True for a challenge, which needs no key: it is our own way of finding out where an address leads. The connection ends
+ * with it, for an unauthenticated visitor could else fill our buffers with answers it does not read.
+ */
 export function answerProbe(visit: Visit, proofKey: Buffer): boolean {
   const proof = readPath(visit.request) === PROBE_PATH ? readProof(visit, proofKey) : undefined;
   if (proof === undefined) return false;
-  sendText(visit, 200, proof);
+  sendText(visit, 200, proof, { connection: 'close' });
   return true;
 }
 

@@ -15,8 +15,8 @@ export interface Visit {
   readonly address: OwnAddress | undefined;
   /** Fields the gateway adds to the app's answer; passes may add more. */
   readonly ownHeaders: [name: string, value: string][];
-  /** The visitor may be here: its connection counts as a stranger's no more. */
-  readonly welcome: () => void;
+  /** The visitor has shown the key, or needs none: its connection counts as authenticated from now on. */
+  readonly markAuthenticated: () => void;
   /** The visitor holds its body back until it is told to go on (RFC 9110, 10.1.1). */
   readonly awaitsContinue: boolean;
   /** Set where the visitor asks for a WebSocket: its stream, and the bytes that came behind the request. */

@@ -4,6 +4,7 @@
 import type { KeyObject } from 'node:crypto';
 import { describeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { resetSocket } from '../reset.ts';
 import { renderAddress, type ServerAddress } from './address.ts';
 import { dialServer, type Line } from './dial.ts';
 import {
@@ -18,7 +19,6 @@ import {
 import { FrameReader, NoFrame } from './frame-reader.ts';
 import { greet, OddFrame } from './greeting.ts';
 import { decodeServerMessage, FrameTooLong } from './protocol.ts';
-import { resetSocket } from './reset.ts';
 import type { Timings } from './timings.ts';
 import type { Lookup } from './tunnel.ts';
 import type { VisitorFetcher } from './visitors.ts';

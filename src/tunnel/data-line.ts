@@ -4,10 +4,10 @@
 
 import type { KeyObject } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { resetSocket } from '../reset.ts';
 import type { ServerAddress } from './address.ts';
 import { answerChallenge, decodeServerMessage, FrameDecoder, renderFrame } from './protocol.ts';
 import type { VisitorLeg } from './relay.ts';
-import { resetSocket } from './reset.ts';
 
 /** A server that announced visitors: where exactly it is, and the key to prove the secret with. */
 export interface VisitorSource {

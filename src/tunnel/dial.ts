@@ -2,9 +2,9 @@
 
 import { lookup as lookupHost } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
+import { resetSocket } from '../reset.ts';
 import type { ServerAddress } from './address.ts';
 import { explainDial } from './failure.ts';
-import { resetSocket } from './reset.ts';
 import type { Timings } from './timings.ts';
 import type { Lookup } from './tunnel.ts';
 

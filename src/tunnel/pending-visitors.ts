@@ -2,8 +2,8 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { resetSocket } from '../reset.ts';
 import { PENDING_VISITOR_MS } from './protocol.ts';
-import { resetSocket } from './reset.ts';
 
 export class PendingVisitors {
   readonly #max: number;

@@ -4,8 +4,8 @@
 import { connect, type OnReadOpts, type Socket } from 'node:net';
 import { describeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { resetSocket } from '../reset.ts';
 import { borrow, giveBack, SHARED } from './read-buffers.ts';
-import { resetSocket } from './reset.ts';
 
 /** A read of this size is a direction in full flow: from here on a copy costs more than a buffer of its own. */
 const BULK_BYTES = 16 * 1_024;

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { hasCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { resetSocket } from '../reset.ts';
 import { FrameReader } from './frame-reader.ts';
 import { PendingVisitors } from './pending-visitors.ts';
 import {
@@ -19,7 +20,6 @@ import {
   NETWORK_TIMEOUT_MS,
   type ServerMessage,
 } from './protocol.ts';
-import { resetSocket } from './reset.ts';
 
 /** Like the real server: enough to find a free port among many taken ones. */
 const RANDOM_PORT_ATTEMPTS = 150;

@@ -71,7 +71,7 @@ describe('a visitor', () => {
   });
 
   it('is turned away when too many are here, and not for longer', async () => {
-    const app = await openApp();
+    const app = await openApp(socket => socket.write('HTTP/1.1 200 OK\r\n\r\nbegun'));
     const door = await openGateway(app.port, { limits: { sockets: 2 } });
     const held = [await openVisitor(door.port), await openVisitor(door.port)];
     for (const visitor of held) {

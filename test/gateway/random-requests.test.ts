@@ -169,7 +169,8 @@ describe('request smuggling: random requests', () => {
         { numRuns: Math.ceil(REQUESTS / length / WIDTH), endOnFailure: true },
       );
       const accepted = door.gateway.visits;
-      if (rules === undefined) expect(accepted).toBeGreaterThan(sent / 10);
+      // Behind an offer of another protocol that was not taken, a connection ends: most pieces are never looked at.
+      if (rules === undefined) expect(accepted).toBeGreaterThan(sent / 20);
       else expect([app.connections, accepted]).toEqual([0, 0]);
       // What breaks off with its visitor is no mistake; what cannot be read as HTTP would be.
       expect(app.problems).toEqual([]);

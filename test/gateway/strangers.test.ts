@@ -21,7 +21,10 @@ afterEach(async () => {
 });
 
 async function openApp(): Promise<number> {
-  const server = createServer((_, response) => response.end('ok'));
+  const server = createServer((request, response) => {
+    if (request.url === '/endless') response.write('begun');
+    else response.end('ok');
+  });
   await once(server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 }), 'listening');
   closers.push(
     () => server.close(),
@@ -40,9 +43,9 @@ async function come(port: number, host = '127.0.0.1'): Promise<Socket> {
 }
 
 /** A visitor who was let in over a connection that stays. */
-async function signIn(port: number): Promise<Socket> {
+async function signIn(port: number, path = '/'): Promise<Socket> {
   const socket = await come(port);
-  socket.write(`GET / HTTP/1.1\r\nHost: bore.example:4321\r\nAuthorization: Bearer ${KEY}\r\n\r\n`);
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: bore.example:4321\r\nAuthorization: Bearer ${KEY}\r\n\r\n`);
   const [answer] = await once(socket, 'data');
   expect(String(answer)).toMatch(/^HTTP\/1.1 200 /);
   return socket;
@@ -66,13 +69,53 @@ describe('strangers', () => {
   ] as const)('make room for whoever comes when all places are taken: %s', async (_, rules) => {
     const door = await openDoor(await openApp(), { rules, limits: { sockets: 3 } });
     closers.push(door.stop);
-    const guests = [await signIn(door.port)];
+    const guests = [await signIn(door.port, '/endless')];
     const strangers = [await come(door.port), await come(door.port)];
-    guests.push(await signIn(door.port), await signIn(door.port));
+    guests.push(await signIn(door.port, '/endless'), await signIn(door.port, '/endless'));
     await waitUntil(() => strangers.every(({ closed }) => closed), 'both are gone');
     const late = await come(door.port);
     await waitUntil(() => late.closed, 'nobody is left who would make room');
     expect(guests.map(({ closed }) => closed)).toEqual([false, false, false]);
+  });
+
+  it.each([
+    ['link', KEYED],
+    ['open', OPEN_GATEWAY],
+  ] as const)(
+    'find a slot that somebody only keeps for later, the one idle for longest: %s',
+    async (_, rules) => {
+      const door = await openDoor(await openApp(), { rules, limits: { sockets: 3 } });
+      closers.push(door.stop);
+      const [first, busy, last] = [
+        await signIn(door.port),
+        await signIn(door.port, '/endless'),
+        await signIn(door.port),
+      ];
+      await signIn(door.port);
+      await waitUntil(() => first.closed, 'the first one is gone');
+      expect([busy.closed, last.closed]).toEqual([false, false]);
+    },
+  );
+
+  it('who only ask for public paths never count as let in, and leave room for who has the key', async () => {
+    const rules = { ...KEYED, publicPaths: ['/endless', '/hook'] };
+    const door = await openDoor(await openApp(), { rules, limits: { sockets: 8, strangers: 3 } });
+    closers.push(door.stop);
+    const ask = async (path: string) => {
+      const socket = await come(door.port);
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n`);
+      expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1.1 200 /);
+      return socket;
+    };
+    const idle = await ask('/hook');
+    const busy = [await ask('/endless'), await ask('/endless')];
+    busy.push(await ask('/endless'));
+    await waitUntil(() => idle.closed, 'between two answers it makes room');
+    expect(busy.map(({ closed }) => closed)).toEqual([false, false, false]);
+    // Where all are busy, the oldest goes: more than three there never are.
+    for (let count = 0; count < 5; count += 1) await signIn(door.port);
+    await waitUntil(() => busy[0]?.closed === true, 'one of the busy ones made room, too');
+    expect(busy.slice(1).map(({ closed }) => closed)).toEqual([false, false]);
   });
 
   it('who hold a WebSocket hold a place', async () => {

@@ -43,7 +43,8 @@ export async function openDoor(
     logger: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
     ...options,
   });
-  const door = createServer(socket => gateway.accept(socket));
+  // Half open, as the tunnel's sockets are.
+  const door = createServer({ allowHalfOpen: true }, socket => gateway.accept(socket));
   await once(door.listen(0, '127.0.0.1'), 'listening');
   const address = door.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;

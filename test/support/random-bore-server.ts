@@ -4,8 +4,8 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { resetSocket } from '../../src/reset.ts';
 import type { ServerAddress } from '../../src/tunnel/address.ts';
-import { resetSocket } from '../../src/tunnel/reset.ts';
 
 const CHALLENGE = `{"Challenge":"${idOf(0)}"}\0`;
 /** After the client would have given up on a server that asks for a secret; see EARLY_END_MS of the test. */

@@ -2,8 +2,8 @@
 
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { resetSocket } from '../../src/reset.ts';
 import type { ServerAddress } from '../../src/tunnel/address.ts';
-import { resetSocket } from '../../src/tunnel/reset.ts';
 
 interface Pair {
   /** Of the tunnel, and of the server once it is dialled. */

@@ -5,10 +5,10 @@ import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/log.ts';
+import { resetSocket } from '../../src/reset.ts';
 import type { TunnelState } from '../../src/state.ts';
 import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/reconnect.ts';
 import { Relay } from '../../src/tunnel/relay.ts';
-import { resetSocket } from '../../src/tunnel/reset.ts';
 import { LATE_MS, type RandomBoreServer, startRandomBoreServer } from '../support/random-bore-server.ts';
 import {
   ALL_PLAYS,

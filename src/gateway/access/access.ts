@@ -62,7 +62,7 @@ export class AccessControl {
   check(visit: Visit): boolean {
     const { request } = visit;
     const key = takeKey(request);
-    if (this.#access.kind === 'open') return this.#welcome(visit);
+    if (this.#access.kind === 'open') return admit(visit);
     const hasSession = this.#hasSession(visit);
     const credential = this.#takeAuthorization(request);
     if (readPath(request) === SIGN_IN_PATH) return this.#answerSignIn(visit, hasSession);
@@ -71,12 +71,8 @@ export class AccessControl {
     const grant = isRightKey ? 'shown' : this.#findGrant(visit, credential, hasSession);
     if (grant === undefined) return this.#refuse(visit);
     if (grant === 'ambient' && isCrossSite(visit)) return refuseCrossSite(visit);
-    return this.#welcome(visit);
-  }
-
-  #welcome(visit: Visit): false {
-    visit.welcome();
-    return false;
+    // Whoever only asks for what needs no key has not shown one.
+    return grant === 'public' ? false : admit(visit);
   }
 
   #findGrant(visit: Visit, credential: Credential | undefined, hasSession: boolean): Grant | undefined {
@@ -122,7 +118,7 @@ export class AccessControl {
   #signIn(visit: Visit, target: string): true {
     const { request, response, address } = visit;
     if (address === undefined) return this.#refuse(visit);
-    visit.welcome();
+    visit.markAuthenticated();
     response.writeHead(303, [
       ...['location', target],
       ...['set-cookie', this.#issue(address.url)],
@@ -173,6 +169,11 @@ export class AccessControl {
     });
     return true;
   }
+}
+
+function admit(visit: Visit): false {
+  visit.markAuthenticated();
+  return false;
 }
 
 function isPageLoad({ request, upgrade }: Visit): boolean {

@@ -33,13 +33,16 @@ export class Http2Response extends Writable implements Used {
   headersSent = false;
   readonly #stream: ServerHttp2Stream;
   readonly #isHead: boolean;
+  readonly #onLast: () => void;
   #fields = new Map<string, string | string[]>();
   #trailers: Http2Headers = {};
   #hasResponded = false;
 
-  constructor(stream: ServerHttp2Stream, method: string) {
+  /** `onLast` is called before an answer that says `Connection: close`, as only the gateway's own do. */
+  constructor(stream: ServerHttp2Stream, method: string, onLast: () => void) {
     super({ highWaterMark: BUFFER_BYTES });
     this.#stream = stream;
+    this.#onLast = onLast;
     this.#isHead = method === 'HEAD';
     // The visitor took the request back, or is gone.
     stream.once('close', () => this.destroy());
@@ -125,8 +128,7 @@ export class Http2Response extends Writable implements Used {
     this.#hasResponded = true;
     const head: Http2Headers = { ':status': this.statusCode };
     for (const [name, value] of this.#fields) if (!CONNECTION_FIELDS.has(name)) head[name] = value;
-    // Who was refused for want of a key has no business here; what is under way may finish.
-    if (this.statusCode === 401 && this.#fields.get('connection') === 'close') this.#endSession();
+    if (this.#fields.get('connection') === 'close') this.#onLast();
     // Node sends no body with it, and a length without one would be an error to the visitor.
     if (this.statusCode === 205) delete head['content-length'];
     const endStream = this.#hasNoBody() || (isEnd && Object.keys(this.#trailers).length === 0);
@@ -134,11 +136,6 @@ export class Http2Response extends Writable implements Used {
     if (waitForTrailers)
       this.#stream.once('wantTrailers', () => this.#try(() => this.#stream.sendTrailers(this.#trailers)));
     this.#try(() => this.#stream.respond(head, { endStream, waitForTrailers }));
-  }
-
-  #endSession(): void {
-    const { session } = this.#stream;
-    this.#stream.once('close', () => session?.close());
   }
 
   /** A field that Node refuses after all costs this one answer. */

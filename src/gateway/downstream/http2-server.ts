@@ -10,20 +10,25 @@ import {
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { awaitClose } from './closing.ts';
+import type { ConnectionSlots, RequestShare } from './connection-slots.ts';
 import { Http2Request } from './http2-request.ts';
 import { Http2Response } from './http2-response.ts';
-import type { Places } from './places.ts';
 import { watchStalledReaders } from './stalled-readers.ts';
 import type { Arrival, BareArrival, VisitorLimits, VisitorServer } from './visitor-server.ts';
 
 /** Requests at a time in one session; what browsers ask for at most, and what RFC 9113, 6.5.2 calls reasonable. */
 const MAX_STREAMS = 100;
+const HTTP2_SHARE: RequestShare = { active: MAX_STREAMS, open: MAX_STREAMS };
 
 /** As much of a head as Node's HTTP/1 parser takes. */
 const MAX_HEAD_BYTES = 16 * 1024;
 
 /** Browsers send each cookie as a field of its own. */
 const MAX_HEAD_FIELDS = 256;
+
+/** After a GOAWAY: how often a visitor is asked whether it is still there, and for how long it may keep silent. */
+const PRESENCE_INTERVAL_MS = 400;
+const PRESENCE_TIMEOUT_MS = 1_200;
 
 const SESSION_OPTIONS = {
   settings: {
@@ -46,52 +51,48 @@ const SESSION_OPTIONS = {
 export function startHttp2Server(
   limits: VisitorLimits,
   serve: (arrival: Arrival) => void,
-  places: Pick<Places, 'take' | 'welcome'>,
+  slots: ConnectionSlots,
 ): VisitorServer {
   const sessions = new Map<ServerHttp2Session, Duplex>();
-  /** Open requests, and those among them of sessions that were not let in. */
+  /** Open requests. */
   const streams = new Set<ServerHttp2Stream>();
-  let strangers = 0;
-  const guests = new WeakSet<ServerHttp2Session>();
-  const stalledReaders = watchStalledReaders(streams, limits.stalledMs);
+  const stalledReaders = watchStalledReaders(streams, limits.stalledMs, stream => stream.destroy());
   let stopped = false;
 
   const openStream = (session: ServerHttp2Session, stream: ServerHttp2Stream, raw: readonly string[]) => {
-    const welcome = () => {
-      const socket = sessions.get(session);
-      if (socket !== undefined) places.welcome(socket);
-      guests.add(session);
-    };
+    const socket = sessions.get(session);
+    if (socket === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
     stream.on('error', ignore);
     // A visitor who never acknowledges our settings is not held to them by Node.
-    if (measureHead(raw) > MAX_HEAD_BYTES) {
-      refuseHead(stream);
-      return;
-    }
-    const isStranger = !guests.has(session);
-    // As many requests in all as there could be HTTP/1 connections: each holds buffers here and a connection to the app.
-    // And as many of strangers as there could be of their connections, so that they leave room for everybody else.
-    if (stopped || streams.size >= limits.sockets || (isStranger && strangers >= limits.strangers)) {
-      stream.close(constants.NGHTTP2_REFUSED_STREAM);
-      return;
-    }
+    if (measureHead(raw) > MAX_HEAD_BYTES) return refuseHead(stream);
+    if (stopped) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
     streams.add(stream);
-    strangers += isStranger ? 1 : 0;
+    let hasBegun = false;
+    const begin = () => {
+      if (stream.closed || stream.destroyed || session.destroyed) return;
+      hasBegun = true;
+      const arrival = openArrival(stream, raw, limits, () => {
+        if (!slots.isAuthenticated(socket))
+          endAfter(stream, session, () => socket.destroy(), limits.lingerMs);
+      });
+      serve({ ...arrival, markAuthenticated: () => slots.markAuthenticated(socket) });
+    };
+    const close = slots.open(socket, HTTP2_SHARE, {
+      // A stream that is reset in the packet it came in (rapid reset) has cost the app nothing.
+      begin: () => void setImmediate(begin),
+      evict: () =>
+        stream.close(hasBegun ? constants.NGHTTP2_ENHANCE_YOUR_CALM : constants.NGHTTP2_REFUSED_STREAM),
+    });
     stream.once('close', () => {
       streams.delete(stream);
-      strangers -= isStranger ? 1 : 0;
-    });
-    // A stream that is reset in the packet it came in (rapid reset) has cost the app nothing.
-    setImmediate(() => {
-      if (!stream.closed && !stream.destroyed && !session.destroyed)
-        serveStream(stream, raw, limits, arrival => serve({ ...arrival, welcome }));
+      close();
     });
   };
 
   return {
     admit: socket => {
       socket.on('error', ignore);
-      if (stopped || socket.destroyed || !places.take(socket)) {
+      if (stopped || socket.destroyed || !slots.take(socket)) {
         socket.destroy();
         return false;
       }
@@ -103,6 +104,9 @@ export function startHttp2Server(
         closeFlushed(socket, limits.lingerMs);
       });
       socket.once('close', () => session.destroy());
+      // The tunnel's sockets stay half open, so that Node would wait for the answers of a visitor who has left.
+      socket.once('end', () => session.destroy());
+      session.once('goaway', () => watchPresence(session, () => socket.destroy()));
       const watch = watchIdleness(session, limits, () => endSession(session, socket, limits.lingerMs));
       session.on('stream', (stream: ServerHttp2Stream, _head: unknown, _flags: number, raw: string[]) => {
         watch(stream);
@@ -137,22 +141,23 @@ function refuseHead(stream: ServerHttp2Stream): void {
   }
 }
 
-function serveStream(
+/** `onLast`: the gateway itself answers with `Connection: close`. */
+function openArrival(
   stream: ServerHttp2Stream,
   raw: readonly string[],
   limits: VisitorLimits,
-  serve: (arrival: BareArrival) => void,
-): void {
+  onLast: () => void,
+): BareArrival {
   const request = new Http2Request(stream, raw);
-  const response = new Http2Response(stream, request.method);
+  const response = new Http2Response(stream, request.method, onLast);
   if (!request.complete) boundUpload(stream, request, response, limits);
-  serve({
+  return {
     // Both have what the passes, and handlers in this process, use of Node's own; see the tests of tls-front.
     request: request as unknown as IncomingMessage,
     response: response as unknown as ServerResponse,
     awaitsContinue: !request.complete && request.headers.expect?.toLowerCase() === '100-continue',
     upgrade: undefined,
-  });
+  };
 }
 
 /** As of HTTP/1 requests: so long for all of it, and so long for what is left after an early answer. */
@@ -195,11 +200,46 @@ function watchIdleness(
   };
 }
 
+/** A session that was refused ends; its other requests may finish, but the refusal itself is taken soon or never. */
+function endAfter(
+  refused: ServerHttp2Stream,
+  session: ServerHttp2Session,
+  cutOff: () => void,
+  lingerMs: number,
+): void {
+  const timer = setTimeout(cutOff, lingerMs);
+  refused.once('close', () => {
+    clearTimeout(timer);
+    session.close();
+  });
+}
+
 /** With a GOAWAY, if the visitor takes it: one who reads nothing is cut. */
 function endSession(session: ServerHttp2Session, socket: Duplex, lingerMs: number): void {
   session.close();
   const timer = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(timer));
+}
+
+/**
+ * A visitor who has said GOAWAY may stay for its answers, as Node's own client does after `close()`. But on what is
+ * malformed behind it Node stops reading without a word, and would never see the visitor leave: so it has to answer
+ * pings, unless it is busy with what was sent before them.
+ */
+function watchPresence(session: ServerHttp2Session, leave: () => void): void {
+  let heardAt = performance.now();
+  const ask = () => {
+    const isSilent = performance.now() - heardAt > PRESENCE_TIMEOUT_MS;
+    if (session.destroyed || isSilent) {
+      clearInterval(timer);
+      if (!session.destroyed) leave();
+    } else
+      session.ping(error => {
+        if (error === null) heardAt = performance.now();
+      });
+  };
+  const timer = setInterval(ask, PRESENCE_INTERVAL_MS);
+  session.once('close', () => clearInterval(timer));
 }
 
 /** Of a head as RFC 9113, 6.5.2 counts it. */

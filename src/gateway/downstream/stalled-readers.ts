@@ -15,23 +15,26 @@ interface Wait {
 }
 
 /**
- * Closes the streams of `sockets` for which bytes wait, and none were taken for `stalledMs`. Counted are the pieces a
+ * Calls `close`, which must not throw, for the streams of `sockets` for which bytes wait, and none were taken for
+ * `stalledMs`. Counted are the pieces a
  * stream was given, which are of 64 KB at most. A stream for which nothing waits may be silent as long as it likes.
  */
-export function watchStalledReaders(sockets: ReadonlySet<Duplex>, stalledMs: number): { stop(): void } {
+export function watchStalledReaders(
+  sockets: ReadonlySet<Duplex>,
+  stalledMs: number,
+  close: (socket: Duplex) => void,
+): { stop(): void } {
   const waits = new WeakMap<Duplex, Wait>();
+  const check = (socket: Duplex, now: number) => {
+    if (socket.writableLength === 0) return void waits.delete(socket);
+    const taken = countTaken(socket);
+    const wait = waits.get(socket);
+    if (wait === undefined || wait.taken !== taken) waits.set(socket, { taken, since: now });
+    else if (now - wait.since >= stalledMs) close(socket);
+  };
   const sweep = () => {
     const now = performance.now();
-    for (const socket of sockets) {
-      if (socket.writableLength === 0) {
-        waits.delete(socket);
-        continue;
-      }
-      const taken = countTaken(socket);
-      const wait = waits.get(socket);
-      if (wait === undefined || wait.taken !== taken) waits.set(socket, { taken, since: now });
-      else if (now - wait.since >= stalledMs) cut(socket);
-    }
+    for (const socket of sockets) check(socket, now);
   };
   const timer = setInterval(sweep, stalledMs / SWEEPS_PER_LIMIT).unref();
   return { stop: () => clearInterval(timer) };
@@ -40,10 +43,4 @@ export function watchStalledReaders(sockets: ReadonlySet<Duplex>, stalledMs: num
 /** Of a stream that does not count its bytes, that of those which wait is all there is to see. */
 function countTaken(socket: Duplex): number {
   return (socket instanceof Socket ? socket.bytesWritten : 0) - socket.writableLength;
-}
-
-/** With a reset, so that the system forgets what it holds for this visitor too. */
-function cut(socket: Duplex): void {
-  if (socket instanceof Socket) socket.resetAndDestroy();
-  else socket.destroy();
 }

@@ -5,8 +5,8 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { awaitClose } from './closing.ts';
+import { ConnectionSlots } from './connection-slots.ts';
 import { startHttp2Server } from './http2-server.ts';
-import { Places } from './places.ts';
 import {
   type Arrival,
   startVisitorServer,
@@ -35,16 +35,10 @@ export function startTlsFront(tls: TlsIdentity, limits: VisitorLimits, doors: Tl
   const visitors = new Set<Duplex>();
   /** Those who have not said what they speak, or are not done with the handshake. */
   const greeting = new Set<Duplex>();
-  const places = new Places(limits);
-  /** The visitor behind each secured stream: it is the one that has the place. */
-  const behind = new WeakMap<Duplex, Duplex>();
-  const shared = {
-    take: () => true,
-    welcome: (stream: Duplex) => places.welcome(behind.get(stream) ?? stream),
-  };
-  const http1 = startVisitorServer(limits, doors.secure, shared);
-  const http2 = startHttp2Server(limits, doors.secure, shared);
-  const plain = startVisitorServer(limits, doors.plain, shared);
+  const slots = new ConnectionSlots(limits);
+  const http1 = startVisitorServer(limits, doors.secure, slots);
+  const http2 = startHttp2Server(limits, doors.secure, slots);
+  const plain = startVisitorServer(limits, doors.plain, slots);
   const secureContext = createSecureContext({ cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' });
   let stopped = false;
   const secure = (visitor: Duplex) => {
@@ -53,7 +47,7 @@ export function startTlsFront(tls: TlsIdentity, limits: VisitorLimits, doors: Tl
       secureContext,
       ALPNProtocols: ['h2', 'http/1.1'],
     });
-    behind.set(socket, visitor);
+    slots.join(socket, visitor);
     const timer = setTimeout(() => socket.destroy(), limits.handshakeTimeoutMs);
     socket.once('close', () => clearTimeout(timer));
     // A failed handshake is the visitor's affair; Node closes its connection.
@@ -61,7 +55,7 @@ export function startTlsFront(tls: TlsIdentity, limits: VisitorLimits, doors: Tl
     socket.once('secure', () => {
       clearTimeout(timer);
       greeting.delete(visitor);
-      // As Node's own server does, which cannot tell whose place a secured stream has; an HTTP/2 session waits for it.
+      // As Node's own server does, which cannot tell whose slot a secured stream has; an HTTP/2 session waits for it.
       Object.assign(socket, { secureConnecting: false });
       (socket.alpnProtocol === 'h2' ? http2 : http1).admit(socket);
     });
@@ -69,7 +63,7 @@ export function startTlsFront(tls: TlsIdentity, limits: VisitorLimits, doors: Tl
   return {
     admit: visitor => {
       visitor.on('error', ignore);
-      if (stopped || visitor.destroyed || !places.take(visitor)) {
+      if (stopped || visitor.destroyed || !slots.take(visitor)) {
         visitor.destroy();
         return false;
       }

@@ -5,12 +5,13 @@ import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { hasBody } from '../visit.ts';
-import { awaitClose } from './closing.ts';
+import { awaitClose, cut } from './closing.ts';
+import { ConnectionSlots, type RequestShare, type SlotLimits } from './connection-slots.ts';
 import { Linger, type LingerLimits } from './linger.ts';
-import { type PlaceLimits, Places } from './places.ts';
+import { QueuedRequests } from './queued-requests.ts';
 import { watchStalledReaders } from './stalled-readers.ts';
 
-export interface VisitorLimits extends LingerLimits, PlaceLimits {
+export interface VisitorLimits extends LingerLimits, SlotLimits {
   /** For a request's head: a browser sends it at once, and who takes longer is holding connections open (slowloris). */
   headersTimeoutMs: number;
   /** For a whole request, a big upload over a slow line included. */
@@ -36,10 +37,10 @@ export const VISITOR_LIMITS: VisitorLimits = {
 };
 
 /**
- * Requests of one connection that wait for their answers. Browsers send one at a time; without a bound, a few megabytes
- * of pipelined requests would each be held in memory, and handed to the app, at once.
+ * Pipelined requests wait until the answer before them is out, as it has to go first anyway. Browsers send one at a
+ * time; a connection that has more than this in the queue is closed.
  */
-const MAX_PIPELINED = 64;
+const HTTP1_SHARE: RequestShare = { active: 1, open: 64 };
 
 /** How often Node looks for requests over their time. */
 const CHECK_INTERVAL_MS = 1_000;
@@ -50,12 +51,12 @@ export interface Arrival {
   response: ServerResponse;
   awaitsContinue: boolean;
   upgrade: { socket: Duplex; head: Buffer } | undefined;
-  /** The visitor may be here, and its connection makes room for nobody. */
-  welcome: () => void;
+  /** The visitor has shown the key, or needs none. */
+  markAuthenticated: () => void;
 }
 
-/** Before it is known whose place it has. */
-export type BareArrival = Omit<Arrival, 'welcome'>;
+/** Before it is known whose slot it has. */
+export type BareArrival = Omit<Arrival, 'markAuthenticated'>;
 
 export interface VisitorServer {
   /** Owns the stream from here on. False where it was closed at once: too many are here, or the server has stopped. */
@@ -67,58 +68,59 @@ export interface VisitorServer {
   stop(drainMs?: number): Promise<void>;
 }
 
-/** `places`: those it shares with others. */
+/** `slots`: those it shares with other servers. */
 export function startVisitorServer(
   limits: VisitorLimits,
   serve: (arrival: Arrival) => void,
-  places: Pick<Places, 'take' | 'welcome'> = new Places(limits),
+  slots = new ConnectionSlots(limits),
 ): VisitorServer {
   /** All that are not closed yet. */
   const sockets = new Set<Duplex>();
-  /** Those in the middle of answers, with their number, or given over to a WebSocket. */
-  const busy = new Map<Duplex, number>();
+  const queued = new QueuedRequests();
   let stopped = false;
-  const stalledReaders = watchStalledReaders(sockets, limits.stalledMs);
-  const linger = new Linger(limits);
-  const isBusy = (socket: Duplex) => busy.has(socket) || linger.isLast(socket);
-  const server = openServer(limits, { linger, isBusy }, arrival => {
-    const { socket } = arrival.request;
-    const waiting = (busy.get(socket) ?? 0) + 1;
-    if (waiting > MAX_PIPELINED) socket.destroy();
-    // What came in the same packet is still handed over after the end.
-    if (socket.destroyed || linger.isLast(socket)) return;
-    busy.set(socket, waiting);
-    if (arrival.upgrade === undefined) arrival.response.once('close', () => finish(socket));
-    serve({ ...arrival, welcome: () => places.welcome(socket) });
+  const stalledReaders = watchStalledReaders(sockets, limits.stalledMs, socket => {
+    cut(slots.connectionOf(socket));
+    socket.destroy();
   });
-  const finish = (socket: Duplex) => {
-    const waiting = (busy.get(socket) ?? 1) - 1;
-    if (waiting > 0) {
-      busy.set(socket, waiting);
-      return;
-    }
-    busy.delete(socket);
-    if (stopped) closeFlushed(socket);
-  };
+  const linger = new Linger(limits);
+  // What came in the same packet is still handed over after the end.
+  const isOver = (socket: Duplex) => socket.destroyed || linger.isLast(socket);
+  const isBusy = (socket: Duplex) => slots.isBusy(socket) || linger.isLast(socket);
+  const server = openServer(limits, { linger, isBusy }, arrival => {
+    const { request } = arrival;
+    const { socket } = request;
+    if (isOver(socket)) return;
+    if (slots.isBusy(socket)) queued.add(socket, request);
+    const close = slots.open(socket, HTTP1_SHARE, {
+      begin: () => {
+        queued.delete(socket, request);
+        if (!isOver(socket)) serve({ ...arrival, markAuthenticated: () => slots.markAuthenticated(socket) });
+      },
+      evict: () => socket.destroy(),
+    });
+    // A WebSocket is a request until its connection is closed.
+    if (arrival.upgrade !== undefined) return;
+    arrival.response.once('close', () => {
+      close();
+      if (stopped && !slots.isBusy(socket)) closeFlushed(socket);
+    });
+  });
   return {
     admit: socket => {
       socket.on('error', ignore);
-      if (stopped || socket.destroyed || !places.take(socket)) {
+      if (stopped || socket.destroyed || !slots.take(socket)) {
         socket.destroy();
         return false;
       }
       sockets.add(socket);
-      socket.once('close', () => {
-        sockets.delete(socket);
-        busy.delete(socket);
-      });
+      socket.once('close', () => sockets.delete(socket));
       // As Node does to the connections it accepts itself.
       if (socket instanceof Socket) socket.setNoDelay(true);
       return server.emit('connection', socket);
     },
     stop: async (drainMs = 0) => {
       stopped = true;
-      for (const socket of sockets) if (drainMs === 0 || !busy.has(socket)) socket.destroy();
+      for (const socket of sockets) if (drainMs === 0 || !slots.isBusy(socket)) socket.destroy();
       const timer = setTimeout(() => {
         for (const socket of sockets) socket.destroy();
       }, drainMs);

@@ -7,8 +7,8 @@ import type { Upstream } from '../../state.ts';
 
 export type AppAddress = Extract<Upstream, { kind: 'address' }>;
 
-/** As many as there can be visitors, so that a page full of event streams never waits for a connection. */
-const MAX_CONNECTIONS = 1_024;
+/** As many requests as connection-slots.ts lets begin, with the key and without, so that none waits for a connection. */
+const MAX_CONNECTIONS = 1_280;
 
 /** How long the app may think before its first byte; undici's own default, and longer than any proxy in front waits. */
 export const ANSWER_TIMEOUT_MS = 300_000;

@@ -7,21 +7,66 @@ import { AnswerRelay, readRaw } from './answer-relay.ts';
 import { renderResponseHeaders } from './headers.ts';
 import { describeRequest, type Route } from './proxy.ts';
 
-/** After one side said its last word, how long the other may go on; a WebSocket's closing handshake is done by then. */
+/** After one side has ended its stream, how long the other may go on; a WebSocket's closing handshake is done by then. */
 const HALF_CLOSED_MS = 30_000;
+
+/** A visitor who has ended its stream has mostly left: the app has this long from one piece to the next. */
+const VISITOR_LEFT_MS = 1_000;
+
+/** What a visitor may send before the app has agreed to the WebSocket; it should send nothing (RFC 6455, 4.1). */
+const MAX_EARLY_BYTES = 64 * 1024;
 
 /** Any answer but 101 is relayed like that of an ordinary request, and the connection is closed behind it. */
 export function forwardUpgrade(visit: Visit, upgrade: NonNullable<Visit['upgrade']>, route: Route): void {
   const request = { ...describeRequest(visit, route), upgrade: 'websocket' };
-  route.link.select(route.address).dispatch(request, new UpgradeRelay(visit, upgrade, route.onNoAnswer));
+  const early = new EarlyBytes(visit, upgrade);
+  const relay = new UpgradeRelay(visit, upgrade.socket, early, route.onNoAnswer);
+  route.link.select(route.address).dispatch(request, relay);
+}
+
+/**
+ * Reads a visitor's stream until it is joined with the app's: one that is not read could not tell that the visitor has
+ * left, and the app's request would go on for nobody.
+ */
+class EarlyBytes {
+  readonly #socket: Duplex;
+  readonly #chunks: Buffer[];
+  #left: number;
+  readonly #onData = (chunk: Buffer) => this.#keep(chunk);
+  readonly #onEnd: () => void;
+
+  constructor({ response }: Visit, { socket, head }: NonNullable<Visit['upgrade']>) {
+    this.#socket = socket;
+    this.#chunks = [head];
+    this.#left = MAX_EARLY_BYTES - head.length;
+    // An answer that is out already ends the stream by itself.
+    this.#onEnd = () => {
+      if (!response.writableEnded) socket.destroy();
+    };
+    socket.on('data', this.#onData).once('end', this.#onEnd);
+  }
+
+  /** What has come so far; the stream is left to the caller. */
+  take(): Buffer {
+    this.#socket.off('data', this.#onData).off('end', this.#onEnd).pause();
+    return Buffer.concat(this.#chunks);
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#left -= chunk.length;
+    if (this.#left < 0) this.#socket.destroy();
+  }
 }
 
 class UpgradeRelay extends AnswerRelay {
-  readonly #upgrade: NonNullable<Visit['upgrade']>;
+  readonly #socket: Duplex;
+  readonly #early: EarlyBytes;
 
-  constructor(visit: Visit, upgrade: NonNullable<Visit['upgrade']>, onNoAnswer: (error: Error) => void) {
+  constructor(visit: Visit, socket: Duplex, early: EarlyBytes, onNoAnswer: (error: Error) => void) {
     super(visit, onNoAnswer);
-    this.#upgrade = upgrade;
+    this.#socket = socket;
+    this.#early = early;
   }
 
   onRequestUpgrade(
@@ -30,7 +75,7 @@ class UpgradeRelay extends AnswerRelay {
     headers: Record<string, string | string[] | undefined>,
     app: Duplex,
   ): void {
-    const { socket, head } = this.#upgrade;
+    const socket = this.#socket;
     app.on('error', ignore);
     if (socket.destroyed) {
       app.destroy();
@@ -43,7 +88,8 @@ class UpgradeRelay extends AnswerRelay {
     }
     this.response.detachSocket(this.response.req.socket);
     socket.write(renderSwitch(readRaw(controller.rawHeaders)), 'latin1');
-    if (head.length > 0) app.write(head);
+    const early = this.#early.take();
+    if (early.length > 0) app.write(early);
     joinStreams(socket, app);
   }
 }
@@ -56,14 +102,23 @@ function renderSwitch(raw: readonly string[]): string {
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
-/** Pipes both ways. The end of one direction is passed on as such; a broken stream takes the other with it. */
+/**
+ * Pipes both ways. The end of one direction is passed on as such; a broken stream takes the other with it, and so does a
+ * visitor's end, once the app has no more to say.
+ */
 function joinStreams(visitor: Duplex, app: Duplex): void {
   let timer: NodeJS.Timeout | undefined;
   const cut = () => {
     clearTimeout(timer);
+    clearTimeout(silence);
     visitor.destroy();
     app.destroy();
   };
+  let silence: NodeJS.Timeout | undefined;
+  visitor.once('end', () => {
+    silence = setTimeout(cut, VISITOR_LEFT_MS);
+    app.on('data', () => silence?.refresh());
+  });
   for (const [from, to] of [
     [visitor, app],
     [app, visitor],

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { resetSocket } from '../../src/tunnel/reset.ts';
-import { closed } from './rig.ts';
+import { resetSocket } from '../src/reset.ts';
+import { closed } from './tunnel/rig.ts';
 
 /** A connection, and what the far side of it hears. */
 async function open(): Promise<{ near: Socket; far: Socket; heard: string[] }> {

@@ -1,4 +1,4 @@
-// Leaving a connection so that the other side knows at once. Used wherever the tunnel, or our bore server, hangs up.
+// Leaving a connection so that the other side knows at once. Used wherever tunnel, gateway or our bore server hangs up.
 
 import type { Socket } from 'node:net';
 

@@ -1,0 +1,66 @@
+// Pipelined requests that wait for the answer before them, and how much memory they take. Used by visitor-server.ts.
+
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { hasBody } from '../visit.ts';
+
+/** For the heads and bodies in the queue of one connection, which is closed beyond it. */
+const MAX_QUEUED_BYTES = 64 * 1024;
+
+/**
+ * How often the bodies in a queue are measured. One that is full stops the whole connection from being read, and the
+ * gateway could not tell any more that the visitor has left.
+ */
+const MEASURE_INTERVAL_MS = 500;
+
+interface Queue {
+  /** Each with the bytes of its head. */
+  readonly requests: Map<IncomingMessage, number>;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export class QueuedRequests {
+  readonly #queues = new WeakMap<Duplex, Queue>();
+
+  /** The request waits from now on. */
+  add(socket: Duplex, request: IncomingMessage): void {
+    const queue = this.#queues.get(socket) ?? this.#open(socket);
+    const measure = () => {
+      if (isFull(queue)) socket.destroy();
+    };
+    queue.requests.set(request, measureHead(request));
+    if (hasBody(request)) queue.timer ??= setInterval(measure, MEASURE_INTERVAL_MS);
+    measure();
+  }
+
+  /** Its turn has come. */
+  delete(socket: Duplex, request: IncomingMessage): void {
+    const queue = this.#queues.get(socket);
+    if (queue?.requests.delete(request) && queue.requests.size === 0) stopTimer(queue);
+  }
+
+  #open(socket: Duplex): Queue {
+    const queue: Queue = { requests: new Map(), timer: undefined };
+    this.#queues.set(socket, queue);
+    socket.once('close', () => stopTimer(queue));
+    return queue;
+  }
+}
+
+function stopTimer(queue: Queue): void {
+  clearInterval(queue.timer);
+  queue.timer = undefined;
+}
+
+function isFull({ requests }: Queue): boolean {
+  let bytes = 0;
+  for (const [request, headBytes] of requests) {
+    if (request.readableLength >= request.readableHighWaterMark) return true;
+    bytes += headBytes + request.readableLength;
+  }
+  return bytes > MAX_QUEUED_BYTES;
+}
+
+function measureHead({ rawHeaders, url = '' }: IncomingMessage): number {
+  return rawHeaders.reduce((sum, text) => sum + text.length, url.length);
+}

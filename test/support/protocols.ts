@@ -1,0 +1,143 @@
+// One visitor of a door in each of the protocols a gateway speaks, down to the bytes; for tests of what holds in all.
+
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import type { Door } from './gateway-door.ts';
+import { END_HEADERS, FRAME, listRequestFields, renderFrame, renderHeaders } from './http2-frames.ts';
+
+export const PROTOCOLS = [
+  'HTTP/1.1',
+  'TLS and HTTP/1.1',
+  'TLS and HTTP/2',
+  'WebSocket',
+  'TLS and WebSocket',
+] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
+
+export const usesTls = (protocol: Protocol): boolean => protocol.startsWith('TLS');
+export const usesHttp2 = (protocol: Protocol): boolean => protocol.endsWith('HTTP/2');
+export const usesWebSocket = (protocol: Protocol): boolean => protocol.endsWith('WebSocket');
+
+export interface ProtocolVisitor {
+  /** The TCP connection. */
+  readonly raw: Socket;
+  /** What the protocol is spoken on: the same, or TLS on it. */
+  readonly stream: Duplex;
+  /** Everything that came so far; nothing while `stream` is paused. */
+  readonly heard: string;
+}
+
+/** Connected, with the handshake of TLS and the preface of HTTP/2 done; reads what comes. */
+export async function openVisitor(door: Door, protocol: Protocol): Promise<ProtocolVisitor> {
+  const raw = connect({ port: door.port, host: '127.0.0.1', allowHalfOpen: true });
+  raw.on('error', () => {});
+  await once(raw, 'connect');
+  let stream: Duplex = raw;
+  if (usesTls(protocol)) {
+    const ALPNProtocols = [usesHttp2(protocol) ? 'h2' : 'http/1.1'];
+    const secured = connectTls({ socket: raw, rejectUnauthorized: false, ALPNProtocols });
+    secured.on('error', () => {});
+    await once(secured, 'secureConnect');
+    stream = secured;
+  }
+  let heard = '';
+  stream.on('data', (chunk: Buffer) => {
+    heard += chunk.toString('latin1');
+  });
+  if (usesHttp2(protocol)) {
+    const settings = renderFrame({ type: FRAME.settings, flags: 0, stream: 0, payload: Buffer.alloc(0) });
+    stream.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), settings]));
+  }
+  return {
+    raw,
+    stream,
+    get heard() {
+      return heard;
+    },
+  };
+}
+
+/** The first request of a connection, for a path of the door's own name; of a POST only the beginning of its body. */
+export function renderRequest(door: Door, protocol: Protocol, path: string, method = 'GET'): Buffer {
+  const host = `127.0.0.1:${door.port}`;
+  if (usesHttp2(protocol)) {
+    const fields = listRequestFields({ ':method': method, ':path': path, ':authority': host });
+    if (method !== 'POST') return renderHeaders(1, fields);
+    const body = renderFrame({ type: FRAME.data, flags: 0, stream: 1, payload: Buffer.from('some') });
+    return Buffer.concat([renderHeaders(1, fields, END_HEADERS), body]);
+  }
+  const more = usesWebSocket(protocol)
+    ? 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n'
+    : method === 'POST'
+      ? 'Content-Length: 1000\r\n'
+      : '';
+  const body = method === 'POST' ? 'some' : '';
+  return Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n${more}\r\n${body}`);
+}
+
+export interface ProtocolApp {
+  readonly port: number;
+  /** Requests, and WebSockets, that are not over. */
+  readonly open: number;
+  /** Connections. */
+  readonly sockets: number;
+  readonly server: Server;
+  stop(): Promise<void>;
+}
+
+/**
+ * `/hang` is never answered, `/begun` is begun and never ended, `/flood` has no end and comes as fast as it is taken,
+ * anything else is answered at once. WebSockets alike; they end with their visitor.
+ */
+export async function startProtocolApp(): Promise<ProtocolApp> {
+  const [open, sockets] = [new Set<object>(), new Set<Socket>()];
+  const pour = (stream: { write(piece: Buffer): boolean; on(event: 'drain', then: () => void): unknown }) => {
+    const piece = Buffer.alloc(1 << 16, 'x');
+    const fill = () => {
+      while (stream.write(piece));
+    };
+    stream.on('drain', fill);
+    fill();
+  };
+  const server = createServer((request, response) => {
+    open.add(response);
+    response.on('error', () => {}).once('close', () => open.delete(response));
+    request.on('error', () => {}).resume();
+    if (request.url === '/begun') response.write('begun');
+    else if (request.url === '/flood') pour(response);
+    else if (request.url !== '/hang') response.end('ok');
+  });
+  server.on('upgrade', (request, socket) => {
+    open.add(socket);
+    socket.on('error', () => {}).once('close', () => open.delete(socket));
+    socket.once('end', () => socket.end());
+    socket.resume();
+    if (request.url === '/hang') return;
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nbegun',
+    );
+    if (request.url === '/flood') pour(socket);
+  });
+  server.on('connection', socket => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  await once(server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 }), 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    get open() {
+      return open.size;
+    },
+    get sockets() {
+      return sockets.size;
+    },
+    server,
+    stop: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise(resolve => server.close(resolve));
+    },
+  };
+}
