@@ -5,7 +5,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Door, openDoor } from '../support/gateway-door.ts';
 import {
   FRAME,
-  type Frame,
   FrameClient,
   listRequestFields,
   renderFrame,
@@ -156,7 +155,7 @@ describe('a visitor who leaves', () => {
 });
 
 describe('a visitor who stays', () => {
-  it('is one who says GOAWAY, waits for its answer, and answers pings', async () => {
+  it('is one who says GOAWAY, waits for its answer, and acknowledges settings', async () => {
     const { app, door } = await open('TLS and HTTP/2');
     const client = await FrameClient.open(door.port, ca.pem);
     closers.push(() => client.close());
@@ -166,9 +165,9 @@ describe('a visitor who stays', () => {
     let answered = 0;
     // Longer than it may keep silent.
     await waitUntil(() => {
-      const pings = client.ofType(FRAME.ping);
-      for (; answered < pings.length; answered += 1)
-        client.write(renderFrame({ ...(pings[answered] as Frame), flags: 1 }));
+      const asked = client.ofType(FRAME.settings).filter(({ flags }) => flags === 0);
+      for (; answered < asked.length; answered += 1)
+        client.write(renderFrame({ type: FRAME.settings, flags: 1, stream: 0, payload: Buffer.alloc(0) }));
       return answered >= 8;
     }, 'it was asked several times');
     expect([app.open, client.closed, client.resetCode(1)]).toEqual([1, false, undefined]);

@@ -1,10 +1,13 @@
-// A gateway in a process of its own, so that its memory can be measured; run as `node gateway-child.ts APP_PORT`.
-// Says its port as the first line, and leaves when its standard input ends.
+// A gateway in a process of its own, so that its memory can be measured; run as `node gateway-child.ts APP_PORT [OPTIONS]`,
+// with the options of a door as JSON. Says its port as the first line, and leaves when its standard input ends.
 
 import { openDoor } from './gateway-door.ts';
-import { OPEN_GATEWAY } from './open-gateway.ts';
 
+const options = JSON.parse(process.argv[3] ?? '{}');
 const maxBodyBytes = 16 * 1024 ** 3;
-const door = await openDoor(Number(process.argv[2]), { rules: { ...OPEN_GATEWAY, maxBodyBytes } });
+const door = await openDoor(Number(process.argv[2]), {
+  ...options,
+  rules: { maxBodyBytes, ...options.rules },
+});
 process.stdout.write(`${door.port}\n`);
 process.stdin.resume().once('end', () => void door.stop());

@@ -31,8 +31,8 @@ export interface ProtocolVisitor {
 }
 
 /** Connected, with the handshake of TLS and the preface of HTTP/2 done; reads what comes. */
-export async function openVisitor(door: Door, protocol: Protocol): Promise<ProtocolVisitor> {
-  const raw = connect({ port: door.port, host: '127.0.0.1', allowHalfOpen: true });
+export async function openVisitor(door: Pick<Door, 'port'>, protocol: Protocol): Promise<ProtocolVisitor> {
+  const raw = connect(door.port, '127.0.0.1');
   raw.on('error', () => {});
   await once(raw, 'connect');
   let stream: Duplex = raw;
@@ -89,7 +89,7 @@ export interface ProtocolApp {
 }
 
 /**
- * `/hang` is never answered, `/begun` is begun and never ended, `/flood` has no end and comes as fast as it is taken,
+ * Under `/` and `/public/` alike `/hang` is never answered, `/begun` is begun and never ended, `/flood` has no end and comes as fast as it is taken,
  * anything else is answered at once. WebSockets alike; they end with their visitor.
  */
 export async function startProtocolApp(): Promise<ProtocolApp> {
@@ -106,9 +106,10 @@ export async function startProtocolApp(): Promise<ProtocolApp> {
     open.add(response);
     response.on('error', () => {}).once('close', () => open.delete(response));
     request.on('error', () => {}).resume();
-    if (request.url === '/begun') response.write('begun');
-    else if (request.url === '/flood') pour(response);
-    else if (request.url !== '/hang') response.end('ok');
+    const path = request.url?.replace(/^\/public/, '');
+    if (path === '/begun') response.write('begun');
+    else if (path === '/flood') pour(response);
+    else if (path !== '/hang') response.end('ok');
   });
   server.on('upgrade', (request, socket) => {
     open.add(socket);

@@ -146,14 +146,19 @@ export class ConnectionSlots {
     return () => close(slot, turn);
   }
 
-  /** An idle connection makes room, the one that is idle for longest; of unauthenticated ones also a busy one. */
+  /**
+   * An idle connection makes room, and of unauthenticated ones also a busy one, where idle ones hold less than half of
+   * their slots: newcomers, who are idle too, would else only push out one another.
+   */
   #freeSlot(): boolean {
     const [strangers, authenticated] = [this.#unauthenticated, this.#authenticated];
     const isFull = strangers.slots.size + authenticated.slots.size >= this.#limits.sockets;
     const isCrowded = this.#newcomers === strangers && strangers.slots.size >= this.#limits.strangers;
     if (!isFull && !isCrowded) return true;
     const leaving =
-      findIdle(strangers) ?? (isFull ? findIdle(authenticated) : undefined) ?? findBusiest(strangers);
+      (isMostlyIdle(strangers) ? findIdle(strangers) : undefined) ??
+      (isFull ? findIdle(authenticated) : undefined) ??
+      findBusiest(strangers);
     if (leaving === undefined) return false;
     remove(leaving);
     leaving.connection.destroy();
@@ -242,6 +247,12 @@ function evictNewest(slot: Slot | undefined): boolean {
   close(slot, newest);
   newest.evict();
   return true;
+}
+
+function isMostlyIdle({ slots }: Group): boolean {
+  let idle = 0;
+  for (const slot of slots) if (countOpen(slot) === 0) idle += 1;
+  return 2 * idle >= slots.size;
 }
 
 /** The one idle for longest. */

@@ -27,8 +27,8 @@ const MAX_HEAD_BYTES = 16 * 1024;
 const MAX_HEAD_FIELDS = 256;
 
 /** After a GOAWAY: how often a visitor is asked whether it is still there, and for how long it may keep silent. */
-const PRESENCE_INTERVAL_MS = 400;
-const PRESENCE_TIMEOUT_MS = 1_200;
+const PRESENCE_INTERVAL_MS = 250;
+const PRESENCE_TIMEOUT_MS = 1_000;
 
 const SESSION_OPTIONS = {
   settings: {
@@ -106,7 +106,9 @@ export function startHttp2Server(
       socket.once('close', () => session.destroy());
       // The tunnel's sockets stay half open, so that Node would wait for the answers of a visitor who has left.
       socket.once('end', () => session.destroy());
-      session.once('goaway', () => watchPresence(session, () => socket.destroy()));
+      session.once('goaway', () => {
+        if (!session.destroyed) watchPresence(session, () => socket.destroy());
+      });
       const watch = watchIdleness(session, limits, () => endSession(session, socket, limits.lingerMs));
       session.on('stream', (stream: ServerHttp2Stream, _head: unknown, _flags: number, raw: string[]) => {
         watch(stream);
@@ -223,20 +225,21 @@ function endSession(session: ServerHttp2Session, socket: Duplex, lingerMs: numbe
 
 /**
  * A visitor who has said GOAWAY may stay for its answers, as Node's own client does after `close()`. But on what is
- * malformed behind it Node stops reading without a word, and would never see the visitor leave: so it has to answer
- * pings, unless it is busy with what was sent before them.
+ * malformed behind it Node stops reading without a word, and would never see the visitor leave. So it is asked to
+ * acknowledge our settings again and again (RFC 9113, 6.5.3; Node sends no pings on a session that is closing).
  */
 function watchPresence(session: ServerHttp2Session, leave: () => void): void {
-  let heardAt = performance.now();
+  let askedAt: number | undefined;
   const ask = () => {
-    const isSilent = performance.now() - heardAt > PRESENCE_TIMEOUT_MS;
-    if (session.destroyed || isSilent) {
-      clearInterval(timer);
-      if (!session.destroyed) leave();
-    } else
-      session.ping(error => {
-        if (error === null) heardAt = performance.now();
-      });
+    const now = performance.now();
+    if (askedAt !== undefined) {
+      if (now - askedAt > PRESENCE_TIMEOUT_MS) leave();
+      return;
+    }
+    askedAt = now;
+    session.settings(SESSION_OPTIONS.settings, () => {
+      askedAt = undefined;
+    });
   };
   const timer = setInterval(ask, PRESENCE_INTERVAL_MS);
   session.once('close', () => clearInterval(timer));
