@@ -231,6 +231,8 @@ function endSession(session: ServerHttp2Session, socket: Duplex, lingerMs: numbe
 function watchPresence(session: ServerHttp2Session, leave: () => void): void {
   let askedAt: number | undefined;
   const ask = () => {
+    // A session is destroyed some time before it is closed, and takes no settings any more.
+    if (session.destroyed) return;
     const now = performance.now();
     if (askedAt !== undefined) {
       if (now - askedAt > PRESENCE_TIMEOUT_MS) leave();
