@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { SupervisorConfig } from './config.ts';
 import { callControl } from './control/client.ts';
+import { type StateMessage, StateMessageSchema } from './control/messages.ts';
 import {
   endProcess,
   isAlive,
@@ -14,7 +15,7 @@ import {
   recordProcess,
   writeJournal,
 } from './processes.ts';
-import { readSession, type Session, sessionFiles, writeSession } from './session.ts';
+import { readOutcome, readSession, type Session, sessionFiles, writeSession } from './session.ts';
 
 /** The supervisor only loads its bundle and opens a loopback port before it says so. */
 const READY_TIMEOUT_MS = 20_000;
@@ -24,6 +25,8 @@ const STOP_TIMEOUT_MS = 14_000;
 const FINISH_TIMEOUT_MS = 9_000;
 const SIGNAL_GRACE_MS = 3_000;
 const POLL_MS = 50;
+
+const StoppedSchema = v.object({ state: StateMessageSchema });
 
 const ReadySchema = v.object({ controlUrl: v.string() });
 
@@ -57,10 +60,17 @@ export async function startBackground(options: {
   });
   if (child.pid === undefined)
     return ready.then(() => Promise.reject(new Error('the supervisor has no pid')));
-  const record = recordProcess(child.pid, 'supervisor');
-  writeJournal(files.journal, record);
-  onSpawn(record);
   child.stdin?.on('error', () => {}); // an early death is told by its exit
+  const record = recordProcess(child.pid, 'supervisor');
+  try {
+    writeJournal(files.journal, record);
+    onSpawn(record);
+  } catch (error) {
+    // Nobody would know of it.
+    child.kill('SIGKILL');
+    await ready.catch(() => {});
+    throw error;
+  }
   child.stdin?.end(JSON.stringify(config));
   const { controlUrl } = await ready;
   const session: Session = {
@@ -106,25 +116,33 @@ function awaitReady(
   });
 }
 
-/**
- * Ends an exposure and whatever it left: by its API, then by signals, then by its journal. Returns the roles of the
- * processes that had to be reaped; empty where everything ended by itself.
- */
+/** How the end of an exposure went. */
+export interface BackgroundEnd {
+  /** The roles of the processes that had to be reaped; empty where everything ended by itself. */
+  reaped: string[];
+  /** Its last state, from its file or from its own mouth; undefined where it died without a word. */
+  outcome: StateMessage | undefined;
+}
+
+/** Ends an exposure and whatever it left: by its API, then by signals, then by its journal. */
 export async function stopBackground(
   folder: string,
   supervisor: ProcessRecord | undefined,
-): Promise<string[]> {
+): Promise<BackgroundEnd> {
   const session = readSession(folder);
+  let answer: unknown;
   if (supervisor && session && isAlive(supervisor)) {
-    const heard = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).then(
-      () => true,
-      () => false, // signals follow
+    answer = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).catch(
+      () => undefined, // signals follow
     );
-    if (heard) await awaitEnd(supervisor, FINISH_TIMEOUT_MS);
+    if (answer !== undefined) await awaitEnd(supervisor, FINISH_TIMEOUT_MS);
   }
   if (supervisor) await endProcess(supervisor, SIGNAL_GRACE_MS);
   const reaped = await reapJournal(sessionFiles(folder).journal, SIGNAL_GRACE_MS);
-  return reaped.map(record => record.role);
+  const stopped = v.safeParse(StoppedSchema, answer);
+  // The file is newer, where it could be written.
+  const outcome = readOutcome(folder) ?? (stopped.success ? stopped.output.state : undefined);
+  return { reaped: reaped.map(record => record.role), outcome };
 }
 
 async function awaitEnd(record: ProcessRecord, timeoutMs: number): Promise<void> {

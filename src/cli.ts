@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // Entry of the `expose` command: on a laptop the same exposure in the foreground, in a job the way to ask about it.
 
+import { tolerateBrokenOutput } from './output.ts';
+
 const OLDEST_NODE = 24;
 
 async function run(): Promise<number> {
@@ -15,6 +17,7 @@ async function run(): Promise<number> {
   return runCommand(process.argv.slice(2), process.env);
 }
 
+tolerateBrokenOutput();
 void run().then(code => {
   process.exitCode = code;
 });

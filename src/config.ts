@@ -2,11 +2,12 @@
 // It never lies in a file, an argument or the environment, for it holds the bore secret and the GitHub token.
 
 import * as v from 'valibot';
+import { MAX_DURATION_MS } from './duration.ts';
 import { PROTOCOLS } from './input-values.ts';
 import { listKeyTexts } from './tls-inputs.ts';
 
 const Port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
-const Milliseconds = v.pipe(v.number(), v.minValue(0));
+const Milliseconds = v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_DURATION_MS));
 const Environment = v.record(v.string(), v.string());
 
 const AppSpecSchema = v.variant('mode', [

@@ -2,6 +2,12 @@
 
 import { InputError } from './errors.ts';
 
+/**
+ * 24 days: the longest duration anywhere. Node's timers take 2^31 - 1 ms (24.8 days), and turn what is longer into 1 ms;
+ * the rest is for what is added to a duration.
+ */
+export const MAX_DURATION_MS = 24 * 24 * 3_600_000;
+
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 } as const;
 
 /** Milliseconds of `1h30m`, `45m` or `90s`; `input` names the input in the InputError. */
@@ -11,6 +17,10 @@ export function parseDuration(text: string, input: string): number {
   const total = (hours ?? 0) * UNITS_MS.h + (minutes ?? 0) * UNITS_MS.m + (seconds ?? 0) * UNITS_MS.s;
   if (match === null || total === 0)
     throw new InputError(`\`${input}\` is '${text}', which is no duration: write it like 90s, 45m or 1h30m`);
+  if (total > MAX_DURATION_MS)
+    throw new InputError(
+      `\`${input}\` is '${text}': no duration is longer than ${MAX_DURATION_MS / UNITS_MS.h}h (24 days)`,
+    );
   return total;
 }
 

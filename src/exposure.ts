@@ -6,14 +6,15 @@
 // Data flows to the right, knowledge flows down. Started in the order gateway, tunnel, app, so that an early visitor
 // finds a page that says "starting"; stopped in reverse, but for the tunnel's port, which is given back first.
 
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type App, startApp } from './app/app.ts';
 import type { ExposureConfig } from './config.ts';
-import { formatDuration } from './duration.ts';
+import { formatDuration, MAX_DURATION_MS } from './duration.ts';
 import { type Entrance, openEntrance } from './entrance.ts';
 import { AppError, describeError, TunnelError } from './errors.ts';
+import { removeFolder } from './folders.ts';
 import { renderKeyLink } from './gateway/access/credentials.ts';
 import type { Logger } from './log.ts';
 import { PublicTunnel } from './public-tunnel.ts';
@@ -26,6 +27,8 @@ const DRAIN_MS = 5_000;
 const PROOF_HEAD_START_MS = 1_000;
 /** Two clocks are compared this often: a laptop that slept must not come back to an exposure past its end. */
 const CLOCK_CHECK_MS = 1_000;
+/** As many as anybody reads. */
+const MAX_WARNINGS = 10;
 
 export interface ExposureOptions {
   config: ExposureConfig;
@@ -74,6 +77,7 @@ export class Exposure {
       phase: { phase: 'starting' },
       app: { status: 'starting' },
       restarts: 0,
+      warnings: [],
     };
   }
 
@@ -104,7 +108,7 @@ export class Exposure {
   /** Resolves when live. A failure ends the exposure (phase `failed`) and is thrown. */
   async start(): Promise<void> {
     const { startupTimeoutMs } = this.#options.config;
-    const timeout = AbortSignal.timeout(startupTimeoutMs);
+    const timeout = AbortSignal.timeout(Math.min(startupTimeoutMs, MAX_DURATION_MS));
     const signal = AbortSignal.any([timeout, this.#cancelled.signal]);
     try {
       await this.#tunnel.open(signal);
@@ -199,6 +203,14 @@ export class Exposure {
     );
   }
 
+  /** Something is not as it should be, and the exposure goes on: said in the log, and in every state from now on. */
+  warn(message: string): void {
+    const { warnings } = this.#state;
+    if (warnings.includes(message) || warnings.length >= MAX_WARNINGS) return;
+    this.#update({ warnings: [...warnings, message] });
+    this.#options.logger.warn(message);
+  }
+
   /** Ends it badly: `error` is what people are told. May be called twice, the first counts. */
   fail(error: unknown): Promise<void> {
     const lastLines = error instanceof AppError ? error.lastLines : [];
@@ -221,10 +233,12 @@ export class Exposure {
     const outcome = finish(phase.phase === 'live' ? { liveAt: phase.liveAt } : {});
     // The port is free at once; who is in the middle of a download keeps gateway and app until the drain is over.
     const drained = this.#tunnel.close(DRAIN_MS);
-    await this.#entrance.stop(DRAIN_MS);
-    await drained;
+    await this.#attempt('the visitors', this.#entrance.stop(DRAIN_MS));
+    await this.#attempt('the tunnel', drained);
     await this.#appStart?.then(app => app.stop()).catch(() => {}); // a start that failed left nothing
-    rmSync(join(this.#options.folder, 'app'), { recursive: true, force: true });
+    // The end is told in any case: a file that is open on Windows, or a mount, may keep its folder.
+    const left = await removeFolder(join(this.#options.folder, 'app'));
+    if (left !== undefined) this.warn(left);
     const failed = outcome.phase === 'failed';
     const lostTunnel = error instanceof TunnelError;
     this.#update({
@@ -237,9 +251,22 @@ export class Exposure {
     });
   }
 
+  /** Of the end: what fails is logged, and the rest is ended all the same. */
+  async #attempt(what: string, ending: Promise<void>): Promise<void> {
+    await ending.catch(error =>
+      this.#options.logger.warn(`${what} did not end well: ${describeError(error)}`),
+    );
+  }
+
   #update(change: Partial<ExposureState>): void {
     this.#state = { ...this.#state, ...change };
-    for (const listener of this.#listeners) listener(this.state);
+    for (const listener of this.#listeners) {
+      try {
+        listener(this.state);
+      } catch (error) {
+        this.#options.logger.error(`a change could not be passed on: ${describeError(error)}`);
+      }
+    }
   }
 }
 

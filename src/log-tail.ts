@@ -63,9 +63,14 @@ class LineReader {
       return new Uint8Array(); // not written yet, or removed at the end
     }
     const buffer = Buffer.alloc(CHUNK_BYTES);
-    const bytes = readSync(handle, buffer, 0, buffer.length, this.#position);
-    closeSync(handle);
-    this.#position += bytes;
-    return buffer.subarray(0, bytes);
+    try {
+      const bytes = readSync(handle, buffer, 0, buffer.length, this.#position);
+      this.#position += bytes;
+      return buffer.subarray(0, bytes);
+    } catch {
+      return new Uint8Array(); // a disk that fails to be read: the log is only repeated
+    } finally {
+      closeSync(handle);
+    }
   }
 }

@@ -49,12 +49,15 @@ export function createLogger(options: {
   level: LogLevel;
   write: (line: string, level: 'debug' | 'info' | 'warn' | 'error') => void;
   hidden?: readonly string[];
+  /** Whether lines other than errors would be thrown away: they are then not even made harmless. */
+  isFull?: () => boolean;
 }): Logger {
   // The longest first: a secret that begins with another would else leave its end behind.
   const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
   const say = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string) => {
     if (level === 'debug' && options.level !== 'debug') return;
     if (level === 'info' && options.level === 'quiet') return;
+    if (level !== 'error' && options.isFull?.()) return;
     const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
     for (const line of clean.split('\n')) options.write(sanitise(line, Number.POSITIVE_INFINITY), level);
   };

@@ -1,7 +1,10 @@
 // Entry of the step. The runner cancels with SIGINT and kills ten seconds later, so main leaves at once and lets post
 // take the preview down.
 
+import { tolerateBrokenOutput } from './output.ts';
 import { reportFailure, runPreview } from './step/preview.ts';
+
+tolerateBrokenOutput();
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {

@@ -2,6 +2,9 @@
 
 import { warning } from '@actions/core';
 import { describeError } from './errors.ts';
+import { tolerateBrokenOutput } from './output.ts';
 import { tearDown } from './step/teardown.ts';
+
+tolerateBrokenOutput();
 
 void tearDown().catch(error => warning(`the preview may not be taken down wholly: ${describeError(error)}`));

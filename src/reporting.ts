@@ -56,8 +56,9 @@ export function startReporting(config: SupervisorConfig, exposure: Exposure, log
   const tell = () => {
     const now = new Date();
     const state = viewOf(exposure.state, memory.recall(exposure.state, now));
-    const key = JSON.stringify(state);
-    if (key !== last) void comment.update({ preview: facts, state, updatedAt: now });
+    const preview = { ...facts, warnings: [...facts.warnings, ...exposure.state.warnings] };
+    const key = JSON.stringify([state, preview.warnings]);
+    if (key !== last) void comment.update({ preview, state, updatedAt: now });
     last = key;
     clearTimeout(timer);
     if (memory.outageSince !== undefined && state.kind !== 'reconnecting')

@@ -4,19 +4,23 @@
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
 //     expose.log     what it said
-//     outcome.json   its last state, written when it ends
+//     outcome.json   its last state, written when it ends; blank before, so that its place on the disk is there then
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 
 import {
   chmodSync,
+  closeSync,
+  constants,
   existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as v from 'valibot';
@@ -26,6 +30,9 @@ import { isAlive } from './processes.ts';
 import type { ExposureState } from './state.ts';
 
 const PREFIX = 'expose-';
+
+/** More than a last state takes, with twenty lines of the app at their longest. */
+const OUTCOME_BYTES = 32 * 1024;
 
 const SessionSchema = v.object({
   /** What people see; not unique. */
@@ -56,6 +63,7 @@ export function createSessionFolder(parent: string): string {
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(join(parent, PREFIX));
   mkdirSync(sessionFiles(folder).app, { mode: 0o700 });
+  writeFileSync(sessionFiles(folder).outcome, ' '.repeat(OUTCOME_BYTES), { mode: 0o600 });
   return folder;
 }
 
@@ -68,9 +76,18 @@ export function readSession(folder: string): Session | undefined {
   return readDocument(sessionFiles(folder).session, SessionSchema);
 }
 
-/** The last state: for post, and for `expose status` after the end. */
+/**
+ * The last state: for post, and for `expose status` after the end. Written over the blanks that were put there at the
+ * start: on a full disk there is no room for a new file, and post would take the supervisor for killed.
+ */
 export function writeOutcome(folder: string, state: ExposureState): void {
-  writeFileSync(sessionFiles(folder).outcome, JSON.stringify(describeState(state)), { mode: 0o600 });
+  const text = JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES);
+  const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
+  try {
+    writeSync(file, text, 0);
+  } finally {
+    closeSync(file);
+  }
 }
 
 export function readOutcome(folder: string): StateMessage | undefined {

@@ -86,4 +86,6 @@ export interface ExposureState {
   readonly moves: number;
   /** Requests (with raw bytes: connections) of visitors since the start, our own probes not counted. */
   readonly visits: number;
+  /** What is not as it should be although the exposure goes on, such as a log that could not be written. */
+  readonly warnings: readonly string[];
 }

@@ -4,6 +4,7 @@ import { getInput, info, notice, setFailed } from '@actions/core';
 import { callControl } from './control/client.ts';
 import { describeError } from './errors.ts';
 import { readSurroundings } from './inputs.ts';
+import { tolerateBrokenOutput } from './output.ts';
 import { chooseSession, isRunning, listSessions } from './session.ts';
 
 /** Visitors are drained for 5 s, then the app has 5 s. */
@@ -22,4 +23,5 @@ async function run(): Promise<void> {
   info(`${session.name} has ended`);
 }
 
+tolerateBrokenOutput();
 void run().catch(error => setFailed(describeError(error)));

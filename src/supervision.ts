@@ -15,6 +15,9 @@ import type { EndReason, ExposureState } from './state.ts';
 /** A file somebody touches, a runner that died: seen within this time. */
 const WATCH_MS = 500;
 
+/** One that comes again and again must not fill the log. */
+const MAX_BUGS_LOGGED = 10;
+
 export interface Supervision {
   readonly exposure: Exposure;
   /** The control API, which answers from now on. */
@@ -30,12 +33,13 @@ export async function startSupervision(config: SupervisorConfig, logger: Logger)
     config: config.exposure,
     folder: config.folder,
     logger,
-    onChild: ({ pid, role }) => writeJournal(files.journal, recordProcess(pid, role)),
+    onChild: ({ pid, role }) => {
+      const problem = attempt(() => writeJournal(files.journal, recordProcess(pid, role)));
+      if (problem !== undefined)
+        exposure.warn(`${role} is on no record, and is left behind if this process is killed: ${problem}`);
+    },
   });
-  process.on('uncaughtException', error => {
-    logger.error(`a bug in expose, please report it: ${error.stack ?? describeError(error)}`);
-    void exposure.fail(error);
-  });
+  failOnBugs(exposure, logger);
   const ended = awaitEnd(exposure);
   const reporting = startReporting(config, exposure, logger);
   const api = await startControlApi(exposure, config.controlToken);
@@ -45,12 +49,33 @@ export async function startSupervision(config: SupervisorConfig, logger: Logger)
   const finish = async () => {
     const state = await ended;
     unwatch();
-    writeOutcome(config.folder, state);
-    await reporting.finish();
+    const problem = attempt(() => writeOutcome(config.folder, state));
+    if (problem !== undefined) exposure.warn(`how the preview ended could not be written down: ${problem}`);
+    await reporting.finish().catch(error => logger.warn(`the last report failed: ${describeError(error)}`));
     await api.stop();
     return state;
   };
   return { exposure, controlUrl: api.url, finished: finish() };
+}
+
+/** What nobody caught ends the exposure. Logging and failing may fail, too: neither throws, or it would come back here. */
+function failOnBugs(exposure: Exposure, logger: Logger): void {
+  let left = MAX_BUGS_LOGGED;
+  process.on('uncaughtException', error => {
+    if (left > 0) logger.error(`a bug in expose, please report it: ${error.stack ?? describeError(error)}`);
+    left -= 1;
+    exposure.fail(error).catch(() => {});
+  });
+}
+
+/** Why it failed; undefined where it did not. */
+function attempt(act: () => void): string | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return describeError(error);
+  }
 }
 
 function awaitEnd(exposure: Exposure): Promise<ExposureState> {

@@ -5,40 +5,38 @@ import * as v from 'valibot';
 import { listSecrets, SupervisorConfigSchema } from './config.ts';
 import { describeError } from './errors.ts';
 import { createLogger } from './log.ts';
+import { LogFile, tolerateBrokenOutput } from './output.ts';
 import { startSupervision } from './supervision.ts';
 
 async function run(): Promise<void> {
   const config = v.parse(SupervisorConfigSchema, JSON.parse(await text(process.stdin)));
   const secrets = [...listSecrets(config.exposure), config.comment?.token, config.controlToken];
+  let warn = (_message: string) => {};
+  // Standard output is the log file.
+  const log = new LogFile(STDOUT, MAX_LOG_BYTES, reason =>
+    warn(`the log of the preview is not whole: ${reason}`),
+  );
   const logger = createLogger({
     level: config.logLevel,
     hidden: secrets.filter(secret => secret !== undefined),
-    write: createBoundedWriter(MAX_LOG_BYTES),
+    write: (line, level) => log.writeLine(`${PREFIXES[level]}${line}`, level === 'error'),
+    isFull: () => log.isFull,
   });
   const { exposure, controlUrl, finished } = await startSupervision(config, logger);
+  warn = message => exposure.warn(message);
   process.on('SIGTERM', () => void exposure.stop('job ended'));
   // A main that is gone by now was cancelled: post comes to end this.
   process.send?.({ controlUrl }, undefined, {}, () => {});
   await finished;
 }
 
+const STDOUT = 1;
 /** A talkative app must not fill the runner's disk. */
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
 
-/** Writes lines to stdout, which is the log file, until it holds `maxBytes`; errors are always written. */
-function createBoundedWriter(maxBytes: number) {
-  let bytes = 0;
-  return (line: string, level: keyof typeof PREFIXES) => {
-    const text = `${PREFIXES[level]}${line}\n`;
-    const wasFull = bytes > maxBytes;
-    bytes += Buffer.byteLength(text);
-    if (!wasFull || level === 'error') process.stdout.write(text);
-    if (!wasFull && bytes > maxBytes) process.stdout.write('the log is full; only errors follow\n');
-  };
-}
-
 const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };
 
+tolerateBrokenOutput();
 void run().catch(error => {
   process.stderr.write(`error: ${describeError(error)}\n`);
   process.exitCode = 1;

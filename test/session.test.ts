@@ -30,6 +30,7 @@ const ENDED: ExposureState = {
   reconnects: 2,
   moves: 0,
   visits: 3,
+  warnings: [],
 };
 
 let parent: string;

@@ -8,7 +8,7 @@ import { INPUT_DEFAULTS } from '../src/inputs.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const SRC = join(ROOT, 'src');
 const PARTS = ['app', 'tunnel', 'gateway', 'control', 'report'];
-const SHARED = ['state.ts', 'errors.ts', 'log.ts', 'reset.ts'];
+const SHARED = ['state.ts', 'errors.ts', 'log.ts', 'folders.ts', 'reset.ts'];
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'));
 const read = (file: string) => readFileSync(join(SRC, file), 'utf8');
@@ -36,7 +36,7 @@ describe('the arrows between the folders', () => {
   });
 
   it('do not lead out of what is shared', () => {
-    expect(arrows.filter(([from]) => SHARED.includes(from))).toEqual([]);
+    expect(arrows.filter(([from, to]) => SHARED.includes(from) && !SHARED.includes(to))).toEqual([]);
   });
 });
 

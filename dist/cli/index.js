@@ -385,6 +385,198 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("zlib");
 
+/***/ }),
+
+/***/ 2027:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Tm: () => (/* binding */ TunnelError),
+/* harmony export */   Uc: () => (/* binding */ describeError),
+/* harmony export */   dz: () => (/* binding */ InputError),
+/* harmony export */   kL: () => (/* binding */ isTimeout),
+/* harmony export */   uV: () => (/* binding */ AppError),
+/* harmony export */   up: () => (/* binding */ hasCode)
+/* harmony export */ });
+// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
+/** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
+class InputError extends Error {
+    problems;
+    constructor(problems, options) {
+        const list = typeof problems === 'string' ? [problems] : problems;
+        super(list.join('\n'), options);
+        this.name = 'InputError';
+        this.problems = list;
+    }
+}
+/** The tunnel could not be opened or kept. `retryable` says whether trying again may help. */
+class TunnelError extends Error {
+    retryable;
+    constructor(message, options) {
+        super(message, options);
+        this.name = 'TunnelError';
+        this.retryable = options.retryable;
+    }
+}
+/** The app did not start, or ended. */
+class AppError extends Error {
+    /** Exit code of the program, where it got as far as having one. */
+    exitCode;
+    /** The last lines it printed, oldest first; at most 20. */
+    lastLines;
+    /** False where starting it again would only fail the same way. */
+    restartable;
+    constructor(message, options = {}) {
+        super(message, options);
+        this.name = 'AppError';
+        this.exitCode = options.exitCode;
+        this.lastLines = options.lastLines ?? [];
+        this.restartable = options.restartable ?? true;
+    }
+}
+/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
+function describeError(error) {
+    if (!(error instanceof Error))
+        return String(error);
+    // node:net tries all addresses of a name, and then throws an AggregateError without a message.
+    const attempts = error instanceof AggregateError ? error.errors.map(describeError).join(', ') : '';
+    const message = error.message || attempts;
+    // That a time is over is why a message about waiting was written, and says nothing beside it.
+    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : describeError(error.cause);
+    return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
+}
+/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+function isTimeout(error) {
+    return error instanceof Error && error.name === 'TimeoutError';
+}
+/** True for an error of node:fs, node:net or node:dns with that `code`. */
+function hasCode(error, ...codes) {
+    return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+
+/***/ }),
+
+/***/ 6717:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   a1: () => (/* binding */ LineOutput),
+/* harmony export */   ts: () => (/* binding */ tolerateBrokenOutput)
+/* harmony export */ });
+/* unused harmony export LogFile */
+/* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2027);
+// Writing for people to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose
+// reader is gone or slow. Used by the entries and the foreground. Nothing here throws, and no failure is an event that
+// nobody handles: the handler for those would have to write about it.
+
+
+/** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+/** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
+function tolerateBrokenOutput() {
+    for (const stream of [process.stdout, process.stderr])
+        stream.on('error', () => { });
+}
+/** A stream of lines for a person or a pipe. */
+class LineOutput {
+    #stream;
+    #skipped = 0;
+    #isLost = false;
+    /** `onLost` is called once, with the reason, when nobody can read here any more. */
+    constructor(stream, onLost = () => { }) {
+        this.#stream = stream;
+        stream.on('drain', () => this.#tellSkipped());
+        stream.on('error', error => {
+            if (!this.#isLost) {
+                this.#isLost = true;
+                onLost((0,_errors_js__WEBPACK_IMPORTED_MODULE_1__/* .describeError */ .Uc)(error));
+            }
+        });
+    }
+    get isLost() {
+        return this.#isLost;
+    }
+    get isTerminal() {
+        return this.#stream.isTTY === true;
+    }
+    get columns() {
+        return this.#stream.columns || 80;
+    }
+    /** The text as it is; never left out. */
+    write(text) {
+        if (!this.#isLost)
+            this.#stream.write(text);
+    }
+    /** A line that may be left out where the reader is slow; how many were is said once it has caught up. */
+    writeLine(line) {
+        if (this.#stream.writableLength > MAX_WAITING_BYTES)
+            this.#skipped += 1;
+        else {
+            this.#tellSkipped();
+            this.write(`${line}\n`);
+        }
+    }
+    #tellSkipped() {
+        if (this.#skipped === 0)
+            return;
+        const count = this.#skipped;
+        this.#skipped = 0;
+        this.write(`… ${count} lines left out: they came faster than they were read\n`);
+    }
+}
+/**
+ * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works again,
+ * a line says so.
+ */
+class LogFile {
+    #descriptor;
+    #maxBytes;
+    #onLost;
+    #bytes = 0;
+    #lost = 0;
+    #endsInLine = true;
+    /** `onLost` is called each time writing begins to fail. */
+    constructor(descriptor, maxBytes, onLost) {
+        this.#descriptor = descriptor;
+        this.#maxBytes = maxBytes;
+        this.#onLost = onLost;
+    }
+    /** Whether only lines that matter are taken from now on: a talkative app must not fill the runner's disk. */
+    get isFull() {
+        return this.#bytes > this.#maxBytes;
+    }
+    writeLine(line, matters) {
+        if (this.isFull && !matters)
+            return;
+        const wasFull = this.isFull;
+        if (this.#lost > 0 && this.#append(`(${this.#lost} lines are missing here)\n`))
+            this.#lost = 0;
+        if (this.#lost > 0 || !this.#append(`${line}\n`))
+            this.#lost += 1;
+        if (!wasFull && this.isFull)
+            this.#append('the log is full; only errors follow\n');
+    }
+    #append(text) {
+        const bytes = Buffer.from(this.#endsInLine ? text : `\n${text}`);
+        this.#bytes += bytes.length;
+        try {
+            const written = writeSync(this.#descriptor, bytes);
+            this.#endsInLine = written === bytes.length || bytes[written - 1] === 0x0a;
+            if (written < bytes.length)
+                throw new Error('no space is left');
+            return true;
+        }
+        catch (error) {
+            if (this.#lost === 0)
+                this.#onLost(describeError(error));
+            return false;
+        }
+    }
+}
+
+
 /***/ })
 
 /******/ });
@@ -583,7 +775,9 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("zlib");
 /******/ 
 /************************************************************************/
 var __webpack_exports__ = {};
+/* harmony import */ var _output_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6717);
 // Entry of the `expose` command: on a laptop the same exposure in the foreground, in a job the way to ask about it.
+
 const OLDEST_NODE = 24;
 async function run() {
     if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
@@ -591,11 +785,11 @@ async function run() {
         return 2;
     }
     // Loaded only now: an older Node would stumble over the first module it does not understand.
-    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(389), __nccwpck_require__.e(617)]).then(__nccwpck_require__.bind(__nccwpck_require__, 4617));
+    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(389), __nccwpck_require__.e(302)]).then(__nccwpck_require__.bind(__nccwpck_require__, 1302));
     return runCommand(process.argv.slice(2), process.env);
 }
+(0,_output_js__WEBPACK_IMPORTED_MODULE_0__/* .tolerateBrokenOutput */ .ts)();
 void run().then(code => {
     process.exitCode = code;
 });
-
 

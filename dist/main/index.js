@@ -75395,6 +75395,175 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 /************************************************************************/
 var __webpack_exports__ = {};
 
+;// CONCATENATED MODULE: external "node:fs"
+const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+;// CONCATENATED MODULE: ./build/js/errors.js
+// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
+/** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
+class errors_InputError extends Error {
+    problems;
+    constructor(problems, options) {
+        const list = typeof problems === 'string' ? [problems] : problems;
+        super(list.join('\n'), options);
+        this.name = 'InputError';
+        this.problems = list;
+    }
+}
+/** The tunnel could not be opened or kept. `retryable` says whether trying again may help. */
+class errors_TunnelError extends Error {
+    retryable;
+    constructor(message, options) {
+        super(message, options);
+        this.name = 'TunnelError';
+        this.retryable = options.retryable;
+    }
+}
+/** The app did not start, or ended. */
+class errors_AppError extends Error {
+    /** Exit code of the program, where it got as far as having one. */
+    exitCode;
+    /** The last lines it printed, oldest first; at most 20. */
+    lastLines;
+    /** False where starting it again would only fail the same way. */
+    restartable;
+    constructor(message, options = {}) {
+        super(message, options);
+        this.name = 'AppError';
+        this.exitCode = options.exitCode;
+        this.lastLines = options.lastLines ?? [];
+        this.restartable = options.restartable ?? true;
+    }
+}
+/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
+function errors_describeError(error) {
+    if (!(error instanceof Error))
+        return String(error);
+    // node:net tries all addresses of a name, and then throws an AggregateError without a message.
+    const attempts = error instanceof AggregateError ? error.errors.map(errors_describeError).join(', ') : '';
+    const message = error.message || attempts;
+    // That a time is over is why a message about waiting was written, and says nothing beside it.
+    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : errors_describeError(error.cause);
+    return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
+}
+/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+function isTimeout(error) {
+    return error instanceof Error && error.name === 'TimeoutError';
+}
+/** True for an error of node:fs, node:net or node:dns with that `code`. */
+function hasCode(error, ...codes) {
+    return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+;// CONCATENATED MODULE: ./build/js/output.js
+// Writing for people to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose
+// reader is gone or slow. Used by the entries and the foreground. Nothing here throws, and no failure is an event that
+// nobody handles: the handler for those would have to write about it.
+
+
+/** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
+const MAX_WAITING_BYTES = (/* unused pure expression or super */ null && (1024 * 1024));
+/** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
+function tolerateBrokenOutput() {
+    for (const stream of [process.stdout, process.stderr])
+        stream.on('error', () => { });
+}
+/** A stream of lines for a person or a pipe. */
+class LineOutput {
+    #stream;
+    #skipped = 0;
+    #isLost = false;
+    /** `onLost` is called once, with the reason, when nobody can read here any more. */
+    constructor(stream, onLost = () => { }) {
+        this.#stream = stream;
+        stream.on('drain', () => this.#tellSkipped());
+        stream.on('error', error => {
+            if (!this.#isLost) {
+                this.#isLost = true;
+                onLost(describeError(error));
+            }
+        });
+    }
+    get isLost() {
+        return this.#isLost;
+    }
+    get isTerminal() {
+        return this.#stream.isTTY === true;
+    }
+    get columns() {
+        return this.#stream.columns || 80;
+    }
+    /** The text as it is; never left out. */
+    write(text) {
+        if (!this.#isLost)
+            this.#stream.write(text);
+    }
+    /** A line that may be left out where the reader is slow; how many were is said once it has caught up. */
+    writeLine(line) {
+        if (this.#stream.writableLength > MAX_WAITING_BYTES)
+            this.#skipped += 1;
+        else {
+            this.#tellSkipped();
+            this.write(`${line}\n`);
+        }
+    }
+    #tellSkipped() {
+        if (this.#skipped === 0)
+            return;
+        const count = this.#skipped;
+        this.#skipped = 0;
+        this.write(`… ${count} lines left out: they came faster than they were read\n`);
+    }
+}
+/**
+ * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works again,
+ * a line says so.
+ */
+class LogFile {
+    #descriptor;
+    #maxBytes;
+    #onLost;
+    #bytes = 0;
+    #lost = 0;
+    #endsInLine = true;
+    /** `onLost` is called each time writing begins to fail. */
+    constructor(descriptor, maxBytes, onLost) {
+        this.#descriptor = descriptor;
+        this.#maxBytes = maxBytes;
+        this.#onLost = onLost;
+    }
+    /** Whether only lines that matter are taken from now on: a talkative app must not fill the runner's disk. */
+    get isFull() {
+        return this.#bytes > this.#maxBytes;
+    }
+    writeLine(line, matters) {
+        if (this.isFull && !matters)
+            return;
+        const wasFull = this.isFull;
+        if (this.#lost > 0 && this.#append(`(${this.#lost} lines are missing here)\n`))
+            this.#lost = 0;
+        if (this.#lost > 0 || !this.#append(`${line}\n`))
+            this.#lost += 1;
+        if (!wasFull && this.isFull)
+            this.#append('the log is full; only errors follow\n');
+    }
+    #append(text) {
+        const bytes = Buffer.from(this.#endsInLine ? text : `\n${text}`);
+        this.#bytes += bytes.length;
+        try {
+            const written = writeSync(this.#descriptor, bytes);
+            this.#endsInLine = written === bytes.length || bytes[written - 1] === 0x0a;
+            if (written < bytes.length)
+                throw new Error('no space is left');
+            return true;
+        }
+        catch (error) {
+            if (this.#lost === 0)
+                this.#onLost(describeError(error));
+            return false;
+        }
+    }
+}
+
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
 ;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/utils.js
@@ -78340,63 +78509,6 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
-;// CONCATENATED MODULE: ./build/js/errors.js
-// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
-/** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
-class errors_InputError extends Error {
-    problems;
-    constructor(problems, options) {
-        const list = typeof problems === 'string' ? [problems] : problems;
-        super(list.join('\n'), options);
-        this.name = 'InputError';
-        this.problems = list;
-    }
-}
-/** The tunnel could not be opened or kept. `retryable` says whether trying again may help. */
-class errors_TunnelError extends Error {
-    retryable;
-    constructor(message, options) {
-        super(message, options);
-        this.name = 'TunnelError';
-        this.retryable = options.retryable;
-    }
-}
-/** The app did not start, or ended. */
-class errors_AppError extends Error {
-    /** Exit code of the program, where it got as far as having one. */
-    exitCode;
-    /** The last lines it printed, oldest first; at most 20. */
-    lastLines;
-    /** False where starting it again would only fail the same way. */
-    restartable;
-    constructor(message, options = {}) {
-        super(message, options);
-        this.name = 'AppError';
-        this.exitCode = options.exitCode;
-        this.lastLines = options.lastLines ?? [];
-        this.restartable = options.restartable ?? true;
-    }
-}
-/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
-function errors_describeError(error) {
-    if (!(error instanceof Error))
-        return String(error);
-    // node:net tries all addresses of a name, and then throws an AggregateError without a message.
-    const attempts = error instanceof AggregateError ? error.errors.map(errors_describeError).join(', ') : '';
-    const message = error.message || attempts;
-    // That a time is over is why a message about waiting was written, and says nothing beside it.
-    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : errors_describeError(error.cause);
-    return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
-}
-/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
-function isTimeout(error) {
-    return error instanceof Error && error.name === 'TimeoutError';
-}
-/** True for an error of node:fs, node:net or node:dns with that `code`. */
-function hasCode(error, ...codes) {
-    return error instanceof Error && 'code' in error && codes.includes(String(error.code));
-}
-
 ;// CONCATENATED MODULE: ./build/js/app/environment.js
 // What of the job's environment a program gets to see: an allow-list, and what `env` adds. Used by the entries.
 
@@ -78477,8 +78589,6 @@ function findProblem(key, value, env) {
 
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: external "node:fs"
-const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./node_modules/valibot/dist/index.mjs
@@ -86107,6 +86217,7 @@ const messages_StateMessageSchema = object({
     reconnects: number(),
     address_changes: number(),
     visits: number(),
+    warnings: array(string()),
     exposure: PhaseSchema,
 });
 function messages_describeState(state) {
@@ -86131,6 +86242,7 @@ function messages_describeState(state) {
         reconnects: state.reconnects,
         address_changes: state.moves,
         visits: state.visits,
+        warnings: [...state.warnings],
         exposure: describePhase(state.phase),
     };
 }
@@ -86164,6 +86276,7 @@ function reviveState(message) {
         reconnects: message.reconnects,
         moves: message.address_changes,
         visits: message.visits,
+        warnings: message.warnings,
     };
 }
 function revivePhase(exposure) {
@@ -86404,7 +86517,7 @@ var external_node_path_ = __nccwpck_require__(6760);
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
 //     expose.log     what it said
-//     outcome.json   its last state, written when it ends
+//     outcome.json   its last state, written when it ends; blank before, so that its place on the disk is there then
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 
@@ -86414,6 +86527,8 @@ var external_node_path_ = __nccwpck_require__(6760);
 
 
 const PREFIX = 'expose-';
+/** More than a last state takes, with twenty lines of the app at their longest. */
+const OUTCOME_BYTES = 32 * 1024;
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -86438,6 +86553,7 @@ function createSessionFolder(parent) {
     (0,external_node_fs_namespaceObject.mkdirSync)(parent, { recursive: true });
     const folder = (0,external_node_fs_namespaceObject.mkdtempSync)((0,external_node_path_.join)(parent, PREFIX));
     (0,external_node_fs_namespaceObject.mkdirSync)(session_sessionFiles(folder).app, { mode: 0o700 });
+    (0,external_node_fs_namespaceObject.writeFileSync)(session_sessionFiles(folder).outcome, ' '.repeat(OUTCOME_BYTES), { mode: 0o600 });
     return folder;
 }
 function writeSession(folder, session) {
@@ -86447,11 +86563,21 @@ function writeSession(folder, session) {
 function session_readSession(folder) {
     return readDocument(session_sessionFiles(folder).session, SessionSchema);
 }
-/** The last state: for post, and for `expose status` after the end. */
+/**
+ * The last state: for post, and for `expose status` after the end. Written over the blanks that were put there at the
+ * start: on a full disk there is no room for a new file, and post would take the supervisor for killed.
+ */
 function writeOutcome(folder, state) {
-    writeFileSync(session_sessionFiles(folder).outcome, JSON.stringify(describeState(state)), { mode: 0o600 });
+    const text = JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES);
+    const file = openSync(session_sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
+    try {
+        writeSync(file, text, 0);
+    }
+    finally {
+        closeSync(file);
+    }
 }
-function readOutcome(folder) {
+function session_readOutcome(folder) {
     return readDocument(session_sessionFiles(folder).outcome, messages_StateMessageSchema);
 }
 function readDocument(file, schema) {
@@ -86485,7 +86611,7 @@ function chooseSession(parent, wanted) {
 }
 /** One that has ended is over, although its process may still be busy with the last word in the comment. */
 function isRunning({ folder, session }) {
-    return isAlive(session) && readOutcome(folder) === undefined;
+    return isAlive(session) && session_readOutcome(folder) === undefined;
 }
 /** By the `session` output, the folder's path or name, or the name people see, which several may have. */
 function isCalled({ folder, session }, wanted) {
@@ -86535,6 +86661,7 @@ function writeCommand(folder, cliScript) {
 
 
 
+
 /** The supervisor only loads its bundle and opens a loopback port before it says so. */
 const READY_TIMEOUT_MS = 20_000;
 /** Ending: visitors drain for 5 s, the app gets 5 s, the comment a few more; post as a whole has 30 s. */
@@ -86543,6 +86670,7 @@ const STOP_TIMEOUT_MS = 14_000;
 const FINISH_TIMEOUT_MS = 9_000;
 const SIGNAL_GRACE_MS = 3_000;
 const background_POLL_MS = 50;
+const StoppedSchema = object({ state: messages_StateMessageSchema });
 const ReadySchema = object({ controlUrl: string() });
 /**
  * Spawns the supervisor, hands it its configuration on stdin, and resolves when its API listens. `onSpawn` is called
@@ -86568,10 +86696,18 @@ async function startBackground(options) {
     });
     if (child.pid === undefined)
         return ready.then(() => Promise.reject(new Error('the supervisor has no pid')));
-    const record = recordProcess(child.pid, 'supervisor');
-    writeJournal(files.journal, record);
-    onSpawn(record);
     child.stdin?.on('error', () => { }); // an early death is told by its exit
+    const record = recordProcess(child.pid, 'supervisor');
+    try {
+        writeJournal(files.journal, record);
+        onSpawn(record);
+    }
+    catch (error) {
+        // Nobody would know of it.
+        child.kill('SIGKILL');
+        await ready.catch(() => { });
+        throw error;
+    }
     child.stdin?.end(JSON.stringify(config));
     const { controlUrl } = await ready;
     const session = {
@@ -86601,21 +86737,22 @@ function awaitReady(child, timeoutMs) {
         });
     });
 }
-/**
- * Ends an exposure and whatever it left: by its API, then by signals, then by its journal. Returns the roles of the
- * processes that had to be reaped; empty where everything ended by itself.
- */
+/** Ends an exposure and whatever it left: by its API, then by signals, then by its journal. */
 async function stopBackground(folder, supervisor) {
     const session = readSession(folder);
+    let answer;
     if (supervisor && session && isAlive(supervisor)) {
-        const heard = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).then(() => true, () => false);
-        if (heard)
+        answer = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).catch(() => undefined);
+        if (answer !== undefined)
             await awaitEnd(supervisor, FINISH_TIMEOUT_MS);
     }
     if (supervisor)
         await endProcess(supervisor, SIGNAL_GRACE_MS);
     const reaped = await reapJournal(sessionFiles(folder).journal, SIGNAL_GRACE_MS);
-    return reaped.map(record => record.role);
+    const stopped = v.safeParse(StoppedSchema, answer);
+    // The file is newer, where it could be written.
+    const outcome = readOutcome(folder) ?? (stopped.success ? stopped.output.state : undefined);
+    return { reaped: reaped.map(record => record.role), outcome };
 }
 async function awaitEnd(record, timeoutMs) {
     for (const end = performance.now() + timeoutMs; performance.now() < end && isAlive(record);)
@@ -86625,6 +86762,11 @@ async function awaitEnd(record, timeoutMs) {
 ;// CONCATENATED MODULE: ./build/js/duration.js
 // Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
 
+/**
+ * 24 days: the longest duration anywhere. Node's timers take 2^31 - 1 ms (24.8 days), and turn what is longer into 1 ms;
+ * the rest is for what is added to a duration.
+ */
+const MAX_DURATION_MS = 24 * 24 * 3_600_000;
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
 /** Milliseconds of `1h30m`, `45m` or `90s`; `input` names the input in the InputError. */
 function parseDuration(text, input) {
@@ -86633,6 +86775,8 @@ function parseDuration(text, input) {
     const total = (hours ?? 0) * UNITS_MS.h + (minutes ?? 0) * UNITS_MS.m + (seconds ?? 0) * UNITS_MS.s;
     if (match === null || total === 0)
         throw new errors_InputError(`\`${input}\` is '${text}', which is no duration: write it like 90s, 45m or 1h30m`);
+    if (total > MAX_DURATION_MS)
+        throw new errors_InputError(`\`${input}\` is '${text}': no duration is longer than ${MAX_DURATION_MS / UNITS_MS.h}h (24 days)`);
     return total;
 }
 /** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
@@ -88006,6 +88150,8 @@ function createLogger(options) {
         if (level === 'debug' && options.level !== 'debug')
             return;
         if (level === 'info' && options.level === 'quiet')
+            return;
+        if (level !== 'error' && options.isFull?.())
             return;
         const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
         for (const line of clean.split('\n'))
@@ -89408,24 +89554,60 @@ const external_node_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRe
 
 /** A program that never ends its line must not fill our memory; longer lines are handed on in pieces. */
 const MAX_LINE_LENGTH = 16_384;
+/**
+ * What is taken of one stream: a burst, and so many lines a second after it. A program that prints without pause is held
+ * up by its pipe, as on a slow terminal; making every line of `yes` harmless would keep visitors waiting instead.
+ */
+const BURST_LINES = 20_000;
+const LINES_PER_SECOND = 5_000;
+/** A line that is this long counts as two, and so on. */
+const LINE_BYTES = 512;
 /** Hands on every line of a stream without its end (LF or CRLF), and after `end()` the unfinished last one. */
 class LineSplitter {
+    #stream;
     #decoder = new external_node_string_decoder_namespaceObject.StringDecoder('utf8');
     #onLine;
     #rest = '';
+    #budget = BURST_LINES;
+    /** Of performance.now(). */
+    #budgetAt = performance.now();
+    #pause;
+    #isHurried = false;
     constructor(stream, onLine) {
+        this.#stream = stream;
         this.#onLine = onLine;
-        stream.on('data', (chunk) => this.#add(this.#decoder.write(chunk)));
+        stream.on('data', (chunk) => {
+            const lines = this.#add(this.#decoder.write(chunk));
+            this.#spend(Math.max(lines, chunk.length / LINE_BYTES));
+        });
         // The other end may vanish with the process; its end is reported elsewhere.
         stream.on('error', () => undefined);
     }
+    /** The program has ended: what it left in the pipe is its last words, and is not held up. */
+    hurry() {
+        this.#isHurried = true;
+        clearTimeout(this.#pause);
+        this.#stream.resume();
+    }
     /** No more is expected: hands on what has no line end. Bytes that still come begin a new line. */
     end() {
+        this.hurry();
         this.#add(this.#decoder.end());
         if (this.#rest !== '')
             this.#onLine(this.#rest);
         this.#rest = '';
     }
+    #spend(lines) {
+        const now = performance.now();
+        const earned = ((now - this.#budgetAt) / 1000) * LINES_PER_SECOND;
+        this.#budget = Math.min(BURST_LINES, this.#budget + earned) - lines;
+        this.#budgetAt = now;
+        if (this.#budget >= 0 || this.#isHurried)
+            return;
+        this.#stream.pause();
+        this.#pause = setTimeout(() => this.#stream.resume(), (-this.#budget / LINES_PER_SECOND) * 1000);
+    }
+    /** Returns how many lines it handed on. */
     #add(text) {
         const lines = (this.#rest + text).split('\n');
         this.#rest = lines.pop() ?? '';
@@ -89435,6 +89617,7 @@ class LineSplitter {
             this.#onLine(this.#rest.slice(0, MAX_LINE_LENGTH));
             this.#rest = this.#rest.slice(MAX_LINE_LENGTH);
         }
+        return lines.length;
     }
 }
 
@@ -89486,6 +89669,10 @@ function watchChild(child, pid, onLine) {
         onLine(line);
     };
     const splitters = [child.stdout, child.stderr].map(stream => new LineSplitter(stream, keepLine));
+    child.once('exit', () => {
+        for (const splitter of splitters)
+            splitter.hurry();
+    });
     const group = createGroup(child, pid);
     const ended = waitForEnd(child).then(end => {
         for (const splitter of splitters)
@@ -93339,10 +93526,17 @@ class LineReader {
             return new Uint8Array(); // not written yet, or removed at the end
         }
         const buffer = Buffer.alloc(CHUNK_BYTES);
-        const bytes = (0,external_node_fs_namespaceObject.readSync)(handle, buffer, 0, buffer.length, this.#position);
-        (0,external_node_fs_namespaceObject.closeSync)(handle);
-        this.#position += bytes;
-        return buffer.subarray(0, bytes);
+        try {
+            const bytes = (0,external_node_fs_namespaceObject.readSync)(handle, buffer, 0, buffer.length, this.#position);
+            this.#position += bytes;
+            return buffer.subarray(0, bytes);
+        }
+        catch {
+            return new Uint8Array(); // a disk that fails to be read: the log is only repeated
+        }
+        finally {
+            (0,external_node_fs_namespaceObject.closeSync)(handle);
+        }
     }
 }
 
@@ -93503,8 +93697,9 @@ function connect(job, guard) {
 
 
 
+
 const Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
-const Milliseconds = pipe(number(), minValue(0));
+const Milliseconds = pipe(number(), minValue(0), maxValue(MAX_DURATION_MS));
 const Environment = record(string(), string());
 const AppSpecSchema = variant('mode', [
     object({
@@ -94250,9 +94445,10 @@ function startReporting(config, exposure, logger) {
     const tell = () => {
         const now = new Date();
         const state = viewOf(exposure.state, memory.recall(exposure.state, now));
-        const key = JSON.stringify(state);
+        const preview = { ...facts, warnings: [...facts.warnings, ...exposure.state.warnings] };
+        const key = JSON.stringify([state, preview.warnings]);
         if (key !== last)
-            void comment.update({ preview: facts, state, updatedAt: now });
+            void comment.update({ preview, state, updatedAt: now });
         last = key;
         clearTimeout(timer);
         if (memory.outageSince !== undefined && state.kind !== 'reconnecting')
@@ -94303,8 +94499,9 @@ class Memory {
 /** Adds the preview as it is now. A runner without summaries is no reason to fail. */
 async function writeSummary(job, step, state) {
     const updatedAt = new Date();
+    const facts = describeFacts({ job, identity: step.identity }, step.preview, step.mode);
     const view = {
-        preview: describeFacts({ job, identity: step.identity }, step.preview, step.mode),
+        preview: { ...facts, warnings: [...facts.warnings, ...state.warnings] },
         state: view_viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),
         updatedAt,
     };
@@ -94417,7 +94614,7 @@ async function startSupervisor(job, inputs, audience) {
         return { session, folder, state, key };
     }
     catch (error) {
-        saveShownLog(relayLog(session_sessionFiles(folder).log).stop());
+        noteShownLog(relayLog(session_sessionFiles(folder).log).stop());
         throw error;
     }
 }
@@ -94431,18 +94628,21 @@ async function expose(job, inputs, started) {
     try {
         last = await awaitState(states, ({ exposure }) => exposure.phase !== 'starting');
         if (last?.exposure.phase === 'live') {
-            announce(last, started);
+            announce(last, started, inputs.hold);
             if (inputs.hold)
                 last = await hold(states, last, over);
         }
     }
     finally {
-        saveShownLog(relay.stop());
+        noteShownLog(relay.stop());
         over.abort();
     }
-    const state = last ?? readOutcome(folder);
+    const state = last ?? session_readOutcome(folder);
     if (state)
         await writeSummary(job, started.state, reviveState(state));
+    if (inputs.hold)
+        for (const warning of state?.warnings ?? [])
+            core_warning(sanitise(warning));
     conclude(state, session);
 }
 async function awaitState(states, isWanted) {
@@ -94452,7 +94652,20 @@ async function awaitState(states, isWanted) {
     return undefined;
 }
 /** Outputs are files the runner reads at the step's end: writing them does not need its command parser. */
-function announce(state, { session, folder, key }) {
+function announce(state, started, hold) {
+    try {
+        writeOutputs(state, started);
+    }
+    catch (error) {
+        // Later steps would go on without an address; in a hold there is nothing to read them before the end.
+        if (!hold)
+            throw new Error('the outputs could not be written', { cause: error });
+        process.stdout.write(`warning: the outputs could not be written: ${sanitise(errors_describeError(error))}\n`);
+    }
+    const url = state.preview_url ?? '';
+    process.stdout.write(`\n  Preview: ${url}\n${renderClientRow(url)}\n`);
+}
+function writeOutputs(state, { session, folder, key }) {
     const expiresAt = state.exposure.phase === 'live' ? state.exposure.expires_at : null;
     const outputs = {
         url: state.public_url,
@@ -94472,15 +94685,23 @@ function announce(state, { session, folder, key }) {
     for (const [name, value] of Object.entries(outputs))
         setOutput(name, value ?? '');
     addPath(writeCommand(folder, findEntry('cli')));
-    const url = state.preview_url ?? '';
-    process.stdout.write(`\n  Preview: ${url}\n${renderClientRow(url)}\n`);
+}
+/** Where it cannot be noted, post repeats what main has shown. */
+function noteShownLog(bytes) {
+    try {
+        saveShownLog(bytes);
+    }
+    catch (error) {
+        core_debug(`the length of the log could not be noted: ${errors_describeError(error)}`);
+    }
 }
 /** Waits for the end, repeating the link; leaves by itself where the end is long past. */
 async function hold(states, live, over) {
     const endsAt = live.exposure.phase === 'live' ? live.exposure.expires_at : null;
     let url = live.preview_url;
     const reminder = setInterval(() => process.stdout.write(`Preview: ${url}${describeRest(endsAt)}\n`), REMIND_MS);
-    const untilEnd = endsAt === null ? undefined : Date.parse(endsAt) - Date.now() + END_GRACE_MS;
+    const leftMs = endsAt === null ? undefined : Math.min(Date.parse(endsAt) - Date.now(), MAX_DURATION_MS);
+    const untilEnd = leftMs === undefined ? undefined : leftMs + END_GRACE_MS;
     const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
     try {
         return await awaitState(states, ({ exposure, preview_url }) => {
@@ -94518,6 +94739,8 @@ function renderFailure(reason, lastLines) {
 // Entry of the step. The runner cancels with SIGINT and kills ten seconds later, so main leaves at once and lets post
 // take the preview down.
 
+
+tolerateBrokenOutput();
 for (const signal of ['SIGINT', 'SIGTERM'])
     process.once(signal, () => {
         // Plain text: while the preview's log is repeated, the runner would show a command as it stands.

@@ -32977,7 +32977,7 @@ function error(message, properties = {}) {
  * @param message warning issue message. Errors will be converted to string via toString()
  * @param properties optional properties to add to the annotation.
  */
-function warning(message, properties = {}) {
+function core_warning(message, properties = {}) {
     command_issueCommand('warning', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
@@ -33139,6 +33139,116 @@ function errors_hasCode(error, ...codes) {
 
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+;// CONCATENATED MODULE: ./build/js/output.js
+// Writing for people to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose
+// reader is gone or slow. Used by the entries and the foreground. Nothing here throws, and no failure is an event that
+// nobody handles: the handler for those would have to write about it.
+
+
+/** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
+const MAX_WAITING_BYTES = (/* unused pure expression or super */ null && (1024 * 1024));
+/** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
+function tolerateBrokenOutput() {
+    for (const stream of [process.stdout, process.stderr])
+        stream.on('error', () => { });
+}
+/** A stream of lines for a person or a pipe. */
+class LineOutput {
+    #stream;
+    #skipped = 0;
+    #isLost = false;
+    /** `onLost` is called once, with the reason, when nobody can read here any more. */
+    constructor(stream, onLost = () => { }) {
+        this.#stream = stream;
+        stream.on('drain', () => this.#tellSkipped());
+        stream.on('error', error => {
+            if (!this.#isLost) {
+                this.#isLost = true;
+                onLost(describeError(error));
+            }
+        });
+    }
+    get isLost() {
+        return this.#isLost;
+    }
+    get isTerminal() {
+        return this.#stream.isTTY === true;
+    }
+    get columns() {
+        return this.#stream.columns || 80;
+    }
+    /** The text as it is; never left out. */
+    write(text) {
+        if (!this.#isLost)
+            this.#stream.write(text);
+    }
+    /** A line that may be left out where the reader is slow; how many were is said once it has caught up. */
+    writeLine(line) {
+        if (this.#stream.writableLength > MAX_WAITING_BYTES)
+            this.#skipped += 1;
+        else {
+            this.#tellSkipped();
+            this.write(`${line}\n`);
+        }
+    }
+    #tellSkipped() {
+        if (this.#skipped === 0)
+            return;
+        const count = this.#skipped;
+        this.#skipped = 0;
+        this.write(`… ${count} lines left out: they came faster than they were read\n`);
+    }
+}
+/**
+ * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works again,
+ * a line says so.
+ */
+class LogFile {
+    #descriptor;
+    #maxBytes;
+    #onLost;
+    #bytes = 0;
+    #lost = 0;
+    #endsInLine = true;
+    /** `onLost` is called each time writing begins to fail. */
+    constructor(descriptor, maxBytes, onLost) {
+        this.#descriptor = descriptor;
+        this.#maxBytes = maxBytes;
+        this.#onLost = onLost;
+    }
+    /** Whether only lines that matter are taken from now on: a talkative app must not fill the runner's disk. */
+    get isFull() {
+        return this.#bytes > this.#maxBytes;
+    }
+    writeLine(line, matters) {
+        if (this.isFull && !matters)
+            return;
+        const wasFull = this.isFull;
+        if (this.#lost > 0 && this.#append(`(${this.#lost} lines are missing here)\n`))
+            this.#lost = 0;
+        if (this.#lost > 0 || !this.#append(`${line}\n`))
+            this.#lost += 1;
+        if (!wasFull && this.isFull)
+            this.#append('the log is full; only errors follow\n');
+    }
+    #append(text) {
+        const bytes = Buffer.from(this.#endsInLine ? text : `\n${text}`);
+        this.#bytes += bytes.length;
+        try {
+            const written = writeSync(this.#descriptor, bytes);
+            this.#endsInLine = written === bytes.length || bytes[written - 1] === 0x0a;
+            if (written < bytes.length)
+                throw new Error('no space is left');
+            return true;
+        }
+        catch (error) {
+            if (this.#lost === 0)
+                this.#onLost(describeError(error));
+            return false;
+        }
+    }
+}
+
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: external "node:timers/promises"
@@ -40769,6 +40879,7 @@ const messages_StateMessageSchema = object({
     reconnects: number(),
     address_changes: number(),
     visits: number(),
+    warnings: array(string()),
     exposure: PhaseSchema,
 });
 function messages_describeState(state) {
@@ -40793,6 +40904,7 @@ function messages_describeState(state) {
         reconnects: state.reconnects,
         address_changes: state.moves,
         visits: state.visits,
+        warnings: [...state.warnings],
         exposure: describePhase(state.phase),
     };
 }
@@ -40826,6 +40938,7 @@ function reviveState(message) {
         reconnects: message.reconnects,
         moves: message.address_changes,
         visits: message.visits,
+        warnings: message.warnings,
     };
 }
 function revivePhase(exposure) {
@@ -41066,7 +41179,7 @@ const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impo
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
 //     expose.log     what it said
-//     outcome.json   its last state, written when it ends
+//     outcome.json   its last state, written when it ends; blank before, so that its place on the disk is there then
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 
@@ -41076,6 +41189,8 @@ const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impo
 
 
 const PREFIX = 'expose-';
+/** More than a last state takes, with twenty lines of the app at their longest. */
+const OUTCOME_BYTES = (/* unused pure expression or super */ null && (32 * 1024));
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -41100,6 +41215,7 @@ function createSessionFolder(parent) {
     mkdirSync(parent, { recursive: true });
     const folder = mkdtempSync(join(parent, PREFIX));
     mkdirSync(session_sessionFiles(folder).app, { mode: 0o700 });
+    writeFileSync(session_sessionFiles(folder).outcome, ' '.repeat(OUTCOME_BYTES), { mode: 0o600 });
     return folder;
 }
 function session_writeSession(folder, session) {
@@ -41109,9 +41225,19 @@ function session_writeSession(folder, session) {
 function readSession(folder) {
     return readDocument(session_sessionFiles(folder).session, SessionSchema);
 }
-/** The last state: for post, and for `expose status` after the end. */
+/**
+ * The last state: for post, and for `expose status` after the end. Written over the blanks that were put there at the
+ * start: on a full disk there is no room for a new file, and post would take the supervisor for killed.
+ */
 function writeOutcome(folder, state) {
-    writeFileSync(session_sessionFiles(folder).outcome, JSON.stringify(describeState(state)), { mode: 0o600 });
+    const text = JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES);
+    const file = openSync(session_sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
+    try {
+        writeSync(file, text, 0);
+    }
+    finally {
+        closeSync(file);
+    }
 }
 function readOutcome(folder) {
     return readDocument(session_sessionFiles(folder).outcome, messages_StateMessageSchema);
@@ -41197,6 +41323,7 @@ function writeCommand(folder, cliScript) {
 
 
 
+
 /** The supervisor only loads its bundle and opens a loopback port before it says so. */
 const READY_TIMEOUT_MS = 20_000;
 /** Ending: visitors drain for 5 s, the app gets 5 s, the comment a few more; post as a whole has 30 s. */
@@ -41205,6 +41332,7 @@ const STOP_TIMEOUT_MS = 14_000;
 const FINISH_TIMEOUT_MS = 9_000;
 const SIGNAL_GRACE_MS = 3_000;
 const background_POLL_MS = 50;
+const StoppedSchema = object({ state: messages_StateMessageSchema });
 const ReadySchema = object({ controlUrl: string() });
 /**
  * Spawns the supervisor, hands it its configuration on stdin, and resolves when its API listens. `onSpawn` is called
@@ -41230,10 +41358,18 @@ async function startBackground(options) {
     });
     if (child.pid === undefined)
         return ready.then(() => Promise.reject(new Error('the supervisor has no pid')));
-    const record = recordProcess(child.pid, 'supervisor');
-    writeJournal(files.journal, record);
-    onSpawn(record);
     child.stdin?.on('error', () => { }); // an early death is told by its exit
+    const record = recordProcess(child.pid, 'supervisor');
+    try {
+        writeJournal(files.journal, record);
+        onSpawn(record);
+    }
+    catch (error) {
+        // Nobody would know of it.
+        child.kill('SIGKILL');
+        await ready.catch(() => { });
+        throw error;
+    }
     child.stdin?.end(JSON.stringify(config));
     const { controlUrl } = await ready;
     const session = {
@@ -41263,25 +41399,97 @@ function awaitReady(child, timeoutMs) {
         });
     });
 }
-/**
- * Ends an exposure and whatever it left: by its API, then by signals, then by its journal. Returns the roles of the
- * processes that had to be reaped; empty where everything ended by itself.
- */
+/** Ends an exposure and whatever it left: by its API, then by signals, then by its journal. */
 async function stopBackground(folder, supervisor) {
     const session = readSession(folder);
+    let answer;
     if (supervisor && session && processes_isAlive(supervisor)) {
-        const heard = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).then(() => true, () => false);
-        if (heard)
+        answer = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).catch(() => undefined);
+        if (answer !== undefined)
             await awaitEnd(supervisor, FINISH_TIMEOUT_MS);
     }
     if (supervisor)
         await endProcess(supervisor, SIGNAL_GRACE_MS);
     const reaped = await reapJournal(session_sessionFiles(folder).journal, SIGNAL_GRACE_MS);
-    return reaped.map(record => record.role);
+    const stopped = safeParse(StoppedSchema, answer);
+    // The file is newer, where it could be written.
+    const outcome = readOutcome(folder) ?? (stopped.success ? stopped.output.state : undefined);
+    return { reaped: reaped.map(record => record.role), outcome };
 }
 async function awaitEnd(record, timeoutMs) {
     for (const end = performance.now() + timeoutMs; performance.now() < end && processes_isAlive(record);)
         await (0,promises_namespaceObject.setTimeout)(background_POLL_MS);
+}
+
+;// CONCATENATED MODULE: external "node:fs/promises"
+const external_node_fs_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
+;// CONCATENATED MODULE: ./build/js/log.js
+// What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
+/** Longest piece of a stranger's text that is shown, in characters. */
+const MAX_UNTRUSTED_LENGTH = 200;
+// C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+/**
+ * Makes text harmless for a terminal and for the runner, which reads commands out of log lines: `::name::` at the
+ * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
+ * The result is one line of at most `maxLength` characters.
+ */
+function log_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
+    const clean = shorten(text, maxLength)
+        .replace(UNSAFE, escapeCharacter)
+        .replaceAll('##[', '#\\x23[')
+        .replace(/^(\s*:):/u, '$1\\x3a');
+    // Once more, because what was made harmless has become longer.
+    return shorten(clean, maxLength);
+}
+function shorten(text, maxLength) {
+    if (text.length <= maxLength)
+        return text.toWellFormed();
+    return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;
+}
+function escapeCharacter(character) {
+    const code = character.codePointAt(0) ?? 0;
+    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+}
+/**
+ * A logger that hands finished lines (no line break) to `write`. Every line goes through the sanitiser without its
+ * length limit, and each of the `hidden` texts is replaced by `***`.
+ */
+function createLogger(options) {
+    // The longest first: a secret that begins with another would else leave its end behind.
+    const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
+    const say = (level) => (message) => {
+        if (level === 'debug' && options.level !== 'debug')
+            return;
+        if (level === 'info' && options.level === 'quiet')
+            return;
+        if (level !== 'error' && options.isFull?.())
+            return;
+        const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
+        for (const line of clean.split('\n'))
+            options.write(log_sanitise(line, Number.POSITIVE_INFINITY), level);
+    };
+    return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+}
+const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
+
+;// CONCATENATED MODULE: ./build/js/folders.js
+// Removing a folder that something may still hold on to. Used by the exposure, the app and the entries.
+
+
+
+/** An open file keeps its folder on Windows, a `.nfs` file on NFS; both are mostly gone a moment later. */
+const RETRIES = 5;
+const RETRY_DELAY_MS = 100;
+/** Removes it with everything in it, if it is there. Resolves with what is left, and why, for a warning; never rejects. */
+async function removeFolder(folder) {
+    try {
+        await (0,external_node_fs_promises_namespaceObject.rm)(folder, { recursive: true, force: true, maxRetries: RETRIES, retryDelay: RETRY_DELAY_MS });
+        return undefined;
+    }
+    catch (error) {
+        return `${log_sanitise(folder)} could not be removed: ${log_sanitise(errors_describeError(error))}`;
+    }
 }
 
 ;// CONCATENATED MODULE: external "node:os"
@@ -42679,54 +42887,6 @@ function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTempora
 /** @deprecated use `import * as ... from 'smol-toml'` instead */
 /* harmony default export */ const dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: error_TomlError });
 
-;// CONCATENATED MODULE: ./build/js/log.js
-// What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
-/** Longest piece of a stranger's text that is shown, in characters. */
-const MAX_UNTRUSTED_LENGTH = 200;
-// C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
-/**
- * Makes text harmless for a terminal and for the runner, which reads commands out of log lines: `::name::` at the
- * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
- * The result is one line of at most `maxLength` characters.
- */
-function log_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
-    const clean = shorten(text, maxLength)
-        .replace(UNSAFE, escapeCharacter)
-        .replaceAll('##[', '#\\x23[')
-        .replace(/^(\s*:):/u, '$1\\x3a');
-    // Once more, because what was made harmless has become longer.
-    return shorten(clean, maxLength);
-}
-function shorten(text, maxLength) {
-    if (text.length <= maxLength)
-        return text.toWellFormed();
-    return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;
-}
-function escapeCharacter(character) {
-    const code = character.codePointAt(0) ?? 0;
-    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
-}
-/**
- * A logger that hands finished lines (no line break) to `write`. Every line goes through the sanitiser without its
- * length limit, and each of the `hidden` texts is replaced by `***`.
- */
-function createLogger(options) {
-    // The longest first: a secret that begins with another would else leave its end behind.
-    const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
-    const say = (level) => (message) => {
-        if (level === 'debug' && options.level !== 'debug')
-            return;
-        if (level === 'info' && options.level === 'quiet')
-            return;
-        const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
-        for (const line of clean.split('\n'))
-            options.write(log_sanitise(line, Number.POSITIVE_INFINITY), level);
-    };
-    return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
-}
-const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
-
 ;// CONCATENATED MODULE: ./build/js/app/project-file.js
 // The small files of a project that are read here: wasmrun.toml, package.json, .gitignore. Used by mode.ts and
 // staging.ts. A pull request may commit anything under these names, a link to a device or to a secret included.
@@ -42908,6 +43068,11 @@ function isTooOld(version) {
 ;// CONCATENATED MODULE: ./build/js/duration.js
 // Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
 
+/**
+ * 24 days: the longest duration anywhere. Node's timers take 2^31 - 1 ms (24.8 days), and turn what is longer into 1 ms;
+ * the rest is for what is added to a duration.
+ */
+const MAX_DURATION_MS = 24 * 24 * 3_600_000;
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
 /** Milliseconds of `1h30m`, `45m` or `90s`; `input` names the input in the InputError. */
 function duration_parseDuration(text, input) {
@@ -42916,6 +43081,8 @@ function duration_parseDuration(text, input) {
     const total = (hours ?? 0) * UNITS_MS.h + (minutes ?? 0) * UNITS_MS.m + (seconds ?? 0) * UNITS_MS.s;
     if (match === null || total === 0)
         throw new InputError(`\`${input}\` is '${text}', which is no duration: write it like 90s, 45m or 1h30m`);
+    if (total > MAX_DURATION_MS)
+        throw new InputError(`\`${input}\` is '${text}': no duration is longer than ${MAX_DURATION_MS / UNITS_MS.h}h (24 days)`);
     return total;
 }
 /** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
@@ -47567,9 +47734,10 @@ function startReporting(config, exposure, logger) {
     const tell = () => {
         const now = new Date();
         const state = viewOf(exposure.state, memory.recall(exposure.state, now));
-        const key = JSON.stringify(state);
+        const preview = { ...facts, warnings: [...facts.warnings, ...exposure.state.warnings] };
+        const key = JSON.stringify([state, preview.warnings]);
         if (key !== last)
-            void comment.update({ preview: facts, state, updatedAt: now });
+            void comment.update({ preview, state, updatedAt: now });
         last = key;
         clearTimeout(timer);
         if (memory.outageSince !== undefined && state.kind !== 'reconnecting')
@@ -47665,10 +47833,17 @@ class LineReader {
             return new Uint8Array(); // not written yet, or removed at the end
         }
         const buffer = Buffer.alloc(CHUNK_BYTES);
-        const bytes = (0,external_node_fs_namespaceObject.readSync)(handle, buffer, 0, buffer.length, this.#position);
-        (0,external_node_fs_namespaceObject.closeSync)(handle);
-        this.#position += bytes;
-        return buffer.subarray(0, bytes);
+        try {
+            const bytes = (0,external_node_fs_namespaceObject.readSync)(handle, buffer, 0, buffer.length, this.#position);
+            this.#position += bytes;
+            return buffer.subarray(0, bytes);
+        }
+        catch {
+            return new Uint8Array(); // a disk that fails to be read: the log is only repeated
+        }
+        finally {
+            (0,external_node_fs_namespaceObject.closeSync)(handle);
+        }
     }
 }
 
@@ -47684,7 +47859,7 @@ function createStepLogger(level) {
         level,
         write: (line, kind) => {
             if (kind === 'warn')
-                warning(line);
+                core_warning(line);
             else if (kind === 'error')
                 error(line);
             else
@@ -47737,8 +47912,9 @@ function suspendCommands() {
 
 
 
+
 const Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
-const Milliseconds = pipe(number(), minValue(0));
+const Milliseconds = pipe(number(), minValue(0), maxValue(MAX_DURATION_MS));
 const Environment = record(string(), string());
 const AppSpecSchema = variant('mode', [
     object({
@@ -47912,8 +48088,9 @@ function readStepState() {
 /** Adds the preview as it is now. A runner without summaries is no reason to fail. */
 async function writeSummary(job, step, state) {
     const updatedAt = new Date();
+    const facts = describeFacts({ job, identity: step.identity }, step.preview, step.mode);
     const view = {
-        preview: describeFacts({ job, identity: step.identity }, step.preview, step.mode),
+        preview: { ...facts, warnings: [...facts.warnings, ...state.warnings] },
         state: view_viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),
         updatedAt,
     };
@@ -47948,6 +48125,8 @@ function measureLife({ phase }) {
 
 
 
+
+
 /** The whole log is the `log-file` output; this much of it is worth a group in the step's log. */
 const LOG_LINES = 200;
 /** A preview shorter than this was seen by nobody. */
@@ -47961,10 +48140,9 @@ async function tearDown() {
         return;
     if (!(0,external_node_fs_namespaceObject.existsSync)(step.folder) && !(step.supervisor && processes_isAlive(step.supervisor)))
         return info('the preview was taken down already');
-    const reaped = await stopBackground(step.folder, step.supervisor);
+    const { reaped, outcome } = await stopBackground(step.folder, step.supervisor);
     if (reaped.length > 0)
         info(`left behind and ended now: ${reaped.join(', ')}`);
-    const outcome = readOutcome(step.folder);
     const state = outcome ? reviveState(outcome) : describeDeath(step);
     const { log } = session_sessionFiles(step.folder);
     const shown = readShownLog();
@@ -47977,11 +48155,17 @@ async function tearDown() {
         explainEnd(step, state);
     if (!step.hold && state.moves > 0)
         warnOfMoves(state.moves);
-    (0,external_node_fs_namespaceObject.rmSync)(step.folder, { recursive: true, force: true });
+    // In a hold, main has said them.
+    if (!step.hold)
+        for (const warning of state.warnings)
+            core_warning(log_sanitise(warning));
+    const left = await removeFolder(step.folder);
+    if (left !== undefined)
+        core_warning(left);
 }
 /** In a hold no later step ran meanwhile. */
 function warnOfMoves(moves) {
-    warning(`the public address changed ${moves === 1 ? 'once' : `${moves} times`} while the preview was up: steps that used \`url\` after the change had the old address; let them ask \`expose url\``);
+    core_warning(`the public address changed ${moves === 1 ? 'once' : `${moves} times`} while the preview was up: steps that used \`url\` after the change had the old address; let them ask \`expose url\``);
 }
 /** The state of an exposure whose supervisor could not write one. */
 function describeDeath(step) {
@@ -48003,6 +48187,7 @@ function describeDeath(step) {
         reconnects: 0,
         moves: 0,
         visits: 0,
+        warnings: [],
     };
 }
 /** A supervisor that died left its comment as it was: the reader must not be sent to an address that is gone. */
@@ -48027,7 +48212,7 @@ function explainEnd(step, state) {
     if (step.hold)
         return;
     if (phase.phase === 'failed')
-        warning(`the preview failed: ${phase.reason}`);
+        core_warning(`the preview failed: ${phase.reason}`);
     if (phase.phase !== 'ended')
         return;
     info(`the preview has ended: ${phase.reason}`);
@@ -48040,5 +48225,7 @@ function explainEnd(step, state) {
 
 
 
-void tearDown().catch(error => warning(`the preview may not be taken down wholly: ${errors_describeError(error)}`));
+
+tolerateBrokenOutput();
+void tearDown().catch(error => core_warning(`the preview may not be taken down wholly: ${errors_describeError(error)}`));
 

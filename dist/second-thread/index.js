@@ -62,6 +62,21 @@ function hasCode(error, ...codes) {
     return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
+;// CONCATENATED MODULE: ./build/js/reset.js
+// Leaving a connection so that the other side knows at once. Used wherever tunnel, gateway or our bore server hangs up.
+/**
+ * Sends a reset, for which nobody has to read what was sent before. A socket whose end is on its way out is destroyed
+ * instead: libuv refuses to reset it (EINVAL), and Node.js 24 then takes it for closed, so that the other side hears
+ * nothing and the process never exits. One that is still being dialled is destroyed, too: Node.js would wait for the
+ * connection in order to reset it, on a dead link for two minutes.
+ */
+function resetSocket(socket) {
+    if (socket.connecting || (socket.writableEnded && !socket.writableFinished))
+        socket.destroy();
+    else
+        socket.resetAndDestroy();
+}
+
 ;// CONCATENATED MODULE: ./build/js/tunnel/read-buffers.js
 // The memory that raw visitors' bytes are read into. Used by relay.ts alone; its rule is what keeps bytes right:
 // a buffer that a write may still hold is never read into again before that write is done.
@@ -86,21 +101,6 @@ function borrow() {
 function giveBack(buffer) {
     lent -= 1;
     spare.push(buffer);
-}
-
-;// CONCATENATED MODULE: ./build/js/tunnel/reset.js
-// Leaving a connection so that the other side knows at once. Used wherever the tunnel, or our bore server, hangs up.
-/**
- * Sends a reset, for which nobody has to read what was sent before. A socket whose end is on its way out is destroyed
- * instead: libuv refuses to reset it (EINVAL), and Node.js 24 then takes it for closed, so that the other side hears
- * nothing and the process never exits. One that is still being dialled is destroyed, too: Node.js would wait for the
- * connection in order to reset it, on a dead link for two minutes.
- */
-function resetSocket(socket) {
-    if (socket.connecting || (socket.writableEnded && !socket.writableFinished))
-        socket.destroy();
-    else
-        socket.resetAndDestroy();
 }
 
 ;// CONCATENATED MODULE: ./build/js/tunnel/relay.js
@@ -580,6 +580,8 @@ function createLogger(options) {
         if (level === 'debug' && options.level !== 'debug')
             return;
         if (level === 'info' && options.level === 'quiet')
+            return;
+        if (level !== 'error' && options.isFull?.())
             return;
         const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
         for (const line of clean.split('\n'))

@@ -39176,6 +39176,7 @@ const messages_StateMessageSchema = object({
     reconnects: number(),
     address_changes: number(),
     visits: number(),
+    warnings: array(string()),
     exposure: PhaseSchema,
 });
 function messages_describeState(state) {
@@ -39200,6 +39201,7 @@ function messages_describeState(state) {
         reconnects: state.reconnects,
         address_changes: state.moves,
         visits: state.visits,
+        warnings: [...state.warnings],
         exposure: describePhase(state.phase),
     };
 }
@@ -39233,6 +39235,7 @@ function reviveState(message) {
         reconnects: message.reconnects,
         moves: message.address_changes,
         visits: message.visits,
+        warnings: message.warnings,
     };
 }
 function revivePhase(exposure) {
@@ -40824,6 +40827,8 @@ function createLogger(options) {
             return;
         if (level === 'info' && options.level === 'quiet')
             return;
+        if (level !== 'error' && options.isFull?.())
+            return;
         const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
         for (const line of clean.split('\n'))
             options.write(log_sanitise(line, Number.POSITIVE_INFINITY), level);
@@ -41013,6 +41018,11 @@ function isTooOld(version) {
 ;// CONCATENATED MODULE: ./build/js/duration.js
 // Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
 
+/**
+ * 24 days: the longest duration anywhere. Node's timers take 2^31 - 1 ms (24.8 days), and turn what is longer into 1 ms;
+ * the rest is for what is added to a duration.
+ */
+const MAX_DURATION_MS = (/* unused pure expression or super */ null && (24 * 24 * 3_600_000));
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
 /** Milliseconds of `1h30m`, `45m` or `90s`; `input` names the input in the InputError. */
 function duration_parseDuration(text, input) {
@@ -41021,6 +41031,8 @@ function duration_parseDuration(text, input) {
     const total = (hours ?? 0) * UNITS_MS.h + (minutes ?? 0) * UNITS_MS.m + (seconds ?? 0) * UNITS_MS.s;
     if (match === null || total === 0)
         throw new InputError(`\`${input}\` is '${text}', which is no duration: write it like 90s, 45m or 1h30m`);
+    if (total > MAX_DURATION_MS)
+        throw new InputError(`\`${input}\` is '${text}': no duration is longer than ${MAX_DURATION_MS / UNITS_MS.h}h (24 days)`);
     return total;
 }
 /** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
@@ -42244,6 +42256,116 @@ function readSurroundings() {
     };
 }
 
+;// CONCATENATED MODULE: ./build/js/output.js
+// Writing for people to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose
+// reader is gone or slow. Used by the entries and the foreground. Nothing here throws, and no failure is an event that
+// nobody handles: the handler for those would have to write about it.
+
+
+/** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
+const MAX_WAITING_BYTES = (/* unused pure expression or super */ null && (1024 * 1024));
+/** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
+function tolerateBrokenOutput() {
+    for (const stream of [process.stdout, process.stderr])
+        stream.on('error', () => { });
+}
+/** A stream of lines for a person or a pipe. */
+class LineOutput {
+    #stream;
+    #skipped = 0;
+    #isLost = false;
+    /** `onLost` is called once, with the reason, when nobody can read here any more. */
+    constructor(stream, onLost = () => { }) {
+        this.#stream = stream;
+        stream.on('drain', () => this.#tellSkipped());
+        stream.on('error', error => {
+            if (!this.#isLost) {
+                this.#isLost = true;
+                onLost(describeError(error));
+            }
+        });
+    }
+    get isLost() {
+        return this.#isLost;
+    }
+    get isTerminal() {
+        return this.#stream.isTTY === true;
+    }
+    get columns() {
+        return this.#stream.columns || 80;
+    }
+    /** The text as it is; never left out. */
+    write(text) {
+        if (!this.#isLost)
+            this.#stream.write(text);
+    }
+    /** A line that may be left out where the reader is slow; how many were is said once it has caught up. */
+    writeLine(line) {
+        if (this.#stream.writableLength > MAX_WAITING_BYTES)
+            this.#skipped += 1;
+        else {
+            this.#tellSkipped();
+            this.write(`${line}\n`);
+        }
+    }
+    #tellSkipped() {
+        if (this.#skipped === 0)
+            return;
+        const count = this.#skipped;
+        this.#skipped = 0;
+        this.write(`… ${count} lines left out: they came faster than they were read\n`);
+    }
+}
+/**
+ * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works again,
+ * a line says so.
+ */
+class LogFile {
+    #descriptor;
+    #maxBytes;
+    #onLost;
+    #bytes = 0;
+    #lost = 0;
+    #endsInLine = true;
+    /** `onLost` is called each time writing begins to fail. */
+    constructor(descriptor, maxBytes, onLost) {
+        this.#descriptor = descriptor;
+        this.#maxBytes = maxBytes;
+        this.#onLost = onLost;
+    }
+    /** Whether only lines that matter are taken from now on: a talkative app must not fill the runner's disk. */
+    get isFull() {
+        return this.#bytes > this.#maxBytes;
+    }
+    writeLine(line, matters) {
+        if (this.isFull && !matters)
+            return;
+        const wasFull = this.isFull;
+        if (this.#lost > 0 && this.#append(`(${this.#lost} lines are missing here)\n`))
+            this.#lost = 0;
+        if (this.#lost > 0 || !this.#append(`${line}\n`))
+            this.#lost += 1;
+        if (!wasFull && this.isFull)
+            this.#append('the log is full; only errors follow\n');
+    }
+    #append(text) {
+        const bytes = Buffer.from(this.#endsInLine ? text : `\n${text}`);
+        this.#bytes += bytes.length;
+        try {
+            const written = writeSync(this.#descriptor, bytes);
+            this.#endsInLine = written === bytes.length || bytes[written - 1] === 0x0a;
+            if (written < bytes.length)
+                throw new Error('no space is left');
+            return true;
+        }
+        catch (error) {
+            if (this.#lost === 0)
+                this.#onLost(describeError(error));
+            return false;
+        }
+    }
+}
+
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
 ;// CONCATENATED MODULE: ./build/js/processes.js
@@ -42389,7 +42511,7 @@ function findAncestor(name) {
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
 //     expose.log     what it said
-//     outcome.json   its last state, written when it ends
+//     outcome.json   its last state, written when it ends; blank before, so that its place on the disk is there then
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 
@@ -42399,6 +42521,8 @@ function findAncestor(name) {
 
 
 const PREFIX = 'expose-';
+/** More than a last state takes, with twenty lines of the app at their longest. */
+const OUTCOME_BYTES = (/* unused pure expression or super */ null && (32 * 1024));
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -42423,6 +42547,7 @@ function createSessionFolder(parent) {
     mkdirSync(parent, { recursive: true });
     const folder = mkdtempSync(join(parent, PREFIX));
     mkdirSync(sessionFiles(folder).app, { mode: 0o700 });
+    writeFileSync(sessionFiles(folder).outcome, ' '.repeat(OUTCOME_BYTES), { mode: 0o600 });
     return folder;
 }
 function writeSession(folder, session) {
@@ -42432,9 +42557,19 @@ function writeSession(folder, session) {
 function readSession(folder) {
     return readDocument(sessionFiles(folder).session, SessionSchema);
 }
-/** The last state: for post, and for `expose status` after the end. */
+/**
+ * The last state: for post, and for `expose status` after the end. Written over the blanks that were put there at the
+ * start: on a full disk there is no room for a new file, and post would take the supervisor for killed.
+ */
 function writeOutcome(folder, state) {
-    writeFileSync(sessionFiles(folder).outcome, JSON.stringify(describeState(state)), { mode: 0o600 });
+    const text = JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES);
+    const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
+    try {
+        writeSync(file, text, 0);
+    }
+    finally {
+        closeSync(file);
+    }
 }
 function readOutcome(folder) {
     return readDocument(sessionFiles(folder).outcome, messages_StateMessageSchema);
@@ -42518,6 +42653,7 @@ function writeCommand(folder, cliScript) {
 
 
 
+
 /** Visitors are drained for 5 s, then the app has 5 s. */
 const STOP_TIMEOUT_MS = 20_000;
 async function run() {
@@ -42533,5 +42669,6 @@ async function run() {
     await callControl(session, 'POST /api/stop', STOP_TIMEOUT_MS);
     info(`${session.name} has ended`);
 }
+tolerateBrokenOutput();
 void run().catch(error => setFailed(errors_describeError(error)));
 

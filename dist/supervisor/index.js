@@ -30144,6 +30144,41 @@ function hasCode(error, ...codes) {
     return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
+;// CONCATENATED MODULE: ./build/js/duration.js
+// Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
+
+/**
+ * 24 days: the longest duration anywhere. Node's timers take 2^31 - 1 ms (24.8 days), and turn what is longer into 1 ms;
+ * the rest is for what is added to a duration.
+ */
+const MAX_DURATION_MS = 24 * 24 * 3_600_000;
+const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
+/** Milliseconds of `1h30m`, `45m` or `90s`; `input` names the input in the InputError. */
+function parseDuration(text, input) {
+    const match = /^(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?$/.exec(text.trim().toLowerCase());
+    const [hours, minutes, seconds] = (match ?? []).slice(1).map(part => Number(part ?? 0));
+    const total = (hours ?? 0) * UNITS_MS.h + (minutes ?? 0) * UNITS_MS.m + (seconds ?? 0) * UNITS_MS.s;
+    if (match === null || total === 0)
+        throw new InputError(`\`${input}\` is '${text}', which is no duration: write it like 90s, 45m or 1h30m`);
+    if (total > MAX_DURATION_MS)
+        throw new InputError(`\`${input}\` is '${text}': no duration is longer than ${MAX_DURATION_MS / UNITS_MS.h}h (24 days)`);
+    return total;
+}
+/** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
+function formatDuration(ms) {
+    const seconds = Math.max(0, Math.floor(ms / 1000));
+    const parts = [
+        [Math.floor(seconds / 3600), 'h'],
+        [Math.floor((seconds % 3600) / 60), 'm'],
+        [seconds % 60, 's'],
+    ];
+    const first = parts.findIndex(([count]) => count > 0);
+    if (first < 0)
+        return '0s';
+    const shown = parts.slice(first, first + 2).filter(([count]) => count > 0);
+    return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
+}
+
 ;// CONCATENATED MODULE: ./build/js/input-values.js
 // How single input values are written. Each parser names the input and the value in its InputError; used by inputs.
 
@@ -30264,6 +30299,8 @@ function createLogger(options) {
         if (level === 'debug' && options.level !== 'debug')
             return;
         if (level === 'info' && options.level === 'quiet')
+            return;
+        if (level !== 'error' && options.isFull?.())
             return;
         const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
         for (const line of clean.split('\n'))
@@ -30536,8 +30573,9 @@ function renderChain(chain) {
 
 
 
+
 const Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
-const Milliseconds = pipe(number(), minValue(0));
+const Milliseconds = pipe(number(), minValue(0), maxValue(MAX_DURATION_MS));
 const Environment = record(string(), string());
 const AppSpecSchema = variant('mode', [
     object({
@@ -30668,6 +30706,116 @@ function listSecrets({ tunnel, gateway, tls }) {
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
+;// CONCATENATED MODULE: ./build/js/output.js
+// Writing for people to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose
+// reader is gone or slow. Used by the entries and the foreground. Nothing here throws, and no failure is an event that
+// nobody handles: the handler for those would have to write about it.
+
+
+/** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
+const MAX_WAITING_BYTES = (/* unused pure expression or super */ null && (1024 * 1024));
+/** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
+function tolerateBrokenOutput() {
+    for (const stream of [process.stdout, process.stderr])
+        stream.on('error', () => { });
+}
+/** A stream of lines for a person or a pipe. */
+class LineOutput {
+    #stream;
+    #skipped = 0;
+    #isLost = false;
+    /** `onLost` is called once, with the reason, when nobody can read here any more. */
+    constructor(stream, onLost = () => { }) {
+        this.#stream = stream;
+        stream.on('drain', () => this.#tellSkipped());
+        stream.on('error', error => {
+            if (!this.#isLost) {
+                this.#isLost = true;
+                onLost(describeError(error));
+            }
+        });
+    }
+    get isLost() {
+        return this.#isLost;
+    }
+    get isTerminal() {
+        return this.#stream.isTTY === true;
+    }
+    get columns() {
+        return this.#stream.columns || 80;
+    }
+    /** The text as it is; never left out. */
+    write(text) {
+        if (!this.#isLost)
+            this.#stream.write(text);
+    }
+    /** A line that may be left out where the reader is slow; how many were is said once it has caught up. */
+    writeLine(line) {
+        if (this.#stream.writableLength > MAX_WAITING_BYTES)
+            this.#skipped += 1;
+        else {
+            this.#tellSkipped();
+            this.write(`${line}\n`);
+        }
+    }
+    #tellSkipped() {
+        if (this.#skipped === 0)
+            return;
+        const count = this.#skipped;
+        this.#skipped = 0;
+        this.write(`… ${count} lines left out: they came faster than they were read\n`);
+    }
+}
+/**
+ * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works again,
+ * a line says so.
+ */
+class LogFile {
+    #descriptor;
+    #maxBytes;
+    #onLost;
+    #bytes = 0;
+    #lost = 0;
+    #endsInLine = true;
+    /** `onLost` is called each time writing begins to fail. */
+    constructor(descriptor, maxBytes, onLost) {
+        this.#descriptor = descriptor;
+        this.#maxBytes = maxBytes;
+        this.#onLost = onLost;
+    }
+    /** Whether only lines that matter are taken from now on: a talkative app must not fill the runner's disk. */
+    get isFull() {
+        return this.#bytes > this.#maxBytes;
+    }
+    writeLine(line, matters) {
+        if (this.isFull && !matters)
+            return;
+        const wasFull = this.isFull;
+        if (this.#lost > 0 && this.#append(`(${this.#lost} lines are missing here)\n`))
+            this.#lost = 0;
+        if (this.#lost > 0 || !this.#append(`${line}\n`))
+            this.#lost += 1;
+        if (!wasFull && this.isFull)
+            this.#append('the log is full; only errors follow\n');
+    }
+    #append(text) {
+        const bytes = Buffer.from(this.#endsInLine ? text : `\n${text}`);
+        this.#bytes += bytes.length;
+        try {
+            const written = (0,external_node_fs_.writeSync)(this.#descriptor, bytes);
+            this.#endsInLine = written === bytes.length || bytes[written - 1] === 0x0a;
+            if (written < bytes.length)
+                throw new Error('no space is left');
+            return true;
+        }
+        catch (error) {
+            if (this.#lost === 0)
+                this.#onLost(errors_describeError(error));
+            return false;
+        }
+    }
+}
+
 // EXTERNAL MODULE: external "node:http"
 var external_node_http_ = __nccwpck_require__(7067);
 ;// CONCATENATED MODULE: ./build/js/control/messages.js
@@ -30718,6 +30866,7 @@ const messages_StateMessageSchema = object({
     reconnects: number(),
     address_changes: number(),
     visits: number(),
+    warnings: array(string()),
     exposure: PhaseSchema,
 });
 function describeState(state) {
@@ -30742,6 +30891,7 @@ function describeState(state) {
         reconnects: state.reconnects,
         address_changes: state.moves,
         visits: state.visits,
+        warnings: [...state.warnings],
         exposure: describePhase(state.phase),
     };
 }
@@ -30775,6 +30925,7 @@ function reviveState(message) {
         reconnects: message.reconnects,
         moves: message.address_changes,
         visits: message.visits,
+        warnings: message.warnings,
     };
 }
 function revivePhase(exposure) {
@@ -30918,7 +31069,7 @@ async function stopExposure({ controls, query, response }) {
     if (reason === undefined)
         return refuse(response, 400, `\`reason\` is one of ${CALLER_REASONS.join(', ')}`);
     await controls.stop(reason);
-    send(response, 200, { success: true, message: 'Exposure stopped' });
+    send(response, 200, { success: true, message: 'Exposure stopped', state: describeState(controls.state) });
 }
 function showApp({ controls, response }) {
     const { mode, app, restarts } = describeState(controls.state);
@@ -30952,6 +31103,25 @@ function streamEvents({ controls, streams, response }) {
 var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
+;// CONCATENATED MODULE: ./build/js/folders.js
+// Removing a folder that something may still hold on to. Used by the exposure, the app and the entries.
+
+
+
+/** An open file keeps its folder on Windows, a `.nfs` file on NFS; both are mostly gone a moment later. */
+const RETRIES = 5;
+const RETRY_DELAY_MS = 100;
+/** Removes it with everything in it, if it is there. Resolves with what is left, and why, for a warning; never rejects. */
+async function removeFolder(folder) {
+    try {
+        await (0,promises_.rm)(folder, { recursive: true, force: true, maxRetries: RETRIES, retryDelay: RETRY_DELAY_MS });
+        return undefined;
+    }
+    catch (error) {
+        return `${log_sanitise(folder)} could not be removed: ${log_sanitise(errors_describeError(error))}`;
+    }
+}
+
 // EXTERNAL MODULE: external "node:child_process"
 var external_node_child_process_ = __nccwpck_require__(1421);
 // EXTERNAL MODULE: external "node:events"
@@ -30963,24 +31133,60 @@ const external_node_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRe
 
 /** A program that never ends its line must not fill our memory; longer lines are handed on in pieces. */
 const MAX_LINE_LENGTH = 16_384;
+/**
+ * What is taken of one stream: a burst, and so many lines a second after it. A program that prints without pause is held
+ * up by its pipe, as on a slow terminal; making every line of `yes` harmless would keep visitors waiting instead.
+ */
+const BURST_LINES = 20_000;
+const LINES_PER_SECOND = 5_000;
+/** A line that is this long counts as two, and so on. */
+const LINE_BYTES = 512;
 /** Hands on every line of a stream without its end (LF or CRLF), and after `end()` the unfinished last one. */
 class LineSplitter {
+    #stream;
     #decoder = new external_node_string_decoder_namespaceObject.StringDecoder('utf8');
     #onLine;
     #rest = '';
+    #budget = BURST_LINES;
+    /** Of performance.now(). */
+    #budgetAt = performance.now();
+    #pause;
+    #isHurried = false;
     constructor(stream, onLine) {
+        this.#stream = stream;
         this.#onLine = onLine;
-        stream.on('data', (chunk) => this.#add(this.#decoder.write(chunk)));
+        stream.on('data', (chunk) => {
+            const lines = this.#add(this.#decoder.write(chunk));
+            this.#spend(Math.max(lines, chunk.length / LINE_BYTES));
+        });
         // The other end may vanish with the process; its end is reported elsewhere.
         stream.on('error', () => undefined);
     }
+    /** The program has ended: what it left in the pipe is its last words, and is not held up. */
+    hurry() {
+        this.#isHurried = true;
+        clearTimeout(this.#pause);
+        this.#stream.resume();
+    }
     /** No more is expected: hands on what has no line end. Bytes that still come begin a new line. */
     end() {
+        this.hurry();
         this.#add(this.#decoder.end());
         if (this.#rest !== '')
             this.#onLine(this.#rest);
         this.#rest = '';
     }
+    #spend(lines) {
+        const now = performance.now();
+        const earned = ((now - this.#budgetAt) / 1000) * LINES_PER_SECOND;
+        this.#budget = Math.min(BURST_LINES, this.#budget + earned) - lines;
+        this.#budgetAt = now;
+        if (this.#budget >= 0 || this.#isHurried)
+            return;
+        this.#stream.pause();
+        this.#pause = setTimeout(() => this.#stream.resume(), (-this.#budget / LINES_PER_SECOND) * 1000);
+    }
+    /** Returns how many lines it handed on. */
     #add(text) {
         const lines = (this.#rest + text).split('\n');
         this.#rest = lines.pop() ?? '';
@@ -30990,6 +31196,7 @@ class LineSplitter {
             this.#onLine(this.#rest.slice(0, MAX_LINE_LENGTH));
             this.#rest = this.#rest.slice(MAX_LINE_LENGTH);
         }
+        return lines.length;
     }
 }
 
@@ -31041,6 +31248,10 @@ function watchChild(child, pid, onLine) {
         onLine(line);
     };
     const splitters = [child.stdout, child.stderr].map(stream => new LineSplitter(stream, keepLine));
+    child.once('exit', () => {
+        for (const splitter of splitters)
+            splitter.hurry();
+    });
     const group = createGroup(child, pid);
     const ended = waitForEnd(child).then(end => {
         for (const splitter of splitters)
@@ -34385,6 +34596,7 @@ function acceptsHtml(request) {
 
 
 
+
 /** Enough to see what led to a crash, in the status page and in the failed comment. */
 const CONSOLE_LINES = 200;
 /** As many as an error carries. */
@@ -34433,7 +34645,11 @@ async function startApp(options, timing) {
 /** One start: resolves when the program answered. Its folder goes when it is stopped. */
 async function startOnce(options, { onOutput, lastLines }, signal) {
     const folder = await (0,promises_.mkdtemp)((0,external_node_path_.join)(options.folder, 'app-'));
-    const removeFolder = () => (0,promises_.rm)(folder, { recursive: true, force: true, maxRetries: 3 });
+    const removeOwnFolder = async () => {
+        const left = await removeFolder(folder);
+        if (left !== undefined)
+            options.logger.warn(left);
+    };
     const publicUrl = options.publicUrl();
     const environment = { ...options.baseEnvironment, EXPOSE_URL: publicUrl };
     const { logger, onChild } = options;
@@ -34452,11 +34668,11 @@ async function startOnce(options, { onOutput, lastLines }, signal) {
             upstream: program.upstream,
             ...(program.pid === undefined ? {} : { pid: program.pid }),
             ended: program.ended,
-            stop: () => program.stop().then(removeFolder),
+            stop: () => program.stop().then(removeOwnFolder),
         };
     }
     catch (error) {
-        await removeFolder();
+        await removeOwnFolder();
         throw error;
     }
 }
@@ -34522,34 +34738,6 @@ async function waitUntilHealthy(program, path, lastLines, signal) {
             ? `the app did not answer GET ${path} on port ${upstream.port} in time; let it listen there, check \`health-path\`, or raise \`startup-timeout\``
             : `the app answered GET ${path} on port ${upstream.port} with ${last} until the time was over; it is up when the status is below 500: check \`health-path\`, or raise \`startup-timeout\``, { cause: error, lastLines: lastLines() });
     }
-}
-
-;// CONCATENATED MODULE: ./build/js/duration.js
-// Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
-
-const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
-/** Milliseconds of `1h30m`, `45m` or `90s`; `input` names the input in the InputError. */
-function parseDuration(text, input) {
-    const match = /^(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?$/.exec(text.trim().toLowerCase());
-    const [hours, minutes, seconds] = (match ?? []).slice(1).map(part => Number(part ?? 0));
-    const total = (hours ?? 0) * UNITS_MS.h + (minutes ?? 0) * UNITS_MS.m + (seconds ?? 0) * UNITS_MS.s;
-    if (match === null || total === 0)
-        throw new InputError(`\`${input}\` is '${text}', which is no duration: write it like 90s, 45m or 1h30m`);
-    return total;
-}
-/** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
-function formatDuration(ms) {
-    const seconds = Math.max(0, Math.floor(ms / 1000));
-    const parts = [
-        [Math.floor(seconds / 3600), 'h'],
-        [Math.floor((seconds % 3600) / 60), 'm'],
-        [seconds % 60, 's'],
-    ];
-    const first = parts.findIndex(([count]) => count > 0);
-    if (first < 0)
-        return '0s';
-    const shown = parts.slice(first, first + 2).filter(([count]) => count > 0);
-    return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/constant-time.js
@@ -34712,12 +34900,15 @@ function hasBody(request) {
 
 
 const OWN_FOLDER = '/__expose';
-/** True for a challenge, which needs no key: it is our own way of finding out where an address leads. */
+/**
+ * True for a challenge, which needs no key: it is our own way of finding out where an address leads. The connection ends
+ * with it, for an unauthenticated visitor could else fill our buffers with answers it does not read.
+ */
 function answerProbe(visit, proofKey) {
     const proof = readPath(visit.request) === PROBE_PATH ? readProof(visit, proofKey) : undefined;
     if (proof === undefined)
         return false;
-    sendText(visit, 200, proof);
+    sendText(visit, 200, proof, { connection: 'close' });
     return true;
 }
 /** True for all else under /__expose, which never reaches the app. */
@@ -35287,7 +35478,7 @@ class AccessControl {
         const { request } = visit;
         const key = takeKey(request);
         if (this.#access.kind === 'open')
-            return this.#welcome(visit);
+            return admit(visit);
         const hasSession = this.#hasSession(visit);
         const credential = this.#takeAuthorization(request);
         if (readPath(request) === SIGN_IN_PATH)
@@ -35300,11 +35491,8 @@ class AccessControl {
             return this.#refuse(visit);
         if (grant === 'ambient' && isCrossSite(visit))
             return refuseCrossSite(visit);
-        return this.#welcome(visit);
-    }
-    #welcome(visit) {
-        visit.welcome();
-        return false;
+        // Whoever only asks for what needs no key has not shown one.
+        return grant === 'public' ? false : admit(visit);
     }
     #findGrant(visit, credential, hasSession) {
         if (credential === 'key')
@@ -35349,7 +35537,7 @@ class AccessControl {
         const { request, response, address } = visit;
         if (address === undefined)
             return this.#refuse(visit);
-        visit.welcome();
+        visit.markAuthenticated();
         response.writeHead(303, [
             ...['location', target],
             ...['set-cookie', this.#issue(address.url)],
@@ -35406,6 +35594,10 @@ class AccessControl {
         });
         return true;
     }
+}
+function admit(visit) {
+    visit.markAuthenticated();
+    return false;
 }
 function isPageLoad({ request, upgrade }) {
     return (request.method === 'GET' || request.method === 'HEAD') && upgrade === undefined;
@@ -35493,8 +35685,26 @@ function sendTooLarge(visit, maxBytes) {
     sendNotice(visit, describeTooLarge(maxBytes), { connection: 'close' });
 }
 
+;// CONCATENATED MODULE: ./build/js/reset.js
+// Leaving a connection so that the other side knows at once. Used wherever tunnel, gateway or our bore server hangs up.
+/**
+ * Sends a reset, for which nobody has to read what was sent before. A socket whose end is on its way out is destroyed
+ * instead: libuv refuses to reset it (EINVAL), and Node.js 24 then takes it for closed, so that the other side hears
+ * nothing and the process never exits. One that is still being dialled is destroyed, too: Node.js would wait for the
+ * connection in order to reset it, on a dead link for two minutes.
+ */
+function resetSocket(socket) {
+    if (socket.connecting || (socket.writableEnded && !socket.writableFinished))
+        socket.destroy();
+    else
+        socket.resetAndDestroy();
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/closing.js
 // The end of visitors' streams, the same for every server of this folder.
+
+
+
 /** Resolves when the stream is closed, which it may be already. */
 function awaitClose(stream) {
     return new Promise(resolve => {
@@ -35503,6 +35713,244 @@ function awaitClose(stream) {
         else
             stream.once('close', () => resolve());
     });
+}
+/**
+ * Closes the stream at once, a TCP connection with a reset, so that the system forgets what it still holds for a
+ * visitor who does not take it. Never throws, whatever kind of stream it is: Node.js resets only a bare TCP socket, and
+ * throws ERR_INVALID_HANDLE_TYPE for a TLSSocket, which is a Socket too.
+ */
+function cut(stream) {
+    try {
+        if (stream instanceof external_node_net_.Socket && !(stream instanceof external_node_tls_.TLSSocket))
+            resetSocket(stream);
+        else
+            stream.destroy();
+    }
+    catch {
+        stream.destroy();
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/connection-slots.js
+// Which visitors' connections may stay, and how many requests of each may be under way. One for all servers of a
+// gateway, so that TLS, HTTP/1.1 and HTTP/2 share its limits.
+//
+// There are two groups, connections that have shown the key and all others, and neither can use up the room of the
+// other. Within a group whoever holds most makes room, so that a newcomer gets in as long as anybody holds two of
+// anything. What that guarantees stands in docs/threat-model.md.
+/**
+ * A connection may use this part of what is free in its group: the more are served, the fewer requests of one
+ * connection run side by side. One always may.
+ */
+const PART_OF_FREE = 1 / 2;
+class ConnectionSlots {
+    #limits;
+    #unauthenticated;
+    #authenticated;
+    /** The group a connection begins in. */
+    #newcomers;
+    #slots = new WeakMap();
+    constructor(limits) {
+        this.#limits = limits;
+        this.#unauthenticated = connection_slots_createGroup(limits.strangers);
+        this.#authenticated = connection_slots_createGroup(limits.sockets);
+        this.#newcomers = limits.strangers === 0 ? this.#authenticated : this.#unauthenticated;
+    }
+    /**
+     * A slot until the connection is closed, which counts as unauthenticated. False where none is free and nobody has to
+     * make room. May be called twice.
+     */
+    take(connection) {
+        if (this.#slots.has(connection))
+            return true;
+        if (!this.#freeSlot())
+            return false;
+        const slot = {
+            connection,
+            group: this.#newcomers,
+            share: { active: 1, open: 1 },
+            active: new Set(),
+            waiting: new Set(),
+            idleSince: performance.now(),
+            isGone: false,
+        };
+        this.#slots.set(connection, slot);
+        slot.group.slots.add(slot);
+        connection.once('close', () => remove(slot));
+        return true;
+    }
+    /** `stream`, for instance the plain text of a TLS connection, has the slot of `connection`. */
+    join(stream, connection) {
+        const slot = this.#slots.get(connection);
+        if (slot !== undefined)
+            this.#slots.set(stream, slot);
+    }
+    /** The connection that has the slot of this stream. */
+    connectionOf(stream) {
+        return this.#slots.get(stream)?.connection ?? stream;
+    }
+    /** It has shown the key, or needs none: from now on it is closed to make room only while it is idle. */
+    markAuthenticated(stream) {
+        const slot = this.#slots.get(stream);
+        if (slot === undefined || slot.isGone || slot.group === this.#authenticated)
+            return;
+        leaveGroup(slot);
+        joinGroup(slot, this.#authenticated);
+        while (slot.group.open > slot.group.capacity && evictNewest(findBusiest(slot.group)))
+            ;
+        advance(slot);
+    }
+    isAuthenticated(stream) {
+        return this.#slots.get(stream)?.group === this.#authenticated;
+    }
+    /** Whether a request is open there. */
+    isBusy(stream) {
+        const slot = this.#slots.get(stream);
+        return slot !== undefined && countOpen(slot) > 0;
+    }
+    /**
+     * Opens a request; returns what to call when it is over (calling it twice, or after its eviction, changes nothing).
+     * Evicts it at once where the connection has too many, or its group has, and nobody in it holds more.
+     */
+    open(stream, share, turn) {
+        const slot = this.#slots.get(stream);
+        if (slot === undefined || slot.isGone || countOpen(slot) >= share.open || !makeRoom(slot)) {
+            turn.evict();
+            return () => { };
+        }
+        slot.share = share;
+        slot.waiting.add(turn);
+        slot.group.open += 1;
+        advance(slot);
+        return () => connection_slots_close(slot, turn);
+    }
+    /**
+     * An idle connection makes room, and of unauthenticated ones also a busy one, where idle ones hold less than half of
+     * their slots: newcomers, who are idle too, would else only push out one another.
+     */
+    #freeSlot() {
+        const [strangers, authenticated] = [this.#unauthenticated, this.#authenticated];
+        const isFull = strangers.slots.size + authenticated.slots.size >= this.#limits.sockets;
+        const isCrowded = this.#newcomers === strangers && strangers.slots.size >= this.#limits.strangers;
+        if (!isFull && !isCrowded)
+            return true;
+        const leaving = (isMostlyIdle(strangers) ? findIdle(strangers) : undefined) ??
+            (isFull ? findIdle(authenticated) : undefined) ??
+            findBusiest(strangers);
+        if (leaving === undefined)
+            return false;
+        remove(leaving);
+        leaving.connection.destroy();
+        return true;
+    }
+}
+function connection_slots_createGroup(capacity) {
+    return { capacity, slots: new Set(), short: new Set(), open: 0, active: 0 };
+}
+function joinGroup(slot, group) {
+    slot.group = group;
+    group.slots.add(slot);
+    group.open += countOpen(slot);
+    group.active += slot.active.size;
+}
+function leaveGroup(slot) {
+    const { group } = slot;
+    group.slots.delete(slot);
+    group.short.delete(slot);
+    group.open -= countOpen(slot);
+    group.active -= slot.active.size;
+}
+function remove(slot) {
+    if (slot.isGone)
+        return;
+    slot.isGone = true;
+    const { group } = slot;
+    leaveGroup(slot);
+    slot.active.clear();
+    slot.waiting.clear();
+    advanceOthers(group);
+}
+function connection_slots_close(slot, turn) {
+    const { group } = slot;
+    if (slot.active.delete(turn))
+        group.active -= 1;
+    else if (!slot.waiting.delete(turn))
+        return;
+    group.open -= 1;
+    if (countOpen(slot) === 0)
+        slot.idleSince = performance.now();
+    advance(slot);
+    advanceOthers(group);
+}
+/** Begins what may begin. */
+function advance(slot) {
+    const { group } = slot;
+    for (const turn of slot.waiting) {
+        if (slot.active.size >= findLimit(slot)) {
+            if (slot.active.size < slot.share.active)
+                group.short.add(slot);
+            return;
+        }
+        slot.waiting.delete(turn);
+        slot.active.add(turn);
+        group.active += 1;
+        turn.begin();
+    }
+    group.short.delete(slot);
+}
+function advanceOthers({ short }) {
+    for (const slot of short)
+        advance(slot);
+}
+/** How many requests of it may be under way now. */
+function findLimit({ group, share }) {
+    const free = group.capacity - group.active;
+    return Math.max(1, Math.min(share.active, Math.floor(free * PART_OF_FREE)));
+}
+/** For one more request of this slot; only of one that holds more, or two connections would push each other out. */
+function makeRoom(slot) {
+    const { group } = slot;
+    if (group.open < group.capacity)
+        return true;
+    const busiest = findBusiest(group);
+    if (busiest === undefined || countOpen(busiest) < countOpen(slot) + 2)
+        return false;
+    return evictNewest(busiest);
+}
+/** What waits goes first: the app has not heard of it. */
+function evictNewest(slot) {
+    const newest = [...(slot?.active ?? []), ...(slot?.waiting ?? [])].at(-1);
+    if (slot === undefined || newest === undefined)
+        return false;
+    connection_slots_close(slot, newest);
+    newest.evict();
+    return true;
+}
+function isMostlyIdle({ slots }) {
+    let idle = 0;
+    for (const slot of slots)
+        if (countOpen(slot) === 0)
+            idle += 1;
+    return 2 * idle >= slots.size;
+}
+/** The one idle for longest. */
+function findIdle({ slots }) {
+    let found;
+    for (const slot of slots)
+        if (countOpen(slot) === 0 && (found === undefined || slot.idleSince < found.idleSince))
+            found = slot;
+    return found;
+}
+/** The one that holds most; the oldest of several. */
+function findBusiest({ slots }) {
+    let found;
+    for (const slot of slots)
+        if (found === undefined || countOpen(slot) > countOpen(found))
+            found = slot;
+    return found;
+}
+function countOpen({ active, waiting }) {
+    return active.size + waiting.size;
 }
 
 // EXTERNAL MODULE: external "node:http2"
@@ -35651,12 +36099,15 @@ class Http2Response extends external_node_stream_.Writable {
     headersSent = false;
     #stream;
     #isHead;
+    #onLast;
     #fields = new Map();
     #trailers = {};
     #hasResponded = false;
-    constructor(stream, method) {
+    /** `onLast` is called before an answer that says `Connection: close`, as only the gateway's own do. */
+    constructor(stream, method, onLast) {
         super({ highWaterMark: BUFFER_BYTES });
         this.#stream = stream;
+        this.#onLast = onLast;
         this.#isHead = method === 'HEAD';
         // The visitor took the request back, or is gone.
         stream.once('close', () => this.destroy());
@@ -35746,9 +36197,8 @@ class Http2Response extends external_node_stream_.Writable {
         for (const [name, value] of this.#fields)
             if (!CONNECTION_FIELDS.has(name))
                 head[name] = value;
-        // Who was refused for want of a key has no business here; what is under way may finish.
-        if (this.statusCode === 401 && this.#fields.get('connection') === 'close')
-            this.#endSession();
+        if (this.#fields.get('connection') === 'close')
+            this.#onLast();
         // Node sends no body with it, and a length without one would be an error to the visitor.
         if (this.statusCode === 205)
             delete head['content-length'];
@@ -35757,10 +36207,6 @@ class Http2Response extends external_node_stream_.Writable {
         if (waitForTrailers)
             this.#stream.once('wantTrailers', () => this.#try(() => this.#stream.sendTrailers(this.#trailers)));
         this.#try(() => this.#stream.respond(head, { endStream, waitForTrailers }));
-    }
-    #endSession() {
-        const { session } = this.#stream;
-        this.#stream.once('close', () => session?.close());
     }
     /** A field that Node refuses after all costs this one answer. */
     #try(send) {
@@ -35797,25 +36243,26 @@ function isFlat(headers) {
 /** How often they are looked for, as a part of the limit. */
 const SWEEPS_PER_LIMIT = 4;
 /**
- * Closes the streams of `sockets` for which bytes wait, and none were taken for `stalledMs`. Counted are the pieces a
+ * Calls `close`, which must not throw, for the streams of `sockets` for which bytes wait, and none were taken for
+ * `stalledMs`. Counted are the pieces a
  * stream was given, which are of 64 KB at most. A stream for which nothing waits may be silent as long as it likes.
  */
-function watchStalledReaders(sockets, stalledMs) {
+function watchStalledReaders(sockets, stalledMs, close) {
     const waits = new WeakMap();
+    const check = (socket, now) => {
+        if (socket.writableLength === 0)
+            return void waits.delete(socket);
+        const taken = countTaken(socket);
+        const wait = waits.get(socket);
+        if (wait === undefined || wait.taken !== taken)
+            waits.set(socket, { taken, since: now });
+        else if (now - wait.since >= stalledMs)
+            close(socket);
+    };
     const sweep = () => {
         const now = performance.now();
-        for (const socket of sockets) {
-            if (socket.writableLength === 0) {
-                waits.delete(socket);
-                continue;
-            }
-            const taken = countTaken(socket);
-            const wait = waits.get(socket);
-            if (wait === undefined || wait.taken !== taken)
-                waits.set(socket, { taken, since: now });
-            else if (now - wait.since >= stalledMs)
-                cut(socket);
-        }
+        for (const socket of sockets)
+            check(socket, now);
     };
     const timer = setInterval(sweep, stalledMs / SWEEPS_PER_LIMIT).unref();
     return { stop: () => clearInterval(timer) };
@@ -35823,13 +36270,6 @@ function watchStalledReaders(sockets, stalledMs) {
 /** Of a stream that does not count its bytes, that of those which wait is all there is to see. */
 function countTaken(socket) {
     return (socket instanceof external_node_net_.Socket ? socket.bytesWritten : 0) - socket.writableLength;
-}
-/** With a reset, so that the system forgets what it holds for this visitor too. */
-function cut(socket) {
-    if (socket instanceof external_node_net_.Socket)
-        socket.resetAndDestroy();
-    else
-        socket.destroy();
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-server.js
@@ -35842,10 +36282,14 @@ function cut(socket) {
 
 /** Requests at a time in one session; what browsers ask for at most, and what RFC 9113, 6.5.2 calls reasonable. */
 const MAX_STREAMS = 100;
+const HTTP2_SHARE = { active: MAX_STREAMS, open: MAX_STREAMS };
 /** As much of a head as Node's HTTP/1 parser takes. */
 const MAX_HEAD_BYTES = 16 * 1024;
 /** Browsers send each cookie as a field of its own. */
 const MAX_HEAD_FIELDS = 256;
+/** After a GOAWAY: how often a visitor is asked whether it is still there, and for how long it may keep silent. */
+const PRESENCE_INTERVAL_MS = 250;
+const PRESENCE_TIMEOUT_MS = 1_000;
 const SESSION_OPTIONS = {
     settings: {
         maxConcurrentStreams: MAX_STREAMS,
@@ -35863,50 +36307,48 @@ const SESSION_OPTIONS = {
     // In megabytes: what nghttp2 may hold for one session beside the streams' own buffers.
     maxSessionMemory: 4,
 };
-function startHttp2Server(limits, serve, places) {
+function startHttp2Server(limits, serve, slots) {
     const sessions = new Map();
-    /** Open requests, and those among them of sessions that were not let in. */
+    /** Open requests. */
     const streams = new Set();
-    let strangers = 0;
-    const guests = new WeakSet();
-    const stalledReaders = watchStalledReaders(streams, limits.stalledMs);
+    const stalledReaders = watchStalledReaders(streams, limits.stalledMs, stream => stream.destroy());
     let stopped = false;
     const openStream = (session, stream, raw) => {
-        const welcome = () => {
-            const socket = sessions.get(session);
-            if (socket !== undefined)
-                places.welcome(socket);
-            guests.add(session);
-        };
+        const socket = sessions.get(session);
+        if (socket === undefined)
+            return stream.close(external_node_http2_.constants.NGHTTP2_REFUSED_STREAM);
         stream.on('error', ignore);
         // A visitor who never acknowledges our settings is not held to them by Node.
-        if (measureHead(raw) > MAX_HEAD_BYTES) {
-            refuseHead(stream);
-            return;
-        }
-        const isStranger = !guests.has(session);
-        // As many requests in all as there could be HTTP/1 connections: each holds buffers here and a connection to the app.
-        // And as many of strangers as there could be of their connections, so that they leave room for everybody else.
-        if (stopped || streams.size >= limits.sockets || (isStranger && strangers >= limits.strangers)) {
-            stream.close(external_node_http2_.constants.NGHTTP2_REFUSED_STREAM);
-            return;
-        }
+        if (measureHead(raw) > MAX_HEAD_BYTES)
+            return refuseHead(stream);
+        if (stopped)
+            return stream.close(external_node_http2_.constants.NGHTTP2_REFUSED_STREAM);
         streams.add(stream);
-        strangers += isStranger ? 1 : 0;
+        let hasBegun = false;
+        const begin = () => {
+            if (stream.closed || stream.destroyed || session.destroyed)
+                return;
+            hasBegun = true;
+            const arrival = openArrival(stream, raw, limits, () => {
+                if (!slots.isAuthenticated(socket))
+                    endAfter(stream, session, () => socket.destroy(), limits.lingerMs);
+            });
+            serve({ ...arrival, markAuthenticated: () => slots.markAuthenticated(socket) });
+        };
+        const close = slots.open(socket, HTTP2_SHARE, {
+            // A stream that is reset in the packet it came in (rapid reset) has cost the app nothing.
+            begin: () => void setImmediate(begin),
+            evict: () => stream.close(hasBegun ? external_node_http2_.constants.NGHTTP2_ENHANCE_YOUR_CALM : external_node_http2_.constants.NGHTTP2_REFUSED_STREAM),
+        });
         stream.once('close', () => {
             streams.delete(stream);
-            strangers -= isStranger ? 1 : 0;
-        });
-        // A stream that is reset in the packet it came in (rapid reset) has cost the app nothing.
-        setImmediate(() => {
-            if (!stream.closed && !stream.destroyed && !session.destroyed)
-                serveStream(stream, raw, limits, arrival => serve({ ...arrival, welcome }));
+            close();
         });
     };
     return {
         admit: socket => {
             socket.on('error', ignore);
-            if (stopped || socket.destroyed || !places.take(socket)) {
+            if (stopped || socket.destroyed || !slots.take(socket)) {
                 socket.destroy();
                 return false;
             }
@@ -35918,6 +36360,12 @@ function startHttp2Server(limits, serve, places) {
                 closeFlushed(socket, limits.lingerMs);
             });
             socket.once('close', () => session.destroy());
+            // The tunnel's sockets stay half open, so that Node would wait for the answers of a visitor who has left.
+            socket.once('end', () => session.destroy());
+            session.once('goaway', () => {
+                if (!session.destroyed)
+                    watchPresence(session, () => socket.destroy());
+            });
             const watch = watchIdleness(session, limits, () => endSession(session, socket, limits.lingerMs));
             session.on('stream', (stream, _head, _flags, raw) => {
                 watch(stream);
@@ -35956,18 +36404,19 @@ function refuseHead(stream) {
         stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
     }
 }
-function serveStream(stream, raw, limits, serve) {
+/** `onLast`: the gateway itself answers with `Connection: close`. */
+function openArrival(stream, raw, limits, onLast) {
     const request = new Http2Request(stream, raw);
-    const response = new Http2Response(stream, request.method);
+    const response = new Http2Response(stream, request.method, onLast);
     if (!request.complete)
         boundUpload(stream, request, response, limits);
-    serve({
+    return {
         // Both have what the passes, and handlers in this process, use of Node's own; see the tests of tls-front.
         request: request,
         response: response,
         awaitsContinue: !request.complete && request.headers.expect?.toLowerCase() === '100-continue',
         upgrade: undefined,
-    });
+    };
 }
 /** As of HTTP/1 requests: so long for all of it, and so long for what is left after an early answer. */
 function boundUpload(stream, request, response, limits) {
@@ -36000,11 +36449,44 @@ function watchIdleness(session, limits, end) {
         });
     };
 }
+/** A session that was refused ends; its other requests may finish, but the refusal itself is taken soon or never. */
+function endAfter(refused, session, cutOff, lingerMs) {
+    const timer = setTimeout(cutOff, lingerMs);
+    refused.once('close', () => {
+        clearTimeout(timer);
+        session.close();
+    });
+}
 /** With a GOAWAY, if the visitor takes it: one who reads nothing is cut. */
 function endSession(session, socket, lingerMs) {
     session.close();
     const timer = setTimeout(() => socket.destroy(), lingerMs);
     socket.once('close', () => clearTimeout(timer));
+}
+/**
+ * A visitor who has said GOAWAY may stay for its answers, as Node's own client does after `close()`. But on what is
+ * malformed behind it Node stops reading without a word, and would never see the visitor leave. So it is asked to
+ * acknowledge our settings again and again (RFC 9113, 6.5.3; Node sends no pings on a session that is closing).
+ */
+function watchPresence(session, leave) {
+    let askedAt;
+    const ask = () => {
+        // A session is destroyed some time before it is closed, and takes no settings any more.
+        if (session.destroyed)
+            return;
+        const now = performance.now();
+        if (askedAt !== undefined) {
+            if (now - askedAt > PRESENCE_TIMEOUT_MS)
+                leave();
+            return;
+        }
+        askedAt = now;
+        session.settings(SESSION_OPTIONS.settings, () => {
+            askedAt = undefined;
+        });
+    };
+    const timer = setInterval(ask, PRESENCE_INTERVAL_MS);
+    session.once('close', () => clearInterval(timer));
 }
 /** Of a head as RFC 9113, 6.5.2 counts it. */
 function measureHead(raw) {
@@ -36019,46 +36501,6 @@ function closeFlushed(socket, lingerMs) {
     socket.end(() => socket.destroy());
 }
 function ignore() { }
-
-;// CONCATENATED MODULE: ./build/js/gateway/downstream/places.js
-// Who holds one of the places that a gateway has for connections. Used by visitor-server.ts, and by tls-front.ts for all
-// its servers together.
-class Places {
-    #limits;
-    /** A stream is in one of the two until it is closed or has to make room. The oldest first. */
-    #strangers = new Set();
-    #guests = new Set();
-    constructor(limits) {
-        this.#limits = limits;
-    }
-    /** A place until it is closed, as a stranger's. False where none is left, and nobody would have to make room. */
-    take(stream) {
-        const isFull = this.#strangers.size + this.#guests.size >= this.#limits.sockets;
-        if (isFull && this.#strangers.size === 0)
-            return false;
-        if (isFull || this.#strangers.size >= this.#limits.strangers)
-            this.#closeOldest();
-        this.#strangers.add(stream);
-        stream.once('close', () => {
-            this.#strangers.delete(stream);
-            this.#guests.delete(stream);
-        });
-        return true;
-    }
-    /** It was let in, and makes room for nobody. */
-    welcome(stream) {
-        if (this.#strangers.delete(stream))
-            this.#guests.add(stream);
-    }
-    /** Who was let in long ago keeps its place; who only holds a connection open loses it to whoever comes next. */
-    #closeOldest() {
-        const [oldest] = this.#strangers;
-        if (oldest === undefined)
-            return;
-        this.#strangers.delete(oldest);
-        oldest.destroy();
-    }
-}
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/linger.js
 // The end of a connection whose visitor is still sending when its answer is out: what comes is read and dropped for a
@@ -36149,9 +36591,64 @@ function closeSoon(socket) {
         socket.end(() => socket.destroy());
 }
 
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/queued-requests.js
+// Pipelined requests that wait for the answer before them, and how much memory they take. Used by visitor-server.ts.
+
+/** For the heads and bodies in the queue of one connection, which is closed beyond it. */
+const MAX_QUEUED_BYTES = 64 * 1024;
+/**
+ * How often the bodies in a queue are measured. One that is full stops the whole connection from being read, and the
+ * gateway could not tell any more that the visitor has left.
+ */
+const MEASURE_INTERVAL_MS = 500;
+class QueuedRequests {
+    #queues = new WeakMap();
+    /** The request waits from now on. */
+    add(socket, request) {
+        const queue = this.#queues.get(socket) ?? this.#open(socket);
+        const measure = () => {
+            if (isFull(queue))
+                socket.destroy();
+        };
+        queue.requests.set(request, queued_requests_measureHead(request));
+        if (hasBody(request))
+            queue.timer ??= setInterval(measure, MEASURE_INTERVAL_MS);
+        measure();
+    }
+    /** Its turn has come. */
+    delete(socket, request) {
+        const queue = this.#queues.get(socket);
+        if (queue?.requests.delete(request) && queue.requests.size === 0)
+            stopTimer(queue);
+    }
+    #open(socket) {
+        const queue = { requests: new Map(), timer: undefined };
+        this.#queues.set(socket, queue);
+        socket.once('close', () => stopTimer(queue));
+        return queue;
+    }
+}
+function stopTimer(queue) {
+    clearInterval(queue.timer);
+    queue.timer = undefined;
+}
+function isFull({ requests }) {
+    let bytes = 0;
+    for (const [request, headBytes] of requests) {
+        if (request.readableLength >= request.readableHighWaterMark)
+            return true;
+        bytes += headBytes + request.readableLength;
+    }
+    return bytes > MAX_QUEUED_BYTES;
+}
+function queued_requests_measureHead({ rawHeaders, url = '' }) {
+    return rawHeaders.reduce((sum, text) => sum + text.length, url.length);
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/visitor-server.js
 // Node's HTTP server over streams that are handed in: counts them, bounds them in time, and turns everything a visitor
 // can ask for (request, upgrade, CONNECT) into one kind of visit. Used by gateway.ts.
+
 
 
 
@@ -36171,57 +36668,59 @@ const VISITOR_LIMITS = {
     lingerBytes: 1_024 ** 2,
 };
 /**
- * Requests of one connection that wait for their answers. Browsers send one at a time; without a bound, a few megabytes
- * of pipelined requests would each be held in memory, and handed to the app, at once.
+ * Pipelined requests wait until the answer before them is out, as it has to go first anyway. Browsers send one at a
+ * time; a connection that has more than this in the queue is closed.
  */
-const MAX_PIPELINED = 64;
+const HTTP1_SHARE = { active: 1, open: 64 };
 /** How often Node looks for requests over their time. */
 const CHECK_INTERVAL_MS = 1_000;
-/** `places`: those it shares with others. */
-function startVisitorServer(limits, serve, places = new Places(limits)) {
+/** `slots`: those it shares with other servers. */
+function startVisitorServer(limits, serve, slots = new ConnectionSlots(limits)) {
     /** All that are not closed yet. */
     const sockets = new Set();
-    /** Those in the middle of answers, with their number, or given over to a WebSocket. */
-    const busy = new Map();
+    const queued = new QueuedRequests();
     let stopped = false;
-    const stalledReaders = watchStalledReaders(sockets, limits.stalledMs);
-    const linger = new Linger(limits);
-    const isBusy = (socket) => busy.has(socket) || linger.isLast(socket);
-    const server = openServer(limits, { linger, isBusy }, arrival => {
-        const { socket } = arrival.request;
-        const waiting = (busy.get(socket) ?? 0) + 1;
-        if (waiting > MAX_PIPELINED)
-            socket.destroy();
-        // What came in the same packet is still handed over after the end.
-        if (socket.destroyed || linger.isLast(socket))
-            return;
-        busy.set(socket, waiting);
-        if (arrival.upgrade === undefined)
-            arrival.response.once('close', () => finish(socket));
-        serve({ ...arrival, welcome: () => places.welcome(socket) });
+    const stalledReaders = watchStalledReaders(sockets, limits.stalledMs, socket => {
+        cut(slots.connectionOf(socket));
+        socket.destroy();
     });
-    const finish = (socket) => {
-        const waiting = (busy.get(socket) ?? 1) - 1;
-        if (waiting > 0) {
-            busy.set(socket, waiting);
+    const linger = new Linger(limits);
+    // What came in the same packet is still handed over after the end.
+    const isOver = (socket) => socket.destroyed || linger.isLast(socket);
+    const isBusy = (socket) => slots.isBusy(socket) || linger.isLast(socket);
+    const server = openServer(limits, { linger, isBusy }, arrival => {
+        const { request } = arrival;
+        const { socket } = request;
+        if (isOver(socket))
             return;
-        }
-        busy.delete(socket);
-        if (stopped)
-            visitor_server_closeFlushed(socket);
-    };
+        if (slots.isBusy(socket))
+            queued.add(socket, request);
+        const close = slots.open(socket, HTTP1_SHARE, {
+            begin: () => {
+                queued.delete(socket, request);
+                if (!isOver(socket))
+                    serve({ ...arrival, markAuthenticated: () => slots.markAuthenticated(socket) });
+            },
+            evict: () => socket.destroy(),
+        });
+        // A WebSocket is a request until its connection is closed.
+        if (arrival.upgrade !== undefined)
+            return;
+        arrival.response.once('close', () => {
+            close();
+            if (stopped && !slots.isBusy(socket))
+                visitor_server_closeFlushed(socket);
+        });
+    });
     return {
         admit: socket => {
             socket.on('error', visitor_server_ignore);
-            if (stopped || socket.destroyed || !places.take(socket)) {
+            if (stopped || socket.destroyed || !slots.take(socket)) {
                 socket.destroy();
                 return false;
             }
             sockets.add(socket);
-            socket.once('close', () => {
-                sockets.delete(socket);
-                busy.delete(socket);
-            });
+            socket.once('close', () => sockets.delete(socket));
             // As Node does to the connections it accepts itself.
             if (socket instanceof external_node_net_.Socket)
                 socket.setNoDelay(true);
@@ -36230,7 +36729,7 @@ function startVisitorServer(limits, serve, places = new Places(limits)) {
         stop: async (drainMs = 0) => {
             stopped = true;
             for (const socket of sockets)
-                if (drainMs === 0 || !busy.has(socket))
+                if (drainMs === 0 || !slots.isBusy(socket))
                     socket.destroy();
             const timer = setTimeout(() => {
                 for (const socket of sockets)
@@ -36333,16 +36832,10 @@ function startTlsFront(tls, limits, doors) {
     const visitors = new Set();
     /** Those who have not said what they speak, or are not done with the handshake. */
     const greeting = new Set();
-    const places = new Places(limits);
-    /** The visitor behind each secured stream: it is the one that has the place. */
-    const behind = new WeakMap();
-    const shared = {
-        take: () => true,
-        welcome: (stream) => places.welcome(behind.get(stream) ?? stream),
-    };
-    const http1 = startVisitorServer(limits, doors.secure, shared);
-    const http2 = startHttp2Server(limits, doors.secure, shared);
-    const plain = startVisitorServer(limits, doors.plain, shared);
+    const slots = new ConnectionSlots(limits);
+    const http1 = startVisitorServer(limits, doors.secure, slots);
+    const http2 = startHttp2Server(limits, doors.secure, slots);
+    const plain = startVisitorServer(limits, doors.plain, slots);
     const secureContext = (0,external_node_tls_.createSecureContext)({ cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' });
     let stopped = false;
     const secure = (visitor) => {
@@ -36351,7 +36844,7 @@ function startTlsFront(tls, limits, doors) {
             secureContext,
             ALPNProtocols: ['h2', 'http/1.1'],
         });
-        behind.set(socket, visitor);
+        slots.join(socket, visitor);
         const timer = setTimeout(() => socket.destroy(), limits.handshakeTimeoutMs);
         socket.once('close', () => clearTimeout(timer));
         // A failed handshake is the visitor's affair; Node closes its connection.
@@ -36359,7 +36852,7 @@ function startTlsFront(tls, limits, doors) {
         socket.once('secure', () => {
             clearTimeout(timer);
             greeting.delete(visitor);
-            // As Node's own server does, which cannot tell whose place a secured stream has; an HTTP/2 session waits for it.
+            // As Node's own server does, which cannot tell whose slot a secured stream has; an HTTP/2 session waits for it.
             Object.assign(socket, { secureConnecting: false });
             (socket.alpnProtocol === 'h2' ? http2 : http1).admit(socket);
         });
@@ -36367,7 +36860,7 @@ function startTlsFront(tls, limits, doors) {
     return {
         admit: visitor => {
             visitor.on('error', tls_front_ignore);
-            if (stopped || visitor.destroyed || !places.take(visitor)) {
+            if (stopped || visitor.destroyed || !slots.take(visitor)) {
                 visitor.destroy();
                 return false;
             }
@@ -36599,8 +37092,8 @@ var pool = __nccwpck_require__(628);
 // The connections to the app: one pool for the address it has now, thrown away the moment it has another or none,
 // because the old port may already belong to another process. Used by gateway and proxy.
 
-/** As many as there can be visitors, so that a page full of event streams never waits for a connection. */
-const app_link_MAX_CONNECTIONS = 1_024;
+/** As many requests as connection-slots.ts lets begin, with the key and without, so that none waits for a connection. */
+const app_link_MAX_CONNECTIONS = 1_280;
 /** How long the app may think before its first byte; undici's own default, and longer than any proxy in front waits. */
 const app_link_ANSWER_TIMEOUT_MS = 300_000;
 /** The app is on this machine: a dial that takes longer is a full accept queue, not distance. */
@@ -36993,21 +37486,62 @@ function mayTryAgain(request, error) {
 
 
 
-/** After one side said its last word, how long the other may go on; a WebSocket's closing handshake is done by then. */
+/** After one side has ended its stream, how long the other may go on; a WebSocket's closing handshake is done by then. */
 const HALF_CLOSED_MS = 30_000;
+/** A visitor who has ended its stream has mostly left: the app has this long from one piece to the next. */
+const VISITOR_LEFT_MS = 1_000;
+/** What a visitor may send before the app has agreed to the WebSocket; it should send nothing (RFC 6455, 4.1). */
+const MAX_EARLY_BYTES = 64 * 1024;
 /** Any answer but 101 is relayed like that of an ordinary request, and the connection is closed behind it. */
 function forwardUpgrade(visit, upgrade, route) {
     const request = { ...describeRequest(visit, route), upgrade: 'websocket' };
-    route.link.select(route.address).dispatch(request, new UpgradeRelay(visit, upgrade, route.onNoAnswer));
+    const early = new EarlyBytes(visit, upgrade);
+    const relay = new UpgradeRelay(visit, upgrade.socket, early, route.onNoAnswer);
+    route.link.select(route.address).dispatch(request, relay);
+}
+/**
+ * Reads a visitor's stream until it is joined with the app's: one that is not read could not tell that the visitor has
+ * left, and the app's request would go on for nobody.
+ */
+class EarlyBytes {
+    #socket;
+    #chunks;
+    #left;
+    #onData = (chunk) => this.#keep(chunk);
+    #onEnd;
+    constructor({ response }, { socket, head }) {
+        this.#socket = socket;
+        this.#chunks = [head];
+        this.#left = MAX_EARLY_BYTES - head.length;
+        // An answer that is out already ends the stream by itself.
+        this.#onEnd = () => {
+            if (!response.writableEnded)
+                socket.destroy();
+        };
+        socket.on('data', this.#onData).once('end', this.#onEnd);
+    }
+    /** What has come so far; the stream is left to the caller. */
+    take() {
+        this.#socket.off('data', this.#onData).off('end', this.#onEnd).pause();
+        return Buffer.concat(this.#chunks);
+    }
+    #keep(chunk) {
+        this.#chunks.push(chunk);
+        this.#left -= chunk.length;
+        if (this.#left < 0)
+            this.#socket.destroy();
+    }
 }
 class UpgradeRelay extends AnswerRelay {
-    #upgrade;
-    constructor(visit, upgrade, onNoAnswer) {
+    #socket;
+    #early;
+    constructor(visit, socket, early, onNoAnswer) {
         super(visit, onNoAnswer);
-        this.#upgrade = upgrade;
+        this.#socket = socket;
+        this.#early = early;
     }
     onRequestUpgrade(controller, _, headers, app) {
-        const { socket, head } = this.#upgrade;
+        const socket = this.#socket;
         app.on('error', upgrade_ignore);
         if (socket.destroyed) {
             app.destroy();
@@ -37020,8 +37554,9 @@ class UpgradeRelay extends AnswerRelay {
         }
         this.response.detachSocket(this.response.req.socket);
         socket.write(renderSwitch(readRaw(controller.rawHeaders)), 'latin1');
-        if (head.length > 0)
-            app.write(head);
+        const early = this.#early.take();
+        if (early.length > 0)
+            app.write(early);
         joinStreams(socket, app);
     }
 }
@@ -37032,14 +37567,23 @@ function renderSwitch(raw) {
         lines.push(`${headers[index]}: ${headers[index + 1]}`);
     return `${lines.join('\r\n')}\r\n\r\n`;
 }
-/** Pipes both ways. The end of one direction is passed on as such; a broken stream takes the other with it. */
+/**
+ * Pipes both ways. The end of one direction is passed on as such; a broken stream takes the other with it, and so does a
+ * visitor's end, once the app has no more to say.
+ */
 function joinStreams(visitor, app) {
     let timer;
     const cut = () => {
         clearTimeout(timer);
+        clearTimeout(silence);
         visitor.destroy();
         app.destroy();
     };
+    let silence;
+    visitor.once('end', () => {
+        silence = setTimeout(cut, VISITOR_LEFT_MS);
+        app.on('data', () => silence?.refresh());
+    });
     for (const [from, to] of [
         [visitor, app],
         [app, visitor],
@@ -37105,9 +37649,8 @@ function startGateway(options) {
         visit => sendToHttps(visit),
     ];
     const limits = { ...VISITOR_LIMITS, ...options.limits };
-    // Where everybody may come in, nobody is a stranger.
     if (options.rules.access.kind === 'open')
-        limits.strangers = limits.sockets;
+        limits.strangers = 0;
     const serve = (arrival, among = passes) => {
         const visit = { ...arrival, app: options.app(), address: readAddress(), ownHeaders: [] };
         runPasses(among, visit, options.logger);
@@ -37506,21 +38049,6 @@ function borrow() {
 function giveBack(buffer) {
     lent -= 1;
     spare.push(buffer);
-}
-
-;// CONCATENATED MODULE: ./build/js/tunnel/reset.js
-// Leaving a connection so that the other side knows at once. Used wherever the tunnel, or our bore server, hangs up.
-/**
- * Sends a reset, for which nobody has to read what was sent before. A socket whose end is on its way out is destroyed
- * instead: libuv refuses to reset it (EINVAL), and Node.js 24 then takes it for closed, so that the other side hears
- * nothing and the process never exits. One that is still being dialled is destroyed, too: Node.js would wait for the
- * connection in order to reset it, on a dead link for two minutes.
- */
-function resetSocket(socket) {
-    if (socket.connecting || (socket.writableEnded && !socket.writableFinished))
-        socket.destroy();
-    else
-        socket.resetAndDestroy();
 }
 
 ;// CONCATENATED MODULE: ./build/js/tunnel/relay.js
@@ -40145,12 +40673,15 @@ function isServersChoice(wish) {
 
 
 
+
 /** Visitors in mid-download get this long at the end. */
 const exposure_DRAIN_MS = 5_000;
 /** Strangers answer at once; where the network does not route back nobody does, and the app need not wait for that. */
 const PROOF_HEAD_START_MS = 1_000;
 /** Two clocks are compared this often: a laptop that slept must not come back to an exposure past its end. */
 const CLOCK_CHECK_MS = 1_000;
+/** As many as anybody reads. */
+const MAX_WARNINGS = 10;
 class Exposure {
     #options;
     #listeners = new Set();
@@ -40189,6 +40720,7 @@ class Exposure {
             phase: { phase: 'starting' },
             app: { status: 'starting' },
             restarts: 0,
+            warnings: [],
         };
     }
     get #expiresAt() {
@@ -40213,7 +40745,7 @@ class Exposure {
     /** Resolves when live. A failure ends the exposure (phase `failed`) and is thrown. */
     async start() {
         const { startupTimeoutMs } = this.#options.config;
-        const timeout = AbortSignal.timeout(startupTimeoutMs);
+        const timeout = AbortSignal.timeout(Math.min(startupTimeoutMs, MAX_DURATION_MS));
         const signal = AbortSignal.any([timeout, this.#cancelled.signal]);
         try {
             await this.#tunnel.open(signal);
@@ -40300,6 +40832,14 @@ class Exposure {
             return void this.stop('duration over');
         this.#clock = setTimeout(() => this.#watchClocks(wallEnd, monotonicEnd), Math.min(leftMs, CLOCK_CHECK_MS));
     }
+    /** Something is not as it should be, and the exposure goes on: said in the log, and in every state from now on. */
+    warn(message) {
+        const { warnings } = this.#state;
+        if (warnings.includes(message) || warnings.length >= MAX_WARNINGS)
+            return;
+        this.#update({ warnings: [...warnings, message] });
+        this.#options.logger.warn(message);
+    }
     /** Ends it badly: `error` is what people are told. May be called twice, the first counts. */
     fail(error) {
         const lastLines = error instanceof AppError ? error.lastLines : [];
@@ -40317,10 +40857,13 @@ class Exposure {
         const outcome = finish(phase.phase === 'live' ? { liveAt: phase.liveAt } : {});
         // The port is free at once; who is in the middle of a download keeps gateway and app until the drain is over.
         const drained = this.#tunnel.close(exposure_DRAIN_MS);
-        await this.#entrance.stop(exposure_DRAIN_MS);
-        await drained;
+        await this.#attempt('the visitors', this.#entrance.stop(exposure_DRAIN_MS));
+        await this.#attempt('the tunnel', drained);
         await this.#appStart?.then(app => app.stop()).catch(() => { }); // a start that failed left nothing
-        (0,external_node_fs_.rmSync)((0,external_node_path_.join)(this.#options.folder, 'app'), { recursive: true, force: true });
+        // The end is told in any case: a file that is open on Windows, or a mount, may keep its folder.
+        const left = await removeFolder((0,external_node_path_.join)(this.#options.folder, 'app'));
+        if (left !== undefined)
+            this.warn(left);
         const failed = outcome.phase === 'failed';
         const lostTunnel = error instanceof TunnelError;
         this.#update({
@@ -40331,10 +40874,20 @@ class Exposure {
                 : { status: 'stopped' },
         });
     }
+    /** Of the end: what fails is logged, and the rest is ended all the same. */
+    async #attempt(what, ending) {
+        await ending.catch(error => this.#options.logger.warn(`${what} did not end well: ${errors_describeError(error)}`));
+    }
     #update(change) {
         this.#state = { ...this.#state, ...change };
-        for (const listener of this.#listeners)
-            listener(this.state);
+        for (const listener of this.#listeners) {
+            try {
+                listener(this.state);
+            }
+            catch (error) {
+                this.#options.logger.error(`a change could not be passed on: ${errors_describeError(error)}`);
+            }
+        }
     }
 }
 /** A start that ran into its deadline says so, together with what it was waiting for. */
@@ -43354,7 +43907,7 @@ const MAX_COMMENT_LENGTH = 65_536;
 /** Lines of the app's console that help; more are in the log. */
 const MAX_LAST_LINES = 20;
 /** A comment is no place for a list of everything; the log has them all. */
-const MAX_WARNINGS = 10;
+const markdown_MAX_WARNINGS = 10;
 /** The whole comment: the marker opens it, so that nobody who quotes it can pass for us. */
 function renderComment(view, marker) {
     return `${marker}\n${renderPreview(view)}\n`;
@@ -43490,7 +44043,7 @@ function renderCautions({ openWarning, warnings }, state) {
     const cautions = openWarning === undefined ? [...warnings] : [openWarning, ...warnings];
     if (cautions.length === 0)
         return [];
-    const shown = cautions.slice(0, MAX_WARNINGS).map(caution => renderSentence(caution));
+    const shown = cautions.slice(0, markdown_MAX_WARNINGS).map(caution => renderSentence(caution));
     return [`> [!WARNING]\n${shown.map(caution => `> ${caution}`).join('\n>\n')}`];
 }
 function renderFooter({ preview, updatedAt }) {
@@ -43913,9 +44466,10 @@ function startReporting(config, exposure, logger) {
     const tell = () => {
         const now = new Date();
         const state = viewOf(exposure.state, memory.recall(exposure.state, now));
-        const key = JSON.stringify(state);
+        const preview = { ...facts, warnings: [...facts.warnings, ...exposure.state.warnings] };
+        const key = JSON.stringify([state, preview.warnings]);
         if (key !== last)
-            void comment.update({ preview: facts, state, updatedAt: now });
+            void comment.update({ preview, state, updatedAt: now });
         last = key;
         clearTimeout(timer);
         if (memory.outageSince !== undefined && state.kind !== 'reconnecting')
@@ -43964,7 +44518,7 @@ class Memory {
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
 //     expose.log     what it said
-//     outcome.json   its last state, written when it ends
+//     outcome.json   its last state, written when it ends; blank before, so that its place on the disk is there then
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 
@@ -43974,6 +44528,8 @@ class Memory {
 
 
 const PREFIX = 'expose-';
+/** More than a last state takes, with twenty lines of the app at their longest. */
+const OUTCOME_BYTES = 32 * 1024;
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -43998,6 +44554,7 @@ function createSessionFolder(parent) {
     mkdirSync(parent, { recursive: true });
     const folder = mkdtempSync(join(parent, PREFIX));
     mkdirSync(sessionFiles(folder).app, { mode: 0o700 });
+    writeFileSync(sessionFiles(folder).outcome, ' '.repeat(OUTCOME_BYTES), { mode: 0o600 });
     return folder;
 }
 function writeSession(folder, session) {
@@ -44007,9 +44564,19 @@ function writeSession(folder, session) {
 function readSession(folder) {
     return readDocument(sessionFiles(folder).session, SessionSchema);
 }
-/** The last state: for post, and for `expose status` after the end. */
+/**
+ * The last state: for post, and for `expose status` after the end. Written over the blanks that were put there at the
+ * start: on a full disk there is no room for a new file, and post would take the supervisor for killed.
+ */
 function writeOutcome(folder, state) {
-    (0,external_node_fs_.writeFileSync)(sessionFiles(folder).outcome, JSON.stringify(describeState(state)), { mode: 0o600 });
+    const text = JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES);
+    const file = (0,external_node_fs_.openSync)(sessionFiles(folder).outcome, external_node_fs_.constants.O_WRONLY | external_node_fs_.constants.O_CREAT, 0o600);
+    try {
+        (0,external_node_fs_.writeSync)(file, text, 0);
+    }
+    finally {
+        (0,external_node_fs_.closeSync)(file);
+    }
 }
 function readOutcome(folder) {
     return readDocument(sessionFiles(folder).outcome, StateMessageSchema);
@@ -44098,6 +44665,8 @@ function writeCommand(folder, cliScript) {
 
 /** A file somebody touches, a runner that died: seen within this time. */
 const WATCH_MS = 500;
+/** One that comes again and again must not fill the log. */
+const MAX_BUGS_LOGGED = 10;
 /** Resolves when the control API listens; the exposure itself is then on its way. */
 async function startSupervision(config, logger) {
     const files = sessionFiles(config.folder);
@@ -44105,12 +44674,13 @@ async function startSupervision(config, logger) {
         config: config.exposure,
         folder: config.folder,
         logger,
-        onChild: ({ pid, role }) => writeJournal(files.journal, recordProcess(pid, role)),
+        onChild: ({ pid, role }) => {
+            const problem = attempt(() => writeJournal(files.journal, recordProcess(pid, role)));
+            if (problem !== undefined)
+                exposure.warn(`${role} is on no record, and is left behind if this process is killed: ${problem}`);
+        },
     });
-    process.on('uncaughtException', error => {
-        logger.error(`a bug in expose, please report it: ${error.stack ?? errors_describeError(error)}`);
-        void exposure.fail(error);
-    });
+    failOnBugs(exposure, logger);
     const ended = awaitEnd(exposure);
     const reporting = startReporting(config, exposure, logger);
     const api = await startControlApi(exposure, config.controlToken);
@@ -44120,12 +44690,34 @@ async function startSupervision(config, logger) {
     const finish = async () => {
         const state = await ended;
         unwatch();
-        writeOutcome(config.folder, state);
-        await reporting.finish();
+        const problem = attempt(() => writeOutcome(config.folder, state));
+        if (problem !== undefined)
+            exposure.warn(`how the preview ended could not be written down: ${problem}`);
+        await reporting.finish().catch(error => logger.warn(`the last report failed: ${errors_describeError(error)}`));
         await api.stop();
         return state;
     };
     return { exposure, controlUrl: api.url, finished: finish() };
+}
+/** What nobody caught ends the exposure. Logging and failing may fail, too: neither throws, or it would come back here. */
+function failOnBugs(exposure, logger) {
+    let left = MAX_BUGS_LOGGED;
+    process.on('uncaughtException', error => {
+        if (left > 0)
+            logger.error(`a bug in expose, please report it: ${error.stack ?? errors_describeError(error)}`);
+        left -= 1;
+        exposure.fail(error).catch(() => { });
+    });
+}
+/** Why it failed; undefined where it did not. */
+function attempt(act) {
+    try {
+        act();
+        return undefined;
+    }
+    catch (error) {
+        return errors_describeError(error);
+    }
 }
 function awaitEnd(exposure) {
     return new Promise(resolve => {
@@ -44167,36 +44759,31 @@ function readModified(file) {
 
 
 
+
 async function run() {
     const config = parse(SupervisorConfigSchema, JSON.parse(await (0,consumers_namespaceObject.text)(process.stdin)));
     const secrets = [...listSecrets(config.exposure), config.comment?.token, config.controlToken];
+    let warn = (_message) => { };
+    // Standard output is the log file.
+    const log = new LogFile(STDOUT, MAX_LOG_BYTES, reason => warn(`the log of the preview is not whole: ${reason}`));
     const logger = createLogger({
         level: config.logLevel,
         hidden: secrets.filter(secret => secret !== undefined),
-        write: createBoundedWriter(MAX_LOG_BYTES),
+        write: (line, level) => log.writeLine(`${PREFIXES[level]}${line}`, level === 'error'),
+        isFull: () => log.isFull,
     });
     const { exposure, controlUrl, finished } = await startSupervision(config, logger);
+    warn = message => exposure.warn(message);
     process.on('SIGTERM', () => void exposure.stop('job ended'));
     // A main that is gone by now was cancelled: post comes to end this.
     process.send?.({ controlUrl }, undefined, {}, () => { });
     await finished;
 }
+const STDOUT = 1;
 /** A talkative app must not fill the runner's disk. */
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
-/** Writes lines to stdout, which is the log file, until it holds `maxBytes`; errors are always written. */
-function createBoundedWriter(maxBytes) {
-    let bytes = 0;
-    return (line, level) => {
-        const text = `${PREFIXES[level]}${line}\n`;
-        const wasFull = bytes > maxBytes;
-        bytes += Buffer.byteLength(text);
-        if (!wasFull || level === 'error')
-            process.stdout.write(text);
-        if (!wasFull && bytes > maxBytes)
-            process.stdout.write('the log is full; only errors follow\n');
-    };
-}
 const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };
+tolerateBrokenOutput();
 void run().catch(error => {
     process.stderr.write(`error: ${errors_describeError(error)}\n`);
     process.exitCode = 1;

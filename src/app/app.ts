@@ -1,8 +1,9 @@
 // What is exposed: the one interface of all four modes. Used by exposure.ts.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, isTimeout } from '../errors.ts';
+import { removeFolder } from '../folders.ts';
 import { type Logger, sanitise } from '../log.ts';
 import type { AppState, Upstream } from '../state.ts';
 import { startExec } from './exec.ts';
@@ -135,7 +136,10 @@ async function startOnce(
   signal: AbortSignal,
 ): Promise<Program> {
   const folder = await mkdtemp(join(options.folder, 'app-'));
-  const removeFolder = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  const removeOwnFolder = async () => {
+    const left = await removeFolder(folder);
+    if (left !== undefined) options.logger.warn(left);
+  };
   const publicUrl = options.publicUrl();
   const environment = { ...options.baseEnvironment, EXPOSE_URL: publicUrl };
   const { logger, onChild } = options;
@@ -154,10 +158,10 @@ async function startOnce(
       upstream: program.upstream,
       ...(program.pid === undefined ? {} : { pid: program.pid }),
       ended: program.ended,
-      stop: () => program.stop().then(removeFolder),
+      stop: () => program.stop().then(removeOwnFolder),
     };
   } catch (error) {
-    await removeFolder();
+    await removeOwnFolder();
     throw error;
   }
 }

@@ -81,6 +81,9 @@ function watchChild(child: Spawned, pid: number, onLine: (line: string) => void)
     onLine(line);
   };
   const splitters = [child.stdout, child.stderr].map(stream => new LineSplitter(stream, keepLine));
+  child.once('exit', () => {
+    for (const splitter of splitters) splitter.hurry();
+  });
   const group = createGroup(child, pid);
   const ended = waitForEnd(child).then(end => {
     for (const splitter of splitters) splitter.end();

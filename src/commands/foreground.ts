@@ -1,10 +1,12 @@
 // An exposure in the foreground of a terminal: its status on one line, Ctrl-C to end it. Used by `run` and `demo`.
 
-import { rmSync } from 'node:fs';
 import { listSecrets, type SupervisorConfig } from '../config.ts';
 import { describeState } from '../control/messages.ts';
 import { formatDuration } from '../duration.ts';
+import { describeError } from '../errors.ts';
+import { removeFolder } from '../folders.ts';
 import { createLogger, sanitise } from '../log.ts';
+import { LineOutput } from '../output.ts';
 import { reapJournal, recordProcess } from '../processes.ts';
 import { sessionFiles, writeSession } from '../session.ts';
 import { type ExposureState, renderClientRow } from '../state.ts';
@@ -20,19 +22,27 @@ const HURRY_MS = 500;
 
 /** Runs it until it ends or Ctrl-C is pressed; a second Ctrl-C does not wait for visitors. */
 export async function runForeground(config: SupervisorConfig, json: boolean): Promise<ExitCode> {
-  const screen = new Screen(json);
+  let warn = (_message: string) => {};
+  const screen = new Screen(json, (name, reason) =>
+    warn(`nobody reads ${name} any more (${reason}); the preview goes on until it is stopped`),
+  );
   const logger = createLogger({
     level: config.logLevel,
     hidden: listSecrets(config.exposure),
     write: (line, level) => screen.log(level === 'warn' ? `warning: ${line}` : line),
   });
   const { exposure, controlUrl, finished } = await startSupervision(config, logger);
+  warn = message => exposure.warn(message);
   const self = recordProcess(process.pid, 'expose');
   const { name, folder, controlToken } = config;
-  writeSession(folder, { name, pid: self.pid, startTime: self.startTime, controlUrl, controlToken });
+  try {
+    writeSession(folder, { name, pid: self.pid, startTime: self.startTime, controlUrl, controlToken });
+  } catch (error) {
+    warn(`\`expose url\`, \`status\` and \`stop\` will not find this preview: ${describeError(error)}`);
+  }
   const hurry = async () => {
     await reapJournal(sessionFiles(folder).journal, HURRY_MS);
-    rmSync(folder, { recursive: true, force: true });
+    await removeFolder(folder);
     process.exit(1);
   };
   let asked = 0;
@@ -47,10 +57,11 @@ export async function runForeground(config: SupervisorConfig, json: boolean): Pr
   const state = await finished;
   screen.close();
   for (const signal of LEAVE_SIGNALS) process.off(signal, leave);
-  rmSync(folder, { recursive: true, force: true });
+  const left = await removeFolder(folder);
+  if (left !== undefined) screen.complain(`warning: ${left}`);
   if (state.phase.phase !== 'failed') return 0;
-  process.stderr.write(
-    `expose: ${[state.phase.reason, ...state.phase.lastLines.map(line => `  ${sanitise(line)}`)].join('\n')}\n`,
+  screen.complain(
+    `expose: ${[state.phase.reason, ...state.phase.lastLines].map(line => sanitise(line)).join('\n  ')}`,
   );
   return 1;
 }
@@ -58,13 +69,19 @@ export async function runForeground(config: SupervisorConfig, json: boolean): Pr
 /** What a person sees: on a terminal one status line that is kept up to date, elsewhere a line for each change. */
 class Screen {
   readonly #json: boolean;
-  readonly #live = process.stdout.isTTY === true;
+  readonly #out: LineOutput;
+  readonly #errors: LineOutput;
+  readonly #live: boolean;
   #timer: NodeJS.Timeout | undefined;
   #last = '';
   #announced = '';
 
-  constructor(json: boolean) {
+  /** `onLost`: one of the two streams cannot be written to any more. */
+  constructor(json: boolean, onLost: (name: string, reason: string) => void) {
     this.#json = json;
+    this.#out = new LineOutput(process.stdout, reason => onLost('standard output', reason));
+    this.#errors = new LineOutput(process.stderr, reason => onLost('standard error', reason));
+    this.#live = this.#out.isTerminal;
   }
 
   /** Redraws the clock and the counters of the status line. */
@@ -83,23 +100,27 @@ class Screen {
     }
     const line = renderStatus(state, this.#live);
     // A longer line would wrap, and only its last row could be cleared.
-    if (this.#live) process.stdout.write(`${CLEAR_LINE}${line.slice(0, (process.stdout.columns || 80) - 1)}`);
+    if (this.#live) this.#out.write(`${CLEAR_LINE}${line.slice(0, this.#out.columns - 1)}`);
     else this.#write(line);
   }
 
   log(line: string): void {
-    if (this.#json) process.stderr.write(`${line}\n`);
-    else process.stdout.write(`${this.#live ? CLEAR_LINE : ''}${line}\n`);
+    if (this.#json || this.#out.isLost) this.#errors.writeLine(line);
+    else this.#out.writeLine(`${this.#live ? CLEAR_LINE : ''}${line}`);
+  }
+
+  complain(text: string): void {
+    this.#errors.write(`${text}\n`);
   }
 
   close(): void {
     clearInterval(this.#timer);
-    if (this.#live && !this.#json) process.stdout.write('\n');
+    if (this.#live && !this.#json) this.#out.write('\n');
   }
 
   /** The same line twice says nothing new. */
   #write(line: string): void {
-    if (line !== this.#last) process.stdout.write(`${line}\n`);
+    if (line !== this.#last) this.#out.write(`${line}\n`);
     this.#last = line;
   }
 }

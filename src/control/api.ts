@@ -154,7 +154,7 @@ async function stopExposure({ controls, query, response }: Call): Promise<void> 
   const reason = CALLER_REASONS.find(known => known === given);
   if (reason === undefined) return refuse(response, 400, `\`reason\` is one of ${CALLER_REASONS.join(', ')}`);
   await controls.stop(reason);
-  send(response, 200, { success: true, message: 'Exposure stopped' });
+  send(response, 200, { success: true, message: 'Exposure stopped', state: describeState(controls.state) });
 }
 
 function showApp({ controls, response }: Call): void {

@@ -50,6 +50,7 @@ export const StateMessageSchema = v.object({
   reconnects: v.number(),
   address_changes: v.number(),
   visits: v.number(),
+  warnings: v.array(v.string()),
   exposure: PhaseSchema,
 });
 
@@ -78,6 +79,7 @@ export function describeState(state: ExposureState): StateMessage {
     reconnects: state.reconnects,
     address_changes: state.moves,
     visits: state.visits,
+    warnings: [...state.warnings],
     exposure: describePhase(state.phase),
   };
 }
@@ -111,6 +113,7 @@ export function reviveState(message: StateMessage): ExposureState {
     reconnects: message.reconnects,
     moves: message.address_changes,
     visits: message.visits,
+    warnings: message.warnings,
   };
 }
 

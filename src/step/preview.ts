@@ -6,7 +6,7 @@ import { startBackground } from '../background.ts';
 import type { SupervisorConfig } from '../config.ts';
 import { followStates } from '../control/client.ts';
 import { reviveState, type StateMessage } from '../control/messages.ts';
-import { formatDuration } from '../duration.ts';
+import { formatDuration, MAX_DURATION_MS } from '../duration.ts';
 import { describeError, InputError } from '../errors.ts';
 import { type Inputs, readActionInputs, readGuardInputs, readJob, readSurroundings } from '../inputs.ts';
 import { sanitise } from '../log.ts';
@@ -100,7 +100,7 @@ async function startSupervisor(job: Job, inputs: Inputs, audience: Audience): Pr
     const key = access.kind === 'link' && access.isGenerated ? access.key : '';
     return { session, folder, state, key };
   } catch (error) {
-    saveShownLog(relayLog(sessionFiles(folder).log).stop());
+    noteShownLog(relayLog(sessionFiles(folder).log).stop());
     throw error;
   }
 }
@@ -115,15 +115,16 @@ async function expose(job: Job, inputs: Inputs, started: Started): Promise<void>
   try {
     last = await awaitState(states, ({ exposure }) => exposure.phase !== 'starting');
     if (last?.exposure.phase === 'live') {
-      announce(last, started);
+      announce(last, started, inputs.hold);
       if (inputs.hold) last = await hold(states, last, over);
     }
   } finally {
-    saveShownLog(relay.stop());
+    noteShownLog(relay.stop());
     over.abort();
   }
   const state = last ?? readOutcome(folder);
   if (state) await writeSummary(job, started.state, reviveState(state));
+  if (inputs.hold) for (const warning of state?.warnings ?? []) core.warning(sanitise(warning));
   conclude(state, session);
 }
 
@@ -137,7 +138,19 @@ async function awaitState(
 }
 
 /** Outputs are files the runner reads at the step's end: writing them does not need its command parser. */
-function announce(state: StateMessage, { session, folder, key }: Started): void {
+function announce(state: StateMessage, started: Started, hold: boolean): void {
+  try {
+    writeOutputs(state, started);
+  } catch (error) {
+    // Later steps would go on without an address; in a hold there is nothing to read them before the end.
+    if (!hold) throw new Error('the outputs could not be written', { cause: error });
+    process.stdout.write(`warning: the outputs could not be written: ${sanitise(describeError(error))}\n`);
+  }
+  const url = state.preview_url ?? '';
+  process.stdout.write(`\n  Preview: ${url}\n${renderClientRow(url)}\n`);
+}
+
+function writeOutputs(state: StateMessage, { session, folder, key }: Started): void {
   const expiresAt = state.exposure.phase === 'live' ? state.exposure.expires_at : null;
   const outputs = {
     url: state.public_url,
@@ -156,8 +169,15 @@ function announce(state: StateMessage, { session, folder, key }: Started): void 
   };
   for (const [name, value] of Object.entries(outputs)) core.setOutput(name, value ?? '');
   core.addPath(writeCommand(folder, findEntry('cli')));
-  const url = state.preview_url ?? '';
-  process.stdout.write(`\n  Preview: ${url}\n${renderClientRow(url)}\n`);
+}
+
+/** Where it cannot be noted, post repeats what main has shown. */
+function noteShownLog(bytes: number): void {
+  try {
+    saveShownLog(bytes);
+  } catch (error) {
+    core.debug(`the length of the log could not be noted: ${describeError(error)}`);
+  }
 }
 
 /** Waits for the end, repeating the link; leaves by itself where the end is long past. */
@@ -172,7 +192,8 @@ async function hold(
     () => process.stdout.write(`Preview: ${url}${describeRest(endsAt)}\n`),
     REMIND_MS,
   );
-  const untilEnd = endsAt === null ? undefined : Date.parse(endsAt) - Date.now() + END_GRACE_MS;
+  const leftMs = endsAt === null ? undefined : Math.min(Date.parse(endsAt) - Date.now(), MAX_DURATION_MS);
+  const untilEnd = leftMs === undefined ? undefined : leftMs + END_GRACE_MS;
   const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
   try {
     return await awaitState(states, ({ exposure, preview_url }) => {

@@ -11,8 +11,9 @@ import type { StepState } from './state.ts';
 /** Adds the preview as it is now. A runner without summaries is no reason to fail. */
 export async function writeSummary(job: Job, step: StepState, state: ExposureState): Promise<void> {
   const updatedAt = new Date();
+  const facts = describeFacts({ job, identity: step.identity }, step.preview, step.mode);
   const view = {
-    preview: describeFacts({ job, identity: step.identity }, step.preview, step.mode),
+    preview: { ...facts, warnings: [...facts.warnings, ...state.warnings] },
     state: viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),
     updatedAt,
   };

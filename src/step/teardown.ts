@@ -1,15 +1,17 @@
 // What the post step does: ends the supervisor and all it started, sees to the last word in the comment, sums up,
 // and removes the session folder.
 
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import * as core from '@actions/core';
 import { stopBackground } from '../background.ts';
 import { reviveState } from '../control/messages.ts';
+import { removeFolder } from '../folders.ts';
 import { readGuardInputs, readJob } from '../inputs.ts';
+import { sanitise } from '../log.ts';
 import { isAlive } from '../processes.ts';
 import { viewOf } from '../report/view.ts';
 import { describeFacts, openComment } from '../reporting.ts';
-import { readOutcome, sessionFiles } from '../session.ts';
+import { sessionFiles } from '../session.ts';
 import type { ExposureState } from '../state.ts';
 import { createStepLogger, printTail } from './log.ts';
 import { readShownLog, readStepState, type StepState } from './state.ts';
@@ -28,9 +30,8 @@ export async function tearDown(): Promise<void> {
   if (step === undefined) return;
   if (!existsSync(step.folder) && !(step.supervisor && isAlive(step.supervisor)))
     return core.info('the preview was taken down already');
-  const reaped = await stopBackground(step.folder, step.supervisor);
+  const { reaped, outcome } = await stopBackground(step.folder, step.supervisor);
   if (reaped.length > 0) core.info(`left behind and ended now: ${reaped.join(', ')}`);
-  const outcome = readOutcome(step.folder);
   const state = outcome ? reviveState(outcome) : describeDeath(step);
   const { log } = sessionFiles(step.folder);
   const shown = readShownLog();
@@ -40,7 +41,10 @@ export async function tearDown(): Promise<void> {
   // A preview that never went live has told why in the step itself.
   if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null) explainEnd(step, state);
   if (!step.hold && state.moves > 0) warnOfMoves(state.moves);
-  rmSync(step.folder, { recursive: true, force: true });
+  // In a hold, main has said them.
+  if (!step.hold) for (const warning of state.warnings) core.warning(sanitise(warning));
+  const left = await removeFolder(step.folder);
+  if (left !== undefined) core.warning(left);
 }
 
 /** In a hold no later step ran meanwhile. */
@@ -70,6 +74,7 @@ function describeDeath(step: StepState): ExposureState {
     reconnects: 0,
     moves: 0,
     visits: 0,
+    warnings: [],
   };
 }
 

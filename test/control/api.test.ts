@@ -22,6 +22,7 @@ const LIVE: ExposureState = {
   reconnects: 0,
   moves: 0,
   visits: 7,
+  warnings: [],
 };
 
 /** An exposure that does nothing but remember what was asked of it. */

@@ -20,6 +20,7 @@ const live: ExposureState = {
   reconnects: 0,
   moves: 0,
   visits: 0,
+  warnings: [],
 };
 
 const tunnelLost: ExposureState = {

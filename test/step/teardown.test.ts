@@ -27,6 +27,7 @@ function tearDown({ hold, moves }: { hold: boolean; moves: number }): string {
     reconnects: moves,
     moves,
     visits: 0,
+    warnings: [],
   });
   const preview = { commit: 'a1b2c3d', warnings: [], showConsole: false };
   const state: StepState = { folder, hold, identity: { key: 'k', name: 'web' }, mode: 'web', preview };
