@@ -1,0 +1,113 @@
+// Writing for people to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose
+// reader is gone or slow. Used by the entries and the foreground. Nothing here throws, and no failure is an event that
+// nobody handles: the handler for those would have to write about it.
+
+import { writeSync } from 'node:fs';
+import { describeError } from './errors.ts';
+
+/** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+
+/** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
+export function tolerateBrokenOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+}
+
+/** A stream of lines for a person or a pipe. */
+export class LineOutput {
+  readonly #stream: NodeJS.WriteStream;
+  #skipped = 0;
+  #isLost = false;
+
+  /** `onLost` is called once, with the reason, when nobody can read here any more. */
+  constructor(stream: NodeJS.WriteStream, onLost: (reason: string) => void = () => {}) {
+    this.#stream = stream;
+    stream.on('drain', () => this.#tellSkipped());
+    stream.on('error', error => {
+      if (!this.#isLost) {
+        this.#isLost = true;
+        onLost(describeError(error));
+      }
+    });
+  }
+
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  get isTerminal(): boolean {
+    return this.#stream.isTTY === true;
+  }
+
+  get columns(): number {
+    return this.#stream.columns || 80;
+  }
+
+  /** The text as it is; never left out. */
+  write(text: string): void {
+    if (!this.#isLost) this.#stream.write(text);
+  }
+
+  /** A line that may be left out where the reader is slow; how many were is said once it has caught up. */
+  writeLine(line: string): void {
+    if (this.#stream.writableLength > MAX_WAITING_BYTES) this.#skipped += 1;
+    else {
+      this.#tellSkipped();
+      this.write(`${line}\n`);
+    }
+  }
+
+  #tellSkipped(): void {
+    if (this.#skipped === 0) return;
+    const count = this.#skipped;
+    this.#skipped = 0;
+    this.write(`… ${count} lines left out: they came faster than they were read\n`);
+  }
+}
+
+/**
+ * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works again,
+ * a line says so.
+ */
+export class LogFile {
+  readonly #descriptor: number;
+  readonly #maxBytes: number;
+  readonly #onLost: (reason: string) => void;
+  #bytes = 0;
+  #lost = 0;
+  #endsInLine = true;
+
+  /** `onLost` is called each time writing begins to fail. */
+  constructor(descriptor: number, maxBytes: number, onLost: (reason: string) => void) {
+    this.#descriptor = descriptor;
+    this.#maxBytes = maxBytes;
+    this.#onLost = onLost;
+  }
+
+  /** Whether only lines that matter are taken from now on: a talkative app must not fill the runner's disk. */
+  get isFull(): boolean {
+    return this.#bytes > this.#maxBytes;
+  }
+
+  writeLine(line: string, matters: boolean): void {
+    if (this.isFull && !matters) return;
+    const wasFull = this.isFull;
+    if (this.#lost > 0 && this.#append(`(${this.#lost} lines are missing here)\n`)) this.#lost = 0;
+    if (this.#lost > 0 || !this.#append(`${line}\n`)) this.#lost += 1;
+    if (!wasFull && this.isFull) this.#append('the log is full; only errors follow\n');
+  }
+
+  #append(text: string): boolean {
+    const bytes = Buffer.from(this.#endsInLine ? text : `\n${text}`);
+    this.#bytes += bytes.length;
+    try {
+      const written = writeSync(this.#descriptor, bytes);
+      this.#endsInLine = written === bytes.length || bytes[written - 1] === 0x0a;
+      if (written < bytes.length) throw new Error('no space is left');
+      return true;
+    } catch (error) {
+      if (this.#lost === 0) this.#onLost(describeError(error));
+      return false;
+    }
+  }
+}
