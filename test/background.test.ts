@@ -140,7 +140,7 @@ await startBackground({
     await waitUntil(() => child.exitCode === 0, 'the step ends by itself');
     const [record] = readJournal(sessionFiles(folder).journal);
     expect(record && isAlive(record)).toBe(true);
-    expect(await stopBackground(folder, record)).toEqual([]);
+    expect((await stopBackground(folder, record)).reaped).toEqual([]);
     expect(record && isRunning(record.pid)).toBe(false);
   });
 });
@@ -160,7 +160,7 @@ process.on('SIGUSR2', () => setTimeout(() => process.exit(), 500));
 ${READY} ${STAY}`;
     const { record } = await start(script, { environment: { CONTROL_URL } });
     pid = record.pid;
-    expect(await stopBackground(folder, record)).toEqual([]);
+    expect((await stopBackground(folder, record)).reaped).toEqual([]);
     expect(isRunning(pid)).toBe(false);
     expect(asked).toBe(1);
     expect(existsSync(join(folder, 'terminated'))).toBe(false);
@@ -185,14 +185,13 @@ ${READY} ${STAY}`;
     await waitUntil(() => !isRunning(record.pid), 'the supervisor is dead');
     const orphan = readJournal(sessionFiles(folder).journal).find(({ role }) => role === 'the app');
     expect(orphan && isAlive(orphan)).toBe(true);
-    expect(await stopBackground(folder, record)).toEqual(['the app']);
+    expect((await stopBackground(folder, record)).reaped).toEqual(['the app']);
     expect(orphan && isRunning(orphan.pid)).toBe(false);
   });
 
   it('is nothing to do where there is nothing', async () => {
-    expect(await stopBackground(folder, undefined)).toEqual([]);
-    expect(
-      await stopBackground(join(folder, 'nowhere'), { pid: 4_000_000, startTime: '1', role: 'x' }),
-    ).toEqual([]);
+    expect((await stopBackground(folder, undefined)).reaped).toEqual([]);
+    const gone = { pid: 4_000_000, startTime: '1', role: 'x' };
+    expect(await stopBackground(join(folder, 'nowhere'), gone)).toEqual({ reaped: [], outcome: undefined });
   });
 });

@@ -3237,17 +3237,25 @@ function listSecrets({ tunnel, gateway, tls }) {
 
 
 
-/** An open file keeps its folder on Windows, a `.nfs` file on NFS; both are mostly gone a moment later. */
-const RETRIES = 5;
-const RETRY_DELAY_MS = 100;
+
+/**
+ * An open file keeps its folder on Windows, a `.nfs` file on NFS; both are mostly gone a moment later. Counted here, for
+ * with its own `maxRetries` Node waits anew at every level of a tree, which took a minute where a mount was in it.
+ */
+const ATTEMPTS = 3;
+const RETRY_DELAY_MS = 200;
 /** Removes it with everything in it, if it is there. Resolves with what is left, and why, for a warning; never rejects. */
 async function removeFolder(folder) {
-    try {
-        await (0,external_node_fs_promises_.rm)(folder, { recursive: true, force: true, maxRetries: RETRIES, retryDelay: RETRY_DELAY_MS });
-        return undefined;
-    }
-    catch (error) {
-        return `${sanitise(folder)} could not be removed: ${sanitise((0,errors/* describeError */.Uc)(error))}`;
+    for (let attempt = 1;; attempt += 1) {
+        try {
+            await (0,external_node_fs_promises_.rm)(folder, { recursive: true, force: true });
+            return undefined;
+        }
+        catch (error) {
+            if (attempt === ATTEMPTS)
+                return `${sanitise(folder)} could not be removed: ${sanitise((0,errors/* describeError */.Uc)(error))}`;
+            await (0,promises_.setTimeout)(RETRY_DELAY_MS);
+        }
     }
 }
 
