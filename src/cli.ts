@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Entry of the `expose` command: on a laptop the same exposure in the foreground, in a job the way to ask about it.
 
-import { tolerateBrokenOutput } from './output.ts';
+import { leaveWith, tolerateBrokenOutput } from './output.ts';
 
 const OLDEST_NODE = 24;
 
@@ -18,6 +18,4 @@ async function run(): Promise<number> {
 }
 
 tolerateBrokenOutput();
-void run().then(code => {
-  process.exitCode = code;
-});
+void run().then(leaveWith);

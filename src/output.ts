@@ -3,24 +3,40 @@
 // nobody handles: the handler for those would have to write about it.
 
 import { writeSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import { describeError } from './errors.ts';
 
 /** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
 const MAX_WAITING_BYTES = 1024 * 1024;
+
+const READER_GRACE_MS = 1_000;
 
 /** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
 export function tolerateBrokenOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 }
 
+/**
+ * Sets the exit code. The process ends by itself once all is written; where nobody reads the pipe it writes to, a second
+ * later all the same, for Node would wait for that reader for ever.
+ */
+export function leaveWith(code: number): void {
+  process.exitCode = code;
+  if (process.stdout.writableLength + process.stderr.writableLength > 0)
+    setTimeout(() => process.exit(code), READER_GRACE_MS).unref();
+}
+
+/** Standard output or error: a terminal, a pipe or a file. */
+type OutputStream = Writable & { isTTY?: boolean; columns?: number };
+
 /** A stream of lines for a person or a pipe. */
 export class LineOutput {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: OutputStream;
   #skipped = 0;
   #isLost = false;
 
   /** `onLost` is called once, with the reason, when nobody can read here any more. */
-  constructor(stream: NodeJS.WriteStream, onLost: (reason: string) => void = () => {}) {
+  constructor(stream: OutputStream, onLost: (reason: string) => void = () => {}) {
     this.#stream = stream;
     stream.on('drain', () => this.#tellSkipped());
     stream.on('error', error => {
@@ -92,7 +108,7 @@ export class LogFile {
   writeLine(line: string, matters: boolean): void {
     if (this.isFull && !matters) return;
     const wasFull = this.isFull;
-    if (this.#lost > 0 && this.#append(`(${this.#lost} lines are missing here)\n`)) this.#lost = 0;
+    if (this.#lost > 0 && this.#append(`(lines missing here: ${this.#lost})\n`)) this.#lost = 0;
     if (this.#lost > 0 || !this.#append(`${line}\n`)) this.#lost += 1;
     if (!wasFull && this.isFull) this.#append('the log is full; only errors follow\n');
   }
