@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { AppSpec } from './app/app.ts';
 import { selectEnvironment, selectInstallEnvironment, selectWasmrunEnvironment } from './app/environment.ts';
-import { findOrInstallWasmrun } from './app/wasmrun.ts';
+import { findOrInstallWasmrun, type WasmrunOptions } from './app/wasmrun.ts';
 import type { AppInputs } from './app-inputs.ts';
 import type { ExposureConfig, SupervisorConfig } from './config.ts';
 import type { Inputs } from './inputs.ts';
@@ -41,15 +41,19 @@ export function findEntry(name: 'supervisor' | 'page-host' | 'second-thread' | '
     : join(dirname(dirname(running)), name, 'index.js');
 }
 
+/** For an installation: what ends it, and who writes down what it starts and makes. */
+export type InstallWatch = Pick<WasmrunOptions, 'signal' | 'onChild' | 'onFolder'>;
+
 /** Finds or installs what the app needs, and writes down everything the exposure has to know. */
 export async function planExposure(
   inputs: Inputs,
   surroundings: PreviewSurroundings,
   logger: Logger,
+  watch?: InstallWatch,
 ): Promise<ExposureConfig> {
   const { app, tunnel, tls } = inputs;
   const needsWasmrun = app.mode === 'os' || app.mode === 'exec';
-  const wasmrun = needsWasmrun ? await locateWasmrun(app, surroundings, logger) : '';
+  const wasmrun = needsWasmrun ? await locateWasmrun(app, surroundings, logger, watch) : '';
   const select = needsWasmrun ? selectWasmrunEnvironment : selectEnvironment;
   return {
     protocol: inputs.protocol,
@@ -94,9 +98,16 @@ export function planSupervisor(
   };
 }
 
-function locateWasmrun(app: AppInputs, surroundings: Surroundings, logger: Logger): Promise<string> {
+function locateWasmrun(
+  app: AppInputs,
+  surroundings: Surroundings,
+  logger: Logger,
+  watch?: InstallWatch,
+): Promise<string> {
   const { environment, tempFolder } = surroundings;
+  const limit = AbortSignal.timeout(INSTALL_TIMEOUT_MS);
   return findOrInstallWasmrun({
+    ...watch,
     ...(app.wasmrunVersion !== undefined && { version: app.wasmrunVersion }),
     pathVariable: environment.PATH ?? '',
     toolCache: environment.RUNNER_TOOL_CACHE || join(homedir(), '.cache', 'expose-action', 'tools'),
@@ -104,7 +115,7 @@ function locateWasmrun(app: AppInputs, surroundings: Surroundings, logger: Logge
     releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
     environment: selectInstallEnvironment(environment),
     logger,
-    signal: AbortSignal.timeout(INSTALL_TIMEOUT_MS),
+    signal: watch ? AbortSignal.any([watch.signal, limit]) : limit,
   });
 }
 

@@ -16,6 +16,9 @@ export interface CommandOptions {
   onChild?: ProgramContext['onChild'];
 }
 
+/** What is aborted here has nothing to finish: an installation is begun anew, or not at all. */
+const ABORT_GRACE_MS = 200;
+
 /** Resolves with the last 20 lines it printed; rejects with an AppError that quotes the last one, or when aborted. */
 export async function runCommand(options: CommandOptions): Promise<readonly string[]> {
   const { signal } = options;
@@ -27,7 +30,7 @@ export async function runCommand(options: CommandOptions): Promise<readonly stri
     onLine: options.onLine ?? (() => undefined),
     onChild: options.onChild ?? (() => undefined),
   });
-  const stop = () => void child.stop();
+  const stop = () => void child.stop(ABORT_GRACE_MS);
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   const end = await child.ended;

@@ -25,8 +25,10 @@ export interface WasmrunOptions {
   /** What the installation sees of the job (selectInstallEnvironment). */
   environment: Readonly<Record<string, string>>;
   logger: Logger;
-  /** Called for cargo, which may run for minutes and has a process group of its own. */
+  /** Called for every program that is run; cargo may take minutes, and has a process group of its own. */
   onChild?: ProgramContext['onChild'];
+  /** Called with the folder that is installed into before it is made; it is gone when this resolves or rejects. */
+  onFolder?: (folder: string) => void;
   signal: AbortSignal;
 }
 
@@ -97,6 +99,7 @@ async function readVersion(path: string, options: WasmrunOptions): Promise<strin
     cwd: options.tempFolder,
     environment: options.environment,
     signal: AbortSignal.any([options.signal, AbortSignal.timeout(VERSION_TIMEOUT_MS)]),
+    ...(options.onChild && { onChild: options.onChild }),
   });
   const version = /wasmrun v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)/.exec(lines.join('\n'))?.[1];
   if (version === undefined) throw new AppError(`${path} --version names no version`);
@@ -124,6 +127,7 @@ async function createStage(cached: string, options: WasmrunOptions): Promise<str
   const failures: unknown[] = [];
   for (const stage of stages) {
     try {
+      options.onFolder?.(stage);
       await mkdir(join(stage, 'bin'), { recursive: true });
       return stage;
     } catch (error) {
@@ -193,13 +197,16 @@ async function installWithCargo(options: Installation): Promise<void> {
   const cargo = findProgram(process.platform === 'win32' ? 'cargo.exe' : 'cargo', options.pathVariable);
   if (cargo === undefined) throw new AppError('cargo is not on PATH (https://rustup.rs)');
   logger.info(`wasmrun ${version} is built with cargo, which takes 5 to 10 minutes (${options.reason})`);
+  // Beside the program, and not in the system's temp folder, where cargo that is killed would leave it.
+  const build = join(stage, 'build');
   await runCommand({
     command: cargo,
     args: ['install', 'wasmrun', '--version', version, '--locked', '--root', stage],
     cwd: stage,
-    environment,
+    environment: { ...environment, CARGO_TARGET_DIR: build },
     signal,
     onLine: line => logger.debug(`cargo: ${line}`),
     ...(options.onChild && { onChild: options.onChild }),
   });
+  await rm(build, { recursive: true, force: true, maxRetries: 3 });
 }

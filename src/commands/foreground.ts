@@ -16,7 +16,7 @@ import type { ExitCode } from './commands.ts';
 const REDRAW_MS = 1_000;
 const CLEAR_LINE = '\r\u001b[2K';
 /** SIGHUP: the terminal's window was closed. */
-const LEAVE_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+export const LEAVE_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Whoever presses Ctrl-C twice does not want to wait. */
 const HURRY_MS = 500;
 

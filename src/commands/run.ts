@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { basename } from 'node:path';
+import { Cancellation } from '../cancellation.ts';
 import { describeError, InputError } from '../errors.ts';
 import { settleAccess } from '../gateway-inputs.ts';
 import type { InputSource } from '../input-problems.ts';
@@ -11,7 +12,10 @@ import { createLogger } from '../log.ts';
 import { planExposure, planSupervisor } from '../plan.ts';
 import { createSessionFolder } from '../session.ts';
 import type { Command, CommandCall, Flags } from './commands.ts';
-import { runForeground } from './foreground.ts';
+import { LEAVE_SIGNALS, runForeground } from './foreground.ts';
+
+/** As of a program that Ctrl-C has ended: 128 + SIGINT. */
+const CANCELLED = 130;
 
 /** Input → the flag's help; inputs that only mean something in a job have no flag. */
 const INPUT_FLAGS: Readonly<Record<string, string>> = {
@@ -65,7 +69,12 @@ export const run: Command = {
     logger.info(`access ${access.kind}: ${reason}`);
     const identity = identifyHome(inputs, environment);
     const surroundings = { environment, tempFolder: tmpdir(), identity, access };
-    const exposure = await planExposure(inputs, surroundings, logger);
+    // A program of the installation does not hear Ctrl-C itself: it has a process group of its own.
+    const cancellation = new Cancellation(LEAVE_SIGNALS, CANCELLED);
+    const exposure = await cancellation.guard(signal =>
+      planExposure(inputs, surroundings, logger, { signal }),
+    );
+    cancellation.stop();
     const folder = createSessionFolder(tmpdir());
     const name = inputs.name ?? basename(inputs.app.path);
     return runForeground(planSupervisor(inputs, exposure, { folder, name }), flags.json === true);

@@ -3,15 +3,16 @@
 import * as core from '@actions/core';
 import { selectEnvironment } from '../app/environment.ts';
 import { startBackground } from '../background.ts';
+import type { Cancellation } from '../cancellation.ts';
 import type { SupervisorConfig } from '../config.ts';
 import { followStates } from '../control/client.ts';
 import { reviveState, type StateMessage } from '../control/messages.ts';
 import { formatDuration, MAX_DURATION_MS } from '../duration.ts';
 import { describeError, InputError } from '../errors.ts';
 import { type Inputs, readActionInputs, readGuardInputs, readJob, readSurroundings } from '../inputs.ts';
-import { sanitise } from '../log.ts';
+import { type Logger, sanitise } from '../log.ts';
 import { findEntry, planExposure, planSupervisor } from '../plan.ts';
-import { findAncestor, isAlive } from '../processes.ts';
+import { findAncestor, isAlive, recordProcess, writeJournal } from '../processes.ts';
 import { identifyAddress } from '../report/identity.ts';
 import type { Job } from '../report/job.ts';
 import { createSessionFolder, readOutcome, type Session, sessionFiles, writeCommand } from '../session.ts';
@@ -32,16 +33,16 @@ class PreviewError extends Error {
 }
 
 /** Runs the step; throws what makes it red. */
-export async function runPreview(): Promise<void> {
+export async function runPreview(cancellation: Cancellation): Promise<void> {
   const job = readJob();
   const guard = readGuardInputs();
   if (!(await checkHead(job, guard))) return;
   const inputs = readActionInputs();
   try {
     const audience = await findAudience(job, guard, inputs);
-    await expose(job, inputs, await startSupervisor(job, inputs, audience));
+    await expose(job, inputs, await startSupervisor(job, inputs, audience, cancellation));
   } catch (error) {
-    if (inputs.failOnError || error instanceof InputError) throw error;
+    if (inputs.failOnError || error instanceof InputError || cancellation.signal.aborted) throw error;
     core.warning(`no preview: ${describeError(error)}`);
     core.setOutput('status', 'Failed');
   }
@@ -63,15 +64,40 @@ interface Started {
   key: string;
 }
 
-async function startSupervisor(job: Job, inputs: Inputs, audience: Audience): Promise<Started> {
+async function startSupervisor(
+  job: Job,
+  inputs: Inputs,
+  audience: Audience,
+  cancellation: Cancellation,
+): Promise<Started> {
   const logger = createStepLogger(inputs.logLevel);
   const surroundings = readSurroundings();
   logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
   const { identity, access, preview, comment } = audience;
   const addressIdentity = identifyAddress(job, identity, inputs.prNumber);
   const planned = { ...surroundings, identity: addressIdentity, access };
-  const exposure = await planExposure(inputs, planned, logger);
   const folder = createSessionFolder(surroundings.tempFolder);
+  let state: StepState = {
+    folder,
+    hold: inputs.hold,
+    identity,
+    mode: inputs.app.mode,
+    preview,
+    ...(comment && { pullRequest: comment.pullRequest }),
+  };
+  const save = (more: Partial<StepState>) => {
+    state = { ...state, ...more };
+    saveStepState(state);
+  };
+  // Before anything is started: post ends what a main that was killed had begun.
+  save({});
+  const exposure = await cancellation.guard(signal =>
+    planExposure(inputs, planned, logger, {
+      signal,
+      onChild: child => noteChild(folder, child, logger),
+      onFolder: installFolder => save({ installFolder }),
+    }),
+  );
   const runner = findAncestor('Runner.Worker');
   const config: SupervisorConfig = {
     ...planSupervisor(inputs, exposure, { folder, name: identity.name }),
@@ -81,27 +107,27 @@ async function startSupervisor(job: Job, inputs: Inputs, audience: Audience): Pr
     ...(runner && { runner }),
   };
   core.setSecret(config.controlToken);
-  const state: StepState = {
-    folder,
-    hold: inputs.hold,
-    identity,
-    mode: inputs.app.mode,
-    preview,
-    ...(comment && { pullRequest: comment.pullRequest }),
-  };
-  saveStepState(state);
   try {
     const session = await startBackground({
       script: findEntry('supervisor'),
       config,
       environment: selectEnvironment(surroundings.environment),
-      onSpawn: supervisor => saveStepState({ ...state, supervisor }),
+      onSpawn: supervisor => save({ supervisor }),
     });
     const key = access.kind === 'link' && access.isGenerated ? access.key : '';
     return { session, folder, state, key };
   } catch (error) {
     noteShownLog(relayLog(sessionFiles(folder).log).stop());
     throw error;
+  }
+}
+
+/** Where it cannot be noted, only a kill of main at this very time would leave it behind. */
+function noteChild(folder: string, { pid, role }: { pid: number; role: string }, logger: Logger): void {
+  try {
+    writeJournal(sessionFiles(folder).journal, recordProcess(pid, role));
+  } catch (error) {
+    logger.warn(`${role} is on no record: ${describeError(error)}`);
   }
 }
 

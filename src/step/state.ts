@@ -12,6 +12,8 @@ const StepStateSchema = v.object({
   hold: v.boolean(),
   /** Absent until the supervisor was spawned. */
   supervisor: v.exactOptional(v.object({ pid: v.number(), startTime: v.string(), role: v.string() })),
+  /** Where wasmrun is installed, and nothing is left once it is. */
+  installFolder: v.exactOptional(v.string()),
   /** The pull request that was told about it. */
   pullRequest: v.exactOptional(v.number()),
   identity: v.object({ key: v.string(), name: v.string() }),

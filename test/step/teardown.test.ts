@@ -30,7 +30,9 @@ function tearDown({ hold, moves }: { hold: boolean; moves: number }): string {
     warnings: [],
   });
   const preview = { commit: 'a1b2c3d', warnings: [], showConsole: false };
-  const state: StepState = { folder, hold, identity: { key: 'k', name: 'web' }, mode: 'web', preview };
+  const supervisor = { pid: 4_000_000, startTime: '1', role: 'supervisor' };
+  const identity = { key: 'k', name: 'web' };
+  const state: StepState = { folder, hold, identity, mode: 'web', preview, supervisor };
   const module = JSON.stringify(resolve('src/step/teardown.ts'));
   const code = `const { tearDown } = await import(${module});\nawait tearDown();`;
   return execFileSync(process.execPath, ['--input-type=module', '-e', code], {
