@@ -31,6 +31,14 @@ export function sanitise(text: string, maxLength = MAX_UNTRUSTED_LENGTH): string
   return shorten(clean, maxLength);
 }
 
+/** The same for text of several lines, each of whatever length. */
+export function sanitiseLines(text: string): string {
+  return text
+    .split('\n')
+    .map(line => sanitise(line, Number.POSITIVE_INFINITY))
+    .join('\n');
+}
+
 function shorten(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text.toWellFormed();
   return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;

@@ -4,12 +4,13 @@
 import { Cancellation } from './cancellation.ts';
 import { tolerateBrokenOutput } from './output.ts';
 import { reportFailure, runPreview } from './step/preview.ts';
+import { print } from './step/print.ts';
 
 tolerateBrokenOutput();
 
 const cancellation = new Cancellation(['SIGINT', 'SIGTERM'], 1, () => {
   // Plain text: while the preview's log is repeated, the runner would show a command as it stands.
-  process.stdout.write('cancelled; the post step takes the preview down\n');
+  print.info('cancelled; the post step takes the preview down');
 });
 
 void runPreview(cancellation).catch(error => {

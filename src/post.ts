@@ -1,10 +1,12 @@
 // Entry of the post step: takes the preview down, whatever main came to. Never fails the job.
 
-import { warning } from '@actions/core';
 import { describeError } from './errors.ts';
 import { tolerateBrokenOutput } from './output.ts';
+import { print } from './step/print.ts';
 import { tearDown } from './step/teardown.ts';
 
 tolerateBrokenOutput();
 
-void tearDown().catch(error => warning(`the preview may not be taken down wholly: ${describeError(error)}`));
+void tearDown().catch(error =>
+  print.warning(`the preview may not be taken down wholly: ${describeError(error)}`),
+);

@@ -1,11 +1,12 @@
 // Entry of the `stop` action: ends an exposure of this job before the job's end.
 
-import { getInput, info, notice, setFailed } from '@actions/core';
+import { getInput } from '@actions/core';
 import { callControl } from './control/client.ts';
 import { describeError } from './errors.ts';
 import { readSurroundings } from './inputs.ts';
 import { tolerateBrokenOutput } from './output.ts';
 import { chooseSession, isRunning, listSessions } from './session.ts';
+import { print } from './step/print.ts';
 
 /** Visitors are drained for 5 s, then the app has 5 s. */
 const STOP_TIMEOUT_MS = 20_000;
@@ -15,13 +16,13 @@ async function run(): Promise<void> {
   const wanted = getInput('session') || undefined;
   // A preview that was skipped, as a fork's is, must not turn the steps after it red.
   if (wanted === undefined && listSessions(tempFolder).length === 0)
-    return notice('nothing is exposed in this job, so there is nothing to stop');
+    return print.notice('nothing is exposed in this job, so there is nothing to stop');
   const found = chooseSession(tempFolder, wanted);
   const { session } = found;
-  if (!isRunning(found)) return info(`${session.name} had ended already`);
+  if (!isRunning(found)) return print.info(`${session.name} had ended already`);
   await callControl(session, 'POST /api/stop', STOP_TIMEOUT_MS);
-  info(`${session.name} has ended`);
+  print.info(`${session.name} has ended`);
 }
 
 tolerateBrokenOutput();
-void run().catch(error => setFailed(describeError(error)));
+void run().catch(error => print.failure(describeError(error)));

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { listSecrets, SupervisorConfigSchema } from './config.ts';
 import { describeError } from './errors.ts';
-import { createLogger } from './log.ts';
+import { createLogger, sanitiseLines } from './log.ts';
 import { LogFile, tolerateBrokenOutput } from './output.ts';
 import { startSupervision } from './supervision.ts';
 
@@ -38,6 +38,6 @@ const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error:
 
 tolerateBrokenOutput();
 void run().catch(error => {
-  process.stderr.write(`error: ${describeError(error)}\n`);
+  process.stderr.write(`error: ${sanitiseLines(describeError(error))}\n`);
   process.exitCode = 1;
 });

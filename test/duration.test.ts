@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatDuration, parseDuration } from '../src/duration.ts';
+import { formatDuration, MAX_DURATION_MS, parseDuration } from '../src/duration.ts';
 import { InputError } from '../src/errors.ts';
 
 describe('a duration', () => {
@@ -22,6 +22,20 @@ describe('a duration', () => {
       expect(read).toThrow(`\`hold\` is '${text}', which is no duration: write it like 90s, 45m or 1h30m`);
     },
   );
+
+  it.each(['576h1s', '600h', '2000h', '99999h', '999999m', '9999999s'])(
+    '%s is refused: a timer of Node.js would be over at once',
+    text => {
+      const read = () => parseDuration(text, 'hold');
+      expect(read).toThrow(InputError);
+      expect(read).toThrow(`\`hold\` is '${text}': no duration is longer than 576h (24 days)`);
+    },
+  );
+
+  it('of 24 days is the longest, with something to spare for timers', () => {
+    expect(parseDuration('576h', 'hold')).toBe(MAX_DURATION_MS);
+    expect(MAX_DURATION_MS + 12 * 3_600_000).toBeLessThan(2 ** 31);
+  });
 
   it.each([
     [0, '0s'],

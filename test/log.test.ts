@@ -1,52 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createLogger, type LogLevel, MAX_UNTRUSTED_LENGTH, sanitise } from '../src/log.ts';
-
-/**
- * The commands the runner would find in what a step printed, as actions/runner reads them: output is split at CR, LF
- * and CRLF (ProcessInvoker reads lines), then ActionCommand.TryParseV2 looks for `::name…::` at the start of the
- * trimmed line, and ActionCommand.TryParse for `##[name…]` anywhere in it.
- */
-function findCommands(output: string): string[] {
-  return output.split(/\r\n|\r|\n/).flatMap(line => {
-    // .NET's Trim knows U+0085 as white space, JavaScript's does not.
-    const trimmed = line.replace(/^[\s\u0085]+/u, '');
-    const modern = trimmed.startsWith('::') && trimmed.indexOf('::', 2) > 0 ? [trimmed] : [];
-    const start = line.indexOf('##[');
-    const old = start >= 0 && line.indexOf(']', start) > start ? [line.slice(start)] : [];
-    return [...modern, ...old];
-  });
-}
-
-const COMMANDS = ['set-env', 'add-path', 'stop-commands', 'warning', 'error', 'debug', 'group'];
-const SPACES = [' ', '\t', '\v', '\f', '\u00a0', '\u0085', '\u1680', '\u2003', '\u3000', '\u2028', '\ufeff'];
-const PIECES = [
-  '::',
-  ':',
-  '##[',
-  '##',
-  '#',
-  '[',
-  ']',
-  '\r',
-  '\n',
-  '\r\n',
-  '\x1b[31m',
-  '\u202e',
-  '\u200b',
-  ...SPACES,
-];
-
-/** Text with the makings of a command, in any order. */
-const hostile = fc
-  .array(fc.oneof(fc.constantFrom(...PIECES, ...COMMANDS), fc.string({ unit: 'binary', maxLength: 5 })), {
-    maxLength: 20,
-  })
-  .map(pieces => pieces.join(''));
-
-const whole = hostile.chain(text =>
-  fc.constantFrom(`::set-env name=a::${text}`, `${text}\r::add-path::x`, `${text}##[error]x`, text),
-);
+import { findCommands, hostile, hostileText } from './support/runner-commands.ts';
 
 describe('the oracle', () => {
   it('finds commands where the runner does', () => {
@@ -60,7 +15,7 @@ describe('the oracle', () => {
 describe('the sanitiser', () => {
   it('leaves no command for the runner to find (workflow-command injection), at the start of a line or behind other words', () => {
     fc.assert(
-      fc.property(whole, text => {
+      fc.property(hostileText, text => {
         expect(findCommands(sanitise(text))).toEqual([]);
         expect(findCommands(`visitor: ${sanitise(text)}`)).toEqual([]);
       }),
@@ -72,7 +27,7 @@ describe('the sanitiser', () => {
     const invisible = /[\p{Cc}\u2028\u2029]|\p{Bidi_Control}|\u200b|\ufeff/u;
     fc.assert(
       fc.property(
-        fc.oneof(whole, fc.string({ unit: 'binary' })),
+        fc.oneof(hostileText, fc.string({ unit: 'binary' })),
         fc.integer({ min: 1, max: 300 }),
         (text, limit) => {
           const clean = sanitise(text, limit);
@@ -119,7 +74,7 @@ describe('the logger', () => {
 
   it('writes lines that hold no command, whatever the message', () => {
     fc.assert(
-      fc.property(whole, message => {
+      fc.property(hostileText, message => {
         const written: string[] = [];
         createLogger({ level: 'info', write: line => written.push(line) }).info(message);
         for (const line of written) expect(line).not.toMatch(/[\r\n]/);

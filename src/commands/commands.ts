@@ -7,6 +7,7 @@ import { demo } from './demo.ts';
 import { run, SECRET_VARIABLES } from './run.ts';
 import { server } from './server.ts';
 import { status, stop, url } from './session.ts';
+import { print, printAside } from './terminal.ts';
 
 /** 0 fine, 1 failed, 2 wrong usage; 124 (timed out) is kept for commands that wait. */
 export type ExitCode = 0 | 1 | 2 | 124;
@@ -47,20 +48,20 @@ export async function runCommand(args: readonly string[], environment: NodeJS.Pr
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
     const asked = ['', 'help', '--help', '-h'].includes(name);
-    if (!asked) process.stderr.write(`expose: there is no command '${sanitise(name)}'\n\n`);
-    (asked ? process.stdout : process.stderr).write(renderOverview());
+    if (!asked) printAside(`expose: there is no command '${sanitise(name)}'\n`);
+    (asked ? print : printAside)(renderOverview());
     return asked && name !== '' ? 0 : 2;
   }
   try {
     const call = parseCall(command, rest, environment);
     if (call.flags.help) {
-      process.stdout.write(renderHelp(name, command));
+      print(renderHelp(name, command));
       return 0;
     }
     return await command.run(call);
   } catch (error) {
     const lines = describeError(error).split('\n');
-    process.stderr.write(lines.map(line => `expose ${name}: ${line}\n`).join(''));
+    printAside(lines.map(line => `expose ${name}: ${line}`).join('\n'));
     return error instanceof InputError ? 2 : 1;
   }
 }
@@ -97,7 +98,7 @@ function describeMisuse(error: unknown): string {
 
 function renderOverview(): string {
   const rows = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`);
-  return `Usage: expose COMMAND [--help]\n\n${rows.join('\n')}\n\nTry \`expose demo\`: it needs no server and no account.\n`;
+  return `Usage: expose COMMAND [--help]\n\n${rows.join('\n')}\n\nTry \`expose demo\`: it needs no server and no account.`;
 }
 
 function renderHelp(name: string, command: Command): string {
@@ -106,5 +107,5 @@ function renderHelp(name: string, command: Command): string {
   const rows = flags.map(([flag, meaning]) => `  --${flag.padEnd(width)}  ${meaning}`);
   const notes = command.notes === undefined ? '' : `\n${command.notes}`;
   const usage = `expose ${name} ${command.usage}`.trimEnd();
-  return `Usage: ${usage}\n\n${command.summary}${notes}\n\n${rows.join('\n')}\n`;
+  return `Usage: ${usage}\n\n${command.summary}${notes}\n\n${rows.join('\n')}`;
 }

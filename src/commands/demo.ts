@@ -12,6 +12,7 @@ import { createSessionFolder } from '../session.ts';
 import { startBoreServer } from '../tunnel/server.ts';
 import type { Command } from './commands.ts';
 import { runForeground } from './foreground.ts';
+import { print } from './terminal.ts';
 
 export const demo: Command = {
   summary: 'Show it all on this machine: own bore server, example app, public link.',
@@ -37,8 +38,8 @@ export const demo: Command = {
       );
       const { access } = settleAccess(inputs.gateway.access, inputs.protocol, false);
       if (!flags.json)
-        process.stdout.write(
-          `bore server  127.0.0.1:${server.controlPort} (built in, with a secret)\napp          ${example}\n`,
+        print(
+          `bore server  127.0.0.1:${server.controlPort} (built in, with a secret)\napp          ${example}`,
         );
       const exposure = await planExposure(
         inputs,

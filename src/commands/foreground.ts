@@ -5,7 +5,7 @@ import { describeState } from '../control/messages.ts';
 import { formatDuration } from '../duration.ts';
 import { describeError } from '../errors.ts';
 import { removeFolder } from '../folders.ts';
-import { createLogger, sanitise } from '../log.ts';
+import { createLogger, sanitise, sanitiseLines } from '../log.ts';
 import { LineOutput } from '../output.ts';
 import { reapJournal, recordProcess } from '../processes.ts';
 import { sessionFiles, writeSession } from '../session.ts';
@@ -96,9 +96,9 @@ class Screen {
     }
     if (state.phase.phase === 'live' && state.link !== undefined && state.link !== this.#announced) {
       this.#announced = state.link;
-      this.log(`\n  ${state.link}\n${renderClientRow(state.link)}`);
+      this.log(sanitiseLines(`\n  ${state.link}\n${renderClientRow(state.link)}`));
     }
-    const line = renderStatus(state, this.#live);
+    const line = sanitise(renderStatus(state, this.#live), Number.POSITIVE_INFINITY);
     // A longer line would wrap, and only its last row could be cleared.
     if (this.#live) this.#out.write(`${CLEAR_LINE}${line.slice(0, this.#out.columns - 1)}`);
     else this.#write(line);

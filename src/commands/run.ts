@@ -13,6 +13,7 @@ import { planExposure, planSupervisor } from '../plan.ts';
 import { createSessionFolder } from '../session.ts';
 import type { Command, CommandCall, Flags } from './commands.ts';
 import { LEAVE_SIGNALS, runForeground } from './foreground.ts';
+import { printAside } from './terminal.ts';
 
 /** As of a program that Ctrl-C has ended: 128 + SIGINT. */
 const CANCELLED = 130;
@@ -61,8 +62,8 @@ export const run: Command = {
   async run(call) {
     const { flags, environment } = call;
     const inputs = parseInputs(createSource(call), environment, process.cwd());
-    for (const warning of inputs.warnings) process.stderr.write(`warning: ${warning}\n`);
-    const logger = createLogger({ level: inputs.logLevel, write: line => process.stderr.write(`${line}\n`) });
+    for (const warning of inputs.warnings) printAside(`warning: ${warning}`);
+    const logger = createLogger({ level: inputs.logLevel, write: printAside });
     logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
     // Nobody but whoever runs this knows who may see it.
     const { access, reason } = settleAccess(inputs.gateway.access, inputs.protocol, false);

@@ -8,6 +8,7 @@ import { DEFAULT_CONTROL_PORT } from '../tunnel/protocol.ts';
 import { startBoreServer } from '../tunnel/server.ts';
 import type { Command, Flags } from './commands.ts';
 import { readSecret } from './run.ts';
+import { print, printAside, printJson } from './terminal.ts';
 
 export const server: Command = {
   summary: 'Run a bore-compatible server; for anything public use the real `bore server`.',
@@ -36,12 +37,13 @@ export const server: Command = {
       logger: createLogger({
         level: 'info',
         hidden: [secret],
-        write: line => process.stderr.write(`${line}\n`),
+        write: printAside,
       }),
     });
     const address = { host, port: running.controlPort, minPort, maxPort, secret: secret !== '' };
     const text = `listening on ${host}:${running.controlPort}, public ports ${minPort} to ${maxPort}, ${secret === '' ? 'no secret' : 'secret required'}`;
-    process.stdout.write(`${flags.json ? JSON.stringify(address) : text}\n`);
+    if (flags.json) printJson(address);
+    else print(text);
     await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
     await running.stop();
     return 0;

@@ -9,6 +9,7 @@ import { isAlive } from '../processes.ts';
 import { chooseSession, isRunning, readOutcome, type Session } from '../session.ts';
 import { renderClientLine } from '../state.ts';
 import type { Command, CommandCall } from './commands.ts';
+import { print, printAside, printJson } from './terminal.ts';
 
 /** Long enough for visitors to be drained. */
 const STOP_TIMEOUT_MS = 20_000;
@@ -24,11 +25,11 @@ export const url: Command = {
   async run(call) {
     const state = await readCurrent(call);
     const { public_url: url, preview_url, status } = state;
-    if (call.flags.json) return print(JSON.stringify({ url, preview_url, status }), url !== null);
     const shown = call.flags.link ? preview_url : url;
-    if (shown !== null) return print(shown, true);
-    process.stderr.write(`expose url: there is no public address now: ${describeStatus(state)}\n`);
-    return 1;
+    if (call.flags.json) printJson({ url, preview_url, status });
+    else if (shown !== null) print(shown);
+    else printAside(`expose url: there is no public address now: ${describeStatus(state)}`);
+    return shown === null ? 1 : 0;
   },
 };
 
@@ -39,7 +40,9 @@ export const status: Command = {
   async run(call) {
     const state = await readCurrent(call);
     const fine = state.status !== 'Failed' && state.app.status !== 'failed';
-    return print(call.flags.json ? JSON.stringify(state) : renderState(state), fine);
+    if (call.flags.json) printJson(state);
+    else print(renderState(state));
+    return fine ? 0 : 1;
   },
 };
 
@@ -53,17 +56,11 @@ export const stop: Command = {
     const running = isRunning(found);
     if (running) await callControl(session, 'POST /api/stop', STOP_TIMEOUT_MS);
     const message = running ? 'stopped' : 'had ended already';
-    return print(
-      call.flags.json ? JSON.stringify({ success: true, message }) : `${basename(folder)} ${message}`,
-      true,
-    );
+    if (call.flags.json) printJson({ success: true, message });
+    else print(`${basename(folder)} ${message}`);
+    return 0;
   },
 };
-
-function print(text: string, fine: boolean): 0 | 1 {
-  process.stdout.write(`${text}\n`);
-  return fine ? 0 : 1;
-}
 
 function findSession({ flags, environment }: CommandCall): { folder: string; session: Session } {
   const wanted = typeof flags.session === 'string' ? flags.session : undefined;

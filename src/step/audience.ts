@@ -5,7 +5,7 @@ import * as core from '@actions/core';
 import type { SupervisorConfig } from '../config.ts';
 import { InputError } from '../errors.ts';
 import { type SettledAccess, settleAccess } from '../gateway-inputs.ts';
-import type { GuardInputs, Inputs } from '../inputs.ts';
+import { type GuardInputs, type Inputs, readSurroundings } from '../inputs.ts';
 import { connectGitHub, type GitHub, GitHubError } from '../report/github.ts';
 import { judgeHead } from '../report/guard.ts';
 import { identifyPreview, type PreviewIdentity } from '../report/identity.ts';
@@ -13,6 +13,7 @@ import type { Job } from '../report/job.ts';
 import { findPullRequest, readVisibility } from '../report/pull-request.ts';
 import { type Access, describeEntry, describeOpenWarning, describeReportFailure } from '../report/wording.ts';
 import { createStepLogger } from './log.ts';
+import { print } from './print.ts';
 
 /** GitHub has this long to answer before the preview goes on without it. */
 const API_TIMEOUT_MS = 30_000;
@@ -38,10 +39,10 @@ export async function checkHead(job: Job, guard: GuardInputs): Promise<boolean> 
     case 'trusted':
       return true;
     case 'allowed untrusted':
-      core.warning(`\`allow-untrusted-head\` is set: ${verdict.reason}`);
+      print.warning(`\`allow-untrusted-head\` is set: ${verdict.reason}`);
       return true;
     case 'skip':
-      core.notice(verdict.reason);
+      print.notice(verdict.reason);
       core.setOutput('status', 'Skipped');
       return false;
     case 'refuse':
@@ -69,7 +70,7 @@ export async function findAudience(job: Job, guard: GuardInputs, inputs: Inputs)
       : undefined;
   const warnings = [...inputs.warnings, ...(sharedWarning === undefined ? [] : [sharedWarning])];
   for (const warning of [...warnings, ...(openWarning === undefined ? [] : [openWarning])])
-    core.warning(warning);
+    print.warning(warning);
   return {
     identity,
     access,
@@ -98,11 +99,13 @@ async function findTold(job: Job, github: GitHub, inputs: Inputs, signal: AbortS
     return await findPullRequest({ job, github, signal, ...(number !== undefined && { number }) });
   } catch (error) {
     if (!(error instanceof GitHubError)) throw error;
-    core.warning(describeReportFailure('pull request lookup', error));
+    print.warning(describeReportFailure('pull request lookup', error));
     return undefined;
   }
 }
 
 function connect(job: Job, guard: GuardInputs): GitHub {
-  return connectGitHub({ token: guard.token, apiUrl: job.apiUrl, logger: createStepLogger('info') });
+  const { environment } = readSurroundings();
+  const logger = createStepLogger('info');
+  return connectGitHub({ token: guard.token, apiUrl: job.apiUrl, logger, environment });
 }

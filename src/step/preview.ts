@@ -19,6 +19,7 @@ import { createSessionFolder, readOutcome, type Session, sessionFiles, writeComm
 import { renderClientRow } from '../state.ts';
 import { type Audience, checkHead, findAudience } from './audience.ts';
 import { createStepLogger, relayLog } from './log.ts';
+import { print } from './print.ts';
 import { type StepState, saveShownLog, saveStepState } from './state.ts';
 import { writeSummary } from './summary.ts';
 
@@ -43,7 +44,7 @@ export async function runPreview(cancellation: Cancellation): Promise<void> {
     await expose(job, inputs, await startSupervisor(job, inputs, audience, cancellation));
   } catch (error) {
     if (inputs.failOnError || error instanceof InputError || cancellation.signal.aborted) throw error;
-    core.warning(`no preview: ${describeError(error)}`);
+    print.warning(`no preview: ${describeError(error)}`);
     core.setOutput('status', 'Failed');
   }
 }
@@ -51,9 +52,9 @@ export async function runPreview(cancellation: Cancellation): Promise<void> {
 /** The one place that decides how an error is shown; stack traces only where debugging was asked for. */
 export function reportFailure(error: unknown): void {
   const known = error instanceof InputError || error instanceof PreviewError;
-  core.setFailed(describeError(error));
+  print.failure(describeError(error));
   if (!(error instanceof InputError)) core.setOutput('status', 'Failed');
-  if (error instanceof Error && error.stack && !known) core.debug(error.stack);
+  if (error instanceof Error && error.stack && !known) print.debug(error.stack);
 }
 
 interface Started {
@@ -150,7 +151,7 @@ async function expose(job: Job, inputs: Inputs, started: Started): Promise<void>
   }
   const state = last ?? readOutcome(folder);
   if (state) await writeSummary(job, started.state, reviveState(state));
-  if (inputs.hold) for (const warning of state?.warnings ?? []) core.warning(sanitise(warning));
+  if (inputs.hold) for (const warning of state?.warnings ?? []) print.warning(warning);
   conclude(state, session);
 }
 
@@ -170,10 +171,10 @@ function announce(state: StateMessage, started: Started, hold: boolean): void {
   } catch (error) {
     // Later steps would go on without an address; in a hold there is nothing to read them before the end.
     if (!hold) throw new Error('the outputs could not be written', { cause: error });
-    process.stdout.write(`warning: the outputs could not be written: ${sanitise(describeError(error))}\n`);
+    print.info(`warning: the outputs could not be written: ${describeError(error)}`);
   }
   const url = state.preview_url ?? '';
-  process.stdout.write(`\n  Preview: ${url}\n${renderClientRow(url)}\n`);
+  print.info(`\n  Preview: ${url}\n${renderClientRow(url)}`);
 }
 
 function writeOutputs(state: StateMessage, { session, folder, key }: Started): void {
@@ -202,7 +203,7 @@ function noteShownLog(bytes: number): void {
   try {
     saveShownLog(bytes);
   } catch (error) {
-    core.debug(`the length of the log could not be noted: ${describeError(error)}`);
+    print.debug(`the length of the log could not be noted: ${describeError(error)}`);
   }
 }
 
@@ -214,10 +215,7 @@ async function hold(
 ): Promise<StateMessage | undefined> {
   const endsAt = live.exposure.phase === 'live' ? live.exposure.expires_at : null;
   let url = live.preview_url;
-  const reminder = setInterval(
-    () => process.stdout.write(`Preview: ${url}${describeRest(endsAt)}\n`),
-    REMIND_MS,
-  );
+  const reminder = setInterval(() => print.info(`Preview: ${url}${describeRest(endsAt)}`), REMIND_MS);
   const leftMs = endsAt === null ? undefined : Math.min(Date.parse(endsAt) - Date.now(), MAX_DURATION_MS);
   const untilEnd = leftMs === undefined ? undefined : leftMs + END_GRACE_MS;
   const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
@@ -245,8 +243,8 @@ function conclude(state: StateMessage | undefined, session: Session): void {
   if (phase.phase === 'failed') {
     throw new PreviewError(renderFailure(phase.reason, phase.last_lines));
   }
-  if (phase.phase === 'live') core.notice(`Preview: ${state.preview_url}`);
-  else core.info(`the preview has ended: ${phase.reason}`);
+  if (phase.phase === 'live') print.notice(`Preview: ${state.preview_url}`);
+  else print.info(`the preview has ended: ${phase.reason}`);
 }
 
 function renderFailure(reason: string, lastLines: readonly string[]): string {

@@ -6,6 +6,7 @@ import { renderSummary } from '../report/markdown.ts';
 import { viewOf } from '../report/view.ts';
 import { describeFacts } from '../reporting.ts';
 import type { ExposureState } from '../state.ts';
+import { print } from './print.ts';
 import type { StepState } from './state.ts';
 
 /** Adds the preview as it is now. A runner without summaries is no reason to fail. */
@@ -23,7 +24,7 @@ export async function writeSummary(job: Job, step: StepState, state: ExposureSta
   await core.summary
     .addRaw(text, true)
     .write()
-    .catch(error => core.debug(`no summary: ${error}`));
+    .catch(error => print.debug(`no summary: ${error}`));
 }
 
 /** How long it has been live, in milliseconds; 0 where it never was. */

@@ -2,18 +2,18 @@
 // and removes the session folder.
 
 import { existsSync } from 'node:fs';
-import * as core from '@actions/core';
 import { stopBackground } from '../background.ts';
 import { reviveState } from '../control/messages.ts';
 import { removeFolder } from '../folders.ts';
-import { readGuardInputs, readJob } from '../inputs.ts';
-import { sanitise } from '../log.ts';
+import { readGuardInputs, readJob, readSurroundings } from '../inputs.ts';
+
 import { isAlive } from '../processes.ts';
 import { viewOf } from '../report/view.ts';
 import { describeFacts, openComment } from '../reporting.ts';
 import { sessionFiles } from '../session.ts';
 import type { ExposureState } from '../state.ts';
 import { createStepLogger, printTail } from './log.ts';
+import { print } from './print.ts';
 import { readShownLog, readStepState, type StepState } from './state.ts';
 import { measureLife, writeSummary } from './summary.ts';
 
@@ -29,9 +29,10 @@ export async function tearDown(): Promise<void> {
   const step = readStepState();
   if (step === undefined) return;
   if (!existsSync(step.folder) && !(step.supervisor && isAlive(step.supervisor)))
-    return core.info('the preview was taken down already');
+    return print.info('the preview was taken down already');
+  if (step.supervisor === undefined) return undoStart(step);
   const { reaped, outcome } = await stopBackground(step.folder, step.supervisor);
-  if (reaped.length > 0) core.info(`left behind and ended now: ${reaped.join(', ')}`);
+  if (reaped.length > 0) print.info(`left behind and ended now: ${reaped.join(', ')}`);
   const state = outcome ? reviveState(outcome) : describeDeath(step);
   const { log } = sessionFiles(step.folder);
   const shown = readShownLog();
@@ -42,14 +43,24 @@ export async function tearDown(): Promise<void> {
   if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null) explainEnd(step, state);
   if (!step.hold && state.moves > 0) warnOfMoves(state.moves);
   // In a hold, main has said them.
-  if (!step.hold) for (const warning of state.warnings) core.warning(sanitise(warning));
+  if (!step.hold) for (const warning of state.warnings) print.warning(warning);
   const left = await removeFolder(step.folder);
-  if (left !== undefined) core.warning(left);
+  if (left !== undefined) print.warning(left);
+}
+
+/** main was cancelled, or failed, before there was a preview: what it had begun is an installation at most. */
+async function undoStart({ folder, installFolder }: StepState): Promise<void> {
+  const { reaped } = await stopBackground(folder, undefined);
+  if (reaped.length > 0) print.info(`left behind and ended now: ${reaped.join(', ')}`);
+  for (const one of [installFolder, folder]) {
+    const left = one === undefined ? undefined : await removeFolder(one);
+    if (left !== undefined) print.warning(left);
+  }
 }
 
 /** In a hold no later step ran meanwhile. */
 function warnOfMoves(moves: number): void {
-  core.warning(
+  print.warning(
     `the public address changed ${moves === 1 ? 'once' : `${moves} times`} while the preview was up: steps that used \`url\` after the change had the old address; let them ask \`expose url\``,
   );
 }
@@ -84,7 +95,9 @@ async function commentLast(step: StepState, state: ExposureState): Promise<void>
   const { token } = readGuardInputs();
   if (step.pullRequest === undefined || token === '') return;
   const config = { job, token, pullRequest: step.pullRequest, identity: step.identity };
-  const comment = openComment(config, createStepLogger('info'), AbortSignal.timeout(COMMENT_TIMEOUT_MS));
+  const { environment } = readSurroundings();
+  const limit = AbortSignal.timeout(COMMENT_TIMEOUT_MS);
+  const comment = openComment(config, environment, createStepLogger('info'), limit);
   const updatedAt = new Date();
   await comment.update({
     preview: describeFacts(config, step.preview, step.mode),
@@ -98,11 +111,11 @@ async function commentLast(step: StepState, state: ExposureState): Promise<void>
 function explainEnd(step: StepState, state: ExposureState): void {
   const { phase } = state;
   if (step.hold) return;
-  if (phase.phase === 'failed') core.warning(`the preview failed: ${phase.reason}`);
+  if (phase.phase === 'failed') print.warning(`the preview failed: ${phase.reason}`);
   if (phase.phase !== 'ended') return;
-  core.info(`the preview has ended: ${phase.reason}`);
+  print.info(`the preview has ended: ${phase.reason}`);
   if (step.pullRequest !== undefined && measureLife(state) < SHORT_LIFE_MS)
-    core.notice(
+    print.notice(
       'the preview lived for less than a minute, for it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers',
     );
 }

@@ -1,0 +1,33 @@
+// Everything that the action prints goes through here: names, paths and messages hold what other people chose, and the
+// runner reads commands out of the log. Nothing else in step/ and in the entries of the action writes to its output.
+
+import { randomBytes } from 'node:crypto';
+import * as core from '@actions/core';
+import { sanitiseLines } from '../log.ts';
+
+export const print = {
+  debug: (text: string) => core.debug(sanitiseLines(text)),
+  /** Also while the runner's command parser is off. */
+  info: (text: string) => void process.stdout.write(`${sanitiseLines(text)}\n`),
+  /** An annotation, as the two that follow. */
+  notice: (text: string) => core.notice(sanitiseLines(text)),
+  warning: (text: string) => core.warning(sanitiseLines(text)),
+  error: (text: string) => core.error(sanitiseLines(text)),
+  /** An error that makes the step red. */
+  failure: (text: string) => core.setFailed(sanitiseLines(text)),
+  /** The lines in a group that is folded; no command is found in them. */
+  group: (title: string, lines: readonly string[]) => {
+    core.startGroup(sanitiseLines(title));
+    const resume = suspendCommands();
+    for (const line of lines) print.info(line);
+    resume();
+    core.endGroup();
+  },
+};
+
+/** The runner finds no command in what is printed, until the returned function is called. */
+export function suspendCommands(): () => void {
+  const token = randomBytes(16).toString('hex');
+  process.stdout.write(`::stop-commands::${token}\n`);
+  return () => process.stdout.write(`::${token}::\n`);
+}
