@@ -58,7 +58,7 @@ async function end({ job, processes }: Preview): Promise<string> {
 
 describeWithReal(['bore'], 'a preview', () => {
   it.skipIf(!isRoot)('on a full disk goes on, says that its log is not whole, and ends well', async () => {
-    const host = '127.0.0.91';
+    const host = '127.0.1.91';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ ...INPUTS, server: host }, { 'server.js': SERVER });
     mountSmall(preview.job.temp, '1m');
@@ -76,7 +76,7 @@ describeWithReal(['bore'], 'a preview', () => {
   });
 
   it.skipIf(!isRoot)('whose disk is full when it ends has ended all the same', async () => {
-    const host = '127.0.0.92';
+    const host = '127.0.1.92';
     await startRealServer(host, { secret: SECRET });
     const inputs = { ...INPUTS, server: host, duration: '2s' };
     const preview = await createPreview(inputs, { 'server.js': SERVER });
@@ -90,7 +90,7 @@ describeWithReal(['bore'], 'a preview', () => {
   });
 
   it('whose end cannot be written down is asked how it was', async () => {
-    const host = '127.0.0.93';
+    const host = '127.0.1.93';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ ...INPUTS, server: host }, { 'server.js': SERVER });
     await goLive(preview);
@@ -102,7 +102,7 @@ describeWithReal(['bore'], 'a preview', () => {
   });
 
   it('that cannot keep its journal goes on, and says so', async () => {
-    const host = '127.0.0.94';
+    const host = '127.0.1.94';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ ...INPUTS, server: host }, { 'server.js': SERVER });
     const url = await goLive(preview);
@@ -121,7 +121,7 @@ describeWithReal(['bore'], 'a preview', () => {
   });
 
   it.skipIf(!isRoot)('whose folder cannot be removed has ended all the same, in time', async () => {
-    const host = '127.0.0.95';
+    const host = '127.0.1.95';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ ...INPUTS, server: host, hold: '2s' }, { 'server.js': SERVER });
     await startHold(preview);
@@ -219,7 +219,7 @@ sys.exit(99)
 
 describeWithReal(['bore'], 'in a pipe that nobody reads', () => {
   it.skipIf(process.platform !== 'linux')('a noisy app costs little, and Ctrl-C ends it', async () => {
-    const { address } = await startRealServer('127.0.0.96');
+    const { address } = await startRealServer('127.0.1.96');
     const folder = mkdtempSync(join(tmpdir(), 'noisy-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     writeFileSync(join(folder, 'server.js'), SERVER);
@@ -228,7 +228,7 @@ describeWithReal(['bore'], 'in a pipe that nobody reads', () => {
       ...['--server', address.host],
     ]);
     await waitUntil(() => /tunnel Connected · app running/.test(noisy.out), 'it is live');
-    const url = /http:\/\/127\.0\.0\.96:\d+/.exec(noisy.out)?.[0] ?? '';
+    const url = /http:\/\/127\.0\.1\.96:\d+/.exec(noisy.out)?.[0] ?? '';
     noisy.child.stdout.pause();
     for (let count = 0; count < 20; count += 1) expect(await ask(url)).toBe('hi');
     expect(readMemory(noisy.child.pid ?? 0)).toBeLessThan(300 << 20);

@@ -157,6 +157,19 @@ describeWithReal(['bore'], 'a preview in the background', () => {
     await expectNothingLeft(preview, url, 'has ended');
   });
 
+  it('gives the runner no command by its name, whoever chose it', async () => {
+    const host = '127.0.1.98';
+    await startRealServer(host, { secret: SECRET });
+    const preview = await createPreview({ server: host, name: '::stop-commands::pwned' }, PAGE);
+    await goLive(preview);
+    for (const said of [' has ended', ' had ended already'])
+      expect(await preview.job.stopAction()).toMatchObject({
+        code: 0,
+        log: `:\\x3astop-commands::pwned${said}\n`,
+      });
+    expect((await preview.job.post()).code).toBe(0);
+  });
+
   it('does not touch another one of the same job', async () => {
     const host = '127.0.0.78';
     await startRealServer(host, { secret: SECRET });
