@@ -4,6 +4,7 @@
 import type { SupervisorConfig } from './config.ts';
 import type { Exposure } from './exposure.ts';
 import type { Logger } from './log.ts';
+import type { ProxyEnvironment } from './proxy.ts';
 import { type StickyComment, startComment } from './report/comment.ts';
 import { connectGitHub } from './report/github.ts';
 import { describePreview, OUTAGE_SHOWN_AFTER_MS, type PreviewView, viewOf } from './report/view.ts';
@@ -20,10 +21,15 @@ export interface Reporting {
 type CommentConfig = NonNullable<SupervisorConfig['comment']>;
 type PreviewConfig = SupervisorConfig['preview'];
 
-/** The comment of a preview; nothing is written before its first update. */
-export function openComment(config: CommentConfig, logger: Logger, signal?: AbortSignal): StickyComment {
+/** The comment of a preview, written through the proxy of `environment`; nothing is written before its first update. */
+export function openComment(
+  config: CommentConfig,
+  environment: ProxyEnvironment,
+  logger: Logger,
+  signal?: AbortSignal,
+): StickyComment {
   const { job, token, pullRequest, identity } = config;
-  const github = connectGitHub({ token, apiUrl: job.apiUrl, logger });
+  const github = connectGitHub({ token, apiUrl: job.apiUrl, logger, environment });
   const target = { pullRequest, identity, runId: job.runId, runAttempt: job.runAttempt };
   return startComment({ github, job, target, logger, signal });
 }
@@ -48,7 +54,7 @@ export function describeFacts(
 export function startReporting(config: SupervisorConfig, exposure: Exposure, logger: Logger): Reporting {
   if (config.comment === undefined) return { finish: async () => {} };
   const given = new AbortController();
-  const comment = openComment(config.comment, logger, given.signal);
+  const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, given.signal);
   const facts = describeFacts(config.comment, config.preview, exposure.state.mode);
   const memory = new Memory(config);
   let timer: NodeJS.Timeout | undefined;

@@ -240,6 +240,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream"
 
 /***/ }),
 
+/***/ 8321:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/consumers");
+
+/***/ }),
+
 /***/ 6466:
 /***/ ((module) => {
 
@@ -462,6 +469,7 @@ function hasCode(error, ...codes) {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   a1: () => (/* binding */ LineOutput),
+/* harmony export */   eo: () => (/* binding */ leaveWith),
 /* harmony export */   ts: () => (/* binding */ tolerateBrokenOutput)
 /* harmony export */ });
 /* unused harmony export LogFile */
@@ -474,10 +482,20 @@ function hasCode(error, ...codes) {
 
 /** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
 const MAX_WAITING_BYTES = 1024 * 1024;
+const READER_GRACE_MS = 1_000;
 /** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
 function tolerateBrokenOutput() {
     for (const stream of [process.stdout, process.stderr])
         stream.on('error', () => { });
+}
+/**
+ * Sets the exit code. The process ends by itself once all is written; where nobody reads the pipe it writes to, a second
+ * later all the same, for Node would wait for that reader for ever.
+ */
+function leaveWith(code) {
+    process.exitCode = code;
+    if (process.stdout.writableLength + process.stderr.writableLength > 0)
+        setTimeout(() => process.exit(code), READER_GRACE_MS).unref();
 }
 /** A stream of lines for a person or a pipe. */
 class LineOutput {
@@ -551,7 +569,7 @@ class LogFile {
         if (this.isFull && !matters)
             return;
         const wasFull = this.isFull;
-        if (this.#lost > 0 && this.#append(`(${this.#lost} lines are missing here)\n`))
+        if (this.#lost > 0 && this.#append(`(lines missing here: ${this.#lost})\n`))
             this.#lost = 0;
         if (this.#lost > 0 || !this.#append(`${line}\n`))
             this.#lost += 1;
@@ -785,11 +803,9 @@ async function run() {
         return 2;
     }
     // Loaded only now: an older Node would stumble over the first module it does not understand.
-    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(389), __nccwpck_require__.e(302)]).then(__nccwpck_require__.bind(__nccwpck_require__, 1302));
+    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(389), __nccwpck_require__.e(138)]).then(__nccwpck_require__.bind(__nccwpck_require__, 1138));
     return runCommand(process.argv.slice(2), process.env);
 }
 (0,_output_js__WEBPACK_IMPORTED_MODULE_0__/* .tolerateBrokenOutput */ .ts)();
-void run().then(code => {
-    process.exitCode = code;
-});
+void run().then(_output_js__WEBPACK_IMPORTED_MODULE_0__/* .leaveWith */ .eo);
 

@@ -29945,7 +29945,7 @@ __webpack_unused_export__ = Agent
 __webpack_unused_export__ = Dispatcher1Wrapper
 __webpack_unused_export__ = ProxyAgent
 __webpack_unused_export__ = Socks5ProxyAgent
-module.exports.J2 = EnvHttpProxyAgent
+module.exports.EnvHttpProxyAgent = EnvHttpProxyAgent
 __webpack_unused_export__ = RetryAgent
 __webpack_unused_export__ = H2CClient
 __webpack_unused_export__ = RetryHandler
@@ -30059,12 +30059,12 @@ function appendFetchStackTrace (err, filename) {
   err.stack = stack ? `${stack}\n${captureLines}` : capture.stack
 }
 
-module.exports.hd = function fetch (init, options = undefined) {
+module.exports.fetch = function fetch (init, options = undefined) {
   return fetchImpl(init, options).catch(err => {
     if (currentFilename) {
       appendFetchStackTrace(err, currentFilename)
     } else if (err && typeof err === 'object') {
-      Error.captureStackTrace(err, module.exports.hd)
+      Error.captureStackTrace(err, module.exports.fetch)
     }
     throw err
   })
@@ -30127,7 +30127,7 @@ const { EventSource } = __nccwpck_require__(1238)
 module.exports.GD = EventSource
 
 function install () {
-  globalThis.fetch = module.exports.hd
+  globalThis.fetch = module.exports.fetch
   globalThis.Headers = module.exports.Headers
   globalThis.Response = module.exports.Response
   globalThis.Request = module.exports.Request
@@ -75383,6 +75383,64 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 /******/ /* webpack/runtime/asset-relocator-loader */
 /******/ if (typeof __nccwpck_require__ !== 'undefined') __nccwpck_require__.ab = decodeURIComponent(new URL('.', import.meta.url).pathname).slice(import.meta.url.match(/^file:\/\/\/\w:/) ? 1 : 0, -1) + "/";
 /******/ 
+/******/ /* webpack/runtime/create fake namespace object */
+/******/ (() => {
+/******/ 	var getProto = Object.getPrototypeOf ? (obj) => (Object.getPrototypeOf(obj)) : (obj) => (obj.__proto__);
+/******/ 	var leafPrototypes;
+/******/ 	// create a fake namespace object
+/******/ 	// mode & 1: value is a module id, require it
+/******/ 	// mode & 2: merge all properties of value into the ns
+/******/ 	// mode & 4: return value when already ns object
+/******/ 	// mode & 16: return value when it's Promise-like
+/******/ 	// mode & 8|1: behave like require
+/******/ 	__nccwpck_require__.t = function(value, mode) {
+/******/ 		if(mode & 1) value = this(value);
+/******/ 		if(mode & 8) return value;
+/******/ 		if(typeof value === 'object' && value) {
+/******/ 			if((mode & 4) && value.__esModule) return value;
+/******/ 			if((mode & 16) && typeof value.then === 'function') return value;
+/******/ 		}
+/******/ 		var ns = Object.create(null);
+/******/ 		__nccwpck_require__.r(ns);
+/******/ 		var def = {};
+/******/ 		leafPrototypes = leafPrototypes || [null, getProto({}), getProto([]), getProto(getProto)];
+/******/ 		for(var current = mode & 2 && value; typeof current == 'object' && !~leafPrototypes.indexOf(current); current = getProto(current)) {
+/******/ 			Object.getOwnPropertyNames(current).forEach((key) => (def[key] = () => (value[key])));
+/******/ 		}
+/******/ 		def['default'] = () => (value);
+/******/ 		__nccwpck_require__.d(ns, def);
+/******/ 		return ns;
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/define property getters */
+/******/ (() => {
+/******/ 	// define getter functions for harmony exports
+/******/ 	__nccwpck_require__.d = (exports, definition) => {
+/******/ 		for(var key in definition) {
+/******/ 			if(__nccwpck_require__.o(definition, key) && !__nccwpck_require__.o(exports, key)) {
+/******/ 				Object.defineProperty(exports, key, { enumerable: true, get: definition[key] });
+/******/ 			}
+/******/ 		}
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/hasOwnProperty shorthand */
+/******/ (() => {
+/******/ 	__nccwpck_require__.o = (obj, prop) => (Object.prototype.hasOwnProperty.call(obj, prop))
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/make namespace object */
+/******/ (() => {
+/******/ 	// define __esModule on exports
+/******/ 	__nccwpck_require__.r = (exports) => {
+/******/ 		if(typeof Symbol !== 'undefined' && Symbol.toStringTag) {
+/******/ 			Object.defineProperty(exports, Symbol.toStringTag, { value: 'Module' });
+/******/ 		}
+/******/ 		Object.defineProperty(exports, '__esModule', { value: true });
+/******/ 	};
+/******/ })();
+/******/ 
 /******/ /* webpack/runtime/node module decorator */
 /******/ (() => {
 /******/ 	__nccwpck_require__.nmd = (module) => {
@@ -75394,6 +75452,64 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 /******/ 
 /************************************************************************/
 var __webpack_exports__ = {};
+
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ./build/js/cancellation.js
+// A process that is told to end while it still prepares a preview: it undoes what it has begun, for as long as that may
+// take, and leaves. Used by main, and by `expose run` before it has a preview in the foreground.
+
+/** The runner follows SIGINT with a kill after some seconds, and a person at a terminal waits no longer either. */
+const UNDO_MS = 900;
+class Cancellation {
+    #controller = new AbortController();
+    #signals;
+    #onCancel;
+    #exitCode;
+    #work;
+    /** Listens from now on. `onCancel` is called first, and must not throw. */
+    constructor(signals, exitCode, onCancel = () => { }) {
+        this.#signals = signals;
+        this.#exitCode = exitCode;
+        this.#onCancel = onCancel;
+        for (const signal of signals)
+            process.once(signal, this.#leave);
+    }
+    /** Aborted when the process has been told to end. */
+    get signal() {
+        return this.#controller.signal;
+    }
+    /**
+     * Runs work that ends soon after the signal, and undoes itself then: the process waits for that, for a moment. Never
+     * settles once the process is about to leave, for nobody is to report the work that was broken off.
+     */
+    async guard(work) {
+        const running = work(this.signal);
+        this.#work = running;
+        try {
+            return await running;
+        }
+        catch (error) {
+            if (this.signal.aborted)
+                return await new Promise(() => { });
+            throw error;
+        }
+        finally {
+            this.#work = undefined;
+        }
+    }
+    /** From now on somebody else listens. */
+    stop() {
+        for (const signal of this.#signals)
+            process.off(signal, this.#leave);
+    }
+    #leave = () => {
+        this.#onCancel();
+        this.#controller.abort();
+        const undone = this.#work?.catch(() => { });
+        void Promise.race([undone, (0,promises_namespaceObject.setTimeout)(UNDO_MS)]).then(() => process.exit(this.#exitCode));
+    };
+}
 
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
@@ -75462,10 +75578,20 @@ function hasCode(error, ...codes) {
 
 /** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
 const MAX_WAITING_BYTES = (/* unused pure expression or super */ null && (1024 * 1024));
+const READER_GRACE_MS = 1_000;
 /** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
 function tolerateBrokenOutput() {
     for (const stream of [process.stdout, process.stderr])
         stream.on('error', () => { });
+}
+/**
+ * Sets the exit code. The process ends by itself once all is written; where nobody reads the pipe it writes to, a second
+ * later all the same, for Node would wait for that reader for ever.
+ */
+function leaveWith(code) {
+    process.exitCode = code;
+    if (process.stdout.writableLength + process.stderr.writableLength > 0)
+        setTimeout(() => process.exit(code), READER_GRACE_MS).unref();
 }
 /** A stream of lines for a person or a pipe. */
 class LineOutput {
@@ -75539,7 +75665,7 @@ class LogFile {
         if (this.isFull && !matters)
             return;
         const wasFull = this.isFull;
-        if (this.#lost > 0 && this.#append(`(${this.#lost} lines are missing here)\n`))
+        if (this.#lost > 0 && this.#append(`(lines missing here: ${this.#lost})\n`))
             this.#lost = 0;
         if (this.#lost > 0 || !this.#append(`${line}\n`))
             this.#lost += 1;
@@ -78406,7 +78532,7 @@ function error(message, properties = {}) {
  * @param message warning issue message. Errors will be converted to string via toString()
  * @param properties optional properties to add to the annotation.
  */
-function core_warning(message, properties = {}) {
+function warning(message, properties = {}) {
     command_issueCommand('warning', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
@@ -78422,7 +78548,7 @@ function notice(message, properties = {}) {
  * @param message info message
  */
 function info(message) {
-    process.stdout.write(message + external_os_namespaceObject.EOL);
+    process.stdout.write(message + os.EOL);
 }
 /**
  * Begin an output group.
@@ -78432,13 +78558,13 @@ function info(message) {
  * @param name The name of the output group
  */
 function startGroup(name) {
-    issue('group', name);
+    command_issue('group', name);
 }
 /**
  * End an output group.
  */
 function endGroup() {
-    issue('endgroup');
+    command_issue('endgroup');
 }
 /**
  * Wrap an asynchronous function call in a group.
@@ -78589,8 +78715,6 @@ function findProblem(key, value, env) {
 
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./node_modules/valibot/dist/index.mjs
 //#region src/storages/globalConfig/globalConfig.ts
 let store$4;
@@ -86169,6 +86293,90 @@ function unwrap(schema) {
 
 //#endregion
 
+;// CONCATENATED MODULE: external "node:stream/consumers"
+const consumers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/consumers");
+// EXTERNAL MODULE: external "node:http"
+var external_node_http_ = __nccwpck_require__(7067);
+;// CONCATENATED MODULE: ./build/js/proxy.js
+// Which requests go through the job's proxy: those to GitHub do, those to this machine never do. Used by report and
+// app/wasmrun-release for the first, by control/client and app/os-server for the second.
+
+/** A proxy variable holds something else. The message leaves its value out, which may hold a password. */
+class ProxyError extends Error {
+    constructor(variable) {
+        super(`${variable} is not the address of a proxy (its value is not shown, it may hold a password): ` +
+            'write http://host:port or http://user:password@host:port, special characters as %XX');
+        this.name = 'ProxyError';
+    }
+}
+/** The schemes undici speaks to a proxy. */
+const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
+/**
+ * A `fetch` that honours the proxy variables; rejects with a ProxyError where one of them cannot be used. Its idle
+ * connections keep no process alive, so it need not be closed.
+ */
+async function createFetch(environment) {
+    const isProxied = ['HTTP_PROXY', 'HTTPS_PROXY'].some(name => readVariable(environment, name).value !== '');
+    if (!isProxied)
+        return fetch;
+    const dispatcher = await createDispatcher(environment);
+    const { fetch: fetchThrough } = await Promise.resolve(/* import() */).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return (url, options) => fetchThrough(url, { ...options, dispatcher });
+}
+/** undici would read the environment by itself; what counts is what was handed in. Throws a ProxyError. */
+async function createDispatcher(environment) {
+    const proxies = {
+        httpProxy: readProxy(environment, 'HTTP_PROXY'),
+        httpsProxy: readProxy(environment, 'HTTPS_PROXY'),
+        noProxy: readVariable(environment, 'NO_PROXY').value,
+    };
+    // Loaded late: it takes 14 MB, and most supervisors have no proxy.
+    const { EnvHttpProxyAgent } = await Promise.resolve(/* import() */).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return new EnvHttpProxyAgent(proxies);
+}
+/** The proxy's URL; empty where there is none. */
+function readProxy(environment, name) {
+    const { variable, value } = readVariable(environment, name);
+    if (value === '')
+        return '';
+    // Like curl and the runner, which take `proxy:3128` too.
+    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
+    if (url === null || !isProxy(url))
+        throw new ProxyError(variable);
+    return url.href;
+}
+function readVariable(environment, name) {
+    const lower = name.toLowerCase();
+    const variable = environment[lower] === undefined ? name : lower;
+    return { variable, value: environment[variable]?.trim() ?? '' };
+}
+/** A path means that a `/` of the password has cut the host short. */
+function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
+    if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
+        return false;
+    try {
+        // As undici does later, without a message that says what it is about.
+        decodeURIComponent(username + password);
+        return true;
+    }
+    catch {
+        return false;
+    }
+}
+/** Node gives the job's proxy to `fetch` and to its global agent where NODE_USE_ENV_PROXY is set; this one has none. */
+const DIRECT = new external_node_http_.Agent();
+/**
+ * Asks a program on this machine over a connection of its own, never through a proxy. Resolves with the answer's head;
+ * the signal ends the body, too.
+ */
+function askLoopback(url, options) {
+    return new Promise((resolve, reject) => {
+        (0,external_node_http_.request)(url, { ...options, agent: DIRECT }, resolve)
+            .on('error', reject)
+            .end();
+    });
+}
+
 ;// CONCATENATED MODULE: ./build/js/control/messages.js
 // What the control API says about an exposure, on the wire and in outcome.json: one schema for both ends.
 
@@ -86320,21 +86528,36 @@ function reviveApp({ status, port, reason }) {
 // Talks to the control API: main, post, stop and the `expose` command.
 
 
+
+
+
 const ErrorSchema = object({ success: literal(false), error: string() });
 /** How long an answer may take; ending an exposure drains its visitors for up to 5 s. */
 const ANSWER_TIMEOUT_MS = 10_000;
 /** Calls a route such as `POST /api/stop` and returns its JSON. Throws with the API's own error text. */
 async function client_callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS) {
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+        const response = await ask(address, route, signal);
+        const body = await json(response);
+        if (isSuccess(response))
+            return body;
+        throw new Error(v.is(ErrorSchema, body) ? body.error : `the API answered ${response.statusCode}`);
+    }
+    catch (error) {
+        // Node's own error only says that the request was aborted.
+        signal.throwIfAborted();
+        throw error;
+    }
+}
+/** Never through the job's proxy: that one has another loopback. */
+function ask(address, route, signal) {
     const [method = '', path = ''] = route.split(' ');
-    const response = await fetch(`${address.controlUrl}${path}`, {
-        method,
-        headers: { Authorization: `Bearer ${address.controlToken}` },
-        signal: AbortSignal.timeout(timeoutMs),
-    });
-    const body = await response.json();
-    if (!response.ok)
-        throw new Error(v.is(ErrorSchema, body) ? body.error : `the API answered ${response.status}`);
-    return body;
+    const headers = { Authorization: `Bearer ${address.controlToken}` };
+    return askLoopback(`${address.controlUrl}${path}`, { method, headers, signal });
+}
+function isSuccess({ statusCode = 0 }) {
+    return statusCode >= 200 && statusCode < 300;
 }
 /** The state now. */
 async function readState(address) {
@@ -86343,26 +86566,28 @@ async function readState(address) {
 /** Every state from the present one on; ends when the exposure's process does, or with the signal. */
 async function* followStates(address, signal) {
     try {
-        const response = await fetch(`${address.controlUrl}/api/events`, {
-            headers: { Authorization: `Bearer ${address.controlToken}` },
-            signal,
-        });
-        if (!response.ok || response.body === null)
-            return;
-        for await (const data of readEvents(response.body))
+        const response = await ask(address, 'GET /api/events', signal);
+        if (!isSuccess(response))
+            return void response.destroy();
+        for await (const data of readEvents(response))
             yield parse(messages_StateMessageSchema, JSON.parse(data));
     }
     catch (error) {
         // The stream breaks off when its process is gone: whoever follows it learns that from the process itself.
-        if (!signal.aborted && !(error instanceof TypeError))
+        if (!signal.aborted && !isConnectionLost(error))
             throw error;
     }
+}
+function isConnectionLost(error) {
+    return hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
 }
 /** The `data` of each server-sent event; our own events have one data line each. */
 async function* readEvents(body) {
     let rest = '';
-    for await (const text of body.pipeThrough(new TextDecoderStream())) {
-        const events = (rest + text).split('\n\n');
+    // Decoded as one text, not chunk by chunk: a character may lie in two of them.
+    body.setEncoding('utf8');
+    for await (const text of body) {
+        const events = `${rest}${text}`.split('\n\n');
         rest = events.pop() ?? '';
         for (const event of events) {
             const line = event.split('\n').find(part => part.startsWith('data: '));
@@ -88130,6 +88355,13 @@ function sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
     // Once more, because what was made harmless has become longer.
     return shorten(clean, maxLength);
 }
+/** The same for text of several lines, each of whatever length. */
+function sanitiseLines(text) {
+    return text
+        .split('\n')
+        .map(line => sanitise(line, Number.POSITIVE_INFINITY))
+        .join('\n');
+}
 function shorten(text, maxLength) {
     if (text.length <= maxLength)
         return text.toWellFormed();
@@ -89803,6 +90035,8 @@ async function findFreePort() {
 
 
 
+/** What is aborted here has nothing to finish: an installation is begun anew, or not at all. */
+const ABORT_GRACE_MS = 200;
 /** Resolves with the last 20 lines it printed; rejects with an AppError that quotes the last one, or when aborted. */
 async function runCommand(options) {
     const { signal } = options;
@@ -89814,7 +90048,7 @@ async function runCommand(options) {
         onLine: options.onLine ?? (() => undefined),
         onChild: options.onChild ?? (() => undefined),
     });
-    const stop = () => void child.stop();
+    const stop = () => void child.stop(ABORT_GRACE_MS);
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted)
         stop();
@@ -89837,6 +90071,7 @@ const external_node_stream_promises_namespaceObject = __WEBPACK_EXTERNAL_createR
 var node_modules_undici = __nccwpck_require__(6752);
 ;// CONCATENATED MODULE: ./build/js/app/wasmrun-release.js
 // wasmrun from the .deb of its GitHub release: looked up, downloaded, checked, unpacked without root. Used by wasmrun.ts.
+
 
 
 
@@ -89875,7 +90110,7 @@ const Release = object({ assets: array(looseObject({ name: string() })) });
 /** Puts the program of the release at `program`; rejects with an AppError that says why it cannot be had this way. */
 async function installFromRelease(options) {
     const name = `wasmrun-v${options.version}-${findTarget()}.deb`;
-    const dispatcher = createDispatcher(options.environment);
+    const dispatcher = await createDispatcher(options.environment);
     try {
         const asset = await findAsset(name, options, dispatcher);
         const file = (0,external_node_path_.join)(options.stage, 'download.deb');
@@ -89896,15 +90131,6 @@ function findTarget() {
         return target.name;
     throw new errors_AppError('the ready-made wasmrun needs glibc, which this system (musl, as in Alpine) does not have');
 }
-/** undici would read the environment by itself; what counts is what was handed in. */
-function createDispatcher(environment) {
-    const read = (name) => environment[name.toLowerCase()] ?? environment[name] ?? '';
-    return new node_modules_undici/* EnvHttpProxyAgent */.J2({
-        httpProxy: read('HTTP_PROXY'),
-        httpsProxy: read('HTTPS_PROXY'),
-        noProxy: read('NO_PROXY'),
-    });
-}
 async function findAsset(name, options, dispatcher) {
     const url = `${options.releasesUrl}/tags/v${options.version}`;
     const signal = AbortSignal.any([options.signal, AbortSignal.timeout(wasmrun_release_ANSWER_TIMEOUT_MS)]);
@@ -89923,7 +90149,7 @@ async function findAsset(name, options, dispatcher) {
     throw new errors_AppError(`${name} is published without a usable digest, size or address`);
 }
 async function fetchFrom(url, options) {
-    const answer = await (0,node_modules_undici/* fetch */.hd)(url, options).catch((cause) => {
+    const answer = await (0,node_modules_undici.fetch)(url, options).catch((cause) => {
         throw new errors_AppError(`${url} cannot be reached`, { cause });
     });
     if (answer.ok)
@@ -89995,7 +90221,8 @@ async function downloadOnce(asset, file, outer, dispatcher) {
 /** Only the program is kept. dpkg-deb is on Debian and Ubuntu; ar and tar are on more. */
 async function unpack(file, options) {
     const folder = (0,external_node_path_.join)(options.stage, 'unpacked');
-    const run = (command, ...args) => runCommand({ command, args, cwd: folder, environment: options.environment, signal: options.signal });
+    const { environment, signal, onChild } = options;
+    const run = (command, ...args) => runCommand({ command, args, cwd: folder, environment, signal, ...(onChild && { onChild }) });
     await (0,promises_.mkdir)(folder);
     await run('dpkg-deb', '-x', file, folder).catch(async (error) => {
         if (!(error instanceof errors_AppError && hasCode(error.cause, 'ENOENT')))
@@ -90097,6 +90324,7 @@ async function readVersion(path, options) {
         cwd: options.tempFolder,
         environment: options.environment,
         signal: AbortSignal.any([options.signal, AbortSignal.timeout(VERSION_TIMEOUT_MS)]),
+        ...(options.onChild && { onChild: options.onChild }),
     });
     const version = /wasmrun v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)/.exec(lines.join('\n'))?.[1];
     if (version === undefined)
@@ -90124,6 +90352,7 @@ async function createStage(cached, options) {
     const failures = [];
     for (const stage of stages) {
         try {
+            options.onFolder?.(stage);
             await (0,promises_.mkdir)((0,external_node_path_.join)(stage, 'bin'), { recursive: true });
             return stage;
         }
@@ -90182,15 +90411,18 @@ async function installWithCargo(options) {
     if (cargo === undefined)
         throw new errors_AppError('cargo is not on PATH (https://rustup.rs)');
     logger.info(`wasmrun ${version} is built with cargo, which takes 5 to 10 minutes (${options.reason})`);
+    // Beside the program, and not in the system's temp folder, where cargo that is killed would leave it.
+    const build = (0,external_node_path_.join)(stage, 'build');
     await runCommand({
         command: cargo,
         args: ['install', 'wasmrun', '--version', version, '--locked', '--root', stage],
         cwd: stage,
-        environment,
+        environment: { ...environment, CARGO_TARGET_DIR: build },
         signal,
         onLine: line => logger.debug(`cargo: ${line}`),
         ...(options.onChild && { onChild: options.onChild }),
     });
+    await (0,promises_.rm)(build, { recursive: true, force: true, maxRetries: 3 });
 }
 
 ;// CONCATENATED MODULE: ./build/js/plan.js
@@ -90214,10 +90446,10 @@ function findEntry(name) {
         : (0,external_node_path_.join)((0,external_node_path_.dirname)((0,external_node_path_.dirname)(running)), name, 'index.js');
 }
 /** Finds or installs what the app needs, and writes down everything the exposure has to know. */
-async function planExposure(inputs, surroundings, logger) {
+async function planExposure(inputs, surroundings, logger, watch) {
     const { app, tunnel, tls } = inputs;
     const needsWasmrun = app.mode === 'os' || app.mode === 'exec';
-    const wasmrun = needsWasmrun ? await locateWasmrun(app, surroundings, logger) : '';
+    const wasmrun = needsWasmrun ? await locateWasmrun(app, surroundings, logger, watch) : '';
     const select = needsWasmrun ? selectWasmrunEnvironment : selectEnvironment;
     return {
         protocol: inputs.protocol,
@@ -90256,9 +90488,11 @@ function planSupervisor(inputs, exposure, session) {
         preview: { commit: '', warnings: [], showConsole: false },
     };
 }
-function locateWasmrun(app, surroundings, logger) {
+function locateWasmrun(app, surroundings, logger, watch) {
     const { environment, tempFolder } = surroundings;
+    const limit = AbortSignal.timeout(INSTALL_TIMEOUT_MS);
     return findOrInstallWasmrun({
+        ...watch,
         ...(app.wasmrunVersion !== undefined && { version: app.wasmrunVersion }),
         pathVariable: environment.PATH ?? '',
         toolCache: environment.RUNNER_TOOL_CACHE || (0,external_node_path_.join)((0,external_node_os_namespaceObject.homedir)(), '.cache', 'expose-action', 'tools'),
@@ -90266,7 +90500,7 @@ function locateWasmrun(app, surroundings, logger) {
         releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
         environment: selectInstallEnvironment(environment),
         logger,
-        signal: AbortSignal.timeout(INSTALL_TIMEOUT_MS),
+        signal: watch ? AbortSignal.any([watch.signal, limit]) : limit,
     });
 }
 function describeSpec(app, wasmrun) {
@@ -93109,6 +93343,7 @@ throttling.triggersNotification = triggersNotification;
 
 
 
+
 /** A single request, from sending to the last byte of the answer; GitHub itself gives up after 10 s. */
 const REQUEST_TIMEOUT_MS = 15_000;
 /** Longest pause asked for by `Retry-After` that is waited out; secondary limits ask for a minute. */
@@ -93128,7 +93363,7 @@ class github_GitHubError extends Error {
         this.retryable = options.retryable;
     }
 }
-/** `longestPauseMs` bounds what a rate limit may cost: a post step has less time than a background process. */
+/** Asks nothing yet. */
 function github_connectGitHub(options) {
     const octokit = createOctokit(options);
     return {
@@ -93159,7 +93394,7 @@ function github_connectGitHub(options) {
 const Viewer = object({ viewer: object({ login: string() }) });
 const ThrottledOctokit = Octokit.plugin(paginateRest, throttling);
 function createOctokit(options) {
-    const { token, apiUrl, logger, longestPauseMs = LONGEST_PAUSE_MS } = options;
+    const { token, apiUrl, logger, environment = {}, longestPauseMs = LONGEST_PAUSE_MS } = options;
     const retry = (seconds, _request, _octokit, tries) => {
         const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= longestPauseMs;
         logger.info(`GitHub's rate limit is reached; ${wanted ? `trying again in ${seconds} s` : 'giving up'}`);
@@ -93170,15 +93405,21 @@ function createOctokit(options) {
         baseUrl: apiUrl.replace(/\/+$/, ''),
         userAgent: 'expose-action',
         log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
-        request: { fetch: fetchInTime },
+        request: { fetch: createFetchInTime(environment) },
         // One queue for each connection: the limits belong to the token.
         throttle: { onRateLimit: retry, onSecondaryRateLimit: retry, id: crypto.randomUUID() },
     });
 }
-/** The limit starts when the request is sent, not while it waits its turn. */
-function fetchInTime(url, init) {
-    const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-    return fetch(url, { ...init, signal: init.signal ? AbortSignal.any([init.signal, limit]) : limit });
+/** The limit starts when a request is sent, not while it waits its turn. */
+function createFetchInTime(environment) {
+    let opened;
+    return async (url, options) => {
+        opened ??= createFetch(environment);
+        const send = await opened;
+        const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+        const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
+        return send(url, { ...options, signal });
+    };
 }
 /** The work's result, or a GitHubError; the signal ends the wait even while a rate limit is waited out. */
 async function settle(work, route, signal) {
@@ -93207,6 +93448,8 @@ function renderTimeout(route, cause) {
     return new github_GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
 }
 function explainFailure(error, route) {
+    if (error instanceof Error && error.cause instanceof ProxyError)
+        return new github_GitHubError(error.cause.message, { retryable: false, cause: error.cause });
     const message = sanitise(errors_describeError(error));
     // Octokit invents status 500 where no answer came; only a failure with a response has a real one.
     const answered = is(Answered, error) ? error : undefined;
@@ -93540,9 +93783,41 @@ class LineReader {
     }
 }
 
+;// CONCATENATED MODULE: ./build/js/step/print.js
+// Everything that the action prints goes through here: names, paths and messages hold what other people chose, and the
+// runner reads commands out of the log. Nothing else in step/ and in the entries of the action writes to its output.
+
+
+
+const print_print = {
+    debug: (text) => core_debug(sanitiseLines(text)),
+    /** Also while the runner's command parser is off. */
+    info: (text) => void process.stdout.write(`${sanitiseLines(text)}\n`),
+    /** An annotation, as the two that follow. */
+    notice: (text) => notice(sanitiseLines(text)),
+    warning: (text) => warning(sanitiseLines(text)),
+    error: (text) => error(sanitiseLines(text)),
+    /** An error that makes the step red. */
+    failure: (text) => setFailed(sanitiseLines(text)),
+    /** The lines in a group that is folded; no command is found in them. */
+    group: (title, lines) => {
+        startGroup(sanitiseLines(title));
+        const resume = suspendCommands();
+        for (const line of lines)
+            print_print.info(line);
+        resume();
+        endGroup();
+    },
+};
+/** The runner finds no command in what is printed, until the returned function is called. */
+function suspendCommands() {
+    const token = (0,external_node_crypto_.randomBytes)(16).toString('hex');
+    process.stdout.write(`::stop-commands::${token}\n`);
+    return () => process.stdout.write(`::${token}::\n`);
+}
+
 ;// CONCATENATED MODULE: ./build/js/step/log.js
 // The step's log as main and post write it: the supervisor's lines are repeated with the runner's command parser off.
-
 
 
 
@@ -93552,11 +93827,11 @@ function createStepLogger(level) {
         level,
         write: (line, kind) => {
             if (kind === 'warn')
-                core_warning(line);
+                print_print.warning(line);
             else if (kind === 'error')
-                error(line);
+                print_print.error(line);
             else
-                info(line);
+                print_print.info(line);
         },
     });
 }
@@ -93566,7 +93841,8 @@ function createStepLogger(level) {
  */
 function relayLog(file) {
     const resume = suspendCommands();
-    const tail = followLog(file, printLine);
+    // Its lines were made harmless when they were written; a crash of the supervisor itself was not.
+    const tail = followLog(file, print_print.info);
     return {
         stop: () => {
             const shown = tail.stop();
@@ -93580,28 +93856,14 @@ function printTail(file, title, count, from = 0) {
     const { lines, skipped } = readTail(file, count, from);
     if (lines.length === 0)
         return;
-    core.startGroup(title);
-    const resume = suspendCommands();
-    if (skipped > 0)
-        printLine(`… ${skipped} lines before`);
-    for (const line of lines)
-        printLine(line);
-    resume();
-    core.endGroup();
-}
-/** The lines were made harmless when they were written; a crash of the supervisor itself was not. */
-function printLine(line) {
-    process.stdout.write(`${sanitise(line, Number.POSITIVE_INFINITY)}\n`);
-}
-function suspendCommands() {
-    const token = (0,external_node_crypto_.randomBytes)(16).toString('hex');
-    process.stdout.write(`::stop-commands::${token}\n`);
-    return () => process.stdout.write(`::${token}::\n`);
+    print.group(title, skipped > 0 ? [`… ${skipped} lines before`, ...lines] : lines);
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/audience.js
 // Who is to see the preview: the fork rules, the pull request to tell, and what it is told beside the state.
 // Used by preview, before anything is started.
+
+
 
 
 
@@ -93626,10 +93888,10 @@ async function checkHead(job, guard) {
         case 'trusted':
             return true;
         case 'allowed untrusted':
-            core_warning(`\`allow-untrusted-head\` is set: ${verdict.reason}`);
+            print_print.warning(`\`allow-untrusted-head\` is set: ${verdict.reason}`);
             return true;
         case 'skip':
-            notice(verdict.reason);
+            print_print.notice(verdict.reason);
             setOutput('status', 'Skipped');
             return false;
         case 'refuse':
@@ -93655,7 +93917,7 @@ async function findAudience(job, guard, inputs) {
         : undefined;
     const warnings = [...inputs.warnings, ...(sharedWarning === undefined ? [] : [sharedWarning])];
     for (const warning of [...warnings, ...(openWarning === undefined ? [] : [openWarning])])
-        core_warning(warning);
+        print_print.warning(warning);
     return {
         identity,
         access,
@@ -93683,12 +93945,14 @@ async function findTold(job, github, inputs, signal) {
     catch (error) {
         if (!(error instanceof github_GitHubError))
             throw error;
-        core_warning(wording_describeReportFailure('pull request lookup', error));
+        print_print.warning(wording_describeReportFailure('pull request lookup', error));
         return undefined;
     }
 }
 function connect(job, guard) {
-    return github_connectGitHub({ token: guard.token, apiUrl: job.apiUrl, logger: createStepLogger('info') });
+    const { environment } = readSurroundings();
+    const logger = createStepLogger('info');
+    return github_connectGitHub({ token: guard.token, apiUrl: job.apiUrl, logger, environment });
 }
 
 ;// CONCATENATED MODULE: ./build/js/config.js
@@ -93840,6 +94104,8 @@ const StepStateSchema = object({
     hold: dist_boolean(),
     /** Absent until the supervisor was spawned. */
     supervisor: exactOptional(object({ pid: number(), startTime: string(), role: string() })),
+    /** Where wasmrun is installed, and nothing is left once it is. */
+    installFolder: exactOptional(string()),
     /** The pull request that was told about it. */
     pullRequest: exactOptional(number()),
     identity: object({ key: string(), name: string() }),
@@ -94414,10 +94680,10 @@ class CommentWriter {
 
 /** The last word must not keep the post step, which has 30 s in all. */
 const reporting_FINISH_TIMEOUT_MS = 8_000;
-/** The comment of a preview; nothing is written before its first update. */
-function openComment(config, logger, signal) {
+/** The comment of a preview, written through the proxy of `environment`; nothing is written before its first update. */
+function openComment(config, environment, logger, signal) {
     const { job, token, pullRequest, identity } = config;
-    const github = connectGitHub({ token, apiUrl: job.apiUrl, logger });
+    const github = connectGitHub({ token, apiUrl: job.apiUrl, logger, environment });
     const target = { pullRequest, identity, runId: job.runId, runAttempt: job.runAttempt };
     return startComment({ github, job, target, logger, signal });
 }
@@ -94437,7 +94703,7 @@ function startReporting(config, exposure, logger) {
     if (config.comment === undefined)
         return { finish: async () => { } };
     const given = new AbortController();
-    const comment = openComment(config.comment, logger, given.signal);
+    const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, given.signal);
     const facts = describeFacts(config.comment, config.preview, exposure.state.mode);
     const memory = new Memory(config);
     let timer;
@@ -94496,6 +94762,7 @@ class Memory {
 
 
 
+
 /** Adds the preview as it is now. A runner without summaries is no reason to fail. */
 async function writeSummary(job, step, state) {
     const updatedAt = new Date();
@@ -94511,7 +94778,7 @@ async function writeSummary(job, step, state) {
     await summary
         .addRaw(text, true)
         .write()
-        .catch(error => core_debug(`no summary: ${error}`));
+        .catch(error => print_print.debug(`no summary: ${error}`));
 }
 /** How long it has been live, in milliseconds; 0 where it never was. */
 function measureLife({ phase }) {
@@ -94541,6 +94808,7 @@ function measureLife({ phase }) {
 
 
 
+
 /** While a step holds, annotations are not shown yet: the link is repeated in the log. */
 const REMIND_MS = 60_000;
 /** The end is the supervisor's business; this long after it, main leaves without its word. */
@@ -94550,7 +94818,7 @@ class PreviewError extends Error {
     name = 'PreviewError';
 }
 /** Runs the step; throws what makes it red. */
-async function runPreview() {
+async function runPreview(cancellation) {
     const job = readJob();
     const guard = readGuardInputs();
     if (!(await checkHead(job, guard)))
@@ -94558,33 +94826,51 @@ async function runPreview() {
     const inputs = readActionInputs();
     try {
         const audience = await findAudience(job, guard, inputs);
-        await expose(job, inputs, await startSupervisor(job, inputs, audience));
+        await expose(job, inputs, await startSupervisor(job, inputs, audience, cancellation));
     }
     catch (error) {
-        if (inputs.failOnError || error instanceof errors_InputError)
+        if (inputs.failOnError || error instanceof errors_InputError || cancellation.signal.aborted)
             throw error;
-        core_warning(`no preview: ${errors_describeError(error)}`);
+        print_print.warning(`no preview: ${errors_describeError(error)}`);
         setOutput('status', 'Failed');
     }
 }
 /** The one place that decides how an error is shown; stack traces only where debugging was asked for. */
 function reportFailure(error) {
     const known = error instanceof errors_InputError || error instanceof PreviewError;
-    setFailed(errors_describeError(error));
+    print_print.failure(errors_describeError(error));
     if (!(error instanceof errors_InputError))
         setOutput('status', 'Failed');
     if (error instanceof Error && error.stack && !known)
-        core_debug(error.stack);
+        print_print.debug(error.stack);
 }
-async function startSupervisor(job, inputs, audience) {
+async function startSupervisor(job, inputs, audience, cancellation) {
     const logger = createStepLogger(inputs.logLevel);
     const surroundings = readSurroundings();
     logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
     const { identity, access, preview, comment } = audience;
     const addressIdentity = identifyAddress(job, identity, inputs.prNumber);
     const planned = { ...surroundings, identity: addressIdentity, access };
-    const exposure = await planExposure(inputs, planned, logger);
     const folder = createSessionFolder(surroundings.tempFolder);
+    let state = {
+        folder,
+        hold: inputs.hold,
+        identity,
+        mode: inputs.app.mode,
+        preview,
+        ...(comment && { pullRequest: comment.pullRequest }),
+    };
+    const save = (more) => {
+        state = { ...state, ...more };
+        saveStepState(state);
+    };
+    // Before anything is started: post ends what a main that was killed had begun.
+    save({});
+    const exposure = await cancellation.guard(signal => planExposure(inputs, planned, logger, {
+        signal,
+        onChild: child => noteChild(folder, child, logger),
+        onFolder: installFolder => save({ installFolder }),
+    }));
     const runner = findAncestor('Runner.Worker');
     const config = {
         ...planSupervisor(inputs, exposure, { folder, name: identity.name }),
@@ -94594,21 +94880,12 @@ async function startSupervisor(job, inputs, audience) {
         ...(runner && { runner }),
     };
     core_setSecret(config.controlToken);
-    const state = {
-        folder,
-        hold: inputs.hold,
-        identity,
-        mode: inputs.app.mode,
-        preview,
-        ...(comment && { pullRequest: comment.pullRequest }),
-    };
-    saveStepState(state);
     try {
         const session = await startBackground({
             script: findEntry('supervisor'),
             config,
             environment: selectEnvironment(surroundings.environment),
-            onSpawn: supervisor => saveStepState({ ...state, supervisor }),
+            onSpawn: supervisor => save({ supervisor }),
         });
         const key = access.kind === 'link' && access.isGenerated ? access.key : '';
         return { session, folder, state, key };
@@ -94616,6 +94893,15 @@ async function startSupervisor(job, inputs, audience) {
     catch (error) {
         noteShownLog(relayLog(session_sessionFiles(folder).log).stop());
         throw error;
+    }
+}
+/** Where it cannot be noted, only a kill of main at this very time would leave it behind. */
+function noteChild(folder, { pid, role }, logger) {
+    try {
+        writeJournal(session_sessionFiles(folder).journal, recordProcess(pid, role));
+    }
+    catch (error) {
+        logger.warn(`${role} is on no record: ${errors_describeError(error)}`);
     }
 }
 /** Follows the exposure until it is live, hands out the outputs, and in a hold goes on to its end. */
@@ -94642,7 +94928,7 @@ async function expose(job, inputs, started) {
         await writeSummary(job, started.state, reviveState(state));
     if (inputs.hold)
         for (const warning of state?.warnings ?? [])
-            core_warning(sanitise(warning));
+            print_print.warning(warning);
     conclude(state, session);
 }
 async function awaitState(states, isWanted) {
@@ -94660,10 +94946,10 @@ function announce(state, started, hold) {
         // Later steps would go on without an address; in a hold there is nothing to read them before the end.
         if (!hold)
             throw new Error('the outputs could not be written', { cause: error });
-        process.stdout.write(`warning: the outputs could not be written: ${sanitise(errors_describeError(error))}\n`);
+        print_print.info(`warning: the outputs could not be written: ${errors_describeError(error)}`);
     }
     const url = state.preview_url ?? '';
-    process.stdout.write(`\n  Preview: ${url}\n${renderClientRow(url)}\n`);
+    print_print.info(`\n  Preview: ${url}\n${renderClientRow(url)}`);
 }
 function writeOutputs(state, { session, folder, key }) {
     const expiresAt = state.exposure.phase === 'live' ? state.exposure.expires_at : null;
@@ -94692,14 +94978,14 @@ function noteShownLog(bytes) {
         saveShownLog(bytes);
     }
     catch (error) {
-        core_debug(`the length of the log could not be noted: ${errors_describeError(error)}`);
+        print_print.debug(`the length of the log could not be noted: ${errors_describeError(error)}`);
     }
 }
 /** Waits for the end, repeating the link; leaves by itself where the end is long past. */
 async function hold(states, live, over) {
     const endsAt = live.exposure.phase === 'live' ? live.exposure.expires_at : null;
     let url = live.preview_url;
-    const reminder = setInterval(() => process.stdout.write(`Preview: ${url}${describeRest(endsAt)}\n`), REMIND_MS);
+    const reminder = setInterval(() => print_print.info(`Preview: ${url}${describeRest(endsAt)}`), REMIND_MS);
     const leftMs = endsAt === null ? undefined : Math.min(Date.parse(endsAt) - Date.now(), MAX_DURATION_MS);
     const untilEnd = leftMs === undefined ? undefined : leftMs + END_GRACE_MS;
     const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
@@ -94725,9 +95011,9 @@ function conclude(state, session) {
         throw new PreviewError(renderFailure(phase.reason, phase.last_lines));
     }
     if (phase.phase === 'live')
-        notice(`Preview: ${state.preview_url}`);
+        print_print.notice(`Preview: ${state.preview_url}`);
     else
-        info(`the preview has ended: ${phase.reason}`);
+        print_print.info(`the preview has ended: ${phase.reason}`);
 }
 function renderFailure(reason, lastLines) {
     if (lastLines.length === 0)
@@ -94740,12 +95026,15 @@ function renderFailure(reason, lastLines) {
 // take the preview down.
 
 
+
+
 tolerateBrokenOutput();
-for (const signal of ['SIGINT', 'SIGTERM'])
-    process.once(signal, () => {
-        // Plain text: while the preview's log is repeated, the runner would show a command as it stands.
-        process.stdout.write('cancelled; the post step takes the preview down\n');
-        process.exit(1);
-    });
-void runPreview().catch(reportFailure);
+const cancellation = new Cancellation(['SIGINT', 'SIGTERM'], 1, () => {
+    // Plain text: while the preview's log is repeated, the runner would show a command as it stands.
+    print_print.info('cancelled; the post step takes the preview down');
+});
+void runPreview(cancellation).catch(error => {
+    if (!cancellation.signal.aborted)
+        reportFailure(error);
+});
 

@@ -29991,6 +29991,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events"
 
 /***/ }),
 
+/***/ 1455:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
+
+/***/ }),
+
 /***/ 7067:
 /***/ ((module) => {
 
@@ -30012,6 +30019,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 
 /***/ }),
 
+/***/ 6760:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+
+/***/ }),
+
 /***/ 643:
 /***/ ((module) => {
 
@@ -30026,10 +30040,31 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:queryst
 
 /***/ }),
 
+/***/ 99:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:sqlite");
+
+/***/ }),
+
 /***/ 7075:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream");
+
+/***/ }),
+
+/***/ 7830:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/web");
+
+/***/ }),
+
+/***/ 7997:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers");
 
 /***/ }),
 
@@ -30110,8 +30145,8 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 /******/ 	}
 /******/ 	// Create a new module (and put it into the cache)
 /******/ 	var module = __webpack_module_cache__[moduleId] = {
-/******/ 		// no module.id needed
-/******/ 		// no module.loaded needed
+/******/ 		id: moduleId,
+/******/ 		loaded: false,
 /******/ 		exports: {}
 /******/ 	};
 /******/ 
@@ -30124,17 +30159,356 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 /******/ 		if(threw) delete __webpack_module_cache__[moduleId];
 /******/ 	}
 /******/ 
+/******/ 	// Flag the module as loaded
+/******/ 	module.loaded = true;
+/******/ 
 /******/ 	// Return the exports of the module
 /******/ 	return module.exports;
 /******/ }
+/******/ 
+/******/ // expose the modules object (__webpack_modules__)
+/******/ __nccwpck_require__.m = __webpack_modules__;
 /******/ 
 /************************************************************************/
 /******/ /* webpack/runtime/asset-relocator-loader */
 /******/ if (typeof __nccwpck_require__ !== 'undefined') __nccwpck_require__.ab = decodeURIComponent(new URL('.', import.meta.url).pathname).slice(import.meta.url.match(/^file:\/\/\/\w:/) ? 1 : 0, -1) + "/";
 /******/ 
+/******/ /* webpack/runtime/create fake namespace object */
+/******/ (() => {
+/******/ 	var getProto = Object.getPrototypeOf ? (obj) => (Object.getPrototypeOf(obj)) : (obj) => (obj.__proto__);
+/******/ 	var leafPrototypes;
+/******/ 	// create a fake namespace object
+/******/ 	// mode & 1: value is a module id, require it
+/******/ 	// mode & 2: merge all properties of value into the ns
+/******/ 	// mode & 4: return value when already ns object
+/******/ 	// mode & 16: return value when it's Promise-like
+/******/ 	// mode & 8|1: behave like require
+/******/ 	__nccwpck_require__.t = function(value, mode) {
+/******/ 		if(mode & 1) value = this(value);
+/******/ 		if(mode & 8) return value;
+/******/ 		if(typeof value === 'object' && value) {
+/******/ 			if((mode & 4) && value.__esModule) return value;
+/******/ 			if((mode & 16) && typeof value.then === 'function') return value;
+/******/ 		}
+/******/ 		var ns = Object.create(null);
+/******/ 		__nccwpck_require__.r(ns);
+/******/ 		var def = {};
+/******/ 		leafPrototypes = leafPrototypes || [null, getProto({}), getProto([]), getProto(getProto)];
+/******/ 		for(var current = mode & 2 && value; typeof current == 'object' && !~leafPrototypes.indexOf(current); current = getProto(current)) {
+/******/ 			Object.getOwnPropertyNames(current).forEach((key) => (def[key] = () => (value[key])));
+/******/ 		}
+/******/ 		def['default'] = () => (value);
+/******/ 		__nccwpck_require__.d(ns, def);
+/******/ 		return ns;
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/define property getters */
+/******/ (() => {
+/******/ 	// define getter functions for harmony exports
+/******/ 	__nccwpck_require__.d = (exports, definition) => {
+/******/ 		for(var key in definition) {
+/******/ 			if(__nccwpck_require__.o(definition, key) && !__nccwpck_require__.o(exports, key)) {
+/******/ 				Object.defineProperty(exports, key, { enumerable: true, get: definition[key] });
+/******/ 			}
+/******/ 		}
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/ensure chunk */
+/******/ (() => {
+/******/ 	__nccwpck_require__.f = {};
+/******/ 	// This file contains only the entry chunk.
+/******/ 	// The chunk loading function for additional chunks
+/******/ 	__nccwpck_require__.e = (chunkId) => {
+/******/ 		return Promise.all(Object.keys(__nccwpck_require__.f).reduce((promises, key) => {
+/******/ 			__nccwpck_require__.f[key](chunkId, promises);
+/******/ 			return promises;
+/******/ 		}, []));
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/get javascript chunk filename */
+/******/ (() => {
+/******/ 	// This function allow to reference async chunks
+/******/ 	__nccwpck_require__.u = (chunkId) => {
+/******/ 		// return url for filenames based on template
+/******/ 		return "" + chunkId + ".index.js";
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/hasOwnProperty shorthand */
+/******/ (() => {
+/******/ 	__nccwpck_require__.o = (obj, prop) => (Object.prototype.hasOwnProperty.call(obj, prop))
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/make namespace object */
+/******/ (() => {
+/******/ 	// define __esModule on exports
+/******/ 	__nccwpck_require__.r = (exports) => {
+/******/ 		if(typeof Symbol !== 'undefined' && Symbol.toStringTag) {
+/******/ 			Object.defineProperty(exports, Symbol.toStringTag, { value: 'Module' });
+/******/ 		}
+/******/ 		Object.defineProperty(exports, '__esModule', { value: true });
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/node module decorator */
+/******/ (() => {
+/******/ 	__nccwpck_require__.nmd = (module) => {
+/******/ 		module.paths = [];
+/******/ 		if (!module.children) module.children = [];
+/******/ 		return module;
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/import chunk loading */
+/******/ (() => {
+/******/ 	// no baseURI
+/******/ 	
+/******/ 	// object to store loaded and loading chunks
+/******/ 	// undefined = chunk not loaded, null = chunk preloaded/prefetched
+/******/ 	// [resolve, Promise] = chunk loading, 0 = chunk loaded
+/******/ 	var installedChunks = {
+/******/ 		792: 0
+/******/ 	};
+/******/ 	
+/******/ 	var installChunk = (data) => {
+/******/ 		var {ids, modules, runtime} = data;
+/******/ 		// add "modules" to the modules object,
+/******/ 		// then flag all "ids" as loaded and fire callback
+/******/ 		var moduleId, chunkId, i = 0;
+/******/ 		for(moduleId in modules) {
+/******/ 			if(__nccwpck_require__.o(modules, moduleId)) {
+/******/ 				__nccwpck_require__.m[moduleId] = modules[moduleId];
+/******/ 			}
+/******/ 		}
+/******/ 		if(runtime) runtime(__nccwpck_require__);
+/******/ 		for(;i < ids.length; i++) {
+/******/ 			chunkId = ids[i];
+/******/ 			if(__nccwpck_require__.o(installedChunks, chunkId) && installedChunks[chunkId]) {
+/******/ 				installedChunks[chunkId][0]();
+/******/ 			}
+/******/ 			installedChunks[ids[i]] = 0;
+/******/ 		}
+/******/ 	
+/******/ 	}
+/******/ 	
+/******/ 	__nccwpck_require__.f.j = (chunkId, promises) => {
+/******/ 			// import() chunk loading for javascript
+/******/ 			var installedChunkData = __nccwpck_require__.o(installedChunks, chunkId) ? installedChunks[chunkId] : undefined;
+/******/ 			if(installedChunkData !== 0) { // 0 means "already installed".
+/******/ 	
+/******/ 				// a Promise means "currently loading".
+/******/ 				if(installedChunkData) {
+/******/ 					promises.push(installedChunkData[1]);
+/******/ 				} else {
+/******/ 					if(true) { // all chunks have JS
+/******/ 						// setup Promise in chunk cache
+/******/ 						var promise = import("./" + __nccwpck_require__.u(chunkId)).then(installChunk, (e) => {
+/******/ 							if(installedChunks[chunkId] !== 0) installedChunks[chunkId] = undefined;
+/******/ 							throw e;
+/******/ 						});
+/******/ 						var promise = Promise.race([promise, new Promise((resolve) => (installedChunkData = installedChunks[chunkId] = [resolve]))])
+/******/ 						promises.push(installedChunkData[1] = promise);
+/******/ 					}
+/******/ 				}
+/******/ 			}
+/******/ 	};
+/******/ 	
+/******/ 	// no prefetching
+/******/ 	
+/******/ 	// no preloaded
+/******/ 	
+/******/ 	// no external install chunk
+/******/ 	
+/******/ 	// no on chunks loaded
+/******/ })();
+/******/ 
 /************************************************************************/
 var __webpack_exports__ = {};
 
+;// CONCATENATED MODULE: ./build/js/errors.js
+// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
+/** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
+class errors_InputError extends Error {
+    problems;
+    constructor(problems, options) {
+        const list = typeof problems === 'string' ? [problems] : problems;
+        super(list.join('\n'), options);
+        this.name = 'InputError';
+        this.problems = list;
+    }
+}
+/** The tunnel could not be opened or kept. `retryable` says whether trying again may help. */
+class errors_TunnelError extends Error {
+    retryable;
+    constructor(message, options) {
+        super(message, options);
+        this.name = 'TunnelError';
+        this.retryable = options.retryable;
+    }
+}
+/** The app did not start, or ended. */
+class AppError extends Error {
+    /** Exit code of the program, where it got as far as having one. */
+    exitCode;
+    /** The last lines it printed, oldest first; at most 20. */
+    lastLines;
+    /** False where starting it again would only fail the same way. */
+    restartable;
+    constructor(message, options = {}) {
+        super(message, options);
+        this.name = 'AppError';
+        this.exitCode = options.exitCode;
+        this.lastLines = options.lastLines ?? [];
+        this.restartable = options.restartable ?? true;
+    }
+}
+/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
+function errors_describeError(error) {
+    if (!(error instanceof Error))
+        return String(error);
+    // node:net tries all addresses of a name, and then throws an AggregateError without a message.
+    const attempts = error instanceof AggregateError ? error.errors.map(errors_describeError).join(', ') : '';
+    const message = error.message || attempts;
+    // That a time is over is why a message about waiting was written, and says nothing beside it.
+    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : errors_describeError(error.cause);
+    return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
+}
+/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+function isTimeout(error) {
+    return error instanceof Error && error.name === 'TimeoutError';
+}
+/** True for an error of node:fs, node:net or node:dns with that `code`. */
+function errors_hasCode(error, ...codes) {
+    return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+;// CONCATENATED MODULE: external "node:fs"
+const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+;// CONCATENATED MODULE: ./build/js/output.js
+// Writing for people to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose
+// reader is gone or slow. Used by the entries and the foreground. Nothing here throws, and no failure is an event that
+// nobody handles: the handler for those would have to write about it.
+
+
+/** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
+const MAX_WAITING_BYTES = (/* unused pure expression or super */ null && (1024 * 1024));
+const READER_GRACE_MS = 1_000;
+/** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
+function tolerateBrokenOutput() {
+    for (const stream of [process.stdout, process.stderr])
+        stream.on('error', () => { });
+}
+/**
+ * Sets the exit code. The process ends by itself once all is written; where nobody reads the pipe it writes to, a second
+ * later all the same, for Node would wait for that reader for ever.
+ */
+function leaveWith(code) {
+    process.exitCode = code;
+    if (process.stdout.writableLength + process.stderr.writableLength > 0)
+        setTimeout(() => process.exit(code), READER_GRACE_MS).unref();
+}
+/** A stream of lines for a person or a pipe. */
+class LineOutput {
+    #stream;
+    #skipped = 0;
+    #isLost = false;
+    /** `onLost` is called once, with the reason, when nobody can read here any more. */
+    constructor(stream, onLost = () => { }) {
+        this.#stream = stream;
+        stream.on('drain', () => this.#tellSkipped());
+        stream.on('error', error => {
+            if (!this.#isLost) {
+                this.#isLost = true;
+                onLost(describeError(error));
+            }
+        });
+    }
+    get isLost() {
+        return this.#isLost;
+    }
+    get isTerminal() {
+        return this.#stream.isTTY === true;
+    }
+    get columns() {
+        return this.#stream.columns || 80;
+    }
+    /** The text as it is; never left out. */
+    write(text) {
+        if (!this.#isLost)
+            this.#stream.write(text);
+    }
+    /** A line that may be left out where the reader is slow; how many were is said once it has caught up. */
+    writeLine(line) {
+        if (this.#stream.writableLength > MAX_WAITING_BYTES)
+            this.#skipped += 1;
+        else {
+            this.#tellSkipped();
+            this.write(`${line}\n`);
+        }
+    }
+    #tellSkipped() {
+        if (this.#skipped === 0)
+            return;
+        const count = this.#skipped;
+        this.#skipped = 0;
+        this.write(`… ${count} lines left out: they came faster than they were read\n`);
+    }
+}
+/**
+ * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works again,
+ * a line says so.
+ */
+class LogFile {
+    #descriptor;
+    #maxBytes;
+    #onLost;
+    #bytes = 0;
+    #lost = 0;
+    #endsInLine = true;
+    /** `onLost` is called each time writing begins to fail. */
+    constructor(descriptor, maxBytes, onLost) {
+        this.#descriptor = descriptor;
+        this.#maxBytes = maxBytes;
+        this.#onLost = onLost;
+    }
+    /** Whether only lines that matter are taken from now on: a talkative app must not fill the runner's disk. */
+    get isFull() {
+        return this.#bytes > this.#maxBytes;
+    }
+    writeLine(line, matters) {
+        if (this.isFull && !matters)
+            return;
+        const wasFull = this.isFull;
+        if (this.#lost > 0 && this.#append(`(lines missing here: ${this.#lost})\n`))
+            this.#lost = 0;
+        if (this.#lost > 0 || !this.#append(`${line}\n`))
+            this.#lost += 1;
+        if (!wasFull && this.isFull)
+            this.#append('the log is full; only errors follow\n');
+    }
+    #append(text) {
+        const bytes = Buffer.from(this.#endsInLine ? text : `\n${text}`);
+        this.#bytes += bytes.length;
+        try {
+            const written = writeSync(this.#descriptor, bytes);
+            this.#endsInLine = written === bytes.length || bytes[written - 1] === 0x0a;
+            if (written < bytes.length)
+                throw new Error('no space is left');
+            return true;
+        }
+        catch (error) {
+            if (this.#lost === 0)
+                this.#onLost(describeError(error));
+            return false;
+        }
+    }
+}
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
 ;// CONCATENATED MODULE: ./node_modules/@actions/core/lib/utils.js
@@ -32977,7 +33351,7 @@ function error(message, properties = {}) {
  * @param message warning issue message. Errors will be converted to string via toString()
  * @param properties optional properties to add to the annotation.
  */
-function core_warning(message, properties = {}) {
+function warning(message, properties = {}) {
     command_issueCommand('warning', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
@@ -32993,7 +33367,7 @@ function notice(message, properties = {}) {
  * @param message info message
  */
 function info(message) {
-    process.stdout.write(message + external_os_namespaceObject.EOL);
+    process.stdout.write(message + os.EOL);
 }
 /**
  * Begin an output group.
@@ -33080,173 +33454,94 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
-;// CONCATENATED MODULE: ./build/js/errors.js
-// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
-/** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
-class errors_InputError extends Error {
-    problems;
-    constructor(problems, options) {
-        const list = typeof problems === 'string' ? [problems] : problems;
-        super(list.join('\n'), options);
-        this.name = 'InputError';
-        this.problems = list;
-    }
+;// CONCATENATED MODULE: ./build/js/log.js
+// What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
+/** Longest piece of a stranger's text that is shown, in characters. */
+const MAX_UNTRUSTED_LENGTH = 200;
+// C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+/**
+ * Makes text harmless for a terminal and for the runner, which reads commands out of log lines: `::name::` at the
+ * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
+ * The result is one line of at most `maxLength` characters.
+ */
+function log_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
+    const clean = shorten(text, maxLength)
+        .replace(UNSAFE, escapeCharacter)
+        .replaceAll('##[', '#\\x23[')
+        .replace(/^(\s*:):/u, '$1\\x3a');
+    // Once more, because what was made harmless has become longer.
+    return shorten(clean, maxLength);
 }
-/** The tunnel could not be opened or kept. `retryable` says whether trying again may help. */
-class errors_TunnelError extends Error {
-    retryable;
-    constructor(message, options) {
-        super(message, options);
-        this.name = 'TunnelError';
-        this.retryable = options.retryable;
-    }
+/** The same for text of several lines, each of whatever length. */
+function sanitiseLines(text) {
+    return text
+        .split('\n')
+        .map(line => log_sanitise(line, Number.POSITIVE_INFINITY))
+        .join('\n');
 }
-/** The app did not start, or ended. */
-class AppError extends Error {
-    /** Exit code of the program, where it got as far as having one. */
-    exitCode;
-    /** The last lines it printed, oldest first; at most 20. */
-    lastLines;
-    /** False where starting it again would only fail the same way. */
-    restartable;
-    constructor(message, options = {}) {
-        super(message, options);
-        this.name = 'AppError';
-        this.exitCode = options.exitCode;
-        this.lastLines = options.lastLines ?? [];
-        this.restartable = options.restartable ?? true;
-    }
+function shorten(text, maxLength) {
+    if (text.length <= maxLength)
+        return text.toWellFormed();
+    return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;
 }
-/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
-function errors_describeError(error) {
-    if (!(error instanceof Error))
-        return String(error);
-    // node:net tries all addresses of a name, and then throws an AggregateError without a message.
-    const attempts = error instanceof AggregateError ? error.errors.map(errors_describeError).join(', ') : '';
-    const message = error.message || attempts;
-    // That a time is over is why a message about waiting was written, and says nothing beside it.
-    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : errors_describeError(error.cause);
-    return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
-}
-/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
-function isTimeout(error) {
-    return error instanceof Error && error.name === 'TimeoutError';
-}
-/** True for an error of node:fs, node:net or node:dns with that `code`. */
-function errors_hasCode(error, ...codes) {
-    return error instanceof Error && 'code' in error && codes.includes(String(error.code));
-}
-
-;// CONCATENATED MODULE: external "node:fs"
-const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
-;// CONCATENATED MODULE: ./build/js/output.js
-// Writing for people to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose
-// reader is gone or slow. Used by the entries and the foreground. Nothing here throws, and no failure is an event that
-// nobody handles: the handler for those would have to write about it.
-
-
-/** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
-const MAX_WAITING_BYTES = (/* unused pure expression or super */ null && (1024 * 1024));
-/** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
-function tolerateBrokenOutput() {
-    for (const stream of [process.stdout, process.stderr])
-        stream.on('error', () => { });
-}
-/** A stream of lines for a person or a pipe. */
-class LineOutput {
-    #stream;
-    #skipped = 0;
-    #isLost = false;
-    /** `onLost` is called once, with the reason, when nobody can read here any more. */
-    constructor(stream, onLost = () => { }) {
-        this.#stream = stream;
-        stream.on('drain', () => this.#tellSkipped());
-        stream.on('error', error => {
-            if (!this.#isLost) {
-                this.#isLost = true;
-                onLost(describeError(error));
-            }
-        });
-    }
-    get isLost() {
-        return this.#isLost;
-    }
-    get isTerminal() {
-        return this.#stream.isTTY === true;
-    }
-    get columns() {
-        return this.#stream.columns || 80;
-    }
-    /** The text as it is; never left out. */
-    write(text) {
-        if (!this.#isLost)
-            this.#stream.write(text);
-    }
-    /** A line that may be left out where the reader is slow; how many were is said once it has caught up. */
-    writeLine(line) {
-        if (this.#stream.writableLength > MAX_WAITING_BYTES)
-            this.#skipped += 1;
-        else {
-            this.#tellSkipped();
-            this.write(`${line}\n`);
-        }
-    }
-    #tellSkipped() {
-        if (this.#skipped === 0)
-            return;
-        const count = this.#skipped;
-        this.#skipped = 0;
-        this.write(`… ${count} lines left out: they came faster than they were read\n`);
-    }
+function escapeCharacter(character) {
+    const code = character.codePointAt(0) ?? 0;
+    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
 }
 /**
- * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works again,
- * a line says so.
+ * A logger that hands finished lines (no line break) to `write`. Every line goes through the sanitiser without its
+ * length limit, and each of the `hidden` texts is replaced by `***`.
  */
-class LogFile {
-    #descriptor;
-    #maxBytes;
-    #onLost;
-    #bytes = 0;
-    #lost = 0;
-    #endsInLine = true;
-    /** `onLost` is called each time writing begins to fail. */
-    constructor(descriptor, maxBytes, onLost) {
-        this.#descriptor = descriptor;
-        this.#maxBytes = maxBytes;
-        this.#onLost = onLost;
-    }
-    /** Whether only lines that matter are taken from now on: a talkative app must not fill the runner's disk. */
-    get isFull() {
-        return this.#bytes > this.#maxBytes;
-    }
-    writeLine(line, matters) {
-        if (this.isFull && !matters)
+function createLogger(options) {
+    // The longest first: a secret that begins with another would else leave its end behind.
+    const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
+    const say = (level) => (message) => {
+        if (level === 'debug' && options.level !== 'debug')
             return;
-        const wasFull = this.isFull;
-        if (this.#lost > 0 && this.#append(`(${this.#lost} lines are missing here)\n`))
-            this.#lost = 0;
-        if (this.#lost > 0 || !this.#append(`${line}\n`))
-            this.#lost += 1;
-        if (!wasFull && this.isFull)
-            this.#append('the log is full; only errors follow\n');
-    }
-    #append(text) {
-        const bytes = Buffer.from(this.#endsInLine ? text : `\n${text}`);
-        this.#bytes += bytes.length;
-        try {
-            const written = writeSync(this.#descriptor, bytes);
-            this.#endsInLine = written === bytes.length || bytes[written - 1] === 0x0a;
-            if (written < bytes.length)
-                throw new Error('no space is left');
-            return true;
-        }
-        catch (error) {
-            if (this.#lost === 0)
-                this.#onLost(describeError(error));
-            return false;
-        }
-    }
+        if (level === 'info' && options.level === 'quiet')
+            return;
+        if (level !== 'error' && options.isFull?.())
+            return;
+        const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
+        for (const line of clean.split('\n'))
+            options.write(log_sanitise(line, Number.POSITIVE_INFINITY), level);
+    };
+    return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+}
+const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
+
+;// CONCATENATED MODULE: ./build/js/step/print.js
+// Everything that the action prints goes through here: names, paths and messages hold what other people chose, and the
+// runner reads commands out of the log. Nothing else in step/ and in the entries of the action writes to its output.
+
+
+
+const print_print = {
+    debug: (text) => core_debug(sanitiseLines(text)),
+    /** Also while the runner's command parser is off. */
+    info: (text) => void process.stdout.write(`${sanitiseLines(text)}\n`),
+    /** An annotation, as the two that follow. */
+    notice: (text) => notice(sanitiseLines(text)),
+    warning: (text) => warning(sanitiseLines(text)),
+    error: (text) => error(sanitiseLines(text)),
+    /** An error that makes the step red. */
+    failure: (text) => setFailed(sanitiseLines(text)),
+    /** The lines in a group that is folded; no command is found in them. */
+    group: (title, lines) => {
+        startGroup(sanitiseLines(title));
+        const resume = print_suspendCommands();
+        for (const line of lines)
+            print_print.info(line);
+        resume();
+        endGroup();
+    },
+};
+/** The runner finds no command in what is printed, until the returned function is called. */
+function print_suspendCommands() {
+    const token = (0,external_node_crypto_.randomBytes)(16).toString('hex');
+    process.stdout.write(`::stop-commands::${token}\n`);
+    return () => process.stdout.write(`::${token}::\n`);
 }
 
 ;// CONCATENATED MODULE: external "node:child_process"
@@ -40831,6 +41126,90 @@ function unwrap(schema) {
 
 //#endregion
 
+;// CONCATENATED MODULE: external "node:stream/consumers"
+const consumers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/consumers");
+// EXTERNAL MODULE: external "node:http"
+var external_node_http_ = __nccwpck_require__(7067);
+;// CONCATENATED MODULE: ./build/js/proxy.js
+// Which requests go through the job's proxy: those to GitHub do, those to this machine never do. Used by report and
+// app/wasmrun-release for the first, by control/client and app/os-server for the second.
+
+/** A proxy variable holds something else. The message leaves its value out, which may hold a password. */
+class ProxyError extends Error {
+    constructor(variable) {
+        super(`${variable} is not the address of a proxy (its value is not shown, it may hold a password): ` +
+            'write http://host:port or http://user:password@host:port, special characters as %XX');
+        this.name = 'ProxyError';
+    }
+}
+/** The schemes undici speaks to a proxy. */
+const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
+/**
+ * A `fetch` that honours the proxy variables; rejects with a ProxyError where one of them cannot be used. Its idle
+ * connections keep no process alive, so it need not be closed.
+ */
+async function createFetch(environment) {
+    const isProxied = ['HTTP_PROXY', 'HTTPS_PROXY'].some(name => readVariable(environment, name).value !== '');
+    if (!isProxied)
+        return fetch;
+    const dispatcher = await createDispatcher(environment);
+    const { fetch: fetchThrough } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return (url, options) => fetchThrough(url, { ...options, dispatcher });
+}
+/** undici would read the environment by itself; what counts is what was handed in. Throws a ProxyError. */
+async function createDispatcher(environment) {
+    const proxies = {
+        httpProxy: readProxy(environment, 'HTTP_PROXY'),
+        httpsProxy: readProxy(environment, 'HTTPS_PROXY'),
+        noProxy: readVariable(environment, 'NO_PROXY').value,
+    };
+    // Loaded late: it takes 14 MB, and most supervisors have no proxy.
+    const { EnvHttpProxyAgent } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return new EnvHttpProxyAgent(proxies);
+}
+/** The proxy's URL; empty where there is none. */
+function readProxy(environment, name) {
+    const { variable, value } = readVariable(environment, name);
+    if (value === '')
+        return '';
+    // Like curl and the runner, which take `proxy:3128` too.
+    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
+    if (url === null || !isProxy(url))
+        throw new ProxyError(variable);
+    return url.href;
+}
+function readVariable(environment, name) {
+    const lower = name.toLowerCase();
+    const variable = environment[lower] === undefined ? name : lower;
+    return { variable, value: environment[variable]?.trim() ?? '' };
+}
+/** A path means that a `/` of the password has cut the host short. */
+function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
+    if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
+        return false;
+    try {
+        // As undici does later, without a message that says what it is about.
+        decodeURIComponent(username + password);
+        return true;
+    }
+    catch {
+        return false;
+    }
+}
+/** Node gives the job's proxy to `fetch` and to its global agent where NODE_USE_ENV_PROXY is set; this one has none. */
+const DIRECT = new external_node_http_.Agent();
+/**
+ * Asks a program on this machine over a connection of its own, never through a proxy. Resolves with the answer's head;
+ * the signal ends the body, too.
+ */
+function askLoopback(url, options) {
+    return new Promise((resolve, reject) => {
+        (0,external_node_http_.request)(url, { ...options, agent: DIRECT }, resolve)
+            .on('error', reject)
+            .end();
+    });
+}
+
 ;// CONCATENATED MODULE: ./build/js/control/messages.js
 // What the control API says about an exposure, on the wire and in outcome.json: one schema for both ends.
 
@@ -40982,21 +41361,36 @@ function reviveApp({ status, port, reason }) {
 // Talks to the control API: main, post, stop and the `expose` command.
 
 
+
+
+
 const ErrorSchema = object({ success: literal(false), error: string() });
 /** How long an answer may take; ending an exposure drains its visitors for up to 5 s. */
 const ANSWER_TIMEOUT_MS = 10_000;
 /** Calls a route such as `POST /api/stop` and returns its JSON. Throws with the API's own error text. */
 async function callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS) {
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+        const response = await ask(address, route, signal);
+        const body = await (0,consumers_namespaceObject.json)(response);
+        if (isSuccess(response))
+            return body;
+        throw new Error(is(ErrorSchema, body) ? body.error : `the API answered ${response.statusCode}`);
+    }
+    catch (error) {
+        // Node's own error only says that the request was aborted.
+        signal.throwIfAborted();
+        throw error;
+    }
+}
+/** Never through the job's proxy: that one has another loopback. */
+function ask(address, route, signal) {
     const [method = '', path = ''] = route.split(' ');
-    const response = await fetch(`${address.controlUrl}${path}`, {
-        method,
-        headers: { Authorization: `Bearer ${address.controlToken}` },
-        signal: AbortSignal.timeout(timeoutMs),
-    });
-    const body = await response.json();
-    if (!response.ok)
-        throw new Error(is(ErrorSchema, body) ? body.error : `the API answered ${response.status}`);
-    return body;
+    const headers = { Authorization: `Bearer ${address.controlToken}` };
+    return askLoopback(`${address.controlUrl}${path}`, { method, headers, signal });
+}
+function isSuccess({ statusCode = 0 }) {
+    return statusCode >= 200 && statusCode < 300;
 }
 /** The state now. */
 async function readState(address) {
@@ -41005,26 +41399,28 @@ async function readState(address) {
 /** Every state from the present one on; ends when the exposure's process does, or with the signal. */
 async function* followStates(address, signal) {
     try {
-        const response = await fetch(`${address.controlUrl}/api/events`, {
-            headers: { Authorization: `Bearer ${address.controlToken}` },
-            signal,
-        });
-        if (!response.ok || response.body === null)
-            return;
-        for await (const data of readEvents(response.body))
+        const response = await ask(address, 'GET /api/events', signal);
+        if (!isSuccess(response))
+            return void response.destroy();
+        for await (const data of readEvents(response))
             yield v.parse(StateMessageSchema, JSON.parse(data));
     }
     catch (error) {
         // The stream breaks off when its process is gone: whoever follows it learns that from the process itself.
-        if (!signal.aborted && !(error instanceof TypeError))
+        if (!signal.aborted && !isConnectionLost(error))
             throw error;
     }
+}
+function isConnectionLost(error) {
+    return hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
 }
 /** The `data` of each server-sent event; our own events have one data line each. */
 async function* readEvents(body) {
     let rest = '';
-    for await (const text of body.pipeThrough(new TextDecoderStream())) {
-        const events = (rest + text).split('\n\n');
+    // Decoded as one text, not chunk by chunk: a character may lie in two of them.
+    body.setEncoding('utf8');
+    for await (const text of body) {
+        const events = `${rest}${text}`.split('\n\n');
         rest = events.pop() ?? '';
         for (const event of events) {
             const line = event.split('\n').find(part => part.startsWith('data: '));
@@ -41170,8 +41566,8 @@ function findAncestor(name) {
     return undefined;
 }
 
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: ./build/js/session.js
 // The folder of one exposure on this machine, by which main, post, stop and the `expose` command find it.
 //
@@ -41202,12 +41598,12 @@ const SessionSchema = object({
 /** The files of a session folder. */
 function session_sessionFiles(folder) {
     return {
-        session: (0,external_node_path_namespaceObject.join)(folder, 'session.json'),
-        journal: (0,external_node_path_namespaceObject.join)(folder, 'journal'),
-        log: (0,external_node_path_namespaceObject.join)(folder, 'expose.log'),
-        outcome: (0,external_node_path_namespaceObject.join)(folder, 'outcome.json'),
-        bin: (0,external_node_path_namespaceObject.join)(folder, 'bin'),
-        app: (0,external_node_path_namespaceObject.join)(folder, 'app'),
+        session: (0,external_node_path_.join)(folder, 'session.json'),
+        journal: (0,external_node_path_.join)(folder, 'journal'),
+        log: (0,external_node_path_.join)(folder, 'expose.log'),
+        outcome: (0,external_node_path_.join)(folder, 'outcome.json'),
+        bin: (0,external_node_path_.join)(folder, 'bin'),
+        app: (0,external_node_path_.join)(folder, 'app'),
     };
 }
 /** Makes a folder only this user can enter. */
@@ -41421,58 +41817,8 @@ async function awaitEnd(record, timeoutMs) {
         await (0,promises_namespaceObject.setTimeout)(background_POLL_MS);
 }
 
-;// CONCATENATED MODULE: external "node:fs/promises"
-const external_node_fs_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
-;// CONCATENATED MODULE: ./build/js/log.js
-// What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
-/** Longest piece of a stranger's text that is shown, in characters. */
-const MAX_UNTRUSTED_LENGTH = 200;
-// C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
-/**
- * Makes text harmless for a terminal and for the runner, which reads commands out of log lines: `::name::` at the
- * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
- * The result is one line of at most `maxLength` characters.
- */
-function log_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
-    const clean = shorten(text, maxLength)
-        .replace(UNSAFE, escapeCharacter)
-        .replaceAll('##[', '#\\x23[')
-        .replace(/^(\s*:):/u, '$1\\x3a');
-    // Once more, because what was made harmless has become longer.
-    return shorten(clean, maxLength);
-}
-function shorten(text, maxLength) {
-    if (text.length <= maxLength)
-        return text.toWellFormed();
-    return `${text.slice(0, Math.max(0, maxLength - 1)).toWellFormed()}…`;
-}
-function escapeCharacter(character) {
-    const code = character.codePointAt(0) ?? 0;
-    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
-}
-/**
- * A logger that hands finished lines (no line break) to `write`. Every line goes through the sanitiser without its
- * length limit, and each of the `hidden` texts is replaced by `***`.
- */
-function createLogger(options) {
-    // The longest first: a secret that begins with another would else leave its end behind.
-    const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
-    const say = (level) => (message) => {
-        if (level === 'debug' && options.level !== 'debug')
-            return;
-        if (level === 'info' && options.level === 'quiet')
-            return;
-        if (level !== 'error' && options.isFull?.())
-            return;
-        const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
-        for (const line of clean.split('\n'))
-            options.write(log_sanitise(line, Number.POSITIVE_INFINITY), level);
-    };
-    return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
-}
-const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
-
+// EXTERNAL MODULE: external "node:fs/promises"
+var promises_ = __nccwpck_require__(1455);
 ;// CONCATENATED MODULE: ./build/js/folders.js
 // Removing a folder that something may still hold on to. Used by the exposure, the app and the entries.
 
@@ -41489,7 +41835,7 @@ const RETRY_DELAY_MS = 200;
 async function removeFolder(folder) {
     for (let attempt = 1;; attempt += 1) {
         try {
-            await (0,external_node_fs_promises_namespaceObject.rm)(folder, { recursive: true, force: true });
+            await (0,promises_.rm)(folder, { recursive: true, force: true });
             return undefined;
         }
         catch (error) {
@@ -43263,8 +43609,6 @@ function listGatewayWishes(app) {
     return problems;
 }
 
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: ./build/js/gateway/access/public-paths.js
 // Path patterns that need no key, such as `/webhooks/**`. Used by access, and by the inputs to check them.
 //
@@ -44210,7 +44554,7 @@ function readGuardInputs() {
     if (token)
         core_setSecret(token);
     return {
-        path: (0,external_node_path_namespaceObject.resolve)(process.env.GITHUB_WORKSPACE || process.cwd(), getInput('path') || '.'),
+        path: (0,external_node_path_.resolve)(process.env.GITHUB_WORKSPACE || process.cwd(), getInput('path') || '.'),
         token,
         allowUntrustedHead: getInput('allow-untrusted-head').toLowerCase() === 'true',
     };
@@ -44307,8 +44651,8 @@ function readJob() {
 function readSurroundings() {
     return {
         environment: process.env,
-        tempFolder: process.env.RUNNER_TEMP || tmpdir(),
-        continueFile: join(process.env.GITHUB_WORKSPACE || process.cwd(), 'continue'),
+        tempFolder: process.env.RUNNER_TEMP || (0,external_node_os_namespaceObject.tmpdir)(),
+        continueFile: (0,external_node_path_.join)(process.env.GITHUB_WORKSPACE || process.cwd(), 'continue'),
     };
 }
 
@@ -47040,6 +47384,7 @@ throttling.triggersNotification = triggersNotification;
 
 
 
+
 /** A single request, from sending to the last byte of the answer; GitHub itself gives up after 10 s. */
 const REQUEST_TIMEOUT_MS = 15_000;
 /** Longest pause asked for by `Retry-After` that is waited out; secondary limits ask for a minute. */
@@ -47059,7 +47404,7 @@ class GitHubError extends Error {
         this.retryable = options.retryable;
     }
 }
-/** `longestPauseMs` bounds what a rate limit may cost: a post step has less time than a background process. */
+/** Asks nothing yet. */
 function connectGitHub(options) {
     const octokit = createOctokit(options);
     return {
@@ -47090,7 +47435,7 @@ function connectGitHub(options) {
 const Viewer = object({ viewer: object({ login: string() }) });
 const ThrottledOctokit = Octokit.plugin(paginateRest, throttling);
 function createOctokit(options) {
-    const { token, apiUrl, logger, longestPauseMs = LONGEST_PAUSE_MS } = options;
+    const { token, apiUrl, logger, environment = {}, longestPauseMs = LONGEST_PAUSE_MS } = options;
     const retry = (seconds, _request, _octokit, tries) => {
         const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= longestPauseMs;
         logger.info(`GitHub's rate limit is reached; ${wanted ? `trying again in ${seconds} s` : 'giving up'}`);
@@ -47101,15 +47446,21 @@ function createOctokit(options) {
         baseUrl: apiUrl.replace(/\/+$/, ''),
         userAgent: 'expose-action',
         log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
-        request: { fetch: fetchInTime },
+        request: { fetch: createFetchInTime(environment) },
         // One queue for each connection: the limits belong to the token.
         throttle: { onRateLimit: retry, onSecondaryRateLimit: retry, id: crypto.randomUUID() },
     });
 }
-/** The limit starts when the request is sent, not while it waits its turn. */
-function fetchInTime(url, init) {
-    const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-    return fetch(url, { ...init, signal: init.signal ? AbortSignal.any([init.signal, limit]) : limit });
+/** The limit starts when a request is sent, not while it waits its turn. */
+function createFetchInTime(environment) {
+    let opened;
+    return async (url, options) => {
+        opened ??= createFetch(environment);
+        const send = await opened;
+        const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+        const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
+        return send(url, { ...options, signal });
+    };
 }
 /** The work's result, or a GitHubError; the signal ends the wait even while a rate limit is waited out. */
 async function settle(work, route, signal) {
@@ -47138,6 +47489,8 @@ function renderTimeout(route, cause) {
     return new GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
 }
 function explainFailure(error, route) {
+    if (error instanceof Error && error.cause instanceof ProxyError)
+        return new GitHubError(error.cause.message, { retryable: false, cause: error.cause });
     const message = log_sanitise(errors_describeError(error));
     // Octokit invents status 500 where no answer came; only a failure with a response has a real one.
     const answered = is(Answered, error) ? error : undefined;
@@ -47711,10 +48064,10 @@ class CommentWriter {
 
 /** The last word must not keep the post step, which has 30 s in all. */
 const reporting_FINISH_TIMEOUT_MS = 8_000;
-/** The comment of a preview; nothing is written before its first update. */
-function openComment(config, logger, signal) {
+/** The comment of a preview, written through the proxy of `environment`; nothing is written before its first update. */
+function openComment(config, environment, logger, signal) {
     const { job, token, pullRequest, identity } = config;
-    const github = connectGitHub({ token, apiUrl: job.apiUrl, logger });
+    const github = connectGitHub({ token, apiUrl: job.apiUrl, logger, environment });
     const target = { pullRequest, identity, runId: job.runId, runAttempt: job.runAttempt };
     return startComment({ github, job, target, logger, signal });
 }
@@ -47734,7 +48087,7 @@ function startReporting(config, exposure, logger) {
     if (config.comment === undefined)
         return { finish: async () => { } };
     const given = new AbortController();
-    const comment = openComment(config.comment, logger, given.signal);
+    const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, given.signal);
     const facts = describeFacts(config.comment, config.preview, exposure.state.mode);
     const memory = new Memory(config);
     let timer;
@@ -47860,18 +48213,17 @@ class LineReader {
 
 
 
-
 /** A logger that prints to the step's log; warnings and errors become annotations. */
 function createStepLogger(level) {
     return createLogger({
         level,
         write: (line, kind) => {
             if (kind === 'warn')
-                core_warning(line);
+                print_print.warning(line);
             else if (kind === 'error')
-                error(line);
+                print_print.error(line);
             else
-                info(line);
+                print_print.info(line);
         },
     });
 }
@@ -47881,7 +48233,8 @@ function createStepLogger(level) {
  */
 function relayLog(file) {
     const resume = suspendCommands();
-    const tail = followLog(file, printLine);
+    // Its lines were made harmless when they were written; a crash of the supervisor itself was not.
+    const tail = followLog(file, print.info);
     return {
         stop: () => {
             const shown = tail.stop();
@@ -47895,23 +48248,7 @@ function printTail(file, title, count, from = 0) {
     const { lines, skipped } = readTail(file, count, from);
     if (lines.length === 0)
         return;
-    startGroup(title);
-    const resume = suspendCommands();
-    if (skipped > 0)
-        printLine(`… ${skipped} lines before`);
-    for (const line of lines)
-        printLine(line);
-    resume();
-    endGroup();
-}
-/** The lines were made harmless when they were written; a crash of the supervisor itself was not. */
-function printLine(line) {
-    process.stdout.write(`${log_sanitise(line, Number.POSITIVE_INFINITY)}\n`);
-}
-function suspendCommands() {
-    const token = (0,external_node_crypto_.randomBytes)(16).toString('hex');
-    process.stdout.write(`::stop-commands::${token}\n`);
-    return () => process.stdout.write(`::${token}::\n`);
+    print_print.group(title, skipped > 0 ? [`… ${skipped} lines before`, ...lines] : lines);
 }
 
 ;// CONCATENATED MODULE: ./build/js/config.js
@@ -48063,6 +48400,8 @@ const StepStateSchema = object({
     hold: dist_boolean(),
     /** Absent until the supervisor was spawned. */
     supervisor: exactOptional(object({ pid: number(), startTime: string(), role: string() })),
+    /** Where wasmrun is installed, and nothing is left once it is. */
+    installFolder: exactOptional(string()),
     /** The pull request that was told about it. */
     pullRequest: exactOptional(number()),
     identity: object({ key: string(), name: string() }),
@@ -48093,6 +48432,7 @@ function readStepState() {
 
 
 
+
 /** Adds the preview as it is now. A runner without summaries is no reason to fail. */
 async function writeSummary(job, step, state) {
     const updatedAt = new Date();
@@ -48108,7 +48448,7 @@ async function writeSummary(job, step, state) {
     await summary
         .addRaw(text, true)
         .write()
-        .catch(error => core_debug(`no summary: ${error}`));
+        .catch(error => print_print.debug(`no summary: ${error}`));
 }
 /** How long it has been live, in milliseconds; 0 where it never was. */
 function measureLife({ phase }) {
@@ -48134,7 +48474,6 @@ function measureLife({ phase }) {
 
 
 
-
 /** The whole log is the `log-file` output; this much of it is worth a group in the step's log. */
 const LOG_LINES = 200;
 /** A preview shorter than this was seen by nobody. */
@@ -48147,10 +48486,12 @@ async function tearDown() {
     if (step === undefined)
         return;
     if (!(0,external_node_fs_namespaceObject.existsSync)(step.folder) && !(step.supervisor && processes_isAlive(step.supervisor)))
-        return info('the preview was taken down already');
+        return print_print.info('the preview was taken down already');
+    if (step.supervisor === undefined)
+        return undoStart(step);
     const { reaped, outcome } = await stopBackground(step.folder, step.supervisor);
     if (reaped.length > 0)
-        info(`left behind and ended now: ${reaped.join(', ')}`);
+        print_print.info(`left behind and ended now: ${reaped.join(', ')}`);
     const state = outcome ? reviveState(outcome) : describeDeath(step);
     const { log } = session_sessionFiles(step.folder);
     const shown = readShownLog();
@@ -48166,14 +48507,25 @@ async function tearDown() {
     // In a hold, main has said them.
     if (!step.hold)
         for (const warning of state.warnings)
-            core_warning(log_sanitise(warning));
+            print_print.warning(warning);
     const left = await removeFolder(step.folder);
     if (left !== undefined)
-        core_warning(left);
+        print_print.warning(left);
+}
+/** main was cancelled, or failed, before there was a preview: what it had begun is an installation at most. */
+async function undoStart({ folder, installFolder }) {
+    const { reaped } = await stopBackground(folder, undefined);
+    if (reaped.length > 0)
+        print_print.info(`left behind and ended now: ${reaped.join(', ')}`);
+    for (const one of [installFolder, folder]) {
+        const left = one === undefined ? undefined : await removeFolder(one);
+        if (left !== undefined)
+            print_print.warning(left);
+    }
 }
 /** In a hold no later step ran meanwhile. */
 function warnOfMoves(moves) {
-    core_warning(`the public address changed ${moves === 1 ? 'once' : `${moves} times`} while the preview was up: steps that used \`url\` after the change had the old address; let them ask \`expose url\``);
+    print_print.warning(`the public address changed ${moves === 1 ? 'once' : `${moves} times`} while the preview was up: steps that used \`url\` after the change had the old address; let them ask \`expose url\``);
 }
 /** The state of an exposure whose supervisor could not write one. */
 function describeDeath(step) {
@@ -48205,7 +48557,9 @@ async function commentLast(step, state) {
     if (step.pullRequest === undefined || token === '')
         return;
     const config = { job, token, pullRequest: step.pullRequest, identity: step.identity };
-    const comment = openComment(config, createStepLogger('info'), AbortSignal.timeout(COMMENT_TIMEOUT_MS));
+    const { environment } = readSurroundings();
+    const limit = AbortSignal.timeout(COMMENT_TIMEOUT_MS);
+    const comment = openComment(config, environment, createStepLogger('info'), limit);
     const updatedAt = new Date();
     await comment.update({
         preview: describeFacts(config, step.preview, step.mode),
@@ -48220,12 +48574,12 @@ function explainEnd(step, state) {
     if (step.hold)
         return;
     if (phase.phase === 'failed')
-        core_warning(`the preview failed: ${phase.reason}`);
+        print_print.warning(`the preview failed: ${phase.reason}`);
     if (phase.phase !== 'ended')
         return;
-    info(`the preview has ended: ${phase.reason}`);
+    print_print.info(`the preview has ended: ${phase.reason}`);
     if (step.pullRequest !== undefined && measureLife(state) < SHORT_LIFE_MS)
-        notice('the preview lived for less than a minute, for it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers');
+        print_print.notice('the preview lived for less than a minute, for it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers');
 }
 
 ;// CONCATENATED MODULE: ./build/js/post.js
@@ -48235,5 +48589,5 @@ function explainEnd(step, state) {
 
 
 tolerateBrokenOutput();
-void tearDown().catch(error => core_warning(`the preview may not be taken down wholly: ${errors_describeError(error)}`));
+void tearDown().catch(error => print_print.warning(`the preview may not be taken down wholly: ${errors_describeError(error)}`));
 

@@ -560,6 +560,13 @@ function sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
     // Once more, because what was made harmless has become longer.
     return shorten(clean, maxLength);
 }
+/** The same for text of several lines, each of whatever length. */
+function sanitiseLines(text) {
+    return text
+        .split('\n')
+        .map(line => sanitise(line, Number.POSITIVE_INFINITY))
+        .join('\n');
+}
 function shorten(text, maxLength) {
     if (text.length <= maxLength)
         return text.toWellFormed();

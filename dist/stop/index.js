@@ -28461,6 +28461,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events"
 
 /***/ }),
 
+/***/ 1455:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
+
+/***/ }),
+
 /***/ 7067:
 /***/ ((module) => {
 
@@ -28482,6 +28489,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 
 /***/ }),
 
+/***/ 6760:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+
+/***/ }),
+
 /***/ 643:
 /***/ ((module) => {
 
@@ -28496,10 +28510,31 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:queryst
 
 /***/ }),
 
+/***/ 99:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:sqlite");
+
+/***/ }),
+
 /***/ 7075:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream");
+
+/***/ }),
+
+/***/ 7830:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/web");
+
+/***/ }),
+
+/***/ 7997:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers");
 
 /***/ }),
 
@@ -28580,8 +28615,8 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 /******/ 	}
 /******/ 	// Create a new module (and put it into the cache)
 /******/ 	var module = __webpack_module_cache__[moduleId] = {
-/******/ 		// no module.id needed
-/******/ 		// no module.loaded needed
+/******/ 		id: moduleId,
+/******/ 		loaded: false,
 /******/ 		exports: {}
 /******/ 	};
 /******/ 
@@ -28594,13 +28629,171 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 /******/ 		if(threw) delete __webpack_module_cache__[moduleId];
 /******/ 	}
 /******/ 
+/******/ 	// Flag the module as loaded
+/******/ 	module.loaded = true;
+/******/ 
 /******/ 	// Return the exports of the module
 /******/ 	return module.exports;
 /******/ }
 /******/ 
+/******/ // expose the modules object (__webpack_modules__)
+/******/ __nccwpck_require__.m = __webpack_modules__;
+/******/ 
 /************************************************************************/
 /******/ /* webpack/runtime/asset-relocator-loader */
 /******/ if (typeof __nccwpck_require__ !== 'undefined') __nccwpck_require__.ab = decodeURIComponent(new URL('.', import.meta.url).pathname).slice(import.meta.url.match(/^file:\/\/\/\w:/) ? 1 : 0, -1) + "/";
+/******/ 
+/******/ /* webpack/runtime/create fake namespace object */
+/******/ (() => {
+/******/ 	var getProto = Object.getPrototypeOf ? (obj) => (Object.getPrototypeOf(obj)) : (obj) => (obj.__proto__);
+/******/ 	var leafPrototypes;
+/******/ 	// create a fake namespace object
+/******/ 	// mode & 1: value is a module id, require it
+/******/ 	// mode & 2: merge all properties of value into the ns
+/******/ 	// mode & 4: return value when already ns object
+/******/ 	// mode & 16: return value when it's Promise-like
+/******/ 	// mode & 8|1: behave like require
+/******/ 	__nccwpck_require__.t = function(value, mode) {
+/******/ 		if(mode & 1) value = this(value);
+/******/ 		if(mode & 8) return value;
+/******/ 		if(typeof value === 'object' && value) {
+/******/ 			if((mode & 4) && value.__esModule) return value;
+/******/ 			if((mode & 16) && typeof value.then === 'function') return value;
+/******/ 		}
+/******/ 		var ns = Object.create(null);
+/******/ 		__nccwpck_require__.r(ns);
+/******/ 		var def = {};
+/******/ 		leafPrototypes = leafPrototypes || [null, getProto({}), getProto([]), getProto(getProto)];
+/******/ 		for(var current = mode & 2 && value; typeof current == 'object' && !~leafPrototypes.indexOf(current); current = getProto(current)) {
+/******/ 			Object.getOwnPropertyNames(current).forEach((key) => (def[key] = () => (value[key])));
+/******/ 		}
+/******/ 		def['default'] = () => (value);
+/******/ 		__nccwpck_require__.d(ns, def);
+/******/ 		return ns;
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/define property getters */
+/******/ (() => {
+/******/ 	// define getter functions for harmony exports
+/******/ 	__nccwpck_require__.d = (exports, definition) => {
+/******/ 		for(var key in definition) {
+/******/ 			if(__nccwpck_require__.o(definition, key) && !__nccwpck_require__.o(exports, key)) {
+/******/ 				Object.defineProperty(exports, key, { enumerable: true, get: definition[key] });
+/******/ 			}
+/******/ 		}
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/ensure chunk */
+/******/ (() => {
+/******/ 	__nccwpck_require__.f = {};
+/******/ 	// This file contains only the entry chunk.
+/******/ 	// The chunk loading function for additional chunks
+/******/ 	__nccwpck_require__.e = (chunkId) => {
+/******/ 		return Promise.all(Object.keys(__nccwpck_require__.f).reduce((promises, key) => {
+/******/ 			__nccwpck_require__.f[key](chunkId, promises);
+/******/ 			return promises;
+/******/ 		}, []));
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/get javascript chunk filename */
+/******/ (() => {
+/******/ 	// This function allow to reference async chunks
+/******/ 	__nccwpck_require__.u = (chunkId) => {
+/******/ 		// return url for filenames based on template
+/******/ 		return "" + chunkId + ".index.js";
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/hasOwnProperty shorthand */
+/******/ (() => {
+/******/ 	__nccwpck_require__.o = (obj, prop) => (Object.prototype.hasOwnProperty.call(obj, prop))
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/make namespace object */
+/******/ (() => {
+/******/ 	// define __esModule on exports
+/******/ 	__nccwpck_require__.r = (exports) => {
+/******/ 		if(typeof Symbol !== 'undefined' && Symbol.toStringTag) {
+/******/ 			Object.defineProperty(exports, Symbol.toStringTag, { value: 'Module' });
+/******/ 		}
+/******/ 		Object.defineProperty(exports, '__esModule', { value: true });
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/node module decorator */
+/******/ (() => {
+/******/ 	__nccwpck_require__.nmd = (module) => {
+/******/ 		module.paths = [];
+/******/ 		if (!module.children) module.children = [];
+/******/ 		return module;
+/******/ 	};
+/******/ })();
+/******/ 
+/******/ /* webpack/runtime/import chunk loading */
+/******/ (() => {
+/******/ 	// no baseURI
+/******/ 	
+/******/ 	// object to store loaded and loading chunks
+/******/ 	// undefined = chunk not loaded, null = chunk preloaded/prefetched
+/******/ 	// [resolve, Promise] = chunk loading, 0 = chunk loaded
+/******/ 	var installedChunks = {
+/******/ 		792: 0
+/******/ 	};
+/******/ 	
+/******/ 	var installChunk = (data) => {
+/******/ 		var {ids, modules, runtime} = data;
+/******/ 		// add "modules" to the modules object,
+/******/ 		// then flag all "ids" as loaded and fire callback
+/******/ 		var moduleId, chunkId, i = 0;
+/******/ 		for(moduleId in modules) {
+/******/ 			if(__nccwpck_require__.o(modules, moduleId)) {
+/******/ 				__nccwpck_require__.m[moduleId] = modules[moduleId];
+/******/ 			}
+/******/ 		}
+/******/ 		if(runtime) runtime(__nccwpck_require__);
+/******/ 		for(;i < ids.length; i++) {
+/******/ 			chunkId = ids[i];
+/******/ 			if(__nccwpck_require__.o(installedChunks, chunkId) && installedChunks[chunkId]) {
+/******/ 				installedChunks[chunkId][0]();
+/******/ 			}
+/******/ 			installedChunks[ids[i]] = 0;
+/******/ 		}
+/******/ 	
+/******/ 	}
+/******/ 	
+/******/ 	__nccwpck_require__.f.j = (chunkId, promises) => {
+/******/ 			// import() chunk loading for javascript
+/******/ 			var installedChunkData = __nccwpck_require__.o(installedChunks, chunkId) ? installedChunks[chunkId] : undefined;
+/******/ 			if(installedChunkData !== 0) { // 0 means "already installed".
+/******/ 	
+/******/ 				// a Promise means "currently loading".
+/******/ 				if(installedChunkData) {
+/******/ 					promises.push(installedChunkData[1]);
+/******/ 				} else {
+/******/ 					if(true) { // all chunks have JS
+/******/ 						// setup Promise in chunk cache
+/******/ 						var promise = import("./" + __nccwpck_require__.u(chunkId)).then(installChunk, (e) => {
+/******/ 							if(installedChunks[chunkId] !== 0) installedChunks[chunkId] = undefined;
+/******/ 							throw e;
+/******/ 						});
+/******/ 						var promise = Promise.race([promise, new Promise((resolve) => (installedChunkData = installedChunks[chunkId] = [resolve]))])
+/******/ 						promises.push(installedChunkData[1] = promise);
+/******/ 					}
+/******/ 				}
+/******/ 			}
+/******/ 	};
+/******/ 	
+/******/ 	// no prefetching
+/******/ 	
+/******/ 	// no preloaded
+/******/ 	
+/******/ 	// no external install chunk
+/******/ 	
+/******/ 	// no on chunks loaded
+/******/ })();
 /******/ 
 /************************************************************************/
 var __webpack_exports__ = {};
@@ -28629,7 +28822,7 @@ function utils_toCommandValue(input) {
  * @returns The command properties to send with the actual annotation command
  * See IssueCommandProperties: https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs#L646
  */
-function utils_toCommandProperties(annotationProperties) {
+function toCommandProperties(annotationProperties) {
     if (!Object.keys(annotationProperties).length) {
         return {};
     }
@@ -31432,7 +31625,7 @@ function isDebug() {
  * @param message debug message
  */
 function core_debug(message) {
-    issueCommand('debug', {}, message);
+    command_issueCommand('debug', {}, message);
 }
 /**
  * Adds an error issue
@@ -31440,7 +31633,7 @@ function core_debug(message) {
  * @param properties optional properties to add to the annotation.
  */
 function error(message, properties = {}) {
-    command_issueCommand('error', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+    command_issueCommand('error', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
  * Adds a warning issue
@@ -31448,7 +31641,7 @@ function error(message, properties = {}) {
  * @param properties optional properties to add to the annotation.
  */
 function warning(message, properties = {}) {
-    issueCommand('warning', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+    command_issueCommand('warning', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
  * Adds a notice issue
@@ -31456,14 +31649,14 @@ function warning(message, properties = {}) {
  * @param properties optional properties to add to the annotation.
  */
 function notice(message, properties = {}) {
-    command_issueCommand('notice', utils_toCommandProperties(properties), message instanceof Error ? message.toString() : message);
+    command_issueCommand('notice', toCommandProperties(properties), message instanceof Error ? message.toString() : message);
 }
 /**
  * Writes info to log with console.log.
  * @param message info message
  */
 function info(message) {
-    process.stdout.write(message + external_os_namespaceObject.EOL);
+    process.stdout.write(message + os.EOL);
 }
 /**
  * Begin an output group.
@@ -31473,13 +31666,13 @@ function info(message) {
  * @param name The name of the output group
  */
 function startGroup(name) {
-    issue('group', name);
+    command_issue('group', name);
 }
 /**
  * End an output group.
  */
 function endGroup() {
-    issue('endgroup');
+    command_issue('endgroup');
 }
 /**
  * Wrap an asynchronous function call in a group.
@@ -31550,6 +31743,8 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
+;// CONCATENATED MODULE: external "node:stream/consumers"
+const consumers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/consumers");
 ;// CONCATENATED MODULE: ./node_modules/valibot/dist/index.mjs
 //#region src/storages/globalConfig/globalConfig.ts
 let store$4;
@@ -39128,6 +39323,145 @@ function unwrap(schema) {
 
 //#endregion
 
+;// CONCATENATED MODULE: ./build/js/errors.js
+// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
+/** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
+class errors_InputError extends Error {
+    problems;
+    constructor(problems, options) {
+        const list = typeof problems === 'string' ? [problems] : problems;
+        super(list.join('\n'), options);
+        this.name = 'InputError';
+        this.problems = list;
+    }
+}
+/** The tunnel could not be opened or kept. `retryable` says whether trying again may help. */
+class errors_TunnelError extends Error {
+    retryable;
+    constructor(message, options) {
+        super(message, options);
+        this.name = 'TunnelError';
+        this.retryable = options.retryable;
+    }
+}
+/** The app did not start, or ended. */
+class AppError extends Error {
+    /** Exit code of the program, where it got as far as having one. */
+    exitCode;
+    /** The last lines it printed, oldest first; at most 20. */
+    lastLines;
+    /** False where starting it again would only fail the same way. */
+    restartable;
+    constructor(message, options = {}) {
+        super(message, options);
+        this.name = 'AppError';
+        this.exitCode = options.exitCode;
+        this.lastLines = options.lastLines ?? [];
+        this.restartable = options.restartable ?? true;
+    }
+}
+/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
+function errors_describeError(error) {
+    if (!(error instanceof Error))
+        return String(error);
+    // node:net tries all addresses of a name, and then throws an AggregateError without a message.
+    const attempts = error instanceof AggregateError ? error.errors.map(errors_describeError).join(', ') : '';
+    const message = error.message || attempts;
+    // That a time is over is why a message about waiting was written, and says nothing beside it.
+    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : errors_describeError(error.cause);
+    return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
+}
+/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+function isTimeout(error) {
+    return error instanceof Error && error.name === 'TimeoutError';
+}
+/** True for an error of node:fs, node:net or node:dns with that `code`. */
+function errors_hasCode(error, ...codes) {
+    return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+// EXTERNAL MODULE: external "node:http"
+var external_node_http_ = __nccwpck_require__(7067);
+;// CONCATENATED MODULE: ./build/js/proxy.js
+// Which requests go through the job's proxy: those to GitHub do, those to this machine never do. Used by report and
+// app/wasmrun-release for the first, by control/client and app/os-server for the second.
+
+/** A proxy variable holds something else. The message leaves its value out, which may hold a password. */
+class ProxyError extends Error {
+    constructor(variable) {
+        super(`${variable} is not the address of a proxy (its value is not shown, it may hold a password): ` +
+            'write http://host:port or http://user:password@host:port, special characters as %XX');
+        this.name = 'ProxyError';
+    }
+}
+/** The schemes undici speaks to a proxy. */
+const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
+/**
+ * A `fetch` that honours the proxy variables; rejects with a ProxyError where one of them cannot be used. Its idle
+ * connections keep no process alive, so it need not be closed.
+ */
+async function createFetch(environment) {
+    const isProxied = ['HTTP_PROXY', 'HTTPS_PROXY'].some(name => readVariable(environment, name).value !== '');
+    if (!isProxied)
+        return fetch;
+    const dispatcher = await createDispatcher(environment);
+    const { fetch: fetchThrough } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return (url, options) => fetchThrough(url, { ...options, dispatcher });
+}
+/** undici would read the environment by itself; what counts is what was handed in. Throws a ProxyError. */
+async function createDispatcher(environment) {
+    const proxies = {
+        httpProxy: readProxy(environment, 'HTTP_PROXY'),
+        httpsProxy: readProxy(environment, 'HTTPS_PROXY'),
+        noProxy: readVariable(environment, 'NO_PROXY').value,
+    };
+    // Loaded late: it takes 14 MB, and most supervisors have no proxy.
+    const { EnvHttpProxyAgent } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return new EnvHttpProxyAgent(proxies);
+}
+/** The proxy's URL; empty where there is none. */
+function readProxy(environment, name) {
+    const { variable, value } = readVariable(environment, name);
+    if (value === '')
+        return '';
+    // Like curl and the runner, which take `proxy:3128` too.
+    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
+    if (url === null || !isProxy(url))
+        throw new ProxyError(variable);
+    return url.href;
+}
+function readVariable(environment, name) {
+    const lower = name.toLowerCase();
+    const variable = environment[lower] === undefined ? name : lower;
+    return { variable, value: environment[variable]?.trim() ?? '' };
+}
+/** A path means that a `/` of the password has cut the host short. */
+function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
+    if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
+        return false;
+    try {
+        // As undici does later, without a message that says what it is about.
+        decodeURIComponent(username + password);
+        return true;
+    }
+    catch {
+        return false;
+    }
+}
+/** Node gives the job's proxy to `fetch` and to its global agent where NODE_USE_ENV_PROXY is set; this one has none. */
+const DIRECT = new external_node_http_.Agent();
+/**
+ * Asks a program on this machine over a connection of its own, never through a proxy. Resolves with the answer's head;
+ * the signal ends the body, too.
+ */
+function askLoopback(url, options) {
+    return new Promise((resolve, reject) => {
+        (0,external_node_http_.request)(url, { ...options, agent: DIRECT }, resolve)
+            .on('error', reject)
+            .end();
+    });
+}
+
 ;// CONCATENATED MODULE: ./build/js/control/messages.js
 // What the control API says about an exposure, on the wire and in outcome.json: one schema for both ends.
 
@@ -39279,21 +39613,36 @@ function reviveApp({ status, port, reason }) {
 // Talks to the control API: main, post, stop and the `expose` command.
 
 
+
+
+
 const ErrorSchema = object({ success: literal(false), error: string() });
 /** How long an answer may take; ending an exposure drains its visitors for up to 5 s. */
 const ANSWER_TIMEOUT_MS = 10_000;
 /** Calls a route such as `POST /api/stop` and returns its JSON. Throws with the API's own error text. */
 async function callControl(address, route, timeoutMs = ANSWER_TIMEOUT_MS) {
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+        const response = await ask(address, route, signal);
+        const body = await (0,consumers_namespaceObject.json)(response);
+        if (isSuccess(response))
+            return body;
+        throw new Error(is(ErrorSchema, body) ? body.error : `the API answered ${response.statusCode}`);
+    }
+    catch (error) {
+        // Node's own error only says that the request was aborted.
+        signal.throwIfAborted();
+        throw error;
+    }
+}
+/** Never through the job's proxy: that one has another loopback. */
+function ask(address, route, signal) {
     const [method = '', path = ''] = route.split(' ');
-    const response = await fetch(`${address.controlUrl}${path}`, {
-        method,
-        headers: { Authorization: `Bearer ${address.controlToken}` },
-        signal: AbortSignal.timeout(timeoutMs),
-    });
-    const body = await response.json();
-    if (!response.ok)
-        throw new Error(is(ErrorSchema, body) ? body.error : `the API answered ${response.status}`);
-    return body;
+    const headers = { Authorization: `Bearer ${address.controlToken}` };
+    return askLoopback(`${address.controlUrl}${path}`, { method, headers, signal });
+}
+function isSuccess({ statusCode = 0 }) {
+    return statusCode >= 200 && statusCode < 300;
 }
 /** The state now. */
 async function readState(address) {
@@ -39302,26 +39651,28 @@ async function readState(address) {
 /** Every state from the present one on; ends when the exposure's process does, or with the signal. */
 async function* followStates(address, signal) {
     try {
-        const response = await fetch(`${address.controlUrl}/api/events`, {
-            headers: { Authorization: `Bearer ${address.controlToken}` },
-            signal,
-        });
-        if (!response.ok || response.body === null)
-            return;
-        for await (const data of readEvents(response.body))
+        const response = await ask(address, 'GET /api/events', signal);
+        if (!isSuccess(response))
+            return void response.destroy();
+        for await (const data of readEvents(response))
             yield v.parse(StateMessageSchema, JSON.parse(data));
     }
     catch (error) {
         // The stream breaks off when its process is gone: whoever follows it learns that from the process itself.
-        if (!signal.aborted && !(error instanceof TypeError))
+        if (!signal.aborted && !isConnectionLost(error))
             throw error;
     }
+}
+function isConnectionLost(error) {
+    return hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
 }
 /** The `data` of each server-sent event; our own events have one data line each. */
 async function* readEvents(body) {
     let rest = '';
-    for await (const text of body.pipeThrough(new TextDecoderStream())) {
-        const events = (rest + text).split('\n\n');
+    // Decoded as one text, not chunk by chunk: a character may lie in two of them.
+    body.setEncoding('utf8');
+    for await (const text of body) {
+        const events = `${rest}${text}`.split('\n\n');
         rest = events.pop() ?? '';
         for (const event of events) {
             const line = event.split('\n').find(part => part.startsWith('data: '));
@@ -39331,67 +39682,10 @@ async function* readEvents(body) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/errors.js
-// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
-/** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
-class errors_InputError extends Error {
-    problems;
-    constructor(problems, options) {
-        const list = typeof problems === 'string' ? [problems] : problems;
-        super(list.join('\n'), options);
-        this.name = 'InputError';
-        this.problems = list;
-    }
-}
-/** The tunnel could not be opened or kept. `retryable` says whether trying again may help. */
-class errors_TunnelError extends Error {
-    retryable;
-    constructor(message, options) {
-        super(message, options);
-        this.name = 'TunnelError';
-        this.retryable = options.retryable;
-    }
-}
-/** The app did not start, or ended. */
-class AppError extends Error {
-    /** Exit code of the program, where it got as far as having one. */
-    exitCode;
-    /** The last lines it printed, oldest first; at most 20. */
-    lastLines;
-    /** False where starting it again would only fail the same way. */
-    restartable;
-    constructor(message, options = {}) {
-        super(message, options);
-        this.name = 'AppError';
-        this.exitCode = options.exitCode;
-        this.lastLines = options.lastLines ?? [];
-        this.restartable = options.restartable ?? true;
-    }
-}
-/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
-function errors_describeError(error) {
-    if (!(error instanceof Error))
-        return String(error);
-    // node:net tries all addresses of a name, and then throws an AggregateError without a message.
-    const attempts = error instanceof AggregateError ? error.errors.map(errors_describeError).join(', ') : '';
-    const message = error.message || attempts;
-    // That a time is over is why a message about waiting was written, and says nothing beside it.
-    const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : errors_describeError(error.cause);
-    return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
-}
-/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
-function isTimeout(error) {
-    return error instanceof Error && error.name === 'TimeoutError';
-}
-/** True for an error of node:fs, node:net or node:dns with that `code`. */
-function errors_hasCode(error, ...codes) {
-    return error instanceof Error && 'code' in error && codes.includes(String(error.code));
-}
-
 ;// CONCATENATED MODULE: external "node:os"
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: ./build/js/app/environment.js
 // What of the job's environment a program gets to see: an allow-list, and what `env` adds. Used by the entries.
 
@@ -40805,6 +41099,13 @@ function log_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
         .replace(/^(\s*:):/u, '$1\\x3a');
     // Once more, because what was made harmless has become longer.
     return shorten(clean, maxLength);
+}
+/** The same for text of several lines, each of whatever length. */
+function sanitiseLines(text) {
+    return text
+        .split('\n')
+        .map(line => log_sanitise(line, Number.POSITIVE_INFINITY))
+        .join('\n');
 }
 function shorten(text, maxLength) {
     if (text.length <= maxLength)
@@ -42252,7 +42553,7 @@ function readSurroundings() {
     return {
         environment: process.env,
         tempFolder: process.env.RUNNER_TEMP || (0,external_node_os_namespaceObject.tmpdir)(),
-        continueFile: (0,external_node_path_namespaceObject.join)(process.env.GITHUB_WORKSPACE || process.cwd(), 'continue'),
+        continueFile: (0,external_node_path_.join)(process.env.GITHUB_WORKSPACE || process.cwd(), 'continue'),
     };
 }
 
@@ -42264,10 +42565,20 @@ function readSurroundings() {
 
 /** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
 const MAX_WAITING_BYTES = (/* unused pure expression or super */ null && (1024 * 1024));
+const READER_GRACE_MS = 1_000;
 /** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
 function tolerateBrokenOutput() {
     for (const stream of [process.stdout, process.stderr])
         stream.on('error', () => { });
+}
+/**
+ * Sets the exit code. The process ends by itself once all is written; where nobody reads the pipe it writes to, a second
+ * later all the same, for Node would wait for that reader for ever.
+ */
+function leaveWith(code) {
+    process.exitCode = code;
+    if (process.stdout.writableLength + process.stderr.writableLength > 0)
+        setTimeout(() => process.exit(code), READER_GRACE_MS).unref();
 }
 /** A stream of lines for a person or a pipe. */
 class LineOutput {
@@ -42341,7 +42652,7 @@ class LogFile {
         if (this.isFull && !matters)
             return;
         const wasFull = this.isFull;
-        if (this.#lost > 0 && this.#append(`(${this.#lost} lines are missing here)\n`))
+        if (this.#lost > 0 && this.#append(`(lines missing here: ${this.#lost})\n`))
             this.#lost = 0;
         if (this.#lost > 0 || !this.#append(`${line}\n`))
             this.#lost += 1;
@@ -42534,12 +42845,12 @@ const SessionSchema = object({
 /** The files of a session folder. */
 function sessionFiles(folder) {
     return {
-        session: (0,external_node_path_namespaceObject.join)(folder, 'session.json'),
-        journal: (0,external_node_path_namespaceObject.join)(folder, 'journal'),
-        log: (0,external_node_path_namespaceObject.join)(folder, 'expose.log'),
-        outcome: (0,external_node_path_namespaceObject.join)(folder, 'outcome.json'),
-        bin: (0,external_node_path_namespaceObject.join)(folder, 'bin'),
-        app: (0,external_node_path_namespaceObject.join)(folder, 'app'),
+        session: (0,external_node_path_.join)(folder, 'session.json'),
+        journal: (0,external_node_path_.join)(folder, 'journal'),
+        log: (0,external_node_path_.join)(folder, 'expose.log'),
+        outcome: (0,external_node_path_.join)(folder, 'outcome.json'),
+        bin: (0,external_node_path_.join)(folder, 'bin'),
+        app: (0,external_node_path_.join)(folder, 'app'),
     };
 }
 /** Makes a folder only this user can enter. */
@@ -42598,7 +42909,7 @@ function chooseSession(parent, wanted) {
     const candidates = running.length > 0 ? running : meant;
     const [only] = candidates;
     if (only === undefined)
-        throw new errors_InputError(`nothing is exposed here (looked for ${(0,external_node_path_namespaceObject.join)(parent, `${PREFIX}*`)}): start it first`);
+        throw new errors_InputError(`nothing is exposed here (looked for ${(0,external_node_path_.join)(parent, `${PREFIX}*`)}): start it first`);
     if (candidates.length > 1)
         throw new errors_InputError(`several exposures are here, say which with \`session\`: there ${describeList(candidates)}`);
     return only;
@@ -42609,16 +42920,16 @@ function isRunning({ folder, session }) {
 }
 /** By the `session` output, the folder's path or name, or the name people see, which several may have. */
 function isCalled({ folder, session }, wanted) {
-    return [sessionFiles(folder).session, folder, (0,external_node_path_namespaceObject.basename)(folder), session.name].includes(wanted);
+    return [sessionFiles(folder).session, folder, (0,external_node_path_.basename)(folder), session.name].includes(wanted);
 }
 /** All that got as far as an API; a skipped preview leaves none. */
 function listSessions(parent) {
     if (!(0,external_node_fs_namespaceObject.existsSync)(parent))
         return [];
     return (0,external_node_fs_namespaceObject.readdirSync)(parent)
-        .filter(entry => entry.startsWith(PREFIX) && isPrivate((0,external_node_path_namespaceObject.join)(parent, entry)))
+        .filter(entry => entry.startsWith(PREFIX) && isPrivate((0,external_node_path_.join)(parent, entry)))
         .flatMap(entry => {
-        const folder = (0,external_node_path_namespaceObject.join)(parent, entry);
+        const folder = (0,external_node_path_.join)(parent, entry);
         const session = readSession(folder);
         return session ? [{ folder, session }] : [];
     });
@@ -42633,7 +42944,7 @@ function isPrivate(folder) {
 function describeList(all) {
     return all.length === 0
         ? 'are none'
-        : `are ${all.map(one => `${(0,external_node_path_namespaceObject.basename)(one.folder)} (${one.session.name})`).join(', ')}`;
+        : `are ${all.map(one => `${(0,external_node_path_.basename)(one.folder)} (${one.session.name})`).join(', ')}`;
 }
 /** Writes the `expose` command for later steps: this very bundle, run by this very Node. Returns the folder for PATH. */
 function writeCommand(folder, cliScript) {
@@ -42646,8 +42957,42 @@ function writeCommand(folder, cliScript) {
     return bin;
 }
 
+;// CONCATENATED MODULE: ./build/js/step/print.js
+// Everything that the action prints goes through here: names, paths and messages hold what other people chose, and the
+// runner reads commands out of the log. Nothing else in step/ and in the entries of the action writes to its output.
+
+
+
+const print = {
+    debug: (text) => core_debug(sanitiseLines(text)),
+    /** Also while the runner's command parser is off. */
+    info: (text) => void process.stdout.write(`${sanitiseLines(text)}\n`),
+    /** An annotation, as the two that follow. */
+    notice: (text) => notice(sanitiseLines(text)),
+    warning: (text) => warning(sanitiseLines(text)),
+    error: (text) => error(sanitiseLines(text)),
+    /** An error that makes the step red. */
+    failure: (text) => setFailed(sanitiseLines(text)),
+    /** The lines in a group that is folded; no command is found in them. */
+    group: (title, lines) => {
+        startGroup(sanitiseLines(title));
+        const resume = suspendCommands();
+        for (const line of lines)
+            print.info(line);
+        resume();
+        endGroup();
+    },
+};
+/** The runner finds no command in what is printed, until the returned function is called. */
+function suspendCommands() {
+    const token = (0,external_node_crypto_.randomBytes)(16).toString('hex');
+    process.stdout.write(`::stop-commands::${token}\n`);
+    return () => process.stdout.write(`::${token}::\n`);
+}
+
 ;// CONCATENATED MODULE: ./build/js/stop.js
 // Entry of the `stop` action: ends an exposure of this job before the job's end.
+
 
 
 
@@ -42661,14 +43006,14 @@ async function run() {
     const wanted = getInput('session') || undefined;
     // A preview that was skipped, as a fork's is, must not turn the steps after it red.
     if (wanted === undefined && listSessions(tempFolder).length === 0)
-        return notice('nothing is exposed in this job, so there is nothing to stop');
+        return print.notice('nothing is exposed in this job, so there is nothing to stop');
     const found = chooseSession(tempFolder, wanted);
     const { session } = found;
     if (!isRunning(found))
-        return info(`${session.name} had ended already`);
+        return print.info(`${session.name} had ended already`);
     await callControl(session, 'POST /api/stop', STOP_TIMEOUT_MS);
-    info(`${session.name} has ended`);
+    print.info(`${session.name} has ended`);
 }
 tolerateBrokenOutput();
-void run().catch(error => setFailed(errors_describeError(error)));
+void run().catch(error => print.failure(errors_describeError(error)));
 

@@ -22079,6 +22079,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_p
 
 /***/ }),
 
+/***/ 7540:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:console");
+
+/***/ }),
+
 /***/ 7598:
 /***/ ((module) => {
 
@@ -22090,6 +22097,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto"
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:diagnostics_channel");
+
+/***/ }),
+
+/***/ 610:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns");
 
 /***/ }),
 
@@ -22216,6 +22230,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/web");
+
+/***/ }),
+
+/***/ 7997:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers");
 
 /***/ }),
 
@@ -30279,6 +30300,13 @@ function log_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
     // Once more, because what was made harmless has become longer.
     return shorten(clean, maxLength);
 }
+/** The same for text of several lines, each of whatever length. */
+function sanitiseLines(text) {
+    return text
+        .split('\n')
+        .map(line => log_sanitise(line, Number.POSITIVE_INFINITY))
+        .join('\n');
+}
 function shorten(text, maxLength) {
     if (text.length <= maxLength)
         return text.toWellFormed();
@@ -30714,10 +30742,20 @@ var external_node_fs_ = __nccwpck_require__(3024);
 
 /** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
 const MAX_WAITING_BYTES = (/* unused pure expression or super */ null && (1024 * 1024));
+const READER_GRACE_MS = 1_000;
 /** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
 function tolerateBrokenOutput() {
     for (const stream of [process.stdout, process.stderr])
         stream.on('error', () => { });
+}
+/**
+ * Sets the exit code. The process ends by itself once all is written; where nobody reads the pipe it writes to, a second
+ * later all the same, for Node would wait for that reader for ever.
+ */
+function leaveWith(code) {
+    process.exitCode = code;
+    if (process.stdout.writableLength + process.stderr.writableLength > 0)
+        setTimeout(() => process.exit(code), READER_GRACE_MS).unref();
 }
 /** A stream of lines for a person or a pipe. */
 class LineOutput {
@@ -30791,7 +30829,7 @@ class LogFile {
         if (this.isFull && !matters)
             return;
         const wasFull = this.isFull;
-        if (this.#lost > 0 && this.#append(`(${this.#lost} lines are missing here)\n`))
+        if (this.#lost > 0 && this.#append(`(lines missing here: ${this.#lost})\n`))
             this.#lost = 0;
         if (this.#lost > 0 || !this.#append(`${line}\n`))
             this.#lost += 1;
@@ -33356,9 +33394,91 @@ async function startExec(spec, env, context) {
     });
 }
 
+;// CONCATENATED MODULE: ./build/js/proxy.js
+// Which requests go through the job's proxy: those to GitHub do, those to this machine never do. Used by report and
+// app/wasmrun-release for the first, by control/client and app/os-server for the second.
+
+/** A proxy variable holds something else. The message leaves its value out, which may hold a password. */
+class ProxyError extends Error {
+    constructor(variable) {
+        super(`${variable} is not the address of a proxy (its value is not shown, it may hold a password): ` +
+            'write http://host:port or http://user:password@host:port, special characters as %XX');
+        this.name = 'ProxyError';
+    }
+}
+/** The schemes undici speaks to a proxy. */
+const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
+/**
+ * A `fetch` that honours the proxy variables; rejects with a ProxyError where one of them cannot be used. Its idle
+ * connections keep no process alive, so it need not be closed.
+ */
+async function createFetch(environment) {
+    const isProxied = ['HTTP_PROXY', 'HTTPS_PROXY'].some(name => readVariable(environment, name).value !== '');
+    if (!isProxied)
+        return fetch;
+    const dispatcher = await createDispatcher(environment);
+    const { fetch: fetchThrough } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return (url, options) => fetchThrough(url, { ...options, dispatcher });
+}
+/** undici would read the environment by itself; what counts is what was handed in. Throws a ProxyError. */
+async function createDispatcher(environment) {
+    const proxies = {
+        httpProxy: readProxy(environment, 'HTTP_PROXY'),
+        httpsProxy: readProxy(environment, 'HTTPS_PROXY'),
+        noProxy: readVariable(environment, 'NO_PROXY').value,
+    };
+    // Loaded late: it takes 14 MB, and most supervisors have no proxy.
+    const { EnvHttpProxyAgent } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return new EnvHttpProxyAgent(proxies);
+}
+/** The proxy's URL; empty where there is none. */
+function readProxy(environment, name) {
+    const { variable, value } = readVariable(environment, name);
+    if (value === '')
+        return '';
+    // Like curl and the runner, which take `proxy:3128` too.
+    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
+    if (url === null || !isProxy(url))
+        throw new ProxyError(variable);
+    return url.href;
+}
+function readVariable(environment, name) {
+    const lower = name.toLowerCase();
+    const variable = environment[lower] === undefined ? name : lower;
+    return { variable, value: environment[variable]?.trim() ?? '' };
+}
+/** A path means that a `/` of the password has cut the host short. */
+function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
+    if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
+        return false;
+    try {
+        // As undici does later, without a message that says what it is about.
+        decodeURIComponent(username + password);
+        return true;
+    }
+    catch {
+        return false;
+    }
+}
+/** Node gives the job's proxy to `fetch` and to its global agent where NODE_USE_ENV_PROXY is set; this one has none. */
+const DIRECT = new external_node_http_.Agent();
+/**
+ * Asks a program on this machine over a connection of its own, never through a proxy. Resolves with the answer's head;
+ * the signal ends the body, too.
+ */
+function askLoopback(url, options) {
+    return new Promise((resolve, reject) => {
+        (0,external_node_http_.request)(url, { ...options, agent: DIRECT }, resolve)
+            .on('error', reject)
+            .end();
+    });
+}
+
 ;// CONCATENATED MODULE: ./build/js/app/os-server.js
 // `wasmrun os` on a staged project: its page and its API, which has no authentication and is never exposed. Used by
 // os.ts.
+
+
 
 
 
@@ -33421,8 +33541,8 @@ async function createEnvironment(context) {
 async function readLanguage(url, signal) {
     for (;;) {
         try {
-            const response = await fetch(new URL('/api/runtimes', url), { signal });
-            return parse(RuntimesSchema, await response.json()).detected_language;
+            const response = await askLoopback(new URL('/api/runtimes', url), { signal });
+            return parse(RuntimesSchema, await (0,consumers_namespaceObject.json)(response)).detected_language;
         }
         catch (error) {
             signal.throwIfAborted();
@@ -43697,6 +43817,7 @@ throttling.triggersNotification = triggersNotification;
 
 
 
+
 /** A single request, from sending to the last byte of the answer; GitHub itself gives up after 10 s. */
 const REQUEST_TIMEOUT_MS = 15_000;
 /** Longest pause asked for by `Retry-After` that is waited out; secondary limits ask for a minute. */
@@ -43716,7 +43837,7 @@ class GitHubError extends Error {
         this.retryable = options.retryable;
     }
 }
-/** `longestPauseMs` bounds what a rate limit may cost: a post step has less time than a background process. */
+/** Asks nothing yet. */
 function connectGitHub(options) {
     const octokit = createOctokit(options);
     return {
@@ -43747,7 +43868,7 @@ function connectGitHub(options) {
 const Viewer = object({ viewer: object({ login: string() }) });
 const ThrottledOctokit = Octokit.plugin(paginateRest, throttling);
 function createOctokit(options) {
-    const { token, apiUrl, logger, longestPauseMs = LONGEST_PAUSE_MS } = options;
+    const { token, apiUrl, logger, environment = {}, longestPauseMs = LONGEST_PAUSE_MS } = options;
     const retry = (seconds, _request, _octokit, tries) => {
         const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= longestPauseMs;
         logger.info(`GitHub's rate limit is reached; ${wanted ? `trying again in ${seconds} s` : 'giving up'}`);
@@ -43758,15 +43879,21 @@ function createOctokit(options) {
         baseUrl: apiUrl.replace(/\/+$/, ''),
         userAgent: 'expose-action',
         log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
-        request: { fetch: fetchInTime },
+        request: { fetch: createFetchInTime(environment) },
         // One queue for each connection: the limits belong to the token.
         throttle: { onRateLimit: retry, onSecondaryRateLimit: retry, id: crypto.randomUUID() },
     });
 }
-/** The limit starts when the request is sent, not while it waits its turn. */
-function fetchInTime(url, init) {
-    const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-    return fetch(url, { ...init, signal: init.signal ? AbortSignal.any([init.signal, limit]) : limit });
+/** The limit starts when a request is sent, not while it waits its turn. */
+function createFetchInTime(environment) {
+    let opened;
+    return async (url, options) => {
+        opened ??= createFetch(environment);
+        const send = await opened;
+        const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+        const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
+        return send(url, { ...options, signal });
+    };
 }
 /** The work's result, or a GitHubError; the signal ends the wait even while a rate limit is waited out. */
 async function settle(work, route, signal) {
@@ -43795,6 +43922,8 @@ function renderTimeout(route, cause) {
     return new GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
 }
 function explainFailure(error, route) {
+    if (error instanceof Error && error.cause instanceof ProxyError)
+        return new GitHubError(error.cause.message, { retryable: false, cause: error.cause });
     const message = log_sanitise(errors_describeError(error));
     // Octokit invents status 500 where no answer came; only a failure with a response has a real one.
     const answered = is(Answered, error) ? error : undefined;
@@ -44443,10 +44572,10 @@ function describePreview(job, facts) {
 
 /** The last word must not keep the post step, which has 30 s in all. */
 const FINISH_TIMEOUT_MS = 8_000;
-/** The comment of a preview; nothing is written before its first update. */
-function openComment(config, logger, signal) {
+/** The comment of a preview, written through the proxy of `environment`; nothing is written before its first update. */
+function openComment(config, environment, logger, signal) {
     const { job, token, pullRequest, identity } = config;
-    const github = connectGitHub({ token, apiUrl: job.apiUrl, logger });
+    const github = connectGitHub({ token, apiUrl: job.apiUrl, logger, environment });
     const target = { pullRequest, identity, runId: job.runId, runAttempt: job.runAttempt };
     return startComment({ github, job, target, logger, signal });
 }
@@ -44466,7 +44595,7 @@ function startReporting(config, exposure, logger) {
     if (config.comment === undefined)
         return { finish: async () => { } };
     const given = new AbortController();
-    const comment = openComment(config.comment, logger, given.signal);
+    const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, given.signal);
     const facts = describeFacts(config.comment, config.preview, exposure.state.mode);
     const memory = new Memory(config);
     let timer;
@@ -44793,7 +44922,7 @@ const MAX_LOG_BYTES = 10 * 1024 * 1024;
 const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };
 tolerateBrokenOutput();
 void run().catch(error => {
-    process.stderr.write(`error: ${errors_describeError(error)}\n`);
+    process.stderr.write(`error: ${sanitiseLines(errors_describeError(error))}\n`);
     process.exitCode = 1;
 });
 

@@ -3,9 +3,11 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { AppError, isTimeout } from '../errors.ts';
+import { askLoopback } from '../proxy.ts';
 import type { ProgramContext } from './app.ts';
 import { type Child, describeEnd, findFreePort, startChild } from './child.ts';
 import { raceEnd } from './listener.ts';
@@ -83,8 +85,8 @@ async function createEnvironment(context: ProgramContext): Promise<Record<string
 async function readLanguage(url: string, signal: AbortSignal): Promise<string> {
   for (;;) {
     try {
-      const response = await fetch(new URL('/api/runtimes', url), { signal });
-      return v.parse(RuntimesSchema, await response.json()).detected_language;
+      const response = await askLoopback(new URL('/api/runtimes', url), { signal });
+      return v.parse(RuntimesSchema, await json(response)).detected_language;
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof v.ValiError)

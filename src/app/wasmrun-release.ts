@@ -6,10 +6,12 @@ import { chmod, copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Dispatcher, EnvHttpProxyAgent, fetch, type Response } from 'undici';
+import { type Dispatcher, fetch, type Response } from 'undici';
 import * as v from 'valibot';
 import { AppError, describeError, hasCode } from '../errors.ts';
 import { type Logger, sanitise } from '../log.ts';
+import { createDispatcher } from '../proxy.ts';
+import type { ProgramContext } from './app.ts';
 import { runCommand } from './command.ts';
 
 export interface ReleaseOptions {
@@ -21,6 +23,7 @@ export interface ReleaseOptions {
   token?: string;
   environment: Readonly<Record<string, string>>;
   logger: Logger;
+  onChild?: ProgramContext['onChild'];
   signal: AbortSignal;
 }
 
@@ -55,7 +58,7 @@ const Release = v.object({ assets: v.array(v.looseObject({ name: v.string() })) 
 /** Puts the program of the release at `program`; rejects with an AppError that says why it cannot be had this way. */
 export async function installFromRelease(options: ReleaseOptions): Promise<void> {
   const name = `wasmrun-v${options.version}-${findTarget()}.deb`;
-  const dispatcher = createDispatcher(options.environment);
+  const dispatcher = await createDispatcher(options.environment);
   try {
     const asset = await findAsset(name, options, dispatcher);
     const file = join(options.stage, 'download.deb');
@@ -76,16 +79,6 @@ function findTarget(): string {
   throw new AppError(
     'the ready-made wasmrun needs glibc, which this system (musl, as in Alpine) does not have',
   );
-}
-
-/** undici would read the environment by itself; what counts is what was handed in. */
-function createDispatcher(environment: Readonly<Record<string, string>>): Dispatcher {
-  const read = (name: string) => environment[name.toLowerCase()] ?? environment[name] ?? '';
-  return new EnvHttpProxyAgent({
-    httpProxy: read('HTTP_PROXY'),
-    httpsProxy: read('HTTPS_PROXY'),
-    noProxy: read('NO_PROXY'),
-  });
 }
 
 async function findAsset(name: string, options: ReleaseOptions, dispatcher: Dispatcher): Promise<Asset> {
@@ -190,8 +183,9 @@ async function downloadOnce(
 /** Only the program is kept. dpkg-deb is on Debian and Ubuntu; ar and tar are on more. */
 async function unpack(file: string, options: ReleaseOptions): Promise<void> {
   const folder = join(options.stage, 'unpacked');
+  const { environment, signal, onChild } = options;
   const run = (command: string, ...args: string[]) =>
-    runCommand({ command, args, cwd: folder, environment: options.environment, signal: options.signal });
+    runCommand({ command, args, cwd: folder, environment, signal, ...(onChild && { onChild }) });
   await mkdir(folder);
   await run('dpkg-deb', '-x', file, folder).catch(async (error: unknown) => {
     if (!(error instanceof AppError && hasCode(error.cause, 'ENOENT'))) throw error;

@@ -1,6 +1,10 @@
 // Talks to the control API: main, post, stop and the `expose` command.
 
+import type { IncomingMessage } from 'node:http';
+import { json } from 'node:stream/consumers';
 import * as v from 'valibot';
+import { hasCode } from '../errors.ts';
+import { askLoopback } from '../proxy.ts';
 import { type StateMessage, StateMessageSchema } from './messages.ts';
 
 const ErrorSchema = v.object({ success: v.literal(false), error: v.string() });
@@ -16,19 +20,33 @@ export interface ControlAddress {
 /** Calls a route such as `POST /api/stop` and returns its JSON. Throws with the API's own error text. */
 export async function callControl(
   address: ControlAddress,
-  route: `${'GET' | 'POST'} /api/${string}`,
+  route: Route,
   timeoutMs = ANSWER_TIMEOUT_MS,
 ): Promise<unknown> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    const response = await ask(address, route, signal);
+    const body: unknown = await json(response);
+    if (isSuccess(response)) return body;
+    throw new Error(v.is(ErrorSchema, body) ? body.error : `the API answered ${response.statusCode}`);
+  } catch (error) {
+    // Node's own error only says that the request was aborted.
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+type Route = `${'GET' | 'POST'} /api/${string}`;
+
+/** Never through the job's proxy: that one has another loopback. */
+function ask(address: ControlAddress, route: Route, signal: AbortSignal): Promise<IncomingMessage> {
   const [method = '', path = ''] = route.split(' ');
-  const response = await fetch(`${address.controlUrl}${path}`, {
-    method,
-    headers: { Authorization: `Bearer ${address.controlToken}` },
-    signal: AbortSignal.timeout(timeoutMs),
-  });
-  const body: unknown = await response.json();
-  if (!response.ok)
-    throw new Error(v.is(ErrorSchema, body) ? body.error : `the API answered ${response.status}`);
-  return body;
+  const headers = { Authorization: `Bearer ${address.controlToken}` };
+  return askLoopback(`${address.controlUrl}${path}`, { method, headers, signal });
+}
+
+function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode < 300;
 }
 
 /** The state now. */
@@ -42,23 +60,26 @@ export async function* followStates(
   signal: AbortSignal,
 ): AsyncGenerator<StateMessage> {
   try {
-    const response = await fetch(`${address.controlUrl}/api/events`, {
-      headers: { Authorization: `Bearer ${address.controlToken}` },
-      signal,
-    });
-    if (!response.ok || response.body === null) return;
-    for await (const data of readEvents(response.body)) yield v.parse(StateMessageSchema, JSON.parse(data));
+    const response = await ask(address, 'GET /api/events', signal);
+    if (!isSuccess(response)) return void response.destroy();
+    for await (const data of readEvents(response)) yield v.parse(StateMessageSchema, JSON.parse(data));
   } catch (error) {
     // The stream breaks off when its process is gone: whoever follows it learns that from the process itself.
-    if (!signal.aborted && !(error instanceof TypeError)) throw error;
+    if (!signal.aborted && !isConnectionLost(error)) throw error;
   }
 }
 
+function isConnectionLost(error: unknown): boolean {
+  return hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
+}
+
 /** The `data` of each server-sent event; our own events have one data line each. */
-async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+async function* readEvents(body: IncomingMessage): AsyncGenerator<string> {
   let rest = '';
-  for await (const text of body.pipeThrough(new TextDecoderStream())) {
-    const events = (rest + text).split('\n\n');
+  // Decoded as one text, not chunk by chunk: a character may lie in two of them.
+  body.setEncoding('utf8');
+  for await (const text of body) {
+    const events = `${rest}${text}`.split('\n\n');
     rest = events.pop() ?? '';
     for (const event of events) {
       const line = event.split('\n').find(part => part.startsWith('data: '));

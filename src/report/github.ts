@@ -7,6 +7,7 @@ import { throttling } from '@octokit/plugin-throttling';
 import * as v from 'valibot';
 import { describeError } from '../errors.ts';
 import { type Logger, sanitise } from '../log.ts';
+import { createFetch, type FetchOptions, type ProxyEnvironment, ProxyError } from '../proxy.ts';
 
 /** A single request, from sending to the last byte of the answer; GitHub itself gives up after 10 s. */
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -52,13 +53,18 @@ export class GitHubError extends Error {
   }
 }
 
-/** `longestPauseMs` bounds what a rate limit may cost: a post step has less time than a background process. */
-export function connectGitHub(options: {
+interface ConnectionOptions {
   token: string;
   apiUrl: string;
   logger: Logger;
+  /** The job's variables that name a proxy; without them GitHub is asked directly. */
+  environment?: ProxyEnvironment;
+  /** Bounds what a rate limit may cost: a post step has less time than a background process. */
   longestPauseMs?: number;
-}): GitHub {
+}
+
+/** Asks nothing yet. */
+export function connectGitHub(options: ConnectionOptions): GitHub {
   const octokit = createOctokit(options);
   return {
     async request(schema, route, { parameters, signal }) {
@@ -90,8 +96,8 @@ const Viewer = v.object({ viewer: v.object({ login: v.string() }) });
 
 const ThrottledOctokit = Octokit.plugin(paginateRest, throttling);
 
-function createOctokit(options: { token: string; apiUrl: string; logger: Logger; longestPauseMs?: number }) {
-  const { token, apiUrl, logger, longestPauseMs = LONGEST_PAUSE_MS } = options;
+function createOctokit(options: ConnectionOptions) {
+  const { token, apiUrl, logger, environment = {}, longestPauseMs = LONGEST_PAUSE_MS } = options;
   const retry = (seconds: number, _request: object, _octokit: object, tries: number): boolean => {
     const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= longestPauseMs;
     logger.info(`GitHub's rate limit is reached; ${wanted ? `trying again in ${seconds} s` : 'giving up'}`);
@@ -102,16 +108,22 @@ function createOctokit(options: { token: string; apiUrl: string; logger: Logger;
     baseUrl: apiUrl.replace(/\/+$/, ''),
     userAgent: 'expose-action',
     log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
-    request: { fetch: fetchInTime },
+    request: { fetch: createFetchInTime(environment) },
     // One queue for each connection: the limits belong to the token.
     throttle: { onRateLimit: retry, onSecondaryRateLimit: retry, id: crypto.randomUUID() },
   });
 }
 
-/** The limit starts when the request is sent, not while it waits its turn. */
-function fetchInTime(url: string, init: RequestInit): Promise<Response> {
-  const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-  return fetch(url, { ...init, signal: init.signal ? AbortSignal.any([init.signal, limit]) : limit });
+/** The limit starts when a request is sent, not while it waits its turn. */
+function createFetchInTime(environment: ProxyEnvironment) {
+  let opened: ReturnType<typeof createFetch> | undefined;
+  return async (url: string, options: FetchOptions) => {
+    opened ??= createFetch(environment);
+    const send = await opened;
+    const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
+    return send(url, { ...options, signal });
+  };
 }
 
 /** The work's result, or a GitHubError; the signal ends the wait even while a rate limit is waited out. */
@@ -140,6 +152,8 @@ function renderTimeout(route: string, cause: unknown): GitHubError {
 }
 
 function explainFailure(error: unknown, route: string): GitHubError {
+  if (error instanceof Error && error.cause instanceof ProxyError)
+    return new GitHubError(error.cause.message, { retryable: false, cause: error.cause });
   const message = sanitise(describeError(error));
   // Octokit invents status 500 where no answer came; only a failure with a response has a real one.
   const answered = v.is(Answered, error) ? error : undefined;

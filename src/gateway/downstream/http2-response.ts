@@ -75,7 +75,8 @@ export class Http2Response extends Writable implements Used {
   }
 
   writeContinue(): void {
-    if (!this.#stream.closed && !this.#hasResponded) this.#stream.additionalHeaders({ ':status': 100 });
+    if (this.#stream.closed || this.#stream.destroyed || this.#hasResponded) return;
+    this.#try(() => this.#stream.additionalHeaders({ ':status': 100 }));
   }
 
   /** Only of use before `end`. */

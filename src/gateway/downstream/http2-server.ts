@@ -60,9 +60,9 @@ export function startHttp2Server(
   let stopped = false;
 
   const openStream = (session: ServerHttp2Session, stream: ServerHttp2Stream, raw: readonly string[]) => {
+    stream.on('error', ignore);
     const socket = sessions.get(session);
     if (socket === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
-    stream.on('error', ignore);
     // A visitor who never acknowledges our settings is not held to them by Node.
     if (measureHead(raw) > MAX_HEAD_BYTES) return refuseHead(stream);
     if (stopped) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
