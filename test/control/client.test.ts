@@ -1,0 +1,156 @@
+// The client of the control API with servers that answer badly, or die.
+
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type ControlAddress, callControl, followStates } from '../../src/control/client.ts';
+import { describeState } from '../../src/control/messages.ts';
+import { describeError } from '../../src/errors.ts';
+
+/** 600 KB come in many reads, whose ends lie inside of characters. */
+const REASON = '€'.repeat(200_000);
+const STATE = JSON.stringify(
+  describeState({
+    mode: 'web',
+    phase: { phase: 'failed', reason: REASON, lastLines: [], endedAt: new Date(0) },
+    tunnel: { status: 'Not started' },
+    app: { status: 'stopped' },
+    url: undefined,
+    link: undefined,
+    verified: undefined,
+    doubt: undefined,
+    restarts: 0,
+    reconnects: 0,
+    moves: 0,
+    visits: 0,
+    warnings: [],
+  }),
+);
+
+/** An API in whose place `answer` stands. */
+async function startServer(answer: RequestListener): Promise<ControlAddress> {
+  const server = createServer(answer).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { controlUrl: `http://127.0.0.1:${port}`, controlToken: 'a-token' };
+}
+
+/** An address at which nothing listens any more. */
+async function findDeadAddress(): Promise<ControlAddress> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return { controlUrl: `http://127.0.0.1:${port}`, controlToken: 'a-token' };
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+const inTime = () => AbortSignal.timeout(20_000);
+
+describe('a call', () => {
+  it('reads characters that come in pieces', async () => {
+    const address = await startServer((_, response) => response.end(JSON.stringify({ reason: REASON })));
+    expect(await callControl(address, 'GET /api/app')).toEqual({ reason: REASON });
+  });
+
+  it('fails with the words of the API, or with its status', async () => {
+    const answers = ['{"success":false,"error":"not now"}', '{}'];
+    const address = await startServer((_, response) => response.writeHead(503).end(answers.shift()));
+    await expect(callControl(address, 'POST /api/stop')).rejects.toThrow(/^not now$/);
+    await expect(callControl(address, 'POST /api/stop')).rejects.toThrow(/^the API answered 503$/);
+  });
+
+  it('names the connection that nobody took', async () => {
+    const error: unknown = await callControl(await findDeadAddress(), 'GET /api/app').catch(thrown => thrown);
+    expect(describeError(error)).toContain('ECONNREFUSED');
+  });
+
+  it.each([
+    ['does not answer', () => {}],
+    ['stops in the middle of its answer', (_, response) => response.write('{')],
+  ] satisfies [string, RequestListener][])('ends with its time where the API %s', async (_, answer) => {
+    const address = await startServer(answer);
+    await expect(callControl(address, 'GET /api/app', 100)).rejects.toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('fails where the API dies in the middle of its answer', async () => {
+    const address = await startServer((_, response) => {
+      response.write('{', () => response.destroy());
+    });
+    await expect(callControl(address, 'GET /api/app')).rejects.toMatchObject({ code: 'ECONNRESET' });
+  });
+});
+
+describe('the stream of states', () => {
+  it('reads characters that come in pieces', async () => {
+    const address = await startServer((_, response) => response.end(`event: state\ndata: ${STATE}\n\n`));
+    const states = await collect(followStates(address, inTime()));
+    expect(states).toMatchObject([{ exposure: { phase: 'failed', reason: REASON } }]);
+  });
+
+  it('ends quietly where its process is gone, before and after', async () => {
+    expect(await collect(followStates(await findDeadAddress(), inTime()))).toEqual([]);
+    const seen = Promise.withResolvers<void>();
+    const address = await startServer(async (_, response) => {
+      response.write(`data: ${STATE}\n\ndata: {"half`);
+      await seen.promise;
+      response.socket?.resetAndDestroy();
+    });
+    const states = followStates(address, inTime());
+    expect((await states.next()).done).toBe(false);
+    seen.resolve();
+    expect((await states.next()).done).toBe(true);
+    const silent = await startServer(request => void request.socket.destroy());
+    expect(await collect(followStates(silent, inTime()))).toEqual([]);
+  });
+
+  it('ends quietly, and lets go of its connection, where the API refuses', async () => {
+    const closed = Promise.withResolvers<void>();
+    const address = await startServer((_, response) => {
+      response.writeHead(401).write('{');
+      response.once('close', closed.resolve);
+    });
+    const signal = inTime();
+    expect(await collect(followStates(address, signal))).toEqual([]);
+    await closed.promise;
+    expect(signal.aborted).toBe(false);
+  });
+
+  it('ends with its signal, before the answer and in the middle of it', async () => {
+    for (const isAnswered of [false, true]) {
+      const asked = Promise.withResolvers<void>();
+      const closed = Promise.withResolvers<void>();
+      const address = await startServer((_, response) => {
+        if (isAnswered) response.write(`data: ${STATE}\n\n`);
+        response.once('close', closed.resolve);
+        asked.resolve();
+      });
+      const over = new AbortController();
+      const states = followStates(address, over.signal);
+      if (isAnswered) expect((await states.next()).done).toBe(false);
+      const next = states.next();
+      await asked.promise;
+      over.abort();
+      expect((await next).done).toBe(true);
+      await closed.promise;
+    }
+  });
+
+  it('fails where something else than a state comes', async () => {
+    for (const data of ['{}', '{']) {
+      const address = await startServer((_, response) => response.end(`data: ${data}\n\n`));
+      await expect(collect(followStates(address, inTime()))).rejects.toThrow();
+    }
+  });
+});

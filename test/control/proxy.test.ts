@@ -1,0 +1,130 @@
+// Requests to this machine, in a job that has NODE_USE_ENV_PROXY=1 and HTTP_PROXY, but no NO_PROXY: the proxy's own
+// loopback is another machine's. Node reads the variables at its start, so each test is a process.
+
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { startControlApi } from '../../src/control/api.ts';
+import type { ExposureState } from '../../src/state.ts';
+import { type ConnectProxy, runScript, startConnectProxy } from '../support/connect-proxy.ts';
+
+const TOKEN = 'a-token-of-this-test';
+const LIVE: ExposureState = {
+  mode: 'web',
+  phase: { phase: 'live', liveAt: new Date(0) },
+  tunnel: { status: 'Connected', host: 'bore.example', port: 12345 },
+  app: { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: 3000 } },
+  url: 'http://bore.example:12345',
+  link: 'http://bore.example:12345',
+  verified: true,
+  doubt: undefined,
+  restarts: 0,
+  reconnects: 0,
+  moves: 0,
+  visits: 7,
+  warnings: [],
+};
+
+let proxy: ConnectProxy;
+let appPort: number;
+
+beforeEach(async () => {
+  const app = createServer((_, response) => response.end('the app')).listen(0, '127.0.0.1');
+  await once(app, 'listening');
+  appPort = (app.address() as AddressInfo).port;
+  proxy = await startConnectProxy({ names: { 'elsewhere.test': appPort } });
+  onTestFinished(async () => {
+    await proxy.stop();
+    app.closeAllConnections();
+    app.close();
+  });
+});
+
+const source = (path: string) => JSON.stringify(resolve(path));
+
+/** What the code printed. It had the proxy: the request before it, to another machine, went there. */
+async function runBehindProxy(code: string): Promise<string[]> {
+  const printed = await runScript(`await fetch('http://elsewhere.test/');\n${code}`, {
+    NODE_USE_ENV_PROXY: '1',
+    HTTP_PROXY: proxy.url,
+    HTTPS_PROXY: proxy.url,
+  });
+  expect(proxy.asked[0]).toBe('CONNECT elsewhere.test:80');
+  return printed.trimEnd().split('\n');
+}
+
+it('asks the control API itself, not the proxy', async () => {
+  const controls = {
+    state: LIVE,
+    subscribe: () => () => {},
+    startTunnel: async () => {},
+    stopTunnel: async () => {},
+    stop: async () => {},
+    describeApp: () => ({ pid: undefined, console: [] }),
+  };
+  const api = await startControlApi(controls, TOKEN);
+  onTestFinished(() => api.stop());
+  const address = JSON.stringify({ controlUrl: api.url, controlToken: TOKEN });
+  const printed = await runBehindProxy(`
+    const { callControl, followStates, readState } = await import(${source('src/control/client.ts')});
+    console.log((await readState(${address})).visits);
+    for await (const { status } of followStates(${address}, AbortSignal.timeout(30_000))) {
+      console.log(status);
+      break;
+    }
+    console.log((await callControl(${address}, 'POST /api/stop')).success);`);
+  expect(printed).toEqual(['7', 'Connected', 'true']);
+  expect(proxy.asked).toHaveLength(1);
+});
+
+it('asks wasmrun itself whether it is up, not the proxy', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'loopback-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  // Plays the part of `wasmrun os PROJECT -P PORT`.
+  const wasmrun = join(folder, 'wasmrun');
+  writeFileSync(
+    wasmrun,
+    `#!${process.execPath}
+    const answer = (_, response) => response.end('{"detected_language":"nodejs"}');
+    require('node:http').createServer(answer).listen(Number(process.argv.at(-1)), '127.0.0.1');`,
+  );
+  chmodSync(wasmrun, 0o755);
+  const printed = await runBehindProxy(`
+    const { startOsServer } = await import(${source('src/app/os-server.ts')});
+    const { silentLogger } = await import(${source('src/log.ts')});
+    const server = await startOsServer(${JSON.stringify(wasmrun)}, ${JSON.stringify(folder)}, {
+      folder: ${JSON.stringify(folder)},
+      environment: {},
+      logger: silentLogger,
+      onOutput() {},
+      onChild() {},
+      signal: AbortSignal.timeout(10_000),
+    });
+    console.log(server.language);
+    await server.stop();`);
+  expect(printed).toEqual(['nodejs']);
+  expect(proxy.asked).toHaveLength(1);
+});
+
+it('asks the app, and the public address for its proof, without the proxy', async () => {
+  const printed = await runBehindProxy(`
+    const { waitForHealth } = await import(${source('src/app/readiness.ts')});
+    const { askForProof } = await import(${source('src/gateway/probe.ts')});
+    const { openDoor, PROOF_KEY, sendRaw } = await import(${source('test/support/gateway-door.ts')});
+    const signal = AbortSignal.timeout(10_000);
+    const address = { kind: 'address', host: '127.0.0.1', port: ${appPort} };
+    await waitForHealth({ address, path: '/', onAttempt: console.log }, signal);
+    const door = await openDoor(${appPort});
+    console.log((await askForProof(door.url, PROOF_KEY, signal)).kind);
+    // It speaks no TLS, which is seen without the proxy as well.
+    console.log((await askForProof(door.url.replace('http:', 'https:'), PROOF_KEY, signal)).kind);
+    const visit = \`GET / HTTP/1.1\\r\\nHost: 127.0.0.1:\${door.port}\\r\\nConnection: close\\r\\n\\r\\n\`;
+    console.log((await sendRaw(door.port, visit)).split('\\r\\n').at(-1));
+    await door.stop();`);
+  expect(printed).toEqual(['proved', 'silent', 'the app']);
+  expect(proxy.asked).toHaveLength(1);
+});
