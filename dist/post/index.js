@@ -41172,7 +41172,7 @@ function readProxy(environment, name) {
     const { variable, value } = readVariable(environment, name);
     if (value === '')
         return '';
-    // Like curl and the runner, which take `proxy:3128` too.
+    // Like curl, which takes `proxy:3128` too.
     const url = URL.parse(value.includes('://') ? value : `http://${value}`);
     if (url === null || !isProxy(url))
         throw new ProxyError(variable);
@@ -41189,7 +41189,8 @@ function isProxy({ protocol, hostname, pathname, search, hash, username, passwor
         return false;
     try {
         // As undici does later, without a message that says what it is about.
-        decodeURIComponent(username + password);
+        for (const part of [username, password])
+            decodeURIComponent(part);
         return true;
     }
     catch {

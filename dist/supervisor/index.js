@@ -33436,7 +33436,7 @@ function readProxy(environment, name) {
     const { variable, value } = readVariable(environment, name);
     if (value === '')
         return '';
-    // Like curl and the runner, which take `proxy:3128` too.
+    // Like curl, which takes `proxy:3128` too.
     const url = URL.parse(value.includes('://') ? value : `http://${value}`);
     if (url === null || !isProxy(url))
         throw new ProxyError(variable);
@@ -33453,7 +33453,8 @@ function isProxy({ protocol, hostname, pathname, search, hash, username, passwor
         return false;
     try {
         // As undici does later, without a message that says what it is about.
-        decodeURIComponent(username + password);
+        for (const part of [username, password])
+            decodeURIComponent(part);
         return true;
     }
     catch {
@@ -36266,8 +36267,9 @@ class Http2Response extends external_node_stream_.Writable {
         this.#respond(false);
     }
     writeContinue() {
-        if (!this.#stream.closed && !this.#hasResponded)
-            this.#stream.additionalHeaders({ ':status': 100 });
+        if (this.#stream.closed || this.#stream.destroyed || this.#hasResponded)
+            return;
+        this.#try(() => this.#stream.additionalHeaders({ ':status': 100 }));
     }
     /** Only of use before `end`. */
     addTrailers(trailers) {
@@ -36442,10 +36444,10 @@ function startHttp2Server(limits, serve, slots) {
     const stalledReaders = watchStalledReaders(streams, limits.stalledMs, stream => stream.destroy());
     let stopped = false;
     const openStream = (session, stream, raw) => {
+        stream.on('error', ignore);
         const socket = sessions.get(session);
         if (socket === undefined)
             return stream.close(external_node_http2_.constants.NGHTTP2_REFUSED_STREAM);
-        stream.on('error', ignore);
         // A visitor who never acknowledges our settings is not held to them by Node.
         if (measureHead(raw) > MAX_HEAD_BYTES)
             return refuseHead(stream);
