@@ -1,7 +1,6 @@
-// Which requests go through the job's proxy: those to GitHub do, those to this machine never do. Used by report and
-// app/wasmrun-release for the first, by control/client and app/os-server for the second.
+// Requests that go through the job's proxy where one is set: those to GitHub. Used by report and app/wasmrun-release.
+// Those to this machine never do: loopback.ts.
 
-import { Agent, type IncomingMessage, request } from 'node:http';
 import type { Dispatcher } from 'undici';
 
 /** HTTP_PROXY, HTTPS_PROXY and NO_PROXY, maybe among others. As with curl, the name in lower case comes first. */
@@ -82,22 +81,4 @@ function isProxy({ protocol, hostname, pathname, search, hash, username, passwor
   } catch {
     return false;
   }
-}
-
-/** Node gives the job's proxy to `fetch` and to its global agent where NODE_USE_ENV_PROXY is set; this one has none. */
-const DIRECT = new Agent();
-
-/**
- * Asks a program on this machine over a connection of its own, never through a proxy. Resolves with the answer's head;
- * the signal ends the body, too.
- */
-export function askLoopback(
-  url: string | URL,
-  options: { method?: string; headers?: Record<string, string>; signal: AbortSignal },
-): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    request(url, { ...options, agent: DIRECT }, resolve)
-      .on('error', reject)
-      .end();
-  });
 }

@@ -8,7 +8,7 @@ import { INPUT_DEFAULTS } from '../src/inputs.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 const SRC = join(ROOT, 'src');
 const PARTS = ['app', 'tunnel', 'gateway', 'control', 'report'];
-const SHARED = ['state.ts', 'errors.ts', 'log.ts', 'folders.ts', 'proxy.ts', 'reset.ts'];
+const SHARED = ['state.ts', 'errors.ts', 'log.ts', 'folders.ts', 'loopback.ts', 'proxy.ts', 'reset.ts'];
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'));
 const read = (file: string) => readFileSync(join(SRC, file), 'utf8');

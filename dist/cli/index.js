@@ -803,7 +803,7 @@ async function run() {
         return 2;
     }
     // Loaded only now: an older Node would stumble over the first module it does not understand.
-    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(389), __nccwpck_require__.e(138)]).then(__nccwpck_require__.bind(__nccwpck_require__, 1138));
+    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(389), __nccwpck_require__.e(435)]).then(__nccwpck_require__.bind(__nccwpck_require__, 6435));
     return runCommand(process.argv.slice(2), process.env);
 }
 (0,_output_js__WEBPACK_IMPORTED_MODULE_0__/* .tolerateBrokenOutput */ .ts)();

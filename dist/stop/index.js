@@ -28461,13 +28461,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:events"
 
 /***/ }),
 
-/***/ 1455:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
-
-/***/ }),
-
 /***/ 7067:
 /***/ ((module) => {
 
@@ -28489,13 +28482,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 
 /***/ }),
 
-/***/ 6760:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-
-/***/ }),
-
 /***/ 643:
 /***/ ((module) => {
 
@@ -28510,31 +28496,10 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:queryst
 
 /***/ }),
 
-/***/ 99:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:sqlite");
-
-/***/ }),
-
 /***/ 7075:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream");
-
-/***/ }),
-
-/***/ 7830:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/web");
-
-/***/ }),
-
-/***/ 7997:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers");
 
 /***/ }),
 
@@ -28615,8 +28580,8 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 /******/ 	}
 /******/ 	// Create a new module (and put it into the cache)
 /******/ 	var module = __webpack_module_cache__[moduleId] = {
-/******/ 		id: moduleId,
-/******/ 		loaded: false,
+/******/ 		// no module.id needed
+/******/ 		// no module.loaded needed
 /******/ 		exports: {}
 /******/ 	};
 /******/ 
@@ -28629,171 +28594,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 /******/ 		if(threw) delete __webpack_module_cache__[moduleId];
 /******/ 	}
 /******/ 
-/******/ 	// Flag the module as loaded
-/******/ 	module.loaded = true;
-/******/ 
 /******/ 	// Return the exports of the module
 /******/ 	return module.exports;
 /******/ }
 /******/ 
-/******/ // expose the modules object (__webpack_modules__)
-/******/ __nccwpck_require__.m = __webpack_modules__;
-/******/ 
 /************************************************************************/
 /******/ /* webpack/runtime/asset-relocator-loader */
 /******/ if (typeof __nccwpck_require__ !== 'undefined') __nccwpck_require__.ab = decodeURIComponent(new URL('.', import.meta.url).pathname).slice(import.meta.url.match(/^file:\/\/\/\w:/) ? 1 : 0, -1) + "/";
-/******/ 
-/******/ /* webpack/runtime/create fake namespace object */
-/******/ (() => {
-/******/ 	var getProto = Object.getPrototypeOf ? (obj) => (Object.getPrototypeOf(obj)) : (obj) => (obj.__proto__);
-/******/ 	var leafPrototypes;
-/******/ 	// create a fake namespace object
-/******/ 	// mode & 1: value is a module id, require it
-/******/ 	// mode & 2: merge all properties of value into the ns
-/******/ 	// mode & 4: return value when already ns object
-/******/ 	// mode & 16: return value when it's Promise-like
-/******/ 	// mode & 8|1: behave like require
-/******/ 	__nccwpck_require__.t = function(value, mode) {
-/******/ 		if(mode & 1) value = this(value);
-/******/ 		if(mode & 8) return value;
-/******/ 		if(typeof value === 'object' && value) {
-/******/ 			if((mode & 4) && value.__esModule) return value;
-/******/ 			if((mode & 16) && typeof value.then === 'function') return value;
-/******/ 		}
-/******/ 		var ns = Object.create(null);
-/******/ 		__nccwpck_require__.r(ns);
-/******/ 		var def = {};
-/******/ 		leafPrototypes = leafPrototypes || [null, getProto({}), getProto([]), getProto(getProto)];
-/******/ 		for(var current = mode & 2 && value; typeof current == 'object' && !~leafPrototypes.indexOf(current); current = getProto(current)) {
-/******/ 			Object.getOwnPropertyNames(current).forEach((key) => (def[key] = () => (value[key])));
-/******/ 		}
-/******/ 		def['default'] = () => (value);
-/******/ 		__nccwpck_require__.d(ns, def);
-/******/ 		return ns;
-/******/ 	};
-/******/ })();
-/******/ 
-/******/ /* webpack/runtime/define property getters */
-/******/ (() => {
-/******/ 	// define getter functions for harmony exports
-/******/ 	__nccwpck_require__.d = (exports, definition) => {
-/******/ 		for(var key in definition) {
-/******/ 			if(__nccwpck_require__.o(definition, key) && !__nccwpck_require__.o(exports, key)) {
-/******/ 				Object.defineProperty(exports, key, { enumerable: true, get: definition[key] });
-/******/ 			}
-/******/ 		}
-/******/ 	};
-/******/ })();
-/******/ 
-/******/ /* webpack/runtime/ensure chunk */
-/******/ (() => {
-/******/ 	__nccwpck_require__.f = {};
-/******/ 	// This file contains only the entry chunk.
-/******/ 	// The chunk loading function for additional chunks
-/******/ 	__nccwpck_require__.e = (chunkId) => {
-/******/ 		return Promise.all(Object.keys(__nccwpck_require__.f).reduce((promises, key) => {
-/******/ 			__nccwpck_require__.f[key](chunkId, promises);
-/******/ 			return promises;
-/******/ 		}, []));
-/******/ 	};
-/******/ })();
-/******/ 
-/******/ /* webpack/runtime/get javascript chunk filename */
-/******/ (() => {
-/******/ 	// This function allow to reference async chunks
-/******/ 	__nccwpck_require__.u = (chunkId) => {
-/******/ 		// return url for filenames based on template
-/******/ 		return "" + chunkId + ".index.js";
-/******/ 	};
-/******/ })();
-/******/ 
-/******/ /* webpack/runtime/hasOwnProperty shorthand */
-/******/ (() => {
-/******/ 	__nccwpck_require__.o = (obj, prop) => (Object.prototype.hasOwnProperty.call(obj, prop))
-/******/ })();
-/******/ 
-/******/ /* webpack/runtime/make namespace object */
-/******/ (() => {
-/******/ 	// define __esModule on exports
-/******/ 	__nccwpck_require__.r = (exports) => {
-/******/ 		if(typeof Symbol !== 'undefined' && Symbol.toStringTag) {
-/******/ 			Object.defineProperty(exports, Symbol.toStringTag, { value: 'Module' });
-/******/ 		}
-/******/ 		Object.defineProperty(exports, '__esModule', { value: true });
-/******/ 	};
-/******/ })();
-/******/ 
-/******/ /* webpack/runtime/node module decorator */
-/******/ (() => {
-/******/ 	__nccwpck_require__.nmd = (module) => {
-/******/ 		module.paths = [];
-/******/ 		if (!module.children) module.children = [];
-/******/ 		return module;
-/******/ 	};
-/******/ })();
-/******/ 
-/******/ /* webpack/runtime/import chunk loading */
-/******/ (() => {
-/******/ 	// no baseURI
-/******/ 	
-/******/ 	// object to store loaded and loading chunks
-/******/ 	// undefined = chunk not loaded, null = chunk preloaded/prefetched
-/******/ 	// [resolve, Promise] = chunk loading, 0 = chunk loaded
-/******/ 	var installedChunks = {
-/******/ 		792: 0
-/******/ 	};
-/******/ 	
-/******/ 	var installChunk = (data) => {
-/******/ 		var {ids, modules, runtime} = data;
-/******/ 		// add "modules" to the modules object,
-/******/ 		// then flag all "ids" as loaded and fire callback
-/******/ 		var moduleId, chunkId, i = 0;
-/******/ 		for(moduleId in modules) {
-/******/ 			if(__nccwpck_require__.o(modules, moduleId)) {
-/******/ 				__nccwpck_require__.m[moduleId] = modules[moduleId];
-/******/ 			}
-/******/ 		}
-/******/ 		if(runtime) runtime(__nccwpck_require__);
-/******/ 		for(;i < ids.length; i++) {
-/******/ 			chunkId = ids[i];
-/******/ 			if(__nccwpck_require__.o(installedChunks, chunkId) && installedChunks[chunkId]) {
-/******/ 				installedChunks[chunkId][0]();
-/******/ 			}
-/******/ 			installedChunks[ids[i]] = 0;
-/******/ 		}
-/******/ 	
-/******/ 	}
-/******/ 	
-/******/ 	__nccwpck_require__.f.j = (chunkId, promises) => {
-/******/ 			// import() chunk loading for javascript
-/******/ 			var installedChunkData = __nccwpck_require__.o(installedChunks, chunkId) ? installedChunks[chunkId] : undefined;
-/******/ 			if(installedChunkData !== 0) { // 0 means "already installed".
-/******/ 	
-/******/ 				// a Promise means "currently loading".
-/******/ 				if(installedChunkData) {
-/******/ 					promises.push(installedChunkData[1]);
-/******/ 				} else {
-/******/ 					if(true) { // all chunks have JS
-/******/ 						// setup Promise in chunk cache
-/******/ 						var promise = import("./" + __nccwpck_require__.u(chunkId)).then(installChunk, (e) => {
-/******/ 							if(installedChunks[chunkId] !== 0) installedChunks[chunkId] = undefined;
-/******/ 							throw e;
-/******/ 						});
-/******/ 						var promise = Promise.race([promise, new Promise((resolve) => (installedChunkData = installedChunks[chunkId] = [resolve]))])
-/******/ 						promises.push(installedChunkData[1] = promise);
-/******/ 					}
-/******/ 				}
-/******/ 			}
-/******/ 	};
-/******/ 	
-/******/ 	// no prefetching
-/******/ 	
-/******/ 	// no preloaded
-/******/ 	
-/******/ 	// no external install chunk
-/******/ 	
-/******/ 	// no on chunks loaded
-/******/ })();
 /******/ 
 /************************************************************************/
 var __webpack_exports__ = {};
@@ -39382,73 +39189,10 @@ function errors_hasCode(error, ...codes) {
 
 // EXTERNAL MODULE: external "node:http"
 var external_node_http_ = __nccwpck_require__(7067);
-;// CONCATENATED MODULE: ./build/js/proxy.js
-// Which requests go through the job's proxy: those to GitHub do, those to this machine never do. Used by report and
-// app/wasmrun-release for the first, by control/client and app/os-server for the second.
+;// CONCATENATED MODULE: ./build/js/loopback.js
+// Requests to a program on this machine, which never go through the job's proxy: that one has another loopback. Used by
+// control/client and app/os-server.
 
-/** A proxy variable holds something else. The message leaves its value out, which may hold a password. */
-class ProxyError extends Error {
-    constructor(variable) {
-        super(`${variable} is not the address of a proxy (its value is not shown, it may hold a password): ` +
-            'write http://host:port or http://user:password@host:port, special characters as %XX');
-        this.name = 'ProxyError';
-    }
-}
-/** The schemes undici speaks to a proxy. */
-const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
-/**
- * A `fetch` that honours the proxy variables; rejects with a ProxyError where one of them cannot be used. Its idle
- * connections keep no process alive, so it need not be closed.
- */
-async function createFetch(environment) {
-    const isProxied = ['HTTP_PROXY', 'HTTPS_PROXY'].some(name => readVariable(environment, name).value !== '');
-    if (!isProxied)
-        return fetch;
-    const dispatcher = await createDispatcher(environment);
-    const { fetch: fetchThrough } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
-    return (url, options) => fetchThrough(url, { ...options, dispatcher });
-}
-/** undici would read the environment by itself; what counts is what was handed in. Throws a ProxyError. */
-async function createDispatcher(environment) {
-    const proxies = {
-        httpProxy: readProxy(environment, 'HTTP_PROXY'),
-        httpsProxy: readProxy(environment, 'HTTPS_PROXY'),
-        noProxy: readVariable(environment, 'NO_PROXY').value,
-    };
-    // Loaded late: it takes 14 MB, and most supervisors have no proxy.
-    const { EnvHttpProxyAgent } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
-    return new EnvHttpProxyAgent(proxies);
-}
-/** The proxy's URL; empty where there is none. */
-function readProxy(environment, name) {
-    const { variable, value } = readVariable(environment, name);
-    if (value === '')
-        return '';
-    // Like curl, which takes `proxy:3128` too.
-    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
-    if (url === null || !isProxy(url))
-        throw new ProxyError(variable);
-    return url.href;
-}
-function readVariable(environment, name) {
-    const lower = name.toLowerCase();
-    const variable = environment[lower] === undefined ? name : lower;
-    return { variable, value: environment[variable]?.trim() ?? '' };
-}
-/** A path means that a `/` of the password has cut the host short. */
-function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
-    if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
-        return false;
-    try {
-        // As undici does later, without a message that says what it is about.
-        for (const part of [username, password])
-            decodeURIComponent(part);
-        return true;
-    }
-    catch {
-        return false;
-    }
-}
 /** Node gives the job's proxy to `fetch` and to its global agent where NODE_USE_ENV_PROXY is set; this one has none. */
 const DIRECT = new external_node_http_.Agent();
 /**
@@ -39685,8 +39429,8 @@ async function* readEvents(body) {
 
 ;// CONCATENATED MODULE: external "node:os"
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
+;// CONCATENATED MODULE: external "node:path"
+const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: ./build/js/app/environment.js
 // What of the job's environment a program gets to see: an allow-list, and what `env` adds. Used by the entries.
 
@@ -42554,7 +42298,7 @@ function readSurroundings() {
     return {
         environment: process.env,
         tempFolder: process.env.RUNNER_TEMP || (0,external_node_os_namespaceObject.tmpdir)(),
-        continueFile: (0,external_node_path_.join)(process.env.GITHUB_WORKSPACE || process.cwd(), 'continue'),
+        continueFile: (0,external_node_path_namespaceObject.join)(process.env.GITHUB_WORKSPACE || process.cwd(), 'continue'),
     };
 }
 
@@ -42846,12 +42590,12 @@ const SessionSchema = object({
 /** The files of a session folder. */
 function sessionFiles(folder) {
     return {
-        session: (0,external_node_path_.join)(folder, 'session.json'),
-        journal: (0,external_node_path_.join)(folder, 'journal'),
-        log: (0,external_node_path_.join)(folder, 'expose.log'),
-        outcome: (0,external_node_path_.join)(folder, 'outcome.json'),
-        bin: (0,external_node_path_.join)(folder, 'bin'),
-        app: (0,external_node_path_.join)(folder, 'app'),
+        session: (0,external_node_path_namespaceObject.join)(folder, 'session.json'),
+        journal: (0,external_node_path_namespaceObject.join)(folder, 'journal'),
+        log: (0,external_node_path_namespaceObject.join)(folder, 'expose.log'),
+        outcome: (0,external_node_path_namespaceObject.join)(folder, 'outcome.json'),
+        bin: (0,external_node_path_namespaceObject.join)(folder, 'bin'),
+        app: (0,external_node_path_namespaceObject.join)(folder, 'app'),
     };
 }
 /** Makes a folder only this user can enter. */
@@ -42910,7 +42654,7 @@ function chooseSession(parent, wanted) {
     const candidates = running.length > 0 ? running : meant;
     const [only] = candidates;
     if (only === undefined)
-        throw new errors_InputError(`nothing is exposed here (looked for ${(0,external_node_path_.join)(parent, `${PREFIX}*`)}): start it first`);
+        throw new errors_InputError(`nothing is exposed here (looked for ${(0,external_node_path_namespaceObject.join)(parent, `${PREFIX}*`)}): start it first`);
     if (candidates.length > 1)
         throw new errors_InputError(`several exposures are here, say which with \`session\`: there ${describeList(candidates)}`);
     return only;
@@ -42921,16 +42665,16 @@ function isRunning({ folder, session }) {
 }
 /** By the `session` output, the folder's path or name, or the name people see, which several may have. */
 function isCalled({ folder, session }, wanted) {
-    return [sessionFiles(folder).session, folder, (0,external_node_path_.basename)(folder), session.name].includes(wanted);
+    return [sessionFiles(folder).session, folder, (0,external_node_path_namespaceObject.basename)(folder), session.name].includes(wanted);
 }
 /** All that got as far as an API; a skipped preview leaves none. */
 function listSessions(parent) {
     if (!(0,external_node_fs_namespaceObject.existsSync)(parent))
         return [];
     return (0,external_node_fs_namespaceObject.readdirSync)(parent)
-        .filter(entry => entry.startsWith(PREFIX) && isPrivate((0,external_node_path_.join)(parent, entry)))
+        .filter(entry => entry.startsWith(PREFIX) && isPrivate((0,external_node_path_namespaceObject.join)(parent, entry)))
         .flatMap(entry => {
-        const folder = (0,external_node_path_.join)(parent, entry);
+        const folder = (0,external_node_path_namespaceObject.join)(parent, entry);
         const session = readSession(folder);
         return session ? [{ folder, session }] : [];
     });
@@ -42945,7 +42689,7 @@ function isPrivate(folder) {
 function describeList(all) {
     return all.length === 0
         ? 'are none'
-        : `are ${all.map(one => `${(0,external_node_path_.basename)(one.folder)} (${one.session.name})`).join(', ')}`;
+        : `are ${all.map(one => `${(0,external_node_path_namespaceObject.basename)(one.folder)} (${one.session.name})`).join(', ')}`;
 }
 /** Writes the `expose` command for later steps: this very bundle, run by this very Node. Returns the folder for PATH. */
 function writeCommand(folder, cliScript) {

@@ -33394,73 +33394,10 @@ async function startExec(spec, env, context) {
     });
 }
 
-;// CONCATENATED MODULE: ./build/js/proxy.js
-// Which requests go through the job's proxy: those to GitHub do, those to this machine never do. Used by report and
-// app/wasmrun-release for the first, by control/client and app/os-server for the second.
+;// CONCATENATED MODULE: ./build/js/loopback.js
+// Requests to a program on this machine, which never go through the job's proxy: that one has another loopback. Used by
+// control/client and app/os-server.
 
-/** A proxy variable holds something else. The message leaves its value out, which may hold a password. */
-class ProxyError extends Error {
-    constructor(variable) {
-        super(`${variable} is not the address of a proxy (its value is not shown, it may hold a password): ` +
-            'write http://host:port or http://user:password@host:port, special characters as %XX');
-        this.name = 'ProxyError';
-    }
-}
-/** The schemes undici speaks to a proxy. */
-const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
-/**
- * A `fetch` that honours the proxy variables; rejects with a ProxyError where one of them cannot be used. Its idle
- * connections keep no process alive, so it need not be closed.
- */
-async function createFetch(environment) {
-    const isProxied = ['HTTP_PROXY', 'HTTPS_PROXY'].some(name => readVariable(environment, name).value !== '');
-    if (!isProxied)
-        return fetch;
-    const dispatcher = await createDispatcher(environment);
-    const { fetch: fetchThrough } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
-    return (url, options) => fetchThrough(url, { ...options, dispatcher });
-}
-/** undici would read the environment by itself; what counts is what was handed in. Throws a ProxyError. */
-async function createDispatcher(environment) {
-    const proxies = {
-        httpProxy: readProxy(environment, 'HTTP_PROXY'),
-        httpsProxy: readProxy(environment, 'HTTPS_PROXY'),
-        noProxy: readVariable(environment, 'NO_PROXY').value,
-    };
-    // Loaded late: it takes 14 MB, and most supervisors have no proxy.
-    const { EnvHttpProxyAgent } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
-    return new EnvHttpProxyAgent(proxies);
-}
-/** The proxy's URL; empty where there is none. */
-function readProxy(environment, name) {
-    const { variable, value } = readVariable(environment, name);
-    if (value === '')
-        return '';
-    // Like curl, which takes `proxy:3128` too.
-    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
-    if (url === null || !isProxy(url))
-        throw new ProxyError(variable);
-    return url.href;
-}
-function readVariable(environment, name) {
-    const lower = name.toLowerCase();
-    const variable = environment[lower] === undefined ? name : lower;
-    return { variable, value: environment[variable]?.trim() ?? '' };
-}
-/** A path means that a `/` of the password has cut the host short. */
-function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
-    if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
-        return false;
-    try {
-        // As undici does later, without a message that says what it is about.
-        for (const part of [username, password])
-            decodeURIComponent(part);
-        return true;
-    }
-    catch {
-        return false;
-    }
-}
 /** Node gives the job's proxy to `fetch` and to its global agent where NODE_USE_ENV_PROXY is set; this one has none. */
 const DIRECT = new external_node_http_.Agent();
 /**
@@ -43809,6 +43746,73 @@ function throttling(octokit, octokitOptions) {
 throttling.VERSION = plugin_throttling_dist_bundle_VERSION;
 throttling.triggersNotification = triggersNotification;
 
+
+;// CONCATENATED MODULE: ./build/js/proxy.js
+// Requests that go through the job's proxy where one is set: those to GitHub. Used by report and app/wasmrun-release.
+// Those to this machine never do: loopback.ts.
+/** A proxy variable holds something else. The message leaves its value out, which may hold a password. */
+class ProxyError extends Error {
+    constructor(variable) {
+        super(`${variable} is not the address of a proxy (its value is not shown, it may hold a password): ` +
+            'write http://host:port or http://user:password@host:port, special characters as %XX');
+        this.name = 'ProxyError';
+    }
+}
+/** The schemes undici speaks to a proxy. */
+const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
+/**
+ * A `fetch` that honours the proxy variables; rejects with a ProxyError where one of them cannot be used. Its idle
+ * connections keep no process alive, so it need not be closed.
+ */
+async function createFetch(environment) {
+    const isProxied = ['HTTP_PROXY', 'HTTPS_PROXY'].some(name => readVariable(environment, name).value !== '');
+    if (!isProxied)
+        return fetch;
+    const dispatcher = await createDispatcher(environment);
+    const { fetch: fetchThrough } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return (url, options) => fetchThrough(url, { ...options, dispatcher });
+}
+/** undici would read the environment by itself; what counts is what was handed in. Throws a ProxyError. */
+async function createDispatcher(environment) {
+    const proxies = {
+        httpProxy: readProxy(environment, 'HTTP_PROXY'),
+        httpsProxy: readProxy(environment, 'HTTPS_PROXY'),
+        noProxy: readVariable(environment, 'NO_PROXY').value,
+    };
+    // Loaded late: it takes 14 MB, and most supervisors have no proxy.
+    const { EnvHttpProxyAgent } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
+    return new EnvHttpProxyAgent(proxies);
+}
+/** The proxy's URL; empty where there is none. */
+function readProxy(environment, name) {
+    const { variable, value } = readVariable(environment, name);
+    if (value === '')
+        return '';
+    // Like curl, which takes `proxy:3128` too.
+    const url = URL.parse(value.includes('://') ? value : `http://${value}`);
+    if (url === null || !isProxy(url))
+        throw new ProxyError(variable);
+    return url.href;
+}
+function readVariable(environment, name) {
+    const lower = name.toLowerCase();
+    const variable = environment[lower] === undefined ? name : lower;
+    return { variable, value: environment[variable]?.trim() ?? '' };
+}
+/** A path means that a `/` of the password has cut the host short. */
+function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
+    if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
+        return false;
+    try {
+        // As undici does later, without a message that says what it is about.
+        for (const part of [username, password])
+            decodeURIComponent(part);
+        return true;
+    }
+    catch {
+        return false;
+    }
+}
 
 ;// CONCATENATED MODULE: ./build/js/report/github.js
 // The one connection to GitHub's REST API: every answer is checked by a schema, every request has a time limit,

@@ -7,7 +7,7 @@ import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { AppError, isTimeout } from '../errors.ts';
-import { askLoopback } from '../proxy.ts';
+import { askLoopback } from '../loopback.ts';
 import type { ProgramContext } from './app.ts';
 import { type Child, describeEnd, findFreePort, startChild } from './child.ts';
 import { raceEnd } from './listener.ts';

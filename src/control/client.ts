@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { hasCode } from '../errors.ts';
-import { askLoopback } from '../proxy.ts';
+import { askLoopback } from '../loopback.ts';
 import { type StateMessage, StateMessageSchema } from './messages.ts';
 
 const ErrorSchema = v.object({ success: v.literal(false), error: v.string() });
