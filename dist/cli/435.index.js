@@ -12829,6 +12829,7 @@ function session_renderState(state) {
             'so far',
             `${state.visits} visits, ${state.reconnects} reconnects, ${state.address_changes} changes of address, ${state.restarts} restarts`,
         ],
+        ...state.warnings.map((warning) => ['warning', warning]),
     ];
     return rows.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(9)}${value}`])).join('\n');
 }

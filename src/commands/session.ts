@@ -107,6 +107,7 @@ function renderState(state: StateMessage): string {
       'so far',
       `${state.visits} visits, ${state.reconnects} reconnects, ${state.address_changes} changes of address, ${state.restarts} restarts`,
     ],
+    ...state.warnings.map((warning): [string, string] => ['warning', warning]),
   ];
   return rows.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(9)}${value}`])).join('\n');
 }

@@ -69,6 +69,8 @@ describeWithReal(['bore'], 'a preview', () => {
       expect(await ask(`${url}/say`)).toBe('hi');
     }
     expect(await ask(url)).toBe('hi');
+    const comment = () => preview.github.state.comments[0]?.body ?? '';
+    await waitUntil(() => comment().includes('the log of the preview is not whole'), 'the comment says so');
     const log = await end(preview);
     expect(log).toMatch(/^::warning::the log of the preview is not whole: ENOSPC/m);
     expect(preview.titles().at(-1)).toBe('has ended');
