@@ -26,28 +26,33 @@ export function forwardUpgrade(visit: Visit, upgrade: NonNullable<Visit['upgrade
 
 /**
  * Reads a visitor's stream until it is joined with the app's: one that is not read could not tell that the visitor has
- * left, and the app's request would go on for nobody.
+ * left, and the app's request would go on for nobody. Who has ended its stream, or sends so much that it is not read any
+ * more, waits for the app for a moment only.
  */
 class EarlyBytes {
   readonly #socket: Duplex;
   readonly #chunks: Buffer[];
   #left: number;
+  #timer: NodeJS.Timeout | undefined;
   readonly #onData = (chunk: Buffer) => this.#keep(chunk);
-  readonly #onEnd: () => void;
+  readonly #onEnd = () => this.#limit();
+  readonly #giveUp: () => void;
 
   constructor({ response }: Visit, { socket, head }: NonNullable<Visit['upgrade']>) {
     this.#socket = socket;
     this.#chunks = [head];
     this.#left = MAX_EARLY_BYTES - head.length;
     // An answer that is out already ends the stream by itself.
-    this.#onEnd = () => {
+    this.#giveUp = () => {
       if (!response.writableEnded) socket.destroy();
     };
     socket.on('data', this.#onData).once('end', this.#onEnd);
+    socket.once('close', () => clearTimeout(this.#timer));
   }
 
   /** What has come so far; the stream is left to the caller. */
   take(): Buffer {
+    clearTimeout(this.#timer);
     this.#socket.off('data', this.#onData).off('end', this.#onEnd).pause();
     return Buffer.concat(this.#chunks);
   }
@@ -55,7 +60,13 @@ class EarlyBytes {
   #keep(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#left -= chunk.length;
-    if (this.#left < 0) this.#socket.destroy();
+    if (this.#left >= 0) return;
+    this.#socket.pause();
+    this.#limit();
+  }
+
+  #limit(): void {
+    this.#timer ??= setTimeout(this.#giveUp, VISITOR_LEFT_MS);
   }
 }
 
@@ -115,10 +126,12 @@ function joinStreams(visitor: Duplex, app: Duplex): void {
     app.destroy();
   };
   let silence: NodeJS.Timeout | undefined;
-  visitor.once('end', () => {
+  const watchApp = () => {
     silence = setTimeout(cut, VISITOR_LEFT_MS);
     app.on('data', () => silence?.refresh());
-  });
+  };
+  if (visitor.readableEnded) watchApp();
+  else visitor.once('end', watchApp);
   for (const [from, to] of [
     [visitor, app],
     [app, visitor],
