@@ -27,22 +27,28 @@ type Used = Pick<
   'statusCode' | 'headersSent' | 'flushHeaders' | 'writeContinue' | 'destroyed' | 'writableFinished'
 >;
 
+export interface Http2ResponseEvents {
+  /** Before an answer that says `Connection: close`, as only the gateway's own do. */
+  onLast: () => void;
+  /** So many bytes of the body were taken off our hands; a stream of HTTP/2 does not count them. */
+  onTaken: (bytes: number) => void;
+}
+
 export class Http2Response extends Writable implements Used {
   statusCode = 200;
   /** True from `writeHead` on: nothing of the head can be changed any more. */
   headersSent = false;
   readonly #stream: ServerHttp2Stream;
   readonly #isHead: boolean;
-  readonly #onLast: () => void;
+  readonly #events: Http2ResponseEvents;
   #fields = new Map<string, string | string[]>();
   #trailers: Http2Headers = {};
   #hasResponded = false;
 
-  /** `onLast` is called before an answer that says `Connection: close`, as only the gateway's own do. */
-  constructor(stream: ServerHttp2Stream, method: string, onLast: () => void) {
+  constructor(stream: ServerHttp2Stream, method: string, events: Http2ResponseEvents) {
     super({ highWaterMark: BUFFER_BYTES });
     this.#stream = stream;
-    this.#onLast = onLast;
+    this.#events = events;
     this.#isHead = method === 'HEAD';
     // The visitor took the request back, or is gone.
     stream.once('close', () => this.destroy());
@@ -94,9 +100,16 @@ export class Http2Response extends Writable implements Used {
     this.headersSent = true;
     this.#respond(false);
     // Of a body that nobody may have, or wants any more, nothing is sent.
-    if (this.#hasNoBody() || !this.#stream.writable) done();
-    else if (this.#stream.write(chunk)) done();
-    else this.#stream.once('drain', done);
+    if (this.#hasNoBody() || !this.#stream.writable) {
+      done();
+      return;
+    }
+    const goOn = () => {
+      this.#events.onTaken(chunk.length);
+      done();
+    };
+    if (this.#stream.write(chunk)) goOn();
+    else this.#stream.once('drain', goOn);
   }
 
   override _final(done: (error?: Error | null) => void): void {
@@ -129,7 +142,7 @@ export class Http2Response extends Writable implements Used {
     this.#hasResponded = true;
     const head: Http2Headers = { ':status': this.statusCode };
     for (const [name, value] of this.#fields) if (!CONNECTION_FIELDS.has(name)) head[name] = value;
-    if (this.#fields.get('connection') === 'close') this.#onLast();
+    if (this.#fields.get('connection') === 'close') this.#events.onLast();
     // Node sends no body with it, and a length without one would be an error to the visitor.
     if (this.statusCode === 205) delete head['content-length'];
     const endStream = this.#hasNoBody() || (isEnd && Object.keys(this.#trailers).length === 0);

@@ -12,7 +12,7 @@ import type { Duplex } from 'node:stream';
 import { awaitClose } from './closing.ts';
 import type { ConnectionSlots, RequestShare } from './connection-slots.ts';
 import { Http2Request } from './http2-request.ts';
-import { Http2Response } from './http2-response.ts';
+import { Http2Response, type Http2ResponseEvents } from './http2-response.ts';
 import { watchStalledReaders } from './stalled-readers.ts';
 import type { Arrival, BareArrival, VisitorLimits, VisitorServer } from './visitor-server.ts';
 
@@ -26,9 +26,12 @@ const MAX_HEAD_BYTES = 16 * 1024;
 /** Browsers send each cookie as a field of its own. */
 const MAX_HEAD_FIELDS = 256;
 
-/** After a GOAWAY: how often a visitor is asked whether it is still there, and for how long it may keep silent. */
+/** While a session is closing: how often a visitor is asked whether it is still there, and for how long it may keep silent. */
 const PRESENCE_INTERVAL_MS = 250;
 const PRESENCE_TIMEOUT_MS = 1_000;
+/** As slow as a line may be, and as long as its queue may take, without its visitor being taken for gone. */
+const SLOW_LINE_BYTES_PER_MS = 32;
+const MAX_QUEUE_MS = 120_000;
 
 const SESSION_OPTIONS = {
   settings: {
@@ -56,7 +59,25 @@ export function startHttp2Server(
   const sessions = new Map<ServerHttp2Session, Duplex>();
   /** Open requests. */
   const streams = new Set<ServerHttp2Stream>();
-  const stalledReaders = watchStalledReaders(streams, limits.stalledMs, stream => stream.destroy());
+  /** Bytes of answers that visitors have taken, by stream and by session. */
+  const taken = new WeakMap<ServerHttp2Stream | ServerHttp2Session, number>();
+  const countTaken = (one: ServerHttp2Stream | ServerHttp2Session) => taken.get(one) ?? 0;
+  const stalledReaders = watchStalledReaders(
+    streams,
+    limits.stalledMs,
+    stream => stream.destroy(),
+    countTaken,
+  );
+  /** Ends when its requests are over, or its visitor is gone. */
+  const closeSession = (session: ServerHttp2Session) => {
+    if (session.destroyed) return;
+    session.close();
+    watchPresence(
+      session,
+      () => countTaken(session),
+      () => sessions.get(session)?.destroy(),
+    );
+  };
   let stopped = false;
 
   const openStream = (session: ServerHttp2Session, stream: ServerHttp2Stream, raw: readonly string[]) => {
@@ -71,17 +92,24 @@ export function startHttp2Server(
     const begin = () => {
       if (stream.closed || stream.destroyed || session.destroyed) return;
       hasBegun = true;
-      const arrival = openArrival(stream, raw, limits, () => {
-        if (!slots.isAuthenticated(socket))
-          endAfter(stream, session, () => socket.destroy(), limits.lingerMs);
+      const arrival = openArrival(stream, raw, limits, {
+        onLast: () => {
+          if (!slots.isAuthenticated(socket)) endAfter(stream, socket, limits, () => closeSession(session));
+        },
+        onTaken: bytes => {
+          for (const one of [stream, session]) taken.set(one, countTaken(one) + bytes);
+        },
       });
       serve({ ...arrival, markAuthenticated: () => slots.markAuthenticated(socket) });
     };
     const close = slots.open(socket, HTTP2_SHARE, {
       // A stream that is reset in the packet it came in (rapid reset) has cost the app nothing.
       begin: () => void setImmediate(begin),
-      evict: () =>
-        stream.close(hasBegun ? constants.NGHTTP2_ENHANCE_YOUR_CALM : constants.NGHTTP2_REFUSED_STREAM),
+      evict: () => {
+        stream.close(hasBegun ? constants.NGHTTP2_ENHANCE_YOUR_CALM : constants.NGHTTP2_REFUSED_STREAM);
+        // A visitor who reads nothing would not let it end; the app's request must.
+        setImmediate(() => stream.destroy());
+      },
     });
     stream.once('close', () => {
       streams.delete(stream);
@@ -106,9 +134,7 @@ export function startHttp2Server(
       socket.once('close', () => session.destroy());
       // The tunnel's sockets stay half open, so that Node would wait for the answers of a visitor who has left.
       socket.once('end', () => session.destroy());
-      session.once('goaway', () => {
-        if (!session.destroyed) watchPresence(session, () => socket.destroy());
-      });
+      session.once('goaway', () => closeSession(session));
       const watch = watchIdleness(session, limits, () => endSession(session, socket, limits.lingerMs));
       session.on('stream', (stream: ServerHttp2Stream, _head: unknown, _flags: number, raw: string[]) => {
         watch(stream);
@@ -143,15 +169,14 @@ function refuseHead(stream: ServerHttp2Stream): void {
   }
 }
 
-/** `onLast`: the gateway itself answers with `Connection: close`. */
 function openArrival(
   stream: ServerHttp2Stream,
   raw: readonly string[],
   limits: VisitorLimits,
-  onLast: () => void,
+  events: Http2ResponseEvents,
 ): BareArrival {
   const request = new Http2Request(stream, raw);
-  const response = new Http2Response(stream, request.method, onLast);
+  const response = new Http2Response(stream, request.method, events);
   if (!request.complete) boundUpload(stream, request, response, limits);
   return {
     // Both have what the passes, and handlers in this process, use of Node's own; see the tests of tls-front.
@@ -205,14 +230,14 @@ function watchIdleness(
 /** A session that was refused ends; its other requests may finish, but the refusal itself is taken soon or never. */
 function endAfter(
   refused: ServerHttp2Stream,
-  session: ServerHttp2Session,
-  cutOff: () => void,
-  lingerMs: number,
+  socket: Duplex,
+  { lingerMs }: VisitorLimits,
+  closeSession: () => void,
 ): void {
-  const timer = setTimeout(cutOff, lingerMs);
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
   refused.once('close', () => {
     clearTimeout(timer);
-    session.close();
+    closeSession();
   });
 }
 
@@ -224,23 +249,27 @@ function endSession(session: ServerHttp2Session, socket: Duplex, lingerMs: numbe
 }
 
 /**
- * A visitor who has said GOAWAY may stay for its answers, as Node's own client does after `close()`. But on what is
- * malformed behind it Node stops reading without a word, and would never see the visitor leave. So it is asked to
- * acknowledge our settings again and again (RFC 9113, 6.5.3; Node sends no pings on a session that is closing).
+ * A session that is closing, be it by the visitor's GOAWAY or by ours, goes on until its answers are out: Node's own
+ * client, for one, says GOAWAY and waits. But on what is malformed then Node stops reading without a word, and would
+ * never see the visitor leave. So it is asked to acknowledge our settings again and again (RFC 9113, 6.5.3; Node sends no
+ * pings on such a session). Behind what was sent before, on a slow line, that takes longer.
  */
-function watchPresence(session: ServerHttp2Session, leave: () => void): void {
+function watchPresence(session: ServerHttp2Session, countSent: () => number, leave: () => void): void {
   let askedAt: number | undefined;
+  let sentBefore = 0;
   const ask = () => {
     // A session is destroyed some time before it is closed, and takes no settings any more.
     if (session.destroyed) return;
     const now = performance.now();
     if (askedAt !== undefined) {
-      if (now - askedAt > PRESENCE_TIMEOUT_MS) leave();
+      const queueMs = Math.min((countSent() - sentBefore) / SLOW_LINE_BYTES_PER_MS, MAX_QUEUE_MS);
+      if (now - askedAt > PRESENCE_TIMEOUT_MS + queueMs) leave();
       return;
     }
     askedAt = now;
     session.settings(SESSION_OPTIONS.settings, () => {
       askedAt = undefined;
+      sentBefore = countSent();
     });
   };
   const timer = setInterval(ask, PRESENCE_INTERVAL_MS);

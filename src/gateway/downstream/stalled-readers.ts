@@ -16,16 +16,17 @@ interface Wait {
 
 /**
  * Calls `close`, which must not throw, for the streams of `sockets` for which bytes wait, and none were taken for
- * `stalledMs`. Counted are the pieces a
- * stream was given, which are of 64 KB at most. A stream for which nothing waits may be silent as long as it likes.
+ * `stalledMs`. Counted are the pieces a stream was given, which are of 64 KB at most; `countTaken` says how much, for
+ * streams that do not count it themselves. A stream for which nothing waits may be silent as long as it likes.
  */
-export function watchStalledReaders(
-  sockets: ReadonlySet<Duplex>,
+export function watchStalledReaders<Stream extends Duplex>(
+  sockets: ReadonlySet<Stream>,
   stalledMs: number,
-  close: (socket: Duplex) => void,
+  close: (socket: Stream) => void,
+  countTaken: (socket: Stream) => number = countBytes,
 ): { stop(): void } {
   const waits = new WeakMap<Duplex, Wait>();
-  const check = (socket: Duplex, now: number) => {
+  const check = (socket: Stream, now: number) => {
     if (socket.writableLength === 0) return void waits.delete(socket);
     const taken = countTaken(socket);
     const wait = waits.get(socket);
@@ -41,6 +42,6 @@ export function watchStalledReaders(
 }
 
 /** Of a stream that does not count its bytes, that of those which wait is all there is to see. */
-function countTaken(socket: Duplex): number {
+function countBytes(socket: Duplex): number {
   return (socket instanceof Socket ? socket.bytesWritten : 0) - socket.writableLength;
 }
