@@ -154,6 +154,34 @@ describe('a visitor who leaves', () => {
   });
 });
 
+describe('a visitor who is refused while another request of its session is under way', () => {
+  it('and breaks the protocol before it leaves, is noticed', async () => {
+    const app = await startProtocolApp();
+    const rules = {
+      access: { kind: 'link', key: 'K3y-of-this-preview_0123456789' },
+      publicPaths: ['/public/**'],
+    };
+    const door = await openDoor(app.port, { limits: LIMITS, tls, rules: rules as never });
+    closers.push(app.stop, door.stop);
+    const client = await FrameClient.open(door.port, ca.pem);
+    const ask = (stream: number, path: string) =>
+      client.write(
+        renderHeaders(stream, listRequestFields({ ':path': path, ':authority': `127.0.0.1:${door.port}` })),
+      );
+    ask(1, '/public/hang');
+    await waitUntil(() => app.open === 1, 'the app has the first');
+    ask(3, '/private');
+    await waitUntil(() => client.goawayCode !== undefined, 'the session is closing');
+    client.write(Buffer.alloc(40, 0xfe));
+    await waitUntil(
+      () => client.ofType(FRAME.goaway).length > 0 && app.open <= 1,
+      'it has broken the protocol',
+    );
+    client.close();
+    await waitUntil(() => app.open === 0, 'the app’s request is over');
+  });
+});
+
 describe('a visitor who stays', () => {
   it('is one who says GOAWAY, waits for its answer, and acknowledges settings', async () => {
     const { app, door } = await open('TLS and HTTP/2');

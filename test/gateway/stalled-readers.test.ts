@@ -5,6 +5,14 @@ import { duplexPair } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { VisitorLimits } from '../../src/gateway/downstream/visitor-server.ts';
 import { openDoor } from '../support/gateway-door.ts';
+import {
+  FRAME,
+  FrameClient,
+  listRequestFields,
+  renderFrame,
+  renderHeaders,
+} from '../support/http2-frames.ts';
+import { TestCa, type TestCertificate } from '../support/test-ca.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n';
@@ -19,11 +27,16 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-async function open(app: RequestListener | Server, limits: Partial<VisitorLimits> = {}) {
+async function open(
+  app: RequestListener | Server,
+  limits: Partial<VisitorLimits> = {},
+  tls?: TestCertificate,
+) {
   const server = typeof app === 'function' ? createServer(app) : app;
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const door = await openDoor((server.address() as AddressInfo).port, {
     limits: { stalledMs: STALLED_MS, ...limits },
+    ...(tls && { tls }),
   });
   closers.push(
     () => server.close(),
@@ -138,6 +151,27 @@ describe('a visitor who stays', () => {
     }, 20);
     await waitUntil(() => taken > 20 << 20, 'it has got 20 MB').finally(() => clearInterval(timer));
     expect([flood.gone, visitor.destroyed]).toEqual([0, false]);
+  });
+
+  it('is one who takes its answer slowly over HTTP/2, where most of it waits all the time', async () => {
+    const ca = new TestCa();
+    closers.push(() => ca.remove());
+    const flood = createFlood();
+    const door = await open(flood.app, {}, ca.issue(['DNS:localhost']));
+    const client = await FrameClient.open(door.port, ca.pem);
+    closers.push(() => client.close());
+    client.write(renderHeaders(1, listRequestFields({ ':authority': `127.0.0.1:${door.port}` })));
+    const payload = Buffer.alloc(4);
+    payload.writeUInt32BE(16_384);
+    const widen = () =>
+      client.write(
+        ...[0, 1].map(stream => renderFrame({ type: FRAME.windowUpdate, flags: 0, stream, payload })),
+      );
+    const count = () => client.ofType(FRAME.data).reduce((sum, frame) => sum + frame.payload.length, 0);
+    const timer = setInterval(widen, 20);
+    // Ten times the limit, at 800 KB a second.
+    await waitUntil(() => count() > 2_400_000, 'it has got 2.4 MB').finally(() => clearInterval(timer));
+    expect([flood.gone, client.closed]).toEqual([0, false]);
   });
 
   it('is one for whom nothing waits: event streams and long polls may be silent', async () => {
