@@ -36165,15 +36165,14 @@ class Http2Response extends external_node_stream_.Writable {
     headersSent = false;
     #stream;
     #isHead;
-    #onLast;
+    #events;
     #fields = new Map();
     #trailers = {};
     #hasResponded = false;
-    /** `onLast` is called before an answer that says `Connection: close`, as only the gateway's own do. */
-    constructor(stream, method, onLast) {
+    constructor(stream, method, events) {
         super({ highWaterMark: BUFFER_BYTES });
         this.#stream = stream;
-        this.#onLast = onLast;
+        this.#events = events;
         this.#isHead = method === 'HEAD';
         // The visitor took the request back, or is gone.
         stream.once('close', () => this.destroy());
@@ -36223,12 +36222,18 @@ class Http2Response extends external_node_stream_.Writable {
         this.headersSent = true;
         this.#respond(false);
         // Of a body that nobody may have, or wants any more, nothing is sent.
-        if (this.#hasNoBody() || !this.#stream.writable)
+        if (this.#hasNoBody() || !this.#stream.writable) {
             done();
-        else if (this.#stream.write(chunk))
+            return;
+        }
+        const goOn = () => {
+            this.#events.onTaken(chunk.length);
             done();
+        };
+        if (this.#stream.write(chunk))
+            goOn();
         else
-            this.#stream.once('drain', done);
+            this.#stream.once('drain', goOn);
     }
     _final(done) {
         this.headersSent = true;
@@ -36265,7 +36270,7 @@ class Http2Response extends external_node_stream_.Writable {
             if (!CONNECTION_FIELDS.has(name))
                 head[name] = value;
         if (this.#fields.get('connection') === 'close')
-            this.#onLast();
+            this.#events.onLast();
         // Node sends no body with it, and a length without one would be an error to the visitor.
         if (this.statusCode === 205)
             delete head['content-length'];
@@ -36311,10 +36316,10 @@ function isFlat(headers) {
 const SWEEPS_PER_LIMIT = 4;
 /**
  * Calls `close`, which must not throw, for the streams of `sockets` for which bytes wait, and none were taken for
- * `stalledMs`. Counted are the pieces a
- * stream was given, which are of 64 KB at most. A stream for which nothing waits may be silent as long as it likes.
+ * `stalledMs`. Counted are the pieces a stream was given, which are of 64 KB at most; `countTaken` says how much, for
+ * streams that do not count it themselves. A stream for which nothing waits may be silent as long as it likes.
  */
-function watchStalledReaders(sockets, stalledMs, close) {
+function watchStalledReaders(sockets, stalledMs, close, countTaken = countBytes) {
     const waits = new WeakMap();
     const check = (socket, now) => {
         if (socket.writableLength === 0)
@@ -36335,7 +36340,7 @@ function watchStalledReaders(sockets, stalledMs, close) {
     return { stop: () => clearInterval(timer) };
 }
 /** Of a stream that does not count its bytes, that of those which wait is all there is to see. */
-function countTaken(socket) {
+function countBytes(socket) {
     return (socket instanceof external_node_net_.Socket ? socket.bytesWritten : 0) - socket.writableLength;
 }
 
@@ -36354,9 +36359,12 @@ const HTTP2_SHARE = { active: MAX_STREAMS, open: MAX_STREAMS };
 const MAX_HEAD_BYTES = 16 * 1024;
 /** Browsers send each cookie as a field of its own. */
 const MAX_HEAD_FIELDS = 256;
-/** After a GOAWAY: how often a visitor is asked whether it is still there, and for how long it may keep silent. */
+/** While a session is closing: how often a visitor is asked whether it is still there, and for how long it may keep silent. */
 const PRESENCE_INTERVAL_MS = 250;
 const PRESENCE_TIMEOUT_MS = 1_000;
+/** As slow as a line may be, and as long as its queue may take, without its visitor being taken for gone. */
+const SLOW_LINE_BYTES_PER_MS = 32;
+const MAX_QUEUE_MS = 120_000;
 const SESSION_OPTIONS = {
     settings: {
         maxConcurrentStreams: MAX_STREAMS,
@@ -36378,7 +36386,17 @@ function startHttp2Server(limits, serve, slots) {
     const sessions = new Map();
     /** Open requests. */
     const streams = new Set();
-    const stalledReaders = watchStalledReaders(streams, limits.stalledMs, stream => stream.destroy());
+    /** Bytes of answers that visitors have taken, by stream and by session. */
+    const taken = new WeakMap();
+    const countTaken = (one) => taken.get(one) ?? 0;
+    const stalledReaders = watchStalledReaders(streams, limits.stalledMs, stream => stream.destroy(), countTaken);
+    /** Ends when its requests are over, or its visitor is gone. */
+    const closeSession = (session) => {
+        if (session.destroyed)
+            return;
+        session.close();
+        watchPresence(session, () => countTaken(session), () => sessions.get(session)?.destroy());
+    };
     let stopped = false;
     const openStream = (session, stream, raw) => {
         stream.on('error', ignore);
@@ -36396,16 +36414,26 @@ function startHttp2Server(limits, serve, slots) {
             if (stream.closed || stream.destroyed || session.destroyed)
                 return;
             hasBegun = true;
-            const arrival = openArrival(stream, raw, limits, () => {
-                if (!slots.isAuthenticated(socket))
-                    endAfter(stream, session, () => socket.destroy(), limits.lingerMs);
+            const arrival = openArrival(stream, raw, limits, {
+                onLast: () => {
+                    if (!slots.isAuthenticated(socket))
+                        endAfter(stream, socket, limits, () => closeSession(session));
+                },
+                onTaken: bytes => {
+                    for (const one of [stream, session])
+                        taken.set(one, countTaken(one) + bytes);
+                },
             });
             serve({ ...arrival, markAuthenticated: () => slots.markAuthenticated(socket) });
         };
         const close = slots.open(socket, HTTP2_SHARE, {
             // A stream that is reset in the packet it came in (rapid reset) has cost the app nothing.
             begin: () => void setImmediate(begin),
-            evict: () => stream.close(hasBegun ? external_node_http2_.constants.NGHTTP2_ENHANCE_YOUR_CALM : external_node_http2_.constants.NGHTTP2_REFUSED_STREAM),
+            evict: () => {
+                stream.close(hasBegun ? external_node_http2_.constants.NGHTTP2_ENHANCE_YOUR_CALM : external_node_http2_.constants.NGHTTP2_REFUSED_STREAM);
+                // A visitor who reads nothing would not let it end; the app's request must.
+                setImmediate(() => stream.destroy());
+            },
         });
         stream.once('close', () => {
             streams.delete(stream);
@@ -36429,10 +36457,7 @@ function startHttp2Server(limits, serve, slots) {
             socket.once('close', () => session.destroy());
             // The tunnel's sockets stay half open, so that Node would wait for the answers of a visitor who has left.
             socket.once('end', () => session.destroy());
-            session.once('goaway', () => {
-                if (!session.destroyed)
-                    watchPresence(session, () => socket.destroy());
-            });
+            session.once('goaway', () => closeSession(session));
             const watch = watchIdleness(session, limits, () => endSession(session, socket, limits.lingerMs));
             session.on('stream', (stream, _head, _flags, raw) => {
                 watch(stream);
@@ -36471,10 +36496,9 @@ function refuseHead(stream) {
         stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
     }
 }
-/** `onLast`: the gateway itself answers with `Connection: close`. */
-function openArrival(stream, raw, limits, onLast) {
+function openArrival(stream, raw, limits, events) {
     const request = new Http2Request(stream, raw);
-    const response = new Http2Response(stream, request.method, onLast);
+    const response = new Http2Response(stream, request.method, events);
     if (!request.complete)
         boundUpload(stream, request, response, limits);
     return {
@@ -36517,11 +36541,11 @@ function watchIdleness(session, limits, end) {
     };
 }
 /** A session that was refused ends; its other requests may finish, but the refusal itself is taken soon or never. */
-function endAfter(refused, session, cutOff, lingerMs) {
-    const timer = setTimeout(cutOff, lingerMs);
+function endAfter(refused, socket, { lingerMs }, closeSession) {
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
     refused.once('close', () => {
         clearTimeout(timer);
-        session.close();
+        closeSession();
     });
 }
 /** With a GOAWAY, if the visitor takes it: one who reads nothing is cut. */
@@ -36531,25 +36555,29 @@ function endSession(session, socket, lingerMs) {
     socket.once('close', () => clearTimeout(timer));
 }
 /**
- * A visitor who has said GOAWAY may stay for its answers, as Node's own client does after `close()`. But on what is
- * malformed behind it Node stops reading without a word, and would never see the visitor leave. So it is asked to
- * acknowledge our settings again and again (RFC 9113, 6.5.3; Node sends no pings on a session that is closing).
+ * A session that is closing, be it by the visitor's GOAWAY or by ours, goes on until its answers are out: Node's own
+ * client, for one, says GOAWAY and waits. But on what is malformed then Node stops reading without a word, and would
+ * never see the visitor leave. So it is asked to acknowledge our settings again and again (RFC 9113, 6.5.3; Node sends no
+ * pings on such a session). Behind what was sent before, on a slow line, that takes longer.
  */
-function watchPresence(session, leave) {
+function watchPresence(session, countSent, leave) {
     let askedAt;
+    let sentBefore = 0;
     const ask = () => {
         // A session is destroyed some time before it is closed, and takes no settings any more.
         if (session.destroyed)
             return;
         const now = performance.now();
         if (askedAt !== undefined) {
-            if (now - askedAt > PRESENCE_TIMEOUT_MS)
+            const queueMs = Math.min((countSent() - sentBefore) / SLOW_LINE_BYTES_PER_MS, MAX_QUEUE_MS);
+            if (now - askedAt > PRESENCE_TIMEOUT_MS + queueMs)
                 leave();
             return;
         }
         askedAt = now;
         session.settings(SESSION_OPTIONS.settings, () => {
             askedAt = undefined;
+            sentBefore = countSent();
         });
     };
     const timer = setInterval(ask, PRESENCE_INTERVAL_MS);
@@ -37568,35 +37596,45 @@ function forwardUpgrade(visit, upgrade, route) {
 }
 /**
  * Reads a visitor's stream until it is joined with the app's: one that is not read could not tell that the visitor has
- * left, and the app's request would go on for nobody.
+ * left, and the app's request would go on for nobody. Who has ended its stream, or sends so much that it is not read any
+ * more, waits for the app for a moment only.
  */
 class EarlyBytes {
     #socket;
     #chunks;
     #left;
+    #timer;
     #onData = (chunk) => this.#keep(chunk);
-    #onEnd;
+    #onEnd = () => this.#limit();
+    #giveUp;
     constructor({ response }, { socket, head }) {
         this.#socket = socket;
         this.#chunks = [head];
         this.#left = MAX_EARLY_BYTES - head.length;
         // An answer that is out already ends the stream by itself.
-        this.#onEnd = () => {
+        this.#giveUp = () => {
             if (!response.writableEnded)
                 socket.destroy();
         };
         socket.on('data', this.#onData).once('end', this.#onEnd);
+        socket.once('close', () => clearTimeout(this.#timer));
     }
     /** What has come so far; the stream is left to the caller. */
     take() {
+        clearTimeout(this.#timer);
         this.#socket.off('data', this.#onData).off('end', this.#onEnd).pause();
         return Buffer.concat(this.#chunks);
     }
     #keep(chunk) {
         this.#chunks.push(chunk);
         this.#left -= chunk.length;
-        if (this.#left < 0)
-            this.#socket.destroy();
+        if (this.#left >= 0)
+            return;
+        this.#socket.pause();
+        this.#limit();
+    }
+    #limit() {
+        this.#timer ??= setTimeout(this.#giveUp, VISITOR_LEFT_MS);
     }
 }
 class UpgradeRelay extends AnswerRelay {
@@ -37647,10 +37685,14 @@ function joinStreams(visitor, app) {
         app.destroy();
     };
     let silence;
-    visitor.once('end', () => {
+    const watchApp = () => {
         silence = setTimeout(cut, VISITOR_LEFT_MS);
         app.on('data', () => silence?.refresh());
-    });
+    };
+    if (visitor.readableEnded)
+        watchApp();
+    else
+        visitor.once('end', watchApp);
     for (const [from, to] of [
         [visitor, app],
         [app, visitor],
