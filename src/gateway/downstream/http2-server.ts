@@ -26,6 +26,9 @@ const MAX_HEAD_BYTES = 16 * 1024;
 /** Browsers send each cookie as a field of its own. */
 const MAX_HEAD_FIELDS = 256;
 
+/** How often sessions that are over are looked for. */
+const FINISHED_INTERVAL_MS = 500;
+
 /** While a session is closing: how often a visitor is asked whether it is still there, and for how long it may keep silent. */
 const PRESENCE_INTERVAL_MS = 250;
 const PRESENCE_TIMEOUT_MS = 1_000;
@@ -78,6 +81,7 @@ export function startHttp2Server(
       () => sessions.get(session)?.destroy(),
     );
   };
+  const finished = watchFinished(sessions, limits.lingerMs);
   let stopped = false;
 
   const openStream = (session: ServerHttp2Session, stream: ServerHttp2Stream, raw: readonly string[]) => {
@@ -155,8 +159,30 @@ export function startHttp2Server(
       await Promise.all(closed);
       clearTimeout(timer);
       stalledReaders.stop();
+      finished.stop();
     },
   };
+}
+
+/**
+ * Cuts connections whose session is over. Node ends such a connection in an orderly way, and says that the session is
+ * closed when the visitor has ended it, too: one who does not, or has left, would keep it for ever.
+ */
+function watchFinished(
+  sessions: ReadonlyMap<ServerHttp2Session, Duplex>,
+  lingerMs: number,
+): { stop(): void } {
+  const since = new WeakMap<ServerHttp2Session, number>();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    for (const [session, socket] of sessions) {
+      if (!session.destroyed) continue;
+      const at = since.get(session);
+      if (at === undefined) since.set(session, now);
+      else if (now - at >= lingerMs) socket.destroy();
+    }
+  }, FINISHED_INTERVAL_MS).unref();
+  return { stop: () => clearInterval(timer) };
 }
 
 /** Not where it is gone already: the visitor may have taken it back in the same packet. */
