@@ -3,21 +3,28 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** The runner follows SIGINT with a kill after some seconds, and a person at a terminal waits no longer either. */
-const UNDO_MS = 900;
-
 export class Cancellation {
   readonly #controller = new AbortController();
   readonly #signals: readonly NodeJS.Signals[];
   readonly #onCancel: () => void;
   readonly #exitCode: number;
+  readonly #undoMs: number;
   #work: Promise<unknown> | undefined;
 
-  /** Listens from now on. `onCancel` is called first, and must not throw. */
-  constructor(signals: readonly NodeJS.Signals[], exitCode: number, onCancel: () => void = () => {}) {
+  /** Listens from now on. `undoMs` is how long it may take to leave; a second signal ends the process at once. */
+  constructor(
+    signals: readonly NodeJS.Signals[],
+    options: {
+      exitCode: number;
+      undoMs: number;
+      /** Called first; must not throw. */
+      onCancel?: () => void;
+    },
+  ) {
     this.#signals = signals;
-    this.#exitCode = exitCode;
-    this.#onCancel = onCancel;
+    this.#exitCode = options.exitCode;
+    this.#undoMs = options.undoMs;
+    this.#onCancel = options.onCancel ?? (() => {});
     for (const signal of signals) process.once(signal, this.#leave);
   }
 
@@ -52,6 +59,6 @@ export class Cancellation {
     this.#onCancel();
     this.#controller.abort();
     const undone = this.#work?.catch(() => {});
-    void Promise.race([undone, delay(UNDO_MS)]).then(() => process.exit(this.#exitCode));
+    void Promise.race([undone, delay(this.#undoMs)]).then(() => process.exit(this.#exitCode));
   };
 }

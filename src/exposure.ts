@@ -27,6 +27,7 @@ const DRAIN_MS = 5_000;
 const PROOF_HEAD_START_MS = 1_000;
 /** Two clocks are compared this often: a laptop that slept must not come back to an exposure past its end. */
 const CLOCK_CHECK_MS = 1_000;
+const MAX_LINE_LENGTH = 1_000;
 /** As many as anybody reads. */
 const MAX_WARNINGS = 10;
 
@@ -213,7 +214,7 @@ export class Exposure {
 
   /** Ends it badly: `error` is what people are told. May be called twice, the first counts. */
   fail(error: unknown): Promise<void> {
-    const lastLines = error instanceof AppError ? error.lastLines : [];
+    const lastLines = error instanceof AppError ? error.lastLines.map(shortenLine) : [];
     const reason = describeError(error);
     return this.#end(
       liveAt => ({ phase: 'failed', reason, lastLines, ...liveAt, endedAt: new Date() }),
@@ -268,6 +269,11 @@ export class Exposure {
       }
     }
   }
+}
+
+/** A line that is longer is data, and nobody reads it in a comment. */
+function shortenLine(line: string): string {
+  return line.length > MAX_LINE_LENGTH ? `${line.slice(0, MAX_LINE_LENGTH)}…` : line;
 }
 
 /** A start that ran into its deadline says so, together with what it was waiting for. */

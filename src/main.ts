@@ -8,9 +8,12 @@ import { print } from './step/print.ts';
 
 tolerateBrokenOutput();
 
-const cancellation = new Cancellation(['SIGINT', 'SIGTERM'], 1, () => {
+const cancellation = new Cancellation(['SIGINT', 'SIGTERM'], {
+  exitCode: 1,
+  // What is not undone by then is left to post.
+  undoMs: 900,
   // Plain text: while the preview's log is repeated, the runner would show a command as it stands.
-  print.info('cancelled; the post step takes the preview down');
+  onCancel: () => print.info('cancelled; the post step takes the preview down'),
 });
 
 void runPreview(cancellation).catch(error => {

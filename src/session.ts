@@ -31,8 +31,8 @@ import type { ExposureState } from './state.ts';
 
 const PREFIX = 'expose-';
 
-/** More than a last state takes, with twenty lines of the app at their longest. */
-const OUTCOME_BYTES = 32 * 1024;
+/** More than a last state takes, with twenty lines of the app at their longest, 1,000 characters of up to six bytes. */
+const OUTCOME_BYTES = 160 * 1024;
 
 const SessionSchema = v.object({
   /** What people see; not unique. */
@@ -81,10 +81,10 @@ export function readSession(folder: string): Session | undefined {
  * start: on a full disk there is no room for a new file, and post would take the supervisor for killed.
  */
 export function writeOutcome(folder: string, state: ExposureState): void {
-  const text = JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES);
+  const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
   const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
   try {
-    writeSync(file, text, 0);
+    if (writeSync(file, text, 0, text.length, 0) < text.length) throw new Error('no space is left');
   } finally {
     closeSync(file);
   }

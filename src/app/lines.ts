@@ -52,6 +52,8 @@ export class LineSplitter {
     this.#add(this.#decoder.end());
     if (this.#rest !== '') this.#onLine(this.#rest);
     this.#rest = '';
+    // What comes now is of a process that outlives its program, and may be as noisy.
+    this.#isHurried = false;
   }
 
   #spend(lines: number): void {

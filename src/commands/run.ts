@@ -17,6 +17,8 @@ import { printAside } from './terminal.ts';
 
 /** As of a program that Ctrl-C has ended: 128 + SIGINT. */
 const CANCELLED = 130;
+/** The folder of a build that was broken off has thousands of files, and nobody comes to remove it later. */
+const UNDO_MS = 30_000;
 
 /** Input → the flag's help; inputs that only mean something in a job have no flag. */
 const INPUT_FLAGS: Readonly<Record<string, string>> = {
@@ -71,7 +73,7 @@ export const run: Command = {
     const identity = identifyHome(inputs, environment);
     const surroundings = { environment, tempFolder: tmpdir(), identity, access };
     // A program of the installation does not hear Ctrl-C itself: it has a process group of its own.
-    const cancellation = new Cancellation(LEAVE_SIGNALS, CANCELLED);
+    const cancellation = new Cancellation(LEAVE_SIGNALS, { exitCode: CANCELLED, undoMs: UNDO_MS });
     const exposure = await cancellation.guard(signal =>
       planExposure(inputs, surroundings, logger, { signal }),
     );

@@ -1,6 +1,7 @@
 // Random visitors, and a random app, against a gateway in a process of its own: nothing that either does may throw there
 // what nobody catches, keep a connection that is over, or stop the gateway from answering. For another run than the fixed
-// one: EXPOSE_FUZZ_VISITS (in each case), EXPOSE_FUZZ_SEED, and EXPOSE_FUZZ_SOURCES for another folder than src.
+// one: EXPOSE_FUZZ_VISITS (in each case), EXPOSE_FUZZ_SEED, EXPOSE_FUZZ_SOURCES for another folder than src, and
+// EXPOSE_FUZZ_VISIT for the seed of one visit, to be made again and again.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,6 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { PROBE_PATH, renderProof } from '../../src/gateway/probe.ts';
 import { PROOF_KEY } from '../support/gateway-door.ts';
@@ -20,6 +22,7 @@ import { waitUntil } from '../support/wait-until.ts';
 
 const VISITS = Number(process.env.EXPOSE_FUZZ_VISITS ?? 1_500);
 const SEED = Number(process.env.EXPOSE_FUZZ_SEED ?? 20_260_000);
+const ONE_VISIT = Number(process.env.EXPOSE_FUZZ_VISIT ?? 0);
 const SOURCES = resolve(process.env.EXPOSE_FUZZ_SOURCES ?? join(import.meta.dirname, '../../src'));
 /** Visitors at a time. */
 const WIDTH = 50;
@@ -96,7 +99,11 @@ async function startGatewayUnderFire(setup: Setup): Promise<GatewayUnderFire> {
   child.once('exit', (code, signal) => {
     if (code !== 0) unhandled.add(`the process ended with ${signal ?? code}`);
     const error = new Error(`the gateway's process is gone: ${[...unhandled].join('\n')}`);
-    for (const one of [ready, reported]) one.reject(error);
+    for (const one of [ready, reported]) {
+      // At the end of a test that failed nobody waits for it.
+      one.promise.catch(() => {});
+      one.reject(error);
+    }
   });
   const ask = (question: Question): Promise<Report> => {
     reported = Promise.withResolvers();
@@ -114,16 +121,23 @@ async function startGatewayUnderFire(setup: Setup): Promise<GatewayUnderFire> {
   return { port, unhandled, log, report: () => ask('report'), stop };
 }
 
-/** As many visits as asked for, WIDTH at a time; the seed of each is that of the case, and its number. */
-async function makeVisits(port: number, protocol: Protocol, seed: number): Promise<void> {
+/**
+ * As many visits as asked for, WIDTH at a time; the seed of each is that of the case and its number. Resolves with the
+ * seeds by the port that the visitor had.
+ */
+async function makeVisits(port: number, protocol: Protocol, seed: number): Promise<Map<number, number>> {
+  const seeds = new Map<number, number>();
   let number = 0;
   const makeSome = async () => {
     while (number < VISITS) {
       number += 1;
-      await makeVisit(port, await planVisit(seed + number, protocol, `127.0.0.1:${port}`));
+      const own = ONE_VISIT || seed + number;
+      const visit = await planVisit(own, protocol, `127.0.0.1:${port}`);
+      await makeVisit(port, visit, ownPort => seeds.set(ownPort, own));
     }
   };
   await Promise.all(Array.from({ length: WIDTH }, makeSome));
+  return seeds;
 }
 
 /** What the gateway says to a plain visitor who asks for its proof. */
@@ -137,6 +151,7 @@ async function askForProof(port: number, protocol: Protocol): Promise<string> {
   return visitor.heard;
 }
 
+const NOTHING = { connections: 0, visits: [], busyInApp: 0 };
 const CHALLENGE = '0123456789abcdef'.repeat(2);
 const PROOF = renderProof(PROOF_KEY, CHALLENGE) ?? '';
 
@@ -150,18 +165,18 @@ describe(`${VISITS} random visitors, and a random app`, () => {
       const setup = { sources, seed, app: app.port, rules, limits: LIMITS };
       const gateway = await startGatewayUnderFire({ ...setup, ...(usesTls(protocol) && { tls }) });
       const again = `repeat with EXPOSE_FUZZ_SEED=${SEED} EXPOSE_FUZZ_VISITS=${VISITS}, case of seed ${seed}`;
-      await makeVisits(gateway.port, protocol, seed);
+      const seeds = await makeVisits(gateway.port, protocol, seed);
       expect([...gateway.unhandled], again).toEqual([]);
       const answer = await askForProof(gateway.port, protocol);
       expect(answer, again).toMatch(/^HTTP\/1\.1 200 /);
       expect(answer, again).toContain(PROOF);
-      const countLeft = async () => ({
-        connections: (await gateway.report()).connections,
-        busyInApp: app.busy,
-      });
-      const isOver = async () => Object.values(await countLeft()).every(count => count === 0);
+      const findLeft = async () => {
+        const { connections, visitors } = await gateway.report();
+        return { connections, visits: visitors.map(port => seeds.get(port)), busyInApp: app.busy };
+      };
+      const isOver = async () => isDeepStrictEqual(await findLeft(), NOTHING);
       await waitUntil(isOver, 'nothing is left', GONE_DEADLINE_MS).catch(() => {});
-      expect(await countLeft(), again).toEqual({ connections: 0, busyInApp: 0 });
+      expect(await findLeft(), again).toEqual(NOTHING);
       // A mistake of ours would have been logged.
       expect([...gateway.log], again).toEqual([]);
       expect((await gateway.report()).visits).toBeGreaterThan(VISITS * LEAST_SHARE);

@@ -30,6 +30,8 @@ export type Told =
 export interface Report {
   /** TCP connections that keep the process alive: those to visitors, and those to the app but for idle ones. */
   connections: number;
+  /** The ports that visitors have at their end of those that are not closed. */
+  visitors: number[];
   /** Requests that were well-formed. */
   visits: number;
 }
@@ -65,8 +67,14 @@ const switching = setInterval(() => {
   app = seeded.chance(RESTARTING_PERCENT) ? RESTARTING : runningOn(setup.app);
 }, SWITCH_INTERVAL_MS);
 
+const visitors = new Set<number>();
 // Half open, as the tunnel's sockets are.
-const door = createServer({ allowHalfOpen: true }, socket => gateway.accept(socket));
+const door = createServer({ allowHalfOpen: true }, socket => {
+  const { remotePort = 0 } = socket;
+  visitors.add(remotePort);
+  socket.once('close', () => visitors.delete(remotePort));
+  gateway.accept(socket);
+});
 await once(door.listen({ port: 0, host: '127.0.0.1', backlog: 1_024 }), 'listening');
 const { port } = door.address() as AddressInfo;
 const place = { url: `${setup.tls ? 'https' : 'http'}://127.0.0.1:${port}`, host: '127.0.0.1', port };
@@ -93,6 +101,6 @@ async function answer(question: Question): Promise<void> {
   const connections = process
     .getActiveResourcesInfo()
     .filter(name => CONNECTION_HANDLES.includes(name)).length;
-  tell({ event: 'report', report: { connections, visits: gateway.visits } });
+  tell({ event: 'report', report: { connections, visitors: [...visitors], visits: gateway.visits } });
   if (question === 'stop') process.removeAllListeners('disconnect').disconnect();
 }

@@ -156,6 +156,17 @@ export class FrameClient {
     this.socket.destroy();
   }
 
+  /**
+   * Of settings that came last, as every client does: who does not is taken for gone sooner or later. The first ones are
+   * left to the test.
+   */
+  #acknowledge(): void {
+    const last = this.frames.at(-1);
+    const isFirst = this.ofType(FRAME.settings).filter(({ flags }) => flags === 0).length === 1;
+    if (last?.type === FRAME.settings && last.flags === 0 && !isFirst)
+      this.write(renderFrame({ type: FRAME.settings, flags: 1, stream: 0, payload: Buffer.alloc(0) }));
+  }
+
   #read(chunk: Buffer): void {
     this.#buffer = Buffer.concat([this.#buffer, chunk]);
     for (;;) {
@@ -170,6 +181,7 @@ export class FrameClient {
         payload: Buffer.from(head.subarray(9, end)),
       });
       this.#buffer = this.#buffer.subarray(end);
+      this.#acknowledge();
     }
   }
 }

@@ -49,6 +49,7 @@ export async function openVisitor(door: Pick<Door, 'port'>, protocol: Protocol):
   });
   if (usesHttp2(protocol)) {
     const settings = renderFrame({ type: FRAME.settings, flags: 0, stream: 0, payload: Buffer.alloc(0) });
+    acknowledgeSettings(stream);
     stream.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), settings]));
   }
   return {
@@ -58,6 +59,19 @@ export async function openVisitor(door: Pick<Door, 'port'>, protocol: Protocol):
       return heard;
     },
   };
+}
+
+/** As every client does: who does not is taken for gone sooner or later. */
+function acknowledgeSettings(stream: Duplex): void {
+  let rest: Buffer = Buffer.alloc(0);
+  stream.on('data', (chunk: Buffer) => {
+    rest = Buffer.concat([rest, chunk]);
+    while (rest.length >= 9 && rest.length >= 9 + rest.readUIntBE(0, 3)) {
+      if (rest[3] === FRAME.settings && rest[4] === 0)
+        stream.write(renderFrame({ type: FRAME.settings, flags: 1, stream: 0, payload: Buffer.alloc(0) }));
+      rest = rest.subarray(9 + rest.readUIntBE(0, 3));
+    }
+  });
 }
 
 /** The first request of a connection, for a path of the door's own name; of a POST only the beginning of its body. */

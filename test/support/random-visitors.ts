@@ -508,9 +508,14 @@ class FrameMaker {
 
 // Visiting
 
-/** Resolves when the visitor is gone. */
-export async function makeVisit(port: number, visit: Visit): Promise<void> {
+/** Resolves when the visitor is gone; `onConnect` gets the port at its own end. */
+export async function makeVisit(
+  port: number,
+  visit: Visit,
+  onConnect: (ownPort: number) => void,
+): Promise<void> {
   const raw = connect({ port, host: '127.0.0.1', allowHalfOpen: visit.staysHalfOpen });
+  raw.once('connect', () => onConnect(raw.localPort ?? 0));
   const closing = new AbortController();
   const closed = new Promise<void>(resolve => {
     raw

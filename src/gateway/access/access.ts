@@ -71,8 +71,8 @@ export class AccessControl {
     const grant = isRightKey ? 'shown' : this.#findGrant(visit, credential, hasSession);
     if (grant === undefined) return this.#refuse(visit);
     if (grant === 'ambient' && isCrossSite(visit)) return refuseCrossSite(visit);
-    // Whoever only asks for what needs no key has not shown one.
-    return grant === 'public' ? false : admit(visit);
+    // Whoever only asks for what needs no key has not shown one; but a browser shows its session there, too.
+    return grant === 'public' && !hasSession && credential === undefined ? false : admit(visit);
   }
 
   #findGrant(visit: Visit, credential: Credential | undefined, hasSession: boolean): Grant | undefined {

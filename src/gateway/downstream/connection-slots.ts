@@ -157,7 +157,7 @@ export class ConnectionSlots {
     if (!isFull && !isCrowded) return true;
     const leaving =
       (isMostlyIdle(strangers) ? findIdle(strangers) : undefined) ??
-      (isFull ? findIdle(authenticated) : undefined) ??
+      (isCrowded ? undefined : findIdle(authenticated)) ??
       findBusiest(strangers);
     if (leaving === undefined) return false;
     remove(leaving);

@@ -30,8 +30,7 @@ const MAX_HEAD_FIELDS = 256;
 const FINISHED_INTERVAL_MS = 500;
 
 /** While a session is closing: how often a visitor is asked whether it is still there, and for how long it may keep silent. */
-const PRESENCE_INTERVAL_MS = 250;
-const PRESENCE_TIMEOUT_MS = 1_000;
+const CLOSING_PRESENCE = { intervalMs: 250, timeoutMs: 1_000 };
 /** As slow as a line may be, and as long as its queue may take, without its visitor being taken for gone. */
 const SLOW_LINE_BYTES_PER_MS = 32;
 const MAX_QUEUE_MS = 120_000;
@@ -77,8 +76,11 @@ export function startHttp2Server(
     session.close();
     watchPresence(
       session,
-      () => countTaken(session),
-      () => sessions.get(session)?.destroy(),
+      { ...CLOSING_PRESENCE, isNeeded: () => true },
+      {
+        countSent: () => countTaken(session),
+        leave: () => sessions.get(session)?.destroy(),
+      },
     );
   };
   const finished = watchFinished(sessions, limits.lingerMs);
@@ -139,6 +141,16 @@ export function startHttp2Server(
       // The tunnel's sockets stay half open, so that Node would wait for the answers of a visitor who has left.
       socket.once('end', () => session.destroy());
       session.once('goaway', () => closeSession(session));
+      // Node also stops reading while a visitor takes nothing, and would never see that one leave either.
+      const presence = { intervalMs: limits.stalledMs / 4, timeoutMs: limits.stalledMs };
+      watchPresence(
+        session,
+        { ...presence, isNeeded: () => slots.isBusy(socket) },
+        {
+          countSent: () => countTaken(session),
+          leave: () => socket.destroy(),
+        },
+      );
       const watch = watchIdleness(session, limits, () => endSession(session, socket, limits.lingerMs));
       session.on('stream', (stream: ServerHttp2Stream, _head: unknown, _flags: number, raw: string[]) => {
         watch(stream);
@@ -275,12 +287,17 @@ function endSession(session: ServerHttp2Session, socket: Duplex, lingerMs: numbe
 }
 
 /**
- * A session that is closing, be it by the visitor's GOAWAY or by ours, goes on until its answers are out: Node's own
- * client, for one, says GOAWAY and waits. But on what is malformed then Node stops reading without a word, and would
- * never see the visitor leave. So it is asked to acknowledge our settings again and again (RFC 9113, 6.5.3; Node sends no
- * pings on such a session). Behind what was sent before, on a slow line, that takes longer.
+ * Asks a visitor again and again to acknowledge our settings (RFC 9113, 6.5.3), as long as `isNeeded`, and calls `leave`
+ * where it does not: Node can have stopped reading, and would not see the visitor leave. It does so without a word
+ * behind what is malformed on a session that is closing, be it by the visitor's GOAWAY or by ours. Such a session goes on
+ * until its answers are out: Node's own client, for one, says GOAWAY and waits. (There are no pings on one that closes.)
+ * Behind what was sent before, on a slow line, the answer takes longer.
  */
-function watchPresence(session: ServerHttp2Session, countSent: () => number, leave: () => void): void {
+function watchPresence(
+  session: ServerHttp2Session,
+  { intervalMs, timeoutMs, isNeeded }: { intervalMs: number; timeoutMs: number; isNeeded: () => boolean },
+  { countSent, leave }: { countSent: () => number; leave: () => void },
+): void {
   let askedAt: number | undefined;
   let sentBefore = 0;
   const ask = () => {
@@ -289,16 +306,17 @@ function watchPresence(session: ServerHttp2Session, countSent: () => number, lea
     const now = performance.now();
     if (askedAt !== undefined) {
       const queueMs = Math.min((countSent() - sentBefore) / SLOW_LINE_BYTES_PER_MS, MAX_QUEUE_MS);
-      if (now - askedAt > PRESENCE_TIMEOUT_MS + queueMs) leave();
+      if (now - askedAt > timeoutMs + queueMs) leave();
       return;
     }
+    if (!isNeeded()) return;
     askedAt = now;
     session.settings(SESSION_OPTIONS.settings, () => {
       askedAt = undefined;
       sentBefore = countSent();
     });
   };
-  const timer = setInterval(ask, PRESENCE_INTERVAL_MS);
+  const timer = setInterval(ask, intervalMs);
   session.once('close', () => clearInterval(timer));
 }
 
