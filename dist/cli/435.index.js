@@ -1638,6 +1638,8 @@ class LineSplitter {
         if (this.#rest !== '')
             this.#onLine(this.#rest);
         this.#rest = '';
+        // What comes now is of a process that outlives its program, and may be as noisy.
+        this.#isHurried = false;
     }
     #spend(lines) {
         const now = performance.now();
@@ -2706,8 +2708,8 @@ function findAncestor(name) {
 
 
 const PREFIX = 'expose-';
-/** More than a last state takes, with twenty lines of the app at their longest. */
-const OUTCOME_BYTES = 32 * 1024;
+/** More than a last state takes, with twenty lines of the app at their longest, 1,000 characters of up to six bytes. */
+const OUTCOME_BYTES = 160 * 1024;
 const SessionSchema = valibot_dist/* object */.Ikc({
     /** What people see; not unique. */
     name: valibot_dist/* string */.YjP(),
@@ -2747,10 +2749,11 @@ function readSession(folder) {
  * start: on a full disk there is no room for a new file, and post would take the supervisor for killed.
  */
 function writeOutcome(folder, state) {
-    const text = JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES);
+    const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
     const file = (0,external_node_fs_.openSync)(sessionFiles(folder).outcome, external_node_fs_.constants.O_WRONLY | external_node_fs_.constants.O_CREAT, 0o600);
     try {
-        (0,external_node_fs_.writeSync)(file, text, 0);
+        if ((0,external_node_fs_.writeSync)(file, text, 0, text.length, 0) < text.length)
+            throw new Error('no space is left');
     }
     finally {
         (0,external_node_fs_.closeSync)(file);
@@ -6174,8 +6177,8 @@ class AccessControl {
             return this.#refuse(visit);
         if (grant === 'ambient' && isCrossSite(visit))
             return refuseCrossSite(visit);
-        // Whoever only asks for what needs no key has not shown one.
-        return grant === 'public' ? false : admit(visit);
+        // Whoever only asks for what needs no key has not shown one; but a browser shows its session there, too.
+        return grant === 'public' && !hasSession && credential === undefined ? false : admit(visit);
     }
     #findGrant(visit, credential, hasSession) {
         if (credential === 'key')
@@ -6503,7 +6506,7 @@ class ConnectionSlots {
         if (!isFull && !isCrowded)
             return true;
         const leaving = (isMostlyIdle(strangers) ? findIdle(strangers) : undefined) ??
-            (isFull ? findIdle(authenticated) : undefined) ??
+            (isCrowded ? undefined : findIdle(authenticated)) ??
             findBusiest(strangers);
         if (leaving === undefined)
             return false;
@@ -6959,9 +6962,10 @@ const HTTP2_SHARE = { active: MAX_STREAMS, open: MAX_STREAMS };
 const MAX_HEAD_BYTES = 16 * 1024;
 /** Browsers send each cookie as a field of its own. */
 const MAX_HEAD_FIELDS = 256;
+/** How often sessions that are over are looked for. */
+const FINISHED_INTERVAL_MS = 500;
 /** While a session is closing: how often a visitor is asked whether it is still there, and for how long it may keep silent. */
-const PRESENCE_INTERVAL_MS = 250;
-const PRESENCE_TIMEOUT_MS = 1_000;
+const CLOSING_PRESENCE = { intervalMs: 250, timeoutMs: 1_000 };
 /** As slow as a line may be, and as long as its queue may take, without its visitor being taken for gone. */
 const SLOW_LINE_BYTES_PER_MS = 32;
 const MAX_QUEUE_MS = 120_000;
@@ -6995,8 +6999,12 @@ function startHttp2Server(limits, serve, slots) {
         if (session.destroyed)
             return;
         session.close();
-        watchPresence(session, () => countTaken(session), () => sessions.get(session)?.destroy());
+        watchPresence(session, { ...CLOSING_PRESENCE, isNeeded: () => true }, {
+            countSent: () => countTaken(session),
+            leave: () => sessions.get(session)?.destroy(),
+        });
     };
+    const finished = watchFinished(sessions, limits.lingerMs);
     let stopped = false;
     const openStream = (session, stream, raw) => {
         stream.on('error', ignore);
@@ -7058,6 +7066,12 @@ function startHttp2Server(limits, serve, slots) {
             // The tunnel's sockets stay half open, so that Node would wait for the answers of a visitor who has left.
             socket.once('end', () => session.destroy());
             session.once('goaway', () => closeSession(session));
+            // Node also stops reading while a visitor takes nothing, and would never see that one leave either.
+            const presence = { intervalMs: limits.stalledMs / 4, timeoutMs: limits.stalledMs };
+            watchPresence(session, { ...presence, isNeeded: () => slots.isBusy(socket) }, {
+                countSent: () => countTaken(session),
+                leave: () => socket.destroy(),
+            });
             const watch = watchIdleness(session, limits, () => endSession(session, socket, limits.lingerMs));
             session.on('stream', (stream, _head, _flags, raw) => {
                 watch(stream);
@@ -7082,8 +7096,29 @@ function startHttp2Server(limits, serve, slots) {
             await Promise.all(closed);
             clearTimeout(timer);
             stalledReaders.stop();
+            finished.stop();
         },
     };
+}
+/**
+ * Cuts connections whose session is over. Node ends such a connection in an orderly way, and says that the session is
+ * closed when the visitor has ended it, too: one who does not, or has left, would keep it for ever.
+ */
+function watchFinished(sessions, lingerMs) {
+    const since = new WeakMap();
+    const timer = setInterval(() => {
+        const now = performance.now();
+        for (const [session, socket] of sessions) {
+            if (!session.destroyed)
+                continue;
+            const at = since.get(session);
+            if (at === undefined)
+                since.set(session, now);
+            else if (now - at >= lingerMs)
+                socket.destroy();
+        }
+    }, FINISHED_INTERVAL_MS).unref();
+    return { stop: () => clearInterval(timer) };
 }
 /** Not where it is gone already: the visitor may have taken it back in the same packet. */
 function refuseHead(stream) {
@@ -7155,12 +7190,13 @@ function endSession(session, socket, lingerMs) {
     socket.once('close', () => clearTimeout(timer));
 }
 /**
- * A session that is closing, be it by the visitor's GOAWAY or by ours, goes on until its answers are out: Node's own
- * client, for one, says GOAWAY and waits. But on what is malformed then Node stops reading without a word, and would
- * never see the visitor leave. So it is asked to acknowledge our settings again and again (RFC 9113, 6.5.3; Node sends no
- * pings on such a session). Behind what was sent before, on a slow line, that takes longer.
+ * Asks a visitor again and again to acknowledge our settings (RFC 9113, 6.5.3), as long as `isNeeded`, and calls `leave`
+ * where it does not: Node can have stopped reading, and would not see the visitor leave. It does so without a word
+ * behind what is malformed on a session that is closing, be it by the visitor's GOAWAY or by ours. Such a session goes on
+ * until its answers are out: Node's own client, for one, says GOAWAY and waits. (There are no pings on one that closes.)
+ * Behind what was sent before, on a slow line, the answer takes longer.
  */
-function watchPresence(session, countSent, leave) {
+function watchPresence(session, { intervalMs, timeoutMs, isNeeded }, { countSent, leave }) {
     let askedAt;
     let sentBefore = 0;
     const ask = () => {
@@ -7170,17 +7206,19 @@ function watchPresence(session, countSent, leave) {
         const now = performance.now();
         if (askedAt !== undefined) {
             const queueMs = Math.min((countSent() - sentBefore) / SLOW_LINE_BYTES_PER_MS, MAX_QUEUE_MS);
-            if (now - askedAt > PRESENCE_TIMEOUT_MS + queueMs)
+            if (now - askedAt > timeoutMs + queueMs)
                 leave();
             return;
         }
+        if (!isNeeded())
+            return;
         askedAt = now;
         session.settings(SESSION_OPTIONS.settings, () => {
             askedAt = undefined;
             sentBefore = countSent();
         });
     };
-    const timer = setInterval(ask, PRESENCE_INTERVAL_MS);
+    const timer = setInterval(ask, intervalMs);
     session.once('close', () => clearInterval(timer));
 }
 /** Of a head as RFC 9113, 6.5.2 counts it. */
@@ -11097,6 +11135,7 @@ const exposure_DRAIN_MS = 5_000;
 const PROOF_HEAD_START_MS = 1_000;
 /** Two clocks are compared this often: a laptop that slept must not come back to an exposure past its end. */
 const CLOCK_CHECK_MS = 1_000;
+const exposure_MAX_LINE_LENGTH = 1_000;
 /** As many as anybody reads. */
 const MAX_WARNINGS = 10;
 class Exposure {
@@ -11259,7 +11298,7 @@ class Exposure {
     }
     /** Ends it badly: `error` is what people are told. May be called twice, the first counts. */
     fail(error) {
-        const lastLines = error instanceof errors/* AppError */.uV ? error.lastLines : [];
+        const lastLines = error instanceof errors/* AppError */.uV ? error.lastLines.map(shortenLine) : [];
         const reason = (0,errors/* describeError */.Uc)(error);
         return this.#end(liveAt => ({ phase: 'failed', reason, lastLines, ...liveAt, endedAt: new Date() }), error);
     }
@@ -11306,6 +11345,10 @@ class Exposure {
             }
         }
     }
+}
+/** A line that is longer is data, and nobody reads it in a comment. */
+function shortenLine(line) {
+    return line.length > exposure_MAX_LINE_LENGTH ? `${line.slice(0, exposure_MAX_LINE_LENGTH)}…` : line;
 }
 /** A start that ran into its deadline says so, together with what it was waiting for. */
 function explainStart(error, timeout, timeoutMs) {
@@ -12462,19 +12505,19 @@ function findExample(name) {
 // A process that is told to end while it still prepares a preview: it undoes what it has begun, for as long as that may
 // take, and leaves. Used by main, and by `expose run` before it has a preview in the foreground.
 
-/** The runner follows SIGINT with a kill after some seconds, and a person at a terminal waits no longer either. */
-const UNDO_MS = 900;
 class Cancellation {
     #controller = new AbortController();
     #signals;
     #onCancel;
     #exitCode;
+    #undoMs;
     #work;
-    /** Listens from now on. `onCancel` is called first, and must not throw. */
-    constructor(signals, exitCode, onCancel = () => { }) {
+    /** Listens from now on. `undoMs` is how long it may take to leave; a second signal ends the process at once. */
+    constructor(signals, options) {
         this.#signals = signals;
-        this.#exitCode = exitCode;
-        this.#onCancel = onCancel;
+        this.#exitCode = options.exitCode;
+        this.#undoMs = options.undoMs;
+        this.#onCancel = options.onCancel ?? (() => { });
         for (const signal of signals)
             process.once(signal, this.#leave);
     }
@@ -12510,7 +12553,7 @@ class Cancellation {
         this.#onCancel();
         this.#controller.abort();
         const undone = this.#work?.catch(() => { });
-        void Promise.race([undone, (0,promises_.setTimeout)(UNDO_MS)]).then(() => process.exit(this.#exitCode));
+        void Promise.race([undone, (0,promises_.setTimeout)(this.#undoMs)]).then(() => process.exit(this.#exitCode));
     };
 }
 
@@ -12530,6 +12573,8 @@ class Cancellation {
 
 /** As of a program that Ctrl-C has ended: 128 + SIGINT. */
 const CANCELLED = 130;
+/** The folder of a build that was broken off has thousands of files, and nobody comes to remove it later. */
+const UNDO_MS = 30_000;
 /** Input → the flag's help; inputs that only mean something in a job have no flag. */
 const INPUT_FLAGS = {
     'mode MODE': 'auto, os, exec, web or port (default auto)',
@@ -12582,7 +12627,7 @@ const run = {
         const identity = identifyHome(inputs, environment);
         const surroundings = { environment, tempFolder: (0,external_node_os_.tmpdir)(), identity, access };
         // A program of the installation does not hear Ctrl-C itself: it has a process group of its own.
-        const cancellation = new Cancellation(LEAVE_SIGNALS, CANCELLED);
+        const cancellation = new Cancellation(LEAVE_SIGNALS, { exitCode: CANCELLED, undoMs: UNDO_MS });
         const exposure = await cancellation.guard(signal => planExposure(inputs, surroundings, logger, { signal }));
         cancellation.stop();
         const folder = createSessionFolder((0,external_node_os_.tmpdir)());

@@ -75459,19 +75459,19 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 // A process that is told to end while it still prepares a preview: it undoes what it has begun, for as long as that may
 // take, and leaves. Used by main, and by `expose run` before it has a preview in the foreground.
 
-/** The runner follows SIGINT with a kill after some seconds, and a person at a terminal waits no longer either. */
-const UNDO_MS = 900;
 class Cancellation {
     #controller = new AbortController();
     #signals;
     #onCancel;
     #exitCode;
+    #undoMs;
     #work;
-    /** Listens from now on. `onCancel` is called first, and must not throw. */
-    constructor(signals, exitCode, onCancel = () => { }) {
+    /** Listens from now on. `undoMs` is how long it may take to leave; a second signal ends the process at once. */
+    constructor(signals, options) {
         this.#signals = signals;
-        this.#exitCode = exitCode;
-        this.#onCancel = onCancel;
+        this.#exitCode = options.exitCode;
+        this.#undoMs = options.undoMs;
+        this.#onCancel = options.onCancel ?? (() => { });
         for (const signal of signals)
             process.once(signal, this.#leave);
     }
@@ -75507,7 +75507,7 @@ class Cancellation {
         this.#onCancel();
         this.#controller.abort();
         const undone = this.#work?.catch(() => { });
-        void Promise.race([undone, (0,promises_namespaceObject.setTimeout)(UNDO_MS)]).then(() => process.exit(this.#exitCode));
+        void Promise.race([undone, (0,promises_namespaceObject.setTimeout)(this.#undoMs)]).then(() => process.exit(this.#exitCode));
     };
 }
 
@@ -86690,8 +86690,8 @@ var external_node_path_ = __nccwpck_require__(6760);
 
 
 const PREFIX = 'expose-';
-/** More than a last state takes, with twenty lines of the app at their longest. */
-const OUTCOME_BYTES = 32 * 1024;
+/** More than a last state takes, with twenty lines of the app at their longest, 1,000 characters of up to six bytes. */
+const OUTCOME_BYTES = 160 * 1024;
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -86731,10 +86731,11 @@ function session_readSession(folder) {
  * start: on a full disk there is no room for a new file, and post would take the supervisor for killed.
  */
 function writeOutcome(folder, state) {
-    const text = JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES);
+    const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
     const file = openSync(session_sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
     try {
-        writeSync(file, text, 0);
+        if (writeSync(file, text, 0, text.length, 0) < text.length)
+            throw new Error('no space is left');
     }
     finally {
         closeSync(file);
@@ -89766,6 +89767,8 @@ class LineSplitter {
         if (this.#rest !== '')
             this.#onLine(this.#rest);
         this.#rest = '';
+        // What comes now is of a process that outlives its program, and may be as noisy.
+        this.#isHurried = false;
     }
     #spend(lines) {
         const now = performance.now();
@@ -95034,9 +95037,12 @@ function renderFailure(reason, lastLines) {
 
 
 tolerateBrokenOutput();
-const cancellation = new Cancellation(['SIGINT', 'SIGTERM'], 1, () => {
+const cancellation = new Cancellation(['SIGINT', 'SIGTERM'], {
+    exitCode: 1,
+    // What is not undone by then is left to post.
+    undoMs: 900,
     // Plain text: while the preview's log is repeated, the runner would show a command as it stands.
-    print_print.info('cancelled; the post step takes the preview down');
+    onCancel: () => print_print.info('cancelled; the post step takes the preview down'),
 });
 void runPreview(cancellation).catch(error => {
     if (!cancellation.signal.aborted)

@@ -41523,8 +41523,8 @@ var external_node_path_ = __nccwpck_require__(6760);
 
 
 const PREFIX = 'expose-';
-/** More than a last state takes, with twenty lines of the app at their longest. */
-const OUTCOME_BYTES = (/* unused pure expression or super */ null && (32 * 1024));
+/** More than a last state takes, with twenty lines of the app at their longest, 1,000 characters of up to six bytes. */
+const OUTCOME_BYTES = (/* unused pure expression or super */ null && (160 * 1024));
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -41564,10 +41564,11 @@ function readSession(folder) {
  * start: on a full disk there is no room for a new file, and post would take the supervisor for killed.
  */
 function writeOutcome(folder, state) {
-    const text = JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES);
+    const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
     const file = openSync(session_sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
     try {
-        writeSync(file, text, 0);
+        if (writeSync(file, text, 0, text.length, 0) < text.length)
+            throw new Error('no space is left');
     }
     finally {
         closeSync(file);

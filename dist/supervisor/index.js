@@ -31221,6 +31221,8 @@ class LineSplitter {
         if (this.#rest !== '')
             this.#onLine(this.#rest);
         this.#rest = '';
+        // What comes now is of a process that outlives its program, and may be as noisy.
+        this.#isHurried = false;
     }
     #spend(lines) {
         const now = performance.now();
@@ -35557,8 +35559,8 @@ class AccessControl {
             return this.#refuse(visit);
         if (grant === 'ambient' && isCrossSite(visit))
             return refuseCrossSite(visit);
-        // Whoever only asks for what needs no key has not shown one.
-        return grant === 'public' ? false : admit(visit);
+        // Whoever only asks for what needs no key has not shown one; but a browser shows its session there, too.
+        return grant === 'public' && !hasSession && credential === undefined ? false : admit(visit);
     }
     #findGrant(visit, credential, hasSession) {
         if (credential === 'key')
@@ -35901,7 +35903,7 @@ class ConnectionSlots {
         if (!isFull && !isCrowded)
             return true;
         const leaving = (isMostlyIdle(strangers) ? findIdle(strangers) : undefined) ??
-            (isFull ? findIdle(authenticated) : undefined) ??
+            (isCrowded ? undefined : findIdle(authenticated)) ??
             findBusiest(strangers);
         if (leaving === undefined)
             return false;
@@ -36359,9 +36361,10 @@ const HTTP2_SHARE = { active: MAX_STREAMS, open: MAX_STREAMS };
 const MAX_HEAD_BYTES = 16 * 1024;
 /** Browsers send each cookie as a field of its own. */
 const MAX_HEAD_FIELDS = 256;
+/** How often sessions that are over are looked for. */
+const FINISHED_INTERVAL_MS = 500;
 /** While a session is closing: how often a visitor is asked whether it is still there, and for how long it may keep silent. */
-const PRESENCE_INTERVAL_MS = 250;
-const PRESENCE_TIMEOUT_MS = 1_000;
+const CLOSING_PRESENCE = { intervalMs: 250, timeoutMs: 1_000 };
 /** As slow as a line may be, and as long as its queue may take, without its visitor being taken for gone. */
 const SLOW_LINE_BYTES_PER_MS = 32;
 const MAX_QUEUE_MS = 120_000;
@@ -36395,8 +36398,12 @@ function startHttp2Server(limits, serve, slots) {
         if (session.destroyed)
             return;
         session.close();
-        watchPresence(session, () => countTaken(session), () => sessions.get(session)?.destroy());
+        watchPresence(session, { ...CLOSING_PRESENCE, isNeeded: () => true }, {
+            countSent: () => countTaken(session),
+            leave: () => sessions.get(session)?.destroy(),
+        });
     };
+    const finished = watchFinished(sessions, limits.lingerMs);
     let stopped = false;
     const openStream = (session, stream, raw) => {
         stream.on('error', ignore);
@@ -36458,6 +36465,12 @@ function startHttp2Server(limits, serve, slots) {
             // The tunnel's sockets stay half open, so that Node would wait for the answers of a visitor who has left.
             socket.once('end', () => session.destroy());
             session.once('goaway', () => closeSession(session));
+            // Node also stops reading while a visitor takes nothing, and would never see that one leave either.
+            const presence = { intervalMs: limits.stalledMs / 4, timeoutMs: limits.stalledMs };
+            watchPresence(session, { ...presence, isNeeded: () => slots.isBusy(socket) }, {
+                countSent: () => countTaken(session),
+                leave: () => socket.destroy(),
+            });
             const watch = watchIdleness(session, limits, () => endSession(session, socket, limits.lingerMs));
             session.on('stream', (stream, _head, _flags, raw) => {
                 watch(stream);
@@ -36482,8 +36495,29 @@ function startHttp2Server(limits, serve, slots) {
             await Promise.all(closed);
             clearTimeout(timer);
             stalledReaders.stop();
+            finished.stop();
         },
     };
+}
+/**
+ * Cuts connections whose session is over. Node ends such a connection in an orderly way, and says that the session is
+ * closed when the visitor has ended it, too: one who does not, or has left, would keep it for ever.
+ */
+function watchFinished(sessions, lingerMs) {
+    const since = new WeakMap();
+    const timer = setInterval(() => {
+        const now = performance.now();
+        for (const [session, socket] of sessions) {
+            if (!session.destroyed)
+                continue;
+            const at = since.get(session);
+            if (at === undefined)
+                since.set(session, now);
+            else if (now - at >= lingerMs)
+                socket.destroy();
+        }
+    }, FINISHED_INTERVAL_MS).unref();
+    return { stop: () => clearInterval(timer) };
 }
 /** Not where it is gone already: the visitor may have taken it back in the same packet. */
 function refuseHead(stream) {
@@ -36555,12 +36589,13 @@ function endSession(session, socket, lingerMs) {
     socket.once('close', () => clearTimeout(timer));
 }
 /**
- * A session that is closing, be it by the visitor's GOAWAY or by ours, goes on until its answers are out: Node's own
- * client, for one, says GOAWAY and waits. But on what is malformed then Node stops reading without a word, and would
- * never see the visitor leave. So it is asked to acknowledge our settings again and again (RFC 9113, 6.5.3; Node sends no
- * pings on such a session). Behind what was sent before, on a slow line, that takes longer.
+ * Asks a visitor again and again to acknowledge our settings (RFC 9113, 6.5.3), as long as `isNeeded`, and calls `leave`
+ * where it does not: Node can have stopped reading, and would not see the visitor leave. It does so without a word
+ * behind what is malformed on a session that is closing, be it by the visitor's GOAWAY or by ours. Such a session goes on
+ * until its answers are out: Node's own client, for one, says GOAWAY and waits. (There are no pings on one that closes.)
+ * Behind what was sent before, on a slow line, the answer takes longer.
  */
-function watchPresence(session, countSent, leave) {
+function watchPresence(session, { intervalMs, timeoutMs, isNeeded }, { countSent, leave }) {
     let askedAt;
     let sentBefore = 0;
     const ask = () => {
@@ -36570,17 +36605,19 @@ function watchPresence(session, countSent, leave) {
         const now = performance.now();
         if (askedAt !== undefined) {
             const queueMs = Math.min((countSent() - sentBefore) / SLOW_LINE_BYTES_PER_MS, MAX_QUEUE_MS);
-            if (now - askedAt > PRESENCE_TIMEOUT_MS + queueMs)
+            if (now - askedAt > timeoutMs + queueMs)
                 leave();
             return;
         }
+        if (!isNeeded())
+            return;
         askedAt = now;
         session.settings(SESSION_OPTIONS.settings, () => {
             askedAt = undefined;
             sentBefore = countSent();
         });
     };
-    const timer = setInterval(ask, PRESENCE_INTERVAL_MS);
+    const timer = setInterval(ask, intervalMs);
     session.once('close', () => clearInterval(timer));
 }
 /** Of a head as RFC 9113, 6.5.2 counts it. */
@@ -40789,6 +40826,7 @@ const exposure_DRAIN_MS = 5_000;
 const PROOF_HEAD_START_MS = 1_000;
 /** Two clocks are compared this often: a laptop that slept must not come back to an exposure past its end. */
 const CLOCK_CHECK_MS = 1_000;
+const exposure_MAX_LINE_LENGTH = 1_000;
 /** As many as anybody reads. */
 const MAX_WARNINGS = 10;
 class Exposure {
@@ -40951,7 +40989,7 @@ class Exposure {
     }
     /** Ends it badly: `error` is what people are told. May be called twice, the first counts. */
     fail(error) {
-        const lastLines = error instanceof AppError ? error.lastLines : [];
+        const lastLines = error instanceof AppError ? error.lastLines.map(shortenLine) : [];
         const reason = errors_describeError(error);
         return this.#end(liveAt => ({ phase: 'failed', reason, lastLines, ...liveAt, endedAt: new Date() }), error);
     }
@@ -40998,6 +41036,10 @@ class Exposure {
             }
         }
     }
+}
+/** A line that is longer is data, and nobody reads it in a comment. */
+function shortenLine(line) {
+    return line.length > exposure_MAX_LINE_LENGTH ? `${line.slice(0, exposure_MAX_LINE_LENGTH)}…` : line;
 }
 /** A start that ran into its deadline says so, together with what it was waiting for. */
 function explainStart(error, timeout, timeoutMs) {
@@ -44713,8 +44755,8 @@ class Memory {
 
 
 const PREFIX = 'expose-';
-/** More than a last state takes, with twenty lines of the app at their longest. */
-const OUTCOME_BYTES = 32 * 1024;
+/** More than a last state takes, with twenty lines of the app at their longest, 1,000 characters of up to six bytes. */
+const OUTCOME_BYTES = 160 * 1024;
 const SessionSchema = object({
     /** What people see; not unique. */
     name: string(),
@@ -44754,10 +44796,11 @@ function readSession(folder) {
  * start: on a full disk there is no room for a new file, and post would take the supervisor for killed.
  */
 function writeOutcome(folder, state) {
-    const text = JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES);
+    const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
     const file = (0,external_node_fs_.openSync)(sessionFiles(folder).outcome, external_node_fs_.constants.O_WRONLY | external_node_fs_.constants.O_CREAT, 0o600);
     try {
-        (0,external_node_fs_.writeSync)(file, text, 0);
+        if ((0,external_node_fs_.writeSync)(file, text, 0, text.length, 0) < text.length)
+            throw new Error('no space is left');
     }
     finally {
         (0,external_node_fs_.closeSync)(file);
