@@ -5,6 +5,7 @@ import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync 
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { readJournal } from '../../src/processes.ts';
 import { type Behaviour, flood, reply, startBadBoreServer, stayMute } from '../support/bad-bore-server.ts';
 import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
@@ -80,11 +81,9 @@ async function run(inputs: Record<string, string>, scene: Scene = {}): Promise<F
 }
 
 function listJournal(job: RunnerJob): number[] {
+  // A start that failed early has a folder, and may have started nothing.
   return readdirSync(job.temp).flatMap(session =>
-    readFileSync(join(job.temp, session, 'journal'), 'utf8')
-      .trim()
-      .split('\n')
-      .map(line => (JSON.parse(line) as { pid: number }).pid),
+    readJournal(join(job.temp, session, 'journal')).map(({ pid }) => pid),
   );
 }
 
