@@ -1,7 +1,7 @@
 // What people are told when it does not work: every failure through the built action, against real bore servers and
 // servers that are none. The message, the exit code, the comment, and that nothing is left behind.
 
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
