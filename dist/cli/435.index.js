@@ -2203,7 +2203,6 @@ async function readVersion(path, options) {
         cwd: options.tempFolder,
         environment: options.environment,
         signal: AbortSignal.any([options.signal, AbortSignal.timeout(VERSION_TIMEOUT_MS)]),
-        ...(options.onChild && { onChild: options.onChild }),
     });
     const version = /wasmrun v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)/.exec(lines.join('\n'))?.[1];
     if (version === undefined)

@@ -25,7 +25,7 @@ export interface WasmrunOptions {
   /** What the installation sees of the job (selectInstallEnvironment). */
   environment: Readonly<Record<string, string>>;
   logger: Logger;
-  /** Called for every program that is run; cargo may take minutes, and has a process group of its own. */
+  /** Called for every program that installs; cargo may take minutes, and has a process group of its own. */
   onChild?: ProgramContext['onChild'];
   /** Called with the folder that is installed into before it is made; it is gone when this resolves or rejects. */
   onFolder?: (folder: string) => void;
@@ -99,7 +99,6 @@ async function readVersion(path: string, options: WasmrunOptions): Promise<strin
     cwd: options.tempFolder,
     environment: options.environment,
     signal: AbortSignal.any([options.signal, AbortSignal.timeout(VERSION_TIMEOUT_MS)]),
-    ...(options.onChild && { onChild: options.onChild }),
   });
   const version = /wasmrun v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)/.exec(lines.join('\n'))?.[1];
   if (version === undefined) throw new AppError(`${path} --version names no version`);
