@@ -36979,6 +36979,9 @@ function startTlsFront(tls, limits, doors) {
         slots.join(socket, visitor);
         const timer = setTimeout(() => socket.destroy(), limits.handshakeTimeoutMs);
         socket.once('close', () => clearTimeout(timer));
+        // Behind the handshake Node tells nobody else of an error of TLS, and what was to be written is forgotten: only a
+        // server of its own releases the socket's control (_tls_wrap.js), which makes it an 'error' that destroys.
+        socket.on('_tlsError', () => visitor.destroy());
         // A failed handshake is the visitor's affair; Node closes its connection.
         socket.on('error', tls_front_ignore);
         socket.once('secure', () => {
@@ -37742,6 +37745,9 @@ function joinStreams(visitor, app) {
         from.once('close', () => {
             if (!from.readableEnded || to.closed)
                 cut();
+            // Nobody takes what the visitor sends any more: read on, or nobody would see it leave.
+            else if (from === app)
+                visitor.resume();
         });
     }
 }

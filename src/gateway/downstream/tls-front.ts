@@ -50,6 +50,9 @@ export function startTlsFront(tls: TlsIdentity, limits: VisitorLimits, doors: Tl
     slots.join(socket, visitor);
     const timer = setTimeout(() => socket.destroy(), limits.handshakeTimeoutMs);
     socket.once('close', () => clearTimeout(timer));
+    // Behind the handshake Node tells nobody else of an error of TLS, and what was to be written is forgotten: only a
+    // server of its own releases the socket's control (_tls_wrap.js), which makes it an 'error' that destroys.
+    socket.on('_tlsError', () => visitor.destroy());
     // A failed handshake is the visitor's affair; Node closes its connection.
     socket.on('error', ignore);
     socket.once('secure', () => {

@@ -143,6 +143,8 @@ function joinStreams(visitor: Duplex, app: Duplex): void {
     });
     from.once('close', () => {
       if (!from.readableEnded || to.closed) cut();
+      // Nobody takes what the visitor sends any more: read on, or nobody would see it leave.
+      else if (from === app) visitor.resume();
     });
   }
 }
