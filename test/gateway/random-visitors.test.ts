@@ -20,7 +20,8 @@ import { KEY, makeVisit, PUBLIC_PATHS, planVisit } from '../support/random-visit
 import { TestCa, type TestCertificate } from '../support/test-ca.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-const VISITS = Number(process.env.EXPOSE_FUZZ_VISITS ?? 1_500);
+/** In each case. By default as many as take some 40 s of one processor, all cases together, which is what CI has for them. */
+const VISITS = Number(process.env.EXPOSE_FUZZ_VISITS ?? 1_000);
 const SEED = Number(process.env.EXPOSE_FUZZ_SEED ?? 20_260_000);
 const ONE_VISIT = Number(process.env.EXPOSE_FUZZ_VISIT ?? 0);
 const SOURCES = resolve(process.env.EXPOSE_FUZZ_SOURCES ?? join(import.meta.dirname, '../../src'));
@@ -151,11 +152,6 @@ async function askForProof(port: number, protocol: Protocol): Promise<string> {
   return visitor.heard;
 }
 
-/**
- * Once in several runs one connection of 1,500 over TLS is still there after the deadline, for a reason that is not found
- * yet. More would be another mistake.
- */
-const MAX_LEFT = 3;
 const NOTHING = { connections: 0, visits: [], busyInApp: 0 };
 const CHALLENGE = '0123456789abcdef'.repeat(2);
 const PROOF = renderProof(PROOF_KEY, CHALLENGE) ?? '';
@@ -181,10 +177,7 @@ describe(`${VISITS} random visitors, and a random app`, () => {
       };
       const isOver = async () => isDeepStrictEqual(await findLeft(), NOTHING);
       await waitUntil(isOver, 'nothing is left', GONE_DEADLINE_MS).catch(() => {});
-      const left = await findLeft();
-      if (left.connections > 0) console.log(`left over: ${JSON.stringify(left)}; ${again}`);
-      expect(left.connections, again).toBeLessThanOrEqual(MAX_LEFT);
-      expect(left.busyInApp, again).toBe(0);
+      expect(await findLeft(), again).toEqual(NOTHING);
       // A mistake of ours would have been logged.
       expect([...gateway.log], again).toEqual([]);
       expect((await gateway.report()).visits).toBeGreaterThan(VISITS * LEAST_SHARE);

@@ -39,9 +39,12 @@ export interface Report {
 /** Either wants a report; the process ends after the second, if nothing keeps it. */
 export type Question = 'report' | 'stop';
 
-/** How often the app may change its state, and in how many of 100 cases it is restarting then. */
+/**
+ * How often the app may change its state, and in how many of 100 cases it is restarting then. A visit that finds it so ends
+ * all requests of the app: more often, none of them would last until its visitor is found to be stalled.
+ */
 const SWITCH_INTERVAL_MS = 50;
-const RESTARTING_PERCENT = 10;
+const RESTARTING_PERCENT = 3;
 const RESTARTING: AppState = { status: 'restarting', reason: 'test', attempt: 1 };
 
 /** Of connections, with TLS on them or not; listening ones have other names. */

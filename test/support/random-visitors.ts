@@ -46,7 +46,7 @@ export interface Visit {
 /** As long as a visitor of a gateway with short limits may wait for TLS. */
 const HANDSHAKE_MS = 3_000;
 /** Longer than the gateway waits for one who reads nothing. */
-const STALL_MS = 1_400;
+const STALL_MS = 1_500;
 /** With a pause behind every request of a long pipeline its visit would take too long. */
 const SLOW_PIECES = 10;
 
