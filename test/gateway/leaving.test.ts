@@ -154,6 +154,30 @@ describe('a visitor who leaves', () => {
   });
 });
 
+describe('a visitor who breaks TLS behind its last request', () => {
+  it.each([
+    ['CONNECT', (host: string) => `CONNECT evil.test:443 HTTP/1.1\r\nHost: ${host}\r\n\r\n`],
+    [
+      'a WebSocket that is refused',
+      (host: string) =>
+        `GET //x HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n\r\n`,
+    ],
+  ])('and is gone, keeps no connection: %s', async (_, render) => {
+    const { door } = await open('TLS and HTTP/1.1');
+    const before = countSockets();
+    const visitors = await Promise.all(
+      Array.from({ length: 20 }, () => openVisitor(door, 'TLS and HTTP/1.1')),
+    );
+    for (const { stream, raw } of visitors) {
+      stream.write(render(`127.0.0.1:${door.port}`));
+      raw.write(Buffer.alloc(40, 0xfe));
+    }
+    for (const { raw } of visitors) raw.end();
+    await waitUntil(() => visitors.every(({ raw }) => raw.closed), 'the gateway has ended them');
+    await waitUntil(() => countSockets() <= before, 'nothing is left of them');
+  });
+});
+
 describe('a visitor who is refused while another request of its session is under way', () => {
   it('and breaks the protocol before it leaves, is noticed', async () => {
     const app = await startProtocolApp();
