@@ -1,9 +1,6 @@
-// The only reader of the action's inputs and of the job's environment. Everything is read once, every problem is
-// reported together, and an empty string means "not given". The command line's flags pass through the same checks.
+// From the text of the inputs to checked values. Every problem is reported together, and an empty string means "not
+// given". The action's inputs and the command line's flags pass through the same checks.
 
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import * as core from '@actions/core';
 import { type AppInputs, parseAppInputs } from './app-inputs.ts';
 import { parseDuration } from './duration.ts';
 import { InputError } from './errors.ts';
@@ -18,12 +15,9 @@ import {
   parseWholeNumber,
 } from './input-values.ts';
 import type { LogLevel } from './log.ts';
-import type { Surroundings } from './plan.ts';
 import { PLAIN_PUBLIC_URLS } from './public-address.ts';
-import type { Job } from './report/job.ts';
-import { describeJob } from './step/job.ts';
-import { listKeyTexts, listTlsWarnings, parseTlsInputs, type TlsInputs } from './tls-inputs.ts';
-import { DEFAULT_PORT_RANGE, parseTunnelInputs, splitSecrets, type TunnelInputs } from './tunnel-inputs.ts';
+import { listTlsWarnings, parseTlsInputs, type TlsInputs } from './tls-inputs.ts';
+import { DEFAULT_PORT_RANGE, parseTunnelInputs, type TunnelInputs } from './tunnel-inputs.ts';
 
 const DEFAULT_HOLD_MS = 30 * 60_000;
 /** The job's own token dies after a day: a comment made later could not be edited any more. */
@@ -49,13 +43,6 @@ export interface Inputs {
   logLevel: LogLevel;
   /** What is allowed but unwise. */
   warnings: string[];
-}
-
-/** What the fork rules need; read before anything else is judged, for a fork's job sees no `vars` and no secrets. */
-export interface GuardInputs {
-  path: string;
-  token: string;
-  allowUntrustedHead: boolean;
 }
 
 /** Every name `action.yml` declares, with its default there; a test holds the two together. */
@@ -96,48 +83,6 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'fail-on-error': 'true',
   'log-level': 'info',
 };
-
-/** Reads the inputs of the step that is running, and masks the secrets among them. */
-export function readActionInputs(): Inputs {
-  // Each on its own: where only one of them is printed, the runner would not know it.
-  for (const secret of [...splitSecrets(readUntrimmed('secret')), ...readCredentials(), ...readKeyTexts()])
-    if (secret !== '') core.setSecret(secret);
-  const source: InputSource = name => (LISTS.has(name) ? readUntrimmed(name) : core.getInput(name));
-  const inputs = parseInputs(source, process.env, process.env.GITHUB_WORKSPACE || process.cwd());
-  return process.env.RUNNER_DEBUG === '1' ? { ...inputs, logLevel: 'debug' } : inputs;
-}
-
-/** The visitors' key and password, in each of the forms in which they could be printed. */
-function readCredentials(): string[] {
-  const basicAuth = core.getInput('basic-auth');
-  const password = basicAuth.slice(basicAuth.indexOf(':') + 1);
-  return [core.getInput('access-key'), basicAuth, password, Buffer.from(basicAuth).toString('base64')];
-}
-
-/** A key that was put in the wrong place is a key all the same. */
-function readKeyTexts(): string[] {
-  const cert = core.getInput('tls-cert');
-  const misplaced = cert.includes('PRIVATE KEY') ? cert : '';
-  return listKeyTexts(`${core.getInput('tls-key')}\n${misplaced}`);
-}
-
-/** Where an empty line at the ends is an entry whose variable is not set. */
-const LISTS: ReadonlySet<string> = new Set(['server', 'secret']);
-
-function readUntrimmed(name: string): string {
-  return core.getInput(name, { trimWhitespace: false });
-}
-
-/** The few inputs the fork rules need. Masks the token. */
-export function readGuardInputs(): GuardInputs {
-  const token = core.getInput('github-token');
-  if (token) core.setSecret(token);
-  return {
-    path: resolve(process.env.GITHUB_WORKSPACE || process.cwd(), core.getInput('path') || '.'),
-    token,
-    allowUntrustedHead: core.getInput('allow-untrusted-head').toLowerCase() === 'true',
-  };
-}
 
 /** Checks every input; throws one InputError with all problems. Relative paths are resolved against `base`. */
 export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, base: string): Inputs {
@@ -230,18 +175,4 @@ function listWarnings(
         ]
       : []),
   ];
-}
-
-/** What the runner says about the job, for the fork rules and the comment. */
-export function readJob(): Job {
-  return describeJob(process.env, core.getInput('matrix'));
-}
-
-/** The machine as the runner describes it. */
-export function readSurroundings(): Surroundings & { continueFile: string } {
-  return {
-    environment: process.env,
-    tempFolder: process.env.RUNNER_TEMP || tmpdir(),
-    continueFile: join(process.env.GITHUB_WORKSPACE || process.cwd(), 'continue'),
-  };
 }

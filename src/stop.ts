@@ -1,19 +1,18 @@
 // Entry of the `stop` action: ends an exposure of this job before the job's end.
 
-import { getInput } from '@actions/core';
 import { callControl } from './control/client.ts';
 import { describeError } from './errors.ts';
-import { readSurroundings } from './inputs.ts';
 import { tolerateBrokenOutput } from './output.ts';
 import { chooseSession, isRunning, listSessions } from './session.ts';
 import { print } from './step/print.ts';
+import { readStopInputs, readSurroundings } from './step/runner.ts';
 
 /** Visitors are drained for 5 s, then the app has 5 s. */
 const STOP_TIMEOUT_MS = 20_000;
 
 async function run(): Promise<void> {
   const { tempFolder } = readSurroundings();
-  const wanted = getInput('session') || undefined;
+  const { session: wanted } = readStopInputs();
   // A preview that was skipped, as a fork's is, must not turn the steps after it red.
   if (wanted === undefined && listSessions(tempFolder).length === 0)
     return print.notice('nothing is exposed in this job, so there is nothing to stop');

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { InputError } from '../src/errors.ts';
-import { INPUT_DEFAULTS, type Inputs, parseInputs, readActionInputs } from '../src/inputs.ts';
+import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../src/inputs.ts';
+import { readActionInputs } from '../src/step/runner.ts';
 
 let base: string;
 beforeEach(() => {

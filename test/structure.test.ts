@@ -41,16 +41,16 @@ describe('the arrows between the folders', () => {
 });
 
 describe('the environment', () => {
-  it('is read in inputs and cli alone', () => {
+  it('is read in step/runner and cli alone', () => {
     const readers = files.filter(file => /process\.env\b/.test(read(file)));
-    expect(readers.sort()).toEqual(['cli.ts', 'inputs.ts']);
+    expect(readers.sort()).toEqual(['cli.ts', 'step/runner.ts']);
   });
 });
 
 describe("the runner's toolkit", () => {
-  it('is used by the entries, inputs and step alone', () => {
+  it('is used by step alone', () => {
     const users = files.filter(file => /'@actions\//.test(read(file)) && !file.startsWith('step/'));
-    expect(users.sort()).toEqual(['inputs.ts', 'stop.ts']);
+    expect(users).toEqual([]);
   });
 });
 

@@ -3,7 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { InputError } from '../src/errors.ts';
-import { INPUT_DEFAULTS, type Inputs, parseInputs, readActionInputs } from '../src/inputs.ts';
+import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../src/inputs.ts';
+import { readActionInputs } from '../src/step/runner.ts';
 import { listKeyTexts } from '../src/tls-inputs.ts';
 import { TestCa, type TestCertificate } from './support/test-ca.ts';
 

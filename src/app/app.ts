@@ -5,54 +5,15 @@ import { join } from 'node:path';
 import { AppError, isTimeout } from '../errors.ts';
 import { removeFolder } from '../folders.ts';
 import { type Logger, sanitise } from '../log.ts';
-import type { AppState, Upstream } from '../state.ts';
+import type { AppState } from '../state.ts';
 import { startExec } from './exec.ts';
 import { raceEnd } from './listener.ts';
 import { startOs } from './os.ts';
 import { startPort } from './port.ts';
+import type { AppSpec, OnChild, Program, ProgramContext } from './program.ts';
 import { waitForHealth } from './readiness.ts';
 import { RestartLoop, type RestartTiming } from './restart.ts';
 import { startWeb } from './web.ts';
-
-/** What to run; everything is checked and found before it comes here. Paths are absolute. */
-export type AppSpec =
-  | {
-      mode: 'os';
-      path: string;
-      wasmrun: string;
-      vm: 'auto' | 'node' | 'browser';
-      /** Chrome or Chromium; where undefined, the usual places are searched when it is needed. */
-      browser?: string;
-      /** The bundle (or source) that hosts the page under Node. */
-      pageHostScript: string;
-    }
-  | { mode: 'exec'; path: string; wasmrun: string; args: readonly string[] }
-  | { mode: 'web'; path: string; spa: boolean; crossOriginIsolation: boolean }
-  | { mode: 'port'; path: string; port?: number; command?: string };
-
-/** What every mode gets to start its program with. */
-export interface ProgramContext {
-  /** Private folder (0700) of this start, empty; removed by the caller afterwards. */
-  folder: string;
-  /** The whole environment of the program's process. */
-  environment: Readonly<Record<string, string>>;
-  logger: Logger;
-  /** One line of the program's console, as it came; not sanitised. */
-  onOutput: (line: string) => void;
-  /** Called in the same turn as the spawn, so that a child is on record before it can be lost. */
-  onChild: (child: { pid: number; role: string }) => void;
-  /** Ends the start; rejects with the signal's reason. */
-  signal: AbortSignal;
-}
-
-/** A program that listens. `ended` resolves, never rejects, with why it is gone. */
-export interface Program {
-  upstream: Upstream;
-  pid?: number;
-  ended: Promise<AppError>;
-  /** Resolves when nothing of it is left; may be called twice. */
-  stop(): Promise<void>;
-}
 
 export interface AppOptions {
   spec: AppSpec;
@@ -67,7 +28,7 @@ export interface AppOptions {
   /** Private folder (0700) of the exposure. */
   folder: string;
   logger: Logger;
-  onChild: ProgramContext['onChild'];
+  onChild: OnChild;
   onState: (state: AppState) => void;
   /** Bounds the first start only; `AbortSignal.timeout` stands for startup-timeout. */
   signal: AbortSignal;

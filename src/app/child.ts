@@ -9,8 +9,8 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, hasCode } from '../errors.ts';
 import { sanitise } from '../log.ts';
-import type { ProgramContext } from './app.ts';
 import { LineSplitter } from './lines.ts';
+import type { OnChild } from './program.ts';
 
 export interface ChildOptions {
   command: string;
@@ -23,7 +23,7 @@ export interface ChildOptions {
   /** One line of stdout or stderr as it came, without its end; not sanitised. */
   onLine: (line: string) => void;
   /** Called in the same turn as the spawn. */
-  onChild: ProgramContext['onChild'];
+  onChild: OnChild;
 }
 
 export interface Child {

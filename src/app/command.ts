@@ -3,8 +3,8 @@
 import { basename } from 'node:path';
 import { AppError } from '../errors.ts';
 import { sanitise } from '../log.ts';
-import type { ProgramContext } from './app.ts';
 import { describeEnd, startChild } from './child.ts';
+import type { OnChild } from './program.ts';
 
 export interface CommandOptions {
   command: string;
@@ -13,7 +13,7 @@ export interface CommandOptions {
   environment: Readonly<Record<string, string>>;
   signal: AbortSignal;
   onLine?: (line: string) => void;
-  onChild?: ProgramContext['onChild'];
+  onChild?: OnChild;
 }
 
 /** What is aborted here has nothing to finish: an installation is begun anew, or not at all. */

@@ -1,9 +1,9 @@
 // `mode: exec`: one .wasm file in wasmrun's interpreter, with a socket handed in. Used by app.ts.
 
 import { basename, dirname, join } from 'node:path';
-import type { AppSpec, Program, ProgramContext } from './app.ts';
 import { findFreePort } from './child.ts';
 import { startListener } from './listener.ts';
+import type { AppSpec, Program, ProgramContext } from './program.ts';
 import { stageFolder } from './staging.ts';
 
 /** As much as OS mode gives at most: without it a program could take all of the runner's memory. */

@@ -2,9 +2,9 @@
 
 import { AppError, isTimeout } from '../errors.ts';
 import { sanitise } from '../log.ts';
-import type { Program, ProgramContext } from './app.ts';
 import { type Child, type ChildEnd, type ChildOptions, describeEnd, startChild } from './child.ts';
 import { findForeignOwner } from './port-owner.ts';
+import type { Program, ProgramContext } from './program.ts';
 import { findListening, waitForListening } from './readiness.ts';
 
 /** An app that listens on `localhost` may be found on either. */

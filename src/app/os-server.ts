@@ -8,9 +8,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { AppError, isTimeout } from '../errors.ts';
 import { askLoopback } from '../loopback.ts';
-import type { ProgramContext } from './app.ts';
 import { type Child, describeEnd, findFreePort, startChild } from './child.ts';
 import { raceEnd } from './listener.ts';
+import type { ProgramContext } from './program.ts';
 
 export interface OsServer {
   /** Of the page: `http://127.0.0.1:PORT/`. */

@@ -5,13 +5,13 @@
 
 import { join } from 'node:path';
 import { AppError, describeError, isTimeout } from '../errors.ts';
-import type { AppSpec, Program, ProgramContext } from './app.ts';
 import { raceEnd } from './listener.ts';
 import { type OsServer, startOsServer } from './os-server.ts';
 import { startBrowserHost } from './page-host/browser.ts';
 import { startNodeHost } from './page-host/node.ts';
 import { type PageHost, PageHostError, type PageHostOptions } from './page-host/page-host.ts';
 import { PageProgram } from './page-program.ts';
+import type { AppSpec, Program, ProgramContext } from './program.ts';
 import { describeUnsuited, stageProject } from './staging.ts';
 
 type OsSpec = Extract<AppSpec, { mode: 'os' }>;

@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError, isTimeout } from '../errors.ts';
-import type { AppSpec, Program, ProgramContext } from './app.ts';
 import { findFreePort } from './child.ts';
 import { LOOPBACK_HOSTS, startListener } from './listener.ts';
+import type { AppSpec, Program, ProgramContext } from './program.ts';
 import { waitForListening } from './readiness.ts';
 
 /** The options a `run:` step has with `shell: bash`. */

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, describeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { AppState } from '../state.ts';
-import type { Program } from './app.ts';
+import type { Program } from './program.ts';
 
 /** The loop's clock, in milliseconds; tests use a faster one. */
 export interface RestartTiming {

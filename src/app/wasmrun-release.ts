@@ -11,8 +11,8 @@ import * as v from 'valibot';
 import { AppError, describeError, hasCode } from '../errors.ts';
 import { type Logger, sanitise } from '../log.ts';
 import { createDispatcher } from '../proxy.ts';
-import type { ProgramContext } from './app.ts';
 import { runCommand } from './command.ts';
+import type { OnChild } from './program.ts';
 
 export interface ReleaseOptions {
   /** Folder for what is needed on the way; the program goes to `program`. */
@@ -23,7 +23,7 @@ export interface ReleaseOptions {
   token?: string;
   environment: Readonly<Record<string, string>>;
   logger: Logger;
-  onChild?: ProgramContext['onChild'];
+  onChild?: OnChild;
   signal: AbortSignal;
 }
 

@@ -6,8 +6,8 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { AppError, describeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { ProgramContext } from './app.ts';
 import { runCommand } from './command.ts';
+import type { OnChild } from './program.ts';
 import { DigestError, installFromRelease } from './wasmrun-release.ts';
 import { isTooOld, parseWasmrunVersion } from './wasmrun-version.ts';
 
@@ -26,7 +26,7 @@ export interface WasmrunOptions {
   environment: Readonly<Record<string, string>>;
   logger: Logger;
   /** Called for every program that installs; cargo may take minutes, and has a process group of its own. */
-  onChild?: ProgramContext['onChild'];
+  onChild?: OnChild;
   /** Called with the folder that is installed into before it is made; it is gone when this resolves or rejects. */
   onFolder?: (folder: string) => void;
   signal: AbortSignal;

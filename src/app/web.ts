@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../errors.ts';
 import { sanitise } from '../log.ts';
 import type { Handler, Refuse } from '../state.ts';
-import type { AppSpec, Program } from './app.ts';
+import type { AppSpec, Program } from './program.ts';
 import { type FoundFile, findFile } from './web-files.ts';
 import { chooseEncoding, sendFile } from './web-response.ts';
 

@@ -3,37 +3,13 @@
 import { parseArgs } from 'node:util';
 import { describeError, hasCode, InputError } from '../errors.ts';
 import { sanitise } from '../log.ts';
+import type { Command, CommandCall, ExitCode, Flags } from './command.ts';
 import { demo } from './demo.ts';
-import { run, SECRET_VARIABLES } from './run.ts';
+import { run } from './run.ts';
+import { SECRET_VARIABLES } from './secrets.ts';
 import { server } from './server.ts';
 import { status, stop, url } from './session.ts';
 import { print, printAside } from './terminal.ts';
-
-/** 0 fine, 1 failed, 2 wrong usage; 124 (timed out) is kept for commands that wait. */
-export type ExitCode = 0 | 1 | 2 | 124;
-
-/** Values of `--name value` and `--name` flags. */
-export type Flags = Readonly<Record<string, string | boolean | undefined>>;
-
-export interface CommandCall {
-  flags: Flags;
-  positionals: readonly string[];
-  environment: NodeJS.ProcessEnv;
-}
-
-export interface Command {
-  /** One line for the list of commands. */
-  summary: string;
-  /** What follows `expose NAME`. */
-  usage: string;
-  /** What else there is to know. */
-  notes?: string;
-  /** How many arguments it takes that are no flags; none where absent. */
-  maxArguments?: number;
-  /** Flag → what it means; those that take a value are written `name VALUE`. Every command has --json and --help. */
-  flags: Readonly<Record<string, string>>;
-  run(call: CommandCall): Promise<ExitCode>;
-}
 
 const COMMANDS: Readonly<Record<string, Command>> = { demo, run, server, url, status, stop };
 

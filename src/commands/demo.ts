@@ -10,7 +10,7 @@ import { silentLogger } from '../log.ts';
 import { planExposure, planSupervisor } from '../plan.ts';
 import { createSessionFolder } from '../session.ts';
 import { startBoreServer } from '../tunnel/server.ts';
-import type { Command } from './commands.ts';
+import type { Command } from './command.ts';
 import { runForeground } from './foreground.ts';
 import { print } from './terminal.ts';
 

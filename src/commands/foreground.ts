@@ -11,7 +11,7 @@ import { reapJournal, recordProcess } from '../processes.ts';
 import { sessionFiles, writeSession } from '../session.ts';
 import { type ExposureState, renderClientRow } from '../state.ts';
 import { startSupervision } from '../supervision.ts';
-import type { ExitCode } from './commands.ts';
+import type { ExitCode } from './command.ts';
 
 const REDRAW_MS = 1_000;
 const CLEAR_LINE = '\r\u001b[2K';

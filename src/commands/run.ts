@@ -1,18 +1,17 @@
 // `expose run PATH`: the action's exposure on a laptop; the flags are the action's inputs.
 
-import { readFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { basename } from 'node:path';
 import { Cancellation } from '../cancellation.ts';
-import { describeError, InputError } from '../errors.ts';
 import { settleAccess } from '../gateway-inputs.ts';
 import type { InputSource } from '../input-problems.ts';
 import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../inputs.ts';
 import { createLogger } from '../log.ts';
 import { planExposure, planSupervisor } from '../plan.ts';
 import { createSessionFolder } from '../session.ts';
-import type { Command, CommandCall, Flags } from './commands.ts';
+import type { Command, CommandCall } from './command.ts';
 import { LEAVE_SIGNALS, runForeground } from './foreground.ts';
+import { isSecret, readFlagFile, readSecret } from './secrets.ts';
 import { printAside } from './terminal.ts';
 
 /** As of a program that Ctrl-C has ended: 128 + SIGINT. */
@@ -90,13 +89,6 @@ function identifyHome({ app, name }: Inputs, environment: NodeJS.ProcessEnv): st
   return JSON.stringify([user, hostname(), app.path, app.port ?? '', name ?? '']);
 }
 
-/** Inputs that are secrets → the variable they come from, where no file is given. */
-export const SECRET_VARIABLES = {
-  secret: 'BORE_SECRET',
-  'access-key': 'EXPOSE_ACCESS_KEY',
-  'basic-auth': 'EXPOSE_BASIC_AUTH',
-} as const;
-
 function createSource({ flags, positionals, environment }: CommandCall): InputSource {
   return name => {
     if (name === 'path') return positionals[0] ?? '.';
@@ -106,27 +98,4 @@ function createSource({ flags, positionals, environment }: CommandCall): InputSo
       return readFlagFile(name, flag);
     return flag === undefined ? (INPUT_DEFAULTS[name] ?? '') : String(flag);
   };
-}
-
-function isSecret(name: string): name is keyof typeof SECRET_VARIABLES {
-  return Object.hasOwn(SECRET_VARIABLES, name);
-}
-
-/** A secret of a laptop, '' where there is none. An argument would show it to every user of the machine. */
-export function readSecret(
-  name: keyof typeof SECRET_VARIABLES,
-  flags: Flags,
-  environment: NodeJS.ProcessEnv,
-): string {
-  const file = flags[`${name}-file`];
-  if (typeof file !== 'string') return environment[SECRET_VARIABLES[name]] ?? '';
-  return readFlagFile(`${name}-file`, file);
-}
-
-function readFlagFile(flag: string, file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new InputError(`--${flag} ${file} cannot be read: ${describeError(cause)}`, { cause });
-  }
 }

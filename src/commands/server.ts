@@ -6,8 +6,8 @@ import { parseWholeNumber } from '../input-values.ts';
 import { createLogger } from '../log.ts';
 import { DEFAULT_CONTROL_PORT } from '../tunnel/protocol.ts';
 import { startBoreServer } from '../tunnel/server.ts';
-import type { Command, Flags } from './commands.ts';
-import { readSecret } from './run.ts';
+import type { Command, Flags } from './command.ts';
+import { readSecret } from './secrets.ts';
 import { print, printAside, printJson } from './terminal.ts';
 
 export const server: Command = {

@@ -8,7 +8,7 @@ import { describeError } from '../errors.ts';
 import { isAlive } from '../processes.ts';
 import { chooseSession, isRunning, readOutcome, type Session } from '../session.ts';
 import { renderClientLine } from '../state.ts';
-import type { Command, CommandCall } from './commands.ts';
+import type { Command, CommandCall } from './command.ts';
 import { print, printAside, printJson } from './terminal.ts';
 
 /** Long enough for visitors to be drained. */

@@ -5,7 +5,7 @@ import * as core from '@actions/core';
 import type { SupervisorConfig } from '../config.ts';
 import { InputError } from '../errors.ts';
 import { type SettledAccess, settleAccess } from '../gateway-inputs.ts';
-import { type GuardInputs, type Inputs, readSurroundings } from '../inputs.ts';
+import type { Inputs } from '../inputs.ts';
 import { connectGitHub, type GitHub, GitHubError } from '../report/github.ts';
 import { judgeHead } from '../report/guard.ts';
 import { identifyPreview, type PreviewIdentity } from '../report/identity.ts';
@@ -14,6 +14,7 @@ import { findPullRequest, readVisibility } from '../report/pull-request.ts';
 import { type Access, describeEntry, describeOpenWarning, describeReportFailure } from '../report/wording.ts';
 import { createStepLogger } from './log.ts';
 import { print } from './print.ts';
+import { type GuardInputs, readSurroundings } from './runner.ts';
 
 /** GitHub has this long to answer before the preview goes on without it. */
 const API_TIMEOUT_MS = 30_000;

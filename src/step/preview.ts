@@ -9,7 +9,7 @@ import { followStates } from '../control/client.ts';
 import { reviveState, type StateMessage } from '../control/messages.ts';
 import { formatDuration, MAX_DURATION_MS } from '../duration.ts';
 import { describeError, InputError } from '../errors.ts';
-import { type Inputs, readActionInputs, readGuardInputs, readJob, readSurroundings } from '../inputs.ts';
+import type { Inputs } from '../inputs.ts';
 import { type Logger, sanitise } from '../log.ts';
 import { findEntry, planExposure, planSupervisor } from '../plan.ts';
 import { findAncestor, isAlive, recordProcess, writeJournal } from '../processes.ts';
@@ -20,6 +20,7 @@ import { renderClientRow } from '../state.ts';
 import { type Audience, checkHead, findAudience } from './audience.ts';
 import { createStepLogger, relayLog } from './log.ts';
 import { print } from './print.ts';
+import { readActionInputs, readGuardInputs, readJob, readSurroundings } from './runner.ts';
 import { type StepState, saveShownLog, saveStepState } from './state.ts';
 import { writeSummary } from './summary.ts';
 

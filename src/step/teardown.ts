@@ -5,8 +5,6 @@ import { existsSync } from 'node:fs';
 import { stopBackground } from '../background.ts';
 import { reviveState } from '../control/messages.ts';
 import { removeFolder } from '../folders.ts';
-import { readGuardInputs, readJob, readSurroundings } from '../inputs.ts';
-
 import { isAlive } from '../processes.ts';
 import { viewOf } from '../report/view.ts';
 import { describeFacts, openComment } from '../reporting.ts';
@@ -14,6 +12,7 @@ import { sessionFiles } from '../session.ts';
 import type { ExposureState } from '../state.ts';
 import { createStepLogger, printTail } from './log.ts';
 import { print } from './print.ts';
+import { readGuardInputs, readJob, readSurroundings } from './runner.ts';
 import { readShownLog, readStepState, type StepState } from './state.ts';
 import { measureLife, writeSummary } from './summary.ts';
 

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { AppSpec } from '../../src/app/app.ts';
+import type { AppSpec } from '../../src/app/program.ts';
 import { ask, base, EXAMPLES, fail, folder, start } from '../support/apps.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 

@@ -4,8 +4,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import type { AppSpec, Program, ProgramContext } from '../../src/app/app.ts';
 import { startOs } from '../../src/app/os.ts';
+import type { AppSpec, Program, ProgramContext } from '../../src/app/program.ts';
 import { createLogger } from '../../src/log.ts';
 import { requirePart } from './real-parts.ts';
 import { startWasmhub, type WasmhubFaults } from './wasmhub-server.ts';

@@ -1,7 +1,7 @@
 // The one interface of the two hosts of wasmrun's page: a process of Node.js, or a headless Chrome.
 
 import { AppError } from '../../errors.ts';
-import type { ProgramContext } from '../app.ts';
+import type { ProgramContext } from '../program.ts';
 import type { PageMessage } from './page-message.ts';
 
 export interface PageHostOptions {

@@ -2,11 +2,11 @@ import { existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ProgramContext } from '../../../src/app/app.ts';
 import { startBrowserHost } from '../../../src/app/page-host/browser.ts';
 import { startNodeHost } from '../../../src/app/page-host/node.ts';
 import { type PageHost, PageHostError } from '../../../src/app/page-host/page-host.ts';
 import type { PageMessage } from '../../../src/app/page-host/page-message.ts';
+import type { ProgramContext } from '../../../src/app/program.ts';
 import { createLogger } from '../../../src/log.ts';
 import { type OsPageServer, startOsPage } from '../../support/os-page-server.ts';
 import { describeWithReal } from '../../support/real-parts.ts';
