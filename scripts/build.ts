@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-const ENTRIES = ['main', 'post', 'supervisor', 'page-host', 'second-thread', 'cli', 'stop'];
+const ENTRIES = ['main', 'post', 'supervisor', 'page-host', 'visitor-thread', 'cli', 'stop'];
 
 const run = (tool: string, ...args: string[]) =>
   execFileSync(process.execPath, [tool, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Entry of the `expose` command: on a laptop the same exposure in the foreground, in a job the way to ask about it.
 
-import { leaveWith, tolerateBrokenOutput } from './output.ts';
+import { leaveWith, tolerateBrokenOutput } from './shared/output.ts';
 
 const OLDEST_NODE = 24;
 

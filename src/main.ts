@@ -1,8 +1,8 @@
 // Entry of the step. The runner cancels with SIGINT and kills ten seconds later, so main leaves at once and lets post
 // take the preview down.
 
-import { Cancellation } from './cancellation.ts';
-import { tolerateBrokenOutput } from './output.ts';
+import { Cancellation } from './shared/cancellation.ts';
+import { tolerateBrokenOutput } from './shared/output.ts';
 import { reportFailure, runPreview } from './step/preview.ts';
 import { print } from './step/print.ts';
 

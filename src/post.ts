@@ -1,7 +1,7 @@
 // Entry of the post step: takes the preview down, whatever main came to. Never fails the job.
 
-import { describeError } from './errors.ts';
-import { tolerateBrokenOutput } from './output.ts';
+import { describeError } from './shared/errors.ts';
+import { tolerateBrokenOutput } from './shared/output.ts';
 import { print } from './step/print.ts';
 import { tearDown } from './step/teardown.ts';
 

@@ -1,11 +1,11 @@
 // Entry of the `stop` action: ends an exposure of this job before the job's end.
 
 import { callControl } from './control/client.ts';
-import { describeError } from './errors.ts';
-import { tolerateBrokenOutput } from './output.ts';
-import { chooseSession, isRunning, listSessions } from './session.ts';
+import { describeError } from './shared/errors.ts';
+import { tolerateBrokenOutput } from './shared/output.ts';
 import { print } from './step/print.ts';
 import { readStopInputs, readSurroundings } from './step/runner.ts';
+import { chooseSession, isRunning, listSessions } from './supervisor/session.ts';
 
 /** Visitors are drained for 5 s, then the app has 5 s. */
 const STOP_TIMEOUT_MS = 20_000;

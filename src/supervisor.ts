@@ -2,11 +2,11 @@
 
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
-import { listSecrets, SupervisorConfigSchema } from './config.ts';
-import { describeError } from './errors.ts';
-import { createLogger, sanitiseLines } from './log.ts';
-import { LogFile, tolerateBrokenOutput } from './output.ts';
-import { startSupervision } from './supervision.ts';
+import { describeError } from './shared/errors.ts';
+import { createLogger, sanitiseLines } from './shared/log.ts';
+import { LogFile, tolerateBrokenOutput } from './shared/output.ts';
+import { listSecrets, SupervisorConfigSchema } from './supervisor/config.ts';
+import { startSupervision } from './supervisor/supervision.ts';
 
 async function run(): Promise<void> {
   const config = v.parse(SupervisorConfigSchema, JSON.parse(await text(process.stdin)));

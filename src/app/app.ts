@@ -2,10 +2,10 @@
 
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError, isTimeout } from '../errors.ts';
-import { removeFolder } from '../folders.ts';
-import { type Logger, sanitise } from '../log.ts';
-import type { AppState } from '../state.ts';
+import { AppError, isTimeout } from '../shared/errors.ts';
+import { removeFolder } from '../shared/folders.ts';
+import { type Logger, sanitise } from '../shared/log.ts';
+import type { AppState } from '../shared/state.ts';
 import { startExec } from './exec.ts';
 import { raceEnd } from './listener.ts';
 import { startOs } from './os.ts';

@@ -7,8 +7,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { AppError, hasCode } from '../errors.ts';
-import { sanitise } from '../log.ts';
+import { AppError, hasCode } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
 import { LineSplitter } from './lines.ts';
 import type { OnChild } from './program.ts';
 

@@ -1,8 +1,8 @@
 // A program that is run to its end for what it does or prints. Used by the installation of wasmrun.
 
 import { basename } from 'node:path';
-import { AppError } from '../errors.ts';
-import { sanitise } from '../log.ts';
+import { AppError } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
 import { describeEnd, startChild } from './child.ts';
 import type { OnChild } from './program.ts';
 

@@ -1,6 +1,6 @@
 // What of the job's environment a program gets to see: an allow-list, and what `env` adds. Used by the entries.
 
-import { InputError } from '../errors.ts';
+import { InputError } from '../shared/errors.ts';
 
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
 const SYSTEM = 'PATH HOME USER SHELL LANG TZ TMPDIR TERM CI RUNNER_TRACKING_ID';

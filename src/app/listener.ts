@@ -1,7 +1,7 @@
 // A child that must come to listen on a port: what `exec` and `port` have in common.
 
-import { AppError, isTimeout } from '../errors.ts';
-import { sanitise } from '../log.ts';
+import { AppError, isTimeout } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
 import { type Child, type ChildEnd, type ChildOptions, describeEnd, startChild } from './child.ts';
 import { findForeignOwner } from './port-owner.ts';
 import type { Program, ProgramContext } from './program.ts';

@@ -3,9 +3,9 @@
 import { type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
-import { describeError, hasCode, InputError } from '../errors.ts';
-import { sanitise } from '../log.ts';
-import type { AppMode } from '../state.ts';
+import { describeError, hasCode, InputError } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
+import type { AppMode } from '../shared/state.ts';
 import { leadsOut, readProjectFile } from './project-file.ts';
 
 export interface ModeInput {

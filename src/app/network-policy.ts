@@ -5,8 +5,8 @@
 import { networkInterfaces } from 'node:os';
 import { parse, stringify, TomlError } from 'smol-toml';
 import * as v from 'valibot';
-import { InputError } from '../errors.ts';
-import { sanitise } from '../log.ts';
+import { InputError } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
 import { leadsOut } from './project-file.ts';
 
 /**

@@ -4,7 +4,7 @@
 //                      └── wasmnet: the program's port ◄── gateway
 
 import { join } from 'node:path';
-import { AppError, describeError, isTimeout } from '../errors.ts';
+import { AppError, describeError, isTimeout } from '../shared/errors.ts';
 import { raceEnd } from './listener.ts';
 import { type OsServer, startOsServer } from './os-server.ts';
 import { startBrowserHost } from './page-host/browser.ts';

@@ -1,7 +1,7 @@
 // The program inside wasmrun's page, as its page host tells of it. Used by os.ts.
 
-import { AppError } from '../errors.ts';
-import { sanitise } from '../log.ts';
+import { AppError } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
 import { PageHostError } from './page-host/page-host.ts';
 import type { PageMessage } from './page-host/page-message.ts';
 

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { AppError, isTimeout } from '../errors.ts';
+import { AppError, isTimeout } from '../shared/errors.ts';
 import { findFreePort } from './child.ts';
 import { LOOPBACK_HOSTS, startListener } from './listener.ts';
 import type { AppSpec, Program, ProgramContext } from './program.ts';

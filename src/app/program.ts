@@ -1,9 +1,9 @@
 // What every mode has in common: what to run, what it is started with, and the program that comes of it. Used by app.ts
 // and the modes.
 
-import type { AppError } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import type { Upstream } from '../state.ts';
+import type { AppError } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
+import type { Upstream } from '../shared/state.ts';
 
 /** Called in the same turn as the spawn, so that a child is on record before it can be lost. */
 export type OnChild = (child: { pid: number; role: string }) => void;

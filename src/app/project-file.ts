@@ -3,8 +3,8 @@
 
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { hasCode, InputError } from '../errors.ts';
-import { sanitise } from '../log.ts';
+import { hasCode, InputError } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
 
 /** Far more than such a file has; what is over it was not written by hand. */
 const MAX_BYTES = 1024 * 1024;

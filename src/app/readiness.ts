@@ -3,7 +3,7 @@
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Upstream } from '../state.ts';
+import type { Upstream } from '../shared/state.ts';
 
 type Address = Extract<Upstream, { kind: 'address' }>;
 

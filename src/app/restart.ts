@@ -1,9 +1,9 @@
 // The loop that keeps one program running: a lost one is started again, a limited number of times. Used by app.ts.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { AppError, describeError } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import type { AppState } from '../state.ts';
+import { AppError, describeError } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
+import type { AppState } from '../shared/state.ts';
 import type { Program } from './program.ts';
 
 /** The loop's clock, in milliseconds; tests use a faster one. */

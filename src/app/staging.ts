@@ -4,8 +4,8 @@
 import { copyFile, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 import * as v from 'valibot';
-import { AppError } from '../errors.ts';
-import { type Logger, sanitise } from '../log.ts';
+import { AppError } from '../shared/errors.ts';
+import { type Logger, sanitise } from '../shared/log.ts';
 import { type IgnoreRules, parseIgnoreRules } from './ignore-rules.ts';
 import {
   DEFAULT_BIND_PORTS,

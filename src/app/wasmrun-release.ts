@@ -8,9 +8,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Dispatcher, fetch, type Response } from 'undici';
 import * as v from 'valibot';
-import { AppError, describeError, hasCode } from '../errors.ts';
-import { type Logger, sanitise } from '../log.ts';
-import { createDispatcher } from '../proxy.ts';
+import { AppError, describeError, hasCode } from '../shared/errors.ts';
+import { type Logger, sanitise } from '../shared/log.ts';
+import { createDispatcher } from '../shared/proxy.ts';
 import { runCommand } from './command.ts';
 import type { OnChild } from './program.ts';
 

@@ -1,7 +1,7 @@
 // Which versions of wasmrun will do. Used by wasmrun.ts, and by inputs before anything is started.
 
-import { InputError } from '../errors.ts';
-import { sanitise } from '../log.ts';
+import { InputError } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
 
 /** `1.0.0` or `v1.0.0`, from 1.0.0 on. Throws an InputError. */
 export function parseWasmrunVersion(text: string): string {

@@ -4,7 +4,7 @@ import type { BigIntStats } from 'node:fs';
 import { constants } from 'node:fs';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
-import { hasCode } from '../errors.ts';
+import { hasCode } from '../shared/errors.ts';
 
 /** An open regular file. Whoever gets it closes it. */
 export interface FoundFile {

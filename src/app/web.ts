@@ -2,9 +2,9 @@
 
 import { realpath } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { AppError } from '../errors.ts';
-import { sanitise } from '../log.ts';
-import type { Handler, Refuse } from '../state.ts';
+import { AppError } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
+import type { Handler, Refuse } from '../shared/state.ts';
 import type { AppSpec, Program } from './program.ts';
 import { type FoundFile, findFile } from './web-files.ts';
 import { chooseEncoding, sendFile } from './web-response.ts';

@@ -1,14 +1,14 @@
 // The commands by name, what each prints as help, and how their errors become exit codes. Used by cli.
 
 import { parseArgs } from 'node:util';
-import { describeError, hasCode, InputError } from '../errors.ts';
-import { sanitise } from '../log.ts';
+import { describeError, hasCode, InputError } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
 import type { Command, CommandCall, ExitCode, Flags } from './command.ts';
 import { demo } from './demo.ts';
 import { run } from './run.ts';
+import { status, stop, url } from './running.ts';
 import { SECRET_VARIABLES } from './secrets.ts';
 import { server } from './server.ts';
-import { status, stop, url } from './session.ts';
 import { print, printAside } from './terminal.ts';
 
 const COMMANDS: Readonly<Record<string, Command>> = { demo, run, server, url, status, stop };

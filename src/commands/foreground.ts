@@ -1,16 +1,16 @@
 // An exposure in the foreground of a terminal: its status on one line, Ctrl-C to end it. Used by `run` and `demo`.
 
-import { listSecrets, type SupervisorConfig } from '../config.ts';
 import { describeState } from '../control/messages.ts';
-import { formatDuration } from '../duration.ts';
-import { describeError } from '../errors.ts';
-import { removeFolder } from '../folders.ts';
-import { createLogger, sanitise, sanitiseLines } from '../log.ts';
-import { LineOutput } from '../output.ts';
-import { reapJournal, recordProcess } from '../processes.ts';
-import { sessionFiles, writeSession } from '../session.ts';
-import { type ExposureState, renderClientRow } from '../state.ts';
-import { startSupervision } from '../supervision.ts';
+import { formatDuration } from '../shared/duration.ts';
+import { describeError } from '../shared/errors.ts';
+import { removeFolder } from '../shared/folders.ts';
+import { createLogger, sanitise, sanitiseLines } from '../shared/log.ts';
+import { LineOutput } from '../shared/output.ts';
+import { reapJournal, recordProcess } from '../shared/processes.ts';
+import { type ExposureState, renderClientRow } from '../shared/state.ts';
+import { listSecrets, type SupervisorConfig } from '../supervisor/config.ts';
+import { sessionFiles, writeSession } from '../supervisor/session.ts';
+import { startSupervision } from '../supervisor/supervision.ts';
 import type { ExitCode } from './command.ts';
 
 const REDRAW_MS = 1_000;

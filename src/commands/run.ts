@@ -2,13 +2,13 @@
 
 import { hostname, tmpdir } from 'node:os';
 import { basename } from 'node:path';
-import { Cancellation } from '../cancellation.ts';
-import { settleAccess } from '../gateway-inputs.ts';
-import type { InputSource } from '../input-problems.ts';
-import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../inputs.ts';
-import { createLogger } from '../log.ts';
-import { planExposure, planSupervisor } from '../plan.ts';
-import { createSessionFolder } from '../session.ts';
+import { settleAccess } from '../inputs/gateway.ts';
+import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../inputs/inputs.ts';
+import type { InputSource } from '../inputs/problems.ts';
+import { Cancellation } from '../shared/cancellation.ts';
+import { createLogger } from '../shared/log.ts';
+import { planExposure, planSupervisor } from '../supervisor/plan.ts';
+import { createSessionFolder } from '../supervisor/session.ts';
 import type { Command, CommandCall } from './command.ts';
 import { LEAVE_SIGNALS, runForeground } from './foreground.ts';
 import { isSecret, readFlagFile, readSecret } from './secrets.ts';

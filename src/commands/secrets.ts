@@ -1,7 +1,7 @@
 // Where the secrets of a laptop come from: a file, or the environment. Used by run and server.
 
 import { readFileSync } from 'node:fs';
-import { describeError, InputError } from '../errors.ts';
+import { describeError, InputError } from '../shared/errors.ts';
 import type { Flags } from './command.ts';
 
 /** Inputs that are secrets → the variable they come from, where no file is given. */

@@ -1,9 +1,9 @@
 // `expose server`: the embedded bore-compatible server, for laptops and tests.
 
 import { once } from 'node:events';
-import { InputError } from '../errors.ts';
-import { parseWholeNumber } from '../input-values.ts';
-import { createLogger } from '../log.ts';
+import { parseWholeNumber } from '../inputs/values.ts';
+import { InputError } from '../shared/errors.ts';
+import { createLogger } from '../shared/log.ts';
 import { DEFAULT_CONTROL_PORT } from '../tunnel/protocol.ts';
 import { startBoreServer } from '../tunnel/server.ts';
 import type { Command, Flags } from './command.ts';

@@ -1,7 +1,7 @@
 // What the commands print, but for those that run in the foreground: names and paths hold what other people chose, and
 // a terminal obeys control characters.
 
-import { sanitiseLines } from '../log.ts';
+import { sanitiseLines } from '../shared/log.ts';
 
 /** The answer to the command, for people. */
 export function print(text: string): void {

@@ -4,8 +4,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describeError, TunnelError } from '../errors.ts';
-import type { EndReason, ExposureState } from '../state.ts';
+import { describeError, TunnelError } from '../shared/errors.ts';
+import type { EndReason, ExposureState } from '../shared/state.ts';
 import { describeState } from './messages.ts';
 
 /** What the API may do with an exposure. */

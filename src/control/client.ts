@@ -3,8 +3,8 @@
 import type { IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 import * as v from 'valibot';
-import { hasCode } from '../errors.ts';
-import { askLoopback } from '../loopback.ts';
+import { hasCode } from '../shared/errors.ts';
+import { askLoopback } from '../shared/loopback.ts';
 import { type StateMessage, StateMessageSchema } from './messages.ts';
 
 const ErrorSchema = v.object({ success: v.literal(false), error: v.string() });

@@ -1,7 +1,7 @@
 // What the control API says about an exposure, on the wire and in outcome.json: one schema for both ends.
 
 import * as v from 'valibot';
-import type { EndReason, ExposureState, TunnelState } from '../state.ts';
+import type { EndReason, ExposureState, TunnelState } from '../shared/state.ts';
 
 const END_REASONS = [
   'job ended',

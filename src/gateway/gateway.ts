@@ -1,12 +1,12 @@
 // The gateway: takes visitors' streams out of the tunnel, refuses what is malformed, answers for an app that is away,
-// and hands the rest to the app. Started by entrance.ts; nothing else on the machine can connect to it.
+// and hands the rest to the app. Started by ingress.ts; nothing else on the machine can connect to it.
 //
 //   downstream/ (visitors' connections: HTTP/1.1, TLS, HTTP/2) ──► passes: guard, access/, own pages ──► upstream/ (the app)
 
 import type { Duplex } from 'node:stream';
-import { describeError } from '../errors.ts';
-import { type Logger, sanitise } from '../log.ts';
-import type { AppState } from '../state.ts';
+import { describeError } from '../shared/errors.ts';
+import { type Logger, sanitise } from '../shared/log.ts';
+import type { AppState } from '../shared/state.ts';
 import { AccessControl, type AccessRules } from './access/access.ts';
 import { dropOwnCookies } from './access/credentials.ts';
 import { SiteData } from './access/site-data.ts';

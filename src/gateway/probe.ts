@@ -1,12 +1,12 @@
 // The proof that a public address leads to this very exposure: a challenge, answered with a key nobody else has.
-// Asked by entrance.ts before a URL is announced; answered by the gateway's own pages.
+// Asked by ingress.ts before a URL is announced; answered by the gateway's own pages.
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { get as getHttps } from 'node:https';
-import { describeError } from '../errors.ts';
-import { sanitise } from '../log.ts';
-import { isSame } from './constant-time.ts';
+import { describeError } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
+import { isSame } from '../shared/secrets.ts';
 import { connectTls, ForeignPeerError } from './probe-tls.ts';
 
 /** Path of the probe on every exposure. */

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { AppState } from '../state.ts';
+import type { AppState } from '../shared/state.ts';
 import type { OwnAddress } from './own-address.ts';
 
 export interface Visit {

@@ -2,16 +2,16 @@
 // Used by preview, before anything is started.
 
 import * as core from '@actions/core';
-import type { SupervisorConfig } from '../config.ts';
-import { InputError } from '../errors.ts';
-import { type SettledAccess, settleAccess } from '../gateway-inputs.ts';
-import type { Inputs } from '../inputs.ts';
-import { connectGitHub, type GitHub, GitHubError } from '../report/github.ts';
-import { judgeHead } from '../report/guard.ts';
-import { identifyPreview, type PreviewIdentity } from '../report/identity.ts';
-import type { Job } from '../report/job.ts';
-import { findPullRequest, readVisibility } from '../report/pull-request.ts';
-import { type Access, describeEntry, describeOpenWarning, describeReportFailure } from '../report/wording.ts';
+import { connectGitHub, type GitHub, GitHubError } from '../github/api.ts';
+import { judgeHead } from '../github/fork-rules.ts';
+import { identifyPreview, type PreviewIdentity } from '../github/identity.ts';
+import type { Job } from '../github/job.ts';
+import { findPullRequest, readVisibility } from '../github/pull-request.ts';
+import { type Access, describeEntry, describeOpenWarning, describeReportFailure } from '../github/wording.ts';
+import { type SettledAccess, settleAccess } from '../inputs/gateway.ts';
+import type { Inputs } from '../inputs/inputs.ts';
+import { InputError } from '../shared/errors.ts';
+import type { SupervisorConfig } from '../supervisor/config.ts';
 import { createStepLogger } from './log.ts';
 import { print } from './print.ts';
 import { type GuardInputs, readSurroundings } from './runner.ts';

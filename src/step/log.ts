@@ -1,7 +1,7 @@
 // The step's log as main and post write it: the supervisor's lines are repeated with the runner's command parser off.
 
-import { createLogger, type Logger, type LogLevel } from '../log.ts';
-import { followLog, readTail } from '../log-tail.ts';
+import { createLogger, type Logger, type LogLevel } from '../shared/log.ts';
+import { followLog, readTail } from './log-tail.ts';
 import { print, suspendCommands } from './print.ts';
 
 /** A logger that prints to the step's log; warnings and errors become annotations. */

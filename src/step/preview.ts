@@ -2,21 +2,27 @@
 
 import * as core from '@actions/core';
 import { selectEnvironment } from '../app/environment.ts';
-import { startBackground } from '../background.ts';
-import type { Cancellation } from '../cancellation.ts';
-import type { SupervisorConfig } from '../config.ts';
 import { followStates } from '../control/client.ts';
 import { reviveState, type StateMessage } from '../control/messages.ts';
-import { formatDuration, MAX_DURATION_MS } from '../duration.ts';
-import { describeError, InputError } from '../errors.ts';
-import type { Inputs } from '../inputs.ts';
-import { type Logger, sanitise } from '../log.ts';
-import { findEntry, planExposure, planSupervisor } from '../plan.ts';
-import { findAncestor, isAlive, recordProcess, writeJournal } from '../processes.ts';
-import { identifyAddress } from '../report/identity.ts';
-import type { Job } from '../report/job.ts';
-import { createSessionFolder, readOutcome, type Session, sessionFiles, writeCommand } from '../session.ts';
-import { renderClientRow } from '../state.ts';
+import { identifyAddress } from '../github/identity.ts';
+import type { Job } from '../github/job.ts';
+import type { Inputs } from '../inputs/inputs.ts';
+import type { Cancellation } from '../shared/cancellation.ts';
+import { formatDuration, MAX_DURATION_MS } from '../shared/duration.ts';
+import { describeError, InputError } from '../shared/errors.ts';
+import { type Logger, sanitise } from '../shared/log.ts';
+import { findAncestor, isAlive, recordProcess, writeJournal } from '../shared/processes.ts';
+import { renderClientRow } from '../shared/state.ts';
+import { startBackground } from '../supervisor/background.ts';
+import type { SupervisorConfig } from '../supervisor/config.ts';
+import { findEntry, planExposure, planSupervisor } from '../supervisor/plan.ts';
+import {
+  createSessionFolder,
+  readOutcome,
+  type Session,
+  sessionFiles,
+  writeCommand,
+} from '../supervisor/session.ts';
 import { type Audience, checkHead, findAudience } from './audience.ts';
 import { createStepLogger, relayLog } from './log.ts';
 import { print } from './print.ts';

@@ -5,13 +5,13 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as core from '@actions/core';
-import { describeError } from '../errors.ts';
-import type { InputSource } from '../input-problems.ts';
-import { type Inputs, parseInputs } from '../inputs.ts';
-import type { Surroundings } from '../plan.ts';
-import type { Job } from '../report/job.ts';
-import { listKeyTexts } from '../tls-inputs.ts';
-import { splitSecrets } from '../tunnel-inputs.ts';
+import type { Job } from '../github/job.ts';
+import { type Inputs, parseInputs } from '../inputs/inputs.ts';
+import type { InputSource } from '../inputs/problems.ts';
+import { listKeyTexts } from '../inputs/tls.ts';
+import { splitSecrets } from '../inputs/tunnel.ts';
+import { describeError } from '../shared/errors.ts';
+import type { Surroundings } from '../supervisor/plan.ts';
 
 /** What the fork rules need; read before anything else is judged, for a fork's job sees no `vars` and no secrets. */
 export interface GuardInputs {

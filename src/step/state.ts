@@ -2,7 +2,7 @@
 
 import * as core from '@actions/core';
 import * as v from 'valibot';
-import { PreviewSchema } from '../config.ts';
+import { PreviewSchema } from '../supervisor/config.ts';
 
 const KEY = 'exposure';
 const SHOWN_KEY = 'shown';

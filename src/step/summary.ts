@@ -1,11 +1,11 @@
 // The job summary of the step: main writes it when its wait is over, post once more with the final figures.
 
 import * as core from '@actions/core';
-import type { Job } from '../report/job.ts';
-import { renderSummary } from '../report/markdown.ts';
-import { viewOf } from '../report/view.ts';
-import { describeFacts } from '../reporting.ts';
-import type { ExposureState } from '../state.ts';
+import type { Job } from '../github/job.ts';
+import { renderSummary } from '../github/markdown.ts';
+import { viewOf } from '../github/view.ts';
+import type { ExposureState } from '../shared/state.ts';
+import { describeFacts } from '../supervisor/reporting.ts';
 import { print } from './print.ts';
 import type { StepState } from './state.ts';
 

@@ -2,14 +2,14 @@
 // and removes the session folder.
 
 import { existsSync } from 'node:fs';
-import { stopBackground } from '../background.ts';
 import { reviveState } from '../control/messages.ts';
-import { removeFolder } from '../folders.ts';
-import { isAlive } from '../processes.ts';
-import { viewOf } from '../report/view.ts';
-import { describeFacts, openComment } from '../reporting.ts';
-import { sessionFiles } from '../session.ts';
-import type { ExposureState } from '../state.ts';
+import { viewOf } from '../github/view.ts';
+import { removeFolder } from '../shared/folders.ts';
+import { isAlive } from '../shared/processes.ts';
+import type { ExposureState } from '../shared/state.ts';
+import { stopBackground } from '../supervisor/background.ts';
+import { describeFacts, openComment } from '../supervisor/reporting.ts';
+import { sessionFiles } from '../supervisor/session.ts';
 import { createStepLogger, printTail } from './log.ts';
 import { print } from './print.ts';
 import { readGuardInputs, readJob, readSurroundings } from './runner.ts';

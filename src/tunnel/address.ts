@@ -2,8 +2,8 @@
 
 import { isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
-import { InputError } from '../errors.ts';
-import { sanitise } from '../log.ts';
+import { InputError } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
 import { DEFAULT_CONTROL_PORT } from './protocol.ts';
 
 export { DEFAULT_CONTROL_PORT };

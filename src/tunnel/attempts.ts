@@ -1,7 +1,7 @@
 // Decides after each attempt when and where the next one is made, or that there is none. Used by reconnect.ts, which
 // makes them.
 
-import { describeError, TunnelError } from '../errors.ts';
+import { describeError, TunnelError } from '../shared/errors.ts';
 import { renderAddress } from './address.ts';
 import { Backoff } from './backoff.ts';
 import type { Session } from './client.ts';

@@ -1,4 +1,4 @@
-// Ports that are open and still of no use. Used by placement.ts, and by exposure through public-address.ts.
+// Ports that are open and still of no use. Used by placement.ts, and by exposure through address-check.ts.
 
 /**
  * Browsers, and every `fetch`, refuse to open them because other protocols live there (WHATWG Fetch, "bad port").

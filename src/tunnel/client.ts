@@ -2,9 +2,9 @@
 // control connection is lost. Used by reconnect.ts, which decides what to do about it.
 
 import type { KeyObject } from 'node:crypto';
-import { describeError } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import { resetSocket } from '../reset.ts';
+import { describeError } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
+import { resetSocket } from '../shared/reset.ts';
 import { renderAddress, type ServerAddress } from './address.ts';
 import { dialServer, type Line } from './dial.ts';
 import {

@@ -4,7 +4,7 @@
 
 import type { KeyObject } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { resetSocket } from '../reset.ts';
+import { resetSocket } from '../shared/reset.ts';
 import type { ServerAddress } from './address.ts';
 import { answerChallenge, decodeServerMessage, FrameDecoder, renderFrame } from './protocol.ts';
 import type { VisitorLeg } from './relay.ts';

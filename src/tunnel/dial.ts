@@ -2,7 +2,7 @@
 
 import { lookup as lookupHost } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
-import { resetSocket } from '../reset.ts';
+import { resetSocket } from '../shared/reset.ts';
 import type { ServerAddress } from './address.ts';
 import { explainDial } from './failure.ts';
 import type { Timings } from './timings.ts';

@@ -1,8 +1,8 @@
 // What went wrong since the tunnel was connected last, server by server: what people are told of it, and how loudly.
 // Used by attempts.ts.
 
-import { describeError, TunnelError } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import { describeError, TunnelError } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
 import { renderAddress, type ServerAddress } from './address.ts';
 import { hintAtFirewall, type TunnelFailure } from './failure.ts';
 import { ATTEMPTS_BEFORE_HINT } from './timings.ts';

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { resetSocket } from '../reset.ts';
+import { resetSocket } from '../shared/reset.ts';
 import { PENDING_VISITOR_MS } from './protocol.ts';
 
 export class PendingVisitors {

@@ -2,8 +2,8 @@
 // public-tunnel.ts. When and where the next attempt is made is decided in attempts.ts.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { describeError, TunnelError } from '../errors.ts';
-import type { TunnelState } from '../state.ts';
+import { describeError, TunnelError } from '../shared/errors.ts';
+import type { TunnelState } from '../shared/state.ts';
 import { Attempts } from './attempts.ts';
 import { type Session, startSession } from './client.ts';
 import { explainLate } from './failure.ts';

@@ -1,10 +1,10 @@
 // Raw mode (`protocol: tcp`): carries visitors' bytes to a port of this machine and the answers back, whatever protocol
-// they speak. Made by entrance.ts, fed by visitors.ts.
+// they speak. Made by ingress.ts, fed by visitors.ts.
 
 import { connect, type OnReadOpts, type Socket } from 'node:net';
-import { describeError } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import { resetSocket } from '../reset.ts';
+import { describeError } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
+import { resetSocket } from '../shared/reset.ts';
 import { borrow, giveBack, SHARED } from './read-buffers.ts';
 
 /** A read of this size is a direction in full flow: from here on a copy costs more than a buffer of its own. */
@@ -29,7 +29,7 @@ export interface RelayOptions {
   halfClosedIdleMs?: number;
   /** For visitors that are too many for one thread; absent: there is only one. */
   secondThread?: {
-    /** src/second-thread.ts, or its bundle. */
+    /** src/visitor-thread.ts, or its bundle. */
     script: string;
     /** How much of its time the first thread has to work, over how many milliseconds; other numbers for tests. */
     busyShare?: number;

@@ -4,9 +4,9 @@
 import { type KeyObject, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { hasCode } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import { resetSocket } from '../reset.ts';
+import { hasCode } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
+import { resetSocket } from '../shared/reset.ts';
 import { FrameReader } from './frame-reader.ts';
 import { PendingVisitors } from './pending-visitors.ts';
 import {

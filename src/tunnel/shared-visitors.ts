@@ -2,7 +2,7 @@
 // connections come and go (bench B4). The second is started only where this one is busy with many raw visitors, and takes
 // every other one of those that come then. Made by reconnect.ts.
 
-import { describeError } from '../errors.ts';
+import { describeError } from '../shared/errors.ts';
 import type { VisitorSource } from './data-line.ts';
 import { Relay, type RelayOptions } from './relay.ts';
 import { ThreadHandle } from './thread-handle.ts';

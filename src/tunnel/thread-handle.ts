@@ -1,8 +1,8 @@
 // A second thread that fetches raw visitors and carries their bytes, as the first one sees it. Its own side is
-// src/second-thread.ts. Used by shared-visitors.ts.
+// src/visitor-thread.ts. Used by shared-visitors.ts.
 
 import { Worker } from 'node:worker_threads';
-import { describeError } from '../errors.ts';
+import { describeError } from '../shared/errors.ts';
 import type { VisitorSource } from './data-line.ts';
 import type { Branch, Relay, RelayOptions } from './relay.ts';
 import type { Timings } from './timings.ts';

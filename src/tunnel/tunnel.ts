@@ -1,8 +1,8 @@
 // What a tunnel is to the rest of the program: reconnect.ts makes one, public-tunnel.ts uses it.
 
 import type { Duplex } from 'node:stream';
-import type { Logger } from '../log.ts';
-import type { TunnelState } from '../state.ts';
+import type { Logger } from '../shared/log.ts';
+import type { TunnelState } from '../shared/state.ts';
 import type { ServerAddress } from './address.ts';
 import type { Relay } from './relay.ts';
 import type { Timings } from './timings.ts';

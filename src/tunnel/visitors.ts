@@ -4,9 +4,9 @@
 
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { describeError } from '../errors.ts';
-import { type Logger, sanitise } from '../log.ts';
-import { resetSocket } from '../reset.ts';
+import { describeError } from '../shared/errors.ts';
+import { type Logger, sanitise } from '../shared/log.ts';
+import { resetSocket } from '../shared/reset.ts';
 import type { ServerAddress } from './address.ts';
 import { DataLine, type VisitorSource } from './data-line.ts';
 import { Relay, type VisitorLeg } from './relay.ts';

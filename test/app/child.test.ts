@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { type ChildOptions, describeEnd, findFreePort, startChild } from '../../src/app/child.ts';
-import { AppError, hasCode } from '../../src/errors.ts';
+import { AppError, hasCode } from '../../src/shared/errors.ts';
 import { isRunning } from '../support/running.ts';
 
 describe('startChild', () => {

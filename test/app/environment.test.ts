@@ -5,7 +5,7 @@ import {
   selectInstallEnvironment,
   selectWasmrunEnvironment,
 } from '../../src/app/environment.ts';
-import { InputError } from '../../src/errors.ts';
+import { InputError } from '../../src/shared/errors.ts';
 
 const JOB = {
   PATH: '/bin',

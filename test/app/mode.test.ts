@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { chooseMode } from '../../src/app/mode.ts';
-import { InputError } from '../../src/errors.ts';
+import { InputError } from '../../src/shared/errors.ts';
 
 const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples');
 let folder: string;

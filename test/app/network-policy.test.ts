@@ -7,7 +7,7 @@ import {
   parseProjectConfig,
   renderStagedConfig,
 } from '../../src/app/network-policy.ts';
-import { InputError } from '../../src/errors.ts';
+import { InputError } from '../../src/shared/errors.ts';
 
 const render = (text: string, own: string[] = []) => parse(renderStagedConfig(parseProjectConfig(text), own));
 

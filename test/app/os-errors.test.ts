@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { startApp } from '../../src/app/app.ts';
 import { startOs } from '../../src/app/os.ts';
-import { AppError } from '../../src/errors.ts';
+import { AppError } from '../../src/shared/errors.ts';
 import { createOsRig, type OsRig } from '../support/os-rig.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { isRunning } from '../support/running.ts';

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startApp } from '../../src/app/app.ts';
 import { startOs } from '../../src/app/os.ts';
-import type { AppState } from '../../src/state.ts';
+import type { AppState } from '../../src/shared/state.ts';
 import { createOsRig, type OsRig } from '../support/os-rig.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { isRunning } from '../support/running.ts';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../src/app/app.ts';
 import { findFreePort } from '../../src/app/child.ts';
-import type { AppState } from '../../src/state.ts';
+import type { AppState } from '../../src/shared/state.ts';
 import {
   ask,
   createOptions,

@@ -12,8 +12,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stageFolder, stageProject } from '../../src/app/staging.ts';
-import { InputError } from '../../src/errors.ts';
-import { createLogger } from '../../src/log.ts';
+import { InputError } from '../../src/shared/errors.ts';
+import { createLogger } from '../../src/shared/log.ts';
 
 let root: string;
 let log: string[];

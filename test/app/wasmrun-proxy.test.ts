@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { installFromRelease } from '../../src/app/wasmrun-release.ts';
-import { describeError } from '../../src/errors.ts';
-import { silentLogger } from '../../src/log.ts';
+import { describeError } from '../../src/shared/errors.ts';
+import { silentLogger } from '../../src/shared/log.ts';
 import { type ConnectProxy, startConnectProxy } from '../support/connect-proxy.ts';
 import { startReleasesServer } from '../support/releases-server.ts';
 

@@ -25,7 +25,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler, startWeb } from '../../src/app/web.ts';
 import { parseRange } from '../../src/app/web-response.ts';
-import type { Handler } from '../../src/state.ts';
+import type { Handler } from '../../src/shared/state.ts';
 
 const SECRET = 'not for visitors';
 let root: string;

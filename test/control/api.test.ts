@@ -5,8 +5,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { type ControlApi, type Controls, ROUTE_NAMES, startControlApi } from '../../src/control/api.ts';
 import { callControl, followStates, readState } from '../../src/control/client.ts';
-import { TunnelError } from '../../src/errors.ts';
-import type { EndReason, ExposureState } from '../../src/state.ts';
+import { TunnelError } from '../../src/shared/errors.ts';
+import type { EndReason, ExposureState } from '../../src/shared/state.ts';
 
 const TOKEN = 'a-token-of-this-test';
 const LIVE: ExposureState = {

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ControlAddress, callControl, followStates } from '../../src/control/client.ts';
 import { describeState } from '../../src/control/messages.ts';
-import { describeError } from '../../src/errors.ts';
+import { describeError } from '../../src/shared/errors.ts';
 
 /** 600 KB come in many reads, whose ends lie inside of characters. */
 const REASON = '€'.repeat(200_000);

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { startControlApi } from '../../src/control/api.ts';
-import type { ExposureState } from '../../src/state.ts';
+import type { ExposureState } from '../../src/shared/state.ts';
 import { type ConnectProxy, runScript, startConnectProxy } from '../support/connect-proxy.ts';
 
 const TOKEN = 'a-token-of-this-test';
@@ -95,7 +95,7 @@ it('asks wasmrun itself whether it is up, not the proxy', async () => {
   chmodSync(wasmrun, 0o755);
   const printed = await runBehindProxy(`
     const { startOsServer } = await import(${source('src/app/os-server.ts')});
-    const { silentLogger } = await import(${source('src/log.ts')});
+    const { silentLogger } = await import(${source('src/shared/log.ts')});
     const server = await startOsServer(${JSON.stringify(wasmrun)}, ${JSON.stringify(folder)}, {
       folder: ${JSON.stringify(folder)},
       environment: {},

@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type ProcessRecord, readJournal, reapJournal } from '../../src/processes.ts';
+import { type ProcessRecord, readJournal, reapJournal } from '../../src/shared/processes.ts';
 import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { RunnerJob } from '../support/runner.ts';
 import { isRunning } from '../support/running.ts';

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { connect, Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { AppState } from '../../src/state.ts';
+import type { AppState } from '../../src/shared/state.ts';
 import { openDoor, runningOn, sendRaw } from '../support/gateway-door.ts';
 import { OK, startRawApp } from '../support/raw-app.ts';
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Access } from '../../src/gateway/access/access.ts';
-import type { AppState } from '../../src/state.ts';
+import type { AppState } from '../../src/shared/state.ts';
 import { openDoor, runningOn, sendRaw } from '../support/gateway-door.ts';
 import { startRawApp } from '../support/raw-app.ts';
 

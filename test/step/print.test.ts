@@ -15,7 +15,7 @@ const PRINTERS: Readonly<Record<string, string>> = {
   'step/print.ts': 'the action: sanitises every line',
   'commands/terminal.ts': 'the commands: sanitises every line',
   'commands/foreground.ts': 'a preview in a terminal: its lines come from the logger, or are sanitised there',
-  'output.ts': 'writes what the foreground hands it, and listens for broken outputs',
+  'shared/output.ts': 'writes what the foreground hands it, and listens for broken outputs',
   'supervisor.ts': 'its last word, sanitised: there is no logger yet',
   'cli.ts': 'one fixed sentence for a Node too old to load anything else',
   'page-host.ts': 'messages as JSON for the process that started it, which sanitises what it shows',

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { createSessionFolder, writeOutcome } from '../../src/session.ts';
 import type { StepState } from '../../src/step/state.ts';
+import { createSessionFolder, writeOutcome } from '../../src/supervisor/session.ts';
 
 /** The log of post after a preview of five minutes whose address changed `moves` times. */
 function tearDown({ hold, moves }: { hold: boolean; moves: number }): string {

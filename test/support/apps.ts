@@ -10,9 +10,9 @@ import { afterEach, beforeEach } from 'vitest';
 import { type App, type AppOptions, startApp } from '../../src/app/app.ts';
 import type { AppSpec } from '../../src/app/program.ts';
 import type { RestartTiming } from '../../src/app/restart.ts';
-import { AppError } from '../../src/errors.ts';
-import { createLogger } from '../../src/log.ts';
-import type { AppState } from '../../src/state.ts';
+import { AppError } from '../../src/shared/errors.ts';
+import { createLogger } from '../../src/shared/log.ts';
+import type { AppState } from '../../src/shared/state.ts';
 
 /** Five restarts, like the real ones, without the wait. */
 export const FAST: RestartTiming = { pausesMs: [20, 20, 20, 20, 20], resetAfterMs: 60_000, startMs: 20_000 };

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { resetSocket } from '../../src/reset.ts';
+import { resetSocket } from '../../src/shared/reset.ts';
 
 /**
  * What happens to the bytes of one direction. `after` counts the bytes that still pass, from the moment the fault

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway/gateway.ts';
-import type { AppState } from '../../src/state.ts';
+import type { AppState } from '../../src/shared/state.ts';
 import { OPEN_GATEWAY } from './open-gateway.ts';
 
 export const PROOF_KEY = Buffer.alloc(32, 7);

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import type { VisitorLimits } from '../../src/gateway/downstream/visitor-server.ts';
 import type { GatewayRules } from '../../src/gateway/gateway.ts';
-import type { AppState } from '../../src/state.ts';
+import type { AppState } from '../../src/shared/state.ts';
 import { PROOF_KEY, runningOn } from './gateway-door.ts';
 import { Seeded } from './seeded.ts';
 import type { TestCertificate } from './test-ca.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { startOs } from '../../src/app/os.ts';
 import type { AppSpec, Program, ProgramContext } from '../../src/app/program.ts';
-import { createLogger } from '../../src/log.ts';
+import { createLogger } from '../../src/shared/log.ts';
 import { requirePart } from './real-parts.ts';
 import { startWasmhub, type WasmhubFaults } from './wasmhub-server.ts';
 

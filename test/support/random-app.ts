@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { resetSocket } from '../../src/reset.ts';
+import { resetSocket } from '../../src/shared/reset.ts';
 import { Seeded } from './seeded.ts';
 
 export interface RandomApp {

@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { resetSocket } from '../../src/reset.ts';
+import { resetSocket } from '../../src/shared/reset.ts';
 import type { ServerAddress } from '../../src/tunnel/address.ts';
 
 const CHALLENGE = `{"Challenge":"${idOf(0)}"}\0`;

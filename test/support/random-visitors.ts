@@ -7,7 +7,7 @@ import { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect as connectTls, createSecureContext, TLSSocket } from 'node:tls';
 import { PROBE_PATH } from '../../src/gateway/probe.ts';
-import { resetSocket } from '../../src/reset.ts';
+import { resetSocket } from '../../src/shared/reset.ts';
 import {
   END_HEADERS,
   END_STREAM,

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { resetSocket } from '../../src/reset.ts';
+import { resetSocket } from '../../src/shared/reset.ts';
 import type { ServerAddress } from '../../src/tunnel/address.ts';
 
 interface Pair {

@@ -2,7 +2,7 @@
 // the server dies. Used by test/tunnel/soak.test.ts and, for an hour, by the benchmarks; needs no test runner.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { describeError } from '../../src/errors.ts';
+import { describeError } from '../../src/shared/errors.ts';
 import { openRandom, type Random } from './noise.ts';
 import { SoakFaults } from './soak-faults.ts';
 import { findLost, fitSlope, type LostVisit, type MemorySample } from './soak-report.ts';

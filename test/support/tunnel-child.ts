@@ -7,14 +7,14 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startGateway } from '../../src/gateway/gateway.ts';
 import type { Place } from '../../src/gateway/own-address.ts';
-import type { Logger } from '../../src/log.ts';
-import type { TunnelState } from '../../src/state.ts';
+import type { Logger } from '../../src/shared/log.ts';
+import type { TunnelState } from '../../src/shared/state.ts';
 import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/reconnect.ts';
 import { Relay } from '../../src/tunnel/relay.ts';
 import { OPEN_GATEWAY } from './open-gateway.ts';
 import type { ChildTunnel, Measure, Question, Told } from './tunnel-process.ts';
 
-const THREAD = new URL('../../src/second-thread.ts', import.meta.url);
+const THREAD = new URL('../../src/visitor-thread.ts', import.meta.url);
 
 const tunnels: Tunnel[] = [];
 const stops: (() => Promise<void>)[] = [];

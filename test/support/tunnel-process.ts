@@ -4,7 +4,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { TunnelState } from '../../src/state.ts';
+import type { TunnelState } from '../../src/shared/state.ts';
 import type { ServerAddress } from '../../src/tunnel/address.ts';
 import type { Timings } from '../../src/tunnel/timings.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../../src/errors.ts';
+import { InputError } from '../../src/shared/errors.ts';
 import { parseServerAddress, renderAddress } from '../../src/tunnel/address.ts';
 
 describe('the address of a server', () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import type { TunnelState } from '../../src/state.ts';
+import type { TunnelState } from '../../src/shared/state.ts';
 import { listCandidates } from '../../src/tunnel/placement.ts';
 import { MAX_CANDIDATES } from '../../src/tunnel/port-choice.ts';
 import { type BoreServer, startBoreServer } from '../../src/tunnel/server.ts';

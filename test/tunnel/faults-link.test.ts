@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
-import type { TunnelState } from '../../src/state.ts';
+import type { TunnelState } from '../../src/shared/state.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { SERVER_ADDRESS, startTunRig, type TunRig } from '../support/tun-rig.ts';
 import type { ChildTunnel, Told } from '../support/tunnel-process.ts';

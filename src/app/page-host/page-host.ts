@@ -1,6 +1,6 @@
 // The one interface of the two hosts of wasmrun's page: a process of Node.js, or a headless Chrome.
 
-import { AppError } from '../../errors.ts';
+import { AppError } from '../../shared/errors.ts';
 import type { ProgramContext } from '../program.ts';
 import type { PageMessage } from './page-message.ts';
 

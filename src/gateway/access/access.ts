@@ -2,7 +2,7 @@
 // is let in, so that the app never sees it. The pass of gateway.ts before anything that tells whether there is an app.
 
 import type { IncomingMessage } from 'node:http';
-import { isSame } from '../constant-time.ts';
+import { isSame } from '../../shared/secrets.ts';
 import { sendText } from '../own-pages.ts';
 import { sendNotice } from '../pages/answer.ts';
 import { describeRefusal } from '../pages/notice.ts';

@@ -3,7 +3,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { resetSocket } from '../../reset.ts';
+import { resetSocket } from '../../shared/reset.ts';
 
 /** Resolves when the stream is closed, which it may be already. */
 export function awaitClose(stream: Duplex): Promise<void> {

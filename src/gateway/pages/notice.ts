@@ -1,8 +1,8 @@
 // What a visitor is told by the gateway itself: one notice for each way of not getting the app's own answer.
 
-import { hasCode } from '../../errors.ts';
-import { sanitise } from '../../log.ts';
-import type { AppState } from '../../state.ts';
+import { hasCode } from '../../shared/errors.ts';
+import { sanitise } from '../../shared/log.ts';
+import type { AppState } from '../../shared/state.ts';
 
 /** Plain text throughout; `detail` is a stranger's, and already on one safe line. */
 export interface Notice {

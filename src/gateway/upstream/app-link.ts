@@ -3,7 +3,7 @@
 
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
-import type { Upstream } from '../../state.ts';
+import type { Upstream } from '../../shared/state.ts';
 
 export type AppAddress = Extract<Upstream, { kind: 'address' }>;
 

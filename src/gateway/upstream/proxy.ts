@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { hasCode } from '../../errors.ts';
+import { hasCode } from '../../shared/errors.ts';
 import { hasBody, readTarget, type Visit } from '../visit.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import type { AppAddress, AppLink } from './app-link.ts';

@@ -7,7 +7,7 @@ import { startNodeHost } from '../../../src/app/page-host/node.ts';
 import { type PageHost, PageHostError } from '../../../src/app/page-host/page-host.ts';
 import type { PageMessage } from '../../../src/app/page-host/page-message.ts';
 import type { ProgramContext } from '../../../src/app/program.ts';
-import { createLogger } from '../../../src/log.ts';
+import { createLogger } from '../../../src/shared/log.ts';
 import { type OsPageServer, startOsPage } from '../../support/os-page-server.ts';
 import { describeWithReal } from '../../support/real-parts.ts';
 import { waitUntil } from '../../support/wait-until.ts';

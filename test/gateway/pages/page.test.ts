@@ -4,7 +4,7 @@ import { Window } from 'happy-dom';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { describeAway } from '../../../src/gateway/pages/notice.ts';
 import { renderPage } from '../../../src/gateway/pages/page.ts';
-import type { AppState } from '../../../src/state.ts';
+import type { AppState } from '../../../src/shared/state.ts';
 import { type Door, openDoor } from '../../support/gateway-door.ts';
 
 const HOSTILE = '</pre><script>alert(1)</script>\u202e&\'"\u001b[31m';

@@ -1,0 +1,113 @@
+// `expose url`, `status` and `stop`: ask the exposure of this job, or of this machine.
+
+import { tmpdir } from 'node:os';
+import { basename } from 'node:path';
+import { callControl, readState } from '../control/client.ts';
+import type { StateMessage } from '../control/messages.ts';
+import { describeError } from '../shared/errors.ts';
+import { isAlive } from '../shared/processes.ts';
+import { renderClientLine } from '../shared/state.ts';
+import { chooseSession, isRunning, readOutcome, type Session } from '../supervisor/session.ts';
+import type { Command, CommandCall } from './command.ts';
+import { print, printAside, printJson } from './terminal.ts';
+
+/** Long enough for visitors to be drained. */
+const STOP_TIMEOUT_MS = 20_000;
+
+const SESSION_FLAG = {
+  'session NAME': 'which exposure, where there are several (name, or the `session` output)',
+};
+
+export const url: Command = {
+  summary: 'Print the public URL.',
+  usage: '[--link] [--session NAME]',
+  flags: { link: 'the link to click, with its key where there is one', ...SESSION_FLAG },
+  async run(call) {
+    const state = await readCurrent(call);
+    const { public_url: url, preview_url, status } = state;
+    const shown = call.flags.link ? preview_url : url;
+    if (call.flags.json) printJson({ url, preview_url, status });
+    else if (shown !== null) print(shown);
+    else printAside(`expose url: there is no public address now: ${describeStatus(state)}`);
+    return shown === null ? 1 : 0;
+  },
+};
+
+export const status: Command = {
+  summary: 'Print how the tunnel, the app and the exposure are.',
+  usage: '[--session NAME]',
+  flags: SESSION_FLAG,
+  async run(call) {
+    const state = await readCurrent(call);
+    const fine = state.status !== 'Failed' && state.app.status !== 'failed';
+    if (call.flags.json) printJson(state);
+    else print(renderState(state));
+    return fine ? 0 : 1;
+  },
+};
+
+export const stop: Command = {
+  summary: 'End the exposure before the job ends.',
+  usage: '[--session NAME]',
+  flags: SESSION_FLAG,
+  async run(call) {
+    const found = findSession(call);
+    const { folder, session } = found;
+    const running = isRunning(found);
+    if (running) await callControl(session, 'POST /api/stop', STOP_TIMEOUT_MS);
+    const message = running ? 'stopped' : 'had ended already';
+    if (call.flags.json) printJson({ success: true, message });
+    else print(`${basename(folder)} ${message}`);
+    return 0;
+  },
+};
+
+function findSession({ flags, environment }: CommandCall): { folder: string; session: Session } {
+  const wanted = typeof flags.session === 'string' ? flags.session : undefined;
+  return chooseSession(environment.RUNNER_TEMP || tmpdir(), wanted);
+}
+
+/** The state now, or the last one where it has ended. */
+async function readCurrent(call: CommandCall): Promise<StateMessage> {
+  const { folder, session } = findSession(call);
+  const outcome = readOutcome(folder);
+  if (outcome !== undefined) return outcome;
+  try {
+    return await readState(session);
+  } catch (cause) {
+    const ended = readOutcome(folder);
+    if (ended !== undefined) return ended;
+    const reason = isAlive(session) ? describeError(cause) : 'its process died';
+    throw new Error(`${session.name} does not answer: ${reason}`, { cause });
+  }
+}
+
+function describeStatus({ status: word, tunnel_reason, exposure }: StateMessage): string {
+  const reason = exposure.phase === 'failed' ? exposure.reason : tunnel_reason;
+  return reason === null ? word : `${word} (${reason})`;
+}
+
+function renderState(state: StateMessage): string {
+  const { app, exposure } = state;
+  const rows: [string, string | null][] = [
+    ['tunnel', describeStatus(state)],
+    ['url', state.public_url],
+    ['link', state.preview_url === state.public_url ? null : state.preview_url],
+    ['connect', renderClientLine(state.public_url ?? '') ?? null],
+    [
+      'app',
+      `${app.status} (mode ${state.mode}${app.port === null ? '' : `, port ${app.port}`})${app.reason === null ? '' : `: ${app.reason}`}`,
+    ],
+    ['exposure', exposure.phase === 'ended' ? `ended: ${exposure.reason}` : exposure.phase],
+    [
+      'ends',
+      exposure.phase === 'live' ? (exposure.expires_at ?? 'with its job, or when it is stopped') : null,
+    ],
+    [
+      'so far',
+      `${state.visits} visits, ${state.reconnects} reconnects, ${state.address_changes} changes of address, ${state.restarts} restarts`,
+    ],
+    ...state.warnings.map((warning): [string, string] => ['warning', warning]),
+  ];
+  return rows.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(9)}${value}`])).join('\n');
+}

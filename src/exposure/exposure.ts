@@ -1,0 +1,285 @@
+// One exposure: composes gateway, tunnel and app, owns the state, and is its only writer.
+//
+//   visitor ──► bore server ──► tunnel ──► entrance ──► app          entrance: gateway │ relay (raw bytes)
+//                                  └─────────┴───────────┴──► state ──► control API, comment, summary
+//
+// Data flows to the right, knowledge flows down. Started in the order gateway, tunnel, app, so that an early visitor
+// finds a page that says "starting"; stopped in reverse, but for the tunnel's port, which is given back first.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type App, startApp } from '../app/app.ts';
+import { renderKeyLink } from '../gateway/access/credentials.ts';
+import { formatDuration, MAX_DURATION_MS } from '../shared/duration.ts';
+import { AppError, describeError, TunnelError } from '../shared/errors.ts';
+import { removeFolder } from '../shared/folders.ts';
+import type { Logger } from '../shared/log.ts';
+import type { AppState, EndReason, ExposureState, Phase } from '../shared/state.ts';
+import type { ExposureConfig } from '../supervisor/config.ts';
+import { type Entrance, openEntrance } from './ingress.ts';
+import { PublicTunnel } from './public-tunnel.ts';
+import type { WayIn } from './tunnel-status.ts';
+
+/** Visitors in mid-download get this long at the end. */
+const DRAIN_MS = 5_000;
+/** Strangers answer at once; where the network does not route back nobody does, and the app need not wait for that. */
+const PROOF_HEAD_START_MS = 1_000;
+/** Two clocks are compared this often: a laptop that slept must not come back to an exposure past its end. */
+const CLOCK_CHECK_MS = 1_000;
+const MAX_LINE_LENGTH = 1_000;
+/** As many as anybody reads. */
+const MAX_WARNINGS = 10;
+
+export interface ExposureOptions {
+  config: ExposureConfig;
+  /** Private folder for whatever the app needs. */
+  folder: string;
+  logger: Logger;
+  onChild: (child: { pid: number; role: string }) => void;
+}
+
+export class Exposure {
+  readonly #options: ExposureOptions;
+  readonly #listeners = new Set<(state: ExposureState) => void>();
+  readonly #cancelled = new AbortController();
+  readonly #entrance: Entrance;
+  readonly #tunnel: PublicTunnel;
+  #app: App | undefined;
+  #appStart: Promise<App> | undefined;
+  #state: Omit<ExposureState, 'link' | 'visits'>;
+  #clock: NodeJS.Timeout | undefined;
+  #ending: Promise<void> | undefined;
+
+  constructor(options: ExposureOptions) {
+    this.#options = options;
+    const { config, logger } = options;
+    this.#entrance = openEntrance({
+      protocol: config.protocol,
+      app: () => this.#state.app,
+      place: () => this.#tunnel.lastPlace,
+      endsAt: () => this.#expiresAt,
+      gateway: config.gateway,
+      threadScript: config.tunnel.threadScript,
+      tls: config.tls,
+      logger,
+    });
+    this.#tunnel = new PublicTunnel({
+      config: config.tunnel,
+      entrance: this.#entrance,
+      onChange: wayIn => this.#followTunnel(wayIn),
+      onLost: error => void this.fail(error),
+      logger,
+      signal: this.#cancelled.signal,
+    });
+    this.#state = {
+      ...this.#tunnel.wayIn,
+      mode: config.spec.mode,
+      phase: { phase: 'starting' },
+      app: { status: 'starting' },
+      restarts: 0,
+      warnings: [],
+    };
+  }
+
+  get #expiresAt(): Date | undefined {
+    const { phase } = this.#state;
+    return phase.phase === 'live' ? phase.expiresAt : undefined;
+  }
+
+  get state(): ExposureState {
+    const { url } = this.#state;
+    return { ...this.#state, visits: this.#entrance.visits, link: url && this.#renderLink(url) };
+  }
+
+  #renderLink(url: string): string {
+    const { access } = this.#options.config.gateway;
+    return access.kind === 'link' && access.isGenerated ? renderKeyLink(url, access.key) : url;
+  }
+
+  subscribe(listener: (state: ExposureState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  describeApp(): { pid: number | undefined; console: readonly string[] } {
+    return { pid: this.#app?.pid, console: this.#app?.consoleTail() ?? [] };
+  }
+
+  /** Resolves when live. A failure ends the exposure (phase `failed`) and is thrown. */
+  async start(): Promise<void> {
+    const { startupTimeoutMs } = this.#options.config;
+    const timeout = AbortSignal.timeout(Math.min(startupTimeoutMs, MAX_DURATION_MS));
+    const signal = AbortSignal.any([timeout, this.#cancelled.signal]);
+    try {
+      await this.#tunnel.open(signal);
+      this.#options.logger.info(`tunnel connected: ${this.#state.url}`);
+      await this.#startBehind(signal);
+      if (signal.aborted)
+        throw new TunnelError('the public address was not proved in time', { retryable: false });
+      this.#goLive();
+    } catch (error) {
+      if (this.#ending === undefined) await this.fail(explainStart(error, timeout, startupTimeoutMs));
+      await this.#ending;
+      throw error;
+    }
+  }
+
+  /** An app is told its address when it starts, so a stranger who answers there is left before the first start. */
+  async #startBehind(signal: AbortSignal): Promise<void> {
+    if (this.#entrance.needsApp) {
+      await this.#startApp(signal);
+      return this.#tunnel.verify(signal);
+    }
+    const verified = this.#tunnel.verify(signal);
+    await Promise.race([verified, delay(PROOF_HEAD_START_MS, undefined, { ref: false })]);
+    await Promise.all([verified, this.#startApp(signal)]);
+  }
+
+  /** Ends it well; resolves when nothing of it is left. May be called twice, the first reason counts. */
+  stop(reason: EndReason = 'stopped'): Promise<void> {
+    return this.#end(liveAt => ({ phase: 'ended', reason, ...liveAt, endedAt: new Date() }));
+  }
+
+  /** `tunnel/start`: the same port first. Resolves when Connected; rejects with a TunnelError. */
+  startTunnel(): Promise<void> {
+    return this.#tunnel.start();
+  }
+
+  /** `tunnel/stop`: gives the public port back and leaves the app running. */
+  stopTunnel(): Promise<void> {
+    return this.#tunnel.stop(DRAIN_MS);
+  }
+
+  #followTunnel(wayIn: WayIn): void {
+    if (this.#ending) return;
+    this.#update(wayIn);
+    const { tunnel } = wayIn;
+    if (tunnel.status === 'Failed' && this.#state.phase.phase === 'live')
+      void this.fail(new TunnelError(tunnel.reason, { retryable: false }));
+  }
+
+  async #startApp(signal: AbortSignal): Promise<void> {
+    const { config, folder, logger, onChild } = this.#options;
+    const appFolder = join(folder, 'app');
+    mkdirSync(appFolder, { recursive: true, mode: 0o700 });
+    this.#appStart = startApp({
+      spec: config.spec,
+      publicUrl: () => this.#state.url ?? '',
+      baseEnvironment: config.baseEnvironment,
+      env: config.env,
+      healthPath: config.healthPath,
+      folder: appFolder,
+      logger,
+      onChild,
+      onState: state => this.#followApp(state),
+      signal,
+    });
+    this.#app = await this.#appStart;
+  }
+
+  #followApp(app: AppState): void {
+    if (this.#ending) return;
+    this.#update({ app, restarts: this.#state.restarts + (app.status === 'restarting' ? 1 : 0) });
+    this.#entrance.followApp();
+    if (app.status === 'failed' && this.#state.phase.phase === 'live')
+      void this.fail(new AppError(app.reason, { lastLines: app.lastLines }));
+  }
+
+  #goLive(): void {
+    const { durationMs } = this.#options.config;
+    const liveAt = new Date();
+    const expiresAt = durationMs === undefined ? undefined : new Date(liveAt.getTime() + durationMs);
+    this.#update({ phase: { phase: 'live', liveAt, ...(expiresAt && { expiresAt }) } });
+    if (expiresAt && durationMs !== undefined)
+      this.#watchClocks(expiresAt.getTime(), performance.now() + durationMs);
+  }
+
+  #watchClocks(wallEnd: number, monotonicEnd: number): void {
+    const leftMs = Math.min(wallEnd - Date.now(), monotonicEnd - performance.now());
+    if (leftMs <= 0) return void this.stop('duration over');
+    this.#clock = setTimeout(
+      () => this.#watchClocks(wallEnd, monotonicEnd),
+      Math.min(leftMs, CLOCK_CHECK_MS),
+    );
+  }
+
+  /** Something is not as it should be, and the exposure goes on: said in the log, and in every state from now on. */
+  warn(message: string): void {
+    const { warnings } = this.#state;
+    if (warnings.includes(message) || warnings.length >= MAX_WARNINGS) return;
+    this.#update({ warnings: [...warnings, message] });
+    this.#options.logger.warn(message);
+  }
+
+  /** Ends it badly: `error` is what people are told. May be called twice, the first counts. */
+  fail(error: unknown): Promise<void> {
+    const lastLines = error instanceof AppError ? error.lastLines.map(shortenLine) : [];
+    const reason = describeError(error);
+    return this.#end(
+      liveAt => ({ phase: 'failed', reason, lastLines, ...liveAt, endedAt: new Date() }),
+      error,
+    );
+  }
+
+  #end(finish: (live: { liveAt?: Date }) => Phase, error?: unknown): Promise<void> {
+    this.#ending ??= this.#release(finish, error);
+    return this.#ending;
+  }
+
+  async #release(finish: (live: { liveAt?: Date }) => Phase, error: unknown): Promise<void> {
+    clearTimeout(this.#clock);
+    this.#cancelled.abort();
+    const { phase } = this.#state;
+    const outcome = finish(phase.phase === 'live' ? { liveAt: phase.liveAt } : {});
+    // The port is free at once; who is in the middle of a download keeps gateway and app until the drain is over.
+    const drained = this.#tunnel.close(DRAIN_MS);
+    await this.#attempt('the visitors', this.#entrance.stop(DRAIN_MS));
+    await this.#attempt('the tunnel', drained);
+    await this.#appStart?.then(app => app.stop()).catch(() => {}); // a start that failed left nothing
+    // The end is told in any case: a file that is open on Windows, or a mount, may keep its folder.
+    const left = await removeFolder(join(this.#options.folder, 'app'));
+    if (left !== undefined) this.warn(left);
+    const failed = outcome.phase === 'failed';
+    const lostTunnel = error instanceof TunnelError;
+    this.#update({
+      phase: outcome,
+      tunnel: failed ? { status: 'Failed', reason: outcome.reason } : { status: 'Disconnected' },
+      app:
+        failed && !lostTunnel
+          ? { status: 'failed', reason: outcome.reason, lastLines: outcome.lastLines }
+          : { status: 'stopped' },
+    });
+  }
+
+  /** Of the end: what fails is logged, and the rest is ended all the same. */
+  async #attempt(what: string, ending: Promise<void>): Promise<void> {
+    await ending.catch(error =>
+      this.#options.logger.warn(`${what} did not end well: ${describeError(error)}`),
+    );
+  }
+
+  #update(change: Partial<ExposureState>): void {
+    this.#state = { ...this.#state, ...change };
+    for (const listener of this.#listeners) {
+      try {
+        listener(this.state);
+      } catch (error) {
+        this.#options.logger.error(`a change could not be passed on: ${describeError(error)}`);
+      }
+    }
+  }
+}
+
+/** A line that is longer is data, and nobody reads it in a comment. */
+function shortenLine(line: string): string {
+  return line.length > MAX_LINE_LENGTH ? `${line.slice(0, MAX_LINE_LENGTH)}…` : line;
+}
+
+/** A start that ran into its deadline says so, together with what it was waiting for. */
+function explainStart(error: unknown, timeout: AbortSignal, timeoutMs: number): unknown {
+  if (!timeout.aborted) return error;
+  const message = `not ready within ${formatDuration(timeoutMs)}, the \`startup-timeout\``;
+  if (error instanceof TunnelError) return new TunnelError(message, { cause: error, retryable: false });
+  return new AppError(message, { cause: error, lastLines: error instanceof AppError ? error.lastLines : [] });
+}

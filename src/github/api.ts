@@ -1,0 +1,182 @@
+// The one connection to GitHub's REST API: every answer is checked by a schema, every request has a time limit,
+// and rate limits are waited out as GitHub asks. Works with Enterprise servers through `apiUrl`.
+
+import { Octokit } from '@octokit/core';
+import { paginateRest } from '@octokit/plugin-paginate-rest';
+import { throttling } from '@octokit/plugin-throttling';
+import * as v from 'valibot';
+import { describeError } from '../shared/errors.ts';
+import { type Logger, sanitise } from '../shared/log.ts';
+import { createFetch, type FetchOptions, type ProxyEnvironment, ProxyError } from '../shared/proxy.ts';
+
+/** A single request, from sending to the last byte of the answer; GitHub itself gives up after 10 s. */
+const REQUEST_TIMEOUT_MS = 15_000;
+
+/** Longest pause asked for by `Retry-After` that is waited out; secondary limits ask for a minute. */
+const LONGEST_PAUSE_MS = 60_000;
+
+/** A request that met the rate limit is tried this many times more. */
+const MAX_RATE_LIMIT_RETRIES = 2;
+
+/** Parameters of a route: those named in its path, the others as query or body. */
+export type Parameters = Record<string, string | number | boolean | readonly string[]>;
+
+/** All requests reject with a GitHubError (also where the signal's time is over), or with the signal's reason. */
+export interface GitHub {
+  /** One request, for instance `GET /repos/{owner}/{repo}`; resolves with the checked body of the answer. */
+  request<S extends Schema>(schema: S, route: string, options: RequestOptions): Promise<v.InferOutput<S>>;
+  /** The items of all pages of a list. */
+  list<S extends Schema>(schema: S, route: string, options: RequestOptions): Promise<v.InferOutput<S>[]>;
+  /** Login of the token's own user, as it stands on the comments made with it. */
+  readLogin(signal?: AbortSignal): Promise<string>;
+}
+
+export interface RequestOptions {
+  parameters: Parameters;
+  signal?: AbortSignal | undefined;
+}
+
+type Schema = v.GenericSchema<unknown>;
+
+/** GitHub refused, could not be reached, or answered with something unexpected. */
+export class GitHubError extends Error {
+  /** HTTP status; undefined where there was no answer. */
+  readonly status: number | undefined;
+  /** True where asking again later may help. */
+  readonly retryable: boolean;
+
+  constructor(message: string, options: ErrorOptions & { status?: number; retryable: boolean }) {
+    super(message, options);
+    this.name = 'GitHubError';
+    this.status = options.status;
+    this.retryable = options.retryable;
+  }
+}
+
+interface ConnectionOptions {
+  token: string;
+  apiUrl: string;
+  logger: Logger;
+  /** The job's variables that name a proxy; without them GitHub is asked directly. */
+  environment?: ProxyEnvironment;
+  /** Bounds what a rate limit may cost: a post step has less time than a background process. */
+  longestPauseMs?: number;
+}
+
+/** Asks nothing yet. */
+export function connectGitHub(options: ConnectionOptions): GitHub {
+  const octokit = createOctokit(options);
+  return {
+    async request(schema, route, { parameters, signal }) {
+      const request = octokit.request(route, { ...parameters, request: signal ? { signal } : {} });
+      const response: { data: unknown } = await settle(request, route, signal);
+      return check(schema, response.data, route);
+    },
+    async list(schema, route, { parameters, signal }) {
+      const items: unknown[] = [];
+      const pages = octokit.paginate.iterator<unknown>(route, { ...parameters, per_page: 100 });
+      const collect = async () => {
+        for await (const { data } of pages) {
+          signal?.throwIfAborted();
+          items.push(...(Array.isArray(data) ? data : [data]));
+        }
+      };
+      await settle(collect(), route, signal);
+      return items.map(item => check(schema, item, route));
+    },
+    async readLogin(signal) {
+      const query = 'query { viewer { login } }';
+      const answer: unknown = await settle(octokit.graphql(query), 'POST /graphql', signal);
+      return check(Viewer, answer, 'POST /graphql').viewer.login;
+    },
+  };
+}
+
+const Viewer = v.object({ viewer: v.object({ login: v.string() }) });
+
+const ThrottledOctokit = Octokit.plugin(paginateRest, throttling);
+
+function createOctokit(options: ConnectionOptions) {
+  const { token, apiUrl, logger, environment = {}, longestPauseMs = LONGEST_PAUSE_MS } = options;
+  const retry = (seconds: number, _request: object, _octokit: object, tries: number): boolean => {
+    const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= longestPauseMs;
+    logger.info(`GitHub's rate limit is reached; ${wanted ? `trying again in ${seconds} s` : 'giving up'}`);
+    return wanted;
+  };
+  return new ThrottledOctokit({
+    auth: token,
+    baseUrl: apiUrl.replace(/\/+$/, ''),
+    userAgent: 'expose-action',
+    log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
+    request: { fetch: createFetchInTime(environment) },
+    // One queue for each connection: the limits belong to the token.
+    throttle: { onRateLimit: retry, onSecondaryRateLimit: retry, id: crypto.randomUUID() },
+  });
+}
+
+/** The limit starts when a request is sent, not while it waits its turn. */
+function createFetchInTime(environment: ProxyEnvironment) {
+  let opened: ReturnType<typeof createFetch> | undefined;
+  return async (url: string, options: FetchOptions) => {
+    opened ??= createFetch(environment);
+    const send = await opened;
+    const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
+    return send(url, { ...options, signal });
+  };
+}
+
+/** The work's result, or a GitHubError; the signal ends the wait even while a rate limit is waited out. */
+async function settle<T>(work: Promise<T>, route: string, signal: AbortSignal | undefined): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal?.reason);
+  signal?.addEventListener('abort', abort);
+  if (signal?.aborted) abort();
+  try {
+    return await Promise.race([work, aborted]);
+  } catch (error) {
+    if (signal?.aborted) throw isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
+    throw explainFailure(error, route);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** `AbortSignal.timeout` ends with this: a limit that was reached, not somebody's wish. */
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof Error && reason.name === 'TimeoutError';
+}
+
+function renderTimeout(route: string, cause: unknown): GitHubError {
+  return new GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
+}
+
+function explainFailure(error: unknown, route: string): GitHubError {
+  if (error instanceof Error && error.cause instanceof ProxyError)
+    return new GitHubError(error.cause.message, { retryable: false, cause: error.cause });
+  const message = sanitise(describeError(error));
+  // Octokit invents status 500 where no answer came; only a failure with a response has a real one.
+  const answered = v.is(Answered, error) ? error : undefined;
+  if (!answered) {
+    return new GitHubError(`GitHub could not be reached (${route}): ${message}`, {
+      retryable: true,
+      cause: error,
+    });
+  }
+  const { status } = answered;
+  const retryable = status >= 500 || status === 429 || /rate limit/i.test(message);
+  return new GitHubError(`GitHub answered ${status} to ${route}: ${message}`, {
+    status,
+    retryable,
+    cause: error,
+  });
+}
+
+const Answered = v.object({ status: v.number(), response: v.object({ status: v.number() }) });
+
+function check<S extends Schema>(schema: S, data: unknown, route: string): v.InferOutput<S> {
+  const result = v.safeParse(schema, data);
+  if (result.success) return result.output;
+  const problem = sanitise(v.summarize(result.issues));
+  throw new GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: false });
+}

@@ -1,0 +1,120 @@
+// The sticky comment: one per preview, edited and never repeated. Writes are serialised, and only the newest view is
+// written. Whatever goes wrong here is one warning; the preview does not care.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeError } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
+import { type GitHub, GitHubError } from './api.ts';
+import type { Job } from './job.ts';
+import { renderComment } from './markdown.ts';
+import { renderMarker } from './marker.ts';
+import { type CommentTarget, OwnComment } from './own-comment.ts';
+import type { PreviewView } from './view.ts';
+import { describeReportFailure } from './wording.ts';
+
+export type { CommentTarget } from './own-comment.ts';
+
+/** A hiccup of GitHub's is over in seconds; a longer outage is left to the next change of state. */
+const RETRY_DELAYS_MS = [1_000, 4_000];
+
+export interface StickyComment {
+  /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
+  update(view: PreviewView): Promise<void>;
+  /** Resolves when nothing is left to write. */
+  flush(): Promise<void>;
+  /** Address of the comment, once it was written. */
+  readonly commentUrl: string | undefined;
+}
+
+/** Nothing is written before the first `update`. The signal ends all writing, also a wait for a rate limit. */
+export function startComment(options: {
+  github: GitHub;
+  job: Job;
+  target: CommentTarget;
+  logger: Logger;
+  signal?: AbortSignal | undefined;
+}): StickyComment {
+  const { github, job, target, logger, signal } = options;
+  const comment = new OwnComment({ github, repository: job.repository, target, logger, signal });
+  return new CommentWriter(comment, logger, signal);
+}
+
+class CommentWriter implements StickyComment {
+  commentUrl: string | undefined;
+  readonly #comment: OwnComment;
+  readonly #logger: Logger;
+  readonly #signal: AbortSignal | undefined;
+  #newest: PreviewView | undefined;
+  #writing: Promise<void> | undefined;
+  #warned = false;
+  /** Set when there is nothing more to be done here: no permission, or a newer run has taken over. */
+  #closed = false;
+
+  constructor(comment: OwnComment, logger: Logger, signal: AbortSignal | undefined) {
+    this.#comment = comment;
+    this.#logger = logger;
+    this.#signal = signal;
+  }
+
+  update(view: PreviewView): Promise<void> {
+    this.#newest = view;
+    this.#writing ??= this.#writeAll();
+    return this.#writing;
+  }
+
+  async flush(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    // Two changes in one turn are one write.
+    await Promise.resolve();
+    for (let view = this.#take(); view !== undefined; view = this.#take()) {
+      await this.#write(view).catch(error => this.#giveUp(error));
+    }
+    // In the same turn as the last look, so that no update can fall in between.
+    this.#writing = undefined;
+  }
+
+  #take(): PreviewView | undefined {
+    const view = this.#closed || this.#signal?.aborted ? undefined : this.#newest;
+    this.#newest = undefined;
+    return view;
+  }
+
+  async #write(view: PreviewView): Promise<void> {
+    let newest = view;
+    for (const delayMs of [...RETRY_DELAYS_MS, undefined]) {
+      try {
+        return await this.#writeOnce(newest);
+      } catch (error) {
+        const retryable = error instanceof GitHubError && error.retryable;
+        if (!retryable || delayMs === undefined) throw error;
+        this.#logger.debug(`the comment is tried again in ${delayMs} ms: ${describeError(error)}`);
+        await sleep(delayMs, undefined, this.#signal ? { signal: this.#signal } : {});
+        newest = this.#take() ?? newest;
+      }
+    }
+  }
+
+  async #writeOnce(view: PreviewView): Promise<void> {
+    const written = await this.#comment.write(renderComment(view, renderMarker(this.#comment.marker)));
+    if (written.kind === 'written') {
+      this.commentUrl = written.url;
+      return;
+    }
+    this.#closed = true;
+    this.#logger.info(`run ${written.to.runId} is newer: from now on the comment shows its preview`);
+  }
+
+  #giveUp(error: unknown): void {
+    const known = error instanceof GitHubError;
+    if (this.#signal?.aborted && !known) return;
+    this.#closed = !(known && error.retryable);
+    if (this.#warned) return;
+    this.#warned = true;
+    this.#logger.warn(
+      known ? describeReportFailure('comment', error) : `could not comment: ${describeError(error)}`,
+    );
+  }
+}

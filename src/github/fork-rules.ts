@@ -1,0 +1,185 @@
+// The fork rules: whether the code that lies on the runner may be run beside this job's secrets.
+// main asks before it judges any input, for a fork's job sees no `vars` and no secrets. The rules for users are in
+// docs/forks.md; the attack is GitHub Security Lab's "Preventing pwn requests".
+
+import * as v from 'valibot';
+import { describeError } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
+import { type GitHub, GitHubError } from './api.ts';
+import { readCheckedOutCommit } from './checkout.ts';
+import type { Job } from './job.ts';
+import { type PullRequest, readEventPullRequest, readPullRequest } from './pull-request.ts';
+
+/** `skip` is a notice and a green step, `refuse` an error; the reason is the whole text to show. */
+export type Verdict =
+  | { kind: 'trusted' }
+  | { kind: 'skip'; reason: string }
+  | { kind: 'refuse'; reason: string }
+  | { kind: 'allowed untrusted'; reason: string };
+
+export const FORKS_PAGE = 'https://github.com/wasmrun/expose-action/blob/main/docs/forks.md';
+
+/** From a fork, these run with a read-only token and without secrets. */
+const PULL_REQUEST_EVENTS = ['pull_request', 'pull_request_review', 'pull_request_review_comment'];
+
+/** These get Dependabot's own secrets and a read-only token when Dependabot is the actor (GitHub docs). */
+const DEPENDABOT_EVENTS = [...PULL_REQUEST_EVENTS, 'push', 'create', 'deployment', 'deployment_status'];
+
+/** These run with secrets and a write token, whoever caused them, and are often about a stranger's code. */
+const PRIVILEGED_EVENTS = ['pull_request_target', 'workflow_run', 'issue_comment', 'repository_dispatch'];
+
+/** These are about a commit of the repository itself and bring no other: nobody has a reason to check out a fork. */
+const OWN_COMMIT_EVENTS = ['push', 'schedule', 'merge_group'];
+
+/** Started by people who may write, mostly for the run's own commit: what they built may lie outside any checkout. */
+const CHECKOUT_OPTIONAL_EVENTS = ['workflow_dispatch', 'release'];
+
+const DEPENDABOT = 'dependabot[bot]';
+
+interface GuardOptions {
+  job: Job;
+  github: GitHub;
+  /** The folder or file to be exposed; its checkout must be at the pull request's head. */
+  path: string;
+  allowUntrustedHead: boolean;
+  signal: AbortSignal;
+}
+
+/** What cannot be found out, or not in time, counts as untrusted; rejects only when the signal is aborted by hand. */
+export async function judgeHead(options: GuardOptions): Promise<Verdict> {
+  const { job, allowUntrustedHead } = options;
+  const withheld = findWithheld(job);
+  if (withheld !== undefined) {
+    const reason = `${withheld}, so its job gets no secrets and a token that cannot write`;
+    if (allowUntrustedHead)
+      return { kind: 'allowed untrusted', reason: `${reason}: no comment will be made` };
+    return { kind: 'skip', reason: `no preview: ${reason}. What can be done: ${FORKS_PAGE}` };
+  }
+  if ([...PULL_REQUEST_EVENTS, ...OWN_COMMIT_EVENTS].includes(job.eventName)) return { kind: 'trusted' };
+  const doubt = await findDoubt(options);
+  if (doubt === undefined) return { kind: 'trusted' };
+  if (allowUntrustedHead) return { kind: 'allowed untrusted', reason: doubt };
+  return { kind: 'refuse', reason: renderRefusal(job, doubt) };
+}
+
+/** Why GitHub withholds secrets from this job; undefined where it does not. */
+function findWithheld(job: Job): string | undefined {
+  if (DEPENDABOT_EVENTS.includes(job.eventName) && job.actor === DEPENDABOT) {
+    return 'this run was started by Dependabot';
+  }
+  if (!PULL_REQUEST_EVENTS.includes(job.eventName)) return undefined;
+  const head = readEventPullRequest(job);
+  if (head === undefined) return "this run's event does not say where the pull request comes from";
+  return isOwn(job, head.headRepository) ? undefined : renderOrigin(head.headRepository);
+}
+
+/** Why the code at `path` may be a stranger's; undefined where it is the repository's own. */
+async function findDoubt(options: GuardOptions): Promise<string | undefined> {
+  const { job, path } = options;
+  if (!PRIVILEGED_EVENTS.includes(job.eventName)) return findStrayCommit(job, path);
+  if (job.eventName === 'repository_dispatch')
+    return 'this run was started by repository_dispatch: whose code it is about cannot be told';
+  try {
+    const head = job.eventName === 'workflow_run' ? readRunHead(job) : await readHead(options);
+    if (typeof head === 'string') return head;
+    if (!isOwn(job, head.repository)) return renderOrigin(head.repository);
+    const commit = readCheckedOutCommit(path);
+    if (commit !== undefined && head.commits.includes(commit)) return undefined;
+    const expected = head.commits.map(sha => sanitise(sha)).join(' or ');
+    return `${renderFound(path, commit)}, where the head ${expected} was expected`;
+  } catch (error) {
+    if (error instanceof GitHubError)
+      return `where the code comes from could not be found out: ${describeError(error)}`;
+    throw error;
+  }
+}
+
+/** A slash command may have passed a pull request's number on to this run, which then checked out a fork. */
+function findStrayCommit(job: Job, path: string): string | undefined {
+  const commit = readCheckedOutCommit(path);
+  if (commit === job.sha) return undefined;
+  if (commit === undefined && CHECKOUT_OPTIONAL_EVENTS.includes(job.eventName)) return undefined;
+  return `${renderFound(path, commit)}, where this run's own commit ${sanitise(job.sha)} was expected`;
+}
+
+interface Head {
+  repository: string;
+  /** The commits that may lie at `path`. */
+  commits: readonly string[];
+}
+
+const IssueEvent = v.object({
+  issue: v.object({ number: v.number(), pull_request: v.optional(v.object({})) }),
+});
+
+/** The head of the pull request a privileged event is about, or the doubt that it cannot be told. */
+async function readHead({ job, github, signal }: GuardOptions): Promise<Head | string> {
+  const fromEvent = readEventPullRequest(job);
+  const issue = v.is(IssueEvent, job.event) ? job.event.issue : undefined;
+  if (!fromEvent && !issue) return 'the event does not say which pull request it is about';
+  // A comment on a plain issue: nothing but the default branch is meant.
+  if (!fromEvent && !issue?.pull_request) return { repository: ownName(job), commits: [job.sha] };
+  const number = fromEvent?.number ?? issue?.number ?? 0;
+  const now = await readPullRequest({ job, github, number, signal });
+  return { repository: now.headRepository, commits: listHeads(now, fromEvent) };
+}
+
+/** The head now, and the head at the time of the event: a push in between is no attack within one repository. */
+function listHeads(now: PullRequest, then: PullRequest | undefined): string[] {
+  const own = then !== undefined && then.headRepository === now.headRepository;
+  return own ? [...new Set([then.headSha, now.headSha])] : [now.headSha];
+}
+
+const Actor = v.nullish(v.object({ login: v.string() }));
+
+const WorkflowRunEvent = v.object({
+  workflow_run: v.object({
+    event: v.string(),
+    head_sha: v.string(),
+    head_repository: v.nullable(v.object({ full_name: v.string() })),
+    actor: Actor,
+    triggering_actor: Actor,
+  }),
+});
+
+/** The head of the run that was waited for; what it built may have come as an artifact, without a checkout. */
+function readRunHead(job: Job): Head | string {
+  if (!v.is(WorkflowRunEvent, job.event)) return 'the event does not say which run it is about';
+  const run = job.event.workflow_run;
+  // Such a run was itself privileged.
+  if (PRIVILEGED_EVENTS.includes(run.event)) {
+    return `the run before this one was started by ${run.event}: whose code it built cannot be told`;
+  }
+  // Its branch is the repository's own, but what it updates to is a stranger's code, which GitHub gave no secrets.
+  if ([job.actor, run.actor?.login, run.triggering_actor?.login].includes(DEPENDABOT)) {
+    return 'the run before this one was started by Dependabot';
+  }
+  return { repository: run.head_repository?.full_name ?? '', commits: [run.head_sha] };
+}
+
+/** GitHub compares owners and names without regard to case. */
+function isOwn(job: Job, repository: string): boolean {
+  return repository.toLowerCase() === ownName(job).toLowerCase();
+}
+
+function ownName({ repository }: Job): string {
+  return `${repository.owner}/${repository.name}`;
+}
+
+function renderFound(path: string, commit: string | undefined): string {
+  const found = commit === undefined ? 'no commit can be seen' : `commit ${commit} is checked out`;
+  return `${found} at ${sanitise(path)}`;
+}
+
+function renderOrigin(repository: string): string {
+  return repository === ''
+    ? 'this pull request comes from a repository that is gone'
+    : `this pull request comes from the fork ${sanitise(repository)}`;
+}
+
+function renderRefusal(job: Job, doubt: string): string {
+  return (
+    `refused: ${doubt}. A ${job.eventName} job holds secrets and a token that can write, and code nobody ` +
+    `has approved must not run beside them. A safe way to preview forks: ${FORKS_PAGE}`
+  );
+}

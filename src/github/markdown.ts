@@ -1,0 +1,196 @@
+// The comment and the step summary as Markdown. Pure: the same view gives the same text.
+// Written so that a runner that dies leaves no lie behind: whatever can end says when it will.
+
+import { type Doubt, type EndReason, renderClientLine } from '../shared/state.ts';
+import { renderCode, renderCodeBlock, renderLink, renderSentence, renderTime } from './text.ts';
+import type { Outage, PreviewFacts, PreviewState, PreviewView } from './view.ts';
+
+/** GitHub refuses longer comments. Every part is bounded far below; this is for the sum of them. */
+export const MAX_COMMENT_LENGTH = 65_536;
+
+/** Lines of the app's console that help; more are in the log. */
+const MAX_LAST_LINES = 20;
+
+/** A comment is no place for a list of everything; the log has them all. */
+const MAX_WARNINGS = 10;
+
+/** The whole comment: the marker opens it, so that nobody who quotes it can pass for us. */
+export function renderComment(view: PreviewView, marker: string): string {
+  return `${marker}\n${renderPreview(view)}\n`;
+}
+
+/** What happened in numbers, for the summary. */
+export interface Figures {
+  visits: number;
+  restarts: number;
+  reconnects: number;
+  moves: number;
+  /** How long it was live, in milliseconds. */
+  durationMs: number;
+}
+
+/** The step summary: the comment's text, and once there are some, the figures. */
+export function renderSummary(view: PreviewView, figures?: Figures): string {
+  if (figures === undefined) return `${renderPreview(view)}\n`;
+  const { visits, restarts, reconnects, moves, durationMs } = figures;
+  const parts = [
+    `live for ${renderDuration(durationMs)}`,
+    renderCount(visits, 'visit'),
+    renderCount(restarts, 'app restart'),
+    renderCount(reconnects, 'tunnel reconnect'),
+    ...(moves > 0 ? [`${renderCount(moves, 'change')} of address`] : []),
+  ];
+  return `${renderPreview(view)}\n\n${parts.join(' · ')}\n`;
+}
+
+function renderPreview(view: PreviewView): string {
+  const { preview, state } = view;
+  const paragraphs = [
+    `### ${renderTitle(preview.name, state)}`,
+    ...renderState(preview, state),
+    ...renderCautions(preview, state),
+    renderFooter(view),
+  ];
+  return paragraphs.join('\n\n');
+}
+
+const TITLES: Record<PreviewState['kind'], [sign: string, words: string]> = {
+  starting: ['🟡', 'is starting'],
+  live: ['🟢', 'is live'],
+  reconnecting: ['🟠', 'is away for a moment'],
+  ended: ['⚪', 'has ended'],
+  failed: ['🔴', 'failed'],
+};
+
+function renderTitle(name: string, state: PreviewState): string {
+  const [sign, words] = TITLES[state.kind];
+  return `${sign} Preview ${renderCode(name, 100)} ${words}`;
+}
+
+function renderState(preview: PreviewFacts, state: PreviewState): string[] {
+  switch (state.kind) {
+    case 'starting':
+      return [`The link will appear here. ${renderEnd(preview, state.endsAt)}`];
+    case 'live':
+      return renderLive(preview, state);
+    case 'reconnecting':
+      return [
+        `${OUTAGES[state.outage]} since ${renderTime(state.since)}. ${OUTLOOKS[state.outage]}`,
+        `${renderEnd(preview, state.endsAt)}${state.url === undefined ? '' : ` Its address: ${renderAddress(state.url)}.`}`,
+      ];
+    case 'ended':
+      return [
+        `${ENDINGS[state.reason]} at ${renderTime(state.endedAt)}.${renderOldAddress(state.url)}`,
+        AGAIN,
+      ];
+    case 'failed':
+      return renderFailed(state);
+  }
+}
+
+function renderLive(preview: PreviewFacts, state: PreviewState & { kind: 'live' }): string[] {
+  const host = renderAddress(state.url);
+  const isWeb = /^https?:/i.test(state.url);
+  const address = isWeb
+    ? `**${renderLink('Open the preview', state.url)}** at ${host}`
+    : `Connect to **${host}**, for instance with`;
+  const line = renderClientLine(state.url);
+  const lines = [address, ...(line === undefined ? [] : [renderCodeBlock([line])])];
+  lines.push(renderEnd(preview, state.endsAt));
+  if (preview.entry !== undefined) lines.push(renderSentence(preview.entry));
+  if (state.doubt !== undefined) lines.push(DOUBTS[state.doubt]);
+  return lines;
+}
+
+const DOUBTS: Record<Doubt, string> = {
+  silent: 'The runner could not reach this address itself, so it is not verified from here.',
+  unproved:
+    'The runner could not tell whether this address leads to the preview: **somebody else may have it**, so it is not verified from here.',
+  'app away': 'The app was away when this address was checked, so it is not verified from here.',
+};
+
+const OUTAGES: Record<Outage, string> = {
+  tunnel: 'The tunnel has been down',
+  'tunnel closed': 'The workflow has had the tunnel closed',
+  app: 'The app has been down',
+};
+
+const OUTLOOKS: Record<Outage, string> = {
+  tunnel: 'It is being opened again, and this comment will say when it is.',
+  'tunnel closed': 'This comment will say when it is open again.',
+  app: 'It is being started again, and this comment will say when it answers.',
+};
+
+/** Each is followed by "at" and the time. */
+const ENDINGS: Record<EndReason, string> = {
+  'job ended': 'It ended with its job',
+  'duration over': 'Its time was over',
+  'continue file': 'The workflow went on',
+  stopped: 'It was stopped',
+  cancelled: 'The run was cancelled',
+  'runner gone': 'The runner went away',
+};
+
+const AGAIN = 'Push a commit or run the workflow again to get a new one.';
+
+function renderFailed(state: PreviewState & { kind: 'failed' }): string[] {
+  const paragraphs = [renderCode(state.reason, 1_000)];
+  if (state.advice !== undefined) paragraphs.push(`What to do: ${renderSentence(state.advice, 1_000)}`);
+  const lines = state.lastLines.slice(-MAX_LAST_LINES);
+  if (lines.length > 0) {
+    paragraphs.push(
+      '<details><summary>Last lines of the app</summary>',
+      renderCodeBlock(lines),
+      '</details>',
+    );
+  }
+  paragraphs.push(`It failed at ${renderTime(state.endedAt)}.${renderOldAddress(state.url)}`);
+  return paragraphs;
+}
+
+/** The end, said from the first write on: a runner that dies cannot say it any more. */
+function renderEnd(preview: PreviewFacts, endsAt: Date | undefined): string {
+  if (endsAt === undefined) {
+    return `The preview ends with its ${renderLink('job', preview.runUrl)} and may be gone after that.`;
+  }
+  return `The preview runs until **${renderTime(endsAt)}** at the latest and may be gone after that.`;
+}
+
+/** No link: tomorrow the port may be somebody else's. */
+function renderOldAddress(url: string | undefined): string {
+  return url === undefined
+    ? ''
+    : ` Its address was ${renderAddress(url)}, which may be somebody else's by now.`;
+}
+
+/** Address as text, without the key that may be in its path or query. */
+function renderAddress(url: string): string {
+  const parsed = URL.parse(url);
+  return renderCode(parsed === null || parsed.host === '' ? url : `${parsed.protocol}//${parsed.host}`);
+}
+
+/** Warnings about what is, or will be, reachable; nothing to warn about once it is gone. */
+function renderCautions({ openWarning, warnings }: PreviewFacts, state: PreviewState): string[] {
+  if (state.kind === 'ended' || state.kind === 'failed') return [];
+  const cautions = openWarning === undefined ? [...warnings] : [openWarning, ...warnings];
+  if (cautions.length === 0) return [];
+  const shown = cautions.slice(0, MAX_WARNINGS).map(caution => renderSentence(caution));
+  return [`> [!WARNING]\n${shown.map(caution => `> ${caution}`).join('\n>\n')}`];
+}
+
+function renderFooter({ preview, updatedAt }: PreviewView): string {
+  const commit = renderLink(renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
+  const run = renderLink('workflow run', preview.runUrl);
+  return `<sub>${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}</sub>`;
+}
+
+function renderCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function renderDuration(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
+}

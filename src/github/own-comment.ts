@@ -1,0 +1,173 @@
+// Our one comment on a pull request: finding it, telling whose it is, and writing it. comment.ts decides when.
+// Found by marker and author together, on all pages: a marker alone can be copied by anyone who can comment.
+
+import * as v from 'valibot';
+import type { Logger } from '../shared/log.ts';
+import { type GitHub, GitHubError, type Parameters } from './api.ts';
+import type { PreviewIdentity } from './identity.ts';
+import { compareRuns, type Marker, type Run, readMarker } from './marker.ts';
+
+/** Who writes, where, and about which preview. */
+export interface CommentTarget extends Run {
+  pullRequest: number;
+  identity: PreviewIdentity;
+}
+
+/** What became of a write; `yielded`: a newer run has the comment, and this one must not write any more. */
+export type Written = { kind: 'written'; url: string } | { kind: 'yielded'; to: Run };
+
+export interface OwnCommentOptions {
+  github: GitHub;
+  repository: { owner: string; name: string };
+  target: CommentTarget;
+  logger: Logger;
+  signal?: AbortSignal | undefined;
+}
+
+const CommentSchema = v.object({
+  id: v.number(),
+  body: v.nullish(v.string(), ''),
+  html_url: v.string(),
+  user: v.nullable(v.object({ login: v.string() })),
+});
+
+type Comment = v.InferOutput<typeof CommentSchema>;
+type MarkedComment = Comment & { marker: Marker };
+
+const RunSchema = v.object({ run_attempt: v.optional(v.number(), 1) });
+
+/** The login behind a job's own token, for servers that do not say who the token's user is. */
+const JOB_TOKEN_LOGIN = 'github-actions[bot]';
+
+const ONE = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
+const ALL = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
+
+export class OwnComment {
+  readonly #options: OwnCommentOptions;
+  /** Opens every body that is written. */
+  readonly marker: Marker;
+  /** The comment this process wrote, and the user it wrote it as, once known. */
+  #id: number | undefined;
+  #login: string | undefined;
+
+  constructor(options: OwnCommentOptions) {
+    const { runId, runAttempt, identity } = options.target;
+    this.#options = options;
+    this.marker = { key: identity.key, runId, runAttempt };
+  }
+
+  /** Rejects with a GitHubError. The body opens with the marker. Safe to repeat: a first try that got through is found again. */
+  async write(body: string): Promise<Written> {
+    const found = (await this.#readOwn()) ?? (await this.#findAll());
+    const created = found.length === 0 ? await this.#create(body) : undefined;
+    const [kept, ...spare] = created ? await this.#findBeside(created) : found;
+    if (kept === undefined) throw new Error('a comment was made and then not found');
+    for (const { id } of spare) await this.#remove(id);
+    if (await this.#mustYieldTo(kept.marker)) return { kind: 'yielded', to: kept.marker };
+    this.#id = kept.id;
+    if (kept.id !== created?.id)
+      await this.#ask(CommentSchema, `PATCH ${ONE}`, { comment_id: kept.id, body });
+    return { kind: 'written', url: kept.html_url };
+  }
+
+  /** The comment written before, as it is now; undefined where there is none, or somebody deleted it. */
+  async #readOwn(): Promise<MarkedComment[] | undefined> {
+    if (this.#id === undefined) return undefined;
+    try {
+      const comment = await this.#ask(CommentSchema, `GET ${ONE}`, { comment_id: this.#id });
+      return [{ ...comment, marker: this.#readMarker(comment) ?? this.marker }];
+    } catch (error) {
+      if (!isStatus(error, 404)) throw error;
+      this.#id = undefined;
+      return undefined;
+    }
+  }
+
+  /** All our comments for this preview, the newest run's first. More than one only where two runs started at once. */
+  async #findAll(): Promise<MarkedComment[]> {
+    const { github, target, signal } = this.#options;
+    const parameters = { ...this.#place(), issue_number: target.pullRequest };
+    const comments = await github.list(CommentSchema, `GET ${ALL}`, { parameters, signal });
+    const marked = comments.flatMap(comment => {
+      const marker = this.#readMarker(comment);
+      return marker === undefined ? [] : [{ ...comment, marker }];
+    });
+    if (marked.length === 0) return [];
+    const author = await this.#readLogin();
+    return marked
+      .filter(({ user }) => user?.login === author)
+      .sort((a, b) => compareRuns(b.marker, a.marker) || a.id - b.id);
+  }
+
+  async #create(body: string): Promise<MarkedComment> {
+    const parameters = { issue_number: this.#options.target.pullRequest, body };
+    const comment = await this.#ask(CommentSchema, `POST ${ALL}`, parameters);
+    this.#login = comment.user?.login ?? this.#login;
+    return { ...comment, marker: this.marker };
+  }
+
+  /** Looks again after making one: another run may have made its own in the same second. */
+  async #findBeside(created: MarkedComment): Promise<MarkedComment[]> {
+    const all = await this.#findAll();
+    return all.some(({ id }) => id === created.id) ? all : [...all, created];
+  }
+
+  async #remove(id: number): Promise<void> {
+    this.#options.logger.debug(`deleting comment ${id}: another comment shows the same preview`);
+    try {
+      await this.#ask(v.unknown(), `DELETE ${ONE}`, { comment_id: id });
+    } catch (error) {
+      if (!isStatus(error, 404)) throw error;
+    }
+  }
+
+  /** True for a newer run that GitHub knows. A run it denies was made up, or deleted: its comment is taken over. */
+  async #mustYieldTo(marker: Marker): Promise<boolean> {
+    if (compareRuns(marker, this.marker) <= 0) return false;
+    try {
+      const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
+      const run = await this.#ask(RunSchema, route, { run_id: marker.runId });
+      return run.run_attempt >= marker.runAttempt;
+    } catch (error) {
+      // A token without `actions: read` cannot ask. The marker is under our own name: believing it hides one link
+      // at worst, while overwriting a newer run's link would leave a dead one.
+      if (isStatus(error, 403)) return true;
+      if (isStatus(error, 404)) return false;
+      throw error;
+    }
+  }
+
+  async #readLogin(): Promise<string> {
+    const { github, signal } = this.#options;
+    this.#login ??= await github.readLogin(signal).catch(error => {
+      if (error instanceof GitHubError) return JOB_TOKEN_LOGIN;
+      throw error;
+    });
+    return this.#login;
+  }
+
+  #readMarker(comment: Comment): Marker | undefined {
+    const marker = readMarker(comment.body);
+    return marker?.key === this.marker.key ? marker : undefined;
+  }
+
+  #ask: GitHubAsk = (schema, route, parameters) => {
+    const { github, signal } = this.#options;
+    return github.request(schema, route, { parameters: { ...this.#place(), ...parameters }, signal });
+  };
+
+  #place(): { owner: string; repo: string } {
+    const { owner, name: repo } = this.#options.repository;
+    return { owner, repo };
+  }
+}
+
+type GitHubAsk = <S extends v.GenericSchema<unknown>>(
+  schema: S,
+  route: string,
+  parameters: Parameters,
+) => Promise<v.InferOutput<S>>;
+
+function isStatus(error: unknown, status: number): boolean {
+  return error instanceof GitHubError && error.status === status;
+}

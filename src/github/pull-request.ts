@@ -1,0 +1,139 @@
+// Which pull request a run belongs to, and what may be said there: found from the event first, else through the API.
+
+import * as v from 'valibot';
+import type { GitHub } from './api.ts';
+import type { Job } from './job.ts';
+
+export interface PullRequest {
+  number: number;
+  state: 'open' | 'closed';
+  headSha: string;
+  /** `owner/name` of the repository the head lives in, or '' where that repository is gone. */
+  headRepository: string;
+}
+
+/** A pull request as it comes in events and from the API, with what is read of it. */
+const PullRequestSchema = v.pipe(
+  v.object({
+    number: v.number(),
+    state: v.optional(v.picklist(['open', 'closed']), 'open'),
+    head: v.object({ sha: v.string(), repo: v.nullable(v.object({ full_name: v.string() })) }),
+  }),
+  v.transform(
+    ({ number, state, head }): PullRequest => ({
+      number,
+      state,
+      headSha: head.sha,
+      headRepository: head.repo?.full_name ?? '',
+    }),
+  ),
+);
+
+const PullRequestEvent = v.object({ pull_request: PullRequestSchema });
+const CommentEvent = v.object({ issue: v.object({ number: v.number(), pull_request: v.object({}) }) });
+const WorkflowRunEvent = v.object({
+  workflow_run: v.object({
+    head_sha: v.string(),
+    head_branch: v.nullish(v.string()),
+    pull_requests: v.optional(v.array(v.object({ number: v.number() })), []),
+  }),
+});
+
+/** The pull request in the event's own payload, as it was when the event happened. */
+export function readEventPullRequest(job: Job): PullRequest | undefined {
+  const result = v.safeParse(PullRequestEvent, job.event);
+  return result.success ? result.output.pull_request : undefined;
+}
+
+/**
+ * The pull request to report to, or undefined where the event has none (`merge_group`, `schedule`, a push to a branch
+ * without one). `number` overrides the search. Rejects with a GitHubError.
+ */
+export async function findPullRequest(options: {
+  job: Job;
+  github: GitHub;
+  number?: number | undefined;
+  signal?: AbortSignal | undefined;
+}): Promise<PullRequest | undefined> {
+  const { job, github, signal } = options;
+  const fromEvent = readEventPullRequest(job);
+  if (fromEvent && (options.number ?? fromEvent.number) === fromEvent.number) return fromEvent;
+  const number = options.number ?? readEventNumber(job);
+  if (number !== undefined) return readPullRequest({ job, github, number, signal });
+  const sha = readEventCommit(job);
+  return sha === undefined ? undefined : findByCommit({ job, github, sha, signal });
+}
+
+/** The pull request as it is now: whether it is still open, and where its head is. */
+export function readPullRequest(options: {
+  job: Job;
+  github: GitHub;
+  number: number;
+  signal?: AbortSignal | undefined;
+}): Promise<PullRequest> {
+  const { owner, name: repo } = options.job.repository;
+  const parameters = { owner, repo, pull_number: options.number };
+  return options.github.request(PullRequestSchema, 'GET /repos/{owner}/{repo}/pulls/{pull_number}', {
+    parameters,
+    signal: options.signal,
+  });
+}
+
+/** What the run is about, from the event alone: the number of a pull request, else the branch or tag. */
+export function readSubject(job: Job): number | string {
+  const number = readEventPullRequest(job)?.number ?? readEventNumber(job);
+  const run = v.safeParse(WorkflowRunEvent, job.event);
+  return number ?? (run.success ? run.output.workflow_run.head_branch : null) ?? job.ref;
+}
+
+/** The number in a payload that names a pull request without describing it. */
+function readEventNumber(job: Job): number | undefined {
+  if (v.is(CommentEvent, job.event)) return job.event.issue.number;
+  const run = v.safeParse(WorkflowRunEvent, job.event);
+  return run.success ? run.output.workflow_run.pull_requests[0]?.number : undefined;
+}
+
+/** The commit whose pull request is meant, for the events that are about a commit of a branch. */
+function readEventCommit(job: Job): string | undefined {
+  if (job.eventName === 'push' || job.eventName === 'workflow_dispatch') return job.sha;
+  const run = v.safeParse(WorkflowRunEvent, job.event);
+  return run.success ? run.output.workflow_run.head_sha : undefined;
+}
+
+/** The open pull request whose head is `sha`. A merged commit lists the one it came from; that one is over. */
+async function findByCommit(options: {
+  job: Job;
+  github: GitHub;
+  sha: string;
+  signal: AbortSignal | undefined;
+}): Promise<PullRequest | undefined> {
+  const { owner, name: repo } = options.job.repository;
+  const parameters = { owner, repo, commit_sha: options.sha };
+  const route = 'GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls';
+  const all = await options.github.list(PullRequestSchema, route, { parameters, signal: options.signal });
+  return all.find(({ state, headSha }) => state === 'open' && headSha === options.sha);
+}
+
+export type Visibility = 'public' | 'not known to be public';
+
+const RepositorySchema = v.object({ private: v.boolean(), visibility: v.optional(v.string()) });
+const RepositoryEvent = v.object({ repository: RepositorySchema });
+
+/** Whether everybody can read the repository; never rejects: what cannot be found out counts as not public. */
+export async function readVisibility(job: Job, github: GitHub, signal?: AbortSignal): Promise<Visibility> {
+  if (v.is(RepositoryEvent, job.event)) return judgeVisibility(job.event.repository);
+  const { owner, name: repo } = job.repository;
+  try {
+    const route = 'GET /repos/{owner}/{repo}';
+    const repository = await github.request(RepositorySchema, route, { parameters: { owner, repo }, signal });
+    return judgeVisibility(repository);
+  } catch {
+    return 'not known to be public';
+  }
+}
+
+/** `internal` repositories of an enterprise are not public, and count as `private` too. */
+function judgeVisibility(repository: v.InferOutput<typeof RepositorySchema>): Visibility {
+  const isPublic = !repository.private && (repository.visibility ?? 'public') === 'public';
+  return isPublic ? 'public' : 'not known to be public';
+}

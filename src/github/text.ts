@@ -1,0 +1,74 @@
+// Other people's text in Markdown: as inline code, with a fence no text can close, and in no other way.
+// Used by markdown.ts for every value it shows.
+
+import { sanitise } from '../shared/log.ts';
+
+/**
+ * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one
+ * space on both sides is dropped. Inside, GitHub links nothing and mentions nobody.
+ */
+export function renderCode(text: string, maxLength?: number): string {
+  const line = sanitise(text, maxLength);
+  if (line.trim() === '') return '(empty)';
+  const fence = '`'.repeat(longestRun(line) + 1);
+  const pad = /^[ `]|[ `]$/.test(line) ? ' ' : '';
+  return `${fence}${pad}${line}${pad}${fence}`;
+}
+
+/** Lines as one block of code. CommonMark 4.5: only a longer or equal fence closes it. */
+export function renderCodeBlock(lines: readonly string[]): string {
+  const clean = lines.map(line => sanitise(line));
+  const fence = '`'.repeat(Math.max(3, ...clean.map(line => longestRun(line) + 1)));
+  return [`${fence}text`, ...clean, fence].join('\n');
+}
+
+/** Longer than any sentence: this only keeps the default limit off. */
+const MAX_CODE_LENGTH = 2_000;
+
+/** Plain words, short numbers, and the punctuation around them: nothing here means anything to Markdown or GitHub. */
+const WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
+
+/** A sentence of ours that may hold names and values: those, and what stands in backticks, become inline code. */
+export function renderSentence(text: string, maxLength = 500): string {
+  const pieces = sanitise(text, maxLength).split('`');
+  return pieces
+    .map(piece => piece.trim())
+    .map((piece, index) =>
+      index % 2 === 0 || piece === '' ? renderWords(piece) : renderCode(piece, maxLength),
+    )
+    .filter(piece => piece !== '')
+    .join(' ')
+    .replaceAll(/` ([.,:;])(?= |$)/g, '`$1');
+}
+
+/** Neighbours that are not plain words share one code span. */
+function renderWords(text: string): string {
+  const runs: { plain: boolean; words: string[] }[] = [];
+  for (const word of text.split(' ').filter(word => word !== '')) {
+    const plain = WORD.test(word);
+    const last = runs.at(-1);
+    if (last?.plain === plain) last.words.push(word);
+    else runs.push({ plain, words: [word] });
+  }
+  return runs
+    .map(({ plain, words }) => (plain ? words.join(' ') : renderCode(words.join(' '), MAX_CODE_LENGTH)))
+    .join(' ');
+}
+
+/** A link whose text is Markdown of ours; the address as inline code where it is not a web address. */
+export function renderLink(markdown: string, address: string): string {
+  const url = URL.parse(address);
+  if (url === null || !/^https?:$/.test(url.protocol)) return renderCode(address);
+  // The URL parser has already encoded `<`, `>`, spaces and controls everywhere but in the fragment.
+  const target = url.href.replace(/[\\<>`\s]/g, encodeURIComponent).replaceAll('&', '&amp;');
+  return `[${markdown}](<${target}>)`;
+}
+
+/** To the minute, in UTC: readers are in many time zones. */
+export function renderTime(time: Date): string {
+  return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+function longestRun(text: string): number {
+  return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length));
+}

@@ -1,0 +1,40 @@
+// Sentences that more than one part of the action says: missing permissions, and who can open a preview.
+
+import type { GitHubError } from './api.ts';
+import type { Visibility } from './pull-request.ts';
+
+/** What the token is used for, beyond reading. */
+export type Feature = 'comment' | 'deployment' | 'pull request lookup';
+
+const PERMISSIONS: Record<Feature, { does: string; line: string }> = {
+  comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
+  deployment: { does: 'create a deployment', line: 'deployments: write' },
+  'pull request lookup': { does: 'find the pull request', line: 'pull-requests: read' },
+};
+
+/** One warning of one line: what GitHub said and, where it was a refusal, the two lines of YAML that give the permission. */
+export function describeReportFailure(feature: Feature, error: GitHubError): string {
+  const { does, line } = PERMISSIONS[feature];
+  const problem = `could not ${does}: ${error.message}`;
+  if (error.status !== 403 && error.status !== 404) return problem;
+  return `${problem}. If the token lacks the permission, add two lines to the job: "permissions:", and indented below it "${line}"`;
+}
+
+/** How visitors are let in. `given key`: a key of the workflow author's own, which is shown nowhere. */
+export type Access = 'open' | 'link' | 'given key' | 'basic';
+
+/** What a visitor needs beside the link; undefined where the link is enough. */
+export function describeEntry(access: Access): string | undefined {
+  if (access === 'given key') return 'It asks for a key: the author of the workflow has it.';
+  if (access === 'basic') return 'It asks for a user and a password: the author of the workflow has them.';
+  return undefined;
+}
+
+/** The warning for previews that show a stranger what the repository would not. */
+export function describeOpenWarning(access: Access, visibility: Visibility): string | undefined {
+  if (visibility === 'public') return undefined;
+  if (access === 'open')
+    return 'Anyone with the address can open this preview, and ports can be found by trying.';
+  if (access === 'link') return 'Anyone with the link can open this preview.';
+  return undefined;
+}

@@ -1,0 +1,162 @@
+// The inputs about who may come in, and with how much. Used by inputs; who is let in is settled when it is known
+// whether the repository is public.
+
+import { randomBytes } from 'node:crypto';
+import { findPatternProblem } from '../gateway/access/public-paths.ts';
+import { InputError } from '../shared/errors.ts';
+import type { ExposureConfig } from '../supervisor/config.ts';
+import type { InputSource, Problems } from './problems.ts';
+import { type Protocol, parseBytes, parseChoice } from './values.ts';
+
+const ACCESS_WORDS = ['auto', 'open', 'link', 'basic'] as const;
+
+export const DEFAULT_MAX_BODY = '25MB';
+
+/** Shorter keys can be found by trying; 16 characters of base64 are 96 bits, of hex 64. */
+const MIN_KEY_LENGTH = 16;
+/** 192 bits. */
+const GENERATED_KEY_BYTES = 24;
+
+/** What was asked for. `auto` depends on the repository; a link without a key gets one of its own. */
+export type AccessWish =
+  | { kind: 'auto' }
+  | { kind: 'open' }
+  | { kind: 'link'; key: string | undefined }
+  | { kind: 'basic'; user: string; password: string };
+
+export interface GatewayInputs {
+  access: AccessWish;
+  publicPaths: string[];
+  /** Longest body of a request, in bytes. */
+  maxBodyBytes: number;
+}
+
+/** Undefined after a problem was noted. */
+export function parseGatewayInputs(
+  read: InputSource,
+  protocol: Protocol,
+  problems: Problems,
+): GatewayInputs | undefined {
+  const text = (name: string) => read(name).trim();
+  const access = problems.check(() => parseAccess(text('access'), text('access-key'), text('basic-auth')));
+  const publicPaths = problems.check(() => parsePatterns(read('public-paths')));
+  const maxBodyBytes = problems.check(() => parseBytes(text('max-body') || DEFAULT_MAX_BODY, 'max-body'));
+  if (protocol === 'tcp') problems.found.push(...listWishes(text, access));
+  if (!access || !publicPaths || maxBodyBytes === undefined) return undefined;
+  return { access, publicPaths, maxBodyBytes };
+}
+
+/** A key or a password says what is meant where `access` does not. No message shows either. */
+function parseAccess(accessText: string, key: string, basicAuth: string): AccessWish {
+  const word = parseChoice(accessText || 'auto', 'access', ACCESS_WORDS);
+  if (key !== '' && basicAuth !== '')
+    throw new InputError('`access-key` and `basic-auth` are both given: leave one of the two out');
+  const meant = word !== 'auto' ? word : key !== '' ? 'link' : basicAuth !== '' ? 'basic' : 'auto';
+  if (key !== '' && meant !== 'link') throw refuseUnused('access-key', meant, 'link');
+  if (basicAuth !== '' && meant !== 'basic') throw refuseUnused('basic-auth', meant, 'basic');
+  switch (meant) {
+    case 'link':
+      return { kind: 'link', key: key === '' ? undefined : parseKey(key) };
+    case 'basic':
+      return { kind: 'basic', ...parseBasicAuth(basicAuth) };
+    default:
+      return { kind: meant };
+  }
+}
+
+function refuseUnused(input: string, meant: string, wanted: string): InputError {
+  return new InputError(
+    `\`${input}\` is given, and \`access\` is ${meant}, which does not use it: write access: ${wanted}, or leave it out`,
+  );
+}
+
+function parseKey(key: string): string {
+  if (key.length < MIN_KEY_LENGTH)
+    throw new InputError(
+      `\`access-key\` has ${key.length} characters, and could be found by trying: use ${MIN_KEY_LENGTH} or more, for instance those of \`openssl rand -hex 32\``,
+    );
+  if (/^[\x21-\x7e]{1,512}$/.test(key)) return key;
+  throw new InputError(
+    '`access-key` has spaces, line breaks or special characters, or more than 512: use letters and digits, for instance those of `openssl rand -hex 32`',
+  );
+}
+
+function parseBasicAuth(text: string): { user: string; password: string } {
+  if (text === '')
+    throw new InputError(
+      '`access` is basic, and `basic-auth` is empty: is the secret it comes from set? Write user:password',
+    );
+  const colon = text.indexOf(':');
+  const [user, password] = [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)];
+  if (user !== '' && password !== '' && !/\p{Cc}/u.test(text)) return { user, password };
+  throw new InputError('`basic-auth` is not written like user:password, on one line');
+}
+
+/** One a line, or between commas. */
+function parsePatterns(text: string): string[] {
+  const patterns = text
+    .split(/[\n,]/)
+    .map(pattern => pattern.trim())
+    .filter(pattern => pattern !== '');
+  const problems = patterns.flatMap(pattern => {
+    const problem = findPatternProblem(pattern);
+    return problem === undefined
+      ? []
+      : [`\`public-paths\` has '${pattern}', which ${problem}: write patterns like /webhooks/**`];
+  });
+  if (problems.length > 0) throw new InputError(problems);
+  return patterns;
+}
+
+/** What only the gateway can do, and there is none between raw bytes and the app. */
+function listWishes(text: (name: string) => string, access: AccessWish | undefined): string[] {
+  const problems: string[] = [];
+  const refuse = (input: string, why: string) =>
+    problems.push(`\`${input}\` cannot be used with \`protocol: tcp\`: ${why}; leave it out`);
+  if (access?.kind === 'link' || access?.kind === 'basic')
+    problems.push(
+      `\`access\` is ${access.kind}, and \`protocol\` is tcp, which has no gateway to ask for it: write access: open, and let the app have a password of its own`,
+    );
+  if (text('public-paths') !== '') refuse('public-paths', 'there are no paths');
+  if (text('max-body') !== '' && text('max-body') !== DEFAULT_MAX_BODY)
+    refuse('max-body', 'there are no requests with a body');
+  return problems;
+}
+
+/** Who is let in, and why, to follow "access: ". */
+export interface SettledAccess {
+  access: ExposureConfig['gateway']['access'];
+  reason: string;
+}
+
+/**
+ * What `auto` means here: `open` where everybody can see the code anyway, else a link with a key. Throws an InputError
+ * where raw bytes would have to be open without anybody having said so.
+ */
+export function settleAccess(wish: AccessWish, protocol: Protocol, isPublic: boolean): SettledAccess {
+  switch (wish.kind) {
+    case 'open':
+      return { access: wish, reason: 'open to everybody, as `access` says' };
+    case 'basic':
+      return { access: wish, reason: 'a user and a password' };
+    case 'link': {
+      const [key, reason] = wish.key ? [wish.key, 'the key that was given'] : [generateKey(), GENERATED];
+      return { access: { kind: 'link', key, isGenerated: wish.key === undefined }, reason };
+    }
+    case 'auto': {
+      if (isPublic)
+        return { access: { kind: 'open' }, reason: 'open to everybody, for the repository is public' };
+      if (protocol === 'tcp')
+        throw new InputError(
+          '`protocol` is tcp, so that everybody who finds the port is in, and it is not known that everybody may see this: write access: open if that is meant',
+        );
+      return { access: { kind: 'link', key: generateKey(), isGenerated: true }, reason: GENERATED };
+    }
+  }
+}
+
+const GENERATED = 'a key of this run, which is part of the link';
+
+function generateKey(): string {
+  return randomBytes(GENERATED_KEY_BYTES).toString('base64url');
+}

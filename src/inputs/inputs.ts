@@ -1,0 +1,178 @@
+// From the text of the inputs to checked values. Every problem is reported together, and an empty string means "not
+// given". The action's inputs and the command line's flags pass through the same checks.
+
+import { PLAIN_PUBLIC_URLS } from '../exposure/address-check.ts';
+import { parseDuration } from '../shared/duration.ts';
+import { InputError } from '../shared/errors.ts';
+import type { LogLevel } from '../shared/log.ts';
+import { type AppInputs, parseAppInputs } from './app.ts';
+import { DEFAULT_MAX_BODY, type GatewayInputs, parseGatewayInputs } from './gateway.ts';
+import { type InputSource, Problems } from './problems.ts';
+import { listTlsWarnings, parseTlsInputs, type TlsInputs } from './tls.ts';
+import { DEFAULT_PORT_RANGE, parseTunnelInputs, type TunnelInputs } from './tunnel.ts';
+import {
+  DEFAULT_HEALTH_PATH,
+  PROTOCOLS,
+  type Protocol,
+  parseBoolean,
+  parseChoice,
+  parseWholeNumber,
+} from './values.ts';
+
+const DEFAULT_HOLD_MS = 30 * 60_000;
+/** The job's own token dies after a day: a comment made later could not be edited any more. */
+const LONG_DURATION_MS = 24 * 60 * 60_000;
+/** Shorter secrets are not masked reliably by the runner, and are guessed quickly. */
+const MIN_SECRET_LENGTH = 8;
+
+export interface Inputs {
+  protocol: Protocol;
+  app: AppInputs;
+  tunnel: TunnelInputs;
+  gateway: GatewayInputs;
+  /** Undefined where visitors speak plain HTTP with us. */
+  tls: TlsInputs | undefined;
+  /** Whether the step itself waits. */
+  hold: boolean;
+  /** Counted from "live"; undefined: until the job ends. */
+  durationMs: number | undefined;
+  comment: boolean;
+  name: string | undefined;
+  prNumber: number | undefined;
+  failOnError: boolean;
+  logLevel: LogLevel;
+  /** What is allowed but unwise. */
+  warnings: string[];
+}
+
+/** Every name `action.yml` declares, with its default there; a test holds the two together. */
+export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
+  path: '.',
+  mode: 'auto',
+  port: '',
+  command: '',
+  args: '',
+  env: '',
+  'wasmrun-version': '',
+  vm: 'auto',
+  browser: '',
+  spa: 'false',
+  'cross-origin-isolation': 'false',
+  protocol: 'http',
+  'health-path': DEFAULT_HEALTH_PATH,
+  'startup-timeout': '120s',
+  server: 'bore.pub',
+  secret: '',
+  'remote-port': 'auto',
+  'port-range': DEFAULT_PORT_RANGE,
+  'public-url': PLAIN_PUBLIC_URLS.http,
+  'tls-cert': '',
+  'tls-key': '',
+  access: 'auto',
+  'access-key': '',
+  'basic-auth': '',
+  'public-paths': '',
+  'max-body': DEFAULT_MAX_BODY,
+  hold: 'false',
+  duration: '',
+  'github-token': '',
+  comment: 'true',
+  name: '',
+  'pr-number': '',
+  'allow-untrusted-head': 'false',
+  'fail-on-error': 'true',
+  'log-level': 'info',
+};
+
+/** Checks every input; throws one InputError with all problems. Relative paths are resolved against `base`. */
+export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, base: string): Inputs {
+  const problems = new Problems();
+  const text = (name: string) => read(name).trim();
+  const optional = (name: string) => text(name) || undefined;
+  const wanted = problems.check(() => parseChoice(text('protocol') || 'http', 'protocol', PROTOCOLS));
+  const protocol = wanted ?? 'http';
+  const app = parseAppInputs(read, { environment, base, protocol, problems });
+  const tunnel = parseTunnelInputs(read, protocol, problems);
+  const gateway = parseGatewayInputs(read, protocol, problems);
+  const tls = parseTlsInputs(read, { protocol, tunnel, problems });
+  const lifetime = problems.check(() => parseLifetime(text('hold'), text('duration')));
+  const prNumber = problems.check(() => parseWholeNumber(optional('pr-number'), 'pr-number', 1, 2 ** 31));
+  const comment = problems.check(() => parseBoolean(text('comment'), 'comment', true));
+  const failOnError = problems.check(() => parseBoolean(text('fail-on-error'), 'fail-on-error', true));
+  problems.check(() => parseBoolean(text('allow-untrusted-head'), 'allow-untrusted-head', false));
+  const logLevel = problems.check(() => parseChoice(text('log-level') || 'info', 'log-level', LOG_LEVELS));
+  problems.throwIfAny();
+  if (!app || !tunnel || !gateway || !lifetime || !logLevel)
+    throw new Error('an input was refused without saying why');
+  return {
+    protocol,
+    app,
+    tunnel: tls ? { ...tunnel, publicUrl: tls.publicUrl } : tunnel,
+    tls,
+    gateway,
+    ...lifetime,
+    prNumber,
+    comment: comment ?? true,
+    failOnError: failOnError ?? true,
+    name: optional('name'),
+    logLevel,
+    warnings: [
+      ...listWarnings(tunnel, gateway, lifetime.durationMs),
+      ...(tls ? listTlsWarnings(tls, lifetime.durationMs) : []),
+    ],
+  };
+}
+
+const LOG_LEVELS = ['quiet', 'info', 'debug'] as const;
+
+/** `hold` is false, true or a duration; a `duration` beside it must not say otherwise. */
+function parseLifetime(
+  holdText: string,
+  durationText: string,
+): { hold: boolean; durationMs: number | undefined } {
+  const duration = durationText === '' ? undefined : parseDuration(durationText, 'duration');
+  const word = holdText.toLowerCase();
+  if (word === '' || word === 'false') return { hold: false, durationMs: duration };
+  if (word === 'true') return { hold: true, durationMs: duration ?? DEFAULT_HOLD_MS };
+  const hold = parseDuration(holdText, 'hold');
+  if (duration !== undefined && duration !== hold)
+    throw new InputError(`\`hold\` is '${holdText}' and \`duration\` is '${durationText}': say it once`);
+  return { hold: true, durationMs: hold };
+}
+
+function listWarnings(
+  tunnel: TunnelInputs,
+  { access }: GatewayInputs,
+  durationMs: number | undefined,
+): string[] {
+  const { servers, publicUrl } = tunnel;
+  const secrets = servers.flatMap(({ secret }) => secret ?? []);
+  const shown = [publicUrl, ...servers.map(({ address }) => address.host)].join(' ');
+  return [
+    ...(secrets.some(secret => secret.length < MIN_SECRET_LENGTH)
+      ? [
+          `the secret is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed, and the runner masks every place where it happens to occur`,
+        ]
+      : []),
+    ...(access.kind === 'basic' && access.password.length < MIN_SECRET_LENGTH
+      ? [
+          `the password of \`basic-auth\` is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed`,
+        ]
+      : []),
+    ...(secrets.some(secret => shown.includes(secret))
+      ? [
+          "the secret occurs in the server's address: the runner will mask the link, and drop outputs that hold it",
+        ]
+      : []),
+    ...(servers.length > 1 && !publicUrl.includes('{host}')
+      ? [
+          `\`public-url\` has no {host}, so the address stays the same when another server takes over: let the proxy stand in front of all of them, or write it like ${publicUrl.startsWith('tcp:') ? 'tcp://{host}:{port}' : 'https://{port}.{host}'}`,
+        ]
+      : []),
+    ...(durationMs !== undefined && durationMs > LONG_DURATION_MS
+      ? [
+          "the duration is above 24 hours: the job's token will be dead by then, and the comment cannot be brought up to date",
+        ]
+      : []),
+  ];
+}

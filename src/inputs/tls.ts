@@ -1,0 +1,213 @@
+// The inputs for TLS that ends on the runner: certificate and key, checked before anything is started. No message says
+// anything of the key but what kind of text it is. Used by inputs; what of the key has to be hidden, by supervisor too.
+
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import { PLAIN_PUBLIC_URLS, renderPublicUrl, TLS_PUBLIC_URL } from '../exposure/address-check.ts';
+import { describeError, InputError } from '../shared/errors.ts';
+import { sanitise } from '../shared/log.ts';
+import type { InputSource, Problems } from './problems.ts';
+import type { TunnelInputs } from './tunnel.ts';
+import type { Protocol } from './values.ts';
+
+/** Renewals come weeks before the end: who is this near to it has missed them. */
+const NEAR_END_MS = 3 * 24 * 60 * 60_000;
+/** A shorter line of a key tells nothing, and masking it would blank out half the log. */
+const MIN_HIDDEN_LENGTH = 8;
+/** Names of a certificate that are shown. */
+const MAX_NAMES = 10;
+/** Any: certificates know no ports. */
+const SAMPLE_PORT = 12_345;
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+
+export interface TlsInputs {
+  /** PEM: the certificate first, then its intermediates. */
+  cert: string;
+  /** PEM. */
+  key: string;
+  /** The template of the public address, which is https. */
+  publicUrl: string;
+  expiresAt: Date;
+}
+
+/** Undefined where TLS is not wanted, and after a problem was noted. */
+export function parseTlsInputs(
+  read: InputSource,
+  context: { protocol: Protocol; tunnel: TunnelInputs | undefined; problems: Problems },
+): TlsInputs | undefined {
+  const { protocol, tunnel, problems } = context;
+  const [cert, key] = [read('tls-cert').trim(), read('tls-key').trim()];
+  if (cert === '' && key === '') return undefined;
+  if (protocol === 'tcp') {
+    problems.found.push(
+      '`tls-cert` cannot be used with `protocol: tcp`: the bytes go to the app as they are, so let the app speak TLS; leave it out',
+    );
+    return undefined;
+  }
+  const chain = problems.check(() => parseChain(cert));
+  const privateKey = problems.check(() => parseKey(key));
+  // Where the order is wrong, what else is wrong is that of the one that is meant.
+  const leaf = chain?.find(one => privateKey && one.checkPrivateKey(privateKey)) ?? chain?.[0];
+  if (chain && leaf && privateKey) problems.check(() => checkPair(chain, privateKey, key));
+  if (leaf) problems.check(() => checkDates(leaf, new Date()));
+  const publicUrl = tunnel && problems.check(() => chooseTemplate(tunnel.publicUrl));
+  if (leaf && tunnel && publicUrl) problems.check(() => checkNames(leaf, tunnel, publicUrl));
+  if (!chain || !leaf || !privateKey || !publicUrl) return undefined;
+  return { cert: renderChain(chain), key, publicUrl, expiresAt: new Date(leaf.validTo) };
+}
+
+/** What is allowed but unwise. */
+export function listTlsWarnings({ expiresAt }: TlsInputs, durationMs: number | undefined): string[] {
+  const leftMs = expiresAt.getTime() - Date.now();
+  if (durationMs !== undefined && leftMs < durationMs)
+    return [
+      `the certificate of \`tls-cert\` ends at ${expiresAt.toISOString()}, before the preview does: browsers will refuse the link from then on; renew it`,
+    ];
+  if (leftMs >= NEAR_END_MS) return [];
+  return [`the certificate of \`tls-cert\` ends soon, at ${expiresAt.toISOString()}: renew it`];
+}
+
+/** Everything of a key that must be hidden from logs: the whole of it, and each line, as the runner masks by lines. */
+export function listKeyTexts(key: string): string[] {
+  const lines = key.split('\n').map(line => line.trim());
+  return [key.trim(), ...lines].filter(
+    text => text.length >= MIN_HIDDEN_LENGTH && !/^-----.*-----$/.test(text),
+  );
+}
+
+function parseChain(text: string): X509Certificate[] {
+  if (text === '')
+    throw new InputError(
+      '`tls-key` is given without `tls-cert`: is the secret it comes from set? Give both, or leave both out',
+    );
+  if (text.includes('PRIVATE KEY'))
+    throw new InputError(
+      '`tls-cert` holds a private key: it belongs in `tls-key` alone; give the text of the certificate (fullchain.pem)',
+    );
+  const blocks = text.match(CERTIFICATE);
+  if (blocks === null)
+    throw new InputError(
+      `\`tls-cert\` is no PEM certificate, but ${describeText(text)}: give the text of the file (fullchain.pem), from -----BEGIN CERTIFICATE----- on`,
+    );
+  return blocks.map((block, index) => parseCertificate(block, index));
+}
+
+function parseCertificate(block: string, index: number): X509Certificate {
+  try {
+    return new X509Certificate(block);
+  } catch (cause) {
+    throw new InputError(
+      `certificate ${index + 1} of \`tls-cert\` cannot be read (${describeError(cause)}): give the text of the file as it is, line breaks included`,
+      { cause },
+    );
+  }
+}
+
+function parseKey(text: string): KeyObject {
+  if (text === '')
+    throw new InputError(
+      '`tls-cert` is given without `tls-key`: is the secret it comes from set? Give both, or leave both out',
+    );
+  if (/ENCRYPTED/.test(text))
+    throw new InputError(
+      '`tls-key` is protected by a passphrase: give the key without one (openssl pkey -in key.pem), as a secret of the repository',
+    );
+  if (!/-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/.test(text))
+    throw new InputError(
+      `\`tls-key\` is no PEM private key, but ${describeText(text)}: give the text of the file (privkey.pem), from -----BEGIN PRIVATE KEY----- on`,
+    );
+  try {
+    return createPrivateKey(text);
+  } catch {
+    // OpenSSL's words are no help here, and are not needed as a cause: nothing of the key may go any further.
+    throw new InputError(
+      `\`tls-key\` cannot be read as a private key (it is ${describeText(text)}): give the text of the file as it is, line breaks included`,
+    );
+  }
+}
+
+/** What kind of text it is, and nothing of what it says. */
+function describeText(text: string): string {
+  const size = `a text of ${text.length} characters in ${text.split('\n').length} lines`;
+  if (text.includes('\\n')) return `${size}, in which line breaks are written as \\n`;
+  const kind = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(text)?.[1];
+  if (kind !== undefined) return `${size}, which says it is a ${kind}`;
+  return /^\S*[/\\]\S*$/.test(text) && text.length < 256 ? `${size}, a file name perhaps` : size;
+}
+
+function checkPair(chain: readonly X509Certificate[], key: KeyObject, keyText: string): void {
+  const place = chain.findIndex(certificate => certificate.checkPrivateKey(key));
+  if (place > 0)
+    throw new InputError(
+      `\`tls-key\` belongs to certificate ${place + 1} of \`tls-cert\`: put that one first, the intermediates behind it`,
+    );
+  if (place === -1)
+    throw new InputError(
+      `\`tls-key\` is not the key of the certificate in \`tls-cert\` (${describeNames(chain[0])}): give the two files of one renewal`,
+    );
+  try {
+    createSecureContext({ cert: renderChain(chain), key: keyText, minVersion: 'TLSv1.2' });
+  } catch (cause) {
+    throw new InputError(
+      `\`tls-cert\` and \`tls-key\` cannot be used for TLS (${sanitise(describeError(cause))}): make new ones, with a usual key (P-256, or RSA of 2048 bits)`,
+    );
+  }
+}
+
+function checkDates(leaf: X509Certificate, now: Date): void {
+  const [from, to] = [new Date(leaf.validFrom), new Date(leaf.validTo)];
+  if (now < from)
+    throw new InputError(
+      `the certificate of \`tls-cert\` is not valid before ${from.toISOString()}, and it is ${now.toISOString()}: wait, or set the clock of the machine`,
+    );
+  if (now >= to)
+    throw new InputError(
+      `the certificate of \`tls-cert\` expired at ${to.toISOString()}, and it is ${now.toISOString()}: renew it, and bring the secret up to date`,
+    );
+}
+
+function chooseTemplate(publicUrl: string): string {
+  if (publicUrl === PLAIN_PUBLIC_URLS.http) return TLS_PUBLIC_URL;
+  if (publicUrl.startsWith('https:')) return publicUrl;
+  throw new InputError(
+    `\`public-url\` is '${publicUrl}', and with \`tls-cert\` visitors speak https: write https://, or leave it out`,
+  );
+}
+
+/** Against what visitors type, for each server they may come through. */
+function checkNames(leaf: X509Certificate, { servers }: TunnelInputs, publicUrl: string): void {
+  const hosts = servers.map(
+    ({ address }) => new URL(renderPublicUrl(publicUrl, address.host, SAMPLE_PORT)).hostname,
+  );
+  const missing = [...new Set(hosts)].filter(host => !isFor(leaf, host));
+  if (missing.length > 0)
+    throw new InputError(
+      missing.map(
+        host =>
+          `the certificate of \`tls-cert\` is not for ${sanitise(host)}, which visitors type, but ${describeNames(leaf)}: get one for that name, or change \`public-url\``,
+      ),
+    );
+}
+
+function isFor(leaf: X509Certificate, host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '');
+  if (isIP(bare) !== 0) return leaf.checkIP(bare) !== undefined;
+  // Browsers look at the list of names alone, not at the subject.
+  return leaf.checkHost(bare, { subject: 'never' }) !== undefined;
+}
+
+function describeNames(leaf: X509Certificate | undefined): string {
+  const names = (leaf?.subjectAltName ?? '')
+    .split(', ')
+    .map(name => name.replace(/^(?:DNS|IP Address):/, ''));
+  const [first = ''] = names;
+  if (first === '') return 'for no name at all';
+  const rest = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
+  return `for ${sanitise(names.slice(0, MAX_NAMES).join(', '))}${rest}`;
+}
+
+function renderChain(chain: readonly X509Certificate[]): string {
+  return chain.map(String).join('');
+}

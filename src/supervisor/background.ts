@@ -1,0 +1,151 @@
+// Starts the supervisor, a process of its own that outlives the step, and ends it. Used by main, post and stop.
+
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as v from 'valibot';
+import { callControl } from '../control/client.ts';
+import { type StateMessage, StateMessageSchema } from '../control/messages.ts';
+import {
+  endProcess,
+  isAlive,
+  type ProcessRecord,
+  reapJournal,
+  recordProcess,
+  writeJournal,
+} from '../shared/processes.ts';
+import type { SupervisorConfig } from './config.ts';
+import { readOutcome, readSession, type Session, sessionFiles, writeSession } from './session.ts';
+
+/** The supervisor only loads its bundle and opens a loopback port before it says so. */
+const READY_TIMEOUT_MS = 20_000;
+/** Ending: visitors drain for 5 s, the app gets 5 s, the comment a few more; post as a whole has 30 s. */
+const STOP_TIMEOUT_MS = 14_000;
+/** After its answer only the comment's last word is left, which has a limit of 8 s of its own. */
+const FINISH_TIMEOUT_MS = 9_000;
+const SIGNAL_GRACE_MS = 3_000;
+const POLL_MS = 50;
+
+const StoppedSchema = v.object({ state: StateMessageSchema });
+
+const ReadySchema = v.object({ controlUrl: v.string() });
+
+/**
+ * Spawns the supervisor, hands it its configuration on stdin, and resolves when its API listens. `onSpawn` is called
+ * in the turn of the spawn. Rejects when it ends before, with what it last wrote to its log left to be read there.
+ */
+export async function startBackground(options: {
+  script: string;
+  config: SupervisorConfig;
+  /** Environment of the supervisor: without inputs, secrets and tokens. */
+  environment: Readonly<Record<string, string>>;
+  onSpawn: (record: ProcessRecord) => void;
+  readyTimeoutMs?: number;
+}): Promise<Session> {
+  const { script, config, environment, onSpawn, readyTimeoutMs = READY_TIMEOUT_MS } = options;
+  const files = sessionFiles(config.folder);
+  const log = openSync(files.log, 'a', 0o600);
+  const child = spawn(process.execPath, [script], {
+    cwd: config.folder,
+    detached: true,
+    env: { ...environment },
+    stdio: ['pipe', log, log, 'ipc'],
+    windowsHide: true,
+  });
+  closeSync(log);
+  const ready = awaitReady(child, readyTimeoutMs).finally(() => {
+    // Whatever came of it, this process must not wait for that one: it may live on, and post ends it.
+    if (child.connected) child.disconnect();
+    child.unref();
+  });
+  if (child.pid === undefined)
+    return ready.then(() => Promise.reject(new Error('the supervisor has no pid')));
+  child.stdin?.on('error', () => {}); // an early death is told by its exit
+  const record = recordProcess(child.pid, 'supervisor');
+  try {
+    writeJournal(files.journal, record);
+    onSpawn(record);
+  } catch (error) {
+    // Nobody would know of it.
+    child.kill('SIGKILL');
+    await ready.catch(() => {});
+    throw error;
+  }
+  child.stdin?.end(JSON.stringify(config));
+  const { controlUrl } = await ready;
+  const session: Session = {
+    name: config.name,
+    pid: record.pid,
+    startTime: record.startTime,
+    controlUrl,
+    controlToken: config.controlToken,
+  };
+  writeSession(config.folder, session);
+  return session;
+}
+
+function awaitReady(
+  child: ReturnType<typeof spawn>,
+  timeoutMs: number,
+): Promise<v.InferOutput<typeof ReadySchema>> {
+  return new Promise((resolve, reject) => {
+    const settle = (outcome: () => void) => {
+      clearTimeout(timer);
+      child.removeAllListeners();
+      child.on('error', () => {});
+      outcome();
+    };
+    const timer = setTimeout(
+      () => settle(() => reject(new Error(`the supervisor was not ready within ${timeoutMs / 1000} s`))),
+      timeoutMs,
+    );
+    child.once('error', cause =>
+      settle(() => reject(new Error('the supervisor could not be started', { cause }))),
+    );
+    child.once('exit', (code, signal) =>
+      settle(() =>
+        reject(new Error(`the supervisor ended before it was ready (${signal ?? `exit code ${code}`})`)),
+      ),
+    );
+    child.once('message', message => {
+      const parsed = v.safeParse(ReadySchema, message);
+      settle(() =>
+        parsed.success ? resolve(parsed.output) : reject(new Error('the supervisor said something odd')),
+      );
+    });
+  });
+}
+
+/** How the end of an exposure went. */
+export interface BackgroundEnd {
+  /** The roles of the processes that had to be reaped; empty where everything ended by itself. */
+  reaped: string[];
+  /** Its last state, from its file or from its own mouth; undefined where it died without a word. */
+  outcome: StateMessage | undefined;
+}
+
+/** Ends an exposure and whatever it left: by its API, then by signals, then by its journal. */
+export async function stopBackground(
+  folder: string,
+  supervisor: ProcessRecord | undefined,
+): Promise<BackgroundEnd> {
+  const session = readSession(folder);
+  let answer: unknown;
+  if (supervisor && session && isAlive(supervisor)) {
+    answer = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).catch(
+      () => undefined, // signals follow
+    );
+    if (answer !== undefined) await awaitEnd(supervisor, FINISH_TIMEOUT_MS);
+  }
+  if (supervisor) await endProcess(supervisor, SIGNAL_GRACE_MS);
+  const reaped = await reapJournal(sessionFiles(folder).journal, SIGNAL_GRACE_MS);
+  const stopped = v.safeParse(StoppedSchema, answer);
+  // The file is newer, where it could be written.
+  const outcome = readOutcome(folder) ?? (stopped.success ? stopped.output.state : undefined);
+  return { reaped: reaped.map(record => record.role), outcome };
+}
+
+async function awaitEnd(record: ProcessRecord, timeoutMs: number): Promise<void> {
+  for (const end = performance.now() + timeoutMs; performance.now() < end && isAlive(record); )
+    await delay(POLL_MS);
+}

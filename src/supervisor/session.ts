@@ -1,0 +1,180 @@
+// The folder of one exposure on this machine, by which main, post, stop and the `expose` command find it.
+//
+//   expose-XXXXXX/   0700, in RUNNER_TEMP or the system's temp folder
+//     session.json   how to reach it (0600: it holds the control token)
+//     journal        every process it started
+//     expose.log     what it said
+//     outcome.json   its last state, written when it ends; blank before, so that its place on the disk is there then
+//     bin/           the `expose` command for later steps
+//     app/           whatever the app needs: staged copy, profile of the browser
+
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import * as v from 'valibot';
+import { describeState, type StateMessage, StateMessageSchema } from '../control/messages.ts';
+import { InputError } from '../shared/errors.ts';
+import { isAlive } from '../shared/processes.ts';
+import type { ExposureState } from '../shared/state.ts';
+
+const PREFIX = 'expose-';
+
+/** More than a last state takes, with twenty lines of the app at their longest, 1,000 characters of up to six bytes. */
+const OUTCOME_BYTES = 160 * 1024;
+
+const SessionSchema = v.object({
+  /** What people see; not unique. */
+  name: v.string(),
+  pid: v.number(),
+  startTime: v.string(),
+  controlUrl: v.pipe(v.string(), v.regex(/^http:\/\/127\.0\.0\.1:\d{1,5}$/)),
+  controlToken: v.string(),
+});
+
+/** What `session.json` holds: the exposure's process, and its API on loopback. */
+export type Session = v.InferOutput<typeof SessionSchema>;
+
+/** The files of a session folder. */
+export function sessionFiles(folder: string) {
+  return {
+    session: join(folder, 'session.json'),
+    journal: join(folder, 'journal'),
+    log: join(folder, 'expose.log'),
+    outcome: join(folder, 'outcome.json'),
+    bin: join(folder, 'bin'),
+    app: join(folder, 'app'),
+  };
+}
+
+/** Makes a folder only this user can enter. */
+export function createSessionFolder(parent: string): string {
+  mkdirSync(parent, { recursive: true });
+  const folder = mkdtempSync(join(parent, PREFIX));
+  mkdirSync(sessionFiles(folder).app, { mode: 0o700 });
+  writeFileSync(sessionFiles(folder).outcome, ' '.repeat(OUTCOME_BYTES), { mode: 0o600 });
+  return folder;
+}
+
+export function writeSession(folder: string, session: Session): void {
+  writeFileSync(sessionFiles(folder).session, JSON.stringify(session), { mode: 0o600, flag: 'wx' });
+}
+
+/** The session of a folder, or undefined where it got no further than the folder. */
+export function readSession(folder: string): Session | undefined {
+  return readDocument(sessionFiles(folder).session, SessionSchema);
+}
+
+/**
+ * The last state: for post, and for `expose status` after the end. Written over the blanks that were put there at the
+ * start: on a full disk there is no room for a new file, and post would take the supervisor for killed.
+ */
+export function writeOutcome(folder: string, state: ExposureState): void {
+  const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
+  const file = openSync(sessionFiles(folder).outcome, constants.O_WRONLY | constants.O_CREAT, 0o600);
+  try {
+    if (writeSync(file, text, 0, text.length, 0) < text.length) throw new Error('no space is left');
+  } finally {
+    closeSync(file);
+  }
+}
+
+export function readOutcome(folder: string): StateMessage | undefined {
+  return readDocument(sessionFiles(folder).outcome, StateMessageSchema);
+}
+
+function readDocument<Schema extends v.GenericSchema>(
+  file: string,
+  schema: Schema,
+): v.InferOutput<Schema> | undefined {
+  if (!existsSync(file)) return undefined;
+  try {
+    return v.parse(schema, JSON.parse(readFileSync(file, 'utf8')));
+  } catch {
+    return undefined; // a document cut off in mid-write is as good as none
+  }
+}
+
+/**
+ * The folder a command is meant for: of those with the wanted name, or of all, the only one; running ones win over
+ * ended ones.
+ * Throws an InputError that lists them where there are several.
+ */
+export function chooseSession(
+  parent: string,
+  wanted: string | undefined,
+): { folder: string; session: Session } {
+  const all = listSessions(parent);
+  const meant = wanted ? all.filter(one => isCalled(one, wanted)) : all;
+  if (wanted && meant.length === 0)
+    throw new InputError(`no exposure is called '${wanted}' here; there ${describeList(all)}`);
+  const running = meant.filter(isRunning);
+  const candidates = running.length > 0 ? running : meant;
+  const [only] = candidates;
+  if (only === undefined)
+    throw new InputError(
+      `nothing is exposed here (looked for ${join(parent, `${PREFIX}*`)}): start it first`,
+    );
+  if (candidates.length > 1)
+    throw new InputError(
+      `several exposures are here, say which with \`session\`: there ${describeList(candidates)}`,
+    );
+  return only;
+}
+
+/** One that has ended is over, although its process may still be busy with the last word in the comment. */
+export function isRunning({ folder, session }: { folder: string; session: Session }): boolean {
+  return isAlive(session) && readOutcome(folder) === undefined;
+}
+
+/** By the `session` output, the folder's path or name, or the name people see, which several may have. */
+function isCalled({ folder, session }: { folder: string; session: Session }, wanted: string): boolean {
+  return [sessionFiles(folder).session, folder, basename(folder), session.name].includes(wanted);
+}
+
+/** All that got as far as an API; a skipped preview leaves none. */
+export function listSessions(parent: string): { folder: string; session: Session }[] {
+  if (!existsSync(parent)) return [];
+  return readdirSync(parent)
+    .filter(entry => entry.startsWith(PREFIX) && isPrivate(join(parent, entry)))
+    .flatMap(entry => {
+      const folder = join(parent, entry);
+      const session = readSession(folder);
+      return session ? [{ folder, session }] : [];
+    });
+}
+
+/** Whether only this user can have written there: anybody can make a folder of that name in a shared temp folder. */
+function isPrivate(folder: string): boolean {
+  if (process.getuid === undefined) return true; // Windows: its temp folder is the user's own
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  return found?.isDirectory() === true && found.uid === process.getuid() && (found.mode & 0o077) === 0;
+}
+
+function describeList(all: { folder: string; session: Session }[]): string {
+  return all.length === 0
+    ? 'are none'
+    : `are ${all.map(one => `${basename(one.folder)} (${one.session.name})`).join(', ')}`;
+}
+
+/** Writes the `expose` command for later steps: this very bundle, run by this very Node. Returns the folder for PATH. */
+export function writeCommand(folder: string, cliScript: string): string {
+  const { bin } = sessionFiles(folder);
+  mkdirSync(bin, { recursive: true, mode: 0o700 });
+  const quoted = [process.execPath, cliScript].map(path => `'${path.replaceAll("'", `'\\''`)}'`).join(' ');
+  writeFileSync(join(bin, 'expose'), `#!/bin/sh\nexec ${quoted} "$@"\n`);
+  chmodSync(join(bin, 'expose'), 0o755);
+  writeFileSync(join(bin, 'expose.cmd'), `@"${process.execPath}" "${cliScript}" %*\r\n`);
+  return bin;
+}

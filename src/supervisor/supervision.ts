@@ -1,0 +1,109 @@
+// One exposure with its API, its comment, and the ends that come from outside. Used by supervisor, and by cli in the
+// foreground.
+
+import { lstatSync } from 'node:fs';
+import { startControlApi } from '../control/api.ts';
+import { Exposure } from '../exposure/exposure.ts';
+import { describeError } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
+import { isAlive, recordProcess, writeJournal } from '../shared/processes.ts';
+import type { EndReason, ExposureState } from '../shared/state.ts';
+import type { SupervisorConfig } from './config.ts';
+import { startReporting } from './reporting.ts';
+import { sessionFiles, writeOutcome } from './session.ts';
+
+/** A file somebody touches, a runner that died: seen within this time. */
+const WATCH_MS = 500;
+
+/** One that comes again and again must not fill the log. */
+const MAX_BUGS_LOGGED = 10;
+
+export interface Supervision {
+  readonly exposure: Exposure;
+  /** The control API, which answers from now on. */
+  readonly controlUrl: string;
+  /** Resolves with the last state when nothing is left to do: all is stopped, written down and reported. */
+  readonly finished: Promise<ExposureState>;
+}
+
+/** Resolves when the control API listens; the exposure itself is then on its way. */
+export async function startSupervision(config: SupervisorConfig, logger: Logger): Promise<Supervision> {
+  const files = sessionFiles(config.folder);
+  const exposure = new Exposure({
+    config: config.exposure,
+    folder: config.folder,
+    logger,
+    onChild: ({ pid, role }) => {
+      const problem = attempt(() => writeJournal(files.journal, recordProcess(pid, role)));
+      if (problem !== undefined)
+        exposure.warn(`${role} is on no record, and is left behind if this process is killed: ${problem}`);
+    },
+  });
+  failOnBugs(exposure, logger);
+  const ended = awaitEnd(exposure);
+  const reporting = startReporting(config, exposure, logger);
+  const api = await startControlApi(exposure, config.controlToken);
+  const unwatch = watchEnds(config, reason => void exposure.stop(reason));
+  // What went wrong is part of the last state, where everybody finds it.
+  exposure.start().catch(error => logger.debug(`the start failed: ${describeError(error)}`));
+  const finish = async () => {
+    const state = await ended;
+    unwatch();
+    const problem = attempt(() => writeOutcome(config.folder, state));
+    if (problem !== undefined) exposure.warn(`how the preview ended could not be written down: ${problem}`);
+    await reporting.finish().catch(error => logger.warn(`the last report failed: ${describeError(error)}`));
+    await api.stop();
+    return state;
+  };
+  return { exposure, controlUrl: api.url, finished: finish() };
+}
+
+/** What nobody caught ends the exposure. Logging and failing may fail, too: neither throws, or it would come back here. */
+function failOnBugs(exposure: Exposure, logger: Logger): void {
+  let left = MAX_BUGS_LOGGED;
+  process.on('uncaughtException', error => {
+    if (left > 0) logger.error(`a bug in expose, please report it: ${error.stack ?? describeError(error)}`);
+    left -= 1;
+    exposure.fail(error).catch(() => {});
+  });
+}
+
+/** Why it failed; undefined where it did not. */
+function attempt(act: () => void): string | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return describeError(error);
+  }
+}
+
+function awaitEnd(exposure: Exposure): Promise<ExposureState> {
+  return new Promise(resolve => {
+    exposure.subscribe(state => {
+      if (state.phase.phase === 'ended' || state.phase.phase === 'failed') resolve(state);
+    });
+  });
+}
+
+/** Looks for the two ends that come from outside: the `continue` file, and a runner that is gone. */
+function watchEnds(config: SupervisorConfig, end: (reason: EndReason) => void): () => void {
+  const { continueFile, runner } = config;
+  const before = readModified(continueFile);
+  const timer = setInterval(() => {
+    const now = readModified(continueFile);
+    if (now !== undefined && now !== before) end('continue file');
+    if (runner && !isAlive(runner)) end('runner gone');
+  }, WATCH_MS);
+  return () => clearInterval(timer);
+}
+
+/** A file that was there before the start does not count until it is made anew; a link in its place does not count. */
+function readModified(file: string | undefined): number | undefined {
+  try {
+    const found = file === undefined ? undefined : lstatSync(file);
+    return found?.isFile() ? found.mtimeMs : undefined;
+  } catch {
+    return undefined;
+  }
+}

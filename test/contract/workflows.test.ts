@@ -1,0 +1,72 @@
+// Every workflow of the project, and every one its documentation tells users to paste, in the eyes of actionlint.
+
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { INPUT_DEFAULTS } from '../../src/inputs/inputs.ts';
+import { describeWithReal, requirePart } from '../support/real-parts.ts';
+import { extractWorkflows } from '../support/workflows.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+const OWN = [...list('.github/workflows', '.yml'), ...list('test/e2e/act', '.yml')].map(file => ({
+  name: relative(ROOT, file),
+  text: readFileSync(file, 'utf8'),
+}));
+const PASTED = [join(ROOT, 'README.md'), ...list('docs', '.md')].flatMap(extractWorkflows);
+
+function list(folder: string, extension: string): string[] {
+  return readdirSync(join(ROOT, folder))
+    .filter(file => file.endsWith(extension))
+    .map(file => join(ROOT, folder, file));
+}
+
+/** What actionlint has to say; '' where it is content. */
+function lint(text: string): string {
+  const { stdout, stderr, error } = spawnSync(requirePart('actionlint'), ['-no-color', '-'], {
+    cwd: ROOT,
+    input: text,
+    encoding: 'utf8',
+  });
+  return error ? String(error) : stdout + stderr;
+}
+
+describeWithReal(['actionlint'], 'workflows', () => {
+  it.each([...OWN, ...PASTED])('$name is a workflow actionlint has nothing against', ({ text }) => {
+    expect(lint(text)).toBe('');
+  });
+
+  it('notices a workflow that could not run', () => {
+    expect(lint('on: push\njobs:\n  a:\n    steps: []\n')).toContain('"runs-on" section is missing');
+  });
+});
+
+it.each([...OWN, ...PASTED])('$name gives the action only inputs it has', ({ text }) => {
+  const uses = listSteps(parse(text)).filter(({ uses = '' }) => uses.startsWith('wasmrun/expose-action@'));
+  const unknown = uses
+    .flatMap(step => Object.keys(step.with ?? {}))
+    .filter(name => !(name in INPUT_DEFAULTS));
+  expect(unknown).toEqual([]);
+});
+
+it.each(OWN)('$name grants nothing by default', ({ text }) => {
+  expect(parse(text)).toMatchObject({ permissions: {} });
+});
+
+it.each(OWN)('$name runs nothing that can be exchanged under it', ({ text }) => {
+  const foreign = listSteps(parse(text))
+    .flatMap(({ uses }) => uses ?? [])
+    .filter(uses => !uses.startsWith('wasmrun/'));
+  for (const uses of foreign) expect(uses).toMatch(/^\S+@[0-9a-f]{40}$/);
+});
+
+interface Step {
+  uses?: string;
+  with?: Record<string, unknown>;
+}
+
+function listSteps(workflow: { jobs: Record<string, { steps?: Step[] }> }): Step[] {
+  return Object.values(workflow.jobs).flatMap(({ steps = [] }) => steps);
+}

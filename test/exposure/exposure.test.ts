@@ -1,0 +1,420 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Exposure } from '../../src/exposure/exposure.ts';
+import { createLogger } from '../../src/shared/log.ts';
+import type { ExposureState } from '../../src/shared/state.ts';
+import type { ExposureConfig } from '../../src/supervisor/config.ts';
+import { listCandidates } from '../../src/tunnel/placement.ts';
+import { type BoreServer, type BoreServerOptions, startBoreServer } from '../../src/tunnel/server.ts';
+import { reply, startBadBoreServer } from '../support/bad-bore-server.ts';
+import { OPEN_GATEWAY } from '../support/open-gateway.ts';
+import { waitUntil } from '../support/wait-until.ts';
+import { accepts } from '../tunnel/rig.ts';
+
+async function createExposure(
+  changes: Partial<ExposureConfig> | ((server: BoreServer) => Partial<ExposureConfig>) = {},
+  range: Pick<BoreServerOptions, 'minPort' | 'maxPort' | 'bindTunnels'> = {},
+): Promise<{ exposure: Exposure; server: BoreServer; log: string[] }> {
+  const server = await startBoreServer({ secret: 'a secret', ...range });
+  const log: string[] = [];
+  const folder = mkdtempSync(join(tmpdir(), 'exposure-'));
+  const site = join(folder, 'site');
+  writeFileSync(join(folder, 'index.html'), 'hello');
+  const exposure = new Exposure({
+    config: {
+      protocol: 'http',
+      spec: { mode: 'web', path: folder, spa: false, crossOriginIsolation: false },
+      env: {},
+      baseEnvironment: {},
+      startupTimeoutMs: 20_000,
+      gateway: OPEN_GATEWAY,
+      tunnel: {
+        servers: [{ address: { host: '127.0.0.1', port: server.controlPort }, secret: 'a secret' }],
+        identity: 'a preview',
+        remotePort: { kind: 'random' },
+        publicUrl: 'http://{host}:{port}',
+      },
+      ...(typeof changes === 'function' ? changes(server) : { healthPath: '/', ...changes }),
+    },
+    folder: site,
+    logger: createLogger({ level: 'info', write: line => log.push(line) }),
+    onChild: () => {},
+  });
+  onTestFinished(async () => {
+    await exposure.stop();
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return { exposure, server, log };
+}
+
+/** A TCP server that ends with the test. */
+async function listen(server: Server, port = 0): Promise<number> {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** Where tunnels open that visitors know by another address: what answers there is then the test's to choose. */
+const INNER = '127.0.0.159';
+
+/** A program that answers with the address it was started with, and ends when it is asked to. */
+const TELL_ADDRESS =
+  'require("http").createServer((q, r) => { r.end(process.env.EXPOSE_URL); if (q.url === "/end") process.exit(1); }).listen(process.env.PORT, "127.0.0.1")';
+
+/** Passes every connection on to the same port of `inner`. */
+function createDoor(inner: string, port: number): Server {
+  return createServer({ allowHalfOpen: true }, near => {
+    const far = connect({ host: inner, port, allowHalfOpen: true });
+    near.on('error', () => {}).pipe(far);
+    far.on('error', () => {}).pipe(near);
+  });
+}
+
+describe('an exposure', () => {
+  it('is live with a proved address once the app answers', async () => {
+    const { exposure } = await createExposure();
+    await exposure.start();
+    expect(exposure.state).toMatchObject({
+      phase: { phase: 'live' },
+      tunnel: { status: 'Connected' },
+      app: { status: 'running' },
+      verified: true,
+    });
+    expect(await (await fetch(exposure.state.url ?? '')).text()).toBe('hello');
+    expect(exposure.state.visits).toBe(1);
+  });
+
+  it('gives the port back and gets the same one again', async () => {
+    const { exposure } = await createExposure();
+    await exposure.start();
+    const { url } = exposure.state;
+    await exposure.stopTunnel();
+    expect(exposure.state).toMatchObject({ tunnel: { status: 'Disconnected' }, app: { status: 'running' } });
+    expect(exposure.state.url).toBeUndefined();
+    await exposure.startTunnel();
+    expect(exposure.state).toMatchObject({ tunnel: { status: 'Connected' }, verified: true, url });
+  });
+
+  it('opens one tunnel, however many ask for it at once', async () => {
+    const { exposure, server } = await createExposure();
+    await exposure.start();
+    await exposure.stopTunnel();
+    await Promise.all([exposure.startTunnel(), exposure.startTunnel(), exposure.startTunnel()]);
+    expect(server.tunnels).toBe(1);
+    await Promise.all([exposure.stopTunnel(), exposure.startTunnel()]);
+    expect(exposure.state.tunnel.status).toBe('Connected');
+  });
+
+  it('ends once, for the first reason given, and cannot be opened again', async () => {
+    const { exposure, server } = await createExposure();
+    await exposure.start();
+    await Promise.all([exposure.stop('continue file'), exposure.stop('cancelled')]);
+    expect(exposure.state).toMatchObject({ phase: { phase: 'ended', reason: 'continue file' } });
+    expect(server.tunnels).toBe(0);
+    await expect(exposure.startTunnel()).rejects.toThrow('has ended');
+  });
+
+  it('ends by itself when its duration is over', async () => {
+    const { exposure } = await createExposure({ durationMs: 200 });
+    const over = new Promise<void>(done => {
+      exposure.subscribe(({ phase }) => phase.phase === 'ended' && done());
+    });
+    await exposure.start();
+    await over;
+    expect(exposure.state.phase).toMatchObject({ phase: 'ended', reason: 'duration over' });
+  });
+
+  it('can be stopped while it starts', async () => {
+    const { exposure } = await createExposure();
+    const start = exposure.start();
+    start.catch(() => {});
+    await exposure.stop();
+    await expect(start).rejects.toThrow();
+    expect(exposure.state.phase).toMatchObject({ phase: 'ended' });
+  });
+
+  it('does not hand out a port that browsers refuse to open', async () => {
+    const range = { minPort: 10_075, maxPort: 10_085 };
+    const { exposure } = await createExposure({}, range);
+    const others = Array.from({ length: 11 }, (_, index) => range.minPort + index).filter(
+      port => port !== 10_080,
+    );
+    const holders = others.map(port => createServer().listen(port, '127.0.0.1'));
+    await Promise.all(holders.map(holder => once(holder, 'listening')));
+    const ports: number[] = [];
+    exposure.subscribe(({ tunnel }) => {
+      if (tunnel.status !== 'Connected') return;
+      ports.push(tunnel.port);
+      for (const holder of holders) holder.close();
+    });
+    await exposure.start();
+    expect(ports[0]).toBe(10_080);
+    expect(exposure.state).toMatchObject({ tunnel: { status: 'Connected' }, verified: true });
+    expect(ports.at(-1)).not.toBe(10_080);
+  });
+});
+
+/** Ends the server as soon as the tunnel is connected. */
+function loseAtOnce(exposure: Exposure, server: BoreServer): void {
+  const leave = exposure.subscribe(({ url }) => {
+    if (url === undefined) return;
+    leave();
+    void server.stop();
+  });
+}
+
+describe('a tunnel that is lost before its address is proved', () => {
+  it('is waited for: no preview goes live without an address', async () => {
+    const { exposure, server } = await createExposure();
+    const phases: string[] = [];
+    exposure.subscribe(({ phase, tunnel, verified }) => {
+      if (phase.phase === 'live') phases.push(`${tunnel.status} ${verified}`);
+    });
+    loseAtOnce(exposure, server);
+    const start = exposure.start();
+    await waitUntil(() => exposure.state.app.status === 'running', 'the app is up', 15_000);
+    // Longer than the first proof waits for an address.
+    await expect(Promise.race([start, delay(5_500, 'still waiting')])).resolves.toBe('still waiting');
+    const again = await startBoreServer({ secret: 'a secret', controlPort: server.controlPort });
+    onTestFinished(() => again.stop());
+    await start;
+    expect(phases).toEqual(['Connected true']);
+  });
+
+  it('fails at the startup time-out, and says what was missing', async () => {
+    const { exposure, server } = await createExposure({ startupTimeoutMs: 6_000 });
+    loseAtOnce(exposure, server);
+    await expect(exposure.start()).rejects.toThrow();
+    expect(exposure.state.phase).toMatchObject({
+      phase: 'failed',
+      reason: expect.stringMatching(/^not ready within 6s.*the tunnel is not connected/),
+    });
+  });
+});
+
+describe('an app that is started again', () => {
+  it('is told the address of the moment', async () => {
+    const { exposure, server } = await createExposure(server => ({
+      spec: { mode: 'port', path: tmpdir(), command: `exec '${process.execPath}' -e '${TELL_ADDRESS}'` },
+      tunnel: {
+        servers: [{ address: { host: '127.0.0.1', port: server.controlPort }, secret: 'a secret' }],
+        identity: 'a preview',
+        remotePort: { kind: 'random' },
+        publicUrl: 'http://{host}:{port}',
+      },
+    }));
+    await exposure.start();
+    const { url } = exposure.state;
+    const ask = async () => (await fetch(exposure.state.url ?? '')).text();
+    expect(await ask()).toBe(url);
+    await server.stop();
+    await listen(createServer(), Number(new URL(url ?? '').port));
+    const again = await startBoreServer({ secret: 'a secret', controlPort: server.controlPort });
+    onTestFinished(() => again.stop());
+    const isBack = () => exposure.state.url !== url && exposure.state.tunnel.status === 'Connected';
+    await waitUntil(isBack, 'the tunnel is back, elsewhere');
+    expect(await ask()).toBe(url);
+    await fetch(`${exposure.state.url}/end`);
+    const isAgain = () => exposure.state.restarts === 1 && exposure.state.app.status === 'running';
+    await waitUntil(isAgain, 'the app is back');
+    expect(await ask()).toBe(exposure.state.url);
+  });
+});
+
+describe('an address that changes while people use it', () => {
+  it('is told when it is proved, and not before', async () => {
+    const { exposure, server, log } = await createExposure();
+    await exposure.start();
+    const { url } = exposure.state;
+    const told: ExposureState[] = [];
+    exposure.subscribe(state => void told.push(state));
+    await server.stop();
+    // Somebody else has the port by the time the server is back.
+    await listen(createServer(), Number(new URL(url ?? '').port));
+    const again = await startBoreServer({ secret: 'a secret', controlPort: server.controlPort });
+    onTestFinished(() => again.stop());
+    const isBack = () => exposure.state.url !== url && exposure.state.tunnel.status === 'Connected';
+    await waitUntil(isBack, 'the tunnel is back, elsewhere');
+    const { state } = exposure;
+    expect(state).toMatchObject({ phase: { phase: 'live' }, verified: true, reconnects: 1 });
+    const words = told.map(one => `${one.tunnel.status} ${one.url === url ? 'old' : 'new'} ${one.verified}`);
+    expect([...new Set(words)]).toEqual(['Reconnecting old true', 'Connected new true']);
+    expect(log).toContain(`the public address changed: it is ${state.url} now`);
+    expect(await (await fetch(state.url ?? '')).text()).toBe('hello');
+  });
+
+  it('is proved too when the tunnel was stopped and started in between', async () => {
+    const { exposure, log } = await createExposure();
+    await exposure.start();
+    const { url } = exposure.state;
+    await exposure.stopTunnel();
+    const told: ExposureState[] = [];
+    exposure.subscribe(state => void told.push(state));
+    const port = Number(new URL(url ?? '').port);
+    await waitUntil(async () => !(await accepts('127.0.0.1', port)), 'the port is free');
+    await listen(createServer(), port);
+    await exposure.startTunnel();
+    expect(exposure.state).toMatchObject({ tunnel: { status: 'Connected' }, verified: true });
+    expect(told.filter(one => one.tunnel.status === 'Connected' && one.verified !== true)).toEqual([]);
+    expect(log).toContain(`the public address changed: it is ${exposure.state.url} now`);
+  });
+});
+
+describe('a fixed port that somebody else has by now', () => {
+  it('ends a live exposure, which must not send people there', async () => {
+    const port = 24_152;
+    const door = createDoor(INNER, port);
+    await listen(door, port);
+    const { exposure } = await createExposure(
+      server => ({
+        healthPath: '/',
+        tunnel: {
+          servers: [{ address: { host: '127.0.0.1', port: server.controlPort }, secret: 'a secret' }],
+          identity: 'a preview',
+          remotePort: { kind: 'fixed', port },
+          publicUrl: 'http://{host}:{port}',
+        },
+      }),
+      { bindTunnels: INNER },
+    );
+    await exposure.start();
+    await exposure.stopTunnel();
+    door.close();
+    await once(door, 'close');
+    await listen(
+      createHttpServer((_, response) => response.end('another app')),
+      port,
+    );
+    const told: ExposureState[] = [];
+    exposure.subscribe(state => void told.push(state));
+    await expect(exposure.startTunnel()).rejects.toThrow();
+    await waitUntil(() => exposure.state.phase.phase === 'failed', 'it has failed');
+    expect(exposure.state.phase).toMatchObject({
+      reason: expect.stringContaining(`somebody else answers at 127.0.0.1:${port}: choose another`),
+    });
+    expect(told.filter(({ tunnel }) => tunnel.status === 'Connected')).toEqual([]);
+  });
+});
+
+/** Raw bytes to the port of a service of the job's own. */
+function raw(port: number, tunnel: Partial<ExposureConfig['tunnel']> = {}) {
+  return (server: BoreServer): Partial<ExposureConfig> => ({
+    protocol: 'tcp',
+    spec: { mode: 'port', path: tmpdir(), port },
+    tunnel: {
+      servers: [{ address: { host: '127.0.0.1', port: server.controlPort }, secret: 'a secret' }],
+      identity: 'a preview',
+      remotePort: { kind: 'random' },
+      publicUrl: 'tcp://{host}:{port}',
+      ...tunnel,
+    },
+  });
+}
+
+/** What comes back for `text`, until the other side ends; `reset` where it breaks the connection. */
+async function exchange(url: string | undefined, text: string): Promise<string> {
+  const { hostname, port } = new URL(url ?? '');
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  socket.setTimeout(10_000, () => socket.destroy(new Error('no answer')));
+  socket.end(text);
+  let answer = '';
+  try {
+    for await (const chunk of socket) answer += String(chunk);
+    return answer;
+  } catch (error) {
+    return error instanceof Error && error.message.includes('ECONNRESET') ? 'reset' : String(error);
+  }
+}
+
+describe('an exposure of raw bytes', () => {
+  it('passes them on as they are, proves its address, and counts visitors but itself', async () => {
+    const heard: string[] = [];
+    const service = createServer({ allowHalfOpen: true }, socket => {
+      let text = '';
+      socket.on('data', chunk => {
+        text += String(chunk);
+      });
+      socket
+        .on('error', () => {})
+        .on('end', () => {
+          heard.push(text);
+          socket.end(`+${text}`);
+        });
+    });
+    const { exposure } = await createExposure(raw(await listen(service)));
+    await exposure.start();
+    expect(exposure.state).toMatchObject({ phase: { phase: 'live' }, verified: true, visits: 0 });
+    expect(exposure.state.url).toMatch(/^tcp:\/\/127\.0\.0\.1:\d+$/);
+    expect(await exchange(exposure.state.url, 'PING\r\n')).toBe('+PING\r\n');
+    expect(exposure.state.visits).toBe(1);
+    expect(heard.filter(text => text !== '')).toEqual(['PING\r\n']);
+  });
+
+  it('cuts visitors off while the app is away', async () => {
+    const service = createServer(socket => void socket.on('error', () => {}).end('hello'));
+    const { exposure } = await createExposure(raw(await listen(service)));
+    await exposure.start();
+    expect(await exchange(exposure.state.url, '')).toBe('hello');
+    service.close();
+    await once(service, 'close');
+    expect(await exchange(exposure.state.url, '')).toBe('reset');
+  });
+
+  it('blames nobody else for an app that is away when its address is proved', async () => {
+    const service = createServer(socket => void socket.on('error', () => {}).end('hello'));
+    const { exposure, log } = await createExposure(raw(await listen(service)));
+    await exposure.start();
+    const { url } = exposure.state;
+    service.close();
+    await once(service, 'close');
+    await exposure.stopTunnel();
+    await exposure.startTunnel();
+    expect(exposure.state).toMatchObject({ url, tunnel: { status: 'Connected' }, doubt: 'app away' });
+    expect(log.join()).toContain(`${url} could not be checked (the app is away)`);
+    expect(log.join()).not.toContain('somebody else');
+  });
+
+  it('leaves a port of `auto` where something else takes the connections, for the next one', async () => {
+    const [min, max] = [24_150, 24_151];
+    const [stranger = 0, own = 0] = listCandidates('a preview', 'a secret', { kind: 'auto', min, max });
+    await listen(
+      createServer(socket => void socket.on('error', () => {}).end('who are you')),
+      stranger,
+    );
+    await listen(createDoor(INNER, own), own);
+    const service = createServer(socket => void socket.on('error', () => {}).end('hello'));
+    const changes = raw(await listen(service), { remotePort: { kind: 'auto', min, max } });
+    const { exposure, log } = await createExposure(changes, { bindTunnels: INNER });
+    await exposure.start();
+    expect(exposure.state).toMatchObject({ verified: true, url: `tcp://127.0.0.1:${own}` });
+    expect(log.join()).toContain(`somebody else answers at tcp://127.0.0.1:${stranger}`);
+    expect(await exchange(exposure.state.url, '')).toBe('hello');
+  });
+
+  it('keeps a port of the user’s choice, unverified, where something else takes the connections', async () => {
+    const stranger = createServer(socket => void socket.on('error', () => {}).end('who are you'));
+    const port = await listen(stranger);
+    const { address } = await startBadBoreServer(reply(`{"Hello":${port}}\0`));
+    const service = createServer(socket => void socket.on('error', () => {}).end('hello'));
+    const { exposure, log } = await createExposure(
+      raw(await listen(service), {
+        servers: [{ address }],
+        remotePort: { kind: 'fixed', port },
+      }),
+    );
+    await exposure.start();
+    expect(exposure.state).toMatchObject({ phase: { phase: 'live' }, verified: false, doubt: 'unproved' });
+    expect(log.join()).toMatch(
+      /not known to lead here \(it takes connections, .*somebody else may have this/,
+    );
+  });
+});

@@ -1,0 +1,239 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { connectGitHub } from '../../src/github/api.ts';
+import { FORKS_PAGE, judgeHead, type Verdict } from '../../src/github/fork-rules.ts';
+import type { Job } from '../../src/github/job.ts';
+import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
+import { HEAD, MERGE, recordLog, sampleJob, samplePull } from './samples.ts';
+
+const OTHER = 'b'.repeat(40);
+
+let server: GitHubServer;
+let path: string;
+beforeEach(async () => {
+  server = await startGitHubServer({ pulls: [samplePull('octo/app')] });
+  path = mkdtempSync(join(tmpdir(), 'guard-'));
+  checkOut(HEAD);
+});
+afterEach(async () => {
+  rmSync(path, { recursive: true, force: true });
+  await server.stop();
+});
+
+function checkOut(sha: string): void {
+  mkdirSync(join(path, '.git'), { recursive: true });
+  writeFileSync(join(path, '.git', 'HEAD'), `${sha}\n`);
+}
+
+function judge(
+  changes: Partial<Job>,
+  allowUntrustedHead = false,
+  signal = new AbortController().signal,
+): Promise<Verdict> {
+  const github = connectGitHub({ token: 'ghs_test', apiUrl: server.url, logger: recordLog() });
+  return judgeHead({ job: sampleJob(changes), github, path, allowUntrustedHead, signal });
+}
+
+const fork = { pull_request: samplePull('mallory/app') };
+const own = { pull_request: samplePull('octo/app') };
+const run = (changes: object = {}) => ({
+  workflow_run: {
+    event: 'pull_request',
+    head_sha: HEAD,
+    head_repository: { full_name: 'octo/app' },
+    ...changes,
+  },
+});
+const comment = (issue: object = { number: 7, pull_request: {} }) => ({ issue });
+
+describe('events without secrets for strangers', () => {
+  it.each(['pull_request', 'pull_request_review', 'pull_request_review_comment'])(
+    '%s: skips forks',
+    async eventName => {
+      expect(await judge({ eventName, event: own })).toEqual({ kind: 'trusted' });
+      const verdict = await judge({ eventName, event: fork });
+      expect(verdict).toMatchObject({ kind: 'skip', reason: expect.stringContaining('mallory/app') });
+      expect(verdict).toMatchObject({ reason: expect.stringContaining(FORKS_PAGE) });
+      expect(server.requests).toEqual([]);
+    },
+  );
+
+  it('skips a head whose repository is gone, or is not told', async () => {
+    expect(await judge({ event: { pull_request: samplePull(null) } })).toMatchObject({ kind: 'skip' });
+    expect(await judge({ event: {} })).toMatchObject({ kind: 'skip' });
+  });
+
+  it('skips Dependabot, on pushes too', async () => {
+    const actor = 'dependabot[bot]';
+    expect(await judge({ actor })).toMatchObject({ kind: 'skip' });
+    expect(await judge({ actor, eventName: 'push', event: {} })).toMatchObject({ kind: 'skip' });
+  });
+
+  it('runs them where that is allowed, and says that there will be no comment', async () => {
+    expect(await judge({ event: fork }, true)).toMatchObject({
+      kind: 'allowed untrusted',
+      reason: expect.stringContaining('no comment'),
+    });
+  });
+
+  it("does not let a fork's name reach the log as it is", async () => {
+    const verdict = await judge({ event: { pull_request: samplePull('x\n::error::y') } });
+    expect(JSON.stringify(verdict)).not.toContain('\\n');
+  });
+
+  it.each(['push', 'schedule', 'merge_group'])('trusts %s, with and without a checkout', async eventName => {
+    expect(await judge({ eventName, event: {} })).toEqual({ kind: 'trusted' });
+    rmSync(join(path, '.git'), { recursive: true });
+    expect(await judge({ eventName, event: {} })).toEqual({ kind: 'trusted' });
+  });
+
+  it('knows the own repository in any case of letters', async () => {
+    expect(await judge({ event: { pull_request: samplePull('Octo/App') } })).toEqual({ kind: 'trusted' });
+  });
+});
+
+describe('events that may be about any code', () => {
+  const events = ['workflow_dispatch', 'release', 'issues', 'discussion_comment', 'check_run', 'deployment'];
+
+  it.each(events)("%s: trusts the run's own commit and refuses any other", async eventName => {
+    expect(await judge({ eventName, event: {}, sha: HEAD })).toEqual({ kind: 'trusted' });
+    checkOut(OTHER);
+    expect(await judge({ eventName, event: {}, sha: HEAD })).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringMatching(`${OTHER} is checked out .* own commit ${HEAD} was expected`),
+    });
+    expect(await judge({ eventName, event: {}, sha: HEAD }, true)).toMatchObject({
+      kind: 'allowed untrusted',
+    });
+  });
+
+  it.each([
+    ['workflow_dispatch', 'trusted'],
+    ['release', 'trusted'],
+    ['issues', 'refuse'],
+    ['discussion_comment', 'refuse'],
+    ['check_run', 'refuse'],
+  ])('%s without a checkout: %s', async (eventName, kind) => {
+    rmSync(join(path, '.git'), { recursive: true });
+    expect(await judge({ eventName, event: {}, sha: HEAD })).toMatchObject({ kind });
+  });
+
+  it("refuses repository_dispatch, even where the run's own commit is checked out", async () => {
+    const job = { eventName: 'repository_dispatch', event: { client_payload: own, ...own }, sha: HEAD };
+    expect(await judge(job)).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringContaining('cannot be told'),
+    });
+    expect(await judge(job, true)).toMatchObject({ kind: 'allowed untrusted' });
+  });
+});
+
+describe('events with secrets', () => {
+  const events: [string, object][] = [
+    ['pull_request_target', own],
+    ['issue_comment', comment()],
+    ['workflow_run', run()],
+  ];
+
+  it.each(events)("%s: trusts the repository's own head, checked out", async (eventName, event) => {
+    expect(await judge({ eventName, event })).toEqual({ kind: 'trusted' });
+  });
+
+  it.each(events)('%s: refuses any other commit', async (eventName, event) => {
+    checkOut(OTHER);
+    const verdict = await judge({ eventName, event });
+    expect(verdict).toMatchObject({ kind: 'refuse', reason: expect.stringContaining(OTHER) });
+    expect(verdict).toMatchObject({ reason: expect.stringContaining(FORKS_PAGE) });
+    expect(await judge({ eventName, event }, true)).toMatchObject({ kind: 'allowed untrusted' });
+  });
+
+  it.each(events)('%s: refuses what has no commit, such as an artifact', async (eventName, event) => {
+    rmSync(join(path, '.git'), { recursive: true });
+    expect(await judge({ eventName, event })).toMatchObject({ kind: 'refuse' });
+  });
+
+  it.each([
+    ['pull_request_target', fork],
+    ['issue_comment', comment()],
+    ['workflow_run', run({ head_repository: { full_name: 'mallory/app' } })],
+    ['workflow_run', run({ head_repository: null })],
+  ] as [string, object][])('%s: refuses forks, whatever is checked out (%#)', async (eventName, event) => {
+    server.state.pulls = [samplePull('mallory/app')];
+    for (const sha of [HEAD, MERGE]) {
+      checkOut(sha);
+      expect(await judge({ eventName, event })).toMatchObject({ kind: 'refuse' });
+    }
+  });
+
+  it('believes the API, not the event, about whose head it is', async () => {
+    server.state.pulls = [samplePull('mallory/app')];
+    expect(await judge({ eventName: 'pull_request_target', event: own })).toMatchObject({ kind: 'refuse' });
+  });
+
+  it("takes the event's head as well as the newest, for somebody of the repository may have pushed", async () => {
+    server.state.pulls = [samplePull('octo/app', OTHER)];
+    expect(await judge({ eventName: 'pull_request_target', event: own })).toEqual({ kind: 'trusted' });
+    checkOut(OTHER);
+    expect(await judge({ eventName: 'pull_request_target', event: own })).toEqual({ kind: 'trusted' });
+    checkOut(MERGE);
+    expect(await judge({ eventName: 'pull_request_target', event: own })).toMatchObject({ kind: 'refuse' });
+  });
+
+  it.each(['pull_request_target', 'issue_comment', 'workflow_run', 'repository_dispatch'])(
+    'refuses what was built by a run of %s',
+    async event => {
+      expect(await judge({ eventName: 'workflow_run', event: run({ event }) })).toMatchObject({
+        kind: 'refuse',
+      });
+    },
+  );
+
+  it('refuses what was built by a run of Dependabot, re-run by somebody else or not', async () => {
+    const mona = { login: 'mona' };
+    const dependabot = { login: 'dependabot[bot]' };
+    const eventName = 'workflow_run';
+    const people = run({ actor: mona, triggering_actor: mona });
+    expect(await judge({ eventName, event: people })).toEqual({ kind: 'trusted' });
+    for (const job of [
+      { event: run({ actor: dependabot, triggering_actor: mona }) },
+      { event: run({ actor: mona, triggering_actor: dependabot }) },
+      { event: people, actor: dependabot.login },
+    ]) {
+      const verdict = await judge({ eventName, ...job });
+      expect(verdict).toMatchObject({ kind: 'refuse', reason: expect.stringContaining('Dependabot') });
+    }
+  });
+
+  it('trusts the default branch after a comment on a plain issue', async () => {
+    const job = { eventName: 'issue_comment', event: comment({ number: 3 }) };
+    expect(await judge({ ...job, sha: HEAD })).toEqual({ kind: 'trusted' });
+    expect(await judge({ ...job, sha: OTHER })).toMatchObject({ kind: 'refuse' });
+  });
+
+  it('refuses what it cannot find out in time, and judges nothing once it is cancelled', async () => {
+    const job = { eventName: 'pull_request_target', event: own };
+    const late = AbortSignal.abort(new DOMException('over', 'TimeoutError'));
+    expect(await judge(job, false, late)).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringContaining('in time'),
+    });
+    await expect(judge(job, false, AbortSignal.abort(new Error('cancelled')))).rejects.toThrow('cancelled');
+  });
+
+  it('refuses what it cannot find out', async () => {
+    for (const { eventName } of [{ eventName: 'pull_request_target' }, { eventName: 'workflow_run' }]) {
+      expect(await judge({ eventName, event: {} })).toMatchObject({ kind: 'refuse' });
+    }
+    server.state.faults.push({
+      path: /pulls/,
+      status: 403,
+      message: 'Resource not accessible by integration',
+    });
+    expect(await judge({ eventName: 'issue_comment', event: comment() })).toMatchObject({
+      kind: 'refuse',
+      reason: expect.stringContaining('403'),
+    });
+  });
+});

@@ -1,0 +1,55 @@
+// A job, a preview and a logger as the tests of reporting start from them.
+
+import type { Job } from '../../src/github/job.ts';
+import {
+  describePreview,
+  type PreviewFacts,
+  type PreviewState,
+  type PreviewView,
+} from '../../src/github/view.ts';
+import type { Logger } from '../../src/shared/log.ts';
+
+export const HEAD = 'a1b2c3d4e5f60718293a4b5c6d7e8f9001122334';
+export const MERGE = 'ffffffffffffffffffffffffffffffffffffffff';
+
+export function sampleJob(changes: Partial<Job> = {}): Job {
+  return {
+    eventName: 'pull_request',
+    event: { pull_request: samplePull('octo/app') },
+    repository: { owner: 'octo', name: 'app' },
+    sha: MERGE,
+    ref: 'refs/pull/7/merge',
+    runId: '100',
+    runAttempt: 1,
+    serverUrl: 'https://github.com',
+    apiUrl: 'http://127.0.0.1:9',
+    workflowRef: '.github/workflows/preview.yml',
+    jobId: 'preview',
+    stepId: '__wasmrun_expose-action',
+    matrix: null,
+    actor: 'mona',
+    workspace: '/work',
+    ...changes,
+  };
+}
+
+export function samplePull(repository: string | null, sha = HEAD, state: 'open' | 'closed' = 'open') {
+  const repo = repository === null ? null : { full_name: repository };
+  return { number: 7, state, head: { sha, repo } };
+}
+
+export function sampleView(
+  state: PreviewState = { kind: 'starting' },
+  changes: Partial<PreviewFacts> = {},
+): PreviewView {
+  const facts = { name: 'web', mode: 'os', commit: HEAD, warnings: [] } as const;
+  const preview = { ...describePreview(sampleJob(), facts), ...changes };
+  return { preview, state, updatedAt: new Date('2026-05-04T10:02:33Z') };
+}
+
+/** Keeps what was said, as `level: message`. */
+export function recordLog(): Logger & { lines: string[] } {
+  const lines: string[] = [];
+  const say = (level: string) => (message: string) => void lines.push(`${level}: ${message}`);
+  return { lines, debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+}

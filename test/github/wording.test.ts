@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { GitHubError } from '../../src/github/api.ts';
+import { describeEntry, describeOpenWarning, describeReportFailure } from '../../src/github/wording.ts';
+
+describe('the warning about a report that failed', () => {
+  it.each([
+    ['comment', 'pull-requests: write'],
+    ['deployment', 'deployments: write'],
+    ['pull request lookup', 'pull-requests: read'],
+  ] as const)('names what a %s needs', (feature, line) => {
+    for (const status of [403, 404]) {
+      const text = describeReportFailure(feature, new GitHubError('no', { status, retryable: false }));
+      expect(text).toContain(`"permissions:", and indented below it "${line}"`);
+      expect(text).not.toContain('\n');
+    }
+  });
+
+  it('does not blame permissions for an outage', () => {
+    const text = describeReportFailure('comment', new GitHubError('502', { status: 502, retryable: true }));
+    expect(text).toBe('could not comment on the pull request: 502');
+  });
+});
+
+describe('who can open a preview', () => {
+  const hidden = 'not known to be public';
+
+  it('is warned about where the repository itself is not public', () => {
+    expect(describeOpenWarning('open', 'public')).toBeUndefined();
+    expect(describeOpenWarning('open', hidden)).toMatch(/^Anyone/);
+    expect(describeOpenWarning('link', hidden)).toMatch(/^Anyone with the link/);
+    expect(describeOpenWarning('basic', hidden)).toBeUndefined();
+    expect(describeOpenWarning('given key', hidden)).toBeUndefined();
+  });
+
+  it('is explained where the link is not enough', () => {
+    expect(describeEntry('open')).toBeUndefined();
+    expect(describeEntry('link')).toBeUndefined();
+    expect(describeEntry('given key')).toContain('key');
+    expect(describeEntry('basic')).toContain('password');
+  });
+});

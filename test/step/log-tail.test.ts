@@ -1,0 +1,80 @@
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { followLog, readTail } from '../../src/step/log-tail.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+let file: string;
+beforeEach(() => {
+  const folder = mkdtempSync(join(tmpdir(), 'log-tail-'));
+  file = join(folder, 'expose.log');
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+});
+
+function follow(from?: number) {
+  const lines: string[] = [];
+  const tail = followLog(file, line => lines.push(line), from);
+  onTestFinished(() => void tail.stop());
+  return { lines, tail };
+}
+
+describe('a followed log', () => {
+  it('may be made later, and is read as it grows', async () => {
+    const { lines } = follow();
+    writeFileSync(file, 'one\ntwo\n');
+    await waitUntil(() => lines.length === 2, 'two lines came');
+    appendFileSync(file, 'three\n');
+    await waitUntil(() => lines.length === 3, 'the third line came');
+    expect(lines).toEqual(['one', 'two', 'three']);
+  });
+
+  it('gives whole lines and whole characters, however they were written', async () => {
+    const { lines, tail } = follow();
+    const text = Buffer.from('grüß Gott\n');
+    // In the middle of the ü, with a poll in between.
+    writeFileSync(file, Buffer.concat([Buffer.from('first\n'), text.subarray(0, 3)]));
+    await waitUntil(() => lines.length === 1, 'the first line came');
+    appendFileSync(file, text.subarray(3));
+    tail.stop();
+    expect(lines).toEqual(['first', 'grüß Gott']);
+  });
+
+  it('is read to its present end when it is stopped, and no further', async () => {
+    const { lines, tail } = follow();
+    writeFileSync(file, 'last words\n');
+    tail.stop();
+    expect(lines).toEqual(['last words']);
+    appendFileSync(file, 'from the grave\n');
+    const { lines: seen } = follow();
+    await waitUntil(() => seen.length === 2, 'another reader has polled');
+    expect(lines).toEqual(['last words']);
+  });
+
+  it('starts at the byte it is told', () => {
+    writeFileSync(file, 'old\nnew\n');
+    const { lines, tail } = follow(4);
+    tail.stop();
+    expect(lines).toEqual(['new']);
+  });
+
+  it('longer than one read loses nothing', () => {
+    const all = Array.from({ length: 20_000 }, (_, at) => `line ${at}`);
+    writeFileSync(file, `${all.join('\n')}\n`);
+    const { lines, tail } = follow();
+    tail.stop();
+    expect(lines).toEqual(all);
+  });
+});
+
+describe('the tail of a log', () => {
+  it('is its last lines, and how many came before', () => {
+    writeFileSync(file, 'one\ntwo\nthree\n');
+    expect(readTail(file, 2)).toEqual({ lines: ['two', 'three'], skipped: 1 });
+    expect(readTail(file, 5)).toEqual({ lines: ['one', 'two', 'three'], skipped: 0 });
+  });
+
+  it('of a file that is not there is empty', () => {
+    expect(readTail(file, 5)).toEqual({ lines: [], skipped: 0 });
+  });
+});
