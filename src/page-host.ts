@@ -1,8 +1,8 @@
 // Entry of the page host's process: `node page-host.js http://127.0.0.1:PORT/`. Reports to its parent in lines of
 // JSON on stdout; what is longer than a line may be is sent in pieces.
 
-import { runNodePage } from './app/page-host/node-page.ts';
-import type { PageMessage } from './app/page-host/page-message.ts';
+import { runNodePage } from './app/os/page-host/node-page.ts';
+import type { PageMessage } from './app/os/page-host/page-message.ts';
 
 /** The reader takes lines of 16,384 characters, and JSON may write one character as six. */
 const MAX_TEXT_LENGTH = 2_048;

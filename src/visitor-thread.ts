@@ -1,12 +1,17 @@
 // Entry of the second thread for raw visitors: does what the first one does, with a relay of its own. Started by
-// tunnel/thread-handle.ts, which says what the messages mean.
+// tunnel/visitors/thread-handle.ts, which says what the messages mean.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Logger } from './shared/log.ts';
-import type { VisitorSource } from './tunnel/data-line.ts';
-import { Relay } from './tunnel/relay.ts';
-import { THREAD_COUNTS, type ThreadData, type ThreadOrder, type ThreadWord } from './tunnel/thread-handle.ts';
-import { Visitors } from './tunnel/visitors.ts';
+import { Relay } from './tunnel/relay/relay.ts';
+import type { VisitorSource } from './tunnel/visitors/data-connection.ts';
+import {
+  THREAD_COUNTS,
+  type ThreadData,
+  type ThreadOrder,
+  type ThreadWord,
+} from './tunnel/visitors/thread-handle.ts';
+import { Visitors } from './tunnel/visitors/visitors.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('this is no program of its own: tunnel/thread-handle.ts starts it');

@@ -7,13 +7,13 @@ import { removeFolder } from '../shared/folders.ts';
 import { type Logger, sanitise } from '../shared/log.ts';
 import type { AppState } from '../shared/state.ts';
 import { startExec } from './exec.ts';
-import { raceEnd } from './listener.ts';
-import { startOs } from './os.ts';
+import { startOs } from './os/os.ts';
 import { startPort } from './port.ts';
+import { raceEnd } from './process/listener.ts';
+import { waitForHealth } from './process/readiness.ts';
 import type { AppSpec, OnChild, Program, ProgramContext } from './program.ts';
-import { waitForHealth } from './readiness.ts';
 import { RestartLoop, type RestartTiming } from './restart.ts';
-import { startWeb } from './web.ts';
+import { startWeb } from './web/web.ts';
 
 export interface AppOptions {
   spec: AppSpec;

@@ -3,10 +3,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError, isTimeout } from '../shared/errors.ts';
-import { findFreePort } from './child.ts';
-import { LOOPBACK_HOSTS, startListener } from './listener.ts';
+import { findFreePort } from './process/child.ts';
+import { LOOPBACK_HOSTS, startListener } from './process/listener.ts';
+import { waitForListening } from './process/readiness.ts';
 import type { AppSpec, Program, ProgramContext } from './program.ts';
-import { waitForListening } from './readiness.ts';
 
 /** The options a `run:` step has with `shell: bash`. */
 const BASH_ARGS = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];

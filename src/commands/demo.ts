@@ -9,7 +9,7 @@ import { INPUT_DEFAULTS, parseInputs } from '../inputs/inputs.ts';
 import { silentLogger } from '../shared/log.ts';
 import { planExposure, planSupervisor } from '../supervisor/plan.ts';
 import { createSessionFolder } from '../supervisor/session.ts';
-import { startBoreServer } from '../tunnel/server.ts';
+import { startBoreServer } from '../tunnel/server/server.ts';
 import type { Command } from './command.ts';
 import { runForeground } from './foreground.ts';
 import { print } from './terminal.ts';

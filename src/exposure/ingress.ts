@@ -2,7 +2,7 @@
 // public-tunnel.
 
 import { randomBytes, X509Certificate } from 'node:crypto';
-import { findListening } from '../app/readiness.ts';
+import { findListening } from '../app/process/readiness.ts';
 import type { TlsIdentity } from '../gateway/downstream/tls-front.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import type { Place } from '../gateway/own-address.ts';
@@ -10,7 +10,7 @@ import { askForProof } from '../gateway/probe.ts';
 import type { Logger } from '../shared/log.ts';
 import type { AppState } from '../shared/state.ts';
 import type { ExposureConfig } from '../supervisor/config.ts';
-import { Relay } from '../tunnel/relay.ts';
+import { Relay } from '../tunnel/relay/relay.ts';
 import type { TunnelOptions } from '../tunnel/tunnel.ts';
 import type { AddressAnswer } from './address-check.ts';
 import { askForToken } from './tcp-probe.ts';

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { ProbeAnswer } from '../gateway/probe.ts';
 import { describeError } from '../shared/errors.ts';
-import type { Relay } from '../tunnel/relay.ts';
+import type { Relay } from '../tunnel/relay/relay.ts';
 import { MAX_VISITORS } from '../tunnel/timings.ts';
 
 /** 256 bits: no visitor sends them by chance. */

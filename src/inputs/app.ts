@@ -2,8 +2,8 @@
 
 import { resolve } from 'node:path';
 import { parseEnv } from '../app/environment.ts';
-import { chooseMode, type ModeChoice } from '../app/mode.ts';
-import { parseWasmrunVersion } from '../app/wasmrun-version.ts';
+import { chooseMode, type ModeChoice } from '../app/project/mode.ts';
+import { parseWasmrunVersion } from '../app/wasmrun/version.ts';
 import { parseDuration } from '../shared/duration.ts';
 import type { AppMode } from '../shared/state.ts';
 import type { InputSource, Problems } from './problems.ts';

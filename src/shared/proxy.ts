@@ -1,4 +1,4 @@
-// Requests that go through the job's proxy where one is set: those to GitHub. Used by github and app/wasmrun-release.
+// Requests that go through the job's proxy where one is set: those to GitHub. Used by github and app/wasmrun/release.
 // Those to this machine never do: loopback.ts.
 
 import type { Dispatcher } from 'undici';

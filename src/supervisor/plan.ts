@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { selectEnvironment, selectInstallEnvironment, selectWasmrunEnvironment } from '../app/environment.ts';
 import type { AppSpec } from '../app/program.ts';
-import { findOrInstallWasmrun, type WasmrunOptions } from '../app/wasmrun.ts';
+import { findOrInstallWasmrun, type WasmrunOptions } from '../app/wasmrun/find.ts';
 import type { AppInputs } from '../inputs/app.ts';
 import type { Inputs } from '../inputs/inputs.ts';
 import type { Logger } from '../shared/log.ts';

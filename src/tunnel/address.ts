@@ -4,7 +4,7 @@ import { isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { InputError } from '../shared/errors.ts';
 import { sanitise } from '../shared/log.ts';
-import { DEFAULT_CONTROL_PORT } from './protocol.ts';
+import { DEFAULT_CONTROL_PORT } from './wire/protocol.ts';
 
 export { DEFAULT_CONTROL_PORT };
 

@@ -1,11 +1,11 @@
 // What can go wrong between us and a bore server: each failure with its class and with what a user should do.
-// Thrown by dial.ts, greeting.ts and client.ts, judged by attempts.ts and port-choice.ts.
+// Thrown by dial.ts, greeting.ts and session.ts, judged by attempts.ts and port-choice.ts.
 
 import { describeError, hasCode, TunnelError } from '../shared/errors.ts';
 import { sanitise } from '../shared/log.ts';
 import { renderAddress, type ServerAddress } from './address.ts';
-import { ERROR_TEXT } from './protocol.ts';
 import { ATTEMPTS_BEFORE_HINT } from './timings.ts';
+import { ERROR_TEXT } from './wire/protocol.ts';
 
 /** Enough to recognise an HTTP server or an SSH banner by. */
 const MAX_QUOTE_LENGTH = 60;

@@ -4,14 +4,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError, TunnelError } from '../shared/errors.ts';
 import type { TunnelState } from '../shared/state.ts';
-import { Attempts } from './attempts.ts';
-import { type Session, startSession } from './client.ts';
 import { explainLate } from './failure.ts';
-import { Relay } from './relay.ts';
-import { openVisitors } from './shared-visitors.ts';
+import { Relay } from './relay/relay.ts';
+import { Attempts } from './retry/attempts.ts';
+import { type Session, startSession } from './session/session.ts';
 import { MAX_DIALS, MAX_INVITED, MAX_VISITORS, TIMINGS, type Timings } from './timings.ts';
 import type { Tunnel, TunnelOptions } from './tunnel.ts';
-import type { VisitorFetcher } from './visitors.ts';
+import { openVisitors } from './visitors/shared-visitors.ts';
+import type { VisitorFetcher } from './visitors/visitors.ts';
 
 export type { Tunnel, TunnelOptions };
 

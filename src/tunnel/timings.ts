@@ -1,6 +1,6 @@
 // How long the tunnel waits, and for how many: every number with its reason. Tests hand in shorter ones.
 
-import { NETWORK_TIMEOUT_MS, PENDING_VISITOR_MS } from './protocol.ts';
+import { NETWORK_TIMEOUT_MS, PENDING_VISITOR_MS } from './wire/protocol.ts';
 
 /** All in milliseconds. */
 export const TIMINGS = {

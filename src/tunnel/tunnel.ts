@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from '../shared/log.ts';
 import type { TunnelState } from '../shared/state.ts';
 import type { ServerAddress } from './address.ts';
-import type { Relay } from './relay.ts';
+import type { Relay } from './relay/relay.ts';
 import type { Timings } from './timings.ts';
 
 export interface TunnelServer {

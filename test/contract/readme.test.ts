@@ -12,7 +12,7 @@ import {
   explainSecretUnwanted,
   explainWrongPort,
 } from '../../src/tunnel/failure.ts';
-import { ERROR_TEXT } from '../../src/tunnel/protocol.ts';
+import { ERROR_TEXT } from '../../src/tunnel/wire/protocol.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');

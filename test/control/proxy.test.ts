@@ -94,7 +94,7 @@ it('asks wasmrun itself whether it is up, not the proxy', async () => {
   );
   chmodSync(wasmrun, 0o755);
   const printed = await runBehindProxy(`
-    const { startOsServer } = await import(${source('src/app/os-server.ts')});
+    const { startOsServer } = await import(${source('src/app/os/os-server.ts')});
     const { silentLogger } = await import(${source('src/shared/log.ts')});
     const server = await startOsServer(${JSON.stringify(wasmrun)}, ${JSON.stringify(folder)}, {
       folder: ${JSON.stringify(folder)},
@@ -112,7 +112,7 @@ it('asks wasmrun itself whether it is up, not the proxy', async () => {
 
 it('asks the app, and the public address for its proof, without the proxy', async () => {
   const printed = await runBehindProxy(`
-    const { waitForHealth } = await import(${source('src/app/readiness.ts')});
+    const { waitForHealth } = await import(${source('src/app/process/readiness.ts')});
     const { askForProof } = await import(${source('src/gateway/probe.ts')});
     const { openDoor, PROOF_KEY, sendRaw } = await import(${source('test/support/gateway-door.ts')});
     const signal = AbortSignal.timeout(10_000);

@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { describeWithReal } from '../support/real-parts.ts';
 import { click } from '../support/reviewer.ts';
+import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { startRealServer } from '../tunnel/rig.ts';
 import { createPreview, type Preview, SECRET } from './job-rig.ts';
 
 const HOST = '127.0.0.186';

@@ -11,10 +11,10 @@ import { type ActRun, findProcesses, type Meeting, startAct, startMeeting } from
 import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { isRunning } from '../support/running.ts';
+import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { startWasmhub } from '../support/wasmhub-server.ts';
 import { extractWorkflows } from '../support/workflows.ts';
-import { startRealServer } from '../tunnel/rig.ts';
 
 const PULL_REQUEST = {
   number: 7,

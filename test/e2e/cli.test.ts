@@ -10,8 +10,8 @@ import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { click } from '../support/reviewer.ts';
 import { isRunning } from '../support/running.ts';
+import { accepts } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { accepts } from '../tunnel/rig.ts';
 
 const SCRIPT = resolve('dist/cli/index.js');
 const SITE = resolve('examples/web-hello');

@@ -6,9 +6,9 @@ import { createServer } from 'node:http';
 import { basename, dirname, join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { describeWithReal, realPart, requirePart } from '../support/real-parts.ts';
+import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { startWasmhub } from '../support/wasmhub-server.ts';
-import { startRealServer } from '../tunnel/rig.ts';
 import {
   ask,
   awaitFree,

@@ -12,8 +12,8 @@ import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { startReleasesServer } from '../support/releases-server.ts';
 import { RunnerJob } from '../support/runner.ts';
 import { isRunning } from '../support/running.ts';
+import { startRealServer } from '../support/tunnel-rig.ts';
 import { startWasmhub } from '../support/wasmhub-server.ts';
-import { startRealServer } from '../tunnel/rig.ts';
 
 const SECRET = 'a-secret-of-the-bore-server';
 const PULL_REQUEST = {

@@ -9,8 +9,8 @@ import { type ProcessRecord, readJournal, reapJournal } from '../../src/shared/p
 import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { RunnerJob } from '../support/runner.ts';
 import { isRunning } from '../support/running.ts';
+import { accepts } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { accepts } from '../tunnel/rig.ts';
 
 /** In a hold no later step has `expose` on its PATH yet. */
 const CLI = resolve('dist/cli/index.js');

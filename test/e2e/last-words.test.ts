@@ -18,8 +18,8 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { describeWithReal } from '../support/real-parts.ts';
 import { isRunning } from '../support/running.ts';
+import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { startRealServer } from '../tunnel/rig.ts';
 import { ask, awaitGone, createPreview, goLive, type Preview, SECRET, startHold } from './job-rig.ts';
 
 const CLI = resolve('dist/cli/index.js');

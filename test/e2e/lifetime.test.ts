@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { describeWithReal } from '../support/real-parts.ts';
 import { isRunning } from '../support/running.ts';
+import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { startRealServer } from '../tunnel/rig.ts';
 import {
   ask,
   awaitFree,

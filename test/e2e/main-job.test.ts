@@ -9,9 +9,9 @@ import { type GitHubServer, startGitHubServer } from '../support/github-server.t
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { RunnerJob } from '../support/runner.ts';
 import { isRunning } from '../support/running.ts';
+import { accepts, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { startWasmhub } from '../support/wasmhub-server.ts';
-import { accepts, startRealServer } from '../tunnel/rig.ts';
 
 const SECRET = 'a-secret-of-the-bore-server';
 const HEAD = 'a'.repeat(40);

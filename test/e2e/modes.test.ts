@@ -6,8 +6,8 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { RunnerJob } from '../support/runner.ts';
+import { accepts, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { accepts, startRealServer } from '../tunnel/rig.ts';
 
 const SECRET = 'a-secret-of-the-bore-server';
 

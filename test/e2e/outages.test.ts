@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { describeWithReal } from '../support/real-parts.ts';
+import { startForwarder, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { startForwarder, startRealServer } from '../tunnel/rig.ts';
 import { ask, awaitGone, createPreview, goLive, SECRET, type Status } from './job-rig.ts';
 
 function describeStatus(status: Status): string {

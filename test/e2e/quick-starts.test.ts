@@ -10,8 +10,8 @@ import { parse } from 'yaml';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { click, type Reviewer } from '../support/reviewer.ts';
 import { RunnerJob } from '../support/runner.ts';
+import { startRealServer } from '../support/tunnel-rig.ts';
 import { startWasmhub } from '../support/wasmhub-server.ts';
-import { startRealServer } from '../tunnel/rig.ts';
 
 const SECRET = 'a-secret-of-the-bore-server';
 

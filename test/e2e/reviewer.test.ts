@@ -8,8 +8,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { openChromium } from '../support/chromium.ts';
 import { describeWithReal } from '../support/real-parts.ts';
+import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { startRealServer } from '../tunnel/rig.ts';
 import { createPreview, goLive, type Preview, SECRET } from './job-rig.ts';
 
 const PAGE = `<!doctype html><title>the app</title><link rel="stylesheet" href="/style.css">

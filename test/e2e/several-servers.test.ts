@@ -7,8 +7,8 @@ import { followStates } from '../../src/control/client.ts';
 import type { StateMessage } from '../../src/control/messages.ts';
 import { readSession } from '../../src/supervisor/session.ts';
 import { describeWithReal } from '../support/real-parts.ts';
+import { type RealServer, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { type RealServer, startRealServer } from '../tunnel/rig.ts';
 import { ask, createPreview, goLive, type Preview, SECRET, startHold } from './job-rig.ts';
 
 const PAGE = { 'index.html': 'the preview' };

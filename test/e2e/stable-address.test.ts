@@ -6,8 +6,8 @@ import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type Server } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { describeWithReal } from '../support/real-parts.ts';
+import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { startRealServer } from '../tunnel/rig.ts';
 import { ask, awaitFree, createPreview, goLive, type Preview, SECRET } from './job-rig.ts';
 
 const PAGE = { 'index.html': 'the preview' };

@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
+import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { startRealServer } from '../tunnel/rig.ts';
 import { awaitFree, createPreview, goLive, type Preview, SECRET } from './job-rig.ts';
 
 const REDIS = "exec redis-server --port $PORT --bind 127.0.0.1 --save '' --appendonly no";

@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { describeWithReal } from '../support/real-parts.ts';
 import { TestCa } from '../support/test-ca.ts';
+import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { startRealServer } from '../tunnel/rig.ts';
 import { createPreview, SECRET, SERVER } from './job-rig.ts';
 
 const run = promisify(execFile);

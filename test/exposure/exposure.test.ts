@@ -10,12 +10,12 @@ import { Exposure } from '../../src/exposure/exposure.ts';
 import { createLogger } from '../../src/shared/log.ts';
 import type { ExposureState } from '../../src/shared/state.ts';
 import type { ExposureConfig } from '../../src/supervisor/config.ts';
-import { listCandidates } from '../../src/tunnel/placement.ts';
-import { type BoreServer, type BoreServerOptions, startBoreServer } from '../../src/tunnel/server.ts';
+import { listCandidates } from '../../src/tunnel/retry/placement.ts';
+import { type BoreServer, type BoreServerOptions, startBoreServer } from '../../src/tunnel/server/server.ts';
 import { reply, startBadBoreServer } from '../support/bad-bore-server.ts';
 import { OPEN_GATEWAY } from '../support/open-gateway.ts';
+import { accepts } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { accepts } from '../tunnel/rig.ts';
 
 async function createExposure(
   changes: Partial<ExposureConfig> | ((server: BoreServer) => Partial<ExposureConfig>) = {},

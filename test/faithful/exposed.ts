@@ -9,7 +9,7 @@ import { createLogger } from '../../src/shared/log.ts';
 import type { ExposureConfig } from '../../src/supervisor/config.ts';
 import { OPEN_GATEWAY } from '../support/open-gateway.ts';
 import { requirePart } from '../support/real-parts.ts';
-import { launchRealServer } from '../tunnel/rig.ts';
+import { launchRealServer } from '../support/tunnel-rig.ts';
 
 /** What an exposure is given beside the usual. */
 export type ChangeConfig = (usual: ExposureConfig) => Partial<ExposureConfig>;

@@ -1,9 +1,9 @@
 // The published bad-request suites, in kind, against the gateway: what does a lenient app get to see of them?
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BAD_REQUESTS, ODD_REQUESTS } from '../support/bad-requests.ts';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
 import { type RawApp, startRawApp } from '../support/raw-app.ts';
-import { BAD_REQUESTS, ODD_REQUESTS } from './bad-requests.ts';
 
 /** Refused for its target, so that the connection ends also where the case before it was let in. */
 const LAST = 'GET //end HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n';

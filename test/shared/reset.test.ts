@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { resetSocket } from '../../src/shared/reset.ts';
-import { closed } from '../tunnel/rig.ts';
+import { closed } from '../support/tunnel-rig.ts';
 
 /** A connection, and what the far side of it hears. */
 async function open(): Promise<{ near: Socket; far: Socket; heard: string[] }> {

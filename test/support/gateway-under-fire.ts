@@ -1,5 +1,5 @@
 // A gateway in a process of its own, which survives what it does not catch and reports it. Its app seems to restart now
-// and then. Started with fork by test/gateway/random-visitors.test.ts, with a Setup as JSON; leaves when its parent does.
+// and then. Started with fork by test/gateway/downstream/random-visitors.test.ts, with a Setup as JSON; leaves when its parent does.
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';

@@ -4,7 +4,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { startOs } from '../../src/app/os.ts';
+import { startOs } from '../../src/app/os/os.ts';
 import type { AppSpec, Program, ProgramContext } from '../../src/app/program.ts';
 import { createLogger } from '../../src/shared/log.ts';
 import { requirePart } from './real-parts.ts';

@@ -1,5 +1,5 @@
 // An app that answers at random, mostly badly: not at all, by halves, with broken framing, or with what nobody asked for.
-// Used by test/gateway/random-visitors.test.ts.
+// Used by test/gateway/downstream/random-visitors.test.ts.
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';

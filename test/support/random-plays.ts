@@ -2,7 +2,7 @@
 // src/tunnel/failure.ts. Used by test/tunnel/session-fuzz.test.ts.
 
 import fc from 'fast-check';
-import { ERROR_TEXT, MAX_FRAME_LENGTH } from '../../src/tunnel/protocol.ts';
+import { ERROR_TEXT, MAX_FRAME_LENGTH } from '../../src/tunnel/wire/protocol.ts';
 import type { Opening, Play, Step } from './random-bore-server.ts';
 
 /**

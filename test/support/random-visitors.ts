@@ -1,5 +1,5 @@
 // Visitors who say and do anything at random: mostly a few good requests, then something no browser would. Plans are
-// data, so that a visit can be printed and made again. Used by test/gateway/random-visitors.test.ts.
+// data, so that a visit can be printed and made again. Used by test/gateway/downstream/random-visitors.test.ts.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

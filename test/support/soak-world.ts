@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DEFAULT_CONTROL_PORT } from '../../src/tunnel/protocol.ts';
+import { DEFAULT_CONTROL_PORT } from '../../src/tunnel/wire/protocol.ts';
 import { requirePart } from './real-parts.ts';
 import { openSoakLink, type SoakLink } from './soak-link.ts';
 import { startSoakApp } from './soak-visits.ts';

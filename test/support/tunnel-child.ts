@@ -10,7 +10,7 @@ import type { Place } from '../../src/gateway/own-address.ts';
 import type { Logger } from '../../src/shared/log.ts';
 import type { TunnelState } from '../../src/shared/state.ts';
 import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/reconnect.ts';
-import { Relay } from '../../src/tunnel/relay.ts';
+import { Relay } from '../../src/tunnel/relay/relay.ts';
 import { OPEN_GATEWAY } from './open-gateway.ts';
 import type { ChildTunnel, Measure, Question, Told } from './tunnel-process.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { startBoreServer } from '../../src/tunnel/server.ts';
+import { startBoreServer } from '../../src/tunnel/server/server.ts';
 import { flood, greetWith, reply, startBadBoreServer, stayMute } from '../support/bad-bore-server.ts';
+import { failToOpen, openTunnel } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { failToOpen, openTunnel } from './rig.ts';
 
 const SECRET = 'correct horse battery';
 const CHALLENGE = '{"Challenge":"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}\0';

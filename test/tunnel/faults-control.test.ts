@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Direction, Fault } from '../support/fault-relay.ts';
+import { type FaultWorld, startWorld } from '../support/fault-world.ts';
 import { describeWithReal } from '../support/real-parts.ts';
+import { portOf } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { type FaultWorld, startWorld } from './fault-world.ts';
-import { portOf } from './rig.ts';
 
 const HOST = '127.0.0.160';
 const DIRECTIONS: Direction[] = ['toServer', 'toClient'];

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Direction, Fault } from '../support/fault-relay.ts';
+import { type FaultWorld, type Outcome, startWorld, type Visit } from '../support/fault-world.ts';
 import { describeWithReal } from '../support/real-parts.ts';
+import { portOf } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { type FaultWorld, type Outcome, startWorld, type Visit } from './fault-world.ts';
-import { portOf } from './rig.ts';
 
 const HOST = '127.0.0.161';
 /** In the second half of an upload, or of an answer. */

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ERROR_TEXT } from '../../src/tunnel/protocol.ts';
+import { ERROR_TEXT } from '../../src/tunnel/wire/protocol.ts';
 import { greetWith, reply, startBadBoreServer } from '../support/bad-bore-server.ts';
 import { startFaultRelay } from '../support/fault-relay.ts';
 import { describeWithReal } from '../support/real-parts.ts';
+import { closed, exchange, failToOpen, openTunnel, portOf, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { closed, exchange, failToOpen, openTunnel, portOf, startRealServer } from './rig.ts';
 
 const HOST = '127.0.0.162';
 const ID = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';

@@ -6,8 +6,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { openRandom, type Random } from '../support/noise.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { type Measure, startTunnelProcess, type TunnelProcess } from '../support/tunnel-process.ts';
+import { closed, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { closed, startRealServer } from './rig.ts';
 
 const SECRET = 'sesame';
 /** Buffers, pools and compiled code have their size after these. */

@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { Noise, NoiseCheck, streamNoise } from '../support/noise.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { type ChildTunnel, startTunnelProcess, type TunnelProcess } from '../support/tunnel-process.ts';
-import { startRealServer } from './rig.ts';
+import { startRealServer } from '../support/tunnel-rig.ts';
 
 const SECRET = 'sesame';
 /** Within the 1,024 that a tunnel takes; the sockets are no limit, for Node raises its own to what the system allows. */

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { listCandidates } from '../../src/tunnel/placement.ts';
-import { startBoreServer } from '../../src/tunnel/server.ts';
+import { listCandidates } from '../../src/tunnel/retry/placement.ts';
+import { startBoreServer } from '../../src/tunnel/server/server.ts';
 import { startBadBoreServer } from '../support/bad-bore-server.ts';
 import { startFaultRelay } from '../support/fault-relay.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { startTunnelProcess } from '../support/tunnel-process.ts';
+import { echo, exchange, openTunnel, portOf, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { echo, exchange, openTunnel, portOf, startRealServer } from './rig.ts';
 
 const AUTO = { kind: 'auto', min: 20_000, max: 32_000 } as const;
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FrameReader } from '../../src/tunnel/frame-reader.ts';
+import { FrameReader } from '../../src/tunnel/wire/frame-reader.ts';
 import {
   decodeClientMessage,
   decodeServerMessage,
@@ -10,7 +10,7 @@ import {
   FrameDecoder,
   FrameTooLong,
   MAX_FRAME_LENGTH,
-} from '../../src/tunnel/protocol.ts';
+} from '../../src/tunnel/wire/protocol.ts';
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
 

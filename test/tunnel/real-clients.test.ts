@@ -9,8 +9,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { Noise } from '../support/noise.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { startTunnelProcess, type TunnelProcess } from '../support/tunnel-process.ts';
+import { accepts, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { accepts, startRealServer } from './rig.ts';
 
 const SECRET = 'sesame';
 /** `npx vitest run test/tunnel/real-clients.test.ts --mode by-hand` waits for ten minutes where CI waits for seconds. */

@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { expect, it } from 'vitest';
-import { startBoreServer } from '../../src/tunnel/server.ts';
+import { startBoreServer } from '../../src/tunnel/server/server.ts';
 import { describeWithReal } from '../support/real-parts.ts';
-import { waitUntil } from '../support/wait-until.ts';
 import {
   accepts,
   closed,
@@ -14,7 +13,8 @@ import {
   startForwarder,
   startRealClient,
   startRealServer,
-} from './rig.ts';
+} from '../support/tunnel-rig.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 describeWithReal(['bore'], 'a tunnel through the real bore server', () => {
   it.each([

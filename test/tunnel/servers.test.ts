@@ -1,14 +1,21 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { listCandidates, orderServers } from '../../src/tunnel/placement.ts';
-import { type BoreServer, type BoreServerOptions, startBoreServer } from '../../src/tunnel/server.ts';
+import { listCandidates, orderServers } from '../../src/tunnel/retry/placement.ts';
+import { type BoreServer, type BoreServerOptions, startBoreServer } from '../../src/tunnel/server/server.ts';
 import type { Lookup, TunnelServer } from '../../src/tunnel/tunnel.ts';
 import { reply, startBadBoreServer, stayMute } from '../support/bad-bore-server.ts';
 import { startFaultRelay } from '../support/fault-relay.ts';
 import { describeWithReal } from '../support/real-parts.ts';
+import {
+  exchange,
+  failToOpen,
+  openTunnel,
+  portOf,
+  startForwarder,
+  startRealServer,
+} from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { exchange, failToOpen, openTunnel, portOf, startForwarder, startRealServer } from './rig.ts';
 
 const AUTO = { kind: 'auto', min: 20_000, max: 32_000 } as const;
 

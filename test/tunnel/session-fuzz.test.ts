@@ -8,7 +8,7 @@ import { silentLogger } from '../../src/shared/log.ts';
 import { resetSocket } from '../../src/shared/reset.ts';
 import type { TunnelState } from '../../src/shared/state.ts';
 import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/reconnect.ts';
-import { Relay } from '../../src/tunnel/relay.ts';
+import { Relay } from '../../src/tunnel/relay/relay.ts';
 import { LATE_MS, type RandomBoreServer, startRandomBoreServer } from '../support/random-bore-server.ts';
 import {
   ALL_PLAYS,
@@ -17,7 +17,7 @@ import {
   judgeOpening,
   type Verdict,
 } from '../support/random-plays.ts';
-import { echo } from './rig.ts';
+import { echo } from '../support/tunnel-rig.ts';
 
 /** The same plays in every run of CI; `npx vitest run test/tunnel/session-fuzz.test.ts --mode by-hand` draws new ones. */
 const SEED = 20_261_123;

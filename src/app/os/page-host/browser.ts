@@ -1,0 +1,176 @@
+// wasmrun's page in a headless Chrome, driven over a pipe. Used by os.ts where Node.js will not do, and as the
+// reference in tests.
+
+import { constants } from 'node:fs';
+import { access, mkdir, readlink, rm } from 'node:fs/promises';
+import { basename, delimiter, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Browser, Page } from 'puppeteer-core';
+import { AppError, hasCode } from '../../../shared/errors.ts';
+import { sanitise } from '../../../shared/log.ts';
+import {
+  PAGE_TIMEOUT_MS,
+  type PageHost,
+  PageHostError,
+  type PageHostOptions,
+  selectHostEnvironment,
+} from './page-host.ts';
+import { readPageMessage } from './page-message.ts';
+import { limitOutput, pressRun, watchPage } from './page-script.ts';
+
+const NAMES = ['google-chrome', 'google-chrome-stable', 'chromium', 'chromium-browser', 'chrome.exe'];
+/** Where the installers of macOS and Windows put it. */
+const PLACES = [
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
+  'C:\\Program Files (x86)\\Google\\Chrome\\Application\\chrome.exe',
+];
+const FLAGS = [
+  '--disable-gpu',
+  // Containers give /dev/shm 64 MB, less than the runtime needs.
+  '--disable-dev-shm-usage',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+  '--no-proxy-server',
+];
+/** In the folder of this start. */
+const PROFILE = 'chrome-profile';
+/** The page's way to this process. */
+const REPORT = '__exposeReport';
+/** Chrome writes its profile when it is closed; the profile is thrown away. */
+const CLOSE_TIMEOUT_MS = 3_000;
+const POLL_MS = 20;
+
+/** Starts Chrome with a throw-away profile and resolves when Run was pressed. */
+export async function startBrowserHost(
+  options: PageHostOptions & { browser?: string | undefined },
+): Promise<PageHost> {
+  const { context } = options;
+  const executable = options.browser ?? (await findBrowser(context.environment.PATH ?? ''));
+  context.signal.throwIfAborted();
+  const browser = await launchBrowser(executable, options);
+  const chrome = browser.process();
+  const pid = chrome?.pid;
+  // puppeteer stops listening before the pipe is gone, and a killed Chrome resets it (ECONNRESET, seen).
+  for (const stream of chrome?.stdio ?? []) stream?.on('error', () => undefined);
+  if (pid === undefined) throw new PageHostError('Chrome was started, but has no process id');
+  context.onChild({ pid, role: 'Chrome' });
+  const socketFolder = await findSocketFolder(context.folder);
+  const stop = async () => {
+    await stopBrowser(browser, pid);
+    if (socketFolder !== undefined) await rm(socketFolder, { recursive: true, force: true });
+  };
+  context.signal.addEventListener('abort', stop, { once: true });
+  try {
+    const page = (await browser.pages())[0] ?? (await browser.newPage());
+    const ended = watchEnd(browser, page);
+    await openPage(page, options);
+    return { pid, ended, stop };
+  } catch (cause) {
+    await stop();
+    context.signal.throwIfAborted();
+    throw new PageHostError("wasmrun's page could not be brought up in Chrome (`vm: browser`)", { cause });
+  } finally {
+    context.signal.removeEventListener('abort', stop);
+  }
+}
+
+/**
+ * Chrome keeps its socket in the system's temp folder, where it stays when Chrome is killed. Our own folder would not
+ * do as TMPDIR: a socket's path is limited to 107 bytes, and Chrome aborts over that.
+ */
+async function findSocketFolder(folder: string): Promise<string | undefined> {
+  const link = await readlink(join(folder, PROFILE, 'SingletonSocket')).catch(() => '');
+  const found = dirname(link);
+  return /^(org\.chromium|com\.google)\./.test(basename(found)) ? found : undefined;
+}
+
+/** Path of an installed Chrome or Chromium. */
+async function findBrowser(path: string): Promise<string> {
+  const onPath = path.split(delimiter).flatMap(folder => NAMES.map(name => join(folder, name)));
+  for (const candidate of [...onPath, ...PLACES]) if (await isExecutable(candidate)) return candidate;
+  throw new PageHostError(
+    'no Chrome or Chromium was found; install the package chromium or google-chrome-stable, ' +
+      'give its path as `browser`, or use `vm: node`, which needs none',
+  );
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  return await access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function launchBrowser(executable: string, { context }: PageHostOptions): Promise<Browser> {
+  const profile = join(context.folder, PROFILE);
+  await mkdir(profile, { recursive: true });
+  const puppeteer = await import('puppeteer-core');
+  try {
+    return await puppeteer.launch({
+      executablePath: executable,
+      headless: true,
+      pipe: true,
+      userDataDir: profile,
+      args: process.getuid?.() === 0 ? [...FLAGS, '--no-sandbox'] : FLAGS,
+      env: { ...selectHostEnvironment(context.environment), HOME: profile },
+      handleSIGINT: false,
+      handleSIGTERM: false,
+      handleSIGHUP: false,
+      timeout: PAGE_TIMEOUT_MS,
+      signal: context.signal,
+    });
+  } catch (cause) {
+    context.signal.throwIfAborted();
+    throw new PageHostError(
+      `Chrome at ${sanitise(executable)} does not start; check \`browser\`, or use \`vm: node\``,
+      { cause },
+    );
+  }
+}
+
+async function watchEnd(browser: Browser, page: Page): Promise<string> {
+  return await new Promise(resolve => {
+    browser.once('disconnected', () => resolve('Chrome ended'));
+    page.once('error', () => resolve('the page crashed in Chrome'));
+    page.once('close', () => resolve('the page was closed in Chrome'));
+  });
+}
+
+/** Resolves when Run was pressed. */
+async function openPage(page: Page, options: PageHostOptions): Promise<void> {
+  page.on('pageerror', error => options.context.logger.debug(`page: ${String(error)}`));
+  await watchInBrowser(page, options);
+  await page.goto(options.url, { timeout: PAGE_TIMEOUT_MS, waitUntil: 'domcontentloaded' });
+  await page.waitForFunction(`(${pressRun})(document)`, { timeout: PAGE_TIMEOUT_MS, polling: POLL_MS });
+}
+
+async function watchInBrowser(page: Page, { onMessage }: PageHostOptions): Promise<void> {
+  await page.exposeFunction(REPORT, (value: unknown) => {
+    const message = readPageMessage(value);
+    if (message !== undefined) onMessage(message);
+  });
+  await page.evaluateOnNewDocument(`(${watchPage})(globalThis, (${limitOutput})(globalThis.${REPORT}))`);
+}
+
+/** Closes Chrome, and kills its whole process group if it does not close. */
+async function stopBrowser(browser: Browser, pid: number): Promise<void> {
+  const closed = browser.close().catch(() => undefined);
+  await Promise.race([closed, delay(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
+  for (const end = performance.now() + CLOSE_TIMEOUT_MS; performance.now() < end; await delay(POLL_MS))
+    if (!killGroup(pid)) return;
+}
+
+/** False when nothing of the group is left. puppeteer gives Chrome a group of its own, but on Windows. */
+function killGroup(pid: number): boolean {
+  try {
+    process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL');
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ESRCH')) return false;
+    throw new AppError(`Chrome (process ${pid}) could not be ended`, { cause: error });
+  }
+}

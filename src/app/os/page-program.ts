@@ -1,0 +1,159 @@
+// The program inside wasmrun's page, as its page host tells of it. Used by os.ts.
+
+import { AppError } from '../../shared/errors.ts';
+import { sanitise } from '../../shared/log.ts';
+import { PageHostError } from './page-host/page-host.ts';
+import type { PageMessage } from './page-host/page-message.ts';
+
+/** As many lines as an error message can carry and still be read. */
+const LAST_LINES = 20;
+/** A program that never ends its line must not fill our memory; longer lines are handed on in pieces. */
+const MAX_LINE_LENGTH = 16_384;
+
+/** Follows one program from Run to its end. */
+export class PageProgram {
+  readonly #onOutput: (line: string) => void;
+  readonly #started = Promise.withResolvers<number>();
+  readonly #ended = Promise.withResolvers<AppError>();
+  readonly #lines: string[] = [];
+  readonly #unfinished = { stdout: '', stderr: '' };
+  #port: number | undefined;
+  #runs = false;
+  #stage = 'the page is loading, or wasmrun is downloading the runtime';
+
+  constructor(onOutput: (line: string) => void) {
+    this.#onOutput = onOutput;
+  }
+
+  /**
+   * The program's port, once its first instruction runs. wasmrun bound and opened it before, so it accepts; whether
+   * the program answers is seen when it is asked. Never rejects: `ended` tells.
+   */
+  get started(): Promise<number> {
+    return this.#started.promise;
+  }
+
+  /** Why the program is gone; a PageHostError where another host may do better. */
+  get ended(): Promise<AppError> {
+    return this.#ended.promise;
+  }
+
+  /** What a start that takes too long was waiting for. */
+  get stage(): string {
+    return this.#stage;
+  }
+
+  lastLines(): readonly string[] {
+    return [...this.#lines];
+  }
+
+  receive(message: PageMessage): void {
+    switch (message.type) {
+      case 'stdout':
+      case 'stderr':
+        this.#addOutput(message.type, message.text);
+        break;
+      case 'start':
+        this.#setPort(message.address);
+        break;
+      case 'status':
+        this.#setStatus(message.status);
+        break;
+      case 'exit':
+        this.#end(describeExit(message.code), { exitCode: message.code });
+        break;
+      case 'error':
+        this.#fail(message.message);
+        break;
+      case 'terminated':
+        this.#end('the page ended the program; raise [os.limits] timeout_secs in wasmrun.toml');
+        break;
+      case 'request-failed':
+        this.#end(describeRefusal(message));
+    }
+  }
+
+  /** The host is gone, and the program with it. */
+  lose(reason: string): void {
+    if (this.#runs) this.#end(reason);
+    else this.#ended.resolve(new PageHostError(reason, { lastLines: this.lastLines() }));
+  }
+
+  #setPort(address: string | null): void {
+    this.#stage = 'the runtime is being compiled';
+    this.#port = Number(/^127\.0\.0\.1:(\d+)$/.exec(address ?? '')?.[1] ?? 0) || undefined;
+    if (address === null)
+      this.#end(
+        'wasmrun has no network for the program, so that it cannot listen; see the log for its reason',
+      );
+    else if (this.#port === undefined)
+      this.#end(
+        'wasmrun found no free port for the program; widen [os.network] bind_ports in wasmrun.toml ' +
+          '(its first 32 ports are tried)',
+      );
+  }
+
+  #setStatus(status: string): void {
+    this.#stage = `the runtime is ${sanitise(status)}`;
+    if (status !== 'running' || this.#port === undefined) return;
+    this.#runs = true;
+    this.#started.resolve(this.#port);
+  }
+
+  /** Before the first instruction the host may be to blame; after it the program is. */
+  #fail(reason: string): void {
+    const shown = sanitise(reason, MAX_LINE_LENGTH);
+    if (this.#runs) this.#end(`the program crashed: ${shown}`);
+    else
+      this.#ended.resolve(
+        new PageHostError(`the VM did not start: ${shown}`, { lastLines: this.lastLines() }),
+      );
+  }
+
+  #end(message: string, options: { exitCode?: number } = {}): void {
+    for (const stream of ['stdout', 'stderr'] as const) {
+      if (this.#unfinished[stream] !== '') this.#addOutput(stream, '\n');
+    }
+    this.#ended.resolve(new AppError(message, { ...options, lastLines: this.lastLines() }));
+  }
+
+  #addOutput(stream: 'stdout' | 'stderr', text: string): void {
+    const lines = (this.#unfinished[stream] + text).split('\n');
+    let rest = lines.pop() ?? '';
+    for (; rest.length > MAX_LINE_LENGTH; rest = rest.slice(MAX_LINE_LENGTH))
+      lines.push(rest.slice(0, MAX_LINE_LENGTH));
+    this.#unfinished[stream] = rest;
+    for (const line of lines) this.#addLine(line.endsWith('\r') ? line.slice(0, -1) : line);
+  }
+
+  #addLine(line: string): void {
+    this.#lines.push(line);
+    if (this.#lines.length > LAST_LINES) this.#lines.shift();
+    this.#onOutput(line);
+  }
+}
+
+function describeExit(code: number): string {
+  return code === 0
+    ? 'the program ended with exit code 0; one that is to be visited must keep listening'
+    : `the program ended with exit code ${code}`;
+}
+
+function describeRefusal({ path, status, reason }: Extract<PageMessage, { type: 'request-failed' }>): string {
+  const shown = sanitise(readReason(reason), 500);
+  return path.startsWith('/api/runtime')
+    ? `wasmrun has no runtime for the program: ${shown}; it downloads one from github.com on first use, ` +
+        'so check that the runner gets there, or restore ~/.wasmrun/runtimes from a cache'
+    : `wasmrun did not hand over the project (${sanitise(path)}, status ${status}): ${shown}`;
+}
+
+/** wasmrun answers `{"success":false,"error":"…"}`. */
+function readReason(body: string): string {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed === 'object' && parsed !== null && 'error' in parsed) return String(parsed.error);
+  } catch {
+    // not JSON: the text itself is the reason
+  }
+  return body;
+}

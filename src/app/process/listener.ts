@@ -1,0 +1,101 @@
+// A child that must come to listen on a port: what `exec` and `port` have in common.
+
+import { AppError, isTimeout } from '../../shared/errors.ts';
+import { sanitise } from '../../shared/log.ts';
+import type { Program, ProgramContext } from '../program.ts';
+import { type Child, type ChildEnd, type ChildOptions, describeEnd, startChild } from './child.ts';
+import { findForeignOwner } from './port-owner.ts';
+import { findListening, waitForListening } from './readiness.ts';
+
+/** An app that listens on `localhost` may be found on either. */
+export const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1'];
+
+export interface ListenerOptions {
+  command: string;
+  args: readonly string[];
+  cwd: string;
+  environment: Readonly<Record<string, string>>;
+  role: string;
+  port: number;
+  context: ProgramContext;
+}
+
+/**
+ * Starts a program and resolves when it listens and is alive. A port that somebody else has, before the start or by
+ * the time it accepts, is refused, as is one whose program has ended.
+ */
+export async function startListener(options: ListenerOptions): Promise<Program> {
+  const { context, port, role } = options;
+  const target = { hosts: LOOPBACK_HOSTS, port };
+  const variable = `EXPOSE_URL=${options.environment.EXPOSE_URL ?? ''}`;
+  const taken = await findListening(target);
+  // Nothing has been started yet: no group is ours.
+  if (taken !== undefined)
+    throw describeTaken(port, role, await findForeignOwner(taken, { group: 0, variable }));
+  context.signal.throwIfAborted();
+  const child = await startChild(toChildOptions(options));
+  const ended = child.ended.then(end => describeLoss(role, child, end));
+  const waitForOwnPort = async (signal: AbortSignal) => {
+    const upstream = await waitForListening(target, signal);
+    const owner = await findForeignOwner(upstream, { group: child.pid, variable });
+    if (owner === undefined) return upstream;
+    throw describeTaken(port, role, owner);
+  };
+  try {
+    const upstream = await raceEnd(waitForOwnPort, ended, context.signal);
+    return { upstream, pid: child.pid, ended, stop: () => child.stop() };
+  } catch (error) {
+    await child.stop();
+    throw isTimeout(error) ? describeSilence(port, role, child, error) : error;
+  }
+}
+
+function describeTaken(
+  port: number,
+  role: string,
+  owner: { name: string; pid: number } | undefined,
+): AppError {
+  const who = owner === undefined ? '' : ` (${sanitise(owner.name)}, ${owner.pid})`;
+  return new AppError(
+    `port ${port} is taken by another process${who}, so ${role} cannot have it; ` +
+      'choose another `port`, or leave `command` out where that process is the app',
+  );
+}
+
+function describeSilence(port: number, role: string, child: Child, cause: unknown): AppError {
+  return new AppError(
+    `${role} did not listen on port ${port} in time; ` +
+      'let it listen there on 127.0.0.1, or raise `startup-timeout`',
+    { cause, lastLines: child.lastLines() },
+  );
+}
+
+function describeLoss(role: string, child: Child, end: ChildEnd): AppError {
+  const hint = end.code === 0 ? '; it has to stay in the foreground' : '';
+  return new AppError(`${role} ended ${describeEnd(end)}${hint}`, {
+    lastLines: child.lastLines(),
+    ...(end.code === null ? {} : { exitCode: end.code }),
+  });
+}
+
+function toChildOptions(options: ListenerOptions): ChildOptions {
+  const { command, args, cwd, environment, role, context } = options;
+  return { command, args, cwd, environment, role, onLine: context.onOutput, onChild: context.onChild };
+}
+
+/** The result of `wait`, unless the program ends first: then the wait is given up and the program's error thrown. */
+export async function raceEnd<T>(
+  wait: (signal: AbortSignal) => Promise<T>,
+  ended: Promise<AppError>,
+  signal: AbortSignal,
+): Promise<T> {
+  const over = new AbortController();
+  const lost = ended.then(error => {
+    throw error;
+  });
+  try {
+    return await Promise.race([lost, wait(AbortSignal.any([signal, over.signal]))]);
+  } finally {
+    over.abort();
+  }
+}

@@ -1,0 +1,88 @@
+// When a program counts as up: its port accepts, and its health path answers. Used by app.ts, os.ts, exec.ts, port.ts.
+
+import { get } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Upstream } from '../../shared/state.ts';
+
+type Address = Extract<Upstream, { kind: 'address' }>;
+
+const POLL_MS = 50;
+/** A connection on loopback is accepted at once, or not at all. */
+const CONNECT_TIMEOUT_MS = 1_000;
+/** A first answer may compile half a project; then the next attempt finds it warm. */
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/** Resolves with the first of `hosts` that accepts on `port`; rejects with the signal's reason. */
+export async function waitForListening(
+  target: { hosts: readonly string[]; port: number },
+  signal: AbortSignal,
+): Promise<Address> {
+  for (;;) {
+    signal.throwIfAborted();
+    const address = await findListening(target);
+    if (address !== undefined) return address;
+    await delay(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}
+
+/** The first of `hosts` that accepts on `port` right now, or undefined. */
+export async function findListening(target: {
+  hosts: readonly string[];
+  port: number;
+}): Promise<Address | undefined> {
+  for (const host of target.hosts)
+    if (await acceptsConnection(host, target.port)) return { kind: 'address', host, port: target.port };
+  return undefined;
+}
+
+async function acceptsConnection(host: string, port: number): Promise<boolean> {
+  return await new Promise(resolve => {
+    const socket = connect({ host, port, timeout: CONNECT_TIMEOUT_MS });
+    const finish = (accepted: boolean) => {
+      socket.destroy();
+      resolve(accepted);
+    };
+    socket.once('connect', () => finish(true));
+    socket.once('timeout', () => finish(false));
+    socket.once('error', () => finish(false));
+  });
+}
+
+/**
+ * Resolves when GET `path` answers with a status below 500. `onAttempt` hears what each attempt gave (`status 502`,
+ * `no answer`). Rejects with the signal's reason.
+ */
+export async function waitForHealth(
+  target: { address: Address; path: string; onAttempt: (outcome: string) => void },
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted();
+    const status = await fetchStatus(target.address, target.path, signal);
+    if (status !== undefined && status < 500) return;
+    // An attempt that the end of the time cut off says nothing about the app.
+    signal.throwIfAborted();
+    target.onAttempt(status === undefined ? 'no answer' : `status ${status}`);
+    await delay(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}
+
+/** Asked as the gateway asks later: development servers refuse any Host but localhost. */
+async function fetchStatus(address: Address, path: string, signal: AbortSignal): Promise<number | undefined> {
+  return await new Promise(resolve => {
+    const request = get({
+      host: address.host,
+      port: address.port,
+      path,
+      headers: { host: `localhost:${address.port}`, 'user-agent': 'expose-action' },
+      agent: false,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+    });
+    request.once('response', response => {
+      resolve(response.statusCode);
+      response.destroy();
+    });
+    request.once('error', () => resolve(undefined));
+  });
+}

@@ -1,0 +1,130 @@
+// Which of the four ways an app is run in, where `mode` is `auto`. Used by the entries before anything starts.
+
+import { type Stats, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, TomlError } from 'smol-toml';
+import { describeError, hasCode, InputError } from '../../shared/errors.ts';
+import { sanitise } from '../../shared/log.ts';
+import type { AppMode } from '../../shared/state.ts';
+import { leadsOut, readProjectFile } from './project-file.ts';
+
+export interface ModeInput {
+  mode: 'auto' | AppMode;
+  /** Absolute. */
+  path: string;
+  port?: number;
+  command?: string;
+}
+
+export interface ModeChoice {
+  mode: AppMode;
+  /** For the log: `server.js is a Node.js program`. */
+  reason: string;
+}
+
+/** The entry files wasmrun 1.0.0 tries, in its order, after `main` of package.json. */
+const ENTRIES = ['index.js', 'server.js', 'app.js', 'main.js'];
+
+/** Chooses and checks the mode. Throws an InputError that says what was looked for, or what contradicts. */
+export function chooseMode(input: ModeInput): ModeChoice {
+  const path = sanitise(input.path);
+  const found = statPath(input.path);
+  if (found === undefined)
+    throw new InputError(`path: ${path} does not exist; was it built in an earlier step?`);
+  const service = input.port === undefined ? 'command' : 'port';
+  if (input.port === undefined && input.command === undefined)
+    return input.mode === 'auto' ? findMode(input.path, found) : checkMode(input.mode, input.path, found);
+  if (input.mode !== 'auto' && input.mode !== 'port')
+    throw new InputError(
+      `mode: ${input.mode} contradicts \`${service}\`, which means mode: port; leave one of the two out`,
+    );
+  if (input.command !== undefined && !found.isDirectory())
+    throw new InputError(`path: ${path} is not a folder, and \`command\` runs in it; give a folder`);
+  return { mode: 'port', reason: `\`${service}\` is given` };
+}
+
+function findMode(path: string, found: Stats): ModeChoice {
+  if (found.isFile() && path.endsWith('.wasm')) return { mode: 'exec', reason: 'the path is a .wasm file' };
+  if (!found.isDirectory())
+    throw new InputError(`path: ${sanitise(path)} is neither a folder nor a .wasm file; give one of them`);
+  const program = findProgram(path);
+  if (program !== undefined) return { mode: 'os', reason: program };
+  if (isFile(join(path, 'index.html'))) return { mode: 'web', reason: 'the folder has an index.html' };
+  throw new InputError(
+    `path: nothing to run in ${sanitise(path)}. Looked for [os] in wasmrun.toml, \`main\` of package.json and ` +
+      `${ENTRIES.join(', ')} (mode: os), and for index.html (mode: web). ` +
+      'Give the folder that has one of them, a .wasm file, or `port` or `command`',
+  );
+}
+
+/** Why OS mode can run the folder, or undefined. */
+function findProgram(folder: string): string | undefined {
+  if (hasOsTable(folder)) return 'wasmrun.toml has an [os] table';
+  const packageText = readProjectFile(folder, 'package.json');
+  const main = readMain(packageText);
+  if (main !== undefined && isFile(join(folder, main)))
+    return `${sanitise(main)} is \`main\` of package.json`;
+  const entry = ENTRIES.find(name => isFile(join(folder, name)));
+  if (entry === undefined) return undefined;
+  // Emscripten writes index.html, index.js and index.wasm: a script beside a page, in no package, is the page's.
+  if (isFile(join(folder, 'index.html')) && packageText === undefined) return undefined;
+  return `${entry} is a Node.js program`;
+}
+
+/** A broken file is reported here: wasmrun itself would not start with it. */
+function hasOsTable(folder: string): boolean {
+  const text = readProjectFile(folder, 'wasmrun.toml');
+  if (text === undefined) return false;
+  try {
+    return 'os' in parse(text);
+  } catch (error) {
+    const place = error instanceof TomlError ? ` (line ${error.line}, column ${error.column})` : '';
+    const reason = sanitise(describeError(error).split('\n')[0] ?? '');
+    throw new InputError(`path: wasmrun.toml cannot be read${place}: ${reason}; correct the file`, {
+      cause: error,
+    });
+  }
+}
+
+function readMain(packageText = '{}'): string | undefined {
+  try {
+    const content: unknown = JSON.parse(packageText);
+    const main =
+      typeof content === 'object' && content !== null && 'main' in content ? content.main : undefined;
+    return typeof main === 'string' && main !== '' && !leadsOut(main) ? main : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function checkMode(mode: AppMode, path: string, found: Stats): ModeChoice {
+  const shown = sanitise(path);
+  const choice = { mode, reason: 'as given' };
+  if (mode === 'port') throw new InputError('mode: port needs `port`, `command` or both; give one of them');
+  if (mode === 'exec') {
+    if (found.isFile() && path.endsWith('.wasm')) return choice;
+    throw new InputError(
+      `path: mode: exec runs one .wasm file, and ${shown} is none; give the path of the file`,
+    );
+  }
+  if (!found.isDirectory())
+    throw new InputError(`path: mode: ${mode} needs a folder, and ${shown} is none; give the folder`);
+  if (mode === 'web' && !isFile(join(path, 'index.html')))
+    throw new InputError(
+      `path: ${shown} has no index.html, which mode: web serves; give the folder of the built app`,
+    );
+  return choice;
+}
+
+function isFile(path: string): boolean {
+  return statPath(path)?.isFile() ?? false;
+}
+
+function statPath(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (hasCode(error, 'ENOTDIR', 'ELOOP')) return undefined;
+    throw new InputError(`path: ${sanitise(path)} cannot be read; check its permissions`, { cause: error });
+  }
+}

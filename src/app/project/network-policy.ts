@@ -1,0 +1,141 @@
+// What a program in wasmrun's VM may connect to: our list of the runner's own ranges, merged into the project's
+// wasmrun.toml. Used by staging.ts. wasmnet 0.2.0 asks its deny rules first, for every address a name resolves to,
+// so nothing in `allow` can open them again.
+
+import { networkInterfaces } from 'node:os';
+import { parse, stringify, TomlError } from 'smol-toml';
+import * as v from 'valibot';
+import { InputError } from '../../shared/errors.ts';
+import { sanitise } from '../../shared/log.ts';
+import { leadsOut } from './project-file.ts';
+
+/**
+ * wasmnet's own list leaves `0.0.0.0`, `::1` and `::ffff:127.0.0.1` open, and with them wasmrun's file-writing API
+ * (measured). These are the ranges of RFC 6890 that can mean this machine or its network, in every notation.
+ */
+export const DENIED_RANGES: readonly string[] = [
+  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'],
+  ...['192.0.0.0/24', '192.168.0.0/16', '198.18.0.0/15'],
+  // Azure's host agent, which GitHub's own runners can reach.
+  '168.63.129.16/32',
+  // IPv4 inside IPv6: compatible, mapped, NAT64 (RFC 6052, RFC 8215), 6to4; `::` and `::1` are in the first.
+  ...['::/96', '::ffff:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48', '2002::/16'],
+  ...['fc00::/7', 'fe80::/10', 'fec0::/10'],
+];
+
+/** The VM's memory where the project asks for none or no limit: a runner has 7 GB, and the job needs some of it. */
+const MAX_MEMORY_MB = 2_048;
+/**
+ * What the page keeps for its Console panel, which nobody looks at here; it copies the whole list for every line, in
+ * the thread that also moves the program's bytes. Our own log gets every line all the same.
+ */
+const MAX_PAGE_CONSOLE_MB = 1;
+
+/** wasmnet 0.2.0's own policy: what it binds, it binds on the runner, where other ports are other services'. */
+export const DEFAULT_BIND_PORTS = '3000-9999';
+const [MIN_BIND_PORT, MAX_BIND_PORT] = [3_000, 9_999];
+const MAX_CONNECTIONS = 50;
+const MAX_BANDWIDTH_MBPS = 10;
+
+const Limit = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)));
+/** What is read here; all other keys are wasmrun's to judge. */
+const ConfigSchema = v.looseObject({
+  os: v.optional(
+    v.looseObject({
+      entry: v.optional(
+        v.pipe(
+          v.string(),
+          v.check(entry => !leadsOut(entry), 'it leads out of the project; give a path in it'),
+        ),
+      ),
+      limits: v.optional(v.looseObject({ max_memory_mb: Limit, max_output_mb: Limit }), {}),
+      network: v.optional(
+        v.looseObject({
+          deny: v.optional(v.array(v.string()), []),
+          bind_ports: v.optional(v.string()),
+          max_connections: Limit,
+          max_bandwidth_mbps: Limit,
+        }),
+        {},
+      ),
+    }),
+    {},
+  ),
+});
+
+export type ProjectConfig = v.InferOutput<typeof ConfigSchema>;
+
+/** Reads a project's wasmrun.toml. Throws an InputError that names the line. */
+export function parseProjectConfig(text: string): ProjectConfig {
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch (cause) {
+    const place = cause instanceof TomlError ? `, line ${cause.line}, column ${cause.column}` : '';
+    const reason = cause instanceof Error ? sanitise(cause.message.split('\n')[0] ?? '') : 'unreadable';
+    throw new InputError(`wasmrun.toml${place}: ${reason}; correct the file, wasmrun refuses it too`, {
+      cause,
+    });
+  }
+  const result = v.safeParse(ConfigSchema, document);
+  if (result.success) return result.output;
+  const problems = result.issues.map(
+    issue => `wasmrun.toml: ${v.getDotPath(issue) ?? 'the file'} is wrong: ${sanitise(issue.message)}`,
+  );
+  throw new InputError(problems);
+}
+
+/** The text of the wasmrun.toml our copy of the project gets: the project's own, narrowed by our rules and limits. */
+export function renderStagedConfig(config: ProjectConfig, ownAddresses: readonly string[] = []): string {
+  const { limits, network, ...os } = config.os;
+  const { max_memory_mb, max_output_mb } = limits;
+  const { max_connections, max_bandwidth_mbps } = network;
+  return stringify({
+    os: {
+      ...os,
+      limits: {
+        ...limits,
+        ...(max_memory_mb === undefined ? {} : { max_memory_mb: narrow(max_memory_mb, MAX_MEMORY_MB) }),
+        max_output_mb: narrow(max_output_mb ?? 0, MAX_PAGE_CONSOLE_MB),
+      },
+      network: {
+        ...network,
+        deny: [...new Set([...DENIED_RANGES, ...ownAddresses, ...network.deny])],
+        ...(findRefusedPorts(config) === undefined ? {} : { bind_ports: DEFAULT_BIND_PORTS }),
+        // Unlike the other limits, 0 connections are none.
+        ...(max_connections === undefined
+          ? {}
+          : { max_connections: Math.min(max_connections, MAX_CONNECTIONS) }),
+        ...(max_bandwidth_mbps === undefined
+          ? {}
+          : { max_bandwidth_mbps: narrow(max_bandwidth_mbps, MAX_BANDWIDTH_MBPS) }),
+      },
+    },
+  });
+}
+
+/** The project's `bind_ports` where not all of it lies within wasmnet's default, which it gets instead. */
+export function findRefusedPorts({ os }: ProjectConfig): string | undefined {
+  const wanted = os.network.bind_ports;
+  return wanted === undefined || wanted.split(',').every(isBindable) ? undefined : wanted;
+}
+
+/** Rust reads more as a number (`+22`) than this does: what is not understood is refused. */
+function isBindable(part: string): boolean {
+  const found = /^(\d{1,5})(?:\s*-\s*(\d{1,5}))?$/.exec(part.trim());
+  if (found === null) return false;
+  const [first, last] = [Number(found[1]), Number(found[2] ?? found[1])];
+  return first >= MIN_BIND_PORT && last <= MAX_BIND_PORT && first <= last;
+}
+
+/** wasmrun reads 0 as "no limit". */
+function narrow(wanted: number, limit: number): number {
+  return wanted === 0 ? limit : Math.min(wanted, limit);
+}
+
+/** This machine's addresses as rules: what listens on all interfaces would answer on a public one too. */
+export function listOwnAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap(addresses => addresses ?? [])
+    .map(({ address, family }) => (family === 'IPv6' ? `${address.split('%')[0]}/128` : `${address}/32`));
+}

@@ -1,0 +1,46 @@
+// The small files of a project that are read here: wasmrun.toml, package.json, .gitignore. Used by mode.ts and
+// staging.ts. A pull request may commit anything under these names, a link to a device or to a secret included.
+
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { hasCode, InputError } from '../../shared/errors.ts';
+import { sanitise } from '../../shared/log.ts';
+
+/** Far more than such a file has; what is over it was not written by hand. */
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * The text, or undefined where there is no such file; a link, a device or a pipe is none, and never waited for. Throws
+ * an InputError with the name for a file over 1 MB, or one that cannot be read.
+ */
+export function readProjectFile(folder: string, name: string): string | undefined {
+  const file = openExisting(folder, name);
+  if (file === undefined) return undefined;
+  try {
+    const found = fstatSync(file);
+    if (!found.isFile()) return undefined;
+    if (found.size > MAX_BYTES) throw new InputError(`path: ${name} is over 1 MB; make it smaller`);
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
+  }
+}
+
+function openExisting(folder: string, name: string): number | undefined {
+  try {
+    // Without O_NONBLOCK, opening a pipe waits for its writer.
+    return openSync(join(folder, name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (cause) {
+    // A link is ELOOP, a socket ENXIO (EOPNOTSUPP on macOS).
+    if (hasCode(cause, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO', 'ENODEV', 'EOPNOTSUPP'))
+      return undefined;
+    throw new InputError(`path: ${name} in ${sanitise(folder)} cannot be read; check its permissions`, {
+      cause,
+    });
+  }
+}
+
+/** True for a path in such a file that does not stay in the project. */
+export function leadsOut(path: string): boolean {
+  return posix.isAbsolute(path) || posix.normalize(path).split('/')[0] === '..';
+}

@@ -1,0 +1,211 @@
+// Finds wasmrun, or installs it: PATH, tool cache, the release's .deb, cargo. Used by the entries.
+
+import { randomBytes } from 'node:crypto';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { delimiter, isAbsolute, join } from 'node:path';
+import { AppError, describeError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/log.ts';
+import { runCommand } from '../process/command.ts';
+import type { OnChild } from '../program.ts';
+import { DigestError, installFromRelease } from './release.ts';
+import { isTooOld, parseWasmrunVersion } from './version.ts';
+
+export interface WasmrunOptions {
+  /** Exactly this one; undefined: the one on PATH, else the pinned one. */
+  version?: string;
+  pathVariable: string;
+  /** RUNNER_TOOL_CACHE, or a folder of our own with the same layout. */
+  toolCache: string;
+  tempFolder: string;
+  /** The `releases` address of GitHub's API. */
+  releasesUrl: string;
+  /** For the API only: without one, GitHub answers 60 requests an hour to everybody behind one address. */
+  token?: string;
+  /** What the installation sees of the job (selectInstallEnvironment). */
+  environment: Readonly<Record<string, string>>;
+  logger: Logger;
+  /** Called for every program that installs; cargo may take minutes, and has a process group of its own. */
+  onChild?: OnChild;
+  /** Called with the folder that is installed into before it is made; it is gone when this resolves or rejects. */
+  onFolder?: (folder: string) => void;
+  signal: AbortSignal;
+}
+
+/** What this action was tested with. */
+export const PINNED_VERSION = '1.0.0';
+const MODES_WITHOUT = 'or use `mode: web` or `mode: port`, which need no wasmrun';
+/** It prints and exits; a cold disk may take seconds. */
+const VERSION_TIMEOUT_MS = 20_000;
+const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
+
+/**
+ * The absolute path of a wasmrun that runs. Throws an InputError for a version that cannot be meant, and an AppError
+ * that says what was tried.
+ */
+export async function findOrInstallWasmrun(options: WasmrunOptions): Promise<string> {
+  const version = options.version === undefined ? undefined : parseWasmrunVersion(options.version);
+  const found = await findOnPath(options, version);
+  if (found !== undefined) return found;
+  const wanted = version ?? PINNED_VERSION;
+  const cached = join(options.toolCache, 'wasmrun', wanted, process.arch);
+  if (existsSync(`${cached}.complete`) && isExecutable(join(cached, 'bin', PROGRAM))) {
+    options.logger.info(`wasmrun ${wanted}: from the tool cache`);
+    return join(cached, 'bin', PROGRAM);
+  }
+  return join(await installInto(cached, wanted, options), 'bin', PROGRAM);
+}
+
+/** Without a wanted version the first on PATH must do, and an old one is refused: it is what the job chose. */
+async function findOnPath(options: WasmrunOptions, wanted: string | undefined): Promise<string | undefined> {
+  const path = findProgram(PROGRAM, options.pathVariable);
+  if (path === undefined) return undefined;
+  const version = await readVersion(path, options).catch((error: unknown) => {
+    options.signal.throwIfAborted();
+    options.logger.warn(`${path} does not run (${describeError(error)}), so wasmrun is installed`);
+    return undefined;
+  });
+  if (version === undefined || (wanted !== undefined && version !== wanted)) return undefined;
+  if (isTooOld(version))
+    throw new AppError(
+      `wasmrun ${version} at ${path} is too old, 1.0.0 is the first that works; ` +
+        `update it, set wasmrun-version: ${PINNED_VERSION} to have that installed, ${MODES_WITHOUT}`,
+      { restartable: false },
+    );
+  options.logger.info(`wasmrun ${version}: ${path}`);
+  return path;
+}
+
+/** The program's path, absolute, as a shell would find it. */
+function findProgram(name: string, pathVariable: string): string | undefined {
+  const folders = pathVariable.split(delimiter).filter(folder => isAbsolute(folder));
+  return folders.map(folder => join(folder, name)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** What `--version` says, without its colours and frame. */
+async function readVersion(path: string, options: WasmrunOptions): Promise<string> {
+  const lines = await runCommand({
+    command: path,
+    args: ['--version'],
+    cwd: options.tempFolder,
+    environment: options.environment,
+    signal: AbortSignal.any([options.signal, AbortSignal.timeout(VERSION_TIMEOUT_MS)]),
+  });
+  const version = /wasmrun v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)/.exec(lines.join('\n'))?.[1];
+  if (version === undefined) throw new AppError(`${path} --version names no version`);
+  return version;
+}
+
+/**
+ * Installs into a folder beside the cached one and renames it when it runs: a cache folder is whole, or not there.
+ * The layout and the `.complete` file are those of @actions/tool-cache.
+ */
+async function installInto(cached: string, version: string, options: WasmrunOptions): Promise<string> {
+  const stage = await createStage(cached, options);
+  try {
+    await install(stage, version, options);
+    return await publishStage(stage, stage.startsWith(cached) ? cached : `${stage}-installed`);
+  } finally {
+    await rm(stage, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** A tool cache that cannot be written to (a read-only image) is passed by. */
+async function createStage(cached: string, options: WasmrunOptions): Promise<string> {
+  const suffix = `-installing-${randomBytes(6).toString('hex')}`;
+  const stages = [cached + suffix, join(options.tempFolder, `wasmrun${suffix}`)];
+  const failures: unknown[] = [];
+  for (const stage of stages) {
+    try {
+      options.onFolder?.(stage);
+      await mkdir(join(stage, 'bin'), { recursive: true });
+      return stage;
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  const [first] = failures;
+  throw new AppError(
+    `wasmrun cannot be installed: neither ${options.toolCache} nor ${options.tempFolder} can be written to`,
+    {
+      cause: first,
+      restartable: false,
+    },
+  );
+}
+
+/** Another job on the same machine may have been faster: then its folder stays, since it may be in use. */
+async function publishStage(stage: string, target: string): Promise<string> {
+  const marker = `${target}.complete`;
+  if (existsSync(marker) && existsSync(target)) return target;
+  await rm(target, { recursive: true, force: true, maxRetries: 3 });
+  await rename(stage, target).catch((error: unknown) => {
+    if (!existsSync(target)) throw error;
+  });
+  await writeFile(marker, '');
+  return target;
+}
+
+/** The .deb, then cargo. What went wrong with the first is told with what went wrong with the second. */
+async function install(stage: string, version: string, options: WasmrunOptions): Promise<void> {
+  const program = join(stage, 'bin', PROGRAM);
+  const check = async () => {
+    const installed = await readVersion(program, options);
+    if (installed !== version) throw new AppError(`version ${installed} was installed instead`);
+  };
+  const reasons: string[] = [];
+  for (const attempt of [installFromRelease, installWithCargo]) {
+    try {
+      await attempt({ ...options, stage, program, version, reason: reasons[0] ?? '' });
+      await check();
+      options.logger.info(`wasmrun ${version}: installed`);
+      return;
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (error instanceof DigestError) throw error;
+      reasons.push(describeError(error));
+    }
+  }
+  throw new AppError(
+    `wasmrun ${version} is not there and could not be installed: ${reasons.join('; and ')}. ` +
+      `Install it in an earlier step (cargo install wasmrun), ${MODES_WITHOUT}`,
+    { restartable: false },
+  );
+}
+
+/** One way to install: puts the program at `program`, inside the folder `stage`. */
+export type Installation = WasmrunOptions & {
+  stage: string;
+  program: string;
+  version: string;
+  /** Why the way before failed. */
+  reason: string;
+};
+
+async function installWithCargo(options: Installation): Promise<void> {
+  const { stage, version, environment, signal, logger } = options;
+  const cargo = findProgram(process.platform === 'win32' ? 'cargo.exe' : 'cargo', options.pathVariable);
+  if (cargo === undefined) throw new AppError('cargo is not on PATH (https://rustup.rs)');
+  logger.info(`wasmrun ${version} is built with cargo, which takes 5 to 10 minutes (${options.reason})`);
+  // Beside the program, and not in the system's temp folder, where cargo that is killed would leave it.
+  const build = join(stage, 'build');
+  await runCommand({
+    command: cargo,
+    args: ['install', 'wasmrun', '--version', version, '--locked', '--root', stage],
+    cwd: stage,
+    environment: { ...environment, CARGO_TARGET_DIR: build },
+    signal,
+    onLine: line => logger.debug(`cargo: ${line}`),
+    ...(options.onChild && { onChild: options.onChild }),
+  });
+  await rm(build, { recursive: true, force: true, maxRetries: 3 });
+}

@@ -1,0 +1,33 @@
+// How long to wait before the next attempt. Used by attempts.ts.
+
+import type { Timings } from '../timings.ts';
+
+/** `reset()` when a session was a good one: the next attempt is then made at once. */
+export class Backoff {
+  readonly #timings: Timings;
+  readonly #random: () => number;
+  #since: number | undefined;
+  #pause = 0;
+
+  constructor(timings: Timings, random: () => number = Math.random) {
+    this.#timings = timings;
+    this.#random = random;
+  }
+
+  /** Milliseconds to wait before the next attempt; `now` is of a monotonic clock. */
+  next(now: number): number {
+    const { retry, fastRetry, slowRetry } = this.#timings;
+    if (this.#since === undefined) {
+      this.#since = now;
+      return 0;
+    }
+    if (now - this.#since < fastRetry) this.#pause = retry;
+    else this.#pause = Math.min(Math.max(2 * this.#pause, retry), slowRetry / 2);
+    return this.#pause * (1 + this.#random());
+  }
+
+  reset(): void {
+    this.#since = undefined;
+    this.#pause = 0;
+  }
+}

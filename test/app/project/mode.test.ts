@@ -1,0 +1,134 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { chooseMode } from '../../../src/app/project/mode.ts';
+import { InputError } from '../../../src/shared/errors.ts';
+
+const EXAMPLES = join(import.meta.dirname, '../../../examples');
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'expose-mode-test-'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe('mode: auto', () => {
+  it.each([
+    ['an [os] table', { 'wasmrun.toml': '[os]\nentry = "src/x.js"', 'index.html': '' }, 'os'],
+    ['an existing main', { 'package.json': '{"main":"src/run.js"}', 'src/run.js': '' }, 'os'],
+    ['server.js', { 'server.js': '' }, 'os'],
+    [
+      'a package with a page beside its program',
+      { 'package.json': '{}', 'server.js': '', 'index.html': '' },
+      'os',
+    ],
+    ['an index.html', { 'index.html': '', 'assets/app.js': '' }, 'web'],
+    ['what Emscripten writes', { 'index.html': '', 'index.js': '', 'index.wasm': '' }, 'web'],
+    ['a main that is not there', { 'package.json': '{"main":"gone.js"}', 'index.html': '' }, 'web'],
+    ['a package.json that cannot be read', { 'package.json': '{', 'index.html': '' }, 'web'],
+    ['a wasmrun.toml without [os]', { 'wasmrun.toml': '[project]', 'index.html': '' }, 'web'],
+  ])('takes a folder with %s', (_, files, mode) => {
+    write(files);
+    expect(chooseMode({ mode: 'auto', path: folder }).mode).toBe(mode);
+  });
+
+  it('takes a .wasm file for exec, and port or command for port', () => {
+    write({ 'a.wasm': '', 'index.html': '' });
+    expect(chooseMode({ mode: 'auto', path: join(folder, 'a.wasm') }).mode).toBe('exec');
+    expect(chooseMode({ mode: 'auto', path: folder, port: 3000 }).mode).toBe('port');
+    expect(chooseMode({ mode: 'auto', path: folder, command: 'npm start' })).toEqual({
+      mode: 'port',
+      reason: '`command` is given',
+    });
+  });
+
+  it('runs the examples as they are meant', () => {
+    expect(chooseMode({ mode: 'auto', path: join(EXAMPLES, 'web-hello') }).mode).toBe('web');
+    expect(chooseMode({ mode: 'auto', path: join(EXAMPLES, 'exec-hello', 'exec-hello.wasm') }).mode).toBe(
+      'exec',
+    );
+  });
+
+  it.each(['/dev/ptmx', '/dev/zero', '/etc/passwd'])(
+    'takes wasmrun.toml and package.json that are links to %s for absent',
+    to => {
+      write({ 'index.html': '', 'index.js': '' });
+      for (const name of ['wasmrun.toml', 'package.json']) symlinkSync(to, join(folder, name));
+      expect(chooseMode({ mode: 'auto', path: folder }).mode).toBe('web');
+    },
+  );
+
+  it.each(['wasmrun.toml', 'package.json'])('does not read a %s that is a link to a good one', name => {
+    write({
+      'index.html': '',
+      'a.js': '',
+      'real/wasmrun.toml': '[os]',
+      'real/package.json': '{"main":"a.js"}',
+    });
+    symlinkSync(join('real', name), join(folder, name));
+    expect(chooseMode({ mode: 'auto', path: folder }).mode).toBe('web');
+  });
+
+  it.each(['wasmrun.toml', 'package.json'])('refuses a %s over 1 MB by its name', name => {
+    write({ 'index.js': '', [name]: '\n'.repeat(1024 * 1024 + 1) });
+    expect(explain({ mode: 'auto', path: folder })).toContain(`${name} is over 1 MB`);
+  });
+
+  it('lists what was looked for where there is nothing to run', () => {
+    write({ 'README.md': '' });
+    const message = explain({ mode: 'auto', path: folder });
+    for (const word of [
+      '[os] in wasmrun.toml',
+      'package.json',
+      'index.js, server.js, app.js, main.js',
+      'index.html',
+    ])
+      expect(message).toContain(word);
+    expect(message).toContain(folder);
+  });
+});
+
+describe('problems of the path', () => {
+  it.each([
+    ['auto', 'gone', 'does not exist'],
+    ['auto', 'note.txt', 'neither a folder nor a .wasm file'],
+    ['auto', 'note.txt/x', 'does not exist'],
+    ['exec', 'note.txt', 'mode: exec runs one .wasm file'],
+    ['exec', '.', 'mode: exec runs one .wasm file'],
+    ['web', 'note.txt', 'mode: web needs a folder'],
+    ['web', '.', 'has no index.html'],
+    ['os', 'note.txt', 'mode: os needs a folder'],
+    ['port', '.', 'mode: port needs `port`, `command` or both'],
+  ] as const)('mode: %s with %s: %s', (mode, name, message) => {
+    write({ 'note.txt': '' });
+    expect(explain({ mode, path: join(folder, name) })).toContain(message);
+  });
+
+  it('says that port contradicts another mode', () => {
+    expect(explain({ mode: 'os', path: folder, port: 1 })).toContain('mode: os contradicts `port`');
+  });
+
+  it('quotes the line of a broken wasmrun.toml', () => {
+    write({ 'wasmrun.toml': '[os\n' });
+    expect(explain({ mode: 'auto', path: folder })).toContain('wasmrun.toml cannot be read (line 1, column ');
+  });
+});
+
+function write(files: Record<string, string>): void {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+}
+
+function explain(input: Parameters<typeof chooseMode>[0]): string {
+  try {
+    chooseMode(input);
+  } catch (error) {
+    if (error instanceof InputError) return error.message;
+    throw error;
+  }
+  throw new Error('no problem was found');
+}

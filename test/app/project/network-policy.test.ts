@@ -1,0 +1,100 @@
+import { BlockList } from 'node:net';
+import { parse } from 'smol-toml';
+import { describe, expect, it } from 'vitest';
+import {
+  DENIED_RANGES,
+  listOwnAddresses,
+  parseProjectConfig,
+  renderStagedConfig,
+} from '../../../src/app/project/network-policy.ts';
+import { InputError } from '../../../src/shared/errors.ts';
+
+const render = (text: string, own: string[] = []) => parse(renderStagedConfig(parseProjectConfig(text), own));
+
+describe('renderStagedConfig', () => {
+  it('denies our ranges and this machine’s addresses where the project says nothing', () => {
+    expect(render('', ['203.0.113.5/32'])).toEqual({
+      os: { limits: { max_output_mb: 1 }, network: { deny: [...DENIED_RANGES, '203.0.113.5/32'] } },
+    });
+  });
+
+  it('adds the rules of the project and never drops one of ours', () => {
+    const staged = render('[os.network]\ndeny = ["example.com", "10.0.0.0/8"]\nallow = ["127.0.0.0/8"]\n');
+    expect(staged).toMatchObject({
+      os: { network: { allow: ['127.0.0.0/8'], deny: [...DENIED_RANGES, 'example.com'] } },
+    });
+    expect(render('[os.network]\ndeny = []\n')).toMatchObject({
+      os: { network: { deny: [...DENIED_RANGES] } },
+    });
+  });
+
+  it('keeps what is wasmrun’s to judge, and narrows its limits', () => {
+    const text =
+      '[os]\nlanguage = "nodejs"\n[os.limits]\nmax_memory_mb = 0\nmax_output_mb = 0\ntimeout_secs = 9\n[os.network]\nbind_ports = "8080"\n';
+    expect(render(text)).toMatchObject({
+      os: {
+        language: 'nodejs',
+        limits: { max_memory_mb: 2_048, max_output_mb: 1, timeout_secs: 9 },
+        network: { bind_ports: '8080' },
+      },
+    });
+    expect(render('[os.limits]\nmax_memory_mb = 64\n')).toMatchObject({
+      os: { limits: { max_memory_mb: 64 } },
+    });
+  });
+
+  it.each(['5432', '3000-3999', ' 8080 , 9000 - 9100 '])('keeps the ports %j', ports => {
+    expect(render(`[os.network]\nbind_ports = "${ports}"\n`)).toMatchObject({
+      os: { network: { bind_ports: ports } },
+    });
+  });
+
+  it.each(['22', '+22', '1-65535', '2999-3000', '9999-10000', '5000,22', '9000-3000', 'http', ''])(
+    'puts the default in the place of the ports %j',
+    ports => {
+      expect(render(`[os.network]\nbind_ports = "${ports}"\n`)).toMatchObject({
+        os: { network: { bind_ports: '3000-9999' } },
+      });
+    },
+  );
+
+  it.each([
+    ['max_connections', 51, 50],
+    ['max_connections', 0, 0],
+    ['max_connections', 5, 5],
+    ['max_bandwidth_mbps', 1_000, 10],
+    ['max_bandwidth_mbps', 0, 10],
+    ['max_bandwidth_mbps', 2, 2],
+  ])('makes %s = %i of the project %i', (limit, wanted, given) => {
+    expect(render(`[os.network]\n${limit} = ${wanted}\n`)).toMatchObject({
+      os: { network: { [limit]: given } },
+    });
+  });
+});
+
+describe('parseProjectConfig', () => {
+  it.each([
+    ['[os.network]\ndeny = "10.0.0.0/8"\n', /os\.network\.deny/],
+    ['os = 1\n', /wasmrun\.toml: os is wrong/],
+    ['[os.limits]\nmax_memory_mb = -1\n', /os\.limits\.max_memory_mb/],
+    ['a = 1\na = 2\n', /line 2/],
+  ])('refuses %j and names the place', (text, place) => {
+    expect(() => parseProjectConfig(text)).toThrow(InputError);
+    expect(() => parseProjectConfig(text)).toThrow(place);
+  });
+});
+
+describe('DENIED_RANGES', () => {
+  it('are CIDR ranges, as wasmrun demands, and leave the internet open', () => {
+    const list = new BlockList();
+    for (const range of [...DENIED_RANGES, ...listOwnAddresses()]) {
+      const [address = '', prefix] = range.split('/');
+      // Unlike wasmnet, BlockList takes all of IPv4 for a part of this one.
+      if (range === '::ffff:0:0/96') continue;
+      list.addSubnet(address, Number(prefix), address.includes(':') ? 'ipv6' : 'ipv4');
+    }
+    expect(list.check('127.0.0.1')).toBe(true);
+    expect(list.check('93.184.215.14')).toBe(false);
+    expect(list.check('2606:2800:21f::1', 'ipv6')).toBe(false);
+  });
+});

@@ -1,0 +1,302 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { findOrInstallWasmrun, type WasmrunOptions } from '../../../src/app/wasmrun/find.ts';
+import { parseWasmrunVersion } from '../../../src/app/wasmrun/version.ts';
+import { AppError, InputError } from '../../../src/shared/errors.ts';
+import { createLogger } from '../../../src/shared/log.ts';
+import { describeWithReal, requirePart } from '../../support/real-parts.ts';
+import {
+  type PublishedAsset,
+  type ReleasesServer,
+  startReleasesServer,
+} from '../../support/releases-server.ts';
+import { isRunning } from '../../support/running.ts';
+
+const SYSTEM_PATH = ['/usr/bin', '/bin'];
+const ARCH = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+const DEB = `wasmrun-v1.0.0-${ARCH}.deb`;
+
+let folder: string;
+let server: ReleasesServer | undefined;
+let log: string[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'expose-wasmrun-test-'));
+  mkdirSync(join(folder, 'temp'));
+  mkdirSync(join(folder, 'bin'));
+  log = [];
+  server = undefined;
+});
+
+afterEach(async () => {
+  await server?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('wasmrun on PATH', () => {
+  it('is taken as it is where no version is wanted', async () => {
+    const path = writeProgram('bin', 'wasmrun', printVersion('1.2.3'));
+    expect(await find()).toBe(path);
+    expect(log).toEqual([`wasmrun 1.2.3: ${path}`]);
+  });
+
+  it('is refused where it is too old', async () => {
+    writeProgram('bin', 'wasmrun', printVersion('0.19.2'));
+    const failure = await fail();
+    expect(failure.message).toContain('wasmrun 0.19.2 at');
+    expect(failure.message).toContain('is too old, 1.0.0 is the first that works');
+    expect(failure.message).toContain('wasmrun-version: 1.0.0');
+  });
+
+  it('is passed by where another version is wanted', async () => {
+    const cached = writeProgram(join('cache', 'wasmrun', '1.0.0', process.arch, 'bin'), 'wasmrun', '');
+    writeFileSync(join(folder, 'cache', 'wasmrun', '1.0.0', `${process.arch}.complete`), '');
+    writeProgram('bin', 'wasmrun', printVersion('1.2.3'));
+    expect(await find({ version: 'v1.0.0' })).toBe(cached);
+  });
+
+  it('is taken where it is exactly the wanted version', async () => {
+    const path = writeProgram('bin', 'wasmrun', printVersion('1.2.3'));
+    expect(await find({ version: '1.2.3' })).toBe(path);
+  });
+
+  it('is replaced, with a warning, where it does not run', async () => {
+    const path = writeProgram('bin', 'wasmrun', 'echo no such library; exit 127');
+    await publish();
+    expect(await find()).toContain('cache');
+    expect(log[0]).toBe(
+      `${path} does not run (wasmrun ended with exit code 127 (no such library)), so wasmrun is installed`,
+    );
+  });
+});
+
+describe('the tool cache', () => {
+  it('counts only with its mark of completeness', async () => {
+    writeProgram(join('cache', 'wasmrun', '1.0.0', process.arch, 'bin'), 'wasmrun', 'half a download');
+    await publish();
+    const path = await find();
+    expect(readFileSync(path, 'utf8')).toContain('v1.0.0');
+  });
+
+  it('is passed by where it cannot be written to', async () => {
+    writeFileSync(join(folder, 'cache'), 'not a folder');
+    await publish();
+    expect(await find()).toContain(join(folder, 'temp'));
+  });
+});
+
+describe('the .deb of the release', () => {
+  it('is downloaded, checked, unpacked and kept in the layout of @actions/tool-cache', async () => {
+    await publish();
+    const path = await find();
+    const cached = join(folder, 'cache', 'wasmrun', '1.0.0');
+    expect(path).toBe(join(cached, process.arch, 'bin', 'wasmrun'));
+    expect(readdirSync(cached).sort()).toEqual([process.arch, `${process.arch}.complete`]);
+    expect(execFileSync(path, ['--version'], { encoding: 'utf8' })).toContain('v1.0.0');
+    expect(readdirSync(join(folder, 'temp'))).toEqual([]);
+    expect(await find()).toBe(path);
+    expect(server?.requests).toEqual(['/releases/tags/v1.0.0', `/download/${DEB}`]);
+  });
+
+  it('is unpacked with ar and tar where there is no dpkg-deb', async () => {
+    await publish();
+    for (const name of ['ar', 'tar', 'gzip', 'xz', 'zstd', 'bash', 'echo'])
+      for (const found of SYSTEM_PATH.map(path => join(path, name))
+        .filter(existsSync)
+        .slice(0, 1))
+        symlinkSync(found, join(folder, 'bin', name));
+    const environment = { PATH: join(folder, 'bin') };
+    expect(await find({ environment, pathVariable: '' })).toContain('cache');
+  });
+
+  it('may be installed twice at the same time', async () => {
+    await publish();
+    const [one, two] = await Promise.all([find(), find()]);
+    expect(one).toBe(two);
+    expect(execFileSync(one, ['--version'], { encoding: 'utf8' })).toContain('v1.0.0');
+  });
+
+  it('is fetched again where the connection broke', async () => {
+    await publish({ breaks: { after: 50, times: 1 } });
+    expect(await find()).toContain('cache');
+    expect(server?.requests.slice(1)).toEqual([`/download/${DEB}`, `/download/${DEB}`]);
+  });
+
+  it('is never installed where its digest is another', async () => {
+    writeProgram('bin', 'cargo', 'echo must not run > "$0.ran"');
+    await publish({ digest: `sha256:${'0'.repeat(64)}` });
+    const failure = await fail();
+    expect(failure.message).toContain(`${DEB} is not what was published`);
+    expect(failure.message).toContain('0000');
+    expect(existsSync(join(folder, 'bin', 'cargo.ran'))).toBe(false);
+    expectNothingInstalled();
+  });
+
+  it.each([
+    ['a broken connection', () => ({ breaks: { after: 50, times: 9 } }), /broke off after \d+ of \d+ bytes/],
+    ['a file shorter than published', () => ({ size: 1e6 }), /ended after \d+ of 1000000 bytes/],
+    ['a file longer than published', () => ({ size: 10 }), /more than 10 bytes came/],
+    ['no digest', () => ({ digest: null }), /without a usable digest/],
+    ['another name', () => ({ name: 'wasmrun-v1.0.0-riscv.deb' }), /the release v1\.0\.0 has no wasmrun-v1/],
+    ['no package', () => ({ content: Buffer.from('no package') }), /dpkg-deb ended with exit code 2/],
+    [
+      'another version in it',
+      () => ({ content: buildDeb('1.0.1') }),
+      /version 1\.0\.1 was installed instead/,
+    ],
+    ['no program in it', () => ({ content: buildDeb('1.0.0', 'usr/share/x') }), /holds no usr\/bin\/wasmrun/],
+  ])('is told why it does not do: %s', async (_, change, reason) => {
+    await publish(change());
+    const failure = await fail();
+    expect(failure.message).toMatch(reason);
+    expect(failure.message).toContain('cargo is not on PATH (https://rustup.rs)');
+    expect(failure.message).toContain('or use `mode: web` or `mode: port`, which need no wasmrun');
+    expectNothingInstalled();
+  });
+
+  it('is told that the API refuses, or answers something else', async () => {
+    server = await startReleasesServer([], { apiStatus: 403 });
+    expect((await fail()).message).toContain('answered 403 (the limit of requests may be used up)');
+    await server.close();
+    server = await startReleasesServer([], { apiBody: '<html>' });
+    expect((await fail()).message).toContain('did not answer with JSON');
+    await server.close();
+    expect((await fail()).message).toContain('cannot be reached');
+    server = undefined;
+  });
+
+  it('shows the token to the API and to nobody else', async () => {
+    await publish();
+    await find({ token: 'ghs_1' });
+    expect([...(server?.tokens.api ?? [])]).toEqual(['Bearer ghs_1']);
+    expect([...(server?.tokens.download ?? [])]).toEqual([]);
+  });
+});
+
+describe('cargo', () => {
+  it('builds wasmrun where there is no .deb, and says that it takes minutes', async () => {
+    const script = `printf '%s\\n' "$*" > "$0.args"; while [ "$1" != --root ]; do shift; done
+      mkdir -p "$2/bin"; printf '#!/bin/sh\\necho wasmrun v1.0.0\\n' > "$2/bin/wasmrun"; chmod +x "$2/bin/wasmrun"`;
+    const cargo = writeProgram('bin', 'cargo', script);
+    server = await startReleasesServer([]);
+    expect(await find()).toContain('cache');
+    expect(readFileSync(`${cargo}.args`, 'utf8')).toMatch(
+      /^install wasmrun --version 1\.0\.0 --locked --root \//,
+    );
+    expect(log.join('\n')).toContain(
+      `built with cargo, which takes 5 to 10 minutes (the release v1.0.0 has no ${DEB})`,
+    );
+  });
+
+  it('is quoted where it fails', async () => {
+    writeProgram('bin', 'cargo', 'echo "error: linker cc not found" >&2; exit 101');
+    server = await startReleasesServer([]);
+    expect((await fail()).message).toContain('cargo ended with exit code 101 (error: linker cc not found)');
+  });
+
+  it('is ended when the job is cancelled', async () => {
+    const cargo = writeProgram('bin', 'cargo', 'sleep 600 & echo $! > "$0.pid"; wait');
+    server = await startReleasesServer([]);
+    const controller = new AbortController();
+    const finding = find({ signal: controller.signal });
+    await expect
+      .poll(() => existsSync(`${cargo}.pid`) && readFileSync(`${cargo}.pid`, 'utf8'), { timeout: 10_000 })
+      .toMatch(/\d/);
+    controller.abort(new Error('cancelled'));
+    await expect(finding).rejects.toThrow('cancelled');
+    expect(isRunning(Number(readFileSync(`${cargo}.pid`, 'utf8')))).toBe(false);
+    expectNothingInstalled();
+  });
+});
+
+describe('parseWasmrunVersion', () => {
+  it('refuses what is no version, and versions before 1.0.0', () => {
+    expect(parseWasmrunVersion(' v1.2.3 ')).toBe('1.2.3');
+    for (const text of ['latest', '1.0', '../../x', '--git=x', ''])
+      expect(() => parseWasmrunVersion(text)).toThrow(InputError);
+    for (const text of ['0.19.0', '1.0.0-rc.1'])
+      expect(() => parseWasmrunVersion(text)).toThrow('is too old');
+  });
+});
+
+describeWithReal(['wasmrun'], 'the real wasmrun', () => {
+  it('is recognised by its version', async () => {
+    const path = requirePart('wasmrun');
+    expect(await find({ pathVariable: dirname(path) })).toBe(path);
+    expect(log[0]).toMatch(/^wasmrun 1\.\d+\.\d+: /);
+  });
+});
+
+function createOptions(options: Partial<WasmrunOptions>): WasmrunOptions {
+  return {
+    pathVariable: join(folder, 'bin'),
+    toolCache: join(folder, 'cache'),
+    tempFolder: join(folder, 'temp'),
+    releasesUrl: server?.url ?? 'http://127.0.0.1:9/releases',
+    environment: { PATH: SYSTEM_PATH.join(delimiter) },
+    logger: createLogger({ level: 'info', write: line => log.push(line) }),
+    signal: AbortSignal.timeout(30_000),
+    ...options,
+  };
+}
+
+async function find(options: Partial<WasmrunOptions> = {}): Promise<string> {
+  return await findOrInstallWasmrun(createOptions(options));
+}
+
+async function fail(): Promise<AppError> {
+  const failure: unknown = await findOrInstallWasmrun(createOptions({})).catch(error => error);
+  if (failure instanceof AppError) return failure;
+  throw new Error('it did not fail with an AppError', { cause: failure });
+}
+
+async function publish(change: Partial<PublishedAsset> = {}): Promise<void> {
+  server = await startReleasesServer([{ name: DEB, content: buildDeb('1.0.0'), ...change }]);
+}
+
+/** A real package, with a program that only knows its version. */
+function buildDeb(version: string, place = 'usr/bin/wasmrun'): Buffer {
+  const tree = mkdtempSync(join(folder, 'deb-'));
+  mkdirSync(join(tree, 'DEBIAN'));
+  writeFileSync(
+    join(tree, 'DEBIAN', 'control'),
+    `Package: wasmrun\nVersion: ${version}\nArchitecture: all\nMaintainer: a <a@b.c>\nDescription: test\n`,
+  );
+  mkdirSync(join(tree, dirname(place)), { recursive: true });
+  writeFileSync(join(tree, place), `#!/bin/sh\n${printVersion(version)}\n`, { mode: 0o755 });
+  execFileSync('dpkg-deb', ['--build', '--root-owner-group', tree, `${tree}.deb`]);
+  const content = readFileSync(`${tree}.deb`);
+  rmSync(tree, { recursive: true });
+  return content;
+}
+
+/** As wasmrun 1.0.0 prints it: in a box, with colours. */
+function printVersion(version: string): string {
+  return `printf '\\n\\033[1;34m│\\033[0m  \\033[1;36mwasmrun v${version}\\033[0m\\n'`;
+}
+
+function writeProgram(place: string, name: string, script: string): string {
+  mkdirSync(join(folder, place), { recursive: true });
+  const path = join(folder, place, name);
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+function expectNothingInstalled(): void {
+  const place = join(folder, 'cache', 'wasmrun', '1.0.0');
+  expect(existsSync(place) ? readdirSync(place) : []).toEqual([]);
+}

@@ -1,0 +1,53 @@
+// wasmrun's release in a job whose only way out is a proxy: the name it is published at is known to the proxy alone.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { installFromRelease } from '../../../src/app/wasmrun/release.ts';
+import { describeError } from '../../../src/shared/errors.ts';
+import { silentLogger } from '../../../src/shared/log.ts';
+import { type ConnectProxy, startConnectProxy } from '../../support/connect-proxy.ts';
+import { startReleasesServer } from '../../support/releases-server.ts';
+
+const DEB = `wasmrun-v1.0.0-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.deb`;
+
+let proxy: ConnectProxy;
+beforeEach(async () => {
+  const server = await startReleasesServer([{ name: DEB, content: Buffer.from('no package') }]);
+  const names = { 'github.inside.test': Number(new URL(server.url).port) };
+  proxy = await startConnectProxy({ names, credentials: 'me:pass%40word' });
+  onTestFinished(async () => {
+    await proxy.stop();
+    await server.close();
+  });
+});
+
+/** Why it could not be installed, which is the best that can come of what is published here. */
+async function fail(environment: Record<string, string>): Promise<string> {
+  const stage = mkdtempSync(join(tmpdir(), 'wasmrun-proxy-'));
+  onTestFinished(() => rmSync(stage, { recursive: true }));
+  return await installFromRelease({
+    stage,
+    program: join(stage, 'wasmrun'),
+    version: '1.0.0',
+    releasesUrl: 'http://github.inside.test/releases',
+    environment: { PATH: process.env.PATH ?? '', ...environment },
+    logger: silentLogger,
+    signal: AbortSignal.timeout(30_000),
+  }).then(() => 'nothing', describeError);
+}
+
+it('is looked up and downloaded through it', async () => {
+  expect(await fail({ http_proxy: proxy.fullUrl })).not.toContain('cannot be reached');
+  expect(proxy.asked).toEqual([
+    'GET http://github.inside.test/releases/tags/v1.0.0',
+    `GET http://github.inside.test/download/${DEB}`,
+  ]);
+});
+
+it('names a proxy variable that holds something else, without its value', async () => {
+  const failure = await fail({ HTTPS_PROXY: 'http://me:hunter/2@squid.test' });
+  expect(failure).toMatch(/^HTTPS_PROXY is not the address of a proxy /);
+  expect(failure).not.toMatch(/hunter|squid/);
+});

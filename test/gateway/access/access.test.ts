@@ -1,0 +1,485 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { GatewayRules } from '../../../src/gateway/gateway.ts';
+import { type Door, openDoor, sendRaw } from '../../support/gateway-door.ts';
+import { OPEN_GATEWAY } from '../../support/open-gateway.ts';
+import { type RawApp, startRawApp } from '../../support/raw-app.ts';
+
+const HOST = 'bore.example:4321';
+const KEY = 'K3y-of-this-preview_0123456789';
+const LINK: GatewayRules = {
+  access: { kind: 'link', key: KEY },
+  publicPaths: ['/webhooks/**'],
+  maxBodyBytes: 1 << 20,
+};
+const BASIC: GatewayRules = {
+  access: { kind: 'basic', user: 'ada', password: 'pässword:with colon' },
+  publicPaths: [],
+  maxBodyBytes: 1 << 20,
+};
+const BASIC_HEADER = `Authorization: Basic ${Buffer.from('ada:pässword:with colon').toString('base64')}\r\n`;
+const UPGRADE =
+  'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function open(rules: GatewayRules, options: Parameters<typeof openDoor>[1] = {}) {
+  const app = await startRawApp();
+  const door = await openDoor(app.port, { rules, ...options });
+  closers.push(app.stop, door.stop);
+  return { app, door, ask: (line: string, fields = '') => askOnce(door, line, fields) };
+}
+
+interface Answer {
+  status: number;
+  head: string;
+  body: string;
+  cookie: string;
+  location: string;
+}
+
+/** One request on a connection of its own; `line` is method and target. */
+async function askOnce(door: Door, line: string, fields = ''): Promise<Answer> {
+  const close = /^connection:/im.test(fields) ? '' : 'Connection: close\r\n';
+  const text = await sendRaw(door.port, `${line} HTTP/1.1\r\nHost: ${HOST}\r\n${close}${fields}\r\n`);
+  const end = text.indexOf('\r\n\r\n');
+  const head = text.slice(0, end);
+  return {
+    status: Number(head.split(' ')[1]),
+    head,
+    body: text.slice(end + 4),
+    cookie: /^set-cookie: ([^;\r]*)/im.exec(head)?.[1] ?? '',
+    location: /^location: (.*)/im.exec(head)?.[1] ?? '',
+  };
+}
+
+/** The `Cookie` field of a visitor who clicked the link. */
+async function signIn(ask: (line: string) => Promise<Answer>): Promise<string> {
+  return `Cookie: ${(await ask(`GET /?expose-key=${KEY}`)).cookie}\r\n`;
+}
+
+const seen = (app: RawApp) => app.seen.toLowerCase();
+
+describe('a stranger (scanners on public ports)', () => {
+  const paths = [
+    '/',
+    '/index.html',
+    '/admin',
+    '/__expose',
+    '/__expose/probe',
+    '/__expose/x',
+    '/%2e%2e/x',
+    '/a?b=c',
+  ];
+  const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'HEAD'];
+
+  it.each([
+    ['link', LINK],
+    ['basic', BASIC],
+  ])('gets the same answer for everything, and the app hears nothing: %s', async (_, rules) => {
+    const { app, door, ask } = await open(rules);
+    const answers = new Set<string>();
+    for (const path of paths)
+      for (const method of methods) {
+        const { status, head, body } = await ask(`${method} ${path}`);
+        expect(head).toMatch(/\r\nconnection: close\r\n/i);
+        answers.add(
+          `${status} ${/content-length: \d+/i.exec(head)?.[0]} ${method === 'HEAD' || body.length}`,
+        );
+        const upgrade = await ask(`GET ${path}`, UPGRADE);
+        answers.add(
+          `${upgrade.status} ${/content-length: \d+/i.exec(upgrade.head)?.[0]} ${upgrade.body.length}`,
+        );
+      }
+    expect([...answers].map(answer => answer.split(' ')[0])).toEqual(['401', '401']); // HEAD has no body
+    expect(new Set([...answers].map(answer => answer.split(' ').slice(1, 3).join(' '))).size).toBe(1);
+    expect([app.connections, door.gateway.visits]).toEqual([0, 0]);
+  });
+
+  it('is hung up on behind the refusal, also where a request with a body came in the same packet', async () => {
+    const { app, door } = await open(LINK);
+    const host = `Host: ${HOST}\r\n`;
+    const packet = `HEAD / HTTP/1.1\r\n${host}\r\nDELETE / HTTP/1.1\r\n${host}Content-Length: 9\r\n\r\n123456789`;
+    const answer = await sendRaw(door.port, packet);
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 401']);
+    expect(app.connections).toBe(0);
+  });
+
+  it('gets the same answer where there is no app', async () => {
+    const door = await openDoor(() => ({ status: 'starting' }), { rules: LINK });
+    closers.push(door.stop);
+    const away = await askOnce(door, 'GET /');
+    const { ask } = await open(LINK);
+    const date = /date: [^\r]*/i;
+    expect(away.head.replace(date, '')).toBe((await ask('GET /')).head.replace(date, ''));
+  });
+
+  it('is told nothing about what answers', async () => {
+    const { ask } = await open(LINK);
+    const { head, body } = await ask('GET /');
+    expect(head).not.toMatch(/^(server|x-powered-by|via):/im);
+    expect(`${head}${body}`).not.toMatch(/wasm|bore|node/i);
+    expect(head).toMatch(/^www-authenticate: Bearer realm="preview"\r?$/im);
+  });
+
+  it('is not let in by guesses of any length (timing)', async () => {
+    const { app, ask } = await open(LINK);
+    for (const length of [0, 1, KEY.length - 1, KEY.length, KEY.length + 1, 1_000, 10_000]) {
+      const guess = 'K3y-of-this-preview_012345678X'.padEnd(length, 'x').slice(0, length);
+      expect((await ask(`GET /?expose-key=${guess}`)).status).toBe(401);
+      expect((await ask('GET /', `Authorization: Bearer ${guess}\r\n`)).status).toBe(401);
+    }
+    for (const odd of [
+      'Bearer',
+      'Basic',
+      'Basic %%%',
+      `Basic ${btoa('ada')}`,
+      'Digest x',
+      `bearer ${KEY} ${KEY}`,
+    ])
+      expect((await ask('GET /', `Authorization: ${odd}\r\n`)).status).toBe(401);
+    expect(app.connections).toBe(0);
+  });
+
+  it('finds a page to paste the key where a page was asked for, text or JSON elsewhere', async () => {
+    const { ask } = await open(LINK);
+    const page = await ask('GET /deep/page', 'Accept: text/html\r\n');
+    expect(page.body).toContain('<form method="post" action="/__expose/sign-in">');
+    expect(page.head).toMatch(/content-security-policy: .*default-src 'none'.*form-action 'self'/i);
+    expect(JSON.parse((await ask('GET /', 'Accept: application/json\r\n')).body)).toMatchObject({
+      status: 401,
+    });
+    expect((await ask('GET /')).body).toMatch(/^This preview is not open to everybody\.\n/);
+  });
+});
+
+describe('the link', () => {
+  it('leads to the same page without the key, with a cookie that lets in (key leakage)', async () => {
+    const { app, ask } = await open(LINK);
+    const { status, location, head, cookie } = await ask(`GET /docs/a%2fb?x=1&expose-key=${KEY}&y=%20`);
+    expect([status, location]).toEqual([303, '/docs/a%2fb?x=1&y=%20']);
+    expect(head).toMatch(/^set-cookie: .*; Path=\/; Max-Age=\d+; HttpOnly; SameSite=Lax\r?$/im);
+    expect(head).toMatch(/^referrer-policy: no-referrer\r?$/im);
+    expect(head).toMatch(/^cache-control: no-store\r?$/im);
+    expect(cookie).toMatch(/^expose-session-4321=\d+\.[\w-]{43}$/);
+    expect(cookie).not.toContain(KEY);
+    expect(app.connections).toBe(0);
+    expect((await ask('GET /', `Cookie: ${cookie}\r\n`)).body).toBe('ok');
+  });
+
+  it.each([
+    [`/?expose-key=${KEY}`, '/'],
+    [`/a?expose-key=${KEY}&expose-key=x`, '/a'],
+    [`/?a&expose-key=${KEY}`, '/?a'],
+    [`/?expose-key=${encodeURIComponent(KEY).replace('-', '%2d')}`, '/'],
+  ])('may be written as %s', async (target, location) => {
+    const { ask } = await open(LINK);
+    expect(await ask(`GET ${target}`)).toMatchObject({ status: 303, location });
+  });
+
+  it('lets requests through that cannot be redirected, without the key', async () => {
+    const { app, ask } = await open(LINK);
+    expect((await ask(`POST /hook?expose-key=${KEY}&a=b`, 'Content-Length: 0\r\n')).status).toBe(200);
+    await ask(`GET /ws?expose-key=${KEY}`, UPGRADE);
+    expect(app.requestLines).toEqual(['POST /hook?a=b HTTP/1.1', 'GET /ws HTTP/1.1']);
+    expect(app.seen).not.toContain(KEY);
+  });
+});
+
+describe('a bearer token', () => {
+  it('lets scripts in, and the app does not see it', async () => {
+    const { app, ask } = await open(LINK);
+    const { status, cookie } = await ask('DELETE /a', `Authorization: Bearer ${KEY}\r\n`);
+    expect([status, cookie]).toEqual([200, '']);
+    expect(seen(app)).not.toContain('authorization');
+  });
+
+  it('of the app itself reaches it, for who has the cookie', async () => {
+    const { app, ask } = await open(LINK);
+    const cookie = await signIn(ask);
+    expect((await ask('GET /api', `${cookie}Authorization: Bearer of-the-app\r\n`)).status).toBe(200);
+    expect(app.seen.toLowerCase()).toContain('authorization: bearer of-the-app');
+  });
+});
+
+describe('the cookie', () => {
+  it('is taken out before the app, and so are those of other previews on the host; the app keeps its own', async () => {
+    const { app, ask } = await open(LINK);
+    const session = (await signIn(ask)).trim().replace('Cookie: ', '');
+    const cookies = `a=1; ${session}; expose-session-9=x.y; __Host-expose-seen-443=z; b=2`;
+    expect((await ask('GET /', `Cookie: ${cookies}\r\n`)).status).toBe(200);
+    expect(seen(app)).toContain('cookie: a=1; b=2\r\n');
+    await ask('GET /', `Cookie: ${session}\r\n`);
+    expect(seen(app).match(/^cookie:/gm)).toHaveLength(1);
+  });
+
+  it('is worth nothing at another port, after a move, or at another exposure of the same address', async () => {
+    let url = `http://${HOST}`;
+    const { door, ask } = await open(LINK, {
+      place: () => ({ url, host: 'bore.example', port: Number(new URL(url).port) }),
+    });
+    const cookie = await signIn(ask);
+    expect((await ask('GET /', cookie)).status).toBe(200);
+    const { ask: askOther } = await open(LINK);
+    expect((await askOther('GET /', cookie)).status).toBe(401);
+    url = 'http://bore.example:5000';
+    const moved = await sendRaw(
+      door.port,
+      `GET / HTTP/1.1\r\nHost: bore.example:5000\r\nConnection: close\r\n${cookie.replace('4321', '5000')}\r\n`,
+    );
+    expect(moved).toMatch(/^HTTP\/1.1 401 /);
+  });
+
+  it('ends with the exposure', async () => {
+    let endsAt = new Date(Date.now() + 90_000);
+    const { ask } = await open(LINK, { endsAt: () => endsAt });
+    const { cookie, head } = await ask(`GET /?expose-key=${KEY}`);
+    expect(Number(/max-age=(\d+)/i.exec(head)?.[1])).toBeLessThanOrEqual(91);
+    expect((await ask('GET /', `Cookie: ${cookie}\r\n`)).status).toBe(200);
+    endsAt = new Date(Date.now() - 5_000);
+    const { cookie: over } = await ask(`GET /?expose-key=${KEY}`);
+    expect((await ask('GET /', `Cookie: ${over}\r\n`)).status).toBe(401);
+  });
+
+  it('cannot be made up', async () => {
+    const { ask } = await open(LINK);
+    const cookie = (await signIn(ask)).trim();
+    const [, name, expires, mac = ''] = /Cookie: (.*)=(\d+)\.(.*)/.exec(cookie) ?? [];
+    const forged = [
+      `${name}=${Number(expires) + 1}.${mac}`,
+      `${name}=${expires}.${mac.slice(0, -1)}${mac.endsWith('A') ? 'B' : 'A'}`,
+      `${name}=${expires}.`,
+      `${name}=`,
+      `${name}=${KEY}`,
+    ];
+    for (const one of forged) expect((await ask('GET /', `Cookie: ${one}\r\n`)).status).toBe(401);
+  });
+
+  it('counts although a page of another port put one of the same name in front', async () => {
+    const { ask } = await open(LINK);
+    const cookie = (await signIn(ask)).trim().replace('Cookie: ', '');
+    expect((await ask('GET /', `Cookie: expose-session-4321=evil; ${cookie}\r\n`)).status).toBe(200);
+  });
+
+  it('is Secure, and bound to the host, over https', async () => {
+    const place = { url: 'https://4321.preview.example', host: 'bore.example', port: 4321 };
+    const { ask } = await open(LINK, { place: () => place });
+    const { head, cookie } = await ask(`GET /?expose-key=${KEY}`);
+    expect(cookie).toMatch(/^__Host-expose-session-443=/);
+    expect(head).toMatch(/^set-cookie: __Host-[^\r]*; Secure\r?$/im);
+  });
+});
+
+describe('a request of another site with the cookie (cross-site)', () => {
+  const origins = {
+    none: '',
+    ours: `Origin: http://${HOST}\r\n`,
+    'another site': 'Origin: https://evil.example\r\n',
+    'another port': 'Origin: http://bore.example:4322\r\n',
+    'another scheme': `Origin: https://${HOST}\r\n`,
+    'a sandboxed page': 'Origin: null\r\n',
+  };
+  const isOurs = (name: string) => name === 'none' || name === 'ours';
+  it.each(Object.entries(origins))('is held against its Origin: %s', async (name, origin) => {
+    const { app, ask } = await open(LINK);
+    const cookie = await signIn(ask);
+    for (const method of ['GET', 'HEAD', 'OPTIONS'])
+      expect((await ask(`${method} /`, `${cookie}${origin}`)).status).toBe(200);
+    const before = app.requestLines.length;
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'])
+      expect((await ask(`${method} /`, `${cookie}${origin}Content-Length: 0\r\n`)).status).toBe(
+        isOurs(name) ? 200 : 403,
+      );
+    const upgrade = await ask('GET /ws', `${cookie}${origin}${UPGRADE}`);
+    expect(upgrade.status).toBe(isOurs(name) ? 200 : 403);
+    expect(app.requestLines.length - before).toBe(isOurs(name) ? 5 : 0);
+  });
+
+  it('is refused with a password the browser keeps, too', async () => {
+    const { ask } = await open(BASIC);
+    const evil = `${BASIC_HEADER}Origin: https://evil.example\r\nContent-Length: 0\r\n`;
+    expect((await ask('POST /', evil)).status).toBe(403);
+  });
+
+  it('is let in with the key itself, and on public paths', async () => {
+    const { ask } = await open(LINK);
+    const evil = 'Origin: https://evil.example\r\nContent-Length: 0\r\n';
+    expect((await ask('POST /', `${evil}Authorization: Bearer ${KEY}\r\n`)).status).toBe(200);
+    expect((await ask('POST /webhooks/a', evil)).status).toBe(200);
+    expect((await ask('POST /webhooks/a', `${await signIn(ask)}${evil}`)).status).toBe(200);
+  });
+});
+
+describe('a public path', () => {
+  it('needs no key, whatever the method, and no other path is public', async () => {
+    const { app, ask } = await open(LINK);
+    for (const line of ['GET /webhooks/a?b', 'PUT /webhooks/a/b', 'OPTIONS /webhooks/'])
+      expect((await ask(line, 'Content-Length: 0\r\n')).status).toBe(200);
+    for (const path of ['/webhooks', '/webhooksx', '/webhooks/../x', '/webhooks/%2e%2e/x', '/x?/webhooks/a'])
+      expect((await ask(`GET ${path}`)).status).toBe(401);
+    expect(app.requestLines).toHaveLength(3);
+  });
+});
+
+describe('signing in by hand', () => {
+  const post = (ask: (line: string, fields?: string) => Promise<Answer>, body: string, fields = '') =>
+    ask(
+      'POST /__expose/sign-in',
+      `Content-Type: application/x-www-form-urlencoded\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`,
+    );
+
+  it('leads back to the page that was wanted', async () => {
+    const { ask } = await open(LINK);
+    const referer = `Origin: http://${HOST}\r\nReferer: http://${HOST}/deep/page?a=b&expose-key=wrong\r\n`;
+    const answer = await post(ask, `key=${KEY}`, referer);
+    expect(answer).toMatchObject({ status: 303, location: '/deep/page?a=b' });
+    expect((await ask('GET /', `Cookie: ${answer.cookie}\r\n`)).status).toBe(200);
+    expect((await post(ask, `key=+${KEY}%0A`)).status).toBe(303); // pasted with what was around it
+  });
+
+  it.each([
+    'https://evil.example/deep',
+    `http://${HOST}//evil.example`,
+    `http://${HOST}/\\evil.example`,
+    `http://${HOST}/__expose/sign-in`,
+    'nonsense',
+  ])('never leads elsewhere: %s', async referer => {
+    const { ask } = await open(LINK);
+    const { status, location } = await post(ask, `key=${KEY}`, `Referer: ${referer}\r\n`);
+    expect(status).toBe(303);
+    expect(new URL(location, `http://${HOST}`).host).toBe(HOST);
+    expect(location).not.toContain('sign-in');
+  });
+
+  it('says so where the key is wrong, and hears no more than a key', async () => {
+    const { app, ask } = await open(LINK);
+    const wrong = await post(ask, 'key=wrong', 'Accept: text/html\r\n');
+    expect([wrong.status, wrong.cookie]).toEqual([401, '']);
+    expect(wrong.body).toContain('That is not the key');
+    expect((await post(ask, '')).status).toBe(401);
+    expect((await post(ask, `key=${'x'.repeat(10_000)}&key=${KEY}`)).status).toBe(401);
+    expect((await post(ask, `key=${KEY}`, 'Origin: https://evil.example\r\n')).status).toBe(403);
+    expect(app.connections).toBe(0);
+  });
+
+  it('is not there in an open preview', async () => {
+    const { ask } = await open(OPEN_GATEWAY);
+    expect((await post(ask, `key=${KEY}`)).status).toBe(404);
+  });
+});
+
+describe('HTTP Basic', () => {
+  it('lets in, gives a cookie, and the app does not see the password', async () => {
+    const { app, ask } = await open(BASIC);
+    const refused = await ask('GET /');
+    expect([refused.status, /^www-authenticate: (.*)/im.exec(refused.head)?.[1]]).toEqual([
+      401,
+      'Basic realm="preview", charset="UTF-8"',
+    ]);
+    const { status, cookie } = await ask('GET /', BASIC_HEADER);
+    expect(status).toBe(200);
+    expect(seen(app)).not.toContain('authorization');
+    const fetched = await ask('GET /api', `Cookie: ${cookie}\r\nAuthorization: Bearer of-the-app\r\n`);
+    expect(fetched.status).toBe(200);
+    expect(app.seen).toContain('Bearer of-the-app');
+  });
+
+  it.each(['ada:wrong', 'eve:pässword:with colon', 'ada', ':', 'ada:'])('refuses %s', async text => {
+    const { app, ask } = await open(BASIC);
+    const header = `Authorization: Basic ${Buffer.from(text).toString('base64')}\r\n`;
+    expect((await ask('GET /', header)).status).toBe(401);
+    expect(app.connections).toBe(0);
+  });
+});
+
+describe('the address (Host games, DNS rebinding)', () => {
+  it.each([
+    ['bore.example:4321', 200],
+    ['BORE.example:4321', 200],
+    ['bore.example', 421],
+    ['bore.example:80', 421],
+    ['bore.example:04321', 421],
+    ['bore.example.:4321', 421],
+    ['user@bore.example:4321', 421],
+    ['evil.example:4321', 421],
+    ['evil.example', 421],
+    ['bore.example:4321, evil.example', 421],
+    ['169.254.169.254', 421],
+    ['', 421],
+  ])('%s gets %d', async (host, status) => {
+    const { app, door } = await open(OPEN_GATEWAY);
+    const answer = await sendRaw(door.port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(app.connections).toBe(status === 200 ? 1 : 0);
+  });
+
+  it('behind a proxy may be the one the proxy calls, and says the scheme’s own port or not', async () => {
+    const place = { url: 'https://4321.preview.example', host: '10.0.0.1', port: 4321 };
+    const { door } = await open(OPEN_GATEWAY, { place: () => place });
+    for (const host of ['4321.preview.example', '4321.preview.example:443', '10.0.0.1:4321'])
+      expect(
+        await sendRaw(door.port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`),
+      ).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  it('of this machine may be called by any of its names', async () => {
+    const place = { url: 'http://127.0.0.1:4321', host: '127.0.0.1', port: 4321 };
+    const { door } = await open(OPEN_GATEWAY, { place: () => place });
+    for (const host of ['127.0.0.1:4321', 'localhost:4321', '[::1]:4321'])
+      expect(
+        await sendRaw(door.port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`),
+      ).toMatch(/^HTTP\/1.1 200 /);
+  });
+});
+
+describe('what an earlier preview left in the browser (service workers)', () => {
+  const https = { url: 'https://4321.preview.example', host: 'bore.example', port: 4321 };
+  const PAGE = 'Sec-Fetch-Dest: document\r\n';
+
+  it('is cleared once, over https, with the first page', async () => {
+    const { app, ask } = await open(OPEN_GATEWAY, { place: () => https });
+    const first = await ask('GET /', PAGE);
+    expect(first.head).toMatch(/^clear-site-data: "storage"\r?$/im);
+    expect(first.cookie).toMatch(/^__Host-expose-seen-443=/);
+    const next = await ask('GET /', `${PAGE}Cookie: ${first.cookie}\r\n`);
+    expect(next.head).not.toMatch(/clear-site-data|set-cookie/i);
+    expect(seen(app)).not.toContain('cookie');
+    expect((await ask('GET /sw.js', 'Sec-Fetch-Dest: serviceworker\r\n')).head).toMatch(/clear-site-data/i);
+    expect((await ask('GET /a.js', 'Sec-Fetch-Dest: script\r\n')).head).not.toMatch(/clear-site-data/i);
+  });
+
+  it('is cleared again by another exposure at the same address, and when signing in', async () => {
+    const { ask } = await open(LINK, { place: () => https });
+    const { ask: askNext } = await open(LINK, { place: () => https });
+    const first = await ask(`GET /?expose-key=${KEY}`);
+    expect(first.head).toMatch(/^clear-site-data: "storage"\r?$/im);
+    const cookies = [...first.head.matchAll(/^set-cookie: ([^;\r]*)/gim)]
+      .map(([, cookie]) => cookie)
+      .join('; ');
+    expect((await ask(`GET /?expose-key=${KEY}`, `Cookie: ${cookies}\r\n`)).head).not.toMatch(
+      /clear-site-data/i,
+    );
+    expect((await askNext(`GET /?expose-key=${KEY}`, `Cookie: ${cookies}\r\n`)).head).toMatch(
+      /clear-site-data/i,
+    );
+  });
+
+  it('stays where the browser would not clear it, over http', async () => {
+    const { ask } = await open(OPEN_GATEWAY);
+    expect((await ask('GET /', PAGE)).head).not.toMatch(/clear-site-data|set-cookie/i);
+  });
+
+  it('is cleared for a built web app, too', async () => {
+    const handle = {
+      kind: 'handler',
+      handle: (_: unknown, response: { end(text: string): void }) => response.end('web'),
+    };
+    const door = await openDoor(() => ({ status: 'running', upstream: handle as never }), {
+      place: () => https,
+    });
+    closers.push(door.stop);
+    expect((await askOnce(door, 'GET /', PAGE)).head).toMatch(/clear-site-data/i);
+  });
+});

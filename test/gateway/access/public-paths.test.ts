@@ -1,0 +1,140 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { compilePatterns, findPatternProblem } from '../../../src/gateway/access/public-paths.ts';
+
+const isPublic = compilePatterns(['/webhooks/**', '/hook-*', '/exact', '/v?/in']);
+
+describe('a path pattern', () => {
+  it.each([
+    ['/webhooks/**', '/webhooks/', true],
+    ['/webhooks/**', '/webhooks/github', true],
+    ['/webhooks/**', '/webhooks/a/b.c', true],
+    ['/webhooks/**', '/webhooks/.well-known/x', true],
+    ['/webhooks/**', '/webhooks/a%20b', true],
+    ['/webhooks/**', '/webhooksx', false],
+    ['/webhooks/**', '/Webhooks/a', false],
+    ['/webhooks/**', '/a/webhooks/b', false],
+    ['/hook-*', '/hook-github', true],
+    ['/hook-*', '/hook-a/b', false],
+    ['/exact', '/exact', true],
+    ['/exact', '/exact/', false],
+    ['/exact', '/exac%74', false],
+    ['/v?/in', '/v1/in', true],
+    ['/v?/in', '/v12/in', false],
+    ['/**', '/anything/at?all', true],
+  ])('%s and %s', (pattern, path, expected) => {
+    expect(compilePatterns([pattern])(path.replace(/\?.*/, ''))).toBe(expected);
+  });
+
+  it('matches nothing where there is none', () => {
+    expect(compilePatterns([])('/')).toBe(false);
+  });
+});
+
+describe('a path that an app could read differently (path tricks)', () => {
+  it.each([
+    '/webhooks/../admin',
+    '/webhooks/..',
+    '/webhooks/%2e%2e/admin',
+    '/webhooks/%2E./admin',
+    '/webhooks/..%2fadmin',
+    '/webhooks/..%2Fadmin',
+    '/webhooks/%252e%252e/admin',
+    '/webhooks/%25252e%25252e%25252fadmin',
+    '/webhooks\\..\\admin',
+    '/webhooks/..\\admin',
+    '/webhooks/..%5cadmin',
+    '/webhooks/..;/admin',
+    '/webhooks/..;x=y/admin',
+    '/webhooks/.%00./admin',
+    '/webhooks/%zz',
+    '/webhooks/%c0%ae%c0%ae/admin',
+    '/webhooks/a/../../admin',
+    '/admin/..;/webhooks/x/../../admin',
+    '/%2e%2e/admin',
+    '/admin%2f..%2fwebhooks',
+  ])('needs a key: %s', path => {
+    expect(isPublic(path)).toBe(false);
+  });
+
+  it('is public only if whatever it decodes and resolves to is', () => {
+    const piece = fc.constantFrom(
+      ...[
+        '/',
+        '%2f',
+        '%252f',
+        '\\',
+        '%5c',
+        ';',
+        ';a',
+        '.',
+        '..',
+        '%2e',
+        '%252e',
+        'webhooks',
+        'admin',
+        'a',
+        '%00',
+      ],
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 10 }), pieces => {
+        const path = `/webhooks/${pieces.join('')}`;
+        if (!isPublic(path)) return;
+        for (const reading of readLikeAnApp(path)) expect(reading).toMatch(/^\/webhooks(\/|$)/);
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+});
+
+/** How servers resolve a path: decoded up to three times, `\` as `/`, parameters cut off before or after. */
+function readLikeAnApp(path: string): string[] {
+  const readings: string[] = [];
+  for (let times = 0, decoded = path; times < 3; times += 1) {
+    for (const cut of [false, true])
+      for (const text of [decoded, decoded.replaceAll('\\', '/')])
+        readings.push(
+          new URL(`http://x${cut ? text.replace(/;[^/\\]*/g, '') : text}`.replace(/[?#]/g, '_')).pathname,
+        );
+    try {
+      decoded = decodeURIComponent(decoded);
+    } catch {
+      break;
+    }
+  }
+  return readings.filter(reading => !reading.includes('%2f'));
+}
+
+describe('what is no pattern', () => {
+  it.each([
+    ['webhooks/**', 'does not begin with /'],
+    ['https://x.example/webhooks', 'does not begin with /'],
+    ['/web hooks', 'is not a plain path'],
+    ['/a/../b', 'is not a plain path'],
+    ['//a', 'is not a plain path'],
+    ['/a%20b', 'is not a plain path'],
+    ['/a#b', 'is not a plain path'],
+    ['/a*-*', 'has more than one * in a name'],
+    ['/**/a/**/b/**', 'has more than two **'],
+    ['/{a,b}', 'has more than the signs'],
+    ['/!(a)', 'has more than the signs'],
+  ])('%s %s', (pattern, problem) => {
+    expect(findPatternProblem(pattern)).toContain(problem);
+  });
+
+  it('is not said of plain ones', () => {
+    for (const pattern of ['/', '/**', '/a/*/b', '/.well-known/**', '/a?b', '/ä'])
+      expect(findPatternProblem(pattern)).toBeUndefined();
+  });
+});
+
+describe('a long path (a stranger who makes us think)', () => {
+  it('is not tried against patterns: the time would grow with the power of its length', () => {
+    const isPublic = compilePatterns(['/a/**/b/**/c/**/d', '/webhooks/**']);
+    expect(isPublic(`/webhooks/${'a'.repeat(1_000)}`)).toBe(true);
+    expect(isPublic(`/webhooks/${'a'.repeat(1_020)}`)).toBe(false);
+    // Took ten seconds; the limit of the test's own time is what fails.
+    expect(isPublic('/a/b/c'.repeat(2_300))).toBe(false);
+  });
+});

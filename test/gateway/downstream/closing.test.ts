@@ -1,0 +1,117 @@
+// Every way in which the gateway closes a visitor's connection by itself, over every protocol. Each runs from a timer or
+// from another visitor's event: an exception there would be nobody's, and end the preview. Vitest fails a run with one.
+
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { VisitorLimits } from '../../../src/gateway/downstream/visitor-server.ts';
+import { openDoor } from '../../support/gateway-door.ts';
+import { FRAME, renderFrame } from '../../support/http2-frames.ts';
+import {
+  openVisitor,
+  PROTOCOLS,
+  type Protocol,
+  renderRequest,
+  startProtocolApp,
+  usesHttp2,
+  usesTls,
+  usesWebSocket,
+} from '../../support/protocols.ts';
+import { TestCa, type TestCertificate } from '../../support/test-ca.ts';
+import { waitUntil } from '../../support/wait-until.ts';
+
+const KEY = 'K3y-of-this-preview_0123456789';
+const NEVER_MS = 600_000;
+
+const closers: (() => unknown)[] = [];
+let ca: TestCa;
+let tls: TestCertificate;
+beforeAll(() => {
+  ca = new TestCa();
+  tls = ca.issue(['IP:127.0.0.1']);
+});
+afterAll(() => ca.remove());
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function open(protocol: Protocol, limits: Partial<VisitorLimits>, rules = {}) {
+  const app = await startProtocolApp();
+  const door = await openDoor(app.port, { limits, rules, ...(usesTls(protocol) && { tls }) });
+  closers.push(app.stop, door.stop);
+  const visit = async (path: string, method?: string) => {
+    const visitor = await openVisitor(door, protocol);
+    closers.push(() => visitor.raw.destroy());
+    visitor.stream.write(renderRequest(door, protocol, path, method));
+    return visitor;
+  };
+  /** Opens the window of HTTP/2, so that what is not read waits in TCP. */
+  const widen = (visitor: Awaited<ReturnType<typeof visit>>) => {
+    const payload = Buffer.alloc(4);
+    payload.writeUInt32BE(0x3fff0000);
+    for (const stream of usesHttp2(protocol) ? [0, 1] : [])
+      visitor.stream.write(renderFrame({ type: FRAME.windowUpdate, flags: 0, stream, payload }));
+  };
+  return { app, door, visit, widen };
+}
+
+describe.each(PROTOCOLS)('over %s', protocol => {
+  it('a visitor who does not read costs itself, and nobody else', async () => {
+    const { app, visit, widen } = await open(protocol, { stalledMs: 300 });
+    const good = await visit('/begun');
+    await waitUntil(() => good.heard.includes('begun'), 'somebody else is served');
+    const bad = await visit('/flood');
+    widen(bad);
+    bad.stream.pause();
+    bad.raw.pause();
+    await waitUntil(() => app.open === 2, 'the app serves both');
+    await waitUntil(() => app.open === 1, 'who does not read is gone');
+    expect([good.raw.closed, good.stream.destroyed]).toEqual([false, false]);
+  });
+
+  it('one who makes room for another is closed, in whatever state it is', async () => {
+    const rules = { access: { kind: 'link', key: KEY }, publicPaths: ['/**'] };
+    const { app, visit, widen } = await open(protocol, { strangers: 3, stalledMs: NEVER_MS }, rules);
+    const stalled = await visit('/flood');
+    widen(stalled);
+    stalled.stream.pause();
+    await waitUntil(() => app.open === 1, 'the first is served');
+    const hanging = await visit('/hang');
+    const begun = await visit('/begun');
+    await waitUntil(() => app.open === 3, 'all are served');
+    for (let count = 0; count < 3; count += 1) {
+      const next = await visit('/begun');
+      await waitUntil(() => next.heard.includes('begun'), 'the next one is served');
+    }
+    await waitUntil(() => hanging.raw.closed && begun.raw.closed, 'all have made room');
+    await waitUntil(() => app.open === 3, 'and so have their requests');
+  });
+
+  it('the end closes everybody after the drain, and what is silent at once', async () => {
+    const { app, door, visit, widen } = await open(protocol, { stalledMs: NEVER_MS });
+    const stalled = await visit('/flood');
+    widen(stalled);
+    stalled.stream.pause();
+    const visitors = [await visit('/hang'), await visit('/begun'), await openVisitor(door, protocol)];
+    await waitUntil(() => app.open === 3, 'all are served');
+    await door.gateway.stop(100);
+    await waitUntil(() => app.open === 0, 'the app is left alone');
+    await waitUntil(() => visitors.every(({ raw }) => raw.closed), 'all are closed');
+  });
+
+  // An upgrade has no body.
+  it.skipIf(usesWebSocket(protocol))(
+    'a visitor who goes on sending behind its answer is closed after a while',
+    async () => {
+      const rules = { maxBodyBytes: 100 };
+      const { app, visit } = await open(protocol, { lingerMs: 100 }, rules);
+      const visitor = await visit('/hang', 'POST');
+      await waitUntil(() => app.open + (visitor.heard === '' ? 0 : 1) > 0, 'it is served');
+      const piece = usesHttp2(protocol)
+        ? renderFrame({ type: FRAME.data, flags: 0, stream: 1, payload: Buffer.alloc(20) })
+        : Buffer.alloc(20);
+      const timer = setInterval(() => visitor.stream.write(piece), 20);
+      closers.push(() => clearInterval(timer));
+      // Of HTTP/2 it is the stream that ends.
+      await waitUntil(() => app.open === 0 && (usesHttp2(protocol) || visitor.raw.closed), 'it is over');
+    },
+  );
+});

@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
+import { expect, it, onTestFinished } from 'vitest';
+import { describeWithReal, requirePart } from '../../support/real-parts.ts';
+import { startVisits } from '../../support/steady-visits.ts';
+import { startTunnelProcess } from '../../support/tunnel-process.ts';
+import { startRealServer } from '../../support/tunnel-rig.ts';
+
+const KEY = 'K3y-of-this-preview_0123456789';
+const CONNECTIONS = 500;
+const SECONDS = 12;
+/** More than any buffer between here and a visitor holds. */
+const BIG = Buffer.alloc(16 << 20, 'x');
+
+const MODES: [string, string[]][] = [
+  ['slow heads (slowloris)', ['-H', '-i', '2', '-x', '24']],
+  ['slow bodies (R-U-D-Y)', ['-B', '-i', '2', '-s', '8192', '-x', '10']],
+  ['heaps of ranges (Apache killer)', ['-R', '-a', '1', '-b', '3000', '-t', 'HEAD']],
+  ['slow readers', ['-X', '-w', '10', '-y', '20', '-n', '5', '-z', '32', '-k', '3']],
+];
+
+async function openApp(): Promise<number> {
+  const server = createServer((request, response) => {
+    response.on('error', () => {});
+    // A body is waited for, and whoever reads slowly gets something large.
+    const isLarge = request.method === 'GET' && request.url !== '/';
+    request.resume().once('end', () => response.end(isLarge ? BIG : 'ok'));
+  });
+  await once(server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 }), 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+async function attack(options: string[], host: string, port: number): Promise<string> {
+  const size = ['-c', `${CONNECTIONS}`, '-r', '200', '-l', `${SECONDS}`, '-p', '5'];
+  const { stdout } = await promisify(execFile)(
+    requirePart('slowhttptest'),
+    [...options, ...size, '-u', `http://${host}:${port}/big`],
+    { timeout: 60_000, maxBuffer: 64 << 20 },
+  );
+  return stdout;
+}
+
+describeWithReal(['bore', 'slowhttptest'], 'five hundred connections of slowhttptest', () => {
+  it.each(MODES)(
+    'cost no visit, through bore and the tunnel, neither with a key nor in an open preview: %s',
+    { timeout: 120_000 },
+    async (mode, options) => {
+      const { address } = await startRealServer('127.0.1.42');
+      const { host } = address;
+      const app = await openApp();
+      const child = await startTunnelProcess([
+        { mode: 'gateway', server: address, app, key: KEY },
+        { mode: 'gateway', server: address, app },
+      ]);
+      onTestFinished(child.kill);
+      const [keyed = 0, open = 0] = child.ports;
+      const headers = { authorization: `Bearer ${KEY}` };
+      const all = [startVisits({ host, port: keyed, headers }, 10), startVisits({ host, port: open }, 10)];
+      const reports = await Promise.all([attack(options, host, keyed), attack(options, host, open)]);
+      for (const report of reports) expect(report).toMatch(/test ending|Exit status|slow HTTP test status/i);
+      for (const [index, visits] of all.entries()) {
+        const { right, lost, p99Ms } = await visits.stop();
+        console.log(`${mode}, ${index === 0 ? 'key' : 'open'}: ${right} visits, p99 ${p99Ms.toFixed(0)} ms`);
+        expect(lost).toEqual([]);
+        expect(right).toBeGreaterThan(10);
+      }
+      expect(child.unhandled).toEqual([]);
+    },
+  );
+});

@@ -1,0 +1,160 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { openDoor } from '../../support/gateway-door.ts';
+import { OPEN_GATEWAY } from '../../support/open-gateway.ts';
+import { describeWithReal } from '../../support/real-parts.ts';
+import { startVisits } from '../../support/steady-visits.ts';
+import { startTunnelProcess } from '../../support/tunnel-process.ts';
+import { startRealServer } from '../../support/tunnel-rig.ts';
+import { waitUntil } from '../../support/wait-until.ts';
+
+const KEY = 'K3y-of-this-preview_0123456789';
+const BEARER = { authorization: `Bearer ${KEY}` };
+const KEYED = { ...OPEN_GATEWAY, access: { kind: 'link', key: KEY } } as const;
+const STRANGERS = 2_000;
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function openApp(): Promise<number> {
+  const server = createServer((request, response) => {
+    if (request.url === '/endless') response.write('begun');
+    else response.end('ok');
+  });
+  await once(server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 }), 'listening');
+  closers.push(
+    () => server.close(),
+    () => server.closeAllConnections(),
+  );
+  return (server.address() as AddressInfo).port;
+}
+
+/** A connection that is there and says nothing. */
+async function come(port: number, host = '127.0.0.1'): Promise<Socket> {
+  const socket = connect(port, host);
+  socket.on('error', () => {});
+  closers.push(() => socket.destroy());
+  await once(socket, 'connect');
+  return socket.resume();
+}
+
+/** A visitor who was let in over a connection that stays. */
+async function signIn(port: number, path = '/'): Promise<Socket> {
+  const socket = await come(port);
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: bore.example:4321\r\nAuthorization: Bearer ${KEY}\r\n\r\n`);
+  const [answer] = await once(socket, 'data');
+  expect(String(answer)).toMatch(/^HTTP\/1.1 200 /);
+  return socket;
+}
+
+describe('strangers', () => {
+  it('are so many and no more: the oldest makes room, and nobody who was let in does', async () => {
+    const door = await openDoor(await openApp(), { rules: KEYED, limits: { strangers: 3 } });
+    closers.push(door.stop);
+    const guest = await signIn(door.port);
+    const strangers: Socket[] = [];
+    for (let number = 0; number < 5; number += 1) strangers.push(await come(door.port));
+    await waitUntil(() => strangers[0]?.closed === true && strangers[1]?.closed === true, 'two are gone');
+    expect(strangers.slice(2).map(({ closed }) => closed)).toEqual([false, false, false]);
+    expect(guest.closed).toBe(false);
+  });
+
+  it.each([
+    ['link', KEYED],
+    ['open', OPEN_GATEWAY],
+  ] as const)('make room for whoever comes when all places are taken: %s', async (_, rules) => {
+    const door = await openDoor(await openApp(), { rules, limits: { sockets: 3 } });
+    closers.push(door.stop);
+    const guests = [await signIn(door.port, '/endless')];
+    const strangers = [await come(door.port), await come(door.port)];
+    guests.push(await signIn(door.port, '/endless'), await signIn(door.port, '/endless'));
+    await waitUntil(() => strangers.every(({ closed }) => closed), 'both are gone');
+    const late = await come(door.port);
+    await waitUntil(() => late.closed, 'nobody is left who would make room');
+    expect(guests.map(({ closed }) => closed)).toEqual([false, false, false]);
+  });
+
+  it.each([
+    ['link', KEYED],
+    ['open', OPEN_GATEWAY],
+  ] as const)(
+    'find a slot that somebody only keeps for later, the one idle for longest: %s',
+    async (_, rules) => {
+      const door = await openDoor(await openApp(), { rules, limits: { sockets: 3 } });
+      closers.push(door.stop);
+      const [first, busy, last] = [
+        await signIn(door.port),
+        await signIn(door.port, '/endless'),
+        await signIn(door.port),
+      ];
+      await signIn(door.port);
+      await waitUntil(() => first.closed, 'the first one is gone');
+      expect([busy.closed, last.closed]).toEqual([false, false]);
+    },
+  );
+
+  it('who only ask for public paths never count as let in, and leave room for who has the key', async () => {
+    const rules = { ...KEYED, publicPaths: ['/endless', '/hook'] };
+    const door = await openDoor(await openApp(), { rules, limits: { sockets: 12, strangers: 4 } });
+    closers.push(door.stop);
+    const ask = async (path: string) => {
+      const socket = await come(door.port);
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n`);
+      expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1.1 200 /);
+      return socket;
+    };
+    const idle = [await ask('/hook'), await ask('/hook')];
+    const busy = [await ask('/endless'), await ask('/endless')];
+    busy.push(await ask('/endless'));
+    await waitUntil(() => idle[0]?.closed === true, 'between two answers it makes room');
+    expect(busy.map(({ closed }) => closed)).toEqual([false, false, false]);
+    // Where few are idle, the oldest of the busy ones goes, or newcomers would push out one another.
+    await signIn(door.port);
+    await waitUntil(() => busy[0]?.closed === true, 'one of the busy ones makes room');
+    for (let count = 0; count < 5; count += 1) await signIn(door.port);
+    expect([idle[1]?.closed, ...busy.slice(1).map(({ closed }) => closed)]).toEqual([false, false, false]);
+  });
+
+  it('who hold a WebSocket hold a place', async () => {
+    const server = createServer();
+    server.on('upgrade', (_, socket) =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'),
+    );
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const door = await openDoor((server.address() as AddressInfo).port, { limits: { sockets: 1 } });
+    closers.push(() => server.close(), door.stop);
+    const holder = await come(door.port);
+    holder.write(
+      'GET / HTTP/1.1\r\nHost: bore.example:4321\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    );
+    await once(holder, 'data');
+    const late = await come(door.port);
+    await waitUntil(() => late.closed, 'the next one is turned away');
+    expect(holder.closed).toBe(false);
+  });
+});
+
+describeWithReal(['bore'], '2,000 silent strangers', () => {
+  it('cost no signed-in visit, through bore and the tunnel', { timeout: 120_000 }, async () => {
+    const { address } = await startRealServer('127.0.1.41');
+    const app = await openApp();
+    const child = await startTunnelProcess([{ mode: 'gateway', server: address, app, key: KEY }]);
+    onTestFinished(child.kill);
+    const [port = 0] = child.ports;
+    const visits = startVisits({ host: address.host, port, headers: BEARER }, 20);
+    const strangers = await Promise.all(Array.from({ length: STRANGERS }, () => come(port, address.host)));
+    const isGone = ({ closed }: Socket) => closed;
+    await waitUntil(() => strangers.filter(isGone).length >= STRANGERS - 256, 'the oldest have made room');
+    // The rest leaves by itself, when it has not said a word in time.
+    await waitUntil(() => strangers.every(isGone), 'all are gone');
+    const { right, lost, p99Ms } = await visits.stop();
+    console.log(`${right} visits, the slowest hundredth took ${p99Ms.toFixed(0)} ms or more`);
+    expect(lost).toEqual([]);
+    expect(right).toBeGreaterThan(100);
+    expect(child.unhandled).toEqual([]);
+  });
+});

@@ -1,0 +1,202 @@
+// What the tests of faults share: the real bore server behind a relay that can do harm, a raw tunnel to an app that
+// checks every byte, visitors that do the same, and a look at what is left when all is over.
+
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
+import { onTestFinished } from 'vitest';
+import type { ServerAddress } from '../../src/tunnel/address.ts';
+import { Relay, type RelayOptions } from '../../src/tunnel/relay/relay.ts';
+import type { Timings } from '../../src/tunnel/timings.ts';
+import { type FaultRelay, startFaultRelay } from './fault-relay.ts';
+import { Noise, NoiseCheck } from './noise.ts';
+import { type Kept, openTunnel, portOf, startRealServer } from './tunnel-rig.ts';
+import { waitUntil } from './wait-until.ts';
+
+/** Of an upload, and of the answer to it. */
+const BYTES = 200_000;
+const SECRET = 'a secret of some length';
+
+/**
+ * How a visit ended: `right` with every byte of the answer, after the app had every byte of the upload; `short` with a
+ * clean end too early in either direction; `broken` with a reset; `wrong` with bytes nobody sent.
+ */
+export type Outcome = 'right' | 'short' | 'broken' | 'wrong';
+
+export interface Visit {
+  readonly socket: Socket;
+  /** Sends the second half of the upload. */
+  goOn(): void;
+  readonly outcome: Promise<Outcome>;
+}
+
+/** A tunnel through a relay of its own. */
+export interface Branch extends Kept {
+  readonly relay: FaultRelay;
+  readonly port: number;
+  /** Sends the first half of its upload. */
+  startVisit(): Visit;
+  /** A visit from start to end. */
+  visit(): Promise<Outcome>;
+}
+
+export interface FaultWorld extends Branch {
+  /** Another tunnel, through another relay, to the same server. */
+  branch(): Promise<Branch>;
+  /** Ends the tunnels, and fails where a socket, a timer or a process is left. */
+  close(): Promise<void>;
+}
+
+export interface WorldOptions {
+  timings?: Partial<Timings>;
+  raw?: Partial<RelayOptions>;
+  /** Of an upload, and of the answer to it. */
+  bytes?: number;
+  /** Opens connections ahead of visitors, however near the server is; else never, so that a fault hits who it should. */
+  warm?: boolean;
+}
+
+/** Heartbeats are missed sooner than usual, so that tests are; everything else is as in life. */
+export async function startWorld(host: string, options: WorldOptions = {}): Promise<FaultWorld> {
+  // No timer of ours is there yet, at most a short one of the test runner.
+  const { Timeout: _, ...before } = countResources();
+  const server = await startRealServer(host, { secret: SECRET });
+  const bytes = options.bytes ?? BYTES;
+  const app = await startApp(bytes);
+  onTestFinished(() => app.stop());
+  const branches: Branch[] = [];
+  const branch = async () => {
+    const opened = await openBranch(server.address, app, options);
+    branches.push(opened);
+    return opened;
+  };
+  return {
+    ...(await branch()),
+    branch,
+    close: async () => {
+      for (const { tunnel } of branches) await tunnel.stop({ drainMs: 0 });
+      for (const { relay } of branches) await relay.stop();
+      await app.stop();
+      await server.kill();
+      let left = countResources();
+      await waitUntil(() => {
+        left = countResources();
+        return isDeepStrictEqual(left, before);
+      }, 'nothing is left').catch(cause => {
+        throw new Error(`left over: ${JSON.stringify({ before, left })}`, { cause });
+      });
+    },
+  };
+}
+
+async function openBranch(server: ServerAddress, app: App, options: WorldOptions): Promise<Branch> {
+  const relay = await startFaultRelay(server);
+  onTestFinished(() => relay.stop());
+  const quiet = () => {};
+  const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+  const kept = await openTunnel({
+    server: relay.address,
+    secret: SECRET,
+    destination: new Relay({ target: () => app.address, logger, ...options.raw }),
+    warm: options.warm ?? false,
+    timings: { heartbeat: 1_500, warmRoundTrip: 0, ...options.timings },
+  });
+  const port = portOf(kept.tunnel);
+  let visits = 0;
+  const startVisit = () => {
+    visits += 1;
+    return openVisit({ host: server.host, port }, visits, app.bytes);
+  };
+  const visit = () => {
+    const started = startVisit();
+    started.goOn();
+    return started.outcome;
+  };
+  return { ...kept, relay, port, startVisit, visit };
+}
+
+/** How many of each kind keep this process alive. */
+function countResources(): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo().sort()) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
+}
+
+function openVisit(address: ServerAddress, seed: number, bytes: number): Visit {
+  const socket = connect({ ...address, allowHalfOpen: true, noDelay: true });
+  const upload = new Noise(seed).take(bytes);
+  const head = Buffer.alloc(4);
+  head.writeUInt32BE(seed);
+  socket.write(Buffer.concat([head, upload.subarray(0, bytes / 2)]));
+  return {
+    socket,
+    goOn: () => void socket.end(upload.subarray(bytes / 2)),
+    outcome: judge(socket, -seed, bytes),
+  };
+}
+
+async function judge(socket: Socket, seed: number, bytes: number): Promise<Outcome> {
+  const answer = new NoiseCheck(seed);
+  let verdict = '';
+  try {
+    for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+      const rest = verdict === '' ? chunk.subarray(1) : chunk;
+      if (verdict === '') verdict = chunk.toString('latin1', 0, 1);
+      answer.take(rest);
+    }
+  } catch {
+    return answer.judge(bytes).includes('wrong') ? 'wrong' : 'broken';
+  } finally {
+    socket.destroy();
+  }
+  const judged = verdict === '' ? 'nothing' : answer.judge(bytes);
+  if (judged.includes('wrong') || verdict === 'w') return 'wrong';
+  return judged === 'right' && verdict === 'r' ? 'right' : 'short';
+}
+
+interface App {
+  /** Of an upload, and of the answer to it. */
+  bytes: number;
+  address: { host: string; port: number };
+  stop(): Promise<void>;
+}
+
+/** Answers an upload with its opinion of it (`right`, `wrong`, `short`: the first letter) and with bytes of its own. */
+async function startApp(bytes: number): Promise<App> {
+  const sockets = new Set<Socket>();
+  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
+    sockets.add(socket.on('error', () => {}).once('close', () => sockets.delete(socket)));
+    void serve(socket, bytes).catch(() => {});
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const bound = server.address();
+  return {
+    bytes,
+    address: { host: '127.0.0.1', port: typeof bound === 'object' && bound !== null ? bound.port : 0 },
+    stop: async () => {
+      const closed = new Promise(resolve => server.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+async function serve(socket: Socket, bytes: number): Promise<void> {
+  let upload: NoiseCheck | undefined;
+  let seed = 0;
+  let head = Buffer.alloc(0);
+  for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+    if (upload !== undefined) {
+      upload.take(chunk);
+      continue;
+    }
+    head = Buffer.concat([head, chunk]);
+    if (head.length < 4) continue;
+    seed = head.readUInt32BE();
+    upload = new NoiseCheck(seed);
+    upload.take(head.subarray(4));
+  }
+  const judged = upload?.judge(bytes) ?? 'nothing';
+  const verdict = judged === 'right' ? 'r' : judged.includes('wrong') ? 'w' : 's';
+  socket.end(Buffer.concat([Buffer.from(verdict), new Noise(-seed).take(bytes)]));
+}

@@ -1,0 +1,234 @@
+// What the tunnel's tests share: real bore servers on loopback addresses, a TCP forwarder that can cut or freeze,
+// and a tunnel whose states and log are kept.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { onTestFinished } from 'vitest';
+import type { Logger } from '../../src/shared/log.ts';
+import type { TunnelState } from '../../src/shared/state.ts';
+import type { ServerAddress } from '../../src/tunnel/address.ts';
+import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/reconnect.ts';
+import { requirePart } from './real-parts.ts';
+import { waitUntil } from './wait-until.ts';
+
+/** Generous: it only stops a test that hangs. */
+const DEADLINE_MS = 20_000;
+
+export interface RealServer {
+  address: ServerAddress;
+  kill(): Promise<void>;
+}
+
+interface RealServerOptions {
+  secret?: string;
+  minPort?: number;
+  maxPort?: number;
+  bindTunnels?: string;
+}
+
+/** The Rust `bore server` on an address of its own, until the end of the test: its control port is the same everywhere. */
+export async function startRealServer(host: string, options: RealServerOptions = {}): Promise<RealServer> {
+  const server = await launchRealServer(host, options);
+  onTestFinished(server.kill);
+  return server;
+}
+
+/** The same until it is killed, for suites that share one. */
+export async function launchRealServer(host: string, options: RealServerOptions = {}): Promise<RealServer> {
+  const { minPort = 20_000, maxPort = 65_535, bindTunnels = host } = options;
+  const binding = ['--bind-addr', host, '--bind-tunnels', bindTunnels];
+  const args = ['server', ...binding, '--min-port', `${minPort}`, '--max-port', `${maxPort}`];
+  const child = spawn(requirePart('bore'), args, { env: environment(options.secret), stdio: 'ignore' });
+  const kill = () => end(child);
+  await waitUntil(() => accepts(host, 7835), `bore listens on ${host}`).catch(async error => {
+    await kill();
+    throw error;
+  });
+  return { address: { host, port: 7835 }, kill };
+}
+
+/** The Rust `bore local`, exposing `port` of 127.0.0.1; resolves with its public port. */
+export async function startRealClient(port: number, to: string, secret?: string): Promise<number> {
+  const child = spawn(requirePart('bore'), ['local', `${port}`, '--to', to, '--local-host', '127.0.0.1'], {
+    env: { ...environment(secret), NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  onTestFinished(() => end(child));
+  let said = '';
+  child.stdout.on('data', chunk => {
+    said += String(chunk);
+  });
+  const found = () => /listening at [^\s:]+:(\d+)/.exec(said)?.[1];
+  await waitUntil(() => found() !== undefined, 'bore local has a port');
+  return Number(found());
+}
+
+function environment(secret: string | undefined): NodeJS.ProcessEnv {
+  const { BORE_SECRET: _, ...rest } = process.env;
+  return secret === undefined ? rest : { ...rest, BORE_SECRET: secret };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+}
+
+export async function accepts(host: string, port: number): Promise<boolean> {
+  const socket = connect(port, host);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+export interface Forwarder {
+  address: ServerAddress;
+  /** Pairs in the order they came. */
+  readonly pairs: readonly Pair[];
+  /** Nothing passes any more, in neither direction, and nobody new gets in; closing does not pass either. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
+}
+
+interface Pair {
+  near: Socket;
+  far: Socket;
+}
+
+/** Passes bytes on between its own port on 127.0.0.1 and `target`. */
+export async function startForwarder(target: ServerAddress): Promise<Forwarder> {
+  const pairs: Pair[] = [];
+  let frozen = false;
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, near => {
+    const far = connect({ ...target, allowHalfOpen: true, noDelay: true });
+    pairs.push({ near, far });
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.pipe(to);
+      from.on('error', () => {}).once('close', () => frozen || to.resetAndDestroy());
+    }
+  });
+  const listen = async (port: number) => void (await once(server.listen(port, '127.0.0.1'), 'listening'));
+  await listen(0);
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  onTestFinished(() => {
+    frozen = false;
+    server.close();
+    for (const { near, far } of pairs) for (const socket of [near, far]) socket.destroy();
+  });
+  return {
+    address: { host: '127.0.0.1', port },
+    pairs,
+    freeze: async () => {
+      frozen = true;
+      for (const { near, far } of pairs) {
+        near.unpipe(far).pause();
+        far.unpipe(near).pause();
+      }
+      server.close();
+    },
+    thaw: async () => {
+      frozen = false;
+      for (const { near, far } of pairs) {
+        if (near.destroyed) far.resetAndDestroy();
+        near.pipe(far);
+        far.pipe(near);
+      }
+      await listen(port);
+    },
+  };
+}
+
+export interface Kept {
+  tunnel: Tunnel;
+  states: TunnelState[];
+  log: string[];
+}
+
+/** One server and a port by number are what most tests want. */
+export type Wishes = Omit<Partial<TunnelOptions>, 'remotePort'> & {
+  server?: ServerAddress;
+  secret?: string;
+  remotePort?: TunnelOptions['remotePort'] | number;
+};
+
+/** A tunnel that ends with the test. Visitors get their own bytes back unless `onVisitor` says otherwise. */
+export async function openTunnel(wishes: Wishes): Promise<Kept> {
+  const kept = keepLog();
+  const { server, secret, remotePort = { kind: 'random' }, ...rest } = wishes;
+  const tunnel = await startTunnel({
+    servers: server === undefined ? [] : [{ address: server, secret }],
+    identity: 'a preview',
+    remotePort: typeof remotePort === 'number' ? { kind: 'fixed', port: remotePort } : remotePort,
+    destination: echo,
+    onState: state => void kept.states.push(state),
+    logger: kept.logger,
+    signal: AbortSignal.timeout(DEADLINE_MS),
+    ...rest,
+  });
+  onTestFinished(() => tunnel.stop({ drainMs: 0 }));
+  return { tunnel, states: kept.states, log: kept.log };
+}
+
+/** The message with which a tunnel does not start, what it logged, and its states. */
+export async function failToOpen(
+  wishes: Wishes,
+): Promise<{ message: string; states: TunnelState[]; log: string[] }> {
+  const kept = keepLog();
+  try {
+    const { tunnel } = await openTunnel({
+      onState: state => void kept.states.push(state),
+      logger: kept.logger,
+      ...wishes,
+    });
+    await tunnel.stop({ drainMs: 0 });
+  } catch (error) {
+    return { message: error instanceof Error ? error.message : String(error), ...kept };
+  }
+  throw new Error('the tunnel opened');
+}
+
+function keepLog(): { states: TunnelState[]; log: string[]; logger: Logger } {
+  const log: string[] = [];
+  const say = (level: string) => (message: string) => void log.push(`${level} ${message}`);
+  return {
+    states: [],
+    log,
+    logger: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
+  };
+}
+
+export function echo(visitor: Duplex): void {
+  visitor.on('error', () => {}).pipe(visitor);
+}
+
+/** Resolves when the socket is gone; a reset is one way to go. */
+export function closed(socket: Socket): Promise<void> {
+  return new Promise(resolve => void socket.on('error', () => {}).once('close', () => resolve()));
+}
+
+/** The public port of a tunnel that is connected. */
+export function portOf(tunnel: Tunnel): number {
+  if (tunnel.state.status !== 'Connected') throw new Error(`the tunnel is ${tunnel.state.status}`);
+  return tunnel.state.port;
+}
+
+/** Sends, ends its direction, and returns all that comes back. */
+export async function exchange(host: string, port: number, text: string): Promise<string> {
+  const socket = connect({ host, port, allowHalfOpen: true });
+  socket.setTimeout(DEADLINE_MS, () => socket.destroy(new Error('no answer')));
+  socket.end(text);
+  let answer = '';
+  for await (const chunk of socket) answer += String(chunk);
+  return answer;
+}

@@ -1,0 +1,52 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { startWatchdog } from '../../../src/tunnel/session/watchdog.ts';
+import { waitUntil } from '../../support/wait-until.ts';
+
+it('that fires a hair before its time waits for the rest only, and not for all of its time once more', async () => {
+  // The clock stands a hair before the end when the timer fires for the first time.
+  const clock = [0, 499.6];
+  const happened: string[] = [];
+  const readClock = () => clock.shift() ?? 1_000;
+  const watchdog = startWatchdog(500, () => happened.push('noticed'), readClock);
+  onTestFinished(watchdog.stop);
+  setTimeout(() => happened.push('nearly twice the time is over'), 900);
+  await waitUntil(() => happened.length === 2, 'both happened');
+  expect(happened).toEqual(['noticed', 'nearly twice the time is over']);
+});
+
+it('calls once, and not while something comes', async () => {
+  let silences = 0;
+  const watchdog = startWatchdog(200, () => {
+    silences += 1;
+  });
+  onTestFinished(watchdog.stop);
+  const started = performance.now();
+  await waitUntil(() => {
+    watchdog.hear();
+    return performance.now() - started > 600;
+  }, 'there was time to fire three times');
+  expect(silences).toBe(0);
+  await waitUntil(() => silences > 0, 'the silence is noticed');
+  expect(performance.now() - watchdog.heardAt).toBeGreaterThanOrEqual(200);
+  // What comes after the end wakes nothing up.
+  watchdog.hear();
+  const until = performance.now() + 500;
+  await waitUntil(() => performance.now() > until, 'there was time to fire again');
+  expect(silences).toBe(1);
+});
+
+it('that was stopped between its timer and its decision stays silent', async () => {
+  let silences = 0;
+  const watchdog = startWatchdog(20, () => {
+    silences += 1;
+  });
+  // Both timers are due when the loop turns, and decisions come after timers.
+  const stopped = new Promise<void>(resolve => {
+    setTimeout(() => resolve(watchdog.stop()), 25);
+  });
+  const until = performance.now() + 40;
+  while (performance.now() < until);
+  await stopped;
+  for (let turn = 0; turn < 3; turn += 1) await new Promise(resolve => setImmediate(resolve));
+  expect(silences).toBe(0);
+});

@@ -1,0 +1,115 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { expect, it } from 'vitest';
+import { reply, startBadBoreServer } from '../../support/bad-bore-server.ts';
+import { describeWithReal } from '../../support/real-parts.ts';
+import {
+  type Forwarder,
+  openTunnel,
+  portOf,
+  startForwarder,
+  startRealServer,
+  type Wishes,
+} from '../../support/tunnel-rig.ts';
+import { waitUntil } from '../../support/wait-until.ts';
+
+const HOST = '127.0.0.26';
+/** Any distance is far. */
+const far = { warmRoundTrip: 0 };
+
+describeWithReal(['bore'], 'lines opened ahead of visitors', () => {
+  async function open(wishes: Partial<Wishes> = {}): Promise<{ forwarder: Forwarder; port: number }> {
+    const { address } = await startRealServer(HOST, { secret: 'sesame' });
+    const forwarder = await startForwarder(address);
+    const { tunnel } = await openTunnel({
+      server: forwarder.address,
+      secret: 'sesame',
+      timings: far,
+      ...wishes,
+    });
+    return { forwarder, port: portOf(tunnel) };
+  }
+
+  async function visit(port: number): Promise<void> {
+    const visitor = connect(port, HOST);
+    visitor.write('hello');
+    await once(visitor, 'data');
+    visitor.destroy();
+  }
+
+  it('are there for the visitors that follow the first, and for no one before', async () => {
+    const { forwarder, port } = await open();
+    expect(forwarder.pairs.length).toBe(1);
+    await visit(port);
+    await waitUntil(
+      () => forwarder.pairs.length === 7,
+      'five are open beside the control connection and the first',
+    );
+    await visit(port);
+    // The second came over one that stood, and one was opened in its place.
+    await waitUntil(() => forwarder.pairs.length === 8, 'the one that was used is replaced');
+  });
+
+  it('are closed when nobody comes, before the server does it, and when the tunnel ends', async () => {
+    const { forwarder, port } = await open({ timings: { ...far, warmHold: 200 } });
+    await visit(port);
+    await waitUntil(() => forwarder.pairs.length === 7, 'five are open');
+    await waitUntil(
+      () => forwarder.pairs.slice(1).every(({ near }) => near.destroyed),
+      'all of them are gone',
+    );
+    await visit(port);
+  });
+
+  it.each([
+    ['nearby', { timings: { warmRoundTrip: 60_000 } }],
+    ['where they are switched off', { warm: false }],
+  ])('are not opened %s', async (_, wishes) => {
+    const { forwarder, port } = await open(wishes);
+    await visit(port);
+    await visit(port);
+    expect(forwarder.pairs.length).toBe(3);
+  });
+});
+
+it('a line whose challenge came late is not held as if it were new', async () => {
+  const id = '6ba7b810-9dad-11d1-80b4-00c04fd430c';
+  const warm: (() => void)[] = [];
+  let say: ((text: string) => void) | undefined;
+  const { address, heard } = await startBadBoreServer((socket, number) => {
+    const challenge = () => socket.write(`{"Challenge":"${id}0"}\0`);
+    if (number === 0) {
+      socket.once('data', () => socket.write('{"Hello":5000}\0'));
+      say = text => void socket.write(text);
+    }
+    if (number >= 2 && number <= 6) warm.push(challenge);
+    else challenge();
+  });
+  const timings = { ...far, warmHold: 50 };
+  await openTunnel({ server: address, secret: 'sesame', timings });
+  say?.(`{"Connection":"${id}1"}\0`);
+  await waitUntil(() => warm.length === 5, 'five wait for their challenge');
+  const openedAt = performance.now();
+  await waitUntil(() => performance.now() - openedAt > 100, 'they are too old');
+  for (const challenge of warm) challenge();
+  say?.(`{"Connection":"${id}2"}\0`);
+  const isFetched = (text: string) => text.includes(`{"Accept":"${id}2"}`);
+  await waitUntil(() => heard.some(isFetched), 'the visitor is fetched');
+  expect(heard.findIndex(isFetched)).toBeGreaterThan(6);
+});
+
+it('a line that the server closes while it waits costs no visitor', async () => {
+  const id = '6ba7b810-9dad-11d1-80b4-00c04fd430c';
+  let say: ((text: string) => void) | undefined;
+  const { address, heard } = await startBadBoreServer((socket, number) => {
+    if (number === 0) {
+      reply('{"Hello":5000}\0')(socket, number);
+      say = text => void socket.write(text);
+    } else if (number > 1 && number < 7) socket.end();
+  });
+  await openTunnel({ server: address, timings: far });
+  say?.(`{"Connection":"${id}1"}\0`);
+  await waitUntil(() => heard.length === 7, 'five were opened, and closed');
+  say?.(`{"Connection":"${id}2"}\0`);
+  await waitUntil(() => heard.some(text => text.includes(`{"Accept":"${id}2"}`)), 'the visitor is fetched');
+});

@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { expect, it, onTestFinished } from 'vitest';
+import { FrameReader } from '../../../src/tunnel/wire/frame-reader.ts';
+
+/** Two ends of one connection. */
+async function openPair(): Promise<{ near: Socket; far: Socket }> {
+  const server = createServer({ noDelay: true });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const bound = server.address();
+  const near = connect(typeof bound === 'object' && bound !== null ? bound.port : 0, '127.0.0.1');
+  const [[far]] = (await Promise.all([once(server, 'connection'), once(near, 'connect')])) as [
+    [Socket],
+    unknown,
+  ];
+  onTestFinished(() => {
+    for (const socket of [near, far]) socket.destroy();
+    server.close();
+  });
+  return { near: near.on('error', () => {}), far: far.on('error', () => {}) };
+}
+
+it('takes no stall of its own for silence, and loses nothing that came in time', async () => {
+  const { near, far } = await openPair();
+  const reader = new FrameReader(near);
+  const frame = reader.next(100);
+  far.write('one\0two\0');
+  // The bytes are in the kernel now, and the timer will be due before they are read.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
+  expect(String(await frame)).toBe('one');
+  // The timer that came too early must not take what was read too far.
+  await new Promise(resolve => setImmediate(resolve));
+  expect(String(await reader.next(100))).toBe('two');
+});
+
+it('tells silence from an end, and quotes what was no frame', async () => {
+  const { near, far } = await openPair();
+  far.write('half a fra');
+  await expect(new FrameReader(near).next(100)).rejects.toMatchObject({
+    why: 'timeout',
+    said: Buffer.from('half a fra'),
+  });
+  const reader = new FrameReader(near);
+  const frame = reader.next(20_000);
+  far.end('me');
+  await expect(frame).rejects.toMatchObject({ why: 'ended', said: Buffer.from('me') });
+});
+
+it('hears what was said before a reset', async () => {
+  const { near, far } = await openPair();
+  const frame = new FrameReader(near).next(20_000);
+  far.write('the reason\0', () => far.resetAndDestroy());
+  expect(String(await frame)).toBe('the reason');
+});
