@@ -2,10 +2,11 @@
 
 import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
+import { listSecrets } from './exposure/config.ts';
 import { describeError } from './shared/errors.ts';
 import { createLogger, sanitiseLines } from './shared/log.ts';
 import { LogFile, tolerateBrokenOutput } from './shared/output.ts';
-import { listSecrets, SupervisorConfigSchema } from './supervisor/config.ts';
+import { SupervisorConfigSchema } from './supervisor/config.ts';
 import { startSupervision } from './supervisor/supervision.ts';
 
 async function run(): Promise<void> {

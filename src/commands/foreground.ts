@@ -1,14 +1,17 @@
 // An exposure in the foreground of a terminal: its status on one line, Ctrl-C to end it. Used by `run` and `demo`.
 
 import { describeState } from '../control/messages.ts';
+import { listSecrets } from '../exposure/config.ts';
 import { formatDuration } from '../shared/duration.ts';
 import { describeError } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
 import { createLogger, sanitise, sanitiseLines } from '../shared/log.ts';
 import { LineOutput } from '../shared/output.ts';
-import { reapJournal, recordProcess } from '../shared/processes.ts';
-import { type ExposureState, renderClientRow } from '../shared/state.ts';
-import { listSecrets, type SupervisorConfig } from '../supervisor/config.ts';
+import { recordProcess } from '../shared/processes.ts';
+import { renderClientRow } from '../shared/public-url.ts';
+import type { ExposureState } from '../shared/state.ts';
+import type { SupervisorConfig } from '../supervisor/config.ts';
+import { reapJournal } from '../supervisor/journal.ts';
 import { sessionFiles, writeSession } from '../supervisor/session.ts';
 import { startSupervision } from '../supervisor/supervision.ts';
 import type { ExitCode } from './command.ts';

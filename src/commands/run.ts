@@ -2,11 +2,11 @@
 
 import { hostname, tmpdir } from 'node:os';
 import { basename } from 'node:path';
-import { settleAccess } from '../inputs/gateway.ts';
 import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../inputs/inputs.ts';
 import type { InputSource } from '../inputs/problems.ts';
 import { Cancellation } from '../shared/cancellation.ts';
 import { createLogger } from '../shared/log.ts';
+import { settleAccess } from '../supervisor/access.ts';
 import { planExposure, planSupervisor } from '../supervisor/plan.ts';
 import { createSessionFolder } from '../supervisor/session.ts';
 import type { Command, CommandCall } from './command.ts';

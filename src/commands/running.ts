@@ -6,7 +6,7 @@ import { callControl, readState } from '../control/client.ts';
 import type { StateMessage } from '../control/messages.ts';
 import { describeError } from '../shared/errors.ts';
 import { isAlive } from '../shared/processes.ts';
-import { renderClientLine } from '../shared/state.ts';
+import { renderClientLine } from '../shared/public-url.ts';
 import { chooseSession, isRunning, readOutcome, type Session } from '../supervisor/session.ts';
 import type { Command, CommandCall } from './command.ts';
 import { print, printAside, printJson } from './terminal.ts';

@@ -13,23 +13,6 @@ const PROOF_RETRY_MS = 250;
 /** Strangers met in a row before giving up: with ports chosen at random even one is rare. */
 const MAX_STRANGERS = 3;
 
-/** The bore server's own address, without anything in between. */
-export const PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' } as const;
-
-/** The same where TLS ends on the runner. */
-export const TLS_PUBLIC_URL = 'https://{host}:{port}';
-
-/** Whether nothing but the bore server stands before us at addresses of this template; `endsTls`: we speak TLS. */
-export function isPlainPublicUrl(template: string, endsTls: boolean): boolean {
-  return endsTls ? template === TLS_PUBLIC_URL : Object.values<string>(PLAIN_PUBLIC_URLS).includes(template);
-}
-
-/** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */
-export function renderPublicUrl(template: string, host: string, port: number): string {
-  const inUrl = host.includes(':') ? `[${host}]` : host;
-  return template.replaceAll('{host}', inUrl).replaceAll('{port}', String(port));
-}
-
 /** What came back from an address; `app away`: nothing was asked, for only the app could have answered. */
 export type AddressAnswer = ProbeAnswer | { kind: 'app away'; detail: string };
 

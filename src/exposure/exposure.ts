@@ -16,7 +16,7 @@ import { AppError, describeError, TunnelError } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
 import type { Logger } from '../shared/log.ts';
 import type { AppState, EndReason, ExposureState, Phase } from '../shared/state.ts';
-import type { ExposureConfig } from '../supervisor/config.ts';
+import type { ExposureConfig } from './config.ts';
 import { type Entrance, openEntrance } from './ingress.ts';
 import { PublicTunnel } from './public-tunnel.ts';
 import type { WayIn } from './tunnel-status.ts';

@@ -9,10 +9,10 @@ import type { Place } from '../gateway/own-address.ts';
 import { askForProof } from '../gateway/probe.ts';
 import type { Logger } from '../shared/log.ts';
 import type { AppState } from '../shared/state.ts';
-import type { ExposureConfig } from '../supervisor/config.ts';
 import { Relay } from '../tunnel/relay/relay.ts';
 import type { TunnelOptions } from '../tunnel/tunnel.ts';
 import type { AddressAnswer } from './address-check.ts';
+import type { ExposureConfig } from './config.ts';
 import { askForToken } from './tcp-probe.ts';
 
 export interface Entrance {

@@ -4,12 +4,13 @@
 import type { Place } from '../gateway/own-address.ts';
 import { TunnelError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
+import { isPlainPublicUrl, renderPublicUrl } from '../shared/public-url.ts';
 import type { TunnelState } from '../shared/state.ts';
-import type { ExposureConfig } from '../supervisor/config.ts';
 import { startTunnel, type Tunnel } from '../tunnel/reconnect.ts';
 import { isBlockedPort } from '../tunnel/retry/blocked-ports.ts';
 import { isWholeRange } from '../tunnel/retry/port-choice.ts';
-import { type Finding, isPlainPublicUrl, proveAddress, renderPublicUrl } from './address-check.ts';
+import { type Finding, proveAddress } from './address-check.ts';
+import type { ExposureConfig } from './config.ts';
 import type { Entrance } from './ingress.ts';
 import { type WayIn, WayInRecord } from './tunnel-status.ts';
 

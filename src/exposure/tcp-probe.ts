@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { ProbeAnswer } from '../gateway/probe.ts';
 import { describeError } from '../shared/errors.ts';
+import { stripBrackets } from '../shared/public-url.ts';
 import type { Relay } from '../tunnel/relay/relay.ts';
 import { MAX_VISITORS } from '../tunnel/timings.ts';
 
@@ -45,7 +46,7 @@ export async function askForToken(
 /** Resolves with the connection, the bytes on their way, or with why there is none. */
 function send(url: string, bytes: Buffer, signal: AbortSignal): Promise<Socket | Error> {
   const { hostname, port } = new URL(url);
-  const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port), noDelay: true });
+  const socket = connect({ host: stripBrackets(hostname), port: Number(port), noDelay: true });
   return new Promise(resolve => {
     const giveUp = () => {
       socket.destroy();

@@ -1,6 +1,8 @@
 // What the preview is called from outside: the one answer to "is this Host, or this Origin, ours?". Used by guard,
 // access and proxy. Pure.
 
+import { addBrackets } from '../shared/public-url.ts';
+
 /** Where visitors come in: the address they type, and the bore server's own behind it. */
 export interface Place {
   /** Without a trailing slash. */
@@ -27,7 +29,7 @@ export function describeAddress({ url: text, host, port }: Place): OwnAddress | 
   const url = URL.parse(text) ?? undefined;
   if (url === undefined) return undefined;
   // A proxy in front may pass on the name it was called by, or the one it calls.
-  const plain = URL.parse(`${url.protocol}//${host.includes(':') ? `[${host}]` : host}:${port}`) ?? url;
+  const plain = URL.parse(`${url.protocol}//${addBrackets(host)}:${port}`) ?? url;
   const names = [url, plain].flatMap(listNames);
   return {
     url,

@@ -3,6 +3,7 @@
 
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
+import { stripBrackets } from '../shared/public-url.ts';
 
 /** Somebody answered, with TLS or without, and it was not us. */
 export class ForeignPeerError extends Error {
@@ -15,7 +16,7 @@ export class ForeignPeerError extends Error {
  */
 export function connectTls(url: string, fingerprint: string, signal: AbortSignal): Promise<TLSSocket> {
   const { hostname, port } = new URL(url);
-  const host = hostname.replace(/^\[|\]$/g, '');
+  const host = stripBrackets(hostname);
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const socket = connect({

@@ -1,7 +1,8 @@
 // The comment and the step summary as Markdown. Pure: the same view gives the same text.
 // Written so that a runner that dies leaves no lie behind: whatever can end says when it will.
 
-import { type Doubt, type EndReason, renderClientLine } from '../shared/state.ts';
+import { renderClientLine } from '../shared/public-url.ts';
+import type { Doubt, EndReason } from '../shared/state.ts';
 import { renderCode, renderCodeBlock, renderLink, renderSentence, renderTime } from './text.ts';
 import type { Outage, PreviewFacts, PreviewState, PreviewView } from './view.ts';
 

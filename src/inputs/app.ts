@@ -1,15 +1,14 @@
 // The inputs about the app: what is run, how, and when it counts as up. Used by inputs.
 
 import { resolve } from 'node:path';
-import { parseEnv } from '../app/environment.ts';
 import { chooseMode, type ModeChoice } from '../app/project/mode.ts';
 import { parseWasmrunVersion } from '../app/wasmrun/version.ts';
 import { parseDuration } from '../shared/duration.ts';
-import type { AppMode } from '../shared/state.ts';
+import type { AppMode, Protocol } from '../shared/state.ts';
+import { parseEnv } from './env.ts';
 import type { InputSource, Problems } from './problems.ts';
 import {
   DEFAULT_HEALTH_PATH,
-  type Protocol,
   parseBoolean,
   parseChoice,
   parseHealthPath,

@@ -1,12 +1,11 @@
-// The inputs about who may come in, and with how much. Used by inputs; who is let in is settled when it is known
-// whether the repository is public.
+// The inputs about who may come in, and with how much. Used by inputs; supervisor/access.ts decides what they come to
+// when it is known whether the repository is public.
 
-import { randomBytes } from 'node:crypto';
 import { findPatternProblem } from '../gateway/access/public-paths.ts';
 import { InputError } from '../shared/errors.ts';
-import type { ExposureConfig } from '../supervisor/config.ts';
+import type { Protocol } from '../shared/state.ts';
 import type { InputSource, Problems } from './problems.ts';
-import { type Protocol, parseBytes, parseChoice } from './values.ts';
+import { parseBytes, parseChoice } from './values.ts';
 
 const ACCESS_WORDS = ['auto', 'open', 'link', 'basic'] as const;
 
@@ -14,9 +13,6 @@ export const DEFAULT_MAX_BODY = '25MB';
 
 /** Shorter keys can be found by trying; 16 characters of base64 are 96 bits, of hex 64. */
 const MIN_KEY_LENGTH = 16;
-/** 192 bits. */
-const GENERATED_KEY_BYTES = 24;
-
 /** What was asked for. `auto` depends on the repository; a link without a key gets one of its own. */
 export type AccessWish =
   | { kind: 'auto' }
@@ -121,42 +117,4 @@ function listWishes(text: (name: string) => string, access: AccessWish | undefin
   if (text('max-body') !== '' && text('max-body') !== DEFAULT_MAX_BODY)
     refuse('max-body', 'there are no requests with a body');
   return problems;
-}
-
-/** Who is let in, and why, to follow "access: ". */
-export interface SettledAccess {
-  access: ExposureConfig['gateway']['access'];
-  reason: string;
-}
-
-/**
- * What `auto` means here: `open` where everybody can see the code anyway, else a link with a key. Throws an InputError
- * where raw bytes would have to be open without anybody having said so.
- */
-export function settleAccess(wish: AccessWish, protocol: Protocol, isPublic: boolean): SettledAccess {
-  switch (wish.kind) {
-    case 'open':
-      return { access: wish, reason: 'open to everybody, as `access` says' };
-    case 'basic':
-      return { access: wish, reason: 'a user and a password' };
-    case 'link': {
-      const [key, reason] = wish.key ? [wish.key, 'the key that was given'] : [generateKey(), GENERATED];
-      return { access: { kind: 'link', key, isGenerated: wish.key === undefined }, reason };
-    }
-    case 'auto': {
-      if (isPublic)
-        return { access: { kind: 'open' }, reason: 'open to everybody, for the repository is public' };
-      if (protocol === 'tcp')
-        throw new InputError(
-          '`protocol` is tcp, so that everybody who finds the port is in, and it is not known that everybody may see this: write access: open if that is meant',
-        );
-      return { access: { kind: 'link', key: generateKey(), isGenerated: true }, reason: GENERATED };
-    }
-  }
-}
-
-const GENERATED = 'a key of this run, which is part of the link';
-
-function generateKey(): string {
-  return randomBytes(GENERATED_KEY_BYTES).toString('base64url');
 }

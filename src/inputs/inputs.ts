@@ -1,23 +1,17 @@
 // From the text of the inputs to checked values. Every problem is reported together, and an empty string means "not
 // given". The action's inputs and the command line's flags pass through the same checks.
 
-import { PLAIN_PUBLIC_URLS } from '../exposure/address-check.ts';
 import { parseDuration } from '../shared/duration.ts';
 import { InputError } from '../shared/errors.ts';
 import type { LogLevel } from '../shared/log.ts';
+import { PLAIN_PUBLIC_URLS } from '../shared/public-url.ts';
+import { PROTOCOLS, type Protocol } from '../shared/state.ts';
 import { type AppInputs, parseAppInputs } from './app.ts';
 import { DEFAULT_MAX_BODY, type GatewayInputs, parseGatewayInputs } from './gateway.ts';
 import { type InputSource, Problems } from './problems.ts';
 import { listTlsWarnings, parseTlsInputs, type TlsInputs } from './tls.ts';
 import { DEFAULT_PORT_RANGE, parseTunnelInputs, type TunnelInputs } from './tunnel.ts';
-import {
-  DEFAULT_HEALTH_PATH,
-  PROTOCOLS,
-  type Protocol,
-  parseBoolean,
-  parseChoice,
-  parseWholeNumber,
-} from './values.ts';
+import { DEFAULT_HEALTH_PATH, parseBoolean, parseChoice, parseWholeNumber } from './values.ts';
 
 const DEFAULT_HOLD_MS = 30 * 60_000;
 /** The job's own token dies after a day: a comment made later could not be edited any more. */

@@ -4,17 +4,15 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
-import { PLAIN_PUBLIC_URLS, renderPublicUrl, TLS_PUBLIC_URL } from '../exposure/address-check.ts';
 import { describeError, InputError } from '../shared/errors.ts';
 import { sanitise } from '../shared/log.ts';
+import { PLAIN_PUBLIC_URLS, renderPublicUrl, stripBrackets, TLS_PUBLIC_URL } from '../shared/public-url.ts';
+import type { Protocol } from '../shared/state.ts';
 import type { InputSource, Problems } from './problems.ts';
 import type { TunnelInputs } from './tunnel.ts';
-import type { Protocol } from './values.ts';
 
 /** Renewals come weeks before the end: who is this near to it has missed them. */
 const NEAR_END_MS = 3 * 24 * 60 * 60_000;
-/** A shorter line of a key tells nothing, and masking it would blank out half the log. */
-const MIN_HIDDEN_LENGTH = 8;
 /** Names of a certificate that are shown. */
 const MAX_NAMES = 10;
 /** Any: certificates know no ports. */
@@ -67,14 +65,6 @@ export function listTlsWarnings({ expiresAt }: TlsInputs, durationMs: number | u
     ];
   if (leftMs >= NEAR_END_MS) return [];
   return [`the certificate of \`tls-cert\` ends soon, at ${expiresAt.toISOString()}: renew it`];
-}
-
-/** Everything of a key that must be hidden from logs: the whole of it, and each line, as the runner masks by lines. */
-export function listKeyTexts(key: string): string[] {
-  const lines = key.split('\n').map(line => line.trim());
-  return [key.trim(), ...lines].filter(
-    text => text.length >= MIN_HIDDEN_LENGTH && !/^-----.*-----$/.test(text),
-  );
 }
 
 function parseChain(text: string): X509Certificate[] {
@@ -192,7 +182,7 @@ function checkNames(leaf: X509Certificate, { servers }: TunnelInputs, publicUrl:
 }
 
 function isFor(leaf: X509Certificate, host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, '');
+  const bare = stripBrackets(host);
   if (isIP(bare) !== 0) return leaf.checkIP(bare) !== undefined;
   // Browsers look at the list of names alone, not at the subject.
   return leaf.checkHost(bare, { subject: 'never' }) !== undefined;

@@ -1,11 +1,12 @@
 // The inputs about the way in: servers, secrets, public port and address. Used by inputs.
 
-import { PLAIN_PUBLIC_URLS } from '../exposure/address-check.ts';
 import { InputError } from '../shared/errors.ts';
+import { PLAIN_PUBLIC_URLS } from '../shared/public-url.ts';
+import type { Protocol } from '../shared/state.ts';
 import { parseServerAddress, renderAddress, type ServerAddress } from '../tunnel/address.ts';
 import type { PortWish, TunnelServer } from '../tunnel/tunnel.ts';
 import type { InputSource, Problems } from './problems.ts';
-import { type Protocol, parsePublicUrl, parseWholeNumber } from './values.ts';
+import { parsePublicUrl, parseWholeNumber } from './values.ts';
 
 /** Ports below 1024 take special rights at the server, and bore's own default begins here. */
 export const DEFAULT_PORT_RANGE = '1024-65535';

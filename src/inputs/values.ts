@@ -1,10 +1,7 @@
 // How single input values are written. Each parser names the input and the value in its InputError; used by inputs.
 
 import { InputError } from '../shared/errors.ts';
-
-/** What visitors' bytes are: requests for the gateway, or nobody's business but the app's. */
-export const PROTOCOLS = ['http', 'tcp'] as const;
-export type Protocol = (typeof PROTOCOLS)[number];
+import type { Protocol } from '../shared/state.ts';
 
 export const DEFAULT_HEALTH_PATH = '/';
 

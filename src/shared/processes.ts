@@ -1,19 +1,17 @@
-// Processes by id, safe against recycled ids, and the journal of children that post reaps from.
+// Processes by id, safe against recycled ids.
 // A pid alone names nobody: it is trusted only together with the start time it was recorded with.
 
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import * as v from 'valibot';
 
-const ProcessRecordSchema = v.object({
-  pid: v.pipe(v.number(), v.integer(), v.minValue(2)),
+/** A process that may be gone by now. */
+export interface ProcessRecord {
+  pid: number;
   /** Opaque; compared only with what `readStartTime` says later on the same machine. */
-  startTime: v.string(),
-  role: v.string(),
-});
-
-export type ProcessRecord = v.InferOutput<typeof ProcessRecordSchema>;
+  startTime: string;
+  role: string;
+}
 
 const POLL_MS = 25;
 
@@ -65,7 +63,8 @@ export async function endProcess(record: ProcessRecord, graceMs: number): Promis
   }
 }
 
-function isPresent(record: ProcessRecord): boolean {
+/** Whether the process of the record, or a member of its group, still runs. */
+export function isPresent(record: ProcessRecord): boolean {
   const startTime = readStartTime(record.pid);
   if (startTime !== undefined) return startTime === record.startTime;
   return process.platform === 'linux' && hasMembers(record.pid);
@@ -90,38 +89,6 @@ function hasMembers(group: number): boolean {
       return false; // gone between the two reads
     }
   });
-}
-
-/** Appends to the journal (0600) in the turn of the spawn, so that no child is unknown when its owner dies. */
-export function writeJournal(file: string, record: ProcessRecord): void {
-  appendFileSync(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
-}
-
-/** The journal's records, newest first; a torn last line is skipped. */
-export function readJournal(file: string): ProcessRecord[] {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch {
-    return [];
-  }
-  return text
-    .split('\n')
-    .flatMap(line => {
-      try {
-        return [v.parse(ProcessRecordSchema, JSON.parse(line))];
-      } catch {
-        return [];
-      }
-    })
-    .reverse();
-}
-
-/** Ends every recorded process that is still there; returns those that had been. */
-export async function reapJournal(file: string, graceMs: number): Promise<ProcessRecord[]> {
-  const left = readJournal(file).filter(isPresent);
-  await Promise.all(left.map(record => endProcess(record, graceMs)));
-  return left;
 }
 
 /**

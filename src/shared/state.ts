@@ -32,6 +32,10 @@ export type AppState =
 /** The four ways the app can be run; `auto` is resolved before anything starts. */
 export type AppMode = 'os' | 'exec' | 'web' | 'port';
 
+/** What visitors' bytes are: requests for the gateway, or nobody's business but the app's. */
+export const PROTOCOLS = ['http', 'tcp'] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
+
 /** Why an exposure ended well. */
 export type EndReason =
   | 'job ended'
@@ -52,19 +56,6 @@ export type Phase =
  * somebody answered who may be another; or the app, whose answer it takes, was away.
  */
 export type Doubt = 'silent' | 'unproved' | 'app away';
-
-/** A line to paste for an address that no browser opens (`tcp://host:port`); undefined for a web address. */
-export function renderClientLine(url: string): string | undefined {
-  const parsed = URL.parse(url);
-  if (parsed?.protocol !== 'tcp:') return undefined;
-  return `nc ${parsed.hostname.replace(/^\[|\]$/g, '')} ${parsed.port}`;
-}
-
-/** The same below an address that stands indented by two; '' for a web address. */
-export function renderClientRow(url: string): string {
-  const line = renderClientLine(url);
-  return line === undefined ? '' : `  ${line}\n`;
-}
 
 /** One consistent snapshot; never changed after it was handed out. */
 export interface ExposureState {

@@ -11,10 +11,11 @@ import type { Cancellation } from '../shared/cancellation.ts';
 import { formatDuration, MAX_DURATION_MS } from '../shared/duration.ts';
 import { describeError, InputError } from '../shared/errors.ts';
 import { type Logger, sanitise } from '../shared/log.ts';
-import { findAncestor, isAlive, recordProcess, writeJournal } from '../shared/processes.ts';
-import { renderClientRow } from '../shared/state.ts';
+import { findAncestor, isAlive, recordProcess } from '../shared/processes.ts';
+import { renderClientRow } from '../shared/public-url.ts';
 import { startBackground } from '../supervisor/background.ts';
 import type { SupervisorConfig } from '../supervisor/config.ts';
+import { writeJournal } from '../supervisor/journal.ts';
 import { findEntry, planExposure, planSupervisor } from '../supervisor/plan.ts';
 import {
   createSessionFolder,

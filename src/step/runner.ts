@@ -8,9 +8,9 @@ import * as core from '@actions/core';
 import type { Job } from '../github/job.ts';
 import { type Inputs, parseInputs } from '../inputs/inputs.ts';
 import type { InputSource } from '../inputs/problems.ts';
-import { listKeyTexts } from '../inputs/tls.ts';
 import { splitSecrets } from '../inputs/tunnel.ts';
 import { describeError } from '../shared/errors.ts';
+import { listKeyTexts } from '../shared/secrets.ts';
 import type { Surroundings } from '../supervisor/plan.ts';
 
 /** What the fork rules need; read before anything else is judged, for a fork's job sees no `vars` and no secrets. */

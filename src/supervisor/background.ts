@@ -6,15 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { callControl } from '../control/client.ts';
 import { type StateMessage, StateMessageSchema } from '../control/messages.ts';
-import {
-  endProcess,
-  isAlive,
-  type ProcessRecord,
-  reapJournal,
-  recordProcess,
-  writeJournal,
-} from '../shared/processes.ts';
+import { endProcess, isAlive, type ProcessRecord, recordProcess } from '../shared/processes.ts';
 import type { SupervisorConfig } from './config.ts';
+import { reapJournal, writeJournal } from './journal.ts';
 import { readOutcome, readSession, type Session, sessionFiles, writeSession } from './session.ts';
 
 /** The supervisor only loads its bundle and opens a loopback port before it says so. */

@@ -7,10 +7,11 @@ import { dirname, join } from 'node:path';
 import { selectEnvironment, selectInstallEnvironment, selectWasmrunEnvironment } from '../app/environment.ts';
 import type { AppSpec } from '../app/program.ts';
 import { findOrInstallWasmrun, type WasmrunOptions } from '../app/wasmrun/find.ts';
+import type { ExposureConfig } from '../exposure/config.ts';
 import type { AppInputs } from '../inputs/app.ts';
 import type { Inputs } from '../inputs/inputs.ts';
 import type { Logger } from '../shared/log.ts';
-import type { ExposureConfig, SupervisorConfig } from './config.ts';
+import type { SupervisorConfig } from './config.ts';
 
 /** Compiling wasmrun takes minutes; it does not count towards `startup-timeout`. */
 const INSTALL_TIMEOUT_MS = 15 * 60_000;

@@ -1,19 +1,17 @@
 // One exposure with its API, its comment, and the ends that come from outside. Used by supervisor, and by cli in the
 // foreground.
 
-import { lstatSync } from 'node:fs';
 import { startControlApi } from '../control/api.ts';
 import { Exposure } from '../exposure/exposure.ts';
 import { describeError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
-import { isAlive, recordProcess, writeJournal } from '../shared/processes.ts';
-import type { EndReason, ExposureState } from '../shared/state.ts';
+import { recordProcess } from '../shared/processes.ts';
+import type { ExposureState } from '../shared/state.ts';
 import type { SupervisorConfig } from './config.ts';
+import { watchEnds } from './ends.ts';
+import { writeJournal } from './journal.ts';
 import { startReporting } from './reporting.ts';
 import { sessionFiles, writeOutcome } from './session.ts';
-
-/** A file somebody touches, a runner that died: seen within this time. */
-const WATCH_MS = 500;
 
 /** One that comes again and again must not fill the log. */
 const MAX_BUGS_LOGGED = 10;
@@ -84,26 +82,4 @@ function awaitEnd(exposure: Exposure): Promise<ExposureState> {
       if (state.phase.phase === 'ended' || state.phase.phase === 'failed') resolve(state);
     });
   });
-}
-
-/** Looks for the two ends that come from outside: the `continue` file, and a runner that is gone. */
-function watchEnds(config: SupervisorConfig, end: (reason: EndReason) => void): () => void {
-  const { continueFile, runner } = config;
-  const before = readModified(continueFile);
-  const timer = setInterval(() => {
-    const now = readModified(continueFile);
-    if (now !== undefined && now !== before) end('continue file');
-    if (runner && !isAlive(runner)) end('runner gone');
-  }, WATCH_MS);
-  return () => clearInterval(timer);
-}
-
-/** A file that was there before the start does not count until it is made anew; a link in its place does not count. */
-function readModified(file: string | undefined): number | undefined {
-  try {
-    const found = file === undefined ? undefined : lstatSync(file);
-    return found?.isFile() ? found.mtimeMs : undefined;
-  } catch {
-    return undefined;
-  }
 }

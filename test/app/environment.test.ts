@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
-  parseEnv,
   selectEnvironment,
   selectInstallEnvironment,
   selectWasmrunEnvironment,
 } from '../../src/app/environment.ts';
+import { parseEnv } from '../../src/inputs/env.ts';
 import { InputError } from '../../src/shared/errors.ts';
 
 const JOB = {

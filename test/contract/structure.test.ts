@@ -7,8 +7,25 @@ import { INPUT_DEFAULTS } from '../../src/inputs/inputs.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const SRC = join(ROOT, 'src');
-const PARTS = ['app', 'tunnel', 'gateway', 'control', 'github'];
-const isShared = (file: string) => file.startsWith('shared/');
+/**
+ * Room → the rooms it may import, apart from itself. They stand on floors: a room imports from lower floors only. The
+ * programs in the root of src are the top floor, and may import anything.
+ */
+const FLOORS: readonly Readonly<Record<string, readonly string[]>>[] = [
+  { shared: [] },
+  { app: ['shared'], gateway: ['shared'], tunnel: ['shared'], control: ['shared'], github: ['shared'] },
+  {
+    exposure: ['app', 'gateway', 'tunnel', 'shared'],
+    inputs: ['app', 'gateway', 'tunnel', 'shared'],
+  },
+  { supervisor: ['exposure', 'inputs', 'app', 'control', 'github', 'shared'] },
+  {
+    step: ['supervisor', 'inputs', 'app', 'control', 'github', 'shared'],
+    commands: ['supervisor', 'inputs', 'exposure', 'control', 'tunnel', 'shared'],
+  },
+];
+const ROOMS: Readonly<Record<string, readonly string[]>> = Object.assign({}, ...FLOORS);
+const PROGRAMS = ['cli', 'main', 'page-host', 'post', 'stop', 'supervisor', 'visitor-thread'];
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'));
 const read = (file: string) => readFileSync(join(SRC, file), 'utf8');
@@ -20,23 +37,74 @@ const arrows = files.flatMap(file =>
   ),
 );
 
-const partOf = (file: string) => PARTS.find(part => file.startsWith(`${part}/`));
+const roomOf = (file: string) => (file.includes('/') ? file.slice(0, file.indexOf('/')) : '');
 
-describe('the arrows between the folders', () => {
-  it('are seen by this test', () => {
-    expect(arrows.length).toBeGreaterThan(50);
+/** The arrows that the table does not allow. */
+const listForbidden = (all: readonly (readonly [string, string])[]) =>
+  all.filter(([from, to]) => {
+    const [room, target] = [roomOf(from), roomOf(to)];
+    return room !== '' && target !== room && !ROOMS[room]?.includes(target);
+  });
+
+/** Files that import each other, directly or through others: the groups of more than one (Tarjan's algorithm). */
+function listCircles(all: readonly (readonly [string, string])[]): string[][] {
+  const imports = Map.groupBy(all, ([from]) => from);
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const open: string[] = [];
+  const circles: string[][] = [];
+  const visit = (file: string): void => {
+    order.set(file, order.size);
+    lowest.set(file, order.size - 1);
+    open.push(file);
+    for (const [, next] of imports.get(file) ?? []) {
+      if (!order.has(next)) visit(next);
+      if (open.includes(next))
+        lowest.set(file, Math.min(lowest.get(file) ?? 0, lowest.get(next) ?? 0, order.get(next) ?? 0));
+    }
+    if (lowest.get(file) !== order.get(file)) return;
+    const group = open.splice(open.indexOf(file));
+    if (group.length > 1) circles.push(group.sort());
+  };
+  for (const file of imports.keys()) if (!order.has(file)) visit(file);
+  return circles;
+}
+
+describe('the rooms of src', () => {
+  it('are seen by this test, and so are their imports', () => {
+    expect(arrows.length).toBeGreaterThan(300);
     expect(arrows).toContainEqual(['exposure/ingress.ts', 'gateway/gateway.ts']);
   });
 
-  it('lead out of app, tunnel, gateway, control and github only to what is shared', () => {
-    const strange = arrows.filter(
-      ([from, to]) => partOf(from) !== undefined && partOf(to) !== partOf(from) && !isShared(to),
-    );
-    expect(strange).toEqual([]);
+  it('are all there is beside the programs', () => {
+    const entries = readdirSync(SRC, { withFileTypes: true });
+    const [rooms, programs] = [
+      entries.filter(entry => entry.isDirectory()),
+      entries.filter(entry => entry.isFile()),
+    ];
+    expect(rooms.map(({ name }) => name).sort()).toEqual(Object.keys(ROOMS).sort());
+    expect(programs.map(({ name }) => name).sort()).toEqual(PROGRAMS.map(name => `${name}.ts`));
   });
 
-  it('do not lead out of what is shared', () => {
-    expect(arrows.filter(([from, to]) => isShared(from) && !isShared(to))).toEqual([]);
+  it('import only from lower floors', () => {
+    for (const [floor, rooms] of FLOORS.entries()) {
+      const below = FLOORS.slice(0, floor).flatMap(lower => Object.keys(lower));
+      for (const allowed of Object.values(rooms)) expect(below).toEqual(expect.arrayContaining([...allowed]));
+    }
+    expect(listForbidden(arrows)).toEqual([]);
+  });
+
+  it.each([
+    ['an import upwards', ['tunnel/tunnel.ts', 'exposure/exposure.ts']],
+    ['an import from the same floor', ['gateway/gateway.ts', 'tunnel/tunnel.ts']],
+    ['an import of a program', ['shared/log.ts', 'main.ts']],
+  ] as const)('are held to it: %s is found', (_, arrow) => {
+    expect(listForbidden([...arrows, arrow])).toEqual([arrow]);
+  });
+
+  it('have no file that imports itself through others', () => {
+    expect(listCircles(arrows)).toEqual([]);
+    expect(listCircles([...arrows, ['shared/log.ts', 'exposure/exposure.ts']])[0]).toContain('shared/log.ts');
   });
 });
 

@@ -2,14 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import {
-  type AddressCheck,
-  isPlainPublicUrl,
-  proveAddress,
-  renderPublicUrl,
-} from '../../src/exposure/address-check.ts';
+import { type AddressCheck, proveAddress } from '../../src/exposure/address-check.ts';
 import { askForProof, renderProof } from '../../src/gateway/probe.ts';
 import { createLogger } from '../../src/shared/log.ts';
+import { isPlainPublicUrl, renderPublicUrl } from '../../src/shared/public-url.ts';
 
 const KEY = randomBytes(32);
 

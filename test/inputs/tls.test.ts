@@ -3,8 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../../src/inputs/inputs.ts';
-import { listKeyTexts } from '../../src/inputs/tls.ts';
 import { InputError } from '../../src/shared/errors.ts';
+import { listKeyTexts } from '../../src/shared/secrets.ts';
 import { readActionInputs } from '../../src/step/runner.ts';
 import { TestCa, type TestCertificate } from '../support/test-ca.ts';
 

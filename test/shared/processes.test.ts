@@ -8,12 +8,10 @@ import {
   endProcess,
   findAncestor,
   isAlive,
-  readJournal,
   readStartTime,
-  reapJournal,
   recordProcess,
-  writeJournal,
 } from '../../src/shared/processes.ts';
+import { readJournal, reapJournal, writeJournal } from '../../src/supervisor/journal.ts';
 import { isRunning } from '../support/running.ts';
 
 const GRACE_MS = 5_000;

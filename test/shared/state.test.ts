@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { renderClientLine } from '../../src/shared/state.ts';
+import { renderClientLine } from '../../src/shared/public-url.ts';
 
 describe('the line to paste', () => {
   it('is there for addresses that no browser opens, an IPv6 host without its brackets', () => {

@@ -6,9 +6,10 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { isAlive, type ProcessRecord, readJournal, reapJournal } from '../../src/shared/processes.ts';
+import { isAlive, type ProcessRecord } from '../../src/shared/processes.ts';
 import { startBackground, stopBackground } from '../../src/supervisor/background.ts';
 import type { SupervisorConfig } from '../../src/supervisor/config.ts';
+import { readJournal, reapJournal } from '../../src/supervisor/journal.ts';
 import {
   createSessionFolder,
   readSession,

@@ -1,6 +1,6 @@
 // What a gateway is told that lets everybody in; for tests and benchmarks that are about something else.
 
-import type { ExposureConfig } from '../../src/supervisor/config.ts';
+import type { ExposureConfig } from '../../src/exposure/config.ts';
 
 export const OPEN_GATEWAY: ExposureConfig['gateway'] = {
   access: { kind: 'open' },

@@ -3,6 +3,7 @@
 
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
+import { addBrackets } from '../../shared/public-url.ts';
 import type { Upstream } from '../../shared/state.ts';
 
 export type AppAddress = Extract<Upstream, { kind: 'address' }>;
@@ -59,7 +60,7 @@ export class AppLink {
 
 /** `pipelining` in undici's sense: 1 keeps connections alive, 0 closes each after its request. */
 function openPool({ host, port }: AppAddress, pipelining: 0 | 1): Pool {
-  return new Pool(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
+  return new Pool(`http://${addBrackets(host)}:${port}`, {
     connections: MAX_CONNECTIONS,
     pipelining,
     allowH2: false,

@@ -1,0 +1,97 @@
+// What one exposure has to know: the app, who may come in, and the servers. A part of the supervisor's document, and
+// checked with it.
+
+import * as v from 'valibot';
+import { MAX_DURATION_MS } from '../shared/duration.ts';
+import { listKeyTexts } from '../shared/secrets.ts';
+import { PROTOCOLS } from '../shared/state.ts';
+
+const Port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
+const Milliseconds = v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_DURATION_MS));
+const Environment = v.record(v.string(), v.string());
+
+const AppSpecSchema = v.variant('mode', [
+  v.object({
+    mode: v.literal('os'),
+    path: v.string(),
+    wasmrun: v.string(),
+    vm: v.picklist(['auto', 'node', 'browser']),
+    browser: v.exactOptional(v.string()),
+    pageHostScript: v.string(),
+  }),
+  v.object({ mode: v.literal('exec'), path: v.string(), wasmrun: v.string(), args: v.array(v.string()) }),
+  v.object({ mode: v.literal('web'), path: v.string(), spa: v.boolean(), crossOriginIsolation: v.boolean() }),
+  v.object({
+    mode: v.literal('port'),
+    path: v.string(),
+    port: v.exactOptional(Port),
+    command: v.exactOptional(v.string()),
+  }),
+]);
+
+export const ExposureConfigSchema = v.object({
+  /** `tcp`: visitors' bytes go to the app as they are. */
+  protocol: v.picklist(PROTOCOLS),
+  spec: AppSpecSchema,
+  env: Environment,
+  baseEnvironment: Environment,
+  /** Absent where an accepting port is enough. */
+  healthPath: v.exactOptional(v.string()),
+  startupTimeoutMs: Milliseconds,
+  /** From "live" on; absent: until it is stopped. */
+  durationMs: v.exactOptional(Milliseconds),
+  /** What the gateway is told; with `protocol: tcp` there is none. */
+  gateway: v.object({
+    access: v.variant('kind', [
+      v.object({ kind: v.literal('open') }),
+      v.object({
+        kind: v.literal('link'),
+        key: v.string(),
+        /** Made for this run, and as public as the link it is part of; a given one is shown nowhere. */
+        isGenerated: v.boolean(),
+      }),
+      v.object({ kind: v.literal('basic'), user: v.string(), password: v.string() }),
+    ]),
+    publicPaths: v.array(v.string()),
+    maxBodyBytes: v.pipe(v.number(), v.minValue(1)),
+  }),
+  /** PEM; absent: visitors speak plain HTTP with us. */
+  tls: v.exactOptional(v.object({ cert: v.string(), key: v.string() })),
+  tunnel: v.object({
+    servers: v.pipe(
+      v.array(
+        v.object({
+          address: v.object({ host: v.string(), port: Port }),
+          secret: v.exactOptional(v.string()),
+        }),
+      ),
+      v.minLength(1),
+    ),
+    /** Names the preview, the same in every run. */
+    identity: v.string(),
+    remotePort: v.variant('kind', [
+      v.object({ kind: v.literal('fixed'), port: Port }),
+      v.object({ kind: v.literal('random') }),
+      v.object({ kind: v.literal('auto'), min: Port, max: Port }),
+    ]),
+    /** Template with `{host}` and `{port}`. */
+    publicUrl: v.string(),
+    /** Whether connections to a far server may be opened ahead of visitors; yes where absent. */
+    warm: v.exactOptional(v.boolean()),
+    /** The program of a second thread for raw visitors; absent: one thread for all. */
+    threadScript: v.exactOptional(v.string()),
+  }),
+});
+
+export type ExposureConfig = v.InferOutput<typeof ExposureConfigSchema>;
+
+/** What of it may stand in no log; a generated key is part of the link, which everybody may read. */
+export function listSecrets({ tunnel, gateway, tls }: ExposureConfig): string[] {
+  const { access } = gateway;
+  return [
+    ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
+    ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
+    ...(access.kind === 'basic' ? [access.password] : []),
+    ...listKeyTexts(tls?.key ?? ''),
+  ];
+}

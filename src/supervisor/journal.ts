@@ -1,0 +1,43 @@
+// The journal of an exposure's processes, from which post ends what a killed owner left behind.
+
+import { appendFileSync, readFileSync } from 'node:fs';
+import * as v from 'valibot';
+import { endProcess, isPresent, type ProcessRecord } from '../shared/processes.ts';
+
+const ProcessRecordSchema = v.object({
+  pid: v.pipe(v.number(), v.integer(), v.minValue(2)),
+  startTime: v.string(),
+  role: v.string(),
+});
+
+/** Appends to the journal (0600) in the turn of the spawn, so that no child is unknown when its owner dies. */
+export function writeJournal(file: string, record: ProcessRecord): void {
+  appendFileSync(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+}
+
+/** The journal's records, newest first; a torn last line is skipped. */
+export function readJournal(file: string): ProcessRecord[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return [];
+  }
+  return text
+    .split('\n')
+    .flatMap(line => {
+      try {
+        return [v.parse(ProcessRecordSchema, JSON.parse(line))];
+      } catch {
+        return [];
+      }
+    })
+    .reverse();
+}
+
+/** Ends every recorded process that is still there; returns those that had been. */
+export async function reapJournal(file: string, graceMs: number): Promise<ProcessRecord[]> {
+  const left = readJournal(file).filter(isPresent);
+  await Promise.all(left.map(record => endProcess(record, graceMs)));
+  return left;
+}
