@@ -1,4 +1,4 @@
-// The page, and its one escape function.
+// Renders the page, with its values escaped.
 
 const escapeHtml = text => String(text).replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
 

@@ -1,7 +1,7 @@
-// Lets app.wasm draw, frame by frame, and shows what it did. Everything that is computed is computed over there.
+// Calls app.wasm to draw each frame, and shows figures about it. All pixels are computed in app.wasm.
 
 const MAX_PIXELS = 1920 * 1200;
-/** A frame that takes longer is drawn with fewer pixels, until it fits again. */
+/** If a frame takes longer, the next ones have fewer pixels, until they fit again. */
 const FRAME_MS = 28;
 
 const canvas = document.querySelector('#picture');

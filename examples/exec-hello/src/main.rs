@@ -1,5 +1,5 @@
-//! A small web server for `wasmrun exec --tcplisten`: the listening socket is handed in as a file descriptor,
-//! and everything else (files, environment, arguments) only as far as it was granted.
+//! A small web server for `wasmrun exec --tcplisten`. It gets its listening socket as a file descriptor, and only
+//! the files, environment and arguments that it was granted.
 //!
 //! Build: cargo build --release --target wasm32-wasip1 && cp target/wasm32-wasip1/release/exec-hello.wasm .
 
@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::FromRawFd;
 use std::{env, fs, process};
 
-/// Larger bodies are refused: the program's memory is small.
+/// Larger bodies are cut off here, because the program's memory is small.
 const MAX_BODY: usize = 1 << 20;
 
 struct Request {
@@ -22,7 +22,7 @@ fn main() {
         eprintln!("no socket was handed in: start me with wasmrun exec --tcplisten 127.0.0.1:3000");
         process::exit(2);
     };
-    // SAFETY: wasmrun opened this descriptor for us, and nothing else uses it.
+    // SAFETY: wasmrun opened this descriptor for this program, and nothing else uses it.
     let listener = unsafe { TcpListener::from_raw_fd(fd) };
     println!("exec-hello is listening");
     let mut served = 0;
@@ -51,7 +51,7 @@ fn serve(mut stream: TcpStream, served: u32) -> std::io::Result<()> {
         ("GET", "/environment") => answer(&mut stream, 200, "text/plain; charset=utf-8", list_environment().as_bytes()),
         ("GET", "/files") => answer(&mut stream, 200, "text/plain; charset=utf-8", list_files()?.as_bytes()),
         ("POST", "/greeting") => {
-            // Into the copy of the folder that this run was given.
+            // Changes only this run's copy of the folder.
             fs::write("/greeting.txt", &request.body)?;
             answer(&mut stream, 200, "text/plain; charset=utf-8", b"written\n")
         }
@@ -61,7 +61,7 @@ fn serve(mut stream: TcpStream, served: u32) -> std::io::Result<()> {
     }
 }
 
-/// None where the other side closed without asking anything.
+/// None if the client closed the connection without a request.
 fn read_request(stream: &TcpStream) -> std::io::Result<Option<Request>> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();

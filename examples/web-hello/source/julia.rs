@@ -1,5 +1,5 @@
 //! Draws Julia sets, four pixels at a time. No standard library, no imports: the page calls `render` and reads the
-//! pixels out of the memory.
+//! pixels from the memory.
 //!
 //! Build: rustc --edition 2024 --target wasm32-unknown-unknown --crate-type cdylib -C opt-level=3 -C strip=symbols \
 //!   -C panic=abort -C target-feature=+simd128 -o app.wasm source/julia.rs
@@ -10,12 +10,12 @@ use core::arch::wasm32::*;
 
 const MAX_PIXELS: usize = 1920 * 1200;
 const MAX_ITERATIONS: u32 = 160;
-/// Far outside, so that the colours run smoothly into each other.
+/// Far outside the set, so that the colours change smoothly.
 const ESCAPE: f32 = 64.0;
 
 static mut PIXELS: [u32; MAX_PIXELS + 4] = [0; MAX_PIXELS + 4];
 
-/// Red, green, blue from near the edge of the picture to the rim of the set.
+/// Red, green and blue, from the edge of the picture to the border of the set.
 const COLOURS: [[f32; 3]; 7] = [
     [9.0, 10.0, 32.0],
     [24.0, 36.0, 104.0],
@@ -31,7 +31,7 @@ pub extern "C" fn pixels() -> *const u32 {
     &raw const PIXELS as *const u32
 }
 
-/// Draws z² + c around 0; `span` is the height of the picture. Answers how often the formula was evaluated.
+/// Draws z² + c around 0; `span` is the height of the picture. Returns the number of evaluations of the formula.
 #[unsafe(no_mangle)]
 pub extern "C" fn render(width: u32, height: u32, cx: f32, cy: f32, span: f32) -> f64 {
     let (width, height) = (width as usize, height as usize);
@@ -41,7 +41,7 @@ pub extern "C" fn render(width: u32, height: u32, cx: f32, cy: f32, span: f32) -
     let step = span / height as f32;
     let (left, top) = (-0.5 * step * (width - 1) as f32, -0.5 * step * (height - 1) as f32);
     let mut evaluations = 0;
-    // The set looks the same turned by half a circle: only the upper half is computed.
+    // The set is symmetric under rotation by 180 degrees: only the upper half is computed.
     for y in 0..height.div_ceil(2) {
         for x in (0..width).step_by(4) {
             let x0 = left + step * x as f32;
@@ -61,7 +61,7 @@ pub extern "C" fn render(width: u32, height: u32, cx: f32, cy: f32, span: f32) -
     evaluations as f64
 }
 
-/// Per pixel: after how many steps it escaped, and how far out it was then. At the end: all steps together.
+/// Returns for each pixel the number of steps until it escaped and its radius then, and the sum of all steps.
 fn iterate(mut re: v128, mut im: v128, cx: f32, cy: f32) -> ([f32; 4], [f32; 4], u32) {
     let (cx, cy) = (f32x4_splat(cx), f32x4_splat(cy));
     let (one, limit) = (f32x4_splat(1.0), f32x4_splat(ESCAPE));
@@ -110,7 +110,7 @@ fn shade(count: f32, radius: f32) -> u32 {
     0xff00_0000 | mix(2) << 16 | mix(1) << 8 | mix(0)
 }
 
-/// Good to 0.01: the exponent, and a parabola through the mantissa.
+/// Accurate to 0.01: the exponent plus a parabola through the mantissa.
 fn log2(value: f32) -> f32 {
     let bits = value.to_bits();
     let exponent = (bits >> 23) as i32 - 127;
