@@ -7,7 +7,7 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { SupervisorConfig } from '../../src/config.ts';
+import type { SupervisorConfig } from '../../src/supervisor/config.ts';
 import { OPEN_GATEWAY } from '../../test/support/open-gateway.ts';
 import { CONTROL_PORT, PORT_RANGE, SECRET } from './bore-server.ts';
 import { startProgram, waitUntil } from './process.ts';
