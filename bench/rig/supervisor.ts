@@ -77,7 +77,6 @@ function describeConfig(name: OwnName, target: TunnelTarget, folder: string): Su
         publicUrl: protocol === 'tcp' ? 'tcp://{host}:{port}' : 'http://{host}:{port}',
       },
     },
-    preview: { commit: '', warnings: [], showConsole: false },
   };
 }
 

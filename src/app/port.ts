@@ -23,7 +23,7 @@ export async function startPort(
 }
 
 async function startCommand(
-  spec: { path: string; port?: number },
+  spec: { path: string; port?: number | undefined },
   command: string,
   env: Readonly<Record<string, string>>,
   context: ProgramContext,

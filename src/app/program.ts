@@ -16,13 +16,13 @@ export type AppSpec =
       wasmrun: string;
       vm: 'auto' | 'node' | 'browser';
       /** Chrome or Chromium; where undefined, the usual places are searched when it is needed. */
-      browser?: string;
+      browser?: string | undefined;
       /** The bundle (or source) that hosts the page under Node. */
       pageHostScript: string;
     }
   | { mode: 'exec'; path: string; wasmrun: string; args: readonly string[] }
   | { mode: 'web'; path: string; spa: boolean; crossOriginIsolation: boolean }
-  | { mode: 'port'; path: string; port?: number; command?: string };
+  | { mode: 'port'; path: string; port?: number | undefined; command?: string | undefined };
 
 /** What every mode gets to start its program with. */
 export interface ProgramContext {

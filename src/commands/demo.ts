@@ -5,9 +5,8 @@ import { existsSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { INPUT_DEFAULTS, parseInputs } from '../inputs/inputs.ts';
-import { silentLogger } from '../shared/log.ts';
 import { settleAccess } from '../supervisor/access.ts';
-import { planExposure, planSupervisor } from '../supervisor/plan.ts';
+import { planSupervisor } from '../supervisor/plan.ts';
 import { createSessionFolder } from '../supervisor/session.ts';
 import { startBoreServer } from '../tunnel/server/server.ts';
 import type { Command } from './command.ts';
@@ -41,16 +40,16 @@ export const demo: Command = {
         print(
           `bore server  127.0.0.1:${server.controlPort} (built in, with a secret)\napp          ${example}`,
         );
-      const exposure = await planExposure(
+      const config = planSupervisor({
         inputs,
-        { environment, tempFolder: tmpdir(), identity: 'demo', access },
-        silentLogger,
-      );
-      const folder = createSessionFolder(tmpdir());
-      return await runForeground(
-        planSupervisor(inputs, exposure, { folder, name: 'demo' }),
-        flags.json === true,
-      );
+        surroundings: { environment, tempFolder: tmpdir() },
+        wasmrun: '',
+        folder: createSessionFolder(tmpdir()),
+        name: 'demo',
+        identity: 'demo',
+        access,
+      });
+      return await runForeground(config, flags.json === true);
     } finally {
       await server.stop();
     }

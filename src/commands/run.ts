@@ -7,7 +7,7 @@ import type { InputSource } from '../inputs/problems.ts';
 import { Cancellation } from '../shared/cancellation.ts';
 import { createLogger } from '../shared/log.ts';
 import { settleAccess } from '../supervisor/access.ts';
-import { planExposure, planSupervisor } from '../supervisor/plan.ts';
+import { locateWasmrun, planSupervisor } from '../supervisor/plan.ts';
 import { createSessionFolder } from '../supervisor/session.ts';
 import type { Command, CommandCall } from './command.ts';
 import { LEAVE_SIGNALS, runForeground } from './foreground.ts';
@@ -69,17 +69,23 @@ export const run: Command = {
     // Nobody but whoever runs this knows who may see it.
     const { access, reason } = settleAccess(inputs.gateway.access, inputs.protocol, false);
     logger.info(`access ${access.kind}: ${reason}`);
-    const identity = identifyHome(inputs, environment);
-    const surroundings = { environment, tempFolder: tmpdir(), identity, access };
+    const surroundings = { environment, tempFolder: tmpdir() };
     // A program of the installation does not hear Ctrl-C itself: it has a process group of its own.
     const cancellation = new Cancellation(LEAVE_SIGNALS, { exitCode: CANCELLED, undoMs: UNDO_MS });
-    const exposure = await cancellation.guard(signal =>
-      planExposure(inputs, surroundings, logger, { signal }),
+    const wasmrun = await cancellation.guard(signal =>
+      locateWasmrun(inputs.app, surroundings, logger, { signal }),
     );
     cancellation.stop();
-    const folder = createSessionFolder(tmpdir());
-    const name = inputs.name ?? basename(inputs.app.path);
-    return runForeground(planSupervisor(inputs, exposure, { folder, name }), flags.json === true);
+    const config = planSupervisor({
+      inputs,
+      surroundings,
+      wasmrun,
+      folder: createSessionFolder(surroundings.tempFolder),
+      name: inputs.name ?? basename(inputs.app.path),
+      identity: identifyHome(inputs, environment),
+      access,
+    });
+    return runForeground(config, flags.json === true);
   },
 };
 

@@ -16,7 +16,7 @@ const AppSpecSchema = v.variant('mode', [
     path: v.string(),
     wasmrun: v.string(),
     vm: v.picklist(['auto', 'node', 'browser']),
-    browser: v.exactOptional(v.string()),
+    browser: v.optional(v.string()),
     pageHostScript: v.string(),
   }),
   v.object({ mode: v.literal('exec'), path: v.string(), wasmrun: v.string(), args: v.array(v.string()) }),
@@ -24,8 +24,8 @@ const AppSpecSchema = v.variant('mode', [
   v.object({
     mode: v.literal('port'),
     path: v.string(),
-    port: v.exactOptional(Port),
-    command: v.exactOptional(v.string()),
+    port: v.optional(Port),
+    command: v.optional(v.string()),
   }),
 ]);
 
@@ -36,10 +36,10 @@ export const ExposureConfigSchema = v.object({
   env: Environment,
   baseEnvironment: Environment,
   /** Absent where an accepting port is enough. */
-  healthPath: v.exactOptional(v.string()),
+  healthPath: v.optional(v.string()),
   startupTimeoutMs: Milliseconds,
   /** From "live" on; absent: until it is stopped. */
-  durationMs: v.exactOptional(Milliseconds),
+  durationMs: v.optional(Milliseconds),
   /** What the gateway is told; with `protocol: tcp` there is none. */
   gateway: v.object({
     access: v.variant('kind', [
@@ -56,13 +56,13 @@ export const ExposureConfigSchema = v.object({
     maxBodyBytes: v.pipe(v.number(), v.minValue(1)),
   }),
   /** PEM; absent: visitors speak plain HTTP with us. */
-  tls: v.exactOptional(v.object({ cert: v.string(), key: v.string() })),
+  tls: v.optional(v.object({ cert: v.string(), key: v.string() })),
   tunnel: v.object({
     servers: v.pipe(
       v.array(
         v.object({
           address: v.object({ host: v.string(), port: Port }),
-          secret: v.exactOptional(v.string()),
+          secret: v.optional(v.string()),
         }),
       ),
       v.minLength(1),
@@ -77,9 +77,9 @@ export const ExposureConfigSchema = v.object({
     /** Template with `{host}` and `{port}`. */
     publicUrl: v.string(),
     /** Whether connections to a far server may be opened ahead of visitors; yes where absent. */
-    warm: v.exactOptional(v.boolean()),
+    warm: v.optional(v.boolean()),
     /** The program of a second thread for raw visitors; absent: one thread for all. */
-    threadScript: v.exactOptional(v.string()),
+    threadScript: v.optional(v.string()),
   }),
 });
 

@@ -23,8 +23,8 @@ export interface Audience {
   identity: PreviewIdentity;
   access: SettledAccess['access'];
   /** `commit`: the pull request's head, else the run's own. */
-  preview: SupervisorConfig['preview'];
-  comment: NonNullable<SupervisorConfig['comment']> | undefined;
+  preview: NonNullable<SupervisorConfig['comment']>['preview'];
+  comment: SupervisorConfig['comment'];
 }
 
 /** Applies the fork rules. False: the preview is skipped, the step is green. Throws an InputError where it is refused. */
@@ -72,21 +72,18 @@ export async function findAudience(job: Job, guard: GuardInputs, inputs: Inputs)
   const warnings = [...inputs.warnings, ...(sharedWarning === undefined ? [] : [sharedWarning])];
   for (const warning of [...warnings, ...(openWarning === undefined ? [] : [openWarning])])
     print.warning(warning);
-  return {
-    identity,
-    access,
-    preview: {
-      commit: pullRequest?.headSha ?? job.sha,
-      warnings,
-      showConsole: Object.keys(inputs.app.env).length === 0,
-      ...(entry !== undefined && { entry }),
-      ...(openWarning !== undefined && { openWarning }),
-    },
-    comment:
-      pullRequest && guard.token
-        ? { job, token: guard.token, pullRequest: pullRequest.number, identity }
-        : undefined,
+  const preview = {
+    commit: pullRequest?.headSha ?? job.sha,
+    warnings,
+    showConsole: Object.keys(inputs.app.env).length === 0,
+    entry,
+    openWarning,
   };
+  const comment =
+    pullRequest && guard.token
+      ? { job, token: guard.token, pullRequest: pullRequest.number, identity, preview }
+      : undefined;
+  return { identity, access, preview, comment };
 }
 
 /** As people are told of it. */
@@ -96,8 +93,7 @@ function nameAccess(access: SettledAccess['access']): Access {
 
 async function findTold(job: Job, github: GitHub, inputs: Inputs, signal: AbortSignal) {
   try {
-    const number = inputs.prNumber;
-    return await findPullRequest({ job, github, signal, ...(number !== undefined && { number }) });
+    return await findPullRequest({ job, github, signal, number: inputs.prNumber });
   } catch (error) {
     if (!(error instanceof GitHubError)) throw error;
     print.warning(describeReportFailure('pull request lookup', error));

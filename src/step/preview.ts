@@ -14,9 +14,8 @@ import { type Logger, sanitise } from '../shared/log.ts';
 import { findAncestor, isAlive, recordProcess } from '../shared/processes.ts';
 import { renderClientRow } from '../shared/public-url.ts';
 import { startBackground } from '../supervisor/background.ts';
-import type { SupervisorConfig } from '../supervisor/config.ts';
 import { writeJournal } from '../supervisor/journal.ts';
-import { findEntry, planExposure, planSupervisor } from '../supervisor/plan.ts';
+import { findEntry, locateWasmrun, planSupervisor } from '../supervisor/plan.ts';
 import {
   createSessionFolder,
   readOutcome,
@@ -83,8 +82,6 @@ async function startSupervisor(
   const surroundings = readSurroundings();
   logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
   const { identity, access, preview, comment } = audience;
-  const addressIdentity = identifyAddress(job, identity, inputs.prNumber);
-  const planned = { ...surroundings, identity: addressIdentity, access };
   const folder = createSessionFolder(surroundings.tempFolder);
   let state: StepState = {
     folder,
@@ -92,7 +89,7 @@ async function startSupervisor(
     identity,
     mode: inputs.app.mode,
     preview,
-    ...(comment && { pullRequest: comment.pullRequest }),
+    pullRequest: comment?.pullRequest,
   };
   const save = (more: Partial<StepState>) => {
     state = { ...state, ...more };
@@ -100,21 +97,25 @@ async function startSupervisor(
   };
   // Before anything is started: post ends what a main that was killed had begun.
   save({});
-  const exposure = await cancellation.guard(signal =>
-    planExposure(inputs, planned, logger, {
+  const wasmrun = await cancellation.guard(signal =>
+    locateWasmrun(inputs.app, surroundings, logger, {
       signal,
       onChild: child => noteChild(folder, child, logger),
       onFolder: installFolder => save({ installFolder }),
     }),
   );
-  const runner = findAncestor('Runner.Worker');
-  const config: SupervisorConfig = {
-    ...planSupervisor(inputs, exposure, { folder, name: identity.name }),
-    preview,
-    ...(inputs.hold && { continueFile: surroundings.continueFile }),
-    ...(comment && { comment }),
-    ...(runner && { runner }),
-  };
+  const config = planSupervisor({
+    inputs,
+    surroundings,
+    wasmrun,
+    folder,
+    name: identity.name,
+    identity: identifyAddress(job, identity, inputs.prNumber),
+    access,
+    comment,
+    continueFile: inputs.hold ? surroundings.continueFile : undefined,
+    runner: findAncestor('Runner.Worker'),
+  });
   core.setSecret(config.controlToken);
   try {
     const session = await startBackground({

@@ -11,11 +11,11 @@ const StepStateSchema = v.object({
   folder: v.string(),
   hold: v.boolean(),
   /** Absent until the supervisor was spawned. */
-  supervisor: v.exactOptional(v.object({ pid: v.number(), startTime: v.string(), role: v.string() })),
+  supervisor: v.optional(v.object({ pid: v.number(), startTime: v.string(), role: v.string() })),
   /** Where wasmrun is installed, and nothing is left once it is. */
-  installFolder: v.exactOptional(v.string()),
+  installFolder: v.optional(v.string()),
   /** The pull request that was told about it. */
-  pullRequest: v.exactOptional(v.number()),
+  pullRequest: v.optional(v.number()),
   identity: v.object({ key: v.string(), name: v.string() }),
   mode: v.picklist(['os', 'exec', 'web', 'port']),
   preview: PreviewSchema,

@@ -92,15 +92,16 @@ function describeDeath(step: StepState): ExposureState {
 async function commentLast(step: StepState, state: ExposureState): Promise<void> {
   const job = readJob();
   const { token } = readGuardInputs();
-  if (step.pullRequest === undefined || token === '') return;
-  const config = { job, token, pullRequest: step.pullRequest, identity: step.identity };
+  const { pullRequest, identity, preview } = step;
+  if (pullRequest === undefined || token === '') return;
+  const config = { job, token, pullRequest, identity, preview };
   const { environment } = readSurroundings();
   const limit = AbortSignal.timeout(COMMENT_TIMEOUT_MS);
   const comment = openComment(config, environment, createStepLogger('info'), limit);
   const updatedAt = new Date();
   await comment.update({
-    preview: describeFacts(config, step.preview, step.mode),
-    state: viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),
+    preview: describeFacts(config, preview, step.mode),
+    state: viewOf(state, { now: updatedAt, hideConsole: !preview.showConsole }),
     updatedAt,
   });
   await comment.flush();

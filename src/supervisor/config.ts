@@ -8,8 +8,8 @@ import { ExposureConfigSchema } from '../exposure/config.ts';
 export const PreviewSchema = v.object({
   commit: v.string(),
   /** How visitors get in, where the link alone does not do it. */
-  entry: v.exactOptional(v.string()),
-  openWarning: v.exactOptional(v.string()),
+  entry: v.optional(v.string()),
+  openWarning: v.optional(v.string()),
   warnings: v.array(v.string()),
   /**
    * Whether the app's own lines may stand in comment and summary. Not where `env` handed it values: the runner masks
@@ -44,19 +44,19 @@ export const SupervisorConfigSchema = v.object({
   logLevel: v.picklist(['quiet', 'info', 'debug']),
   exposure: ExposureConfigSchema,
   /** A file whose appearing ends a hold. */
-  continueFile: v.exactOptional(v.string()),
+  continueFile: v.optional(v.string()),
   /** The runner's worker: when it is gone, so is the job. */
-  runner: v.exactOptional(v.object({ pid: v.number(), startTime: v.string() })),
+  runner: v.optional(v.object({ pid: v.number(), startTime: v.string() })),
   /** Whom to tell on GitHub; absent where there is no pull request, no token, or no wish for a comment. */
-  comment: v.exactOptional(
+  comment: v.optional(
     v.object({
       job: JobSchema,
       token: v.string(),
       pullRequest: v.number(),
       identity: v.object({ key: v.string(), name: v.string() }),
+      preview: PreviewSchema,
     }),
   ),
-  preview: PreviewSchema,
 });
 
 export type SupervisorConfig = v.InferOutput<typeof SupervisorConfigSchema>;

@@ -5,12 +5,12 @@ import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { selectEnvironment, selectInstallEnvironment, selectWasmrunEnvironment } from '../app/environment.ts';
-import type { AppSpec } from '../app/program.ts';
 import { findOrInstallWasmrun, type WasmrunOptions } from '../app/wasmrun/find.ts';
 import type { ExposureConfig } from '../exposure/config.ts';
 import type { AppInputs } from '../inputs/app.ts';
 import type { Inputs } from '../inputs/inputs.ts';
 import type { Logger } from '../shared/log.ts';
+import type { AppMode } from '../shared/state.ts';
 import type { SupervisorConfig } from './config.ts';
 
 /** Compiling wasmrun takes minutes; it does not count towards `startup-timeout`. */
@@ -27,10 +27,18 @@ export interface Surroundings {
   tempFolder: string;
 }
 
-export interface PreviewSurroundings extends Surroundings {
+/** Everything the document is made of. The optional members exist in a job only. */
+export interface SupervisorPlan extends Pick<SupervisorConfig, 'comment' | 'continueFile' | 'runner'> {
+  inputs: Inputs;
+  surroundings: Surroundings;
+  /** Program file, from locateWasmrun; '' for modes that need none. */
+  wasmrun: string;
+  /** Session folder, and the name people see. */
+  folder: string;
+  name: string;
   /** Names the preview, the same in every run of it and in no other: its public port comes from it. */
   identity: string;
-  /** How visitors are let in, by now settled. */
+  /** How visitors are let in, `auto` resolved. */
   access: ExposureConfig['gateway']['access'];
 }
 
@@ -42,74 +50,60 @@ export function findEntry(name: 'supervisor' | 'page-host' | 'visitor-thread' | 
     : join(dirname(dirname(running)), name, 'index.js');
 }
 
+/** The whole document, with a control token of its own. */
+export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
+  const { inputs, surroundings, wasmrun, folder, name, identity, access } = plan;
+  const { protocol, app, gateway, tunnel, tls } = inputs;
+  const select = needsWasmrun(app.mode) ? selectWasmrunEnvironment : selectEnvironment;
+  return {
+    folder,
+    name,
+    controlToken: randomBytes(TOKEN_BYTES).toString('hex'),
+    logLevel: inputs.logLevel,
+    exposure: {
+      protocol,
+      spec: describeSpec(app, wasmrun),
+      env: app.env,
+      baseEnvironment: select(surroundings.environment),
+      healthPath: app.healthPath,
+      startupTimeoutMs: app.startupTimeoutMs,
+      durationMs: inputs.durationMs,
+      gateway: { access, publicPaths: gateway.publicPaths, maxBodyBytes: gateway.maxBodyBytes },
+      tls: tls && { cert: tls.cert, key: tls.key },
+      tunnel: {
+        servers: [...tunnel.servers],
+        identity,
+        remotePort: tunnel.remotePort,
+        publicUrl: tunnel.publicUrl,
+        warm: !/^(off|false|0)$/i.test(surroundings.environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
+        threadScript: protocol === 'tcp' ? findEntry('visitor-thread') : undefined,
+      },
+    },
+    continueFile: plan.continueFile,
+    runner: plan.runner,
+    comment: plan.comment,
+  };
+}
+
 /** For an installation: what ends it, and who writes down what it starts and makes. */
 export type InstallWatch = Pick<WasmrunOptions, 'signal' | 'onChild' | 'onFolder'>;
 
-/** Finds or installs what the app needs, and writes down everything the exposure has to know. */
-export async function planExposure(
-  inputs: Inputs,
-  surroundings: PreviewSurroundings,
-  logger: Logger,
-  watch?: InstallWatch,
-): Promise<ExposureConfig> {
-  const { app, tunnel, tls } = inputs;
-  const needsWasmrun = app.mode === 'os' || app.mode === 'exec';
-  const wasmrun = needsWasmrun ? await locateWasmrun(app, surroundings, logger, watch) : '';
-  const select = needsWasmrun ? selectWasmrunEnvironment : selectEnvironment;
-  return {
-    protocol: inputs.protocol,
-    spec: describeSpec(app, wasmrun),
-    env: app.env,
-    baseEnvironment: select(surroundings.environment),
-    ...(app.healthPath !== undefined && { healthPath: app.healthPath }),
-    startupTimeoutMs: app.startupTimeoutMs,
-    ...(inputs.durationMs !== undefined && { durationMs: inputs.durationMs }),
-    ...(tls !== undefined && { tls: { cert: tls.cert, key: tls.key } }),
-    gateway: {
-      access: surroundings.access,
-      publicPaths: inputs.gateway.publicPaths,
-      maxBodyBytes: inputs.gateway.maxBodyBytes,
-    },
-    tunnel: {
-      servers: tunnel.servers.map(({ address, secret }) => ({
-        address,
-        ...(secret !== undefined && { secret }),
-      })),
-      identity: surroundings.identity,
-      remotePort: tunnel.remotePort,
-      publicUrl: tunnel.publicUrl,
-      warm: !/^(off|false|0)$/i.test(surroundings.environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
-      ...(inputs.protocol === 'tcp' && { threadScript: findEntry('visitor-thread') }),
-    },
-  };
-}
-
-/** The rest of the document, as far as it is the same in a job and on a laptop. */
-export function planSupervisor(
-  inputs: Inputs,
-  exposure: ExposureConfig,
-  session: { folder: string; name: string },
-): SupervisorConfig {
-  return {
-    ...session,
-    controlToken: randomBytes(TOKEN_BYTES).toString('hex'),
-    logLevel: inputs.logLevel,
-    exposure,
-    preview: { commit: '', warnings: [], showConsole: false },
-  };
-}
-
-function locateWasmrun(
+/**
+ * Finds or installs wasmrun and resolves with its program file; '' where the app needs none. Rejects with an InputError,
+ * an AppError, or the reason of the watch's signal.
+ */
+export async function locateWasmrun(
   app: AppInputs,
   surroundings: Surroundings,
   logger: Logger,
   watch?: InstallWatch,
 ): Promise<string> {
+  if (!needsWasmrun(app.mode)) return '';
   const { environment, tempFolder } = surroundings;
   const limit = AbortSignal.timeout(INSTALL_TIMEOUT_MS);
   return findOrInstallWasmrun({
     ...watch,
-    ...(app.wasmrunVersion !== undefined && { version: app.wasmrunVersion }),
+    version: app.wasmrunVersion,
     pathVariable: environment.PATH ?? '',
     toolCache: environment.RUNNER_TOOL_CACHE || join(homedir(), '.cache', 'expose-action', 'tools'),
     tempFolder,
@@ -120,7 +114,11 @@ function locateWasmrun(
   });
 }
 
-function describeSpec(app: AppInputs, wasmrun: string): AppSpec & ExposureConfig['spec'] {
+function needsWasmrun(mode: AppMode): boolean {
+  return mode === 'os' || mode === 'exec';
+}
+
+function describeSpec(app: AppInputs, wasmrun: string): ExposureConfig['spec'] {
   const { mode, path } = app;
   switch (mode) {
     case 'os':
@@ -129,7 +127,7 @@ function describeSpec(app: AppInputs, wasmrun: string): AppSpec & ExposureConfig
         path,
         wasmrun,
         vm: app.vm,
-        ...(app.browser !== undefined && { browser: app.browser }),
+        browser: app.browser,
         pageHostScript: findEntry('page-host'),
       };
     case 'exec':
@@ -137,11 +135,6 @@ function describeSpec(app: AppInputs, wasmrun: string): AppSpec & ExposureConfig
     case 'web':
       return { mode, path, spa: app.spa, crossOriginIsolation: app.crossOriginIsolation };
     case 'port':
-      return {
-        mode,
-        path,
-        ...(app.port !== undefined && { port: app.port }),
-        ...(app.command !== undefined && { command: app.command }),
-      };
+      return { mode, path, port: app.port, command: app.command };
   }
 }

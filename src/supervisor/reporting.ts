@@ -19,7 +19,7 @@ export interface Reporting {
 }
 
 type CommentConfig = NonNullable<SupervisorConfig['comment']>;
-type PreviewConfig = SupervisorConfig['preview'];
+type PreviewConfig = CommentConfig['preview'];
 
 /** The comment of a preview, written through the proxy of `environment`; nothing is written before its first update. */
 export function openComment(
@@ -55,8 +55,8 @@ export function startReporting(config: SupervisorConfig, exposure: Exposure, log
   if (config.comment === undefined) return { finish: async () => {} };
   const given = new AbortController();
   const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, given.signal);
-  const facts = describeFacts(config.comment, config.preview, exposure.state.mode);
-  const memory = new Memory(config);
+  const facts = describeFacts(config.comment, config.comment.preview, exposure.state.mode);
+  const memory = new Memory(config.exposure, config.comment.preview);
   let timer: NodeJS.Timeout | undefined;
   let last = '';
   const tell = () => {
@@ -90,7 +90,7 @@ class Memory {
 
   readonly #hideConsole: boolean;
 
-  constructor({ exposure, preview }: SupervisorConfig) {
+  constructor(exposure: SupervisorConfig['exposure'], preview: PreviewConfig) {
     this.#hideConsole = !preview.showConsole;
     if (exposure.durationMs !== undefined)
       this.#endsAt = new Date(Date.now() + exposure.startupTimeoutMs + exposure.durationMs);

@@ -281,12 +281,12 @@ function describeSupervisor(folder: string, baseEnvironment: Record<string, stri
     name: 'web',
     controlToken: 'a-control-token',
     logLevel: 'info',
-    preview: { commit: HEAD, warnings: [], showConsole: true },
     comment: {
       job: sampleJob({ apiUrl: ENTERPRISE }),
       token: 'ghs_test',
       pullRequest: 7,
       identity: { key: 'k', name: 'web' },
+      preview: { commit: HEAD, warnings: [], showConsole: true },
     },
     exposure: {
       protocol: 'http',

@@ -40,7 +40,6 @@ function createConfig(): SupervisorConfig {
     name: 'app',
     controlToken: 'a-control-token',
     logLevel: 'info',
-    preview: { commit: '', warnings: [], showConsole: true },
     exposure: {
       protocol: 'http',
       spec: { mode: 'web', path: '/nowhere', spa: false, crossOriginIsolation: false },

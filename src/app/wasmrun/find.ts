@@ -13,7 +13,7 @@ import { isTooOld, parseWasmrunVersion } from './version.ts';
 
 export interface WasmrunOptions {
   /** Exactly this one; undefined: the one on PATH, else the pinned one. */
-  version?: string;
+  version?: string | undefined;
   pathVariable: string;
   /** RUNNER_TOOL_CACHE, or a folder of our own with the same layout. */
   toolCache: string;
