@@ -7,9 +7,9 @@ import { Relay } from './tunnel/relay/relay.ts';
 import type { VisitorSource } from './tunnel/visitors/data-connection.ts';
 import {
   THREAD_COUNTS,
+  type ThreadCommand,
   type ThreadData,
-  type ThreadOrder,
-  type ThreadWord,
+  type ThreadEvent,
 } from './tunnel/visitors/thread-handle.ts';
 import { Visitors } from './tunnel/visitors/visitors.ts';
 
@@ -18,7 +18,7 @@ if (port === null) throw new Error('this is no program of its own: tunnel/thread
 const { counts: shared, limits, ...options } = workerData as ThreadData;
 const counts = new Int32Array(shared);
 
-const tell = (word: ThreadWord) => port.postMessage(word);
+const tell = (word: ThreadEvent) => port.postMessage(word);
 const say = (level: keyof Logger) => (text: string) => tell({ kind: 'log', level, text });
 const logger: Logger = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
 
@@ -28,7 +28,7 @@ const relay = new Relay({ ...limits, target: () => target, onClosed: publishCoun
 // Lines are opened ahead by the first thread alone: twice five would be more than the server was told of.
 const visitors = new Visitors({
   ...options,
-  warm: false,
+  spareConnections: false,
   destination: relay,
   logger,
   onChange: publishCounts,
@@ -40,7 +40,7 @@ function publishCounts(): void {
   Atomics.store(counts, THREAD_COUNTS.visits, relay.visits);
 }
 
-port.on('message', async (order: ThreadOrder) => {
+port.on('message', async (order: ThreadCommand) => {
   if (order.kind === 'invite') invite(order.ids, order.source);
   else if (order.kind === 'target') target = order.target;
   else {

@@ -77,7 +77,7 @@ export const ExposureConfigSchema = v.object({
     /** Template with `{host}` and `{port}`. */
     publicUrl: v.string(),
     /** Whether connections to a far server may be opened ahead of visitors; yes where absent. */
-    warm: v.optional(v.boolean()),
+    spareConnections: v.optional(v.boolean()),
     /** The program of a second thread for raw visitors; absent: one thread for all. */
     threadScript: v.optional(v.string()),
   }),

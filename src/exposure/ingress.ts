@@ -92,7 +92,7 @@ function openRelay({ app, threadScript, logger }: EntranceOptions): Entrance {
       const isUp = address && (await findListening({ hosts: [address.host], port: address.port }));
       return isUp ? askForToken(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };
     },
-    followApp: () => relay.followTarget(),
+    followApp: () => relay.updateTarget(),
     stop: async () => {},
   };
 }

@@ -132,7 +132,7 @@ export class PublicTunnel {
 
   async #open(signal: AbortSignal): Promise<void> {
     const { config, entrance, logger } = this.#options;
-    const { servers, identity, remotePort, warm } = config;
+    const { servers, identity, remotePort, spareConnections } = config;
     this.#closed = new AbortController();
     const { signal: closed } = this.#closed;
     this.#starting = startTunnel({
@@ -141,7 +141,7 @@ export class PublicTunnel {
       remotePort,
       preferred: this.#lastPlace,
       destination: entrance.destination,
-      warm,
+      spareConnections,
       onState: state => {
         if (!closed.aborted) this.#follow(state);
       },
@@ -155,7 +155,7 @@ export class PublicTunnel {
 
   async #move(): Promise<void> {
     const tunnel = await this.#starting;
-    await tunnel?.move();
+    await tunnel?.changePort();
   }
 
   #follow(tunnel: TunnelState): void {

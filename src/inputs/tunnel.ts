@@ -4,7 +4,7 @@ import { InputError } from '../shared/errors.ts';
 import { PLAIN_PUBLIC_URLS } from '../shared/public-url.ts';
 import type { Protocol } from '../shared/state.ts';
 import { parseServerAddress, renderAddress, type ServerAddress } from '../tunnel/address.ts';
-import type { PortWish, TunnelServer } from '../tunnel/tunnel.ts';
+import type { RemotePort, TunnelServer } from '../tunnel/tunnel.ts';
 import type { InputSource, Problems } from './problems.ts';
 import { parsePublicUrl, parseWholeNumber } from './values.ts';
 
@@ -13,7 +13,7 @@ export const DEFAULT_PORT_RANGE = '1024-65535';
 
 export interface TunnelInputs {
   servers: readonly TunnelServer[];
-  remotePort: PortWish;
+  remotePort: RemotePort;
   /** Template; its scheme is tcp where the protocol is. */
   publicUrl: string;
 }
@@ -95,7 +95,7 @@ function parseSecrets(text: string, servers: number): string[] {
   return lines;
 }
 
-function parsePortWish(portText: string, rangeText: string, problems: Problems): PortWish | undefined {
+function parsePortWish(portText: string, rangeText: string, problems: Problems): RemotePort | undefined {
   const range = problems.check(() => parsePortRange(rangeText || DEFAULT_PORT_RANGE));
   const word = portText.toLowerCase();
   if (word === '' || word === 'auto') return range && { kind: 'auto', ...range };
@@ -107,10 +107,10 @@ function parsePortWish(portText: string, rangeText: string, problems: Problems):
   return undefined;
 }
 
-const RANDOM: PortWish = { kind: 'random' };
+const RANDOM: RemotePort = { kind: 'random' };
 
 /** What a range says that the wish does not; the default range is no wish of anybody's. */
-function findConflict(wish: PortWish, { min, max }: PortRange): string | undefined {
+function findConflict(wish: RemotePort, { min, max }: PortRange): string | undefined {
   const range = `${min}-${max}`;
   if (range === DEFAULT_PORT_RANGE) return undefined;
   if (wish.kind === 'random')
@@ -121,7 +121,7 @@ function findConflict(wish: PortWish, { min, max }: PortRange): string | undefin
     : undefined;
 }
 
-function parseRemotePort(text: string): PortWish {
+function parseRemotePort(text: string): RemotePort {
   if (/^\d+$/.test(text))
     return { kind: 'fixed', port: parseWholeNumber(text, 'remote-port', 1, 65_535) ?? 0 };
   throw new InputError(`\`remote-port\` is '${text}': write auto, random, or a whole number from 1 to 65535`);

@@ -75,7 +75,9 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
         identity,
         remotePort: tunnel.remotePort,
         publicUrl: tunnel.publicUrl,
-        warm: !/^(off|false|0)$/i.test(surroundings.environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
+        spareConnections: !/^(off|false|0)$/i.test(
+          surroundings.environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? '',
+        ),
         threadScript: protocol === 'tcp' ? findEntry('visitor-thread') : undefined,
       },
     },

@@ -51,7 +51,7 @@ export class TunnelFailure extends TunnelError {
  * True where this server will not do, however often it is asked; `served` says whether any server has served in this
  * run, `failures` how often this one has failed in a row. What is wrong with a port is for port-choice.ts to say.
  */
-export function isHopeless({ kind }: TunnelFailure, served: boolean, failures: number): boolean {
+export function isPermanent({ kind }: TunnelFailure, served: boolean, failures: number): boolean {
   if (kind === 'secret' || kind === 'wrong-port') return true;
   if (kind === 'secret-unwanted' || kind === 'not-bore' || kind === 'mute') return !served;
   return kind === 'unknown-host' && !served && failures >= ATTEMPTS_BEFORE_HINT;
@@ -81,7 +81,7 @@ export function explainDial(server: ServerAddress, error: unknown): TunnelFailur
 }
 
 /** It was given up because something else was to be done. */
-export function explainLate(server: ServerAddress): TunnelFailure {
+export function explainTimeout(server: ServerAddress): TunnelFailure {
   return new TunnelFailure('transient', `${renderAddress(server)} did not answer in time`);
 }
 

@@ -4,11 +4,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError, TunnelError } from '../shared/errors.ts';
 import type { TunnelState } from '../shared/state.ts';
-import { explainLate } from './failure.ts';
+import { explainTimeout } from './failure.ts';
 import { Relay } from './relay/relay.ts';
 import { Attempts } from './retry/attempts.ts';
 import { type Session, startSession } from './session/session.ts';
-import { MAX_DIALS, MAX_INVITED, MAX_VISITORS, TIMINGS, type Timings } from './timings.ts';
+import { MAX_DIALS, MAX_GATEWAY_VISITORS, MAX_VISITORS, TIMINGS, type Timings } from './timings.ts';
 import type { Tunnel, TunnelOptions } from './tunnel.ts';
 import { openVisitors } from './visitors/shared-visitors.ts';
 import type { VisitorFetcher } from './visitors/visitors.ts';
@@ -44,8 +44,9 @@ class ReconnectingTunnel implements Tunnel {
       destination: options.destination,
       logger: options.logger,
       timings: this.#timings,
-      warm: options.warm ?? true,
-      maxVisitors: options.maxVisitors ?? (options.destination instanceof Relay ? MAX_VISITORS : MAX_INVITED),
+      spareConnections: options.spareConnections ?? true,
+      maxVisitors:
+        options.maxVisitors ?? (options.destination instanceof Relay ? MAX_VISITORS : MAX_GATEWAY_VISITORS),
       maxDials: options.maxDials ?? MAX_DIALS,
     });
   }
@@ -68,7 +69,7 @@ class ReconnectingTunnel implements Tunnel {
     void this.#keepUp(session);
   }
 
-  async move(): Promise<void> {
+  async changePort(): Promise<void> {
     const { address, ports } = this.#attempts.place;
     if (this.#stopping.signal.aborted || this.#state.status === 'Failed') throw explainClosed();
     const mayMove = this.#moved !== undefined || (this.#options.remotePort.kind !== 'fixed' && ports.leave());
@@ -79,7 +80,7 @@ class ReconnectingTunnel implements Tunnel {
       );
     this.#moved ??= this.#startMove();
     const late = new TunnelError(`${address.host} gave no other port in time`, { retryable: true });
-    const timer = setTimeout(() => this.#endMove(late), this.#timings.move);
+    const timer = setTimeout(() => this.#endMove(late), this.#timings.changePort);
     await this.#moved.promise.finally(() => clearTimeout(timer));
   }
 
@@ -106,7 +107,7 @@ class ReconnectingTunnel implements Tunnel {
       } catch {
         return; // stopped, or Failed: the state says it
       }
-      this.#attempts.comeBack(performance.now() - lostAt, session.port);
+      this.#attempts.logReconnected(performance.now() - lostAt, session.port);
     }
   }
 
@@ -150,7 +151,7 @@ class ReconnectingTunnel implements Tunnel {
         signal: limit === undefined ? signal : AbortSignal.any([signal, limit]),
       });
     } catch (error) {
-      if (limit?.aborted && !signal.aborted) throw explainLate(place.address);
+      if (limit?.aborted && !signal.aborted) throw explainTimeout(place.address);
       throw error;
     }
   }

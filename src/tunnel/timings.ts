@@ -43,13 +43,13 @@ export const TIMINGS = {
   /** A reconnect waits this long before it takes another port, where it may. */
   portAgain: 5_000,
   /** A move to another port. */
-  move: 10_000,
+  changePort: 10_000,
   /** For one attempt to fetch a visitor: two of them fit before the server drops it. */
-  dataLine: 4_000,
+  dataConnection: 4_000,
   /** A line opened ahead waits this long for a visitor; with half a second for the way, the server still listens. */
-  warmHold: NETWORK_TIMEOUT_MS - 500,
+  spareHold: NETWORK_TIMEOUT_MS - 500,
   /** From this distance on lines are opened ahead; nearer, a dial costs less than the book-keeping. */
-  warmRoundTrip: 5,
+  spareRoundTrip: 5,
   /** Between attempts to fetch a visitor, */
   visitorRetry: 100,
   /** until a second before the server drops them. */
@@ -63,7 +63,7 @@ export type Timings = Readonly<Record<keyof typeof TIMINGS, number>>;
 /** Visitors at a time, fetched and waiting together. Each is two sockets, and a process has 4,096 or more. */
 export const MAX_VISITORS = 1_024;
 /** The same where the receiver bounds itself, as the gateway does: who comes makes a stranger leave, and waiting costs no socket. */
-export const MAX_INVITED = 4_096;
+export const MAX_GATEWAY_VISITORS = 4_096;
 /** Connections to the server being opened at a time, by each thread: the usual backlog of a listening socket. */
 export const MAX_DIALS = 128;
 /** Attempts before a failure is worth a hint, and before an unknown name is believed. */

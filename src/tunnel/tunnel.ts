@@ -17,7 +17,7 @@ export interface TunnelServer {
  * The public port: this one and no other, any, or one of a range (both ends included) that is the same in every run of
  * a preview.
  */
-export type PortWish =
+export type RemotePort =
   | { kind: 'fixed'; port: number }
   | { kind: 'random' }
   | { kind: 'auto'; min: number; max: number };
@@ -37,7 +37,7 @@ export interface TunnelOptions {
   servers: readonly TunnelServer[];
   /** Names the preview, the same in every run: the order of the servers and the ports of `auto` come from it. */
   identity: string;
-  remotePort: PortWish;
+  remotePort: RemotePort;
   /** Where the tunnel was before it was stopped: asked for first, where the wish allows it. */
   preferred?: { host: string; port: number } | undefined;
   /** Who gets the visitors: the gateway as streams, or a relay that carries their bytes to a port. */
@@ -45,7 +45,7 @@ export interface TunnelOptions {
   onState: (state: TunnelState) => void;
   logger: Logger;
   /** Whether lines may be opened ahead of visitors where the server is far; true where absent. Never on bore.pub. */
-  warm?: boolean | undefined;
+  spareConnections?: boolean | undefined;
   /** Bounds the first connect only. */
   signal: AbortSignal;
   /** Other than that of the system; for tests. */
@@ -65,7 +65,7 @@ export interface Tunnel {
    * A stranger answers at our address: takes another port, and never comes back to this one. Resolves when Connected
    * there; rejects with TunnelError, with a fixed port always.
    */
-  move(): Promise<void>;
+  changePort(): Promise<void>;
   /**
    * Gives the public port back at once, lets visitors finish for `drainMs` (5 s), then cuts them off. A second call
    * may shorten the wait. Never rejects.

@@ -21,7 +21,7 @@ function isWarm(environment: NodeJS.ProcessEnv): boolean | undefined {
     identity: 'a preview',
     access: { kind: 'open' },
   });
-  return exposure.tunnel.warm;
+  return exposure.tunnel.spareConnections;
 }
 
 it.each(['off', 'OFF', 'false', 'False', '0', ' off '])(

@@ -31,7 +31,7 @@ export interface Visit {
 }
 
 /** A tunnel through a relay of its own. */
-export interface Branch extends Kept {
+export interface FaultTunnel extends Kept {
   readonly relay: FaultRelay;
   readonly port: number;
   /** Sends the first half of its upload. */
@@ -40,9 +40,9 @@ export interface Branch extends Kept {
   visit(): Promise<Outcome>;
 }
 
-export interface FaultWorld extends Branch {
+export interface FaultWorld extends FaultTunnel {
   /** Another tunnel, through another relay, to the same server. */
-  branch(): Promise<Branch>;
+  openAnother(): Promise<FaultTunnel>;
   /** Ends the tunnels, and fails where a socket, a timer or a process is left. */
   close(): Promise<void>;
 }
@@ -53,7 +53,7 @@ export interface WorldOptions {
   /** Of an upload, and of the answer to it. */
   bytes?: number;
   /** Opens connections ahead of visitors, however near the server is; else never, so that a fault hits who it should. */
-  warm?: boolean;
+  spareConnections?: boolean;
 }
 
 /** Heartbeats are missed sooner than usual, so that tests are; everything else is as in life. */
@@ -64,18 +64,18 @@ export async function startWorld(host: string, options: WorldOptions = {}): Prom
   const bytes = options.bytes ?? BYTES;
   const app = await startApp(bytes);
   onTestFinished(() => app.stop());
-  const branches: Branch[] = [];
-  const branch = async () => {
-    const opened = await openBranch(server.address, app, options);
-    branches.push(opened);
+  const tunnels: FaultTunnel[] = [];
+  const openAnother = async () => {
+    const opened = await openFaultTunnel(server.address, app, options);
+    tunnels.push(opened);
     return opened;
   };
   return {
-    ...(await branch()),
-    branch,
+    ...(await openAnother()),
+    openAnother,
     close: async () => {
-      for (const { tunnel } of branches) await tunnel.stop({ drainMs: 0 });
-      for (const { relay } of branches) await relay.stop();
+      for (const { tunnel } of tunnels) await tunnel.stop({ drainMs: 0 });
+      for (const { relay } of tunnels) await relay.stop();
       await app.stop();
       await server.kill();
       let left = countResources();
@@ -89,7 +89,7 @@ export async function startWorld(host: string, options: WorldOptions = {}): Prom
   };
 }
 
-async function openBranch(server: ServerAddress, app: App, options: WorldOptions): Promise<Branch> {
+async function openFaultTunnel(server: ServerAddress, app: App, options: WorldOptions): Promise<FaultTunnel> {
   const relay = await startFaultRelay(server);
   onTestFinished(() => relay.stop());
   const quiet = () => {};
@@ -98,8 +98,8 @@ async function openBranch(server: ServerAddress, app: App, options: WorldOptions
     server: relay.address,
     secret: SECRET,
     destination: new Relay({ target: () => app.address, logger, ...options.raw }),
-    warm: options.warm ?? false,
-    timings: { heartbeat: 1_500, warmRoundTrip: 0, ...options.timings },
+    spareConnections: options.spareConnections ?? false,
+    timings: { heartbeat: 1_500, spareRoundTrip: 0, ...options.timings },
   });
   const port = portOf(kept.tunnel);
   let visits = 0;

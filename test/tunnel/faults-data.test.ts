@@ -112,7 +112,7 @@ describeWithReal(['bore'], 'the handshake of a data connection', () => {
   it('may suffer whatever there is: its visitor is fetched again where that is possible, and nobody else notices', async () => {
     const world = await startWorld(HOST);
     const suffer = async ([, direction, fault]: Handshake): Promise<Outcome> => {
-      const branch = await world.branch();
+      const branch = await world.openAnother();
       const early = branch.startVisit();
       await waitUntil(() => branch.tunnel.openVisitors === 1, 'a visitor is here');
       branch.relay.inject({ leg: 'data', direction, connections: 'next', fault });
@@ -136,7 +136,7 @@ describeWithReal(['bore'], 'connections that were opened ahead', () => {
   it.each<Fault>([{ kind: 'cut' }, { kind: 'end' }])(
     'may all be lost ($kind), and the next visitors get new ones',
     async fault => {
-      const world = await startWorld(HOST, { warm: true });
+      const world = await startWorld(HOST, { spareConnections: true });
       expect(await world.visit()).toBe('right');
       await waitUntil(() => world.relay.connections.length > 2, 'some are open');
       world.relay.inject({ leg: 'data', direction: 'toClient', connections: 'present', fault });

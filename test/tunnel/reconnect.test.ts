@@ -148,12 +148,12 @@ it('moves to another port, but never away from a fixed one', async () => {
   const address = { host: server.host, port: server.controlPort };
   const { tunnel } = await openTunnel({ server: address });
   const port = portOf(tunnel);
-  await Promise.all([tunnel.move(), tunnel.move()]);
+  await Promise.all([tunnel.changePort(), tunnel.changePort()]);
   expect(portOf(tunnel)).not.toBe(port);
   expect(await exchange('127.0.0.1', portOf(tunnel), 'moved')).toBe('moved');
   expect(await accepts('127.0.0.1', port)).toBe(false);
   const fixed = await openTunnel({ server: address, remotePort: port });
-  await expect(fixed.tunnel.move()).rejects.toThrow(/choose another `remote-port`/);
+  await expect(fixed.tunnel.changePort()).rejects.toThrow(/choose another `remote-port`/);
   await server.stop();
 });
 

@@ -29,8 +29,8 @@ const RUNS = 15;
 const LEAVE_DEADLINE_MS = 3_000;
 const MAX_VISITORS = 20;
 const MAX_DIALS = 2;
-/** Opened ahead, where they are on (warm-lines.ts). */
-const WARM_LINES = 5;
+/** Opened ahead, where they are on (spare-connections.ts). */
+const SPARE_CONNECTIONS = 5;
 /** Those of handshakes are long, so that a busy machine is not taken for a mute server. */
 const TIMINGS = {
   challenge: 1_500,
@@ -44,14 +44,14 @@ const TIMINGS = {
   portRetry: 3,
   portFirst: 30,
   portAgain: 30,
-  move: 200,
+  changePort: 200,
   visitorRetry: 3,
   visitor: 150,
-  dataLine: 150,
-  warmRoundTrip: 0,
+  dataConnection: 150,
+  spareRoundTrip: 0,
 };
 /** Far longer than a scenario: what is left running at its end is then seen to be. */
-const PATIENT = { heartbeat: 30_000, visitor: 30_000, dataLine: 30_000 };
+const PATIENT = { heartbeat: 30_000, visitor: 30_000, dataConnection: 30_000 };
 
 /** What becomes of a visitor; in raw mode it is up to the relay and an app that repeats what it hears. */
 const RECEIVERS = {
@@ -80,10 +80,10 @@ const scenario = fc.record({
   receiver: fc.constantFrom(...(Object.keys(RECEIVERS) as (keyof typeof RECEIVERS)[])),
   // Long enough, now and then, for every handshake to be waited for.
   livesMs: fc.oneof({ weight: 5, arbitrary: fc.nat(250) }, fc.constant(2_000)),
-  movesAfterMs: fc.option(fc.nat(200), { nil: undefined }),
+  changesPortAfterMs: fc.option(fc.nat(200), { nil: undefined }),
   drainMs: fc.constantFrom(0, 20),
   isPatient: fc.boolean(),
-  warm: fc.boolean(),
+  spareConnections: fc.boolean(),
 });
 type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
 
@@ -118,7 +118,7 @@ async function play(one: Scenario): Promise<Outcome> {
       logger: silentLogger,
       signal: ending,
       timings: { ...TIMINGS, ...(one.isPatient && PATIENT) },
-      warm: one.warm,
+      spareConnections: one.spareConnections,
       maxVisitors: MAX_VISITORS,
       maxDials: MAX_DIALS,
     });
@@ -144,10 +144,10 @@ function openDestination(name: keyof typeof RECEIVERS, look: () => void): Tunnel
   };
 }
 
-async function live(tunnel: Tunnel, { movesAfterMs }: Scenario, ending: AbortSignal): Promise<void> {
-  if (movesAfterMs !== undefined) {
-    await delay(movesAfterMs, undefined, { signal: ending }).catch(() => {});
-    await tunnel.move().catch(error => expect(error).toMatchObject({ name: 'TunnelError' }));
+async function live(tunnel: Tunnel, { changesPortAfterMs }: Scenario, ending: AbortSignal): Promise<void> {
+  if (changesPortAfterMs !== undefined) {
+    await delay(changesPortAfterMs, undefined, { signal: ending }).catch(() => {});
+    await tunnel.changePort().catch(error => expect(error).toMatchObject({ name: 'TunnelError' }));
   }
   if (!ending.aborted) await delay(10_000, undefined, { signal: ending }).catch(() => {});
 }
@@ -169,7 +169,7 @@ async function watchDials(
   }
 }
 
-function check({ plays, hasSecret, warm }: Scenario, outcome: Outcome): void {
+function check({ plays, hasSecret, spareConnections }: Scenario, outcome: Outcome): void {
   const { server, states, started, reconnects } = outcome;
   const verdicts = server.played.map(({ start }, at) => judgeOpening(start, hasSecret, server.requests[at]));
   const failed = states.find(state => state.status === 'Failed');
@@ -185,7 +185,7 @@ function check({ plays, hasSecret, warm }: Scenario, outcome: Outcome): void {
   if (reconnects !== undefined) expect(reconnects, story).toBeLessThanOrEqual(back);
   expect(outcome.mostVisitors, story).toBeLessThanOrEqual(MAX_VISITORS);
   // A dial ends where nothing is waited for. One more is the control connection.
-  const mostDials = MAX_DIALS + 1 + (warm ? WARM_LINES : 0);
+  const mostDials = MAX_DIALS + 1 + (spareConnections ? SPARE_CONNECTIONS : 0);
   if (hasSecret) expect(outcome.mostDials, story).toBeLessThanOrEqual(mostDials);
 }
 

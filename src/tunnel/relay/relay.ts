@@ -38,7 +38,7 @@ export interface RelayOptions {
 }
 
 /** A relay on another thread, as the first one knows it. */
-export interface Branch {
+export interface WorkerRelay {
   readonly visits: number;
   readonly open: number;
   /** Where the app is from now on; undefined while it is away. */
@@ -46,7 +46,7 @@ export interface Branch {
 }
 
 /** The reading side of a visitor's connection that is about to be opened. */
-export interface VisitorLeg {
+export interface VisitorPipeEnd {
   /** For `net.connect`. */
   readonly socketOptions: { onread: OnReadOpts; writableHighWaterMark: number };
   /** Gets what is read before `begin`, as copies. */
@@ -59,11 +59,11 @@ export interface VisitorLeg {
  */
 export class Relay {
   readonly options: RelayOptions;
-  readonly #bridges = new Set<Bridge>();
+  readonly #bridges = new Set<Pipe>();
   #sweeper: NodeJS.Timeout | undefined;
   #visits = 0;
   #awaited: { token: Buffer; seen: () => void } | undefined;
-  readonly #branches: Branch[] = [];
+  readonly #workers: WorkerRelay[] = [];
 
   constructor(options: RelayOptions) {
     this.options = options;
@@ -71,48 +71,48 @@ export class Relay {
 
   /** Visitors since the start, our own probes not counted. */
   get visits(): number {
-    return this.#branches.reduce((sum, { visits }) => sum + visits, this.#visits);
+    return this.#workers.reduce((sum, { visits }) => sum + visits, this.#visits);
   }
 
   /** Visitors whose connections, that to the app too, are not closed yet. */
   get open(): number {
-    return this.#branches.reduce((sum, { open }) => sum + open, this.#bridges.size);
+    return this.#workers.reduce((sum, { open }) => sum + open, this.#bridges.size);
   }
 
   /** Our own probe is on its way, and has to come out here and not in a branch. */
-  get isAwaiting(): boolean {
+  get isAwaitingToken(): boolean {
     return this.#awaited !== undefined;
   }
 
   /** Counts the visitors of a relay on another thread from now on. */
-  addBranch(branch: Branch): void {
-    this.#branches.push(branch);
+  addWorker(branch: WorkerRelay): void {
+    this.#workers.push(branch);
   }
 
   /** `target` may say something else from now on: a port that the app has left may be somebody else's soon. */
-  followTarget(): void {
+  updateTarget(): void {
     const target = this.options.target();
-    for (const branch of this.#branches) branch.follow(target);
+    for (const branch of this.#workers) branch.follow(target);
   }
 
   /** The reading side of a visitor's connection, before it is opened; until `admit` its bytes are the handshake's. */
-  openLeg(): VisitorLeg {
-    return new Leg();
+  openEnd(): VisitorPipeEnd {
+    return new PipeEnd();
   }
 
   /**
    * What `socket`, opened with `leg`, brings from here on is the visitor's, and comes behind `first`. Resets it while the
    * app is away.
    */
-  admit(socket: Socket, leg: VisitorLeg, first: Buffer): void {
+  admit(socket: Socket, leg: VisitorPipeEnd, first: Buffer): void {
     const target = this.options.target();
     if (target === undefined) {
       this.options.logger.debug('a visitor was reset: the app is away');
       resetSocket(socket);
       return;
     }
-    if (!(leg instanceof Leg)) throw new TypeError('a leg of another relay');
-    const bridge = new Bridge(socket, leg, target, {
+    if (!(leg instanceof PipeEnd)) throw new TypeError('a leg of another relay');
+    const bridge = new Pipe(socket, leg, target, {
       onAppError: error => this.options.logger.debug(`the app broke a connection: ${describeError(error)}`),
       onClosed: () => {
         this.#bridges.delete(bridge);
@@ -149,7 +149,7 @@ export class Relay {
     for (const bridge of this.#bridges) bridge.cut();
   }
 
-  #inspect(bridge: Bridge, leg: Leg, { token, seen }: { token: Buffer; seen: () => void }): void {
+  #inspect(bridge: Pipe, leg: PipeEnd, { token, seen }: { token: Buffer; seen: () => void }): void {
     leg.inspect = first => {
       if (!first.subarray(0, token.length).equals(token)) return false;
       this.#visits -= 1;
@@ -175,20 +175,20 @@ export class Relay {
 }
 
 /** One visitor and the connection to the app made for it. */
-class Bridge {
-  readonly #visitor: Leg;
-  readonly #app: Leg;
+class Pipe {
+  readonly #visitor: PipeEnd;
+  readonly #app: PipeEnd;
   readonly #toApp: Socket;
   #isKeptAlive = false;
   #movedAt = performance.now();
 
   constructor(
     socket: Socket,
-    visitor: Leg,
+    visitor: PipeEnd,
     target: { host: string; port: number },
     events: { onAppError: (error: Error) => void; onClosed: () => void },
   ) {
-    const app = new Leg();
+    const app = new PipeEnd();
     const toApp = connect({
       ...target,
       noDelay: true,
@@ -236,8 +236,8 @@ class Bridge {
  * One socket as a source. Node hands its bytes over in a buffer of ours (`onread`), which saves an allocation and a
  * stream's book-keeping per read: see read-buffers.ts for what may be done with it.
  */
-class Leg implements VisitorLeg {
-  readonly socketOptions: VisitorLeg['socketOptions'];
+class PipeEnd implements VisitorPipeEnd {
+  readonly socketOptions: VisitorPipeEnd['socketOptions'];
   hear: (chunk: Buffer) => void = () => {};
   /** Gets a copy of the first bytes after `join`; true: they are not the peer's. */
   inspect: ((first: Buffer) => boolean) | undefined;

@@ -3,7 +3,13 @@
 
 import { describeError, TunnelError } from '../../shared/errors.ts';
 import { renderAddress } from '../address.ts';
-import { explainAnyPort, explainLate, isHopeless, isMisconfiguration, TunnelFailure } from '../failure.ts';
+import {
+  explainAnyPort,
+  explainTimeout,
+  isMisconfiguration,
+  isPermanent,
+  TunnelFailure,
+} from '../failure.ts';
 import type { Session } from '../session/session.ts';
 import type { Timings } from '../timings.ts';
 import type { TunnelOptions } from '../tunnel.ts';
@@ -12,7 +18,7 @@ import { FailureLog } from './failure-log.ts';
 import { type Place, ServerChoice } from './server-choice.ts';
 
 /** What comes of an attempt that failed: milliseconds until the next one, and what to tell until then. */
-export interface Outlook {
+export interface RetryDecision {
   pauseMs: number;
   reason: string;
 }
@@ -71,7 +77,7 @@ export class Attempts {
   }
 
   /** After `lose`: there is a session again. */
-  comeBack(afterMs: number, port: number): void {
+  logReconnected(afterMs: number, port: number): void {
     this.#failures.tellReturn(`connected again after ${(afterMs / 1_000).toFixed(1)} s, public port ${port}`);
   }
 
@@ -87,12 +93,12 @@ export class Attempts {
   }
 
   /** Throws a TunnelError where trying again cannot help. */
-  judge(error: unknown): Outlook {
+  judge(error: unknown): RetryDecision {
     if (!(error instanceof TunnelFailure)) throw explainBug(error);
     const { address, ports } = this.place;
     const failures = this.#failures.count(address);
     if (error.kind === 'port-taken' || error.kind === 'port-refused') return this.#judgePort(error);
-    if (isHopeless(error, this.#home !== undefined, failures)) return this.#dismiss(error);
+    if (isPermanent(error, this.#home !== undefined, failures)) return this.#dismiss(error);
     ports.forgetTaken();
     const reason = this.#failures.note(address, error, this.#home === undefined);
     return {
@@ -103,10 +109,10 @@ export class Attempts {
 
   /** Why it was all in vain, where time was over. */
   explainEnd(): TunnelError {
-    return this.#failures.sum() ?? explainLate(this.place.address);
+    return this.#failures.sum() ?? explainTimeout(this.place.address);
   }
 
-  #judgePort(failure: TunnelFailure): Outlook {
+  #judgePort(failure: TunnelFailure): RetryDecision {
     const now = performance.now();
     const { address, ports } = this.place;
     if (this.#home === undefined) this.#servers.hear(now);
@@ -125,7 +131,7 @@ export class Attempts {
   }
 
   /** This server will not do: on to the next one, unless there is none, or the workflow has to change. */
-  #dismiss(failure: TunnelFailure): Outlook {
+  #dismiss(failure: TunnelFailure): RetryDecision {
     const reason = this.#failures.note(this.place.address, failure);
     if (this.#home === undefined && isMisconfiguration(failure)) throw failure;
     if (!this.#servers.dismiss(performance.now())) throw this.explainEnd();

@@ -2,7 +2,7 @@
 // and unknown beforehand to whoever does not know the server's secret. Used by server-choice.ts and port-choice.ts.
 
 import { createHash, createHmac, scryptSync } from 'node:crypto';
-import type { PortWish, TunnelServer } from '../tunnel.ts';
+import type { RemotePort, TunnelServer } from '../tunnel.ts';
 import { isBlockedPort } from './blocked-ports.ts';
 
 /**
@@ -36,7 +36,7 @@ export function orderServers(servers: readonly TunnelServer[], identity: string)
 export function* listCandidates(
   identity: string,
   secret: string | undefined,
-  { min, max }: Extract<PortWish, { kind: 'auto' }>,
+  { min, max }: Extract<RemotePort, { kind: 'auto' }>,
 ): Generator<number, void> {
   const isUseful = hasOpenPort(min, max) ? (port: number) => !isBlockedPort(port) : () => true;
   // Fisher and Yates' shuffle from the end, one step for each port that is asked for; only what was moved is written.

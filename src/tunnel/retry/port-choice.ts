@@ -2,7 +2,7 @@
 
 import { type Asked, explainFixedPort, explainNoCandidate, type TunnelFailure } from '../failure.ts';
 import type { Timings } from '../timings.ts';
-import type { PortWish, TunnelOptions, TunnelServer } from '../tunnel.ts';
+import type { RemotePort, TunnelOptions, TunnelServer } from '../tunnel.ts';
 import { isBlockedPort } from './blocked-ports.ts';
 import { listCandidates } from './placement.ts';
 
@@ -181,7 +181,7 @@ function readPreferred(
   return allows(remotePort, preferred.port) ? preferred.port : undefined;
 }
 
-function allows(wish: PortWish, port: number): boolean {
+function allows(wish: RemotePort, port: number): boolean {
   if (wish.kind === 'auto') return port >= wish.min && port <= wish.max && !isBlockedPort(port);
   return wish.kind === 'random';
 }

@@ -9,7 +9,7 @@ import type { Timings } from '../timings.ts';
 import type { Lookup } from '../tunnel.ts';
 
 /** A connected socket, and the one address it leads to. */
-export interface Line {
+export interface ControlConnection {
   socket: Socket;
   address: ServerAddress;
 }
@@ -23,7 +23,7 @@ interface DialOptions {
 const lookupAll: Lookup = host => lookupHost(host, { all: true, order: 'verbatim' });
 
 /** Asks for the server's addresses, and dials them. Throws TunnelFailure, or the signal's reason. */
-export async function dialServer(server: ServerAddress, options: DialOptions): Promise<Line> {
+export async function dialServer(server: ServerAddress, options: DialOptions): Promise<ControlConnection> {
   const { signal, timings } = options;
   const limited = AbortSignal.any([signal, AbortSignal.timeout(timings.dial)]);
   try {
@@ -57,7 +57,7 @@ class Race {
   readonly #signal: AbortSignal;
   readonly #over = new AbortController();
   readonly #failed = new Set<ServerAddress>();
-  readonly #result = Promise.withResolvers<Line>();
+  readonly #result = Promise.withResolvers<ControlConnection>();
   #turn = 0;
 
   constructor(addresses: readonly ServerAddress[], timings: Timings, signal: AbortSignal) {
@@ -67,7 +67,7 @@ class Race {
     this.#signal = AbortSignal.any([signal, this.#over.signal]);
   }
 
-  async run(): Promise<Line> {
+  async run(): Promise<ControlConnection> {
     const timer = setInterval(() => this.#dialNext(), this.#timings.dialNext);
     try {
       if (this.#addresses.length === 0) throw new Error('the host has no address');

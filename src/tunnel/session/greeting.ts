@@ -6,12 +6,12 @@ import type { FrameReader } from '../wire/frame-reader.ts';
 import { answerChallenge, type ClientMessage, decodeServerMessage, encodeFrame } from '../wire/protocol.ts';
 
 /** A frame came, but not one that has its place there. */
-export class OddFrame extends Error {
+export class UnexpectedFrame extends Error {
   readonly frame: Buffer;
 
   constructor(frame: Buffer) {
     super('the server said something unexpected');
-    this.name = 'OddFrame';
+    this.name = 'UnexpectedFrame';
     this.frame = Buffer.from(frame);
   }
 }
@@ -19,7 +19,7 @@ export class OddFrame extends Error {
 /**
  * Proves the secret where there is one, and makes the request. Both in one write: the server does not confirm the
  * proof, and a second small write would wait a round trip for the first one's acknowledgement.
- * Rejects with NoFrame, FrameTooLong or OddFrame, all of them before anything of the request was sent.
+ * Rejects with NoFrame, FrameTooLong or UnexpectedFrame, all of them before anything of the request was sent.
  */
 export async function greet(
   socket: Socket,
@@ -34,7 +34,7 @@ export async function greet(
   }
   const frame = await reader.next(timeoutMs);
   const message = decodeServerMessage(frame);
-  if (typeof message !== 'object' || !('Challenge' in message)) throw new OddFrame(frame);
+  if (typeof message !== 'object' || !('Challenge' in message)) throw new UnexpectedFrame(frame);
   const proof = { Authenticate: answerChallenge(key, message.Challenge) };
   socket.write(Buffer.concat([encodeFrame(proof), encodeFrame(request)]));
 }

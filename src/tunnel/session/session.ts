@@ -20,8 +20,8 @@ import type { Lookup } from '../tunnel.ts';
 import type { VisitorFetcher } from '../visitors/visitors.ts';
 import { FrameReader, NoFrame } from '../wire/frame-reader.ts';
 import { decodeServerMessage, FrameTooLong } from '../wire/protocol.ts';
-import { dialServer, type Line } from './dial.ts';
-import { greet, OddFrame } from './greeting.ts';
+import { type ControlConnection, dialServer } from './dial.ts';
+import { greet, UnexpectedFrame } from './greeting.ts';
 import { startWatchdog } from './watchdog.ts';
 
 /** Limits the connections of each address it serves: none is opened there that may not be needed. */
@@ -80,7 +80,11 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   }
 }
 
-async function askForPort(options: SessionOptions, { socket }: Line, reader: FrameReader): Promise<number> {
+async function askForPort(
+  options: SessionOptions,
+  { socket }: ControlConnection,
+  reader: FrameReader,
+): Promise<number> {
   const { server, key, port, timings } = options;
   const connectedAt = performance.now();
   try {
@@ -100,7 +104,7 @@ async function askForPort(options: SessionOptions, { socket }: Line, reader: Fra
 
 function readPort({ server, port }: SessionOptions, frame: Buffer): number {
   const message = decodeServerMessage(frame);
-  if (typeof message !== 'object' || !('Hello' in message)) throw new OddFrame(frame);
+  if (typeof message !== 'object' || !('Hello' in message)) throw new UnexpectedFrame(frame);
   if (message.Hello === 0 || (port !== 0 && message.Hello !== port))
     throw explainWrongPort(server, port, message.Hello);
   return message.Hello;
@@ -109,14 +113,14 @@ function readPort({ server, port }: SessionOptions, frame: Buffer): number {
 function explainGreeting(options: SessionOptions, error: unknown): unknown {
   const { server } = options;
   if (error instanceof FrameTooLong) return explainNotBore(server, error.bytes);
-  if (error instanceof OddFrame) return explainOddFrame(options, error.frame);
+  if (error instanceof UnexpectedFrame) return explainUnexpectedFrame(options, error.frame);
   if (!(error instanceof NoFrame)) return error;
   if (error.why === 'timeout' || error.said.length > 0) return explainNotBore(server, error.said);
   const message = `${renderAddress(server)} closed the connection during the handshake`;
   return new TunnelFailure('transient', message, { cause: error.cause });
 }
 
-function explainOddFrame({ server, key, port }: SessionOptions, frame: Buffer): TunnelFailure {
+function explainUnexpectedFrame({ server, key, port }: SessionOptions, frame: Buffer): TunnelFailure {
   const message = decodeServerMessage(frame);
   if (typeof message === 'object' && 'Error' in message)
     return explainErrorFrame(server, port, message.Error, key !== undefined);
@@ -126,7 +130,7 @@ function explainOddFrame({ server, key, port }: SessionOptions, frame: Buffer): 
 
 function serve(
   options: SessionOptions,
-  { socket, address }: Line,
+  { socket, address }: ControlConnection,
   reader: FrameReader,
   port: number,
 ): Session {
@@ -168,7 +172,11 @@ function listenForVisitors(
     if (message === 'Heartbeat') return;
     // To the very address of this session: another one of the same name may be another server, which knows nobody.
     if (message !== undefined && 'Connection' in message)
-      return visitors.invite(message.Connection, { address, key, mayWarm: server.host !== SHARED_SERVER });
+      return visitors.invite(message.Connection, {
+        address,
+        key,
+        allowsSpares: server.host !== SHARED_SERVER,
+      });
     if (told) return;
     told = true;
     const said = message !== undefined && 'Error' in message ? message.Error : frame;

@@ -6,7 +6,7 @@ import type { KeyObject } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { resetSocket } from '../../shared/reset.ts';
 import type { ServerAddress } from '../address.ts';
-import type { VisitorLeg } from '../relay/relay.ts';
+import type { VisitorPipeEnd } from '../relay/relay.ts';
 import { answerChallenge, decodeServerMessage, FrameDecoder, renderFrame } from '../wire/protocol.ts';
 
 /** A server that announced visitors: where exactly it is, and the key to prove the secret with. */
@@ -14,38 +14,38 @@ export interface VisitorSource {
   address: ServerAddress;
   key: KeyObject | undefined;
   /** Whether lines may be opened ahead of visitors. */
-  mayWarm: boolean;
+  allowsSpares: boolean;
 }
 
-export interface DataLineLimits {
+export interface DataConnectionLimits {
   /** For the dial and the challenge together, in milliseconds. */
   timeoutMs: number;
   /** A line waits for a visitor until it is this old; the server hangs up after NETWORK_TIMEOUT_MS. */
   holdMs: number;
 }
 
-export interface DataLineEvents {
+export interface DataConnectionEvents {
   /** Every byte from here on is the visitor's, `first` in front of them; mostly it is empty. */
-  onVisitor: (socket: Socket, leg: VisitorLeg | undefined, first: Buffer) => void;
+  onVisitor: (socket: Socket, leg: VisitorPipeEnd | undefined, first: Buffer) => void;
   /** It can fetch nobody any more; never after `onVisitor`. */
   onLost: (reason: string) => void;
 }
 
 const UNEXPECTED = 'the server said something unexpected';
 
-export class DataLine {
+export class DataConnection {
   readonly source: VisitorSource;
   readonly #holdMs: number;
   readonly #onDialled: ((roundTripMs: number) => void) | undefined;
   #onLost: (reason: string) => void;
-  readonly #leg: VisitorLeg | undefined;
+  readonly #leg: VisitorPipeEnd | undefined;
   readonly #socket: Socket;
   readonly #decoder = new FrameDecoder();
   readonly #dialledAt = performance.now();
   #timer: NodeJS.Timeout;
   /** The frames that answer the server's challenge, '' where it asks for none. */
   #proof: string | undefined;
-  #visitor: { id: string; onVisitor: DataLineEvents['onVisitor'] } | undefined;
+  #visitor: { id: string; onVisitor: DataConnectionEvents['onVisitor'] } | undefined;
   #isOver = false;
 
   /**
@@ -54,9 +54,9 @@ export class DataLine {
    */
   constructor(
     source: VisitorSource,
-    leg: VisitorLeg | undefined,
-    limits: DataLineLimits,
-    events: { onDialled?: (roundTripMs: number) => void; onLost?: (line: DataLine) => void },
+    leg: VisitorPipeEnd | undefined,
+    limits: DataConnectionLimits,
+    events: { onDialled?: (roundTripMs: number) => void; onLost?: (line: DataConnection) => void },
   ) {
     this.source = source;
     this.#holdMs = limits.holdMs;
@@ -87,7 +87,7 @@ export class DataLine {
   }
 
   /** Fetches the visitor `id`, now or as soon as the server lets us. Once. */
-  accept(id: string, { onVisitor, onLost }: DataLineEvents): void {
+  accept(id: string, { onVisitor, onLost }: DataConnectionEvents): void {
     this.#visitor = { id, onVisitor };
     this.#onLost = onLost;
     if (this.#proof !== undefined) this.#send(this.#visitor, this.#proof);
@@ -136,7 +136,10 @@ export class DataLine {
   }
 
   /** In one write: a second small one would wait a round trip for the first one's acknowledgement. */
-  #send({ id, onVisitor }: { id: string; onVisitor: DataLineEvents['onVisitor'] }, proof: string): void {
+  #send(
+    { id, onVisitor }: { id: string; onVisitor: DataConnectionEvents['onVisitor'] },
+    proof: string,
+  ): void {
     this.#settle();
     this.#socket.off('end', this.#onEnd).off('readable', this.#onReadable);
     this.#socket.write(`${proof}${renderFrame({ Accept: id })}`, 'latin1');

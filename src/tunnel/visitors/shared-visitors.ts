@@ -12,7 +12,7 @@ import { type VisitorFetcher, type VisitorOptions, Visitors } from './visitors.t
 const BUSY_SHARE = 0.6;
 const BUSY_MS = 1_000;
 /** So few are no faster on two threads, and cost more. */
-const ALONE = 8;
+const MIN_VISITORS_FOR_SECOND_THREAD = 8;
 
 type ThreadOptions = NonNullable<RelayOptions['secondThread']>;
 
@@ -49,13 +49,14 @@ class SharedVisitors implements VisitorFetcher {
     if (this.#isStopped) return;
     if (this.#second === undefined) {
       this.#first.invite(id, source);
-      if (!this.#isRefused && this.#first.load >= ALONE && this.#isBusy()) this.#startSecond();
+      if (!this.#isRefused && this.#first.load >= MIN_VISITORS_FOR_SECOND_THREAD && this.#isBusy())
+        this.#startSecond();
       return;
     }
     const { destination, maxVisitors, logger } = this.#options;
     const isFull = this.#first.load + this.#second.load >= maxVisitors;
     if (isFull) logger.debug(`a visitor was left out: ${maxVisitors} are here already`);
-    else if (this.#takesTurns(this.#second) && !destination.isAwaiting) this.#second.invite(id, source);
+    else if (this.#takesTurns(this.#second) && !destination.isAwaitingToken) this.#second.invite(id, source);
     else this.#first.invite(id, source);
   }
 
@@ -66,7 +67,7 @@ class SharedVisitors implements VisitorFetcher {
 
   /** In turns and not by their number: a thousand who are silent are less work than one who is busy. */
   #takesTurns(second: ThreadHandle): boolean {
-    if (this.#first.load < ALONE || !second.isReady) return false;
+    if (this.#first.load < MIN_VISITORS_FOR_SECOND_THREAD || !second.isReady) return false;
     this.#isTheirTurn = !this.#isTheirTurn;
     return this.#isTheirTurn;
   }
@@ -86,7 +87,7 @@ class SharedVisitors implements VisitorFetcher {
     const { destination, logger } = this.#options;
     try {
       this.#second = new ThreadHandle(this.#thread.script, this.#options);
-      destination.addBranch(this.#second);
+      destination.addWorker(this.#second);
       logger.debug('many visitors: a second thread takes its share of the new ones');
     } catch (error) {
       this.#isRefused = true;

@@ -3,7 +3,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { describeError } from '../../shared/errors.ts';
-import type { Branch, Relay, RelayOptions } from '../relay/relay.ts';
+import type { Relay, RelayOptions, WorkerRelay } from '../relay/relay.ts';
 import type { Timings } from '../timings.ts';
 import type { VisitorSource } from './data-connection.ts';
 import type { VisitorFetcher, VisitorOptions } from './visitors.ts';
@@ -24,7 +24,7 @@ export interface ThreadData {
 /** Places in the shared counts. */
 export const THREAD_COUNTS = { invited: 0, load: 1, open: 2, visits: 3 } as const;
 
-export type ThreadOrder =
+export type ThreadCommand =
   | {
       kind: 'invite';
       ids: readonly string[];
@@ -41,11 +41,11 @@ interface Address {
 }
 
 /** That it takes orders from now on, or a line for the log. */
-export type ThreadWord =
+export type ThreadEvent =
   | { kind: 'ready' }
   | { kind: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; text: string };
 
-export class ThreadHandle implements VisitorFetcher, Branch {
+export class ThreadHandle implements VisitorFetcher, WorkerRelay {
   readonly #worker: Worker;
   readonly #counts: Int32Array;
   readonly #ended: Promise<void>;
@@ -79,7 +79,7 @@ export class ThreadHandle implements VisitorFetcher, Branch {
     this.#worker = new Worker(script, { workerData: data, env: {}, argv: [], name: 'visitors' });
     this.#worker.unref();
     this.follow(destination.options.target());
-    this.#worker.on('message', (word: ThreadWord) => {
+    this.#worker.on('message', (word: ThreadEvent) => {
       if (word.kind === 'ready') this.#isReady = true;
       else logger[word.level](word.text);
     });
@@ -155,7 +155,7 @@ export class ThreadHandle implements VisitorFetcher, Branch {
     this.#hasNewSource = false;
   }
 
-  #tell(order: ThreadOrder): void {
+  #tell(order: ThreadCommand): void {
     this.#worker.postMessage(order);
   }
 

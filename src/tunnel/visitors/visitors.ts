@@ -8,11 +8,11 @@ import { describeError } from '../../shared/errors.ts';
 import { type Logger, sanitise } from '../../shared/log.ts';
 import { resetSocket } from '../../shared/reset.ts';
 import type { ServerAddress } from '../address.ts';
-import { Relay, type VisitorLeg } from '../relay/relay.ts';
+import { Relay, type VisitorPipeEnd } from '../relay/relay.ts';
 import type { Timings } from '../timings.ts';
 import type { StreamReceiver } from '../tunnel.ts';
-import { DataLine, type VisitorSource } from './data-connection.ts';
-import { WarmLines } from './spare-connections.ts';
+import { DataConnection, type VisitorSource } from './data-connection.ts';
+import { SpareConnections } from './spare-connections.ts';
 
 export interface VisitorOptions {
   /** What it throws costs that visitor only. */
@@ -20,7 +20,7 @@ export interface VisitorOptions {
   logger: Logger;
   timings: Timings;
   /** Whether lines may be opened ahead, on servers that allow it. */
-  warm: boolean;
+  spareConnections: boolean;
   /** Visitors at a time, fetched and waiting together; more are left to the server, which drops them. */
   maxVisitors: number;
   /** Connections being opened at a time, by this thread. */
@@ -52,9 +52,9 @@ export class Visitors implements VisitorFetcher {
   readonly #queue: Invitation[] = [];
   /** Ids queued and being fetched: a second invitation with the same id is no second visitor. */
   readonly #expected = new Set<string>();
-  readonly #lines = new Set<DataLine>();
+  readonly #fetching = new Set<DataConnection>();
   readonly #retries = new Set<NodeJS.Timeout>();
-  readonly #warm = new WarmLines((source, onLost) => this.#openLine(source, { onLost }));
+  readonly #spares = new SpareConnections((source, onLost) => this.#connect(source, { onLost }));
   /** The shortest dial to the server of now: one that took longer was only held up, by this machine or that one. */
   #roundTripMs = Number.POSITIVE_INFINITY;
   #dialled: ServerAddress | undefined;
@@ -83,7 +83,7 @@ export class Visitors implements VisitorFetcher {
     this.#expected.add(id);
     this.#options.onChange?.();
     const invitation = { id, source, deadline: performance.now() + timings.visitor };
-    if (this.#lines.size < maxDials) this.#fetch(invitation);
+    if (this.#fetching.size < maxDials) this.#fetch(invitation);
     else this.#queue.push(invitation);
   }
 
@@ -91,8 +91,8 @@ export class Visitors implements VisitorFetcher {
     this.#isStopped = true;
     this.#queue.length = 0;
     for (const timer of this.#retries) clearTimeout(timer);
-    for (const line of this.#lines) line.abandon();
-    this.#warm.stop();
+    for (const connection of this.#fetching) connection.abandon();
+    this.#spares.stop();
     const patience = AbortSignal.timeout(drainMs);
     for (const socket of this.#here)
       if (drainMs > 0) await once(socket, 'close', { signal: patience }).catch(() => {});
@@ -106,42 +106,43 @@ export class Visitors implements VisitorFetcher {
       const before = this.#dialled === source.address ? this.#roundTripMs : Number.POSITIVE_INFINITY;
       this.#dialled = source.address;
       this.#roundTripMs = Math.min(before, roundTripMs);
-      this.#warmUp(source);
+      this.#openSpares(source);
     };
-    const line = this.#warm.take(source) ?? this.#openLine(source, { onDialled });
-    this.#lines.add(line);
-    line.accept(invitation.id, {
+    const connection = this.#spares.take(source) ?? this.#connect(source, { onDialled });
+    this.#fetching.add(connection);
+    connection.accept(invitation.id, {
       onVisitor: (socket, leg, first) => {
-        this.#forget(line, invitation);
+        this.#forget(connection, invitation);
         this.#handOn(socket, leg, first);
         this.#options.onChange?.();
       },
-      onLost: reason => this.#tryAgain(line, invitation, reason),
+      onLost: reason => this.#tryAgain(connection, invitation, reason),
     });
-    this.#warmUp(source);
+    this.#openSpares(source);
   }
 
-  #warmUp(source: VisitorSource): void {
-    const { warm, timings } = this.#options;
-    if (!warm || !source.mayWarm || this.#isStopped || this.#dialled !== source.address) return;
-    if (this.#roundTripMs >= timings.warmRoundTrip) this.#warm.refill(source);
+  #openSpares(source: VisitorSource): void {
+    const { spareConnections, timings } = this.#options;
+    if (!spareConnections || !source.allowsSpares || this.#isStopped || this.#dialled !== source.address)
+      return;
+    if (this.#roundTripMs >= timings.spareRoundTrip) this.#spares.refill(source);
   }
 
-  #openLine(source: VisitorSource, events: ConstructorParameters<typeof DataLine>[3]): DataLine {
+  #connect(source: VisitorSource, events: ConstructorParameters<typeof DataConnection>[3]): DataConnection {
     const { destination, timings } = this.#options;
-    const leg = destination instanceof Relay ? destination.openLeg() : undefined;
-    const limits = { timeoutMs: timings.dataLine, holdMs: timings.warmHold };
-    return new DataLine(source, leg, limits, events);
+    const leg = destination instanceof Relay ? destination.openEnd() : undefined;
+    const limits = { timeoutMs: timings.dataConnection, holdMs: timings.spareHold };
+    return new DataConnection(source, leg, limits, events);
   }
 
-  #forget(line: DataLine, { id }: Invitation): void {
-    this.#lines.delete(line);
+  #forget(connection: DataConnection, { id }: Invitation): void {
+    this.#fetching.delete(connection);
     this.#expected.delete(id);
     this.#fetchNext();
   }
 
   #fetchNext(): void {
-    while (this.#lines.size < this.#options.maxDials) {
+    while (this.#fetching.size < this.#options.maxDials) {
       const next = this.#queue.shift();
       if (next === undefined) return;
       if (performance.now() < next.deadline) this.#fetch(next);
@@ -149,17 +150,17 @@ export class Visitors implements VisitorFetcher {
     }
   }
 
-  #tryAgain(line: DataLine, invitation: Invitation, reason: string): void {
+  #tryAgain(connection: DataConnection, invitation: Invitation, reason: string): void {
     const { visitorRetry } = this.#options.timings;
     if (performance.now() + visitorRetry >= invitation.deadline) {
       this.#giveUp(invitation, reason);
-      this.#forget(line, invitation);
+      this.#forget(connection, invitation);
       return;
     }
-    // The line keeps its place among the dials until it is replaced.
+    // The connection keeps its place among the dials until it is replaced.
     const timer = setTimeout(() => {
       this.#retries.delete(timer);
-      this.#lines.delete(line);
+      this.#fetching.delete(connection);
       this.#fetch(invitation);
     }, visitorRetry);
     this.#retries.add(timer);
@@ -171,7 +172,7 @@ export class Visitors implements VisitorFetcher {
     this.#options.logger.debug(`a visitor was lost: ${sanitise(reason)}`);
   }
 
-  #handOn(socket: Socket, leg: VisitorLeg | undefined, first: Buffer): void {
+  #handOn(socket: Socket, leg: VisitorPipeEnd | undefined, first: Buffer): void {
     const { destination, logger } = this.#options;
     this.#here.add(socket);
     socket.on('close', () => {

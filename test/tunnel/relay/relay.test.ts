@@ -227,7 +227,7 @@ it('forgets no connection to an app that never takes a last word', async () => {
   const limits = { idleMs: 300, halfClosedIdleMs: 300 };
   const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   const relay = new Relay({ target: () => app, logger, ...limits });
-  const leg = relay.openLeg();
+  const leg = relay.openEnd();
   const there = once(server, 'connection');
   const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
   const line = connect({ port, host: '127.0.0.1', allowHalfOpen: true, ...leg.socketOptions });

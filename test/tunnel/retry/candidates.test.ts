@@ -5,7 +5,7 @@ import type { TunnelState } from '../../../src/shared/state.ts';
 import { listCandidates } from '../../../src/tunnel/retry/placement.ts';
 import { MAX_CANDIDATES } from '../../../src/tunnel/retry/port-choice.ts';
 import { type BoreServer, startBoreServer } from '../../../src/tunnel/server/server.ts';
-import type { PortWish } from '../../../src/tunnel/tunnel.ts';
+import type { RemotePort } from '../../../src/tunnel/tunnel.ts';
 import { describeWithReal } from '../../support/real-parts.ts';
 import {
   accepts,
@@ -113,7 +113,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     ]);
     expect(await exchange(address.host, portOf(tunnel), 'hello')).toBe('hello');
     const [stranger, refused] = [portOf(tunnel), log.filter(line => /does not give out/.test(line)).length];
-    await tunnel.move();
+    await tunnel.changePort();
     expect(portOf(tunnel)).not.toBe(stranger);
     expect(log.filter(line => /does not give out/.test(line))).toHaveLength(refused);
   });
@@ -124,7 +124,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     const { tunnel } = await openTunnel(wishes);
     const [stranger, second, third] = candidates(3);
     expect(portOf(tunnel)).toBe(stranger);
-    await tunnel.move();
+    await tunnel.changePort();
     expect(portOf(tunnel)).toBe(second);
     await waitUntil(async () => !(await accepts(first.address.host, stranger ?? 0)), 'it is left');
     // Nor after an outage, when the one it had instead is gone too.
@@ -157,7 +157,7 @@ it('asks first for the port it had before it was stopped, where the wish allows 
   const server = await startBoreServer();
   onTestFinished(() => server.stop());
   const address = addressOf(server);
-  const open = async (port: number, remotePort: PortWish | number, host = address.host) => {
+  const open = async (port: number, remotePort: RemotePort | number, host = address.host) => {
     const { tunnel } = await openTunnel({ server: address, remotePort, preferred: { host, port } });
     const got = portOf(tunnel);
     await tunnel.stop({ drainMs: 0 });
@@ -225,7 +225,7 @@ it('waits for its port rather than go back to where a stranger answered', async 
   const first = await startBoreServer();
   const timings = { portAgain: 200, heartbeat: 60_000 };
   const { tunnel, log } = await openTunnel({ server: addressOf(first), remotePort: two, timings });
-  await tunnel.move();
+  await tunnel.changePort();
   const port = portOf(tunnel);
   await first.stop();
   await waitUntil(() => tunnel.state.status === 'Reconnecting', 'the loss is noticed');
@@ -239,5 +239,7 @@ it('waits for its port rather than go back to where a stranger answered', async 
   await free();
   await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
   expect(portOf(tunnel)).toBe(port);
-  await expect(tunnel.move()).rejects.toThrow(/somebody else answers at .*: choose another `remote-port`/);
+  await expect(tunnel.changePort()).rejects.toThrow(
+    /somebody else answers at .*: choose another `remote-port`/,
+  );
 });

@@ -15,7 +15,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 
 const HOST = '127.0.0.26';
 /** Any distance is far. */
-const far = { warmRoundTrip: 0 };
+const far = { spareRoundTrip: 0 };
 
 describeWithReal(['bore'], 'lines opened ahead of visitors', () => {
   async function open(wishes: Partial<Wishes> = {}): Promise<{ forwarder: Forwarder; port: number }> {
@@ -51,7 +51,7 @@ describeWithReal(['bore'], 'lines opened ahead of visitors', () => {
   });
 
   it('are closed when nobody comes, before the server does it, and when the tunnel ends', async () => {
-    const { forwarder, port } = await open({ timings: { ...far, warmHold: 200 } });
+    const { forwarder, port } = await open({ timings: { ...far, spareHold: 200 } });
     await visit(port);
     await waitUntil(() => forwarder.pairs.length === 7, 'five are open');
     await waitUntil(
@@ -62,8 +62,8 @@ describeWithReal(['bore'], 'lines opened ahead of visitors', () => {
   });
 
   it.each([
-    ['nearby', { timings: { warmRoundTrip: 60_000 } }],
-    ['where they are switched off', { warm: false }],
+    ['nearby', { timings: { spareRoundTrip: 60_000 } }],
+    ['where they are switched off', { spareConnections: false }],
   ])('are not opened %s', async (_, wishes) => {
     const { forwarder, port } = await open(wishes);
     await visit(port);
@@ -85,7 +85,7 @@ it('a line whose challenge came late is not held as if it were new', async () =>
     if (number >= 2 && number <= 6) warm.push(challenge);
     else challenge();
   });
-  const timings = { ...far, warmHold: 50 };
+  const timings = { ...far, spareHold: 50 };
   await openTunnel({ server: address, secret: 'sesame', timings });
   say?.(`{"Connection":"${id}1"}\0`);
   await waitUntil(() => warm.length === 5, 'five wait for their challenge');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { askForToken } from '../../../src/exposure/tcp-probe.ts';
-import { type Branch, Relay } from '../../../src/tunnel/relay/relay.ts';
+import { Relay, type WorkerRelay } from '../../../src/tunnel/relay/relay.ts';
 import { describeWithReal } from '../../support/real-parts.ts';
 import { closed, openTunnel, portOf, startRealServer } from '../../support/tunnel-rig.ts';
 import { waitUntil } from '../../support/wait-until.ts';
@@ -18,11 +18,11 @@ const VISITORS = 24;
 
 /** Keeps what it counts of the second thread. */
 class CountingRelay extends Relay {
-  second: Branch | undefined;
+  second: WorkerRelay | undefined;
 
-  override addBranch(branch: Branch): void {
+  override addWorker(branch: WorkerRelay): void {
     this.second = branch;
-    super.addBranch(branch);
+    super.addWorker(branch);
   }
 }
 
@@ -53,7 +53,7 @@ async function expose(script = SCRIPT) {
   const { tunnel } = await openTunnel({ server: address, secret: 'sesame', destination: relay, logger });
   const moveTo = (port: number) => {
     app = port;
-    relay.followTarget();
+    relay.updateTarget();
   };
   return { tunnel, relay, log, port: portOf(tunnel), moveTo };
 }

@@ -88,7 +88,12 @@ it('announced twice are fetched once, and no more of them than allowed', async (
   const { address, heard } = await startBadBoreServer((socket, number) => {
     if (number === 0) reply(`{"Hello":5000}\0${ids}`)(socket, number);
   });
-  const { tunnel } = await openTunnel({ server: address, maxVisitors: 4, maxDials: 2, warm: false });
+  const { tunnel } = await openTunnel({
+    server: address,
+    maxVisitors: 4,
+    maxDials: 2,
+    spareConnections: false,
+  });
   await waitUntil(() => heard.length === 5 && heard.every(said => said.endsWith('\0')), 'four are here');
   expect(heard.slice(1).sort()).toEqual(['1', '2', '3', '4'].map(end => `{"Accept":"${ID}${end}"}\0`));
   expect(tunnel.openVisitors).toBe(4);
@@ -112,8 +117,8 @@ it('wait for their turn where more come than may be dialled at a time', async ()
       open -= 1;
     });
   });
-  const timings = { dataLine: 100, visitor: 60_000 };
-  await openTunnel({ server: address, secret: 'sesame', maxDials: 2, warm: false, timings });
+  const timings = { dataConnection: 100, visitor: 60_000 };
+  await openTunnel({ server: address, secret: 'sesame', maxDials: 2, spareConnections: false, timings });
   await waitUntil(() => fetched > 6, 'some were dialled again');
   expect(most).toBe(2);
 });
@@ -140,7 +145,12 @@ it('are tried again at once where the server says what has no place there, and d
     else socket.write(number === 1 ? '{"Hello":5000}\0' : number === 2 ? 'x'.repeat(300) : challenge());
   });
   // Nothing but what it says could end such a line in time.
-  await openTunnel({ server: address, secret: 'sesame', timings: { dataLine: 60_000 }, warm: false });
+  await openTunnel({
+    server: address,
+    secret: 'sesame',
+    timings: { dataConnection: 60_000 },
+    spareConnections: false,
+  });
   await expect.poll(() => heard[3], { timeout: 5_000 }).toContain(`{"Accept":"${ID}1"}`);
 });
 
