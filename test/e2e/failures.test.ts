@@ -371,13 +371,20 @@ describeWithReal(['bore', 'wasmrun', 'runtime'], 'an OS-mode app that does not s
     );
   });
 
-  it('because its wasmrun.toml is broken is told the place', async () => {
-    const failure = await runProject('127.0.0.64', { 'server.js': '', 'wasmrun.toml': '[os\n' });
-    expect(failure.errors).toEqual([
-      expect.stringMatching(/wasmrun\.toml cannot be read \(line 1, column \d+\): .*; correct the file$/),
-    ]);
-    expect(failure.code).toBe(1);
-  });
+  it.each(['auto', 'os'])(
+    'because its wasmrun.toml is broken is told the place, whatever fail-on-error says, with mode: %s',
+    async mode => {
+      const files = { 'server.js': '', 'wasmrun.toml': '[os\n' };
+      const failure = await runProject('127.0.0.64', files, { mode, 'fail-on-error': 'false', hold: 'soon' });
+      expect(failure.errors).toEqual([
+        expect.stringMatching(
+          /^path: wasmrun\.toml cannot be read \(line 1, column \d+\): .*; correct the file\n`hold` is 'soon'/,
+        ),
+      ]);
+      expect(failure.code).toBe(1);
+      expect(failure.comment).toBeUndefined();
+    },
+  );
 
   it('because it wants an env is told why it cannot have one', async () => {
     const failure = await runProject('127.0.0.65', { 'server.js': '' }, { env: 'A=1' });

@@ -1,11 +1,11 @@
 // Which of the four ways an app is run in, where `mode` is `auto`. Used by the entries before anything starts.
 
 import { type Stats, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { parse, TomlError } from 'smol-toml';
-import { describeError, hasCode, InputError } from '../../shared/errors.ts';
+import { dirname, join } from 'node:path';
+import { hasCode, InputError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/log.ts';
 import type { AppMode } from '../../shared/state.ts';
+import { readProjectConfig } from './project-config.ts';
 import { leadsOut, readProjectFile } from './project-file.ts';
 
 export interface ModeInput {
@@ -32,8 +32,12 @@ export function chooseMode(input: ModeInput): ModeChoice {
   if (found === undefined)
     throw new InputError(`path: ${path} does not exist; was it built in an earlier step?`);
   const service = input.port === undefined ? 'command' : 'port';
-  if (input.port === undefined && input.command === undefined)
-    return input.mode === 'auto' ? findMode(input.path, found) : checkMode(input.mode, input.path, found);
+  if (input.port === undefined && input.command === undefined) {
+    const choice =
+      input.mode === 'auto' ? findMode(input.path, found) : checkMode(input.mode, input.path, found);
+    checkProjectFiles(choice.mode, input.path);
+    return choice;
+  }
   if (input.mode !== 'auto' && input.mode !== 'port')
     throw new InputError(
       `mode: ${input.mode} contradicts \`${service}\`, which means mode: port; leave one of the two out`,
@@ -59,7 +63,7 @@ function findMode(path: string, found: Stats): ModeChoice {
 
 /** Why OS mode can run the folder, or undefined. */
 function findProgram(folder: string): string | undefined {
-  if (hasOsTable(folder)) return 'wasmrun.toml has an [os] table';
+  if (readProjectConfig(folder).os !== undefined) return 'wasmrun.toml has an [os] table';
   const packageText = readProjectFile(folder, 'package.json');
   const main = readMain(packageText);
   if (main !== undefined && isFile(join(folder, main)))
@@ -69,21 +73,6 @@ function findProgram(folder: string): string | undefined {
   // Emscripten writes index.html, index.js and index.wasm: a script beside a page, in no package, is the page's.
   if (isFile(join(folder, 'index.html')) && packageText === undefined) return undefined;
   return `${entry} is a Node.js program`;
-}
-
-/** A broken file is reported here: wasmrun itself would not start with it. */
-function hasOsTable(folder: string): boolean {
-  const text = readProjectFile(folder, 'wasmrun.toml');
-  if (text === undefined) return false;
-  try {
-    return 'os' in parse(text);
-  } catch (error) {
-    const place = error instanceof TomlError ? ` (line ${error.line}, column ${error.column})` : '';
-    const reason = sanitise(describeError(error).split('\n')[0] ?? '');
-    throw new InputError(`path: wasmrun.toml cannot be read${place}: ${reason}; correct the file`, {
-      cause: error,
-    });
-  }
 }
 
 function readMain(packageText = '{}'): string | undefined {
@@ -114,6 +103,14 @@ function checkMode(mode: AppMode, path: string, found: Stats): ModeChoice {
       `path: ${shown} has no index.html, which mode: web serves; give the folder of the built app`,
     );
   return choice;
+}
+
+/** What the start would refuse too late: by then it counts as a preview that failed, not as a wrong input. */
+function checkProjectFiles(mode: AppMode, path: string): void {
+  if (mode === 'os') {
+    readProjectConfig(path);
+    for (const name of ['package.json', '.gitignore']) readProjectFile(path, name);
+  } else if (mode === 'exec') readProjectFile(dirname(path), '.gitignore');
 }
 
 function isFile(path: string): boolean {

@@ -3,11 +3,8 @@
 // so nothing in `allow` can open them again.
 
 import { networkInterfaces } from 'node:os';
-import { parse, stringify, TomlError } from 'smol-toml';
-import * as v from 'valibot';
-import { InputError } from '../../shared/errors.ts';
-import { sanitise } from '../../shared/log.ts';
-import { leadsOut } from './project-file.ts';
+import { stringify } from 'smol-toml';
+import type { ProjectConfig } from './project-config.ts';
 
 /**
  * wasmnet's own list leaves `0.0.0.0`, `::1` and `::ffff:127.0.0.1` open, and with them wasmrun's file-writing API
@@ -37,59 +34,11 @@ const [MIN_BIND_PORT, MAX_BIND_PORT] = [3_000, 9_999];
 const MAX_CONNECTIONS = 50;
 const MAX_BANDWIDTH_MBPS = 10;
 
-const Limit = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)));
-/** What is read here; all other keys are wasmrun's to judge. */
-const ConfigSchema = v.looseObject({
-  os: v.optional(
-    v.looseObject({
-      entry: v.optional(
-        v.pipe(
-          v.string(),
-          v.check(entry => !leadsOut(entry), 'it leads out of the project; give a path in it'),
-        ),
-      ),
-      limits: v.optional(v.looseObject({ max_memory_mb: Limit, max_output_mb: Limit }), {}),
-      network: v.optional(
-        v.looseObject({
-          deny: v.optional(v.array(v.string()), []),
-          bind_ports: v.optional(v.string()),
-          max_connections: Limit,
-          max_bandwidth_mbps: Limit,
-        }),
-        {},
-      ),
-    }),
-    {},
-  ),
-});
-
-export type ProjectConfig = v.InferOutput<typeof ConfigSchema>;
-
-/** Reads a project's wasmrun.toml. Throws an InputError that names the line. */
-export function parseProjectConfig(text: string): ProjectConfig {
-  let document: unknown;
-  try {
-    document = parse(text);
-  } catch (cause) {
-    const place = cause instanceof TomlError ? `, line ${cause.line}, column ${cause.column}` : '';
-    const reason = cause instanceof Error ? sanitise(cause.message.split('\n')[0] ?? '') : 'unreadable';
-    throw new InputError(`wasmrun.toml${place}: ${reason}; correct the file, wasmrun refuses it too`, {
-      cause,
-    });
-  }
-  const result = v.safeParse(ConfigSchema, document);
-  if (result.success) return result.output;
-  const problems = result.issues.map(
-    issue => `wasmrun.toml: ${v.getDotPath(issue) ?? 'the file'} is wrong: ${sanitise(issue.message)}`,
-  );
-  throw new InputError(problems);
-}
-
 /** The text of the wasmrun.toml our copy of the project gets: the project's own, narrowed by our rules and limits. */
 export function renderStagedConfig(config: ProjectConfig, ownAddresses: readonly string[] = []): string {
-  const { limits, network, ...os } = config.os;
-  const { max_memory_mb, max_output_mb } = limits;
-  const { max_connections, max_bandwidth_mbps } = network;
+  const { limits, network, ...os } = config.os ?? {};
+  const { max_memory_mb, max_output_mb } = limits ?? {};
+  const { deny = [], max_connections, max_bandwidth_mbps } = network ?? {};
   return stringify({
     os: {
       ...os,
@@ -100,7 +49,7 @@ export function renderStagedConfig(config: ProjectConfig, ownAddresses: readonly
       },
       network: {
         ...network,
-        deny: [...new Set([...DENIED_RANGES, ...ownAddresses, ...network.deny])],
+        deny: [...new Set([...DENIED_RANGES, ...ownAddresses, ...deny])],
         ...(findRefusedPorts(config) === undefined ? {} : { bind_ports: DEFAULT_BIND_PORTS }),
         // Unlike the other limits, 0 connections are none.
         ...(max_connections === undefined
@@ -116,7 +65,7 @@ export function renderStagedConfig(config: ProjectConfig, ownAddresses: readonly
 
 /** The project's `bind_ports` where not all of it lies within wasmnet's default, which it gets instead. */
 export function findRefusedPorts({ os }: ProjectConfig): string | undefined {
-  const wanted = os.network.bind_ports;
+  const wanted = os?.network?.bind_ports;
   return wanted === undefined || wanted.split(',').every(isBindable) ? undefined : wanted;
 }
 

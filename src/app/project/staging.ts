@@ -11,9 +11,9 @@ import {
   DEFAULT_BIND_PORTS,
   findRefusedPorts,
   listOwnAddresses,
-  parseProjectConfig,
   renderStagedConfig,
 } from './network-policy.ts';
+import { CONFIG_FILE, readProjectConfig } from './project-config.ts';
 import { leadsOut, readProjectFile } from './project-file.ts';
 
 /** wasmrun 1.0.0 ships no more than this into the VM (project_files.rs); what is over it would be missing silently. */
@@ -21,7 +21,6 @@ const MAX_FILE_BYTES = 10 * 1024 * 1024;
 const MAX_TOTAL_BYTES = 50 * 1024 * 1024;
 const MAX_FILES = 5_000;
 
-const CONFIG_FILE = 'wasmrun.toml';
 /** Where wasmrun's page looks for the program, in its order. */
 const ENTRY_FILES = ['index', 'src/index', 'main', 'app', 'src/main', 'src/app', 'server', 'src/server'].map(
   name => `${name}.js`,
@@ -49,7 +48,7 @@ interface Walk {
  * InputError for a broken wasmrun.toml, and an AppError where the program's entry file would not come along.
  */
 export async function stageProject(source: string, target: string, logger: Logger): Promise<Staging> {
-  const config = parseProjectConfig(readProjectFile(source, CONFIG_FILE) ?? '');
+  const config = readProjectConfig(source);
   const rules = parseIgnoreRules(readProjectFile(source, '.gitignore') ?? '');
   const walk = await createWalk(source, target, rules);
   await copyFolder(walk, '');
@@ -60,7 +59,7 @@ export async function stageProject(source: string, target: string, logger: Logge
     logger.warn(
       `wasmrun.toml: os.network.bind_ports ${sanitise(refused)} is not within ${DEFAULT_BIND_PORTS}, which is taken instead`,
     );
-  await checkEntry(walk, config.os.entry);
+  await checkEntry(walk, config.os?.entry);
   return walk;
 }
 

@@ -110,9 +110,33 @@ describe('problems of the path', () => {
     expect(explain({ mode: 'os', path: folder, port: 1 })).toContain('mode: os contradicts `port`');
   });
 
-  it('quotes the line of a broken wasmrun.toml', () => {
+  it.each(['auto', 'os'] as const)('quotes the line of a broken wasmrun.toml with mode: %s', mode => {
     write({ 'wasmrun.toml': '[os\n' });
-    expect(explain({ mode: 'auto', path: folder })).toContain('wasmrun.toml cannot be read (line 1, column ');
+    expect(explain({ mode, path: folder })).toContain('path: wasmrun.toml cannot be read (line 1, column ');
+  });
+
+  it.each(['auto', 'os'] as const)('names the wrong key of a wasmrun.toml with mode: %s', mode => {
+    write({ 'wasmrun.toml': '[os.limits]\nmax_memory_mb = -1\n', 'index.js': '' });
+    expect(explain({ mode, path: folder })).toContain(
+      'path: wasmrun.toml: os.limits.max_memory_mb is wrong: ',
+    );
+  });
+
+  it('ignores a broken wasmrun.toml where wasmrun does not read it', () => {
+    write({ 'wasmrun.toml': '[os\n', 'index.html': '', 'a.wasm': '' });
+    expect(chooseMode({ mode: 'web', path: folder }).mode).toBe('web');
+    expect(chooseMode({ mode: 'exec', path: join(folder, 'a.wasm') }).mode).toBe('exec');
+    expect(chooseMode({ mode: 'auto', path: folder, port: 3000 }).mode).toBe('port');
+  });
+
+  it.each([
+    ['os', 'wasmrun.toml', '.'],
+    ['os', 'package.json', '.'],
+    ['os', '.gitignore', '.'],
+    ['exec', '.gitignore', 'a.wasm'],
+  ] as const)('refuses, with mode: %s, a %s over 1 MB by its name', (mode, name, path) => {
+    write({ 'index.js': '', 'a.wasm': '', [name]: '\n'.repeat(1024 * 1024 + 1) });
+    expect(explain({ mode, path: join(folder, path) })).toContain(`${name} is over 1 MB`);
   });
 });
 

@@ -88,7 +88,7 @@ describe('stageProject', () => {
     write({ 'index.js': '', 'wasmrun.toml': '[os]\nentry = \n' });
     const failure = stage();
     await expect(failure).rejects.toThrow(InputError);
-    await expect(failure).rejects.toThrow(/^wasmrun\.toml, line 2, column \d+: /);
+    await expect(failure).rejects.toThrow(/^path: wasmrun\.toml cannot be read \(line 2, column \d+\): /);
   });
 
   it.each([
