@@ -1,6 +1,6 @@
 // An exposure in the foreground of a terminal: its status on one line, Ctrl-C to end it. Used by `run` and `demo`.
 
-import { describeState } from '../control/messages.ts';
+import { describeState } from '../shared/state-message.ts';
 import { listSecrets } from '../exposure/config.ts';
 import { formatDuration } from '../shared/duration.ts';
 import { describeError } from '../shared/errors.ts';
@@ -62,7 +62,7 @@ export async function runForeground(config: SupervisorConfig, json: boolean): Pr
   for (const signal of LEAVE_SIGNALS) process.off(signal, leave);
   const left = await removeFolder(folder);
   if (left !== undefined) screen.complain(`warning: ${left}`);
-  if (state.phase.phase !== 'failed') return 0;
+  if (state.phase.kind !== 'failed') return 0;
   screen.complain(
     `expose: ${[state.phase.reason, ...state.phase.lastLines].map(line => sanitise(line)).join('\n  ')}`,
   );
@@ -97,7 +97,7 @@ class Screen {
       this.#write(JSON.stringify(describeState(state)));
       return;
     }
-    if (state.phase.phase === 'live' && state.link !== undefined && state.link !== this.#announced) {
+    if (state.phase.kind === 'live' && state.link !== undefined && state.link !== this.#announced) {
       this.#announced = state.link;
       this.log(sanitiseLines(`\n  ${state.link}\n${renderClientRow(state.link)}`));
     }
@@ -130,12 +130,12 @@ class Screen {
 
 function renderStatus(state: ExposureState, withCounters: boolean): string {
   const { phase, tunnel, app } = state;
-  if (phase.phase === 'ended') return `ended: ${phase.reason}`;
-  if (phase.phase === 'failed') return 'failed';
+  if (phase.kind === 'ended') return `ended: ${phase.reason}`;
+  if (phase.kind === 'failed') return 'failed';
   const parts = [`tunnel ${tunnel.status}`, `app ${app.status}`];
   // Elsewhere than on a terminal the log says it, once.
   if (withCounters && 'reason' in tunnel && tunnel.reason) parts.push(tunnel.reason);
-  if (phase.phase !== 'live' || !withCounters) return parts.join(' · ');
+  if (phase.kind !== 'live' || !withCounters) return parts.join(' · ');
   parts.push(`${state.visits} visits`, `up ${formatDuration(Date.now() - phase.liveAt.getTime())}`);
   if (phase.expiresAt) parts.push(`${formatDuration(phase.expiresAt.getTime() - Date.now())} left`);
   return [...parts, 'Ctrl-C ends it'].join(' · ');

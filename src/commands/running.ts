@@ -3,7 +3,7 @@
 import { tmpdir } from 'node:os';
 import { basename } from 'node:path';
 import { callControl, readState } from '../control/client.ts';
-import type { StateMessage } from '../control/messages.ts';
+import type { StateMessage } from '../shared/state-message.ts';
 import { describeError } from '../shared/errors.ts';
 import { isAlive } from '../shared/processes.ts';
 import { renderClientLine } from '../shared/public-url.ts';

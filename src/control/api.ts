@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { describeError, TunnelError } from '../shared/errors.ts';
 import type { EndReason, ExposureState } from '../shared/state.ts';
-import { describeState } from './messages.ts';
+import { describeState } from '../shared/state-message.ts';
 
 /** What the API may do with an exposure. */
 export interface Controls {

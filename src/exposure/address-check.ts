@@ -1,100 +1,103 @@
-// The address visitors use: written from the `public-url` template, and proved to lead to this very exposure before
-// anybody is told. Used by public-tunnel; its templates by the inputs.
+// Checks that the public address leads to this very exposure, before it is published. Used by public-tunnel.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ProbeAnswer } from '../gateway/probe.ts';
 import { TunnelError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
-import type { Doubt } from '../shared/state.ts';
+import type { AddressState, UnverifiedReason } from '../shared/state.ts';
 
-/** How long an answer is waited for. Where the network has no hairpin none ever comes. */
-const PROOF_TIMEOUT_MS = 5_000;
-const PROOF_RETRY_MS = 250;
-/** Strangers met in a row before giving up: with ports chosen at random even one is rare. */
-const MAX_STRANGERS = 3;
+/** How long an answer is waited for. Without hairpin NAT none ever comes. */
+const CHECK_TIMEOUT_MS = 5_000;
+const RETRY_MS = 250;
+/** After this many ports in a row on which another program answered, no further one is tried: even one is rare. */
+const MAX_FOREIGN_ANSWERS = 3;
 
-/** What came back from an address; `app away`: nothing was asked, for only the app could have answered. */
+/** What came back from an address; `app away`: nothing was asked, because only the app could have answered. */
 export type AddressAnswer = ProbeAnswer | { kind: 'app away'; detail: string };
 
 export interface AddressCheck {
-  /** The address now: it changes with `move`, and there is none while the tunnel is away. */
+  /** The address at this moment: it changes with `changePort`, and there is none while the tunnel is away. */
   readUrl: () => string | undefined;
-  /** Asks once, and never rejects. */
-  ask: (url: string, signal: AbortSignal) => Promise<AddressAnswer>;
-  /** Whether the address is the bore server's own: behind a proxy of the user's, an odd answer may be the proxy's. */
+  /** Sends one probe, and never rejects. */
+  probe: (url: string, signal: AbortSignal) => Promise<AddressAnswer>;
+  /** Whether the address is the bore server's own. An unexpected answer from a proxy in front may be the proxy's. */
   isPlain: boolean;
-  /** Whether an answer without our proof can only be a stranger's. */
+  /** Whether an answer without our proof can only come from another program. */
   isCertain: boolean;
-  /** Leaves the port to the stranger who answers there; rejects with a TunnelError where it is fixed. */
-  move: () => Promise<void>;
+  /** Asks for another port; rejects with a TunnelError if the port is fixed. */
+  changePort: () => Promise<void>;
   logger: Logger;
   signal: AbortSignal;
 }
 
-/** What was found out about an address; `verified`: our own answer came through it, else `doubt` says why not. */
-export type Finding = { url: string } & (
-  | { verified: true; doubt: undefined }
-  | { verified: false; doubt: Doubt }
-);
+/** The address with the outcome of its check. */
+export type CheckedAddress = Extract<AddressState, { kind: 'verified' | 'unverified' }>;
 
 /**
- * What was found out about the address, or undefined when there was none or the check was given up. An answer without
- * our proof means that somebody else is there: another port, or a TunnelError. Where that is not certain, the last
- * port is kept, unverified.
+ * Probes the address until our own proof comes back, for 5 s from its last change. Resolves with undefined if there was
+ * no address, or the signal was aborted. An answer without our proof means that another program has the port: asks for
+ * another one, and rejects with a TunnelError if there is none. Where `isCertain` is false, keeps the last port instead.
  */
-export async function proveAddress(check: AddressCheck): Promise<Finding | undefined> {
-  let strangers = 0;
-  let last: Exclude<AddressAnswer, { kind: 'proved' }> = { kind: 'silent', detail: '' };
-  let url: string | undefined;
-  for (let end = startClock(); performance.now() < end; ) {
-    const now = check.readUrl();
-    if (now !== url) end = startClock();
-    url = now;
-    const answer = await askInTime(check, url, end);
+export async function checkAddress(check: AddressCheck): Promise<CheckedAddress | undefined> {
+  let url = check.readUrl();
+  let deadline = startClock();
+  let lastAnswer: Exclude<AddressAnswer, { kind: 'proved' }> = { kind: 'silent', detail: '' };
+  let foreignAnswers = 0;
+  while (performance.now() < deadline && !check.signal.aborted) {
+    const current = check.readUrl();
+    if (current !== url) [url, deadline] = [current, startClock()];
+    const answer = await probeOnce(check, url, deadline);
     if (check.signal.aborted) return undefined;
-    if (check.readUrl() !== url) continue; // what was asked is of no interest any more
-    if (url !== undefined && answer.kind === 'proved') return { url, verified: true, doubt: undefined };
-    // The last answer is cut off by the clock, and says the least.
-    if (answer.kind !== 'proved' && (last.detail === '' || performance.now() < end)) last = answer;
+    if (check.readUrl() !== url) continue; // the URL changed meanwhile: drop this answer
+    if (url !== undefined && answer.kind === 'proved') return { kind: 'verified', url };
+    // Keep the previous answer if this one was cut off by the deadline: that tells least.
+    const isInTime = performance.now() < deadline;
+    if (answer.kind !== 'proved' && (isInTime || lastAnswer.detail === '')) lastAnswer = answer;
     if (url !== undefined && answer.kind === 'unproved' && check.isPlain) {
-      strangers += 1;
-      if (strangers >= MAX_STRANGERS && !check.isCertain) break;
-      if (!(await leaveStranger(check, url, strangers))) break;
-    } else await delay(PROOF_RETRY_MS, undefined, { signal: check.signal }).catch(() => {});
+      foreignAnswers += 1;
+      if (!(await leavePort(check, url, foreignAnswers))) break;
+    } else await delay(RETRY_MS, undefined, { signal: check.signal }).catch(() => {});
   }
   if (check.signal.aborted || url === undefined) return undefined;
-  check.logger.warn(explainDoubt(url, last));
-  return { url, verified: false, doubt: last.kind };
+  check.logger.warn(explain(url, lastAnswer));
+  return { kind: 'unverified', url, reason: lastAnswer.kind };
 }
 
-function explainDoubt(url: string, { kind, detail }: { kind: Doubt; detail: string }): string {
+function explain(url: string, { kind, detail }: { kind: UnverifiedReason; detail: string }): string {
   switch (kind) {
     case 'silent':
-      return `${url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`;
+      return `${url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is published anyway`;
     case 'unproved':
-      return `${url} is not known to lead here (${detail}): somebody else may have this address, or something in between answers for it; it is handed out all the same, so try it from elsewhere`;
+      return `${url} could not be verified (${detail}): another program may have this address, or a proxy in between answers for it; it is published anyway, so try it from elsewhere`;
     case 'app away':
-      return `${url} could not be checked (${detail}); it is handed out all the same`;
+      return `${url} could not be checked (${detail}); it is published anyway`;
   }
 }
 
 function startClock(): number {
-  return performance.now() + PROOF_TIMEOUT_MS;
+  return performance.now() + CHECK_TIMEOUT_MS;
 }
 
-async function askInTime(check: AddressCheck, url: string | undefined, end: number): Promise<AddressAnswer> {
+async function probeOnce(
+  check: AddressCheck,
+  url: string | undefined,
+  deadline: number,
+): Promise<AddressAnswer> {
   if (url === undefined) return { kind: 'silent', detail: 'the tunnel is away' };
-  const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
-  return await check.ask(url, AbortSignal.any([check.signal, deadline]));
+  const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(deadline - performance.now())));
+  return await check.probe(url, AbortSignal.any([check.signal, timeout]));
 }
 
-/** False where there is no other port, and it is not certain that this one is a stranger's. */
-async function leaveStranger(check: AddressCheck, url: string, strangers: number): Promise<boolean> {
-  const message = `somebody else answers at ${url}: the bore server gave out an address that leads elsewhere`;
-  if (strangers >= MAX_STRANGERS) throw new TunnelError(message, { retryable: false });
+/** Another program answers at the port: asks for a different one. False if this port is to be kept, unverified. */
+async function leavePort(check: AddressCheck, url: string, foreignAnswers: number): Promise<boolean> {
+  const message = `another program answers at ${url}: the bore server gave out an address that leads elsewhere`;
+  if (foreignAnswers >= MAX_FOREIGN_ANSWERS) {
+    if (check.isCertain) throw new TunnelError(message, { retryable: false });
+    return false;
+  }
   check.logger.warn(`${message}; asking for another port`);
   try {
-    await check.move();
+    await check.changePort();
     return true;
   } catch (error) {
     if (check.isCertain || check.signal.aborted) throw error;

@@ -1,9 +1,9 @@
 // One exposure: composes gateway, tunnel and app, owns the state, and is its only writer.
 //
-//   visitor ──► bore server ──► tunnel ──► entrance ──► app          entrance: gateway │ relay (raw bytes)
-//                                  └─────────┴───────────┴──► state ──► control API, comment, summary
+//   visitor ──► bore server ──► tunnel ──► ingress ──► app           ingress: gateway │ relay (raw bytes)
+//                                  └─────────┴──────────┴───► state ──► control API, comment, summary
 //
-// Data flows to the right, knowledge flows down. Started in the order gateway, tunnel, app, so that an early visitor
+// Data flows to the right, state flows down. Started in the order gateway, tunnel, app, so that an early visitor
 // finds a page that says "starting"; stopped in reverse, but for the tunnel's port, which is given back first.
 
 import { mkdirSync } from 'node:fs';
@@ -17,18 +17,18 @@ import { removeFolder } from '../shared/folders.ts';
 import type { Logger } from '../shared/log.ts';
 import type { AppState, EndReason, ExposureState, Phase } from '../shared/state.ts';
 import type { ExposureConfig } from './config.ts';
-import { type Entrance, openEntrance } from './ingress.ts';
+import { type Ingress, openIngress } from './ingress.ts';
 import { PublicTunnel } from './public-tunnel.ts';
-import type { WayIn } from './tunnel-status.ts';
+import type { TunnelStatus } from './tunnel-status.ts';
 
-/** Visitors in mid-download get this long at the end. */
+/** At the end, visitors have this long to finish their downloads. */
 const DRAIN_MS = 5_000;
-/** Strangers answer at once; where the network does not route back nobody does, and the app need not wait for that. */
-const PROOF_HEAD_START_MS = 1_000;
-/** Two clocks are compared this often: a laptop that slept must not come back to an exposure past its end. */
+/** Another program at our address answers at once. Without hairpin NAT no answer comes, and the app need not wait for it. */
+const CHECK_HEAD_START_MS = 1_000;
+/** The end is checked this often on two clocks: a laptop that slept must not wake up to an exposure past its end. */
 const CLOCK_CHECK_MS = 1_000;
 const MAX_LINE_LENGTH = 1_000;
-/** As many as anybody reads. */
+/** More would not be read. */
 const MAX_WARNINGS = 10;
 
 export interface ExposureOptions {
@@ -43,7 +43,7 @@ export class Exposure {
   readonly #options: ExposureOptions;
   readonly #listeners = new Set<(state: ExposureState) => void>();
   readonly #cancelled = new AbortController();
-  readonly #entrance: Entrance;
+  readonly #ingress: Ingress;
   readonly #tunnel: PublicTunnel;
   #app: App | undefined;
   #appStart: Promise<App> | undefined;
@@ -54,10 +54,10 @@ export class Exposure {
   constructor(options: ExposureOptions) {
     this.#options = options;
     const { config, logger } = options;
-    this.#entrance = openEntrance({
+    this.#ingress = openIngress({
       protocol: config.protocol,
       app: () => this.#state.app,
-      place: () => this.#tunnel.lastPlace,
+      publicAddress: () => this.#tunnel.lastAddress,
       endsAt: () => this.#expiresAt,
       gateway: config.gateway,
       threadScript: config.tunnel.threadScript,
@@ -66,16 +66,16 @@ export class Exposure {
     });
     this.#tunnel = new PublicTunnel({
       config: config.tunnel,
-      entrance: this.#entrance,
-      onChange: wayIn => this.#followTunnel(wayIn),
+      ingress: this.#ingress,
+      onChange: status => this.#followTunnel(status),
       onLost: error => void this.fail(error),
       logger,
       signal: this.#cancelled.signal,
     });
     this.#state = {
-      ...this.#tunnel.wayIn,
+      ...this.#tunnel.status,
       mode: config.spec.mode,
-      phase: { phase: 'starting' },
+      phase: { kind: 'starting' },
       app: { status: 'starting' },
       restarts: 0,
       warnings: [],
@@ -84,12 +84,17 @@ export class Exposure {
 
   get #expiresAt(): Date | undefined {
     const { phase } = this.#state;
-    return phase.phase === 'live' ? phase.expiresAt : undefined;
+    return phase.kind === 'live' ? phase.expiresAt : undefined;
   }
 
   get state(): ExposureState {
-    const { url } = this.#state;
-    return { ...this.#state, visits: this.#entrance.visits, link: url && this.#renderLink(url) };
+    const url = this.#url;
+    return { ...this.#state, visits: this.#ingress.visits, link: url && this.#renderLink(url) };
+  }
+
+  get #url(): string | undefined {
+    const { address } = this.#state;
+    return address.kind === 'none' ? undefined : address.url;
   }
 
   #renderLink(url: string): string {
@@ -113,10 +118,10 @@ export class Exposure {
     const signal = AbortSignal.any([timeout, this.#cancelled.signal]);
     try {
       await this.#tunnel.open(signal);
-      this.#options.logger.info(`tunnel connected: ${this.#state.url}`);
+      this.#options.logger.info(`tunnel connected: ${this.#url}`);
       await this.#startBehind(signal);
       if (signal.aborted)
-        throw new TunnelError('the public address was not proved in time', { retryable: false });
+        throw new TunnelError('the public address was not checked in time', { retryable: false });
       this.#goLive();
     } catch (error) {
       if (this.#ending === undefined) await this.fail(explainStart(error, timeout, startupTimeoutMs));
@@ -125,20 +130,20 @@ export class Exposure {
     }
   }
 
-  /** An app is told its address when it starts, so a stranger who answers there is left before the first start. */
+  /** The app gets its public URL when it starts, so a port on which another program answers is left before that. */
   async #startBehind(signal: AbortSignal): Promise<void> {
-    if (this.#entrance.needsApp) {
+    if (this.#ingress.needsApp) {
       await this.#startApp(signal);
       return this.#tunnel.verify(signal);
     }
     const verified = this.#tunnel.verify(signal);
-    await Promise.race([verified, delay(PROOF_HEAD_START_MS, undefined, { ref: false })]);
+    await Promise.race([verified, delay(CHECK_HEAD_START_MS, undefined, { ref: false })]);
     await Promise.all([verified, this.#startApp(signal)]);
   }
 
-  /** Ends it well; resolves when nothing of it is left. May be called twice, the first reason counts. */
+  /** Ends it as planned; resolves when nothing of it is left. May be called twice: the first reason counts. */
   stop(reason: EndReason = 'stopped'): Promise<void> {
-    return this.#end(liveAt => ({ phase: 'ended', reason, ...liveAt, endedAt: new Date() }));
+    return this.#end(liveAt => ({ kind: 'ended', reason, ...liveAt, endedAt: new Date() }));
   }
 
   /** `tunnel/start`: the same port first. Resolves when Connected; rejects with a TunnelError. */
@@ -151,11 +156,11 @@ export class Exposure {
     return this.#tunnel.stop(DRAIN_MS);
   }
 
-  #followTunnel(wayIn: WayIn): void {
+  #followTunnel(status: TunnelStatus): void {
     if (this.#ending) return;
-    this.#update(wayIn);
-    const { tunnel } = wayIn;
-    if (tunnel.status === 'Failed' && this.#state.phase.phase === 'live')
+    this.#update(status);
+    const { tunnel } = status;
+    if (tunnel.status === 'Failed' && this.#state.phase.kind === 'live')
       void this.fail(new TunnelError(tunnel.reason, { retryable: false }));
   }
 
@@ -165,7 +170,7 @@ export class Exposure {
     mkdirSync(appFolder, { recursive: true, mode: 0o700 });
     this.#appStart = startApp({
       spec: config.spec,
-      publicUrl: () => this.#state.url ?? '',
+      publicUrl: () => this.#url ?? '',
       baseEnvironment: config.baseEnvironment,
       env: config.env,
       healthPath: config.healthPath,
@@ -181,8 +186,8 @@ export class Exposure {
   #followApp(app: AppState): void {
     if (this.#ending) return;
     this.#update({ app, restarts: this.#state.restarts + (app.status === 'restarting' ? 1 : 0) });
-    this.#entrance.followApp();
-    if (app.status === 'failed' && this.#state.phase.phase === 'live')
+    this.#ingress.followApp();
+    if (app.status === 'failed' && this.#state.phase.kind === 'live')
       void this.fail(new AppError(app.reason, { lastLines: app.lastLines }));
   }
 
@@ -190,7 +195,7 @@ export class Exposure {
     const { durationMs } = this.#options.config;
     const liveAt = new Date();
     const expiresAt = durationMs === undefined ? undefined : new Date(liveAt.getTime() + durationMs);
-    this.#update({ phase: { phase: 'live', liveAt, ...(expiresAt && { expiresAt }) } });
+    this.#update({ phase: { kind: 'live', liveAt, ...(expiresAt && { expiresAt }) } });
     if (expiresAt && durationMs !== undefined)
       this.#watchClocks(expiresAt.getTime(), performance.now() + durationMs);
   }
@@ -204,7 +209,7 @@ export class Exposure {
     );
   }
 
-  /** Something is not as it should be, and the exposure goes on: said in the log, and in every state from now on. */
+  /** A problem that does not end the exposure: goes to the log, and into every state from now on. */
   warn(message: string): void {
     const { warnings } = this.#state;
     if (warnings.includes(message) || warnings.length >= MAX_WARNINGS) return;
@@ -212,12 +217,12 @@ export class Exposure {
     this.#options.logger.warn(message);
   }
 
-  /** Ends it badly: `error` is what people are told. May be called twice, the first counts. */
+  /** Ends it as failed; `error` is what people read. May be called twice: the first error counts. */
   fail(error: unknown): Promise<void> {
     const lastLines = error instanceof AppError ? error.lastLines.map(shortenLine) : [];
     const reason = describeError(error);
     return this.#end(
-      liveAt => ({ phase: 'failed', reason, lastLines, ...liveAt, endedAt: new Date() }),
+      liveAt => ({ kind: 'failed', reason, lastLines, ...liveAt, endedAt: new Date() }),
       error,
     );
   }
@@ -231,16 +236,16 @@ export class Exposure {
     clearTimeout(this.#clock);
     this.#cancelled.abort();
     const { phase } = this.#state;
-    const outcome = finish(phase.phase === 'live' ? { liveAt: phase.liveAt } : {});
-    // The port is free at once; who is in the middle of a download keeps gateway and app until the drain is over.
+    const outcome = finish(phase.kind === 'live' ? { liveAt: phase.liveAt } : {});
+    // The port is free at once; gateway and app stay until downloads are over, or the time for them.
     const drained = this.#tunnel.close(DRAIN_MS);
-    await this.#attempt('the visitors', this.#entrance.stop(DRAIN_MS));
+    await this.#attempt('the visitors', this.#ingress.stop(DRAIN_MS));
     await this.#attempt('the tunnel', drained);
     await this.#appStart?.then(app => app.stop()).catch(() => {}); // a start that failed left nothing
-    // The end is told in any case: a file that is open on Windows, or a mount, may keep its folder.
+    // A file that is open on Windows, or a mount, may keep its folder: that does not keep the end from being reported.
     const left = await removeFolder(join(this.#options.folder, 'app'));
     if (left !== undefined) this.warn(left);
-    const failed = outcome.phase === 'failed';
+    const failed = outcome.kind === 'failed';
     const lostTunnel = error instanceof TunnelError;
     this.#update({
       phase: outcome,
@@ -252,7 +257,7 @@ export class Exposure {
     });
   }
 
-  /** Of the end: what fails is logged, and the rest is ended all the same. */
+  /** One part of the end: a failure is logged, and the other parts still end. */
   async #attempt(what: string, ending: Promise<void>): Promise<void> {
     await ending.catch(error =>
       this.#options.logger.warn(`${what} did not end well: ${describeError(error)}`),
@@ -271,12 +276,12 @@ export class Exposure {
   }
 }
 
-/** A line that is longer is data, and nobody reads it in a comment. */
+/** A longer line is data, which nobody reads in a comment. */
 function shortenLine(line: string): string {
   return line.length > MAX_LINE_LENGTH ? `${line.slice(0, MAX_LINE_LENGTH)}…` : line;
 }
 
-/** A start that ran into its deadline says so, together with what it was waiting for. */
+/** An error of a start that ran into its time limit says so, with what it was waiting for as the cause. */
 function explainStart(error: unknown, timeout: AbortSignal, timeoutMs: number): unknown {
   if (!timeout.aborted) return error;
   const message = `not ready within ${formatDuration(timeoutMs)}, the \`startup-timeout\``;

@@ -1,5 +1,5 @@
-// What takes visitors in where the tunnel ends: the gateway for http, a relay for raw bytes. Used by exposure and
-// public-tunnel.
+// What takes visitors in at the end of the tunnel: the gateway for `protocol: http`, a relay for `protocol: tcp`. Used by
+// exposure and public-tunnel.
 
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { findListening } from '../app/process/readiness.ts';
@@ -13,48 +13,49 @@ import { Relay } from '../tunnel/relay/relay.ts';
 import type { TunnelOptions } from '../tunnel/tunnel.ts';
 import type { AddressAnswer } from './address-check.ts';
 import type { ExposureConfig } from './config.ts';
-import { askForToken } from './tcp-probe.ts';
+import { probeTcp } from './tcp-probe.ts';
 
-export interface Entrance {
+export interface Ingress {
   readonly destination: TunnelOptions['destination'];
-  /** Requests, or with raw bytes connections, of visitors since the start; our own probes are not counted. */
+  /** Requests of visitors since the start (relay: connections), without our own probes. */
   readonly visits: number;
-  /** Whether `ask` needs the app: there is nobody else to tell our own bytes from a visitor's. */
+  /** Whether `probe` needs a running app: with `protocol: tcp` there is no gateway to answer it. */
   readonly needsApp: boolean;
-  /** Whether TLS of visitors ends here. */
+  /** Whether visitors' TLS ends here. */
   readonly endsTls: boolean;
-  /** Asks once at the address whether it leads here. Never rejects. */
-  ask(url: string, signal: AbortSignal): Promise<AddressAnswer>;
+  /** Sends one probe to the address, to see whether it leads here. Never rejects. */
+  probe(url: string, signal: AbortSignal): Promise<AddressAnswer>;
   /** The app's state has changed. */
   followApp(): void;
-  /** Lets visitors finish for `drainMs`; those of a relay are the tunnel's to drain. */
+  /** Lets visitors finish for `drainMs`; the tunnel itself drains those of a relay. */
   stop(drainMs: number): Promise<void>;
 }
 
-export interface EntranceOptions {
+export interface IngressOptions {
   protocol: ExposureConfig['protocol'];
-  /** Asked with every visit; only a running app has an upstream. */
+  /** Read at every visit; only a running app has an upstream. */
   app: () => AppState;
-  /** Where visitors come in, or came in last. */
-  place: () => Place | undefined;
-  /** When the exposure ends, where that is known. */
+  /** The address at which visitors come in, or came in last. */
+  publicAddress: () => Place | undefined;
+  /** When the exposure ends, if that is known. */
   endsAt: () => Date | undefined;
   gateway: ExposureConfig['gateway'];
   /** The program of a second thread for raw visitors. */
   threadScript: string | undefined;
-  /** For TLS of our own, with `protocol: http`. */
+  /** With `tls-cert`: TLS ends here. */
   tls: TlsIdentity | undefined;
   logger: Logger;
 }
 
 /** Ready at once. */
-export function openEntrance(options: EntranceOptions): Entrance {
+export function openIngress(options: IngressOptions): Ingress {
   return options.protocol === 'tcp' ? openRelay(options) : openGateway(options);
 }
 
-function openGateway({ app, place, endsAt, gateway: rules, tls, logger }: EntranceOptions): Entrance {
+function openGateway(options: IngressOptions): Ingress {
+  const { app, publicAddress, endsAt, gateway: rules, tls, logger } = options;
   const proofKey = randomBytes(32);
-  const gateway = startGateway({ app, place, endsAt, rules, proofKey, ...(tls && { tls }), logger });
+  const gateway = startGateway({ app, place: publicAddress, endsAt, rules, proofKey, ...(tls && { tls }), logger });
   const certificate = tls && new X509Certificate(tls.cert).fingerprint256;
   return {
     destination: visitor => gateway.accept(visitor),
@@ -63,13 +64,13 @@ function openGateway({ app, place, endsAt, gateway: rules, tls, logger }: Entran
     },
     needsApp: false,
     endsTls: tls !== undefined,
-    ask: (url, signal) => askForProof(url, proofKey, signal, certificate),
+    probe: (url, signal) => askForProof(url, proofKey, signal, certificate),
     followApp: () => {},
     stop: drainMs => gateway.stop(drainMs),
   };
 }
 
-function openRelay({ app, threadScript, logger }: EntranceOptions): Entrance {
+function openRelay({ app, threadScript, logger }: IngressOptions): Ingress {
   const target = () => {
     const state = app();
     return state.status === 'running' && state.upstream.kind === 'address' ? state.upstream : undefined;
@@ -86,11 +87,11 @@ function openRelay({ app, threadScript, logger }: EntranceOptions): Entrance {
     },
     needsApp: true,
     endsTls: false,
-    ask: async (url, signal) => {
-      // Its visitors are cut off, and so would our own bytes be: that says nothing about the address.
+    probe: async (url, signal) => {
+      // Without the app every visitor is cut off, our probe too, which would say nothing about the address.
       const address = target();
       const isUp = address && (await findListening({ hosts: [address.host], port: address.port }));
-      return isUp ? askForToken(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };
+      return isUp ? probeTcp(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };
     },
     followApp: () => relay.updateTarget(),
     stop: async () => {},

@@ -1,5 +1,8 @@
-// The way in: opens the tunnel, proves that its address leads here, closes and reopens it on command, and says what
-// became of the address. Used by exposure, which owns the state.
+// Opens the tunnel, checks that its address leads here, and closes and reopens it on command. Used by exposure, which owns
+// the state.
+//
+// Three facts: where the tunnel ends (`#location`), which URL was published (`#publishedUrl`), and what the state says
+// (`#status`). A URL other than the published one is checked before it replaces it.
 
 import type { Place } from '../gateway/own-address.ts';
 import { TunnelError } from '../shared/errors.ts';
@@ -9,22 +12,22 @@ import type { TunnelState } from '../shared/state.ts';
 import { startTunnel, type Tunnel } from '../tunnel/reconnect.ts';
 import { isBlockedPort } from '../tunnel/retry/blocked-ports.ts';
 import { isWholeRange } from '../tunnel/retry/port-choice.ts';
-import { type Finding, proveAddress } from './address-check.ts';
+import { type CheckedAddress, checkAddress } from './address-check.ts';
 import type { ExposureConfig } from './config.ts';
-import type { Entrance } from './ingress.ts';
-import { type WayIn, WayInRecord } from './tunnel-status.ts';
+import type { Ingress } from './ingress.ts';
+import { type TunnelStatus, TunnelStatusRecord } from './tunnel-status.ts';
 
-/** Of 64,512 ports 19 are blocked: even one move is rare. */
-const MAX_MOVES = 5;
-/** `tunnel/start` answers within the API client's patience. */
+/** Of 64,512 ports 19 are blocked: even one change is rare. */
+const MAX_PORT_CHANGES = 5;
+/** `tunnel/start` must answer before the client of the API gives up. */
 const RESTART_TIMEOUT_MS = 8_000;
 
 export interface PublicTunnelOptions {
   config: ExposureConfig['tunnel'];
-  entrance: Entrance;
+  ingress: Ingress;
   /** Called with every change. */
-  onChange: (wayIn: WayIn) => void;
-  /** The address of a live exposure turned out to be somebody else's. */
+  onChange: (status: TunnelStatus) => void;
+  /** Another program has the address of a live exposure. */
   onLost: (error: unknown) => void;
   logger: Logger;
   /** The end of the exposure, which ends every wait. */
@@ -33,35 +36,39 @@ export interface PublicTunnelOptions {
 
 export class PublicTunnel {
   readonly #options: PublicTunnelOptions;
+  readonly #status: TunnelStatusRecord;
   #tunnel: Tunnel | undefined;
-  /** The same, from the moment it begins: its first address may have to be left before it is there. */
+  /** Set while the tunnel starts, so that the port can be changed before `startTunnel` resolves. */
   #starting: Promise<Tunnel> | undefined;
   #turn: Promise<void> = Promise.resolve();
-  readonly #wayIn: WayInRecord;
-  #place: Place | undefined;
-  /** Asked for again after a stop. */
-  #lastPlace: Place | undefined;
-  /** The address people were told; undefined before they were. */
-  #announced: string | undefined;
+  /** Where the tunnel ends, or ended last: asked for again after a stop. */
+  #location: { address: Place; isConnected: boolean } | undefined;
+  /** Undefined until an address was published. */
+  #publishedUrl: string | undefined;
   #closed = new AbortController();
-  /** Of the tunnel whose new address is being checked. */
+  /** `#closed` of the tunnel whose new address is being checked. */
   #checking: AbortController | undefined;
 
   constructor(options: PublicTunnelOptions) {
     this.#options = options;
-    this.#wayIn = new WayInRecord(options.onChange);
+    this.#status = new TunnelStatusRecord(options.onChange);
   }
 
-  get wayIn(): WayIn {
-    return this.#wayIn.now;
+  get status(): TunnelStatus {
+    return this.#status.now;
   }
 
-  /** Where visitors come in, or came in last, announced or not; `wayIn` has it only when it is proved. */
-  get lastPlace(): Place | undefined {
-    return this.#lastPlace;
+  /** Where visitors come in, or came in last, published or not. */
+  get lastAddress(): Place | undefined {
+    return this.#location?.address;
   }
 
-  /** The first start; resolves when Connected, the address not proved yet. Rejects with TunnelError. */
+  /** Undefined while the tunnel is away. */
+  get #address(): Place | undefined {
+    return this.#location?.isConnected ? this.#location.address : undefined;
+  }
+
+  /** The first start; resolves when Connected, with an unchecked address. Rejects with a TunnelError. */
   open(signal: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
       await this.#open(signal);
@@ -70,19 +77,21 @@ export class PublicTunnel {
   }
 
   /**
-   * Asks for a proof through the address, and leaves it where a stranger answers. From now on it counts as announced: a
-   * later change of it is proved first. A tunnel that is away is waited for, until the signal, after which nothing
-   * is announced. Rejects with TunnelError where a stranger cannot be helped.
+   * Checks the address, and changes the port if another program has it. From now on the address counts as published: a
+   * later change is checked first. Waits for a tunnel that is away, until the signal; nothing is published after that.
+   * Rejects with a TunnelError if another program has the address and there is no other port.
    */
   async verify(signal: AbortSignal): Promise<void> {
-    let finding = await this.#prove(signal);
-    while (finding === undefined || (this.#place !== undefined && finding.url !== this.#place.url)) {
+    for (;;) {
+      const checked = await this.#check(signal);
+      if (checked !== undefined && (this.#address === undefined || this.#address.url === checked.url)) {
+        this.#status.change({ address: checked });
+        this.#publishedUrl = checked.url;
+        return;
+      }
       if (signal.aborted) return;
-      await this.#wayIn.awaitConnected(signal);
-      finding = await this.#prove(signal);
+      await this.#status.waitUntilConnected(signal);
     }
-    this.#wayIn.change({ verified: finding.verified, doubt: finding.doubt });
-    this.#announced = this.#wayIn.now.url;
   }
 
   /** `tunnel/start`: the same port first. Resolves when Connected; rejects with a TunnelError. */
@@ -95,43 +104,38 @@ export class PublicTunnel {
     return this.#inTurn(async () => {
       await this.close(drainMs);
       if (this.#options.signal.aborted) return;
-      this.#wayIn.change({
-        tunnel: { status: 'Disconnected' },
-        url: undefined,
-        verified: undefined,
-        doubt: undefined,
-      });
+      this.#status.change({ tunnel: { status: 'Disconnected' }, address: { kind: 'none' } });
     });
   }
 
-  /** Gives the public port back at once, which is told, and lets visitors finish. */
+  /** Gives the public port back at once, says so in the state, and lets visitors finish for `drainMs`. */
   async close(drainMs: number): Promise<void> {
     const tunnel = this.#tunnel;
     this.#tunnel = undefined;
-    this.#place = undefined;
+    this.#disconnect();
     this.#closed.abort();
-    if (tunnel !== undefined && this.#wayIn.now.tunnel.status !== 'Failed')
-      this.#wayIn.change({ tunnel: { status: 'Disconnected' } });
+    if (tunnel !== undefined && this.#status.now.tunnel.status !== 'Failed')
+      this.#status.change({ tunnel: { status: 'Disconnected' } });
     await tunnel?.stop({ drainMs });
   }
 
   /** One after the other: two starts at once would open two tunnels. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => {}); // whoever asked for it hears of the failure
+    this.#turn = turn.catch(() => {}); // the caller gets the failure
     return turn;
   }
 
   async #startAgain(): Promise<void> {
     if (this.#options.signal.aborted) throw new TunnelError('the exposure has ended', { retryable: false });
-    if (this.#wayIn.now.tunnel.status === 'Connected') return;
+    if (this.#status.now.tunnel.status === 'Connected') return;
     const signal = AbortSignal.any([AbortSignal.timeout(RESTART_TIMEOUT_MS), this.#options.signal]);
     if (this.#tunnel === undefined) await this.#open(signal);
-    await this.#wayIn.awaitConnected(signal);
+    await this.#status.waitUntilConnected(signal);
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { config, entrance, logger } = this.#options;
+    const { config, ingress, logger } = this.#options;
     const { servers, identity, remotePort, spareConnections } = config;
     this.#closed = new AbortController();
     const { signal: closed } = this.#closed;
@@ -139,8 +143,8 @@ export class PublicTunnel {
       servers,
       identity,
       remotePort,
-      preferred: this.#lastPlace,
-      destination: entrance.destination,
+      preferred: this.lastAddress,
+      destination: ingress.destination,
       spareConnections,
       onState: state => {
         if (!closed.aborted) this.#follow(state);
@@ -153,41 +157,46 @@ export class PublicTunnel {
     else this.#tunnel = tunnel;
   }
 
-  async #move(): Promise<void> {
+  async #changePort(): Promise<void> {
     const tunnel = await this.#starting;
     await tunnel?.changePort();
+  }
+
+  #disconnect(): void {
+    if (this.#location !== undefined) this.#location = { ...this.#location, isConnected: false };
   }
 
   #follow(tunnel: TunnelState): void {
     if (this.#options.signal.aborted) return;
     if (tunnel.status !== 'Connected') {
-      this.#place = undefined;
-      this.#wayIn.change({ tunnel });
+      this.#disconnect();
+      this.#status.change({ tunnel });
       return;
     }
     const { host, port } = tunnel;
-    this.#place = { host, port, url: renderPublicUrl(this.#options.config.publicUrl, host, port) };
-    this.#lastPlace = this.#place;
-    const { url, verified } = this.#wayIn.now;
-    const isKnown = this.#place.url === url && verified !== undefined;
-    if (this.#announced === undefined || isKnown) this.#wayIn.connect(this.#place);
-    else void this.#checkNewPlace();
+    const url = renderPublicUrl(this.#options.config.publicUrl, host, port);
+    this.#location = { address: { host, port, url }, isConnected: true };
+    const { address } = this.#status.now;
+    const isChecked = address.kind === 'verified' || address.kind === 'unverified';
+    if (isChecked && address.url === url) this.#status.connect(tunnel, address);
+    else if (this.#publishedUrl === undefined) this.#status.connect(tunnel, { kind: 'unchecked', url });
+    else void this.#checkNewAddress();
   }
 
-  /** People hear of a new address when it is known to lead here; until then the tunnel is on its way. */
-  async #checkNewPlace(): Promise<void> {
-    this.#wayIn.withhold('the new address is being checked');
+  /** A new address is published when its check is over; until then the state says that the tunnel reconnects. */
+  async #checkNewAddress(): Promise<void> {
+    this.#status.withhold('the new address is being checked');
     const closed = this.#closed;
-    if (this.#checking === closed) return; // that check goes on with where the tunnel is by then
+    if (this.#checking === closed) return; // that check goes on with the address of that moment
     this.#checking = closed;
     try {
       const signal = AbortSignal.any([this.#options.signal, closed.signal]);
-      // Where the tunnel is lost again, the next Connected begins anew.
-      while (this.#place !== undefined && !signal.aborted) {
+      // If the tunnel is lost again, the next Connected begins a new check.
+      while (this.#address !== undefined && !signal.aborted) {
         await this.#leaveBlockedPort();
-        const finding = await this.#prove(signal);
-        if (finding === undefined || finding.url !== this.#place?.url) continue;
-        this.#announce(this.#place, finding);
+        const checked = await this.#check(signal);
+        if (checked === undefined || checked.url !== this.#address?.url) continue;
+        this.#publish(this.#address, checked);
         return;
       }
     } catch (error) {
@@ -197,47 +206,44 @@ export class PublicTunnel {
     }
   }
 
-  #announce(place: Place, { url, verified, doubt }: Finding): void {
-    const hasMoved = url !== this.#announced;
-    this.#announced = url;
-    this.#wayIn.connect(place, { verified, doubt, moves: this.#wayIn.now.moves + (hasMoved ? 1 : 0) });
-    if (hasMoved) this.#options.logger.warn(`the public address changed: it is ${url} now`);
+  #publish(server: { host: string; port: number }, address: CheckedAddress): void {
+    const hasChanged = address.url !== this.#publishedUrl;
+    this.#publishedUrl = address.url;
+    this.#status.connect(server, address, hasChanged ? 1 : 0);
+    if (hasChanged) this.#options.logger.warn(`the public address changed: it is ${address.url} now`);
   }
 
-  #prove(signal: AbortSignal): Promise<Finding | undefined> {
-    const { config, entrance, logger } = this.#options;
-    // Without a gateway, whatever accepts every connection looks like a stranger: a port of the user's choice is kept.
-    const isCertain = !entrance.needsApp;
-    return proveAddress({
-      readUrl: () => this.#place?.url,
-      ask: (url, limit) => entrance.ask(url, limit),
+  #check(signal: AbortSignal): Promise<CheckedAddress | undefined> {
+    const { config, ingress, logger } = this.#options;
+    // Without a gateway, anything that accepts every connection looks like another program: a fixed port is kept then.
+    const isCertain = !ingress.needsApp;
+    return checkAddress({
+      readUrl: () => this.#address?.url,
+      probe: (url, limit) => ingress.probe(url, limit),
       isPlain:
-        isPlainPublicUrl(config.publicUrl, entrance.endsTls) &&
+        isPlainPublicUrl(config.publicUrl, ingress.endsTls) &&
         (isCertain || config.remotePort.kind !== 'fixed'),
       isCertain,
-      move: () => this.#move(),
+      changePort: () => this.#changePort(),
       logger,
       signal,
     });
   }
 
-  /** A link no browser opens is no link: where the server chose such a port, it is asked for another. */
+  /** Browsers refuse to open some ports: if the server chose one of them, asks for another. */
   async #leaveBlockedPort(): Promise<void> {
-    const { config, entrance } = this.#options;
+    const { config, ingress, logger } = this.#options;
     const { remotePort, publicUrl } = config;
-    if (!/^https?:/.test(publicUrl) || !isPlainPublicUrl(publicUrl, entrance.endsTls)) return;
-    for (let moves = 0; isBlockedPort(this.#place?.port); moves += 1) {
-      this.#options.logger.warn(
-        `browsers refuse to open port ${this.#place?.port}: another \`remote-port\` is better`,
-      );
-      if (!isServersChoice(remotePort) || moves === MAX_MOVES) return;
-      await this.#move();
+    if (!/^https?:/.test(publicUrl) || !isPlainPublicUrl(publicUrl, ingress.endsTls)) return;
+    for (let changes = 0; isBlockedPort(this.#address?.port); changes += 1) {
+      logger.warn(`browsers refuse to open port ${this.#address?.port}: another \`remote-port\` is better`);
+      if (!isServersChoice(remotePort) || changes === MAX_PORT_CHANGES) return;
+      await this.#changePort();
     }
   }
 }
 
-/** `auto` asks for blocked ports only where its range has no others; in the whole range such a port was the server's. */
-function isServersChoice(wish: ExposureConfig['tunnel']['remotePort']): boolean {
-  if (wish.kind === 'auto') return isWholeRange(wish);
-  return wish.kind === 'random';
+/** `auto` asks for blocked ports only if its range has no others; in the whole range the server chose the port. */
+function isServersChoice(remotePort: ExposureConfig['tunnel']['remotePort']): boolean {
+  return remotePort.kind === 'auto' ? isWholeRange(remotePort) : remotePort.kind === 'random';
 }

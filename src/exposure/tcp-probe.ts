@@ -1,5 +1,5 @@
-// The proof that a public address leads here where no gateway could answer: our own bytes, sent to the address, come
-// out at our relay. Used by entrance.
+// Checks that a public address leads here without a gateway to answer: a token sent to the address must arrive at our
+// relay. Used by ingress.
 
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
@@ -11,14 +11,14 @@ import { MAX_VISITORS } from '../tunnel/timings.ts';
 
 /** 256 bits: no visitor sends them by chance. */
 const TOKEN_BYTES = 32;
-/** The way out, through the server and back in takes five round trips; half a second each is a satellite's. */
+/** The token takes five round trips; over a satellite each takes half a second. */
 const ARRIVAL_TIMEOUT_MS = 3_000;
 
 /**
- * Connects to `url` (`tcp://host:port`), sends a token, and waits for it at the relay. `unproved`: the connection stood
- * and the token did not come; so it does with a stranger, and where something in between accepts every connection.
+ * Connects to `url` (`tcp://host:port`), sends a token, and waits for it at the relay. `unproved`: the connection
+ * opened, but the token did not arrive: another program has the port, or a proxy in between accepts every connection.
  */
-export async function askForToken(
+export async function probeTcp(
   url: string,
   relay: Pick<Relay, 'awaitToken' | 'visits' | 'open'>,
   signal: AbortSignal,
@@ -33,17 +33,17 @@ export async function askForToken(
     if (sent instanceof Error) return { kind: 'silent', detail: describeError(sent) };
     if (await arrival) return { kind: 'proved' };
     if (signal.aborted) return { kind: 'silent', detail: 'no answer in time' };
-    // They came the same way, and may have taken the place that was meant for us.
+    // They came through the same port, and may have taken the connection slot meant for the token.
     if (relay.visits > visitsBefore || relay.open >= MAX_VISITORS)
       return { kind: 'silent', detail: 'too many visitors came in between' };
-    return { kind: 'unproved', detail: 'it takes connections, and what is sent there does not arrive here' };
+    return { kind: 'unproved', detail: 'it accepts connections, but what is sent there does not arrive here' };
   } finally {
     over.abort();
     if (!(sent instanceof Error)) sent.destroy();
   }
 }
 
-/** Resolves with the connection, the bytes on their way, or with why there is none. */
+/** Resolves with the connection, the bytes sent, or with the error that kept it from opening. */
 function send(url: string, bytes: Buffer, signal: AbortSignal): Promise<Socket | Error> {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: stripBrackets(hostname), port: Number(port), noDelay: true });
@@ -54,7 +54,7 @@ function send(url: string, bytes: Buffer, signal: AbortSignal): Promise<Socket |
     };
     if (signal.aborted) return giveUp();
     signal.addEventListener('abort', giveUp, { once: true });
-    socket.on('error', resolve); // and stays: whoever answers may break the connection
+    socket.on('error', resolve); // stays: the other side may break the connection later
     socket.once('connect', () => {
       signal.removeEventListener('abort', giveUp);
       socket.write(bytes);

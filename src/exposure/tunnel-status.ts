@@ -1,80 +1,76 @@
-// What an exposure's state says about the way in, and who waits for it. Used by public-tunnel, whose
-// record of it exposure follows.
+// What an exposure's state says about the tunnel, and how others wait for it. Written by public-tunnel; exposure copies
+// every change into its state.
 
+import { raceSignal } from '../shared/abort.ts';
 import { TunnelError } from '../shared/errors.ts';
-import type { ExposureState, TunnelState } from '../shared/state.ts';
+import type { AddressState, ExposureState, TunnelState } from '../shared/state.ts';
 
-export type WayIn = Pick<ExposureState, 'tunnel' | 'url' | 'verified' | 'doubt' | 'reconnects' | 'moves'>;
+export type TunnelStatus = Pick<ExposureState, 'tunnel' | 'address' | 'reconnects' | 'addressChanges'>;
 
-export class WayInRecord {
-  readonly #onChange: (wayIn: WayIn) => void;
+export class TunnelStatusRecord {
+  readonly #onChange: (status: TunnelStatus) => void;
   readonly #waiting = new Set<() => void>();
-  #now: WayIn = {
+  #now: TunnelStatus = {
     tunnel: { status: 'Not started' },
-    url: undefined,
-    verified: undefined,
-    doubt: undefined,
+    address: { kind: 'none' },
     reconnects: 0,
-    moves: 0,
+    addressChanges: 0,
   };
 
   /** `onChange` is called with every change. */
-  constructor(onChange: (wayIn: WayIn) => void) {
+  constructor(onChange: (status: TunnelStatus) => void) {
     this.#onChange = onChange;
   }
 
-  get now(): WayIn {
+  get now(): TunnelStatus {
     return this.#now;
   }
 
-  change(change: Partial<WayIn>): void {
+  change(change: Partial<TunnelStatus>): void {
     this.#now = { ...this.#now, ...change };
     this.#onChange(this.#now);
     for (const look of this.#waiting) look();
   }
 
-  /** The tunnel is connected, and its address known to lead here or not to be known. */
-  connect(place: { host: string; port: number; url: string }, more: Partial<WayIn> = {}): void {
-    const { host, port, url } = place;
+  /** The tunnel is connected to that server and port, with that address in front. */
+  connect({ host, port }: { host: string; port: number }, address: AddressState, addressChanges = 0): void {
     const { tunnel, reconnects } = this.#now;
     this.change({
       tunnel: { status: 'Connected', host, port },
-      url,
+      address,
       reconnects: reconnects + (tunnel.status === 'Reconnecting' ? 1 : 0),
-      ...more,
+      addressChanges: this.#now.addressChanges + addressChanges,
     });
   }
 
-  /** There is a connection, but its address is not for people's ears yet. */
+  /** Connected, but the address must not be published yet. */
   withhold(reason: string): void {
     const { tunnel } = this.#now;
-    const isKnown = tunnel.status === 'Connected' || tunnel.status === 'Reconnecting';
-    const held: TunnelState = isKnown
+    const hasAddress = tunnel.status === 'Connected' || tunnel.status === 'Reconnecting';
+    const withheld: TunnelState = hasAddress
       ? { ...tunnel, status: 'Reconnecting', reason }
       : { status: 'Connecting', reason };
-    this.change({ tunnel: held });
+    this.change({ tunnel: withheld });
   }
 
-  /** Resolves when it is Connected. Rejects with TunnelError when it has failed, or when the signal says so. */
-  async awaitConnected(signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const settle = (outcome: () => void) => {
-        this.#waiting.delete(look);
-        signal.removeEventListener('abort', giveUp);
-        outcome();
-      };
-      const giveUp = () =>
-        settle(() => reject(new TunnelError('the tunnel is not connected yet', { retryable: true })));
-      const look = () => {
-        const { tunnel } = this.#now;
-        if (tunnel.status === 'Connected') settle(resolve);
-        else if (tunnel.status === 'Failed')
-          settle(() => reject(new TunnelError(tunnel.reason, { retryable: false })));
-      };
-      this.#waiting.add(look);
-      signal.addEventListener('abort', giveUp, { once: true });
-      look(); // it may have failed long ago
-      if (signal.aborted) giveUp();
-    });
+  /** Resolves when Connected. Rejects with a TunnelError when the tunnel has failed, or when the signal is aborted. */
+  async waitUntilConnected(signal: AbortSignal): Promise<void> {
+    const connected = Promise.withResolvers<void>();
+    const look = () => {
+      const { tunnel } = this.#now;
+      if (tunnel.status === 'Connected') connected.resolve();
+      if (tunnel.status === 'Failed') connected.reject(new TunnelError(tunnel.reason, { retryable: false }));
+    };
+    this.#waiting.add(look);
+    look(); // it may have failed long ago
+    try {
+      await raceSignal(connected.promise, signal);
+    } catch (error) {
+      throw error instanceof TunnelError
+        ? error
+        : new TunnelError('the tunnel is not connected yet', { retryable: true });
+    } finally {
+      this.#waiting.delete(look);
+    }
   }
 }

@@ -1,7 +1,8 @@
-// What the comment and the summary show: the exposure's two facts (tunnel, app) and its phase, as one state of the
-// preview, with only what is valid in it.
+// What the comment and the summary show: the tunnel, the app and the phase of an exposure as one state of the preview,
+// with only what is valid in it. Used by the supervisor's reports, and by the step for its summary.
 
-import type { AppMode, Doubt, EndReason, ExposureState } from '../shared/state.ts';
+import type { AppMode, EndReason, UnverifiedReason } from '../shared/state.ts';
+import type { StateMessage } from '../shared/state-message.ts';
 import { type Job, renderCommitUrl, renderRunUrl } from './job.ts';
 
 /** Shorter outages are not worth a write: most are over before anybody has read about them. */
@@ -15,30 +16,23 @@ export interface PreviewFacts {
   commit: string;
   commitUrl: string;
   runUrl: string;
-  /** How a visitor gets in, where the link alone does not do it. */
+  /** What a visitor needs apart from the link. */
   entry?: string;
-  /** Said where anyone with the link can open what is not known to be public. */
+  /** Shown if anyone with the link can open what may not be public. */
   openWarning?: string;
   warnings: readonly string[];
 }
 
-/** Why a preview that was live cannot be used just now. */
+/** Why a preview that was live cannot be used at the moment. */
 export type Outage = 'tunnel' | 'tunnel closed' | 'app';
 
-/** `endsAt`: the latest time the preview can live; undefined where it ends with its job. */
+/** `endsAt`: the latest time the preview can live; undefined if it ends with its job. */
 export type PreviewState =
   | { kind: 'starting'; endsAt?: Date }
-  | { kind: 'live'; url: string; endsAt?: Date; doubt?: Doubt }
+  | { kind: 'live'; url: string; endsAt?: Date; unverifiedReason?: UnverifiedReason }
   | { kind: 'reconnecting'; url?: string; outage: Outage; since: Date; endsAt?: Date }
   | { kind: 'ended'; url?: string; reason: EndReason; endedAt: Date }
-  | {
-      kind: 'failed';
-      url?: string;
-      reason: string;
-      lastLines: readonly string[];
-      advice?: string;
-      endedAt: Date;
-    };
+  | { kind: 'failed'; url?: string; reason: string; lastLines: readonly string[]; endedAt: Date };
 
 export interface PreviewView {
   preview: PreviewFacts;
@@ -46,64 +40,55 @@ export interface PreviewView {
   updatedAt: Date;
 }
 
-/** Beside the exposure's own state. */
+/** What the state itself does not say. */
 export interface ViewContext {
   now: Date;
-  /** The address that was announced last, for the time when the state has none any more. */
+  /** The address that was published last, for a state that has none any more. */
   lastUrl?: string | undefined;
   /** Latest end while starting: now, plus the start's time limit, plus the duration. */
   endsAt?: Date | undefined;
   /** Since when tunnel or app have been away. */
   outageSince?: Date | undefined;
-  /** Leaves the app's own lines out, which may hold what only the log masks. */
+  /** Leaves out the app's own lines: they may hold secrets, which are masked in the log only. */
   hideConsole?: boolean | undefined;
-  /** What to change after a failure. */
-  advice?: string | undefined;
 }
 
-export function viewOf(exposure: ExposureState, context: ViewContext): PreviewState {
-  const { phase } = exposure;
-  const lastUrl = context.lastUrl ?? exposure.url;
+export function viewOf(state: StateMessage, context: ViewContext): PreviewState {
+  const { exposure } = state;
+  const lastUrl = context.lastUrl ?? state.public_url ?? undefined;
   const url = lastUrl === undefined ? {} : { url: lastUrl };
-  switch (phase.phase) {
+  switch (exposure.phase) {
     case 'starting':
       return { kind: 'starting', ...endOf(context.endsAt) };
     case 'live':
-      return viewLive(exposure, phase.expiresAt, context);
+      return viewLive(state, exposure.expires_at, context);
     case 'ended':
-      return { kind: 'ended', ...url, reason: phase.reason, endedAt: phase.endedAt };
+      return { kind: 'ended', ...url, reason: exposure.reason, endedAt: new Date(exposure.ended_at) };
     case 'failed': {
-      const advice = context.advice === undefined ? {} : { advice: context.advice };
-      const { reason, endedAt } = phase;
-      const lastLines = context.hideConsole ? [] : phase.lastLines;
-      return { kind: 'failed', ...url, reason, lastLines, ...advice, endedAt };
+      const { reason, ended_at, last_lines } = exposure;
+      const lastLines = context.hideConsole ? [] : last_lines;
+      return { kind: 'failed', ...url, reason, lastLines, endedAt: new Date(ended_at) };
     }
   }
 }
 
-function viewLive(exposure: ExposureState, expiresAt: Date | undefined, context: ViewContext): PreviewState {
+function viewLive(state: StateMessage, expiresAt: string | null, context: ViewContext): PreviewState {
   const { now, outageSince: since, lastUrl } = context;
-  const outage = readOutage(exposure);
-  const url = exposure.url ?? lastUrl;
-  const shown = since !== undefined && now.getTime() - since.getTime() >= OUTAGE_SHOWN_AFTER_MS;
-  if (outage !== undefined && since !== undefined && (shown || url === undefined)) {
-    return {
-      kind: 'reconnecting',
-      ...(url === undefined ? {} : { url }),
-      outage,
-      since,
-      ...endOf(expiresAt),
-    };
-  }
-  if (url === undefined) return { kind: 'starting', ...endOf(expiresAt) };
-  const doubt = exposure.doubt === undefined ? {} : { doubt: exposure.doubt };
-  return { kind: 'live', url: exposure.link ?? url, ...doubt, ...endOf(expiresAt) };
+  const endsAt = endOf(expiresAt === null ? undefined : new Date(expiresAt));
+  const outage = readOutage(state);
+  const url = state.public_url ?? lastUrl;
+  const isShown = since !== undefined && now.getTime() - since.getTime() >= OUTAGE_SHOWN_AFTER_MS;
+  if (outage !== undefined && since !== undefined && (isShown || url === undefined))
+    return { kind: 'reconnecting', ...(url === undefined ? {} : { url }), outage, since, ...endsAt };
+  if (url === undefined) return { kind: 'starting', ...endsAt };
+  const unverified = state.doubt === null ? {} : { unverifiedReason: state.doubt };
+  return { kind: 'live', url: state.preview_url ?? url, ...unverified, ...endsAt };
 }
 
 /** The tunnel comes first: without it nobody sees how the app is. */
-function readOutage({ tunnel, app }: ExposureState): Outage | undefined {
-  if (tunnel.status === 'Disconnected') return 'tunnel closed';
-  if (tunnel.status !== 'Connected') return 'tunnel';
+function readOutage({ status, app }: StateMessage): Outage | undefined {
+  if (status === 'Disconnected') return 'tunnel closed';
+  if (status !== 'Connected') return 'tunnel';
   return app.status === 'running' ? undefined : 'app';
 }
 

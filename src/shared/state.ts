@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** How visitors get in; the words are those of wasmrun's own API. `host` and `port` are the bore server's. */
+/** How the tunnel is; the words are those of wasmrun's own API. `host` and `port` are the bore server's. */
 export type TunnelState =
   | { status: 'Not started' }
   | { status: 'Connecting'; reason?: string }
@@ -11,6 +11,20 @@ export type TunnelState =
   | { status: 'Reconnecting'; host: string; port: number; reason: string }
   | { status: 'Disconnected' }
   | { status: 'Failed'; reason: string };
+
+/** Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol: tcp`, the app was down. */
+export const UNVERIFIED_REASONS = ['silent', 'unproved', 'app away'] as const;
+export type UnverifiedReason = (typeof UNVERIFIED_REASONS)[number];
+
+/**
+ * The public address. It stays while the tunnel reconnects, and is gone once the tunnel is closed. `url` is the base URL
+ * without a trailing slash; `unchecked` until the first check is over.
+ */
+export type AddressState =
+  | { kind: 'none' }
+  | { kind: 'unchecked'; url: string }
+  | { kind: 'verified'; url: string }
+  | { kind: 'unverified'; url: string; reason: UnverifiedReason };
 
 /** Where the app's answers come from: a port on this machine, or a handler in this process (`mode: web`). */
 export type Upstream = { kind: 'address'; host: string; port: number } | { kind: 'handler'; handle: Handler };
@@ -30,32 +44,29 @@ export type AppState =
   | { status: 'failed'; reason: string; exitCode?: number; lastLines: readonly string[] };
 
 /** The four ways the app can be run; `auto` is resolved before anything starts. */
-export type AppMode = 'os' | 'exec' | 'web' | 'port';
+export const APP_MODES = ['os', 'exec', 'web', 'port'] as const;
+export type AppMode = (typeof APP_MODES)[number];
 
-/** What visitors' bytes are: requests for the gateway, or nobody's business but the app's. */
+/** What visitors send: HTTP requests, which the gateway reads, or bytes that reach the app unread. */
 export const PROTOCOLS = ['http', 'tcp'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
 /** Why an exposure ended well. */
-export type EndReason =
-  | 'job ended'
-  | 'duration over'
-  | 'continue file'
-  | 'stopped'
-  | 'cancelled'
-  | 'runner gone';
+export const END_REASONS = [
+  'job ended',
+  'duration over',
+  'continue file',
+  'stopped',
+  'cancelled',
+  'runner gone',
+] as const;
+export type EndReason = (typeof END_REASONS)[number];
 
 export type Phase =
-  | { phase: 'starting' }
-  | { phase: 'live'; liveAt: Date; expiresAt?: Date }
-  | { phase: 'ended'; reason: EndReason; liveAt?: Date; endedAt: Date }
-  | { phase: 'failed'; reason: string; lastLines: readonly string[]; liveAt?: Date; endedAt: Date };
-
-/**
- * Why it is not known that an address leads here: nobody answered, as in networks that do not route back to themselves;
- * somebody answered who may be another; or the app, whose answer it takes, was away.
- */
-export type Doubt = 'silent' | 'unproved' | 'app away';
+  | { kind: 'starting' }
+  | { kind: 'live'; liveAt: Date; expiresAt?: Date }
+  | { kind: 'ended'; reason: EndReason; liveAt?: Date; endedAt: Date }
+  | { kind: 'failed'; reason: string; lastLines: readonly string[]; liveAt?: Date; endedAt: Date };
 
 /** One consistent snapshot; never changed after it was handed out. */
 export interface ExposureState {
@@ -63,20 +74,15 @@ export interface ExposureState {
   readonly phase: Phase;
   readonly tunnel: TunnelState;
   readonly app: AppState;
-  /** Public base URL without a trailing slash, as long as the tunnel has an address (or is getting it back). */
-  readonly url: string | undefined;
-  /** The address to click: `url`, with the key where one was made for this run. */
+  readonly address: AddressState;
+  /** The URL to click: that of `address`, with the key where one was made for this run. */
   readonly link: string | undefined;
-  /** Whether our own proof came back through `url`; undefined before it was tried. */
-  readonly verified: boolean | undefined;
-  /** Why not, where `verified` is false. */
-  readonly doubt: Doubt | undefined;
   readonly restarts: number;
   readonly reconnects: number;
   /** How often the public address changed after it was announced. */
-  readonly moves: number;
-  /** Requests (with raw bytes: connections) of visitors since the start, our own probes not counted. */
+  readonly addressChanges: number;
+  /** Requests of visitors since the start (with `protocol: tcp`: connections), without our own probes. */
   readonly visits: number;
-  /** What is not as it should be although the exposure goes on, such as a log that could not be written. */
+  /** Problems that did not end the exposure, such as a log that could not be written. */
   readonly warnings: readonly string[];
 }

@@ -3,7 +3,7 @@
 import * as core from '@actions/core';
 import { selectEnvironment } from '../app/environment.ts';
 import { followStates } from '../control/client.ts';
-import { reviveState, type StateMessage } from '../control/messages.ts';
+import { reviveState, type StateMessage } from '../shared/state-message.ts';
 import { identifyAddress } from '../github/identity.ts';
 import type { Job } from '../github/job.ts';
 import type { Inputs } from '../inputs/inputs.ts';
@@ -245,14 +245,14 @@ function describeRest(endsAt: string | null): string {
 
 function conclude(state: StateMessage | undefined, session: Session): void {
   const phase = state?.exposure;
-  if (state === undefined || phase === undefined || phase.phase === 'starting')
+  if (state === undefined || phase === undefined || phase.kind === 'starting')
     throw new PreviewError(
       isAlive(session) ? 'the preview did not end in time' : 'the supervisor died; the log above may say why',
     );
-  if (phase.phase === 'failed') {
+  if (phase.kind === 'failed') {
     throw new PreviewError(renderFailure(phase.reason, phase.last_lines));
   }
-  if (phase.phase === 'live') print.notice(`Preview: ${state.preview_url}`);
+  if (phase.kind === 'live') print.notice(`Preview: ${state.preview_url}`);
   else print.info(`the preview has ended: ${phase.reason}`);
 }
 

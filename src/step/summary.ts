@@ -19,7 +19,7 @@ export async function writeSummary(job: Job, step: StepState, state: ExposureSta
     updatedAt,
   };
   // A preview that just went live has no figures worth reading.
-  const isOver = state.phase.phase === 'ended' || state.phase.phase === 'failed';
+  const isOver = state.phase.kind === 'ended' || state.phase.kind === 'failed';
   const text = renderSummary(view, isOver ? { ...state, durationMs: measureLife(state) } : undefined);
   await core.summary
     .addRaw(text, true)
@@ -29,7 +29,7 @@ export async function writeSummary(job: Job, step: StepState, state: ExposureSta
 
 /** How long it has been live, in milliseconds; 0 where it never was. */
 export function measureLife({ phase }: ExposureState): number {
-  if (phase.phase === 'starting' || phase.liveAt === undefined) return 0;
-  const end = phase.phase === 'live' ? Date.now() : phase.endedAt.getTime();
+  if (phase.kind === 'starting' || phase.liveAt === undefined) return 0;
+  const end = phase.kind === 'live' ? Date.now() : phase.endedAt.getTime();
   return end - phase.liveAt.getTime();
 }

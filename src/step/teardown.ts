@@ -2,7 +2,7 @@
 // and removes the session folder.
 
 import { existsSync } from 'node:fs';
-import { reviveState } from '../control/messages.ts';
+import { reviveState } from '../shared/state-message.ts';
 import { viewOf } from '../github/view.ts';
 import { removeFolder } from '../shared/folders.ts';
 import { isAlive } from '../shared/processes.ts';
@@ -111,8 +111,8 @@ async function commentLast(step: StepState, state: ExposureState): Promise<void>
 function explainEnd(step: StepState, state: ExposureState): void {
   const { phase } = state;
   if (step.hold) return;
-  if (phase.phase === 'failed') print.warning(`the preview failed: ${phase.reason}`);
-  if (phase.phase !== 'ended') return;
+  if (phase.kind === 'failed') print.warning(`the preview failed: ${phase.reason}`);
+  if (phase.kind !== 'ended') return;
   print.info(`the preview has ended: ${phase.reason}`);
   if (step.pullRequest !== undefined && measureLife(state) < SHORT_LIFE_MS)
     print.notice(

@@ -5,7 +5,7 @@ import { closeSync, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { callControl } from '../control/client.ts';
-import { type StateMessage, StateMessageSchema } from '../control/messages.ts';
+import { type StateMessage, StateMessageSchema } from '../shared/state-message.ts';
 import { endProcess, isAlive, type ProcessRecord, recordProcess } from '../shared/processes.ts';
 import type { SupervisorConfig } from './config.ts';
 import { reapJournal, writeJournal } from './journal.ts';

@@ -98,7 +98,7 @@ class Memory {
 
   recall(state: ExposureState, now: Date) {
     const isUp = state.tunnel.status === 'Connected' && state.app.status === 'running';
-    this.outageSince = isUp || state.phase.phase !== 'live' ? undefined : (this.outageSince ?? now);
+    this.outageSince = isUp || state.phase.kind !== 'live' ? undefined : (this.outageSince ?? now);
     this.#lastUrl = state.url ?? this.#lastUrl;
     return {
       now,

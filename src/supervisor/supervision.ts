@@ -79,7 +79,7 @@ function attempt(act: () => void): string | undefined {
 function awaitEnd(exposure: Exposure): Promise<ExposureState> {
   return new Promise(resolve => {
     exposure.subscribe(state => {
-      if (state.phase.phase === 'ended' || state.phase.phase === 'failed') resolve(state);
+      if (state.phase.kind === 'ended' || state.phase.kind === 'failed') resolve(state);
     });
   });
 }

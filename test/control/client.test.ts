@@ -5,7 +5,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ControlAddress, callControl, followStates } from '../../src/control/client.ts';
-import { describeState } from '../../src/control/messages.ts';
+import { describeState } from '../../src/shared/state-message.ts';
 import { describeError } from '../../src/shared/errors.ts';
 
 /** 600 KB come in many reads, whose ends lie inside of characters. */
@@ -13,7 +13,7 @@ const REASON = '€'.repeat(200_000);
 const STATE = JSON.stringify(
   describeState({
     mode: 'web',
-    phase: { phase: 'failed', reason: REASON, lastLines: [], endedAt: new Date(0) },
+    phase: { kind: 'failed', reason: REASON, lastLines: [], endedAt: new Date(0) },
     tunnel: { status: 'Not started' },
     app: { status: 'stopped' },
     url: undefined,

@@ -15,7 +15,7 @@ import { type ConnectProxy, runScript, startConnectProxy } from '../support/conn
 const TOKEN = 'a-token-of-this-test';
 const LIVE: ExposureState = {
   mode: 'web',
-  phase: { phase: 'live', liveAt: new Date(0) },
+  phase: { kind: 'live', liveAt: new Date(0) },
   tunnel: { status: 'Connected', host: 'bore.example', port: 12345 },
   app: { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: 3000 } },
   url: 'http://bore.example:12345',

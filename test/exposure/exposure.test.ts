@@ -84,7 +84,7 @@ describe('an exposure', () => {
     const { exposure } = await createExposure();
     await exposure.start();
     expect(exposure.state).toMatchObject({
-      phase: { phase: 'live' },
+      phase: { kind: 'live' },
       tunnel: { status: 'Connected' },
       app: { status: 'running' },
       verified: true,
@@ -118,7 +118,7 @@ describe('an exposure', () => {
     const { exposure, server } = await createExposure();
     await exposure.start();
     await Promise.all([exposure.stop('continue file'), exposure.stop('cancelled')]);
-    expect(exposure.state).toMatchObject({ phase: { phase: 'ended', reason: 'continue file' } });
+    expect(exposure.state).toMatchObject({ phase: { kind: 'ended', reason: 'continue file' } });
     expect(server.tunnels).toBe(0);
     await expect(exposure.startTunnel()).rejects.toThrow('has ended');
   });
@@ -126,7 +126,7 @@ describe('an exposure', () => {
   it('ends by itself when its duration is over', async () => {
     const { exposure } = await createExposure({ durationMs: 200 });
     const over = new Promise<void>(done => {
-      exposure.subscribe(({ phase }) => phase.phase === 'ended' && done());
+      exposure.subscribe(({ phase }) => phase.kind === 'ended' && done());
     });
     await exposure.start();
     await over;
@@ -177,7 +177,7 @@ describe('a tunnel that is lost before its address is proved', () => {
     const { exposure, server } = await createExposure();
     const phases: string[] = [];
     exposure.subscribe(({ phase, tunnel, verified }) => {
-      if (phase.phase === 'live') phases.push(`${tunnel.status} ${verified}`);
+      if (phase.kind === 'live') phases.push(`${tunnel.status} ${verified}`);
     });
     loseAtOnce(exposure, server);
     const start = exposure.start();
@@ -245,7 +245,7 @@ describe('an address that changes while people use it', () => {
     const isBack = () => exposure.state.url !== url && exposure.state.tunnel.status === 'Connected';
     await waitUntil(isBack, 'the tunnel is back, elsewhere');
     const { state } = exposure;
-    expect(state).toMatchObject({ phase: { phase: 'live' }, verified: true, reconnects: 1 });
+    expect(state).toMatchObject({ phase: { kind: 'live' }, verified: true, reconnects: 1 });
     const words = told.map(one => `${one.tunnel.status} ${one.url === url ? 'old' : 'new'} ${one.verified}`);
     expect([...new Set(words)]).toEqual(['Reconnecting old true', 'Connected new true']);
     expect(log).toContain(`the public address changed: it is ${state.url} now`);
@@ -297,7 +297,7 @@ describe('a fixed port that somebody else has by now', () => {
     const told: ExposureState[] = [];
     exposure.subscribe(state => void told.push(state));
     await expect(exposure.startTunnel()).rejects.toThrow();
-    await waitUntil(() => exposure.state.phase.phase === 'failed', 'it has failed');
+    await waitUntil(() => exposure.state.phase.kind === 'failed', 'it has failed');
     expect(exposure.state.phase).toMatchObject({
       reason: expect.stringContaining(`somebody else answers at 127.0.0.1:${port}: choose another`),
     });
@@ -352,7 +352,7 @@ describe('an exposure of raw bytes', () => {
     });
     const { exposure } = await createExposure(raw(await listen(service)));
     await exposure.start();
-    expect(exposure.state).toMatchObject({ phase: { phase: 'live' }, verified: true, visits: 0 });
+    expect(exposure.state).toMatchObject({ phase: { kind: 'live' }, verified: true, visits: 0 });
     expect(exposure.state.url).toMatch(/^tcp:\/\/127\.0\.0\.1:\d+$/);
     expect(await exchange(exposure.state.url, 'PING\r\n')).toBe('+PING\r\n');
     expect(exposure.state.visits).toBe(1);
@@ -412,7 +412,7 @@ describe('an exposure of raw bytes', () => {
       }),
     );
     await exposure.start();
-    expect(exposure.state).toMatchObject({ phase: { phase: 'live' }, verified: false, doubt: 'unproved' });
+    expect(exposure.state).toMatchObject({ phase: { kind: 'live' }, verified: false, doubt: 'unproved' });
     expect(log.join()).toMatch(
       /not known to lead here \(it takes connections, .*somebody else may have this/,
     );

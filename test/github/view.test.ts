@@ -9,7 +9,7 @@ const url = 'http://bore.pub:2345';
 
 const live: ExposureState = {
   mode: 'os',
-  phase: { phase: 'live', liveAt, expiresAt },
+  phase: { kind: 'live', liveAt, expiresAt },
   tunnel: { status: 'Connected', host: 'bore.pub', port: 2345 },
   app: { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: 3000 } },
   url,
@@ -31,7 +31,7 @@ const ago = (seconds: number) => new Date(now.getTime() - seconds * 1000);
 
 describe('what is shown of an exposure', () => {
   it('says the latest end from the first view on', () => {
-    const starting: ExposureState = { ...live, phase: { phase: 'starting' } };
+    const starting: ExposureState = { ...live, phase: { kind: 'starting' } };
     expect(viewOf(starting, { now, endsAt: expiresAt })).toEqual({ kind: 'starting', endsAt: expiresAt });
     expect(viewOf(starting, { now })).toEqual({ kind: 'starting' });
   });
@@ -75,7 +75,7 @@ describe('what is shown of an exposure', () => {
   it('ends with the address that was announced last', () => {
     const endedAt = now;
     const gone = { ...live, url: undefined, tunnel: { status: 'Not started' } } as const;
-    const ended: ExposureState = { ...gone, phase: { phase: 'ended', reason: 'duration over', endedAt } };
+    const ended: ExposureState = { ...gone, phase: { kind: 'ended', reason: 'duration over', endedAt } };
     expect(viewOf(ended, { now, lastUrl: url })).toEqual({
       kind: 'ended',
       url,
@@ -84,7 +84,7 @@ describe('what is shown of an exposure', () => {
     });
     const failed: ExposureState = {
       ...gone,
-      phase: { phase: 'failed', reason: 'exit 1', lastLines: ['boom'], endedAt },
+      phase: { kind: 'failed', reason: 'exit 1', lastLines: ['boom'], endedAt },
     };
     expect(viewOf(failed, { now, hideConsole: true })).toMatchObject({ reason: 'exit 1', lastLines: [] });
     expect(viewOf(failed, { now, advice: 'Look at main.js.' })).toEqual({

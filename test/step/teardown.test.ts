@@ -16,7 +16,7 @@ function tearDown({ hold, moves }: { hold: boolean; moves: number }): string {
   const [liveAt, endedAt] = [new Date('2026-05-04T10:00:00Z'), new Date('2026-05-04T10:05:00Z')];
   writeOutcome(folder, {
     mode: 'web',
-    phase: { phase: 'ended', reason: 'job ended', liveAt, endedAt },
+    phase: { kind: 'ended', reason: 'job ended', liveAt, endedAt },
     tunnel: { status: 'Disconnected' },
     app: { status: 'stopped' },
     url: undefined,

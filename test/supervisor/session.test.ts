@@ -19,7 +19,7 @@ import {
 
 const ENDED: ExposureState = {
   mode: 'web',
-  phase: { phase: 'ended', reason: 'stopped', endedAt: new Date(0) },
+  phase: { kind: 'ended', reason: 'stopped', endedAt: new Date(0) },
   tunnel: { status: 'Disconnected' },
   app: { status: 'stopped' },
   url: undefined,
