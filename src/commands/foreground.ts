@@ -1,6 +1,5 @@
 // An exposure in the foreground of a terminal: its status on one line, Ctrl-C to end it. Used by `run` and `demo`.
 
-import { describeState } from '../shared/state-message.ts';
 import { listSecrets } from '../exposure/config.ts';
 import { formatDuration } from '../shared/duration.ts';
 import { describeError } from '../shared/errors.ts';
@@ -10,6 +9,7 @@ import { LineOutput } from '../shared/output.ts';
 import { recordProcess } from '../shared/processes.ts';
 import { renderClientRow } from '../shared/public-url.ts';
 import type { ExposureState } from '../shared/state.ts';
+import { describeState } from '../shared/state-message.ts';
 import type { SupervisorConfig } from '../supervisor/config.ts';
 import { reapJournal } from '../supervisor/journal.ts';
 import { sessionFiles, writeSession } from '../supervisor/session.ts';

@@ -3,10 +3,10 @@
 import { tmpdir } from 'node:os';
 import { basename } from 'node:path';
 import { callControl, readState } from '../control/client.ts';
-import type { StateMessage } from '../shared/state-message.ts';
 import { describeError } from '../shared/errors.ts';
 import { isAlive } from '../shared/processes.ts';
 import { renderClientLine } from '../shared/public-url.ts';
+import type { StateMessage } from '../shared/state-message.ts';
 import { chooseSession, isRunning, readOutcome, type Session } from '../supervisor/session.ts';
 import type { Command, CommandCall } from './command.ts';
 import { print, printAside, printJson } from './terminal.ts';

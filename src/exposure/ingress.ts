@@ -55,7 +55,15 @@ export function openIngress(options: IngressOptions): Ingress {
 function openGateway(options: IngressOptions): Ingress {
   const { app, publicAddress, endsAt, gateway: rules, tls, logger } = options;
   const proofKey = randomBytes(32);
-  const gateway = startGateway({ app, place: publicAddress, endsAt, rules, proofKey, ...(tls && { tls }), logger });
+  const gateway = startGateway({
+    app,
+    place: publicAddress,
+    endsAt,
+    rules,
+    proofKey,
+    ...(tls && { tls }),
+    logger,
+  });
   const certificate = tls && new X509Certificate(tls.cert).fingerprint256;
   return {
     destination: visitor => gateway.accept(visitor),

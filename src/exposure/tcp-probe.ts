@@ -36,7 +36,10 @@ export async function probeTcp(
     // They came through the same port, and may have taken the connection slot meant for the token.
     if (relay.visits > visitsBefore || relay.open >= MAX_VISITORS)
       return { kind: 'silent', detail: 'too many visitors came in between' };
-    return { kind: 'unproved', detail: 'it accepts connections, but what is sent there does not arrive here' };
+    return {
+      kind: 'unproved',
+      detail: 'it accepts connections, but what is sent there does not arrive here',
+    };
   } finally {
     over.abort();
     if (!(sent instanceof Error)) sent.destroy();

@@ -2,7 +2,7 @@
 // Written so that a runner that dies leaves no lie behind: whatever can end says when it will.
 
 import { renderClientLine } from '../shared/public-url.ts';
-import type { Doubt, EndReason } from '../shared/state.ts';
+import type { EndReason, UnverifiedReason } from '../shared/state.ts';
 import { renderCode, renderCodeBlock, renderLink, renderSentence, renderTime } from './text.ts';
 import type { Outage, PreviewFacts, PreviewState, PreviewView } from './view.ts';
 
@@ -25,7 +25,7 @@ export interface Figures {
   visits: number;
   restarts: number;
   reconnects: number;
-  moves: number;
+  addressChanges: number;
   /** How long it was live, in milliseconds. */
   durationMs: number;
 }
@@ -33,13 +33,13 @@ export interface Figures {
 /** The step summary: the comment's text, and once there are some, the figures. */
 export function renderSummary(view: PreviewView, figures?: Figures): string {
   if (figures === undefined) return `${renderPreview(view)}\n`;
-  const { visits, restarts, reconnects, moves, durationMs } = figures;
+  const { visits, restarts, reconnects, addressChanges, durationMs } = figures;
   const parts = [
     `live for ${renderDuration(durationMs)}`,
     renderCount(visits, 'visit'),
     renderCount(restarts, 'app restart'),
     renderCount(reconnects, 'tunnel reconnect'),
-    ...(moves > 0 ? [`${renderCount(moves, 'change')} of address`] : []),
+    ...(addressChanges > 0 ? [`${renderCount(addressChanges, 'change')} of address`] : []),
   ];
   return `${renderPreview(view)}\n\n${parts.join(' · ')}\n`;
 }
@@ -99,14 +99,14 @@ function renderLive(preview: PreviewFacts, state: PreviewState & { kind: 'live' 
   const lines = [address, ...(line === undefined ? [] : [renderCodeBlock([line])])];
   lines.push(renderEnd(preview, state.endsAt));
   if (preview.entry !== undefined) lines.push(renderSentence(preview.entry));
-  if (state.doubt !== undefined) lines.push(DOUBTS[state.doubt]);
+  if (state.unverifiedReason !== undefined) lines.push(UNVERIFIED[state.unverifiedReason]);
   return lines;
 }
 
-const DOUBTS: Record<Doubt, string> = {
+const UNVERIFIED: Record<UnverifiedReason, string> = {
   silent: 'The runner could not reach this address itself, so it is not verified from here.',
   unproved:
-    'The runner could not tell whether this address leads to the preview: **somebody else may have it**, so it is not verified from here.',
+    'The runner could not tell whether this address leads to the preview: **another program may have it**, so it is not verified from here.',
   'app away': 'The app was away when this address was checked, so it is not verified from here.',
 };
 
@@ -136,7 +136,6 @@ const AGAIN = 'Push a commit or run the workflow again to get a new one.';
 
 function renderFailed(state: PreviewState & { kind: 'failed' }): string[] {
   const paragraphs = [renderCode(state.reason, 1_000)];
-  if (state.advice !== undefined) paragraphs.push(`What to do: ${renderSentence(state.advice, 1_000)}`);
   const lines = state.lastLines.slice(-MAX_LAST_LINES);
   if (lines.length > 0) {
     paragraphs.push(

@@ -3,7 +3,6 @@
 import * as core from '@actions/core';
 import { selectEnvironment } from '../app/environment.ts';
 import { followStates } from '../control/client.ts';
-import { reviveState, type StateMessage } from '../shared/state-message.ts';
 import { identifyAddress } from '../github/identity.ts';
 import type { Job } from '../github/job.ts';
 import type { Inputs } from '../inputs/inputs.ts';
@@ -13,6 +12,7 @@ import { describeError, InputError } from '../shared/errors.ts';
 import { type Logger, sanitise } from '../shared/log.ts';
 import { findAncestor, isAlive, recordProcess } from '../shared/processes.ts';
 import { renderClientRow } from '../shared/public-url.ts';
+import type { StateMessage } from '../shared/state-message.ts';
 import { startBackground } from '../supervisor/background.ts';
 import { writeJournal } from '../supervisor/journal.ts';
 import { findEntry, locateWasmrun, planSupervisor } from '../supervisor/plan.ts';
@@ -159,7 +159,7 @@ async function expose(job: Job, inputs: Inputs, started: Started): Promise<void>
     over.abort();
   }
   const state = last ?? readOutcome(folder);
-  if (state) await writeSummary(job, started.state, reviveState(state));
+  if (state) await writeSummary(job, started.state, state);
   if (inputs.hold) for (const warning of state?.warnings ?? []) print.warning(warning);
   conclude(state, session);
 }
@@ -245,14 +245,14 @@ function describeRest(endsAt: string | null): string {
 
 function conclude(state: StateMessage | undefined, session: Session): void {
   const phase = state?.exposure;
-  if (state === undefined || phase === undefined || phase.kind === 'starting')
+  if (state === undefined || phase === undefined || phase.phase === 'starting')
     throw new PreviewError(
       isAlive(session) ? 'the preview did not end in time' : 'the supervisor died; the log above may say why',
     );
-  if (phase.kind === 'failed') {
+  if (phase.phase === 'failed') {
     throw new PreviewError(renderFailure(phase.reason, phase.last_lines));
   }
-  if (phase.kind === 'live') print.notice(`Preview: ${state.preview_url}`);
+  if (phase.phase === 'live') print.notice(`Preview: ${state.preview_url}`);
   else print.info(`the preview has ended: ${phase.reason}`);
 }
 

@@ -4,13 +4,13 @@ import * as core from '@actions/core';
 import type { Job } from '../github/job.ts';
 import { renderSummary } from '../github/markdown.ts';
 import { viewOf } from '../github/view.ts';
-import type { ExposureState } from '../shared/state.ts';
+import type { StateMessage } from '../shared/state-message.ts';
 import { describeFacts } from '../supervisor/reporting.ts';
 import { print } from './print.ts';
 import type { StepState } from './state.ts';
 
 /** Adds the preview as it is now. A runner without summaries is no reason to fail. */
-export async function writeSummary(job: Job, step: StepState, state: ExposureState): Promise<void> {
+export async function writeSummary(job: Job, step: StepState, state: StateMessage): Promise<void> {
   const updatedAt = new Date();
   const facts = describeFacts({ job, identity: step.identity }, step.preview, step.mode);
   const view = {
@@ -19,17 +19,18 @@ export async function writeSummary(job: Job, step: StepState, state: ExposureSta
     updatedAt,
   };
   // A preview that just went live has no figures worth reading.
-  const isOver = state.phase.kind === 'ended' || state.phase.kind === 'failed';
-  const text = renderSummary(view, isOver ? { ...state, durationMs: measureLife(state) } : undefined);
+  const isOver = state.exposure.phase === 'ended' || state.exposure.phase === 'failed';
+  const figures = { ...state, addressChanges: state.address_changes, durationMs: measureLife(state) };
+  const text = renderSummary(view, isOver ? figures : undefined);
   await core.summary
     .addRaw(text, true)
     .write()
     .catch(error => print.debug(`no summary: ${error}`));
 }
 
-/** How long it has been live, in milliseconds; 0 where it never was. */
-export function measureLife({ phase }: ExposureState): number {
-  if (phase.kind === 'starting' || phase.liveAt === undefined) return 0;
-  const end = phase.kind === 'live' ? Date.now() : phase.endedAt.getTime();
-  return end - phase.liveAt.getTime();
+/** How long it has been live, in milliseconds; 0 if it never was. */
+export function measureLife({ exposure }: StateMessage): number {
+  if (exposure.phase === 'starting' || exposure.live_at === null) return 0;
+  const end = exposure.phase === 'live' ? Date.now() : Date.parse(exposure.ended_at);
+  return end - Date.parse(exposure.live_at);
 }

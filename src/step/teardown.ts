@@ -2,11 +2,10 @@
 // and removes the session folder.
 
 import { existsSync } from 'node:fs';
-import { reviveState } from '../shared/state-message.ts';
 import { viewOf } from '../github/view.ts';
 import { removeFolder } from '../shared/folders.ts';
 import { isAlive } from '../shared/processes.ts';
-import type { ExposureState } from '../shared/state.ts';
+import type { StateMessage } from '../shared/state-message.ts';
 import { stopBackground } from '../supervisor/background.ts';
 import { describeFacts, openComment } from '../supervisor/reporting.ts';
 import { sessionFiles } from '../supervisor/session.ts';
@@ -32,7 +31,7 @@ export async function tearDown(): Promise<void> {
   if (step.supervisor === undefined) return undoStart(step);
   const { reaped, outcome } = await stopBackground(step.folder, step.supervisor);
   if (reaped.length > 0) print.info(`left behind and ended now: ${reaped.join(', ')}`);
-  const state = outcome ? reviveState(outcome) : describeDeath(step);
+  const state = outcome ?? describeDeath(step);
   const { log } = sessionFiles(step.folder);
   const shown = readShownLog();
   printTail(log, shown === 0 ? 'Log of the preview' : 'Log of the preview, continued', LOG_LINES, shown);
@@ -40,7 +39,7 @@ export async function tearDown(): Promise<void> {
   await writeSummary(readJob(), step, state);
   // A preview that never went live has told why in the step itself.
   if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null) explainEnd(step, state);
-  if (!step.hold && state.moves > 0) warnOfMoves(state.moves);
+  if (!step.hold && state.address_changes > 0) warnOfAddressChanges(state.address_changes);
   // In a hold, main has said them.
   if (!step.hold) for (const warning of state.warnings) print.warning(warning);
   const left = await removeFolder(step.folder);
@@ -57,39 +56,43 @@ async function undoStart({ folder, installFolder }: StepState): Promise<void> {
   }
 }
 
-/** In a hold no later step ran meanwhile. */
-function warnOfMoves(moves: number): void {
+/** Not in a hold, during which no later step runs. */
+function warnOfAddressChanges(changes: number): void {
   print.warning(
-    `the public address changed ${moves === 1 ? 'once' : `${moves} times`} while the preview was up: steps that used \`url\` after the change had the old address; let them ask \`expose url\``,
+    `the public address changed ${changes === 1 ? 'once' : `${changes} times`} while the preview was up: steps that used \`url\` after the change had the old address; let them ask \`expose url\``,
   );
 }
 
 /** The state of an exposure whose supervisor could not write one. */
-function describeDeath(step: StepState): ExposureState {
+function describeDeath(step: StepState): StateMessage {
   return {
     mode: step.mode,
-    phase: {
-      phase: 'failed',
-      reason: 'the process that kept the preview alive was killed',
-      lastLines: [],
-      endedAt: new Date(),
-    },
-    tunnel: { status: 'Failed', reason: 'killed' },
-    app: { status: 'stopped' },
-    url: undefined,
-    link: undefined,
-    verified: undefined,
-    doubt: undefined,
+    status: 'Failed',
+    public_url: null,
+    preview_url: null,
+    public_host: null,
+    public_port: null,
+    tunnel_reason: 'killed',
+    verified: null,
+    doubt: null,
+    app: { status: 'stopped', port: null, reason: null },
     restarts: 0,
     reconnects: 0,
-    moves: 0,
+    address_changes: 0,
     visits: 0,
     warnings: [],
+    exposure: {
+      phase: 'failed',
+      reason: 'the process that kept the preview alive was killed',
+      last_lines: [],
+      live_at: null,
+      ended_at: new Date().toISOString(),
+    },
   };
 }
 
 /** A supervisor that died left its comment as it was: the reader must not be sent to an address that is gone. */
-async function commentLast(step: StepState, state: ExposureState): Promise<void> {
+async function commentLast(step: StepState, state: StateMessage): Promise<void> {
   const job = readJob();
   const { token } = readGuardInputs();
   const { pullRequest, identity, preview } = step;
@@ -108,12 +111,12 @@ async function commentLast(step: StepState, state: ExposureState): Promise<void>
 }
 
 /** In the background nobody watches: what went wrong there, or was over too soon, is said here. */
-function explainEnd(step: StepState, state: ExposureState): void {
-  const { phase } = state;
+function explainEnd(step: StepState, state: StateMessage): void {
+  const { exposure } = state;
   if (step.hold) return;
-  if (phase.kind === 'failed') print.warning(`the preview failed: ${phase.reason}`);
-  if (phase.kind !== 'ended') return;
-  print.info(`the preview has ended: ${phase.reason}`);
+  if (exposure.phase === 'failed') print.warning(`the preview failed: ${exposure.reason}`);
+  if (exposure.phase !== 'ended') return;
+  print.info(`the preview has ended: ${exposure.reason}`);
   if (step.pullRequest !== undefined && measureLife(state) < SHORT_LIFE_MS)
     print.notice(
       'the preview lived for less than a minute, for it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers',

@@ -1,20 +1,27 @@
-// Keeps the comment in step with the exposure: turns its states into views, and waits before it speaks of an outage.
-// Used by the supervision; post uses the same pieces when the supervisor is dead.
+// Keeps the comment in step with the exposure: turns its states into views, and shows an outage only when it lasts. Used
+// by supervision; post uses the same parts when the supervisor is dead.
 
 import type { Exposure } from '../exposure/exposure.ts';
 import { connectGitHub } from '../github/api.ts';
 import { type StickyComment, startComment } from '../github/comment.ts';
-import { describePreview, OUTAGE_SHOWN_AFTER_MS, type PreviewView, viewOf } from '../github/view.ts';
+import {
+  describePreview,
+  OUTAGE_SHOWN_AFTER_MS,
+  type PreviewView,
+  type ViewContext,
+  viewOf,
+} from '../github/view.ts';
 import type { Logger } from '../shared/log.ts';
 import type { ProxyEnvironment } from '../shared/proxy.ts';
 import type { AppMode, ExposureState } from '../shared/state.ts';
+import { describeState, type StateMessage } from '../shared/state-message.ts';
 import type { SupervisorConfig } from './config.ts';
 
-/** The last word must not keep the post step, which has 30 s in all. */
+/** The last write must not hold up the post step, which has 30 s in all. */
 const FINISH_TIMEOUT_MS = 8_000;
 
 export interface Reporting {
-  /** Resolves when the last state is told, or was given up. */
+  /** Resolves when the last state is written, or its time is over. */
   finish(): Promise<void>;
 }
 
@@ -50,44 +57,46 @@ export function describeFacts(
   });
 }
 
-/** Tells the pull request every change people care about; without one to tell, does nothing. */
+/** Writes every change that people care about to the pull request; without one, does nothing. */
 export function startReporting(config: SupervisorConfig, exposure: Exposure, logger: Logger): Reporting {
   if (config.comment === undefined) return { finish: async () => {} };
-  const given = new AbortController();
-  const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, given.signal);
+  const overdue = new AbortController();
+  const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, overdue.signal);
   const facts = describeFacts(config.comment, config.comment.preview, exposure.state.mode);
-  const memory = new Memory(config.exposure, config.comment.preview);
+  const history = new History(config.exposure, config.comment.preview);
   let timer: NodeJS.Timeout | undefined;
   let last = '';
-  const tell = () => {
+  const report = (current: ExposureState) => {
     const now = new Date();
-    const state = viewOf(exposure.state, memory.recall(exposure.state, now));
-    const preview = { ...facts, warnings: [...facts.warnings, ...exposure.state.warnings] };
+    const message = describeState(current);
+    const state = viewOf(message, history.observe(message, now));
+    const preview = { ...facts, warnings: [...facts.warnings, ...message.warnings] };
     const key = JSON.stringify([state, preview.warnings]);
     if (key !== last) void comment.update({ preview, state, updatedAt: now });
     last = key;
     clearTimeout(timer);
-    if (memory.outageSince !== undefined && state.kind !== 'reconnecting')
-      timer = setTimeout(tell, OUTAGE_SHOWN_AFTER_MS - (now.getTime() - memory.outageSince.getTime()) + 1);
+    const { outageSince } = history;
+    if (outageSince === undefined || state.kind === 'reconnecting') return;
+    const untilShown = OUTAGE_SHOWN_AFTER_MS - (now.getTime() - outageSince.getTime()) + 1;
+    timer = setTimeout(() => report(exposure.state), untilShown);
   };
-  exposure.subscribe(tell);
-  tell();
+  exposure.subscribe(report);
+  report(exposure.state);
   return {
     finish: async () => {
       clearTimeout(timer);
-      const limit = setTimeout(() => given.abort(), FINISH_TIMEOUT_MS);
+      const limit = setTimeout(() => overdue.abort(), FINISH_TIMEOUT_MS);
       await comment.flush();
       clearTimeout(limit);
     },
   };
 }
 
-/** What a view needs to know of the past. */
-class Memory {
+/** What a view needs to know about earlier states. */
+class History {
   outageSince: Date | undefined;
   #lastUrl: string | undefined;
   readonly #endsAt: Date | undefined;
-
   readonly #hideConsole: boolean;
 
   constructor(exposure: SupervisorConfig['exposure'], preview: PreviewConfig) {
@@ -96,10 +105,11 @@ class Memory {
       this.#endsAt = new Date(Date.now() + exposure.startupTimeoutMs + exposure.durationMs);
   }
 
-  recall(state: ExposureState, now: Date) {
-    const isUp = state.tunnel.status === 'Connected' && state.app.status === 'running';
-    this.outageSince = isUp || state.phase.kind !== 'live' ? undefined : (this.outageSince ?? now);
-    this.#lastUrl = state.url ?? this.#lastUrl;
+  /** Takes the state in, and describes what came before it. */
+  observe(state: StateMessage, now: Date): ViewContext {
+    const isUp = state.status === 'Connected' && state.app.status === 'running';
+    this.outageSince = isUp || state.exposure.phase !== 'live' ? undefined : (this.outageSince ?? now);
+    this.#lastUrl = state.public_url ?? this.#lastUrl;
     return {
       now,
       lastUrl: this.#lastUrl,

@@ -24,10 +24,10 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as v from 'valibot';
-import { describeState, type StateMessage, StateMessageSchema } from '../shared/state-message.ts';
 import { InputError } from '../shared/errors.ts';
 import { isAlive } from '../shared/processes.ts';
 import type { ExposureState } from '../shared/state.ts';
+import { describeState, type StateMessage, StateMessageSchema } from '../shared/state-message.ts';
 
 const PREFIX = 'expose-';
 

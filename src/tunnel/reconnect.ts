@@ -75,7 +75,7 @@ class ReconnectingTunnel implements Tunnel {
     const mayMove = this.#moved !== undefined || (this.#options.remotePort.kind !== 'fixed' && ports.leave());
     if (!mayMove)
       throw new TunnelError(
-        `somebody else answers at ${address.host}:${ports.port}: choose another \`remote-port\``,
+        `another program answers at ${address.host}:${ports.port}: choose another \`remote-port\``,
         { retryable: false },
       );
     this.#moved ??= this.#startMove();
@@ -194,7 +194,7 @@ class ReconnectingTunnel implements Tunnel {
   }
 
   #startMove(): PromiseWithResolvers<void> {
-    this.#session?.leave('somebody else answers at our address; asking for another port');
+    this.#session?.leave('another program answers at our address; asking for another port');
     return Promise.withResolvers<void>();
   }
 

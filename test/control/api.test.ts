@@ -7,23 +7,10 @@ import { type ControlApi, type Controls, ROUTE_NAMES, startControlApi } from '..
 import { callControl, followStates, readState } from '../../src/control/client.ts';
 import { TunnelError } from '../../src/shared/errors.ts';
 import type { EndReason, ExposureState } from '../../src/shared/state.ts';
+import { LIVE as SAMPLE } from '../support/sample-state.ts';
 
 const TOKEN = 'a-token-of-this-test';
-const LIVE: ExposureState = {
-  mode: 'os',
-  phase: { kind: 'live', liveAt: new Date(0) },
-  tunnel: { status: 'Connected', host: 'bore.example', port: 12345 },
-  app: { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: 3000 } },
-  url: 'http://bore.example:12345',
-  link: 'http://bore.example:12345/?expose-key=k',
-  verified: true,
-  doubt: undefined,
-  restarts: 0,
-  reconnects: 0,
-  moves: 0,
-  visits: 7,
-  warnings: [],
-};
+const LIVE: ExposureState = { ...SAMPLE, link: 'http://bore.example:12345/?expose-key=k' };
 
 /** An exposure that does nothing but remember what was asked of it. */
 class RecordingControls implements Controls {
@@ -49,7 +36,7 @@ class RecordingControls implements Controls {
 
   async stopTunnel(): Promise<void> {
     this.asked.push('stop tunnel');
-    this.change({ tunnel: { status: 'Disconnected' }, url: undefined });
+    this.change({ tunnel: { status: 'Disconnected' }, address: { kind: 'none' } });
   }
 
   async stop(reason: EndReason): Promise<void> {

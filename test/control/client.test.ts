@@ -5,27 +5,19 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ControlAddress, callControl, followStates } from '../../src/control/client.ts';
-import { describeState } from '../../src/shared/state-message.ts';
 import { describeError } from '../../src/shared/errors.ts';
+import { describeState } from '../../src/shared/state-message.ts';
+import { sampleEnd } from '../support/sample-state.ts';
 
 /** 600 KB come in many reads, whose ends lie inside of characters. */
 const REASON = '€'.repeat(200_000);
 const STATE = JSON.stringify(
-  describeState({
-    mode: 'web',
-    phase: { kind: 'failed', reason: REASON, lastLines: [], endedAt: new Date(0) },
-    tunnel: { status: 'Not started' },
-    app: { status: 'stopped' },
-    url: undefined,
-    link: undefined,
-    verified: undefined,
-    doubt: undefined,
-    restarts: 0,
-    reconnects: 0,
-    moves: 0,
-    visits: 0,
-    warnings: [],
-  }),
+  describeState(
+    sampleEnd(
+      { kind: 'failed', reason: REASON, lastLines: [], endedAt: new Date(0) },
+      { tunnel: { status: 'Not started' } },
+    ),
+  ),
 );
 
 /** An API in whose place `answer` stands. */

@@ -9,25 +9,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { startControlApi } from '../../src/control/api.ts';
-import type { ExposureState } from '../../src/shared/state.ts';
 import { type ConnectProxy, runScript, startConnectProxy } from '../support/connect-proxy.ts';
+import { LIVE } from '../support/sample-state.ts';
 
 const TOKEN = 'a-token-of-this-test';
-const LIVE: ExposureState = {
-  mode: 'web',
-  phase: { kind: 'live', liveAt: new Date(0) },
-  tunnel: { status: 'Connected', host: 'bore.example', port: 12345 },
-  app: { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: 3000 } },
-  url: 'http://bore.example:12345',
-  link: 'http://bore.example:12345',
-  verified: true,
-  doubt: undefined,
-  restarts: 0,
-  reconnects: 0,
-  moves: 0,
-  visits: 7,
-  warnings: [],
-};
 
 let proxy: ConnectProxy;
 let appPort: number;

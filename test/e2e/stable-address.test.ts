@@ -1,5 +1,5 @@
 // `remote-port: auto` against real bore servers: the same host and port from run to run, previews that do not take
-// each other's, and an address that somebody else answers at.
+// each other's, and an address at which another program answers.
 
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
@@ -114,7 +114,7 @@ describeWithReal(['bore'], 'the address of a preview', () => {
     expect(second).not.toBe(first);
     // The app too knows the address it has, and not the one that was left.
     expect(await ask(second)).toBe(second);
-    expect(preview.job.log).toContain(`somebody else answers at ${first}`);
+    expect(preview.job.log).toContain(`another program answers at ${first}`);
     expect(asked).toEqual([expect.stringMatching(/^\/__expose\/probe\?challenge=[0-9a-f]+$/)]);
     await waitUntil(() => preview.titles().at(-1) === 'is live', 'the comment has the link');
     expect(JSON.stringify(preview.github.requests)).not.toContain(first);

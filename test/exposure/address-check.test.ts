@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type AddressCheck, proveAddress } from '../../src/exposure/address-check.ts';
+import { type AddressCheck, checkAddress } from '../../src/exposure/address-check.ts';
 import { askForProof, renderProof } from '../../src/gateway/probe.ts';
 import { createLogger } from '../../src/shared/log.ts';
 import { isPlainPublicUrl, renderPublicUrl } from '../../src/shared/public-url.ts';
@@ -21,77 +21,77 @@ const us: RequestListener = (request, response) => {
   const challenge = new URLSearchParams(request.url?.split('?')[1]).get('challenge') ?? '';
   response.end(renderProof(KEY, challenge));
 };
-const stranger: RequestListener = (_, response) => response.end('welcome to another app');
+const other: RequestListener = (_, response) => response.end('welcome to another app');
 
-/** A check over these addresses, each `move` going on to the next. */
+/** A check over these addresses, each change of port going on to the next. */
 function check(urls: string[], changes: Partial<AddressCheck> = {}) {
   const log: string[] = [];
-  let moves = 0;
+  let portChanges = 0;
   const options: AddressCheck = {
-    readUrl: () => urls[moves],
-    ask: (url, signal) => askForProof(url, KEY, signal),
+    readUrl: () => urls[portChanges],
+    probe: (url, signal) => askForProof(url, KEY, signal),
     isPlain: true,
     isCertain: true,
-    move: async () => {
-      moves += 1;
+    changePort: async () => {
+      portChanges += 1;
     },
     logger: createLogger({ level: 'info', write: line => log.push(line) }),
     signal: AbortSignal.timeout(20_000),
     ...changes,
   };
-  return { result: proveAddress(options), log, moves: () => moves };
+  return { result: checkAddress(options), log, portChanges: () => portChanges };
 }
 
 describe('the public address', () => {
-  it('is proved by our own answer', async () => {
+  it('is verified by our own answer', async () => {
     const url = await serve(us);
     const { result, log } = check([url]);
-    expect(await result).toEqual({ url, verified: true, doubt: undefined });
+    expect(await result).toEqual({ kind: 'verified', url });
     expect(log).toEqual([]);
   });
 
-  it('is left to a stranger who answers there, and the next one is tried', async () => {
+  it('is left if another program answers there, and the next one is tried', async () => {
     const ours = await serve(us);
-    const { result, log, moves } = check([await serve(stranger), ours]);
-    expect(await result).toEqual({ url: ours, verified: true, doubt: undefined });
-    expect(moves()).toBe(1);
-    expect(log.join()).toContain('somebody else answers');
+    const { result, log, portChanges } = check([await serve(other), ours]);
+    expect(await result).toEqual({ kind: 'verified', url: ours });
+    expect(portChanges()).toBe(1);
+    expect(log.join()).toContain('another program answers');
   });
 
-  it('is given up when strangers answer everywhere', async () => {
-    const url = await serve(stranger);
+  it('fails if another program answers at every port', async () => {
+    const url = await serve(other);
     const { result } = check([url, url, url, url]);
-    await expect(result).rejects.toThrow('somebody else answers');
+    await expect(result).rejects.toThrow('another program answers');
   });
 
-  it('is handed out with a warning when nobody answers', async () => {
+  it('is published with a warning if nothing answers', async () => {
     const { result, log } = check(['http://127.0.0.1:9']);
-    expect(await result).toMatchObject({ verified: false, doubt: 'silent' });
+    expect(await result).toMatchObject({ kind: 'unverified', reason: 'silent' });
     expect(log.join()).toContain('did not answer from here');
   });
 
-  it("is not judged by what a proxy of the user's own answers", async () => {
-    const { result, moves } = check([await serve(stranger)], { isPlain: false });
-    expect(await result).toMatchObject({ verified: false, doubt: 'unproved' });
-    expect(moves()).toBe(0);
+  it("is not left because of an answer from the user's own proxy", async () => {
+    const { result, portChanges } = check([await serve(other)], { isPlain: false });
+    expect(await result).toMatchObject({ kind: 'unverified', reason: 'unproved' });
+    expect(portChanges()).toBe(0);
   });
 
-  it('is kept, unverified, where strangers answer everywhere and that may be the network', async () => {
-    const urls = [await serve(stranger), await serve(stranger), await serve(stranger)];
-    const { result, log, moves } = check(urls, { isCertain: false });
-    expect(await result).toEqual({ url: urls[2], verified: false, doubt: 'unproved' });
-    expect(moves()).toBe(2);
-    expect(log.at(-1)).toMatch(/is not known to lead here .*somebody else may have this address/);
+  it('is kept, unverified, if every port answers and that may be the network', async () => {
+    const urls = [await serve(other), await serve(other), await serve(other)];
+    const { result, log, portChanges } = check(urls, { isCertain: false });
+    expect(await result).toEqual({ kind: 'unverified', url: urls[2], reason: 'unproved' });
+    expect(portChanges()).toBe(2);
+    expect(log.at(-1)).toMatch(/could not be verified .*another program may have this address/);
     expect(log.join()).not.toContain('did not answer from here');
   });
 
-  it('that changes while it is asked is asked anew: the old answer says nothing about it', async () => {
-    const urls = [await serve(us), await serve(stranger)];
+  it('is probed again if it changes during a probe: the old answer is dropped', async () => {
+    const urls = [await serve(us), await serve(other)];
     let turn = 0;
     const seen = new Set<string>();
     const { result } = check([], {
       readUrl: () => urls[Math.min(turn, 1)],
-      ask: async (url, signal) => {
+      probe: async (url, signal) => {
         seen.add(url);
         const answer = await askForProof(url, KEY, signal);
         turn += 1;
@@ -99,7 +99,7 @@ describe('the public address', () => {
       },
       isPlain: false,
     });
-    expect(await result).toMatchObject({ url: urls[1], verified: false });
+    expect(await result).toMatchObject({ kind: 'unverified', url: urls[1] });
     expect([...seen]).toEqual(urls);
   });
 
@@ -111,21 +111,21 @@ describe('the public address', () => {
       return looks > 2 ? url : undefined;
     };
     const { result } = check([], { readUrl });
-    expect(await result).toMatchObject({ url, verified: true });
+    expect(await result).toMatchObject({ kind: 'verified', url });
   });
 
-  it('is not waited for once the exposure is over', async () => {
+  it('is not waited for once the exposure has ended', async () => {
     const { result } = check(['http://127.0.0.1:9'], { signal: AbortSignal.abort() });
     expect(await result).toBeUndefined();
   });
 
-  it('is written from the template, an IPv6 host in brackets', () => {
+  it('is written from the template, with an IPv6 host in brackets', () => {
     expect(renderPublicUrl('https://{port}.preview.example', 'x', 12)).toBe('https://12.preview.example');
     expect(renderPublicUrl('http://{host}:{port}', '::1', 80)).toBe('http://[::1]:80');
   });
 });
 
-describe('an address with nothing but the bore server before us', () => {
+describe('an address with only the bore server in front', () => {
   it.each([
     ['http://{host}:{port}', false, true],
     ['tcp://{host}:{port}', false, true],
@@ -134,7 +134,7 @@ describe('an address with nothing but the bore server before us', () => {
     ['https://{host}:{port}', false, false],
     ['https://{port}.preview.example.com', true, false],
     ['https://preview.example.com:{port}', true, false],
-  ])('is %s, where TLS ends here: %s → %s', (template, endsTls, isPlain) => {
+  ])('is %s if TLS ends here: %s → %s', (template, endsTls, isPlain) => {
     expect(isPlainPublicUrl(template, endsTls)).toBe(isPlain);
   });
 });

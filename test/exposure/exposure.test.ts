@@ -80,31 +80,34 @@ function createDoor(inner: string, port: number): Server {
 }
 
 describe('an exposure', () => {
-  it('is live with a proved address once the app answers', async () => {
+  it('is live with a verified address once the app answers', async () => {
     const { exposure } = await createExposure();
     await exposure.start();
     expect(exposure.state).toMatchObject({
       phase: { kind: 'live' },
       tunnel: { status: 'Connected' },
       app: { status: 'running' },
-      verified: true,
+      address: { kind: 'verified' },
     });
-    expect(await (await fetch(exposure.state.url ?? '')).text()).toBe('hello');
+    expect(await (await fetch(exposure.state.link ?? '')).text()).toBe('hello');
     expect(exposure.state.visits).toBe(1);
   });
 
   it('gives the port back and gets the same one again', async () => {
     const { exposure } = await createExposure();
     await exposure.start();
-    const { url } = exposure.state;
+    const { link: url } = exposure.state;
     await exposure.stopTunnel();
     expect(exposure.state).toMatchObject({ tunnel: { status: 'Disconnected' }, app: { status: 'running' } });
-    expect(exposure.state.url).toBeUndefined();
+    expect(exposure.state.link).toBeUndefined();
     await exposure.startTunnel();
-    expect(exposure.state).toMatchObject({ tunnel: { status: 'Connected' }, verified: true, url });
+    expect(exposure.state).toMatchObject({
+      tunnel: { status: 'Connected' },
+      address: { kind: 'verified', url },
+    });
   });
 
-  it('opens one tunnel, however many ask for it at once', async () => {
+  it('opens one tunnel for several calls at once', async () => {
     const { exposure, server } = await createExposure();
     await exposure.start();
     await exposure.stopTunnel();
@@ -114,7 +117,7 @@ describe('an exposure', () => {
     expect(exposure.state.tunnel.status).toBe('Connected');
   });
 
-  it('ends once, for the first reason given, and cannot be opened again', async () => {
+  it('ends once, for the first reason, and cannot be opened again', async () => {
     const { exposure, server } = await createExposure();
     await exposure.start();
     await Promise.all([exposure.stop('continue file'), exposure.stop('cancelled')]);
@@ -130,7 +133,7 @@ describe('an exposure', () => {
     });
     await exposure.start();
     await over;
-    expect(exposure.state.phase).toMatchObject({ phase: 'ended', reason: 'duration over' });
+    expect(exposure.state.phase).toMatchObject({ kind: 'ended', reason: 'duration over' });
   });
 
   it('can be stopped while it starts', async () => {
@@ -139,10 +142,10 @@ describe('an exposure', () => {
     start.catch(() => {});
     await exposure.stop();
     await expect(start).rejects.toThrow();
-    expect(exposure.state.phase).toMatchObject({ phase: 'ended' });
+    expect(exposure.state.phase).toMatchObject({ kind: 'ended' });
   });
 
-  it('does not hand out a port that browsers refuse to open', async () => {
+  it('does not publish a port that browsers refuse to open', async () => {
     const range = { minPort: 10_075, maxPort: 10_085 };
     const { exposure } = await createExposure({}, range);
     const others = Array.from({ length: 11 }, (_, index) => range.minPort + index).filter(
@@ -158,26 +161,26 @@ describe('an exposure', () => {
     });
     await exposure.start();
     expect(ports[0]).toBe(10_080);
-    expect(exposure.state).toMatchObject({ tunnel: { status: 'Connected' }, verified: true });
+    expect(exposure.state).toMatchObject({ tunnel: { status: 'Connected' }, address: { kind: 'verified' } });
     expect(ports.at(-1)).not.toBe(10_080);
   });
 });
 
 /** Ends the server as soon as the tunnel is connected. */
 function loseAtOnce(exposure: Exposure, server: BoreServer): void {
-  const leave = exposure.subscribe(({ url }) => {
-    if (url === undefined) return;
+  const leave = exposure.subscribe(({ address }) => {
+    if (address.kind === 'none') return;
     leave();
     void server.stop();
   });
 }
 
-describe('a tunnel that is lost before its address is proved', () => {
+describe('a tunnel that is lost before its address is verified', () => {
   it('is waited for: no preview goes live without an address', async () => {
     const { exposure, server } = await createExposure();
     const phases: string[] = [];
-    exposure.subscribe(({ phase, tunnel, verified }) => {
-      if (phase.kind === 'live') phases.push(`${tunnel.status} ${verified}`);
+    exposure.subscribe(({ phase, tunnel, address }) => {
+      if (phase.kind === 'live') phases.push(`${tunnel.status} ${address.kind}`);
     });
     loseAtOnce(exposure, server);
     const start = exposure.start();
@@ -187,7 +190,7 @@ describe('a tunnel that is lost before its address is proved', () => {
     const again = await startBoreServer({ secret: 'a secret', controlPort: server.controlPort });
     onTestFinished(() => again.stop());
     await start;
-    expect(phases).toEqual(['Connected true']);
+    expect(phases).toEqual(['Connected verified']);
   });
 
   it('fails at the startup time-out, and says what was missing', async () => {
@@ -195,14 +198,14 @@ describe('a tunnel that is lost before its address is proved', () => {
     loseAtOnce(exposure, server);
     await expect(exposure.start()).rejects.toThrow();
     expect(exposure.state.phase).toMatchObject({
-      phase: 'failed',
+      kind: 'failed',
       reason: expect.stringMatching(/^not ready within 6s.*the tunnel is not connected/),
     });
   });
 });
 
-describe('an app that is started again', () => {
-  it('is told the address of the moment', async () => {
+describe('an app that is restarted', () => {
+  it('gets the current address', async () => {
     const { exposure, server } = await createExposure(server => ({
       spec: { mode: 'port', path: tmpdir(), command: `exec '${process.execPath}' -e '${TELL_ADDRESS}'` },
       tunnel: {
@@ -213,28 +216,28 @@ describe('an app that is started again', () => {
       },
     }));
     await exposure.start();
-    const { url } = exposure.state;
-    const ask = async () => (await fetch(exposure.state.url ?? '')).text();
+    const { link: url } = exposure.state;
+    const ask = async () => (await fetch(exposure.state.link ?? '')).text();
     expect(await ask()).toBe(url);
     await server.stop();
     await listen(createServer(), Number(new URL(url ?? '').port));
     const again = await startBoreServer({ secret: 'a secret', controlPort: server.controlPort });
     onTestFinished(() => again.stop());
-    const isBack = () => exposure.state.url !== url && exposure.state.tunnel.status === 'Connected';
+    const isBack = () => exposure.state.link !== url && exposure.state.tunnel.status === 'Connected';
     await waitUntil(isBack, 'the tunnel is back, elsewhere');
     expect(await ask()).toBe(url);
-    await fetch(`${exposure.state.url}/end`);
+    await fetch(`${exposure.state.link}/end`);
     const isAgain = () => exposure.state.restarts === 1 && exposure.state.app.status === 'running';
     await waitUntil(isAgain, 'the app is back');
-    expect(await ask()).toBe(exposure.state.url);
+    expect(await ask()).toBe(exposure.state.link);
   });
 });
 
-describe('an address that changes while people use it', () => {
-  it('is told when it is proved, and not before', async () => {
+describe('an address that changes while the preview is live', () => {
+  it('is published only after it is verified', async () => {
     const { exposure, server, log } = await createExposure();
     await exposure.start();
-    const { url } = exposure.state;
+    const { link: url } = exposure.state;
     const told: ExposureState[] = [];
     exposure.subscribe(state => void told.push(state));
     await server.stop();
@@ -242,20 +245,22 @@ describe('an address that changes while people use it', () => {
     await listen(createServer(), Number(new URL(url ?? '').port));
     const again = await startBoreServer({ secret: 'a secret', controlPort: server.controlPort });
     onTestFinished(() => again.stop());
-    const isBack = () => exposure.state.url !== url && exposure.state.tunnel.status === 'Connected';
+    const isBack = () => exposure.state.link !== url && exposure.state.tunnel.status === 'Connected';
     await waitUntil(isBack, 'the tunnel is back, elsewhere');
     const { state } = exposure;
-    expect(state).toMatchObject({ phase: { kind: 'live' }, verified: true, reconnects: 1 });
-    const words = told.map(one => `${one.tunnel.status} ${one.url === url ? 'old' : 'new'} ${one.verified}`);
-    expect([...new Set(words)]).toEqual(['Reconnecting old true', 'Connected new true']);
-    expect(log).toContain(`the public address changed: it is ${state.url} now`);
-    expect(await (await fetch(state.url ?? '')).text()).toBe('hello');
+    expect(state).toMatchObject({ phase: { kind: 'live' }, address: { kind: 'verified' }, reconnects: 1 });
+    const words = told.map(
+      one => `${one.tunnel.status} ${one.link === url ? 'old' : 'new'} ${one.address.kind}`,
+    );
+    expect([...new Set(words)]).toEqual(['Reconnecting old verified', 'Connected new verified']);
+    expect(log).toContain(`the public address changed: it is ${state.link} now`);
+    expect(await (await fetch(state.link ?? '')).text()).toBe('hello');
   });
 
-  it('is proved too when the tunnel was stopped and started in between', async () => {
+  it('is verified again after the tunnel was stopped and started', async () => {
     const { exposure, log } = await createExposure();
     await exposure.start();
-    const { url } = exposure.state;
+    const { link: url } = exposure.state;
     await exposure.stopTunnel();
     const told: ExposureState[] = [];
     exposure.subscribe(state => void told.push(state));
@@ -263,14 +268,16 @@ describe('an address that changes while people use it', () => {
     await waitUntil(async () => !(await accepts('127.0.0.1', port)), 'the port is free');
     await listen(createServer(), port);
     await exposure.startTunnel();
-    expect(exposure.state).toMatchObject({ tunnel: { status: 'Connected' }, verified: true });
-    expect(told.filter(one => one.tunnel.status === 'Connected' && one.verified !== true)).toEqual([]);
-    expect(log).toContain(`the public address changed: it is ${exposure.state.url} now`);
+    expect(exposure.state).toMatchObject({ tunnel: { status: 'Connected' }, address: { kind: 'verified' } });
+    expect(told.filter(one => one.tunnel.status === 'Connected' && one.address.kind !== 'verified')).toEqual(
+      [],
+    );
+    expect(log).toContain(`the public address changed: it is ${exposure.state.link} now`);
   });
 });
 
-describe('a fixed port that somebody else has by now', () => {
-  it('ends a live exposure, which must not send people there', async () => {
+describe('a fixed port that another program has taken', () => {
+  it('ends a live exposure, so that nobody is sent there', async () => {
     const port = 24_152;
     const door = createDoor(INNER, port);
     await listen(door, port);
@@ -299,7 +306,7 @@ describe('a fixed port that somebody else has by now', () => {
     await expect(exposure.startTunnel()).rejects.toThrow();
     await waitUntil(() => exposure.state.phase.kind === 'failed', 'it has failed');
     expect(exposure.state.phase).toMatchObject({
-      reason: expect.stringContaining(`somebody else answers at 127.0.0.1:${port}: choose another`),
+      reason: expect.stringContaining(`another program answers at 127.0.0.1:${port}: choose another`),
     });
     expect(told.filter(({ tunnel }) => tunnel.status === 'Connected')).toEqual([]);
   });
@@ -335,8 +342,8 @@ async function exchange(url: string | undefined, text: string): Promise<string> 
   }
 }
 
-describe('an exposure of raw bytes', () => {
-  it('passes them on as they are, proves its address, and counts visitors but itself', async () => {
+describe('an exposure with `protocol: tcp`', () => {
+  it('passes bytes on unchanged, verifies its address, and counts visitors but not its own probe', async () => {
     const heard: string[] = [];
     const service = createServer({ allowHalfOpen: true }, socket => {
       let text = '';
@@ -352,9 +359,13 @@ describe('an exposure of raw bytes', () => {
     });
     const { exposure } = await createExposure(raw(await listen(service)));
     await exposure.start();
-    expect(exposure.state).toMatchObject({ phase: { kind: 'live' }, verified: true, visits: 0 });
-    expect(exposure.state.url).toMatch(/^tcp:\/\/127\.0\.0\.1:\d+$/);
-    expect(await exchange(exposure.state.url, 'PING\r\n')).toBe('+PING\r\n');
+    expect(exposure.state).toMatchObject({
+      phase: { kind: 'live' },
+      address: { kind: 'verified' },
+      visits: 0,
+    });
+    expect(exposure.state.link).toMatch(/^tcp:\/\/127\.0\.0\.1:\d+$/);
+    expect(await exchange(exposure.state.link, 'PING\r\n')).toBe('+PING\r\n');
     expect(exposure.state.visits).toBe(1);
     expect(heard.filter(text => text !== '')).toEqual(['PING\r\n']);
   });
@@ -363,27 +374,30 @@ describe('an exposure of raw bytes', () => {
     const service = createServer(socket => void socket.on('error', () => {}).end('hello'));
     const { exposure } = await createExposure(raw(await listen(service)));
     await exposure.start();
-    expect(await exchange(exposure.state.url, '')).toBe('hello');
+    expect(await exchange(exposure.state.link, '')).toBe('hello');
     service.close();
     await once(service, 'close');
-    expect(await exchange(exposure.state.url, '')).toBe('reset');
+    expect(await exchange(exposure.state.link, '')).toBe('reset');
   });
 
-  it('blames nobody else for an app that is away when its address is proved', async () => {
+  it('does not blame another program if the app is away during the check', async () => {
     const service = createServer(socket => void socket.on('error', () => {}).end('hello'));
     const { exposure, log } = await createExposure(raw(await listen(service)));
     await exposure.start();
-    const { url } = exposure.state;
+    const { link: url } = exposure.state;
     service.close();
     await once(service, 'close');
     await exposure.stopTunnel();
     await exposure.startTunnel();
-    expect(exposure.state).toMatchObject({ url, tunnel: { status: 'Connected' }, doubt: 'app away' });
+    expect(exposure.state).toMatchObject({
+      tunnel: { status: 'Connected' },
+      address: { kind: 'unverified', url, reason: 'app away' },
+    });
     expect(log.join()).toContain(`${url} could not be checked (the app is away)`);
-    expect(log.join()).not.toContain('somebody else');
+    expect(log.join()).not.toContain('another program');
   });
 
-  it('leaves a port of `auto` where something else takes the connections, for the next one', async () => {
+  it('leaves a port of `auto` on which another program answers, for the next one', async () => {
     const [min, max] = [24_150, 24_151];
     const [stranger = 0, own = 0] = listCandidates('a preview', 'a secret', { kind: 'auto', min, max });
     await listen(
@@ -395,12 +409,12 @@ describe('an exposure of raw bytes', () => {
     const changes = raw(await listen(service), { remotePort: { kind: 'auto', min, max } });
     const { exposure, log } = await createExposure(changes, { bindTunnels: INNER });
     await exposure.start();
-    expect(exposure.state).toMatchObject({ verified: true, url: `tcp://127.0.0.1:${own}` });
-    expect(log.join()).toContain(`somebody else answers at tcp://127.0.0.1:${stranger}`);
-    expect(await exchange(exposure.state.url, '')).toBe('hello');
+    expect(exposure.state).toMatchObject({ address: { kind: 'verified', url: `tcp://127.0.0.1:${own}` } });
+    expect(log.join()).toContain(`another program answers at tcp://127.0.0.1:${stranger}`);
+    expect(await exchange(exposure.state.link, '')).toBe('hello');
   });
 
-  it('keeps a port of the user’s choice, unverified, where something else takes the connections', async () => {
+  it('keeps a fixed port, unverified, if something else accepts its connections', async () => {
     const stranger = createServer(socket => void socket.on('error', () => {}).end('who are you'));
     const port = await listen(stranger);
     const { address } = await startBadBoreServer(reply(`{"Hello":${port}}\0`));
@@ -412,9 +426,12 @@ describe('an exposure of raw bytes', () => {
       }),
     );
     await exposure.start();
-    expect(exposure.state).toMatchObject({ phase: { kind: 'live' }, verified: false, doubt: 'unproved' });
+    expect(exposure.state).toMatchObject({
+      phase: { kind: 'live' },
+      address: { kind: 'unverified', reason: 'unproved' },
+    });
     expect(log.join()).toMatch(
-      /not known to lead here \(it takes connections, .*somebody else may have this/,
+      /could not be verified \(it accepts connections, .*another program may have this/,
     );
   });
 });

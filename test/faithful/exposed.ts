@@ -59,10 +59,10 @@ export async function expose(
     await stop();
     throw error;
   });
-  const { app: state, url } = exposure.state;
+  const { app: state, link } = exposure.state;
   if (state.status !== 'running' || state.upstream.kind !== 'address')
     throw new Error('the app has no address');
-  return { url: new URL(url ?? ''), appPort: state.upstream.port, stop };
+  return { url: new URL(link ?? ''), appPort: state.upstream.port, stop };
 }
 
 export async function openBrowser(): Promise<Browser> {

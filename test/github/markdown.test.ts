@@ -22,11 +22,11 @@ const SAMPLES: Record<string, [PreviewState, Partial<PreviewFacts>?]> = {
   'starting-with-the-job': [{ kind: 'starting' }, { mode: 'web', name: 'preview (ubuntu, 24)' }],
   live: [{ kind: 'live', url, endsAt }],
   'live-private': [
-    { kind: 'live', url: `${url}/?key=k3y`, endsAt, doubt: 'silent' },
+    { kind: 'live', url: `${url}/?key=k3y`, endsAt, unverifiedReason: 'silent' },
     { openWarning, warnings },
   ],
   'live-basic': [{ kind: 'live', url: 'https://23456.preview.example.com' }, { entry }],
-  'live-unproved': [{ kind: 'live', url: 'tcp://bore.pub:23456', endsAt, doubt: 'unproved' }],
+  'live-unproved': [{ kind: 'live', url: 'tcp://bore.pub:23456', endsAt, unverifiedReason: 'unproved' }],
   'live-tcp': [{ kind: 'live', url: 'tcp://bore.pub:23456', endsAt }],
   reconnecting: [{ kind: 'reconnecting', url, outage: 'tunnel', since, endsAt }],
   'app-restarting': [{ kind: 'reconnecting', url, outage: 'app', since }],
@@ -38,7 +38,6 @@ const SAMPLES: Record<string, [PreviewState, Partial<PreviewFacts>?]> = {
       url,
       reason: 'the app exited with code 1 before it answered on port 3000',
       lastLines,
-      advice: 'Run it at home with `wasmrun os .` and look at its console.',
       endedAt,
     },
   ],
@@ -110,11 +109,11 @@ describe('the comment', () => {
 describe('the summary', () => {
   it('is the comment without its marker, and the figures', async () => {
     const state = { kind: 'ended', url, reason: 'duration over', endedAt } as const;
-    const figures = { visits: 1, restarts: 0, reconnects: 2, moves: 0, durationMs: 1_799_600 };
+    const figures = { visits: 1, restarts: 0, reconnects: 2, addressChanges: 0, durationMs: 1_799_600 };
     const summary = renderSummary(sampleView(state), figures);
     expect(summary).toContain('live for 30 min 0 s · 1 visit · 0 app restarts · 2 tunnel reconnects');
     expect(summary).not.toContain('of address');
-    const moved = renderSummary(sampleView(state), { ...figures, moves: 1 });
+    const moved = renderSummary(sampleView(state), { ...figures, addressChanges: 1 });
     expect(moved).toContain('2 tunnel reconnects · 1 change of address');
     expect(summary).not.toContain('<!--');
     expect(summary).toContain('Preview `web` has ended');

@@ -7,28 +7,16 @@ import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { StepState } from '../../src/step/state.ts';
 import { createSessionFolder, writeOutcome } from '../../src/supervisor/session.ts';
+import { sampleEnd } from '../support/sample-state.ts';
 
-/** The log of post after a preview of five minutes whose address changed `moves` times. */
-function tearDown({ hold, moves }: { hold: boolean; moves: number }): string {
+/** The log of post after a preview of five minutes whose address changed that many times. */
+function tearDown({ hold, addressChanges }: { hold: boolean; addressChanges: number }): string {
   const temp = mkdtempSync(join(tmpdir(), 'step-teardown-'));
   onTestFinished(() => rmSync(temp, { recursive: true, force: true }));
   const folder = createSessionFolder(temp);
   const [liveAt, endedAt] = [new Date('2026-05-04T10:00:00Z'), new Date('2026-05-04T10:05:00Z')];
-  writeOutcome(folder, {
-    mode: 'web',
-    phase: { kind: 'ended', reason: 'job ended', liveAt, endedAt },
-    tunnel: { status: 'Disconnected' },
-    app: { status: 'stopped' },
-    url: undefined,
-    link: undefined,
-    verified: undefined,
-    doubt: undefined,
-    restarts: 0,
-    reconnects: moves,
-    moves,
-    visits: 0,
-    warnings: [],
-  });
+  const phase = { kind: 'ended', reason: 'job ended', liveAt, endedAt } as const;
+  writeOutcome(folder, sampleEnd(phase, { reconnects: addressChanges, addressChanges }));
   const preview = { commit: 'a1b2c3d', warnings: [], showConsole: false };
   const supervisor = { pid: 4_000_000, startTime: '1', role: 'supervisor' };
   const identity = { key: 'k', name: 'web' };
@@ -47,13 +35,15 @@ function tearDown({ hold, moves }: { hold: boolean; moves: number }): string {
 }
 
 it('warns where later steps may have used an address that was left', () => {
-  expect(tearDown({ hold: false, moves: 1 })).toMatch(
+  expect(tearDown({ hold: false, addressChanges: 1 })).toMatch(
     /^::warning::the public address changed once .* let them ask `expose url`$/m,
   );
-  expect(tearDown({ hold: false, moves: 2 })).toMatch(/^::warning::the public address changed 2 times/m);
+  expect(tearDown({ hold: false, addressChanges: 2 })).toMatch(
+    /^::warning::the public address changed 2 times/m,
+  );
 });
 
 it('does not warn of an address that no step could use: in a hold, or where it never changed', () => {
-  expect(tearDown({ hold: true, moves: 1 })).not.toContain('the public address changed');
-  expect(tearDown({ hold: false, moves: 0 })).not.toContain('the public address changed');
+  expect(tearDown({ hold: true, addressChanges: 1 })).not.toContain('the public address changed');
+  expect(tearDown({ hold: false, addressChanges: 0 })).not.toContain('the public address changed');
 });

@@ -5,7 +5,6 @@ import { basename, join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { InputError } from '../../src/shared/errors.ts';
 import { recordProcess } from '../../src/shared/processes.ts';
-import type { ExposureState } from '../../src/shared/state.ts';
 import {
   chooseSession,
   createSessionFolder,
@@ -16,22 +15,12 @@ import {
   writeOutcome,
   writeSession,
 } from '../../src/supervisor/session.ts';
+import { sampleEnd } from '../support/sample-state.ts';
 
-const ENDED: ExposureState = {
-  mode: 'web',
-  phase: { kind: 'ended', reason: 'stopped', endedAt: new Date(0) },
-  tunnel: { status: 'Disconnected' },
-  app: { status: 'stopped' },
-  url: undefined,
-  link: undefined,
-  verified: undefined,
-  doubt: undefined,
-  restarts: 0,
-  reconnects: 2,
-  moves: 0,
-  visits: 3,
-  warnings: [],
-};
+const ENDED = sampleEnd(
+  { kind: 'ended', reason: 'stopped', endedAt: new Date(0) },
+  { reconnects: 2, visits: 3 },
+);
 
 let parent: string;
 beforeEach(() => {

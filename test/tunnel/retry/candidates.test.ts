@@ -240,6 +240,6 @@ it('waits for its port rather than go back to where a stranger answered', async 
   await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
   expect(portOf(tunnel)).toBe(port);
   await expect(tunnel.changePort()).rejects.toThrow(
-    /somebody else answers at .*: choose another `remote-port`/,
+    /another program answers at .*: choose another `remote-port`/,
   );
 });

@@ -4,8 +4,10 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { askForToken } from '../../../src/exposure/tcp-probe.ts';
+
+import { probeTcp } from '../../../src/exposure/tcp-probe.ts';
 import { Relay, type WorkerRelay } from '../../../src/tunnel/relay/relay.ts';
+
 import { describeWithReal } from '../../support/real-parts.ts';
 import { closed, openTunnel, portOf, startRealServer } from '../../support/tunnel-rig.ts';
 import { waitUntil } from '../../support/wait-until.ts';
@@ -128,7 +130,7 @@ describeWithReal(['bore'], 'raw visitors on two threads', () => {
     await fillBoth(world);
     const url = `tcp://${HOST}:${world.port}`;
     for (let probe = 0; probe < 5; probe += 1)
-      expect(await askForToken(url, world.relay, AbortSignal.timeout(10_000))).toEqual({ kind: 'proved' });
+      expect(await probeTcp(url, world.relay, AbortSignal.timeout(10_000))).toEqual({ kind: 'proved' });
   });
 
   it('find the app where it is now, on both', async () => {
