@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { describeWithReal } from '../support/real-parts.ts';
+import { scale } from '../support/scale.ts';
 import { startForwarder, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { ask, awaitGone, createPreview, goLive, SECRET, type Status } from './job-rig.ts';
@@ -20,7 +21,8 @@ describeWithReal(['bore'], 'an outage of the bore server', () => {
   it.each([
     [1, '127.0.0.92', ['is starting', 'is live', 'has ended']],
     [5, '127.0.0.93', ['is starting', 'is live', 'has ended']],
-    [20, '127.0.0.94', ['is starting', 'is live', 'is away for a moment', 'is live', 'has ended']],
+    // Long enough to be shown (OUTAGE_SHOWN_AFTER_MS in src/github/view.ts).
+    [scale(17, 20), '127.0.0.94', ['is starting', 'is live', 'is away for a moment', 'is live', 'has ended']],
   ])('of %i s ends with the same address', async (seconds, host, titles) => {
     const server = await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ server: host }, { 'index.html': 'the preview' });

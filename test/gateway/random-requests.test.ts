@@ -8,9 +8,10 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AccessRules } from '../../src/gateway/access/access.ts';
 import { openDoor } from '../support/gateway-door.ts';
+import { scale } from '../support/scale.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-const REQUESTS = Number(process.env.EXPOSE_FUZZ_RUNS ?? 20_000);
+const REQUESTS = Number(process.env.EXPOSE_FUZZ_RUNS ?? scale(10_000, 100_000));
 /** Connections at a time. */
 const WIDTH = 8;
 

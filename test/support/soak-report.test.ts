@@ -15,7 +15,12 @@ it('a fault explains the visits that it could have cost, and no others', () => {
 });
 
 it('memory that grows has a slope, and warming up has none', () => {
-  const sample = (at: number, megabytes: number) => ({ atSeconds: at, rss: megabytes * 1e6, heapUsed: 0 });
+  const sample = (at: number, megabytes: number) => ({
+    atSeconds: at,
+    rss: megabytes * 1e6,
+    heapUsed: 0,
+    external: 0,
+  });
   const minutes = Array.from({ length: 61 }, (_, minute) => minute * 60);
   expect(fitSlope(minutes.map(at => sample(at, 50 + at / 360)))).toBeCloseTo(10);
   expect(fitSlope(minutes.map(at => sample(at, at < 600 ? 20 + at / 20 : 50)))).toBeCloseTo(0);

@@ -22,9 +22,10 @@ export interface LostVisit {
 
 export interface MemorySample {
   atSeconds: number;
-  /** In bytes. */
+  /** In bytes: what the process occupies, what its objects occupy after a garbage collection, and their buffers. */
   rss: number;
   heapUsed: number;
+  external: number;
 }
 
 /** A visitor announced in the very last moment before a fault is lost with it: the announcement was on its way. */

@@ -123,8 +123,8 @@ class Soak {
   async #sampleMemory(ending: AbortSignal): Promise<void> {
     const everyMs = Math.max(1_000, (this.#options.seconds * 1_000) / 120);
     for (; !ending.aborted; await pause(everyMs, ending)) {
-      const { rss, heapUsed } = await this.#world.tunnels.measure();
-      this.#memory.push({ atSeconds: this.#now() / 1_000, rss, heapUsed });
+      const { rss, heapUsed, external } = await this.#world.tunnels.measure();
+      this.#memory.push({ atSeconds: this.#now() / 1_000, rss, heapUsed, external });
     }
   }
 

@@ -5,14 +5,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { openRandom, type Random } from '../support/noise.ts';
 import { describeWithReal } from '../support/real-parts.ts';
+import { scale } from '../support/scale.ts';
 import { type Measure, startTunnelProcess, type TunnelProcess } from '../support/tunnel-process.ts';
 import { closed, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const SECRET = 'sesame';
 /** Buffers, pools and compiled code have their size after these. */
-const WARM_UP = 10_000;
-const VISITORS = 10_000;
+const WARM_UP = scale(3_000, 10_000);
+const VISITORS = scale(3_000, 10_000);
 const AT_ONCE = 64;
 /** Of an idle connection to the app, and of Node's own lists, is let go within seconds. */
 const SETTLE_MS = 20_000;

@@ -8,14 +8,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { Noise } from '../support/noise.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
+import { scale } from '../support/scale.ts';
 import { startTunnelProcess, type TunnelProcess } from '../support/tunnel-process.ts';
 import { accepts, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const SECRET = 'sesame';
-/** `npx vitest run test/tunnel/real-clients.test.ts --mode by-hand` waits for ten minutes where CI waits for seconds. */
-const IS_BY_HAND = (import.meta as unknown as { env: { MODE: string } }).env.MODE === 'by-hand';
-const IDLE_MS = IS_BY_HAND ? 600_000 : 5_000;
+const IDLE_MS = scale(5_000, 600_000);
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

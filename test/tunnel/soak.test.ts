@@ -1,22 +1,31 @@
 import { expect, it } from 'vitest';
 import { describeWithReal } from '../support/real-parts.ts';
+import { chooseSeed, scale } from '../support/scale.ts';
 import { runSoak } from '../support/soak.ts';
+import type { MemorySample } from '../support/soak-report.ts';
 
-const SECONDS = 180;
+const SECONDS = scale(45, 180);
+const VISITS_PER_SECOND = scale(40, 20);
+/** With this one every kind of fault has happened, and is over, within half a minute; the longest comes first. */
+const SEED = 397;
 /** Visits under way may finish, and the last fault is waited for. */
 const TIMEOUT_MS = (SECONDS + 90) * 1_000;
-/** What may be added between the second quarter and the last: a leak of a page of 16 KB in every visit is 30 MB. */
-const GROWTH_MB = 15;
+/**
+ * What may be added between the second quarter and the last, where a page of 16 KB kept by every visit is 15 MB in the
+ * short run and 30 MB in the long one. Resident memory has its size only after the first minute.
+ */
+const KEPT_GROWTH_MB = 6;
+const RSS_GROWTH_MB = scale(40, 15);
 
-describeWithReal(['bore'], 'a tunnel under three minutes of visits and faults', () => {
+describeWithReal(['bore'], `a tunnel under ${SECONDS} s of visits and faults`, () => {
   it('loses no visit that a fault does not explain, comes back every time, and does not grow', {
     timeout: TIMEOUT_MS,
   }, async () => {
-    const seed = Math.floor(Math.random() * 2 ** 31);
+    const seed = chooseSeed(SEED);
     const events: string[] = [`seed ${seed}`];
     const report = await runSoak({
       seconds: SECONDS,
-      visitsPerSecond: 20,
+      visitsPerSecond: VISITS_PER_SECOND,
       seed,
       onEvent: ({ atSeconds, text }) => events.push(`${atSeconds.toFixed(1)} s: ${text}`),
     });
@@ -26,12 +35,29 @@ describeWithReal(['bore'], 'a tunnel under three minutes of visits and faults', 
     expect(report.unhandled, story).toEqual([]);
     expect(report.errors, story).toEqual([]);
     expect(report.leftBehind, story).toBe(0);
-    expect(report.visits).toBeGreaterThan((SECONDS * 20) / 2);
+    expect(report.visits).toBeGreaterThan((SECONDS * VISITS_PER_SECOND) / 2);
     expect(Object.keys(report.faults), story).toHaveLength(5);
     const quarter = Math.floor(report.memory.length / 4);
-    const mean = (samples: typeof report.memory) =>
-      samples.reduce((sum, { rss }) => sum + rss, 0) / samples.length / 1e6;
     const [early, late] = [report.memory.slice(quarter, 2 * quarter), report.memory.slice(-quarter)];
-    expect(mean(late) - mean(early), JSON.stringify(report.memory)).toBeLessThan(GROWTH_MB);
+    const measureGrowth = (pick: (sample: MemorySample) => number) => {
+      const mean = (samples: readonly MemorySample[]) =>
+        samples.reduce((sum, sample) => sum + pick(sample), 0) / samples.length / 1e6;
+      return mean(late) - mean(early);
+    };
+    const kept = measureGrowth(({ heapUsed, external }) => heapUsed + external);
+    console.log(
+      'GROWTH',
+      kept,
+      measureGrowth(({ rss }) => rss),
+      report.visits,
+      report.memory
+        .map(m => [m.rss, m.heapUsed, m.external].map(x => Math.round(x / 1e5) / 10).join('/'))
+        .join(' '),
+    );
+    expect(kept, JSON.stringify(report.memory)).toBeLessThan(KEPT_GROWTH_MB);
+    expect(
+      measureGrowth(({ rss }) => rss),
+      JSON.stringify(report.memory),
+    ).toBeLessThan(RSS_GROWTH_MB);
   });
 });

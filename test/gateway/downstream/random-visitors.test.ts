@@ -1,6 +1,6 @@
 // Random visitors, and a random app, against a gateway in a process of its own: nothing that either does may throw there
 // what nobody catches, keep a connection that is over, or stop the gateway from answering. For another run than the fixed
-// one: EXPOSE_FUZZ_VISITS (in each case), EXPOSE_FUZZ_SEED, EXPOSE_FUZZ_SOURCES for another folder than src, and
+// one: EXPOSE_FUZZ_VISITS (in each case), EXPOSE_SEED, EXPOSE_FUZZ_SOURCES for another folder than src, and
 // EXPOSE_FUZZ_VISIT for the seed of one visit, to be made again and again.
 
 import { fork } from 'node:child_process';
@@ -17,12 +17,13 @@ import type { Question, Report, Setup, Told } from '../../support/gateway-under-
 import { openVisitor, type Protocol, usesHttp2, usesTls } from '../../support/protocols.ts';
 import { startRandomApp } from '../../support/random-app.ts';
 import { KEY, makeVisit, PUBLIC_PATHS, planVisit } from '../../support/random-visitors.ts';
+import { chooseSeed, scale } from '../../support/scale.ts';
 import { TestCa, type TestCertificate } from '../../support/test-ca.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-/** In each case. By default as many as take some 40 s of one processor, all cases together, which is what CI has for them. */
-const VISITS = Number(process.env.EXPOSE_FUZZ_VISITS ?? 1_000);
-const SEED = Number(process.env.EXPOSE_FUZZ_SEED ?? 20_260_000);
+/** In each case. A thousand take some 40 s of one processor, all cases together. */
+const VISITS = Number(process.env.EXPOSE_FUZZ_VISITS ?? scale(600, 5_000));
+const SEED = chooseSeed(20_260_000);
 const ONE_VISIT = Number(process.env.EXPOSE_FUZZ_VISIT ?? 0);
 const SOURCES = resolve(process.env.EXPOSE_FUZZ_SOURCES ?? join(import.meta.dirname, '../../../src'));
 /** Visitors at a time. */
@@ -165,7 +166,7 @@ describe(`${VISITS} random visitors, and a random app`, () => {
       const sources = `${pathToFileURL(SOURCES)}/`;
       const setup = { sources, seed, app: app.port, rules, limits: LIMITS };
       const gateway = await startGatewayUnderFire({ ...setup, ...(usesTls(protocol) && { tls }) });
-      const again = `repeat with EXPOSE_FUZZ_SEED=${SEED} EXPOSE_FUZZ_VISITS=${VISITS}, case of seed ${seed}`;
+      const again = `repeat with EXPOSE_SEED=${SEED} EXPOSE_FUZZ_VISITS=${VISITS}, case of seed ${seed}`;
       const seeds = await makeVisits(gateway.port, protocol, seed);
       expect([...gateway.unhandled], again).toEqual([]);
       const answer = await askForProof(gateway.port, protocol);

@@ -5,13 +5,15 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
 import { describeWithReal, requirePart } from '../../support/real-parts.ts';
+import { scale } from '../../support/scale.ts';
 import { startVisits } from '../../support/steady-visits.ts';
 import { startTunnelProcess } from '../../support/tunnel-process.ts';
 import { startRealServer } from '../../support/tunnel-rig.ts';
 
 const KEY = 'K3y-of-this-preview_0123456789';
 const CONNECTIONS = 500;
-const SECONDS = 12;
+/** All are there after half of the shorter time. */
+const SECONDS = scale(5, 12);
 /** More than any buffer between here and a visitor holds. */
 const BIG = Buffer.alloc(16 << 20, 'x');
 
