@@ -11,7 +11,8 @@ import { startTunnelProcess } from '../../support/tunnel-process.ts';
 import { startRealServer } from '../../support/tunnel-rig.ts';
 
 const KEY = 'K3y-of-this-preview_0123456789';
-const CONNECTIONS = 500;
+/** More than the 256 that may be there without the key. */
+const CONNECTIONS = scale(300, 500);
 /** All are there after half of the shorter time. */
 const SECONDS = scale(5, 12);
 /** More than any buffer between here and a visitor holds. */
@@ -49,7 +50,7 @@ async function attack(options: string[], host: string, port: number): Promise<st
   return stdout;
 }
 
-describeWithReal(['bore', 'slowhttptest'], 'five hundred connections of slowhttptest', () => {
+describeWithReal(['bore', 'slowhttptest'], `${CONNECTIONS} connections of slowhttptest`, () => {
   it.each(MODES)(
     'cost no visit, through bore and the tunnel, neither with a key nor in an open preview: %s',
     { timeout: 120_000 },
