@@ -26,7 +26,7 @@ import {
 import { type Audience, checkHead, findAudience } from './audience.ts';
 import { createStepLogger, relayLog } from './log.ts';
 import { print } from './print.ts';
-import { readActionInputs, readGuardInputs, readJob, readSurroundings } from './runner.ts';
+import { type GuardInputs, readActionInputs, readGuardInputs, readJob, readSurroundings } from './runner.ts';
 import { type StepState, saveShownLog, saveStepState } from './state.ts';
 import { writeSummary } from './summary.ts';
 
@@ -48,7 +48,7 @@ export async function runPreview(cancellation: Cancellation): Promise<void> {
   const inputs = readActionInputs();
   try {
     const audience = await findAudience(job, guard, inputs);
-    await expose(job, inputs, await startSupervisor(job, inputs, audience, cancellation));
+    await expose(job, inputs, await startSupervisor(job, guard, inputs, audience, cancellation));
   } catch (error) {
     if (inputs.failOnError || error instanceof InputError || cancellation.signal.aborted) throw error;
     print.warning(`no preview: ${describeError(error)}`);
@@ -74,6 +74,7 @@ interface Started {
 
 async function startSupervisor(
   job: Job,
+  guard: GuardInputs,
   inputs: Inputs,
   audience: Audience,
   cancellation: Cancellation,
@@ -102,6 +103,7 @@ async function startSupervisor(
       signal,
       onChild: child => noteChild(folder, child, logger),
       onFolder: installFolder => save({ installFolder }),
+      gitHub: { token: guard.token, apiUrl: job.apiUrl },
     }),
   );
   const config = planSupervisor({

@@ -87,24 +87,24 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
   };
 }
 
-/** For an installation: what ends it, and who writes down what it starts and makes. */
-export type InstallWatch = Pick<WasmrunOptions, 'signal' | 'onChild' | 'onFolder'>;
+/** For an installation: what ends it, who writes down what it starts and makes, and in a job its access to GitHub. */
+export type InstallContext = Pick<WasmrunOptions, 'signal' | 'onChild' | 'onFolder' | 'gitHub'>;
 
 /**
  * Finds or installs wasmrun and resolves with its program file; '' where the app needs none. Rejects with an InputError,
- * an AppError, or the reason of the watch's signal.
+ * an AppError, or the reason of the context's signal.
  */
 export async function locateWasmrun(
   app: AppInputs,
   surroundings: Surroundings,
   logger: Logger,
-  watch?: InstallWatch,
+  context: InstallContext,
 ): Promise<string> {
   if (!needsWasmrun(app.mode)) return '';
   const { environment, tempFolder } = surroundings;
   const limit = AbortSignal.timeout(INSTALL_TIMEOUT_MS);
   return findOrInstallWasmrun({
-    ...watch,
+    ...context,
     version: app.wasmrunVersion,
     pathVariable: environment.PATH ?? '',
     toolCache: environment.RUNNER_TOOL_CACHE || join(homedir(), '.cache', 'expose-action', 'tools'),
@@ -112,7 +112,7 @@ export async function locateWasmrun(
     releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
     environment: selectInstallEnvironment(environment),
     logger,
-    signal: watch ? AbortSignal.any([watch.signal, limit]) : limit,
+    signal: AbortSignal.any([context.signal, limit]),
   });
 }
 

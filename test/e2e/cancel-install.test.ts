@@ -54,13 +54,15 @@ describe.skipIf(process.platform === 'win32')('an installation', () => {
     'that %s breaks off in a job leaves nothing behind',
     async signal => {
       const cargo = installCargo();
-      const { job, titles } = await createPreview(
+      const { job, titles, find } = await createPreview(
         { mode: 'os', hold: '5m' },
         { 'index.js': PROGRAM },
         { PATH: cargo.path, EXPOSE_WASMRUN_RELEASES_URL: 'http://127.0.0.1:9/releases' },
       );
       job.start();
       await waitUntil(() => cargo.pid() > 0, 'cargo runs');
+      // What post goes by where main is killed.
+      expect(find('cargo').pid).toBe(cargo.pid());
       const began = performance.now();
       job.signal(signal);
       await job.finished();

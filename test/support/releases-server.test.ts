@@ -23,4 +23,15 @@ describe('the releases server', () => {
     expect((await download()).byteLength).toBe(100_000);
     await server.close();
   });
+
+  it('refuses and redirects as it was told', async () => {
+    const behind = await startReleasesServer([], { refuse: token => (token ? { status: 401 } : undefined) });
+    const server = await startReleasesServer([], { redirectTo: new URL(behind.url).origin });
+    expect((await fetch(`${server.url}/tags/v1.0.0`)).url).toBe(`${behind.url}/tags/v1.0.0`);
+    const headers = { authorization: 'Bearer x' };
+    expect((await fetch(`${behind.url}/tags/v1.0.0`, { headers })).status).toBe(401);
+    expect([...behind.tokens.api]).toEqual(['Bearer x']);
+    await server.close();
+    await behind.close();
+  });
 });

@@ -25,10 +25,25 @@ export interface PublishedAsset {
   breaks?: { after: number; times: number };
 }
 
-/** Starts a server with one release, `v1.0.0`. `apiStatus` makes the API refuse. */
+export interface Refusal {
+  status: number;
+  headers?: Record<string, string>;
+}
+
+export interface ReleasesOptions {
+  /** Makes the API refuse every request. */
+  apiStatus?: number;
+  /** Makes the API refuse some requests, by their Authorization header. */
+  refuse?: (authorization: string | undefined) => Refusal | undefined;
+  apiBody?: string;
+  /** Origin that every request is redirected to, API and downloads alike. */
+  redirectTo?: string;
+}
+
+/** Starts a server with one release, `v1.0.0`. */
 export async function startReleasesServer(
   assets: readonly PublishedAsset[],
-  options: { apiStatus?: number; apiBody?: string } = {},
+  options: ReleasesOptions = {},
 ): Promise<ReleasesServer> {
   const requests: string[] = [];
   const tokens = { api: new Set<string>(), download: new Set<string>() };
@@ -38,6 +53,14 @@ export async function startReleasesServer(
     requests.push(path);
     const kind = path.startsWith('/download/') ? 'download' : 'api';
     if (request.headers.authorization !== undefined) tokens[kind].add(request.headers.authorization);
+    if (options.redirectTo !== undefined) {
+      response.writeHead(302, { location: options.redirectTo + path }).end();
+      return;
+    }
+    const refusal =
+      options.apiStatus === undefined
+        ? options.refuse?.(request.headers.authorization)
+        : { status: options.apiStatus };
     const asset = assets.find(candidate => path === `/download/${candidate.name}`);
     if (asset !== undefined) {
       const count = (downloads.get(asset.name) ?? 0) + 1;
@@ -45,8 +68,8 @@ export async function startReleasesServer(
       sendAsset(asset, count, response);
     } else if (path !== '/releases/tags/v1.0.0') {
       response.writeHead(404).end('{"message":"Not Found"}');
-    } else if (options.apiStatus !== undefined) {
-      response.writeHead(options.apiStatus).end('{"message":"API rate limit exceeded"}');
+    } else if (refusal !== undefined) {
+      response.writeHead(refusal.status, refusal.headers).end('{"message":"API rate limit exceeded"}');
     } else {
       response.end(options.apiBody ?? renderRelease(assets, `http://${request.headers.host}`));
     }

@@ -8,7 +8,7 @@ import { AppError, describeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { runCommand } from '../process/command.ts';
 import type { OnChild } from '../program.ts';
-import { DigestError, installFromRelease } from './release.ts';
+import { DigestError, type GitHubAccess, installFromRelease, RateLimitError } from './release.ts';
 import { isTooOld, parseWasmrunVersion } from './version.ts';
 
 export interface WasmrunOptions {
@@ -20,8 +20,8 @@ export interface WasmrunOptions {
   tempFolder: string;
   /** The `releases` address of GitHub's API. */
   releasesUrl: string;
-  /** For the API only: without one, GitHub answers 60 requests an hour to everybody behind one address. */
-  token?: string;
+  /** For the API only. */
+  gitHub?: GitHubAccess | undefined;
   /** What the installation sees of the job (selectInstallEnvironment). */
   environment: Readonly<Record<string, string>>;
   logger: Logger;
@@ -162,21 +162,21 @@ async function install(stage: string, version: string, options: WasmrunOptions):
     const installed = await readVersion(program, options);
     if (installed !== version) throw new AppError(`version ${installed} was installed instead`);
   };
-  const reasons: string[] = [];
+  const failures: unknown[] = [];
   for (const attempt of [installFromRelease, installWithCargo]) {
     try {
-      await attempt({ ...options, stage, program, version, reason: reasons[0] ?? '' });
+      await attempt({ ...options, stage, program, version, failure: failures[0] });
       await check();
       options.logger.info(`wasmrun ${version}: installed`);
       return;
     } catch (error) {
       options.signal.throwIfAborted();
       if (error instanceof DigestError) throw error;
-      reasons.push(describeError(error));
+      failures.push(error);
     }
   }
   throw new AppError(
-    `wasmrun ${version} is not there and could not be installed: ${reasons.join('; and ')}. ` +
+    `wasmrun ${version} is not there and could not be installed: ${failures.map(describeError).join('; and ')}. ` +
       `Install it in an earlier step (cargo install wasmrun), ${MODES_WITHOUT}`,
     { restartable: false },
   );
@@ -188,14 +188,17 @@ export type Installation = WasmrunOptions & {
   program: string;
   version: string;
   /** Why the way before failed. */
-  reason: string;
+  failure: unknown;
 };
 
 async function installWithCargo(options: Installation): Promise<void> {
-  const { stage, version, environment, signal, logger } = options;
+  const { stage, version, failure, environment, signal, logger } = options;
   const cargo = findProgram(process.platform === 'win32' ? 'cargo.exe' : 'cargo', options.pathVariable);
   if (cargo === undefined) throw new AppError('cargo is not on PATH (https://rustup.rs)');
-  logger.info(`wasmrun ${version} is built with cargo, which takes 5 to 10 minutes (${options.reason})`);
+  const notice = `wasmrun ${version} is built with cargo, which takes 5 to 10 minutes (${describeError(failure)})`;
+  // The minutes can be saved: people should see how.
+  if (failure instanceof RateLimitError) logger.warn(notice);
+  else logger.info(notice);
   // Beside the program, and not in the system's temp folder, where cargo that is killed would leave it.
   const build = join(stage, 'build');
   await runCommand({

@@ -19,13 +19,27 @@ export interface ReleaseOptions {
   stage: string;
   program: string;
   version: string;
+  /** The `releases` address of GitHub's API. */
   releasesUrl: string;
-  token?: string;
+  gitHub?: GitHubAccess | undefined;
   environment: Readonly<Record<string, string>>;
   logger: Logger;
   onChild?: OnChild;
   signal: AbortSignal;
 }
+
+/** The job's token and the API it is for. Without a token GitHub answers 60 requests an hour to each address. */
+export interface GitHubAccess {
+  token: string;
+  /** The token is sent to this origin only: another host, or another company's GitHub, must not see it. */
+  apiUrl: string;
+}
+
+/** The API refused the request: a bad token, or the rate limit. Asking in another way may help. */
+class RefusalError extends AppError {}
+
+/** The rate limit is used up. */
+export class RateLimitError extends RefusalError {}
 
 /** What was downloaded is not what was published. Nothing else is tried then: somebody should look. */
 export class DigestError extends AppError {}
@@ -83,10 +97,7 @@ function findTarget(): string {
 
 async function findAsset(name: string, options: ReleaseOptions, dispatcher: Dispatcher): Promise<Asset> {
   const url = `${options.releasesUrl}/tags/v${options.version}`;
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
-  const authorization = options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
-  const headers = { accept: 'application/vnd.github+json', 'user-agent': 'expose-action', ...authorization };
-  const answer = await fetchFrom(url, { headers, signal, dispatcher });
+  const answer = await fetchRelease(url, options, dispatcher);
   const release = v.safeParse(Release, await readJson(answer, url));
   if (!release.success) throw new AppError(`${url} answered something else than a release`);
   const listed = release.output.assets.find(asset => asset.name === name);
@@ -94,6 +105,29 @@ async function findAsset(name: string, options: ReleaseOptions, dispatcher: Disp
   const asset = v.safeParse(Asset, listed);
   if (asset.success) return asset.output;
   throw new AppError(`${name} is published without a usable digest, size or address`);
+}
+
+/** With the token where it may be sent. The release is public: where GitHub refuses the token, it is asked without. */
+async function fetchRelease(url: string, options: ReleaseOptions, dispatcher: Dispatcher): Promise<Response> {
+  const token = selectToken(url, options.gitHub);
+  const headers = { accept: 'application/vnd.github+json', 'user-agent': 'expose-action' };
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
+  if (token !== undefined) {
+    const authorization = `Bearer ${token}`;
+    try {
+      return await fetchFrom(url, { headers: { ...headers, authorization }, signal, dispatcher });
+    } catch (error) {
+      if (!(error instanceof RefusalError)) throw error;
+      options.logger.info(`${error.message}; trying again without the token`);
+    }
+  }
+  return await fetchFrom(url, { headers, signal, dispatcher });
+}
+
+/** undici drops the header where a redirect leads to another origin, as the Fetch Standard demands. */
+function selectToken(url: string, gitHub: GitHubAccess | undefined): string | undefined {
+  const isFor = URL.parse(gitHub?.apiUrl ?? '')?.origin === URL.parse(url)?.origin;
+  return gitHub !== undefined && gitHub.token !== '' && isFor ? gitHub.token : undefined;
 }
 
 type FetchOptions = { headers?: Record<string, string>; signal: AbortSignal; dispatcher: Dispatcher };
@@ -104,9 +138,32 @@ async function fetchFrom(url: string, options: FetchOptions): Promise<Response> 
   });
   if (answer.ok) return answer;
   await answer.body?.cancel();
-  const hint =
-    answer.status === 403 || answer.status === 429 ? ' (the limit of requests may be used up)' : '';
-  throw new AppError(`${url} answered ${answer.status}${hint}`);
+  throw describeRefusal(url, answer, options.headers?.authorization !== undefined);
+}
+
+function describeRefusal(url: string, { status, headers }: Response, hasToken: boolean): AppError {
+  if (![401, 403, 429].includes(status)) return new AppError(`${url} answered ${status}`);
+  const end = readLimitEnd(headers);
+  if (end !== undefined) {
+    const until = `until ${end.toISOString().slice(11, 16)} UTC`;
+    return new RateLimitError(
+      hasToken
+        ? `GitHub's rate limit for \`github-token\` is used up ${until}`
+        : `GitHub's rate limit for requests without a token is used up ${until}; in a job, pass \`github-token\``,
+    );
+  }
+  const hint = status === 401 ? '' : ' (the limit of requests may be used up)';
+  return new RefusalError(`${url} answered ${status}${hint}`);
+}
+
+/** When a rate limit ends that refused the request; undefined where none did (docs.github.com, "Rate limits"). */
+function readLimitEnd(headers: Response['headers']): Date | undefined {
+  const reset = headers.get('x-ratelimit-remaining') === '0' ? headers.get('x-ratelimit-reset') : null;
+  const pause = headers.get('retry-after');
+  const end = new Date(
+    reset !== null ? Number(reset) * 1_000 : Date.now() + Number(pause ?? Number.NaN) * 1_000,
+  );
+  return Number.isNaN(end.getTime()) ? undefined : end;
 }
 
 async function readJson(answer: Response, url: string): Promise<unknown> {

@@ -32,12 +32,14 @@ const DEB = `wasmrun-v1.0.0-${ARCH}.deb`;
 let folder: string;
 let server: ReleasesServer | undefined;
 let log: string[];
+let warnings: string[];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'expose-wasmrun-test-'));
   mkdirSync(join(folder, 'temp'));
   mkdirSync(join(folder, 'bin'));
   log = [];
+  warnings = [];
   server = undefined;
 });
 
@@ -177,12 +179,81 @@ describe('the .deb of the release', () => {
     expect((await fail()).message).toContain('cannot be reached');
     server = undefined;
   });
+});
 
-  it('shows the token to the API and to nobody else', async () => {
+describe("the job's token", () => {
+  const grant = (apiUrl: string) => ({ token: 'ghs_1', apiUrl });
+  const limit = {
+    'x-ratelimit-remaining': '0',
+    'x-ratelimit-reset': String(Date.UTC(2030, 0, 2, 14, 5) / 1_000),
+  };
+
+  it('is sent to the API, and not to the download', async () => {
     await publish();
-    await find({ token: 'ghs_1' });
+    await find({ gitHub: grant(server?.url ?? '') });
     expect([...(server?.tokens.api ?? [])]).toEqual(['Bearer ghs_1']);
     expect([...(server?.tokens.download ?? [])]).toEqual([]);
+    expect(log.join('\n')).not.toContain('ghs_1');
+  });
+
+  it.each([
+    ['another host', 'https://api.github.com'],
+    ['another port', 'http://127.0.0.1:1'],
+    ['another scheme', 'https://127.0.0.1'],
+    ['what is no address', ''],
+  ])('is not sent where the releases come from another origin than its API: %s', async (_, apiUrl) => {
+    await publish();
+    await find({ gitHub: grant(apiUrl) });
+    expect([...(server?.tokens.api ?? [])]).toEqual([]);
+  });
+
+  it('does not follow a redirect to another origin', async () => {
+    await publish();
+    const front = await startReleasesServer([], { redirectTo: new URL(server?.url ?? '').origin });
+    await find({ releasesUrl: front.url, gitHub: grant(front.url) });
+    expect([...front.tokens.api]).toEqual(['Bearer ghs_1']);
+    expect(server?.requests).toEqual(['/releases/tags/v1.0.0', `/download/${DEB}`]);
+    expect([...(server?.tokens.api ?? []), ...(server?.tokens.download ?? [])]).toEqual([]);
+    await front.close();
+  });
+
+  it('is in the environment of no program that installs', async () => {
+    server = await startReleasesServer([]);
+    const cargo = writeProgram('bin', 'cargo', 'env > "$0.env"; exit 1');
+    await find({ gitHub: grant(server.url) }).catch(() => undefined);
+    const environment = readFileSync(`${cargo}.env`, 'utf8');
+    expect(environment).toContain('PATH=');
+    expect(environment).not.toContain('ghs_1');
+  });
+
+  it.each([
+    ['a bad token', { status: 401 }, /answered 401; trying again without the token$/],
+    [
+      'a rate limit',
+      { status: 403, headers: limit },
+      /^GitHub's rate limit for `github-token` is used up until 14:05 UTC; trying again without the token$/,
+    ],
+  ])('is left out where GitHub refuses it: %s', async (_, refusal, message) => {
+    server = await startReleasesServer([{ name: DEB, content: buildDeb('1.0.0') }], {
+      refuse: token => (token === undefined ? undefined : refusal),
+    });
+    expect(await find({ gitHub: grant(server.url) })).toContain('cache');
+    expect(log[0]).toMatch(message);
+  });
+
+  it.each([
+    ['403', { status: 403, headers: limit }, /until 14:05 UTC; in a job, pass `github-token`\)$/],
+    ['429', { status: 429, headers: { 'retry-after': '60' } }, /until \d\d:\d\d UTC; in a job, pass/],
+  ])('is what a used-up rate limit (%s) asks for before cargo runs', async (_, refusal, advice) => {
+    writeProgram('bin', 'cargo', 'exit 1');
+    server = await startReleasesServer([], { refuse: () => refusal });
+    await find().catch(() => undefined);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^wasmrun 1\.0\.0 is built with cargo, which takes 5 to 10 minutes \(GitHub's rate limit for requests without a token is used up /,
+      ),
+    ]);
+    expect(warnings[0]).toMatch(advice);
   });
 });
 
@@ -247,7 +318,13 @@ function createOptions(options: Partial<WasmrunOptions>): WasmrunOptions {
     tempFolder: join(folder, 'temp'),
     releasesUrl: server?.url ?? 'http://127.0.0.1:9/releases',
     environment: { PATH: SYSTEM_PATH.join(delimiter) },
-    logger: createLogger({ level: 'info', write: line => log.push(line) }),
+    logger: createLogger({
+      level: 'info',
+      write: (line, level) => {
+        log.push(line);
+        if (level === 'warn') warnings.push(line);
+      },
+    }),
     signal: AbortSignal.timeout(30_000),
     ...options,
   };
