@@ -23,10 +23,11 @@ import {
   sessionFiles,
   writeCommand,
 } from '../supervisor/session.ts';
+import { readActionInputs } from './action-inputs.ts';
 import { type Audience, checkHead, findAudience } from './audience.ts';
 import { createStepLogger, relayLog } from './log.ts';
 import { print } from './print.ts';
-import { type GuardInputs, readActionInputs, readGuardInputs, readJob, readSurroundings } from './runner.ts';
+import { type GuardInputs, readGuardInputs, readJob, readSurroundings } from './runner.ts';
 import { type StepState, saveShownLog, saveStepState } from './state.ts';
 import { writeSummary } from './summary.ts';
 

@@ -1,16 +1,12 @@
-// The only reader of the action's inputs and of the job's environment. Everything is read once, and secrets are masked
-// in that moment.
+// The only reader of the job's environment, and of the inputs that are needed before any other is looked at. The `stop`
+// action needs no more than this. Secrets are masked the moment they are read.
 
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as core from '@actions/core';
 import type { Job } from '../github/job.ts';
-import { type Inputs, parseInputs } from '../inputs/inputs.ts';
-import type { InputSource } from '../inputs/problems.ts';
-import { splitSecrets } from '../inputs/tunnel.ts';
 import { describeError } from '../shared/errors.ts';
-import { listKeyTexts } from '../shared/secrets.ts';
 import type { Surroundings } from '../supervisor/plan.ts';
 
 /** What the fork rules need; read before anything else is judged, for a fork's job sees no `vars` and no secrets. */
@@ -18,37 +14,6 @@ export interface GuardInputs {
   path: string;
   token: string;
   allowUntrustedHead: boolean;
-}
-
-/** Reads the inputs of the step that is running, and masks the secrets among them. */
-export function readActionInputs(): Inputs {
-  // Each on its own: where only one of them is printed, the runner would not know it.
-  for (const secret of [...splitSecrets(readUntrimmed('secret')), ...readCredentials(), ...readKeyTexts()])
-    if (secret !== '') core.setSecret(secret);
-  const source: InputSource = name => (LISTS.has(name) ? readUntrimmed(name) : core.getInput(name));
-  const inputs = parseInputs(source, process.env, process.env.GITHUB_WORKSPACE || process.cwd());
-  return process.env.RUNNER_DEBUG === '1' ? { ...inputs, logLevel: 'debug' } : inputs;
-}
-
-/** The visitors' key and password, in each of the forms in which they could be printed. */
-function readCredentials(): string[] {
-  const basicAuth = core.getInput('basic-auth');
-  const password = basicAuth.slice(basicAuth.indexOf(':') + 1);
-  return [core.getInput('access-key'), basicAuth, password, Buffer.from(basicAuth).toString('base64')];
-}
-
-/** A key that was put in the wrong place is a key all the same. */
-function readKeyTexts(): string[] {
-  const cert = core.getInput('tls-cert');
-  const misplaced = cert.includes('PRIVATE KEY') ? cert : '';
-  return listKeyTexts(`${core.getInput('tls-key')}\n${misplaced}`);
-}
-
-/** Where an empty line at the ends is an entry whose variable is not set. */
-const LISTS: ReadonlySet<string> = new Set(['server', 'secret']);
-
-function readUntrimmed(name: string): string {
-  return core.getInput(name, { trimWhitespace: false });
 }
 
 /** The few inputs the fork rules need. Masks the token. */

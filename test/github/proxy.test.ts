@@ -224,7 +224,8 @@ describe('the proxy of the job', () => {
     server.state.pulls.push(samplePull('octo/app'));
     const printed = await runScript(
       `const { checkHead, findAudience } = await import(${source('src/step/audience.ts')});
-      const { readActionInputs, readGuardInputs, readJob } = await import(${source('src/step/runner.ts')});
+      const { readActionInputs } = await import(${source('src/step/action-inputs.ts')});
+      const { readGuardInputs, readJob } = await import(${source('src/step/runner.ts')});
       const [job, guard] = [readJob(), readGuardInputs()];
       await checkHead(job, guard).catch(error => console.log(error.message));
       const { comment, preview } = await findAudience(job, guard, readActionInputs());

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../../src/inputs/inputs.ts';
 import { InputError } from '../../src/shared/errors.ts';
-import { readActionInputs } from '../../src/step/runner.ts';
+import { readActionInputs } from '../../src/step/action-inputs.ts';
 
 let base: string;
 beforeEach(() => {

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../../src/inputs/inputs.ts';
 import { InputError } from '../../src/shared/errors.ts';
 import { listKeyTexts } from '../../src/shared/secrets.ts';
-import { readActionInputs } from '../../src/step/runner.ts';
+import { readActionInputs } from '../../src/step/action-inputs.ts';
 import { TestCa, type TestCertificate } from '../support/test-ca.ts';
 
 const FOLDER = 'examples/web-hello';

@@ -6,7 +6,7 @@ import { chmod, copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Dispatcher, fetch, type Response } from 'undici';
+import type { Dispatcher, Response } from 'undici';
 import * as v from 'valibot';
 import { AppError, describeError, hasCode } from '../../shared/errors.ts';
 import { type Logger, sanitise } from '../../shared/log.ts';
@@ -133,6 +133,8 @@ function selectToken(url: string, gitHub: GitHubAccess | undefined): string | un
 type FetchOptions = { headers?: Record<string, string>; signal: AbortSignal; dispatcher: Dispatcher };
 
 async function fetchFrom(url: string, options: FetchOptions): Promise<Response> {
+  // Loaded late: most jobs install nothing.
+  const { fetch } = await import('undici');
   const answer = await fetch(url, options).catch((cause: unknown) => {
     throw new AppError(`${url} cannot be reached`, { cause });
   });
