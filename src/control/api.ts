@@ -1,17 +1,17 @@
-// The control API on the runner's loopback: wasmrun's three tunnel routes and what an exposure adds to them.
-// openapi.yaml describes it for people and is held to it by a test. Used by supervisor and cli.
+// The control API on the runner's loopback: wasmrun's three tunnel routes, and further ones for the exposure.
+// openapi.yaml describes it; a test compares the two. Used by supervisor/supervision.
 
-import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describeError, TunnelError } from '../shared/errors.ts';
+import { isSame } from '../shared/secrets.ts';
 import type { EndReason, ExposureState } from '../shared/state.ts';
 import { describeState } from '../shared/state-message.ts';
 
 /** What the API may do with an exposure. */
 export interface Controls {
   readonly state: ExposureState;
-  /** Calls back with every later state; returns the way out. */
+  /** Calls back with every later state; returns the function that unsubscribes. */
   subscribe(listener: (state: ExposureState) => void): () => void;
   /** Resolves when Connected; rejects with a TunnelError when that failed. */
   startTunnel(): Promise<void>;
@@ -51,11 +51,11 @@ const ROUTES: Readonly<Record<string, Route>> = {
 /** The routes as `METHOD path`, for the test that compares them with openapi.yaml. */
 export const ROUTE_NAMES: readonly string[] = Object.keys(ROUTES);
 
-// A quiet stream is told from a dead one by a comment line now and then.
+/** A comment line now and then shows a client that a quiet stream is not dead. */
 const KEEPALIVE_MS = 15_000;
-/** Whoever asked for the end still reads the answer. */
+/** The client that asked for the end still reads the answer. */
 const CLOSE_GRACE_MS = 1_000;
-/** The ends a caller may give as `reason`. */
+/** The reasons that a client may give. */
 const CALLER_REASONS: readonly EndReason[] = ['stopped', 'job ended', 'cancelled'];
 
 /** Listens on a free port of 127.0.0.1. Every request must carry `Authorization: Bearer TOKEN`. */
@@ -89,11 +89,11 @@ function closeServer(server: Server, streams: ReadonlySet<ServerResponse>): Prom
 
 async function answer(call: Call, token: string): Promise<void> {
   const { request, response } = call;
-  response.on('error', () => {}); // a caller who hung up needs no answer
+  response.on('error', () => {}); // a client that hung up needs no answer
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
   const route = ROUTES[`${request.method} ${path}`];
   const allowed = ROUTE_NAMES.filter(name => name.endsWith(` ${path}`)).map(name => name.split(' ')[0]);
-  // The Host check keeps web pages out that point a name of theirs at 127.0.0.1 (DNS rebinding).
+  // Keeps out web pages whose host name points to 127.0.0.1 (DNS rebinding).
   if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(request.headers.host ?? ''))
     return refuse(response, 403, 'this API answers only to its loopback address');
   if (!isAuthorised(request, token))
@@ -109,9 +109,7 @@ async function answer(call: Call, token: string): Promise<void> {
 }
 
 function isAuthorised(request: IncomingMessage, token: string): boolean {
-  const given = Buffer.from(request.headers.authorization ?? '');
-  const wanted = Buffer.from(`Bearer ${token}`);
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
+  return isSame(request.headers.authorization ?? '', `Bearer ${token}`);
 }
 
 function send(
@@ -171,7 +169,7 @@ function showApp({ controls, response }: Call): void {
   });
 }
 
-/** Server-sent events (WHATWG HTML §9.2): `event: state` with a StateMessage, the present one first. */
+/** Server-sent events (WHATWG HTML §9.2): `event: state` with a StateMessage, the current one first. */
 function streamEvents({ controls, streams, response }: Call): void {
   streams.add(response);
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });

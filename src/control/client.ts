@@ -1,4 +1,4 @@
-// Talks to the control API: main, post, stop and the `expose` command.
+// The client of the control API. Used by main, post, stop and the `expose` command.
 
 import type { IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
@@ -25,7 +25,7 @@ export async function callControl(
 ): Promise<unknown> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await ask(address, route, signal);
+    const response = await send(address, route, signal);
     const body: unknown = await json(response);
     if (isSuccess(response)) return body;
     throw new Error(v.is(ErrorSchema, body) ? body.error : `the API answered ${response.statusCode}`);
@@ -38,8 +38,7 @@ export async function callControl(
 
 type Route = `${'GET' | 'POST'} /api/${string}`;
 
-/** Never through the job's proxy: that one has another loopback. */
-function ask(address: ControlAddress, route: Route, signal: AbortSignal): Promise<IncomingMessage> {
+function send(address: ControlAddress, route: Route, signal: AbortSignal): Promise<IncomingMessage> {
   const [method = '', path = ''] = route.split(' ');
   const headers = { Authorization: `Bearer ${address.controlToken}` };
   return askLoopback(`${address.controlUrl}${path}`, { method, headers, signal });
@@ -49,22 +48,22 @@ function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
   return statusCode >= 200 && statusCode < 300;
 }
 
-/** The state now. */
+/** The current state. */
 export async function readState(address: ControlAddress): Promise<StateMessage> {
   return v.parse(StateMessageSchema, await callControl(address, 'GET /api/tunnel/status'));
 }
 
-/** Every state from the present one on; ends when the exposure's process does, or with the signal. */
+/** Every state from the current one on; ends with the exposure's process, or with the signal. */
 export async function* followStates(
   address: ControlAddress,
   signal: AbortSignal,
 ): AsyncGenerator<StateMessage> {
   try {
-    const response = await ask(address, 'GET /api/events', signal);
+    const response = await send(address, 'GET /api/events', signal);
     if (!isSuccess(response)) return void response.destroy();
     for await (const data of readEvents(response)) yield v.parse(StateMessageSchema, JSON.parse(data));
   } catch (error) {
-    // The stream breaks off when its process is gone: whoever follows it learns that from the process itself.
+    // A stream that breaks off means that its process is gone, which callers check themselves.
     if (!signal.aborted && !isConnectionLost(error)) throw error;
   }
 }
@@ -73,10 +72,10 @@ function isConnectionLost(error: unknown): boolean {
   return hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
 }
 
-/** The `data` of each server-sent event; our own events have one data line each. */
+/** The `data` of each server-sent event. The API writes one data line an event. */
 async function* readEvents(body: IncomingMessage): AsyncGenerator<string> {
   let rest = '';
-  // Decoded as one text, not chunk by chunk: a character may lie in two of them.
+  // Decoded as one text: a character may be split over two chunks.
   body.setEncoding('utf8');
   for await (const text of body) {
     const events = `${rest}${text}`.split('\n\n');

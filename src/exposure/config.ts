@@ -1,4 +1,4 @@
-// What one exposure has to know: the app, who may come in, and the servers. A part of the supervisor's document, and
+// The configuration of one exposure: the app, who may open it, and the servers. A part of the supervisor's document,
 // checked with it.
 
 import * as v from 'valibot';
@@ -30,24 +30,24 @@ const AppSpecSchema = v.variant('mode', [
 ]);
 
 export const ExposureConfigSchema = v.object({
-  /** `tcp`: visitors' bytes go to the app as they are. */
+  /** `tcp`: visitors' bytes reach the app unread. */
   protocol: v.picklist(PROTOCOLS),
   spec: AppSpecSchema,
   env: Environment,
   baseEnvironment: Environment,
-  /** Absent where an accepting port is enough. */
+  /** Absent if an accepting port is enough. */
   healthPath: v.optional(v.string()),
   startupTimeoutMs: Milliseconds,
   /** From "live" on; absent: until it is stopped. */
   durationMs: v.optional(Milliseconds),
-  /** What the gateway is told; with `protocol: tcp` there is none. */
+  /** For the gateway; unused with `protocol: tcp`. */
   gateway: v.object({
     access: v.variant('kind', [
       v.object({ kind: v.literal('open') }),
       v.object({
         kind: v.literal('link'),
         key: v.string(),
-        /** Made for this run, and as public as the link it is part of; a given one is shown nowhere. */
+        /** A generated key is as public as the link that contains it; a given key is never shown. */
         isGenerated: v.boolean(),
       }),
       v.object({ kind: v.literal('basic'), user: v.string(), password: v.string() }),
@@ -55,7 +55,7 @@ export const ExposureConfigSchema = v.object({
     publicPaths: v.array(v.string()),
     maxBodyBytes: v.pipe(v.number(), v.minValue(1)),
   }),
-  /** PEM; absent: visitors speak plain HTTP with us. */
+  /** PEM; absent: plain HTTP. */
   tls: v.optional(v.object({ cert: v.string(), key: v.string() })),
   tunnel: v.object({
     servers: v.pipe(
@@ -67,7 +67,7 @@ export const ExposureConfigSchema = v.object({
       ),
       v.minLength(1),
     ),
-    /** Names the preview, the same in every run. */
+    /** Identifies the preview in every run. */
     identity: v.string(),
     remotePort: v.variant('kind', [
       v.object({ kind: v.literal('fixed'), port: Port }),
@@ -85,7 +85,7 @@ export const ExposureConfigSchema = v.object({
 
 export type ExposureConfig = v.InferOutput<typeof ExposureConfigSchema>;
 
-/** What of it may stand in no log; a generated key is part of the link, which everybody may read. */
+/** The texts to hide in logs. A generated key is not one: it is part of the link. */
 export function listSecrets({ tunnel, gateway, tls }: ExposureConfig): string[] {
   const { access } = gateway;
   return [

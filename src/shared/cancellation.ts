@@ -1,5 +1,5 @@
-// A process that is told to end while it still prepares a preview: it undoes what it has begun, for as long as that may
-// take, and leaves. Used by main, and by `expose run` before it has a preview in the foreground.
+// Ends a process that gets a signal while it still prepares a preview: undoes what was begun, within a time limit, and
+// exits. Used by main, and by `expose run` until its preview runs in the foreground.
 
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -11,7 +11,7 @@ export class Cancellation {
   readonly #undoMs: number;
   #work: Promise<unknown> | undefined;
 
-  /** Listens from now on. `undoMs` is how long it may take to leave; a second signal ends the process at once. */
+  /** Listens from now on. The process exits at most `undoMs` after the signal; a second signal ends it at once. */
   constructor(
     signals: readonly NodeJS.Signals[],
     options: {
@@ -28,14 +28,14 @@ export class Cancellation {
     for (const signal of signals) process.once(signal, this.#leave);
   }
 
-  /** Aborted when the process has been told to end. */
+  /** Aborted when the process gets one of the signals. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
   /**
-   * Runs work that ends soon after the signal, and undoes itself then: the process waits for that, for a moment. Never
-   * settles once the process is about to leave, for nobody is to report the work that was broken off.
+   * Runs work that stops and undoes itself when the signal is aborted; the process waits for that before it exits. The
+   * promise stays pending then, so that nobody reports the cancelled work as failed.
    */
   async guard<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const running = work(this.signal);
@@ -50,7 +50,7 @@ export class Cancellation {
     }
   }
 
-  /** From now on somebody else listens. */
+  /** Stops listening: the caller handles signals from now on. */
   stop(): void {
     for (const signal of this.#signals) process.off(signal, this.#leave);
   }

@@ -3,8 +3,8 @@
 import { InputError } from './errors.ts';
 
 /**
- * 24 days: the longest duration anywhere. Node's timers take 2^31 - 1 ms (24.8 days), and turn what is longer into 1 ms;
- * the rest is for what is added to a duration.
+ * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1 ms;
+ * the difference is room for what the code adds to a duration.
  */
 export const MAX_DURATION_MS = 24 * 24 * 3_600_000;
 
@@ -16,7 +16,9 @@ export function parseDuration(text: string, input: string): number {
   const [hours, minutes, seconds] = (match ?? []).slice(1).map(part => Number(part ?? 0));
   const total = (hours ?? 0) * UNITS_MS.h + (minutes ?? 0) * UNITS_MS.m + (seconds ?? 0) * UNITS_MS.s;
   if (match === null || total === 0)
-    throw new InputError(`\`${input}\` is '${text}', which is no duration: write it like 90s, 45m or 1h30m`);
+    throw new InputError(
+      `\`${input}\` is '${text}', which is not a duration: write it like 90s, 45m or 1h30m`,
+    );
   if (total > MAX_DURATION_MS)
     throw new InputError(
       `\`${input}\` is '${text}': no duration is longer than ${MAX_DURATION_MS / UNITS_MS.h}h (24 days)`,

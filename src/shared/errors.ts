@@ -1,4 +1,4 @@
-// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
+// The errors that cross room borders. Lower layers throw them with a cause; the programs decide what is fatal.
 
 /** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
 export class InputError extends Error {
@@ -25,11 +25,11 @@ export class TunnelError extends Error {
 
 /** The app did not start, or ended. */
 export class AppError extends Error {
-  /** Exit code of the program, where it got as far as having one. */
+  /** Exit code of the program; undefined if it did not exit, or not by itself. */
   readonly exitCode: number | undefined;
   /** The last lines it printed, oldest first; at most 20. */
   readonly lastLines: readonly string[];
-  /** False where starting it again would only fail the same way. */
+  /** False if another start would fail in the same way. */
   readonly restartable: boolean;
 
   constructor(
@@ -44,19 +44,19 @@ export class AppError extends Error {
   }
 }
 
-/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
+/** The message of anything thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // node:net tries all addresses of a name, and then throws an AggregateError without a message.
   const attempts = error instanceof AggregateError ? error.errors.map(describeError).join(', ') : '';
   const message = error.message || attempts;
-  // That a time is over is why a message about waiting was written, and says nothing beside it.
+  // A time-out as the cause adds nothing to a message that already says what was waited for.
   const cause =
     error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : describeError(error.cause);
   return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
 }
 
-/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+/** True for the reason of `AbortSignal.timeout`: a time limit was reached, nobody asked for the end. */
 export function isTimeout(error: unknown): boolean {
   return error instanceof Error && error.name === 'TimeoutError';
 }

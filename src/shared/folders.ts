@@ -1,4 +1,4 @@
-// Removing a folder that something may still hold on to. Used by the exposure, the app and the entries.
+// Removes folders that a process or a mount may still hold. Used by exposure, app, step and commands.
 
 import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,13 +6,13 @@ import { describeError } from './errors.ts';
 import { sanitise } from './log.ts';
 
 /**
- * An open file keeps its folder on Windows, a `.nfs` file on NFS; both are mostly gone a moment later. Counted here, for
- * with its own `maxRetries` Node waits anew at every level of a tree, which took a minute where a mount was in it.
+ * An open file keeps its folder on Windows, a `.nfs` file on NFS; both are mostly gone a moment later. Retried here and
+ * not by Node's `maxRetries`, which waits again at every level of the tree: with a mount in it that took a minute.
  */
 const ATTEMPTS = 3;
 const RETRY_DELAY_MS = 200;
 
-/** Removes it with everything in it, if it is there. Resolves with what is left, and why, for a warning; never rejects. */
+/** Removes the folder and its contents, if it exists. If that fails, resolves with a warning that says why; never rejects. */
 export async function removeFolder(folder: string): Promise<string | undefined> {
   for (let attempt = 1; ; attempt += 1) {
     try {

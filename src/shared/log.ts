@@ -1,4 +1,4 @@
-// What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
+// The logger, and the one sanitiser for every text that visitors, apps and pull requests can influence.
 
 export type LogLevel = 'quiet' | 'info' | 'debug';
 
@@ -10,7 +10,7 @@ export interface Logger {
   error(message: string): void;
 }
 
-/** Longest piece of a stranger's text that is shown, in characters. */
+/** Longest piece of untrusted text that is shown, in characters. */
 export const MAX_UNTRUSTED_LENGTH = 200;
 
 // C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
@@ -27,11 +27,11 @@ export function sanitise(text: string, maxLength = MAX_UNTRUSTED_LENGTH): string
     .replace(UNSAFE, escapeCharacter)
     .replaceAll('##[', '#\\x23[')
     .replace(/^(\s*:):/u, '$1\\x3a');
-  // Once more, because what was made harmless has become longer.
+  // Cut again: escaping makes text longer.
   return shorten(clean, maxLength);
 }
 
-/** The same for text of several lines, each of whatever length. */
+/** Makes text of several lines harmless, line by line, without a limit of length. */
 export function sanitiseLines(text: string): string {
   return text
     .split('\n')
@@ -57,19 +57,19 @@ export function createLogger(options: {
   level: LogLevel;
   write: (line: string, level: 'debug' | 'info' | 'warn' | 'error') => void;
   hidden?: readonly string[];
-  /** Whether lines other than errors would be thrown away: they are then not even made harmless. */
+  /** Whether lines other than errors would be dropped: then they are not even sanitised. */
   isFull?: () => boolean;
 }): Logger {
-  // The longest first: a secret that begins with another would else leave its end behind.
+  // The longest first: otherwise a secret that begins with another one would leave its end behind.
   const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
-  const say = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string) => {
+  const logAt = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string) => {
     if (level === 'debug' && options.level !== 'debug') return;
     if (level === 'info' && options.level === 'quiet') return;
     if (level !== 'error' && options.isFull?.()) return;
     const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
     for (const line of clean.split('\n')) options.write(sanitise(line, Number.POSITIVE_INFINITY), level);
   };
-  return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+  return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
 }
 
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };

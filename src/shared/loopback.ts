@@ -1,13 +1,13 @@
-// Requests to a program on this machine, which never go through the job's proxy: that one has another loopback. Used by
-// control/client and app/os-server.
+// HTTP requests to programs on this machine. They never go through the job's proxy, whose loopback is another machine's.
+// Used by control/client and app/os.
 
 import { Agent, type IncomingMessage, request } from 'node:http';
 
-/** Node gives the job's proxy to `fetch` and to its global agent where NODE_USE_ENV_PROXY is set; this one has none. */
+/** With NODE_USE_ENV_PROXY set, Node's `fetch` and its global agent use the job's proxy; this agent does not. */
 const DIRECT = new Agent();
 
 /**
- * Asks a program on this machine over a connection of its own, never through a proxy. Resolves with the answer's head;
+ * Sends a request over a new connection, never through a proxy. Resolves with the response when its head has arrived;
  * the signal ends the body, too.
  */
 export function askLoopback(

@@ -1,24 +1,24 @@
-// Writing for people to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose
-// reader is gone or slow. Used by the entries and the foreground. Nothing here throws, and no failure is an event that
-// nobody handles: the handler for those would have to write about it.
+// Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone or
+// slow. Used by the programs and the foreground. Nothing here throws, and every 'error' event has a listener: a handler
+// for uncaught errors would have to write about the failed write.
 
 import { writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { describeError } from './errors.ts';
 
-/** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
+/** So much waits for a slow reader. Beyond it lines are left out, because an app may print without end. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 const READER_GRACE_MS = 1_000;
 
-/** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
+/** From now on a failed write to standard output or error is not an exception. Called by every program. */
 export function tolerateBrokenOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 }
 
 /**
- * Sets the exit code. The process ends by itself once all is written; where nobody reads the pipe it writes to, a second
- * later all the same, for Node would wait for that reader for ever.
+ * Sets the exit code. The process ends by itself once everything is written, or after a second: Node would wait for ever
+ * for the reader of a pipe that nobody reads.
  */
 export function leaveWith(code: number): void {
   process.exitCode = code;
@@ -35,10 +35,10 @@ export class LineOutput {
   #skipped = 0;
   #isLost = false;
 
-  /** `onLost` is called once, with the reason, when nobody can read here any more. */
+  /** `onLost` is called once, with the reason, when the stream cannot be written to any more. */
   constructor(stream: OutputStream, onLost: (reason: string) => void = () => {}) {
     this.#stream = stream;
-    stream.on('drain', () => this.#tellSkipped());
+    stream.on('drain', () => this.#reportSkipped());
     stream.on('error', error => {
       if (!this.#isLost) {
         this.#isLost = true;
@@ -64,16 +64,16 @@ export class LineOutput {
     if (!this.#isLost) this.#stream.write(text);
   }
 
-  /** A line that may be left out where the reader is slow; how many were is said once it has caught up. */
+  /** A line that may be left out if the reader is slow; once it has caught up, a line says how many were. */
   writeLine(line: string): void {
     if (this.#stream.writableLength > MAX_WAITING_BYTES) this.#skipped += 1;
     else {
-      this.#tellSkipped();
+      this.#reportSkipped();
       this.write(`${line}\n`);
     }
   }
 
-  #tellSkipped(): void {
+  #reportSkipped(): void {
     if (this.#skipped === 0) return;
     const count = this.#skipped;
     this.#skipped = 0;
@@ -100,13 +100,13 @@ export class LogFile {
     this.#onLost = onLost;
   }
 
-  /** Whether only lines that matter are taken from now on: a talkative app must not fill the runner's disk. */
+  /** Whether only errors are still written: a noisy app must not fill the runner's disk. */
   get isFull(): boolean {
     return this.#bytes > this.#maxBytes;
   }
 
-  writeLine(line: string, matters: boolean): void {
-    if (this.isFull && !matters) return;
+  writeLine(line: string, isError: boolean): void {
+    if (this.isFull && !isError) return;
     const wasFull = this.isFull;
     if (this.#lost > 0 && this.#append(`(lines missing here: ${this.#lost})\n`)) this.#lost = 0;
     if (this.#lost > 0 || !this.#append(`${line}\n`)) this.#lost += 1;

@@ -1,13 +1,13 @@
-// How the public address is written: the templates of `public-url`, and what people and sockets make of an address.
-// Used by inputs, exposure, and whoever prints or dials an address.
+// How the public address is written: the templates of `public-url`, IPv6 brackets, and the command to paste for TCP.
+// Used wherever an address is parsed, printed or dialled.
 
-/** The bore server's own address, without anything in between. */
+/** The bore server's own address, without a proxy in front. */
 export const PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' } as const;
 
-/** The same where TLS ends on the runner. */
+/** The bore server's own address if TLS ends on the runner. */
 export const TLS_PUBLIC_URL = 'https://{host}:{port}';
 
-/** Whether nothing but the bore server stands before us at addresses of this template; `endsTls`: we speak TLS. */
+/** Whether this is the bore server's own address, without a proxy in front; `endsTls`: TLS ends on the runner. */
 export function isPlainPublicUrl(template: string, endsTls: boolean): boolean {
   return endsTls ? template === TLS_PUBLIC_URL : Object.values<string>(PLAIN_PUBLIC_URLS).includes(template);
 }
@@ -27,7 +27,7 @@ export function stripBrackets(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, '');
 }
 
-/** A line to paste for an address that no browser opens (`tcp://host:port`); undefined for a web address. */
+/** The command to paste for `tcp://host:port`; undefined for an http(s) URL. */
 export function renderClientLine(url: string): string | undefined {
   const parsed = URL.parse(url);
   if (parsed?.protocol !== 'tcp:') return undefined;

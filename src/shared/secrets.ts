@@ -1,17 +1,17 @@
-// What is done with secrets: they are compared without telling, by the time it takes, how much of a guess was right,
-// and hidden from logs. Used by gateway, inputs and exposure.
+// Compares secrets in constant time, and lists what of a key must be hidden in logs. Used by gateway, control, inputs and
+// exposure.
 
 import { hash, timingSafeEqual } from 'node:crypto';
 
-/** A shorter line of a key tells nothing, and masking it would blank out half the log. */
+/** A shorter line of a key reveals nothing, and masking it would blank out half of the log. */
 const MIN_HIDDEN_LENGTH = 8;
 
-/** Whatever the lengths; for keys, passwords and MACs. */
+/** Takes the same time for every guess, of any length. For keys, passwords and MACs. */
 export function isSame(given: string, wanted: string): boolean {
   return timingSafeEqual(hash('sha256', given, 'buffer'), hash('sha256', wanted, 'buffer'));
 }
 
-/** Everything of a key that must be hidden from logs: the whole of it, and each line, as the runner masks by lines. */
+/** The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line. */
 export function listKeyTexts(key: string): string[] {
   const lines = key.split('\n').map(line => line.trim());
   return [key.trim(), ...lines].filter(

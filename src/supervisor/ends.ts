@@ -1,14 +1,14 @@
-// The ends of an exposure that come from outside: the `continue` file, and a runner that is gone. Used by supervision.
+// Events outside of the exposure that end it: the `continue` file, and a runner that is gone. Used by supervision.
 
 import { lstatSync } from 'node:fs';
 import { isAlive } from '../shared/processes.ts';
 import type { EndReason } from '../shared/state.ts';
 import type { SupervisorConfig } from './config.ts';
 
-/** A file somebody touches, a runner that died: seen within this time. */
+/** How often the file and the runner are looked at. */
 const WATCH_MS = 500;
 
-/** Looks for the two ends that come from outside: the `continue` file, and a runner that is gone. */
+/** Calls `end` when one of them happens; returns the function that stops watching. */
 export function watchEnds(config: SupervisorConfig, end: (reason: EndReason) => void): () => void {
   const { continueFile, runner } = config;
   const before = readModified(continueFile);
@@ -20,7 +20,7 @@ export function watchEnds(config: SupervisorConfig, end: (reason: EndReason) => 
   return () => clearInterval(timer);
 }
 
-/** A file that was there before the start does not count until it is made anew; a link in its place does not count. */
+/** A file from before the start counts only once it is written again; a link never counts. */
 function readModified(file: string | undefined): number | undefined {
   try {
     const found = file === undefined ? undefined : lstatSync(file);

@@ -1,4 +1,4 @@
-// The journal of an exposure's processes, from which post ends what a killed owner left behind.
+// The journal of an exposure's processes, by which post ends what a killed supervisor left behind.
 
 import { appendFileSync, readFileSync } from 'node:fs';
 import * as v from 'valibot';
@@ -10,12 +10,12 @@ const ProcessRecordSchema = v.object({
   role: v.string(),
 });
 
-/** Appends to the journal (0600) in the turn of the spawn, so that no child is unknown when its owner dies. */
+/** Appends to the journal (0600). Called in the same tick as the spawn, so that no child is unknown if its owner dies. */
 export function writeJournal(file: string, record: ProcessRecord): void {
   appendFileSync(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
 }
 
-/** The journal's records, newest first; a torn last line is skipped. */
+/** The journal's records, newest first; skips a last line that was cut off. */
 export function readJournal(file: string): ProcessRecord[] {
   let text: string;
   try {
@@ -35,7 +35,7 @@ export function readJournal(file: string): ProcessRecord[] {
     .reverse();
 }
 
-/** Ends every recorded process that is still there; returns those that had been. */
+/** Ends every recorded process that still runs, and returns those. */
 export async function reapJournal(file: string, graceMs: number): Promise<ProcessRecord[]> {
   const left = readJournal(file).filter(isPresent);
   await Promise.all(left.map(record => endProcess(record, graceMs)));

@@ -1,5 +1,5 @@
-// One exposure with its API, its comment, and the ends that come from outside. Used by supervisor, and by cli in the
-// foreground.
+// One exposure with its control API, its comment, and the events that end it from outside. Used by the supervisor
+// process, and by `expose run` and `demo` in the foreground.
 
 import { startControlApi } from '../control/api.ts';
 import { Exposure } from '../exposure/exposure.ts';
@@ -13,18 +13,18 @@ import { writeJournal } from './journal.ts';
 import { startReporting } from './reporting.ts';
 import { sessionFiles, writeOutcome } from './session.ts';
 
-/** One that comes again and again must not fill the log. */
+/** A bug that repeats must not fill the log. */
 const MAX_BUGS_LOGGED = 10;
 
 export interface Supervision {
   readonly exposure: Exposure;
-  /** The control API, which answers from now on. */
+  /** Base URL of the control API, which answers from now on. */
   readonly controlUrl: string;
-  /** Resolves with the last state when nothing is left to do: all is stopped, written down and reported. */
+  /** Resolves with the last state when everything is stopped, saved and reported. */
   readonly finished: Promise<ExposureState>;
 }
 
-/** Resolves when the control API listens; the exposure itself is then on its way. */
+/** Resolves when the control API listens, while the exposure still starts. */
 export async function startSupervision(config: SupervisorConfig, logger: Logger): Promise<Supervision> {
   const files = sessionFiles(config.folder);
   const exposure = new Exposure({
@@ -42,7 +42,7 @@ export async function startSupervision(config: SupervisorConfig, logger: Logger)
   const reporting = startReporting(config, exposure, logger);
   const api = await startControlApi(exposure, config.controlToken);
   const unwatch = watchEnds(config, reason => void exposure.stop(reason));
-  // What went wrong is part of the last state, where everybody finds it.
+  // The reason is part of the last state, which everybody reads.
   exposure.start().catch(error => logger.debug(`the start failed: ${describeError(error)}`));
   const finish = async () => {
     const state = await ended;

@@ -78,7 +78,7 @@ describe('the control API', () => {
     );
   });
 
-  it('has no address to show once the tunnel is stopped', async () => {
+  it('shows no address after the tunnel was stopped', async () => {
     const { address } = await start();
     await callControl(address, 'POST /api/tunnel/stop');
     expect(await readState(address)).toMatchObject({
@@ -88,7 +88,7 @@ describe('the control API', () => {
     });
   });
 
-  it('ends the exposure for the reason that is given', async () => {
+  it('ends the exposure with the given reason', async () => {
     const { controls, address } = await start();
     await callControl(address, 'POST /api/stop?reason=job+ended');
     await callControl(address, 'POST /api/stop');
@@ -109,7 +109,7 @@ describe('the control API', () => {
     });
   });
 
-  it('streams the present state and every later one', async () => {
+  it('streams the current state and every later one', async () => {
     const { controls, address } = await start();
     const over = new AbortController();
     const states = followStates(address, over.signal);
@@ -130,7 +130,7 @@ describe('the control API', () => {
     expect((await end).done).toBe(true);
   });
 
-  it('refuses whoever has no token, whatever the route', async () => {
+  it('refuses every route without the token', async () => {
     await start();
     for (const route of ROUTE_NAMES) {
       const [method = '', path = ''] = route.split(' ');
@@ -141,14 +141,14 @@ describe('the control API', () => {
     }
   });
 
-  it('refuses a name somebody pointed at 127.0.0.1 (DNS rebinding)', async () => {
+  it('refuses a host name that points to 127.0.0.1 (DNS rebinding)', async () => {
     await start();
     for (const host of ['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example:80'])
       expect(await sendRaw(host)).toMatch(/^HTTP\/1\.1 403 /);
     expect(await sendRaw(`localhost:${new URL(api?.url ?? '').port}`)).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('allows no page of another origin anything (cross-origin)', async () => {
+  it('allows nothing to pages of other origins (cross-origin)', async () => {
     await start();
     const origin = { Origin: 'http://bore.example:4321' };
     for (const method of ['OPTIONS', 'GET', 'POST']) {
@@ -158,7 +158,7 @@ describe('the control API', () => {
     }
   });
 
-  it('says what is wrong with a route, and with a tunnel that cannot be opened', async () => {
+  it('explains a wrong route, and a tunnel that cannot be opened', async () => {
     const { controls } = await start();
     expect((await ask('GET', '/api/nothing')).status).toBe(404);
     const wrongMethod = await ask('GET', '/api/stop');
@@ -183,14 +183,14 @@ function sendRaw(host: string): Promise<string> {
 describe('openapi.yaml', () => {
   const document = parse(readFileSync(new URL('../../src/control/openapi.yaml', import.meta.url), 'utf8'));
 
-  it('describes exactly the routes there are', () => {
+  it('describes exactly the routes of the API', () => {
     const described = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods as object).map(method => `${method.toUpperCase()} ${path}`),
     );
     expect(described.sort()).toEqual([...ROUTE_NAMES].sort());
   });
 
-  it('names every field of the answers, and requires those that are always there', async () => {
+  it('names every field of the responses, and requires those that are always present', async () => {
     await start();
     const state = document.components.schemas.State;
     const { success, ...body } = (await (await ask('GET', '/api/tunnel/status')).json()) as Record<

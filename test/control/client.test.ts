@@ -51,19 +51,19 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 const inTime = () => AbortSignal.timeout(20_000);
 
 describe('a call', () => {
-  it('reads characters that come in pieces', async () => {
+  it('reads characters that are split over chunks', async () => {
     const address = await startServer((_, response) => response.end(JSON.stringify({ reason: REASON })));
     expect(await callControl(address, 'GET /api/app')).toEqual({ reason: REASON });
   });
 
-  it('fails with the words of the API, or with its status', async () => {
+  it('fails with the error of the API, or with its status', async () => {
     const answers = ['{"success":false,"error":"not now"}', '{}'];
     const address = await startServer((_, response) => response.writeHead(503).end(answers.shift()));
     await expect(callControl(address, 'POST /api/stop')).rejects.toThrow(/^not now$/);
     await expect(callControl(address, 'POST /api/stop')).rejects.toThrow(/^the API answered 503$/);
   });
 
-  it('names the connection that nobody took', async () => {
+  it('names the address that refused the connection', async () => {
     const error: unknown = await callControl(await findDeadAddress(), 'GET /api/app').catch(thrown => thrown);
     expect(describeError(error)).toContain('ECONNREFUSED');
   });
@@ -76,7 +76,7 @@ describe('a call', () => {
     await expect(callControl(address, 'GET /api/app', 100)).rejects.toMatchObject({ name: 'TimeoutError' });
   });
 
-  it('fails where the API dies in the middle of its answer', async () => {
+  it('fails if the API dies in the middle of its response', async () => {
     const address = await startServer((_, response) => {
       response.write('{', () => response.destroy());
     });
@@ -85,13 +85,13 @@ describe('a call', () => {
 });
 
 describe('the stream of states', () => {
-  it('reads characters that come in pieces', async () => {
+  it('reads characters that are split over chunks', async () => {
     const address = await startServer((_, response) => response.end(`event: state\ndata: ${STATE}\n\n`));
     const states = await collect(followStates(address, inTime()));
     expect(states).toMatchObject([{ exposure: { phase: 'failed', reason: REASON } }]);
   });
 
-  it('ends quietly where its process is gone, before and after', async () => {
+  it('ends without an error if the process is gone, before or during the stream', async () => {
     expect(await collect(followStates(await findDeadAddress(), inTime()))).toEqual([]);
     const seen = Promise.withResolvers<void>();
     const address = await startServer(async (_, response) => {
@@ -107,7 +107,7 @@ describe('the stream of states', () => {
     expect(await collect(followStates(silent, inTime()))).toEqual([]);
   });
 
-  it('ends quietly, and lets go of its connection, where the API refuses', async () => {
+  it('ends without an error, and closes its connection, if the API refuses', async () => {
     const closed = Promise.withResolvers<void>();
     const address = await startServer((_, response) => {
       response.writeHead(401).write('{');
@@ -119,7 +119,7 @@ describe('the stream of states', () => {
     expect(signal.aborted).toBe(false);
   });
 
-  it('ends with its signal, before the answer and in the middle of it', async () => {
+  it('ends with its signal, before the response and during it', async () => {
     for (const isAnswered of [false, true]) {
       const asked = Promise.withResolvers<void>();
       const closed = Promise.withResolvers<void>();
@@ -139,7 +139,7 @@ describe('the stream of states', () => {
     }
   });
 
-  it('fails where something else than a state comes', async () => {
+  it('fails on data that is not a state', async () => {
     for (const data of ['{}', '{']) {
       const address = await startServer((_, response) => response.end(`data: ${data}\n\n`));
       await expect(collect(followStates(address, inTime()))).rejects.toThrow();

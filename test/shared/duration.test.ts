@@ -15,16 +15,16 @@ describe('a duration', () => {
   });
 
   it.each(['', '0s', '90', '1.5h', '-5m', '5m1h', '1h 30m', '1d', '10 minutes', 'true', '99999999s'])(
-    '%j is refused, with the input, the value and how to write it',
+    'refuses %j, with the input, its value and an example',
     text => {
       const read = () => parseDuration(text, 'hold');
       expect(read).toThrow(InputError);
-      expect(read).toThrow(`\`hold\` is '${text}', which is no duration: write it like 90s, 45m or 1h30m`);
+      expect(read).toThrow(`\`hold\` is '${text}', which is not a duration: write it like 90s, 45m or 1h30m`);
     },
   );
 
   it.each(['576h1s', '600h', '2000h', '99999h', '999999m', '9999999s'])(
-    '%s is refused: a timer of Node.js would be over at once',
+    'refuses %s, for which a Node.js timer would fire at once',
     text => {
       const read = () => parseDuration(text, 'hold');
       expect(read).toThrow(InputError);
@@ -32,7 +32,7 @@ describe('a duration', () => {
     },
   );
 
-  it('of 24 days is the longest, with something to spare for timers', () => {
+  it('may be 24 days at most, which leaves room for the limit of timers', () => {
     expect(parseDuration('576h', 'hold')).toBe(MAX_DURATION_MS);
     expect(MAX_DURATION_MS + 12 * 3_600_000).toBeLessThan(2 ** 31);
   });

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { createLogger, type LogLevel, MAX_UNTRUSTED_LENGTH, sanitise } from '../../src/shared/log.ts';
 import { findCommands, hostile, hostileText } from '../support/runner-commands.ts';
 
-describe('the oracle', () => {
-  it('finds commands where the runner does', () => {
+describe('the search for workflow commands that these tests use', () => {
+  it('finds commands where the runner finds them', () => {
     expect(findCommands('  ::error::x')).toHaveLength(1);
     expect(findCommands('a\r::add-path::/x')).toHaveLength(1);
     expect(findCommands('a ##[error]x')).toHaveLength(1);
@@ -13,7 +13,7 @@ describe('the oracle', () => {
 });
 
 describe('the sanitiser', () => {
-  it('leaves no command for the runner to find (workflow-command injection), at the start of a line or behind other words', () => {
+  it('leaves no workflow command that the runner would run, at the start of a line or later in it (workflow-command injection)', () => {
     fc.assert(
       fc.property(hostileText, text => {
         expect(findCommands(sanitise(text))).toEqual([]);
@@ -23,7 +23,7 @@ describe('the sanitiser', () => {
     );
   });
 
-  it('gives one well-formed line without controls, within the limit', () => {
+  it('returns one well-formed line without control characters, within the limit', () => {
     const invisible = /[\p{Cc}\u2028\u2029]|\p{Bidi_Control}|\u200b|\ufeff/u;
     fc.assert(
       fc.property(
@@ -40,17 +40,17 @@ describe('the sanitiser', () => {
     );
   });
 
-  it('stays within the limit where everything has to be escaped', () => {
+  it('stays within the limit if every character has to be escaped', () => {
     expect(sanitise('\0'.repeat(1_000))).toHaveLength(MAX_UNTRUSTED_LENGTH);
     expect(sanitise('\ud800')).toBe('\ufffd');
   });
 
-  it('changes nothing about ordinary text', () => {
+  it('leaves ordinary text unchanged', () => {
     for (const text of ['GET /a?b=c::d 200', 'Grüße, 世界 🎉', 'a # b ## c', ''])
       expect(sanitise(text)).toBe(text);
   });
 
-  it('says which characters it took out, and that it cut', () => {
+  it('shows which characters it replaced, and that it cut the text', () => {
     expect(sanitise('a\x1b[2Jb\r\n\u202ec')).toBe('a\\x1b[2Jb\\x0d\\x0a\\u{202e}c');
     expect(sanitise('abcdef', 4)).toBe('abc…');
     expect(sanitise(' ::error::x')).toBe(' :\\x3aerror::x');
@@ -72,7 +72,7 @@ describe('the logger', () => {
     expect(record('debug').lines).toEqual(['debug said', 'info said', 'warn said', 'error said']);
   });
 
-  it('writes lines that hold no command, whatever the message', () => {
+  it('writes no workflow command for any message', () => {
     fc.assert(
       fc.property(hostileText, message => {
         const written: string[] = [];
@@ -84,7 +84,7 @@ describe('the logger', () => {
     );
   });
 
-  it('never writes a hidden text, or the end of one that begins with another', () => {
+  it('never writes a hidden text, even if it begins with another one', () => {
     const secret = fc.string({ minLength: 8, maxLength: 20, unit: fc.constantFrom(...'abcABC0123') });
     fc.assert(
       fc.property(secret, secret, hostile, (first, rest, around) => {

@@ -37,7 +37,7 @@ function makeTemp(): string {
 }
 
 describe('lines for a slow reader', () => {
-  it('wait up to a limit, and the rest is left out and counted', async () => {
+  it('wait up to a limit; further ones are left out and counted', async () => {
     const { near, far } = await openSlowReader();
     const output = new LineOutput(near);
     for (let count = 0; count < 300_000; count += 1) output.writeLine(`line ${count} ${'x'.repeat(40)}`);
@@ -58,7 +58,7 @@ describe('lines for a slow reader', () => {
     expect(heard.match(/^line \d+ x{40}$/gm)?.length).toBe(300_000 - left);
   });
 
-  it('are no matter once nobody reads: that is said once, and nothing is thrown', async () => {
+  it('are dropped once the reader is gone: one report, no error', async () => {
     const { near, far } = await openSlowReader();
     const reasons: string[] = [];
     const output = new LineOutput(near, reason => reasons.push(reason));
@@ -73,14 +73,14 @@ describe('lines for a slow reader', () => {
 });
 
 describe.skipIf(process.platform === 'win32')('a log file', () => {
-  it('on a full disk loses its lines, says so once, and throws nothing', () => {
+  it('loses lines on a full disk, reports that once, and throws nothing', () => {
     const reasons: string[] = [];
     const log = new LogFile(open('/dev/full', constants.O_WRONLY), MB, reason => reasons.push(reason));
     for (let count = 0; count < 100; count += 1) log.writeLine('lost', true);
     expect(reasons).toEqual([expect.stringContaining('ENOSPC')]);
   });
 
-  it('goes on in a line of its own when there is room again, and tells what is missing', () => {
+  it('continues on a new line when there is room again, and says how many lines are missing', () => {
     const fifo = join(makeTemp(), 'fifo');
     execFileSync('mkfifo', [fifo]);
     const file = open(fifo, constants.O_RDWR | constants.O_NONBLOCK);
@@ -96,7 +96,7 @@ describe.skipIf(process.platform === 'win32')('a log file', () => {
     expect(new Set(reasons).size).toBe(1);
   });
 
-  it('takes only what matters once it is full', () => {
+  it('takes only errors once it is full', () => {
     const name = join(makeTemp(), 'log');
     const log = new LogFile(open(name, constants.O_WRONLY | constants.O_CREAT), 100, () => {});
     for (let count = 0; count < 20; count += 1) log.writeLine('0123456789', false);
