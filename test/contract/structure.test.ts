@@ -46,30 +46,6 @@ const listForbidden = (all: readonly (readonly [string, string])[]) =>
     return room !== '' && target !== room && !ROOMS[room]?.includes(target);
   });
 
-/** Files that import each other, directly or through others: the groups of more than one (Tarjan's algorithm). */
-function listCircles(all: readonly (readonly [string, string])[]): string[][] {
-  const imports = Map.groupBy(all, ([from]) => from);
-  const order = new Map<string, number>();
-  const lowest = new Map<string, number>();
-  const open: string[] = [];
-  const circles: string[][] = [];
-  const visit = (file: string): void => {
-    order.set(file, order.size);
-    lowest.set(file, order.size - 1);
-    open.push(file);
-    for (const [, next] of imports.get(file) ?? []) {
-      if (!order.has(next)) visit(next);
-      if (open.includes(next))
-        lowest.set(file, Math.min(lowest.get(file) ?? 0, lowest.get(next) ?? 0, order.get(next) ?? 0));
-    }
-    if (lowest.get(file) !== order.get(file)) return;
-    const group = open.splice(open.indexOf(file));
-    if (group.length > 1) circles.push(group.sort());
-  };
-  for (const file of imports.keys()) if (!order.has(file)) visit(file);
-  return circles;
-}
-
 describe('the rooms of src', () => {
   it('are seen by this test, and so are their imports', () => {
     expect(arrows.length).toBeGreaterThan(300);
@@ -100,11 +76,6 @@ describe('the rooms of src', () => {
     ['an import of a program', ['shared/log.ts', 'main.ts']],
   ] as const)('are held to it: %s is found', (_, arrow) => {
     expect(listForbidden([...arrows, arrow])).toEqual([arrow]);
-  });
-
-  it('have no file that imports itself through others', () => {
-    expect(listCircles(arrows)).toEqual([]);
-    expect(listCircles([...arrows, ['shared/log.ts', 'exposure/exposure.ts']])[0]).toContain('shared/log.ts');
   });
 });
 
