@@ -5,8 +5,8 @@ import { randomBytes, X509Certificate } from 'node:crypto';
 import { findListening } from '../app/process/readiness.ts';
 import type { TlsIdentity } from '../gateway/downstream/tls-front.ts';
 import { startGateway } from '../gateway/gateway.ts';
-import type { Place } from '../gateway/own-address.ts';
-import { askForProof } from '../gateway/probe.ts';
+import type { PublicAddress } from '../gateway/own-address.ts';
+import { probeHttp } from '../gateway/probe.ts';
 import type { Logger } from '../shared/log.ts';
 import type { AppState } from '../shared/state.ts';
 import { Relay } from '../tunnel/relay/relay.ts';
@@ -36,7 +36,7 @@ export interface IngressOptions {
   /** Read at every visit; only a running app has an upstream. */
   app: () => AppState;
   /** The address at which visitors come in, or came in last. */
-  publicAddress: () => Place | undefined;
+  publicAddress: () => PublicAddress | undefined;
   /** When the exposure ends, if that is known. */
   endsAt: () => Date | undefined;
   gateway: ExposureConfig['gateway'];
@@ -72,7 +72,7 @@ function openGateway(options: IngressOptions): Ingress {
     },
     needsApp: false,
     endsTls: tls !== undefined,
-    probe: (url, signal) => askForProof(url, proofKey, signal, certificate),
+    probe: (url, signal) => probeHttp(url, proofKey, signal, certificate),
     followApp: () => {},
     stop: drainMs => gateway.stop(drainMs),
   };

@@ -4,7 +4,7 @@
 // Three facts: where the tunnel ends (`#location`), which URL was published (`#publishedUrl`), and what the state says
 // (`#status`). A URL other than the published one is checked before it replaces it.
 
-import type { Place } from '../gateway/own-address.ts';
+import type { PublicAddress } from '../gateway/own-address.ts';
 import { TunnelError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { isPlainPublicUrl, renderPublicUrl } from '../shared/public-url.ts';
@@ -42,7 +42,7 @@ export class PublicTunnel {
   #starting: Promise<Tunnel> | undefined;
   #turn: Promise<void> = Promise.resolve();
   /** Where the tunnel ends, or ended last: asked for again after a stop. */
-  #location: { address: Place; isConnected: boolean } | undefined;
+  #location: { address: PublicAddress; isConnected: boolean } | undefined;
   /** Undefined until an address was published. */
   #publishedUrl: string | undefined;
   #closed = new AbortController();
@@ -59,12 +59,12 @@ export class PublicTunnel {
   }
 
   /** Where visitors come in, or came in last, published or not. */
-  get lastAddress(): Place | undefined {
+  get lastAddress(): PublicAddress | undefined {
     return this.#location?.address;
   }
 
   /** Undefined while the tunnel is away. */
-  get #address(): Place | undefined {
+  get #address(): PublicAddress | undefined {
     return this.#location?.isConnected ? this.#location.address : undefined;
   }
 

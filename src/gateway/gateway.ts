@@ -20,7 +20,7 @@ import {
 } from './downstream/visitor-server.ts';
 import { findRefusal } from './guard.ts';
 import { sendToHttps } from './https-only.ts';
-import { type Place, rememberAddress } from './own-address.ts';
+import { type PublicAddress, rememberAddress } from './own-address.ts';
 import { answerProbe, refuseOwnPath, sendText } from './own-pages.ts';
 import { sendNotice } from './pages/answer.ts';
 import { describeAway, describeFile, describeNoAnswer } from './pages/notice.ts';
@@ -39,7 +39,7 @@ export interface GatewayOptions {
   /** Asked at every request; only a running app has an upstream. */
   app: () => AppState;
   /** Where visitors come in; also while the tunnel is away, for who is here already. Decides which Host is ours. */
-  place: () => Place | undefined;
+  place: () => PublicAddress | undefined;
   rules: GatewayRules;
   /** When the exposure ends, where that is known. */
   endsAt?: () => Date | undefined;
@@ -74,12 +74,12 @@ interface Tally {
 export function startGateway(options: GatewayOptions): Gateway {
   const link = new AppLink();
   const tally: Tally = { visits: 0, lastVisitAt: undefined };
-  const condemned = new WeakSet<Duplex>();
+  const rejectedConnections = new WeakSet<Duplex>();
   const readAddress = rememberAddress(options.place);
   const siteData = new SiteData();
   const access = new AccessControl(options.rules, siteData, options.endsAt ?? (() => undefined));
   const passes: readonly Pass[] = [
-    visit => refuseMalformed(condemned, visit),
+    visit => refuseMalformed(rejectedConnections, visit),
     visit => answerProbe(visit, options.proofKey),
     visit => access.check(visit),
     visit => siteData.renew(visit),
@@ -91,7 +91,7 @@ export function startGateway(options: GatewayOptions): Gateway {
     visit => handToApp(link, options, visit),
   ];
   const plainPasses: readonly Pass[] = [
-    visit => refuseMalformed(condemned, visit),
+    visit => refuseMalformed(rejectedConnections, visit),
     visit => sendToHttps(visit),
   ];
   const limits = { ...VISITOR_LIMITS, ...options.limits };
@@ -137,12 +137,12 @@ function runPasses(passes: readonly Pass[], visit: Visit, logger: Logger): void 
  * Where two readers could disagree about one request, nothing behind it can be trusted: its connection is closed, and
  * the requests that came in the same packet, which Node would still hand over, are dropped.
  */
-function refuseMalformed(condemned: WeakSet<Duplex>, visit: Visit): boolean {
+function refuseMalformed(rejectedConnections: WeakSet<Duplex>, visit: Visit): boolean {
   const { socket } = visit.request;
-  if (condemned.has(socket)) return true;
+  if (rejectedConnections.has(socket)) return true;
   const refusal = findRefusal(visit);
   if (refusal === undefined) return false;
-  condemned.add(socket);
+  rejectedConnections.add(socket);
   const allow = refusal.status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {};
   sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
   return true;

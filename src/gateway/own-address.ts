@@ -3,8 +3,8 @@
 
 import { addBrackets } from '../shared/public-url.ts';
 
-/** Where visitors come in: the address they type, and the bore server's own behind it. */
-export interface Place {
+/** Where visitors come in: the URL they open, and the address of the bore server behind it. */
+export interface PublicAddress {
   /** Without a trailing slash. */
   url: string;
   host: string;
@@ -25,7 +25,7 @@ const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
 /** Undefined where the address is no URL. */
-export function describeAddress({ url: text, host, port }: Place): OwnAddress | undefined {
+export function describeAddress({ url: text, host, port }: PublicAddress): OwnAddress | undefined {
   const url = URL.parse(text) ?? undefined;
   if (url === undefined) return undefined;
   // A proxy in front may pass on the name it was called by, or the one it calls.
@@ -39,14 +39,14 @@ export function describeAddress({ url: text, host, port }: Place): OwnAddress | 
 }
 
 /** Parses an address again only when it has changed: every request asks. */
-export function rememberAddress(read: () => Place | undefined): () => OwnAddress | undefined {
-  let last: Place | undefined;
-  let address: OwnAddress | undefined;
+export function rememberAddress(read: () => PublicAddress | undefined): () => OwnAddress | undefined {
+  let last: PublicAddress | undefined;
+  let own: OwnAddress | undefined;
   return () => {
-    const place = read();
-    if (place !== last) address = place && describeAddress(place);
-    last = place;
-    return address;
+    const current = read();
+    if (current !== last) own = current && describeAddress(current);
+    last = current;
+    return own;
   };
 }
 

@@ -37,7 +37,7 @@ export function renderProof(proofKey: Buffer, challenge: string): string | undef
  * Asks `url` (no trailing slash) once, over a connection of its own, following no redirect. `certificate`: the SHA-256
  * fingerprint of ours, where TLS ends here. Never rejects.
  */
-export async function askForProof(
+export async function probeHttp(
   url: string,
   proofKey: Buffer,
   signal: AbortSignal,

@@ -98,15 +98,15 @@ it('asks wasmrun itself whether it is up, not the proxy', async () => {
 it('asks the app, and the public address for its proof, without the proxy', async () => {
   const printed = await runBehindProxy(`
     const { waitForHealth } = await import(${source('src/app/process/readiness.ts')});
-    const { askForProof } = await import(${source('src/gateway/probe.ts')});
+    const { probeHttp } = await import(${source('src/gateway/probe.ts')});
     const { openDoor, PROOF_KEY, sendRaw } = await import(${source('test/support/gateway-door.ts')});
     const signal = AbortSignal.timeout(10_000);
     const address = { kind: 'address', host: '127.0.0.1', port: ${appPort} };
     await waitForHealth({ address, path: '/', onAttempt: console.log }, signal);
     const door = await openDoor(${appPort});
-    console.log((await askForProof(door.url, PROOF_KEY, signal)).kind);
+    console.log((await probeHttp(door.url, PROOF_KEY, signal)).kind);
     // It speaks no TLS, which is seen without the proxy as well.
-    console.log((await askForProof(door.url.replace('http:', 'https:'), PROOF_KEY, signal)).kind);
+    console.log((await probeHttp(door.url.replace('http:', 'https:'), PROOF_KEY, signal)).kind);
     const visit = \`GET / HTTP/1.1\\r\\nHost: 127.0.0.1:\${door.port}\\r\\nConnection: close\\r\\n\\r\\n\`;
     console.log((await sendRaw(door.port, visit)).split('\\r\\n').at(-1));
     await door.stop();`);

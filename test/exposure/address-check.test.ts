@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AddressCheck, checkAddress } from '../../src/exposure/address-check.ts';
-import { askForProof, renderProof } from '../../src/gateway/probe.ts';
+import { probeHttp, renderProof } from '../../src/gateway/probe.ts';
 import { createLogger } from '../../src/shared/log.ts';
 import { isPlainPublicUrl, renderPublicUrl } from '../../src/shared/public-url.ts';
 
@@ -29,7 +29,7 @@ function check(urls: string[], changes: Partial<AddressCheck> = {}) {
   let portChanges = 0;
   const options: AddressCheck = {
     readUrl: () => urls[portChanges],
-    probe: (url, signal) => askForProof(url, KEY, signal),
+    probe: (url, signal) => probeHttp(url, KEY, signal),
     isPlain: true,
     isCertain: true,
     changePort: async () => {
@@ -93,7 +93,7 @@ describe('the public address', () => {
       readUrl: () => urls[Math.min(turn, 1)],
       probe: async (url, signal) => {
         seen.add(url);
-        const answer = await askForProof(url, KEY, signal);
+        const answer = await probeHttp(url, KEY, signal);
         turn += 1;
         return answer;
       },

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { askForProof, renderProof } from '../../src/gateway/probe.ts';
+import { probeHttp, renderProof } from '../../src/gateway/probe.ts';
 import { type Door, openDoor, PROOF_KEY, sendRaw } from '../support/gateway-door.ts';
 import { startRawApp } from '../support/raw-app.ts';
 import { TestCa, type TestCertificate } from '../support/test-ca.ts';
@@ -31,7 +31,7 @@ async function openImpostor(listener: RequestListener): Promise<{ url: string; s
   return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, server };
 }
 
-const ask = (url: string, signal = AbortSignal.timeout(10_000)) => askForProof(url, PROOF_KEY, signal);
+const ask = (url: string, signal = AbortSignal.timeout(10_000)) => probeHttp(url, PROOF_KEY, signal);
 
 describe('a public address', () => {
   it('is proved by the gateway that has the key, before there is an app, and is no visit', async () => {
@@ -53,7 +53,7 @@ describe('a public address', () => {
 
   it('is unproved by another exposure', async () => {
     const door = await openSilentDoor();
-    const answer = await askForProof(door.url, Buffer.alloc(32, 8), AbortSignal.timeout(10_000));
+    const answer = await probeHttp(door.url, Buffer.alloc(32, 8), AbortSignal.timeout(10_000));
     expect(answer).toEqual({ kind: 'unproved', detail: expect.stringContaining('200') });
   });
 
@@ -140,7 +140,7 @@ describe('a public address with TLS of our own', () => {
   afterAll(() => ca.remove());
 
   const askTls = (port: number, cert: string) =>
-    askForProof(
+    probeHttp(
       `https://localhost:${port}`,
       PROOF_KEY,
       AbortSignal.timeout(10_000),
@@ -194,7 +194,7 @@ describe('a public address with TLS of our own', () => {
     await once(mute, 'listening');
     const { port } = mute.address() as AddressInfo;
     const soon = AbortSignal.timeout(50);
-    const answer = await askForProof(`https://localhost:${port}`, PROOF_KEY, soon, fingerprint);
+    const answer = await probeHttp(`https://localhost:${port}`, PROOF_KEY, soon, fingerprint);
     expect(answer).toEqual({ kind: 'silent', detail: 'no answer in time' });
   });
 });

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startGateway } from '../../src/gateway/gateway.ts';
-import type { Place } from '../../src/gateway/own-address.ts';
+import type { PublicAddress } from '../../src/gateway/own-address.ts';
 import type { Logger } from '../../src/shared/log.ts';
 import type { TunnelState } from '../../src/shared/state.ts';
 import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/reconnect.ts';
@@ -56,7 +56,7 @@ async function open(number: number, wish: ChildTunnel): Promise<void> {
 
 function openDestination(
   wish: ChildTunnel,
-  place: () => Place,
+  place: () => PublicAddress,
   logger: Logger,
 ): TunnelOptions['destination'] {
   if (wish.mode === 'raw' || wish.mode === 'raw on two threads') {

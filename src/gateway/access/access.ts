@@ -1,4 +1,4 @@
-// Who may come in: refuses strangers, all in the same way, and takes the key or password out of the request of whoever
+// Who may come in: refuses unauthenticated visitors, all in the same way, and takes the key or password out of the request of whoever
 // is let in, so that the app never sees it. The pass of gateway.ts before anything that tells whether there is an app.
 
 import type { IncomingMessage } from 'node:http';

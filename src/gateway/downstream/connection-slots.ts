@@ -11,7 +11,7 @@ export interface SlotLimits {
   /** Connections at a time; each idle one costs some 25 KB. As many requests may be open on authenticated ones. */
   sockets: number;
   /**
-   * Connections at a time that are not authenticated, and requests open on them; 0 where no key is needed, and every
+   * Unauthenticated connections at a time, and as many requests open on them; 0 if no key is needed, and every
    * connection counts as authenticated.
    */
   strangers: number;
@@ -151,14 +151,15 @@ export class ConnectionSlots {
    * their slots: newcomers, who are idle too, would else only push out one another.
    */
   #freeSlot(): boolean {
-    const [strangers, authenticated] = [this.#unauthenticated, this.#authenticated];
-    const isFull = strangers.slots.size + authenticated.slots.size >= this.#limits.sockets;
-    const isCrowded = this.#newcomers === strangers && strangers.slots.size >= this.#limits.strangers;
+    const [unauthenticated, authenticated] = [this.#unauthenticated, this.#authenticated];
+    const isFull = unauthenticated.slots.size + authenticated.slots.size >= this.#limits.sockets;
+    const isCrowded =
+      this.#newcomers === unauthenticated && unauthenticated.slots.size >= this.#limits.strangers;
     if (!isFull && !isCrowded) return true;
     const leaving =
-      (isMostlyIdle(strangers) ? findIdle(strangers) : undefined) ??
+      (isMostlyIdle(unauthenticated) ? findIdle(unauthenticated) : undefined) ??
       (isCrowded ? undefined : findIdle(authenticated)) ??
-      findBusiest(strangers);
+      findBusiest(unauthenticated);
     if (leaving === undefined) return false;
     remove(leaving);
     leaving.connection.destroy();

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import type { Place } from '../../../src/gateway/own-address.ts';
+import type { PublicAddress } from '../../../src/gateway/own-address.ts';
 import { openDoor, runningOn } from '../../support/gateway-door.ts';
 import { describeWithReal, requirePart } from '../../support/real-parts.ts';
 
@@ -56,7 +56,7 @@ const showPage: Handler = (_, response) =>
 
 async function startPreview() {
   const app = await startApp(showPage);
-  let place: Place | undefined;
+  let place: PublicAddress | undefined;
   const rules = { access: { kind: 'link' as const, key: KEY }, publicPaths: [] };
   const door = await openDoor(app.port, { rules, place: () => place });
   place = { url: door.url, host: '127.0.0.1', port: door.port };

@@ -405,15 +405,15 @@ describe('a visitor who gives no window', () => {
       ...Array.from({ length: 30 }, (_, index) => renderHeaders(2 * index + 1, listRequestFields())),
     );
     const key = listRequestFields({}, ['authorization', `Bearer ${LINK.access.key}`]);
-    const guest = await FrameClient.open(door.port, ca.pem);
-    closers.push(() => guest.close());
+    const signedIn = await FrameClient.open(door.port, ca.pem);
+    closers.push(() => signedIn.close());
     // The first request of whoever has the key may still be one too many of strangers; it is not, once some are given up.
     let stream = 1;
     await waitUntil(async () => {
-      const answer = await ask(guest, stream, renderHeaders(stream, key));
+      const answer = await ask(signedIn, stream, renderHeaders(stream, key));
       stream += 2;
       return answer === 'status 200';
-    }, 'the guest is served');
+    }, 'the one with the key is served');
     await waitUntil(() => idle.closed || idle.goawayCode !== undefined, 'who takes nothing is given up');
   });
 

@@ -143,7 +143,7 @@ async function makeVisits(port: number, protocol: Protocol, seed: number): Promi
 }
 
 /** What the gateway says to a plain visitor who asks for its proof. */
-async function askForProof(port: number, protocol: Protocol): Promise<string> {
+async function requestProof(port: number, protocol: Protocol): Promise<string> {
   const visitor = await openVisitor({ port }, usesHttp2(protocol) ? 'TLS and HTTP/1.1' : protocol);
   const closed = once(visitor.raw, 'close');
   visitor.stream.write(
@@ -169,7 +169,7 @@ describe(`${VISITS} random visitors, and a random app`, () => {
       const again = `repeat with EXPOSE_SEED=${SEED} EXPOSE_FUZZ_VISITS=${VISITS}, case of seed ${seed}`;
       const seeds = await makeVisits(gateway.port, protocol, seed);
       expect([...gateway.unhandled], again).toEqual([]);
-      const answer = await askForProof(gateway.port, protocol);
+      const answer = await requestProof(gateway.port, protocol);
       expect(answer, again).toMatch(/^HTTP\/1\.1 200 /);
       expect(answer, again).toContain(PROOF);
       const findLeft = async () => {

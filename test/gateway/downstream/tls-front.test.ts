@@ -244,16 +244,16 @@ describe('the end, with TLS', () => {
   });
 });
 
-describe('strangers, with TLS', () => {
+describe('unauthenticated connections, with TLS', () => {
   const KEY = 'K3y-of-this-preview_0123456789';
   const rules = { ...OPEN_GATEWAY, access: { kind: 'link', key: KEY } } as const;
   const HEAD = `Host: preview.test:4321\r\nAuthorization: Bearer ${KEY}\r\n`;
 
-  it('make room, whether they say nothing, hang in the handshake, or are done with it; guests do not', async () => {
+  it('are closed to make room, silent, in the handshake or behind it; authenticated ones are not', async () => {
     const { door } = await openTls({ rules, ...limits({ strangers: 3 }) });
-    const guest = await openVisitor(door);
-    guest.write(`GET / HTTP/1.1\r\n${HEAD}\r\n`);
-    expect(String(await once(guest, 'data'))).toMatch(/^HTTP\/1.1 200 /);
+    const signedIn = await openVisitor(door);
+    signedIn.write(`GET / HTTP/1.1\r\n${HEAD}\r\n`);
+    expect(String(await once(signedIn, 'data'))).toMatch(/^HTTP\/1.1 200 /);
     const silent = openRaw(door);
     const half = openRaw(door);
     half.write('\x16\x03\x01');
@@ -266,7 +266,7 @@ describe('strangers, with TLS', () => {
       await waitUntil(() => gone.length === count, `${count} of the oldest are gone`);
     }
     expect(gone).toEqual([silent, half, done]);
-    expect(guest.closed).toBe(false);
+    expect(signedIn.closed).toBe(false);
   });
 
   it('over HTTP/2 count as one for a session, until it is let in, and a refusal ends it', async () => {
@@ -283,8 +283,8 @@ describe('strangers, with TLS', () => {
       stream.resume();
       return (answer as Record<string, unknown>)[':status'];
     };
-    const guest = open();
-    expect(await ask(guest, { authorization: `Bearer ${KEY}` })).toBe(200);
+    const signedIn = open();
+    expect(await ask(signedIn, { authorization: `Bearer ${KEY}` })).toBe(200);
     const refused = open();
     const ended = once(refused, 'close');
     expect(await ask(refused, {})).toBe(401);
@@ -293,6 +293,6 @@ describe('strangers, with TLS', () => {
     await once(one, 'remoteSettings');
     const later = open();
     await Promise.all([once(one, 'close'), once(later, 'remoteSettings')]);
-    expect(await ask(guest, { authorization: `Bearer ${KEY}` })).toBe(200);
+    expect(await ask(signedIn, { authorization: `Bearer ${KEY}` })).toBe(200);
   });
 });

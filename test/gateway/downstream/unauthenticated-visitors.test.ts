@@ -13,7 +13,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 const KEY = 'K3y-of-this-preview_0123456789';
 const BEARER = { authorization: `Bearer ${KEY}` };
 const KEYED = { ...OPEN_GATEWAY, access: { kind: 'link', key: KEY } } as const;
-const STRANGERS = 2_000;
+const SILENT = 2_000;
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -51,38 +51,44 @@ async function signIn(port: number, path = '/'): Promise<Socket> {
   return socket;
 }
 
-describe('strangers', () => {
-  it('are so many and no more: the oldest makes room, and nobody who was let in does', async () => {
+describe('unauthenticated connections', () => {
+  it('are limited in number: the oldest is closed to make room, and no authenticated one is', async () => {
     const door = await openDoor(await openApp(), { rules: KEYED, limits: { strangers: 3 } });
     closers.push(door.stop);
-    const guest = await signIn(door.port);
-    const strangers: Socket[] = [];
-    for (let number = 0; number < 5; number += 1) strangers.push(await come(door.port));
-    await waitUntil(() => strangers[0]?.closed === true && strangers[1]?.closed === true, 'two are gone');
-    expect(strangers.slice(2).map(({ closed }) => closed)).toEqual([false, false, false]);
-    expect(guest.closed).toBe(false);
-  });
-
-  it.each([
-    ['link', KEYED],
-    ['open', OPEN_GATEWAY],
-  ] as const)('make room for whoever comes when all places are taken: %s', async (_, rules) => {
-    const door = await openDoor(await openApp(), { rules, limits: { sockets: 3 } });
-    closers.push(door.stop);
-    const guests = [await signIn(door.port, '/endless')];
-    const strangers = [await come(door.port), await come(door.port)];
-    guests.push(await signIn(door.port, '/endless'), await signIn(door.port, '/endless'));
-    await waitUntil(() => strangers.every(({ closed }) => closed), 'both are gone');
-    const late = await come(door.port);
-    await waitUntil(() => late.closed, 'nobody is left who would make room');
-    expect(guests.map(({ closed }) => closed)).toEqual([false, false, false]);
+    const authenticated = await signIn(door.port);
+    const unauthenticated: Socket[] = [];
+    for (let number = 0; number < 5; number += 1) unauthenticated.push(await come(door.port));
+    await waitUntil(
+      () => unauthenticated[0]?.closed === true && unauthenticated[1]?.closed === true,
+      'two are gone',
+    );
+    expect(unauthenticated.slice(2).map(({ closed }) => closed)).toEqual([false, false, false]);
+    expect(authenticated.closed).toBe(false);
   });
 
   it.each([
     ['link', KEYED],
     ['open', OPEN_GATEWAY],
   ] as const)(
-    'find a slot that somebody only keeps for later, the one idle for longest: %s',
+    'are closed to make room for a new connection when all slots are taken: %s',
+    async (_, rules) => {
+      const door = await openDoor(await openApp(), { rules, limits: { sockets: 3 } });
+      closers.push(door.stop);
+      const authenticated = [await signIn(door.port, '/endless')];
+      const unauthenticated = [await come(door.port), await come(door.port)];
+      authenticated.push(await signIn(door.port, '/endless'), await signIn(door.port, '/endless'));
+      await waitUntil(() => unauthenticated.every(({ closed }) => closed), 'both are gone');
+      const late = await come(door.port);
+      await waitUntil(() => late.closed, 'nobody is left who would make room');
+      expect(authenticated.map(({ closed }) => closed)).toEqual([false, false, false]);
+    },
+  );
+
+  it.each([
+    ['link', KEYED],
+    ['open', OPEN_GATEWAY],
+  ] as const)(
+    'the connection that has been idle for longest is closed to make room for a new one: %s',
     async (_, rules) => {
       const door = await openDoor(await openApp(), { rules, limits: { sockets: 3 } });
       closers.push(door.stop);
@@ -97,7 +103,7 @@ describe('strangers', () => {
     },
   );
 
-  it('who only ask for public paths never count as let in, and leave room for who has the key', async () => {
+  it('stay unauthenticated while they only request public paths, and leave room for visitors with the key', async () => {
     const rules = { ...KEYED, publicPaths: ['/endless', '/hook'] };
     const door = await openDoor(await openApp(), { rules, limits: { sockets: 12, strangers: 4 } });
     closers.push(door.stop);
@@ -119,7 +125,7 @@ describe('strangers', () => {
     expect([idle[1]?.closed, ...busy.slice(1).map(({ closed }) => closed)]).toEqual([false, false, false]);
   });
 
-  it('who hold a WebSocket hold a place', async () => {
+  it('keep their slot while they hold a WebSocket', async () => {
     const server = createServer();
     server.on('upgrade', (_, socket) =>
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'),
@@ -138,7 +144,7 @@ describe('strangers', () => {
   });
 });
 
-describeWithReal(['bore'], '2,000 silent strangers', () => {
+describeWithReal(['bore'], '2,000 silent connections without the key', () => {
   it('cost no signed-in visit, through bore and the tunnel', { timeout: 120_000 }, async () => {
     const { address } = await startRealServer('127.0.1.41');
     const app = await openApp();
@@ -146,11 +152,11 @@ describeWithReal(['bore'], '2,000 silent strangers', () => {
     onTestFinished(child.kill);
     const [port = 0] = child.ports;
     const visits = startVisits({ host: address.host, port, headers: BEARER }, 20);
-    const strangers = await Promise.all(Array.from({ length: STRANGERS }, () => come(port, address.host)));
+    const unauthenticated = await Promise.all(Array.from({ length: SILENT }, () => come(port, address.host)));
     const isGone = ({ closed }: Socket) => closed;
-    await waitUntil(() => strangers.filter(isGone).length >= STRANGERS - 256, 'the oldest have made room');
+    await waitUntil(() => unauthenticated.filter(isGone).length >= SILENT - 256, 'the oldest have made room');
     // The rest leaves by itself, when it has not said a word in time.
-    await waitUntil(() => strangers.every(isGone), 'all are gone');
+    await waitUntil(() => unauthenticated.every(isGone), 'all are gone');
     const { right, lost, p99Ms } = await visits.stop();
     console.log(`${right} visits, the slowest hundredth took ${p99Ms.toFixed(0)} ms or more`);
     expect(lost).toEqual([]);
