@@ -1,7 +1,7 @@
 // What is known about one exposure: two facts (tunnel, app) and the phase they add up to.
 // exposure.ts is the only writer; control, github and the gateway's pages only read.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { HttpRequest, HttpResponse } from './http-message.ts';
 
 /** How the tunnel is; the words are those of wasmrun's own API. `host` and `port` are the bore server's. */
 export type TunnelState =
@@ -30,7 +30,7 @@ export type AddressState =
 export type Upstream = { kind: 'address'; host: string; port: number } | { kind: 'handler'; handle: Handler };
 
 /** Answers one request, or has it refused. */
-export type Handler = (request: IncomingMessage, response: ServerResponse, refuse: Refuse) => void;
+export type Handler = (request: HttpRequest, response: HttpResponse, refuse: Refuse) => void;
 
 /** Answers in the gateway's words and look that something is not there, not asked for rightly, or not readable. */
 export type Refuse = (status: 404 | 405 | 500) => void;

@@ -2,14 +2,14 @@
 
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import type { HttpRequest, HttpResponse } from '../../shared/http-message.ts';
 import { type FoundFile, findFile } from './files.ts';
 import { findMediaType } from './media-types.ts';
 
 export interface FileAnswer {
-  request: IncomingMessage;
-  response: ServerResponse;
+  request: HttpRequest;
+  response: HttpResponse;
   /** URL path of the file; its ending decides the type. */
   path: string;
   /** Closed when the answer is sent. */
@@ -90,7 +90,7 @@ function createETag(stats: BigIntStats): string {
 }
 
 /** RFC 9110 §13.2.2: the date counts only where no tag was sent. */
-function isNotModified(request: IncomingMessage, etag: string, stats: BigIntStats): boolean {
+function isNotModified(request: HttpRequest, etag: string, stats: BigIntStats): boolean {
   const tags = request.headers['if-none-match'];
   if (tags !== undefined)
     return tags.split(',').some(tag => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
@@ -99,7 +99,7 @@ function isNotModified(request: IncomingMessage, etag: string, stats: BigIntStat
 }
 
 /** RFC 9110 §13.1.5: a part of another version must not be appended to what the visitor has. */
-function isRangeValid(request: IncomingMessage, etag: string, stats: BigIntStats): boolean {
+function isRangeValid(request: HttpRequest, etag: string, stats: BigIntStats): boolean {
   const condition = request.headers['if-range'];
   if (typeof condition !== 'string') return true;
   if (condition.includes('"')) return condition === etag;
@@ -130,7 +130,7 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
   return { start: Number(first), end: last === '' ? size - 1 : Math.min(Number(last), size - 1) };
 }
 
-function sendUnsatisfiable(response: ServerResponse, size: number): void {
+function sendUnsatisfiable(response: HttpResponse, size: number): void {
   response.statusCode = 416;
   response.setHeader('content-range', `bytes */${size}`);
   response.end();

@@ -1,8 +1,8 @@
 // `mode: web`: a folder with a built web app, answered by a handler inside this process. Used by app.ts.
 
 import { realpath } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../../shared/errors.ts';
+import type { HttpRequest, HttpResponse } from '../../shared/http-message.ts';
 import { sanitise } from '../../shared/log.ts';
 import type { Handler, Refuse } from '../../shared/state.ts';
 import type { AppSpec, Program } from '../program.ts';
@@ -50,8 +50,8 @@ export function createHandler(spec: WebSpec): Handler {
 
 async function answer(
   spec: WebSpec,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpResponse,
   refuse: Refuse,
 ): Promise<void> {
   if (spec.crossOriginIsolation) setIsolation(response);
@@ -76,8 +76,8 @@ async function sendFound(
   spec: WebSpec,
   path: string,
   found: FoundFile,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpResponse,
 ): Promise<void> {
   const plainPath = path.endsWith('/') ? `${path}${INDEX}` : path;
   const encoded = await chooseEncoding(spec.path, plainPath, found, request.headers['accept-encoding']);
@@ -85,19 +85,19 @@ async function sendFound(
 }
 
 /** A missing script or image stays missing: a page in its place would be a riddle. */
-function asksForPage(request: IncomingMessage, path: string): boolean {
+function asksForPage(request: HttpRequest, path: string): boolean {
   return acceptsHtml(request) || !path.slice(path.lastIndexOf('/')).includes('.');
 }
 
 /** SharedArrayBuffer needs these on the page and on what it loads (HTML Standard, cross-origin isolation). */
-function setIsolation(response: ServerResponse): void {
+function setIsolation(response: HttpResponse): void {
   response.setHeader('cross-origin-opener-policy', 'same-origin');
   response.setHeader('cross-origin-embedder-policy', 'require-corp');
   response.setHeader('cross-origin-resource-policy', 'same-origin');
 }
 
 /** To the same path with a slash, so that relative links work. Relative itself: `//x/` would be another host. */
-function sendRedirect(response: ServerResponse, path: string, query: string): void {
+function sendRedirect(response: HttpResponse, path: string, query: string): void {
   const name = path.slice(path.lastIndexOf('/') + 1);
   response.setHeader('location', `./${name}/${query}`);
   response.setHeader('cache-control', 'no-store');
@@ -105,6 +105,6 @@ function sendRedirect(response: ServerResponse, path: string, query: string): vo
   response.end();
 }
 
-function acceptsHtml(request: IncomingMessage): boolean {
+function acceptsHtml(request: HttpRequest): boolean {
   return request.headers.accept?.includes('text/html') ?? false;
 }

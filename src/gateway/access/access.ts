@@ -1,7 +1,7 @@
 // Who may come in: refuses unauthenticated visitors, all in the same way, and takes the key or password out of the request of whoever
 // is let in, so that the app never sees it. The pass of gateway.ts before anything that tells whether there is an app.
 
-import type { IncomingMessage } from 'node:http';
+import type { HttpRequest } from '../../shared/http-message.ts';
 import { isSame } from '../../shared/secrets.ts';
 import { sendText } from '../own-pages.ts';
 import { sendNotice } from '../pages/answer.ts';
@@ -87,7 +87,7 @@ export class AccessControl {
   }
 
   /** Out of the request wherever it is ours: browsers send a password to public paths, too. */
-  #takeAuthorization(request: IncomingMessage): Credential | undefined {
+  #takeAuthorization(request: HttpRequest): Credential | undefined {
     const found = this.#isKey(readBearer(request))
       ? 'key'
       : this.#isPassword(readBasic(request))
@@ -122,7 +122,7 @@ export class AccessControl {
     response.writeHead(303, [
       ...['location', target],
       ...['set-cookie', this.#issue(address.url)],
-      ...this.#siteData.renewFor(request, address.url).flat(),
+      ...this.#siteData.clearFor(request, address.url).flat(),
       ...['content-length', '0'],
       ...['cache-control', 'no-store'],
       ...['referrer-policy', 'no-referrer'],

@@ -1,7 +1,7 @@
 // What a visitor shows to be let in, read from the request and taken out of it: neither the app nor anything behind the
 // gateway gets to see a key, a password or a session of ours. Used by access.
 
-import type { IncomingMessage } from 'node:http';
+import type { HttpRequest } from '../../shared/http-message.ts';
 import { readTarget } from '../visit.ts';
 import { withoutOwnCookies } from './session-cookie.ts';
 
@@ -42,7 +42,7 @@ function decode(text: string): string {
 }
 
 /** The key in the query, which is gone from the request's target afterwards, and from its `Referer`. */
-export function takeKey(request: IncomingMessage): string | undefined {
+export function takeKey(request: HttpRequest): string | undefined {
   const { key, rest } = splitKey(readTarget(request));
   if (key !== undefined) request.url = rest;
   const { referer } = request.headers;
@@ -55,24 +55,24 @@ export function takeKey(request: IncomingMessage): string | undefined {
 }
 
 /** The token of `Authorization: Bearer` (RFC 6750, 2.1), or undefined. */
-export function readBearer(request: IncomingMessage): string | undefined {
+export function readBearer(request: HttpRequest): string | undefined {
   return /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
 }
 
 /** `user:password` of `Authorization: Basic` (RFC 7617), or undefined. */
-export function readBasic(request: IncomingMessage): string | undefined {
+export function readBasic(request: HttpRequest): string | undefined {
   const encoded = /^basic +([\w+/=-]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
   return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
 }
 
 /** Takes our `Authorization` out of the request. */
-export function dropAuthorization(request: IncomingMessage): void {
+export function dropAuthorization(request: HttpRequest): void {
   rewriteField(request, 'authorization', () => '');
   delete request.headers.authorization;
 }
 
 /** Takes our cookies out of the request, be they of this preview or of another one on the same host. */
-export function dropOwnCookies(request: IncomingMessage): void {
+export function dropOwnCookies(request: HttpRequest): void {
   const { cookie } = request.headers;
   if (!cookie?.includes('expose-')) return;
   rewriteField(request, 'cookie', withoutOwnCookies);
@@ -82,11 +82,7 @@ export function dropOwnCookies(request: IncomingMessage): void {
 }
 
 /** Rewrites every field of that lower-case name; one that becomes empty is removed. */
-function rewriteField(
-  { rawHeaders }: IncomingMessage,
-  wanted: string,
-  rewrite: (value: string) => string,
-): void {
+function rewriteField({ rawHeaders }: HttpRequest, wanted: string, rewrite: (value: string) => string): void {
   for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
     if (rawHeaders[index]?.toLowerCase() !== wanted) continue;
     const value = rewrite(rawHeaders[index + 1] ?? '');

@@ -2,7 +2,7 @@
 // that commit. Used by gateway and access.
 
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { HttpRequest } from '../../shared/http-message.ts';
 import type { Visit } from '../visit.ts';
 import { nameCookie, readCookies, renderCookie } from './session-cookie.ts';
 
@@ -20,7 +20,7 @@ export class SiteData {
   readonly #exposure = randomBytes(9).toString('base64url');
 
   /** Fields that make the browser forget, where it has not yet for this exposure; only https allows them to. */
-  renewFor(request: IncomingMessage, url: URL): [string, string][] {
+  clearFor(request: HttpRequest, url: URL): [string, string][] {
     if (url.protocol !== 'https:' || this.#wasHere(request, url)) return [];
     const seen = renderCookie(url, nameCookie(url, 'seen'), this.#exposure, { maxAgeS: SEEN_MAX_AGE_S });
     return [
@@ -29,14 +29,13 @@ export class SiteData {
     ];
   }
 
-  /** The pass for what loads a page; never ends the visit. */
-  renew({ request, address, ownHeaders }: Visit): false {
+  /** Adds the fields to the answer, if the request loads a page. */
+  addFields({ request, address, ownHeaders }: Visit): void {
     if (address !== undefined && FIRST_REQUESTS.has(String(request.headers['sec-fetch-dest'])))
-      ownHeaders.push(...this.renewFor(request, address.url));
-    return false;
+      ownHeaders.push(...this.clearFor(request, address.url));
   }
 
-  #wasHere(request: IncomingMessage, url: URL): boolean {
+  #wasHere(request: HttpRequest, url: URL): boolean {
     return readCookies(request.headers.cookie, nameCookie(url, 'seen')).includes(this.#exposure);
   }
 }

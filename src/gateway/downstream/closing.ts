@@ -1,22 +1,27 @@
-// The end of visitors' streams, the same for every server of this folder.
+// Ways to close a visitor's connection. Used by every server of this folder.
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { resetSocket } from '../../shared/reset.ts';
 
-/** Resolves when the stream is closed, which it may be already. */
-export function awaitClose(stream: Duplex): Promise<void> {
-  return new Promise(resolve => {
-    if (stream.closed) resolve();
-    else stream.once('close', () => resolve());
-  });
+/** A visitor's broken connection is no event for the gateway; without a listener it would end the process. */
+export function ignoreErrors(stream: Duplex): void {
+  stream.on('error', () => {});
+}
+
+/** Sends what is still buffered, then closes. A visitor who does not take it within `lingerMs` is cut off. */
+export function closeFlushed(stream: Duplex, lingerMs: number): void {
+  if (stream.destroyed) return;
+  const timer = setTimeout(() => stream.destroy(), lingerMs);
+  stream.once('close', () => clearTimeout(timer));
+  stream.end(() => stream.destroy());
 }
 
 /**
- * Closes the stream at once, a TCP connection with a reset, so that the system forgets what it still holds for a
- * visitor who does not take it. Never throws, whatever kind of stream it is: Node.js resets only a bare TCP socket, and
- * throws ERR_INVALID_HANDLE_TYPE for a TLSSocket, which is a Socket too.
+ * Closes the stream at once, a TCP connection with a reset, so that the system drops what it still holds for a visitor
+ * who does not take it. Never throws, for any kind of stream: Node.js resets only a bare TCP socket, and throws
+ * ERR_INVALID_HANDLE_TYPE for a TLSSocket, which is a Socket too.
  */
 export function cut(stream: Duplex): void {
   try {

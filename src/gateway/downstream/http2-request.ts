@@ -1,9 +1,9 @@
-// One HTTP/2 request as the gateway's passes know requests: what Node's IncomingMessage offers of it. Used by
-// http2-server.ts.
+// One HTTP/2 request as the gateway's passes know requests. Used by http2-session.ts.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import { Readable } from 'node:stream';
+import type { HttpRequest } from '../../shared/http-message.ts';
 
 /** Of a field that must stand once, the first counts, as in Node's own `headers`. */
 const ONLY_FIRST: ReadonlySet<string> = new Set([
@@ -16,7 +16,7 @@ const ONLY_FIRST: ReadonlySet<string> = new Set([
   'user-agent',
 ]);
 
-export class Http2Request extends Readable {
+export class Http2Request extends Readable implements HttpRequest {
   /** What depends on it in the passes is what HTTP/1.0 lacks. */
   readonly httpVersion = '1.1';
   readonly method: string;

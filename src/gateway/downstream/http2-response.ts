@@ -1,9 +1,10 @@
-// The answer to one HTTP/2 request, written as the gateway's passes, and handlers in this process, write answers: what
-// Node's ServerResponse offers of it. Used by http2-server.ts.
+// The answer to one HTTP/2 request, written as the gateway's passes, and handlers in this process, write answers. Used by
+// http2-session.ts.
 
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
 import { constants, type OutgoingHttpHeaders as Http2Headers, type ServerHttp2Stream } from 'node:http2';
 import { Writable } from 'node:stream';
+import type { HttpResponse } from '../../shared/http-message.ts';
 
 /** They speak about a connection of HTTP/1, and make an HTTP/2 answer malformed (RFC 9113, 8.2.2). */
 const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
@@ -22,11 +23,6 @@ const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 /** As much of an answer as waits for a visitor who reads slowly; undici hands over pieces of this size. */
 const BUFFER_BYTES = 64 * 1024;
 
-type Used = Pick<
-  ServerResponse,
-  'statusCode' | 'headersSent' | 'flushHeaders' | 'writeContinue' | 'destroyed' | 'writableFinished'
->;
-
 export interface Http2ResponseEvents {
   /** Before an answer that says `Connection: close`, as only the gateway's own do. */
   onLast: () => void;
@@ -34,7 +30,7 @@ export interface Http2ResponseEvents {
   onTaken: (bytes: number) => void;
 }
 
-export class Http2Response extends Writable implements Used {
+export class Http2Response extends Writable implements HttpResponse {
   statusCode = 200;
   /** True from `writeHead` on: nothing of the head can be changed any more. */
   headersSent = false;

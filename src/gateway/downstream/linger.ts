@@ -1,5 +1,5 @@
 // The end of a connection whose visitor is still sending when its answer is out: what comes is read and dropped for a
-// while, because closing on unread bytes may take the answer away again. Used by visitor-server.ts, for every answer.
+// while, because closing on unread bytes may take the answer away again. Used by http1-server.ts, for every answer.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';

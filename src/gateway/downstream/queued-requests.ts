@@ -1,4 +1,4 @@
-// Pipelined requests that wait for the answer before them, and how much memory they take. Used by visitor-server.ts.
+// Pipelined requests that wait for the answer before them, and how much memory they take. Used by http1-server.ts.
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';

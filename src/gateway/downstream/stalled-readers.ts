@@ -1,26 +1,26 @@
-// Finds visitors who do not take what is sent to them, and would hold their place, and what waits for them, for ever.
-// Used by visitor-server.ts, for WebSockets too.
+// Finds visitors who do not read what is sent to them, and would keep their slot, and what waits for them, forever. Used
+// by http1-server.ts, for WebSockets too, and by http2-server.ts.
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** How often they are looked for, as a part of the limit. */
+/** How often it is checked in the time of the limit. */
 const SWEEPS_PER_LIMIT = 4;
 
 interface Wait {
-  /** What had been taken then. */
+  /** Bytes taken at that time. */
   taken: number;
   /** Of performance.now(). */
   since: number;
 }
 
 /**
- * Calls `close`, which must not throw, for the streams of `sockets` for which bytes wait, and none were taken for
- * `stalledMs`. Counted are the pieces a stream was given, which are of 64 KB at most; `countTaken` says how much, for
- * streams that do not count it themselves. A stream for which nothing waits may be silent as long as it likes.
+ * Calls `close`, which must not throw, for each of the streams that has bytes waiting of which the visitor has taken none
+ * for `stalledMs`. Bytes are counted in the pieces that were written, of 64 KB at most; `countTaken` counts them for
+ * streams that do not themselves. A stream with nothing waiting may be silent for as long as it likes.
  */
 export function watchStalledReaders<Stream extends Duplex>(
-  sockets: ReadonlySet<Stream>,
+  listOpen: () => Iterable<Stream>,
   stalledMs: number,
   close: (socket: Stream) => void,
   countTaken: (socket: Stream) => number = countBytes,
@@ -35,13 +35,13 @@ export function watchStalledReaders<Stream extends Duplex>(
   };
   const sweep = () => {
     const now = performance.now();
-    for (const socket of sockets) check(socket, now);
+    for (const socket of listOpen()) check(socket, now);
   };
   const timer = setInterval(sweep, stalledMs / SWEEPS_PER_LIMIT).unref();
   return { stop: () => clearInterval(timer) };
 }
 
-/** Of a stream that does not count its bytes, that of those which wait is all there is to see. */
+/** For a stream that does not count its bytes, a change in what waits is all there is to see. */
 function countBytes(socket: Duplex): number {
   return (socket instanceof Socket ? socket.bytesWritten : 0) - socket.writableLength;
 }

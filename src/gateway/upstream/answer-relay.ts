@@ -1,7 +1,8 @@
 // Carries one answer of the app to one visitor, as undici hands it over; used by proxy and upgrade.
 
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { Dispatcher } from 'undici';
+import type { HttpResponse } from '../../shared/http-message.ts';
 import type { Visit } from '../visit.ts';
 import { hasField, type RawHeaders, renderResponseHeaders, renderTrailers } from './headers.ts';
 import { waitingHeads } from './waiting-heads.ts';
@@ -10,7 +11,7 @@ import { waitingHeads } from './waiting-heads.ts';
 const TEXT_BYTES = 4_096;
 
 export class AnswerRelay implements Dispatcher.DispatchHandler {
-  readonly response: ServerResponse;
+  readonly response: HttpResponse;
   readonly onNoAnswer: (error: Error) => void;
   /** Whether anything of an answer has come, be it half a head. */
   hasBegun = false;
@@ -78,10 +79,8 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   /** Hints (103) and signs of life (102); HTTP/1.0 has none (RFC 9110, 15.2), and none is worth an answer. */
   #passInterim(status: number, raw: RawHeaders): void {
     if (!this.#isHttp11 || this.response.headersSent) return;
-    // Node has it since 24.18, and the runner's may be older.
-    const response: Pick<ServerResponse, never> & Partial<ServerResponse> = this.response;
     try {
-      response.writeInformation?.(status, renderResponseHeaders(raw, status, false));
+      this.response.writeInformation?.(status, renderResponseHeaders(raw, status, false));
     } catch {
       // What Node would rather not write.
     }

@@ -1,8 +1,8 @@
 // Hands a request to the app and its answer to the visitor, both as they come; the last pass of an ordinary visit.
 
-import type { IncomingMessage } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { hasCode } from '../../shared/errors.ts';
+import type { HttpRequest } from '../../shared/http-message.ts';
 import { hasBody, readTarget, type Visit } from '../visit.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import type { AppAddress, AppLink } from './app-link.ts';
@@ -48,7 +48,7 @@ export function describeRequest(visit: Visit, route: Route): Dispatcher.Dispatch
 }
 
 /** The app may close an idle connection in the moment we send on it; that is not the visitor's fault. */
-function mayTryAgain(request: IncomingMessage, error: Error): boolean {
+function mayTryAgain(request: HttpRequest, error: Error): boolean {
   return (
     IDEMPOTENT.has(request.method ?? '') &&
     !hasBody(request) &&

@@ -2,7 +2,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import type { Visit } from '../visit.ts';
+import type { Upgrade, Visit } from '../visit.ts';
 import { AnswerRelay, readRaw } from './answer-relay.ts';
 import { renderResponseHeaders } from './headers.ts';
 import { describeRequest, type Route } from './proxy.ts';
@@ -17,10 +17,10 @@ const VISITOR_LEFT_MS = 1_000;
 const MAX_EARLY_BYTES = 64 * 1024;
 
 /** Any answer but 101 is relayed like that of an ordinary request, and the connection is closed behind it. */
-export function forwardUpgrade(visit: Visit, upgrade: NonNullable<Visit['upgrade']>, route: Route): void {
+export function forwardUpgrade(visit: Visit, upgrade: Upgrade, route: Route): void {
   const request = { ...describeRequest(visit, route), upgrade: 'websocket' };
   const early = new EarlyBytes(visit, upgrade);
-  const relay = new UpgradeRelay(visit, upgrade.socket, early, route.onNoAnswer);
+  const relay = new UpgradeRelay(visit, upgrade, early, route.onNoAnswer);
   route.link.select(route.address).dispatch(request, relay);
 }
 
@@ -38,7 +38,7 @@ class EarlyBytes {
   readonly #onEnd = () => this.#limit();
   readonly #giveUp: () => void;
 
-  constructor({ response }: Visit, { socket, head }: NonNullable<Visit['upgrade']>) {
+  constructor({ response }: Visit, { socket, head }: Upgrade) {
     this.#socket = socket;
     this.#chunks = [head];
     this.#left = MAX_EARLY_BYTES - head.length;
@@ -71,12 +71,12 @@ class EarlyBytes {
 }
 
 class UpgradeRelay extends AnswerRelay {
-  readonly #socket: Duplex;
+  readonly #upgrade: Upgrade;
   readonly #early: EarlyBytes;
 
-  constructor(visit: Visit, socket: Duplex, early: EarlyBytes, onNoAnswer: (error: Error) => void) {
+  constructor(visit: Visit, upgrade: Upgrade, early: EarlyBytes, onNoAnswer: (error: Error) => void) {
     super(visit, onNoAnswer);
-    this.#socket = socket;
+    this.#upgrade = upgrade;
     this.#early = early;
   }
 
@@ -86,7 +86,7 @@ class UpgradeRelay extends AnswerRelay {
     headers: Record<string, string | string[] | undefined>,
     app: Duplex,
   ): void {
-    const socket = this.#socket;
+    const { socket } = this.#upgrade;
     app.on('error', ignore);
     if (socket.destroyed) {
       app.destroy();
@@ -97,7 +97,7 @@ class UpgradeRelay extends AnswerRelay {
       this.onNoAnswer(new Error('the app switched to a protocol nobody asked for'));
       return;
     }
-    this.response.detachSocket(this.response.req.socket);
+    this.#upgrade.detachResponse();
     socket.write(renderSwitch(readRaw(controller.rawHeaders)), 'latin1');
     const early = this.#early.take();
     if (early.length > 0) app.write(early);

@@ -1,13 +1,7 @@
 // HTTP/2 as browsers and libraries speak it: what HTTP/1 visitors get, HTTP/2 visitors get too.
 
 import { once } from 'node:events';
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -19,6 +13,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler } from '../../../src/app/web/web.ts';
 import type { VisitorLimits } from '../../../src/gateway/downstream/visitor-server.ts';
+import type { HttpRequest, HttpResponse } from '../../../src/shared/http-message.ts';
 import { type Door, openDoor, PROOF_KEY } from '../../support/gateway-door.ts';
 import { OK, startRawApp } from '../../support/raw-app.ts';
 import { TestCa, type TestCertificate } from '../../support/test-ca.ts';
@@ -292,7 +287,7 @@ describe('an answer over HTTP/2', () => {
   });
 
   it('of a handler in this process takes the fields that the gateway adds', async () => {
-    const handle = (_: IncomingMessage, response: ServerResponse) => void response.end('web');
+    const handle = (_: HttpRequest, response: HttpResponse) => void response.end('web');
     const door = await openGateway(() => ({ status: 'running', upstream: { kind: 'handler', handle } }));
     const { status, headers, body } = await ask(door.session, { 'sec-fetch-dest': 'document' });
     expect([status, headers['clear-site-data'], body]).toEqual([200, '"storage"', 'web']);
@@ -300,7 +295,7 @@ describe('an answer over HTTP/2', () => {
   });
 
   it('with a head that cannot be sent is reset, and no other is', async () => {
-    const handle = (request: IncomingMessage, response: ServerResponse) =>
+    const handle = (request: HttpRequest, response: HttpResponse) =>
       void (request.url === '/odd' ? response.writeHead(999).end() : response.end('ok'));
     const door = await openGateway(() => ({ status: 'running', upstream: { kind: 'handler', handle } }));
     const stream = door.session.request({ ':path': '/odd' });

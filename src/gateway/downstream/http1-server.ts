@@ -1,0 +1,184 @@
+// Node's HTTP/1.1 server over connections that are handed in: turns everything a visitor can send (request, upgrade,
+// CONNECT) into one kind of visit, one at a time for each connection. Used by gateway.ts, and behind tls-front.ts.
+
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { hasBody, type Upgrade, type VisitHandler } from '../visit.ts';
+import { closeFlushed, cut, ignoreErrors } from './closing.ts';
+import { ConnectionSet } from './connection-set.ts';
+import type { ConnectionSlots, RequestShare } from './connection-slots.ts';
+import { Linger } from './linger.ts';
+import { QueuedRequests } from './queued-requests.ts';
+import { watchStalledReaders } from './stalled-readers.ts';
+import type { VisitorLimits, VisitorServer } from './visitor-server.ts';
+
+/**
+ * Pipelined requests wait until the answer before them is out, which has to go first anyway. Browsers send one at a time;
+ * a connection that has more than this in the queue is closed.
+ */
+const HTTP1_SHARE: RequestShare = { active: 1, open: 64 };
+
+/** How often Node looks for requests over their time. */
+const CHECK_INTERVAL_MS = 1_000;
+
+export class Http1Server implements VisitorServer {
+  readonly #limits: VisitorLimits;
+  readonly #handler: VisitHandler;
+  readonly #slots: ConnectionSlots;
+  readonly #connections: ConnectionSet;
+  readonly #queued = new QueuedRequests();
+  readonly #linger: Linger;
+  readonly #stalledReaders: { stop(): void };
+  readonly #server: Server;
+
+  /** Ready at once. `slots` are shared with other servers. */
+  constructor(limits: VisitorLimits, handler: VisitHandler, slots: ConnectionSlots) {
+    this.#limits = limits;
+    this.#handler = handler;
+    this.#slots = slots;
+    this.#connections = new ConnectionSet(slots);
+    this.#linger = new Linger(limits);
+    const { open } = this.#connections;
+    this.#stalledReaders = watchStalledReaders(
+      () => open,
+      limits.stalledMs,
+      socket => {
+        cut(slots.connectionOf(socket));
+        socket.destroy();
+      },
+    );
+    this.#server = this.#openServer();
+  }
+
+  admit(connection: Duplex): boolean {
+    return this.#connections.admit(connection) && this.#server.emit('connection', connection);
+  }
+
+  async stop(drainMs = 0): Promise<void> {
+    await this.#connections.stop(drainMs, connection => {
+      if (!this.#slots.isBusy(connection)) connection.destroy();
+    });
+    this.#stalledReaders.stop();
+    this.#server.close();
+  }
+
+  #openServer(): Server {
+    const server = createServer({
+      headersTimeout: this.#limits.headersTimeoutMs,
+      requestTimeout: this.#limits.requestTimeoutMs,
+      keepAliveTimeout: this.#limits.keepAliveMs,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      // Not even if NODE_OPTIONS asks for it.
+      insecureHTTPParser: false,
+      // The guard refuses a missing Host too, and drops what came behind it; Node would not.
+      requireHostHeader: false,
+      // Any other upgrade (h2c) is ignored, as RFC 9110, 7.8 allows, and its request served as usual.
+      shouldUpgradeCallback: isWebSocket,
+    });
+    // No limit on the number of fields, because Node drops the rest silently; the guard refuses too many.
+    server.maxHeadersCount = 0;
+    server.on('request', (request, response) => this.#receive(request, response, false));
+    server.on('checkContinue', (request, response) => this.#receive(request, response, true));
+    // Node would answer any other expectation itself. The guard does, so that every answer is of a counted request.
+    server.on('checkExpectation', (request, response) => this.#receive(request, response, false));
+    server.on('upgrade', (request, socket, head) => this.#receiveLast(request, socket, head));
+    server.on('connect', (request, socket) => this.#receiveLast(request, socket));
+    // On a server that never listens this is what arms headersTimeout and requestTimeout.
+    server.emit('listening');
+    return server;
+  }
+
+  #receive(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
+    if (hasBody(request)) this.#linger.watch(request, response);
+    // After an upgrade that was not taken, Node reads no further request: better a new connection than one that stalls.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
+    this.#enqueue(request, response, awaitsContinue, undefined);
+  }
+
+  /** A request after which Node leaves the connection to us. `head` is set if it may become a WebSocket. */
+  #receiveLast(request: IncomingMessage, socket: Duplex, head?: Buffer): void {
+    // No honest client asks to change protocols before the answers to earlier requests are out.
+    if (this.#slots.isBusy(socket) || this.#linger.isLast(socket)) return void socket.destroy();
+    const response = openLastResponse(request, socket, this.#linger);
+    if (response === undefined) return;
+    const detachResponse = () => response.detachSocket(request.socket);
+    this.#enqueue(request, response, false, head && { socket, head, detachResponse });
+  }
+
+  /** Handles the request when the answers before it are out. */
+  #enqueue(
+    request: IncomingMessage,
+    response: ServerResponse,
+    awaitsContinue: boolean,
+    upgrade: Upgrade | undefined,
+  ): void {
+    const { socket } = request;
+    if (this.#isOver(socket)) return;
+    if (this.#slots.isBusy(socket)) this.#queued.add(socket, request);
+    const close = this.#slots.open(socket, HTTP1_SHARE, {
+      begin: () => {
+        this.#queued.delete(socket, request);
+        if (!this.#isOver(socket)) this.#handle(request, response, awaitsContinue, upgrade);
+      },
+      evict: () => socket.destroy(),
+    });
+    // A WebSocket is a request until its connection is closed.
+    if (upgrade !== undefined) return;
+    response.once('close', () => {
+      close();
+      if (this.#connections.isStopping && !this.#slots.isBusy(socket))
+        closeFlushed(socket, this.#limits.lingerMs);
+    });
+  }
+
+  #handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    awaitsContinue: boolean,
+    upgrade: Upgrade | undefined,
+  ): void {
+    this.#handler.handle({
+      request,
+      response,
+      app: this.#handler.readApp(),
+      address: this.#handler.readAddress(),
+      ownHeaders: [],
+      markAuthenticated: () => this.#slots.markAuthenticated(request.socket),
+      awaitsContinue,
+      upgrade,
+    });
+  }
+
+  /** Node still hands over what came in the same packet as the last request. */
+  #isOver(socket: Duplex): boolean {
+    return socket.destroyed || this.#linger.isLast(socket);
+  }
+}
+
+function isWebSocket(request: IncomingMessage): boolean {
+  return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+/**
+ * An ordinary response on a connection that Node has handed over; the connection ends with it. Undefined, and the
+ * connection is closed, if Node still has an answer of its own there.
+ */
+function openLastResponse(
+  request: IncomingMessage,
+  socket: Duplex,
+  linger: Linger,
+): ServerResponse | undefined {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  try {
+    response.assignSocket(request.socket);
+  } catch {
+    socket.destroy();
+    return undefined;
+  }
+  // Node's own listeners left with its parser.
+  ignoreErrors(socket);
+  socket.on('drain', () => response.emit('drain'));
+  linger.watchLast(response, socket);
+  return response;
+}

@@ -1,0 +1,274 @@
+// One visitor's HTTP/2 session: turns each of its requests into the kind of visit that HTTP/1 makes, and limits the session
+// in time, streams and heads. Used by http2-server.ts.
+
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { VisitHandler } from '../visit.ts';
+import { closeFlushed, ignoreErrors } from './closing.ts';
+import type { ConnectionSlots, RequestShare } from './connection-slots.ts';
+import { watchPresence } from './http2-presence.ts';
+import { Http2Request } from './http2-request.ts';
+import { Http2Response } from './http2-response.ts';
+import type { VisitorLimits } from './visitor-server.ts';
+
+/** Requests at a time in one session; what browsers ask for at most, and what RFC 9113, 6.5.2 calls reasonable. */
+const MAX_STREAMS = 100;
+const HTTP2_SHARE: RequestShare = { active: MAX_STREAMS, open: MAX_STREAMS };
+
+/** As much of a head as Node's HTTP/1 parser takes. */
+const MAX_HEAD_BYTES = 16 * 1024;
+
+/** Browsers send each cookie as a field of its own. */
+const MAX_HEAD_FIELDS = 256;
+
+/** While a session is closing: how often the visitor's presence is checked, and how long it may take to answer. */
+const CLOSING_PRESENCE = { intervalMs: 250, timeoutMs: 1_000 };
+
+export const SESSION_OPTIONS = {
+  settings: {
+    maxConcurrentStreams: MAX_STREAMS,
+    maxHeaderListSize: MAX_HEAD_BYTES,
+    // Without it browsers open a connection with HTTP/1.1 for their WebSockets (RFC 8441).
+    enableConnectProtocol: false,
+  },
+  maxHeaderListPairs: MAX_HEAD_FIELDS,
+  // A field that the app sends twice is passed on twice.
+  strictSingleValueFields: false,
+  // Rapid reset: a browser that leaves a page cancels its requests, but not hundreds again and again.
+  streamResetBurst: 2 * MAX_STREAMS,
+  streamResetRate: 33,
+  maxSessionInvalidFrames: 100,
+  // In megabytes: what nghttp2 may hold for one session beside the streams' own buffers.
+  maxSessionMemory: 4,
+} as const;
+
+/** What the sessions of one server share. */
+export interface SessionContext {
+  readonly limits: VisitorLimits;
+  readonly handler: VisitHandler;
+  readonly slots: ConnectionSlots;
+  /** Open requests of all sessions, with the bytes of their answers that visitors have taken. */
+  readonly streams: Map<ServerHttp2Stream, number>;
+  /** New requests are refused. */
+  readonly isStopping: () => boolean;
+  readonly onClose: () => void;
+}
+
+export class VisitorSession {
+  readonly #session: ServerHttp2Session;
+  readonly #connection: Duplex;
+  readonly #context: SessionContext;
+  /** Of all answers together. */
+  #takenBytes = 0;
+  #isClosed = false;
+  /** Of performance.now(), when the session was first seen to have ended. */
+  #endedAt: number | undefined;
+
+  constructor(session: ServerHttp2Session, connection: Duplex, context: SessionContext) {
+    this.#session = session;
+    this.#connection = connection;
+    this.#context = context;
+    session.on('error', () => {});
+    session.once('close', () => this.#onClose());
+    connection.once('close', () => session.destroy());
+    // The tunnel's sockets stay half open, and Node would wait for the answers of a visitor who has left.
+    connection.once('end', () => session.destroy());
+    session.once('goaway', () => this.#closeWatched());
+    this.#watchBusy();
+    const watchStream = watchIdleness(session, context.limits, () => this.#closeIdle());
+    session.on('stream', (stream: ServerHttp2Stream, _head: unknown, _flags: number, raw: string[]) => {
+      watchStream(stream);
+      this.#receive(stream, raw);
+    });
+  }
+
+  /** With a GOAWAY: an idle session ends with it, any other with its last stream. */
+  close(): void {
+    this.#session.close();
+  }
+
+  /**
+   * Cuts the connection some time after the session has ended. Node closes such a connection only when the visitor has
+   * closed it too: one who does not, or has left, would keep it forever.
+   */
+  cutIfEnded(now: number): void {
+    if (!this.#session.destroyed) return;
+    this.#endedAt ??= now;
+    if (now - this.#endedAt >= this.#context.limits.lingerMs) this.#connection.destroy();
+  }
+
+  #onClose(): void {
+    this.#isClosed = true;
+    this.#context.onClose();
+    closeFlushed(this.#connection, this.#context.limits.lingerMs);
+  }
+
+  /** Node also stops reading while a visitor takes nothing, and would never see that visitor leave either. */
+  #watchBusy(): void {
+    const { limits, slots } = this.#context;
+    watchPresence(this.#session, {
+      settings: SESSION_OPTIONS.settings,
+      intervalMs: limits.stalledMs / 4,
+      timeoutMs: limits.stalledMs,
+      isNeeded: () => slots.isBusy(this.#connection),
+      countSent: () => this.#takenBytes,
+      leave: () => this.#connection.destroy(),
+    });
+  }
+
+  /** Closes the session when its requests have ended, or its visitor is gone. */
+  #closeWatched(): void {
+    if (this.#session.destroyed) return;
+    this.#session.close();
+    watchPresence(this.#session, {
+      ...CLOSING_PRESENCE,
+      settings: SESSION_OPTIONS.settings,
+      isNeeded: () => true,
+      countSent: () => this.#takenBytes,
+      leave: () => {
+        if (!this.#isClosed) this.#connection.destroy();
+      },
+    });
+  }
+
+  /** With a GOAWAY, if the visitor takes it: one who reads nothing is cut off. */
+  #closeIdle(): void {
+    this.#session.close();
+    const timer = this.#cutAfterLinger();
+    this.#connection.once('close', () => clearTimeout(timer));
+  }
+
+  #cutAfterLinger(): NodeJS.Timeout {
+    return setTimeout(() => this.#connection.destroy(), this.#context.limits.lingerMs);
+  }
+
+  #receive(stream: ServerHttp2Stream, raw: readonly string[]): void {
+    ignoreErrors(stream);
+    if (this.#isClosed) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    // A visitor who never acknowledges our settings is not held to them by Node.
+    else if (measureHead(raw) > MAX_HEAD_BYTES) refuseHead(stream);
+    else if (this.#context.isStopping()) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    else this.#open(stream, raw);
+  }
+
+  /** Handles the request when the connection's share allows. */
+  #open(stream: ServerHttp2Stream, raw: readonly string[]): void {
+    const { slots, streams } = this.#context;
+    streams.set(stream, 0);
+    let hasBegun = false;
+    const begin = () => {
+      if (stream.closed || stream.destroyed || this.#session.destroyed) return;
+      hasBegun = true;
+      this.#handle(stream, raw);
+    };
+    const close = slots.open(this.#connection, HTTP2_SHARE, {
+      // A stream that is reset in the packet it came in (rapid reset) never reaches the app.
+      begin: () => void setImmediate(begin),
+      evict: () => {
+        stream.close(hasBegun ? constants.NGHTTP2_ENHANCE_YOUR_CALM : constants.NGHTTP2_REFUSED_STREAM);
+        // A visitor who reads nothing would not let it end; the app's request must end.
+        setImmediate(() => stream.destroy());
+      },
+    });
+    stream.once('close', () => {
+      streams.delete(stream);
+      close();
+    });
+  }
+
+  #handle(stream: ServerHttp2Stream, raw: readonly string[]): void {
+    const { limits, handler, slots } = this.#context;
+    const request = new Http2Request(stream, raw);
+    const response = new Http2Response(stream, request.method, {
+      onLast: () => {
+        if (!slots.isAuthenticated(this.#connection)) this.#closeAfter(stream);
+      },
+      onTaken: bytes => this.#countTaken(stream, bytes),
+    });
+    if (!request.complete) boundUpload(stream, request, response, limits);
+    handler.handle({
+      request,
+      response,
+      app: handler.readApp(),
+      address: handler.readAddress(),
+      ownHeaders: [],
+      markAuthenticated: () => slots.markAuthenticated(this.#connection),
+      awaitsContinue: !request.complete && request.headers.expect?.toLowerCase() === '100-continue',
+      upgrade: undefined,
+    });
+  }
+
+  /**
+   * Closes the session after an answer that says `Connection: close`. Its other requests may finish; a visitor who does
+   * not take this answer soon is cut off.
+   */
+  #closeAfter(refused: ServerHttp2Stream): void {
+    const timer = this.#cutAfterLinger();
+    refused.once('close', () => {
+      clearTimeout(timer);
+      this.#closeWatched();
+    });
+  }
+
+  #countTaken(stream: ServerHttp2Stream, bytes: number): void {
+    this.#takenBytes += bytes;
+    const { streams } = this.#context;
+    const before = streams.get(stream);
+    if (before !== undefined) streams.set(stream, before + bytes);
+  }
+}
+
+/** Does nothing if the stream has ended: the visitor may have cancelled it in the same packet. */
+function refuseHead(stream: ServerHttp2Stream): void {
+  if (stream.closed || stream.destroyed) return;
+  try {
+    stream.respond({ ':status': 431 }, { endStream: true });
+  } catch {
+    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+/** The time limits of HTTP/1 requests: one for the whole, one for what is left after an early answer. */
+function boundUpload(
+  stream: ServerHttp2Stream,
+  request: Http2Request,
+  response: Http2Response,
+  limits: VisitorLimits,
+): void {
+  let timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), limits.requestTimeoutMs);
+  response.once('finish', () => {
+    clearTimeout(timer);
+    if (request.complete) return;
+    request.resume();
+    // The answer is complete, and the rest of the upload is not wanted (RFC 9113, 8.1).
+    timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), limits.lingerMs);
+  });
+  request.once('end', () => clearTimeout(timer));
+  stream.once('close', () => clearTimeout(timer));
+}
+
+/** Calls `end` for a session without a request: soon after the handshake, later between two requests. Pings do not count. */
+function watchIdleness(
+  session: ServerHttp2Session,
+  limits: VisitorLimits,
+  end: () => void,
+): (stream: ServerHttp2Stream) => void {
+  let open = 0;
+  let timer = setTimeout(end, limits.headersTimeoutMs);
+  session.once('close', () => clearTimeout(timer));
+  return stream => {
+    clearTimeout(timer);
+    open += 1;
+    stream.once('close', () => {
+      open -= 1;
+      if (open > 0 || session.closed) return;
+      clearTimeout(timer);
+      timer = setTimeout(end, limits.keepAliveMs);
+    });
+  };
+}
+
+/** The size of a head as RFC 9113, 6.5.2 counts it. */
+function measureHead(raw: readonly string[]): number {
+  return raw.reduce((sum, text) => sum + text.length + 16, 0);
+}

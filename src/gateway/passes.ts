@@ -1,0 +1,164 @@
+// Everything that happens to a request, in the order of two lists: one function, a pass, for each step. Run by gateway.ts.
+
+import type { Duplex } from 'node:stream';
+import { describeError } from '../shared/errors.ts';
+import { type Logger, sanitise } from '../shared/log.ts';
+import type { AppState } from '../shared/state.ts';
+import type { AccessControl } from './access/access.ts';
+import { dropOwnCookies } from './access/credentials.ts';
+import type { SiteData } from './access/site-data.ts';
+import { BodyTooLarge, sendTooLarge } from './body-limit.ts';
+import { findRefusal } from './guard.ts';
+import { sendToHttps } from './https-only.ts';
+import { isOwnPath, readProof, sendText } from './own-pages.ts';
+import { sendNotice } from './pages/answer.ts';
+import { describeAway, describeFile, describeNoAnswer } from './pages/notice.ts';
+import type { AppLink } from './upstream/app-link.ts';
+import { forwardRequest, type Route } from './upstream/proxy.ts';
+import { forwardUpgrade } from './upstream/upgrade.ts';
+import { readPath, type Visit } from './visit.ts';
+
+/** What the passes of one gateway share. */
+export interface PassContext {
+  readonly readApp: () => AppState;
+  readonly access: AccessControl;
+  readonly siteData: SiteData;
+  readonly link: AppLink;
+  /** Connections on which a malformed request came: nothing more of them is served. */
+  readonly rejectedConnections: WeakSet<Duplex>;
+  readonly proofKey: Buffer;
+  readonly maxBodyBytes: number;
+  readonly logger: Logger;
+  /** Counts a well-formed request that is not for one of the gateway's own paths. */
+  readonly countVisit: () => void;
+}
+
+/** One step of a request. True if it has answered, or will: no later pass sees the request. */
+export type Pass = (visit: Visit, context: PassContext) => boolean;
+
+/** In this order, for each request over HTTP, or over TLS if the gateway speaks TLS. */
+export const PASSES: readonly Pass[] = [
+  refuseMalformed,
+  answerProbe,
+  checkAccess,
+  clearSiteData,
+  removeOwnCookies,
+  refuseOwnPath,
+  countVisit,
+  refuseLargeBody,
+  answerWhileAway,
+  forwardToApp,
+];
+
+/** In this order, for each request in plain HTTP to a gateway that speaks TLS. */
+export const PLAIN_PASSES: readonly Pass[] = [refuseMalformed, redirectToHttps];
+
+/**
+ * Refuses with 4xx or 5xx what two HTTP implementations could read differently (see guard.ts), and closes the connection.
+ * Requests behind it in the same packet, which Node would still hand over, are dropped.
+ */
+function refuseMalformed(visit: Visit, { rejectedConnections }: PassContext): boolean {
+  const { socket } = visit.request;
+  if (rejectedConnections.has(socket)) return true;
+  const refusal = findRefusal(visit);
+  if (refusal === undefined) return false;
+  rejectedConnections.add(socket);
+  const allow = refusal.status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {};
+  sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
+  return true;
+}
+
+/**
+ * Answers the address check of exposure/, which needs no key. The connection is closed with the answer: otherwise an
+ * unauthenticated visitor could fill our buffers with answers that it does not read.
+ */
+function answerProbe(visit: Visit, { proofKey }: PassContext): boolean {
+  const proof = readProof(visit.request, proofKey);
+  if (proof === undefined) return false;
+  sendText(visit, 200, proof, { connection: 'close' });
+  return true;
+}
+
+/** Refuses with 401 a visitor without the key or password, and removes both from the request of one who has them. */
+function checkAccess(visit: Visit, { access }: PassContext): boolean {
+  return access.check(visit);
+}
+
+/** Adds `Clear-Site-Data` to the first page a browser gets over https: an earlier preview may have had the address. */
+function clearSiteData(visit: Visit, { siteData }: PassContext): boolean {
+  siteData.addFields(visit);
+  return false;
+}
+
+/** Removes the gateway's own cookies from the request. */
+function removeOwnCookies({ request }: Visit): boolean {
+  dropOwnCookies(request);
+  return false;
+}
+
+/** Answers 404 for any other path under /__expose, which never reaches the app. */
+function refuseOwnPath(visit: Visit): boolean {
+  if (!isOwnPath(readPath(visit.request))) return false;
+  sendText(visit, 404, 'not found\n');
+  return true;
+}
+
+function countVisit(_: Visit, context: PassContext): boolean {
+  context.countVisit();
+  return false;
+}
+
+/** Refuses with 413 a `Content-Length` above `max-body`, before 100 (Continue); upload.ts counts chunked bodies. */
+function refuseLargeBody(visit: Visit, { maxBodyBytes }: PassContext): boolean {
+  // Node's parser accepts only digits.
+  if (Number(visit.request.headers['content-length'] ?? 0) <= maxBodyBytes) return false;
+  sendTooLarge(visit, maxBodyBytes);
+  return true;
+}
+
+/** Answers 502 or 503, with `Retry-After`, while the app does not run. */
+function answerWhileAway(visit: Visit, { link }: PassContext): boolean {
+  if (visit.app.status === 'running') return false;
+  void link.forget();
+  sendNotice(visit, describeAway(visit.app));
+  return true;
+}
+
+/** Forwards the request, or the upgrade to WebSocket, to the app; answers 502 or 504 if the app gives no answer. */
+function forwardToApp(visit: Visit, context: PassContext): boolean {
+  if (visit.app.status !== 'running') return false;
+  const { upstream } = visit.app;
+  if (upstream.kind === 'handler') {
+    for (const [name, value] of visit.ownHeaders) visit.response.appendHeader(name, value);
+    upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));
+    return true;
+  }
+  const { link, maxBodyBytes } = context;
+  const onNoAnswer = (error: Error) => answerForApp(visit, context, error);
+  const route: Route = { link, address: upstream, maxBodyBytes, onNoAnswer };
+  if (visit.upgrade === undefined) forwardRequest(visit, route);
+  else forwardUpgrade(visit, visit.upgrade, route);
+  return true;
+}
+
+/** Redirects GET and HEAD to https, and refuses anything else with 403. */
+function redirectToHttps(visit: Visit): boolean {
+  sendToHttps(visit);
+  return true;
+}
+
+/** What the visitor gets in place of the app's answer. */
+function answerForApp(visit: Visit, { readApp, maxBodyBytes, logger }: PassContext, error: Error): void {
+  if (error instanceof BodyTooLarge) {
+    sendTooLarge(visit, maxBodyBytes);
+    return;
+  }
+  logger.debug(`no answer to ${describeVisit(visit)}: ${sanitise(describeError(error))}`);
+  const app = readApp();
+  sendNotice(visit, app.status === 'running' ? describeNoAnswer(error) : describeAway(app));
+}
+
+/** Method and path, fit for a log. */
+export function describeVisit({ request }: Visit): string {
+  return sanitise(`${request.method} ${readPath(request)}`);
+}
