@@ -1,8 +1,9 @@
-// Entry of the second thread for raw visitors: does what the first one does, with a relay of its own. Started by
-// tunnel/visitors/thread-handle.ts, which says what the messages mean.
+// Program of the second thread for raw visitors: does what the first one does, with a relay of its own. Started by
+// tunnel/visitors/thread-handle.ts, which describes the messages.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Logger } from './shared/log.ts';
+import type { Target } from './tunnel/relay/pipe.ts';
 import { Relay } from './tunnel/relay/relay.ts';
 import type { VisitorSource } from './tunnel/visitors/data-connection.ts';
 import {
@@ -14,18 +15,18 @@ import {
 import { Visitors } from './tunnel/visitors/visitors.ts';
 
 const port = parentPort;
-if (port === null) throw new Error('this is no program of its own: tunnel/thread-handle.ts starts it');
+if (port === null) throw new Error('this cannot run by itself: tunnel/visitors/thread-handle.ts starts it');
 const { counts: shared, limits, ...options } = workerData as ThreadData;
 const counts = new Int32Array(shared);
 
-const tell = (word: ThreadEvent) => port.postMessage(word);
-const say = (level: keyof Logger) => (text: string) => tell({ kind: 'log', level, text });
-const logger: Logger = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+const send = (event: ThreadEvent) => port.postMessage(event);
+const log = (level: keyof Logger) => (text: string) => send({ kind: 'log', level, text });
+const logger: Logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
 
 let source: VisitorSource | undefined;
-let target: { host: string; port: number } | undefined;
+let target: Target | undefined;
 const relay = new Relay({ ...limits, target: () => target, onClosed: publishCounts, logger });
-// Lines are opened ahead by the first thread alone: twice five would be more than the server was told of.
+// Only the first thread opens spare connections: two times five would be more than the documented number.
 const visitors = new Visitors({
   ...options,
   spareConnections: false,
@@ -40,21 +41,21 @@ function publishCounts(): void {
   Atomics.store(counts, THREAD_COUNTS.visits, relay.visits);
 }
 
-port.on('message', async (order: ThreadCommand) => {
-  if (order.kind === 'invite') invite(order.ids, order.source);
-  else if (order.kind === 'target') target = order.target;
+port.on('message', async (command: ThreadCommand) => {
+  if (command.kind === 'fetch') fetchVisitors(command.ids, command.source);
+  else if (command.kind === 'target') target = command.target;
   else {
-    await visitors.stop(order.drainMs);
+    await visitors.stop(command.drainMs);
     port.close();
   }
 });
 
-function invite(ids: readonly string[], from = source): void {
+function fetchVisitors(ids: readonly string[], from = source): void {
   source = from;
   for (const id of ids) {
-    if (source !== undefined) visitors.invite(id, source);
-    Atomics.add(counts, THREAD_COUNTS.invited, 1);
+    if (source !== undefined) visitors.fetch(id, source);
+    Atomics.add(counts, THREAD_COUNTS.fetched, 1);
   }
 }
 
-tell({ kind: 'ready' });
+send({ kind: 'ready' });

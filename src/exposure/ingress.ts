@@ -10,13 +10,13 @@ import { probeHttp } from '../gateway/probe.ts';
 import type { Logger } from '../shared/log.ts';
 import type { AppState } from '../shared/state.ts';
 import { Relay } from '../tunnel/relay/relay.ts';
-import type { TunnelOptions } from '../tunnel/tunnel.ts';
+import { createStreamSink, type VisitorSink } from '../tunnel/visitors/visitor-sink.ts';
 import type { AddressAnswer } from './address-check.ts';
 import type { ExposureConfig } from './config.ts';
 import { probeTcp } from './tcp-probe.ts';
 
 export interface Ingress {
-  readonly destination: TunnelOptions['destination'];
+  readonly destination: VisitorSink;
   /** Requests of visitors since the start (relay: connections), without our own probes. */
   readonly visits: number;
   /** Whether `probe` needs a running app: with `protocol: tcp` there is no gateway to answer it. */
@@ -66,7 +66,7 @@ function openGateway(options: IngressOptions): Ingress {
   });
   const certificate = tls && new X509Certificate(tls.cert).fingerprint256;
   return {
-    destination: visitor => gateway.accept(visitor),
+    destination: createStreamSink(visitor => gateway.accept(visitor)),
     get visits() {
       return gateway.visits;
     },

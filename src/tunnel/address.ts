@@ -6,8 +6,6 @@ import { InputError } from '../shared/errors.ts';
 import { sanitise } from '../shared/log.ts';
 import { DEFAULT_CONTROL_PORT } from './wire/protocol.ts';
 
-export { DEFAULT_CONTROL_PORT };
-
 /** A host name or an IP address (IPv6 without brackets) and the port of bore's control connection. */
 export interface ServerAddress {
   host: string;

@@ -1,5 +1,5 @@
-// What can go wrong between us and a bore server: each failure with its class and with what a user should do.
-// Thrown by dial.ts, greeting.ts and session.ts, judged by attempts.ts and port-choice.ts.
+// What can go wrong between us and a bore server: each failure with its kind and with what the user should do.
+// Thrown by session/, decided upon in retry/attempts.ts and retry/port-choice.ts.
 
 import { describeError, hasCode, TunnelError } from '../shared/errors.ts';
 import { sanitise } from '../shared/log.ts';
@@ -7,25 +7,25 @@ import { renderAddress, type ServerAddress } from './address.ts';
 import { ATTEMPTS_BEFORE_HINT } from './timings.ts';
 import { ERROR_TEXT } from './wire/protocol.ts';
 
-/** Enough to recognise an HTTP server or an SSH banner by. */
+/** Enough to recognise an HTTP server or an SSH banner. */
 const MAX_QUOTE_LENGTH = 60;
 
 /**
  * - `secret`: it is wrong or missing
- * - `secret-unwanted`: one was given, and the server asks for none; after a success it may only be starting
- * - `not-bore`: something else answers there; after a success perhaps a proxy whose server is only starting
- * - `mute`: it accepts and says nothing; after a success it may only be starting
- * - `wrong-port`: it gives what nobody asked for
- * - `unknown-host`: nobody knows the name; believed when it repeats
- * - `port-refused`: this port never, another maybe
- * - `port-taken`: this port later
+ * - `secret-unwanted`: one was given, and the server asks for none; after a session it may just be starting
+ * - `not-bore`: another program answers there; after a session perhaps a proxy whose server is just starting
+ * - `silent`: it accepts connections and sends nothing; after a session it may just be starting
+ * - `wrong-port`: it opened a port that we did not ask for
+ * - `unknown-host`: the name does not exist; believed when it repeats
+ * - `port-refused`: this port will never be given, another may
+ * - `port-taken`: this port may be given later
  * - `transient`: try again
  */
 export type FailureKind =
   | 'secret'
   | 'secret-unwanted'
   | 'not-bore'
-  | 'mute'
+  | 'silent'
   | 'wrong-port'
   | 'unknown-host'
   | 'port-refused'
@@ -34,7 +34,7 @@ export type FailureKind =
 
 export class TunnelFailure extends TunnelError {
   readonly kind: FailureKind;
-  /** What to do about the port where the user chose it. */
+  /** What to do about the port if the user chose it. */
   readonly portAdvice: string | undefined;
 
   constructor(kind: FailureKind, message: string, options: ErrorOptions & { portAdvice?: string } = {}) {
@@ -48,21 +48,21 @@ export class TunnelFailure extends TunnelError {
 }
 
 /**
- * True where this server will not do, however often it is asked; `served` says whether any server has served in this
- * run, `failures` how often this one has failed in a row. What is wrong with a port is for port-choice.ts to say.
+ * True if trying this server again cannot help. `hasServed` says whether there was a session in this run, on whichever
+ * server; `failures` how often this server has failed since. Not for ports, which port-choice.ts decides.
  */
-export function isPermanent({ kind }: TunnelFailure, served: boolean, failures: number): boolean {
+export function isPermanent({ kind }: TunnelFailure, hasServed: boolean, failures: number): boolean {
   if (kind === 'secret' || kind === 'wrong-port') return true;
-  if (kind === 'secret-unwanted' || kind === 'not-bore' || kind === 'mute') return !served;
-  return kind === 'unknown-host' && !served && failures >= ATTEMPTS_BEFORE_HINT;
+  if (kind === 'secret-unwanted' || kind === 'not-bore' || kind === 'silent') return !hasServed;
+  return kind === 'unknown-host' && !hasServed && failures >= ATTEMPTS_BEFORE_HINT;
 }
 
-/** True where the workflow has to change: to go on with another server would hide it until that one is lost too. */
+/** True if the workflow has to change: another server would only hide that until it is lost, too. */
 export function isMisconfiguration({ kind }: TunnelFailure): boolean {
   return kind === 'secret' || kind === 'secret-unwanted' || kind === 'port-refused';
 }
 
-/** A stranger's bytes, short and harmless, in quotes. */
+/** Bytes from the network, in quotes: short, and safe to print. */
 export function quote(text: string | Buffer): string {
   return `"${sanitise(typeof text === 'string' ? text : text.toString('latin1'), MAX_QUOTE_LENGTH)}"`;
 }
@@ -80,17 +80,17 @@ export function explainDial(server: ServerAddress, error: unknown): TunnelFailur
   return new TunnelFailure('transient', message, cause);
 }
 
-/** It was given up because something else was to be done. */
+/** The attempt ran into its time limit. */
 export function explainTimeout(server: ServerAddress): TunnelFailure {
   return new TunnelFailure('transient', `${renderAddress(server)} did not answer in time`);
 }
 
-/** What a repeated `explainDial` is worth saying in addition. */
+/** What is added to a transient failure that repeats. */
 export function hintAtFirewall(server: ServerAddress): string {
   return `is the bore server running, and does a firewall let connections to port ${server.port} out?`;
 }
 
-/** The `Error` frame that answered our `Hello(port)`; `hasSecret` says whether we proved one in front of it. */
+/** The `Error` frame that answered our `Hello(port)`; `hasSecret` says whether we sent a proof before it. */
 export function explainErrorFrame(
   server: ServerAddress,
   port: number,
@@ -130,7 +130,7 @@ export function explainErrorFrame(
   }
 }
 
-/** The failure as it is told where its port is the user's own choice. */
+/** The failure as the user reads it if they chose the port. */
 export function explainFixedPort(failure: TunnelFailure): TunnelFailure {
   const { kind, message, portAdvice, cause } = failure;
   return portAdvice === undefined ? failure : new TunnelFailure(kind, `${message}: ${portAdvice}`, { cause });
@@ -138,10 +138,10 @@ export function explainFixedPort(failure: TunnelFailure): TunnelFailure {
 
 const FIT_RANGE = 'set `port-range` to the --min-port and --max-port of the server';
 
-/** What came of the ports of a preview's own that one server was asked for. */
-export interface Asked {
+/** What came of the preview's own ports that one server was asked for. */
+export interface AskedPorts {
   count: number;
-  /** Not one of them is outside of what the server gives out. */
+  /** None of them was refused as out of range. */
   allTaken: boolean;
 }
 
@@ -149,7 +149,7 @@ export interface Asked {
 export function explainNoCandidate(
   server: ServerAddress,
   { min, max }: { min: number; max: number },
-  { count, allTaken }: Asked,
+  { count, allTaken }: AskedPorts,
 ): TunnelFailure {
   const ports =
     count === 1
@@ -164,8 +164,8 @@ export function explainNoCandidate(
   );
 }
 
-/** No failure yet: where any port will do, the server is asked for one. */
-export function explainAnyPort(server: ServerAddress, { allTaken }: Asked): string {
+/** Not a failure yet: if any port will do, the server is asked to choose one. */
+export function explainAnyPort(server: ServerAddress, { allTaken }: AskedPorts): string {
   const remedy = allTaken ? 'they are all in use' : FIT_RANGE;
   return `${renderAddress(server)} gives none of this preview's own ports, so it picks one, and another in the next run: ${remedy}`;
 }
@@ -184,19 +184,19 @@ export function explainSecretUnwanted(server: ServerAddress): TunnelFailure {
   );
 }
 
-/** It said something no bore server says (`said`), or, where that is empty, nothing. */
-export function explainNotBore(server: ServerAddress, said: Buffer): TunnelFailure {
-  const silent = said.length === 0;
-  const detail = silent ? 'it accepts connections and says nothing' : `it says ${quote(firstLine(said))}`;
+/** `received` is not what a bore server sends; it may be empty. */
+export function explainNotBore(server: ServerAddress, received: Buffer): TunnelFailure {
+  const silent = received.length === 0;
+  const detail = silent ? 'it accepts connections and says nothing' : `it says ${quote(firstLine(received))}`;
   return new TunnelFailure(
-    silent ? 'mute' : 'not-bore',
+    silent ? 'silent' : 'not-bore',
     `${renderAddress(server)} does not answer like a bore server (${detail}): check host and port in \`server\``,
   );
 }
 
-/** What an HTTP server says after its status line tells nothing more. */
-function firstLine(said: Buffer): string {
-  const text = said.toString('latin1');
+/** Of an HTTP answer, the status line is enough. */
+function firstLine(received: Buffer): string {
+  const text = received.toString('latin1');
   return /^[^\r\n]+/.exec(text)?.[0] ?? text;
 }
 

@@ -1,23 +1,20 @@
-// The tunnel: one session after the other, on the same server and port wherever that is possible. Used by
-// public-tunnel.ts. When and where the next attempt is made is decided in attempts.ts.
+// The tunnel: one session after the other, on the same server and port if possible. Used by exposure/public-tunnel.ts.
+// retry/attempts.ts decides when and where the next attempt is made.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError, TunnelError } from '../shared/errors.ts';
 import type { TunnelState } from '../shared/state.ts';
 import { explainTimeout } from './failure.ts';
-import { Relay } from './relay/relay.ts';
 import { Attempts } from './retry/attempts.ts';
 import { type Session, startSession } from './session/session.ts';
-import { MAX_DIALS, MAX_GATEWAY_VISITORS, MAX_VISITORS, TIMINGS, type Timings } from './timings.ts';
+import { MAX_DIALS, TIMINGS, type Timings } from './timings.ts';
 import type { Tunnel, TunnelOptions } from './tunnel.ts';
-import { openVisitors } from './visitors/shared-visitors.ts';
+import { createVisitors } from './visitors/shared-visitors.ts';
 import type { VisitorFetcher } from './visitors/visitors.ts';
 
-export type { Tunnel, TunnelOptions };
-
 /**
- * Resolves at the first Connected. Rejects with TunnelError: at once where trying again cannot help (state Failed),
- * else when `signal` says so, with the last failures seen (state Disconnected).
+ * Resolves at the first Connected. Rejects with TunnelError: at once if trying again cannot help (state Failed),
+ * otherwise when `signal` is aborted, with the last failures (state Disconnected).
  */
 export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const tunnel = new ReconnectingTunnel(options);
@@ -33,117 +30,110 @@ class ReconnectingTunnel implements Tunnel {
   readonly #stopping = new AbortController();
   #session: Session | undefined;
   #state: TunnelState = { status: 'Not started' };
-  #moved: PromiseWithResolvers<void> | undefined;
-  #reconnects = 0;
+  /** Set while we change to another port: resolved when Connected there. */
+  #portChange: PromiseWithResolvers<void> | undefined;
 
   constructor(options: TunnelOptions) {
     this.#options = options;
     this.#timings = { ...TIMINGS, ...options.timings };
     this.#attempts = new Attempts(options, this.#timings);
-    this.#visitors = openVisitors({
+    this.#visitors = createVisitors({
       destination: options.destination,
       logger: options.logger,
       timings: this.#timings,
       spareConnections: options.spareConnections ?? true,
-      maxVisitors:
-        options.maxVisitors ?? (options.destination instanceof Relay ? MAX_VISITORS : MAX_GATEWAY_VISITORS),
+      maxVisitors: options.maxVisitors ?? options.destination.maxVisitors,
       maxDials: options.maxDials ?? MAX_DIALS,
     });
-  }
-
-  get state(): TunnelState {
-    return this.#state;
   }
 
   get openVisitors(): number {
     return this.#visitors.open;
   }
 
-  get reconnects(): number {
-    return this.#reconnects;
-  }
-
   async start(signal: AbortSignal): Promise<void> {
     this.#enter({ status: 'Connecting' });
     const session = await this.#connect(AbortSignal.any([signal, this.#stopping.signal]));
-    void this.#keepUp(session);
+    void this.#replaceSessions(session);
   }
 
   async changePort(): Promise<void> {
-    const { address, ports } = this.#attempts.place;
+    const { address, ports } = this.#attempts.server;
     if (this.#stopping.signal.aborted || this.#state.status === 'Failed') throw explainClosed();
-    const mayMove = this.#moved !== undefined || (this.#options.remotePort.kind !== 'fixed' && ports.leave());
-    if (!mayMove)
+    const isPossible =
+      this.#portChange !== undefined || (this.#options.remotePort.kind !== 'fixed' && ports.reject());
+    if (!isPossible)
       throw new TunnelError(
         `another program answers at ${address.host}:${ports.port}: choose another \`remote-port\``,
         { retryable: false },
       );
-    this.#moved ??= this.#startMove();
+    this.#portChange ??= this.#startPortChange();
     const late = new TunnelError(`${address.host} gave no other port in time`, { retryable: true });
-    const timer = setTimeout(() => this.#endMove(late), this.#timings.changePort);
-    await this.#moved.promise.finally(() => clearTimeout(timer));
+    const timer = setTimeout(() => this.#failPortChange(late), this.#timings.changePort);
+    await this.#portChange.promise.finally(() => clearTimeout(timer));
   }
 
   async stop({ drainMs = this.#timings.drain }: { drainMs?: number } = {}): Promise<void> {
     if (!this.#stopping.signal.aborted) {
       this.#stopping.abort();
       this.#session?.stop();
-      this.#endMove(explainClosed());
+      this.#failPortChange(explainClosed());
       if (this.#state.status !== 'Failed') this.#enter({ status: 'Disconnected' });
     }
     await this.#visitors.stop(drainMs);
   }
 
-  /** Replaces every session that ends, until we are stopped or there is no hope. */
-  async #keepUp(first: Session): Promise<void> {
+  /** Replaces every session that ends, until we are stopped, or trying again cannot help. */
+  async #replaceSessions(first: Session): Promise<void> {
     for (let session = first; ; ) {
       const reason = await session.ended;
       if (this.#stopping.signal.aborted) return;
       const lostAt = performance.now();
-      this.#attempts.lose(session, reason, this.#moved !== undefined);
-      if (this.#moved === undefined) this.#reconnecting(reason);
+      this.#attempts.lost(session, reason, this.#portChange !== undefined);
+      this.#reportReconnecting(reason);
       try {
         session = await this.#connect(this.#stopping.signal);
       } catch {
-        return; // stopped, or Failed: the state says it
+        return; // stopped, or Failed: `onState` has reported it
       }
       this.#attempts.logReconnected(performance.now() - lostAt, session.port);
     }
   }
 
-  /** Tries until there is a session. Rejects with TunnelError where there is no hope, or `signal` ends it. */
+  /** Tries until there is a session. Rejects with TunnelError if that cannot succeed, or `signal` ends it. */
   async #connect(signal: AbortSignal): Promise<Session> {
     let pause = this.#attempts.nextPause();
     for (;;) {
       try {
         await delay(pause, undefined, { signal });
         const session = await this.#startSession(signal);
-        if (signal.aborted) session.stop(); // the end came in the very moment of success
+        if (signal.aborted) session.stop(); // the end came at the very moment of success
         signal.throwIfAborted();
-        this.#settle(session);
+        this.#use(session);
         return session;
       } catch (error) {
-        if (signal.aborted) throw this.#giveUp();
-        pause = this.#judge(error);
+        if (signal.aborted) throw this.#explainAbort();
+        pause = this.#decidePause(error);
       }
     }
   }
 
   async #startSession(signal: AbortSignal): Promise<Session> {
-    const { place, home } = this.#attempts;
-    const { port } = place.ports;
+    const { server, lastServer } = this.#attempts;
+    const { port } = server.ports;
     const old = this.#session;
     const limit = this.#attempts.limit();
     try {
       return await startSession({
-        server: place.address,
-        key: place.key,
+        server: server.address,
+        key: server.key,
         port,
         visitors: this.#visitors,
-        // Now, and not when it fell silent, the reset has a way to the server. The one we move away from stays until
-        // there is another, which then cannot be the same.
+        // Only now is a reset sure to reach the server, so that it frees the port: when the session fell silent, the
+        // link was dead. A session whose port we leave stays until there is another, so that the server cannot give us
+        // the same port.
         onDialled: () => {
-          if (place === home && port === old?.port) old.stop();
+          if (server === lastServer && port === old?.port) old.stop();
         },
         lookup: this.#options.lookup,
         logger: this.#options.logger,
@@ -151,56 +141,57 @@ class ReconnectingTunnel implements Tunnel {
         signal: limit === undefined ? signal : AbortSignal.any([signal, limit]),
       });
     } catch (error) {
-      if (limit?.aborted && !signal.aborted) throw explainTimeout(place.address);
+      if (limit?.aborted && !signal.aborted) throw explainTimeout(server.address);
       throw error;
     }
   }
 
-  #settle(session: Session): void {
-    const { place, home } = this.#attempts;
-    if (home !== undefined && this.#moved === undefined) this.#reconnects += 1;
+  #use(session: Session): void {
     this.#session?.stop();
     this.#session = session;
-    this.#attempts.succeed(session.port);
-    this.#enter({ status: 'Connected', host: place.address.host, port: session.port });
-    this.#moved?.resolve();
-    this.#moved = undefined;
+    this.#attempts.connected(session.port);
+    const { host } = this.#attempts.server.address;
+    this.#enter({ status: 'Connected', host, port: session.port });
+    this.#portChange?.resolve();
+    this.#portChange = undefined;
   }
 
-  /** Milliseconds until the next attempt; throws where none makes sense. */
-  #judge(error: unknown): number {
+  /** Milliseconds until the next attempt. Throws if trying again cannot help. */
+  #decidePause(error: unknown): number {
     try {
-      const { pauseMs, reason } = this.#attempts.judge(error);
+      const { pauseMs, reason } = this.#attempts.decideRetry(error);
       if (this.#state.status === 'Connecting') this.#enter({ status: 'Connecting', reason });
-      else if (this.#moved === undefined) this.#reconnecting(reason);
+      else this.#reportReconnecting(reason);
       return pauseMs;
     } catch (failure) {
       this.#session?.stop();
       this.#enter({ status: 'Failed', reason: describeError(failure) });
-      this.#endMove(failure);
+      this.#failPortChange(failure);
       throw failure;
     }
   }
 
-  #reconnecting(reason: string): void {
+  /** Not during a change of port, which we wanted: its old address stays until there is a new one. */
+  #reportReconnecting(reason: string): void {
+    if (this.#portChange !== undefined) return;
     const state = this.#state;
     if (state.status === 'Connected' || (state.status === 'Reconnecting' && state.reason !== reason))
       this.#enter({ status: 'Reconnecting', host: state.host, port: state.port, reason });
   }
 
-  #giveUp(): TunnelError {
+  #explainAbort(): TunnelError {
     if (this.#state.status === 'Connecting') this.#enter({ status: 'Disconnected' });
     return this.#attempts.explainEnd();
   }
 
-  #startMove(): PromiseWithResolvers<void> {
-    this.#session?.leave('another program answers at our address; asking for another port');
+  #startPortChange(): PromiseWithResolvers<void> {
+    this.#session?.retire('another program answers at our address; asking for another port');
     return Promise.withResolvers<void>();
   }
 
-  #endMove(failure: unknown): void {
-    this.#moved?.reject(failure);
-    this.#moved = undefined;
+  #failPortChange(failure: unknown): void {
+    this.#portChange?.reject(failure);
+    this.#portChange = undefined;
   }
 
   #enter(state: TunnelState): void {

@@ -9,14 +9,14 @@ import { startGateway } from '../../src/gateway/gateway.ts';
 import type { PublicAddress } from '../../src/gateway/own-address.ts';
 import type { Logger } from '../../src/shared/log.ts';
 import type { TunnelState } from '../../src/shared/state.ts';
-import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/reconnect.ts';
 import { Relay } from '../../src/tunnel/relay/relay.ts';
 import { OPEN_GATEWAY } from './open-gateway.ts';
 import type { ChildTunnel, Measure, Question, Told } from './tunnel-process.ts';
+import { startWatchedTunnel, type WatchedOptions, type WatchedTunnel } from './watched-tunnel.ts';
 
 const THREAD = new URL('../../src/visitor-thread.ts', import.meta.url);
 
-const tunnels: Tunnel[] = [];
+const tunnels: WatchedTunnel[] = [];
 const stops: (() => Promise<void>)[] = [];
 // Nobody listens any more where the parent is gone: the error of such a message would be one more message.
 const tell = (told: Told) => void (process.connected && process.send?.(told));
@@ -40,7 +40,7 @@ async function open(number: number, wish: ChildTunnel): Promise<void> {
     if (state.status === 'Connected') place = { ...place, host, port: state.port };
     tell({ event: 'state', tunnel: number, state });
   };
-  const tunnel = await startTunnel({
+  const tunnel = await startWatchedTunnel({
     servers: [{ address: wish.server, secret: wish.secret }],
     identity: `tunnel ${number}`,
     remotePort: { kind: 'random' },
@@ -58,7 +58,7 @@ function openDestination(
   wish: ChildTunnel,
   place: () => PublicAddress,
   logger: Logger,
-): TunnelOptions['destination'] {
+): WatchedOptions['destination'] {
   if (wish.mode === 'raw' || wish.mode === 'raw on two threads') {
     const { idleMs } = wish;
     const target = () => ({ host: '127.0.0.1', port: wish.app });

@@ -9,9 +9,10 @@ import { onTestFinished } from 'vitest';
 import type { Logger } from '../../src/shared/log.ts';
 import type { TunnelState } from '../../src/shared/state.ts';
 import type { ServerAddress } from '../../src/tunnel/address.ts';
-import { startTunnel, type Tunnel, type TunnelOptions } from '../../src/tunnel/reconnect.ts';
+import type { TunnelOptions } from '../../src/tunnel/tunnel.ts';
 import { requirePart } from './real-parts.ts';
 import { waitUntil } from './wait-until.ts';
+import { startWatchedTunnel, type WatchedOptions, type WatchedTunnel } from './watched-tunnel.ts';
 
 /** Generous: it only stops a test that hangs. */
 const DEADLINE_MS = 20_000;
@@ -150,13 +151,13 @@ export async function startForwarder(target: ServerAddress): Promise<Forwarder> 
 }
 
 export interface Kept {
-  tunnel: Tunnel;
+  tunnel: WatchedTunnel;
   states: TunnelState[];
   log: string[];
 }
 
 /** One server and a port by number are what most tests want. */
-export type Wishes = Omit<Partial<TunnelOptions>, 'remotePort'> & {
+export type Wishes = Omit<Partial<WatchedOptions>, 'remotePort'> & {
   server?: ServerAddress;
   secret?: string;
   remotePort?: TunnelOptions['remotePort'] | number;
@@ -166,7 +167,7 @@ export type Wishes = Omit<Partial<TunnelOptions>, 'remotePort'> & {
 export async function openTunnel(wishes: Wishes): Promise<Kept> {
   const kept = keepLog();
   const { server, secret, remotePort = { kind: 'random' }, ...rest } = wishes;
-  const tunnel = await startTunnel({
+  const tunnel = await startWatchedTunnel({
     servers: server === undefined ? [] : [{ address: server, secret }],
     identity: 'a preview',
     remotePort: typeof remotePort === 'number' ? { kind: 'fixed', port: remotePort } : remotePort,
@@ -218,7 +219,7 @@ export function closed(socket: Socket): Promise<void> {
 }
 
 /** The public port of a tunnel that is connected. */
-export function portOf(tunnel: Tunnel): number {
+export function portOf(tunnel: WatchedTunnel): number {
   if (tunnel.state.status !== 'Connected') throw new Error(`the tunnel is ${tunnel.state.status}`);
   return tunnel.state.port;
 }

@@ -1,5 +1,18 @@
 // Decides after each attempt when and where the next one is made, or that there is none. Used by reconnect.ts, which
-// makes them.
+// makes the attempts.
+//
+// | the attempt ended with                 | then                                                                 |
+// |----------------------------------------|----------------------------------------------------------------------|
+// | a session                              | `connected`: this is the last server now, all failures are forgotten |
+// | a port in use or refused               | port-choice.ts: the same port after a pause, another one at once, or |
+// |                                        | this server is excluded                                              |
+// | a failure that will not go away        | this server is excluded                                              |
+// | any other failure of the tunnel        | the same server after a pause, until its grace period is over; then  |
+// |                                        | the next server at once, or the best one after a pause               |
+// | anything else                          | the end: a bug                                                       |
+//
+// Excluding a server means: the next one at once, or the end if none is left. Before the first session, the end also if
+// the workflow has to change (isMisconfiguration).
 
 import { describeError, TunnelError } from '../../shared/errors.ts';
 import { renderAddress } from '../address.ts';
@@ -15,9 +28,9 @@ import type { Timings } from '../timings.ts';
 import type { TunnelOptions } from '../tunnel.ts';
 import { Backoff } from './backoff.ts';
 import { FailureLog } from './failure-log.ts';
-import { type Place, ServerChoice } from './server-choice.ts';
+import { ServerChoice, type ServerEntry } from './server-choice.ts';
 
-/** What comes of an attempt that failed: milliseconds until the next one, and what to tell until then. */
+/** What follows a failed attempt: milliseconds until the next one, and the reason to show until then. */
 export interface RetryDecision {
   pauseMs: number;
   reason: string;
@@ -29,8 +42,7 @@ export class Attempts {
   readonly #servers: ServerChoice;
   readonly #backoff: Backoff;
   readonly #failures: FailureLog;
-  /** Where the last session was. */
-  #home: Place | undefined;
+  #lastServer: ServerEntry | undefined;
 
   constructor(options: TunnelOptions, timings: Timings) {
     this.#options = options;
@@ -41,101 +53,103 @@ export class Attempts {
   }
 
   /** Where the next attempt is made. */
-  get place(): Place {
+  get server(): ServerEntry {
     return this.#servers.current;
   }
 
-  /** Undefined until there was one. */
-  get home(): Place | undefined {
-    return this.#home;
+  /** Where the last session was; undefined before the first. */
+  get lastServer(): ServerEntry | undefined {
+    return this.#lastServer;
   }
 
   /**
-   * For one attempt. At the start every server gets the time it takes, and so does one that takes over; but the one
-   * that is away keeps nobody waiting for longer than its patience.
+   * Bounds one attempt. No limit on a first connect or a new server; for a lost server, what is left of its grace
+   * period.
    */
   limit(): AbortSignal | undefined {
-    const patience = this.#servers.patience(performance.now());
-    if (this.place !== this.#home || patience === Number.POSITIVE_INFINITY) return undefined;
-    return AbortSignal.timeout(Math.max(1, Math.ceil(patience)));
+    const graceMs = this.#servers.graceLeft(performance.now());
+    if (this.server !== this.#lastServer || graceMs === Number.POSITIVE_INFINITY) return undefined;
+    return AbortSignal.timeout(Math.max(1, Math.ceil(graceMs)));
   }
 
-  /** There is a session; the server gave it `port`. */
-  succeed(port: number): void {
-    this.#home = this.place;
-    this.place.ports.settle(port);
-    this.#servers.settle();
+  /** There is a session; the server opened `port`. */
+  connected(port: number): void {
+    this.#lastServer = this.server;
+    this.server.ports.confirm(port);
+    this.#servers.confirm();
     this.#failures.clear();
   }
 
-  /** The session is over; `isWanted` where we ended it ourselves. */
-  lose(session: Session, reason: string, isWanted: boolean): void {
+  /** The session is over; `isWanted` if we ended it ourselves. */
+  lost(session: Session, reason: string, isWanted: boolean): void {
     const wasGood = isWanted || performance.now() - session.startedAt >= this.#timings.goodSession;
     if (wasGood) this.#backoff.reset();
-    this.#servers.lose(session.heardAt, wasGood, performance.now());
-    this.#failures.tellLoss(this.place.address, reason, wasGood);
+    this.#servers.markLost(session.lastDataAt, wasGood, performance.now());
+    this.#failures.logLoss(this.server.address, reason, wasGood);
   }
 
-  /** After `lose`: there is a session again. */
+  /** After `lost`: there is a session again. */
   logReconnected(afterMs: number, port: number): void {
-    this.#failures.tellReturn(`connected again after ${(afterMs / 1_000).toFixed(1)} s, public port ${port}`);
+    this.#failures.logReturn(`connected again after ${(afterMs / 1_000).toFixed(1)} s, public port ${port}`);
   }
 
-  /** Milliseconds until the next attempt, which may be at another server by then. */
+  /** Milliseconds until the next attempt, which may go to another server. */
   nextPause(): number {
     const now = performance.now();
     const pause = this.#backoff.next(now);
-    if (this.#servers.patience(now) > pause) return pause;
-    const { address } = this.place;
+    if (this.#servers.graceLeft(now) > pause) return pause;
+    const { address } = this.server;
     const isNewRound = this.#servers.advance(now, pause);
-    this.#failures.tellTurn(address, this.place.address, isNewRound);
+    this.#failures.logNextServer(address, this.server.address, isNewRound);
     return isNewRound ? pause : 0;
   }
 
-  /** Throws a TunnelError where trying again cannot help. */
-  judge(error: unknown): RetryDecision {
+  /** Throws a TunnelError if trying again cannot help. */
+  decideRetry(error: unknown): RetryDecision {
     if (!(error instanceof TunnelFailure)) throw explainBug(error);
-    const { address, ports } = this.place;
-    const failures = this.#failures.count(address);
-    if (error.kind === 'port-taken' || error.kind === 'port-refused') return this.#judgePort(error);
-    if (isPermanent(error, this.#home !== undefined, failures)) return this.#dismiss(error);
-    ports.forgetTaken();
-    const reason = this.#failures.note(address, error, this.#home === undefined);
-    return {
-      pauseMs: ports.isBeingFreed(performance.now()) ? this.#timings.portRetry : this.nextPause(),
-      reason,
-    };
+    const { address, ports } = this.server;
+    const count = this.#failures.count(address);
+    if (error.kind === 'port-taken' || error.kind === 'port-refused') return this.#decideAboutPort(error);
+    if (isPermanent(error, this.#lastServer !== undefined, count)) return this.#excludeServer(error);
+    ports.resetGrace();
+    const reason = this.#failures.record(address, error, this.#lastServer === undefined);
+    return { pauseMs: this.nextPause(), reason };
   }
 
-  /** Why it was all in vain, where time was over. */
+  /** Why no attempt succeeded, once the time is over. */
   explainEnd(): TunnelError {
-    return this.#failures.sum() ?? explainTimeout(this.place.address);
+    return this.#failures.summarise() ?? explainTimeout(this.server.address);
   }
 
-  #judgePort(failure: TunnelFailure): RetryDecision {
+  #decideAboutPort(failure: TunnelFailure): RetryDecision {
     const now = performance.now();
-    const { address, ports } = this.place;
-    if (this.#home === undefined) this.#servers.hear(now);
+    const { ports } = this.server;
+    if (this.#lastServer === undefined) this.#servers.markReachable(now);
     const { port } = ports;
-    const isTakeover = this.#home !== undefined && this.#home !== this.place;
-    const verdict = ports.judge(failure, now, isTakeover);
-    if (verdict === 'never') return this.#dismiss(ports.explainEnd(failure));
-    const reason = this.#failures.note(address, ports.explain(failure));
-    // Our own port is taken for a moment after every link that fell silent: that is not worth a line.
-    if (failure.kind === 'port-taken' && (this.#home === undefined || port !== ports.port))
-      this.#failures.tellTaken(address, port, ports.port);
-    if (this.#options.remotePort.kind === 'auto' && ports.port === 0)
-      this.#options.logger.warn(explainAnyPort(address, ports.asked));
+    const isTakeover = this.#lastServer !== undefined && this.#lastServer !== this.server;
+    const verdict = ports.nextPort(failure, now, isTakeover);
+    if (verdict === 'never') return this.#excludeServer(ports.explainEnd(failure));
+    const reason = this.#failures.record(this.server.address, ports.explain(failure));
+    this.#logPort(failure, port);
     if (verdict === 'next') return { pauseMs: 0, reason };
     return { pauseMs: ports.isBeingFreed(now) ? this.#timings.portRetry : this.nextPause(), reason };
   }
 
-  /** This server will not do: on to the next one, unless there is none, or the workflow has to change. */
-  #dismiss(failure: TunnelFailure): RetryDecision {
-    const reason = this.#failures.note(this.place.address, failure);
-    if (this.#home === undefined && isMisconfiguration(failure)) throw failure;
-    if (!this.#servers.dismiss(performance.now())) throw this.explainEnd();
-    this.#options.logger.warn(`${reason}; going on with ${renderAddress(this.place.address)}`);
+  /** `port` was not given, and the next one is chosen. */
+  #logPort(failure: TunnelFailure, port: number): void {
+    const { address, ports } = this.server;
+    // Our own port is in use for a moment after every link that fell silent: that is not worth a line.
+    if (failure.kind === 'port-taken' && (this.#lastServer === undefined || port !== ports.port))
+      this.#failures.logTaken(address, port, ports.port);
+    if (this.#options.remotePort.kind === 'auto' && ports.port === 0)
+      this.#options.logger.warn(explainAnyPort(address, ports.asked));
+  }
+
+  #excludeServer(failure: TunnelFailure): RetryDecision {
+    const reason = this.#failures.record(this.server.address, failure);
+    if (this.#lastServer === undefined && isMisconfiguration(failure)) throw failure;
+    if (!this.#servers.exclude(performance.now())) throw this.explainEnd();
+    this.#options.logger.warn(`${reason}; going on with ${renderAddress(this.server.address)}`);
     return { pauseMs: 0, reason };
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Timings } from '../timings.ts';
 
-/** `reset()` when a session was a good one: the next attempt is then made at once. */
+/** `reset()` after a good session: the next attempt is then made at once. */
 export class Backoff {
   readonly #timings: Timings;
   readonly #random: () => number;

@@ -1,52 +1,73 @@
-// Which public port of one server to ask for next. Used by attempts.ts, through server-choice.ts.
+// Which public port to ask one server for next. Used by attempts.ts, through server-choice.ts.
+//
+// Ports are asked for in rounds: the one the tunnel had before, then those that `remotePort` allows, each once.
+//
+// | the server's answer | and                                               | then                                  |
+// |---------------------|---------------------------------------------------|---------------------------------------|
+// | port given          |                                                   | `confirm`: it is asked for first now  |
+// | in use              | within the port's grace period, not in a takeover | 'later': the same port, after a pause |
+// | in use, or refused  | the round has another port                        | 'next': that port, at once            |
+// |                     | the round is over, after an earlier session       | 'later': a new round                  |
+// |                     | the round is over, without one                    | 'never': give this server up          |
+// |                     | a complete round, every port of it refused        | 'never': no wait would help          |
+//
+// Grace periods: `portFirst` for the first port of all (an older job may be ending), `portAgain` for a port the tunnel had
+// (the server frees it a moment after the session), none for any other.
 
-import { type Asked, explainFixedPort, explainNoCandidate, type TunnelFailure } from '../failure.ts';
+import { type AskedPorts, explainFixedPort, explainNoCandidate, type TunnelFailure } from '../failure.ts';
 import type { Timings } from '../timings.ts';
 import type { RemotePort, TunnelOptions, TunnelServer } from '../tunnel.ts';
 import { isBlockedPort } from './blocked-ports.ts';
 import { listCandidates } from './placement.ts';
 
 /**
- * Candidates of `auto` that are asked for. Where half of all ports are taken, 32 in a row are in one of four billion
- * runs; and where the server's own range is narrower, all of them are refused within seconds, which is when people
- * should hear of it.
+ * How many candidates of `auto` are asked for. Where half of all ports are in use, 32 in a row are in use once in four
+ * billion runs; where the server's own range is narrower, all of them are refused within seconds, soon enough to tell
+ * the user.
  */
 export const MAX_CANDIDATES = 32;
 
-/** What a server gives out without a privilege, and where it ends. */
+/** The ports a server can open without privileges. */
 const LOWEST_PORT = 1_024;
 const HIGHEST_PORT = 65_535;
 
-/** After a port was not given: ask again after a pause, ask for the next one at once, or leave it. */
+/** After a port was not given: ask again after a pause, ask for the next port at once, or give this server up. */
 export type PortVerdict = 'later' | 'next' | 'never';
 
 type PortOptions = Pick<TunnelOptions, 'identity' | 'remotePort' | 'preferred'> & { timings: Timings };
 
+/** One pass through the ports. */
+interface Round {
+  readonly ports: Iterator<number, void>;
+  /** Ports asked for so far. */
+  count: number;
+  sawTaken: boolean;
+  sawRefused: boolean;
+  /** No session came since its first port: when it ends, every port was asked for. */
+  isComplete: boolean;
+}
+
 export class PortChoice {
   readonly #server: TunnelServer;
   readonly #options: PortOptions;
-  /** Where strangers answer. */
-  readonly #left = new Set<number>();
-  #list: Iterator<number, void>;
+  /** Ports on which another program answered our probe; never used again. */
+  readonly #rejected = new Set<number>();
+  #round: Round;
   #port: number;
-  #patience: number;
+  #graceMs: number;
   #takenSince: number | undefined;
-  /** Of this round through the list. */
-  #asked = 1;
-  #wasTaken = false;
-  #wasRefused = false;
-  #isWholeRound = false;
-  /** The server is asked for one of its own choice. */
-  #isAnyPort = false;
-  #served = false;
+  /** None of the preview's own ports was given, so the server was asked to choose one. */
+  #hasAskedForAny = false;
+  #hasServed = false;
 
   constructor(server: TunnelServer, options: PortOptions) {
     this.#server = server;
     this.#options = options;
-    this.#list = listPorts(server, options);
-    this.#port = this.#list.next().value ?? 0;
+    this.#round = startRound(listPorts(server, options), false);
+    this.#port = this.#round.ports.next().value ?? 0;
+    this.#round.count = 1;
     const { portAgain, portFirst } = options.timings;
-    this.#patience = readPreferred(server, options) === undefined ? portFirst : portAgain;
+    this.#graceMs = readPreferred(server, options) === undefined ? portFirst : portAgain;
   }
 
   /** What to put into `Hello`; 0 for any. */
@@ -54,62 +75,63 @@ export class PortChoice {
     return this.#port;
   }
 
-  /** The server gave us `port`: it is the one to ask for from now on. */
-  settle(port: number): void {
+  /** The server opened `port` for us: it is the one to ask for from now on. */
+  confirm(port: number): void {
     this.#port = port;
-    this.#served = true;
-    this.#isWholeRound = false;
-    this.#expect(this.#options.timings.portAgain);
+    this.#hasServed = true;
+    this.#round.isComplete = false;
+    this.#startGrace(this.#options.timings.portAgain);
   }
 
-  /** A stranger answers at our port: it is not asked for again. False where there is no other. */
-  leave(): boolean {
-    if (this.#port === 0) return true; // any port is another one
-    this.#left.add(this.#port);
+  /** Another program answers at our port: it is not asked for again. False if there is no other port. */
+  reject(): boolean {
+    if (this.#port === 0) return true; // the server's next choice is another one
+    this.#rejected.add(this.#port);
     if (this.#advance()) return true;
     this.#startOver();
-    return !this.#left.has(this.#port);
+    return !this.#rejected.has(this.#port);
   }
 
   /**
-   * The server did not give us the port (kind `port-taken` or `port-refused`); `now` is of a monotonic clock. Where
-   * another server has served before (`isTakeover`), visitors wait, and the address changes in any case.
+   * The server did not give us the port (kind `port-taken` or `port-refused`); `now` is of a monotonic clock. In a
+   * takeover, where another server has served before, there is no grace period: visitors wait, and the address changes
+   * in any case.
    */
-  judge({ kind }: TunnelFailure, now: number, isTakeover: boolean): PortVerdict {
+  nextPort({ kind }: TunnelFailure, now: number, isTakeover: boolean): PortVerdict {
     if (kind === 'port-taken') {
       this.#takenSince ??= now;
-      if (!isTakeover && now - this.#takenSince < this.#patience) return 'later';
-      this.#wasTaken = true;
-    } else this.#wasRefused = true;
+      if (!isTakeover && now - this.#takenSince < this.#graceMs) return 'later';
+      this.#round.sawTaken = true;
+    } else this.#round.sawRefused = true;
     if (this.#advance()) return 'next';
-    // Who has served for an hour waits for a port to become free; but a range that does not fit stays as it is.
-    const hasServed = this.#served || isTakeover;
-    if (!hasServed || (this.#isWholeRound && !this.#wasTaken)) return 'never';
+    if (!(this.#hasServed || isTakeover)) return 'never';
+    // After a working session, wait for a port; but not if all were refused as out of range.
+    if (this.#round.isComplete && !this.#round.sawTaken) return 'never';
     this.#startOver();
     return 'later';
   }
 
-  /** The server could not be asked: how long the port is taken already counts anew. */
-  forgetTaken(): void {
+  /** The server could not be asked: the grace period starts again with the next answer. */
+  resetGrace(): void {
     this.#takenSince = undefined;
   }
 
-  /** True while our own port is taken, by what is left of the session before. */
+  /** True while our own port is still held by what is left of the session before. */
   isBeingFreed(now: number): boolean {
-    return this.#served && this.#takenSince !== undefined && now - this.#takenSince < this.#patience;
+    return this.#hasServed && this.#takenSince !== undefined && now - this.#takenSince < this.#graceMs;
   }
 
-  /** What came of this round through the list so far. */
-  get asked(): Asked {
-    return { count: this.#asked, allTaken: !this.#wasRefused };
+  /** What came of this round so far. */
+  get asked(): AskedPorts {
+    return { count: this.#round.count, allTaken: !this.#round.sawRefused };
   }
 
-  /** What people are told of a port that was not given: advice about `remote-port` only where they chose it. */
+  /** The failure as the user reads it: with advice about `remote-port` only if they chose the port. */
   explain(failure: TunnelFailure): TunnelFailure {
     return this.#options.remotePort.kind === 'fixed' ? explainFixedPort(failure) : failure;
   }
 
-  /** What people are told after `never`. */
+  /** The failure as the user reads it after 'never'. */
   explainEnd(last: TunnelFailure): TunnelFailure {
     const { remotePort } = this.#options;
     return remotePort.kind === 'auto'
@@ -117,62 +139,65 @@ export class PortChoice {
       : this.explain(last);
   }
 
-  #expect(patience: number): void {
-    this.#patience = patience;
+  #startGrace(graceMs: number): void {
+    this.#graceMs = graceMs;
     this.#takenSince = undefined;
   }
 
-  /** False where the list has no other port. */
+  /** Goes on to the next port of the round. False if it has no other. */
   #advance(): boolean {
-    for (let next = this.#list.next(); !next.done; next = this.#list.next()) {
-      if (this.#left.has(next.value)) continue;
+    const { ports } = this.#round;
+    for (let next = ports.next(); !next.done; next = ports.next()) {
+      if (this.#rejected.has(next.value)) continue;
       if (next.value === this.#port) return false;
       this.#port = next.value;
-      this.#isAnyPort ||= next.value === 0;
-      this.#asked += 1;
-      this.#expect(0);
+      this.#hasAskedForAny ||= next.value === 0;
+      this.#round.count += 1;
+      this.#startGrace(0);
       return true;
     }
     return false;
   }
 
   #startOver(): void {
-    // Who was given none of them once need not ask for all of them again.
-    this.#list = this.#isAnyPort ? [0].values() : listPorts(this.#server, this.#options);
+    // A server that gave none of our own ports once need not be asked for all of them again.
+    const ports = this.#hasAskedForAny ? [0].values() : listPorts(this.#server, this.#options);
+    this.#round = startRound(ports, true);
     this.#advance();
-    this.#expect(0);
-    this.#asked = 1;
-    this.#wasTaken = false;
-    this.#wasRefused = false;
-    this.#isWholeRound = true;
+    this.#round.count = 1;
+    this.#startGrace(0);
   }
+}
+
+function startRound(ports: Iterator<number, void>, isComplete: boolean): Round {
+  return { ports, count: 0, sawTaken: false, sawRefused: false, isComplete };
 }
 
 function* listPorts(server: TunnelServer, options: PortOptions): Generator<number, void> {
-  const wish = options.remotePort;
-  if (wish.kind === 'fixed') {
-    yield wish.port;
+  const { remotePort } = options;
+  if (remotePort.kind === 'fixed') {
+    yield remotePort.port;
     return;
   }
-  const before = readPreferred(server, options);
-  if (before !== undefined) yield before;
-  if (wish.kind === 'random') for (;;) yield 0;
+  const preferred = readPreferred(server, options);
+  if (preferred !== undefined) yield preferred;
+  if (remotePort.kind === 'random') for (;;) yield 0;
   let count = 0;
-  for (const port of listCandidates(options.identity, server.secret, wish)) {
-    if (port !== before) yield port;
+  for (const port of listCandidates(options.identity, server.secret, remotePort)) {
+    if (port !== preferred) yield port;
     count += 1;
     if (count === MAX_CANDIDATES) break;
   }
-  // Where any port will do, one that changes from run to run is better than none.
-  if (isWholeRange(wish)) yield 0;
+  // If the user set no range, a port that changes from run to run is better than none.
+  if (isWholeRange(remotePort)) yield 0;
 }
 
-/** True where any port that a server gives out will do. */
+/** True for a range that holds every port a server can open without privileges. */
 export function isWholeRange({ min, max }: { min: number; max: number }): boolean {
   return min <= LOWEST_PORT && max === HIGHEST_PORT;
 }
 
-/** The port the tunnel had on this server before, where the wish allows it. */
+/** The port the tunnel had on this server before, if `remotePort` allows it. */
 function readPreferred(
   { address }: TunnelServer,
   { preferred, remotePort }: PortOptions,
@@ -181,7 +206,8 @@ function readPreferred(
   return allows(remotePort, preferred.port) ? preferred.port : undefined;
 }
 
-function allows(wish: RemotePort, port: number): boolean {
-  if (wish.kind === 'auto') return port >= wish.min && port <= wish.max && !isBlockedPort(port);
-  return wish.kind === 'random';
+function allows(remotePort: RemotePort, port: number): boolean {
+  if (remotePort.kind === 'auto')
+    return port >= remotePort.min && port <= remotePort.max && !isBlockedPort(port);
+  return remotePort.kind === 'random';
 }

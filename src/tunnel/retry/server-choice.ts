@@ -1,5 +1,5 @@
-// Which server has the tunnel, and which is asked next when that one stays away. Used by attempts.ts, which knows
-// what became of each attempt.
+// Which server carries the tunnel, and which one is tried next when it stays away. Used by attempts.ts, which reports
+// the outcome of each attempt.
 
 import type { KeyObject } from 'node:crypto';
 import type { ServerAddress } from '../address.ts';
@@ -9,10 +9,10 @@ import { deriveKey } from '../wire/protocol.ts';
 import { orderServers } from './placement.ts';
 import { PortChoice } from './port-choice.ts';
 
-/** One server of the list, and what this tunnel wants of it. */
-export interface Place {
+/** One server of the list, with our key for it and the port to ask it for. */
+export interface ServerEntry {
   readonly address: ServerAddress;
-  /** Undefined where no secret was given for it. */
+  /** Undefined if no secret was given for it. */
   readonly key: KeyObject | undefined;
   readonly ports: PortChoice;
 }
@@ -23,80 +23,82 @@ type ServerOptions = Pick<TunnelOptions, 'servers' | 'identity' | 'remotePort' |
 
 /** All times are of one monotonic clock, in milliseconds. */
 export class ServerChoice {
-  readonly #places: readonly Place[];
+  /** In the preview's own order, best first. */
+  readonly #servers: readonly ServerEntry[];
   readonly #timings: Timings;
-  /** Asked in vain in this round. */
-  readonly #asked = new Set<Place>();
-  /** Set aside until some server serves. */
-  readonly #unfit = new Set<Place>();
-  #current: Place;
+  readonly #triedThisRound = new Set<ServerEntry>();
+  /** Not tried again until some server serves. */
+  readonly #excluded = new Set<ServerEntry>();
+  #current: ServerEntry;
   #awaySince: number | undefined;
+  /** When the current server has been tried long enough. */
   #deadline: number;
 
   constructor(options: ServerOptions, now: number) {
     const { servers, identity, preferred, timings } = options;
     this.#timings = timings;
-    this.#places = orderServers(servers, identity).map(server => ({
+    this.#servers = orderServers(servers, identity).map(server => ({
       address: server.address,
       key: server.secret === undefined ? undefined : deriveKey(server.secret),
       ports: new PortChoice(server, options),
     }));
-    const [best] = this.#places;
+    const [best] = this.#servers;
     if (best === undefined) throw new Error('a tunnel needs a server');
-    this.#current = this.#places.find(({ address }) => address.host === preferred?.host) ?? best;
+    this.#current = this.#servers.find(({ address }) => address.host === preferred?.host) ?? best;
     this.#deadline = now + timings.serverFirst;
   }
 
-  get current(): Place {
+  get current(): ServerEntry {
     return this.#current;
   }
 
-  /** The current server serves: whatever was held against the others may be over. */
-  settle(): void {
-    this.#asked.clear();
-    this.#unfit.clear();
+  /** The current server serves. What was wrong with the others may be over: all count again. */
+  confirm(): void {
+    this.#triedThisRound.clear();
+    this.#excluded.clear();
   }
 
   /**
-   * The current server is away, and was last heard of at `heardAt`. It stays the current one for a while; one that
-   * only ever serves for moments (`wasGood` false) is away since it began to do so.
+   * The current server is away; its last bytes came at `lastDataAt`. It stays the current one for a grace period. One
+   * whose sessions never last (`wasGood` false) has been away since they began to end early.
    */
-  lose(heardAt: number, wasGood: boolean, now: number): void {
-    if (wasGood || this.#awaySince === undefined) this.#awaySince = heardAt;
+  markLost(lastDataAt: number, wasGood: boolean, now: number): void {
+    if (wasGood || this.#awaySince === undefined) this.#awaySince = lastDataAt;
     this.#deadline = this.#awaySince + this.#timings.serverAway;
-    // After a standstill of this machine it was we who were away: one attempt is owed.
+    // After this machine was suspended the server may be fine: it is owed one attempt.
     if (wasGood) this.#deadline = Math.max(this.#deadline, now + this.#timings.serverFirst);
   }
 
-  /** At the start: the current server answered, if only that a port is taken. It is not away. */
-  hear(now: number): void {
+  /** At the start: the current server answered, even if only that a port is in use. Its time starts again. */
+  markReachable(now: number): void {
     this.#deadline = now + this.#timings.serverFirst;
   }
 
-  /** How long the current server may still be tried; Infinity where there is no other. */
-  patience(now: number): number {
-    return this.#places.length - this.#unfit.size > 1 ? this.#deadline - now : Number.POSITIVE_INFINITY;
+  /** How much longer the current server may be tried; Infinity if there is no other. */
+  graceLeft(now: number): number {
+    return this.#servers.length - this.#excluded.size > 1 ? this.#deadline - now : Number.POSITIVE_INFINITY;
   }
 
   /**
-   * Goes on to the next server. True where all had their turn, and it is that of the best one again: that comes after
-   * `pauseMs`, and its time counts from then.
+   * Goes on to the next server. True if all had their turn and a new round begins with the best: its first attempt comes
+   * after `pauseMs`, and its time counts from then.
    */
   advance(now: number, pauseMs = 0): boolean {
-    this.#asked.add(this.#current);
-    const fit = this.#places.filter(place => !this.#unfit.has(place));
-    const [next] = fit.filter(place => !this.#asked.has(place));
-    if (next === undefined) this.#asked.clear();
-    this.#current = next ?? fit[0] ?? this.#current;
+    this.#triedThisRound.add(this.#current);
+    const usable = this.#servers.filter(server => !this.#excluded.has(server));
+    const next = usable.find(server => !this.#triedThisRound.has(server));
+    const isNewRound = next === undefined;
+    if (isNewRound) this.#triedThisRound.clear();
+    this.#current = next ?? usable[0] ?? this.#current;
     this.#awaySince = undefined;
-    this.#deadline = now + this.#timings.serverFirst + (next === undefined ? pauseMs : 0);
-    return next === undefined;
+    this.#deadline = now + this.#timings.serverFirst + (isNewRound ? pauseMs : 0);
+    return isNewRound;
   }
 
-  /** Sets the current server aside and goes on to the next. False where none is left. */
-  dismiss(now: number): boolean {
-    this.#unfit.add(this.#current);
-    if (this.#unfit.size === this.#places.length) return false;
+  /** Sets the current server aside and goes on to the next. False if none is left. */
+  exclude(now: number): boolean {
+    this.#excluded.add(this.#current);
+    if (this.#excluded.size === this.#servers.length) return false;
     this.advance(now);
     return true;
   }

@@ -1,14 +1,15 @@
-// Opens the control connection to a server, whichever of its addresses answers. Used by session.ts.
+// Opens the control connection to a server, at whichever of its addresses answers first. Used by session.ts.
 
 import { lookup as lookupHost } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
+import { raceSignal } from '../../shared/abort.ts';
 import { resetSocket } from '../../shared/reset.ts';
 import type { ServerAddress } from '../address.ts';
 import { explainDial } from '../failure.ts';
 import type { Timings } from '../timings.ts';
 import type { Lookup } from '../tunnel.ts';
 
-/** A connected socket, and the one address it leads to. */
+/** A connected socket, and the IP address it leads to. */
 export interface ControlConnection {
   socket: Socket;
   address: ServerAddress;
@@ -22,7 +23,7 @@ interface DialOptions {
 
 const lookupAll: Lookup = host => lookupHost(host, { all: true, order: 'verbatim' });
 
-/** Asks for the server's addresses, and dials them. Throws TunnelFailure, or the signal's reason. */
+/** Looks up the server's addresses and dials them. Throws TunnelFailure, or the signal's reason. */
 export async function dialServer(server: ServerAddress, options: DialOptions): Promise<ControlConnection> {
   const { signal, timings } = options;
   const limited = AbortSignal.any([signal, AbortSignal.timeout(timings.dial)]);
@@ -46,8 +47,8 @@ async function resolve(
 }
 
 /**
- * The addresses in their order, each with a start on the next; none is given up because another is dialled. When all
- * were dialled it starts again with those that are silent: on a link that is down for a while every packet is lost.
+ * Dials the addresses in their order, each with a head start on the next; starting one does not end another. When all
+ * were dialled it starts again with those that are silent: while a link is down, every packet is lost.
  * Node's own way (autoSelectFamily) gives each address up after 250 ms: too early for another continent.
  */
 class Race {
@@ -80,8 +81,8 @@ class Race {
   }
 
   #dialNext(): void {
-    const left = this.#addresses.filter(address => !this.#failed.has(address));
-    const address = this.#addresses[this.#turn] ?? left[this.#turn % Math.max(1, left.length)];
+    const silent = this.#addresses.filter(address => !this.#failed.has(address));
+    const address = this.#addresses[this.#turn] ?? silent[this.#turn % Math.max(1, silent.length)];
     this.#turn += 1;
     if (address !== undefined) void this.#dial(address);
   }
@@ -100,42 +101,31 @@ class Race {
   }
 }
 
-/** One TCP connection: small writes go out at once, and the end of one direction is not the end of the other. */
+/** One TCP connection: small writes go out at once, and the end of one direction does not end the other. */
 function dialAddress({ host, port }: ServerAddress, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
     const socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
     let isOver = false;
-    const settle = () => {
+    const finish = () => {
       isOver = true;
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
     };
-    const giveUp = (reason: unknown) => {
-      settle();
+    const fail = (reason: unknown) => {
+      finish();
       socket.destroy();
       reject(reason);
     };
-    const onAbort = () => giveUp(signal.reason);
-    const late = () => isOver || giveUp(new Error(`no answer within ${timeoutMs / 1_000} s`));
-    // After a stall of this process the timer comes first, and the answer waits in the kernel.
-    const timer = setTimeout(() => setImmediate(late), timeoutMs);
+    const onAbort = () => fail(signal.reason);
+    const onTimeout = () => isOver || fail(new Error(`no answer within ${timeoutMs / 1_000} s`));
+    // After a stall of this process the timer fires first, while the answer waits in the kernel.
+    const timer = setTimeout(() => setImmediate(onTimeout), timeoutMs);
     signal.addEventListener('abort', onAbort, { once: true });
-    socket.on('error', giveUp); // and stays: whoever reads the socket sees 'close'
+    socket.on('error', fail); // never removed: the connection's later readers rely on 'close' alone
     socket.once('connect', () => {
-      settle();
+      finish();
       resolve(socket);
     });
-  });
-}
-
-/** A look-up cannot be called back, only left alone. */
-function raceSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    // Whatever becomes of it later is heard, or it would end the process.
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-    if (signal.aborted) onAbort();
   });
 }

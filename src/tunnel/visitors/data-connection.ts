@@ -1,83 +1,87 @@
-// One connection to the server that fetches one visitor: dialled, proved, and then the visitor's own. Made by
-// visitors.ts for a visitor who waits, or ahead of one (warm). Callbacks and one timer: of many short visits, this is
-// where the time goes (bench B4).
+// One connection to the server that fetches one visitor: dialled, proved, and then the visitor's own. Opened by
+// visitors.ts for a visitor who waits, or ahead of one (spare-connections.ts). Callbacks and one timer instead of
+// promises: with many short visits, this is where the time goes (bench B4).
 
 import type { KeyObject } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { resetSocket } from '../../shared/reset.ts';
 import type { ServerAddress } from '../address.ts';
-import type { VisitorPipeEnd } from '../relay/relay.ts';
-import { answerChallenge, decodeServerMessage, FrameDecoder, renderFrame } from '../wire/protocol.ts';
+import type { PipeEnd } from '../relay/pipe.ts';
+import { NO_PROOF, renderProof, sendRequest } from '../wire/handshake.ts';
+import { FrameDecoder } from '../wire/protocol.ts';
 
-/** A server that announced visitors: where exactly it is, and the key to prove the secret with. */
+/** The server that announced visitors: its IP address, and the key that proves the secret. */
 export interface VisitorSource {
   address: ServerAddress;
   key: KeyObject | undefined;
-  /** Whether lines may be opened ahead of visitors. */
+  /** Whether connections may be opened ahead of visitors. */
   allowsSpares: boolean;
 }
 
 export interface DataConnectionLimits {
   /** For the dial and the challenge together, in milliseconds. */
   timeoutMs: number;
-  /** A line waits for a visitor until it is this old; the server hangs up after NETWORK_TIMEOUT_MS. */
+  /** A connection waits for a visitor until it is this old; the server hangs up after NETWORK_TIMEOUT_MS. */
   holdMs: number;
 }
 
 export interface DataConnectionEvents {
-  /** Every byte from here on is the visitor's, `first` in front of them; mostly it is empty. */
-  onVisitor: (socket: Socket, leg: VisitorPipeEnd | undefined, first: Buffer) => void;
-  /** It can fetch nobody any more; never after `onVisitor`. */
-  onLost: (reason: string) => void;
+  /** Every byte from here on is the visitor's, those in `first` too (mostly none). */
+  onVisitor: (socket: Socket, first: Buffer, end: PipeEnd | undefined) => void;
+  /** It cannot fetch anybody any more; never after `onVisitor`. */
+  onFailed: (reason: string) => void;
 }
 
-const UNEXPECTED = 'the server said something unexpected';
+const UNEXPECTED = 'the server sent something unexpected';
 
 export class DataConnection {
   readonly source: VisitorSource;
   readonly #holdMs: number;
   readonly #onDialled: ((roundTripMs: number) => void) | undefined;
-  #onLost: (reason: string) => void;
-  readonly #leg: VisitorPipeEnd | undefined;
+  #onFailed: (reason: string) => void;
+  readonly #end: PipeEnd | undefined;
   readonly #socket: Socket;
   readonly #decoder = new FrameDecoder();
   readonly #dialledAt = performance.now();
   #timer: NodeJS.Timeout;
-  /** The frames that answer the server's challenge, '' where it asks for none. */
+  /** What proves the secret; undefined until the server has sent its challenge. */
   #proof: string | undefined;
   #visitor: { id: string; onVisitor: DataConnectionEvents['onVisitor'] } | undefined;
   #isOver = false;
 
   /**
-   * Dials at once. With `leg` the bytes are read by it, else by whoever gets the socket. `onLost` counts until a visitor
-   * is asked for.
+   * Dials at once. With `end` the bytes are read by it, otherwise by whoever gets the socket. `onFailed` counts until a
+   * visitor is asked for; from then on the one given to `accept`.
    */
   constructor(
     source: VisitorSource,
-    leg: VisitorPipeEnd | undefined,
+    end: PipeEnd | undefined,
     limits: DataConnectionLimits,
-    events: { onDialled?: (roundTripMs: number) => void; onLost?: (line: DataConnection) => void },
+    events: {
+      onDialled?: (roundTripMs: number) => void;
+      onFailed?: (connection: DataConnection) => void;
+    },
   ) {
     this.source = source;
     this.#holdMs = limits.holdMs;
     this.#onDialled = events.onDialled;
-    this.#onLost = () => events.onLost?.(this);
-    this.#leg = leg;
+    this.#onFailed = () => events.onFailed?.(this);
+    this.#end = end;
     this.#socket = connect({
       ...source.address,
       noDelay: true,
       allowHalfOpen: true,
-      ...leg?.socketOptions,
+      ...end?.socketOptions,
     });
-    this.#timer = setTimeout(() => this.#lose('no answer in time'), limits.timeoutMs);
-    this.#socket.on('error', error => this.#lose(error.message)); // and stays: later readers see 'close'
+    this.#timer = setTimeout(() => this.#fail('no answer in time'), limits.timeoutMs);
+    this.#socket.on('error', error => this.#fail(error.message)); // never removed: later readers rely on 'close' alone
     this.#socket.on('end', this.#onEnd);
-    this.#socket.on('connect', () => this.#connected());
-    if (leg) leg.hear = chunk => this.#hear(chunk);
+    this.#socket.on('connect', () => this.#onConnect());
+    if (end) end.onData = chunk => this.#onData(chunk);
     else this.#socket.on('readable', this.#onReadable);
   }
 
-  /** The server may hang up any moment, for it heard nothing since we dialled. */
+  /** The server may hang up any moment, because it has received nothing since we dialled. */
   get isStale(): boolean {
     return this.#ageMs >= this.#holdMs;
   }
@@ -86,74 +90,72 @@ export class DataConnection {
     return performance.now() - this.#dialledAt;
   }
 
-  /** Fetches the visitor `id`, now or as soon as the server lets us. Once. */
-  accept(id: string, { onVisitor, onLost }: DataConnectionEvents): void {
+  /** Fetches the visitor `id`, now or as soon as the server has sent its challenge. Once. */
+  accept(id: string, { onVisitor, onFailed }: DataConnectionEvents): void {
     this.#visitor = { id, onVisitor };
-    this.#onLost = onLost;
-    if (this.#proof !== undefined) this.#send(this.#visitor, this.#proof);
+    this.#onFailed = onFailed;
+    if (this.#proof !== undefined) this.#fetch(this.#visitor, this.#proof);
   }
 
-  /** Where nobody was fetched, says nothing any more and hangs up. */
+  /** Hangs up without a further event, unless a visitor was fetched. */
   abandon(): void {
     if (this.#isOver) return;
-    this.#settle();
+    this.#finish();
     this.#socket.destroy();
   }
 
-  #connected(): void {
+  #onConnect(): void {
     this.#onDialled?.(this.#ageMs);
-    if (this.source.key === undefined) this.#prove('');
+    if (this.source.key === undefined) this.#setProof(NO_PROOF);
   }
 
   readonly #onReadable = (): void => {
     const chunk: unknown = this.#socket.read();
-    if (Buffer.isBuffer(chunk)) this.#hear(chunk);
+    if (Buffer.isBuffer(chunk)) this.#onData(chunk);
   };
 
-  readonly #onEnd = (): void => this.#lose('the server hung up');
+  readonly #onEnd = (): void => this.#fail('the server hung up');
 
-  #hear(chunk: Buffer): void {
+  #onData(chunk: Buffer): void {
     if (this.#isOver) return;
     try {
       this.#decoder.push(chunk);
       const frame = this.#decoder.next();
       if (frame === undefined) return;
-      const message = decodeServerMessage(frame);
       const { key } = this.source;
-      if (key !== undefined && typeof message === 'object' && 'Challenge' in message)
-        this.#prove(renderFrame({ Authenticate: answerChallenge(key, message.Challenge) }));
-      else this.#lose(UNEXPECTED);
+      const proof = key && renderProof(key, frame);
+      if (proof === undefined) this.#fail(UNEXPECTED);
+      else this.#setProof(proof);
     } catch {
-      this.#lose(UNEXPECTED);
+      this.#fail(UNEXPECTED); // more bytes than a frame has
     }
   }
 
-  #prove(proof: string): void {
+  #setProof(proof: string): void {
     this.#proof = proof;
     clearTimeout(this.#timer);
-    if (this.#visitor !== undefined) this.#send(this.#visitor, proof);
-    else this.#timer = setTimeout(() => this.#lose('nobody came'), this.#holdMs - this.#ageMs);
+    if (this.#visitor !== undefined) this.#fetch(this.#visitor, proof);
+    else this.#timer = setTimeout(() => this.#fail('no visitor came'), this.#holdMs - this.#ageMs);
   }
 
-  /** In one write: a second small one would wait a round trip for the first one's acknowledgement. */
-  #send(
+  #fetch(
     { id, onVisitor }: { id: string; onVisitor: DataConnectionEvents['onVisitor'] },
     proof: string,
   ): void {
-    this.#settle();
+    this.#finish();
     this.#socket.off('end', this.#onEnd).off('readable', this.#onReadable);
-    this.#socket.write(`${proof}${renderFrame({ Accept: id })}`, 'latin1');
-    onVisitor(this.#socket, this.#leg, this.#decoder.takeRest());
+    sendRequest(this.#socket, proof, { Accept: id });
+    onVisitor(this.#socket, this.#decoder.takeRest(), this.#end);
   }
 
-  #lose(reason: string): void {
+  #fail(reason: string): void {
     if (this.#isOver) return;
-    this.#settle();
+    this.#finish();
     resetSocket(this.#socket);
-    this.#onLost(reason);
+    this.#onFailed(reason);
   }
 
-  #settle(): void {
+  #finish(): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
   }

@@ -1,41 +1,40 @@
-// Visitors on two threads: one thread of Node.js carries about two thirds of what the Rust client does on two, when many
-// connections come and go (bench B4). The second is started only where this one is busy with many raw visitors, and takes
-// every other one of those that come then. Made by reconnect.ts.
+// Visitors on two threads: when many connections come and go, one thread of Node.js carries about two thirds of what the
+// Rust client does on two (bench B4). The second is started only while the first is busy with many raw visitors, and then
+// takes every other new one. Used by reconnect.ts.
 
 import { describeError } from '../../shared/errors.ts';
-import { Relay, type RelayOptions } from '../relay/relay.ts';
 import type { VisitorSource } from './data-connection.ts';
 import { ThreadHandle } from './thread-handle.ts';
-import { type VisitorFetcher, type VisitorOptions, Visitors } from './visitors.ts';
+import type { VisitorSink } from './visitor-sink.ts';
+import { explainFull, type VisitorFetcher, type VisitorOptions, Visitors } from './visitors.ts';
 
-/** How much of its time this thread worked, over how long, before it gets help. */
+/** The share of its time that the first thread has to work, and over how long, before it gets help. */
 const BUSY_SHARE = 0.6;
 const BUSY_MS = 1_000;
-/** So few are no faster on two threads, and cost more. */
+/** Below this many visitors a second thread costs more than it gains. */
 const MIN_VISITORS_FOR_SECOND_THREAD = 8;
 
-type ThreadOptions = NonNullable<RelayOptions['secondThread']>;
+type SecondThread = NonNullable<VisitorSink['secondThread']>;
 
 /** Ready at once. */
-export function openVisitors(options: VisitorOptions): VisitorFetcher {
-  const { destination } = options;
-  if (!(destination instanceof Relay)) return new Visitors(options);
-  const { secondThread } = destination.options;
-  return secondThread ? new SharedVisitors({ ...options, destination }, secondThread) : new Visitors(options);
+export function createVisitors(options: VisitorOptions): VisitorFetcher {
+  const { secondThread } = options.destination;
+  return secondThread ? new SharedVisitors(options, secondThread) : new Visitors(options);
 }
 
 class SharedVisitors implements VisitorFetcher {
-  readonly #options: VisitorOptions & { destination: Relay };
-  readonly #thread: ThreadOptions;
+  readonly #options: VisitorOptions;
+  readonly #thread: SecondThread;
   readonly #first: Visitors;
   #second: ThreadHandle | undefined;
+  /** The system gave us no second thread: not tried again. */
   #isRefused = false;
-  #isTheirTurn = false;
+  #isSecondsTurn = false;
   #measured = performance.eventLoopUtilization();
   #measuredAt = performance.now();
   #isStopped = false;
 
-  constructor(options: VisitorOptions & { destination: Relay }, thread: ThreadOptions) {
+  constructor(options: VisitorOptions, thread: SecondThread) {
     this.#options = options;
     this.#thread = thread;
     this.#first = new Visitors(options);
@@ -45,19 +44,19 @@ class SharedVisitors implements VisitorFetcher {
     return this.#first.open + (this.#second?.open ?? 0);
   }
 
-  invite(id: string, source: VisitorSource): void {
+  fetch(id: string, source: VisitorSource): void {
     if (this.#isStopped) return;
     if (this.#second === undefined) {
-      this.#first.invite(id, source);
-      if (!this.#isRefused && this.#first.load >= MIN_VISITORS_FOR_SECOND_THREAD && this.#isBusy())
-        this.#startSecond();
+      this.#first.fetch(id, source);
+      if (this.#needsSecond()) this.#startSecond();
       return;
     }
-    const { destination, maxVisitors, logger } = this.#options;
+    const { maxVisitors, logger } = this.#options;
     const isFull = this.#first.load + this.#second.load >= maxVisitors;
-    if (isFull) logger.debug(`a visitor was left out: ${maxVisitors} are here already`);
-    else if (this.#takesTurns(this.#second) && !destination.isAwaitingToken) this.#second.invite(id, source);
-    else this.#first.invite(id, source);
+    if (isFull) logger.debug(explainFull(maxVisitors));
+    else if (this.#takesTurns(this.#second) && !this.#thread.relay.isAwaitingToken)
+      this.#second.fetch(id, source);
+    else this.#first.fetch(id, source);
   }
 
   async stop(drainMs: number): Promise<void> {
@@ -65,14 +64,18 @@ class SharedVisitors implements VisitorFetcher {
     await Promise.all([this.#first.stop(drainMs), this.#second?.stop(drainMs)]);
   }
 
-  /** In turns and not by their number: a thousand who are silent are less work than one who is busy. */
+  /** In turns and not by their number: a thousand silent visitors are less work than one busy one. */
   #takesTurns(second: ThreadHandle): boolean {
     if (this.#first.load < MIN_VISITORS_FOR_SECOND_THREAD || !second.isReady) return false;
-    this.#isTheirTurn = !this.#isTheirTurn;
-    return this.#isTheirTurn;
+    this.#isSecondsTurn = !this.#isSecondsTurn;
+    return this.#isSecondsTurn;
   }
 
-  /** Asked with each visitor: whoever has none is not busy with them. */
+  #needsSecond(): boolean {
+    return !this.#isRefused && this.#first.load >= MIN_VISITORS_FOR_SECOND_THREAD && this.#isBusy();
+  }
+
+  /** Measured when a visitor comes: a thread without new visitors is not busy with them. */
   #isBusy(): boolean {
     const { busyShare = BUSY_SHARE, busyMs = BUSY_MS } = this.#thread;
     const now = performance.now();
@@ -84,14 +87,15 @@ class SharedVisitors implements VisitorFetcher {
   }
 
   #startSecond(): void {
-    const { destination, logger } = this.#options;
+    const { logger } = this.#options;
+    const { script, relay } = this.#thread;
     try {
-      this.#second = new ThreadHandle(this.#thread.script, this.#options);
-      destination.addWorker(this.#second);
+      this.#second = new ThreadHandle(script, relay, this.#options);
+      relay.addWorker(this.#second);
       logger.debug('many visitors: a second thread takes its share of the new ones');
     } catch (error) {
       this.#isRefused = true;
-      logger.warn(`there is no second thread for visitors, so one carries them all: ${describeError(error)}`);
+      logger.warn(`could not start a second thread for visitors, so one serves all: ${describeError(error)}`);
     }
   }
 }

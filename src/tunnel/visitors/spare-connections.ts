@@ -1,46 +1,47 @@
-// Connections to the server opened ahead of the visitors who will need them. A browser that comes once opens more
-// connections soon, and over a real distance each would wait for a dial and a challenge: 4 round trips, or 2 when it is
-// warm (bench B7). Used by visitors.ts.
+// Data connections opened ahead of the visitors who will need them. A browser soon opens more connections after its first
+// one, and on a far server each would wait 4 round trips for a dial and a challenge; over a spare one it waits 2 (bench
+// B7). Used by visitors.ts.
 
 import type { DataConnection, VisitorSource } from './data-connection.ts';
 
 /** A browser opens six connections to a host; the first one is here when these are opened. */
 const SPARE_CONNECTIONS = 5;
 
-/** Dials for nobody in particular; `onLost` when the line is of no use any more. */
-type OpenLine = (source: VisitorSource, onLost: (line: DataConnection) => void) => DataConnection;
+/** Dials for no visitor in particular; `onFailed` when the connection cannot be used any more. */
+type Open = (source: VisitorSource, onFailed: (connection: DataConnection) => void) => DataConnection;
 
 export class SpareConnections {
-  readonly #open: OpenLine;
-  #lines: DataConnection[] = [];
+  readonly #open: Open;
+  /** Oldest first. */
+  #connections: DataConnection[] = [];
 
-  constructor(open: OpenLine) {
+  constructor(open: Open) {
     this.#open = open;
   }
 
-  /** The line that was opened first, and so is most likely ready; it is the caller's from here on. None that is stale. */
+  /** Hands over the oldest one, which is most likely ready; undefined if there is none that is fresh enough. */
   take(source: VisitorSource): DataConnection | undefined {
-    if (this.#lines[0]?.source.address !== source.address) this.stop();
-    for (let line = this.#lines.shift(); line; line = this.#lines.shift()) {
-      if (!line.isStale) return line;
-      line.abandon();
+    if (this.#connections[0]?.source.address !== source.address) this.stop();
+    for (let oldest = this.#connections.shift(); oldest; oldest = this.#connections.shift()) {
+      if (!oldest.isStale) return oldest;
+      oldest.abandon();
     }
     return undefined;
   }
 
-  /** Opens what is missing; called when a visitor came, never ahead of the first. */
+  /** Opens those that are missing; called when a visitor came, never ahead of the first. */
   refill(source: VisitorSource): void {
-    while (this.#lines.length < SPARE_CONNECTIONS)
-      this.#lines.push(
-        this.#open(source, lost => {
-          this.#lines = this.#lines.filter(line => line !== lost);
+    while (this.#connections.length < SPARE_CONNECTIONS)
+      this.#connections.push(
+        this.#open(source, failed => {
+          this.#connections = this.#connections.filter(connection => connection !== failed);
         }),
       );
   }
 
-  /** Hangs up on all of them. May be called twice. */
+  /** Closes all of them. May be called twice. */
   stop(): void {
-    for (const line of this.#lines) line.abandon();
-    this.#lines = [];
+    for (const connection of this.#connections) connection.abandon();
+    this.#connections = [];
   }
 }

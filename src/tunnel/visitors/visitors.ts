@@ -1,5 +1,5 @@
-// The visitors: fetches each one over a connection of its own, hands it on, and knows who is here. They belong to the
-// tunnel and not to a session, because they live on when the control connection is lost. Used by session.ts and
+// Fetches each visitor over a data connection of its own, hands it to the sink, and knows who is here. Visitors belong to
+// the tunnel and not to a session, because they live on when the control connection is lost. Used by session.ts and
 // reconnect.ts.
 
 import { once } from 'node:events';
@@ -8,18 +8,17 @@ import { describeError } from '../../shared/errors.ts';
 import { type Logger, sanitise } from '../../shared/log.ts';
 import { resetSocket } from '../../shared/reset.ts';
 import type { ServerAddress } from '../address.ts';
-import { Relay, type VisitorPipeEnd } from '../relay/relay.ts';
+import type { PipeEnd } from '../relay/pipe.ts';
 import type { Timings } from '../timings.ts';
-import type { StreamReceiver } from '../tunnel.ts';
 import { DataConnection, type VisitorSource } from './data-connection.ts';
 import { SpareConnections } from './spare-connections.ts';
+import type { VisitorSink } from './visitor-sink.ts';
 
 export interface VisitorOptions {
-  /** What it throws costs that visitor only. */
-  destination: StreamReceiver | Relay;
+  destination: VisitorSink;
   logger: Logger;
   timings: Timings;
-  /** Whether lines may be opened ahead, on servers that allow it. */
+  /** Whether connections may be opened ahead of visitors, on servers that allow it. */
   spareConnections: boolean;
   /** Visitors at a time, fetched and waiting together; more are left to the server, which drops them. */
   maxVisitors: number;
@@ -29,13 +28,13 @@ export interface VisitorOptions {
   onChange?: () => void;
 }
 
-/** Who fetches visitors: `Visitors` here, or `SharedVisitors` on two threads. */
+/** `Visitors` here, or `SharedVisitors` on two threads. */
 export interface VisitorFetcher {
-  /** Visitors whose stream was handed on and is not closed yet. */
+  /** Visitors whose connection was handed on and is not closed yet. */
   readonly open: number;
   /** Fetches the visitor that `source` announced as `id`, now or when it is their turn. */
-  invite(id: string, source: VisitorSource): void;
-  /** Takes nobody in any more; those who are here may finish within `drainMs`, then they are cut off. */
+  fetch(id: string, source: VisitorSource): void;
+  /** Takes no new visitors; those who are here may finish within `drainMs`, then they are cut off. */
   stop(drainMs: number): Promise<void>;
 }
 
@@ -48,16 +47,16 @@ interface Invitation {
 
 export class Visitors implements VisitorFetcher {
   readonly #options: VisitorOptions;
-  readonly #here = new Set<Socket>();
+  readonly #open = new Set<Socket>();
   readonly #queue: Invitation[] = [];
-  /** Ids queued and being fetched: a second invitation with the same id is no second visitor. */
+  /** Ids queued and being fetched: a second announcement with the same id is not a second visitor. */
   readonly #expected = new Set<string>();
-  readonly #fetching = new Set<DataConnection>();
+  readonly #dialling = new Set<DataConnection>();
   readonly #retries = new Set<NodeJS.Timeout>();
-  readonly #spares = new SpareConnections((source, onLost) => this.#connect(source, { onLost }));
-  /** The shortest dial to the server of now: one that took longer was only held up, by this machine or that one. */
+  readonly #spares = new SpareConnections((source, onFailed) => this.#connect(source, { onFailed }));
+  /** Shortest connect time to the current server, our estimate of the round trip. */
   #roundTripMs = Number.POSITIVE_INFINITY;
-  #dialled: ServerAddress | undefined;
+  #measuredServer: ServerAddress | undefined;
   #isStopped = false;
 
   constructor(options: VisitorOptions) {
@@ -65,25 +64,25 @@ export class Visitors implements VisitorFetcher {
   }
 
   get open(): number {
-    return this.#here.size;
+    return this.#open.size;
   }
 
   /** Visitors who are here or on their way. */
   get load(): number {
-    return this.#here.size + this.#expected.size;
+    return this.#open.size + this.#expected.size;
   }
 
-  invite(id: string, source: VisitorSource): void {
+  fetch(id: string, source: VisitorSource): void {
     const { maxVisitors, maxDials, timings, logger } = this.#options;
     if (this.#isStopped || this.#expected.has(id)) return;
     if (this.load >= maxVisitors) {
-      logger.debug(`a visitor was left out: ${maxVisitors} are here already`);
+      logger.debug(explainFull(maxVisitors));
       return;
     }
     this.#expected.add(id);
     this.#options.onChange?.();
     const invitation = { id, source, deadline: performance.now() + timings.visitor };
-    if (this.#fetching.size < maxDials) this.#fetch(invitation);
+    if (this.#dialling.size < maxDials) this.#dial(invitation);
     else this.#queue.push(invitation);
   }
 
@@ -91,77 +90,78 @@ export class Visitors implements VisitorFetcher {
     this.#isStopped = true;
     this.#queue.length = 0;
     for (const timer of this.#retries) clearTimeout(timer);
-    for (const connection of this.#fetching) connection.abandon();
+    for (const connection of this.#dialling) connection.abandon();
     this.#spares.stop();
-    const patience = AbortSignal.timeout(drainMs);
-    for (const socket of this.#here)
-      if (drainMs > 0) await once(socket, 'close', { signal: patience }).catch(() => {});
-    for (const socket of this.#here) resetSocket(socket);
-    if (this.#options.destination instanceof Relay) this.#options.destination.cut();
+    const deadline = AbortSignal.timeout(drainMs);
+    for (const socket of this.#open)
+      if (drainMs > 0) await once(socket, 'close', { signal: deadline }).catch(() => {});
+    for (const socket of this.#open) resetSocket(socket);
+    this.#options.destination.cut();
   }
 
-  #fetch(invitation: Invitation): void {
+  #dial(invitation: Invitation): void {
     const { source } = invitation;
-    const onDialled = (roundTripMs: number) => {
-      const before = this.#dialled === source.address ? this.#roundTripMs : Number.POSITIVE_INFINITY;
-      this.#dialled = source.address;
-      this.#roundTripMs = Math.min(before, roundTripMs);
-      this.#openSpares(source);
-    };
+    const onDialled = (roundTripMs: number) => this.#onRoundTrip(source, roundTripMs);
     const connection = this.#spares.take(source) ?? this.#connect(source, { onDialled });
-    this.#fetching.add(connection);
+    this.#dialling.add(connection);
     connection.accept(invitation.id, {
-      onVisitor: (socket, leg, first) => {
+      onVisitor: (socket, first, end) => {
         this.#forget(connection, invitation);
-        this.#handOn(socket, leg, first);
+        this.#deliver(socket, first, end);
         this.#options.onChange?.();
       },
-      onLost: reason => this.#tryAgain(connection, invitation, reason),
+      onFailed: reason => this.#retry(connection, invitation, reason),
     });
+    this.#openSpares(source);
+  }
+
+  #onRoundTrip(source: VisitorSource, roundTripMs: number): void {
+    const shortest = this.#measuredServer === source.address ? this.#roundTripMs : Number.POSITIVE_INFINITY;
+    this.#measuredServer = source.address;
+    this.#roundTripMs = Math.min(shortest, roundTripMs);
     this.#openSpares(source);
   }
 
   #openSpares(source: VisitorSource): void {
     const { spareConnections, timings } = this.#options;
-    if (!spareConnections || !source.allowsSpares || this.#isStopped || this.#dialled !== source.address)
-      return;
+    if (!spareConnections || !source.allowsSpares || this.#isStopped) return;
+    if (this.#measuredServer !== source.address) return;
     if (this.#roundTripMs >= timings.spareRoundTrip) this.#spares.refill(source);
   }
 
   #connect(source: VisitorSource, events: ConstructorParameters<typeof DataConnection>[3]): DataConnection {
     const { destination, timings } = this.#options;
-    const leg = destination instanceof Relay ? destination.openEnd() : undefined;
     const limits = { timeoutMs: timings.dataConnection, holdMs: timings.spareHold };
-    return new DataConnection(source, leg, limits, events);
+    return new DataConnection(source, destination.openEnd(), limits, events);
   }
 
   #forget(connection: DataConnection, { id }: Invitation): void {
-    this.#fetching.delete(connection);
+    this.#dialling.delete(connection);
     this.#expected.delete(id);
-    this.#fetchNext();
+    this.#dialNext();
   }
 
-  #fetchNext(): void {
-    while (this.#fetching.size < this.#options.maxDials) {
+  #dialNext(): void {
+    while (this.#dialling.size < this.#options.maxDials) {
       const next = this.#queue.shift();
       if (next === undefined) return;
-      if (performance.now() < next.deadline) this.#fetch(next);
+      if (performance.now() < next.deadline) this.#dial(next);
       else this.#giveUp(next, 'it was not their turn in time');
     }
   }
 
-  #tryAgain(connection: DataConnection, invitation: Invitation, reason: string): void {
+  #retry(connection: DataConnection, invitation: Invitation, reason: string): void {
     const { visitorRetry } = this.#options.timings;
     if (performance.now() + visitorRetry >= invitation.deadline) {
       this.#giveUp(invitation, reason);
       this.#forget(connection, invitation);
       return;
     }
-    // The connection keeps its place among the dials until it is replaced.
+    // The failed connection counts among those being dialled until it is replaced.
     const timer = setTimeout(() => {
       this.#retries.delete(timer);
-      this.#fetching.delete(connection);
-      this.#fetch(invitation);
+      this.#dialling.delete(connection);
+      this.#dial(invitation);
     }, visitorRetry);
     this.#retries.add(timer);
   }
@@ -172,21 +172,23 @@ export class Visitors implements VisitorFetcher {
     this.#options.logger.debug(`a visitor was lost: ${sanitise(reason)}`);
   }
 
-  #handOn(socket: Socket, leg: VisitorPipeEnd | undefined, first: Buffer): void {
+  #deliver(socket: Socket, first: Buffer, end: PipeEnd | undefined): void {
     const { destination, logger } = this.#options;
-    this.#here.add(socket);
+    this.#open.add(socket);
     socket.on('close', () => {
-      this.#here.delete(socket);
+      this.#open.delete(socket);
       this.#options.onChange?.();
     });
     try {
-      if (typeof destination === 'function') {
-        if (first.length > 0) socket.unshift(first);
-        destination(socket);
-      } else if (leg !== undefined) destination.admit(socket, leg, first);
+      destination.accept(socket, first, end);
     } catch (error) {
       resetSocket(socket);
       logger.error(`a visitor could not be served: ${describeError(error)}`);
     }
   }
+}
+
+/** For the log: a visitor is not fetched. */
+export function explainFull(maxVisitors: number): string {
+  return `a visitor was left out: ${maxVisitors} are here already`;
 }

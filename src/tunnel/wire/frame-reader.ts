@@ -1,19 +1,19 @@
-// Reads frames off a socket: one by one in a handshake, then as they come, or not at all. Used by session.ts, and
-// by server.ts on the other side.
+// Reads frames off a socket: one at a time in a handshake, then each as it comes. Used by session/ on our client's side,
+// and by server/server.ts on the other.
 
 import type { Socket } from 'node:net';
 import { FrameDecoder } from './protocol.ts';
 
-/** No frame came: the other side hung up, or time was over. `said` are the bytes that were no frame yet. */
+/** No frame came: the other side hung up, or the time was over. `received` are bytes that are not a whole frame. */
 export class NoFrame extends Error {
-  readonly why: 'ended' | 'timeout';
-  readonly said: Buffer;
+  readonly reason: 'ended' | 'timeout';
+  readonly received: Buffer;
 
-  constructor(why: 'ended' | 'timeout', said: Buffer, options: ErrorOptions) {
-    super(why === 'ended' ? 'the connection was closed' : 'nothing came in time', options);
+  constructor(reason: 'ended' | 'timeout', received: Buffer, options: ErrorOptions) {
+    super(reason === 'ended' ? 'the connection was closed' : 'nothing came in time', options);
     this.name = 'NoFrame';
-    this.why = why;
-    this.said = said;
+    this.reason = reason;
+    this.received = received;
   }
 }
 
@@ -29,9 +29,9 @@ export class FrameReader {
   /** Waits for one frame and consumes nothing behind it. Rejects with NoFrame or FrameTooLong. */
   async next(timeoutMs: number): Promise<Buffer> {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-    const fail = (why: 'ended' | 'timeout') =>
-      reject(new NoFrame(why, this.#decoder.takeRest(), { cause: this.#socket.errored ?? undefined }));
-    const look = () => {
+    const fail = (reason: 'ended' | 'timeout') =>
+      reject(new NoFrame(reason, this.#decoder.takeRest(), { cause: this.#socket.errored ?? undefined }));
+    const check = () => {
       try {
         const frame = this.#take();
         if (frame !== undefined) resolve(frame);
@@ -41,21 +41,21 @@ export class FrameReader {
       }
     };
     let isOver = false;
-    // After a stall of this process the timer comes first, and what arrived in time is still to be read.
+    // After a stall of this process the timer fires first, while what arrived in time is still unread.
     const timer = setTimeout(() => setImmediate(() => isOver || fail('timeout')), timeoutMs);
     const events = ['readable', 'end', 'close'] as const;
-    for (const event of events) this.#socket.on(event, look);
-    look();
+    for (const event of events) this.#socket.on(event, check);
+    check();
     try {
       return await promise;
     } finally {
       isOver = true;
       clearTimeout(timer);
-      for (const event of events) this.#socket.off(event, look);
+      for (const event of events) this.#socket.off(event, check);
     }
   }
 
-  /** From now on every frame is handed over as it comes; `onBroken` gets what is no frame at all, once. */
+  /** Calls `onFrame` with every frame from now on, and `onBroken` once if the bytes cannot be a frame. */
   follow(onFrame: (frame: Buffer) => void, onBroken: (error: unknown) => void): void {
     const onData = (chunk: Buffer) => {
       try {
@@ -67,10 +67,10 @@ export class FrameReader {
       }
     };
     this.#socket.on('data', onData);
-    onData(Buffer.alloc(0)); // what came behind the last frame that was waited for
+    onData(Buffer.alloc(0)); // frames that came together with the last one of the handshake
   }
 
-  /** Gives the socket back: what was read too far is put back in front. */
+  /** Ends the reading: bytes behind the last frame are put back into the socket. */
   release(): void {
     const rest = this.#decoder.takeRest();
     if (rest.length > 0) this.#socket.unshift(rest);

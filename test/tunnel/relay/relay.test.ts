@@ -233,7 +233,7 @@ it('forgets no connection to an app that never takes a last word', async () => {
   const line = connect({ port, host: '127.0.0.1', allowHalfOpen: true, ...leg.socketOptions });
   line.on('error', () => {});
   const [far] = (await there) as [Socket];
-  relay.admit(line, leg, Buffer.alloc(0));
+  relay.accept(line, Buffer.alloc(0), leg);
   const pending = () => findSockets(app.port).reduce((sum, socket) => sum + socket.writableLength, 0);
   // Until a little is left in this process: more would pause the visitor, whose end would not be heard.
   for (let sent = 0; pending() === 0; sent += 8_192) {

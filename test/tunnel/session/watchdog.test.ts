@@ -22,14 +22,14 @@ it('calls once, and not while something comes', async () => {
   onTestFinished(watchdog.stop);
   const started = performance.now();
   await waitUntil(() => {
-    watchdog.hear();
+    watchdog.onData();
     return performance.now() - started > 600;
   }, 'there was time to fire three times');
   expect(silences).toBe(0);
   await waitUntil(() => silences > 0, 'the silence is noticed');
-  expect(performance.now() - watchdog.heardAt).toBeGreaterThanOrEqual(200);
+  expect(performance.now() - watchdog.lastDataAt).toBeGreaterThanOrEqual(200);
   // What comes after the end wakes nothing up.
-  watchdog.hear();
+  watchdog.onData();
   const until = performance.now() + 500;
   await waitUntil(() => performance.now() > until, 'there was time to fire again');
   expect(silences).toBe(1);

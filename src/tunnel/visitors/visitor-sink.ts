@@ -1,0 +1,41 @@
+// Where visitors' connections go: a Relay for raw bytes, or a receiver of streams. Made by exposure/ingress.ts, used by
+// the other files of this folder.
+
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { PipeEnd } from '../relay/pipe.ts';
+import type { Relay, SecondThreadOptions } from '../relay/relay.ts';
+import { MAX_GATEWAY_VISITORS } from '../timings.ts';
+
+export interface VisitorSink {
+  /** Visitors at a time, fetched and waiting together. */
+  readonly maxVisitors: number;
+  /** How to share the visitors with a second thread; undefined: one thread serves all. */
+  readonly secondThread: (SecondThreadOptions & { relay: Relay }) | undefined;
+  /** What reads a connection that is about to be opened; undefined: it is read as a stream. */
+  openEnd(): PipeEnd | undefined;
+  /**
+   * From here on the connection carries a visitor's bytes, the first of which are in `first` (mostly none). `end` is what
+   * `openEnd` returned for it. If this throws, the visitor is reset.
+   */
+  accept(socket: Socket, first: Buffer, end: PipeEnd | undefined): void;
+  /** Cuts every connection that is left. */
+  cut(): void;
+}
+
+/** Gets each visitor's own byte stream: noDelay, allowHalfOpen. It ends both directions. */
+export type StreamReceiver = (visitor: Duplex) => void;
+
+/** Hands each visitor to `receiver` as a stream. It may throw, which costs that visitor only. */
+export function createStreamSink(receiver: StreamReceiver): VisitorSink {
+  return {
+    maxVisitors: MAX_GATEWAY_VISITORS,
+    secondThread: undefined,
+    openEnd: () => undefined,
+    accept: (socket, first) => {
+      if (first.length > 0) socket.unshift(first);
+      receiver(socket);
+    },
+    cut: () => {},
+  };
+}
