@@ -1,41 +1,44 @@
-// What a case is, and what it is given. Implemented by bench/cases, run by main.ts.
+// The interface of a benchmark case: its input, its result. Implemented in cases/, used by main.ts.
 
 import type { Row } from './results.ts';
 
 export interface Bench {
-  /** Rounds A B C C B A of a comparison. */
+  /** How many rounds a comparison takes. Each measures A B C C B A. */
   rounds: number;
-  /** Repetitions where there is nothing to alternate with: starts, outages. */
+  /** How often an outage is repeated. */
   runs: number;
-  /** Everything as short as it can be: for trying out, not for figures. */
+  /** Everything as short as possible, to check that the benchmark works. The figures mean nothing. */
   quick: boolean;
+  /** Run `src/cli.ts` instead of the bundle in dist. */
   fromSource: boolean;
-  /** Length of the soak. */
+  /** How long B15 runs. */
   soakMinutes: number;
-  /** One line for whoever watches. */
-  say(line: string): void;
+  /** Prints one line to the terminal. */
+  log(line: string): void;
 }
 
 export interface Findings {
   rows: Row[];
+  /** Sentences that explain the rows; printed below them. */
   notes?: string[];
 }
 
 export interface Case {
+  /** `B1` to `B15`; also the name of its result file. */
   id: string;
   title: string;
-  /** How long it takes, about. */
+  /** About how long it takes. */
   minutes(bench: Bench): number;
   run(bench: Bench): Promise<Findings>;
 }
 
-/** Seconds for one measurement, or the shortest that says anything. */
+/** How many seconds one measurement takes: as asked, or 1 with `quick`. */
 export function chooseSeconds(bench: Bench, seconds: number): number {
   return bench.quick ? 1 : seconds;
 }
 
 /**
- * Seconds of load that each tunnel gets before the first round: Node.js compiles what is busy only then, and rounds that
- * begin earlier measure that.
+ * Seconds of load on each tunnel before its first round. Node.js compiles only busy code, and earlier rounds would
+ * measure code that is not compiled yet.
  */
 export const WARM_UP_SECONDS = 4;

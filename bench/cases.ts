@@ -1,4 +1,4 @@
-// All cases, in the order in which they run. Used by main.ts.
+// The list of all cases, in the order in which they run. Used by main.ts.
 
 import type { Case } from './case.ts';
 import { firstByte } from './cases/distance.ts';

@@ -1,4 +1,4 @@
-// From measured rounds to rows: each of ours against each peer. Used by the cases.
+// Turns measured rounds into rows: each of our two tunnels (raw, gateway) divided by each peer. Used by the cases.
 
 import type { Row } from './results.ts';
 import { divideRounds, pick, type Rounds } from './rig/rounds.ts';
@@ -6,21 +6,21 @@ import { OURS, type OwnName, PEERS, type PeerName, type TunnelName } from './rig
 import { median } from './statistics.ts';
 
 export interface Comparison {
-  /** Follows the name of ours: `600 MB down`. */
+  /** What was measured, such as `600 MB down`. A row's name is the tunnel's name and this. */
   what: string;
   measured: Partial<Rounds<TunnelName>>;
-  /** The figure that is divided. */
+  /** Which figure of a round is divided. */
   key: string;
-  /** Of that figure. */
+  /** The unit of that figure. */
   unit: string;
   better: Row['better'];
-  /** Processor time of the tunnel's process. */
+  /** Which figure of a round is the processor time of the tunnel's process, and its unit. */
   cpu?: { key: string; unit: string };
-  /** Targets; a pair without one is shown all the same. */
+  /** The targets of the ratios. A pair without a target has a row too. */
   targets?: Partial<Record<OwnName, Partial<Record<PeerName, { reach: number; goal?: number }>>>>;
 }
 
-/** A row for each of ours and each peer that was measured. */
+/** One row for each pair of our tunnel and a peer that were both measured. */
 export function compare(comparison: Comparison): Row[] {
   const { measured } = comparison;
   return OURS.filter(own => measured[own] !== undefined).flatMap(own =>
@@ -31,7 +31,7 @@ export function compare(comparison: Comparison): Row[] {
 function comparePair(comparison: Comparison, own: OwnName, peer: PeerName): Row {
   const { what, key, unit, better, cpu, targets } = comparison;
   const [ours = [], theirs = []] = [comparison.measured[own], comparison.measured[peer]];
-  const middle = (of: typeof ours, name: string) => median(pick(of, name));
+  const medianOf = (figures: typeof ours, name: string) => median(pick(figures, name));
   return {
     what: `${own}, ${what}`,
     samples: divideRounds(pick(ours, key), pick(theirs, key)),
@@ -40,7 +40,7 @@ function comparePair(comparison: Comparison, own: OwnName, peer: PeerName): Row 
     better,
     peer,
     ...targets?.[own]?.[peer],
-    absolute: { ours: middle(ours, key), peer: middle(theirs, key), unit },
-    ...(cpu && { cpu: { ours: middle(ours, cpu.key), peer: middle(theirs, cpu.key), unit: cpu.unit } }),
+    absolute: { ours: medianOf(ours, key), peer: medianOf(theirs, key), unit },
+    ...(cpu && { cpu: { ours: medianOf(ours, cpu.key), peer: medianOf(theirs, cpu.key), unit: cpu.unit } }),
   };
 }

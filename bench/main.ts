@@ -1,4 +1,4 @@
-// Entry of `npm run bench`: says what it will do, runs the cases, keeps each result, and renders them all.
+// The entry of `npm run bench`: prints the plan, runs the cases, saves each result, and writes the report of all results.
 
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -15,28 +15,28 @@ import { buildPrograms } from './rig/programs.ts';
 
 const HERE = import.meta.dirname;
 const RESULTS = join(HERE, 'results');
-/** Ignored by git. */
+/** Git ignores this folder. */
 const QUICK_RESULTS = resolve(HERE, '../build/bench');
-/** Runs only when it is named: it takes an hour. */
+/** Takes an hour, so it runs only if it is named on the command line. */
 const SOAK = 'B15';
 const QUIET_LIMIT_MS = 15 * 60_000;
 
-const say = (line: string) => process.stdout.write(`${line}\n`);
+const print = (line: string) => process.stdout.write(`${line}\n`);
 
 async function run(args: readonly string[]): Promise<void> {
-  if (args.includes('--help')) return void say(USAGE);
+  if (args.includes('--help')) return void print(USAGE);
   const options = parseOptions(
     args,
     CASES.map(({ id }) => id),
   );
-  const bench: Bench = { ...options, say: line => say(`  ${line}`) };
+  const bench: Bench = { ...options, log: line => print(`  ${line}`) };
   if (!options.render) {
     const chosen = chooseCases(options);
-    sayPlan(chosen, bench);
+    printPlan(chosen, bench);
     if (options.plan) return;
-    // Before the look at the load, which building would raise.
+    // First, because a build raises the load. Go builds only what has changed.
     await buildPrograms();
-    if (options.wait) await awaitQuiet();
+    if (options.wait) await waitForQuietMachine();
     const load = readLoad();
     refuseWhenBusy(load, options);
     await runCases(chosen, bench, options, load);
@@ -46,20 +46,21 @@ async function run(args: readonly string[]): Promise<void> {
 
 function chooseCases(options: Options): Case[] {
   if (options.names.length > 0) return CASES.filter(({ id }) => options.names.includes(id));
-  const kept = options.fresh || options.quick ? [] : readResults(RESULTS).map(({ id }) => id);
-  return CASES.filter(({ id }) => id !== SOAK && !kept.includes(id));
+  const measured = options.fresh || options.quick ? [] : readResults(RESULTS).map(({ id }) => id);
+  return CASES.filter(({ id }) => id !== SOAK && !measured.includes(id));
 }
 
-function sayPlan(chosen: readonly Case[], bench: Bench): void {
+function printPlan(chosen: readonly Case[], bench: Bench): void {
   for (const one of chosen)
-    say(`${one.id.padEnd(4)} ${one.minutes(bench).toFixed(1).padStart(5)} min  ${one.title}`);
+    print(`${one.id.padEnd(4)} ${one.minutes(bench).toFixed(1).padStart(5)} min  ${one.title}`);
   const total = chosen.reduce((sum, one) => sum + one.minutes(bench), 0);
-  say(chosen.length === 0 ? 'nothing to run: every case has a result (--fresh runs them again)' : '');
+  print(chosen.length === 0 ? 'nothing to run: every case has a result (--fresh runs them again)' : '');
   if (chosen.length > 0)
-    say(`about ${total.toFixed(0)} minutes in all; a case's result is kept as soon as it has one\n`);
+    print(`about ${total.toFixed(0)} minutes in total; each case's result is saved when the case ends\n`);
 }
 
-async function awaitQuiet(): Promise<void> {
+/** Resolves when the machine is quiet, or after 15 minutes. */
+async function waitForQuietMachine(): Promise<void> {
   for (
     const deadline = performance.now() + QUIET_LIMIT_MS;
     performance.now() < deadline;
@@ -72,12 +73,12 @@ async function awaitQuiet(): Promise<void> {
 function refuseWhenBusy(load: number, options: Options): void {
   if (load <= MAX_LOAD || options.busy) return;
   throw new Error(
-    `the machine is busy: load ${load.toFixed(2)} over the last minute, and the limit is ${MAX_LOAD}; ` +
-      'wait until it is quiet (--wait does), or give --busy',
+    `the machine is busy: its load over the last minute was ${load.toFixed(2)}, and the limit is ${MAX_LOAD}; ` +
+      'wait until it is quiet (--wait does that), or start anyway with --busy',
   );
 }
 
-/** A case that fails costs only itself; the others run, and the exit code tells. */
+/** If a case fails, the others still run, and the exit code is 1. */
 async function runCases(
   chosen: readonly Case[],
   bench: Bench,
@@ -85,7 +86,7 @@ async function runCases(
   load: number,
 ): Promise<void> {
   for (const one of chosen) {
-    say(`${one.id}  ${one.title}`);
+    print(`${one.id}  ${one.title}`);
     const began = performance.now();
     try {
       const { rows, notes = [] } = await one.run(bench);
@@ -98,9 +99,9 @@ async function runCases(
         ...{ machine: describeMachine(), versions: readVersions(), rows, notes },
       };
       writeResult(options.quick ? QUICK_RESULTS : RESULTS, result);
-      say(`${renderCase(result)}\n`);
+      print(`${renderCase(result)}\n`);
     } catch (error) {
-      say(`  failed: ${error instanceof Error ? error.stack : String(error)}\n`);
+      print(`  failed: ${error instanceof Error ? error.stack : String(error)}\n`);
       process.exitCode = 1;
     } finally {
       killAll();
@@ -113,10 +114,10 @@ function render(): void {
   const titles = new Map(CASES.map(({ id, title }) => [id, title]));
   writeFileSync(join(HERE, 'RESULTS.md'), renderReport(results, titles, readMisses(join(HERE, 'misses.md'))));
   writeFileSync(join(HERE, 'ratios.svg'), renderPlot(results, titles));
-  say('bench/RESULTS.md and bench/ratios.svg are up to date');
+  print('bench/RESULTS.md and bench/ratios.svg are up to date');
 }
 
-// Whatever was started ends with this process, also where somebody breaks it off.
+// An interrupted run exits like a finished one, so that `exit` handlers end the programs it started.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 void run(process.argv.slice(2)).catch(error => {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -3,40 +3,41 @@
 import { parseArgs } from 'node:util';
 
 export interface Options {
-  /** Cases that were named; empty: all that have no result yet. */
+  /** Ids of the cases to run. Empty: all cases that have no result yet. */
   names: string[];
   rounds: number;
   runs: number;
   quick: boolean;
+  /** Start on a busy machine too. */
   busy: boolean;
-  /** Wait for a quiet machine instead of giving up at once. */
+  /** Wait until the machine is quiet, instead of failing at once. */
   wait: boolean;
   fromSource: boolean;
-  /** All cases again, also those with a result. */
+  /** Run cases again that have a result. */
   fresh: boolean;
-  /** Only render what is there. */
+  /** Only write the report of the existing results. */
   render: boolean;
-  /** Only say what would run. */
+  /** Only print what would run. */
   plan: boolean;
   soakMinutes: number;
 }
 
 export const USAGE = `npm run bench -- [B3 B4 …] [options]
 
-Without names: all cases from B1 to B14 that have no result yet.
-  --fresh       all of them again
-  --plan        say what would run, and how long it takes
-  --render      write RESULTS.md and ratios.svg from the results that are there
-  --rounds N    rounds A B C C B A of a comparison (default 5)
-  --runs N      repetitions of an outage (default 20)
-  --minutes N   length of the soak, B15, which runs only when it is named (default 60)
-  --quick       everything short: to see that it works; the figures go to build/bench and say nothing
-  --busy        start although the machine is busy; the result says so
-  --wait        wait for the machine to become quiet, up to 15 minutes
-  --from-src    run src/cli.ts instead of the bundle in dist; the result says so
+Without names, it runs all cases from B1 to B14 that have no result yet.
+  --fresh       run the cases that have a result too
+  --plan        only print what would run, and how long it takes
+  --render      only write RESULTS.md and ratios.svg, from the existing results
+  --rounds N    how many rounds a comparison takes; each measures A B C C B A (default 5)
+  --runs N      how often an outage is repeated (default 20)
+  --minutes N   how long B15 runs; it runs only if it is named (default 60)
+  --quick       a short check that everything works; its figures go to build/bench and mean nothing
+  --busy        start even if the machine is busy; the result says so
+  --wait        wait until the machine is quiet, up to 15 minutes
+  --from-src    run the sources instead of the bundles in dist; the result says so
 `;
 
-/** Throws an Error that says what is wrong with the arguments. */
+/** Throws an Error that says which argument is wrong. `known` are the ids of all cases. */
 export function parseOptions(args: readonly string[], known: readonly string[]): Options {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -57,7 +58,7 @@ export function parseOptions(args: readonly string[], known: readonly string[]):
   const names = positionals.map(name => name.toUpperCase());
   const unknown = names.filter(name => !known.includes(name));
   if (unknown.length > 0)
-    throw new Error(`no such case: ${unknown.join(', ')}; there are ${known.join(', ')}`);
+    throw new Error(`no such case: ${unknown.join(', ')}; the cases are ${known.join(', ')}`);
   const { quick, busy, wait, fresh, render, plan } = values;
   return {
     ...{ names, quick, busy, wait, fresh, render, plan },

@@ -1,11 +1,11 @@
-// ratios.svg: every figure that has a target, first beside the peer it is measured against, then beside its own limit.
-// Right is better. Used by main.ts.
+// Draws ratios.svg: every figure that has a target. The first panel compares figures with another tunnel, the second
+// with a limit of their own. Further right is better. Used by main.ts.
 
 import { describeRow, renderLimit, renderNumber } from './report.ts';
-import { type CaseResult, judge, type Row, score, scoreOf } from './results.ts';
+import { type CaseResult, computeFigure, type Row, scoreRow, scoreValue } from './results.ts';
 import { describeSpread } from './statistics.ts';
 
-/** All lengths in pixels of the SVG's own scale. */
+/** All lengths are in the SVG's own pixels. */
 const WIDTH = 960;
 const MARGIN = 20;
 const LEFT = 410;
@@ -13,18 +13,18 @@ const RIGHT = 740;
 const FIGURES = 832;
 const TARGETS = WIDTH - MARGIN;
 const ROW = 19;
-/** The title of a case, with some air above. */
+/** The title of a case, with some space above. */
 const CASE = 27;
 const HEAD = 104;
-/** The title of a panel, and what its marks mean. */
+/** The title of a panel and the labels of its scale. */
 const PANEL = 62;
 const GAP = 30;
 const DOT = 4.5;
-/** What is off the scale is drawn at its edge. */
+/** The ends of the scale. A score beyond them is drawn at the end. */
 const LEAST = 1 / 4;
 const MOST = 8;
 
-/** Readable on white and on black: GitHub shows the same file on both. */
+/** Readable on white and on black, because GitHub shows the same file on both. */
 const STYLE = `
   text { font: 12.5px -apple-system, "Segoe UI", "DejaVu Sans", Helvetica, Arial, sans-serif; fill: #1f2328; }
   .title { font-size: 17px; font-weight: 600; } .panel { font-size: 14.5px; font-weight: 600; } .case { font-weight: 600; }
@@ -40,31 +40,31 @@ const STYLE = `
 
 interface Panel {
   title: string;
-  /** What stands at 1. */
+  /** The label of the scale's 1. */
   even: string;
-  holds: (row: Row) => boolean;
-  /** Where a figure lies on the scale; more is better. */
-  place: (value: number, row: Row) => number;
+  includes: (row: Row) => boolean;
+  /** How good a figure is: 1 is as good as the peer or the limit, and more is better. */
+  toScore: (value: number, row: Row) => number;
 }
 
 const isRatio = (row: Row) => row.peer === 'bore local' || row.peer === 'wasmrun';
 
 const PANELS: readonly Panel[] = [
   {
-    title: 'Beside another tunnel: how many times better or worse',
-    even: 'the same',
-    holds: isRatio,
-    place: (value, { better }) => (better === 'higher' ? value : 1 / value),
+    title: 'Compared with another tunnel: how many times better or worse',
+    even: 'equal',
+    includes: isRatio,
+    toScore: (value, { better }) => (better === 'higher' ? value : 1 / value),
   },
   {
-    title: 'Beside a limit of its own: how many times better or worse',
+    title: 'Compared with a fixed limit: how many times better or worse',
     even: 'the limit',
-    holds: row => !isRatio(row),
-    place: (value, { better, reach = 1 }) => score(value, reach, better),
+    includes: row => !isRatio(row),
+    toScore: (value, { better, reach = 1 }) => scoreValue(value, reach, better),
   },
 ];
 
-/** A whole SVG document; without figures that have a target, one that says so. `titles` by a case's id. */
+/** Renders a whole SVG document. It says "no results yet" if no figure has a target. `titles`: case id → title. */
 export function renderPlot(
   results: readonly CaseResult[],
   titles: ReadonlyMap<string, string> = new Map(),
@@ -79,7 +79,7 @@ export function renderPlot(
   const height = Math.max(y, HEAD + GAP);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
-    '<title>Benchmarks: every figure beside its peer and its target</title>',
+    '<title>Benchmarks: every figure compared with its peer and its target</title>',
     `<style>${STYLE}\n</style>`,
     ...(parts.length === 0
       ? [renderText(MARGIN, 30, 'The benchmarks: no results yet', 'title')]
@@ -91,10 +91,10 @@ export function renderPlot(
 }
 
 const MEANING =
-  'raw: bytes as they are · gateway: what http previews go through · figures in × are ours ÷ the other tunnel';
+  'raw: passes bytes unchanged · gateway: what http previews use · figures in × are ours ÷ the other tunnel';
 
 function renderHead(results: readonly CaseResult[]): string[] {
-  const scores = results.flatMap(({ rows }) => rows.flatMap(row => scoreOf(row) ?? []));
+  const scores = results.flatMap(({ rows }) => rows.flatMap(row => scoreRow(row) ?? []));
   const met = scores.filter(one => one >= 1).length;
   return [
     renderText(MARGIN, 30, `The tunnel, measured: ${met} of ${scores.length} targets met`, 'title'),
@@ -121,7 +121,7 @@ function renderPanel(
   let y = top + PANEL;
   for (const { id, rows } of results) {
     const shown = rows.filter(
-      row => row.reach !== undefined && panel.holds(row) && !Number.isNaN(judge(row)),
+      row => row.reach !== undefined && panel.includes(row) && !Number.isNaN(computeFigure(row)),
     );
     if (shown.length === 0) continue;
     y += CASE;
@@ -137,7 +137,7 @@ function renderPanel(
 
 function renderScale({ title, even }: Panel, top: number, bottom: number): string[] {
   const marks = [1 / 4, 1 / 2, 1, 2, 4, 8];
-  const [middle, labels, begin] = [placeScore(1), top + PANEL - 6, top + PANEL];
+  const [middle, labels, begin] = [scoreToX(1), top + PANEL - 6, top + PANEL];
   const describeMark = (mark: number) => (mark === 1 ? even : `${mark < 1 ? 1 / mark : mark} ×`);
   return [
     renderText(MARGIN, top + 16, title, 'panel'),
@@ -147,7 +147,7 @@ function renderScale({ title, even }: Panel, top: number, bottom: number): strin
     renderText(TARGETS, labels, 'target', 'quiet', 'end'),
     `<rect class="better" x="${middle}" y="${begin}" width="${RIGHT - middle}" height="${bottom - begin}"/>`,
     ...marks.flatMap(mark => {
-      const x = placeScore(mark);
+      const x = scoreToX(mark);
       return [
         `<line class="${mark === 1 ? 'even' : 'grid'}" x1="${x}" x2="${x}" y1="${begin}" y2="${bottom}"/>`,
         renderText(x, labels, describeMark(mark), 'quiet', 'middle'),
@@ -157,16 +157,16 @@ function renderScale({ title, even }: Panel, top: number, bottom: number): strin
 }
 
 function renderRow(panel: Panel, row: Row, y: number): string {
-  const value = judge(row);
+  const value = computeFigure(row);
   const { low, high } = describeSpread(row.samples);
-  const at = (figure: number) => placeScore(panel.place(figure, row));
-  const kind = (scoreOf(row) ?? 1) >= 1 ? 'met' : 'missed';
+  const at = (figure: number) => scoreToX(panel.toScore(figure, row));
+  const kind = (scoreRow(row) ?? 1) >= 1 ? 'met' : 'missed';
   const target = at(row.reach ?? 1);
   return [
     renderText(MARGIN + 14, y + 4, describeRow(row)),
     `<line class="${kind} spread" x1="${at(low)}" x2="${at(high)}" y1="${y}" y2="${y}"/>`,
     `<line class="goal" x1="${target}" x2="${target}" y1="${y - 7}" y2="${y + 7}"/>`,
-    // A miss differs in form too, for whoever does not tell red from green.
+    // A miss also has another shape, so that readers need not tell red from green.
     kind === 'met'
       ? `<circle class="met" cx="${at(value)}" cy="${y}" r="${DOT}"/>`
       : `<rect class="missed" x="${at(value) - DOT}" y="${y - DOT}" width="${2 * DOT}" height="${2 * DOT}"/>`,
@@ -175,8 +175,8 @@ function renderRow(panel: Panel, row: Row, y: number): string {
   ].join('\n');
 }
 
-/** Logarithmic: twice as good is as far to the right as half as good is to the left. */
-export function placeScore(value: number): number {
+/** The x position of a score. The scale is logarithmic: 2 is as far right of 1 as a half is left of it. */
+export function scoreToX(value: number): number {
   const limited = Math.min(MOST, Math.max(LEAST, value));
   const share = Math.log2(limited / LEAST) / Math.log2(MOST / LEAST);
   return Math.round((LEFT + share * (RIGHT - LEFT)) * 10) / 10;

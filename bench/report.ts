@@ -1,13 +1,13 @@
-// RESULTS.md, and a case's rows for the terminal. Used by main.ts.
+// Renders RESULTS.md, and the rows of one case for the terminal. Used by main.ts.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { type CaseResult, judge, type Row, scoreOf } from './results.ts';
+import { type CaseResult, computeFigure, type Row, scoreRow } from './results.ts';
 import { describeSpread } from './statistics.ts';
 
-/** Case id → what is known about why it misses, in Markdown. */
+/** Case id → the reasons why it misses its targets, in Markdown. */
 export type Misses = ReadonlyMap<string, string>;
 
-/** Reads `## B4` sections, written by hand. */
+/** Reads misses.md, in which each case has a section such as `## B4`. Without the file, there are no reasons. */
 export function readMisses(file: string): Misses {
   if (!existsSync(file)) return new Map();
   const sections = readFileSync(file, 'utf8').split(/^## /m).slice(1);
@@ -19,7 +19,7 @@ export function readMisses(file: string): Misses {
   );
 }
 
-/** For the terminal: one line for each row and note. */
+/** Renders one line for each row and note, for the terminal. */
 export function renderCase(result: CaseResult): string {
   const lines = result.rows.map(row => {
     const cells = [describeRow(row).padEnd(60), renderValue(row).padEnd(24), renderTarget(row).padEnd(16)];
@@ -29,6 +29,7 @@ export function renderCase(result: CaseResult): string {
   return [...lines, ...result.notes.map(note => `  ${note}`)].map(line => line.trimEnd()).join('\n');
 }
 
+/** Renders RESULTS.md. `titles`: id → title of every case, also of those without a result. */
 export function renderReport(
   results: readonly CaseResult[],
   titles: ReadonlyMap<string, string>,
@@ -50,9 +51,9 @@ export function renderReport(
 
 const HEAD = `# Results of the benchmarks
 
-Written by \`npm run bench\`; how it measures, and what each case is, stands in [README.md](README.md). A ratio (×) is ours
-divided by the peer's in the same round; given are the median and, in brackets, the lowest and highest. Absolute figures
-are those of this machine and no target.`;
+This file is written by \`npm run bench\`. [README.md](README.md) explains the cases and how they are measured. A ratio (×)
+is our figure divided by the peer's figure of the same round. It is shown as the median, with the lowest and the highest
+in brackets. Absolute figures depend on the machine and are not a target.`;
 
 function renderConditions(results: readonly CaseResult[]): string {
   const lines = groupBy(results, describeConditions).map(
@@ -81,7 +82,7 @@ function groupBy(
   return [...groups];
 }
 
-/** Whatever a peer does better, with a target or without, the worst first. */
+/** Lists every row in which a peer is better, with a target or without, the largest difference first. */
 function renderSlower(results: readonly CaseResult[]): string {
   const slower = results
     .flatMap(({ id, rows }) => rows.map(row => ({ id, row, lag: measureLag(row) })))
@@ -91,12 +92,13 @@ function renderSlower(results: readonly CaseResult[]): string {
   const lines = slower.map(({ id, row }) =>
     renderCells([id, row.what, row.peer ?? '', renderValue(row), renderAbsolute(row)]),
   );
-  return ['| | what | the peer | ours ÷ peer | ours, peer |', '|---|---|---|---|---|', ...lines].join('\n');
+  return ['| | what | peer | ours ÷ peer | ours, peer |', '|---|---|---|---|---|', ...lines].join('\n');
 }
 
+/** How many times better the peer is; 0 without a peer. */
 function measureLag(row: Row): number {
   if (row.peer === undefined) return 0;
-  return row.better === 'lower' ? judge(row) : 1 / judge(row);
+  return row.better === 'lower' ? computeFigure(row) : 1 / computeFigure(row);
 }
 
 function renderSection(result: CaseResult, title: string, misses: Misses): string[] {
@@ -114,8 +116,8 @@ function renderSection(result: CaseResult, title: string, misses: Misses): strin
     '| what | target | figure | ours, peer | processor time: ours, peer | |',
     '|---|---|---|---|---|---|',
   ];
-  const isMissed = result.rows.some(row => (scoreOf(row) ?? 1) < 1);
-  const why = misses.get(result.id) ?? (isMissed ? 'Why it misses is not known yet.' : '');
+  const isMissed = result.rows.some(row => (scoreRow(row) ?? 1) < 1);
+  const why = misses.get(result.id) ?? (isMissed ? 'The reason for the missed target is not known yet.' : '');
   return [
     `### ${result.id} · ${title}`,
     [...table, ...rows].join('\n'),
@@ -124,7 +126,7 @@ function renderSection(result: CaseResult, title: string, misses: Misses): strin
   ];
 }
 
-/** `raw, 600 MB down ÷ bore local`. */
+/** The row's name and its peer, such as `raw, 600 MB down ÷ bore local`. */
 export function describeRow({ what, peer }: Row): string {
   return peer === undefined ? what : `${what} ÷ ${peer}`;
 }
@@ -135,32 +137,32 @@ function renderMissing(results: readonly CaseResult[], titles: ReadonlyMap<strin
   return ['## Not measured\n', ...missing.map(([id, title]) => `- ${id} · ${title}`)].join('\n');
 }
 
-/** Figure and spread: `1.25 × (1.21–1.30)`; of a single measurement just that. */
+/** Figure and spread, such as `1.25 × (1.21–1.30)`; only the figure if there is one sample. */
 export function renderValue(row: Row): string {
-  if (row.samples.length === 1) return `${renderNumber(judge(row))} ${row.unit}`.trim();
+  if (row.samples.length === 1) return `${renderNumber(computeFigure(row))} ${row.unit}`.trim();
   const { low, high } = describeSpread(row.samples);
   const named = { median: '', p95: 'p95 ', worst: 'worst ' }[row.take];
   const unit = row.unit && ` ${row.unit}`;
-  return `${named}${renderNumber(judge(row))}${unit} (${renderNumber(low)}–${renderNumber(high)})`;
+  return `${named}${renderNumber(computeFigure(row))}${unit} (${renderNumber(low)}–${renderNumber(high)})`;
 }
 
 export function renderTarget(row: Row): string {
   return renderLimit(row) + (row.goal === undefined ? '' : `, goal ${renderNumber(row.goal)}`);
 }
 
-/** `≥ 1.2 ×`, or a dash where nothing is asked. */
+/** The target, such as `≥ 1.2 ×`, or a dash if there is none. */
 export function renderLimit({ reach, better, unit }: Row): string {
   if (reach === undefined) return '–';
   return `${better === 'higher' ? '≥' : '≤'} ${renderNumber(reach)} ${unit}`.trim();
 }
 
-/** Met, or missed and by how much of the target. */
+/** Whether the target is met, or by how many per cent it is missed; empty without a target. */
 export function renderVerdict(row: Row): string {
-  const score = scoreOf(row);
+  const score = scoreRow(row);
   if (score === undefined || row.reach === undefined) return '';
   if (score >= 1) return 'met';
   if (row.reach === 0) return '**missed**';
-  return `**missed by ${renderNumber(Math.abs(judge(row) / row.reach - 1) * 100)} %**`;
+  return `**missed by ${renderNumber(Math.abs(computeFigure(row) / row.reach - 1) * 100)} %**`;
 }
 
 function renderAbsolute({ absolute }: Row): string {
@@ -174,7 +176,7 @@ function renderCpu({ cpu }: Row): string {
   return `${renderNumber(cpu.ours)}${peer} ${cpu.unit}`;
 }
 
-/** Three digits, thousands with a comma. */
+/** Three digits, with a comma for thousands. */
 export function renderNumber(value: number): string {
   if (!Number.isFinite(value)) return '?';
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;

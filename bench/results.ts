@@ -1,30 +1,29 @@
-// What a benchmark found, as it lies in bench/results: one file for each case. Written by main.ts, read by the report
-// and the plot.
+// The results in bench/results, one JSON file for each case. Written by main.ts, read by report.ts and plot.ts.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { median, quantile } from './statistics.ts';
 
-/** One figure and, where there is one, its target. */
+/** One figure and its target, if it has one. */
 export interface Row {
-  /** What was measured, like `raw, 600 MB down`. */
+  /** What was measured, such as `raw, 600 MB down`. */
   what: string;
   /** One for each round or run. */
   samples: readonly number[];
-  /** Of the samples: `×` for a ratio ours/peer, else of the figure itself. */
+  /** The unit of the samples: `×` if they are ratios ours ÷ peer. */
   unit: '×' | 'ms' | 's' | 'MB' | 'KB' | 'MB/h' | 'µs' | 'requests/s' | '';
-  /** Which of the samples' figures counts. */
+  /** How the samples become one figure; with `p95`, 95 % of the samples are at least as good. */
   take: 'median' | 'p95' | 'worst';
   better: 'higher' | 'lower';
-  /** What it has to be at least, or at most. */
+  /** The target: at least this if higher is better, at most this if lower is better. */
   reach?: number;
-  /** What it should be, beyond what it must. */
+  /** A more ambitious value than the target. It is shown, and missing it counts as nothing. */
   goal?: number;
-  /** The other side of a ratio. */
+  /** What a ratio divides by. */
   peer?: 'bore local' | 'wasmrun' | 'browser host';
-  /** Medians of what was divided. */
+  /** The medians of the two figures that a ratio divides. */
   absolute?: { ours: number; peer: number; unit: string };
-  /** Medians of the processor time. */
+  /** The medians of the processor time. */
   cpu?: { ours: number; peer?: number; unit: string };
 }
 
@@ -43,42 +42,43 @@ export interface CaseResult {
   id: string;
   /** When it ended (ISO 8601). */
   date: string;
-  /** How long it took. */
+  /** How long the case took. */
   seconds: number;
   rounds: number;
-  /** Shortened for trying out: says nothing. */
+  /** Run with `--quick`: the figures mean nothing. */
   quick: boolean;
-  /** Mean load of the machine in the minute before the start; `busy` where that was over the limit and overridden. */
+  /** Mean load of the machine in the minute before the start. */
   load: number;
+  /** The load was above the limit, and the run was started with `--busy`. */
   busy: boolean;
-  /** What ran: the bundle that ships, or the sources. */
+  /** What ran: the bundles in dist, or the sources. */
   source: 'dist' | 'src';
   machine: Machine;
   versions: Versions;
   rows: readonly Row[];
-  /** What has to be known to read the rows. */
+  /** Sentences that explain the rows. */
   notes: readonly string[];
 }
 
-/** The one number a row is judged by. */
-export function judge(row: Row): number {
+/** The row's figure: the one number that is compared with the target. */
+export function computeFigure(row: Row): number {
   if (row.take === 'median') return median(row.samples);
   const worseEnd = row.better === 'lower' ? 1 : 0;
   return quantile(row.samples, row.take === 'worst' ? worseEnd : Math.abs(worseEnd - 0.05));
 }
 
 /**
- * How good a row is against its target: 1 is exactly met, 1.1 is better by a tenth, whichever way the figure counts.
- * Undefined without a target.
+ * How good a row's figure is, compared with its target: 1 meets the target exactly, and more is better, whether the
+ * figure should be high or low. Undefined without a target.
  */
-export function scoreOf(row: Row): number | undefined {
+export function scoreRow(row: Row): number | undefined {
   if (row.reach === undefined) return undefined;
-  return score(judge(row), row.reach, row.better);
+  return scoreValue(computeFigure(row), row.reach, row.better);
 }
 
-export function score(value: number, reach: number, better: Row['better']): number {
+export function scoreValue(value: number, reach: number, better: Row['better']): number {
   if (better === 'higher') return value / reach;
-  // Nothing at all is as good as it gets, and where nothing is allowed, anything is as bad as it gets.
+  // The ratio cannot be computed with a zero: a figure of 0 is perfect, and a target of 0 is either met or not.
   if (reach === 0) return value <= 0 ? 1 : 0;
   return value <= 0 ? Number.POSITIVE_INFINITY : reach / value;
 }
@@ -88,7 +88,7 @@ export function writeResult(folder: string, result: CaseResult): void {
   writeFileSync(join(folder, `${result.id}.json`), `${JSON.stringify(roundNumbers(result), null, 2)}\n`);
 }
 
-/** All results, in the order of the cases' numbers. */
+/** Reads all results, in the order of the cases' numbers. */
 export function readResults(folder: string): CaseResult[] {
   mkdirSync(folder, { recursive: true });
   return readdirSync(folder)
@@ -101,7 +101,7 @@ function numberOf(result: CaseResult): number {
   return Number(result.id.slice(1));
 }
 
-/** Four digits are more than any of these figures is worth. */
+/** Rounds every number to four digits. No figure is more precise than that. */
 function roundNumbers(value: unknown): unknown {
   if (typeof value === 'number') return Number.isInteger(value) ? value : Number(value.toPrecision(4));
   if (Array.isArray(value)) return value.map(roundNumbers);

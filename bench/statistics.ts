@@ -1,4 +1,4 @@
-// The few statistics of the benchmarks. Used by the cases and the report.
+// Median, quantile, spread, slope and mean. Used by the cases, the report and the plot.
 
 export interface Spread {
   median: number;
@@ -6,7 +6,7 @@ export interface Spread {
   high: number;
 }
 
-/** The value below which that share (0 to 1) of the samples lies, between neighbours in proportion. NaN for none. */
+/** The value below which a share (0 to 1) of the samples lies, interpolated between two samples. NaN without samples. */
 export function quantile(samples: readonly number[], share: number): number {
   const sorted = samples.toSorted((a, b) => a - b);
   const position = (sorted.length - 1) * share;
@@ -20,12 +20,12 @@ export function median(samples: readonly number[]): number {
   return quantile(samples, 0.5);
 }
 
-/** Smallest and largest beside the median: with a few rounds there is nothing finer to say. */
+/** Median, smallest and largest. A few rounds are not enough for a finer description. */
 export function describeSpread(samples: readonly number[]): Spread {
   return { median: median(samples), low: quantile(samples, 0), high: quantile(samples, 1) };
 }
 
-/** Slope of the straight line nearest to the points `[x, y]`, in y per x. NaN for fewer than two. */
+/** The slope, in y per x, of the least-squares line through the points `[x, y]`. NaN for fewer than two points. */
 export function fitSlope(points: readonly (readonly [number, number])[]): number {
   const meanX = mean(points.map(([x]) => x));
   const meanY = mean(points.map(([, y]) => y));

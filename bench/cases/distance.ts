@@ -1,5 +1,5 @@
-// B7: the first byte over a real round-trip time, for a visitor who comes alone and for one who follows another. Run by
-// main.ts.
+// B7: the time to the first byte over a link with a real round-trip time, for a visitor who comes alone and for one who
+// comes right after another. Run by main.ts.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench, Case } from '../case.ts';
@@ -11,11 +11,14 @@ import { type LatencyFigures, runVisitor } from '../rig/visitors.ts';
 
 const ROUND_TRIPS_MS = [20, 50, 150];
 export const FAR_NAMES: readonly FarName[] = ['bore local', 'raw', 'gateway'];
-/** Connections opened ahead of visitors are given up after 2.5 s without any, counted from when they stand. */
+/** Longer than a spare connection lives: it is closed when no visitor has come for 2.5 s since it was opened. */
 const SILENCE_MS = 4_000;
-/** Whether the server's last heartbeat is acknowledged decides about a round trip more, so a few visits say little. */
+/**
+ * Measurements for each round. A visit takes one round trip more if the server's last heartbeat is not acknowledged yet,
+ * so a few visits are not enough.
+ */
 const FIRST_VISITS = 2;
-/** Between visitors of whom one follows the other. */
+/** The time from one visitor to the next, if one follows the other. */
 const FOLLOW_MS = 100;
 const COLD_REACH = { 'bore local': { reach: 0.82 } };
 const WARM_REACH = { 'bore local': { reach: 0.6 } };
@@ -25,15 +28,15 @@ export const firstByte: Case = {
   title: 'The first byte on a new connection, 20, 50 and 150 ms away',
   minutes: bench => (bench.quick ? 0.6 : 0.3 + bench.rounds * 0.65),
   run: async bench => {
-    // Side by side: they wait nearly all of the time.
+    // At the same time, because they spend nearly all of it waiting.
     const rows = await Promise.all(ROUND_TRIPS_MS.map(rttMs => measureLink(bench, rttMs)));
     return { rows: rows.flat(), notes: [MEANING] };
   },
 };
 
 const MEANING =
-  'First: nobody came for 4 s. Follower: comes 0.1 s after another, as all connections of a browser but the first ' +
-  'do, and finds a connection to the server that was opened ahead. The peer makes no difference between the two.';
+  'First visitor: nobody came in the 4 s before. Follower: comes 0.1 s after another visitor, like all connections of ' +
+  'a browser except the first, and can use a spare connection. The peer has no spare connections.';
 
 async function measureLink(bench: Bench, rttMs: number): Promise<Row[]> {
   await using link = await startFarLink(bench, rttMs, FAR_NAMES);
@@ -61,7 +64,7 @@ async function measureLink(bench: Bench, rttMs: number): Promise<Row[]> {
   ];
 }
 
-/** One visitor after some others; the median of those who are not the first, or the first alone. */
+/** Sends a visitor and then `followers` more. The figure is the followers' median; without followers, the first's time. */
 async function visit(link: FarLink, name: FarName, followers: number): Promise<Figures> {
   const args = ['-url', `${link.tunnel(name).url}/`, '-fresh', '-count', `${followers + 1}`];
   if (followers > 0) args.push('-skip', '1', '-pause', `${FOLLOW_MS}ms`);
@@ -71,7 +74,7 @@ async function visit(link: FarLink, name: FarName, followers: number): Promise<F
   return { p50 };
 }
 
-/** Resolves when that tunnel has had no visitor for long enough, and counts the next one from then on. */
+/** Returns a function that resolves when a tunnel has had no visitor for 4 s. The caller then sends the next visitor. */
 export function trackSilence(): (name: string) => Promise<void> {
   const quietSince = new Map<string, number>();
   return async name => {

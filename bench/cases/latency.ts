@@ -1,10 +1,11 @@
-// B5 and B6: what the tunnel adds to an answer, and what becomes of one in two small writes. Run by main.ts.
+// B5: how much time the tunnel adds to an answer. B6: how long an answer takes that the app writes in two small pieces.
+// Run by main.ts.
 
 import { type Bench, type Case, chooseSeconds } from '../case.ts';
 import { compare } from '../compare.ts';
 import type { Row } from '../results.ts';
 import { type Figures, measureRounds, pick, type Rounds } from '../rig/rounds.ts';
-import { type Setting, startSetting } from '../rig/setting.ts';
+import { startTestbed, type Testbed } from '../rig/testbed.ts';
 import { OURS, type OwnName, TUNNELS, type TunnelName } from '../rig/tunnels.ts';
 import { type LatencyFigures, runVisitor } from '../rig/visitors.ts';
 
@@ -12,32 +13,33 @@ const RATE = 500;
 const RATE_SECONDS = 3;
 const SEQUENCE = 30;
 
-type Place = TunnelName | 'direct';
-const PLACES: readonly Place[] = ['direct', ...TUNNELS];
+/** How a request reaches the app: through a tunnel, or on the app's own port. */
+type Route = TunnelName | 'direct';
+const ROUTES: readonly Route[] = ['direct', ...TUNNELS];
 
 const LIMITS_MS: Readonly<Record<OwnName, number>> = { raw: 0.3, gateway: 0.6 };
 
 export const addedLatency: Case = {
   id: 'B5',
-  title: 'Latency added to an answer, at 500 requests a second',
+  title: 'Latency added to an answer, at 500 requests per second',
   minutes: bench => (bench.quick ? 0.4 : 0.6 + bench.rounds * 0.55),
   run: async bench => {
-    await using setting = await startSetting(bench);
-    const measured = await measureAt(bench, setting, PLACES, url =>
+    await using testbed = await startTestbed(bench);
+    const measured = await measureRoutes(bench, testbed, ROUTES, url =>
       runVisitor<LatencyFigures>('rate', [
         ...['-url', url, '-rate', `${RATE}`],
         ...['-seconds', `${chooseSeconds(bench, RATE_SECONDS)}`],
       ]),
     );
     return {
-      rows: [...describeMedians(measured), ...compareTails(measured)],
+      rows: [...compareMedians(measured), ...compareTails(measured)],
       notes: [describeDirect(measured)],
     };
   },
 };
 
-/** The peers' own medians stand beside it, as a ratio without a target. */
-function describeMedians(measured: Rounds<Place>): Row[] {
+/** Our added latency has a target in milliseconds. Its ratio to the peers' has none. */
+function compareMedians(measured: Rounds<Route>): Row[] {
   const added = subtractDirect(measured, 'p50');
   const limits = OURS.map(
     (own): Row => ({
@@ -59,7 +61,7 @@ function describeMedians(measured: Rounds<Place>): Row[] {
   return [...limits, ...ratios];
 }
 
-function compareTails(measured: Rounds<Place>): Row[] {
+function compareTails(measured: Rounds<Route>): Row[] {
   return compare({
     what: 'added to the 99th percentile',
     measured: subtractDirect(measured, 'p99'),
@@ -70,20 +72,23 @@ function compareTails(measured: Rounds<Place>): Row[] {
   });
 }
 
-/** Less than this cannot be told from nothing, and a ratio to it says nothing. */
-const LEAST_ADDED_MS = 0.02;
+/** A smaller difference cannot be measured, and a ratio to it would mean nothing. */
+const MIN_ADDED_MS = 0.02;
 
-/** What else runs on the machine only adds to a figure, so the least of all rounds is what the app itself takes. */
-function subtractDirect(measured: Rounds<Place>, key: 'p50' | 'p99'): Rounds<TunnelName> {
+/**
+ * Subtracts what the app itself takes: the smallest direct figure of all rounds, because other programs on the machine
+ * can only make a figure larger.
+ */
+function subtractDirect(measured: Rounds<Route>, key: 'p50' | 'p99'): Rounds<TunnelName> {
   const direct = Math.min(...pick(measured.direct, key));
   const subtract = (name: TunnelName): Figures[] =>
-    pick(measured[name], key).map(value => ({ [key]: Math.max(LEAST_ADDED_MS, value - direct) }));
+    pick(measured[name], key).map(value => ({ [key]: Math.max(MIN_ADDED_MS, value - direct) }));
   return Object.fromEntries(TUNNELS.map(name => [name, subtract(name)])) as Record<TunnelName, Figures[]>;
 }
 
-function describeDirect(measured: Rounds<Place>): string {
+function describeDirect(measured: Rounds<Route>): string {
   const [p50, p99] = ['p50', 'p99'].map(key => Math.min(...pick(measured.direct, key)).toFixed(2));
-  return `Without a tunnel: median ${p50} ms, 99th percentile ${p99} ms, in the best round.`;
+  return `Without a tunnel, in the best round: median ${p50} ms, 99th percentile ${p99} ms.`;
 }
 
 export const twoWrites: Case = {
@@ -91,9 +96,9 @@ export const twoWrites: Case = {
   title: 'An answer in two small writes',
   minutes: bench => (bench.quick ? 0.2 : 0.2 + bench.rounds * 0.35),
   run: async bench => {
-    await using setting = await startSetting(bench);
-    const apart = await measureHalves(bench, setting, '/halves');
-    const inside = await measureHalves(bench, setting, '/halves?apart=body');
+    await using testbed = await startTestbed(bench);
+    const apart = await measureHalves(bench, testbed, '/halves');
+    const inside = await measureHalves(bench, testbed, '/halves?apart=body');
     const common = { key: 'p50', unit: 'ms', better: 'lower' } as const;
     const rows = [
       ...compare({
@@ -109,30 +114,30 @@ export const twoWrites: Case = {
 };
 
 const STALL =
-  'The 44 ms are a stall at the bore server: it delays the second write to its visitor until the first is ' +
-  'acknowledged. A tunnel can only avoid it by sending both at once, which it can for head and body; of a body in ' +
-  'two writes nobody can know whether more is to come.';
+  'The 44 ms are a delay at the bore server, which sends the second write to its visitor only when the first is ' +
+  'acknowledged. A tunnel avoids it by sending both at once. It can do that for head and body, but not for a body in ' +
+  'two writes: it cannot know whether more will follow.';
 
-function measureHalves(bench: Bench, setting: Setting, path: string): Promise<Rounds<TunnelName>> {
+function measureHalves(bench: Bench, testbed: Testbed, path: string): Promise<Rounds<TunnelName>> {
   const args = ['-count', `${SEQUENCE}`];
-  return measureAt(bench, setting, TUNNELS, url =>
+  return measureRoutes(bench, testbed, TUNNELS, url =>
     runVisitor<LatencyFigures>('sequence', ['-url', url + path, ...args]),
   );
 }
 
-async function measureAt<N extends Place>(
+async function measureRoutes<N extends Route>(
   bench: Bench,
-  setting: Setting,
-  places: readonly N[],
-  ask: (url: string) => Promise<LatencyFigures>,
+  testbed: Testbed,
+  routes: readonly N[],
+  sendRequests: (url: string) => Promise<LatencyFigures>,
 ): Promise<Rounds<N>> {
-  const urlOf = (place: Place) =>
-    place === 'direct' ? `http://${setting.app.host}:${setting.app.port}` : setting.tunnel(place).url;
-  // Nobody is measured before Node.js has compiled what is busy.
-  for (const place of places) await ask(urlOf(place));
-  return await measureRounds(places, bench.rounds, async place => {
-    const { p50, p99, errors } = await ask(urlOf(place));
-    if (errors > 0) bench.say(`${place}: ${errors} requests failed`);
+  const urlOf = (route: Route) =>
+    route === 'direct' ? `http://${testbed.app.host}:${testbed.app.port}` : testbed.tunnel(route).url;
+  // A first run that is not measured, so that Node.js compiles the busy code.
+  for (const route of routes) await sendRequests(urlOf(route));
+  return await measureRounds(routes, bench.rounds, async route => {
+    const { p50, p99, errors } = await sendRequests(urlOf(route));
+    if (errors > 0) bench.log(`${route}: ${errors} requests failed`);
     return { p50, p99, errors };
   });
 }

@@ -1,34 +1,37 @@
-// B9: the memory of the background process, idle and with a thousand visitors who do nothing. Run by main.ts.
+// B9: the memory of the background process, idle and with 1,000 idle visitors. Run by main.ts.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench, Case } from '../case.ts';
 import type { Row } from '../results.ts';
 import { startApp } from '../rig/app.ts';
 import { startBoreServer } from '../rig/bore-server.ts';
-import { readMemoryMb } from '../rig/proc.ts';
+import { readRssMb } from '../rig/proc.ts';
 import type { Program } from '../rig/process.ts';
 import { startSupervisor } from '../rig/supervisor.ts';
 import { OURS, type OwnName, type RunningTunnel, startTunnel } from '../rig/tunnels.ts';
 import { startVisitor } from '../rig/visitors.ts';
 import { median } from '../statistics.ts';
 
-/** Also when it has to be quick: what the process allocates once must not be divided by fewer. */
+/** The same with `quick`, because memory that is allocated once must not be divided by fewer visitors. */
 const VISITORS = 1_000;
-/** They come in two halves: what the first brings in code and heap, the second does not need again. */
+/** Visitors come in two halves. The first also makes Node allocate code and heap that the second half uses too. */
 const HALF = VISITORS / 2;
-/** Starts of ours: memory depends on when the collector last ran, so one start says little. */
+/** How often our tunnel is started. One start says little, because memory depends on when garbage was last collected. */
 const STARTS = 5;
 const KB_PER_MB = 1_000;
-/** Who asks nothing cannot say when the tunnel has fetched them: it takes a tenth of this. */
-const FETCH_MS = 2_000;
+/**
+ * A visitor who sends no request gets no answer that shows when the tunnel has accepted the connection. This is ten
+ * times what that takes.
+ */
+const ACCEPT_MS = 2_000;
 
 interface Memory {
   idleMb: number;
   perVisitorKb: number;
-  /** Of the second half alone. */
+  /** The same for the second half only. */
   perLaterVisitorKb: number;
-  /** Visitors who were let in, and those still there when the memory was read. */
-  entered: number;
+  /** How many visitors connected, and how many of them were still connected when the memory was read. */
+  connected: number;
   stayed: number;
 }
 
@@ -40,17 +43,17 @@ export const memory: Case = {
     const all: Record<OwnName, Memory[]> = { raw: [], gateway: [] };
     for (let start = 0; start < (bench.quick ? 1 : STARTS); start += 1)
       for (const own of OURS) all[own].push(await measure(bench, own));
-    const silent = await measure(bench, 'gateway', { asks: false });
+    const silent = await measure(bench, 'gateway', { sendsRequest: false });
     const peer = await measure(bench, 'bore local');
-    const rows = [...OURS.flatMap(own => describe(own, all[own])), describeSilent(silent)];
-    return { rows, notes: [describePeer(peer), ...OURS.flatMap(own => describeLost(own, all[own]))] };
+    const rows = [...OURS.flatMap(own => buildRows(own, all[own])), buildSilentRow(silent)];
+    return { rows, notes: [describePeer(peer), ...OURS.map(own => describeVisitors(own, all[own]))] };
   },
 };
 
 async function measure(
   bench: Bench,
   name: OwnName | 'bore local',
-  { asks } = { asks: true },
+  { sendsRequest } = { sendsRequest: true },
 ): Promise<Memory> {
   await using stack = new AsyncDisposableStack();
   const server = stack.adopt(await startBoreServer(), one => one.kill());
@@ -58,54 +61,54 @@ async function measure(
   const target = { server: server.host, port: app.port, fromSource: bench.fromSource };
   const starting = name === 'bore local' ? startTunnel(name, target) : startSupervisor(name, target);
   const tunnel = stack.adopt(await starting, one => one.stop());
-  const idleMb = readMemoryMb(tunnel.pid);
-  const first = await enterHalf(tunnel, asks);
-  const halfMb = readMemoryMb(tunnel.pid);
-  const second = await enterHalf(tunnel, asks);
-  const fullMb = readMemoryMb(tunnel.pid);
-  const entered = first.entered + second.entered;
+  const idleMb = readRssMb(tunnel.pid);
+  const first = await connectHalf(tunnel, sendsRequest);
+  const halfMb = readRssMb(tunnel.pid);
+  const second = await connectHalf(tunnel, sendsRequest);
+  const fullMb = readRssMb(tunnel.pid);
+  const connected = first.connected + second.connected;
   return {
     idleMb,
-    perVisitorKb: ((fullMb - idleMb) * KB_PER_MB) / entered,
-    perLaterVisitorKb: ((fullMb - halfMb) * KB_PER_MB) / second.entered,
-    entered,
+    perVisitorKb: ((fullMb - idleMb) * KB_PER_MB) / connected,
+    perLaterVisitorKb: ((fullMb - halfMb) * KB_PER_MB) / second.connected,
+    connected,
     stayed: (await first.leave()) + (await second.leave()),
   };
 }
 
 interface Half {
-  entered: number;
-  /** Resolves with how many were still connected. */
+  connected: number;
+  /** Ends the visitors. Resolves with how many were still connected. */
   leave(): Promise<number>;
 }
 
-async function enterHalf(tunnel: RunningTunnel, asks: boolean): Promise<Half> {
-  const visitors = startIdle(tunnel, asks);
-  const { value: entered } = await readOpen(visitors, 1);
-  if (!asks) await delay(FETCH_MS);
+async function connectHalf(tunnel: RunningTunnel, sendsRequest: boolean): Promise<Half> {
+  const visitors = startIdleVisitors(tunnel, sendsRequest);
+  const { value: connected } = await readOpen(visitors, 1);
+  if (!sendsRequest) await delay(ACCEPT_MS);
   const leave = async () => {
     visitors.closeInput();
     return (await readOpen(visitors, 2)).value;
   };
-  return { entered, leave };
+  return { connected, leave };
 }
 
-/** Each has asked once and keeps the connection, as browsers do, or has asked nothing yet. */
-function startIdle({ host, port }: RunningTunnel, asks: boolean): Program {
-  const where = ['-address', `${host}:${port}`, '-count', `${HALF}`];
-  return startVisitor('idle', asks ? [...where, '-ask'] : where);
+/** Each visitor sends one request and keeps the connection, as browsers do, or sends nothing. */
+function startIdleVisitors({ host, port }: RunningTunnel, sendsRequest: boolean): Program {
+  const args = ['-address', `${host}:${port}`, '-count', `${HALF}`];
+  return startVisitor('idle', sendsRequest ? [...args, '-ask'] : args);
 }
 
-/** The visitors tell how many have entered, then how many were still there at the end. */
+/** The first line says how many visitors are connected, the second how many still were at the end. */
 async function readOpen(visitors: Program, line: 1 | 2): Promise<{ value: number }> {
   let seen = 0;
   return await visitors.waitFor(text => {
     seen += 1;
     return seen === line ? (JSON.parse(text) as { open: number }).open : undefined;
-  }, 'all visitors are there');
+  }, 'the number of connected visitors');
 }
 
-function describe(own: OwnName, memories: readonly Memory[]): Row[] {
+function buildRows(own: OwnName, memories: readonly Memory[]): Row[] {
   const row = { take: 'median', better: 'lower' } as const;
   return [
     { ...row, what: `${own}, idle`, samples: memories.map(one => one.idleMb), unit: 'MB', reach: 80 },
@@ -125,7 +128,7 @@ function describe(own: OwnName, memories: readonly Memory[]): Row[] {
   ];
 }
 
-function describeSilent({ perVisitorKb }: Memory): Row {
+function buildSilentRow({ perVisitorKb }: Memory): Row {
   return {
     what: 'gateway, for each visitor who asked nothing',
     samples: [perVisitorKb],
@@ -140,8 +143,8 @@ function describePeer(peer: Memory): string {
   return `bore local: ${peer.idleMb.toFixed(0)} MB idle, ${peer.perVisitorKb.toFixed(1)} KB for each visitor.`;
 }
 
-function describeLost(own: OwnName, memories: readonly Memory[]): string[] {
-  const entered = median(memories.map(one => one.entered));
+function describeVisitors(own: OwnName, memories: readonly Memory[]): string {
+  const connected = median(memories.map(one => one.connected));
   const stayed = median(memories.map(one => one.stayed));
-  return [`${own}: ${entered} visitors entered, ${stayed} were still connected when memory was read.`];
+  return `${own}: ${connected} visitors connected, ${stayed} were still connected when the memory was read.`;
 }

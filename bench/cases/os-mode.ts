@@ -1,4 +1,4 @@
-// B14: a program in OS mode, with wasmrun's page in a process of Node.js and in a browser. Run by main.ts.
+// B14: a program in OS mode, with wasmrun's page hosted by Node.js and by a browser. Run by main.ts.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { startWasmhub } from '../../test/support/wasmhub-server.ts';
 import { type Bench, type Case, chooseSeconds } from '../case.ts';
 import type { Row } from '../results.ts';
 import { PORT_RANGE, SECRET, startBoreServer } from '../rig/bore-server.ts';
-import { listFamily, readCommonMemoryMb } from '../rig/proc.ts';
+import { listProcessTree, readPssMb } from '../rig/proc.ts';
 import { type Program, startProgram } from '../rig/process.ts';
 import { PROGRAMS } from '../rig/programs.ts';
 import { divideRounds, type Figures, measureRounds, pick, type Rounds } from '../rig/rounds.ts';
@@ -29,7 +29,7 @@ const START_REACH_MS: Readonly<Record<Host, number>> = { node: 1_500, browser: 4
 
 export const osMode: Case = {
   id: 'B14',
-  title: 'OS mode: start, requests a second, memory, in Node.js and in a browser',
+  title: 'OS mode: start, requests per second and memory, in Node.js and in a browser',
   minutes: bench => (bench.quick ? 0.5 : 0.4 + bench.rounds * 0.5),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
@@ -37,57 +37,60 @@ export const osMode: Case = {
     const hub = stack.adopt(await startWasmhub({ runtime: requirePart('runtime') }), one => one.stop());
     const folder = mkdtempSync(join(tmpdir(), 'bench-os-'));
     stack.defer(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
-    const place = { folder, server: server.host, hubUrl: hub.url };
-    preparePlace(folder);
-    for (const host of HOSTS) await measure(bench, host, place);
-    const measured = await measureRounds(HOSTS, bench.rounds, host => measure(bench, host, place));
-    return { rows: describe(measured), notes: [RUNTIME, MEMORY] };
+    const environment = { folder, server: server.host, hubUrl: hub.url };
+    createProject(folder);
+    for (const host of HOSTS) await measure(bench, host, environment);
+    const measured = await measureRounds(HOSTS, bench.rounds, host => measure(bench, host, environment));
+    return { rows: buildRows(measured), notes: [RUNTIME, MEMORY] };
   },
 };
 
 const RUNTIME =
-  'The program runs in the WASI runtime of our tests (a JavaScript interpreter in Go), not in that of wasmhub; ' +
-  'the two hosts run the same. Requests go straight to the port of the program, past tunnel and gateway.';
+  'Both hosts run the program in the WASI runtime of our tests (a JavaScript interpreter written in Go), not in ' +
+  "wasmhub's. Requests go directly to the program's port, without tunnel and gateway.";
 const MEMORY =
-  'Memory is that of all processes together, from the command line to the browser, pages in common counted once, ' +
-  'after the requests.';
+  'Memory is the sum over all processes, from the command line to the browser, after the requests. Shared pages count ' +
+  'once.';
 
-interface Place {
+interface OsEnvironment {
+  /** Holds the project and the home folder. */
   folder: string;
+  /** Host of the bore server. */
   server: string;
+  /** URL of the local server that takes wasmhub's part. */
   hubUrl: string;
 }
 
-/** A project, and a home whose runtime cache the first start fills. */
-function preparePlace(folder: string): void {
+/** Writes a project, and an empty home folder for the runtime that the first start downloads from the local server. */
+function createProject(folder: string): void {
   mkdirSync(join(folder, 'app'));
   mkdirSync(join(folder, 'home'));
   writeFileSync(join(folder, 'app', 'index.js'), PROGRAM);
   writeFileSync(join(folder, 'app', 'package.json'), '{ "name": "bench", "main": "index.js" }\n');
 }
 
-async function measure(bench: Bench, host: Host, place: Place): Promise<Figures> {
+async function measure(bench: Bench, host: Host, environment: OsEnvironment): Promise<Figures> {
   const began = performance.now();
-  const program = startOsMode(bench, host, place);
+  const program = startOsMode(bench, host, environment);
   try {
     const { value: port, at } = await program.waitFor(
       text => {
         const state = parseState(text);
         return state?.exposure.phase === 'live' ? (state.app.port ?? undefined) : undefined;
       },
-      `the program's URL is announced, hosted by ${host}`,
+      `the announced URL, with the ${host} host`,
       START_LIMIT_MS,
     );
     const load = { connections: CONNECTIONS, seconds: chooseSeconds(bench, SECONDS) };
     const { perSecond, errors } = await runWrk(`http://127.0.0.1:${port}/`, load);
-    if (errors > 0) bench.say(`${host}: ${errors} requests failed`);
-    return { startMs: at - began, perSecond, memoryMb: readCommonMemoryMb(listFamily(program.pid)) };
+    if (errors > 0) bench.log(`${host}: ${errors} requests failed`);
+    return { startMs: at - began, perSecond, memoryMb: readPssMb(listProcessTree(program.pid)) };
   } finally {
     await program.stop();
   }
 }
 
-function startOsMode(bench: Bench, host: Host, { folder, server, hubUrl }: Place): Program {
+function startOsMode(bench: Bench, host: Host, { folder, server, hubUrl }: OsEnvironment): Program {
   const entry = bench.fromSource ? PROGRAMS.exposeSource : PROGRAMS.expose;
   const range = `${PORT_RANGE.min}-${PORT_RANGE.max}`;
   const args = ['--mode', 'os', '--vm', host, '--server', server, '--port-range', range, '--json'];
@@ -101,7 +104,7 @@ function startOsMode(bench: Bench, host: Host, { folder, server, hubUrl }: Place
   });
 }
 
-function describe(measured: Rounds<Host>): Row[] {
+function buildRows(measured: Rounds<Host>): Row[] {
   const [node, browser] = [pick(measured.node, 'perSecond'), pick(measured.browser, 'perSecond')];
   const rowsOf = (key: string, row: (host: Host) => Pick<Row, 'what' | 'unit'> & Partial<Row>): Row[] =>
     HOSTS.toReversed().map(host => ({

@@ -1,29 +1,32 @@
-// B10: the server dies and comes back. Run by main.ts.
+// B10: the server dies and comes back; how long until visitors are served again. Run by main.ts.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench, Case } from '../case.ts';
 import type { Row } from '../results.ts';
 import { type BenchApp, startApp } from '../rig/app.ts';
 import { HOSTS, startBoreServer } from '../rig/bore-server.ts';
-import { GIVE_UP_S, startKnocking } from '../rig/first-visit.ts';
+import { GIVE_UP_S, startProbing } from '../rig/first-visit.ts';
 import { type RunningTunnel, startTunnel, type TunnelName } from '../rig/tunnels.ts';
 import { median } from '../statistics.ts';
 
 const OUTAGES_S = [1, 5, 12, 60];
 const QUICK_OUTAGES_S = [1, 5];
-/** Up to here the tunnel tries several times a second; after that it takes its time. */
+/** In shorter outages the tunnel retries several times per second, in longer ones less often. */
 const LONG_OUTAGE_S = 30;
-/** A session that has lasted 5 s was a good one, and its loss is the first. */
+/** Service before each outage. The tunnel resets its retry delays only after a session of 5 s. */
 const SERVICE_MS = 6_000;
-/** Lanes at a time, each a server, a tunnel and its visitors: they wait nearly all of the time. */
+/** Lanes run in parallel, because they spend nearly all of the time waiting. Each is a server, a tunnel and visitors. */
 const LANES = 10;
 const WASMRUN_LANES = 5;
-/** Lanes must not all do their work in the same moment. */
+/** Lanes start one after another, so that they do not all work at the same moment. */
 const STAGGER_MS = 600;
 
 interface Outage {
   lengthS: number;
-  /** From the server's listening to a visitor's whole answer under the same URL; undefined: none came. */
+  /**
+   * From the moment the server listens again until a visitor has a whole answer under the same URL; undefined if nobody
+   * got one.
+   */
   seconds: number | undefined;
 }
 
@@ -38,19 +41,19 @@ export const outages: Case = {
     const peers: Outage[] = [];
     for (let done = 0; done < bench.runs; done += LANES) {
       const lanes = HOSTS.slice(0, Math.min(LANES, bench.runs - done));
-      // Raw bytes and the gateway in turn: the tunnel is the same.
+      // Alternately raw bytes and the gateway, because both use the same tunnel.
       const own = lanes.map((host, lane) => runLane(bench, app, host, lane % 2 ? 'raw' : 'gateway', lane));
       const others = done > 0 ? [] : HOSTS.slice(LANES, LANES + Math.min(WASMRUN_LANES, bench.runs));
       const peer = others.map((host, lane) => runLane(bench, app, host, 'wasmrun', lane + 0.5));
       ours.push(...(await Promise.all(own)).flat());
       peers.push(...(await Promise.all(peer)).flat());
     }
-    const notes = ['bore local ends when its server does.', ...describeLost(peers)];
-    return { rows: [...describe(ours), ...compareWithPeer(ours, peers)], notes };
+    const notes = ['bore local ends when its server ends.', ...describeLost(peers)];
+    return { rows: [...buildRows(ours), ...compareWithPeer(ours, peers)], notes };
   },
 };
 
-/** One outage of each length, one after the other, to one tunnel. */
+/** Runs one outage of each length, one after another, on one tunnel. */
 async function runLane(
   bench: Bench,
   app: BenchApp,
@@ -69,7 +72,7 @@ async function runLane(
     await delay(SERVICE_MS);
     await server.kill();
     await delay(lengthS * 1_000);
-    const { answered } = startKnocking(tunnel);
+    const { answered } = startProbing(tunnel);
     server = await startBoreServer(host);
     const at = await answered;
     found.push({ lengthS, seconds: at === undefined ? undefined : (at - server.listeningAt) / 1_000 });
@@ -79,11 +82,11 @@ async function runLane(
 }
 
 function reportLoss(bench: Bench, tunnel: RunningTunnel, lengthS: number): void {
-  bench.say(`${tunnel.name} on ${tunnel.host}: not back under its URL after an outage of ${lengthS} s`);
-  bench.say(`  its last word: ${tunnel.program.lines.at(-1)?.text ?? 'none'}`);
+  bench.log(`${tunnel.name} on ${tunnel.host}: no answer under its URL after an outage of ${lengthS} s`);
+  bench.log(`  the last line of its output: ${tunnel.program.lines.at(-1)?.text ?? 'none'}`);
 }
 
-function describe(all: readonly Outage[]): Row[] {
+function buildRows(all: readonly Outage[]): Row[] {
   const times = listLengths(all).map((lengthS): Row => {
     const samples = listSeconds(all, lengthS);
     const what = `after ${lengthS} s: from the server's return to the first good visit`;
@@ -105,7 +108,7 @@ function describe(all: readonly Outage[]): Row[] {
   ];
 }
 
-/** Without a target, but whatever the peer does better has to be seen. */
+/** These rows have no target. They are shown so that the report lists where the peer is better. */
 function compareWithPeer(ours: readonly Outage[], peers: readonly Outage[]): Row[] {
   return listLengths(peers).map(lengthS => {
     const peer = median(listSeconds(peers, lengthS));
@@ -126,7 +129,7 @@ function describeLost(peers: readonly Outage[]): string[] {
   const lost = peers.filter(({ seconds }) => seconds === undefined).length;
   return lost === 0
     ? []
-    : [`wasmrun was not back under its URL within ${GIVE_UP_S} s ${lost} of ${peers.length} times.`];
+    : [`${lost} of ${peers.length} times, wasmrun was not back under its URL within ${GIVE_UP_S} s.`];
 }
 
 function listLengths(all: readonly Outage[]): number[] {

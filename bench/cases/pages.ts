@@ -1,4 +1,4 @@
-// B8: how long until somebody far away has a page. Run by main.ts.
+// B8: how long a browser takes to load a page over a link with a real round-trip time. Run by main.ts.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -56,7 +56,7 @@ export const page: Case = {
   },
 };
 
-/** One more tunnel to the same app, in which TLS ends. */
+/** Starts one more tunnel to the same app, in which TLS ends. */
 async function startTls(
   bench: Bench,
   link: FarLink,
@@ -72,8 +72,8 @@ async function startTls(
 
 function describeVisitor(browser: Browser | undefined): string {
   if (browser !== undefined)
-    return `${browser.version} beside the server; with no connection open, nothing cached, and no visitor in the 4 s before. The peer carries plain http.`;
-  return 'There is no Chromium here: a small HTTP/1.1 client took its place, which does as browsers do, and TLS was left out.';
+    return `${browser.version} runs next to the server. Each load starts without an open connection and without a cache, and no visitor came in the 4 s before. The peer uses plain http.`;
+  return 'Chromium is not installed. A small HTTP/1.1 client with six connections replaced it, and TLS was left out.';
 }
 
 async function loadPage(

@@ -1,10 +1,10 @@
-// B3 and B4: requests a second, on connections that are kept and on new ones. Run by main.ts.
+// B3: requests per second on kept connections. B4: requests per second with a new connection for each. Run by main.ts.
 
 import { type Bench, type Case, chooseSeconds, WARM_UP_SECONDS } from '../case.ts';
 import { compare } from '../compare.ts';
 import type { Row } from '../results.ts';
 import { measureRounds, pick, type Rounds } from '../rig/rounds.ts';
-import { measureCpu, type Setting, startSetting } from '../rig/setting.ts';
+import { measureCpu, startTestbed, type Testbed } from '../rig/testbed.ts';
 import { TUNNELS, type TunnelName } from '../rig/tunnels.ts';
 import { runWrk } from '../rig/visitors.ts';
 import { mean } from '../statistics.ts';
@@ -23,16 +23,16 @@ interface Load {
 
 export const keptConnections: Case = {
   id: 'B3',
-  title: 'Requests a second on 32 connections that are kept alive',
+  title: 'Requests per second on 32 kept connections',
   minutes: bench => (bench.quick ? 0.4 : 0.4 + bench.rounds * 0.42),
   run: async bench => {
-    await using setting = await startSetting(bench);
+    await using testbed = await startTestbed(bench);
     const load = {
       connections: KEPT_CONNECTIONS,
       seconds: chooseSeconds(bench, KEPT_SECONDS),
       closing: false,
     };
-    const measured = await measure(bench, setting, load);
+    const measured = await measure(bench, testbed, load);
     const rows = compare({
       what: 'keep-alive, 32 connections',
       measured,
@@ -45,11 +45,11 @@ export const keptConnections: Case = {
         gateway: { 'bore local': { reach: 0.6 } },
       },
     });
-    return { rows: [...rows, describeCpu(measured)], notes: describeErrors(measured) };
+    return { rows: [...rows, buildCpuRow(measured)], notes: describeErrors(measured) };
   },
 };
 
-function describeCpu(measured: Rounds<TunnelName>): Row {
+function buildCpuRow(measured: Rounds<TunnelName>): Row {
   return {
     what: 'gateway, keep-alive, processor time a request',
     samples: pick(measured.gateway, 'cpuMicros'),
@@ -62,15 +62,15 @@ function describeCpu(measured: Rounds<TunnelName>): Row {
 
 export const newConnections: Case = {
   id: 'B4',
-  title: 'Requests a second with a connection for each, 8, 32 and 128 at a time',
+  title: 'Requests per second with a new connection for each, 8, 32 and 128 at a time',
   minutes: bench => (bench.quick ? 0.8 : 1 + bench.rounds * 0.82),
   run: async bench => {
-    await using setting = await startSetting(bench);
+    await using testbed = await startTestbed(bench);
     const rows: Row[] = [];
     const notes: string[] = [];
     for (const connections of CLOSING_CONNECTIONS) {
       const load = { connections, seconds: chooseSeconds(bench, CLOSING_SECONDS), closing: true };
-      const measured = await measure(bench, setting, load);
+      const measured = await measure(bench, testbed, load);
       rows.push(...compareClosing(measured, connections));
       notes.push(...describeErrors(measured, `, ${connections} at a time`));
     }
@@ -93,11 +93,11 @@ function compareClosing(measured: Rounds<TunnelName>, connections: number): Row[
   });
 }
 
-async function measure(bench: Bench, setting: Setting, load: Load): Promise<Rounds<TunnelName>> {
+async function measure(bench: Bench, testbed: Testbed, load: Load): Promise<Rounds<TunnelName>> {
   const warmUp = { ...load, seconds: chooseSeconds(bench, WARM_UP_SECONDS) };
-  for (const name of TUNNELS) await runWrk(setting.tunnel(name).url, warmUp);
+  for (const name of TUNNELS) await runWrk(testbed.tunnel(name).url, warmUp);
   return await measureRounds(TUNNELS, bench.rounds, async name => {
-    const tunnel = setting.tunnel(name);
+    const tunnel = testbed.tunnel(name);
     const { cpuSeconds = Number.NaN, ...figures } = await measureCpu(tunnel.pid, async () => {
       const { requests, perSecond, errors } = await runWrk(tunnel.url, load);
       return { figures: { perSecond, errors }, amount: requests };
@@ -106,12 +106,12 @@ async function measure(bench: Bench, setting: Setting, load: Load): Promise<Roun
   });
 }
 
-/** Requests that failed are in no ratio, so they have to be said. */
+/** Failed requests do not appear in any ratio, so they get a note. */
 function describeErrors(measured: Rounds<TunnelName>, where = ''): string[] {
   return TUNNELS.flatMap(name => {
     const errors = mean(pick(measured[name], 'errors'));
     return errors === 0
       ? []
-      : [`${name}${where}: ${errors.toFixed(1)} failed requests or connections a measurement`];
+      : [`${name}${where}: ${errors.toFixed(1)} failed requests or connections per measurement`];
   });
 }

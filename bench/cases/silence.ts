@@ -1,24 +1,24 @@
-// B11: the link goes silent without a word, and comes back. Run by main.ts.
+// B11: the link drops every packet for 20 s and then works again. Run by main.ts.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench, Case } from '../case.ts';
 import type { Row } from '../results.ts';
 import { type FarName, startFarLink } from '../rig/far-link.ts';
-import { GIVE_UP_S, startKnocking } from '../rig/first-visit.ts';
+import { GIVE_UP_S, startProbing } from '../rig/first-visit.ts';
 import { parseState } from '../rig/tunnels.ts';
 
 const SILENCE_MS = 20_000;
 const ROUND_TRIP_MS = 20;
-/** Of service before the silence. */
+/** Service before the silence. */
 const SERVICE_MS = 2_000;
-/** The visitors are at the door when the link is back. */
-const KNOCK_EARLY_MS = 200;
-/** Links at a time: they wait nearly all of the time. */
+/** Visitors start this long before the link works again. */
+const VISITORS_LEAD_MS = 200;
+/** Links that are measured in parallel, because they spend nearly all of the time waiting. */
 const LANES = 10;
 const STAGGER_MS = 300;
 
 interface Silence {
-  /** Both in seconds; undefined: it did not happen. */
+  /** Both in seconds; undefined if it did not happen. */
   noticed: number | undefined;
   served: number | undefined;
 }
@@ -48,7 +48,10 @@ export const silence: Case = {
         reach: 1,
       },
     ];
-    return { rows, notes: [`${ROUND_TRIP_MS} ms away; packets of both directions vanish.`] };
+    return {
+      rows,
+      notes: [`The round-trip time is ${ROUND_TRIP_MS} ms. Packets are dropped in both directions.`],
+    };
   },
 };
 
@@ -62,12 +65,12 @@ async function runLane(bench: Bench, lane: number): Promise<Silence> {
   const silentAt = performance.now();
   const noticing = program.waitFor(
     text => (parseState(text)?.status === 'Reconnecting' ? true : undefined),
-    'it notices',
+    'the state Reconnecting',
   );
   const noticed = noticing.then(({ at }) => (at - silentAt) / 1_000).catch(() => undefined);
-  await delay(SILENCE_MS - KNOCK_EARLY_MS);
-  const { answered } = startKnocking({ host, port }, link.rig.server);
-  await delay(KNOCK_EARLY_MS);
+  await delay(SILENCE_MS - VISITORS_LEAD_MS);
+  const { answered } = startProbing({ host, port }, link.rig.server);
+  await delay(VISITORS_LEAD_MS);
   await link.rig.heal();
   const healedAt = performance.now();
   const at = await answered;

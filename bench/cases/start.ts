@@ -1,4 +1,4 @@
-// B12 and B13: how fast a port is given back at the end, and how fast the next start has one. Run by main.ts.
+// B12: how soon after the end the public port is free. B13: how long a start takes. Run by main.ts.
 
 import type { Bench, Case } from '../case.ts';
 import type { Row } from '../results.ts';
@@ -23,7 +23,7 @@ const RUNS = 20;
 
 export const portFree: Case = {
   id: 'B12',
-  title: 'The public port, free again after the end',
+  title: 'How soon after the end the public port is free',
   minutes: bench => (bench.quick ? 0.1 : 0.6),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
@@ -31,19 +31,20 @@ export const portFree: Case = {
     const app = stack.adopt(await startApp(), one => one.stop());
     const target = { server: server.host, port: app.port, fromSource: bench.fromSource };
     const rows: Row[] = [];
-    for (const own of OURS) rows.push(describeFree(own, await repeat(bench, () => freePort(own, target))));
-    const peer = await repeat(bench, () => freePort('bore local', target));
+    for (const own of OURS)
+      rows.push(buildPortRow(own, await repeat(bench, () => measurePortRelease(own, target))));
+    const peer = await repeat(bench, () => measurePortRelease('bore local', target));
     return { rows, notes: [`bore local, ended by the same signal: ${median(peer).toFixed(2)} s.`] };
   },
 };
 
-function describeFree(own: TunnelName, samples: number[]): Row {
+function buildPortRow(own: TunnelName, samples: number[]): Row {
   const what = `${own}, from SIGTERM to another client's having the port`;
   return { what, samples, unit: 's', take: 'worst', better: 'lower', reach: 0.6 };
 }
 
-/** Seconds from the signal that ends it until a second client, which asks again and again, has the same port. */
-async function freePort(name: TunnelName, target: TunnelTarget): Promise<number> {
+/** Seconds from the signal that ends the tunnel until a second client, which keeps asking for the same port, has it. */
+async function measurePortRelease(name: TunnelName, target: TunnelTarget): Promise<number> {
   const tunnel = await startTunnel(name, target);
   const began = performance.now();
   tunnel.program.kill('SIGTERM');
@@ -54,7 +55,7 @@ async function freePort(name: TunnelName, target: TunnelTarget): Promise<number>
 }
 
 async function takePort({ host, port }: RunningTunnel): Promise<{ stop(): Promise<void> }> {
-  // Its local port does not matter: nobody visits.
+  // The local port does not matter, because no visitor comes.
   const args = ['local', '9', '--to', host, '--port', `${port}`];
   for (const deadline = performance.now() + FREE_PORT_LIMIT_MS; performance.now() < deadline; ) {
     const program = startProgram(PROGRAMS.bore, args, { environment: { BORE_SECRET: SECRET } });
@@ -70,7 +71,7 @@ async function takePort({ host, port }: RunningTunnel): Promise<{ stop(): Promis
 
 export const start: Case = {
   id: 'B13',
-  title: 'The start: from the process to the tunnel, and to the announced URL',
+  title: 'The start: from the start of the process to the tunnel, and to the announced URL',
   minutes: bench => (bench.quick ? 0.1 : 0.4),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
@@ -83,16 +84,16 @@ export const start: Case = {
     const pickStart = (key: keyof Start) => starts.map(one => one[key]);
     return {
       rows: [
-        describeStart('supervisor, spawned → tunnel connected', pickStart('connectedMs'), 250),
-        describeStart('supervisor, spawned → live', pickStart('liveMs'), 1_000),
-        describeStart('command line, started → URL announced', announced, 1_000),
+        buildStartRow('supervisor, spawned → tunnel connected', pickStart('connectedMs'), 250),
+        buildStartRow('supervisor, spawned → live', pickStart('liveMs'), 1_000),
+        buildStartRow('command line, started → URL announced', announced, 1_000),
       ],
       notes: [`bore local, started → port announced: ${median(peer).toFixed(0)} ms.`],
     };
   },
 };
 
-function describeStart(what: string, samples: number[], reach: number): Row {
+function buildStartRow(what: string, samples: number[], reach: number): Row {
   return { what, samples, unit: 'ms', take: 'median', better: 'lower', reach };
 }
 
@@ -110,7 +111,7 @@ async function measureCommandLine(target: TunnelTarget): Promise<number> {
   const program = startProgram(command, args, { environment: { BORE_SECRET: SECRET } });
   const { at } = await program.waitFor(
     text => (parseState(text)?.exposure.phase === 'live' ? true : undefined),
-    'it is live',
+    'the state live',
   );
   await program.stop();
   return at - began;

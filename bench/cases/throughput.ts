@@ -1,17 +1,17 @@
-// B1 and B2: bytes through one stream and through sixteen. Run by main.ts.
+// B1: the speed of one large stream. B2: the speed of sixteen streams at a time. Run by main.ts.
 
 import { type Bench, type Case, chooseSeconds } from '../case.ts';
 import { compare } from '../compare.ts';
 import type { Row } from '../results.ts';
 import { findFreePort } from '../rig/free-port.ts';
 import { measureRounds, type Rounds } from '../rig/rounds.ts';
-import { measureCpu, type Setting, startSetting } from '../rig/setting.ts';
+import { measureCpu, startTestbed, type Testbed } from '../rig/testbed.ts';
 import { PEERS, TUNNELS, type TunnelName } from '../rig/tunnels.ts';
 import { runIperf, runStream, startIperfServer } from '../rig/visitors.ts';
 
 const BYTES = 600e6;
 const QUICK_BYTES = 200e6;
-/** Before the first round: see WARM_UP_SECONDS. */
+/** How much each tunnel carries before the first round, for the reason that WARM_UP_SECONDS gives. */
 const WARM_UP_BYTES = 2e9;
 const DIRECTIONS = ['down', 'up'] as const;
 type Direction = (typeof DIRECTIONS)[number];
@@ -26,20 +26,20 @@ export const oneStream: Case = {
   title: 'One stream of 600 MB, in each direction',
   minutes: bench => (bench.quick ? 0.3 : 0.6 + bench.rounds * 0.3),
   run: async bench => {
-    await using setting = await startSetting(bench);
+    await using testbed = await startTestbed(bench);
     const rows: Row[] = [];
     for (const direction of DIRECTIONS)
-      rows.push(...compareStreams(await measure(bench, setting, direction), direction));
+      rows.push(...compareStreams(await measure(bench, testbed, direction), direction));
     return { rows };
   },
 };
 
-async function measure(bench: Bench, setting: Setting, direction: Direction): Promise<Rounds<TunnelName>> {
+async function measure(bench: Bench, testbed: Testbed, direction: Direction): Promise<Rounds<TunnelName>> {
   const bytes = bench.quick ? QUICK_BYTES : BYTES;
   for (const name of TUNNELS)
-    await runStream(setting.tunnel(name), direction, bench.quick ? QUICK_BYTES : WARM_UP_BYTES);
+    await runStream(testbed.tunnel(name), direction, bench.quick ? QUICK_BYTES : WARM_UP_BYTES);
   return await measureRounds(TUNNELS, bench.rounds, name => {
-    const tunnel = setting.tunnel(name);
+    const tunnel = testbed.tunnel(name);
     return measureCpu(tunnel.pid, async () => {
       const millis = await runStream(tunnel, direction, bytes);
       return { figures: { mbPerSecond: bytes / 1e3 / millis }, amount: bytes / 1e9 };
@@ -77,10 +77,10 @@ export const sixteenStreams: Case = {
     const port = await findFreePort();
     await using stack = new AsyncDisposableStack();
     stack.adopt(await startIperfServer(port), one => one.stop());
-    const setting = stack.use(await startSetting(bench, IPERF_TUNNELS, port));
+    const testbed = stack.use(await startTestbed(bench, IPERF_TUNNELS, port));
     const rows: Row[] = [];
     for (const direction of DIRECTIONS) {
-      const measured = await measureIperf(bench, setting, direction);
+      const measured = await measureIperf(bench, testbed, direction);
       rows.push(
         ...compare({
           what: `16 streams ${direction}`,
@@ -99,15 +99,15 @@ export const sixteenStreams: Case = {
 
 async function measureIperf(
   bench: Bench,
-  setting: Setting,
+  testbed: Testbed,
   direction: Direction,
 ): Promise<Rounds<TunnelName>> {
   const seconds = chooseSeconds(bench, IPERF_SECONDS);
-  const load = (name: TunnelName) => runIperf(setting.tunnel(name), { streams: STREAMS, seconds, direction });
-  // Twice, for two directions: as long as WARM_UP_SECONDS.
+  const load = (name: TunnelName) => runIperf(testbed.tunnel(name), { streams: STREAMS, seconds, direction });
+  // Twice, so that each tunnel is under load for WARM_UP_SECONDS.
   for (const name of [...IPERF_TUNNELS, ...IPERF_TUNNELS]) await load(name);
   return await measureRounds(IPERF_TUNNELS, bench.rounds, name =>
-    measureCpu(setting.tunnel(name).pid, async () => {
+    measureCpu(testbed.tunnel(name).pid, async () => {
       const { bytes, bytesPerSecond } = await load(name);
       return { figures: { mbPerSecond: bytesPerSecond / 1e6 }, amount: bytes / 1e9 };
     }),

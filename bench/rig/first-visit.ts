@@ -5,13 +5,13 @@ import { startVisitor } from './visitors.ts';
 /** What a visit that never came counts as: JSON knows no infinity. */
 export const GIVE_UP_S = 45;
 
-export interface Knocking {
+export interface Probing {
   /** When the first whole answer was there, on the scale of performance.now(); undefined where there was none in 45 s. */
   answered: Promise<number | undefined>;
 }
 
 /** They knock from now on, each on a connection of its own and without waiting for those before. */
-export function startKnocking(address: { host: string; port: number }, namespace?: string): Knocking {
+export function startProbing(address: { host: string; port: number }, namespace?: string): Probing {
   const visitors = startVisitor('probe', ['-address', `${address.host}:${address.port}`], namespace);
   const readTime = (text: string) => (JSON.parse(text) as { at?: number }).at;
   const answered = visitors

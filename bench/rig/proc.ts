@@ -14,13 +14,13 @@ export function readCpuSeconds(pid: number): number {
 }
 
 /** Memory of a process in MB (1,000,000 bytes), all that is resident. */
-export function readMemoryMb(pid: number): number {
+export function readRssMb(pid: number): number {
   const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return (Number(kilobytes ?? 0) * 1024) / 1e6;
 }
 
 /** A process and all that it started, as far as it is still there. */
-export function listFamily(pid: number): number[] {
+export function listProcessTree(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc').filter(entry => /^\d+$/.test(entry))) {
     const parent = readParent(Number(name));
@@ -41,7 +41,7 @@ function readParent(pid: number): number | undefined {
 }
 
 /** Memory of several processes in MB, pages that they share counted once (PSS). */
-export function readCommonMemoryMb(pids: readonly number[]): number {
+export function readPssMb(pids: readonly number[]): number {
   const kilobytes = pids.map(pid => {
     try {
       return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);

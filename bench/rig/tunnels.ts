@@ -82,7 +82,7 @@ async function startWasmrun(target: TunnelTarget): Promise<RunningTunnel> {
       WASMRUN_WASMHUB_BASE_URL: 'http://127.0.0.1:9',
     },
   });
-  const port = await waitUntil(() => askForPort(apiPort, target.port), 'wasmrun has a public port');
+  const port = await waitUntil(() => requestPublicPort(apiPort, target.port), 'wasmrun has a public port');
   const tunnel = describe('wasmrun', target, port, program);
   const stop = async () => {
     await tunnel.stop();
@@ -91,7 +91,7 @@ async function startWasmrun(target: TunnelTarget): Promise<RunningTunnel> {
   return { ...tunnel, stop };
 }
 
-async function askForPort(apiPort: number, localPort: number): Promise<number | undefined> {
+async function requestPublicPort(apiPort: number, localPort: number): Promise<number | undefined> {
   try {
     const response = await fetch(`http://127.0.0.1:${apiPort}/api/tunnel/target`, {
       method: 'POST',

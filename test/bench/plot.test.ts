@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { placeScore, renderPlot } from '../../bench/plot.ts';
+import { renderPlot, scoreToX } from '../../bench/plot.ts';
 import { createResult, createRow } from './samples.ts';
 
 describe('the plot', () => {
   it('puts twice as good as far to the right of the target as half as good to the left', () => {
-    const target = placeScore(1);
-    expect(placeScore(2) - target).toBeCloseTo(target - placeScore(0.5), 0);
-    expect(placeScore(2)).toBeGreaterThan(target);
+    const target = scoreToX(1);
+    expect(scoreToX(2) - target).toBeCloseTo(target - scoreToX(0.5), 0);
+    expect(scoreToX(2)).toBeGreaterThan(target);
   });
 
   it('draws what is off the scale at its edge', () => {
-    expect(placeScore(1_000)).toBe(placeScore(8));
-    expect(placeScore(0)).toBe(placeScore(1 / 4));
+    expect(scoreToX(1_000)).toBe(scoreToX(8));
+    expect(scoreToX(0)).toBe(scoreToX(1 / 4));
   });
 
   it('has a dot for each target that is met, a square for each that is missed, and nothing for the rest', () => {

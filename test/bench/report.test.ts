@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readMisses, renderReport, renderValue, renderVerdict } from '../../bench/report.ts';
-import { judge, readResults, scoreOf, writeResult } from '../../bench/results.ts';
+import { computeFigure, readResults, scoreRow, writeResult } from '../../bench/results.ts';
 import { createResult, createRow } from './samples.ts';
 
 const TITLES = new Map([
@@ -20,18 +20,18 @@ function createFolder(): string {
 describe('a row', () => {
   it('is judged by its median, its worst sample, or the 95th percentile from the bad side', () => {
     const samples = Array.from({ length: 21 }, (_, index) => index);
-    expect(judge(createRow({ samples }))).toBe(10);
-    expect(judge(createRow({ samples, take: 'worst', better: 'lower' }))).toBe(20);
-    expect(judge(createRow({ samples, take: 'worst', better: 'higher' }))).toBe(0);
-    expect(judge(createRow({ samples, take: 'p95', better: 'lower' }))).toBeCloseTo(19);
-    expect(judge(createRow({ samples, take: 'p95', better: 'higher' }))).toBeCloseTo(1);
+    expect(computeFigure(createRow({ samples }))).toBe(10);
+    expect(computeFigure(createRow({ samples, take: 'worst', better: 'lower' }))).toBe(20);
+    expect(computeFigure(createRow({ samples, take: 'worst', better: 'higher' }))).toBe(0);
+    expect(computeFigure(createRow({ samples, take: 'p95', better: 'lower' }))).toBeCloseTo(19);
+    expect(computeFigure(createRow({ samples, take: 'p95', better: 'higher' }))).toBeCloseTo(1);
   });
 
   it('has a score of 1 where it meets its target exactly, and more where it is better', () => {
-    expect(scoreOf(createRow({ samples: [1.2], reach: 1.2 }))).toBe(1);
-    expect(scoreOf(createRow({ samples: [2.4], reach: 1.2 }))).toBe(2);
-    expect(scoreOf(createRow({ samples: [2.4], reach: 1.2, better: 'lower' }))).toBe(0.5);
-    expect(scoreOf(createRow())).toBeUndefined();
+    expect(scoreRow(createRow({ samples: [1.2], reach: 1.2 }))).toBe(1);
+    expect(scoreRow(createRow({ samples: [2.4], reach: 1.2 }))).toBe(2);
+    expect(scoreRow(createRow({ samples: [2.4], reach: 1.2, better: 'lower' }))).toBe(0.5);
+    expect(scoreRow(createRow())).toBeUndefined();
   });
 
   it('says by how much of its target it misses', () => {
@@ -91,7 +91,9 @@ describe('the report', () => {
     expect(renderReport(missed, TITLES, new Map([['B1', 'One thread is the limit.']]))).toContain(
       'One thread is the limit.',
     );
-    expect(renderReport(missed, TITLES, new Map())).toContain('Why it misses is not known yet.');
+    expect(renderReport(missed, TITLES, new Map())).toContain(
+      'The reason for the missed target is not known yet.',
+    );
   });
 
   it('says where the machine was busy, the run shortened, or the sources ran instead of the bundle', () => {

@@ -7,18 +7,18 @@ import { readCpuSeconds } from './proc.ts';
 import type { Figures } from './rounds.ts';
 import { type RunningTunnel, startTunnel, TUNNELS, type TunnelName } from './tunnels.ts';
 
-export interface Setting extends AsyncDisposable {
+export interface Testbed extends AsyncDisposable {
   readonly app: BenchApp;
   /** Those that were asked for. */
   tunnel(name: TunnelName): RunningTunnel;
 }
 
 /** Starts all of it; `port` is where the tunnels lead instead of to the app. */
-export async function startSetting(
+export async function startTestbed(
   bench: Bench,
   names: readonly TunnelName[] = TUNNELS,
   port?: number,
-): Promise<Setting> {
+): Promise<Testbed> {
   await using starting = new AsyncDisposableStack();
   const server = starting.adopt(await startBoreServer(), one => one.kill());
   const app = starting.adopt(await startApp(), one => one.stop());
