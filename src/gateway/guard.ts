@@ -1,6 +1,7 @@
 // What is refused before anything else looks at a request: whatever two HTTP implementations could read differently.
 // Node's parser refuses the rest (two lengths, bare LF, folded lines, a space before the colon).
 
+import { countFields, forEachField } from './raw-headers.ts';
 import { readTarget, type Visit } from './visit.ts';
 
 export interface Refusal {
@@ -74,8 +75,8 @@ function checkTarget({ request }: Visit): Refusal | undefined {
 }
 
 function checkHost({ request }: Visit): Refusal | undefined {
-  const hosts = readNames(request.rawHeaders).filter(name => name === 'host');
-  return hosts.length === 1 ? undefined : { status: 400, reason: 'the request must have exactly one Host' };
+  if (countFields(request.rawHeaders, 'host') === 1) return undefined;
+  return { status: 400, reason: 'the request must have exactly one Host' };
 }
 
 /** Exactly one of our names: a name of somebody else's that points here is none (DNS rebinding). */
@@ -85,8 +86,11 @@ function checkOwnHost({ request, address }: Visit): Refusal | undefined {
 }
 
 function checkAliases({ request }: Visit): Refusal | undefined {
-  const isAlias = (name: string) => name.includes('_') && FRAMING_FIELDS.has(name.replaceAll('_', '-'));
-  if (!readNames(request.rawHeaders).some(isAlias)) return undefined;
+  let hasAlias = false;
+  forEachField(request.rawHeaders, name => {
+    hasAlias ||= name.includes('_') && FRAMING_FIELDS.has(name.toLowerCase().replaceAll('_', '-'));
+  });
+  if (!hasAlias) return undefined;
   return {
     status: 400,
     reason: 'a header name looks like one that frames the message, but for an underscore',
@@ -113,8 +117,4 @@ function checkUpgradeBody({ request, upgrade }: Visit): Refusal | undefined {
   const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
   if (Number(length) === 0 && coding === undefined) return undefined;
   return { status: 400, reason: 'a request for a WebSocket must have no body' };
-}
-
-function readNames(rawHeaders: readonly string[]): string[] {
-  return rawHeaders.filter((_, index) => index % 2 === 0).map(name => name.toLowerCase());
 }

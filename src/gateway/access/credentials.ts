@@ -2,6 +2,7 @@
 // gateway gets to see a key, a password or a session of ours. Used by access.
 
 import type { HttpRequest } from '../../shared/http-message.ts';
+import { rewriteFields } from '../raw-headers.ts';
 import { readTarget } from '../visit.ts';
 import { withoutOwnCookies } from './session-cookie.ts';
 
@@ -48,7 +49,7 @@ export function takeKey(request: HttpRequest): string | undefined {
   const { referer } = request.headers;
   // What cannot be redirected, such as the answer to a form, leaves the key in the address of its page.
   if (referer?.includes(KEY_PARAMETER)) {
-    rewriteField(request, 'referer', value => splitKey(value).rest);
+    rewriteFields(request.rawHeaders, 'referer', value => splitKey(value).rest);
     request.headers.referer = splitKey(referer).rest;
   }
   return key;
@@ -67,7 +68,7 @@ export function readBasic(request: HttpRequest): string | undefined {
 
 /** Takes our `Authorization` out of the request. */
 export function dropAuthorization(request: HttpRequest): void {
-  rewriteField(request, 'authorization', () => '');
+  rewriteFields(request.rawHeaders, 'authorization', () => '');
   delete request.headers.authorization;
 }
 
@@ -75,18 +76,8 @@ export function dropAuthorization(request: HttpRequest): void {
 export function dropOwnCookies(request: HttpRequest): void {
   const { cookie } = request.headers;
   if (!cookie?.includes('expose-')) return;
-  rewriteField(request, 'cookie', withoutOwnCookies);
+  rewriteFields(request.rawHeaders, 'cookie', withoutOwnCookies);
   const rest = withoutOwnCookies(cookie);
   if (rest === '') delete request.headers.cookie;
   else request.headers.cookie = rest;
-}
-
-/** Rewrites every field of that lower-case name; one that becomes empty is removed. */
-function rewriteField({ rawHeaders }: HttpRequest, wanted: string, rewrite: (value: string) => string): void {
-  for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
-    if (rawHeaders[index]?.toLowerCase() !== wanted) continue;
-    const value = rewrite(rawHeaders[index + 1] ?? '');
-    if (value === '') rawHeaders.splice(index, 2);
-    else rawHeaders[index + 1] = value;
-  }
 }

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import { Readable } from 'node:stream';
 import type { HttpRequest } from '../../shared/http-message.ts';
+import { forEachField, type RawHeaders } from '../raw-headers.ts';
 
 /** Of a field that must stand once, the first counts, as in Node's own `headers`. */
 const ONLY_FIRST: ReadonlySet<string> = new Set([
@@ -31,7 +32,7 @@ export class Http2Request extends Readable implements HttpRequest {
   complete: boolean;
   #isListening = false;
 
-  constructor(stream: ServerHttp2Stream, raw: readonly string[]) {
+  constructor(stream: ServerHttp2Stream, raw: RawHeaders) {
     super();
     const { pseudo, fields } = splitHead(raw);
     this.socket = stream;
@@ -72,14 +73,13 @@ export class Http2Request extends Readable implements HttpRequest {
   }
 }
 
-function splitHead(raw: readonly string[]): { pseudo: Map<string, string>; fields: [string, string][] } {
+function splitHead(raw: RawHeaders): { pseudo: Map<string, string>; fields: [string, string][] } {
   const pseudo = new Map<string, string>();
   const fields: [string, string][] = [];
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    const [name = '', value = ''] = [raw[index], raw[index + 1]];
+  forEachField(raw, (name, value) => {
     if (name.startsWith(':')) pseudo.set(name, value);
     else fields.push([name, value]);
-  }
+  });
   return { pseudo, fields };
 }
 
@@ -103,13 +103,13 @@ function renderFields(authority: string | undefined, fields: readonly [string, s
 }
 
 /** As Node's own: lower-case names, repeated fields joined. */
-function renderHeaders(raw: readonly string[]): IncomingHttpHeaders {
+function renderHeaders(raw: RawHeaders): IncomingHttpHeaders {
   const headers: Record<string, string | undefined> = Object.create(null);
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    const [name = '', value = ''] = [raw[index]?.toLowerCase(), raw[index + 1]];
-    const before = headers[name];
-    if (before === undefined) headers[name] = value;
-    else if (!ONLY_FIRST.has(name)) headers[name] = `${before}, ${value}`;
-  }
+  forEachField(raw, (name, value) => {
+    const key = name.toLowerCase();
+    const before = headers[key];
+    if (before === undefined) headers[key] = value;
+    else if (!ONLY_FIRST.has(key)) headers[key] = `${before}, ${value}`;
+  });
   return { ...headers };
 }

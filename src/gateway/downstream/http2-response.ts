@@ -5,8 +5,9 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { constants, type OutgoingHttpHeaders as Http2Headers, type ServerHttp2Stream } from 'node:http2';
 import { Writable } from 'node:stream';
 import type { HttpResponse } from '../../shared/http-message.ts';
+import { forEachField, type RawHeaders } from '../raw-headers.ts';
 
-/** They speak about a connection of HTTP/1, and make an HTTP/2 answer malformed (RFC 9113, 8.2.2). */
+/** They describe an HTTP/1 connection, and make an HTTP/2 answer malformed (RFC 9113, 8.2.2). */
 const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   'connection',
   'http2-settings',
@@ -17,16 +18,16 @@ const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** RFC 9110, 15: with 204 and 205 there is nothing to announce either. */
+/** RFC 9110, 15. */
 const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
-/** As much of an answer as waits for a visitor who reads slowly; undici hands over pieces of this size. */
+/** How much of an answer waits for a visitor who reads slowly; undici hands over pieces of this size. */
 const BUFFER_BYTES = 64 * 1024;
 
 export interface Http2ResponseEvents {
-  /** Before an answer that says `Connection: close`, as only the gateway's own do. */
+  /** Called before an answer with `Connection: close`, which only the gateway's own have. */
   onLast: () => void;
-  /** So many bytes of the body were taken off our hands; a stream of HTTP/2 does not count them. */
+  /** Called with the bytes of the body that the visitor has taken; an HTTP/2 stream does not count them. */
   onTaken: (bytes: number) => void;
 }
 
@@ -46,7 +47,7 @@ export class Http2Response extends Writable implements HttpResponse {
     this.#stream = stream;
     this.#events = events;
     this.#isHead = method === 'HEAD';
-    // The visitor took the request back, or is gone.
+    // The visitor cancelled the request, or is gone.
     stream.once('close', () => this.destroy());
   }
 
@@ -63,10 +64,10 @@ export class Http2Response extends Writable implements HttpResponse {
   }
 
   /** As Node's: `writeHead(status, headers)` or `writeHead(status, reason, headers)`; HTTP/2 has no reasons. */
-  writeHead(status: number, ...rest: (string | OutgoingHttpHeaders | readonly string[] | undefined)[]): this {
-    const headers = rest.find(one => typeof one === 'object');
+  writeHead(status: number, ...rest: (string | OutgoingHttpHeaders | RawHeaders | undefined)[]): this {
     this.statusCode = status;
-    for (const [name, value] of listFields(headers)) this.#add(name, value);
+    const headers = rest.find(one => typeof one === 'object');
+    if (headers !== undefined) this.#addAll(headers);
     this.headersSent = true;
     return this;
   }
@@ -81,11 +82,9 @@ export class Http2Response extends Writable implements HttpResponse {
     this.#try(() => this.#stream.additionalHeaders({ ':status': 100 }));
   }
 
-  /** Only of use before `end`. */
-  addTrailers(trailers: OutgoingHttpHeaders | readonly (readonly [string, string])[]): void {
-    const pairs = Array.isArray(trailers) ? trailers : Object.entries(trailers);
-    for (const [name, value] of pairs) {
-      const key = String(name).toLowerCase();
+  addTrailers(trailers: readonly (readonly [name: string, value: string])[]): void {
+    for (const [name, value] of trailers) {
+      const key = name.toLowerCase();
       if (CONNECTION_FIELDS.has(key)) continue;
       const before = this.#trailers[key];
       this.#trailers[key] = before === undefined ? value : [before, value].flat().map(String);
@@ -95,7 +94,7 @@ export class Http2Response extends Writable implements HttpResponse {
   override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
     this.headersSent = true;
     this.#respond(false);
-    // Of a body that nobody may have, or wants any more, nothing is sent.
+    // A body that is not allowed, or not wanted any more, is dropped.
     if (this.#hasNoBody() || !this.#stream.writable) {
       done();
       return;
@@ -115,7 +114,7 @@ export class Http2Response extends Writable implements HttpResponse {
     else this.#stream.end(() => done());
   }
 
-  /** Half an answer must not look like a whole one. */
+  /** An incomplete answer must not look complete. */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     if (!this.writableFinished && !this.#stream.closed) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     done(error);
@@ -123,6 +122,15 @@ export class Http2Response extends Writable implements HttpResponse {
 
   #hasNoBody(): boolean {
     return this.#isHead || NO_BODY.has(this.statusCode);
+  }
+
+  #addAll(headers: OutgoingHttpHeaders | RawHeaders): void {
+    if (isRaw(headers)) {
+      forEachField(headers, (name, value) => this.#add(name, value));
+      return;
+    }
+    for (const [name, value] of Object.entries(headers))
+      if (value !== undefined) this.#add(name, Array.isArray(value) ? [...value] : String(value));
   }
 
   #add(name: string, value: string | string[]): void {
@@ -139,7 +147,7 @@ export class Http2Response extends Writable implements HttpResponse {
     const head: Http2Headers = { ':status': this.statusCode };
     for (const [name, value] of this.#fields) if (!CONNECTION_FIELDS.has(name)) head[name] = value;
     if (this.#fields.get('connection') === 'close') this.#events.onLast();
-    // Node sends no body with it, and a length without one would be an error to the visitor.
+    // Node sends no body with 205, and the visitor would take a length without a body for an error.
     if (this.statusCode === 205) delete head['content-length'];
     const endStream = this.#hasNoBody() || (isEnd && Object.keys(this.#trailers).length === 0);
     const waitForTrailers = !endStream && !this.#fields.has('content-length');
@@ -148,7 +156,7 @@ export class Http2Response extends Writable implements HttpResponse {
     this.#try(() => this.#stream.respond(head, { endStream, waitForTrailers }));
   }
 
-  /** A field that Node refuses after all costs this one answer. */
+  /** A field that Node refuses costs this one answer. */
   #try(send: () => void): void {
     try {
       send();
@@ -159,22 +167,6 @@ export class Http2Response extends Writable implements HttpResponse {
   }
 }
 
-/** Of an object, or of names and values in turn. */
-function listFields(
-  headers: string | OutgoingHttpHeaders | readonly string[] | undefined,
-): [string, string | string[]][] {
-  if (headers === undefined || typeof headers === 'string') return [];
-  if (isFlat(headers)) {
-    const fields: [string, string][] = [];
-    for (let index = 0; index + 1 < headers.length; index += 2)
-      fields.push([headers[index] ?? '', headers[index + 1] ?? '']);
-    return fields;
-  }
-  return Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, Array.isArray(value) ? [...value] : String(value)]],
-  );
-}
-
-function isFlat(headers: OutgoingHttpHeaders | readonly string[]): headers is readonly string[] {
+function isRaw(headers: OutgoingHttpHeaders | RawHeaders): headers is RawHeaders {
   return Array.isArray(headers);
 }

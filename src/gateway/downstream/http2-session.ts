@@ -3,6 +3,7 @@
 
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import type { RawHeaders } from '../raw-headers.ts';
 import type { VisitHandler } from '../visit.ts';
 import { closeFlushed, ignoreErrors } from './closing.ts';
 import type { ConnectionSlots, RequestShare } from './connection-slots.ts';
@@ -142,7 +143,7 @@ export class VisitorSession {
     return setTimeout(() => this.#connection.destroy(), this.#context.limits.lingerMs);
   }
 
-  #receive(stream: ServerHttp2Stream, raw: readonly string[]): void {
+  #receive(stream: ServerHttp2Stream, raw: RawHeaders): void {
     ignoreErrors(stream);
     if (this.#isClosed) stream.close(constants.NGHTTP2_REFUSED_STREAM);
     // A visitor who never acknowledges our settings is not held to them by Node.
@@ -152,7 +153,7 @@ export class VisitorSession {
   }
 
   /** Handles the request when the connection's share allows. */
-  #open(stream: ServerHttp2Stream, raw: readonly string[]): void {
+  #open(stream: ServerHttp2Stream, raw: RawHeaders): void {
     const { slots, streams } = this.#context;
     streams.set(stream, 0);
     let hasBegun = false;
@@ -176,7 +177,7 @@ export class VisitorSession {
     });
   }
 
-  #handle(stream: ServerHttp2Stream, raw: readonly string[]): void {
+  #handle(stream: ServerHttp2Stream, raw: RawHeaders): void {
     const { limits, handler, slots } = this.#context;
     const request = new Http2Request(stream, raw);
     const response = new Http2Response(stream, request.method, {
@@ -269,6 +270,6 @@ function watchIdleness(
 }
 
 /** The size of a head as RFC 9113, 6.5.2 counts it. */
-function measureHead(raw: readonly string[]): number {
+function measureHead(raw: RawHeaders): number {
   return raw.reduce((sum, text) => sum + text.length + 16, 0);
 }

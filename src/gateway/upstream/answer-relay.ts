@@ -3,8 +3,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { HttpResponse } from '../../shared/http-message.ts';
+import { countFields, decodeFields, type RawHeaders } from '../raw-headers.ts';
 import type { Visit } from '../visit.ts';
-import { hasField, type RawHeaders, renderResponseHeaders, renderTrailers } from './headers.ts';
+import { renderResponseHeaders, renderTrailers } from './headers.ts';
 import { waitingHeads } from './waiting-heads.ts';
 
 /** Up to this size a chunk goes out as text: Node then puts the head in front of it, and writes once. */
@@ -42,13 +43,17 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, reason = ''): void {
-    const raw = readRaw(controller.rawHeaders);
+    const raw = decodeFields(controller.rawHeaders);
     if (status < 200) {
       this.#passInterim(status, raw);
       return;
     }
     const isChunked =
-      this.#isHttp11 && this.#hasBody && status !== 204 && status !== 304 && !hasField(raw, 'content-length');
+      this.#isHttp11 &&
+      this.#hasBody &&
+      status !== 204 &&
+      status !== 304 &&
+      countFields(raw, 'content-length') === 0;
     const headers = renderResponseHeaders(raw, status, isChunked);
     for (const [name, value] of this.#ownHeaders) headers.push(name, value);
     if (isOwnReason(status, reason)) this.response.writeHead(status, reason, headers);
@@ -63,7 +68,7 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     waitingHeads.delete(this.response);
-    const trailers = renderTrailers(readRaw(controller.rawTrailers));
+    const trailers = renderTrailers(decodeFields(controller.rawTrailers));
     if (trailers.length > 0) this.response.addTrailers(trailers);
     this.response.end();
   }
@@ -105,10 +110,4 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
  */
 function isOwnReason(status: number, reason: string): boolean {
   return /^[\t\x20-\x7e]+$/.test(reason) && STATUS_CODES[status]?.endsWith(reason) !== true;
-}
-
-/** undici hands over what the parser saw: names and values in turn, as bytes. */
-export function readRaw(raw: unknown): RawHeaders {
-  if (!Array.isArray(raw)) return [];
-  return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
 }

@@ -1,8 +1,7 @@
 // What crosses the gateway in a head: fields of one connection stay behind, the forwarding fields become our own.
 // Pure; used by proxy, answer relay and upgrade.
 
-/** Names and values in turn, as on the wire: `[name, value, name, value, …]`. */
-export type RawHeaders = readonly string[];
+import { forEachField, type RawHeaders } from '../raw-headers.ts';
 
 // RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They speak about one connection, never about two.
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -41,14 +40,14 @@ export function renderRequestHeaders(
   address: { port: number; publicUrl: URL | undefined },
 ): string[] {
   const headers = ['host', `localhost:${address.port}`];
-  const isLost = findHopByHop(raw);
-  for (const [name, value] of listFields(raw)) {
+  const isHopByHop = findHopByHop(raw);
+  forEachField(raw, (name, value) => {
     const key = name.toLowerCase();
     // CGI-style servers cannot tell X_Forwarded_Host from ours.
     const alias = key.replaceAll('_', '-');
-    if (isLost(key) || NOT_FROM_VISITORS.has(alias) || alias.startsWith('x-forwarded-')) continue;
+    if (isHopByHop(key) || NOT_FROM_VISITORS.has(alias) || alias.startsWith('x-forwarded-')) return;
     headers.push(name, value);
-  }
+  });
   if (address.publicUrl !== undefined) {
     headers.push('x-forwarded-host', address.publicUrl.host);
     headers.push('x-forwarded-proto', address.publicUrl.protocol.slice(0, -1));
@@ -58,43 +57,33 @@ export function renderRequestHeaders(
 
 /** The head the visitor gets. `keepsTrailer`: whether the answer goes out chunked, the only form with trailers. */
 export function renderResponseHeaders(raw: RawHeaders, status: number, keepsTrailer: boolean): string[] {
-  const isLost = findHopByHop(raw);
+  const isHopByHop = findHopByHop(raw);
   const headers: string[] = [];
-  for (const [name, value] of listFields(raw)) {
+  forEachField(raw, (name, value) => {
     const key = name.toLowerCase();
-    if (isLost(key) || (key === 'trailer' && !keepsTrailer)) continue;
+    if (isHopByHop(key) || (key === 'trailer' && !keepsTrailer)) return;
     // RFC 9110, 8.6: these have no length, and some clients would wait for that many bytes.
-    if (key === 'content-length' && (status === 204 || status < 200)) continue;
+    if (key === 'content-length' && (status === 204 || status < 200)) return;
     headers.push(name, value);
-  }
+  });
   return headers;
 }
 
 /** Trailers as `[name, value]` pairs, without those that are not allowed there. */
 export function renderTrailers(raw: RawHeaders): [string, string][] {
-  return listFields(raw).filter(([name]) => {
+  const trailers: [string, string][] = [];
+  forEachField(raw, (name, value) => {
     const key = name.toLowerCase();
-    return !HOP_BY_HOP.has(key) && !NOT_IN_TRAILERS.has(key);
+    if (!HOP_BY_HOP.has(key) && !NOT_IN_TRAILERS.has(key)) trailers.push([name, value]);
   });
-}
-
-/** True where the list has a field of that lower-case name. */
-export function hasField(raw: RawHeaders, wanted: string): boolean {
-  return listFields(raw).some(([name]) => name.toLowerCase() === wanted);
+  return trailers;
 }
 
 function findHopByHop(raw: RawHeaders): (key: string) => boolean {
   const named = new Set<string>();
-  for (const [name, value] of listFields(raw)) {
-    if (name.toLowerCase() !== 'connection') continue;
+  forEachField(raw, (name, value) => {
+    if (name.toLowerCase() !== 'connection') return;
     for (const option of value.split(',')) named.add(option.trim().toLowerCase());
-  }
+  });
   return key => HOP_BY_HOP.has(key) || named.has(key);
-}
-
-function listFields(raw: RawHeaders): [string, string][] {
-  const fields: [string, string][] = [];
-  for (let index = 0; index + 1 < raw.length; index += 2)
-    fields.push([raw[index] ?? '', raw[index + 1] ?? '']);
-  return fields;
 }

@@ -2,8 +2,9 @@
 
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import { decodeFields, forEachField, type RawHeaders } from '../raw-headers.ts';
 import type { Upgrade, Visit } from '../visit.ts';
-import { AnswerRelay, readRaw } from './answer-relay.ts';
+import { AnswerRelay } from './answer-relay.ts';
 import { renderResponseHeaders } from './headers.ts';
 import { describeRequest, type Route } from './proxy.ts';
 
@@ -98,18 +99,16 @@ class UpgradeRelay extends AnswerRelay {
       return;
     }
     this.#upgrade.detachResponse();
-    socket.write(renderSwitch(readRaw(controller.rawHeaders)), 'latin1');
+    socket.write(renderSwitch(decodeFields(controller.rawHeaders)), 'latin1');
     const early = this.#early.take();
     if (early.length > 0) app.write(early);
     joinStreams(socket, app);
   }
 }
 
-function renderSwitch(raw: readonly string[]): string {
-  const headers = renderResponseHeaders(raw, 101, false);
+function renderSwitch(raw: RawHeaders): string {
   const lines = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket'];
-  for (let index = 0; index < headers.length; index += 2)
-    lines.push(`${headers[index]}: ${headers[index + 1]}`);
+  forEachField(renderResponseHeaders(raw, 101, false), (name, value) => lines.push(`${name}: ${value}`));
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 

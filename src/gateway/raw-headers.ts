@@ -1,0 +1,35 @@
+// Header fields as Node and undici hand them over: names and values in turn, as on the wire. Used wherever the gateway
+// reads, changes or writes a head as a whole. Pure.
+
+/** `[name, value, name, value, …]`; names in any case. */
+export type RawHeaders = readonly string[];
+
+/** Calls `onField` for each field, in order. */
+export function forEachField(raw: RawHeaders, onField: (name: string, value: string) => void): void {
+  for (let index = 0; index + 1 < raw.length; index += 2) onField(raw[index] ?? '', raw[index + 1] ?? '');
+}
+
+/** How many fields have this lower-case name. */
+export function countFields(raw: RawHeaders, wanted: string): number {
+  let count = 0;
+  forEachField(raw, name => {
+    if (name.toLowerCase() === wanted) count += 1;
+  });
+  return count;
+}
+
+/** Changes the value of each field of this lower-case name; a field whose value becomes empty is removed. */
+export function rewriteFields(raw: string[], wanted: string, rewrite: (value: string) => string): void {
+  for (let index = raw.length - 2; index >= 0; index -= 2) {
+    if (raw[index]?.toLowerCase() !== wanted) continue;
+    const value = rewrite(raw[index + 1] ?? '');
+    if (value === '') raw.splice(index, 2);
+    else raw[index + 1] = value;
+  }
+}
+
+/** undici hands over the parser's own bytes, and nothing if there are no fields. */
+export function decodeFields(raw: unknown): RawHeaders {
+  if (!Array.isArray(raw)) return [];
+  return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
+}
