@@ -1,10 +1,11 @@
-// The app every tunnel of a benchmark leads to: small, compiled, and the same for all. Started by bench/rig/app.ts.
+// The app behind every tunnel of a benchmark. It is compiled, so that it is not the bottleneck. Started by
+// bench/rig/app.ts; prints its port and ends when standard input closes.
 //
 //	GET  /          a few bytes
 //	GET  /bytes?n=N N bytes
-//	POST /sink      takes whatever comes, answers how much it was
-//	GET  /halves    an answer in two small writes: its head, its body
-//	GET  /page      a page that needs 30 objects, /object/1 to /object/30
+//	POST /sink      reads the body, answers with its length in bytes
+//	GET  /halves    an answer in two small writes: the head, then the body
+//	GET  /page      a page with 30 objects, /object/1 to /object/30
 package main
 
 import (
@@ -18,15 +19,15 @@ import (
 	"time"
 )
 
-// As much as one write hands to the kernel at a time.
+// How much one write passes to the kernel.
 const chunkBytes = 256 * 1024
 
-// Long enough for the second write to be one of its own for whoever relays it.
+// Long enough that a relay reads the two writes separately.
 const betweenHalves = time.Millisecond
 
 const pageObjects = 30
 
-// About the median of what a page's images, scripts and style sheets weigh.
+// About the median size of a page's images, scripts and style sheets.
 const objectBytes = 12 * 1024
 
 var chunk = make([]byte, chunkBytes)
@@ -51,7 +52,7 @@ func main() {
 	fmt.Fprintln(os.Stderr, http.Serve(listener, nil))
 }
 
-// Whoever started this has died without ending it.
+// Standard input closes when the parent process ends, even if it was killed.
 func endWithStdin() {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	os.Exit(0)
@@ -91,7 +92,7 @@ func sink(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, total)
 }
 
-// The head and then the body, as most frameworks write them; or (?apart=body) the body itself in two.
+// Writes the head and then the body, as most frameworks do, or with ?apart=body the body in two writes.
 func halves(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Length", "12")
 	first := ""

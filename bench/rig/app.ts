@@ -1,4 +1,4 @@
-// The app of all benchmarks (bench/app), listening on a port of 127.0.0.1. Used by the cases.
+// Starts the small app of all benchmarks (bench/app). Used by the testbed, the far link and the cases.
 
 import { startProgram } from './process.ts';
 import { PROGRAMS } from './programs.ts';
@@ -9,6 +9,7 @@ export interface BenchApp {
   stop(): Promise<void>;
 }
 
+/** Resolves when the app listens, on a free port of 127.0.0.1. */
 export async function startApp(namespace?: string): Promise<BenchApp> {
   const program = startProgram(PROGRAMS.app, [], { namespace });
   const { value: port } = await program.waitFor(text => Number(text) || undefined, "the app's port");

@@ -1,4 +1,4 @@
-// Chromium in a network namespace, for pages that are loaded as people load them. Used by cases/pages.ts.
+// Runs Chromium in a network namespace, to load pages as reviewers do. Used by cases/pages.ts.
 
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { launch } from 'puppeteer-core';
 
 const CHROMIUM = '/usr/bin/chromium';
 const LOAD_LIMIT_MS = 30_000;
-/** A throw-away profile, and nothing that calls home: each would be a connection of its own in the measurement. */
+/** Without background requests to Google, which would open connections during a measurement. */
 const FLAGS = [
   '--headless',
   '--no-sandbox',
@@ -21,19 +21,19 @@ const FLAGS = [
 ];
 
 export interface Browser {
-  /** `Chromium 150`, say. */
+  /** Name and version, such as `Chrome 156.0.8078.108`. */
   readonly version: string;
-  /** Loads the page with no connection open and nothing cached; milliseconds until its `load` event. */
+  /** Loads the page without an open connection and without a cache. Resolves with the ms until its `load` event. */
   loadPage(url: string): Promise<number>;
   stop(): Promise<void>;
 }
 
-/** Undefined where no Chromium is installed. `trusted`: hash of the one public key that needs no authority. */
+/** Resolves with undefined if Chromium is not installed. `trusted`: the hash of the public key the browser accepts. */
 export async function startBrowser(namespace: string, trusted: string): Promise<Browser | undefined> {
   if (!existsSync(CHROMIUM)) return undefined;
   const profile = mkdtempSync(join(tmpdir(), 'bench-chromium-'));
   const browser = await launch({
-    // Over a pipe: a port for its commands would be in the other namespace.
+    // Controlled over a pipe, because a port would be in the other namespace.
     pipe: true,
     executablePath: '/usr/bin/env',
     ignoreDefaultArgs: true,
@@ -45,7 +45,7 @@ export async function startBrowser(namespace: string, trusted: string): Promise<
   return {
     version: (await browser.version()).replace('/', ' ').replace('Headless', ''),
     loadPage: async url => {
-      // Connections belong to a context, and end with it.
+      // A new context has no open connections.
       const context = await browser.createBrowserContext();
       try {
         const page = await context.newPage();

@@ -1,5 +1,5 @@
-// A server that is far away: server and visitors in one network namespace, tunnels and app in another, and a real
-// round-trip time between them. Root only. Used by the cases about distance and silence.
+// A bore server that is far away: server and visitors are in one network namespace, tunnels and app in another, with a
+// real round-trip time between them. Needs root. Used by the cases about distance, pages and silence.
 
 import { SERVER_ADDRESS, startTunRig, type TunRig } from '../../test/support/tun-rig.ts';
 import type { Bench } from '../case.ts';
@@ -7,12 +7,12 @@ import { startApp } from './app.ts';
 import { startBoreServer } from './bore-server.ts';
 import { type RunningTunnel, startTunnel, type TunnelName } from './tunnels.ts';
 
-/** wasmrun is told over a port of its own what to expose, which is not in reach from outside of its namespace. */
+/** Without wasmrun: it learns what to expose over a port of its own, which is unreachable from another namespace. */
 export type FarName = Exclude<TunnelName, 'wasmrun'>;
 
 export interface FarLink extends AsyncDisposable {
   readonly rig: TunRig;
-  /** Where the tunnels lead, in the runner's namespace. */
+  /** The app's port, in the runner's namespace. */
   readonly appPort: number;
   tunnel(name: FarName): RunningTunnel;
 }

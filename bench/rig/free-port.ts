@@ -1,12 +1,12 @@
-// A local port for a program that has to be told one. Used by the rig.
+// Finds a free local port for programs that must be given one. Used for wasmrun and iperf3.
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** wasmrun looks for a second port from 20 above its own on. */
+/** wasmrun also looks for a second port, at least 20 above the given one. */
 const MAX_PORT = 65_000;
 
-/** A TCP port of 127.0.0.1 that was free a moment ago. */
+/** A TCP port of 127.0.0.1 that was free when it was checked. Another program may take it before it is used. */
 export async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

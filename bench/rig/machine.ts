@@ -1,4 +1,4 @@
-// What a result depends on: the machine, the versions, and whether anything else was running. Used by main.ts.
+// Reads what a result depends on: the machine, the programs' versions and the machine's load. Used by main.ts.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -6,14 +6,14 @@ import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 import type { Machine, Versions } from '../results.ts';
 import { PROGRAMS } from './programs.ts';
 
-/** Mean number of processes that want to run, over the last minute, above which the machine is busy. */
+/** The machine is busy if its load average of the last minute is above this. */
 export const MAX_LOAD = 0.3;
 
 export function readLoad(): number {
   return loadavg()[0] ?? 0;
 }
 
-/** Names of machines and users stay out of it. */
+/** Describes the machine without its name or its user's name. */
 export function describeMachine(): Machine {
   return {
     cores: availableParallelism(),
@@ -44,7 +44,7 @@ function firstMatch(command: string, args: readonly string[], pattern: RegExp): 
     const text = execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     return pattern.exec(text)?.[0] ?? 'unknown';
   } catch (error) {
-    // wrk shows its version and its usage, and fails.
+    // wrk prints its version and its usage, and exits with an error.
     const { stdout } = error as { stdout?: string };
     return pattern.exec(stdout ?? '')?.[0] ?? 'not installed';
   }

@@ -1,25 +1,25 @@
-// What Linux says about a process in /proc: its processor time, its memory, its children. Used by the cases.
+// Reads a process's processor time, memory and children from Linux's /proc. Used by the testbed and the cases.
 
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Linux counts processor time in hundredths of a second (USER_HZ), whatever the kernel's own clock. */
+/** USER_HZ: /proc shows processor time in hundredths of a second, independent of the kernel's clock. */
 const TICKS_PER_SECOND = 100;
 
-/** Seconds of processor time of a process and its threads, in user and kernel mode, so far. */
+/** The processor time so far of a process and its threads, user and kernel, in seconds. */
 export function readCpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // proc(5): the name may hold spaces and brackets; behind it utime and stime are fields 14 and 15.
+  // proc(5): utime and stime are fields 14 and 15. The name before them can contain spaces and brackets.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** Memory of a process in MB (1,000,000 bytes), all that is resident. */
+/** The resident memory (RSS) of a process in MB (1,000,000 bytes). */
 export function readRssMb(pid: number): number {
   const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return (Number(kilobytes ?? 0) * 1024) / 1e6;
 }
 
-/** A process and all that it started, as far as it is still there. */
+/** The pids of a process and all its descendants that still run. */
 export function listProcessTree(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc').filter(entry => /^\d+$/.test(entry))) {
@@ -36,17 +36,17 @@ function readParent(pid: number): number | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
   } catch {
-    return undefined; // gone between the two reads
+    return undefined; // the process has ended since the folder was read
   }
 }
 
-/** Memory of several processes in MB, pages that they share counted once (PSS). */
+/** The memory of several processes together in MB. Shared pages count once (PSS). */
 export function readPssMb(pids: readonly number[]): number {
   const kilobytes = pids.map(pid => {
     try {
       return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
     } catch {
-      return 0; // gone meanwhile
+      return 0; // the process has ended
     }
   });
   return (kilobytes.reduce((sum, one) => sum + one, 0) * 1024) / 1e6;

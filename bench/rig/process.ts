@@ -1,4 +1,4 @@
-// The processes a benchmark starts: read line by line, and gone when the benchmark is. Used by the rig and the cases.
+// Starts programs, reads their output line by line, and ends them when the benchmark ends. Used by the rig and the cases.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -9,21 +9,24 @@ export interface ProgramOptions {
   /** Added to the environment of the benchmark. */
   environment?: Readonly<Record<string, string>>;
   cwd?: string;
-  /** The network namespace it runs in (root only); its pid is its own all the same. */
+  /** The network namespace the program runs in (needs root). Its pid is still the program's own. */
   namespace?: string | undefined;
-  /** Its standard input is closed, or this is written to it and closed; otherwise it stays open. */
+  /** Written to its standard input, which is then closed. Without this, standard input stays open. */
   input?: string;
-  /** What it says over Node.js's own channel between processes, which it has only where this is given. */
+  /** Called with each message of Node.js's IPC channel. Without this, the program has no such channel. */
   onMessage?: (message: unknown) => void;
 }
 
 export interface Program {
   readonly pid: number;
-  /** Lines of its standard output so far, with the time each came. */
+  /** The lines of its standard output so far. */
   readonly lines: readonly Line[];
   /** Resolves with its exit code; null after a signal. */
   readonly ended: Promise<number | null>;
-  /** Resolves with the first line, of those already there too, for which `find` has an answer. */
+  /**
+   * Resolves with the first line, past or future, for which `find` returns a value. Rejects at the time limit, or if the
+   * program ends. `what` names the wanted thing in the error.
+   */
   waitFor<T>(find: (text: string) => T | undefined, what: string, limitMs?: number): Promise<Found<T>>;
   closeInput(): void;
   /** SIGTERM, and SIGKILL after 10 s. */
@@ -33,19 +36,20 @@ export interface Program {
 
 export interface Line {
   text: string;
-  /** Of performance.now(). */
+  /** When it was read, on the scale of performance.now(). */
   at: number;
 }
 
 export interface Found<T> {
   value: T;
+  /** When its line was read. */
   at: number;
 }
 
 const START_LIMIT_MS = 20_000;
 const STOP_LIMIT_MS = 10_000;
 const POLL_MS = 2;
-/** What an error message can carry. */
+/** How many lines of standard error an error message shows. */
 const LAST_LINES = 15;
 /** A program that never stops writing must not fill the memory of a long benchmark. */
 const MAX_LINES = 20_000;
@@ -53,12 +57,12 @@ const MAX_LINES = 20_000;
 const running = new Set<ChildProcess>();
 process.on('exit', killAll);
 
-/** Ends whatever still runs: a case that failed may have left something behind. */
+/** Ends all programs that still run, because a failed case may have left some. */
 export function killAll(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
-/** Starts a program with its input open; every one of them is killed when the benchmark ends, however it ends. */
+/** Starts a program. It is killed when the benchmark exits, for whatever reason. */
 export function startProgram(
   command: string,
   args: readonly string[],
@@ -83,7 +87,7 @@ export function startProgram(
     errors.push(text);
     if (errors.length > LAST_LINES) errors.shift();
   });
-  stdin.on('error', () => undefined); // an early death is told by its exit
+  stdin.on('error', () => undefined); // if the program ends early, `ended` reports it
   if (options.input !== undefined) stdin.end(options.input);
   const ended = new Promise<number | null>(resolve => {
     child.once('error', error => {
@@ -110,7 +114,7 @@ export function startProgram(
   };
 }
 
-/** `ip netns exec` becomes the program. */
+/** `ip netns exec` replaces itself with the program, so the pid is the program's. */
 function enterNamespace(
   namespace: string | undefined,
   command: string,
@@ -145,13 +149,13 @@ async function findLine<T>(search: Search<T>): Promise<Found<T>> {
       if (line && value !== undefined) return { value, at: line.at };
       if (isLast && next === lines.length) break;
     }
-    if (performance.now() > deadline) over ??= `${limitMs / 1000} s are over`;
+    if (performance.now() > deadline) over ??= `not within ${limitMs / 1000} s`;
     if (over !== undefined)
-      throw new Error(`${describe()}: waited in vain for ${what} (${over})\n${errors.join('\n')}`);
+      throw new Error(`${describe()}: waited for ${what} (${over})\n${errors.join('\n')}`);
   }
 }
 
-/** Runs a program to its end and returns its standard output. Rejects when it fails or takes longer. */
+/** Runs a program and resolves with its standard output. Rejects if it fails or takes longer than `limitMs`. */
 export async function runProgram(
   command: string,
   args: readonly string[],
@@ -166,7 +170,7 @@ export async function runProgram(
   return stdout;
 }
 
-/** Polls until `check` has an answer. */
+/** Polls until `check` returns a value. Rejects after `limitMs`; `what` is then part of the error. */
 export async function waitUntil<T>(
   check: () => T | undefined | Promise<T | undefined>,
   what: string,
@@ -175,6 +179,6 @@ export async function waitUntil<T>(
   for (const deadline = performance.now() + limitMs; ; await delay(POLL_MS)) {
     const value = await check();
     if (value !== undefined) return value;
-    if (performance.now() > deadline) throw new Error(`waited ${limitMs / 1000} s in vain: ${what}`);
+    if (performance.now() > deadline) throw new Error(`waited for ${what} (not within ${limitMs / 1000} s)`);
   }
 }

@@ -1,5 +1,5 @@
-// The programs a benchmark needs: the real ones that scripts/install-real-parts installed, and two of its own in Go,
-// built into the same cache folder. Used by the rig.
+// The paths of the programs a benchmark runs: those that scripts/install-real-parts installed, and two small programs in
+// Go that are built into the same cache folder. Used by the rig and main.ts.
 
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -17,15 +17,15 @@ export const PROGRAMS = {
   wasmrun: join(BIN, 'wasmrun'),
   app: join(BIN, 'bench-app'),
   visitor: join(BIN, 'bench-visitor'),
-  /** The action's own, as it ships. */
+  /** The `expose` command, as a committed bundle. */
   expose: resolve(BENCH, '../dist/cli/index.js'),
   exposeSource: resolve(BENCH, '../src/cli.ts'),
-  /** The process that main leaves behind in a job. */
+  /** The background process of a job. */
   supervisor: resolve(BENCH, '../dist/supervisor/index.js'),
   supervisorSource: resolve(BENCH, '../src/supervisor.ts'),
 } as const;
 
-/** Go keeps what has not changed, so this takes a moment only once. */
+/** Builds the two Go programs. Go caches its builds, so only the first takes long. */
 export async function buildPrograms(): Promise<void> {
   mkdirSync(BIN, { recursive: true });
   for (const [folder, output] of [

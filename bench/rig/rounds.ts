@@ -1,13 +1,12 @@
-// The order of a comparison: A B C, then C B A, round after round, so that whatever drifts drifts for all. Used by
-// the cases.
+// Measures in rounds of A B C C B A, so that slow changes of the machine affect all tunnels equally. Used by the cases.
 
-/** Named figures of one measurement, such as `mbPerSecond`. */
+/** The figures of one measurement by name, such as `mbPerSecond`. */
 export type Figures = Readonly<Record<string, number>>;
 
-/** For each name, one entry a round: the means of its two measurements. */
+/** For each name one entry per round, with the means of its two measurements. */
 export type Rounds<N extends string> = Readonly<Record<N, readonly Figures[]>>;
 
-/** Measures every name twice a round. `names` in the order in which a round begins. */
+/** Measures every name twice per round: in the order of `names`, then in reverse. */
 export async function measureRounds<N extends string>(
   names: readonly N[],
   rounds: number,
@@ -29,12 +28,12 @@ export function averageFigures(several: readonly Figures[]): Figures {
   );
 }
 
-/** One figure of each round. */
+/** Returns one figure of each round. */
 export function pick(figures: readonly Figures[], key: string): number[] {
   return figures.map(one => one[key] ?? Number.NaN);
 }
 
-/** Ours divided by the peer's, round by round. */
+/** Divides our figure by the peer's, for each round. */
 export function divideRounds(ours: readonly number[], peer: readonly number[]): number[] {
   return ours.map((value, round) => value / (peer[round] ?? Number.NaN));
 }

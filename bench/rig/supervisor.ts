@@ -1,5 +1,5 @@
-// The background process of a job, started as main starts it: its configuration on standard input, its API's address
-// over the channel, its states from the API. Used by the cases that measure that process and not the command line.
+// Starts the background process of a job as main does: configuration on standard input, address of the control API over
+// IPC, states from the API. Used by the cases that measure this process instead of the command line.
 
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,17 +14,18 @@ import { startProgram, waitUntil } from './process.ts';
 import { PROGRAMS } from './programs.ts';
 import type { OwnName, OwnState, RunningTunnel, TunnelTarget } from './tunnels.ts';
 
-/** Only its own rig talks to it, on loopback. */
+/** A fixed token is good enough here, because the API listens on loopback only. */
 const CONTROL_TOKEN = 'the-token-of-the-benchmark';
 const STARTUP_TIMEOUT_MS = 30_000;
 
 export interface RunningSupervisor extends RunningTunnel {
-  /** Milliseconds from the spawn until the tunnel was connected, and until the exposure was live. */
+  /** Milliseconds from the start of the process until the tunnel was connected. */
   readonly connectedMs: number;
+  /** Milliseconds from the start of the process until the exposure was live. */
   readonly liveMs: number;
 }
 
-/** Resolves when it is live. */
+/** Resolves when the exposure is live. */
 export async function startSupervisor(name: OwnName, target: TunnelTarget): Promise<RunningSupervisor> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-supervisor-'));
   const states: { state: OwnState; at: number }[] = [];
@@ -40,10 +41,10 @@ export async function startSupervisor(name: OwnName, target: TunnelTarget): Prom
       },
     },
   );
-  const awaitState = (what: string, holds: (state: OwnState) => boolean) =>
-    waitUntil(() => states.find(({ state }) => holds(state)), `the supervisor's tunnel is ${what}`);
-  const connected = await awaitState('connected', state => state.status === 'Connected');
-  const live = await awaitState('live', state => state.exposure.phase === 'live');
+  const waitForState = (what: string, matches: (state: OwnState) => boolean) =>
+    waitUntil(() => states.find(({ state }) => matches(state)), `the supervisor's state ${what}`);
+  const connected = await waitForState('Connected', state => state.status === 'Connected');
+  const live = await waitForState('live', state => state.exposure.phase === 'live');
   const port = live.state.public_port ?? 0;
   const stop = async () => {
     await program.stop();
@@ -71,7 +72,7 @@ function describeConfig(name: OwnName, target: TunnelTarget, folder: string): Su
       gateway: OPEN_GATEWAY,
       tunnel: {
         servers: [{ address: { host: target.server, port: CONTROL_PORT }, secret: SECRET }],
-        // A preview of its own each time: the port of the one before may not be free yet.
+        // A new identity each time, because the previous preview's port may not be free yet.
         identity: randomUUID(),
         remotePort: { kind: 'auto', ...PORT_RANGE },
         publicUrl: protocol === 'tcp' ? 'tcp://{host}:{port}' : 'http://{host}:{port}',
@@ -80,13 +81,13 @@ function describeConfig(name: OwnName, target: TunnelTarget, folder: string): Su
   };
 }
 
-/** Its event stream, by node:http: the first `fetch` of a process takes tens of milliseconds. */
+/** Follows the API's event stream, with node:http because the first `fetch` of a process takes tens of milliseconds. */
 function followStates(controlUrl: string, onState: (state: OwnState) => void): void {
   const headers = { Authorization: `Bearer ${CONTROL_TOKEN}` };
   get(`${controlUrl}/api/events`, { headers }, response => {
     createInterface({ input: response }).on('line', line => {
       if (line.startsWith('data: ')) onState(JSON.parse(line.slice('data: '.length)) as OwnState);
     });
-    response.on('error', () => {}); // it ends with its process
+    response.on('error', () => {}); // the stream ends with the process
   }).on('error', () => {});
 }

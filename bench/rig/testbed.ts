@@ -1,4 +1,4 @@
-// What most cases start from: one bore server, one app, and a tunnel of each kind between them. Used by the cases.
+// The testbed of most cases: one bore server, one app, and one tunnel of each kind between them. Used by the cases.
 
 import type { Bench } from '../case.ts';
 import { type BenchApp, startApp } from './app.ts';
@@ -9,11 +9,11 @@ import { type RunningTunnel, startTunnel, TUNNELS, type TunnelName } from './tun
 
 export interface Testbed extends AsyncDisposable {
   readonly app: BenchApp;
-  /** Those that were asked for. */
+  /** Throws for a tunnel that was not started. */
   tunnel(name: TunnelName): RunningTunnel;
 }
 
-/** Starts all of it; `port` is where the tunnels lead instead of to the app. */
+/** Resolves when all tunnels are ready. `port`: a local port that the tunnels expose instead of the app's. */
 export async function startTestbed(
   bench: Bench,
   names: readonly TunnelName[] = TUNNELS,
@@ -39,7 +39,7 @@ export async function startTestbed(
   return { app, tunnel, [Symbol.asyncDispose]: () => started.disposeAsync() };
 }
 
-/** The figures of a piece of work with the processor time that the process took for each unit of it. */
+/** Adds `cpuSeconds` to the figures of some work: the processor time of the process, divided by the amount of work. */
 export async function measureCpu(
   pid: number,
   work: () => Promise<{ figures: Figures; amount: number }>,

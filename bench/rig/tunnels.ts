@@ -1,4 +1,5 @@
-// Ours and its peers, each leading from a public port of one bore server to one local port. Used by the cases.
+// Starts the tunnels that are compared: ours (raw, gateway) and the peers (bore local, wasmrun). Each exposes one local
+// port at a public port of the same bore server. Used by the testbed, the far link and the cases.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,21 +14,21 @@ export const OURS = ['raw', 'gateway'] as const;
 export type PeerName = (typeof PEERS)[number];
 export type OwnName = (typeof OURS)[number];
 export type TunnelName = PeerName | OwnName;
-/** Peers first, so that each round begins and ends with them. */
+/** In this order, each round begins and ends with a peer. */
 export const TUNNELS: readonly TunnelName[] = [...PEERS, ...OURS];
 
 export interface TunnelTarget {
-  /** Of the bore server. */
+  /** Address of the bore server. */
   server: string;
-  /** Of 127.0.0.1. */
+  /** The port of 127.0.0.1 that is exposed. */
   port: number;
-  /** The public port to ask for; otherwise whichever the server gives. */
+  /** The public port to ask for. Default: one that the server or the client chooses. */
   remotePort?: number;
-  /** Files with certificate and key, for TLS that ends at the tunnel; only for the gateway. */
+  /** Files with certificate and key, for TLS that ends on the runner. Only for `gateway`. */
   tls?: { cert: string; key: string };
-  /** `node src/cli.ts` instead of the bundle. */
+  /** Run `src/cli.ts` instead of the bundle. */
   fromSource?: boolean;
-  /** Where the tunnel's client runs; not for wasmrun, which is configured over its own port. */
+  /** The network namespace of the client. Not for wasmrun, which is configured over its own port. */
   namespace?: string | undefined;
 }
 
@@ -42,7 +43,7 @@ export interface RunningTunnel {
   stop(): Promise<void>;
 }
 
-/** Starts it and resolves when it has its public port and is ready for visitors. */
+/** Starts a tunnel. Resolves when it has a public port and is ready for visitors. */
 export function startTunnel(name: TunnelName, target: TunnelTarget): Promise<RunningTunnel> {
   if (name === 'bore local') return startBoreLocal(target);
   if (name === 'wasmrun') return startWasmrun(target);
@@ -63,13 +64,13 @@ async function startBoreLocal(target: TunnelTarget): Promise<RunningTunnel> {
   return describe('bore local', target, Number(value), program);
 }
 
-/** `wasmrun os --expose` on an empty program; what its tunnel leads to is told by its API, as its page does. */
+/** Starts `wasmrun os --expose` with an empty program, and sets the exposed port over its API, as wasmrun's page does. */
 async function startWasmrun(target: TunnelTarget): Promise<RunningTunnel> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-wasmrun-'));
   mkdirSync(join(folder, 'home', '.wasmrun', 'runtimes'), { recursive: true });
   mkdirSync(join(folder, 'app'));
   writeFileSync(join(folder, 'app', 'index.js'), 'require("http").createServer().listen(3000)\n');
-  // By default its tunnel leads to ports 3000 to 9999 only.
+  // By default, wasmrun exposes only the ports 3000 to 9999.
   writeFileSync(join(folder, 'app', 'wasmrun.toml'), '[os.network]\nbind_ports = "1024-65535"\n');
   const apiPort = await findFreePort();
   const args = ['os', join(folder, 'app'), '-P', `${apiPort}`, '--expose', '--tunnel-server', target.server];
@@ -78,11 +79,11 @@ async function startWasmrun(target: TunnelTarget): Promise<RunningTunnel> {
       HOME: join(folder, 'home'),
       TMPDIR: folder,
       WASMRUN_TUNNEL_SECRET: SECRET,
-      // Its runtime is not needed, and nothing is downloaded.
+      // A closed port, because the runtime is not needed and must not be downloaded.
       WASMRUN_WASMHUB_BASE_URL: 'http://127.0.0.1:9',
     },
   });
-  const port = await waitUntil(() => requestPublicPort(apiPort, target.port), 'wasmrun has a public port');
+  const port = await waitUntil(() => requestPublicPort(apiPort, target.port), "wasmrun's public port");
   const tunnel = describe('wasmrun', target, port, program);
   const stop = async () => {
     await tunnel.stop();
@@ -91,6 +92,7 @@ async function startWasmrun(target: TunnelTarget): Promise<RunningTunnel> {
   return { ...tunnel, stop };
 }
 
+/** Asks wasmrun to expose `localPort`. Resolves with the public port, or undefined if it does not answer yet. */
 async function requestPublicPort(apiPort: number, localPort: number): Promise<number | undefined> {
   try {
     const response = await fetch(`http://127.0.0.1:${apiPort}/api/tunnel/target`, {
@@ -100,11 +102,11 @@ async function requestPublicPort(apiPort: number, localPort: number): Promise<nu
     const state = (await response.json()) as { public_port?: number | null; target_port?: number | null };
     return state.target_port === localPort ? (state.public_port ?? undefined) : undefined;
   } catch {
-    return undefined; // it does not listen yet
+    return undefined; // wasmrun does not listen yet
   }
 }
 
-/** What one line of `expose run --json` says, as far as a benchmark asks. */
+/** The fields of a line of `expose run --json` that the benchmarks use. */
 export interface OwnState {
   status: string;
   public_host: string | null;
@@ -113,17 +115,18 @@ export interface OwnState {
   exposure: { phase: string };
 }
 
+/** Undefined for a line that is not JSON. */
 export function parseState(text: string): OwnState | undefined {
   return text.startsWith('{') ? (JSON.parse(text) as OwnState) : undefined;
 }
 
-/** The command line of `expose run` for this target. */
+/** The command and arguments of `expose run` for this target. */
 export function describeOwnCommand(name: OwnName, target: TunnelTarget): [string, ...string[]] {
   const entry = target.fromSource ? PROGRAMS.exposeSource : PROGRAMS.expose;
   const flags = ['--mode', 'port', '--port', `${target.port}`, '--server', target.server, '--json'];
-  flags.push('--access', 'open'); // as it is with both peers
+  flags.push('--access', 'open'); // both peers are open too
   if (target.remotePort !== undefined) flags.push('--remote-port', `${target.remotePort}`);
-  // Otherwise it would try candidates that this server does not give away, which is not what is measured.
+  // Without it, the client would first try ports outside the server's range, which is not what is measured.
   else flags.push('--port-range', `${PORT_RANGE.min}-${PORT_RANGE.max}`);
   if (name === 'raw') flags.push('--protocol', 'tcp');
   if (target.tls) flags.push('--tls-cert', target.tls.cert, '--tls-key', target.tls.key);
@@ -139,7 +142,7 @@ async function startOurs(name: OwnName, target: TunnelTarget): Promise<RunningTu
   const { value } = await program.waitFor(text => {
     const state = parseState(text);
     return state?.exposure.phase === 'live' ? (state.public_port ?? undefined) : undefined;
-  }, 'it is live');
+  }, 'the state live');
   return describe(name, target, value, program);
 }
 

@@ -1,10 +1,10 @@
-// The load: wrk, iperf3 and bench/visitor, each run to its end and its figures read. Used by the cases.
+// Runs the load generators wrk, iperf3 and bench/visitor, and reads their figures. Used by the cases.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Program, runProgram, startProgram } from './process.ts';
 import { PROGRAMS } from './programs.ts';
 
-/** Beyond what a load was asked to take. */
+/** How much longer than asked a load may take before it is killed. */
 const GRACE_MS = 15_000;
 const VISITOR_LIMIT_MS = 90_000;
 
@@ -15,7 +15,10 @@ export interface WrkFigures {
   errors: number;
 }
 
-/** wrk with one thread, which is enough for 100,000 requests a second and leaves the other core alone. */
+/**
+ * Runs wrk with one thread: enough for 100,000 requests per second, and the other core stays free. `closing`: a new
+ * connection for each request.
+ */
 export async function runWrk(
   url: string,
   options: { connections: number; seconds: number; closing?: boolean },
@@ -26,17 +29,18 @@ export async function runWrk(
   return parseWrk(await runProgram('wrk', args, { limitMs: seconds * 1000 + GRACE_MS }));
 }
 
+/** Throws if the text has no figures, for example because wrk could not connect. */
 export function parseWrk(text: string): WrkFigures {
   const requests = Number(/(\d+) requests in/.exec(text)?.[1]);
   const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]);
-  if (Number.isNaN(requests) || Number.isNaN(perSecond)) throw new Error(`wrk said something else:\n${text}`);
+  if (Number.isNaN(requests) || Number.isNaN(perSecond)) throw new Error(`wrk printed no figures:\n${text}`);
   const socketErrors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text);
   const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
   const errors = (socketErrors?.slice(1) ?? []).reduce((sum, count) => sum + Number(count), refused);
   return { requests, perSecond, errors };
 }
 
-/** iperf3 with parallel streams, up (visitor to app) or down; bytes a second over all streams. */
+/** Runs iperf3 with parallel streams, up (visitor to app) or down. The figures are for all streams together. */
 export async function runIperf(
   address: { host: string; port: number },
   options: { streams: number; seconds: number; direction: 'up' | 'down' },
@@ -69,35 +73,35 @@ interface IperfReport {
 const IPERF_ATTEMPTS = 10;
 const IPERF_PAUSE_MS = 300;
 
-/** The server takes one load at a time, and needs a moment after each. */
+/** The iperf3 server accepts one load at a time, and is busy for a moment after each. */
 async function retryWhileBusy(attempt: () => Promise<IperfReport>): Promise<IperfReport> {
   for (let left = IPERF_ATTEMPTS; ; left -= 1) {
     const report = await attempt().catch(
       (error: unknown) => ({ error: String(error), end: {} }) as IperfReport,
     );
     if (report.end.sum_received !== undefined) return report;
-    if (left === 0) throw new Error(`iperf3: ${report.error ?? 'it measured nothing'}`);
+    if (left === 0) throw new Error(`iperf3: ${report.error ?? 'it reported no figures'}`);
     await delay(IPERF_PAUSE_MS);
   }
 }
 
-/** Starts `iperf3 -s` on a port of 127.0.0.1. */
+/** Starts an iperf3 server on a port of 127.0.0.1. Resolves when it listens. */
 export async function startIperfServer(port: number): Promise<Program> {
   const program = startProgram('iperf3', ['-s', '-B', '127.0.0.1', '-p', `${port}`, '--forceflush']);
-  await program.waitFor(text => /Server listening/.exec(text)?.[0], 'iperf3 listens');
+  await program.waitFor(text => /Server listening/.exec(text)?.[0], 'the line "Server listening"');
   return program;
 }
 
 export interface LatencyFigures {
   count: number;
   errors: number;
-  /** All in milliseconds. */
+  /** Milliseconds, like p99 and max. */
   p50: number;
   p99: number;
   max: number;
 }
 
-/** One HTTP exchange of `bytes`; its time in milliseconds, from before the connection to after the last byte. */
+/** Transfers `bytes` in one HTTP exchange. Resolves with the ms from the start of the request to the last byte. */
 export async function runStream(
   address: { host: string; port: number },
   direction: 'up' | 'down',
@@ -108,7 +112,7 @@ export async function runStream(
   return (await runVisitor<{ millis: number }>('stream', args)).millis;
 }
 
-/** Runs one command of bench/visitor to its end; the figures are those of its Go source. */
+/** Runs one command of bench/visitor to its end. `T` is the JSON it prints; the types are in its Go source. */
 export async function runVisitor<T>(
   command: string,
   args: readonly string[],
@@ -118,6 +122,7 @@ export async function runVisitor<T>(
   return JSON.parse(await runProgram(PROGRAMS.visitor, [command, ...args], { limitMs, namespace })) as T;
 }
 
+/** Starts a command of bench/visitor that runs until its standard input is closed. */
 export function startVisitor(command: string, args: readonly string[], namespace?: string): Program {
   return startProgram(PROGRAMS.visitor, [command, ...args], { namespace });
 }

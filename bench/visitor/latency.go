@@ -21,20 +21,20 @@ type latencyFigures struct {
 	Max    float64 `json:"max"`
 }
 
-// Open loop: a request is sent when its time has come, whether or not those before it were answered.
+// Sends requests at a fixed rate. It is an open loop: a request does not wait for the answers of earlier requests.
 func rate(arguments []string) (any, error) {
 	var target string
 	var perSecond, seconds int
 	parse("rate", arguments, func(flags *flag.FlagSet) {
-		flags.StringVar(&target, "url", "", "what to ask for")
-		flags.IntVar(&perSecond, "rate", 500, "requests a second")
+		flags.StringVar(&target, "url", "", "what to request")
+		flags.IntVar(&perSecond, "rate", 500, "requests per second")
 		flags.IntVar(&seconds, "seconds", 3, "how long")
 	})
 	client := &http.Client{
 		Timeout:   5 * time.Second,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
 	}
-	// The connections are there before the clock starts: opening them is another case.
+	// Opens connections before the measurement, because another case measures new connections.
 	warm(client, target, 16)
 	latencies := make([]float64, perSecond*seconds)
 	var waiting sync.WaitGroup
@@ -63,7 +63,7 @@ func warm(client *http.Client, target string, connections int) {
 	waiting.Wait()
 }
 
-// The time from sending to the whole answer, or -1 where there was none.
+// Returns the ms from sending a request to the end of its answer, or -1 if it failed.
 func ask(client *http.Client, target string) float64 {
 	began := time.Now()
 	answer, err := client.Get(target)
@@ -77,17 +77,17 @@ func ask(client *http.Client, target string) float64 {
 	return millisSince(began)
 }
 
-// One request after the other: on one connection, or (`-fresh`) each on a new one and measured from its first SYN to
-// the first byte of the answer.
+// Sends one request after another: on one connection, or with `-fresh` on a new connection for each. With `-fresh`, the
+// time is measured from the first SYN to the first byte of the answer.
 func sequence(arguments []string) (any, error) {
 	var target string
 	var count, skip int
 	var fresh bool
 	var pause time.Duration
 	parse("sequence", arguments, func(flags *flag.FlagSet) {
-		flags.StringVar(&target, "url", "", "what to ask for")
+		flags.StringVar(&target, "url", "", "what to request")
 		flags.IntVar(&count, "count", 30, "requests")
-		flags.IntVar(&skip, "skip", 0, "the first ones, which do not count")
+		flags.IntVar(&skip, "skip", 0, "how many of the first requests do not count")
 		flags.BoolVar(&fresh, "fresh", false, "a new connection for each")
 		flags.DurationVar(&pause, "pause", 0, "between requests")
 	})
@@ -107,6 +107,7 @@ func sequence(arguments []string) (any, error) {
 	return summarise(latencies[min(skip, count):]), nil
 }
 
+// Returns the ms from the first SYN of a new connection to the first byte of the answer, or -1 if it failed.
 func firstByte(target string) float64 {
 	address, err := url.Parse(target)
 	if err != nil {

@@ -1,5 +1,5 @@
-// The visitors of a benchmark, as far as wrk and iperf3 cannot play them. Started by bench/rig/visitor.ts; each
-// command prints its figures as JSON, all times in milliseconds. It ends with its standard input.
+// The visitors that wrk and iperf3 cannot simulate. Started by bench/rig/visitors.ts. Each command prints its figures as
+// JSON, with all times in milliseconds. `idle` and `probe` run until standard input closes.
 package main
 
 import (
@@ -49,7 +49,7 @@ func parse(name string, arguments []string, define func(*flag.FlagSet)) {
 	_ = flags.Parse(arguments)
 }
 
-// Returns when whoever started this closes its standard input, or has died.
+// Returns when the parent process closes standard input or ends.
 func waitForStdin() {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }

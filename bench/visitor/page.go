@@ -15,15 +15,15 @@ type pageFigures struct {
 	Connections int     `json:"connections"`
 }
 
-// Loads the page and its 30 objects as a browser does over HTTP/1.1: at most six connections, each kept alive, each
-// object on whichever is free. The clock runs from the first SYN to the last byte.
+// Loads the page and its objects as a browser does over HTTP/1.1: with at most six kept connections, each object on the
+// next free one. The time is measured from the first SYN to the last byte.
 func load(arguments []string) (any, error) {
 	var base string
 	var objects, connections int
 	parse("load", arguments, func(flags *flag.FlagSet) {
-		flags.StringVar(&base, "url", "", "of the app, without a path")
-		flags.IntVar(&objects, "objects", 30, "objects of the page")
-		flags.IntVar(&connections, "connections", 6, "at most")
+		flags.StringVar(&base, "url", "", "base URL of the app, without a path")
+		flags.IntVar(&objects, "objects", 30, "how many objects the page has")
+		flags.IntVar(&connections, "connections", 6, "maximum number of connections")
 	})
 	address, err := url.Parse(base)
 	if err != nil {

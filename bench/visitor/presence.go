@@ -10,14 +10,15 @@ import (
 	"time"
 )
 
-// So many are on their way in at a time: the backlog of a listening socket is finite.
+// How many visitors connect at the same time. More could overflow the backlog of the listening socket.
 const arriving = 50
 
 type idleFigures struct {
 	Open int `json:"open"`
 }
 
-// Visitors who have come in, got one answer (`-ask`) or asked nothing, and stay until standard input closes.
+// Opens idle connections and keeps them until standard input closes. With `-ask`, each visitor first sends one request.
+// Prints how many are open, and at the end how many still are.
 func idle(arguments []string) (any, error) {
 	var address string
 	var count int
@@ -25,7 +26,7 @@ func idle(arguments []string) (any, error) {
 	parse("idle", arguments, func(flags *flag.FlagSet) {
 		flags.StringVar(&address, "address", "", "host:port")
 		flags.IntVar(&count, "count", 1000, "visitors")
-		flags.BoolVar(&asking, "ask", false, "each gets one answer first")
+		flags.BoolVar(&asking, "ask", false, "each visitor first sends one request")
 	})
 	turns := make(chan struct{}, arriving)
 	var waiting sync.WaitGroup
@@ -70,7 +71,7 @@ func enter(address string, asking bool) (net.Conn, error) {
 	return connection, nil
 }
 
-// Those whose connection the other side has not closed meanwhile.
+// Counts the connections that the other side has not closed.
 func countOpen(connections []net.Conn) int {
 	still := 0
 	for _, connection := range connections {
@@ -91,18 +92,18 @@ func countOpen(connections []net.Conn) int {
 }
 
 type goodProbe struct {
-	// Unix time in ms at which a whole, good answer was there.
+	// Unix time in ms when the whole answer had arrived.
 	At float64 `json:"at"`
 }
 
-// A visit every 20 ms, each on a connection of its own and without waiting for those before it. Prints a line for
-// each good one, until standard input closes.
+// Starts a visit every 20 ms, each on a new connection and without waiting for earlier visits. Prints a line for each
+// visit that succeeds, until standard input closes.
 func probe(arguments []string) (any, error) {
 	var address string
 	var every time.Duration
 	parse("probe", arguments, func(flags *flag.FlagSet) {
 		flags.StringVar(&address, "address", "", "host:port")
-		flags.DurationVar(&every, "every", 20*time.Millisecond, "between visits")
+		flags.DurationVar(&every, "every", 20*time.Millisecond, "time between visits")
 	})
 	over := make(chan struct{})
 	go func() { waitForStdin(); close(over) }()

@@ -13,7 +13,7 @@ import (
 
 const chunkBytes = 256 * 1024
 
-// A stall of this length is no figure any more.
+// A transfer that takes longer is a failure.
 const streamTimeout = 60 * time.Second
 
 type streamFigures struct {
@@ -21,14 +21,14 @@ type streamFigures struct {
 	Millis float64 `json:"millis"`
 }
 
-// One HTTP exchange over a plain connection, without the copies of net/http: `bytes` down, or up.
+// Transfers `bytes` down or up in one HTTP exchange, over a plain connection to avoid the copies of net/http.
 func stream(arguments []string) (any, error) {
 	var address, direction string
 	var bytes int64
 	parse("stream", arguments, func(flags *flag.FlagSet) {
 		flags.StringVar(&address, "address", "", "host:port")
 		flags.StringVar(&direction, "direction", "down", "down or up")
-		flags.Int64Var(&bytes, "bytes", 0, "how many")
+		flags.Int64Var(&bytes, "bytes", 0, "how many bytes")
 	})
 	connection, err := net.DialTimeout("tcp", address, 5*time.Second)
 	if err != nil {

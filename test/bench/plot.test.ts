@@ -3,18 +3,18 @@ import { renderPlot, scoreToX } from '../../bench/plot.ts';
 import { createResult, createRow } from './samples.ts';
 
 describe('the plot', () => {
-  it('puts twice as good as far to the right of the target as half as good to the left', () => {
+  it('draws a figure that is twice as good as far to the right of the target as one half as good to the left', () => {
     const target = scoreToX(1);
     expect(scoreToX(2) - target).toBeCloseTo(target - scoreToX(0.5), 0);
     expect(scoreToX(2)).toBeGreaterThan(target);
   });
 
-  it('draws what is off the scale at its edge', () => {
+  it('draws a score beyond the scale at the end of the scale', () => {
     expect(scoreToX(1_000)).toBe(scoreToX(8));
     expect(scoreToX(0)).toBe(scoreToX(1 / 4));
   });
 
-  it('has a dot for each target that is met, a square for each that is missed, and nothing for the rest', () => {
+  it('draws a dot for each target that is met, a square for each that is missed, and nothing without a target', () => {
     const rows = [
       createRow({ reach: 1 }),
       createRow({ samples: [0.5], reach: 1 }),
@@ -26,7 +26,7 @@ describe('the plot', () => {
     expect(plot.match(/<rect class="missed"/g)).toHaveLength(1);
   });
 
-  it('turns a figure that should be low around: lower lies further right', () => {
+  it('draws a lower value further right if lower is better', () => {
     const at = (sample: number) =>
       Number(
         /class="(?:met|missed)" c?x="([\d.]+)"/.exec(
@@ -36,13 +36,13 @@ describe('the plot', () => {
     expect(at(0.5)).toBeGreaterThan(at(0.9));
   });
 
-  it('is well-formed where names hold signs of XML, and without any result', () => {
+  it('escapes XML characters in names, and says so if there are no results', () => {
     const plot = renderPlot([createResult([createRow({ what: 'a < b & c', reach: 1 })])]);
     expect(plot).toContain('a &lt; b &amp; c');
     expect(renderPlot([])).toContain('no results yet');
   });
 
-  it('has colours for light and for dark', () => {
+  it('has colours for a light and a dark background', () => {
     expect(renderPlot([])).toContain('prefers-color-scheme: dark');
   });
 });

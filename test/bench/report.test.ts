@@ -18,7 +18,7 @@ function createFolder(): string {
 }
 
 describe('a row', () => {
-  it('is judged by its median, its worst sample, or the 95th percentile from the bad side', () => {
+  it('has as its figure the median, the worst sample, or the sample that 95 % are at least as good as', () => {
     const samples = Array.from({ length: 21 }, (_, index) => index);
     expect(computeFigure(createRow({ samples }))).toBe(10);
     expect(computeFigure(createRow({ samples, take: 'worst', better: 'lower' }))).toBe(20);
@@ -27,14 +27,14 @@ describe('a row', () => {
     expect(computeFigure(createRow({ samples, take: 'p95', better: 'higher' }))).toBeCloseTo(1);
   });
 
-  it('has a score of 1 where it meets its target exactly, and more where it is better', () => {
+  it('has a score of 1 if it meets its target exactly, and more if it is better', () => {
     expect(scoreRow(createRow({ samples: [1.2], reach: 1.2 }))).toBe(1);
     expect(scoreRow(createRow({ samples: [2.4], reach: 1.2 }))).toBe(2);
     expect(scoreRow(createRow({ samples: [2.4], reach: 1.2, better: 'lower' }))).toBe(0.5);
     expect(scoreRow(createRow())).toBeUndefined();
   });
 
-  it('says by how much of its target it misses', () => {
+  it('shows by how many per cent it misses its target', () => {
     expect(renderVerdict(createRow({ samples: [1.2], reach: 1.2 }))).toBe('met');
     expect(renderVerdict(createRow({ samples: [0.9], reach: 1.2 }))).toBe('**missed by 25 %**');
     expect(renderVerdict(createRow({ samples: [90], reach: 30, better: 'lower' }))).toBe(
@@ -43,7 +43,7 @@ describe('a row', () => {
     expect(renderVerdict(createRow())).toBe('');
   });
 
-  it('shows figure and spread', () => {
+  it('shows its figure, with the lowest and the highest sample', () => {
     expect(renderValue(createRow())).toBe('1.2 × (1.1–1.3)');
     expect(
       renderValue(createRow({ samples: [1234.5, 2000], unit: 'ms', take: 'worst', better: 'lower' })),
@@ -52,13 +52,13 @@ describe('a row', () => {
 });
 
 describe('the report', () => {
-  it('without any result says what was not measured, and nothing about peers', () => {
+  it('lists the cases that were not measured, and says nothing about peers without any result', () => {
     const report = renderReport([], TITLES, new Map());
     expect(report).toContain('- B2 · Many streams');
     expect(report).not.toContain('Slower than a peer');
   });
 
-  it('names first what a peer does better, with a target or without, the worst first', () => {
+  it('lists first where a peer is better, with a target or without, the largest difference first', () => {
     const rows = [
       createRow({ what: 'a bit slower', samples: [0.9] }),
       createRow({ what: 'takes three times as long', samples: [3], better: 'lower' }),
@@ -74,11 +74,11 @@ describe('the report', () => {
     ]);
   });
 
-  it('says that nothing is slower only where nothing is', () => {
+  it('says "Nothing." if no peer is better', () => {
     expect(renderReport([createResult([createRow()])], TITLES, new Map())).toContain('Nothing.');
   });
 
-  it('holds every row of every case, and names the cases that were not measured', () => {
+  it('contains every row of every case, and lists the cases that were not measured', () => {
     const rows = [createRow({ what: 'one', reach: 1.2 }), createRow({ what: 'two' })];
     const report = renderReport([createResult(rows)], TITLES, new Map());
     expect(report).toContain('| one ÷ bore local | ≥ 1.2 × | 1.2 × (1.1–1.3) |  |  | met |');
@@ -86,7 +86,7 @@ describe('the report', () => {
     expect(report).toContain('## Not measured\n\n- B2 · Many streams');
   });
 
-  it('gives the reason for a miss, or says that there is none yet', () => {
+  it('shows the reason for a missed target, or says that it is not known', () => {
     const missed = [createResult([createRow({ samples: [0.5], reach: 0.9 })])];
     expect(renderReport(missed, TITLES, new Map([['B1', 'One thread is the limit.']]))).toContain(
       'One thread is the limit.',
@@ -96,7 +96,7 @@ describe('the report', () => {
     );
   });
 
-  it('says where the machine was busy, the run shortened, or the sources ran instead of the bundle', () => {
+  it('says if the machine was busy, the run was shortened, or the sources ran instead of the bundles', () => {
     const odd = createResult([], { busy: true, load: 2.5, quick: true, source: 'src' });
     const report = renderReport([odd], TITLES, new Map());
     expect(report).toContain('**on a busy machine (load 2.5)**');
@@ -107,14 +107,14 @@ describe('the report', () => {
     expect(plain).toContain('expose 1.2.3 (abc1234) on Node 24.0.0');
   });
 
-  it('says once what is true of all cases', () => {
+  it('describes the conditions once if they are equal for all cases', () => {
     const results = [createResult([]), createResult([], { id: 'B2' })];
     expect(renderReport(results, TITLES, new Map()).match(/2 cores/g)).toHaveLength(1);
   });
 });
 
-describe('the reasons for misses', () => {
-  it('are read by case', () => {
+describe('the reasons for missed targets', () => {
+  it('are read for each case', () => {
     const file = join(createFolder(), 'misses.md');
     writeFileSync(file, '# Misses\n\n## B1\n\nOne thread.\n\n- tried two\n\n## B4\n\nThe kernel.\n');
     expect([...readMisses(file)]).toEqual([
@@ -123,7 +123,7 @@ describe('the reasons for misses', () => {
     ]);
   });
 
-  it('may all be missing', () => {
+  it('are empty without the file', () => {
     expect(readMisses(join(createFolder(), 'misses.md')).size).toBe(0);
   });
 });
@@ -137,7 +137,7 @@ describe('the results', () => {
     expect(readResults(folder)[0]?.rows).toEqual([createRow()]);
   });
 
-  it('hold no more digits than they are worth', () => {
+  it('are saved with four digits', () => {
     const folder = createFolder();
     writeResult(folder, createResult([createRow({ samples: [1.234567, 12345.678, 3] })]));
     expect(readResults(folder)[0]?.rows[0]?.samples).toEqual([1.235, 12350, 3]);

@@ -3,7 +3,7 @@ import { compare } from '../../bench/compare.ts';
 import { divideRounds, measureRounds, pick } from '../../bench/rig/rounds.ts';
 
 describe('the rounds of a comparison', () => {
-  it('measure A B C, then C B A, each round anew', async () => {
+  it('measure A B C, then C B A, in every round', async () => {
     const order: string[] = [];
     await measureRounds(['A', 'B', 'C'], 2, async name => {
       order.push(name);
@@ -23,7 +23,7 @@ describe('the rounds of a comparison', () => {
     expect(pick(rounds.B, 'figure')).toEqual([2.5, 6.5]);
   });
 
-  it('are divided one by one, so that a slow moment of the machine counts for both', () => {
+  it('are divided round by round, so that a slow moment of the machine affects both sides', () => {
     expect(divideRounds([10, 5, 20], [10, 5, 10])).toEqual([1, 1, 2]);
   });
 });
@@ -44,14 +44,14 @@ describe('a comparison', () => {
     targets: { raw: { 'bore local': { reach: 1.2 } } },
   });
 
-  it('has a row for each of ours that was measured, and each peer', () => {
+  it('has a row for each pair of our tunnel and a peer that were both measured', () => {
     expect(rows.map(({ what, peer }) => [what, peer])).toEqual([
       ['raw, a load', 'bore local'],
       ['raw, a load', 'wasmrun'],
     ]);
   });
 
-  it('divides ours by the peer, and keeps what was divided', () => {
+  it("divides our figure by the peer's, and keeps both", () => {
     expect(rows[0]).toMatchObject({
       samples: [1.5],
       reach: 1.2,

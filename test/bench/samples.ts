@@ -1,4 +1,4 @@
-// Results as a benchmark leaves them, for the tests of report and plot.
+// Creates results like those in bench/results. Used by the tests of the report and the plot.
 
 import type { CaseResult, Row } from '../../bench/results.ts';
 

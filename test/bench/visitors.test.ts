@@ -12,16 +12,16 @@ Transfer/sec:      5.73MB
 `;
 
 describe("wrk's report", () => {
-  it('gives requests, their rate, and no errors', () => {
+  it('contains the number of requests, their rate, and no errors', () => {
     expect(parseWrk(REPORT)).toEqual({ requests: 49_265, perSecond: 44_807.15, errors: 0 });
   });
 
-  it('gives every kind of error, added up', () => {
+  it('contains the sum of all kinds of errors', () => {
     const errors = '  Socket errors: connect 1, read 2, write 3, timeout 4\n  Non-2xx or 3xx responses: 10\n';
     expect(parseWrk(errors + REPORT).errors).toBe(20);
   });
 
-  it('is no report where a figure is missing', () => {
+  it('is refused if a figure is missing', () => {
     expect(() => parseWrk('unable to connect to 127.0.0.1:9')).toThrow('unable to connect');
   });
 });
