@@ -4,6 +4,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, isTimeout } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
+import { LAST_LINES, LastLines } from '../shared/lines.ts';
 import { type Logger, sanitise } from '../shared/log.ts';
 import type { AppState } from '../shared/state.ts';
 import { startExec } from './exec.ts';
@@ -46,8 +47,6 @@ export interface App {
 
 /** Enough to see what led to a crash, in the status page and in the failed comment. */
 const CONSOLE_LINES = 200;
-/** As many as an error carries. */
-const LAST_LINES = 20;
 /**
  * For a start to end by itself after its signal: it then says what it waited for, and has stopped its processes. Longer
  * than any of them is given to stop.
@@ -61,13 +60,12 @@ const CONSOLE_LINE_LENGTH = 1_000;
  * after everything of it was stopped. Lost later, it is started again, and `onState` hears of it at once.
  */
 export async function startApp(options: AppOptions, timing?: RestartTiming): Promise<App> {
-  const lines: string[] = [];
+  const lines = new LastLines(CONSOLE_LINES);
   const onOutput = (line: string) => {
-    lines.push(line);
-    if (lines.length > CONSOLE_LINES) lines.shift();
+    lines.add(line);
     options.logger.info(`app | ${sanitise(line, CONSOLE_LINE_LENGTH)}`);
   };
-  const lastLines = () => lines.slice(-LAST_LINES);
+  const lastLines = () => lines.list(LAST_LINES);
   const loop = new RestartLoop({
     startOnce: signal => startOnce(options, { onOutput, lastLines }, signal),
     onState: options.onState,
@@ -85,7 +83,7 @@ export async function startApp(options: AppOptions, timing?: RestartTiming): Pro
     get restarts() {
       return loop.restarts;
     },
-    consoleTail: () => [...lines],
+    consoleTail: () => lines.list(),
     stop: () => loop.stop(),
   };
 }

@@ -1,7 +1,7 @@
 // `mode: exec`: one .wasm file in wasmrun's interpreter, with a socket handed in. Used by app.ts.
 
 import { basename, dirname, join } from 'node:path';
-import { findFreePort } from './process/child.ts';
+import { findFreePort } from './process/free-port.ts';
 import { startListener } from './process/listener.ts';
 import type { AppSpec, Program, ProgramContext } from './program.ts';
 import { stageFolder } from './project/staging.ts';

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError, isTimeout } from '../shared/errors.ts';
-import { findFreePort } from './process/child.ts';
+import { findFreePort } from './process/free-port.ts';
 import { LOOPBACK_HOSTS, startListener } from './process/listener.ts';
 import { waitForListening } from './process/readiness.ts';
 import type { AppSpec, Program, ProgramContext } from './program.ts';

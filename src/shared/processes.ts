@@ -1,9 +1,10 @@
-// Processes by id, safe against recycled ids.
-// A pid alone names nobody: it is trusted only together with the start time it was recorded with.
+// Processes by id, safe against recycled ids, and process groups. The only reader of /proc/PID/stat, and the one place
+// that ends a group. A pid alone identifies no process: it is trusted only with the start time it was recorded with.
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { hasCode } from './errors.ts';
 
 /** A process that may be gone by now. */
 export interface ProcessRecord {
@@ -13,31 +14,57 @@ export interface ProcessRecord {
   role: string;
 }
 
-const POLL_MS = 25;
+const POLL_MS = 20;
+/** SIGKILL takes effect at once, except for a process in an uninterruptible call of the kernel. */
+const KILL_MS = 1_000;
+
+/** A process as Linux describes it, proc_pid_stat(5). */
+export interface ProcessStat {
+  /** The program's name, at most 15 characters. */
+  name: string;
+  parent: number;
+  group: number;
+  /** Clock ticks since boot. */
+  startTime: string;
+}
+
+/** Linux only: undefined elsewhere, and for a process that has ended, a zombie included. */
+export function readProcessStat(pid: number): ProcessStat | undefined {
+  const stat = readText(`/proc/${pid}/stat`);
+  // The name may hold spaces and parentheses: fields are counted from its last ')'.
+  const end = stat.lastIndexOf(')');
+  const [state = 'X', parent, group, ...rest] = stat.slice(end + 2).split(' ');
+  const startTime = rest[16];
+  if (/^[ZX]/.test(state) || startTime === undefined) return undefined;
+  return {
+    name: stat.slice(stat.indexOf('(') + 1, end),
+    parent: Number(parent),
+    group: Number(group),
+    startTime,
+  };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return ''; // ended, perhaps since it was listed
+  }
+}
 
 /** When the process began, in a form that only serves comparison; undefined when there is no such process. */
 export function readStartTime(pid: number): string | undefined {
+  if (process.platform === 'linux') return readProcessStat(pid)?.startTime;
+  const [command, args] =
+    process.platform === 'win32'
+      ? ['powershell.exe', ['-NoProfile', '-Command', `(Get-Process -Id ${pid}).StartTime.Ticks`]]
+      : ['ps', ['-o', 'lstart=', '-p', String(pid)]];
   try {
-    if (process.platform === 'linux') return readProcStat(pid)?.startTime;
-    const [command, args] =
-      process.platform === 'win32'
-        ? ['powershell.exe', ['-NoProfile', '-Command', `(Get-Process -Id ${pid}).StartTime.Ticks`]]
-        : ['ps', ['-o', 'lstart=', '-p', String(pid)]];
     const text = execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     return text.trim() || undefined;
   } catch {
     return undefined;
   }
-}
-
-/** Linux: parent, group and start time (proc(5) fields 4, 5, 22: clock ticks since boot); undefined for zombies. */
-function readProcStat(pid: number): { parent: number; group: number; startTime: string } | undefined {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The command's name may hold spaces and parentheses: fields are counted from its last ')'.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const startTime = fields[19];
-  if (fields[0] === 'Z' || startTime === undefined) return undefined;
-  return { parent: Number(fields[1]), group: Number(fields[2]), startTime };
 }
 
 export function recordProcess(pid: number, role: string): ProcessRecord {
@@ -58,8 +85,9 @@ export async function endProcess(record: ProcessRecord, graceMs: number): Promis
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     if (!isPresent(record)) return;
     signalGroup(record.pid, signal);
-    for (const end = performance.now() + graceMs; performance.now() < end && isPresent(record); )
-      await delay(POLL_MS);
+    // It may be the member of another group.
+    signalProcess(record.pid, signal);
+    await waitUntilGone(() => isPresent(record), graceMs);
   }
 }
 
@@ -70,38 +98,82 @@ export function isPresent(record: ProcessRecord): boolean {
   return process.platform === 'linux' && hasMembers(record.pid);
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
-  for (const target of process.platform === 'win32' ? [pid] : [-pid, pid]) {
-    try {
-      process.kill(target, signal);
-    } catch {
-      // gone already, or never a group of its own
+/**
+ * The group that a child of this process leads; on Windows, which has no groups, the child alone. Once it was seen
+ * empty its number is not used any more: another process may have it by then.
+ */
+export class ProcessGroup {
+  readonly #leader: number;
+  #isGone = false;
+
+  constructor(leader: number) {
+    this.#leader = leader;
+  }
+
+  /** False where only zombies are left, which nobody reaps in a container without an init. */
+  isRunning(): boolean {
+    return this.#signal(0) && (process.platform !== 'linux' || hasMembers(this.#leader));
+  }
+
+  /** SIGTERM, and SIGKILL for what is left after `graceMs`; with 0, SIGKILL at once. Resolves when nothing is left. */
+  async end(graceMs: number): Promise<void> {
+    if (graceMs > 0) {
+      this.#signal('SIGTERM');
+      if (await waitUntilGone(() => this.isRunning(), graceMs)) return;
     }
+    this.#signal('SIGKILL');
+    await waitUntilGone(() => this.isRunning(), KILL_MS);
+  }
+
+  #signal(signal: NodeJS.Signals | 0): boolean {
+    this.#isGone ||= !signalGroup(this.#leader, signal);
+    return !this.#isGone;
   }
 }
 
-/** Linux: whether a process group has living members. */
+/** False when there is no such group. */
+function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
+  return signalProcess(process.platform === 'win32' ? leader : -leader, signal);
+}
+
+/** False when there is no such process; a negative number is a group. */
+function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch (error) {
+    return !hasCode(error, 'ESRCH');
+  }
+}
+
+/** False when the time is over first. */
+async function waitUntilGone(isRunning: () => boolean, limitMs: number): Promise<boolean> {
+  for (const end = performance.now() + limitMs; isRunning(); await delay(POLL_MS))
+    if (performance.now() >= end) return false;
+  return true;
+}
+
+/** Linux: whether a process group has members that run. */
 function hasMembers(group: number): boolean {
-  return readdirSync('/proc').some(entry => {
-    try {
-      return /^\d+$/.test(entry) && readProcStat(Number(entry))?.group === group;
-    } catch {
-      return false; // gone between the two reads
-    }
-  });
+  return listProcesses().some(pid => readProcessStat(pid)?.group === group);
+}
+
+/** Linux: the ids of all processes. */
+export function listProcesses(): number[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .map(Number);
 }
 
 /**
- * The nearest ancestor of this process with that name. A parent is not taken for its place alone: under a shell or a
- * container it may end long before the job. Linux only; elsewhere undefined.
+ * The nearest ancestor of this process with that name. The parent alone will not do: under a shell or a container it
+ * may end long before the job. Linux only; elsewhere undefined.
  */
 export function findAncestor(name: string): ProcessRecord | undefined {
-  if (process.platform !== 'linux') return undefined;
-  try {
-    for (let pid = process.ppid; pid > 1; pid = readProcStat(pid)?.parent ?? 0)
-      if (readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name) return recordProcess(pid, name);
-  } catch {
-    // an ancestor that may not be read is no answer
+  for (let pid = process.ppid; pid > 1; ) {
+    const stat = readProcessStat(pid);
+    if (stat?.name === name) return { pid, startTime: stat.startTime, role: name };
+    pid = stat?.parent ?? 0;
   }
   return undefined;
 }

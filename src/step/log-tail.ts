@@ -1,6 +1,7 @@
 // Follows the supervisor's log file, so that main can repeat it in the step's log.
 
 import { closeSync, openSync, readSync } from 'node:fs';
+import { LineBuffer } from '../shared/lines.ts';
 
 const POLL_MS = 200;
 const CHUNK_BYTES = 64 * 1024;
@@ -35,8 +36,8 @@ export function readTail(file: string, count: number, from = 0): { lines: string
 class LineReader {
   readonly #file: string;
   readonly #decoder = new TextDecoder();
+  readonly #buffer = new LineBuffer();
   #position: number;
-  #rest = '';
 
   constructor(file: string, position: number) {
     this.#file = file;
@@ -44,15 +45,12 @@ class LineReader {
   }
 
   get handedOut(): number {
-    return this.#position - Buffer.byteLength(this.#rest);
+    return this.#position - Buffer.byteLength(this.#buffer.rest);
   }
 
   *read(): Generator<string> {
-    for (let chunk = this.#readChunk(); chunk.length > 0; chunk = this.#readChunk()) {
-      const lines = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split('\n');
-      this.#rest = lines.pop() ?? '';
-      yield* lines;
-    }
+    for (let chunk = this.#readChunk(); chunk.length > 0; chunk = this.#readChunk())
+      yield* this.#buffer.add(this.#decoder.decode(chunk, { stream: true }));
   }
 
   #readChunk(): Uint8Array {

@@ -2,7 +2,7 @@ import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { settleInTime } from '../../src/app/app.ts';
-import { findFreePort } from '../../src/app/process/child.ts';
+import { findFreePort } from '../../src/app/process/free-port.ts';
 import type { Program } from '../../src/app/program.ts';
 import { ask, EXAMPLES, FAST, fail, folder, listen, node, SERVE, start } from '../support/apps.ts';
 import { isRunning } from '../support/running.ts';

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../src/app/app.ts';
-import { findFreePort } from '../../src/app/process/child.ts';
+import { findFreePort } from '../../src/app/process/free-port.ts';
 import type { AppState } from '../../src/shared/state.ts';
 import {
   ask,

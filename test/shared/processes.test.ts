@@ -1,27 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   endProcess,
   findAncestor,
   isAlive,
+  isPresent,
+  ProcessGroup,
+  readProcessStat,
   readStartTime,
   recordProcess,
 } from '../../src/shared/processes.ts';
-import { readJournal, reapJournal, writeJournal } from '../../src/supervisor/journal.ts';
 import { isRunning } from '../support/running.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const GRACE_MS = 5_000;
-
-let journal: string;
-beforeEach(() => {
-  const folder = mkdtempSync(join(tmpdir(), 'processes-'));
-  journal = join(folder, 'journal');
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-});
 
 /** A child in a group of its own; resolves when it has printed a line. */
 async function start(script: string): Promise<{ child: ChildProcess; pid: number; line: string }> {
@@ -54,10 +48,8 @@ describe('a recorded process', () => {
   it('is never signalled where its number belongs to a process of another start time', async () => {
     const { pid } = await start(SLEEP);
     const recycled = { ...recordProcess(pid, 'somebody before'), startTime: '1' };
-    expect(isAlive(recycled)).toBe(false);
-    writeJournal(journal, recycled);
+    expect([isAlive(recycled), isPresent(recycled)]).toEqual([false, false]);
     await endProcess(recycled, GRACE_MS);
-    expect(await reapJournal(journal, GRACE_MS)).toEqual([]);
     expect(isRunning(pid)).toBe(true);
   });
 
@@ -78,10 +70,9 @@ describe('a recorded process', () => {
     const record = recordProcess(pid, 'bash');
     if (child.exitCode === null) await once(child, 'exit');
     const orphan = Number(line);
-    expect(isAlive(record)).toBe(false);
+    expect([isAlive(record), isPresent(record)]).toEqual([false, true]);
     expect(isRunning(orphan)).toBe(true);
-    writeJournal(journal, record);
-    expect(await reapJournal(journal, GRACE_MS)).toEqual([record]);
+    await endProcess(record, GRACE_MS);
     expect(isRunning(orphan)).toBe(false);
   });
 
@@ -97,23 +88,44 @@ describe('a recorded process', () => {
   });
 });
 
-describe('the journal', () => {
-  it('is read newest first, and a torn last line is skipped', () => {
-    const records = ['supervisor', 'wasmrun'].map((role, at) => ({ pid: 100 + at, startTime: '5', role }));
-    for (const record of records) writeJournal(journal, record);
-    appendFileSync(journal, '{"pid":102,"startTi');
-    expect(readJournal(journal)).toEqual(records.reverse());
-    expect(statSync(journal).mode & 0o777).toBe(0o600);
+describe('a process group', () => {
+  it('ends with its leader and its other members', async () => {
+    const { pid, line } = await start('sleep 300 & echo $!; wait');
+    const group = new ProcessGroup(pid);
+    expect(group.isRunning()).toBe(true);
+    await group.end(GRACE_MS);
+    expect([pid, Number(line)].filter(isRunning)).toEqual([]);
+    expect(group.isRunning()).toBe(false);
   });
 
-  it('names nobody who must not be signalled', () => {
-    const lines = [0, 1, -5, 1.5].map(pid => JSON.stringify({ pid, startTime: '5', role: 'all' }));
-    writeFileSync(journal, lines.join('\n'));
-    expect(readJournal(journal)).toEqual([]);
+  it.each([200, 0])('that ignores SIGTERM is killed after %i ms', async graceMs => {
+    const { pid } = await start("trap '' TERM; echo up; while :; do sleep 1; done");
+    await new ProcessGroup(pid).end(graceMs);
+    expect(isRunning(pid)).toBe(false);
   });
 
-  it('that is not there is empty', async () => {
-    expect(await reapJournal(join(journal, 'nowhere'), GRACE_MS)).toEqual([]);
+  it('counts as gone where only a zombie is left', async () => {
+    // Its parent, which sleeps, does not reap it.
+    const { line } = await start('setsid -f bash -c "exit 0" ; (setsid sleep 0.1 & echo $!; exec sleep 300)');
+    const zombie = Number(line);
+    await waitUntil(() => !isRunning(zombie), 'it has ended');
+    expect(new ProcessGroup(zombie).isRunning()).toBe(false);
+  });
+});
+
+describe('the stat of a process', () => {
+  it('is read past a name with spaces and parentheses', async () => {
+    const { pid } = await start(`printf 'a) Z 1' > /proc/self/comm; echo up; read -t 300 < <(sleep 300)`);
+    expect(readProcessStat(pid)).toEqual({
+      name: 'a) Z 1',
+      parent: process.pid,
+      group: pid,
+      startTime: readStartTime(pid),
+    });
+  });
+
+  it('of a process that is not there is undefined', () => {
+    expect(readProcessStat(2 ** 22 + 1)).toBeUndefined();
   });
 });
 

@@ -8,7 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { AppError, isTimeout } from '../../shared/errors.ts';
 import { askLoopback } from '../../shared/loopback.ts';
-import { type Child, describeEnd, findFreePort, startChild } from '../process/child.ts';
+import { type Child, describeEnd, startChild } from '../process/child.ts';
+import { findFreePort } from '../process/free-port.ts';
 import { raceEnd } from '../process/listener.ts';
 import type { ProgramContext } from '../program.ts';
 
@@ -34,7 +35,7 @@ export async function startOsServer(
   project: string,
   context: ProgramContext,
 ): Promise<OsServer> {
-  const port = await findServerPort();
+  const port = await findFreePort(MAX_PORT);
   const environment = await createEnvironment(context);
   const child = await startChild({
     command: wasmrun,
@@ -58,13 +59,6 @@ export async function startOsServer(
         'so check that the runner gets there, or raise `startup-timeout`',
       { cause: error, lastLines: child.lastLines() },
     );
-  }
-}
-
-async function findServerPort(): Promise<number> {
-  for (;;) {
-    const port = await findFreePort();
-    if (port <= MAX_PORT) return port;
   }
 }
 

@@ -4,6 +4,7 @@
 //                      └── wasmnet: the program's port ◄── gateway
 
 import { join } from 'node:path';
+import { raceSignal } from '../../shared/abort.ts';
 import { AppError, describeError, isTimeout } from '../../shared/errors.ts';
 import { raceEnd } from '../process/listener.ts';
 import type { AppSpec, Program, ProgramContext } from '../program.ts';
@@ -75,7 +76,7 @@ async function runPage(
     host = await startHost(name, spec, options);
     void host.ended.then(reason => program.lose(reason));
     const ended = Promise.race([program.ended, server.ended]);
-    const port = await raceEnd(signal => waitForStart(program, signal), ended, context.signal);
+    const port = await raceEnd(signal => raceSignal(program.started, signal), ended, context.signal);
     return { host, program, port };
   } catch (error) {
     await host?.stop();
@@ -87,19 +88,6 @@ async function startHost(name: HostName, spec: OsSpec, options: PageHostOptions)
   return name === 'node'
     ? await startNodeHost({ ...options, script: spec.pageHostScript })
     : await startBrowserHost({ ...options, browser: spec.browser });
-}
-
-/** The program's port; rejects with the signal's reason. */
-async function waitForStart(program: PageProgram, signal: AbortSignal): Promise<number> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([program.started, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }
 
 /** Where the start's time is over, an AppError that says what it was waiting for; else the error itself. */

@@ -1,22 +1,21 @@
 // The program inside wasmrun's page, as its page host tells of it. Used by os.ts.
 
 import { AppError } from '../../shared/errors.ts';
+import { LastLines, LineBuffer } from '../../shared/lines.ts';
 import { sanitise } from '../../shared/log.ts';
 import { PageHostError } from './page-host/page-host.ts';
 import type { PageMessage } from './page-host/page-message.ts';
 
-/** As many lines as an error message can carry and still be read. */
-const LAST_LINES = 20;
-/** A program that never ends its line must not fill our memory; longer lines are handed on in pieces. */
-const MAX_LINE_LENGTH = 16_384;
+/** An error of the page may be a whole stack. */
+const MAX_REASON_LENGTH = 16_384;
 
 /** Follows one program from Run to its end. */
 export class PageProgram {
   readonly #onOutput: (line: string) => void;
   readonly #started = Promise.withResolvers<number>();
   readonly #ended = Promise.withResolvers<AppError>();
-  readonly #lines: string[] = [];
-  readonly #unfinished = { stdout: '', stderr: '' };
+  readonly #lines = new LastLines();
+  readonly #streams = { stdout: new LineBuffer(), stderr: new LineBuffer() };
   #port: number | undefined;
   #runs = false;
   #stage = 'the page is loading, or wasmrun is downloading the runtime';
@@ -44,14 +43,14 @@ export class PageProgram {
   }
 
   lastLines(): readonly string[] {
-    return [...this.#lines];
+    return this.#lines.list();
   }
 
   receive(message: PageMessage): void {
     switch (message.type) {
       case 'stdout':
       case 'stderr':
-        this.#addOutput(message.type, message.text);
+        for (const line of this.#streams[message.type].add(message.text)) this.#addLine(line);
         break;
       case 'start':
         this.#setPort(message.address);
@@ -102,7 +101,7 @@ export class PageProgram {
 
   /** Before the first instruction the host may be to blame; after it the program is. */
   #fail(reason: string): void {
-    const shown = sanitise(reason, MAX_LINE_LENGTH);
+    const shown = sanitise(reason, MAX_REASON_LENGTH);
     if (this.#runs) this.#end(`the program crashed: ${shown}`);
     else
       this.#ended.resolve(
@@ -111,24 +110,12 @@ export class PageProgram {
   }
 
   #end(message: string, options: { exitCode?: number } = {}): void {
-    for (const stream of ['stdout', 'stderr'] as const) {
-      if (this.#unfinished[stream] !== '') this.#addOutput(stream, '\n');
-    }
+    for (const stream of Object.values(this.#streams)) for (const line of stream.end()) this.#addLine(line);
     this.#ended.resolve(new AppError(message, { ...options, lastLines: this.lastLines() }));
   }
 
-  #addOutput(stream: 'stdout' | 'stderr', text: string): void {
-    const lines = (this.#unfinished[stream] + text).split('\n');
-    let rest = lines.pop() ?? '';
-    for (; rest.length > MAX_LINE_LENGTH; rest = rest.slice(MAX_LINE_LENGTH))
-      lines.push(rest.slice(0, MAX_LINE_LENGTH));
-    this.#unfinished[stream] = rest;
-    for (const line of lines) this.#addLine(line.endsWith('\r') ? line.slice(0, -1) : line);
-  }
-
   #addLine(line: string): void {
-    this.#lines.push(line);
-    if (this.#lines.length > LAST_LINES) this.#lines.shift();
+    this.#lines.add(line);
     this.#onOutput(line);
   }
 }

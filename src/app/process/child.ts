@@ -3,12 +3,13 @@
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, hasCode } from '../../shared/errors.ts';
+import { LastLines } from '../../shared/lines.ts';
 import { sanitise } from '../../shared/log.ts';
+import { ProcessGroup } from '../../shared/processes.ts';
 import type { OnChild } from '../program.ts';
 import { LineSplitter } from './lines.ts';
 
@@ -43,15 +44,12 @@ export interface ChildEnd {
 
 type Spawned = ChildProcessByStdio<null, Readable, Readable>;
 
-/** As many lines as an error message can carry and still be read. */
-const LAST_LINES = 20;
 /** Time to finish open requests; the post step has 30 s for everything. */
 const STOP_GRACE_MS = 5_000;
 /** A grandchild may keep the pipes open after the program's end: no longer than this do we wait for its last lines. */
 const DRAIN_MS = 50;
-/** SIGKILL takes effect at once, save for a process in an uninterruptible call of the kernel. */
-const REAP_MS = 1_000;
-const POLL_MS = 20;
+/** taskkill ends a program at once, or not at all. */
+const TASKKILL_MS = 1_000;
 
 /** Starts a program; resolves when it was spawned. Rejects with an AppError that says what is missing. */
 export async function startChild(options: ChildOptions): Promise<Child> {
@@ -74,17 +72,19 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 }
 
 function watchChild(child: Spawned, pid: number, onLine: (line: string) => void): Child {
-  const lines: string[] = [];
+  const lines = new LastLines();
   const keepLine = (line: string) => {
-    lines.push(line);
-    if (lines.length > LAST_LINES) lines.shift();
+    lines.add(line);
     onLine(line);
   };
   const splitters = [child.stdout, child.stderr].map(stream => new LineSplitter(stream, keepLine));
   child.once('exit', () => {
     for (const splitter of splitters) splitter.hurry();
   });
-  const group = createGroup(child, pid);
+  const group = new ProcessGroup(pid);
+  // From here on the number may be given to another process, where nothing else is in the group.
+  child.once('exit', () => group.isRunning());
+  const end = (graceMs: number) => (process.platform === 'win32' ? stopTree(child, pid) : group.end(graceMs));
   const ended = waitForEnd(child).then(end => {
     for (const splitter of splitters) splitter.end();
     return end;
@@ -93,9 +93,9 @@ function watchChild(child: Spawned, pid: number, onLine: (line: string) => void)
   return {
     pid,
     ended,
-    lastLines: () => [...lines],
+    lastLines: () => lines.list(),
     stop: (graceMs = STOP_GRACE_MS) => {
-      stopping ??= group.stop(graceMs);
+      stopping ??= end(graceMs);
       return stopping;
     },
   };
@@ -114,62 +114,13 @@ async function waitForEnd(child: Spawned): Promise<ChildEnd> {
   });
 }
 
-/** The process group of a child. Its number is not used any more once the group was seen empty: it may be reused. */
-function createGroup(child: Spawned, pid: number): { stop(graceMs: number): Promise<void> } {
-  let gone = false;
-  const signalGroup = (signal: NodeJS.Signals | 0): boolean => {
-    if (gone) return false;
-    try {
-      process.kill(-pid, signal);
-    } catch (error) {
-      gone = hasCode(error, 'ESRCH');
-    }
-    return !gone;
-  };
-  const isRunning = () => signalGroup(0) && !consistsOfZombies(pid);
-  const waitUntilGone = async (limitMs: number) => {
-    const deadline = performance.now() + limitMs;
-    while (isRunning()) {
-      if (performance.now() >= deadline) return false;
-      await delay(POLL_MS);
-    }
-    return true;
-  };
-  child.once('exit', () => signalGroup(0));
-  const stop = async (graceMs: number) => {
-    signalGroup('SIGTERM');
-    if (await waitUntilGone(graceMs)) return;
-    signalGroup('SIGKILL');
-    await waitUntilGone(REAP_MS);
-  };
-  return process.platform === 'win32' ? { stop: () => stopTree(child, pid) } : { stop };
-}
-
-/** True where nothing of the group runs any more, but nobody reaps it: orphans in a container without an init. */
-function consistsOfZombies(group: number): boolean {
-  if (process.platform !== 'linux') return false;
-  const processes = readdirSync('/proc').filter(name => /^\d+$/.test(name));
-  return !processes.some(name => isRunningIn(group, name));
-}
-
-function isRunningIn(group: number, pid: string): boolean {
-  try {
-    // proc(5): pid (comm) state ppid pgrp …; comm may hold spaces and brackets.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const [state, , pgrp] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return Number(pgrp) === group && state !== 'Z' && state !== 'X';
-  } catch {
-    return false;
-  }
-}
-
 /** Windows has no process groups and no SIGTERM: `taskkill /T` ends the program with what it started. */
 async function stopTree(child: Spawned, pid: number): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
   const killer = spawn('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true });
   killer.on('error', () => child.kill());
-  await Promise.race([exited, delay(REAP_MS, undefined, { ref: false })]);
+  await Promise.race([exited, delay(TASKKILL_MS, undefined, { ref: false })]);
 }
 
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -198,15 +149,4 @@ function describeSpawnFailure(options: ChildOptions, cause: unknown): AppError {
 /** How a program ended, in words: `with exit code 1`, `by SIGKILL`. */
 export function describeEnd(end: ChildEnd): string {
   return end.signal === null ? `with exit code ${end.code ?? 'unknown'}` : `by signal ${end.signal}`;
-}
-
-/** A TCP port of 127.0.0.1 that was free a moment ago. */
-export async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new AppError('no free port on 127.0.0.1');
-  return address.port;
 }

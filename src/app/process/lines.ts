@@ -1,10 +1,8 @@
-// Bytes of a program's console into lines. Used by child.ts.
+// A program's console as lines, read no faster than they can be handled. Used by child.ts.
 
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-
-/** A program that never ends its line must not fill our memory; longer lines are handed on in pieces. */
-const MAX_LINE_LENGTH = 16_384;
+import { LineBuffer } from '../../shared/lines.ts';
 
 /**
  * What is taken of one stream: a burst, and so many lines a second after it. A program that prints without pause is held
@@ -21,7 +19,7 @@ export class LineSplitter {
   readonly #stream: Readable;
   readonly #decoder = new StringDecoder('utf8');
   readonly #onLine: (line: string) => void;
-  #rest = '';
+  readonly #buffer = new LineBuffer();
   #budget = BURST_LINES;
   /** Of performance.now(). */
   #budgetAt = performance.now();
@@ -32,8 +30,9 @@ export class LineSplitter {
     this.#stream = stream;
     this.#onLine = onLine;
     stream.on('data', (chunk: Buffer) => {
-      const lines = this.#add(this.#decoder.write(chunk));
-      this.#spend(Math.max(lines, chunk.length / LINE_BYTES));
+      const lines = this.#buffer.add(this.#decoder.write(chunk));
+      for (const line of lines) onLine(line);
+      this.#spend(Math.max(lines.length, chunk.length / LINE_BYTES));
     });
     // The other end may vanish with the process; its end is reported elsewhere.
     stream.on('error', () => undefined);
@@ -49,9 +48,8 @@ export class LineSplitter {
   /** No more is expected: hands on what has no line end. Bytes that still come begin a new line. */
   end(): void {
     this.hurry();
-    this.#add(this.#decoder.end());
-    if (this.#rest !== '') this.#onLine(this.#rest);
-    this.#rest = '';
+    for (const line of this.#buffer.add(this.#decoder.end())) this.#onLine(line);
+    for (const line of this.#buffer.end()) this.#onLine(line);
     // What comes now is of a process that outlives its program, and may be as noisy.
     this.#isHurried = false;
   }
@@ -64,17 +62,5 @@ export class LineSplitter {
     if (this.#budget >= 0 || this.#isHurried) return;
     this.#stream.pause();
     this.#pause = setTimeout(() => this.#stream.resume(), (-this.#budget / LINES_PER_SECOND) * 1000);
-  }
-
-  /** Returns how many lines it handed on. */
-  #add(text: string): number {
-    const lines = (this.#rest + text).split('\n');
-    this.#rest = lines.pop() ?? '';
-    for (const line of lines) this.#onLine(line.endsWith('\r') ? line.slice(0, -1) : line);
-    while (this.#rest.length > MAX_LINE_LENGTH) {
-      this.#onLine(this.#rest.slice(0, MAX_LINE_LENGTH));
-      this.#rest = this.#rest.slice(MAX_LINE_LENGTH);
-    }
-    return lines.length;
   }
 }

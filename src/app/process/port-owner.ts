@@ -3,6 +3,7 @@
 
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { listProcesses, type ProcessStat, readProcessStat } from '../../shared/processes.ts';
 
 export interface Ours {
   /** The process group of what we started. */
@@ -28,26 +29,24 @@ export async function findForeignOwner(
   const sockets = await listSockets(address);
   if (sockets.size === 0) return undefined;
   let foreign: { pid: number; name: string } | undefined;
-  for (const pid of (await readdir('/proc')).filter(name => /^\d+$/.test(name))) {
+  for (const pid of listProcesses()) {
     if (!(await holdsSocket(pid, sockets))) continue;
-    const stat = await readText(`/proc/${pid}/stat`);
+    const stat = readProcessStat(pid);
+    if (stat === undefined) continue;
     if (await isOurs(pid, stat, ours)) return undefined;
-    foreign = { pid: Number(pid), name: await readName(pid, stat) };
+    foreign = { pid, name: (await readCommand(pid)) || stat.name };
   }
   return foreign;
 }
 
-/** As people call it: the first word of its command line, for Node.js names its main thread `MainThread`. */
-async function readName(pid: string, stat: string): Promise<string> {
+/** The program as people call it, from its command line: Node.js names its main thread `MainThread`. */
+async function readCommand(pid: number): Promise<string> {
   const [command = ''] = (await readText(`/proc/${pid}/cmdline`)).split('\0');
-  return basename(command) || stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+  return basename(command);
 }
 
-async function isOurs(pid: string, stat: string, ours: Ours): Promise<boolean> {
-  // proc_pid_stat(5): pid (comm) state ppid pgrp …
-  const end = stat.lastIndexOf(')');
-  const group = Number(stat.slice(end + 2).split(' ')[2]);
-  if (group === ours.group || CONTAINER_PROXIES.includes(stat.slice(stat.indexOf('(') + 1, end))) return true;
+async function isOurs(pid: number, stat: ProcessStat, ours: Ours): Promise<boolean> {
+  if (stat.group === ours.group || CONTAINER_PROXIES.includes(stat.name)) return true;
   return (await readText(`/proc/${pid}/environ`)).split('\0').includes(ours.variable);
 }
 
@@ -62,7 +61,7 @@ async function listSockets({ host, port }: { host: string; port: number }): Prom
 }
 
 /** False for processes of other users, whose files cannot be seen. */
-async function holdsSocket(pid: string, sockets: ReadonlySet<string>): Promise<boolean> {
+async function holdsSocket(pid: number, sockets: ReadonlySet<string>): Promise<boolean> {
   const folder = `/proc/${pid}/fd`;
   const files = await readdir(folder).catch(() => []);
   for (const file of files) if (sockets.has(await readlink(`${folder}/${file}`).catch(() => ''))) return true;

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { type ChildOptions, describeEnd, findFreePort, startChild } from '../../../src/app/process/child.ts';
+import { type ChildOptions, describeEnd, startChild } from '../../../src/app/process/child.ts';
+import { findFreePort } from '../../../src/app/process/free-port.ts';
 import { AppError, hasCode } from '../../../src/shared/errors.ts';
 import { isRunning } from '../../support/running.ts';
 

@@ -6,8 +6,8 @@ import { access, mkdir, readlink, rm } from 'node:fs/promises';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, Page } from 'puppeteer-core';
-import { AppError, hasCode } from '../../../shared/errors.ts';
 import { sanitise } from '../../../shared/log.ts';
+import { ProcessGroup } from '../../../shared/processes.ts';
 import {
   PAGE_TIMEOUT_MS,
   type PageHost,
@@ -156,21 +156,9 @@ async function watchInBrowser(page: Page, { onMessage }: PageHostOptions): Promi
   await page.evaluateOnNewDocument(`(${watchPage})(globalThis, (${limitOutput})(globalThis.${REPORT}))`);
 }
 
-/** Closes Chrome, and kills its whole process group if it does not close. */
+/** Closes Chrome, and kills what is left of its process group: puppeteer gives it one of its own. */
 async function stopBrowser(browser: Browser, pid: number): Promise<void> {
   const closed = browser.close().catch(() => undefined);
   await Promise.race([closed, delay(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
-  for (const end = performance.now() + CLOSE_TIMEOUT_MS; performance.now() < end; await delay(POLL_MS))
-    if (!killGroup(pid)) return;
-}
-
-/** False when nothing of the group is left. puppeteer gives Chrome a group of its own, but on Windows. */
-function killGroup(pid: number): boolean {
-  try {
-    process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL');
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ESRCH')) return false;
-    throw new AppError(`Chrome (process ${pid}) could not be ended`, { cause: error });
-  }
+  await new ProcessGroup(pid).end(0);
 }

@@ -2,6 +2,7 @@
 
 import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { raceSignal } from '../../../shared/abort.ts';
 import { type Child, describeEnd, startChild } from '../../process/child.ts';
 import { raceEnd } from '../../process/listener.ts';
 import {
@@ -55,14 +56,7 @@ export async function startNodeHost(options: PageHostOptions & { script: string 
 async function waitUntilReady(ready: Promise<void>, ended: Promise<string>, signal: AbortSignal) {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(PAGE_TIMEOUT_MS)]);
   const lost = ended.then(reason => new PageHostError(reason));
-  await raceEnd(over => Promise.race([ready, rejectOnAbort(over)]), lost, deadline);
-}
-
-async function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return await new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    if (signal.aborted) reject(signal.reason);
-  });
+  await raceEnd(over => raceSignal(ready, over), lost, deadline);
 }
 
 function describeFailure(error: unknown, child: Child, signal: AbortSignal): unknown {

@@ -1,0 +1,54 @@
+// Text that comes in pieces, as lines. Used for the consoles of programs, and for a log file that grows.
+
+/** A program that never ends its line must not fill our memory; longer lines are handed on in pieces. */
+const MAX_LINE_LENGTH = 16_384;
+/** As many lines as an error message can carry and still be read. */
+export const LAST_LINES = 20;
+
+/** Cuts text at line ends, LF or CRLF. */
+export class LineBuffer {
+  #rest = '';
+
+  /** The unfinished last line. */
+  get rest(): string {
+    return this.#rest;
+  }
+
+  /** The lines that end in `text`, without their ends, and the pieces of a line that is too long. */
+  add(text: string): string[] {
+    const parts = (this.#rest + text).split('\n');
+    let rest = parts.pop() ?? '';
+    const lines = parts.map(line => (line.endsWith('\r') ? line.slice(0, -1) : line));
+    for (; rest.length > MAX_LINE_LENGTH; rest = rest.slice(MAX_LINE_LENGTH))
+      lines.push(rest.slice(0, MAX_LINE_LENGTH));
+    this.#rest = rest;
+    return lines;
+  }
+
+  /** The unfinished last line, if there is one; what comes after it begins a new line. */
+  end(): string[] {
+    const rest = this.#rest;
+    this.#rest = '';
+    return rest === '' ? [] : [rest];
+  }
+}
+
+/** The last lines of a console, oldest first. */
+export class LastLines {
+  readonly #limit: number;
+  readonly #lines: string[] = [];
+
+  constructor(limit = LAST_LINES) {
+    this.#limit = limit;
+  }
+
+  add(line: string): void {
+    this.#lines.push(line);
+    if (this.#lines.length > this.#limit) this.#lines.shift();
+  }
+
+  /** All that are kept, or only the last `count` of them. */
+  list(count = this.#limit): string[] {
+    return this.#lines.slice(-count);
+  }
+}

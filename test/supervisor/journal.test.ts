@@ -1,0 +1,70 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { recordProcess } from '../../src/shared/processes.ts';
+import { readJournal, reapJournal, writeJournal } from '../../src/supervisor/journal.ts';
+import { isRunning } from '../support/running.ts';
+
+const GRACE_MS = 5_000;
+
+let journal: string;
+beforeEach(() => {
+  const folder = mkdtempSync(join(tmpdir(), 'journal-'));
+  journal = join(folder, 'journal');
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+});
+
+describe('the journal', () => {
+  it('is read newest first, and a torn last line is skipped', () => {
+    const records = ['supervisor', 'wasmrun'].map((role, at) => ({ pid: 100 + at, startTime: '5', role }));
+    for (const record of records) writeJournal(journal, record);
+    appendFileSync(journal, '{"pid":102,"startTi');
+    expect(readJournal(journal)).toEqual(records.reverse());
+    expect(statSync(journal).mode & 0o777).toBe(0o600);
+  });
+
+  it('names nobody who must not be signalled', () => {
+    const lines = [0, 1, -5, 1.5].map(pid => JSON.stringify({ pid, startTime: '5', role: 'all' }));
+    writeFileSync(journal, lines.join('\n'));
+    expect(readJournal(journal)).toEqual([]);
+  });
+
+  it('that is not there is empty', async () => {
+    expect(await reapJournal(join(journal, 'nowhere'), GRACE_MS)).toEqual([]);
+  });
+
+  it('never signals a process that got the number of a recorded one', async () => {
+    const { pid } = await startGroup('echo up; exec sleep 300');
+    writeJournal(journal, { ...recordProcess(pid, 'somebody before'), startTime: '1' });
+    expect(await reapJournal(journal, GRACE_MS)).toEqual([]);
+    expect(isRunning(pid)).toBe(true);
+  });
+
+  it('ends a group whose leader is gone', async () => {
+    const { child, pid, line } = await startGroup('sleep 300 & echo $!');
+    const record = recordProcess(pid, 'bash');
+    if (child.exitCode === null) await once(child, 'exit');
+    writeJournal(journal, record);
+    expect(await reapJournal(journal, GRACE_MS)).toEqual([record]);
+    expect(isRunning(Number(line))).toBe(false);
+  });
+});
+
+/** Bash in a group of its own; resolves when it has printed a line. */
+async function startGroup(script: string) {
+  const child = spawn('bash', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+  const { pid } = child;
+  if (pid === undefined) throw new Error('no bash');
+  onTestFinished(() => {
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      // gone, as it should be
+    }
+  });
+  const [line] = await once(child.stdout, 'data');
+  return { child, pid, line: String(line).trim() };
+}
