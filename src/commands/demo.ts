@@ -5,7 +5,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { INPUT_DEFAULTS, parseInputs } from '../inputs/inputs.ts';
-import { settleAccess } from '../supervisor/access.ts';
+import { resolveAccess } from '../supervisor/access.ts';
 import { planSupervisor } from '../supervisor/plan.ts';
 import { createSessionFolder } from '../supervisor/session.ts';
 import { startBoreServer } from '../tunnel/server/server.ts';
@@ -35,7 +35,7 @@ export const demo: Command = {
         environment,
         process.cwd(),
       );
-      const { access } = settleAccess(inputs.gateway.access, inputs.protocol, false);
+      const { access } = resolveAccess(inputs.gateway.access, inputs.protocol, false);
       if (!flags.json)
         print(
           `bore server  127.0.0.1:${server.controlPort} (built in, with a secret)\napp          ${example}`,

@@ -6,7 +6,7 @@ import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../inputs/inputs.ts';
 import type { InputSource } from '../inputs/problems.ts';
 import { Cancellation } from '../shared/cancellation.ts';
 import { createLogger } from '../shared/log.ts';
-import { settleAccess } from '../supervisor/access.ts';
+import { resolveAccess } from '../supervisor/access.ts';
 import { locateWasmrun, planSupervisor } from '../supervisor/plan.ts';
 import { createSessionFolder } from '../supervisor/session.ts';
 import type { Command, CommandCall } from './command.ts';
@@ -67,7 +67,7 @@ export const run: Command = {
     const logger = createLogger({ level: inputs.logLevel, write: printAside });
     logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
     // Nobody but whoever runs this knows who may see it.
-    const { access, reason } = settleAccess(inputs.gateway.access, inputs.protocol, false);
+    const { access, reason } = resolveAccess(inputs.gateway.access, inputs.protocol, false);
     logger.info(`access ${access.kind}: ${reason}`);
     const surroundings = { environment, tempFolder: tmpdir() };
     // A program of the installation does not hear Ctrl-C itself: it has a process group of its own.

@@ -46,7 +46,7 @@ interface GuardOptions {
 }
 
 /** What cannot be found out, or not in time, counts as untrusted; rejects only when the signal is aborted by hand. */
-export async function judgeHead(options: GuardOptions): Promise<Verdict> {
+export async function checkForkRules(options: GuardOptions): Promise<Verdict> {
   const { job, allowUntrustedHead } = options;
   const withheld = findWithheld(job);
   if (withheld !== undefined) {

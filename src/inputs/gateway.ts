@@ -14,14 +14,14 @@ export const DEFAULT_MAX_BODY = '25MB';
 /** Shorter keys can be found by trying; 16 characters of base64 are 96 bits, of hex 64. */
 const MIN_KEY_LENGTH = 16;
 /** What was asked for. `auto` depends on the repository; a link without a key gets one of its own. */
-export type AccessWish =
+export type RequestedAccess =
   | { kind: 'auto' }
   | { kind: 'open' }
   | { kind: 'link'; key: string | undefined }
   | { kind: 'basic'; user: string; password: string };
 
 export interface GatewayInputs {
-  access: AccessWish;
+  access: RequestedAccess;
   publicPaths: string[];
   /** Longest body of a request, in bytes. */
   maxBodyBytes: number;
@@ -43,7 +43,7 @@ export function parseGatewayInputs(
 }
 
 /** A key or a password says what is meant where `access` does not. No message shows either. */
-function parseAccess(accessText: string, key: string, basicAuth: string): AccessWish {
+function parseAccess(accessText: string, key: string, basicAuth: string): RequestedAccess {
   const word = parseChoice(accessText || 'auto', 'access', ACCESS_WORDS);
   if (key !== '' && basicAuth !== '')
     throw new InputError('`access-key` and `basic-auth` are both given: leave one of the two out');
@@ -105,7 +105,7 @@ function parsePatterns(text: string): string[] {
 }
 
 /** What only the gateway can do, and there is none between raw bytes and the app. */
-function listWishes(text: (name: string) => string, access: AccessWish | undefined): string[] {
+function listWishes(text: (name: string) => string, access: RequestedAccess | undefined): string[] {
   const problems: string[] = [];
   const refuse = (input: string, why: string) =>
     problems.push(`\`${input}\` cannot be used with \`protocol: tcp\`: ${why}; leave it out`);

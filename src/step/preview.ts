@@ -15,7 +15,7 @@ import { renderClientRow } from '../shared/public-url.ts';
 import type { StateMessage } from '../shared/state-message.ts';
 import { startBackground } from '../supervisor/background.ts';
 import { writeJournal } from '../supervisor/journal.ts';
-import { findEntry, locateWasmrun, planSupervisor } from '../supervisor/plan.ts';
+import { locateWasmrun, planSupervisor, resolveBundle } from '../supervisor/plan.ts';
 import {
   createSessionFolder,
   readOutcome,
@@ -24,9 +24,9 @@ import {
   writeCommand,
 } from '../supervisor/session.ts';
 import { readActionInputs } from './action-inputs.ts';
-import { type Audience, checkHead, findAudience } from './audience.ts';
 import { createStepLogger, relayLog } from './log.ts';
 import { print } from './print.ts';
+import { applyForkRules, findReportTarget, type ReportTarget } from './report-target.ts';
 import { type GuardInputs, readGuardInputs, readJob, readSurroundings } from './runner.ts';
 import { type StepState, saveShownLog, saveStepState } from './state.ts';
 import { writeSummary } from './summary.ts';
@@ -45,11 +45,11 @@ class PreviewError extends Error {
 export async function runPreview(cancellation: Cancellation): Promise<void> {
   const job = readJob();
   const guard = readGuardInputs();
-  if (!(await checkHead(job, guard))) return;
+  if (!(await applyForkRules(job, guard))) return;
   const inputs = readActionInputs();
   try {
-    const audience = await findAudience(job, guard, inputs);
-    await expose(job, inputs, await startSupervisor(job, guard, inputs, audience, cancellation));
+    const target = await findReportTarget(job, guard, inputs);
+    await expose(job, inputs, await startSupervisor(job, guard, inputs, target, cancellation));
   } catch (error) {
     if (inputs.failOnError || error instanceof InputError || cancellation.signal.aborted) throw error;
     print.warning(`no preview: ${describeError(error)}`);
@@ -77,13 +77,13 @@ async function startSupervisor(
   job: Job,
   guard: GuardInputs,
   inputs: Inputs,
-  audience: Audience,
+  target: ReportTarget,
   cancellation: Cancellation,
 ): Promise<Started> {
   const logger = createStepLogger(inputs.logLevel);
   const surroundings = readSurroundings();
   logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
-  const { identity, access, preview, comment } = audience;
+  const { identity, access, preview, comment } = target;
   const folder = createSessionFolder(surroundings.tempFolder);
   let state: StepState = {
     folder,
@@ -122,7 +122,7 @@ async function startSupervisor(
   core.setSecret(config.controlToken);
   try {
     const session = await startBackground({
-      script: findEntry('supervisor'),
+      script: resolveBundle('supervisor'),
       config,
       environment: selectEnvironment(surroundings.environment),
       onSpawn: supervisor => save({ supervisor }),
@@ -207,7 +207,7 @@ function writeOutputs(state: StateMessage, { session, folder, key }: Started): v
     'log-file': sessionFiles(folder).log,
   };
   for (const [name, value] of Object.entries(outputs)) core.setOutput(name, value ?? '');
-  core.addPath(writeCommand(folder, findEntry('cli')));
+  core.addPath(writeCommand(folder, resolveBundle('cli')));
 }
 
 /** Where it cannot be noted, post repeats what main has shown. */

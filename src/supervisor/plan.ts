@@ -43,7 +43,7 @@ export interface SupervisorPlan extends Pick<SupervisorConfig, 'comment' | 'cont
 }
 
 /** The bundle or source file of an entry, beside the one that runs now. */
-export function findEntry(name: 'supervisor' | 'page-host' | 'visitor-thread' | 'cli'): string {
+export function resolveBundle(name: 'supervisor' | 'page-host' | 'visitor-thread' | 'cli'): string {
   const running = realpathSync(process.argv[1] ?? '');
   return running.endsWith('.ts')
     ? join(dirname(running), `${name}.ts`)
@@ -78,7 +78,7 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
         spareConnections: !/^(off|false|0)$/i.test(
           surroundings.environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? '',
         ),
-        threadScript: protocol === 'tcp' ? findEntry('visitor-thread') : undefined,
+        threadScript: protocol === 'tcp' ? resolveBundle('visitor-thread') : undefined,
       },
     },
     continueFile: plan.continueFile,
@@ -130,7 +130,7 @@ function describeSpec(app: AppInputs, wasmrun: string): ExposureConfig['spec'] {
         wasmrun,
         vm: app.vm,
         browser: app.browser,
-        pageHostScript: findEntry('page-host'),
+        pageHostScript: resolveBundle('page-host'),
       };
     case 'exec':
       return { mode, path, wasmrun, args: app.args };

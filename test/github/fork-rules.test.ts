@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectGitHub } from '../../src/github/api.ts';
-import { FORKS_PAGE, judgeHead, type Verdict } from '../../src/github/fork-rules.ts';
+import { checkForkRules, FORKS_PAGE, type Verdict } from '../../src/github/fork-rules.ts';
 import type { Job } from '../../src/github/job.ts';
 import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { HEAD, MERGE, recordLog, sampleJob, samplePull } from './samples.ts';
@@ -33,7 +33,7 @@ function judge(
   signal = new AbortController().signal,
 ): Promise<Verdict> {
   const github = connectGitHub({ token: 'ghs_test', apiUrl: server.url, logger: recordLog() });
-  return judgeHead({ job: sampleJob(changes), github, path, allowUntrustedHead, signal });
+  return checkForkRules({ job: sampleJob(changes), github, path, allowUntrustedHead, signal });
 }
 
 const fork = { pull_request: samplePull('mallory/app') };

@@ -223,12 +223,12 @@ describe('the proxy of the job', () => {
     await start();
     server.state.pulls.push(samplePull('octo/app'));
     const printed = await runScript(
-      `const { checkHead, findAudience } = await import(${source('src/step/audience.ts')});
+      `const { applyForkRules, findReportTarget } = await import(${source('src/step/report-target.ts')});
       const { readActionInputs } = await import(${source('src/step/action-inputs.ts')});
       const { readGuardInputs, readJob } = await import(${source('src/step/runner.ts')});
       const [job, guard] = [readJob(), readGuardInputs()];
-      await checkHead(job, guard).catch(error => console.log(error.message));
-      const { comment, preview } = await findAudience(job, guard, readActionInputs());
+      await applyForkRules(job, guard).catch(error => console.log(error.message));
+      const { comment, preview } = await findReportTarget(job, guard, readActionInputs());
       console.log(comment.pullRequest, preview.commit);`,
       describeStep(makeFolder()),
     );

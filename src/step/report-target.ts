@@ -3,14 +3,14 @@
 
 import * as core from '@actions/core';
 import { connectGitHub, type GitHub, GitHubError } from '../github/api.ts';
-import { judgeHead } from '../github/fork-rules.ts';
+import { checkForkRules } from '../github/fork-rules.ts';
 import { identifyPreview, type PreviewIdentity } from '../github/identity.ts';
 import type { Job } from '../github/job.ts';
 import { findPullRequest, readVisibility } from '../github/pull-request.ts';
 import { type Access, describeEntry, describeOpenWarning, describeReportFailure } from '../github/wording.ts';
 import type { Inputs } from '../inputs/inputs.ts';
 import { InputError } from '../shared/errors.ts';
-import { type SettledAccess, settleAccess } from '../supervisor/access.ts';
+import { type ResolvedAccess, resolveAccess } from '../supervisor/access.ts';
 import type { SupervisorConfig } from '../supervisor/config.ts';
 import { createStepLogger } from './log.ts';
 import { print } from './print.ts';
@@ -19,17 +19,17 @@ import { type GuardInputs, readSurroundings } from './runner.ts';
 /** GitHub has this long to answer before the preview goes on without it. */
 const API_TIMEOUT_MS = 30_000;
 
-export interface Audience {
+export interface ReportTarget {
   identity: PreviewIdentity;
-  access: SettledAccess['access'];
+  access: ResolvedAccess['access'];
   /** `commit`: the pull request's head, else the run's own. */
   preview: NonNullable<SupervisorConfig['comment']>['preview'];
   comment: SupervisorConfig['comment'];
 }
 
 /** Applies the fork rules. False: the preview is skipped, the step is green. Throws an InputError where it is refused. */
-export async function checkHead(job: Job, guard: GuardInputs): Promise<boolean> {
-  const verdict = await judgeHead({
+export async function applyForkRules(job: Job, guard: GuardInputs): Promise<boolean> {
+  const verdict = await checkForkRules({
     job,
     github: connect(job, guard),
     path: guard.path,
@@ -55,13 +55,13 @@ export async function checkHead(job: Job, guard: GuardInputs): Promise<boolean> 
  * Finds out whom to tell, and with that who is let in. What GitHub does not say is a warning, never a failure. Throws an
  * InputError where `access` has to be said.
  */
-export async function findAudience(job: Job, guard: GuardInputs, inputs: Inputs): Promise<Audience> {
+export async function findReportTarget(job: Job, guard: GuardInputs, inputs: Inputs): Promise<ReportTarget> {
   const github = connect(job, guard);
   const signal = AbortSignal.timeout(API_TIMEOUT_MS);
   const identity = identifyPreview(job, inputs.name);
-  const pullRequest = inputs.comment ? await findTold(job, github, inputs, signal) : undefined;
+  const pullRequest = inputs.comment ? await findPullRequestToReport(job, github, inputs, signal) : undefined;
   const visibility = await readVisibility(job, github, signal);
-  const { access, reason } = settleAccess(inputs.gateway.access, inputs.protocol, visibility === 'public');
+  const { access, reason } = resolveAccess(inputs.gateway.access, inputs.protocol, visibility === 'public');
   createStepLogger(inputs.logLevel).info(`access ${access.kind}: ${reason}`);
   const shown = nameAccess(access);
   const [entry, openWarning] = [describeEntry(shown), describeOpenWarning(shown, visibility)];
@@ -87,11 +87,11 @@ export async function findAudience(job: Job, guard: GuardInputs, inputs: Inputs)
 }
 
 /** As people are told of it. */
-function nameAccess(access: SettledAccess['access']): Access {
+function nameAccess(access: ResolvedAccess['access']): Access {
   return access.kind === 'link' && !access.isGenerated ? 'given key' : access.kind;
 }
 
-async function findTold(job: Job, github: GitHub, inputs: Inputs, signal: AbortSignal) {
+async function findPullRequestToReport(job: Job, github: GitHub, inputs: Inputs, signal: AbortSignal) {
   try {
     return await findPullRequest({ job, github, signal, number: inputs.prNumber });
   } catch (error) {
