@@ -14,7 +14,8 @@ async function run(): Promise<number> {
   }
   // Loaded only now: an older Node would stumble over the first module it does not understand.
   const { runCommand } = await import('./commands/commands.ts');
-  return runCommand(process.argv.slice(2), process.env);
+  const { readShell } = await import('./commands/shell.ts');
+  return runCommand(process.argv.slice(2), readShell(process.env));
 }
 
 tolerateBrokenOutput();

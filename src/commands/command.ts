@@ -1,5 +1,7 @@
 // What a command is: how it is called, what it prints as help, and how it ends. Used by all of them.
 
+import type { ShellContext } from './shell.ts';
+
 /** 0 fine, 1 failed, 2 wrong usage; 124 (timed out) is kept for commands that wait. */
 export type ExitCode = 0 | 1 | 2 | 124;
 
@@ -9,7 +11,7 @@ export type Flags = Readonly<Record<string, string | boolean | undefined>>;
 export interface CommandCall {
   flags: Flags;
   positionals: readonly string[];
-  environment: NodeJS.ProcessEnv;
+  shell: ShellContext;
 }
 
 export interface Command {

@@ -7,8 +7,8 @@ import type { Command, CommandCall, ExitCode, Flags } from './command.ts';
 import { demo } from './demo.ts';
 import { run } from './run.ts';
 import { status, stop, url } from './running.ts';
-import { SECRET_VARIABLES } from './secrets.ts';
 import { server } from './server.ts';
+import { SECRET_VARIABLES, type ShellContext } from './shell.ts';
 import { print, printAside } from './terminal.ts';
 
 const COMMANDS: Readonly<Record<string, Command>> = { demo, run, server, url, status, stop };
@@ -19,7 +19,7 @@ const COMMON_FLAGS = {
 };
 
 /** Runs `expose ARGUMENTS`; errors are printed, never thrown. */
-export async function runCommand(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<ExitCode> {
+export async function runCommand(args: readonly string[], shell: ShellContext): Promise<ExitCode> {
   const [name = '', ...rest] = args;
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
@@ -29,7 +29,7 @@ export async function runCommand(args: readonly string[], environment: NodeJS.Pr
     return asked && name !== '' ? 0 : 2;
   }
   try {
-    const call = parseCall(command, rest, environment);
+    const call = parseCall(command, rest, shell);
     if (call.flags.help) {
       print(renderHelp(name, command));
       return 0;
@@ -42,7 +42,7 @@ export async function runCommand(args: readonly string[], environment: NodeJS.Pr
   }
 }
 
-function parseCall(command: Command, args: readonly string[], environment: NodeJS.ProcessEnv): CommandCall {
+function parseCall(command: Command, args: readonly string[], shell: ShellContext): CommandCall {
   const options = Object.fromEntries(
     Object.keys({ ...command.flags, ...COMMON_FLAGS }).map(flag => {
       const [name = '', value] = flag.split(' ');
@@ -54,7 +54,7 @@ function parseCall(command: Command, args: readonly string[], environment: NodeJ
     const extra = positionals[command.maxArguments ?? 0];
     if (extra !== undefined && !values.help)
       throw new InputError(`nothing can be done with the argument '${sanitise(extra)}'; see --help`);
-    return { flags: values as Flags, positionals, environment };
+    return { flags: values as Flags, positionals, shell };
   } catch (cause) {
     if (cause instanceof InputError) throw cause;
     throw new InputError(`${describeMisuse(cause)}; see --help`);

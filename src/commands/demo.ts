@@ -2,7 +2,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { INPUT_DEFAULTS, parseInputs } from '../inputs/inputs.ts';
 import { resolveAccess } from '../supervisor/access.ts';
@@ -17,7 +16,7 @@ export const demo: Command = {
   summary: 'Show it all on this machine: own bore server, example app, public link.',
   usage: '',
   flags: {},
-  async run({ flags, environment }) {
+  async run({ flags, shell }) {
     const example = findExample('web-hello');
     const secret = randomBytes(16).toString('hex');
     const server = await startBoreServer({ secret });
@@ -32,7 +31,7 @@ export const demo: Command = {
       };
       const inputs = parseInputs(
         name => given[name] ?? INPUT_DEFAULTS[name] ?? '',
-        environment,
+        shell.variables,
         process.cwd(),
       );
       const { access } = resolveAccess(inputs.gateway.access, inputs.protocol, false);
@@ -42,9 +41,9 @@ export const demo: Command = {
         );
       const config = planSupervisor({
         inputs,
-        surroundings: { environment, tempFolder: tmpdir() },
+        host: shell.host,
         wasmrun: '',
-        folder: createSessionFolder(tmpdir()),
+        folder: createSessionFolder(shell.host.tempFolder),
         name: 'demo',
         identity: 'demo',
         access,

@@ -1,6 +1,6 @@
 // `expose run PATH`: the action's exposure on a laptop; the flags are the action's inputs.
 
-import { hostname, tmpdir } from 'node:os';
+import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../inputs/inputs.ts';
 import type { InputSource } from '../inputs/problems.ts';
@@ -11,7 +11,8 @@ import { locateWasmrun, planSupervisor } from '../supervisor/plan.ts';
 import { createSessionFolder } from '../supervisor/session.ts';
 import type { Command, CommandCall } from './command.ts';
 import { LEAVE_SIGNALS, runForeground } from './foreground.ts';
-import { isSecret, readFlagFile, readSecret } from './secrets.ts';
+import { readFlagFile, readSecret } from './secrets.ts';
+import { isSecret } from './shell.ts';
 import { printAside } from './terminal.ts';
 
 /** As of a program that Ctrl-C has ended: 128 + SIGINT. */
@@ -61,28 +62,26 @@ export const run: Command = {
     'basic-auth-file FILE': 'file that holds user:password for --access basic',
   },
   async run(call) {
-    const { flags, environment } = call;
-    const inputs = parseInputs(createSource(call), environment, process.cwd());
+    const { flags, shell } = call;
+    const { host } = shell;
+    const inputs = parseInputs(createSource(call), shell.variables, process.cwd());
     for (const warning of inputs.warnings) printAside(`warning: ${warning}`);
     const logger = createLogger({ level: inputs.logLevel, write: printAside });
     logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
     // Nobody but whoever runs this knows who may see it.
     const { access, reason } = resolveAccess(inputs.gateway.access, inputs.protocol, false);
     logger.info(`access ${access.kind}: ${reason}`);
-    const surroundings = { environment, tempFolder: tmpdir() };
     // A program of the installation does not hear Ctrl-C itself: it has a process group of its own.
     const cancellation = new Cancellation(LEAVE_SIGNALS, { exitCode: CANCELLED, undoMs: UNDO_MS });
-    const wasmrun = await cancellation.guard(signal =>
-      locateWasmrun(inputs.app, surroundings, logger, { signal }),
-    );
+    const wasmrun = await cancellation.guard(signal => locateWasmrun(inputs.app, host, logger, { signal }));
     cancellation.stop();
     const config = planSupervisor({
       inputs,
-      surroundings,
+      host,
       wasmrun,
-      folder: createSessionFolder(surroundings.tempFolder),
+      folder: createSessionFolder(host.tempFolder),
       name: inputs.name ?? basename(inputs.app.path),
-      identity: identifyHome(inputs, environment),
+      identity: identifyHome(inputs, shell.user),
       access,
     });
     return runForeground(config, flags.json === true);
@@ -90,15 +89,15 @@ export const run: Command = {
 };
 
 /** The same for every run of the same thing on the same machine, so that its public port is the same too. */
-function identifyHome({ app, name }: Inputs, environment: NodeJS.ProcessEnv): string {
-  const user = environment.USER || environment.USERNAME || '';
+function identifyHome({ app, name }: Inputs, user: string): string {
   return JSON.stringify([user, hostname(), app.path, app.port ?? '', name ?? '']);
 }
 
-function createSource({ flags, positionals, environment }: CommandCall): InputSource {
+function createSource(call: CommandCall): InputSource {
+  const { flags, positionals } = call;
   return name => {
     if (name === 'path') return positionals[0] ?? '.';
-    if (isSecret(name)) return readSecret(name, flags, environment);
+    if (isSecret(name)) return readSecret(name, call);
     const flag = flags[name];
     if ((name === 'tls-cert' || name === 'tls-key') && typeof flag === 'string')
       return readFlagFile(name, flag);

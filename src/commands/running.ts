@@ -1,6 +1,5 @@
 // `expose url`, `status` and `stop`: ask the exposure of this job, or of this machine.
 
-import { tmpdir } from 'node:os';
 import { basename } from 'node:path';
 import { callControl, readState } from '../control/client.ts';
 import { describeError } from '../shared/errors.ts';
@@ -62,9 +61,9 @@ export const stop: Command = {
   },
 };
 
-function findSession({ flags, environment }: CommandCall): { folder: string; session: Session } {
+function findSession({ flags, shell }: CommandCall): { folder: string; session: Session } {
   const wanted = typeof flags.session === 'string' ? flags.session : undefined;
-  return chooseSession(environment.RUNNER_TEMP || tmpdir(), wanted);
+  return chooseSession(shell.sessionsFolder, wanted);
 }
 
 /** The state now, or the last one where it has ended. */

@@ -1,29 +1,15 @@
-// Where the secrets of a laptop come from: a file, or the environment. Used by run and server.
+// Secrets on a laptop come from a file or the environment, never from an argument, which every user of the machine can
+// read. Used by run and server.
 
 import { readFileSync } from 'node:fs';
 import { describeError, InputError } from '../shared/errors.ts';
-import type { Flags } from './command.ts';
+import type { CommandCall } from './command.ts';
+import type { SecretName } from './shell.ts';
 
-/** Inputs that are secrets → the variable they come from, where no file is given. */
-export const SECRET_VARIABLES = {
-  secret: 'BORE_SECRET',
-  'access-key': 'EXPOSE_ACCESS_KEY',
-  'basic-auth': 'EXPOSE_BASIC_AUTH',
-} as const;
-
-export function isSecret(name: string): name is keyof typeof SECRET_VARIABLES {
-  return Object.hasOwn(SECRET_VARIABLES, name);
-}
-
-/** A secret of a laptop, '' where there is none. An argument would show it to every user of the machine. */
-export function readSecret(
-  name: keyof typeof SECRET_VARIABLES,
-  flags: Flags,
-  environment: NodeJS.ProcessEnv,
-): string {
+/** From the file that was named, else from the environment; '' if it was not given. Throws an InputError. */
+export function readSecret(name: SecretName, { flags, shell }: CommandCall): string {
   const file = flags[`${name}-file`];
-  if (typeof file !== 'string') return environment[SECRET_VARIABLES[name]] ?? '';
-  return readFlagFile(`${name}-file`, file);
+  return typeof file === 'string' ? readFlagFile(`${name}-file`, file) : shell.secrets[name];
 }
 
 export function readFlagFile(flag: string, file: string): string {

@@ -21,9 +21,10 @@ export const server: Command = {
     'max-port N': 'highest public port (default 65535)',
     'secret-file FILE': 'file that holds the secret',
   },
-  async run({ flags, environment }) {
+  async run(call) {
+    const { flags } = call;
     // One server, one secret: line ends around it mean nothing.
-    const secret = readSecret('secret', flags, environment).trim();
+    const secret = readSecret('secret', call).trim();
     const host = typeof flags.host === 'string' ? flags.host : '127.0.0.1';
     const minPort = readPort(flags, 'min-port', 1024);
     const maxPort = readPort(flags, 'max-port', 65_535);

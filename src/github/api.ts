@@ -58,7 +58,7 @@ interface ConnectionOptions {
   apiUrl: string;
   logger: Logger;
   /** The job's variables that name a proxy; without them GitHub is asked directly. */
-  environment?: ProxyEnvironment;
+  proxy?: ProxyEnvironment;
   /** Bounds what a rate limit may cost: a post step has less time than a background process. */
   longestPauseMs?: number;
 }
@@ -97,7 +97,7 @@ const Viewer = v.object({ viewer: v.object({ login: v.string() }) });
 const ThrottledOctokit = Octokit.plugin(paginateRest, throttling);
 
 function createOctokit(options: ConnectionOptions) {
-  const { token, apiUrl, logger, environment = {}, longestPauseMs = LONGEST_PAUSE_MS } = options;
+  const { token, apiUrl, logger, proxy = {}, longestPauseMs = LONGEST_PAUSE_MS } = options;
   const retry = (seconds: number, _request: object, _octokit: object, tries: number): boolean => {
     const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= longestPauseMs;
     logger.info(`GitHub's rate limit is reached; ${wanted ? `trying again in ${seconds} s` : 'giving up'}`);
@@ -108,17 +108,17 @@ function createOctokit(options: ConnectionOptions) {
     baseUrl: apiUrl.replace(/\/+$/, ''),
     userAgent: 'expose-action',
     log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
-    request: { fetch: createFetchInTime(environment) },
+    request: { fetch: createFetchInTime(proxy) },
     // One queue for each connection: the limits belong to the token.
     throttle: { onRateLimit: retry, onSecondaryRateLimit: retry, id: crypto.randomUUID() },
   });
 }
 
 /** The limit starts when a request is sent, not while it waits its turn. */
-function createFetchInTime(environment: ProxyEnvironment) {
+function createFetchInTime(proxy: ProxyEnvironment) {
   let opened: ReturnType<typeof createFetch> | undefined;
   return async (url: string, options: FetchOptions) => {
-    opened ??= createFetch(environment);
+    opened ??= createFetch(proxy);
     const send = await opened;
     const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
     const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;

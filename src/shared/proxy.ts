@@ -6,6 +6,17 @@ import type { Dispatcher } from 'undici';
 /** HTTP_PROXY, HTTPS_PROXY and NO_PROXY, maybe among others. As with curl, the name in lower case comes first. */
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
+const VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'] as const;
+type Variable = (typeof VARIABLES)[number];
+
+/** Of a whole environment, the variables that name a proxy. */
+export function selectProxyVariables(environment: ProxyEnvironment): ProxyEnvironment {
+  const names = VARIABLES.flatMap(name => [name, name.toLowerCase()]);
+  return Object.fromEntries(
+    names.flatMap(name => (environment[name] === undefined ? [] : [[name, environment[name]]])),
+  );
+}
+
 /** A proxy variable holds something else. The message leaves its value out, which may hold a password. */
 export class ProxyError extends Error {
   constructor(variable: string) {
@@ -35,7 +46,9 @@ type Fetch = (url: string, options: FetchOptions) => Promise<{ status: number }>
  * connections keep no process alive, so it need not be closed.
  */
 export async function createFetch(environment: ProxyEnvironment): Promise<Fetch> {
-  const isProxied = ['HTTP_PROXY', 'HTTPS_PROXY'].some(name => readVariable(environment, name).value !== '');
+  const isProxied = (['HTTP_PROXY', 'HTTPS_PROXY'] as const).some(
+    name => readVariable(environment, name).value !== '',
+  );
   if (!isProxied) return fetch;
   const dispatcher = await createDispatcher(environment);
   const { fetch: fetchThrough } = await import('undici');
@@ -55,7 +68,7 @@ export async function createDispatcher(environment: ProxyEnvironment): Promise<D
 }
 
 /** The proxy's URL; empty where there is none. */
-function readProxy(environment: ProxyEnvironment, name: string): string {
+function readProxy(environment: ProxyEnvironment, name: Variable): string {
   const { variable, value } = readVariable(environment, name);
   if (value === '') return '';
   // Like curl, which takes `proxy:3128` too.
@@ -64,7 +77,7 @@ function readProxy(environment: ProxyEnvironment, name: string): string {
   return url.href;
 }
 
-function readVariable(environment: ProxyEnvironment, name: string): { variable: string; value: string } {
+function readVariable(environment: ProxyEnvironment, name: Variable): { variable: string; value: string } {
   const lower = name.toLowerCase();
   const variable = environment[lower] === undefined ? name : lower;
   return { variable, value: environment[variable]?.trim() ?? '' };

@@ -1,7 +1,6 @@
 // What the step does: fork rules, inputs, supervisor, "live", outputs, and in a hold the wait for the end.
 
 import * as core from '@actions/core';
-import { selectEnvironment } from '../app/environment.ts';
 import { followStates } from '../control/client.ts';
 import { identifyAddress } from '../github/identity.ts';
 import type { Job } from '../github/job.ts';
@@ -26,8 +25,8 @@ import {
 import { readActionInputs } from './action-inputs.ts';
 import { createStepLogger, relayLog } from './log.ts';
 import { print } from './print.ts';
-import { applyForkRules, findReportTarget, type ReportTarget } from './report-target.ts';
-import { type GuardInputs, readGuardInputs, readJob, readSurroundings } from './runner.ts';
+import { applyForkRules, connectForStep, findReportTarget, type ReportTarget } from './report-target.ts';
+import { type GuardInputs, readGuardInputs, readJob, readRunner } from './runner.ts';
 import { type StepState, saveShownLog, saveStepState } from './state.ts';
 import { writeSummary } from './summary.ts';
 
@@ -45,11 +44,13 @@ class PreviewError extends Error {
 export async function runPreview(cancellation: Cancellation): Promise<void> {
   const job = readJob();
   const guard = readGuardInputs();
-  if (!(await applyForkRules(job, guard))) return;
+  const runner = readRunner();
+  const github = connectForStep(job, guard, runner);
+  if (!(await applyForkRules({ job, github, guard }))) return;
   const inputs = readActionInputs();
   try {
-    const target = await findReportTarget(job, guard, inputs);
-    await expose(job, inputs, await startSupervisor(job, guard, inputs, target, cancellation));
+    const target = await findReportTarget({ job, github, guard, inputs });
+    await expose(job, inputs, await startSupervisor({ job, guard, inputs, target, runner, cancellation }));
   } catch (error) {
     if (inputs.failOnError || error instanceof InputError || cancellation.signal.aborted) throw error;
     print.warning(`no preview: ${describeError(error)}`);
@@ -73,18 +74,19 @@ interface Started {
   key: string;
 }
 
-async function startSupervisor(
-  job: Job,
-  guard: GuardInputs,
-  inputs: Inputs,
-  target: ReportTarget,
-  cancellation: Cancellation,
-): Promise<Started> {
+async function startSupervisor(options: {
+  job: Job;
+  guard: GuardInputs;
+  inputs: Inputs;
+  target: ReportTarget;
+  runner: ReturnType<typeof readRunner>;
+  cancellation: Cancellation;
+}): Promise<Started> {
+  const { job, guard, inputs, target, runner, cancellation } = options;
   const logger = createStepLogger(inputs.logLevel);
-  const surroundings = readSurroundings();
   logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
   const { identity, access, preview, comment } = target;
-  const folder = createSessionFolder(surroundings.tempFolder);
+  const folder = createSessionFolder(runner.tempFolder);
   let state: StepState = {
     folder,
     hold: inputs.hold,
@@ -100,7 +102,7 @@ async function startSupervisor(
   // Before anything is started: post ends what a main that was killed had begun.
   save({});
   const wasmrun = await cancellation.guard(signal =>
-    locateWasmrun(inputs.app, surroundings, logger, {
+    locateWasmrun(inputs.app, runner, logger, {
       signal,
       onChild: child => noteChild(folder, child, logger),
       onFolder: installFolder => save({ installFolder }),
@@ -109,14 +111,14 @@ async function startSupervisor(
   );
   const config = planSupervisor({
     inputs,
-    surroundings,
+    host: runner,
     wasmrun,
     folder,
     name: identity.name,
     identity: identifyAddress(job, identity, inputs.prNumber),
     access,
     comment,
-    continueFile: inputs.hold ? surroundings.continueFile : undefined,
+    continueFile: inputs.hold ? runner.continueFile : undefined,
     runner: findAncestor('Runner.Worker'),
   });
   core.setSecret(config.controlToken);
@@ -124,7 +126,7 @@ async function startSupervisor(
     const session = await startBackground({
       script: resolveBundle('supervisor'),
       config,
-      environment: selectEnvironment(surroundings.environment),
+      environment: runner.childEnvironments.program,
       onSpawn: supervisor => save({ supervisor }),
     });
     const key = access.kind === 'link' && access.isGenerated ? access.key : '';

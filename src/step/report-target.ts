@@ -12,9 +12,10 @@ import type { Inputs } from '../inputs/inputs.ts';
 import { InputError } from '../shared/errors.ts';
 import { type ResolvedAccess, resolveAccess } from '../supervisor/access.ts';
 import type { SupervisorConfig } from '../supervisor/config.ts';
+import type { HostContext } from '../supervisor/host.ts';
 import { createStepLogger } from './log.ts';
 import { print } from './print.ts';
-import { type GuardInputs, readSurroundings } from './runner.ts';
+import type { GuardInputs } from './runner.ts';
 
 /** GitHub has this long to answer before the preview goes on without it. */
 const API_TIMEOUT_MS = 30_000;
@@ -27,11 +28,26 @@ export interface ReportTarget {
   comment: SupervisorConfig['comment'];
 }
 
+/** GitHub with the step's token, through the job's proxy; requests nothing yet. */
+export function connectForStep(job: Job, { token }: GuardInputs, { proxy }: HostContext): GitHub {
+  return connectGitHub({
+    token,
+    apiUrl: job.apiUrl,
+    logger: createStepLogger('info'),
+    proxy,
+  });
+}
+
 /** Applies the fork rules. False: the preview is skipped, the step is green. Throws an InputError where it is refused. */
-export async function applyForkRules(job: Job, guard: GuardInputs): Promise<boolean> {
+export async function applyForkRules(options: {
+  job: Job;
+  github: GitHub;
+  guard: GuardInputs;
+}): Promise<boolean> {
+  const { job, github, guard } = options;
   const verdict = await checkForkRules({
     job,
-    github: connect(job, guard),
+    github,
     path: guard.path,
     allowUntrustedHead: guard.allowUntrustedHead,
     signal: AbortSignal.timeout(API_TIMEOUT_MS),
@@ -55,8 +71,13 @@ export async function applyForkRules(job: Job, guard: GuardInputs): Promise<bool
  * Finds out whom to tell, and with that who is let in. What GitHub does not say is a warning, never a failure. Throws an
  * InputError where `access` has to be said.
  */
-export async function findReportTarget(job: Job, guard: GuardInputs, inputs: Inputs): Promise<ReportTarget> {
-  const github = connect(job, guard);
+export async function findReportTarget(options: {
+  job: Job;
+  github: GitHub;
+  guard: GuardInputs;
+  inputs: Inputs;
+}): Promise<ReportTarget> {
+  const { job, github, guard, inputs } = options;
   const signal = AbortSignal.timeout(API_TIMEOUT_MS);
   const identity = identifyPreview(job, inputs.name);
   const pullRequest = inputs.comment ? await findPullRequestToReport(job, github, inputs, signal) : undefined;
@@ -99,10 +120,4 @@ async function findPullRequestToReport(job: Job, github: GitHub, inputs: Inputs,
     print.warning(describeReportFailure('pull request lookup', error));
     return undefined;
   }
-}
-
-function connect(job: Job, guard: GuardInputs): GitHub {
-  const { environment } = readSurroundings();
-  const logger = createStepLogger('info');
-  return connectGitHub({ token: guard.token, apiUrl: job.apiUrl, logger, environment });
 }

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import * as core from '@actions/core';
 import type { Job } from '../github/job.ts';
 import { describeError } from '../shared/errors.ts';
-import type { Surroundings } from '../supervisor/plan.ts';
+import { type HostContext, readHost } from '../supervisor/host.ts';
 
 /** What the fork rules need; read before anything else is judged, for a fork's job sees no `vars` and no secrets. */
 export interface GuardInputs {
@@ -37,11 +37,10 @@ export function readJob(): Job {
   return describeJob(process.env, core.getInput('matrix'));
 }
 
-/** The machine as the runner describes it. */
-export function readSurroundings(): Surroundings & { continueFile: string } {
+/** The machine as the runner describes it; `continueFile` in the workspace ends a hold. */
+export function readRunner(): HostContext & { continueFile: string } {
   return {
-    environment: process.env,
-    tempFolder: process.env.RUNNER_TEMP || tmpdir(),
+    ...readHost(process.env, process.env.RUNNER_TEMP || tmpdir()),
     continueFile: join(process.env.GITHUB_WORKSPACE || process.cwd(), 'continue'),
   };
 }

@@ -11,7 +11,7 @@ import { describeFacts, openComment } from '../supervisor/reporting.ts';
 import { sessionFiles } from '../supervisor/session.ts';
 import { createStepLogger, printTail } from './log.ts';
 import { print } from './print.ts';
-import { readGuardInputs, readJob, readSurroundings } from './runner.ts';
+import { readGuardInputs, readJob, readRunner } from './runner.ts';
 import { readShownLog, readStepState, type StepState } from './state.ts';
 import { measureLife, writeSummary } from './summary.ts';
 
@@ -98,9 +98,8 @@ async function commentLast(step: StepState, state: StateMessage): Promise<void> 
   const { pullRequest, identity, preview } = step;
   if (pullRequest === undefined || token === '') return;
   const config = { job, token, pullRequest, identity, preview };
-  const { environment } = readSurroundings();
   const limit = AbortSignal.timeout(COMMENT_TIMEOUT_MS);
-  const comment = openComment(config, environment, createStepLogger('info'), limit);
+  const comment = openComment(config, readRunner().proxy, createStepLogger('info'), limit);
   const updatedAt = new Date();
   await comment.update({
     preview: describeFacts(config, preview, step.mode),

@@ -2,9 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { realpathSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { selectEnvironment, selectInstallEnvironment, selectWasmrunEnvironment } from '../app/environment.ts';
 import { findOrInstallWasmrun, type WasmrunOptions } from '../app/wasmrun/find.ts';
 import type { ExposureConfig } from '../exposure/config.ts';
 import type { AppInputs } from '../inputs/app.ts';
@@ -12,25 +10,17 @@ import type { Inputs } from '../inputs/inputs.ts';
 import type { Logger } from '../shared/log.ts';
 import type { AppMode } from '../shared/state.ts';
 import type { SupervisorConfig } from './config.ts';
+import type { HostContext } from './host.ts';
 
 /** Compiling wasmrun takes minutes; it does not count towards `startup-timeout`. */
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
-const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
 /** 256 bits. */
 const TOKEN_BYTES = 32;
-
-/** What a machine offers to whoever runs there. */
-export interface Surroundings {
-  /** The job's or the shell's environment, whole; only allow-listed parts of it go anywhere. */
-  environment: NodeJS.ProcessEnv;
-  /** Where session folders are made. */
-  tempFolder: string;
-}
 
 /** Everything the document is made of. The optional members exist in a job only. */
 export interface SupervisorPlan extends Pick<SupervisorConfig, 'comment' | 'continueFile' | 'runner'> {
   inputs: Inputs;
-  surroundings: Surroundings;
+  host: HostContext;
   /** Program file, from locateWasmrun; '' for modes that need none. */
   wasmrun: string;
   /** Session folder, and the name people see. */
@@ -52,9 +42,9 @@ export function resolveBundle(name: 'supervisor' | 'page-host' | 'visitor-thread
 
 /** The whole document, with a control token of its own. */
 export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
-  const { inputs, surroundings, wasmrun, folder, name, identity, access } = plan;
+  const { inputs, host, wasmrun, folder, name, identity, access } = plan;
   const { protocol, app, gateway, tunnel, tls } = inputs;
-  const select = needsWasmrun(app.mode) ? selectWasmrunEnvironment : selectEnvironment;
+  const { childEnvironments } = host;
   return {
     folder,
     name,
@@ -64,7 +54,7 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
       protocol,
       spec: describeSpec(app, wasmrun),
       env: app.env,
-      baseEnvironment: select(surroundings.environment),
+      baseEnvironment: needsWasmrun(app.mode) ? childEnvironments.wasmrun : childEnvironments.program,
       healthPath: app.healthPath,
       startupTimeoutMs: app.startupTimeoutMs,
       durationMs: inputs.durationMs,
@@ -75,9 +65,7 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
         identity,
         remotePort: tunnel.remotePort,
         publicUrl: tunnel.publicUrl,
-        spareConnections: !/^(off|false|0)$/i.test(
-          surroundings.environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? '',
-        ),
+        spareConnections: host.spareConnections,
         threadScript: protocol === 'tcp' ? resolveBundle('visitor-thread') : undefined,
       },
     },
@@ -96,21 +84,20 @@ export type InstallContext = Pick<WasmrunOptions, 'signal' | 'onChild' | 'onFold
  */
 export async function locateWasmrun(
   app: AppInputs,
-  surroundings: Surroundings,
+  host: HostContext,
   logger: Logger,
   context: InstallContext,
 ): Promise<string> {
   if (!needsWasmrun(app.mode)) return '';
-  const { environment, tempFolder } = surroundings;
   const limit = AbortSignal.timeout(INSTALL_TIMEOUT_MS);
   return findOrInstallWasmrun({
     ...context,
     version: app.wasmrunVersion,
-    pathVariable: environment.PATH ?? '',
-    toolCache: environment.RUNNER_TOOL_CACHE || join(homedir(), '.cache', 'expose-action', 'tools'),
-    tempFolder,
-    releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
-    environment: selectInstallEnvironment(environment),
+    pathVariable: host.pathVariable,
+    toolCache: host.toolCache,
+    tempFolder: host.tempFolder,
+    releasesUrl: host.releasesUrl,
+    environment: host.childEnvironments.installation,
     logger,
     signal: AbortSignal.any([context.signal, limit]),
   });

@@ -28,15 +28,15 @@ export interface Reporting {
 type CommentConfig = NonNullable<SupervisorConfig['comment']>;
 type PreviewConfig = CommentConfig['preview'];
 
-/** The comment of a preview, written through the proxy of `environment`; nothing is written before its first update. */
+/** The comment of a preview, written through the job's proxy; nothing is written before its first update. */
 export function openComment(
   config: CommentConfig,
-  environment: ProxyEnvironment,
+  proxy: ProxyEnvironment,
   logger: Logger,
   signal?: AbortSignal,
 ): StickyComment {
   const { job, token, pullRequest, identity } = config;
-  const github = connectGitHub({ token, apiUrl: job.apiUrl, logger, environment });
+  const github = connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy });
   const target = { pullRequest, identity, runId: job.runId, runAttempt: job.runAttempt };
   return startComment({ github, job, target, logger, signal });
 }

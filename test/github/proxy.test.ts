@@ -72,7 +72,7 @@ async function startTlsFront(): Promise<number> {
 }
 
 function connect(apiUrl: string, environment: Record<string, string>, logger = recordLog()) {
-  return connectGitHub({ token: 'ghs_test', apiUrl, logger, environment });
+  return connectGitHub({ token: 'ghs_test', apiUrl, logger, proxy: environment });
 }
 
 function ask(apiUrl: string, environment: Record<string, string>): Promise<unknown> {
@@ -223,12 +223,13 @@ describe('the proxy of the job', () => {
     await start();
     server.state.pulls.push(samplePull('octo/app'));
     const printed = await runScript(
-      `const { applyForkRules, findReportTarget } = await import(${source('src/step/report-target.ts')});
+      `const { applyForkRules, connectForStep, findReportTarget } = await import(${source('src/step/report-target.ts')});
       const { readActionInputs } = await import(${source('src/step/action-inputs.ts')});
-      const { readGuardInputs, readJob } = await import(${source('src/step/runner.ts')});
+      const { readGuardInputs, readJob, readRunner } = await import(${source('src/step/runner.ts')});
       const [job, guard] = [readJob(), readGuardInputs()];
-      await applyForkRules(job, guard).catch(error => console.log(error.message));
-      const { comment, preview } = await findReportTarget(job, guard, readActionInputs());
+      const github = connectForStep(job, guard, readRunner());
+      await applyForkRules({ job, github, guard }).catch(error => console.log(error.message));
+      const { comment, preview } = await findReportTarget({ job, github, guard, inputs: readActionInputs() });
       console.log(comment.pullRequest, preview.commit);`,
       describeStep(makeFolder()),
     );
@@ -316,7 +317,7 @@ describe("a proxy's code", () => {
       const { silentLogger } = await import(${source('src/shared/log.ts')});
       const v = await import(${source('node_modules/valibot/dist/index.mjs')});
       const { createRequire } = await import('node:module');
-      const options = { token: 't', apiUrl: process.env.API_URL, logger: silentLogger, environment: process.env };
+      const options = { token: 't', apiUrl: process.env.API_URL, logger: silentLogger, proxy: process.env };
       await connectGitHub(options).request(v.unknown(), '${ROUTE}', { parameters: ${JSON.stringify(PARAMETERS)} });
       const loaded = Object.keys(createRequire('/x.js').cache);
       console.log(loaded.some(path => path.includes('/node_modules/undici/')));`;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { INPUT_DEFAULTS, parseInputs } from '../../src/inputs/inputs.ts';
+import { readHost } from '../../src/supervisor/host.ts';
 import { planSupervisor } from '../../src/supervisor/plan.ts';
 
 function isWarm(environment: NodeJS.ProcessEnv): boolean | undefined {
@@ -14,7 +15,7 @@ function isWarm(environment: NodeJS.ProcessEnv): boolean | undefined {
   const inputs = parseInputs(name => INPUT_DEFAULTS[name] ?? '', environment, path);
   const { exposure } = planSupervisor({
     inputs,
-    surroundings: { environment, tempFolder: tmpdir() },
+    host: readHost(environment, tmpdir()),
     wasmrun: '',
     folder: path,
     name: 'app',

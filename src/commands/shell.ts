@@ -1,0 +1,45 @@
+// What `expose` knows of the shell it was called from, read from the environment once, when it starts. Used by cli, and
+// handed to every command.
+
+import { tmpdir } from 'node:os';
+import { type HostContext, readHost } from '../supervisor/host.ts';
+
+/** Inputs that are secrets → the variable they come from, where no file is given. */
+export const SECRET_VARIABLES = {
+  secret: 'BORE_SECRET',
+  'access-key': 'EXPOSE_ACCESS_KEY',
+  'basic-auth': 'EXPOSE_BASIC_AUTH',
+} as const;
+
+export type SecretName = keyof typeof SECRET_VARIABLES;
+
+export function isSecret(name: string): name is SecretName {
+  return Object.hasOwn(SECRET_VARIABLES, name);
+}
+
+export interface ShellContext {
+  host: HostContext;
+  /** Where `url`, `status` and `stop` look for sessions: in a job RUNNER_TEMP, elsewhere the system's temp folder. */
+  sessionsFolder: string;
+  /** Who runs it; '' if the shell does not say. */
+  user: string;
+  /** Secrets that were handed over as variables; '' for those that were not. */
+  secrets: Readonly<Record<SecretName, string>>;
+  /** The whole environment, only for lines of `--env` that copy a variable by its name. */
+  variables: NodeJS.ProcessEnv;
+}
+
+export function readShell(environment: NodeJS.ProcessEnv): ShellContext {
+  const readSecret = (name: SecretName) => environment[SECRET_VARIABLES[name]] ?? '';
+  return {
+    host: readHost(environment, tmpdir()),
+    sessionsFolder: environment.RUNNER_TEMP || tmpdir(),
+    user: environment.USER || environment.USERNAME || '',
+    secrets: {
+      secret: readSecret('secret'),
+      'access-key': readSecret('access-key'),
+      'basic-auth': readSecret('basic-auth'),
+    },
+    variables: environment,
+  };
+}

@@ -1,0 +1,52 @@
+// The machine a preview runs on, read from its environment once: by step/runner.ts in a job, by commands/shell.ts in a
+// shell. Nothing behind these two sees a variable that is not named here.
+
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { selectEnvironment, selectInstallEnvironment, selectWasmrunEnvironment } from '../app/environment.ts';
+import { type ProxyEnvironment, selectProxyVariables } from '../shared/proxy.ts';
+
+const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
+
+type Environment = Readonly<Record<string, string>>;
+
+export interface HostContext {
+  /** Where session folders are made. */
+  tempFolder: string;
+  /** PATH: where wasmrun is looked for first. */
+  pathVariable: string;
+  /** RUNNER_TOOL_CACHE, or a folder of our own with the same layout: where wasmrun is installed. */
+  toolCache: string;
+  /** The `releases` address of GitHub's API, from which wasmrun is installed. */
+  releasesUrl: string;
+  /** Whether connections to a far bore server may be opened ahead of visitors. */
+  spareConnections: boolean;
+  /** For our own requests to GitHub. */
+  proxy: ProxyEnvironment;
+  /** What child processes see: the allow-listed parts of the environment. */
+  childEnvironments: {
+    /** Of the supervisor, and of the app in `mode: web` and `port`. */
+    program: Environment;
+    /** Of the app in `mode: os` and `exec`. */
+    wasmrun: Environment;
+    /** Of the programs that install wasmrun. */
+    installation: Environment;
+  };
+}
+
+/** Reads everything of the environment that a preview needs. */
+export function readHost(environment: NodeJS.ProcessEnv, tempFolder: string): HostContext {
+  return {
+    tempFolder,
+    pathVariable: environment.PATH ?? '',
+    toolCache: environment.RUNNER_TOOL_CACHE || join(homedir(), '.cache', 'expose-action', 'tools'),
+    releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
+    spareConnections: !/^(off|false|0)$/i.test(environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
+    proxy: selectProxyVariables(environment),
+    childEnvironments: {
+      program: selectEnvironment(environment),
+      wasmrun: selectWasmrunEnvironment(environment),
+      installation: selectInstallEnvironment(environment),
+    },
+  };
+}
