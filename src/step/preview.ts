@@ -26,7 +26,7 @@ import { readActionInputs } from './action-inputs.ts';
 import { createStepLogger, relayLog } from './log.ts';
 import { print } from './print.ts';
 import { applyForkRules, connectForStep, findReportTarget, type ReportTarget } from './report-target.ts';
-import { type GuardInputs, readGuardInputs, readJob, readRunner } from './runner.ts';
+import { type GuardInputs, type RunnerContext, readGuardInputs, readJob, readRunner } from './runner.ts';
 import { type StepState, saveShownLog, saveStepState } from './state.ts';
 import { writeSummary } from './summary.ts';
 
@@ -47,7 +47,7 @@ export async function runPreview(cancellation: Cancellation): Promise<void> {
   const runner = readRunner();
   const github = connectForStep(job, guard, runner);
   if (!(await applyForkRules({ job, github, guard }))) return;
-  const inputs = readActionInputs();
+  const inputs = readActionInputs(runner);
   try {
     const target = await findReportTarget({ job, github, guard, inputs });
     await expose(job, inputs, await startSupervisor({ job, guard, inputs, target, runner, cancellation }));
@@ -79,7 +79,7 @@ async function startSupervisor(options: {
   guard: GuardInputs;
   inputs: Inputs;
   target: ReportTarget;
-  runner: ReturnType<typeof readRunner>;
+  runner: RunnerContext;
   cancellation: Cancellation;
 }): Promise<Started> {
   const { job, guard, inputs, target, runner, cancellation } = options;

@@ -16,12 +16,24 @@ export interface GuardInputs {
   allowUntrustedHead: boolean;
 }
 
+/** The machine, and where the job's files are. */
+export interface RunnerContext extends HostContext {
+  /** Relative paths in inputs start here. */
+  workspace: string;
+  /** A file whose appearing ends a hold. */
+  continueFile: string;
+  /** The run was started with debug logging. */
+  isDebug: boolean;
+  /** The whole environment, only for lines of the `env` input that copy a variable by its name. */
+  variables: NodeJS.ProcessEnv;
+}
+
 /** The few inputs the fork rules need. Masks the token. */
 export function readGuardInputs(): GuardInputs {
   const token = core.getInput('github-token');
   if (token) core.setSecret(token);
   return {
-    path: resolve(process.env.GITHUB_WORKSPACE || process.cwd(), core.getInput('path') || '.'),
+    path: resolve(readWorkspace(), core.getInput('path') || '.'),
     token,
     allowUntrustedHead: core.getInput('allow-untrusted-head').toLowerCase() === 'true',
   };
@@ -37,12 +49,20 @@ export function readJob(): Job {
   return describeJob(process.env, core.getInput('matrix'));
 }
 
-/** The machine as the runner describes it; `continueFile` in the workspace ends a hold. */
-export function readRunner(): HostContext & { continueFile: string } {
+/** The machine as the runner describes it. */
+export function readRunner(): RunnerContext {
+  const workspace = readWorkspace();
   return {
     ...readHost(process.env, process.env.RUNNER_TEMP || tmpdir()),
-    continueFile: join(process.env.GITHUB_WORKSPACE || process.cwd(), 'continue'),
+    workspace,
+    continueFile: join(workspace, 'continue'),
+    isDebug: process.env.RUNNER_DEBUG === '1',
+    variables: process.env,
   };
+}
+
+function readWorkspace(): string {
+  return process.env.GITHUB_WORKSPACE || process.cwd();
 }
 
 /** `matrix` is the leg's values as JSON. Throws where the event's payload cannot be read. */

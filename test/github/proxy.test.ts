@@ -227,9 +227,10 @@ describe('the proxy of the job', () => {
       const { readActionInputs } = await import(${source('src/step/action-inputs.ts')});
       const { readGuardInputs, readJob, readRunner } = await import(${source('src/step/runner.ts')});
       const [job, guard] = [readJob(), readGuardInputs()];
-      const github = connectForStep(job, guard, readRunner());
+      const runner = readRunner();
+      const github = connectForStep(job, guard, runner);
       await applyForkRules({ job, github, guard }).catch(error => console.log(error.message));
-      const { comment, preview } = await findReportTarget({ job, github, guard, inputs: readActionInputs() });
+      const { comment, preview } = await findReportTarget({ job, github, guard, inputs: readActionInputs(runner) });
       console.log(comment.pullRequest, preview.commit);`,
       describeStep(makeFolder()),
     );
