@@ -1,0 +1,71 @@
+// What dist holds: a bundle for each program, its weight, and the licences of the packages in it.
+
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const SRC = join(ROOT, 'src');
+const DIST = join(ROOT, 'dist');
+
+/** Every job downloads all of dist. Decimal megabytes. */
+const MAX_DIST_BYTES = 18e6;
+const MAX_STOP_BYTES = 0.3e6;
+
+const programs = readdirSync(SRC)
+  .filter(file => file.endsWith('.ts'))
+  .map(file => file.slice(0, -'.ts'.length));
+
+function listFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map(file => join(folder, file))
+    .filter(file => statSync(file).isFile());
+}
+
+const weigh = (folder: string) => listFiles(folder).reduce((bytes, file) => bytes + statSync(file).size, 0);
+
+/** `@scope/name` or `name`, without the path inside the package. */
+const packageOf = (path: string) => /^(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? path;
+
+/** The packages that a bundle's own comments name: those that were joined into one module. */
+function listJoined(program: string): string[] {
+  const scripts = listFiles(join(DIST, program)).filter(file => file.endsWith('.js'));
+  return scripts.flatMap(file =>
+    [...readFileSync(file, 'utf8').matchAll(/^;\/\/ CONCATENATED MODULE: \S*node_modules\/(\S+)/gm)].map(
+      ([, path = '']) => packageOf(path),
+    ),
+  );
+}
+
+it('has a folder for each program, and no other', () => {
+  expect(readdirSync(DIST).sort()).toEqual(programs.sort());
+});
+
+it('weighs no more than a job should have to download', () => {
+  expect(weigh(DIST)).toBeLessThan(MAX_DIST_BYTES);
+  expect(weigh(join(DIST, 'stop'))).toBeLessThan(MAX_STOP_BYTES);
+});
+
+const listLicensed = (program: string) =>
+  [...readFileSync(join(DIST, program, 'licenses.txt'), 'utf8').matchAll(/^(\S+) \d\S*, \S+$/gm)].map(
+    ([, name]) => name,
+  );
+
+describe('licenses.txt', () => {
+  it.each(programs)('of %s names every package that the bundle says it contains', program => {
+    const joined = listJoined(program);
+    expect(joined.length).toBeGreaterThan(0);
+    expect(listLicensed(program)).toEqual(expect.arrayContaining(joined));
+  });
+
+  // CommonJS is not joined into the module that imports it, and the bundle does not name it.
+  it.each([
+    ['main', ['undici']],
+    ['post', ['undici']],
+    ['cli', ['undici', 'picomatch', 'ws', 'puppeteer-core']],
+    ['supervisor', ['undici', 'picomatch', 'ws', 'puppeteer-core']],
+    ['page-host', ['happy-dom', 'ws']],
+  ])('of %s names what is in CommonJS or loaded late', (program, packages) => {
+    expect(listLicensed(program)).toEqual(expect.arrayContaining(packages));
+  });
+});
