@@ -1,4 +1,4 @@
-// Where a bore server is: read from the `server` input and the command line, shown in messages.
+// The address of a bore server: parsed from the `server` input (inputs/tunnel.ts), rendered in messages.
 
 import { isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
@@ -12,7 +12,7 @@ export interface ServerAddress {
   port: number;
 }
 
-/** `host`, `host:port`, `[::1]` or `[::1]:port`; white space around it is no harm. Throws InputError. */
+/** `host`, `host:port`, `[::1]` or `[::1]:port`; white space around it is ignored. Throws InputError. */
 export function parseServerAddress(text: string): ServerAddress {
   const trimmed = text.trim();
   if (trimmed === '') throw new InputError('`server` is empty; give the host of a bore server');
@@ -21,7 +21,7 @@ export function parseServerAddress(text: string): ServerAddress {
   return { host: parseHost(parts.v6, parts.name ?? '', trimmed), port: parsePort(parts.port, trimmed) };
 }
 
-/** `host:port`, with brackets where the host is an IPv6 address. */
+/** `host:port`, with brackets if the host is an IPv6 address. */
 export function renderAddress({ host, port }: ServerAddress): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
@@ -29,10 +29,10 @@ export function renderAddress({ host, port }: ServerAddress): string {
 function parseHost(v6: string | undefined, name: string, text: string): string {
   if (v6 !== undefined) {
     if (isIPv6(v6)) return v6;
-    throw refuseAddress(text, 'what stands in brackets must be an IPv6 address');
+    throw refuseAddress(text, 'the part in brackets must be an IPv6 address');
   }
-  // The only characters of host names; the conversion gives names in other scripts their form in the DNS.
-  // A dot at the end only says that the name is whole: without it there is one form to compare.
+  // Names in other scripts are converted to their form in the DNS. A final dot only marks the name as complete: without
+  // it, a host has one form to compare.
   const host = domainToASCII(name).replace(/\.$/u, '');
   if (/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/u.test(host) && host.length <= 253) return host;
   throw refuseAddress(text, describeForm(text));
@@ -55,6 +55,7 @@ function describeForm(text: string): string {
 }
 
 function refuseAddress(text: string, remedy: string): InputError {
-  // As a whole: an IPv6 address may begin as the runner's commands do, but only on a line of its own.
+  // The whole sentence is made safe: an IPv6 address may begin with `::`, as the runner's commands do at the start of a
+  // line.
   return new InputError(`${sanitise(`\`server\` '${text}`)}' is not an address: ${remedy}`);
 }

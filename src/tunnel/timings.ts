@@ -1,4 +1,5 @@
-// How long the tunnel waits, and for how many: every number with its reason. Tests hand in shorter ones.
+// The tunnel's time limits and maximum numbers, each with its reason. Used everywhere in the tunnel; tests pass shorter
+// times.
 
 import { NETWORK_TIMEOUT_MS, PENDING_VISITOR_MS } from './wire/protocol.ts';
 
@@ -7,54 +8,54 @@ export const TIMINGS = {
   /** For each address of the server: a SYN lost once is repeated after 1 s, lost twice after 3 s. */
   dialAddress: 3_000,
   /**
-   * After this the next address is dialled too, or the same once more: above nearly any round trip, and below the
-   * kernel's own second attempt, so that a link is in use again soon after it was healed.
+   * After this the next address is dialled too, or the same one again: above nearly any round trip, and below the
+   * kernel's own second attempt, so that a healed link is soon in use again.
    */
   dialNext: 400,
-  /** For all addresses together, the name's resolution included. */
+  /** For all addresses together, name resolution included. */
   dial: 10_000,
-  /** For the server's `Challenge`. One without a secret hangs up after NETWORK_TIMEOUT_MS, which is worth waiting for. */
+  /** For the server's `Challenge`. A server without a secret hangs up after NETWORK_TIMEOUT_MS: we wait to see that. */
   challenge: NETWORK_TIMEOUT_MS + 500,
-  /** Hanging up earlier than this has other reasons than a secret nobody asked for. */
+  /** A server that hangs up earlier does so for another reason than a secret it does not have. */
   earlyEnd: NETWORK_TIMEOUT_MS - 500,
   /** For the answer to `Hello`. */
   hello: NETWORK_TIMEOUT_MS,
   /** Ten heartbeats missed. */
   heartbeat: 5_000,
-  /** A session that lasted this long was a good one: the next loss starts with an attempt at once. */
+  /** A session that lasted this long was good: when it is lost, the first attempt is made at once. */
   goodSession: 5_000,
   /**
-   * Between attempts, with as much again at random: a server that restarts does not get everybody in one moment, and
-   * who lost it for half a minute at most is served 0.6 s after it is back.
+   * Between attempts, plus up to the same again at random: a server that restarts does not get all tunnels at one moment.
+   * After an outage of up to half a minute, visitors are served 0.6 s after the server is back.
    */
   retry: 200,
-  /** After an outage of this length the pauses double, */
+  /** After an outage of this length the pauses double with each attempt. */
   fastRetry: 30_000,
-  /** up to this one. */
+  /** The longest pause. */
   slowRetry: 10_000,
   /** Between attempts to get the same port back, which the server frees 0.25 s after a reset. */
   portRetry: 100,
-  /** At the start each server of several is tried this long before the next: one that restarts is back by then. */
+  /** At the start each of several servers is tried this long before the next: one that restarts is back by then. */
   serverFirst: 3_000,
-  /** A server that is away this long loses the tunnel to the next: a restart is no reason to change the address. */
+  /** A server that is away this long loses the tunnel to the next one. Its restart takes less and changes no address. */
   serverAway: 30_000,
-  /** A first connect waits this long for a taken port: an older job may be dying. */
+  /** A first connect waits this long for a port in use: an older job may be ending. */
   portFirst: 10_000,
-  /** A reconnect waits this long before it takes another port, where it may. */
+  /** A reconnect waits this long for its port before it asks for another one, if it may. */
   portAgain: 5_000,
-  /** A move to another port. */
+  /** For a change to another port. */
   changePort: 10_000,
   /** For one attempt to fetch a visitor: two of them fit before the server drops it. */
   dataConnection: 4_000,
-  /** A line opened ahead waits this long for a visitor; with half a second for the way, the server still listens. */
+  /** A spare connection waits this long for a visitor: with half a second for the way, the server still listens. */
   spareHold: NETWORK_TIMEOUT_MS - 500,
-  /** From this distance on lines are opened ahead; nearer, a dial costs less than the book-keeping. */
+  /** From this round trip on, spare connections are opened; below it, a dial costs less than the book-keeping. */
   spareRoundTrip: 5,
-  /** Between attempts to fetch a visitor, */
+  /** Between attempts to fetch a visitor. */
   visitorRetry: 100,
-  /** until a second before the server drops them. */
+  /** For all attempts to fetch a visitor: a second less than the server keeps them waiting. */
   visitor: PENDING_VISITOR_MS - 1_000,
-  /** Visitors in the middle of something, at the end. */
+  /** For visitors to finish when the tunnel stops. */
   drain: 5_000,
 } as const;
 
@@ -62,9 +63,9 @@ export type Timings = Readonly<Record<keyof typeof TIMINGS, number>>;
 
 /** Visitors at a time, fetched and waiting together. Each is two sockets, and a process has 4,096 or more. */
 export const MAX_VISITORS = 1_024;
-/** The same where the receiver bounds itself, as the gateway does: who comes makes a stranger leave, and waiting costs no socket. */
+/** Higher limit for the gateway, which evicts unauthenticated connections itself. Waiting visitors cost no socket. */
 export const MAX_GATEWAY_VISITORS = 4_096;
 /** Connections to the server being opened at a time, by each thread: the usual backlog of a listening socket. */
 export const MAX_DIALS = 128;
-/** Attempts before a failure is worth a hint, and before an unknown name is believed. */
+/** Attempts before a repeated failure gets a hint, and before an unknown host name is believed. */
 export const ATTEMPTS_BEFORE_HINT = 3;
