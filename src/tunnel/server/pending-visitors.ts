@@ -1,4 +1,4 @@
-// The visitors of our bore server: waiting for somebody to accept them, or connected. Used by server.ts.
+// The visitors of our bore server: waiting for a client to accept them, or connected. Used by server.ts.
 
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -19,7 +19,7 @@ export class PendingVisitors {
     return this.#all.size;
   }
 
-  /** Keeps a visitor, paused, for PENDING_VISITOR_MS; the id, or undefined where they had to be turned away. */
+  /** Keeps a visitor, paused, for PENDING_VISITOR_MS. Returns its id; undefined if there are too many: it is reset. */
   add(visitor: Socket): string | undefined {
     visitor.on('error', () => {});
     if (this.#all.size >= this.#max) {
@@ -38,7 +38,7 @@ export class PendingVisitors {
     return id;
   }
 
-  /** Joins the visitor `id` with `socket`, both directions to their ends. False where nobody of that id waits. */
+  /** Joins the visitor `id` with `socket`, both directions to their ends. False if no such visitor waits. */
   connect(id: string, socket: Socket): boolean {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return false;
@@ -53,7 +53,7 @@ export class PendingVisitors {
   }
 }
 
-/** Ends are passed on one by one; a connection that breaks takes the other with it. */
+/** The end of one direction is passed on as such; a connection that breaks breaks the other. */
 function join(one: Socket, other: Socket): void {
   for (const [from, to] of [
     [one, other],

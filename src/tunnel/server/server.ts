@@ -1,12 +1,13 @@
-// A bore-compatible server: for `expose demo`, `expose server` and the tests. Behaves like the real one (bore 0.6.0,
-// src/server.rs), but frees a port as soon as its owner hangs up. One failing connection never harms another.
+// A bore server, for `expose demo`, `expose server` and the tests. Behaves like the real one (bore 0.6.0, src/server.rs),
+// but frees a port as soon as its owner hangs up. One failing connection never harms another.
 
-import { type KeyObject, timingSafeEqual } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { hasCode } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { resetSocket } from '../../shared/reset.ts';
+import { isSame } from '../../shared/secrets.ts';
 import { FrameReader } from '../wire/frame-reader.ts';
 import {
   answerChallenge,
@@ -21,7 +22,7 @@ import {
 } from '../wire/protocol.ts';
 import { PendingVisitors } from './pending-visitors.ts';
 
-/** Like the real server: enough to find a free port among many taken ones. */
+/** As many as the real server makes: enough to find a free port among many that are in use. */
 const RANDOM_PORT_ATTEMPTS = 150;
 
 export interface BoreServerOptions {
@@ -29,7 +30,7 @@ export interface BoreServerOptions {
   host?: string;
   /** 0 (default) for a free port. */
   controlPort?: number;
-  /** Undefined: everybody may open tunnels. */
+  /** Undefined: anyone may open tunnels. */
   secret?: string;
   /** Default 1024. */
   minPort?: number;
@@ -37,7 +38,7 @@ export interface BoreServerOptions {
   maxPort?: number;
   /** Address of the public ports; default `host`. */
   bindTunnels?: string;
-  /** Visitors at a time, waiting and served; default 1,024. More are turned away. */
+  /** Visitors at a time, waiting and served; default 1,024. More are reset. */
   maxVisitors?: number;
   logger?: Logger;
 }
@@ -53,7 +54,7 @@ export interface BoreServer {
   stop(): Promise<void>;
 }
 
-/** Resolves when it listens; rejects with the error of node:net where it cannot. */
+/** Resolves when it listens; rejects with the error of node:net if it cannot. */
 export async function startBoreServer(options: BoreServerOptions = {}): Promise<BoreServer> {
   const host = options.host ?? '127.0.0.1';
   const server = new Bore(options, host);
@@ -154,7 +155,7 @@ class Bore {
     send(control, 'Heartbeat');
   }
 
-  /** Undefined when it listens, else what to tell the client. */
+  /** Undefined when it listens, otherwise the error for the client. */
   async #listenWithin(listener: Server, wanted: number): Promise<string | undefined> {
     const [min, max] = this.#range;
     if (wanted !== 0) {
@@ -169,17 +170,14 @@ class Bore {
   }
 }
 
-/** Undefined where the client knows the secret, else what to tell it. */
+/** Undefined if the client proves that it knows the secret, otherwise the error for it. */
 async function challenge(socket: Socket, reader: FrameReader, key: KeyObject): Promise<string | undefined> {
   const question = crypto.randomUUID();
   send(socket, { Challenge: question });
   const reply = await readRequest(reader);
   if (reply === undefined || !('Authenticate' in reply)) return ERROR_TEXT.secretRequired;
-  const right = Buffer.from(answerChallenge(key, question));
-  const given = Buffer.from(reply.Authenticate);
-  return given.length === right.length && timingSafeEqual(given, right)
-    ? undefined
-    : ERROR_TEXT.invalidSecret;
+  const isRight = isSame(reply.Authenticate, answerChallenge(key, question));
+  return isRight ? undefined : ERROR_TEXT.invalidSecret;
 }
 
 async function readRequest(reader: FrameReader): Promise<ClientMessage | undefined> {

@@ -50,8 +50,8 @@ export class DataConnection {
   #isOver = false;
 
   /**
-   * Dials at once. With `end` the bytes are read by it, otherwise by whoever gets the socket. `onFailed` counts until a
-   * visitor is asked for; from then on the one given to `accept`.
+   * Dials at once. With `end` the bytes are read by it, otherwise as a stream. `onFailed` is called until a visitor is
+   * asked for; from then on the one given to `accept` is.
    */
   constructor(
     source: VisitorSource,
