@@ -1,5 +1,5 @@
 // Compiles src with tsc, and bundles each program in its root into dist/NAME. dist is committed: it is what runners run.
-// A bundle is put in place whole, so that whoever runs it in this moment finds the old one or the new one.
+// Each bundle is replaced as a whole, so that a program that starts during a build finds the old one or the new one.
 
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
