@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/shared/errors.ts';
 import { parseServerAddress, renderAddress } from '../../src/tunnel/address.ts';
 
-describe('the address of a server', () => {
+describe('parseServerAddress', () => {
   it.each([
     ['bore.pub', 'bore.pub', 7835],
     [' Bore.Example:80\n', 'bore.example', 80],
@@ -10,7 +10,7 @@ describe('the address of a server', () => {
     ['[::1]', '::1', 7835],
     ['[::1]:65535', '::1', 65_535],
     ['bücher.example', 'xn--bcher-kva.example', 7835],
-  ])('%j is understood', (text, host, port) => {
+  ])('parses %j', (text, host, port) => {
     expect(parseServerAddress(text)).toEqual({ host, port });
   });
 
@@ -26,20 +26,20 @@ describe('the address of a server', () => {
     ['bore pub', 'write host or host:port'],
     [':7835', 'write host or host:port'],
     ['[::1', 'write host or host:port'],
-  ])('%j is refused with a remedy', (text, remedy) => {
+  ])('refuses %j with a remedy', (text, remedy) => {
     expect(() => parseServerAddress(text)).toThrow(InputError);
     expect(() => parseServerAddress(text)).toThrow(remedy);
   });
 
-  it('is the same with and without the dot of a whole name', () => {
+  it('ignores the final dot of a host name', () => {
     expect(parseServerAddress('bore.pub.').host).toBe('bore.pub');
   });
 
-  it('cannot smuggle control characters into the message', () => {
+  it('escapes control characters in the message', () => {
     expect(() => parseServerAddress('a\u001b[31mb')).toThrow('a\\x1b[31mb');
   });
 
-  it('is shown with brackets where it is IPv6', () => {
+  it('is rendered back, with brackets around an IPv6 address', () => {
     expect(renderAddress(parseServerAddress('[::1]:5'))).toBe('[::1]:5');
     expect(renderAddress(parseServerAddress('a.b'))).toBe('a.b:7835');
   });

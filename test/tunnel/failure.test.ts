@@ -7,8 +7,8 @@ import { waitUntil } from '../support/wait-until.ts';
 const SECRET = 'correct horse battery';
 const CHALLENGE = '{"Challenge":"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}\0';
 
-describe('a server that is not bore', () => {
-  it('and answers like HTTP is quoted, harmlessly', async () => {
+describe('an address where another program answers', () => {
+  it('fails with the first line of an HTTP answer, made safe to print', async () => {
     const { address } = await startBadBoreServer((socket, n) => {
       reply('HTTP/1.1 400 Bad Request\r\n\r\n')(socket, n);
       socket.once('data', () => socket.end());
@@ -19,7 +19,7 @@ describe('a server that is not bore', () => {
     expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
   });
 
-  it('and says nothing is named', async () => {
+  it('fails and says so if nothing is sent', async () => {
     const { address } = await startBadBoreServer(stayMute);
     for (const secret of [{}, { secret: SECRET }]) {
       const { message, states } = await failToOpen({ server: address, ...secret });
@@ -29,7 +29,7 @@ describe('a server that is not bore', () => {
     }
   });
 
-  it('and floods is quoted with 60 characters at most', async () => {
+  it('fails with 60 characters at most of an endless answer', async () => {
     const { address } = await startBadBoreServer(flood);
     const { message } = await failToOpen({ server: address });
     expect(message).toContain(`"${'A'.repeat(59)}…"`);
@@ -38,7 +38,7 @@ describe('a server that is not bore', () => {
   it.each([
     ['another port', 4_001, '{"Hello":4002}\0', 'port 4002 instead of 4001'],
     ['port 0', { kind: 'random' } as const, '{"Hello":0}\0', 'answered with port 0'],
-  ])('and answers with %s is not believed', async (_, remotePort, text, expected) => {
+  ])('fails if the answer is %s', async (_, remotePort, text, expected) => {
     const { address } = await startBadBoreServer(reply(text));
     expect((await failToOpen({ server: address, remotePort })).message).toContain(expected);
   });
@@ -52,7 +52,7 @@ describe('a server that is not bore', () => {
 });
 
 describe('the secret', () => {
-  it('that is wrong is refused without being shown', async () => {
+  it('is never shown when it is wrong', async () => {
     const server = await startBoreServer({ secret: 'another' });
     const address = { host: server.host, port: server.controlPort };
     const { message, log } = await failToOpen({ server: address, secret: SECRET });
@@ -61,14 +61,14 @@ describe('the secret', () => {
     await server.stop();
   });
 
-  it('that is missing is asked for', async () => {
+  it('is asked for when it is missing', async () => {
     const { address } = await startBadBoreServer(greetWith(CHALLENGE));
     expect((await failToOpen({ server: address })).message).toMatch(
       /requires a secret: set the `secret` input/,
     );
   });
 
-  it('that nobody asks for is not dropped silently', async () => {
+  it('fails the start when the server does not ask for it', async () => {
     const server = await startBoreServer();
     const address = { host: server.host, port: server.controlPort };
     const { message } = await failToOpen({ server: address, secret: SECRET });
@@ -76,7 +76,7 @@ describe('the secret', () => {
     await server.stop();
   });
 
-  it('is proved and the port asked for in one write', async () => {
+  it('is proved in the same write as the request for the port', async () => {
     const { address, heard } = await startBadBoreServer((socket, number) => {
       greetWith(CHALLENGE)(socket, number);
       socket.once('data', () => socket.write('{"Hello":5000}\0"Heartbeat"\0'));
@@ -87,12 +87,12 @@ describe('the secret', () => {
 });
 
 describe('a server that cannot be reached', () => {
-  it('because of its name fails with a hint at a typo', async () => {
+  it('fails with a hint at a typo if its name does not exist', async () => {
     const { message } = await failToOpen({ server: { host: 'no-such-host.invalid', port: 7835 } });
     expect(message).toMatch(/there is no host no-such-host\.invalid \(.*\): check `server` for a typo$/);
   }, 30_000);
 
-  it('because nobody knows its name is believed when that was said three times', async () => {
+  it('fails only after its name was not found three times', async () => {
     let asked = 0;
     const { message, states } = await failToOpen({
       server: { host: 'bore.example', port: 7835 },
@@ -105,7 +105,7 @@ describe('a server that cannot be reached', () => {
     expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
   });
 
-  it('because its port is closed is tried until the signal, and the last failure is the reason', async () => {
+  it('is tried until the signal, and the last failure is the reason', async () => {
     const closed = await startBoreServer();
     await closed.stop();
     const server = { host: closed.host, port: closed.controlPort };
@@ -118,7 +118,7 @@ describe('a server that cannot be reached', () => {
   });
 });
 
-it('gives up on a mute server when the signal says so, before any failure was seen', async () => {
+it('stops waiting for a silent server at the signal, before any failure', async () => {
   const { address } = await startBadBoreServer(stayMute);
   const { message } = await failToOpen({ server: address, signal: AbortSignal.timeout(300) });
   expect(message).toBe(`127.0.0.1:${address.port} did not answer in time`);
@@ -136,7 +136,7 @@ describe('after the handshake', () => {
     await second.stop();
   });
 
-  it('errors, unknown messages and garbage are told once and end nothing', async () => {
+  it('errors, unknown messages and garbage are logged once and end nothing', async () => {
     const { address } = await startBadBoreServer(
       reply('{"Hello":5000}\0{"Error":"invalid secret"}\0"Sing"\0\u0007\0{"Challenge":"x"}\0'),
     );
@@ -149,9 +149,9 @@ describe('after the handshake', () => {
 describe('a server that served before', () => {
   const hello = '{"Hello":5000}\0';
   it.each([
-    ['behind a proxy that answers for it', 'HTTP/1.1 502 Bad Gateway\r\n\r\n', /502 Bad Gateway/],
-    ['that breaks off in the middle of a frame', '{"Hel', /it says/],
-  ])('%s is waited for', async (_, text, expected) => {
+    ['while a proxy answers for it', 'HTTP/1.1 502 Bad Gateway\r\n\r\n', /502 Bad Gateway/],
+    ['when it breaks off in the middle of a frame', '{"Hel', /it says/],
+  ])('is waited for %s', async (_, text, expected) => {
     let begin: (() => void) | undefined;
     const { address } = await startBadBoreServer((socket, number) => {
       if (number === 0) {
@@ -166,7 +166,7 @@ describe('a server that served before', () => {
     expect(JSON.stringify(states)).toMatch(expected);
   });
 
-  it('and says that the proof of the secret never came is asked again', async () => {
+  it('is asked again when it reports that no proof of the secret came', async () => {
     const { address } = await startBadBoreServer((socket, number) => {
       socket.write('{"Challenge":"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}\0');
       const text = number === 0 ? '{"Error":"server requires secret, but no secret was provided"}\0' : hello;

@@ -38,7 +38,7 @@ const CASES: Case[] = [
 ];
 
 describeWithReal(['bore'], 'a fault of the control connection', () => {
-  it.each(CASES)('(%s, %s) costs no visitor anything, nor the port', async (_, direction, fault, sign) => {
+  it.each(CASES)('(%s, %s) disturbs no visitor and keeps the port', async (_, direction, fault, sign) => {
     const world = await startWorld(HOST);
     const early = world.startVisit();
     await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
@@ -59,7 +59,7 @@ describeWithReal(['bore'], 'a fault of the control connection', () => {
     await world.close();
   });
 
-  it('that swallows everything, the reset too, is over when the line is: the port is asked for until then', async () => {
+  it('that swallows everything, resets included: the port is asked for until the link is healed', async () => {
     const world = await startWorld(HOST);
     const early = world.startVisit();
     await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
@@ -73,7 +73,7 @@ describeWithReal(['bore'], 'a fault of the control connection', () => {
     await world.close();
   });
 
-  it('that leaves no frame its end is answered with a new session', async () => {
+  it('that removes the ends of frames leads to a new session', async () => {
     const world = await startWorld(HOST);
     const early = world.startVisit();
     await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
@@ -89,7 +89,7 @@ describeWithReal(['bore'], 'a fault of the control connection', () => {
     await world.close();
   });
 
-  it.each([5, 7])('that changes one byte in %i is told once, and the session goes on', async every => {
+  it.each([5, 7])('that changes one byte in %i is logged once, and the session goes on', async every => {
     const world = await startWorld(HOST);
     const fault: Fault = { kind: 'corrupt', every };
     world.relay.inject({ leg: 'control', direction: 'toClient', connections: 'present', fault });
@@ -121,7 +121,7 @@ describeWithReal(['bore'], 'a fault in the handshake of a reconnect', () => {
     HANDSHAKES.flatMap(([kind, fault]) =>
       DIRECTIONS.map(direction => [kind, direction, fault] as const),
     ).filter(([kind, direction]) => kind !== 'end' || direction === 'toClient'),
-  )('(%s, %s) is one failed attempt at most', async (_, direction, fault) => {
+  )('(%s, %s) costs one attempt at most', async (_, direction, fault) => {
     const world = await startWorld(HOST);
     const early = world.startVisit();
     await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');

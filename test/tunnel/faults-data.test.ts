@@ -33,7 +33,7 @@ const CASES: Case[] = [
 
 describeWithReal(['bore'], 'a fault of one data connection', () => {
   it.each(CASES)(
-    '(%s, %s) concerns its visitor alone, who gets the right bytes or a broken connection',
+    '(%s, %s) affects only its visitor, who gets the right bytes or a broken connection',
     async (_, direction, fault, outcomes) => {
       const world = await startWorld(HOST);
       const { visits, unlucky } = await startAmongOthers(world, direction, fault);
@@ -44,7 +44,7 @@ describeWithReal(['bore'], 'a fault of one data connection', () => {
   );
 
   it.each<Direction>(['toServer', 'toClient'])(
-    '(stop, %s) holds its visitor up and loses nothing',
+    '(stop, %s) delays its visitor and loses nothing',
     async direction => {
       // More than all buffers on the way hold together, so that both ends have to wait.
       const world = await startWorld(HOST, { bytes: 24_000_000 });
@@ -69,7 +69,7 @@ describeWithReal(['bore'], 'a fault of one data connection', () => {
   );
 
   it.each<Direction>(['toServer', 'toClient'])(
-    '(blackhole, %s) is forgotten when nothing moved for long',
+    '(blackhole, %s) is cut after a long silence',
     async direction => {
       const world = await startWorld(HOST, { raw: { idleMs: 1_500 } });
       const fault: Fault = { kind: 'blackhole', after: MIDDLE };
@@ -109,7 +109,7 @@ const HANDSHAKES: Handshake[] = [
 ];
 
 describeWithReal(['bore'], 'the handshake of a data connection', () => {
-  it('may suffer whatever there is: its visitor is fetched again where that is possible, and nobody else notices', async () => {
+  it('may fail in any way: its visitor is fetched again if possible, and no other visitor notices', async () => {
     const world = await startWorld(HOST);
     const suffer = async ([, direction, fault]: Handshake): Promise<Outcome> => {
       const branch = await world.openAnother();
@@ -132,9 +132,9 @@ describeWithReal(['bore'], 'the handshake of a data connection', () => {
   });
 });
 
-describeWithReal(['bore'], 'connections that were opened ahead', () => {
+describeWithReal(['bore'], 'spare connections', () => {
   it.each<Fault>([{ kind: 'cut' }, { kind: 'end' }])(
-    'may all be lost ($kind), and the next visitors get new ones',
+    'may all be lost ($kind): the next visitors get new ones',
     async fault => {
       const world = await startWorld(HOST, { spareConnections: true });
       expect(await world.visit()).toBe('right');

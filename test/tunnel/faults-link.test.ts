@@ -62,7 +62,7 @@ async function openOverLink(rig: TunRig) {
 const portOf = (state: TunnelState | undefined) => (state?.status === 'Connected' ? state.port : undefined);
 
 describeWithReal(['bore', 'tun-rig'], 'a link to the server that falls silent', () => {
-  it('is noticed while it is silent; then port and visitors are as before, and no dial is left behind', async () => {
+  it('is noticed; after it is healed, port and visitors are as before, and no dial is left', async () => {
     const rig = await startTunRig({ rttMs: 50 });
     onTestFinished(() => rig.stop());
     const { child, states, unhandled } = await openOverLink(rig);

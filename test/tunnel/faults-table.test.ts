@@ -19,7 +19,7 @@ function refuse(count: number, text: string) {
   );
 }
 
-describe('a server that refuses a tunnel', () => {
+describe('a server that refuses the tunnel', () => {
   it.each([
     ERROR_TEXT.bindFailed,
     ERROR_TEXT.noPortFree,
@@ -32,7 +32,7 @@ describe('a server that refuses a tunnel', () => {
     expect(JSON.stringify(states)).toContain(text);
   });
 
-  it('because it may not open the port is told, and asked for another one where that is allowed', async () => {
+  it('because it may not open the port is asked for another one if the workflow allows it', async () => {
     const { address } = await refuse(1, ERROR_TEXT.portForbidden);
     const { message } = await failToOpen({ server: address, remotePort: 80 });
     expect(message).toMatch(/may not open port 80 .*: choose a `remote-port` of 1024 or above/);
@@ -43,13 +43,13 @@ describe('a server that refuses a tunnel', () => {
     expect(heard.slice(0, 2)).toEqual(['{"Hello":80}\0', '{"Hello":0}\0']);
   });
 
-  it('because it wants a secret, in so many words, is told', async () => {
+  it('because it requires a secret fails the start', async () => {
     const { address } = await startBadBoreServer(reply(errorFrame(ERROR_TEXT.secretRequired)));
     const { message } = await failToOpen({ server: address });
     expect(message).toMatch(/requires a secret: set the `secret` input/);
   });
 
-  it('and resets the connection behind its reason is understood all the same', async () => {
+  it('and resets the connection at once still has its reason reported', async () => {
     const { address } = await startBadBoreServer(socket => {
       socket.once('data', () =>
         socket.write(errorFrame(ERROR_TEXT.invalidSecret), () => socket.resetAndDestroy()),
@@ -61,7 +61,7 @@ describe('a server that refuses a tunnel', () => {
   });
 });
 
-it('a name that cannot be resolved just now is asked for again', async () => {
+it('looks a name up again after a temporary failure', async () => {
   const { address } = await refuse(0, '');
   let asked = 0;
   const { tunnel, states } = await openTunnel({
@@ -77,7 +77,7 @@ it('a name that cannot be resolved just now is asked for again', async () => {
 });
 
 describeWithReal(['bore'], 'through the real server', () => {
-  it('a server that has forgotten its secret is waited for', async () => {
+  it('waits for a server that was restarted without its secret', async () => {
     const first = await startRealServer(HOST, { secret: 'sesame' });
     const { tunnel } = await openTunnel({ server: first.address, secret: 'sesame' });
     const port = portOf(tunnel);
@@ -92,7 +92,7 @@ describeWithReal(['bore'], 'through the real server', () => {
     expect(await exchange(HOST, port, 'again')).toBe('again');
   });
 
-  it('a visitor is fetched when the server can be reached again, and given up in time where it cannot', async () => {
+  it('fetches a visitor when the server can be reached again, or gives up in time', async () => {
     const { address } = await startRealServer(HOST);
     const relay = await startFaultRelay(address);
     onTestFinished(() => relay.stop());
@@ -111,7 +111,7 @@ describeWithReal(['bore'], 'through the real server', () => {
   });
 });
 
-it('a visitor who is gone when we come for them is dropped without a word', async () => {
+it('drops a visitor who has already left without a warning', async () => {
   const { address, heard } = await startBadBoreServer((socket, number) => {
     if (number === 0) reply(`{"Hello":5000}\0{"Connection":"${ID}"}\0`)(socket, number);
     else socket.once('data', () => socket.end());

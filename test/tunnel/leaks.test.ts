@@ -107,41 +107,37 @@ async function settle(child: TunnelProcess, base: Measure['resources']): Promise
   }
 }
 
-describeWithReal(['bore'], 'ten thousand visitors who come and go in every manner', () => {
+describeWithReal(['bore'], 'ten thousand visitors who come and go in every way', () => {
   it.each([
     ['gateway', '127.0.0.215'],
     ['raw', '127.0.0.216'],
     ['raw on two threads', '127.0.1.13'],
-  ] as const)(
-    'leave handles, timers and memory where they were: %s',
-    { timeout: 180_000 },
-    async (mode, host) => {
-      const { address } = await startRealServer(host, { secret: SECRET });
-      const app = createServer((_, response) => response.end('here you are'));
-      await once(app.listen(0, '127.0.0.1'), 'listening');
-      onTestFinished(() => void app.close());
-      const wish = { mode, server: address, secret: SECRET, app: (app.address() as AddressInfo).port };
-      const child = await startTunnelProcess([wish], [SMALL_YOUNG_GENERATION]);
-      onTestFinished(child.kill);
-      const [port = 0] = child.ports;
-      const random = openRandom(4);
-      // The second thread, where there is one, is there from the first visitors on.
-      await sendVisitors(host, port, AT_ONCE, random);
-      const hasNobody = async () => (await child.measure()).resources.TCPSocketWrap === 1;
-      await waitUntil(hasNobody, 'the first visitors are gone');
-      const base = (await child.measure()).resources;
-      await sendVisitors(host, port, WARM_UP, random);
-      const before = await settle(child, base);
-      await sendVisitors(host, port, VISITORS, random);
-      const after = await settle(child, base);
-      expect(after.resources).toEqual(base);
-      expect(after.openVisitors).toBe(0);
-      expect(after.heapUsed - before.heapUsed).toBeLessThan(HEAP_GROWTH_BYTES);
-      expect(after.rss - before.rss).toBeLessThan(RSS_GROWTH_BYTES);
-      expect(child.unhandled).toEqual([]);
-      const left = await child.stop();
-      expect(left.resources.TCPSocketWrap ?? 0).toBe(0);
-      expect(child.unhandled).toEqual([]);
-    },
-  );
+  ] as const)('leave no handle, timer or memory behind: %s', { timeout: 180_000 }, async (mode, host) => {
+    const { address } = await startRealServer(host, { secret: SECRET });
+    const app = createServer((_, response) => response.end('here you are'));
+    await once(app.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void app.close());
+    const wish = { mode, server: address, secret: SECRET, app: (app.address() as AddressInfo).port };
+    const child = await startTunnelProcess([wish], [SMALL_YOUNG_GENERATION]);
+    onTestFinished(child.kill);
+    const [port = 0] = child.ports;
+    const random = openRandom(4);
+    // The second thread, where there is one, is there from the first visitors on.
+    await sendVisitors(host, port, AT_ONCE, random);
+    const hasNobody = async () => (await child.measure()).resources.TCPSocketWrap === 1;
+    await waitUntil(hasNobody, 'the first visitors are gone');
+    const base = (await child.measure()).resources;
+    await sendVisitors(host, port, WARM_UP, random);
+    const before = await settle(child, base);
+    await sendVisitors(host, port, VISITORS, random);
+    const after = await settle(child, base);
+    expect(after.resources).toEqual(base);
+    expect(after.openVisitors).toBe(0);
+    expect(after.heapUsed - before.heapUsed).toBeLessThan(HEAP_GROWTH_BYTES);
+    expect(after.rss - before.rss).toBeLessThan(RSS_GROWTH_BYTES);
+    expect(child.unhandled).toEqual([]);
+    const left = await child.stop();
+    expect(left.resources.TCPSocketWrap ?? 0).toBe(0);
+    expect(child.unhandled).toEqual([]);
+  });
 });

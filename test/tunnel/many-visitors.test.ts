@@ -98,7 +98,7 @@ describeWithReal(['bore'], 'a thousand visitors at once', () => {
     ['raw on two threads', '127.0.1.11'],
     ['gateway', '127.0.0.212'],
   ] as const)(
-    'get a different megabyte each, whole and right: %s',
+    'get a different megabyte each, without a wrong byte: %s',
     { timeout: 120_000 },
     async (mode, host) => {
       const child = await openChild(host, mode, createDownloads());

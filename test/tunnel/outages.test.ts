@@ -22,7 +22,7 @@ function candidates(count: number): number[] {
 }
 
 describeWithReal(['bore'], 'the real server', () => {
-  it('keeps the port for a predecessor that died without a word: a new run takes the next one', async () => {
+  it('holds the port for an old job that died silently: a new run takes the next port', async () => {
     const { address } = await startRealServer('127.0.0.125');
     const relay = await startFaultRelay(address);
     onTestFinished(() => relay.stop());
@@ -36,7 +36,7 @@ describeWithReal(['bore'], 'the real server', () => {
     expect(portOf(tunnel)).toBe(second);
   });
 
-  it('keeps our own port for a session whose end it never hears of: the next one is taken and announced', async () => {
+  it('holds our port for a session whose end it did not notice: the next port is taken and announced', async () => {
     const { address } = await startRealServer('127.0.0.126');
     const relay = await startFaultRelay(address);
     onTestFinished(() => relay.stop());
@@ -51,7 +51,7 @@ describeWithReal(['bore'], 'the real server', () => {
     expect(await exchange('127.0.0.126', second ?? 0, 'moved')).toBe('moved');
   });
 
-  it('is still ours after this process stood still for longer than the heartbeat deadline', async () => {
+  it('keeps the tunnel after this process was stopped for longer than the heartbeat deadline', async () => {
     const { address } = await startRealServer('127.0.0.127', { secret: 'sesame' });
     const app = createServer({ allowHalfOpen: true }, echo);
     await once(app.listen(0, '127.0.0.1'), 'listening');
@@ -77,7 +77,7 @@ describeWithReal(['bore'], 'the real server', () => {
   });
 });
 
-it('a server that opens the tunnel and drops it at once is tried ever more slowly, told of once, and forgiven', async () => {
+it('retries ever more slowly, with one warning, while a server drops each session at once', async () => {
   let isBroken = false;
   let opened = 0;
   let drop = () => {};
@@ -107,7 +107,7 @@ it('a server that opens the tunnel and drops it at once is tried ever more slowl
   await waitUntil(() => tunnel.state.status === 'Connected', 'it is forgiven');
 });
 
-it('a session that lasted is replaced at once, whatever pauses there were before it', async () => {
+it('replaces a session that lasted at once, whatever the pauses were before', async () => {
   const server = await startBoreServer();
   onTestFinished(() => server.stop());
   const relay = await startFaultRelay({ host: server.host, port: server.controlPort });

@@ -73,7 +73,7 @@ const stream = fc
 const places = fc.array(fc.nat(4_000), { maxLength: 12 });
 
 describe('a stream of bytes', () => {
-  it('means the same frames however it is cut, and no more than 256 bytes of it are ever held', () => {
+  it('gives the same frames wherever it is cut, and at most 256 bytes of it are held', () => {
     fc.assert(
       fc.property(stream, places, (bytes, at) => {
         const { mostHeld, ...found } = decodeFrames(bytes, at);
@@ -85,7 +85,7 @@ describe('a stream of bytes', () => {
   });
 
   it.each([254, 255, 256, 257, 258])(
-    'with a frame of %i bytes is judged alike at every single cut',
+    'with a frame of %i bytes gives the same result at every single cut',
     length => {
       const bytes = Buffer.from(`a\0${'b'.repeat(length)}\0c\0`);
       const expected = readFrames(bytes.toString('latin1'));
@@ -98,7 +98,7 @@ describe('a stream of bytes', () => {
   );
 });
 
-it('a storm of ten million empty frames leaves time for others', () => {
+it('decodes ten million empty frames without blocking for long', () => {
   // Were each of them looked at as JSON, the process would hear nobody else for a minute and a half.
   const chunk = Buffer.alloc(100_000);
   const decoder = new FrameDecoder();
@@ -163,7 +163,7 @@ function readMessage(frame: Buffer): { client: unknown; server: unknown } {
 }
 
 describe('a frame', () => {
-  it('is understood exactly as the protocol says, whatever hit it, and never throws', () => {
+  it('is decoded exactly as the protocol says, however it was changed, and never throws', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -180,7 +180,7 @@ describe('a frame', () => {
     );
   });
 
-  it('that is understood says the same when it is sent on', () => {
+  it('that is decoded means the same when it is encoded again', () => {
     fc.assert(
       fc.property(damaged, frame => {
         const message = decodeServerMessage(frame) ?? decodeClientMessage(frame);
@@ -192,7 +192,7 @@ describe('a frame', () => {
     );
   });
 
-  it('with bytes that are no UTF-8 in its text keeps the rest of the text', () => {
+  it('with bytes that are not UTF-8 keeps the rest of its text', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 60 }), bytes => {
         // In a JSON string everything but quotes, backslashes and controls stands for itself.
@@ -204,7 +204,7 @@ describe('a frame', () => {
     );
   });
 
-  it('whose characters are longer than a byte comes out whole, wherever the stream is cut', () => {
+  it('with characters longer than a byte is whole, wherever the stream is cut', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 20 }), places, (text, at) => {
         const { frames } = decodeFrames(encodeFrame({ Error: text }), at);
@@ -221,7 +221,7 @@ describe('a reader on a real socket', () => {
   beforeAll(async () => void (await once(server.listen(0, '127.0.0.1'), 'listening')));
   afterAll(() => void server.close());
 
-  it('takes the frames it is asked for, and gives the socket back with every byte behind them', async () => {
+  it('reads the frames it is asked for, and puts every byte behind them back into the socket', async () => {
     const frames = fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '{'), maxLength: 60 }), {
       maxLength: 5,
     });

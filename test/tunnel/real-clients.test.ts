@@ -122,7 +122,7 @@ describeWithReal(['bore', 'redis-server', 'redis-cli'], 'redis-cli through raw m
     expect(String(await cli(['DBSIZE']))).toBe('10002\n');
   });
 
-  it('hears what is published, in order', async () => {
+  it('receives what is published, in order', async () => {
     const { host, port } = await expose('127.0.0.218', await startRedis());
     const where = ['-h', host, '-p', `${port}`];
     const subscriber = spawn(requirePart('redis-cli'), [...where, 'SUBSCRIBE', 'news']);
@@ -143,7 +143,7 @@ describeWithReal(['bore', 'redis-server', 'redis-cli'], 'redis-cli through raw m
 });
 
 describeWithReal(['bore', 'redis-server'], 'a long session through raw mode', () => {
-  it('that is idle is still there when it is wanted again', { timeout: IDLE_MS + 60_000 }, async () => {
+  it('that is idle can be used again', { timeout: IDLE_MS + 60_000 }, async () => {
     const { host, port } = await expose('127.0.0.219', await startRedis());
     const session = connect({ host, port });
     onTestFinished(() => void session.destroy());
@@ -152,7 +152,7 @@ describeWithReal(['bore', 'redis-server'], 'a long session through raw mode', ()
     expect(await ping(session)).toBe('+PONG\r\n');
   });
 
-  it('is probed by the kernel on both sides, and outlives the idle limit as long as it says a word now and then', async () => {
+  it('has keep-alive on both sides, and outlives the idle limit while a little is sent now and then', async () => {
     const app = await startRedis();
     const idleMs = 2_000;
     const { host, port } = await expose('127.0.0.220', app, idleMs);

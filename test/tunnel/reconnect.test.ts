@@ -29,13 +29,13 @@ describeWithReal(['bore'], 'a tunnel through the real bore server', () => {
   it.each([
     ['wrong', 'not it', /refused the secret/],
     ['missing', undefined, /requires a secret: set the `secret` input/],
-  ])('fails with the reason where the secret is %s', async (_, secret, expected) => {
+  ])('fails with the reason if the secret is %s', async (_, secret, expected) => {
     const { address } = await startRealServer('127.0.0.12', { secret: 'it' });
     const { message } = await failToOpen({ server: address, ...(secret !== undefined && { secret }) });
     expect(message).toMatch(expected);
   });
 
-  it('fails with the reason where a secret is not wanted', async () => {
+  it('fails with the reason if the server asks for no secret', async () => {
     const { address } = await startRealServer('127.0.0.13');
     const { message } = await failToOpen({ server: address, secret: 'unneeded' });
     expect(message).toMatch(/asks for no secret, but one was given/);
@@ -49,7 +49,7 @@ describeWithReal(['bore'], 'a tunnel through the real bore server', () => {
     expect(portOf(tunnel)).toBeGreaterThanOrEqual(9_000);
   });
 
-  it('waits for the port of a job that is dying, and not for ever', async () => {
+  it('waits for the port of a job that is ending, for a limited time', async () => {
     const { address } = await startRealServer('127.0.0.15');
     const old = await openTunnel({ server: address });
     const wishes = { server: address, remotePort: portOf(old.tunnel) };
@@ -104,7 +104,7 @@ describeWithReal(['bore'], 'a tunnel through the real bore server', () => {
     expect(await exchange('127.0.0.18', port, 'healed')).toBe('healed');
   });
 
-  it('takes no stall of its own for a dead link', async () => {
+  it('does not take a stall of its own process for a dead link', async () => {
     const { address } = await startRealServer('127.0.0.19');
     const { tunnel, states } = await openTunnel({ server: address, timings: { heartbeat: 1_200 } });
     const stalledUntil = performance.now() + 2_000;
@@ -114,7 +114,7 @@ describeWithReal(['bore'], 'a tunnel through the real bore server', () => {
     expect(states.map(state => state.status)).toEqual(['Connecting', 'Connected']);
   });
 
-  it('frees its port on stop although the visitor inside may finish', async () => {
+  it('frees its port on stop while a visitor may still finish', async () => {
     const { address } = await startRealServer('127.0.0.20');
     const { tunnel, states } = await openTunnel({ server: address });
     const port = portOf(tunnel);
@@ -131,7 +131,7 @@ describeWithReal(['bore'], 'a tunnel through the real bore server', () => {
   });
 });
 
-it('cuts visitors off when the second stop is impatient', async () => {
+it('cuts visitors off when a second stop shortens the wait', async () => {
   const server = await startBoreServer();
   const { tunnel } = await openTunnel({ server: { host: server.host, port: server.controlPort } });
   const visitor = connect(portOf(tunnel), '127.0.0.1');
@@ -143,7 +143,7 @@ it('cuts visitors off when the second stop is impatient', async () => {
   await server.stop();
 });
 
-it('moves to another port, but never away from a fixed one', async () => {
+it('changes to another port, but never with a fixed one', async () => {
   const server = await startBoreServer();
   const address = { host: server.host, port: server.controlPort };
   const { tunnel } = await openTunnel({ server: address });
@@ -157,7 +157,7 @@ it('moves to another port, but never away from a fixed one', async () => {
   await server.stop();
 });
 
-it('takes another port only where it may, when its own is gone for good', async () => {
+it('takes another port only if `remote-port` allows it, when its own is lost', async () => {
   const first = await startBoreServer();
   const address = { host: first.host, port: first.controlPort };
   const timings = { portAgain: 300, heartbeat: 60_000 };

@@ -51,7 +51,7 @@ async function findClosed(): Promise<TunnelServer> {
 }
 
 describeWithReal(['bore'], 'two real servers, each with a secret of its own', () => {
-  it('take over one from the other, first to best, and nothing flaps while either works', async () => {
+  it('take over from each other, and the tunnel stays where it is while that server works', async () => {
     const hosts = ['127.0.0.105', '127.0.0.106'] as const;
     const secrets = ['secret one', 'secret two'] as const;
     const begin = (which: 0 | 1) => startRealServer(hosts[which], { secret: secrets[which] });
@@ -86,7 +86,7 @@ describeWithReal(['bore'], 'two real servers, each with a secret of its own', ()
     expect(log).toContainEqual('info 127.0.0.105:7835 stays away: trying 127.0.0.106:7835');
   });
 
-  it('serve on who is in the middle of a download on the first when the second has the tunnel', async () => {
+  it('finish a download on the first server while the second has the tunnel', async () => {
     const [first, second] = [await startRealServer('127.0.0.107'), await startRealServer('127.0.0.108')];
     const relay = await startFaultRelay(first.address);
     onTestFinished(() => relay.stop());
@@ -124,9 +124,9 @@ describe('at the start', () => {
   });
 
   it.each([
-    ['is no bore server', reply(`HTTP/1.1 502 Bad Gateway\r\n\r\n${'.'.repeat(300)}`), '502 Bad Gateway'],
+    ['is not a bore server', reply(`HTTP/1.1 502 Bad Gateway\r\n\r\n${'.'.repeat(300)}`), '502 Bad Gateway'],
     ['says nothing', stayMute, 'says nothing'],
-  ])('a server that %s is told of and passed over', async (_, behaviour, said) => {
+  ])('logs a server that %s and goes on to the next', async (_, behaviour, said) => {
     const [bad, live] = [await startBadBoreServer(behaviour), await start()];
     const wishes = ordered({ address: bad.address }, { address: addressOf(live) });
     const { log } = await openTunnel({ ...wishes, timings: { challenge: 300, hello: 300 } });
@@ -138,10 +138,10 @@ describe('at the start', () => {
 
   it.each([
     ['a wrong secret', { secret: 'another' }, /refused the secret/],
-    ['a secret nobody asks for', {}, /asks for no secret/],
+    ['a secret the server does not ask for', {}, /asks for no secret/],
     ['a port range that is not the server’s', { secret: 'sesame', minPort: 40_000 }, /set `port-range`/],
   ])(
-    '%s ends it, although another server would do: the workflow has to change',
+    'fails with %s, although another server would work: the workflow has to change',
     async (_, options, expected) => {
       const [wrong, live] = [await start(options), await start({ secret: 'sesame' })];
       const wishes = ordered(
@@ -155,7 +155,7 @@ describe('at the start', () => {
     },
   );
 
-  it('a name that nobody knows is told of and passed over; one that cannot be looked up now is asked for again', async () => {
+  it('goes on from a name that does not exist, and looks up again one that failed for the moment', async () => {
     const live = await start();
     const fail = (code: string) => Object.assign(new Error(`getaddrinfo ${code}`), { code });
     let isDown = true;
@@ -179,7 +179,7 @@ describe('at the start', () => {
     expect(log.join()).toContain('could not reach bore.example');
   });
 
-  it('a fixed port that another tunnel keeps on one server is asked for on the next', async () => {
+  it('asks the next server for a fixed port that another tunnel holds on the first', async () => {
     const servers = [await start({ host: '127.0.0.109' }), await start({ host: '127.0.0.110' })] as const;
     const [first, second] = servers;
     const taken = createServer().listen(20_109, first.host);
@@ -197,7 +197,7 @@ describe('at the start', () => {
     );
   });
 
-  it('all servers that failed are named, when none is left and when time is over', async () => {
+  it('names all servers that failed, when none is left or the time is over', async () => {
     const bad = await Promise.all([1, 2].map(() => startBadBoreServer(reply('SSH-2.0-none\r\n\0'))));
     const none = await failToOpen(ordered(...bad.map(({ address }) => ({ address }))));
     for (const { address } of bad)
@@ -214,7 +214,7 @@ describe('at the start', () => {
     expect(late.states.at(-1)).toEqual({ status: 'Disconnected' });
   });
 
-  it('the server of before comes first', async () => {
+  it('tries the previous server first', async () => {
     const [best, other] = [await start({ host: '127.0.0.111' }), await start({ host: '127.0.0.112' })];
     const wishes = ordered({ address: addressOf(best) }, { address: addressOf(other) });
     const { tunnel } = await openTunnel({ ...wishes, preferred: { host: other.host, port: 23_456 } });
@@ -222,7 +222,7 @@ describe('at the start', () => {
   });
 });
 
-describe('later', () => {
+describe('after a session', () => {
   it('a server that restarts keeps the tunnel, however many attempts fail meanwhile', async () => {
     const [first, other] = [await start(), await start()];
     const wishes = ordered({ address: addressOf(first) }, { address: addressOf(other) });
@@ -237,7 +237,7 @@ describe('later', () => {
     expect([again.tunnels, other.tunnels]).toEqual([1, 0]);
   });
 
-  it('a server that refuses us is told of and passed over, and the lost one is taken again', async () => {
+  it('logs a server that refuses us, and goes back to the lost one', async () => {
     const [first, wrong] = [await start(), await start({ secret: 'another' })];
     const wishes = ordered(
       { address: addressOf(first), secret: undefined },
@@ -253,7 +253,7 @@ describe('later', () => {
     expect(portOf(tunnel)).toBe(port);
   });
 
-  it('a server that opens the tunnel and drops it at once, again and again, loses it to the next', async () => {
+  it('goes on to the next server when one drops each session at once', async () => {
     let isBroken = false;
     const broken = await startBadBoreServer(socket => {
       socket.once('data', () => {
@@ -278,7 +278,7 @@ describe('later', () => {
     expect(told.length).toBeLessThan(8);
   });
 
-  it('a silent connection is kept open while another server is asked: it may be the one that is healed', async () => {
+  it('keeps a silent connection open while it asks another server, because the link may be healed', async () => {
     const [first, mute] = [await start(), await startBadBoreServer(stayMute)];
     const forwarder = await startForwarder(addressOf(first));
     const wishes = ordered({ address: forwarder.address }, { address: mute.address });
@@ -293,7 +293,7 @@ describe('later', () => {
     expect(first.tunnels).toBe(1);
   });
 
-  it('a link that fell silent is away since its last word, not since that was noticed', async () => {
+  it('counts the time away from the last bytes, not from when the silence was noticed', async () => {
     const [first, second] = [await start(), await start()];
     const forwarder = await startForwarder(addressOf(first));
     const wishes = ordered({ address: forwarder.address }, { address: addressOf(second) });
@@ -305,7 +305,7 @@ describe('later', () => {
     expect(log.filter(line => line.includes('ECONNREFUSED')).length).toBeLessThan(5);
   });
 
-  it('a taken port does not hold a takeover up: auto takes the next one, a fixed port is asked for in turn', async () => {
+  it('does not wait for a port in use in a takeover: `auto` takes the next port, a fixed one is asked for in turn', async () => {
     const lost = await start({ host: '127.0.0.111' });
     const next = await start({ host: '127.0.0.112' });
     const wishes = ordered({ address: addressOf(lost) }, { address: addressOf(next) });
@@ -328,7 +328,7 @@ describe('later', () => {
     expect(fixed.tunnel.state).toEqual({ status: 'Connected', host: next.host, port: 21_012 });
   });
 
-  it('a server that hangs is cut short when its time is over', async () => {
+  it('stops an attempt on a server that hangs when its grace period is over', async () => {
     const [first, second] = [await start(), await start()];
     const wishes = ordered({ address: addressOf(first) }, { address: addressOf(second) });
     const timings = { serverAway: 1_000, challenge: 60_000, hello: 60_000 };

@@ -213,7 +213,7 @@ async function findLeft(before: Record<string, number>): Promise<string[]> {
   }
 }
 
-it('whatever a server says, a tunnel ends as the failure table says, keeps its bounds, and leaves nothing behind', {
+it('whatever a server sends, the tunnel ends as the failure table says, keeps its limits, and leaves nothing behind', {
   timeout: RUNS * 8_000,
 }, async () => {
   const unhandled: unknown[] = [];

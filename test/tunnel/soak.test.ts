@@ -18,7 +18,7 @@ const KEPT_GROWTH_MB = 6;
 const RSS_GROWTH_MB = scale(40, 15);
 
 describeWithReal(['bore'], `a tunnel under ${SECONDS} s of visits and faults`, () => {
-  it('loses no visit that a fault does not explain, comes back every time, and does not grow', {
+  it('loses only visits that a fault explains, reconnects every time, and does not grow', {
     timeout: TIMEOUT_MS,
   }, async () => {
     const seed = chooseSeed(SEED);

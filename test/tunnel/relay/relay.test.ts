@@ -80,7 +80,7 @@ async function receive(socket: Socket): Promise<string> {
 }
 
 describeWithReal(['bore'], 'raw mode', () => {
-  it('hears a protocol in which the server speaks first', async () => {
+  it('carries a protocol in which the server sends first', async () => {
     const app = await startApp(socket => void socket.end('220 ready\r\n'));
     const { port, relay } = await expose(app);
     expect(await receive(connect({ host: HOST, port, allowHalfOpen: true }))).toBe(
@@ -101,7 +101,7 @@ describeWithReal(['bore'], 'raw mode', () => {
     expect(await exchange(HOST, port, 'goodbye')).toBe('you said goodbye');
   });
 
-  it('lets the app end first, and still carries what the visitor says', async () => {
+  it('lets the app end first, and still carries what the visitor sends', async () => {
     let heard: Promise<string> | undefined;
     const app = await startApp(socket => {
       socket.end('enough');
@@ -140,7 +140,7 @@ describeWithReal(['bore'], 'raw mode', () => {
     expect(away.log).toContain('a visitor was reset: the app is away');
   });
 
-  it('breaks the visitor when the app breaks, and tells the app when the visitor does', async () => {
+  it('breaks the visitor when the app breaks, and the app when the visitor does', async () => {
     let atApp: Socket | undefined;
     const app = await startApp(socket => {
       atApp = socket.resume();
@@ -159,7 +159,7 @@ describeWithReal(['bore'], 'raw mode', () => {
     await ended;
   });
 
-  it('knows its own probe, which is no visit and says nothing to the app', async () => {
+  it('recognises its own probe, which is not counted as a visit and sends nothing to the app', async () => {
     const heard: string[] = [];
     const app = await startApp(socket => void socket.on('data', chunk => heard.push(String(chunk))));
     const { relay, port } = await expose(app);
@@ -178,7 +178,7 @@ describeWithReal(['bore'], 'raw mode', () => {
     stranger.destroy();
   });
 
-  it('cuts what was silent for too long, sooner where one side has had its say', async () => {
+  it('cuts connections that were silent for too long, sooner after a half-close', async () => {
     const app = await startApp(socket => void socket.on('data', chunk => socket.write(chunk)));
     const { port, relay } = await expose(app, { idleMs: 60_000, halfClosedIdleMs: 250 });
     const idle = connect(port, HOST);
@@ -193,7 +193,7 @@ describeWithReal(['bore'], 'raw mode', () => {
     idle.destroy();
   });
 
-  it('waits for a slow reader instead of keeping his bytes', async () => {
+  it('waits for a slow reader instead of buffering', async () => {
     let written = 0;
     const app = await startApp(socket => {
       const block = Buffer.alloc(65_536);
@@ -218,7 +218,7 @@ describeWithReal(['bore'], 'raw mode', () => {
   });
 });
 
-it('forgets no connection to an app that never takes a last word', async () => {
+it('cuts the connection to an app that never reads its last bytes', async () => {
   const app = await startApp(socket => void socket.pause());
   const server = createServer({ allowHalfOpen: true });
   await once(server.listen(0, '127.0.0.1'), 'listening');

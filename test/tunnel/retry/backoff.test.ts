@@ -21,7 +21,7 @@ it('tries at once, then every 200 to 400 ms for half a minute, then ever more ra
   );
 });
 
-it('tries at once again after a session that was good', () => {
+it('tries at once again after a good session', () => {
   const backoff = new Backoff(TIMINGS);
   backoff.next(0);
   expect(backoff.next(60_000)).toBeGreaterThan(0);

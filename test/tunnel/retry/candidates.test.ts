@@ -39,7 +39,7 @@ async function occupy(host: string, ports: readonly number[]): Promise<() => Pro
 }
 
 describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
-  it('is the same in every run of a preview, keyed with the secret, and another one for another preview', async () => {
+  it('is the same in every run of a preview, depends on the secret, and differs for another preview', async () => {
     const { address } = await startRealServer('127.0.0.100', { secret: 'sesame' });
     const wishes = { server: address, secret: 'sesame', remotePort: WISH };
     const [expected] = candidates(1, 'a preview', 'sesame');
@@ -53,7 +53,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     expect(await exchange(address.host, portOf(tunnel), 'hello')).toBe('hello');
   });
 
-  it('is waited for while an older job is dying', async () => {
+  it('is waited for while an older job is ending', async () => {
     const { address } = await startRealServer('127.0.0.101');
     const old = await openTunnel({ server: address, remotePort: WISH });
     const states: TunnelState[] = [];
@@ -63,7 +63,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     expect(portOf((await next).tunnel)).toBe(candidates(1)[0]);
   });
 
-  it('is left to the one who has it, and the next ones are tried without another wait', async () => {
+  it('is given up if it stays in use, and the next ones are tried without another wait', async () => {
     const { address } = await startRealServer('127.0.0.102');
     const expected = candidates(4);
     await occupy(address.host, expected.slice(0, 3));
@@ -86,7 +86,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     expect(await exchange(address.host, portOf(tunnel), 'both work')).toBe('both work');
   });
 
-  it('out of the range of the server is passed over, and when all are, the message names the input', async () => {
+  it('is skipped if the server refuses it, and if all are refused, the message names the input', async () => {
     const { address } = await startRealServer('127.0.0.103', { minPort: 24_000, maxPort: 27_000 });
     const inside = candidates(MAX_CANDIDATES).filter(port => port >= 24_000 && port <= 27_000);
     await occupy(address.host, inside.slice(0, 1));
@@ -103,7 +103,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     expect(states.at(-1)).toMatchObject({ status: 'Failed' });
   });
 
-  it('is one that the server picks, with a warning, where any will do and none of its own is given out', async () => {
+  it('is chosen by the server, with a warning, if it gives none of our own and no range was set', async () => {
     const { address } = await startRealServer('127.0.0.99', { minPort: 31_990, maxPort: 32_000 });
     const remotePort = { kind: 'auto', min: 1_024, max: 65_535 } as const;
     const { tunnel, log } = await openTunnel({ server: address, remotePort });
@@ -118,7 +118,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     expect(log.filter(line => /does not give out/.test(line))).toHaveLength(refused);
   });
 
-  it('is never again the one where a stranger answered', async () => {
+  it('is never again one on which another program answered', async () => {
     const first = await startRealServer('127.0.0.104');
     const wishes = { server: first.address, remotePort: WISH, timings: { portAgain: 300 } };
     const { tunnel } = await openTunnel(wishes);
@@ -137,7 +137,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
   });
 });
 
-it('comes back to its own port when it is freed within the patience of a reconnect', async () => {
+it('comes back to its own port if it is freed within the grace period', async () => {
   const first = await startBoreServer();
   const wishes = { server: addressOf(first), remotePort: WISH, timings: { portAgain: 20_000 } };
   const { tunnel } = await openTunnel(wishes);
@@ -153,7 +153,7 @@ it('comes back to its own port when it is freed within the patience of a reconne
   expect(portOf(tunnel)).toBe(port);
 });
 
-it('asks first for the port it had before it was stopped, where the wish allows it', async () => {
+it('asks first for the port it had before it was stopped, if `remote-port` allows it', async () => {
   const server = await startBoreServer();
   onTestFinished(() => server.stop());
   const address = addressOf(server);
@@ -173,7 +173,7 @@ it('asks first for the port it had before it was stopped, where the wish allows 
   expect(await open(second ?? 0, WISH, 'elsewhere.example')).toBe(first);
 });
 
-it('starts over when every candidate is taken during an outage, and fails at once when none is in the range', async () => {
+it('starts over if every candidate is in use after an outage, and fails at once if none is in the range', async () => {
   const narrow = { kind: 'auto', min: 28_100, max: 28_102 } as const;
   const first = await startBoreServer();
   const timings = { portAgain: 200, heartbeat: 60_000 };
@@ -197,7 +197,7 @@ it('starts over when every candidate is taken during an outage, and fails at onc
   });
 });
 
-it('says what was wrong with all of its ports, and speaks of the input that was used', async () => {
+it('says what was wrong with all of its ports, and names the input that was used', async () => {
   const two = { kind: 'auto', min: 28_121, max: 28_122 } as const;
   const [, last = 0] = listCandidates('a preview', undefined, two);
   const server = await startBoreServer({ minPort: last, maxPort: last });
@@ -220,7 +220,7 @@ it('says what was wrong with all of its ports, and speaks of the input that was 
   );
 });
 
-it('waits for its port rather than go back to where a stranger answered', async () => {
+it('waits for its port rather than use one on which another program answered', async () => {
   const two = { kind: 'auto', min: 28_110, max: 28_111 } as const;
   const first = await startBoreServer();
   const timings = { portAgain: 200, heartbeat: 60_000 };

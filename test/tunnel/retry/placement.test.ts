@@ -14,7 +14,7 @@ function take(count: number, ...wish: Parameters<typeof listCandidates>): number
 }
 
 describe('the candidates for a port', () => {
-  it('are the same in every run, and others for another preview, secret or range', () => {
+  it('are the same in every run, and differ for another preview, secret or range', () => {
     const first = take(50, 'a', 'sesame', FULL);
     expect(take(50, 'a', 'sesame', FULL)).toEqual(first);
     for (const others of [
@@ -27,12 +27,12 @@ describe('the candidates for a port', () => {
   });
 
   // A change of these numbers changes the address of every preview there is.
-  it('stay what they were in the version before', () => {
+  it('are the same as in earlier versions', () => {
     expect(take(3, 'a', 'sesame', FULL)).toEqual([27_326, 62_840, 28_455]);
     expect(take(3, 'a', undefined, FULL)).toEqual([15_365, 13_953, 58_482]);
   });
 
-  it('are every port of the range once, but for those that browsers refuse', () => {
+  it('are every port of the range once, except those that browsers refuse', () => {
     const range = fc.integer({ min: 1, max: 65_000 });
     fc.assert(
       fc.property(fc.string(), range, fc.nat(300), (identity, min, length) => {
@@ -45,7 +45,7 @@ describe('the candidates for a port', () => {
     );
   });
 
-  it('are better than none where browsers refuse the whole range', () => {
+  it('include blocked ports if browsers refuse the whole range', () => {
     expect(take(9, 'a', undefined, { kind: 'auto', min: 6_665, max: 6_669 }).toSorted()).toEqual([
       6_665, 6_666, 6_667, 6_668, 6_669,
     ]);
@@ -75,7 +75,7 @@ describe('the order of the servers', () => {
       expect(order(identity, servers.toReversed())).toEqual(order(identity));
   });
 
-  it('sends each server about the same number of previews, and so does the second choice', () => {
+  it('gives each server about the same number of previews, as first and as second choice', () => {
     for (const rank of [0, 1])
       for (const { address } of servers) {
         const count = identities.filter(identity => order(identity)[rank] === address.host).length;
@@ -83,7 +83,7 @@ describe('the order of the servers', () => {
       }
   });
 
-  it('moves only the previews of a server that is lost', () => {
+  it('changes only for the previews of a server that is lost', () => {
     const [, ...left] = servers;
     for (const identity of identities)
       expect(order(identity, left)).toEqual(order(identity).filter(host => host !== 'a.example'));
@@ -96,7 +96,7 @@ describe('the order of the servers', () => {
   });
 });
 
-it('takes for blocked what fetch refuses, and nothing beside it', async () => {
+it('blocks exactly the ports that fetch refuses', async () => {
   // On an address where nobody listens: what is not refused is dialled.
   const refuses = async (port: number) =>
     await fetch(`http://127.0.0.129:${port}`).then(

@@ -16,7 +16,7 @@ function choose(count: number, identity = 'a preview') {
   return { order, choice: new ServerChoice({ ...options, timings: TIMINGS }, 0) };
 }
 
-it('asks every server once in a round, best first, and none that was set aside', () => {
+it('tries every server once in a round, best first, and none that was excluded', () => {
   const setAside = fc.array(fc.nat(4), { maxLength: 4 });
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), fc.string(), setAside, (count, identity, aside) => {
@@ -36,7 +36,7 @@ it('asks every server once in a round, best first, and none that was set aside',
   );
 });
 
-it('says when the last server was set aside, and begins anew when one serves', () => {
+it('says when the last server was excluded, and counts all of them again when one serves', () => {
   const { order, choice } = choose(2);
   expect(choice.exclude(0)).toBe(true);
   expect(choice.exclude(0)).toBe(false);
@@ -45,7 +45,7 @@ it('says when the last server was set aside, and begins anew when one serves', (
   expect(choice.current.address.host).toBe(order[0]);
 });
 
-it('gives a server 3 s at the start and 30 s when it is lost, counted from its last word', () => {
+it('gives a server 3 s at the start and 30 s when it is lost, counted from its last bytes', () => {
   const { choice } = choose(2);
   expect(choice.graceLeft(1_000)).toBe(serverFirst - 1_000);
   choice.confirm();
@@ -63,7 +63,7 @@ it('gives a server 3 s at the start and 30 s when it is lost, counted from its l
   expect(choose(1).choice.graceLeft(1e9)).toBe(Number.POSITIVE_INFINITY);
 });
 
-it('begins with the best again when the one that took over is lost, too', () => {
+it('starts with the best again when the one that took over is lost, too', () => {
   const { order, choice } = choose(3);
   choice.advance(0);
   choice.confirm();
@@ -83,7 +83,7 @@ it('gives the best one its whole time when its turn comes again after a pause', 
   expect(choice.graceLeft(42_000)).toBe(serverFirst);
 });
 
-it('owes an attempt to the server of a session that ended while this machine stood still', () => {
+it('retries the same server first after the machine was suspended', () => {
   const { choice } = choose(2);
   choice.confirm();
   choice.markLost(0, true, 60_000);

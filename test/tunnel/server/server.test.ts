@@ -19,7 +19,7 @@ it('frees a port as soon as its tunnel is gone', async () => {
   await waitUntil(() => server.tunnels === 0, 'the port is free');
 });
 
-it('gives out only ports of its range, and says when none is left', async () => {
+it('opens only ports of its range, and says when none is free', async () => {
   const { address } = await start({ minPort: 30_123, maxPort: 30_123 });
   const { tunnel } = await openTunnel({ server: address });
   expect(portOf(tunnel)).toBe(30_123);
@@ -27,7 +27,7 @@ it('gives out only ports of its range, and says when none is left', async () => 
   expect(JSON.stringify(states)).toContain('could not open a port (failed to find an available port)');
 });
 
-it('turns visitors away beyond its limit', async () => {
+it('resets visitors beyond its limit', async () => {
   const { server, address } = await start({ maxVisitors: 1 });
   const { tunnel } = await openTunnel({ server: address });
   const first = connect(portOf(tunnel), '127.0.0.1');
@@ -41,7 +41,7 @@ it('turns visitors away beyond its limit', async () => {
   await waitUntil(() => server.visitors === 0, 'the first is gone');
 });
 
-it('closes nobody else when one client talks nonsense', async () => {
+it('closes no other connection when one client sends garbage', async () => {
   const { server, address } = await start({ secret: 'sesame' });
   const { tunnel } = await openTunnel({ server: address, secret: 'sesame' });
   for (const nonsense of ['\0', 'A'.repeat(10_000), '{"Accept":"x"}\0', '{"Authenticate":"00"}\0']) {
@@ -52,7 +52,7 @@ it('closes nobody else when one client talks nonsense', async () => {
   expect(tunnel.state.status).toBe('Connected');
 });
 
-it('rejects where its port is taken, and can be stopped twice', async () => {
+it('rejects if its port is in use, and can be stopped twice', async () => {
   const { server } = await start();
   await expect(startBoreServer({ controlPort: server.controlPort })).rejects.toThrow('EADDRINUSE');
   await Promise.all([server.stop(), server.stop()]);

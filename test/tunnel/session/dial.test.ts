@@ -43,7 +43,7 @@ function countDials(host: string, port: number): number {
   return readFileSync('/proc/net/tcp', 'latin1').split(remote).length - 1;
 }
 
-it('an address that refuses is passed over at once, also when it is the second', async () => {
+it('goes on at once from an address that refuses, even if it is the second', async () => {
   const server = await start({ host: '127.0.0.114' });
   const { lookup } = answer('127.0.0.115', '127.0.0.116', server.host);
   // Without waiting for its turn, which would outlast the test.
@@ -53,7 +53,7 @@ it('an address that refuses is passed over at once, also when it is the second',
   expect(await exchange(server.host, portOf(tunnel), 'found')).toBe('found');
 });
 
-it('an address that is silent does not keep the next one waiting until it is given up', async () => {
+it('dials the next address before a silent one has timed out', async () => {
   const server = await start({ host: '127.0.0.117' });
   const silent = await startSilentAddress('127.0.0.118', server.controlPort);
   const before = countDials('127.0.0.118', silent.port);
@@ -64,7 +64,7 @@ it('an address that is silent does not keep the next one waiting until it is giv
   await waitUntil(() => countDials('127.0.0.118', silent.port) <= before, 'the rest is given up');
 });
 
-it('a silent address is dialled again without giving the first dial up, and found when the link is healed', async () => {
+it('dials a silent address again without ending the first dial, and connects when the link is healed', async () => {
   const silent = await startSilentAddress('127.0.0.119');
   const before = countDials('127.0.0.119', silent.port);
   const opening = openTunnel({ server: { host: '127.0.0.119', port: silent.port }, timings: PATIENT });
@@ -75,7 +75,7 @@ it('a silent address is dialled again without giving the first dial up, and foun
   expect(server.tunnels).toBe(1);
 });
 
-it('nothing is left of dials that were given up', async () => {
+it('leaves nothing of dials that were abandoned', async () => {
   const silent = await startSilentAddress('127.0.0.120');
   const before = countDials('127.0.0.120', silent.port);
   const signal = AbortSignal.timeout(1_000);
@@ -88,7 +88,7 @@ it('nothing is left of dials that were given up', async () => {
   await waitUntil(() => countDials('127.0.0.120', silent.port) <= before, 'no dial is left');
 });
 
-it('a name without an address, and one whose addresses all fail, are told with the reason', async () => {
+it('fails with the reason for a name without an address, and for one whose addresses all fail', async () => {
   for (const [addresses, expected] of [
     [[], /could not reach bore\.example:7835: the host has no address/],
     [
@@ -103,7 +103,7 @@ it('a name without an address, and one whose addresses all fail, are told with t
   }
 });
 
-it('a stall of this process is not taken for a silent address', async () => {
+it('does not take a stall of its own process for a silent address', async () => {
   const server = await start();
   const stall = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
   // The dial begins between the two: the loop finds its timer due before it looks for the answer.
@@ -120,7 +120,7 @@ it('a stall of this process is not taken for a silent address', async () => {
   expect(states.map(({ status }) => status)).toEqual(['Connecting', 'Connected']);
 });
 
-it('a server on an IPv6 address is dialled', async () => {
+it('dials a server on an IPv6 address', async () => {
   const server = await start({ host: '::1' });
   const { tunnel } = await openTunnel({ server: { host: '::1', port: server.controlPort } });
   expect(tunnel.state).toMatchObject({ host: '::1' });
@@ -128,7 +128,7 @@ it('a server on an IPv6 address is dialled', async () => {
 });
 
 describeWithReal(['bore'], 'a name in the DNS', () => {
-  it('that leads elsewhere after an outage is followed there', async () => {
+  it('is resolved again after an outage', async () => {
     const first = await startRealServer('127.0.0.121');
     const second = await startRealServer('127.0.0.122');
     let address = first.address.host;
@@ -143,7 +143,7 @@ describeWithReal(['bore'], 'a name in the DNS', () => {
     expect(await exchange(second.address.host, port, 'two')).toBe('two');
   });
 
-  it('that leads to two servers brings visitors over the one that has the tunnel, without asking again', async () => {
+  it('of two servers: visitors are fetched from the one that has the tunnel, without another look-up', async () => {
     const servers = [await startRealServer('127.0.0.123'), await startRealServer('127.0.0.124')];
     const { lookup, asked } = answer(...servers.map(({ address }) => address.host));
     const { tunnel } = await openTunnel({ server: { host: NAME, port: 7835 }, lookup });

@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { startWatchdog } from '../../../src/tunnel/session/watchdog.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-it('that fires a hair before its time waits for the rest only, and not for all of its time once more', async () => {
+it('waits only for the rest when its timer fires early', async () => {
   // The clock stands a hair before the end when the timer fires for the first time.
   const clock = [0, 499.6];
   const happened: string[] = [];
@@ -14,7 +14,7 @@ it('that fires a hair before its time waits for the rest only, and not for all o
   expect(happened).toEqual(['noticed', 'nearly twice the time is over']);
 });
 
-it('calls once, and not while something comes', async () => {
+it('calls once, and not while bytes come', async () => {
   let silences = 0;
   const watchdog = startWatchdog(200, () => {
     silences += 1;
@@ -35,7 +35,7 @@ it('calls once, and not while something comes', async () => {
   expect(silences).toBe(1);
 });
 
-it('that was stopped between its timer and its decision stays silent', async () => {
+it('does not call when it was stopped after its timer fired', async () => {
   let silences = 0;
   const watchdog = startWatchdog(20, () => {
     silences += 1;

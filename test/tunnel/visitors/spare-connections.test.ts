@@ -17,7 +17,7 @@ const HOST = '127.0.0.26';
 /** Any distance is far. */
 const far = { spareRoundTrip: 0 };
 
-describeWithReal(['bore'], 'lines opened ahead of visitors', () => {
+describeWithReal(['bore'], 'spare connections', () => {
   async function open(wishes: Partial<Wishes> = {}): Promise<{ forwarder: Forwarder; port: number }> {
     const { address } = await startRealServer(HOST, { secret: 'sesame' });
     const forwarder = await startForwarder(address);
@@ -37,7 +37,7 @@ describeWithReal(['bore'], 'lines opened ahead of visitors', () => {
     visitor.destroy();
   }
 
-  it('are there for the visitors that follow the first, and for no one before', async () => {
+  it('are opened after the first visitor, not before', async () => {
     const { forwarder, port } = await open();
     expect(forwarder.pairs.length).toBe(1);
     await visit(port);
@@ -50,7 +50,7 @@ describeWithReal(['bore'], 'lines opened ahead of visitors', () => {
     await waitUntil(() => forwarder.pairs.length === 8, 'the one that was used is replaced');
   });
 
-  it('are closed when nobody comes, before the server does it, and when the tunnel ends', async () => {
+  it('are closed if no visitor comes, before the server closes them, and when the tunnel ends', async () => {
     const { forwarder, port } = await open({ timings: { ...far, spareHold: 200 } });
     await visit(port);
     await waitUntil(() => forwarder.pairs.length === 7, 'five are open');
@@ -62,8 +62,8 @@ describeWithReal(['bore'], 'lines opened ahead of visitors', () => {
   });
 
   it.each([
-    ['nearby', { timings: { spareRoundTrip: 60_000 } }],
-    ['where they are switched off', { spareConnections: false }],
+    ['to a server nearby', { timings: { spareRoundTrip: 60_000 } }],
+    ['if they are switched off', { spareConnections: false }],
   ])('are not opened %s', async (_, wishes) => {
     const { forwarder, port } = await open(wishes);
     await visit(port);
@@ -72,7 +72,7 @@ describeWithReal(['bore'], 'lines opened ahead of visitors', () => {
   });
 });
 
-it('a line whose challenge came late is not held as if it were new', async () => {
+it('does not use a spare connection that is too old because its challenge came late', async () => {
   const id = '6ba7b810-9dad-11d1-80b4-00c04fd430c';
   const warm: (() => void)[] = [];
   let say: ((text: string) => void) | undefined;
@@ -98,7 +98,7 @@ it('a line whose challenge came late is not held as if it were new', async () =>
   expect(heard.findIndex(isFetched)).toBeGreaterThan(6);
 });
 
-it('a line that the server closes while it waits costs no visitor', async () => {
+it('loses no visitor to a spare connection that the server closed', async () => {
   const id = '6ba7b810-9dad-11d1-80b4-00c04fd430c';
   let say: ((text: string) => void) | undefined;
   const { address, heard } = await startBadBoreServer((socket, number) => {

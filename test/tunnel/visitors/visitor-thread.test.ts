@@ -97,7 +97,7 @@ describeWithReal(['bore'], 'raw visitors on two threads', () => {
     expect(relay.visits).toBe(visitors.length);
   });
 
-  it('get a half-close through either of them', async () => {
+  it('keep a half-close on both', async () => {
     const world = await expose();
     for (const visitor of await fillBoth(world)) {
       visitor.end('last words');
@@ -105,7 +105,7 @@ describeWithReal(['bore'], 'raw visitors on two threads', () => {
     }
   });
 
-  it('are cut off at the end on both, and the count stays', async () => {
+  it('are cut off at the end on both, and are still counted', async () => {
     const { tunnel, relay, ...world } = await expose();
     const visitors = await fillBoth({ relay, ...world });
     const hungUp = Promise.all(visitors.map(visitor => once(visitor, 'end')));
@@ -125,7 +125,7 @@ describeWithReal(['bore'], 'raw visitors on two threads', () => {
     await stopped;
   });
 
-  it('never take our own probe to the second one', async () => {
+  it('leave our own probe to the first thread', async () => {
     const world = await expose();
     await fillBoth(world);
     const url = `tcp://${HOST}:${world.port}`;
@@ -133,7 +133,7 @@ describeWithReal(['bore'], 'raw visitors on two threads', () => {
       expect(await probeTcp(url, world.relay, AbortSignal.timeout(10_000))).toEqual({ kind: 'proved' });
   });
 
-  it('find the app where it is now, on both', async () => {
+  it('reach the app at its new port, on both', async () => {
     const world = await expose();
     await fillBoth(world);
     const visits = () => world.relay.second?.visits ?? 0;
@@ -148,14 +148,14 @@ describeWithReal(['bore'], 'raw visitors on two threads', () => {
     }, 'the second thread took some of them');
   });
 
-  it('stay on the first where the system gives no second', async () => {
+  it('stay on the first thread if the system gives no second', async () => {
     const { tunnel, log, port } = await expose('no-such-script-and-no-path');
     for (let count = 0; count < VISITORS; count += 1) await visit(port, `visitor ${count}`);
     expect(tunnel.openVisitors).toBe(VISITORS);
     expect(log.filter(line => line.includes('there is no second thread'))).toHaveLength(1);
   });
 
-  it('stay on the first where the second breaks', async () => {
+  it('stay on the first thread after the second broke', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'visitor-thread-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const script = join(folder, 'broken.mjs');

@@ -14,7 +14,7 @@ const ID = '6ba7b810-9dad-11d1-80b4-00c04fd430c';
 const addressOf = ({ host, controlPort }: BoreServer) => ({ host, port: controlPort });
 
 describeWithReal(['bore'], 'visitors through the real server', () => {
-  it('who look like a server lose nothing but their own connection', async () => {
+  it('who send frames of a server lose only their own connection', async () => {
     const { address } = await startRealServer('127.0.0.23', { secret: 'sesame' });
     const { tunnel, log } = await openTunnel({ server: address, secret: 'sesame' });
     const port = portOf(tunnel);
@@ -60,7 +60,7 @@ async function upload(host: string, port: number, seed: number): Promise<{ sent:
   return { sent: hash.digest('hex'), received };
 }
 
-it('whose first bytes came with the handshake are heard from the first one, by an HTTP server too', async () => {
+it('whose first bytes came with the handshake lose none of them, with an HTTP server too', async () => {
   const http = createServer((request, response) => response.end(`you asked for ${request.url}`));
   http.emit('listening');
   const request = 'GET /early HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
@@ -83,7 +83,7 @@ function challenge(): string {
   return `{"Challenge":"${ID}0"}\0`;
 }
 
-it('announced twice are fetched once, and no more of them than allowed', async () => {
+it('who are announced twice are fetched once, and no more of them than allowed', async () => {
   const ids = ['1', '1', '2', '3', '4', '5'].map(end => `{"Connection":"${ID}${end}"}\0`).join('');
   const { address, heard } = await startBadBoreServer((socket, number) => {
     if (number === 0) reply(`{"Hello":5000}\0${ids}`)(socket, number);
@@ -99,7 +99,7 @@ it('announced twice are fetched once, and no more of them than allowed', async (
   expect(tunnel.openVisitors).toBe(4);
 });
 
-it('wait for their turn where more come than may be dialled at a time', async () => {
+it('wait for their turn if more come than may be dialled at a time', async () => {
   const ids = ['1', '2', '3', '4', '5'].map(end => `{"Connection":"${ID}${end}"}\0`).join('');
   let fetched = 0;
   let open = 0;
@@ -123,7 +123,7 @@ it('wait for their turn where more come than may be dialled at a time', async ()
   expect(most).toBe(2);
 });
 
-it('are tried again while the server does not take our connection', async () => {
+it('are fetched again while the server refuses our connection', async () => {
   let refused = 0;
   const { address, heard } = await startBadBoreServer((socket, number) => {
     if (number === 0)
@@ -138,7 +138,7 @@ it('are tried again while the server does not take our connection', async () => 
   expect(refused).toBe(2);
 });
 
-it('are tried again at once where the server says what has no place there, and does not hang up', async () => {
+it('are fetched again at once if the server sends something unexpected and does not hang up', async () => {
   const { address, heard } = await startBadBoreServer((socket, number) => {
     if (number === 0)
       socket.once('data', () => socket.write(`{"Hello":5000}\0{"Connection":"${ID}1"}\0`)).write(challenge());
@@ -154,7 +154,7 @@ it('are tried again at once where the server says what has no place there, and d
   await expect.poll(() => heard[3], { timeout: 5_000 }).toContain(`{"Accept":"${ID}1"}`);
 });
 
-it('are lost one by one when their receiver throws', async () => {
+it('are lost one by one if their receiver throws', async () => {
   const server = await startBoreServer();
   const { tunnel, log } = await openTunnel({
     server: addressOf(server),

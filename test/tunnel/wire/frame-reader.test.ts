@@ -20,7 +20,7 @@ async function openPair(): Promise<{ near: Socket; far: Socket }> {
   return { near: near.on('error', () => {}), far: far.on('error', () => {}) };
 }
 
-it('takes no stall of its own for silence, and loses nothing that came in time', async () => {
+it('does not take a stall of its own process for silence, and loses nothing that came in time', async () => {
   const { near, far } = await openPair();
   const reader = new FrameReader(near);
   const frame = reader.next(100);
@@ -33,7 +33,7 @@ it('takes no stall of its own for silence, and loses nothing that came in time',
   expect(String(await reader.next(100))).toBe('two');
 });
 
-it('tells silence from an end, and quotes what was no frame', async () => {
+it('tells a time-out from an end, and keeps bytes that were not a frame', async () => {
   const { near, far } = await openPair();
   far.write('half a fra');
   await expect(new FrameReader(near).next(100)).rejects.toMatchObject({
@@ -46,7 +46,7 @@ it('tells silence from an end, and quotes what was no frame', async () => {
   await expect(frame).rejects.toMatchObject({ why: 'ended', said: Buffer.from('me') });
 });
 
-it('hears what was said before a reset', async () => {
+it('reads what was sent before a reset', async () => {
   const { near, far } = await openPair();
   const frame = new FrameReader(near).next(20_000);
   far.write('the reason\0', () => far.resetAndDestroy());
