@@ -62,7 +62,7 @@ function buildCpuRow(measured: Rounds<TunnelName>): Row {
 
 export const newConnections: Case = {
   id: 'B4',
-  title: 'Requests per second with a new connection for each, 8, 32 and 128 at a time',
+  title: 'Requests per second on new connections, 8, 32 and 128 at a time',
   minutes: bench => (bench.quick ? 0.8 : 1 + bench.rounds * 0.82),
   run: async bench => {
     await using testbed = await startTestbed(bench);

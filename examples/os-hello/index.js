@@ -1,4 +1,4 @@
-// A small app for wasmrun's OS mode: a page, some JSON, and an echo. It also runs under plain Node.js: `npm start`.
+// A small app for wasmrun's OS mode, with a page, some JSON and an echo. With `npm start` it runs in Node.js itself.
 
 const http = require('node:http');
 const { renderPage } = require('./page.js');
@@ -39,7 +39,7 @@ const server = http.createServer((request, response) => {
   else send(response, 404, 'text/plain', 'There is nothing here.\n');
 });
 
-// In OS mode the number does not matter: the program gets the port that wasmrun opened for it.
+// In OS mode the number does not matter, because wasmrun gives the program a port it has already opened.
 server.listen(process.env.PORT || 3000, () => {
   console.log(`listening on port ${server.address().port}`);
 });

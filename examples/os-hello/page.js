@@ -1,4 +1,4 @@
-// Renders the page, with its values escaped.
+// Renders the page and escapes its values. Used by index.js.
 
 const escapeHtml = text => String(text).replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
 

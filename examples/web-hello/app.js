@@ -1,7 +1,7 @@
-// Calls app.wasm to draw each frame, and shows figures about it. All pixels are computed in app.wasm.
+// Draws each frame with app.wasm, which computes all pixels, and shows some figures about it. Used by index.html.
 
 const MAX_PIXELS = 1920 * 1200;
-/** If a frame takes longer, the next ones have fewer pixels, until they fit again. */
+/** If a frame takes longer, the next frames have fewer pixels, until drawing is fast enough. */
 const FRAME_MS = 28;
 
 const canvas = document.querySelector('#picture');

@@ -1,5 +1,5 @@
-//! A small web server for `wasmrun exec --tcplisten`. It gets its listening socket as a file descriptor, and only
-//! the files, environment and arguments that it was granted.
+//! A small web server for `wasmrun exec --tcplisten`. It gets its listening socket as a file descriptor, and sees only
+//! the files, environment and arguments that wasmrun gives it.
 //!
 //! Build: cargo build --release --target wasm32-wasip1 && cp target/wasm32-wasip1/release/exec-hello.wasm .
 
@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::FromRawFd;
 use std::{env, fs, process};
 
-/// Larger bodies are cut off here, because the program's memory is small.
+/// The rest of a larger body is not read, because the program's memory is small.
 const MAX_BODY: usize = 1 << 20;
 
 struct Request {
@@ -51,7 +51,7 @@ fn serve(mut stream: TcpStream, served: u32) -> std::io::Result<()> {
         ("GET", "/environment") => answer(&mut stream, 200, "text/plain; charset=utf-8", list_environment().as_bytes()),
         ("GET", "/files") => answer(&mut stream, 200, "text/plain; charset=utf-8", list_files()?.as_bytes()),
         ("POST", "/greeting") => {
-            // Changes only this run's copy of the folder.
+            // This changes only the preview's copy of the folder, not the checkout.
             fs::write("/greeting.txt", &request.body)?;
             answer(&mut stream, 200, "text/plain; charset=utf-8", b"written\n")
         }

@@ -1,5 +1,5 @@
-//! Draws Julia sets, four pixels at a time. No standard library, no imports: the page calls `render` and reads the
-//! pixels from the memory.
+//! Draws Julia sets, four pixels at a time. It needs no standard library and no imports. The page calls `render` and
+//! reads the pixels from its memory.
 //!
 //! Build: rustc --edition 2024 --target wasm32-unknown-unknown --crate-type cdylib -C opt-level=3 -C strip=symbols \
 //!   -C panic=abort -C target-feature=+simd128 -o app.wasm source/julia.rs
@@ -110,7 +110,7 @@ fn shade(count: f32, radius: f32) -> u32 {
     0xff00_0000 | mix(2) << 16 | mix(1) << 8 | mix(0)
 }
 
-/// Accurate to 0.01: the exponent plus a parabola through the mantissa.
+/// Accurate to 0.01. It adds the exponent and a parabola through the mantissa.
 fn log2(value: f32) -> f32 {
     let bits = value.to_bits();
     let exponent = (bits >> 23) as i32 - 127;
