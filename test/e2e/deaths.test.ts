@@ -40,7 +40,7 @@ async function expectCleanEnd(preview: Preview, url: string, title: string): Pro
 
 /** The preview answers at its old address, one restart later, and nobody was told of an outage that short. */
 async function expectRestart(preview: Preview, url: string, answer: string, message: RegExp): Promise<void> {
-  await waitUntil(async () => (await preview.status()).restarts === 1, 'the loss is seen');
+  await preview.awaitStatus(({ restarts }) => restarts === 1, 'the loss is seen');
   await waitUntil(async () => (await ask(url)).includes(answer), `${url} answers again`);
   expect(await preview.status()).toMatchObject({
     status: 'Connected',
@@ -132,12 +132,19 @@ describeWithReal(['bore'], 'a command that is killed', () => {
     thief.listen(18087, '127.0.0.1');
     process.kill(preview.find('the command').pid, 'SIGKILL');
     // The kernel gives the port to the next taker before anybody can hear of the death: from the word on it counts.
-    await waitUntil(async () => (await preview.status()).app.status !== 'running', 'the death is noticed');
+    await preview.awaitStatus(({ app }) => app.status !== 'running', 'the death is noticed');
     const answers: string[] = [];
-    await waitUntil(async () => {
+    let isOver = false;
+    const asking = waitUntil(async () => {
       answers.push(await ask(url));
-      return visitor.gone && (await preview.status()).restarts === 3;
-    }, 'the port was found taken twice');
+      return isOver;
+    }, 'the visits are over');
+    await preview.awaitStatus(
+      ({ restarts }) => visitor.gone && restarts === 3,
+      'the port was found taken twice',
+    );
+    isOver = true;
+    await asking;
     expect(thief.listening).toBe(true);
     expect(answers.at(-1)).toBe('status 503');
     expect(answers).not.toContain('somebody else');
@@ -161,7 +168,7 @@ describeWithReal(['bore', 'wasmrun'], 'wasmrun exec that is killed', () => {
     const url = await goLive(preview);
     const before = (await preview.status()).visits;
     const visitor = await visit(url, UPLOAD, { awaitAnswer: false });
-    await waitUntil(async () => (await preview.status()).visits > before, 'the visitor is in');
+    await preview.awaitStatus(({ visits }) => visits > before, 'the visitor is in');
     process.kill(preview.find('wasmrun exec exec-hello.wasm').pid, 'SIGKILL');
     await waitUntil(() => visitor.gone || visitor.received !== '', 'the visitor is answered');
     expect(visitor.received).toMatch(/^($|HTTP\/1.1 50[23] )/);
@@ -195,7 +202,7 @@ describeWithReal(['bore', 'wasmrun', 'runtime', 'chromium'], 'OS mode whose proc
     const old = preview.processes();
     const before = (await preview.status()).visits;
     const visitor = await visit(url, UPLOAD, { awaitAnswer: false });
-    await waitUntil(async () => (await preview.status()).visits > before, 'the visitor is in');
+    await preview.awaitStatus(({ visits }) => visits > before, 'the visitor is in');
     process.kill(preview.find(role).pid, 'SIGKILL');
     await waitUntil(() => visitor.gone || visitor.received !== '', 'the visitor is answered');
     expect(visitor.received).toMatch(/^($|HTTP\/1.1 50[23] )/);
@@ -219,7 +226,7 @@ describeWithReal(['bore', 'wasmrun', 'runtime', 'chromium'], 'OS mode whose proc
     expect(sockets.filter(existsSync)).toHaveLength(vm === 'browser' ? 1 : 0);
     const before = (await preview.status()).visits;
     const visitor = await visit(url, UPLOAD, { awaitAnswer: false });
-    await waitUntil(async () => (await preview.status()).visits > before, 'the visitor is in');
+    await preview.awaitStatus(({ visits }) => visits > before, 'the visitor is in');
     process.kill(preview.find('supervisor').pid, 'SIGKILL');
     await waitUntil(() => visitor.gone, 'the visitor is hung up on');
     const log = await expectCleanEnd(preview, url, 'failed');

@@ -5,8 +5,11 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { readState } from '../../src/control/client.ts';
 import type { ProcessRecord } from '../../src/shared/processes.ts';
+import type { StateMessage } from '../../src/shared/state-message.ts';
 import { readJournal, reapJournal } from '../../src/supervisor/journal.ts';
+import { readSession } from '../../src/supervisor/session.ts';
 import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { RunnerJob } from '../support/runner.ts';
 import { isRunning } from '../support/running.ts';
@@ -37,6 +40,8 @@ export interface Preview {
   folder(): string;
   /** `expose status --json`, as a later step sees it. */
   status(): Promise<Status>;
+  /** Resolves when the state is such; asks the control API, for a command at every look would keep a processor busy. */
+  awaitStatus(check: (state: StateMessage) => boolean, what: string): Promise<void>;
 }
 
 /** What the tests look at of the state, as `--json` prints it. */
@@ -95,6 +100,11 @@ export async function createPreview(
           : [],
       ),
     status: async () => JSON.parse((await job.shell(`'${process.execPath}' '${CLI}' status --json`)).log),
+    awaitStatus: async (check, what) => {
+      const session = readSession(folder());
+      if (session === undefined) throw new Error('there is no session');
+      await waitUntil(async () => check(await readState(session)), what);
+    },
   };
 }
 

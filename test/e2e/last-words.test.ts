@@ -113,7 +113,7 @@ describeWithReal(['bore'], 'a preview', () => {
     rmSync(join(preview.folder(), 'journal'));
     mkdirSync(join(preview.folder(), 'journal'));
     await ask(`${url}/die`);
-    await waitUntil(async () => (await preview.status()).restarts > 0, 'the app is started again');
+    await preview.awaitStatus(({ restarts }) => restarts > 0, 'the app is started again');
     await waitUntil(async () => (await ask(url)) === 'hi', 'and answers');
     const { log } = await preview.job.post();
     await awaitGone(records);

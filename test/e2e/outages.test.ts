@@ -11,10 +11,10 @@ import { describeWithReal } from '../support/real-parts.ts';
 import { scale } from '../support/scale.ts';
 import { startForwarder, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { ask, awaitGone, createPreview, goLive, SECRET, type Status } from './job-rig.ts';
+import { ask, awaitGone, createPreview, goLive, SECRET } from './job-rig.ts';
 
-function describeStatus(status: Status): string {
-  return `${status.status} ${status.exposure.phase}`;
+function describeStatus({ status, exposure }: { status: string; exposure: { phase: string } }): string {
+  return `${status} ${exposure.phase}`;
 }
 
 describeWithReal(['bore'], 'an outage of the bore server', () => {
@@ -31,8 +31,8 @@ describeWithReal(['bore'], 'an outage of the bore server', () => {
     await waitUntil(() => preview.titles().length === 2, 'the comment has the link');
     await server.kill();
     const killed = performance.now();
-    await waitUntil(
-      async () => describeStatus(await preview.status()) === 'Reconnecting live',
+    await preview.awaitStatus(
+      status => describeStatus(status) === 'Reconnecting live',
       'the status is Reconnecting',
     );
     // The length of the outage is what is tested.
@@ -86,7 +86,7 @@ describeWithReal(['bore'], 'a control connection that is cut', () => {
       // Half of it is there: the rest comes after the loss.
       isCut = true;
       forwarder.pairs[0]?.near.resetAndDestroy();
-      await waitUntil(async () => (await preview.status()).reconnects === 1, 'the tunnel is back');
+      await preview.awaitStatus(({ reconnects }) => reconnects === 1, 'the tunnel is back');
     }
     expect({ head, length }).toEqual({ head: 'HTTP/1.1 200 OK', length: file.length });
     expect(hash.digest('hex')).toBe(createHash('sha256').update(file).digest('hex'));
