@@ -1,9 +1,9 @@
 // B1: the speed of one large stream. B2: the speed of sixteen streams at a time. Run by main.ts.
 
+import { findFreePort } from '../../src/app/process/free-port.ts';
 import { type Bench, type Case, chooseSeconds } from '../case.ts';
 import { compare } from '../compare.ts';
 import type { Row } from '../results.ts';
-import { findFreePort } from '../rig/free-port.ts';
 import { measureRounds, type Rounds } from '../rig/rounds.ts';
 import { measureCpu, startTestbed, type Testbed } from '../rig/testbed.ts';
 import { PEERS, TUNNELS, type TunnelName } from '../rig/tunnels.ts';

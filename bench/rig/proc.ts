@@ -1,6 +1,7 @@
 // Reads a process's processor time, memory and children from Linux's /proc. Used by the testbed and the cases.
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { readProcessStat } from '../../src/shared/processes.ts';
 
 /** USER_HZ: /proc shows processor time in hundredths of a second, independent of the kernel's clock. */
 const TICKS_PER_SECOND = 100;
@@ -23,21 +24,12 @@ export function readRssMb(pid: number): number {
 export function listProcessTree(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc').filter(entry => /^\d+$/.test(entry))) {
-    const parent = readParent(Number(name));
+    const parent = readProcessStat(Number(name))?.parent;
     if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
   }
-  const family = [pid];
-  for (const member of family) family.push(...(children.get(member) ?? []));
-  return family;
-}
-
-function readParent(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return undefined; // the process has ended since the folder was read
-  }
+  const tree = [pid];
+  for (const member of tree) tree.push(...(children.get(member) ?? []));
+  return tree;
 }
 
 /** The memory of several processes together in MB. Shared pages count once (PSS). */

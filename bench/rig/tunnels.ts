@@ -4,8 +4,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findFreePort } from '../../src/app/process/free-port.ts';
 import { PORT_RANGE, SECRET } from './bore-server.ts';
-import { findFreePort } from './free-port.ts';
 import { type Program, startProgram, waitUntil } from './process.ts';
 import { PROGRAMS } from './programs.ts';
 
@@ -64,6 +64,9 @@ async function startBoreLocal(target: TunnelTarget): Promise<RunningTunnel> {
   return describe('bore local', target, Number(value), program);
 }
 
+/** wasmrun also looks for a second port, at least 20 above the given one. */
+const MAX_WASMRUN_PORT = 65_000;
+
 /** Starts `wasmrun os --expose` with an empty program, and sets the exposed port over its API, as wasmrun's page does. */
 async function startWasmrun(target: TunnelTarget): Promise<RunningTunnel> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-wasmrun-'));
@@ -72,7 +75,7 @@ async function startWasmrun(target: TunnelTarget): Promise<RunningTunnel> {
   writeFileSync(join(folder, 'app', 'index.js'), 'require("http").createServer().listen(3000)\n');
   // By default, wasmrun exposes only the ports 3000 to 9999.
   writeFileSync(join(folder, 'app', 'wasmrun.toml'), '[os.network]\nbind_ports = "1024-65535"\n');
-  const apiPort = await findFreePort();
+  const apiPort = await findFreePort(MAX_WASMRUN_PORT);
   const args = ['os', join(folder, 'app'), '-P', `${apiPort}`, '--expose', '--tunnel-server', target.server];
   const program = startProgram(PROGRAMS.wasmrun, args, {
     environment: {
