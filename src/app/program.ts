@@ -1,6 +1,7 @@
 // What every mode has in common: what to run, what it is started with, and the program that comes of it. Used by app.ts
 // and the modes.
 
+import * as v from 'valibot';
 import type { AppError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Upstream } from '../shared/state.ts';
@@ -8,21 +9,33 @@ import type { Upstream } from '../shared/state.ts';
 /** Called in the same turn as the spawn, so that a child is on record before it can be lost. */
 export type OnChild = (child: { pid: number; role: string }) => void;
 
+export const VM_HOSTS = ['auto', 'node', 'browser'] as const;
+
+const Port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
+
 /** What to run; everything is checked and found before it comes here. Paths are absolute. */
-export type AppSpec =
-  | {
-      mode: 'os';
-      path: string;
-      wasmrun: string;
-      vm: 'auto' | 'node' | 'browser';
-      /** Chrome or Chromium; where undefined, the usual places are searched when it is needed. */
-      browser?: string | undefined;
-      /** The bundle (or source) that hosts the page under Node. */
-      pageHostScript: string;
-    }
-  | { mode: 'exec'; path: string; wasmrun: string; args: readonly string[] }
-  | { mode: 'web'; path: string; spa: boolean; crossOriginIsolation: boolean }
-  | { mode: 'port'; path: string; port?: number | undefined; command?: string | undefined };
+export const AppSpecSchema = v.variant('mode', [
+  v.object({
+    mode: v.literal('os'),
+    path: v.string(),
+    wasmrun: v.string(),
+    vm: v.picklist(VM_HOSTS),
+    /** Chrome or Chromium; absent: the usual places are searched when it is needed. */
+    browser: v.optional(v.string()),
+    /** The bundle (or source) that hosts the page under Node. */
+    pageHostScript: v.string(),
+  }),
+  v.object({ mode: v.literal('exec'), path: v.string(), wasmrun: v.string(), args: v.array(v.string()) }),
+  v.object({ mode: v.literal('web'), path: v.string(), spa: v.boolean(), crossOriginIsolation: v.boolean() }),
+  v.object({
+    mode: v.literal('port'),
+    path: v.string(),
+    port: v.optional(Port),
+    command: v.optional(v.string()),
+  }),
+]);
+
+export type AppSpec = v.InferOutput<typeof AppSpecSchema>;
 
 /** What every mode gets to start its program with. */
 export interface ProgramContext {

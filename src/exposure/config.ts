@@ -2,6 +2,7 @@
 // checked with it.
 
 import * as v from 'valibot';
+import { AppSpecSchema } from '../app/program.ts';
 import { MAX_DURATION_MS } from '../shared/duration.ts';
 import { listKeyTexts } from '../shared/secrets.ts';
 import { PROTOCOLS } from '../shared/state.ts';
@@ -9,25 +10,6 @@ import { PROTOCOLS } from '../shared/state.ts';
 const Port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
 const Milliseconds = v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_DURATION_MS));
 const Environment = v.record(v.string(), v.string());
-
-const AppSpecSchema = v.variant('mode', [
-  v.object({
-    mode: v.literal('os'),
-    path: v.string(),
-    wasmrun: v.string(),
-    vm: v.picklist(['auto', 'node', 'browser']),
-    browser: v.optional(v.string()),
-    pageHostScript: v.string(),
-  }),
-  v.object({ mode: v.literal('exec'), path: v.string(), wasmrun: v.string(), args: v.array(v.string()) }),
-  v.object({ mode: v.literal('web'), path: v.string(), spa: v.boolean(), crossOriginIsolation: v.boolean() }),
-  v.object({
-    mode: v.literal('port'),
-    path: v.string(),
-    port: v.optional(Port),
-    command: v.optional(v.string()),
-  }),
-]);
 
 export const ExposureConfigSchema = v.object({
   /** `tcp`: visitors' bytes reach the app unread. */

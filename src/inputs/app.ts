@@ -1,10 +1,11 @@
 // The inputs about the app: what is run, how, and when it counts as up. Used by inputs.
 
 import { resolve } from 'node:path';
+import { VM_HOSTS } from '../app/program.ts';
 import { chooseMode, type ModeChoice } from '../app/project/mode.ts';
 import { parseWasmrunVersion } from '../app/wasmrun/version.ts';
 import { parseDuration } from '../shared/duration.ts';
-import type { AppMode, Protocol } from '../shared/state.ts';
+import { APP_MODES, type AppMode, type Protocol } from '../shared/state.ts';
 import { parseEnv } from './env.ts';
 import type { InputSource, Problems } from './problems.ts';
 import {
@@ -15,8 +16,7 @@ import {
   parseWholeNumber,
 } from './values.ts';
 
-const MODES = ['auto', 'os', 'exec', 'web', 'port'] as const;
-const VMS = ['auto', 'node', 'browser'] as const;
+const MODES = ['auto', ...APP_MODES] as const;
 
 export interface AppInputs {
   /** Absolute. */
@@ -29,7 +29,7 @@ export interface AppInputs {
   args: string[];
   env: Record<string, string>;
   wasmrunVersion: string | undefined;
-  vm: 'auto' | 'node' | 'browser';
+  vm: (typeof VM_HOSTS)[number];
   browser: string | undefined;
   spa: boolean;
   crossOriginIsolation: boolean;
@@ -57,7 +57,7 @@ export function parseAppInputs(
       '`env` cannot be used with `mode: os`: the page gives programs a fixed environment; write the values into a file of the project instead',
     );
   const version = problems.check(() => parseVersion(optional('wasmrun-version')));
-  const vm = problems.check(() => parseChoice(text('vm') || 'auto', 'vm', VMS));
+  const vm = problems.check(() => parseChoice(text('vm') || 'auto', 'vm', VM_HOSTS));
   const spa = problems.check(() => parseBoolean(text('spa'), 'spa', false));
   const isolation = problems.check(() =>
     parseBoolean(text('cross-origin-isolation'), 'cross-origin-isolation', false),

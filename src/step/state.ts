@@ -2,6 +2,7 @@
 
 import * as core from '@actions/core';
 import * as v from 'valibot';
+import { APP_MODES } from '../shared/state.ts';
 import { PreviewSchema } from '../supervisor/config.ts';
 
 const KEY = 'exposure';
@@ -17,7 +18,7 @@ const StepStateSchema = v.object({
   /** The pull request that was told about it. */
   pullRequest: v.optional(v.number()),
   identity: v.object({ key: v.string(), name: v.string() }),
-  mode: v.picklist(['os', 'exec', 'web', 'port']),
+  mode: v.picklist(APP_MODES),
   preview: PreviewSchema,
 });
 
