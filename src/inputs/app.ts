@@ -5,11 +5,13 @@ import { VM_HOSTS } from '../app/program.ts';
 import { chooseMode, type ModeChoice } from '../app/project/mode.ts';
 import { parseWasmrunVersion } from '../app/wasmrun/version.ts';
 import { parseDuration } from '../shared/duration.ts';
+import { InputError } from '../shared/errors.ts';
 import { APP_MODES, type AppMode, type Protocol } from '../shared/state.ts';
 import { parseEnv } from './env.ts';
 import type { InputSource, Problems } from './problems.ts';
 import {
   DEFAULT_HEALTH_PATH,
+  DEFAULT_STARTUP_TIMEOUT,
   parseBoolean,
   parseChoice,
   parseHealthPath,
@@ -38,25 +40,21 @@ export interface AppInputs {
   startupTimeoutMs: number;
 }
 
-/** Undefined after a problem was noted. Relative paths are resolved against `base`. */
+/** Relative paths are resolved against `base`. Notes every problem in `problems`; throws where there is one. */
 export function parseAppInputs(
   read: InputSource,
   context: { environment: NodeJS.ProcessEnv; base: string; protocol: Protocol; problems: Problems },
-): AppInputs | undefined {
+): AppInputs {
   const { environment, base, protocol, problems } = context;
   const text = (name: string) => read(name).trim();
-  const optional = (name: string) => text(name) || undefined;
   const path = resolve(base, text('path') || '.');
-  const port = problems.check(() => parseWholeNumber(optional('port'), 'port', 1, 65_535));
-  const command = optional('command');
+  const port = problems.check(() => parseWholeNumber(text('port') || undefined, 'port', 1, 65_535));
+  const command = text('command') || undefined;
   const wanted = problems.check(() => parseChoice(text('mode') || 'auto', 'mode', MODES));
-  const chosen = wanted && findMode(wanted, { path, port, command }, problems);
+  const chosen = problems.check(() => chooseMode({ mode: wanted.value, path, port: port.known, command }));
   const env = problems.check(() => parseEnv(read('env'), environment));
-  if (chosen?.mode === 'os' && text('env'))
-    problems.found.push(
-      '`env` cannot be used with `mode: os`: the page gives programs a fixed environment; write the values into a file of the project instead',
-    );
-  const version = problems.check(() => parseVersion(optional('wasmrun-version')));
+  problems.check(() => checkEnvUse(text('env'), chosen.value.mode));
+  const version = problems.check(() => parseVersion(text('wasmrun-version')));
   const vm = problems.check(() => parseChoice(text('vm') || 'auto', 'vm', VM_HOSTS));
   const spa = problems.check(() => parseBoolean(text('spa'), 'spa', false));
   const isolation = problems.check(() =>
@@ -64,77 +62,82 @@ export function parseAppInputs(
   );
   const healthPath = problems.check(() => parseHealthPath(text('health-path') || DEFAULT_HEALTH_PATH));
   const startupTimeoutMs = problems.check(() =>
-    parseDuration(text('startup-timeout') || '120s', 'startup-timeout'),
+    parseDuration(text('startup-timeout') || DEFAULT_STARTUP_TIMEOUT, 'startup-timeout'),
   );
-  if (protocol === 'tcp')
-    problems.found.push(...listGatewayWishes({ wanted, chosen, healthPath, spa, isolation }));
-  if (!chosen || !env || !vm || !healthPath || !startupTimeoutMs) return undefined;
+  if (protocol === 'tcp') {
+    problems.check(() => checkTcpMode(wanted.value, chosen.known));
+    problems.check(() => checkTcpHealthPath(healthPath.value));
+    problems.check(() => checkTcpPages({ spa: spa.known, isolation: isolation.known }));
+  }
   return {
     path,
-    mode: chosen.mode,
-    modeReason: chosen.reason,
-    port,
+    mode: chosen.value.mode,
+    modeReason: chosen.value.reason,
+    port: port.value,
     command,
-    args: read('args')
-      .split('\n')
-      .map(line => line.trim())
-      .filter(line => line !== ''),
-    env,
-    wasmrunVersion: version,
-    vm,
-    browser: optional('browser'),
-    spa: spa ?? false,
-    crossOriginIsolation: isolation ?? false,
-    healthPath: protocol === 'tcp' ? undefined : healthPath,
-    startupTimeoutMs,
+    args: parseArgs(read('args')),
+    env: env.value,
+    wasmrunVersion: version.value,
+    vm: vm.value,
+    browser: text('browser') || undefined,
+    spa: spa.value,
+    crossOriginIsolation: isolation.value,
+    healthPath: protocol === 'tcp' ? undefined : healthPath.value,
+    startupTimeoutMs: startupTimeoutMs.value,
   };
 }
 
-function findMode(
-  mode: (typeof MODES)[number],
-  { path, port, command }: { path: string; port: number | undefined; command: string | undefined },
-  problems: Problems,
-): ModeChoice | undefined {
-  return problems.check(() =>
-    chooseMode({
-      mode,
-      path,
-      ...(port !== undefined && { port }),
-      ...(command !== undefined && { command }),
-    }),
-  );
+/** One argument a line. */
+function parseArgs(text: string): string[] {
+  return text
+    .split('\n')
+    .map(line => line.trim())
+    .filter(line => line !== '');
 }
 
-function parseVersion(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : parseWasmrunVersion(text);
+function parseVersion(text: string): string | undefined {
+  return text === '' ? undefined : parseWasmrunVersion(text);
 }
 
-/** What only the gateway can do, and there is none between raw bytes and the app. */
-function listGatewayWishes(app: {
-  wanted: (typeof MODES)[number] | undefined;
-  chosen: ModeChoice | undefined;
-  healthPath: string | undefined;
-  spa: boolean | undefined;
-  isolation: boolean | undefined;
-}): string[] {
-  const problems: string[] = [];
-  if (app.wanted === 'web')
-    problems.push(
+function checkEnvUse(env: string, mode: AppMode): void {
+  if (env !== '' && mode === 'os')
+    throw new InputError(
+      '`env` cannot be used with `mode: os`: the page gives programs a fixed environment; write the values into a file of the project instead',
+    );
+}
+
+/** With `protocol: tcp` there is no gateway, which serves the files of a web app. */
+function checkTcpMode(wanted: (typeof MODES)[number], chosen: ModeChoice | undefined): void {
+  if (wanted === 'web')
+    throw new InputError(
       '`protocol` is tcp, and `mode: web` has no port of its own to pass bytes to: use protocol: http, or a command that serves the folder',
     );
-  else if (app.chosen?.mode === 'web')
-    problems.push(
+  if (chosen?.mode === 'web')
+    throw new InputError(
       '`protocol` is tcp, and what was found at `path` is a web app, which has no port of its own to pass bytes to: name the `port` that is meant, or a `command` that opens one',
     );
-  if (app.healthPath !== undefined && app.healthPath !== DEFAULT_HEALTH_PATH)
-    problems.push(
+}
+
+function checkTcpHealthPath(healthPath: string): void {
+  if (healthPath !== DEFAULT_HEALTH_PATH)
+    throw new InputError(
       '`health-path` cannot be used with `protocol: tcp`: the app is up when its port accepts; leave it out',
     );
-  if (app.spa)
+}
+
+function checkTcpPages({
+  spa,
+  isolation,
+}: {
+  spa: boolean | undefined;
+  isolation: boolean | undefined;
+}): void {
+  const problems: string[] = [];
+  if (spa)
     problems.push('`spa` cannot be used with `protocol: tcp`: no page is served for the app; leave it out');
-  if (app.isolation)
+  if (isolation)
     problems.push(
       '`cross-origin-isolation` cannot be used with `protocol: tcp`: there are no headers to send; leave it out',
     );
-  return problems;
+  if (problems.length > 0) throw new InputError(problems);
 }

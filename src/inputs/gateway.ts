@@ -27,19 +27,20 @@ export interface GatewayInputs {
   maxBodyBytes: number;
 }
 
-/** Undefined after a problem was noted. */
-export function parseGatewayInputs(
-  read: InputSource,
-  protocol: Protocol,
-  problems: Problems,
-): GatewayInputs | undefined {
+/** Notes every problem in `problems`; throws where there is one. */
+export function parseGatewayInputs(read: InputSource, protocol: Protocol, problems: Problems): GatewayInputs {
   const text = (name: string) => read(name).trim();
   const access = problems.check(() => parseAccess(text('access'), text('access-key'), text('basic-auth')));
   const publicPaths = problems.check(() => parsePatterns(read('public-paths')));
   const maxBodyBytes = problems.check(() => parseBytes(text('max-body') || DEFAULT_MAX_BODY, 'max-body'));
-  if (protocol === 'tcp') problems.found.push(...listWishes(text, access));
-  if (!access || !publicPaths || maxBodyBytes === undefined) return undefined;
-  return { access, publicPaths, maxBodyBytes };
+  if (protocol === 'tcp') {
+    problems.check(() => checkTcpAccess(access.value));
+    problems.check(() => checkTcpUse('public-paths', text('public-paths'), '', 'there are no paths'));
+    problems.check(() =>
+      checkTcpUse('max-body', text('max-body'), DEFAULT_MAX_BODY, 'there are no requests with a body'),
+    );
+  }
+  return { access: access.value, publicPaths: publicPaths.value, maxBodyBytes: maxBodyBytes.value };
 }
 
 /** A key or a password says what is meant where `access` does not. No message shows either. */
@@ -104,17 +105,15 @@ function parsePatterns(text: string): string[] {
   return patterns;
 }
 
-/** What only the gateway can do, and there is none between raw bytes and the app. */
-function listWishes(text: (name: string) => string, access: RequestedAccess | undefined): string[] {
-  const problems: string[] = [];
-  const refuse = (input: string, why: string) =>
-    problems.push(`\`${input}\` cannot be used with \`protocol: tcp\`: ${why}; leave it out`);
-  if (access?.kind === 'link' || access?.kind === 'basic')
-    problems.push(
-      `\`access\` is ${access.kind}, and \`protocol\` is tcp, which has no gateway to ask for it: write access: open, and let the app have a password of its own`,
+/** With `protocol: tcp` there is no gateway, which asks for keys and passwords. */
+function checkTcpAccess({ kind }: RequestedAccess): void {
+  if (kind === 'link' || kind === 'basic')
+    throw new InputError(
+      `\`access\` is ${kind}, and \`protocol\` is tcp, which has no gateway to ask for it: write access: open, and let the app have a password of its own`,
     );
-  if (text('public-paths') !== '') refuse('public-paths', 'there are no paths');
-  if (text('max-body') !== '' && text('max-body') !== DEFAULT_MAX_BODY)
-    refuse('max-body', 'there are no requests with a body');
-  return problems;
+}
+
+function checkTcpUse(input: string, text: string, fallback: string, why: string): void {
+  if (text !== '' && text !== fallback)
+    throw new InputError(`\`${input}\` cannot be used with \`protocol: tcp\`: ${why}; leave it out`);
 }

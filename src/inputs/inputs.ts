@@ -3,7 +3,7 @@
 
 import { parseDuration } from '../shared/duration.ts';
 import { InputError } from '../shared/errors.ts';
-import type { LogLevel } from '../shared/log.ts';
+import { LOG_LEVELS, type LogLevel } from '../shared/log.ts';
 import { PLAIN_PUBLIC_URLS } from '../shared/public-url.ts';
 import { PROTOCOLS, type Protocol } from '../shared/state.ts';
 import { type AppInputs, parseAppInputs } from './app.ts';
@@ -11,7 +11,13 @@ import { DEFAULT_MAX_BODY, type GatewayInputs, parseGatewayInputs } from './gate
 import { type InputSource, Problems } from './problems.ts';
 import { listTlsWarnings, parseTlsInputs, type TlsInputs } from './tls.ts';
 import { DEFAULT_PORT_RANGE, parseTunnelInputs, type TunnelInputs } from './tunnel.ts';
-import { DEFAULT_HEALTH_PATH, parseBoolean, parseChoice, parseWholeNumber } from './values.ts';
+import {
+  DEFAULT_HEALTH_PATH,
+  DEFAULT_STARTUP_TIMEOUT,
+  parseBoolean,
+  parseChoice,
+  parseWholeNumber,
+} from './values.ts';
 
 const DEFAULT_HOLD_MS = 30 * 60_000;
 /** The job's own token dies after a day: a comment made later could not be edited any more. */
@@ -54,7 +60,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'cross-origin-isolation': 'false',
   protocol: 'http',
   'health-path': DEFAULT_HEALTH_PATH,
-  'startup-timeout': '120s',
+  'startup-timeout': DEFAULT_STARTUP_TIMEOUT,
   server: 'bore.pub',
   secret: '',
   'remote-port': 'auto',
@@ -82,42 +88,42 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
 export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, base: string): Inputs {
   const problems = new Problems();
   const text = (name: string) => read(name).trim();
-  const optional = (name: string) => text(name) || undefined;
+  const boolean = (name: string, fallback: boolean) =>
+    problems.check(() => parseBoolean(text(name), name, fallback));
   const wanted = problems.check(() => parseChoice(text('protocol') || 'http', 'protocol', PROTOCOLS));
-  const protocol = wanted ?? 'http';
-  const app = parseAppInputs(read, { environment, base, protocol, problems });
-  const tunnel = parseTunnelInputs(read, protocol, problems);
-  const gateway = parseGatewayInputs(read, protocol, problems);
-  const tls = parseTlsInputs(read, { protocol, tunnel, problems });
+  const protocol = wanted.known ?? 'http';
+  const app = problems.check(() => parseAppInputs(read, { environment, base, protocol, problems }));
+  const tunnel = problems.check(() => parseTunnelInputs(read, protocol, problems));
+  const gateway = problems.check(() => parseGatewayInputs(read, protocol, problems));
+  const tls = problems.check(() => parseTlsInputs(read, { protocol, tunnel, problems }));
   const lifetime = problems.check(() => parseLifetime(text('hold'), text('duration')));
-  const prNumber = problems.check(() => parseWholeNumber(optional('pr-number'), 'pr-number', 1, 2 ** 31));
-  const comment = problems.check(() => parseBoolean(text('comment'), 'comment', true));
-  const failOnError = problems.check(() => parseBoolean(text('fail-on-error'), 'fail-on-error', true));
-  problems.check(() => parseBoolean(text('allow-untrusted-head'), 'allow-untrusted-head', false));
+  const prNumber = problems.check(() =>
+    parseWholeNumber(text('pr-number') || undefined, 'pr-number', 1, 2 ** 31),
+  );
+  const comment = boolean('comment', true);
+  const failOnError = boolean('fail-on-error', true);
+  // Read with the fork rules, before anything else; a wrong word is reported here.
+  boolean('allow-untrusted-head', false);
   const logLevel = problems.check(() => parseChoice(text('log-level') || 'info', 'log-level', LOG_LEVELS));
   problems.throwIfAny();
-  if (!app || !tunnel || !gateway || !lifetime || !logLevel)
-    throw new Error('an input was refused without saying why');
   return {
     protocol,
-    app,
-    tunnel: tls ? { ...tunnel, publicUrl: tls.publicUrl } : tunnel,
-    tls,
-    gateway,
-    ...lifetime,
-    prNumber,
-    comment: comment ?? true,
-    failOnError: failOnError ?? true,
-    name: optional('name'),
-    logLevel,
+    app: app.value,
+    tunnel: tls.value ? { ...tunnel.value, publicUrl: tls.value.publicUrl } : tunnel.value,
+    tls: tls.value,
+    gateway: gateway.value,
+    ...lifetime.value,
+    prNumber: prNumber.value,
+    comment: comment.value,
+    failOnError: failOnError.value,
+    name: text('name') || undefined,
+    logLevel: logLevel.value,
     warnings: [
-      ...listWarnings(tunnel, gateway, lifetime.durationMs),
-      ...(tls ? listTlsWarnings(tls, lifetime.durationMs) : []),
+      ...listWarnings(tunnel.value, gateway.value, lifetime.value.durationMs),
+      ...(tls.value ? listTlsWarnings(tls.value, lifetime.value.durationMs) : []),
     ],
   };
 }
-
-const LOG_LEVELS = ['quiet', 'info', 'debug'] as const;
 
 /** `hold` is false, true or a duration; a `duration` beside it must not say otherwise. */
 function parseLifetime(

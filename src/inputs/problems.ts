@@ -1,25 +1,46 @@
-// Collects what is wrong with the inputs, so that one run shows all of it. Used by inputs and its parts.
+// Collects what is wrong with the inputs, so that one run shows all of it. Used by inputs and its parts. Every parser
+// throws an InputError for a wrong value; `check` notes it and goes on.
 
 import { InputError } from '../shared/errors.ts';
 
 /** Gives the text of an input, '' where it was not given. */
 export type InputSource = (name: string) => string;
 
-export class Problems {
-  readonly found: string[] = [];
+/** What became of one input. */
+export interface Checked<T> {
+  /** Throws where the input was refused; inside another `check` that is not a second problem. */
+  readonly value: T;
+  /** Undefined where the input was refused. */
+  readonly known: T | undefined;
+}
 
-  /** The value, or undefined after its InputError was noted; other errors pass through. */
-  check<T>(parse: () => T): T | undefined {
+export class Problems {
+  readonly #found: string[] = [];
+
+  /** Notes an InputError; errors of any other kind pass through. */
+  check<T>(parse: () => T): Checked<T> {
     try {
-      return parse();
+      const value = parse();
+      return { value, known: value };
     } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      this.found.push(...error.problems);
-      return undefined;
+      if (error instanceof InputError) this.#found.push(...error.problems);
+      else if (!(error instanceof RefusedError)) throw error;
+      return REFUSED;
     }
   }
 
+  /** Throws one InputError with everything that was noted. */
   throwIfAny(): void {
-    if (this.found.length > 0) throw new InputError(this.found);
+    if (this.#found.length > 0) throw new InputError(this.#found);
   }
 }
+
+/** The value of an input whose problem is noted already was asked for. */
+class RefusedError extends Error {}
+
+const REFUSED: Checked<never> = {
+  get value(): never {
+    throw new RefusedError('this input was refused');
+  },
+  known: undefined,
+};

@@ -8,7 +8,7 @@ import { describeError, InputError } from '../shared/errors.ts';
 import { sanitise } from '../shared/log.ts';
 import { PLAIN_PUBLIC_URLS, renderPublicUrl, stripBrackets, TLS_PUBLIC_URL } from '../shared/public-url.ts';
 import type { Protocol } from '../shared/state.ts';
-import type { InputSource, Problems } from './problems.ts';
+import type { Checked, InputSource, Problems } from './problems.ts';
 import type { TunnelInputs } from './tunnel.ts';
 
 /** Renewals come weeks before the end: who is this near to it has missed them. */
@@ -30,30 +30,39 @@ export interface TlsInputs {
   expiresAt: Date;
 }
 
-/** Undefined where TLS is not wanted, and after a problem was noted. */
+/** Undefined where TLS is not wanted. Notes every problem in `problems`; throws where there is one. */
 export function parseTlsInputs(
   read: InputSource,
-  context: { protocol: Protocol; tunnel: TunnelInputs | undefined; problems: Problems },
+  context: { protocol: Protocol; tunnel: Checked<TunnelInputs>; problems: Problems },
 ): TlsInputs | undefined {
   const { protocol, tunnel, problems } = context;
   const [cert, key] = [read('tls-cert').trim(), read('tls-key').trim()];
   if (cert === '' && key === '') return undefined;
-  if (protocol === 'tcp') {
-    problems.found.push(
+  if (protocol === 'tcp')
+    throw new InputError(
       '`tls-cert` cannot be used with `protocol: tcp`: the bytes go to the app as they are, so let the app speak TLS; leave it out',
     );
-    return undefined;
-  }
   const chain = problems.check(() => parseChain(cert));
   const privateKey = problems.check(() => parseKey(key));
-  // Where the order is wrong, what else is wrong is that of the one that is meant.
-  const leaf = chain?.find(one => privateKey && one.checkPrivateKey(privateKey)) ?? chain?.[0];
-  if (chain && leaf && privateKey) problems.check(() => checkPair(chain, privateKey, key));
-  if (leaf) problems.check(() => checkDates(leaf, new Date()));
-  const publicUrl = tunnel && problems.check(() => chooseTemplate(tunnel.publicUrl));
-  if (leaf && tunnel && publicUrl) problems.check(() => checkNames(leaf, tunnel, publicUrl));
-  if (!chain || !leaf || !privateKey || !publicUrl) return undefined;
-  return { cert: renderChain(chain), key, publicUrl, expiresAt: new Date(leaf.validTo) };
+  const leaf = problems.check(() => findLeaf(chain.value, privateKey.known));
+  problems.check(() => checkPair(chain.value, privateKey.value, key));
+  problems.check(() => checkDates(leaf.value, new Date()));
+  const publicUrl = problems.check(() => chooseTemplate(tunnel.value.publicUrl));
+  problems.check(() => checkNames(leaf.value, tunnel.value, publicUrl.value));
+  return {
+    cert: renderChain(chain.value),
+    key,
+    publicUrl: publicUrl.value,
+    expiresAt: new Date(leaf.value.validTo),
+  };
+}
+
+/** If the chain is out of order, the certificate that matches the key is checked. */
+function findLeaf(chain: readonly X509Certificate[], key: KeyObject | undefined): X509Certificate {
+  const leaf = chain.find(one => key && one.checkPrivateKey(key)) ?? chain[0];
+  if (leaf === undefined)
+    throw new InputError('`tls-cert` holds no certificate: give the text of the file (fullchain.pem)');
+  return leaf;
 }
 
 /** What is allowed but unwise. */

@@ -5,7 +5,7 @@ import { PLAIN_PUBLIC_URLS } from '../shared/public-url.ts';
 import type { Protocol } from '../shared/state.ts';
 import { parseServerAddress, renderAddress, type ServerAddress } from '../tunnel/address.ts';
 import type { RemotePort, TunnelServer } from '../tunnel/tunnel.ts';
-import type { InputSource, Problems } from './problems.ts';
+import { type InputSource, Problems } from './problems.ts';
 import { parsePublicUrl, parseWholeNumber } from './values.ts';
 
 /** Ports below 1024 take special rights at the server, and bore's own default begins here. */
@@ -18,20 +18,21 @@ export interface TunnelInputs {
   publicUrl: string;
 }
 
-/** Undefined after a problem was noted. */
-export function parseTunnelInputs(
-  read: InputSource,
-  protocol: Protocol,
-  problems: Problems,
-): TunnelInputs | undefined {
+/** Notes every problem in `problems`; throws where there is one. */
+export function parseTunnelInputs(read: InputSource, protocol: Protocol, problems: Problems): TunnelInputs {
+  const text = (name: string) => read(name).trim();
   const entries = splitServers(read('server'));
-  const addresses = parseServers(entries, problems);
+  const addresses = problems.check(() => parseServers(entries));
   const secrets = problems.check(() => parseSecrets(read('secret'), entries.length));
-  const remotePort = parsePortWish(read('remote-port').trim(), read('port-range').trim(), problems);
-  const publicUrl = problems.check(() => parseTemplate(read('public-url').trim(), protocol));
-  if (!addresses || !secrets || !remotePort || !publicUrl) return undefined;
-  const servers = addresses.map((address, index) => ({ address, secret: secrets[index] ?? secrets[0] }));
-  return { servers, remotePort, publicUrl };
+  const range = problems.check(() => parsePortRange(text('port-range') || DEFAULT_PORT_RANGE));
+  const port = problems.check(() => parseRemotePort(text('remote-port')));
+  const remotePort = problems.check(() => combinePorts(port.value, range.value));
+  const publicUrl = problems.check(() => parseTemplate(text('public-url'), protocol));
+  const servers = addresses.value.map((address, index) => ({
+    address,
+    secret: secrets.value[index] ?? secrets.value[0],
+  }));
+  return { servers, remotePort: remotePort.value, publicUrl: publicUrl.value };
 }
 
 /**
@@ -50,18 +51,26 @@ function takeFinalLineEnd(text: string): string {
   return text.replace(/\r?\n$/, '');
 }
 
-/** One problem for each entry that is wrong. */
-function parseServers(entries: readonly string[], problems: Problems): ServerAddress[] | undefined {
+/** Throws with one problem for each entry that is wrong. */
+function parseServers(entries: readonly string[]): ServerAddress[] {
   if (entries.length === 0)
-    problems.found.push(
+    throw new InputError(
       '`server` is empty: is the variable it comes from set? Write host or host:port, or leave the input out to use bore.pub',
     );
-  const found = entries.map((entry, index) => problems.check(() => parseServer(entry, index)));
-  const addresses = found.filter(address => address !== undefined);
+  const problems = new Problems();
+  const addresses = entries.map((entry, index) => problems.check(() => parseServer(entry, index)));
+  problems.check(() => checkDuplicates(addresses.flatMap(({ known }) => known ?? [])));
+  problems.throwIfAny();
+  return addresses.map(({ value }) => value);
+}
+
+function checkDuplicates(addresses: readonly ServerAddress[]): void {
   const names = addresses.map(renderAddress);
-  for (const name of new Set(names.filter((name, index) => names.indexOf(name) !== index)))
-    problems.found.push(`\`server\` names ${name} more than once: name each server once`);
-  return addresses.length === entries.length && addresses.length > 0 ? addresses : undefined;
+  const doubled = new Set(names.filter((name, index) => names.indexOf(name) !== index));
+  if (doubled.size > 0)
+    throw new InputError(
+      [...doubled].map(name => `\`server\` names ${name} more than once: name each server once`),
+    );
 }
 
 function parseServer(entry: string, index: number): ServerAddress {
@@ -81,8 +90,9 @@ export function splitSecrets(text: string): string[] {
 
 /** One for all servers, one for each, or none. No message shows any of them. */
 function parseSecrets(text: string, servers: number): string[] {
-  // One secret for one server: blank lines around it mean nothing.
-  const lines = splitSecrets(servers === 1 ? text.trim() : text);
+  const entries = splitSecrets(text);
+  // With one server there is no order to keep: blank lines mean nothing.
+  const lines = servers === 1 ? entries.filter(line => line !== '') : entries;
   const blank = lines.indexOf('');
   if (blank !== -1)
     throw new InputError(
@@ -95,36 +105,32 @@ function parseSecrets(text: string, servers: number): string[] {
   return lines;
 }
 
-function parsePortWish(portText: string, rangeText: string, problems: Problems): RemotePort | undefined {
-  const range = problems.check(() => parsePortRange(rangeText || DEFAULT_PORT_RANGE));
-  const word = portText.toLowerCase();
-  if (word === '' || word === 'auto') return range && { kind: 'auto', ...range };
-  const wish = word === 'random' ? RANDOM : problems.check(() => parseRemotePort(portText));
-  if (wish === undefined || range === undefined) return undefined;
-  const conflict = findConflict(wish, range);
-  if (conflict === undefined) return wish;
-  problems.found.push(`${conflict}: leave one of the two out`);
-  return undefined;
-}
-
-const RANDOM: RemotePort = { kind: 'random' };
-
-/** What a range says that the wish does not; the default range is no wish of anybody's. */
-function findConflict(wish: RemotePort, { min, max }: PortRange): string | undefined {
-  const range = `${min}-${max}`;
-  if (range === DEFAULT_PORT_RANGE) return undefined;
-  if (wish.kind === 'random')
-    return `\`remote-port\` is random, so the server picks, and \`port-range\`, ${range}, would not count`;
-  const isOutside = wish.kind === 'fixed' && (wish.port < min || wish.port > max);
-  return isOutside
-    ? `\`remote-port\` is ${wish.port}, which is outside of \`port-range\`, ${range}`
-    : undefined;
-}
-
-function parseRemotePort(text: string): RemotePort {
+function parseRemotePort(text: string): RemotePortKind {
+  const word = text.toLowerCase();
+  if (word === '' || word === 'auto') return { kind: 'auto' };
+  if (word === 'random') return { kind: 'random' };
   if (/^\d+$/.test(text))
     return { kind: 'fixed', port: parseWholeNumber(text, 'remote-port', 1, 65_535) ?? 0 };
   throw new InputError(`\`remote-port\` is '${text}': write auto, random, or a whole number from 1 to 65535`);
+}
+
+/** The input as it is written; `auto` takes its range from another one. */
+type RemotePortKind = { kind: 'auto' } | Exclude<RemotePort, { kind: 'auto' }>;
+
+/** A range that `remote-port` contradicts is refused; the default range contradicts nothing. */
+function combinePorts(port: RemotePortKind, range: PortRange): RemotePort {
+  if (port.kind === 'auto') return { ...port, ...range };
+  const shown = `${range.min}-${range.max}`;
+  if (shown === DEFAULT_PORT_RANGE) return port;
+  if (port.kind === 'random')
+    throw new InputError(
+      `\`remote-port\` is random, so the server picks, and \`port-range\`, ${shown}, would not count: leave one of the two out`,
+    );
+  if (port.port < range.min || port.port > range.max)
+    throw new InputError(
+      `\`remote-port\` is ${port.port}, which is outside of \`port-range\`, ${shown}: leave one of the two out`,
+    );
+  return port;
 }
 
 interface PortRange {

@@ -4,6 +4,7 @@ import { InputError } from '../shared/errors.ts';
 import type { Protocol } from '../shared/state.ts';
 
 export const DEFAULT_HEALTH_PATH = '/';
+export const DEFAULT_STARTUP_TIMEOUT = '120s';
 
 /** A template such as `https://{port}.preview.example.com`: of the protocol, and nothing after the port. */
 export function parsePublicUrl(template: string, protocol: Protocol): string {

@@ -1,6 +1,7 @@
 // The logger, and the one sanitiser for every text that visitors, apps and pull requests can influence.
 
-export type LogLevel = 'quiet' | 'info' | 'debug';
+export const LOG_LEVELS = ['quiet', 'info', 'debug'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** A sink for messages of one line each. Warnings and errors are shown at every level. */
 export interface Logger {

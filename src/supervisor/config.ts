@@ -3,6 +3,7 @@
 
 import * as v from 'valibot';
 import { ExposureConfigSchema } from '../exposure/config.ts';
+import { LOG_LEVELS } from '../shared/log.ts';
 
 /** What comment and summary say beside the state. */
 export const PreviewSchema = v.object({
@@ -41,7 +42,7 @@ export const SupervisorConfigSchema = v.object({
   folder: v.string(),
   name: v.string(),
   controlToken: v.string(),
-  logLevel: v.picklist(['quiet', 'info', 'debug']),
+  logLevel: v.picklist(LOG_LEVELS),
   exposure: ExposureConfigSchema,
   /** A file whose appearing ends a hold. */
   continueFile: v.optional(v.string()),

@@ -12,8 +12,8 @@ export interface ModeInput {
   mode: 'auto' | AppMode;
   /** Absolute. */
   path: string;
-  port?: number;
-  command?: string;
+  port?: number | undefined;
+  command?: string | undefined;
 }
 
 export interface ModeChoice {
