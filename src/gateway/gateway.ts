@@ -26,31 +26,31 @@ export interface GatewayRules extends AccessRules {
 }
 
 export interface GatewayOptions {
-  /** Asked at every request; only a running app has an upstream. */
+  /** Read at every request; only a running app has an upstream. */
   app: () => AppState;
-  /** Where visitors come in; also while the tunnel is away, for who is here already. Decides which Host is ours. */
+  /** Where visitors come in, also while the tunnel is away and some are still connected. Decides which Host is ours. */
   place: () => PublicAddress | undefined;
   rules: GatewayRules;
-  /** When the exposure ends, where that is known. */
+  /** When the exposure ends, if that is known. */
   endsAt?: () => Date | undefined;
   /** 32 random bytes of this exposure, for the probe. */
   proofKey: Buffer;
   logger: Logger;
-  /** Visitors then speak TLS, and who does not is sent to https. */
+  /** If set, visitors speak TLS, and plain HTTP is redirected to https. */
   tls?: TlsIdentity;
-  /** Other limits than the usual ones; for tests. */
+  /** Limits other than VISITOR_LIMITS; for tests. */
   limits?: Partial<VisitorLimits>;
 }
 
 export interface Gateway {
-  /** A visitor's byte stream, owned by the gateway from here on; closed where too many are here, and after `stop()`. */
+  /** Owns a visitor's byte stream from here on; closes it if there are too many, and after `stop()`. */
   accept(socket: Duplex): void;
-  /** Visitors' requests that were well-formed; /__expose/ is not counted. */
+  /** Well-formed requests so far, without those under /__expose/. */
   readonly visits: number;
   readonly lastVisitAt: Date | undefined;
   /**
-   * Closes every connection, WebSockets too; answers under way get `drainMs` (0) to be finished. Resolves when all are
-   * closed. May be called twice.
+   * Closes every connection, WebSockets too; answers under way get `drainMs` (0) to finish. Resolves when all are closed.
+   * May be called twice.
    */
   stop(drainMs?: number): Promise<void>;
 }
@@ -89,7 +89,7 @@ export function startGateway(options: GatewayOptions): Gateway {
   return {
     accept: socket => {
       if (!server.admit(socket))
-        options.logger.debug('a visitor was turned away: too many are here, or we are leaving');
+        options.logger.debug('a connection was refused: there are too many, or the gateway is stopping');
     },
     get visits() {
       return visits;

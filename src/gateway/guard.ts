@@ -1,12 +1,12 @@
-// What is refused before anything else looks at a request: whatever two HTTP implementations could read differently.
-// Node's parser refuses the rest (two lengths, bare LF, folded lines, a space before the colon).
+// The first pass: refuses every request that two HTTP implementations could read differently. Node's parser refuses the
+// rest (two lengths, bare LF, folded lines, a space before the colon). Used by passes.ts.
 
 import { countFields, forEachField } from './raw-headers.ts';
 import { readTarget, type Visit } from './visit.ts';
 
 export interface Refusal {
   status: 400 | 405 | 417 | 421 | 431 | 501 | 505;
-  /** A fixed sentence; nothing of the request is repeated in it. */
+  /** A fixed sentence, which repeats nothing of the request. */
   reason: string;
 }
 
@@ -25,10 +25,10 @@ const CHECKS: readonly Check[] = [
   checkUpgradeBody,
 ];
 
-/** Browsers send some twenty, and a proxy in front adds a few. */
+/** Browsers send about twenty, and a proxy in front adds a few. */
 const MAX_FIELDS = 256;
 
-// Fields that frame or route a message. CGI-style servers fold `_` into `-`, so `Content_Length` would be a second one.
+// Fields that frame or route a message. CGI-style servers take `_` for `-`, so `Content_Length` would be a second one.
 const FRAMING_FIELDS: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -40,7 +40,7 @@ const FRAMING_FIELDS: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** The first reason not to let this request in, or undefined. */
+/** The first reason to refuse this request, or undefined. */
 export function findRefusal(visit: Visit): Refusal | undefined {
   for (const check of CHECKS) {
     const refusal = check(visit);
@@ -59,7 +59,7 @@ function checkVersion({ request }: Visit): Refusal | undefined {
   return { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are spoken here' };
 }
 
-/** Node counts the letters of a head (16 KB), not its fields: thousands of empty ones would pass. */
+/** Node limits the bytes of a head (16 KB), not the number of its fields: thousands of empty ones would pass. */
 function checkFieldCount({ request }: Visit): Refusal | undefined {
   if (request.rawHeaders.length <= 2 * MAX_FIELDS) return undefined;
   return { status: 431, reason: `a request may have ${MAX_FIELDS} header fields` };
@@ -68,7 +68,7 @@ function checkFieldCount({ request }: Visit): Refusal | undefined {
 function checkTarget({ request }: Visit): Refusal | undefined {
   const target = readTarget(request);
   if (!target.startsWith('/')) return { status: 400, reason: 'the request target must be a path' };
-  // A browser, and many a URL library, reads both as the beginning of a host name.
+  // Browsers and many URL libraries read both as the start of a host name.
   if (/^\/[/\\]/.test(target)) return { status: 400, reason: 'the path must begin with a single slash' };
   if (target.includes('#')) return { status: 400, reason: 'the request target must have no fragment' };
   return undefined;
@@ -79,7 +79,7 @@ function checkHost({ request }: Visit): Refusal | undefined {
   return { status: 400, reason: 'the request must have exactly one Host' };
 }
 
-/** Exactly one of our names: a name of somebody else's that points here is none (DNS rebinding). */
+/** Only one of our own names: someone else's name that points here is refused (DNS rebinding). */
 function checkOwnHost({ request, address }: Visit): Refusal | undefined {
   if (address?.hosts.has(request.headers.host?.toLowerCase() ?? '')) return undefined;
   return { status: 421, reason: 'this Host is not the address of this preview' };
@@ -105,7 +105,7 @@ function checkTransferEncoding({ request }: Visit): Refusal | undefined {
   return { status: 501, reason: 'the only Transfer-Encoding understood here is chunked' };
 }
 
-/** RFC 9110, 10.1.1: there is only the one. */
+/** RFC 9110, 10.1.1 defines only one expectation. */
 function checkExpectation({ request }: Visit): Refusal | undefined {
   const { expect } = request.headers;
   if (expect === undefined || expect.toLowerCase() === '100-continue') return undefined;

@@ -1,5 +1,5 @@
-// What the preview is called from outside: the one answer to "is this Host, or this Origin, ours?". Used by guard,
-// access and proxy. Pure.
+// The names of the preview as visitors know it: decides whether a Host, or an Origin, is ours. Used by guard, access and
+// proxy. Pure.
 
 import { addBrackets } from '../shared/public-url.ts';
 
@@ -13,22 +13,22 @@ export interface PublicAddress {
 
 export interface OwnAddress {
   readonly url: URL;
-  /** What `Host` may be, in lower case, port included. */
+  /** Allowed values of `Host`, in lower case, with the port. */
   readonly hosts: ReadonlySet<string>;
-  /** What `Origin` may be. */
+  /** Allowed values of `Origin`. */
   readonly origins: ReadonlySet<string>;
 }
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
 
-/** Names of one's own machine, which stand for each other: none of them can be pointed elsewhere (DNS rebinding). */
+/** Names of the machine itself; each allows the others, because nobody can point them elsewhere (DNS rebinding). */
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
-/** Undefined where the address is no URL. */
+/** Undefined if the address is not a URL. */
 export function describeAddress({ url: text, host, port }: PublicAddress): OwnAddress | undefined {
   const url = URL.parse(text) ?? undefined;
   if (url === undefined) return undefined;
-  // A proxy in front may pass on the name it was called by, or the one it calls.
+  // A proxy in front may send the name that visitors use, or the one that it connects to.
   const plain = URL.parse(`${url.protocol}//${addBrackets(host)}:${port}`) ?? url;
   const names = [url, plain].flatMap(listNames);
   return {
@@ -38,7 +38,7 @@ export function describeAddress({ url: text, host, port }: PublicAddress): OwnAd
   };
 }
 
-/** Parses an address again only when it has changed: every request asks. */
+/** Reads the address at every request, but parses it again only when it has changed. */
 export function rememberAddress(read: () => PublicAddress | undefined): () => OwnAddress | undefined {
   let last: PublicAddress | undefined;
   let own: OwnAddress | undefined;
@@ -50,7 +50,7 @@ export function rememberAddress(read: () => PublicAddress | undefined): () => Ow
   };
 }
 
-/** `host:port` as a browser writes it, which leaves out the scheme's own port. */
+/** `host:port` as a browser writes it, without the scheme's default port. */
 function listNames({ hostname, port }: URL): string[] {
   const names = LOOPBACK.includes(hostname) ? LOOPBACK : [hostname];
   return names.map(name => (port === '' ? name : `${name}:${port}`));

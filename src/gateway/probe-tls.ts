@@ -1,18 +1,18 @@
-// The probe's way through TLS of our own: the certificate is one we know, whether the machine trusts it or not. Used by
+// Connects the probe to an address where TLS ends at our own gateway, whose certificate the machine may not trust. Used by
 // probe.ts.
 
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { stripBrackets } from '../shared/public-url.ts';
 
-/** Somebody answered, with TLS or without, and it was not us. */
+/** Another program answered, with TLS or without. */
 export class ForeignPeerError extends Error {
   override name = 'ForeignPeerError';
 }
 
 /**
- * A connection on which nothing was said yet. It ends at the certificate with this SHA-256 fingerprint, or at one that
- * the machine trusts for the name: a proxy may stand in between. Rejects with ForeignPeerError where it does neither.
+ * A new TLS connection to a server with the certificate of this SHA-256 fingerprint, or with one that the machine trusts
+ * for the name, because a proxy may be in between. Rejects with ForeignPeerError if it has neither.
  */
 export function connectTls(url: string, fingerprint: string, signal: AbortSignal): Promise<TLSSocket> {
   const { hostname, port } = new URL(url);
@@ -24,7 +24,7 @@ export function connectTls(url: string, fingerprint: string, signal: AbortSignal
       port: Number(port || 443),
       ...(isIP(host) === 0 && { servername: host }),
       ALPNProtocols: ['http/1.1'],
-      // Not the last word: it is judged below, before a byte is sent.
+      // It is checked below, before a byte is sent.
       rejectUnauthorized: false,
     });
     const giveUp = () => socket.destroy(new Error('no answer in time'));
@@ -42,7 +42,7 @@ export function connectTls(url: string, fingerprint: string, signal: AbortSignal
   });
 }
 
-/** OpenSSL's own errors: bytes came, and they were not those of a handshake that could be. */
+/** OpenSSL's own errors: bytes came that are not a possible handshake. */
 function isNoTls(error: Error): boolean {
   return 'code' in error && /^(?:EPROTO|ERR_SSL_)/.test(String(error.code));
 }

@@ -1,5 +1,5 @@
-// The proof that a public address leads to this very exposure: a challenge, answered with a key nobody else has.
-// Asked by ingress.ts before a URL is announced; answered by the gateway's own pages.
+// The proof that a public address leads to this exposure: a challenge, answered with a key that nobody else has. Sent by
+// ingress.ts before a URL is published, answered by passes.ts.
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:http';
@@ -12,30 +12,30 @@ import { connectTls, ForeignPeerError } from './probe-tls.ts';
 /** Path of the probe on every exposure. */
 export const PROBE_PATH = '/__expose/probe';
 
-/** A proof has 64 characters; what is longer than this is somebody's page, and is not read to its end. */
+/** A proof has 64 characters; a longer answer is some page, and is not read to its end. */
 const MAX_ANSWER_BYTES = 4_096;
 
 const CHALLENGE = /^[0-9a-f]{32,128}$/;
 
 /**
  * - `proved`: this exposure answered.
- * - `unproved`: somebody answered, without our proof. `detail` says how; it is safe to show.
- * - `silent`: nobody answered, or a proxy in between said that it could not (5xx).
+ * - `unproved`: another program answered, without our proof. `detail` says how; it is safe to show.
+ * - `silent`: there was no answer, or a proxy in between answered that it could not reach us (5xx).
  */
 export type ProbeAnswer =
   | { kind: 'proved' }
   | { kind: 'unproved'; detail: string }
   | { kind: 'silent'; detail: string };
 
-/** The keyed answer to a challenge (lower-case hex, 16 to 64 bytes), or undefined where it is not one. */
+/** The keyed answer to a challenge (lower-case hex, 16 to 64 bytes), or undefined if it is not one. */
 export function renderProof(proofKey: Buffer, challenge: string): string | undefined {
   if (!CHALLENGE.test(challenge)) return undefined;
   return createHmac('sha256', proofKey).update(`expose probe\n${challenge}`).digest('hex');
 }
 
 /**
- * Asks `url` (no trailing slash) once, over a connection of its own, following no redirect. `certificate`: the SHA-256
- * fingerprint of ours, where TLS ends here. Never rejects.
+ * Sends one challenge to `url` (no trailing slash), over a new connection, and follows no redirect. `certificate`: the
+ * SHA-256 fingerprint of ours, if the gateway speaks TLS. Never rejects.
  */
 export async function probeHttp(
   url: string,
@@ -59,7 +59,7 @@ export async function probeHttp(
 async function openPage(url: string, signal: AbortSignal, certificate?: string): Promise<IncomingMessage> {
   const get = url.startsWith('https:') ? getHttps : getHttp;
   const socket = certificate === undefined ? undefined : await connectTls(url, certificate, signal);
-  // No agent: a connection kept alive might lead to where the address led before.
+  // No agent: a connection that is kept alive might lead to where the address led before.
   const options: RequestOptions = socket
     ? { createConnection: () => socket, signal }
     : { agent: false, signal };
@@ -68,7 +68,7 @@ async function openPage(url: string, signal: AbortSignal, certificate?: string):
   });
 }
 
-/** At most the first few KB; the connection is closed then, whatever else may be on its way. */
+/** At most the first few KB; then the connection is closed, even if more is on its way. */
 async function readStart(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -90,7 +90,7 @@ function describeFailure(error: unknown, signal: AbortSignal): ProbeAnswer {
   const detail = sanitise(describeError(error));
   if (error instanceof ForeignPeerError)
     return { kind: 'unproved', detail: `the answer was not our TLS: ${detail}` };
-  // llhttp's own errors: bytes came, and they were no HTTP.
+  // llhttp's own errors: bytes came that are not HTTP.
   const isForeign = error instanceof Error && 'code' in error && String(error.code).startsWith('HPE_');
   return isForeign
     ? { kind: 'unproved', detail: `the answer was not HTTP: ${detail}` }

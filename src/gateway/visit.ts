@@ -1,4 +1,5 @@
-// One visit: what every pass of the gateway gets to decide on, and to answer with.
+// One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used by
+// every pass.
 
 import type { Duplex } from 'node:stream';
 import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
@@ -7,17 +8,17 @@ import type { OwnAddress } from './own-address.ts';
 
 export interface Visit {
   readonly request: HttpRequest;
-  /** On an upgrade too: an answer other than 101 is written through it, and then the connection is closed. */
+  /** For an upgrade too: an answer other than 101 is written to it, and then the connection is closed. */
   readonly response: HttpResponse;
   /** The app as it was when the visit began. */
   readonly app: AppState;
-  /** What the preview was called from outside then; undefined before it was known. */
+  /** The preview's address at that moment; undefined before it is known. */
   readonly address: OwnAddress | undefined;
   /** Fields the gateway adds to the app's answer; passes may add more. */
   readonly ownHeaders: [name: string, value: string][];
-  /** The visitor has shown the key, or needs none: its connection counts as authenticated from now on. */
+  /** To be called if the visitor has shown the key, or needs none: its connection is authenticated from now on. */
   readonly markAuthenticated: () => void;
-  /** The visitor holds its body back until it is told to go on (RFC 9110, 10.1.1). */
+  /** The visitor sends its body only after a 100 (RFC 9110, 10.1.1). */
   readonly awaitsContinue: boolean;
   /** Set if the visitor asks for a WebSocket. */
   readonly upgrade: Upgrade | undefined;
@@ -39,19 +40,19 @@ export interface VisitHandler {
   handle(visit: Visit): void;
 }
 
-/** The request target exactly as it came; never parsed against a base, which would let `//host` choose a host. */
+/** The request target exactly as it came; never parsed against a base URL, because `//host` would choose a host. */
 export function readTarget(request: HttpRequest): string {
   return request.url ?? '';
 }
 
-/** The target without its query, which may hold a key: fit for a log once sanitised. */
+/** The target without its query, which may contain a key: may be logged once sanitised. */
 export function readPath(request: HttpRequest): string {
   const target = readTarget(request);
   const query = target.indexOf('?');
   return query === -1 ? target : target.slice(0, query);
 }
 
-/** True where the request announces a body (RFC 9112, 6.3). */
+/** Whether the request announces a body (RFC 9112, 6.3). */
 export function hasBody(request: HttpRequest): boolean {
   return (
     request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0

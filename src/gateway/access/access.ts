@@ -1,5 +1,6 @@
-// Who may come in: refuses unauthenticated visitors, all in the same way, and takes the key or password out of the request of whoever
-// is let in, so that the app never sees it. The pass of gateway.ts before anything that tells whether there is an app.
+// Decides which requests get in: refuses unauthenticated visitors, all with the same answer, and removes the key or
+// password from the requests of the others, so that the app never sees it. Used by passes.ts, before any pass whose answer
+// depends on the app.
 
 import type { HttpRequest } from '../../shared/http-message.ts';
 import { isSame } from '../../shared/secrets.ts';
@@ -12,7 +13,7 @@ import { compilePatterns } from './public-paths.ts';
 import { SessionCookies } from './session-cookie.ts';
 import type { SiteData } from './site-data.ts';
 
-/** How visitors are let in. */
+/** What visitors need to get in. */
 export type Access =
   | { kind: 'open' }
   | { kind: 'link'; key: string }
@@ -24,23 +25,24 @@ export interface AccessRules {
   publicPaths: readonly string[];
 }
 
-/** Where the sign-in page sends its key. */
+/** Where the sign-in page sends the key. */
 export const SIGN_IN_PATH = '/__expose/sign-in';
 
-/** A key and the name of its field are a few hundred bytes. */
+/** A key and the name of its field take a few hundred bytes. */
 const MAX_FORM_BYTES = 4_096;
 
-/** Methods that only read (RFC 9110, 9.2.1): a stranger's page may make a browser send them. */
+/** Methods that only read (RFC 9110, 9.2.1): a page of any other site can make a browser send them. */
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * - `public`: nothing was needed.
- * - `shown`: a key that only somebody who has it can send.
- * - `ambient`: what a browser sends by itself, also where a stranger's page made it ask.
+ * Why a request is let in:
+ * - `public`: its path needs no credential.
+ * - `shown`: it has the key itself, which a browser does not send on its own.
+ * - `ambient`: it has what a browser sends on its own, also when a page of another site makes it send a request.
  */
 type Grant = 'public' | 'shown' | 'ambient';
 
-/** What `Authorization` held, where it was ours. */
+/** What `Authorization` contained, if it was ours. */
 type Credential = 'key' | 'password';
 
 export class AccessControl {
@@ -50,7 +52,7 @@ export class AccessControl {
   readonly #siteData: SiteData;
   readonly #endsAt: () => Date | undefined;
 
-  /** `endsAt`: when the exposure ends, where that is known; no session is longer. */
+  /** `endsAt`: when the exposure ends, if that is known; no session lasts longer. */
   constructor(rules: AccessRules, siteData: SiteData, endsAt: () => Date | undefined) {
     this.#access = rules.access;
     this.#isPublic = compilePatterns(rules.publicPaths);
@@ -58,11 +60,11 @@ export class AccessControl {
     this.#endsAt = endsAt;
   }
 
-  /** True where the visit ends here: refused, or on its way to sign in. */
+  /** True if it has answered: with a refusal, or with a step of the sign-in. */
   check(visit: Visit): boolean {
     const { request } = visit;
     const key = takeKey(request);
-    if (this.#access.kind === 'open') return admit(visit);
+    if (this.#access.kind === 'open') return letIn(visit);
     const hasSession = this.#hasSession(visit);
     const credential = this.#takeAuthorization(request);
     if (readPath(request) === SIGN_IN_PATH) return this.#answerSignIn(visit, hasSession);
@@ -71,22 +73,22 @@ export class AccessControl {
     const grant = isRightKey ? 'shown' : this.#findGrant(visit, credential, hasSession);
     if (grant === undefined) return this.#refuse(visit);
     if (grant === 'ambient' && isCrossSite(visit)) return refuseCrossSite(visit);
-    // Whoever only asks for what needs no key has not shown one; but a browser shows its session there, too.
-    return grant === 'public' && !hasSession && credential === undefined ? false : admit(visit);
+    // A request to a public path does not authenticate its connection, unless it has a session or a credential as well.
+    return grant === 'public' && !hasSession && credential === undefined ? false : letIn(visit);
   }
 
   #findGrant(visit: Visit, credential: Credential | undefined, hasSession: boolean): Grant | undefined {
     if (credential === 'key') return 'shown';
     if (this.#isPublic(readPath(visit.request))) return 'public';
     if (credential === 'password') {
-      // The app's scripts may send an `Authorization` of their own, in the place of the browser's.
+      // Later the app's scripts may send an `Authorization` of their own, in place of the browser's.
       if (!hasSession && visit.address) visit.ownHeaders.push(['set-cookie', this.#issue(visit.address.url)]);
       return 'ambient';
     }
     return hasSession ? 'ambient' : undefined;
   }
 
-  /** Out of the request wherever it is ours: browsers send a password to public paths, too. */
+  /** Removes our credential from every request: browsers send a password to public paths too. */
   #takeAuthorization(request: HttpRequest): Credential | undefined {
     const found = this.#isKey(readBearer(request))
       ? 'key'
@@ -114,7 +116,7 @@ export class AccessControl {
     return this.#cookies.issue(url, this.#endsAt());
   }
 
-  /** To the same page without the key, which would else stay in the address bar, in histories and in `Referer`. */
+  /** Redirects to `target`, without the key: otherwise it would stay in the address bar, in histories and in `Referer`. */
   #signIn(visit: Visit, target: string): true {
     const { request, response, address } = visit;
     if (address === undefined) return this.#refuse(visit);
@@ -139,7 +141,7 @@ export class AccessControl {
     return true;
   }
 
-  /** The one body the gateway reads itself; it comes from whoever likes to send one. */
+  /** The one body that the gateway reads itself; anybody can send it. */
   #readForm(visit: Visit): void {
     const { request, response, awaitsContinue } = visit;
     if (isCrossSite(visit)) return void refuseCrossSite(visit);
@@ -159,7 +161,7 @@ export class AccessControl {
     });
   }
 
-  /** The same for every path, method and upgrade, whether there is an app or not; and the connection is closed. */
+  /** The same answer for every path, method and upgrade, whether the app runs or not. The connection is closed. */
   #refuse(visit: Visit, { wrongKey = false } = {}): true {
     const kind = this.#access.kind === 'basic' ? 'basic' : 'link';
     sendNotice(visit, describeRefusal(kind, wrongKey, SIGN_IN_PATH), {
@@ -171,7 +173,7 @@ export class AccessControl {
   }
 }
 
-function admit(visit: Visit): false {
+function letIn(visit: Visit): false {
   visit.markAuthenticated();
   return false;
 }
@@ -181,8 +183,8 @@ function isPageLoad({ request, upgrade }: Visit): boolean {
 }
 
 /**
- * Where another site made the browser ask. `SameSite` does not help against it: another port of the same host is the
- * same site. Every browser sends `Origin` with what is not safe, and with WebSockets (Fetch Standard, 3.2).
+ * Whether another site made the browser send the request. `SameSite` does not prevent this: another port of the same host
+ * is the same site. Every browser sends `Origin` with methods that are not safe, and with WebSockets (Fetch Standard, 3.2).
  */
 function isCrossSite({ request, upgrade, address }: Visit): boolean {
   const { origin } = request.headers;
@@ -195,11 +197,11 @@ function refuseCrossSite(visit: Visit): true {
   return true;
 }
 
-/** The page that showed the sign-in form, which is where the visitor wanted to go. */
+/** The page that showed the sign-in form: the visitor wanted to go there. */
 function readReturn({ request, address }: Visit): string {
   const from = URL.parse(request.headers.referer ?? '');
   if (from === null || !address?.origins.has(from.origin)) return '/';
   const target = splitKey(`${from.pathname}${from.search}`).rest;
-  // Two slashes would lead to another host.
+  // Two slashes would redirect to another host.
   return /^\/[/\\]/.test(target) || target.startsWith(SIGN_IN_PATH) ? '/' : target;
 }

@@ -1,22 +1,22 @@
-// What a visitor shows to be let in, read from the request and taken out of it: neither the app nor anything behind the
-// gateway gets to see a key, a password or a session of ours. Used by access.
+// The key, password or session that a visitor sends: read from the request and removed from it, so that neither the app
+// nor anything behind the gateway sees it. Used by access.ts and passes.ts.
 
 import type { HttpRequest } from '../../shared/http-message.ts';
 import { rewriteFields } from '../raw-headers.ts';
 import { readTarget } from '../visit.ts';
 import { withoutOwnCookies } from './session-cookie.ts';
 
-/** The parameter of the link that carries the key. */
+/** The query parameter of the link that contains the key. */
 export const KEY_PARAMETER = 'expose-key';
 
-/** The link to click: `url` (no trailing slash) with the key. */
+/** The link to open: `url` (no trailing slash) with the key. */
 export function renderKeyLink(url: string, key: string): string {
   return `${url}/?${KEY_PARAMETER}=${encodeURIComponent(key)}`;
 }
 
 /**
- * Takes the key's parameter out of a request target; the rest stays byte for byte. `key` is the first one's value, or
- * undefined where there was none.
+ * Removes the key's parameter from a request target; the rest stays byte for byte. `key` is the value of the first one, or
+ * undefined if there is none.
  */
 export function splitKey(target: string): { key: string | undefined; rest: string } {
   const start = target.indexOf('?');
@@ -33,7 +33,7 @@ export function splitKey(target: string): { key: string | undefined; rest: strin
   };
 }
 
-/** As forms write it: `+` is a space. What is no encoding is taken as it stands. */
+/** As forms encode it: `+` is a space. A value that is not encoded correctly is taken as it is. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
@@ -42,12 +42,12 @@ function decode(text: string): string {
   }
 }
 
-/** The key in the query, which is gone from the request's target afterwards, and from its `Referer`. */
+/** Returns the key in the query, and removes it from the request's target and from its `Referer`. */
 export function takeKey(request: HttpRequest): string | undefined {
   const { key, rest } = splitKey(readTarget(request));
   if (key !== undefined) request.url = rest;
   const { referer } = request.headers;
-  // What cannot be redirected, such as the answer to a form, leaves the key in the address of its page.
+  // A page that could not be redirected, such as the answer to a form, keeps the key in its address.
   if (referer?.includes(KEY_PARAMETER)) {
     rewriteFields(request.rawHeaders, 'referer', value => splitKey(value).rest);
     request.headers.referer = splitKey(referer).rest;
@@ -66,13 +66,13 @@ export function readBasic(request: HttpRequest): string | undefined {
   return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
 }
 
-/** Takes our `Authorization` out of the request. */
+/** Removes `Authorization`, which the caller has found to be ours. */
 export function dropAuthorization(request: HttpRequest): void {
   rewriteFields(request.rawHeaders, 'authorization', () => '');
   delete request.headers.authorization;
 }
 
-/** Takes our cookies out of the request, be they of this preview or of another one on the same host. */
+/** Removes our cookies from the request, those of other previews on the same host too. */
 export function dropOwnCookies(request: HttpRequest): void {
   const { cookie } = request.headers;
   if (!cookie?.includes('expose-')) return;

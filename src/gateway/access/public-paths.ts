@@ -1,23 +1,23 @@
-// Path patterns that need no key, such as `/webhooks/**`. Used by access, and by the inputs to check them.
+// Patterns of paths that need no key, such as `/webhooks/**`. Used by access.ts, and by inputs/ to check them.
 //
-// The app may read a path differently from us: decode it, twice even, take `\` for `/`, cut off what follows a `;`. So a
-// path is public only where every such reading of it is; one with dot segments never is.
+// The app may read a path differently from us: decode it, even twice, take `\` for `/`, or drop what follows a `;`. So a
+// path is public only if every such reading of it is. A path with dot segments never is.
 
 import picomatch from 'picomatch';
 
-/** No path of an app is encoded more often than this; one that is counts as none of ours. */
+/** No app encodes its paths more often than this; a path that is encoded more often is not public. */
 const MAX_DECODINGS = 4;
 
 /**
- * Longer paths are not public. Several stars in one pattern are matched by trying, which takes the power of the length:
- * seconds, in which everybody waits, for what a stranger may send without a key. For the same reason their number has a
- * limit.
+ * Longer paths are not public. With several stars, a pattern is matched by backtracking, whose time is a power of the
+ * length: seconds in which everybody waits, for a path that anybody can send without a key. The number of stars is
+ * limited for the same reason.
  */
 const MAX_LENGTH = 1_024;
 const MAX_STARS_IN_NAME = 1;
 const MAX_FOLDER_STARS = 2;
 
-/** `**` any number of folders, `*` any part of a name, `?` one character. Upper and lower case count. */
+/** `**` any number of folders, `*` any part of a name, `?` one character. Case-sensitive. */
 const OPTIONS: picomatch.PicomatchOptions = {
   dot: true, // `/.well-known/x` is a path like any other
   nonegate: true,
@@ -26,7 +26,7 @@ const OPTIONS: picomatch.PicomatchOptions = {
   strictSlashes: true,
 };
 
-/** Why this is no pattern, to follow "`public-paths` has 'x', which …"; undefined where it is one. */
+/** Why this is not a pattern, to follow "`public-paths` has 'x', which …"; undefined if it is one. */
 export function findPatternProblem(pattern: string): string | undefined {
   if (!pattern.startsWith('/')) return 'does not begin with /';
   if (/[\s\\;%#]|\/\/|\/\.{1,2}(?:\/|$)/.test(pattern)) return 'is not a plain path';
@@ -49,7 +49,7 @@ export function compilePatterns(patterns: readonly string[]): (path: string) => 
   };
 }
 
-/** What a reader may make of the path; undefined where readers are too likely to disagree. */
+/** Every way to read the path; undefined if readers are too likely to disagree. */
 function listReadings(path: string): string[] | undefined {
   const readings = [path];
   for (let decoded = path, round = 0; ; round += 1) {
@@ -76,7 +76,7 @@ function mergeSlashes(path: string): string {
   return path.replaceAll(/[/\\]+/g, '/');
 }
 
-/** Resolving them over empty folders, or over parameters, is done in more ways than one; no webhook needs them. */
+/** Readers resolve dot segments over empty folders and parameters in different ways; no webhook needs them. */
 function hasDotSegment(path: string): boolean {
   return /\/\.{1,2}(?:\/|$)/.test(path);
 }

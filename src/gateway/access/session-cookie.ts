@@ -1,22 +1,22 @@
-// The cookie of a visitor who showed the key once. Used by access.
+// The cookie of a visitor who has shown the key once. Used by access.ts, credentials.ts and site-data.ts.
 //
-// Cookies know no ports (RFC 6265, 8.5): whoever serves another port of the same host receives ours. So it never holds
-// the key, only a MAC over the address, the exposure and the end, which is worth nothing anywhere else.
+// Cookies are not bound to a port (RFC 6265, 8.5): a server on another port of the same host receives ours. So it never
+// contains the key, only a MAC over the address, this exposure and the end, which is worthless anywhere else.
 
 import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** A preview without an end ends with its job, and jobs of hosted runners last six hours. */
+/** A preview without an end ends with its job, and jobs on hosted runners last six hours. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
 
-/** Ours, of whatever port and exposure: no app has any use for them, and another preview's is not for it to see. */
+/** All our cookie names, of any preview and port; stripped before the app sees the request. */
 const OWN_NAME = /^(?:__Host-)?expose-(?:session|seen)-\d{1,5}$/;
 
 /** The cookies of one exposure. */
 export class SessionCookies {
-  /** Of this exposure alone: what another one issued, be it at the same address, is refused. */
-  readonly #key = createSecretKey(randomBytes(32)); // as raw bytes it would be set up anew in every request
+  /** Of this exposure only: cookies that another one issued, even at the same address, are refused. */
+  readonly #key = createSecretKey(randomBytes(32)); // raw bytes would be set up again at every request
 
-  /** A `Set-Cookie` value for who came in at `url`; good until `endsAt`, or for a day. */
+  /** A `Set-Cookie` value for a visitor at `url`; valid until `endsAt`, or for a day. */
   issue(url: URL, endsAt: Date | undefined): string {
     const latest = Date.now() + MAX_AGE_MS;
     const expiresMs = Math.min(endsAt?.getTime() ?? latest, latest);
@@ -26,7 +26,7 @@ export class SessionCookies {
     });
   }
 
-  /** Whether the `Cookie` field holds one of this exposure, for this address, that is not over. */
+  /** Whether the `Cookie` field has one of this exposure, for this address, that has not expired. */
   accepts(header: string | undefined, url: URL): boolean {
     return readCookies(header, nameCookie(url, 'session')).some(value => this.#isValid(value, url));
   }
@@ -42,14 +42,14 @@ export class SessionCookies {
   }
 }
 
-/** With the port in the name, so that two previews of one host do not sign each other's visitors out. */
+/** With the port in the name, so that two previews on one host do not sign out each other's visitors. */
 export function nameCookie(url: URL, purpose: 'session' | 'seen'): string {
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-  // The prefix makes browsers refuse one that was set from elsewhere (RFC 6265bis, 4.1.3.2); it needs Secure.
+  // The prefix makes browsers refuse a cookie set by another host (RFC 6265bis, 4.1.3.2); it requires Secure.
   return `${url.protocol === 'https:' ? '__Host-' : ''}expose-${purpose}-${port}`;
 }
 
-/** Lax: the click in the comment comes from another site, and must bring it along. */
+/** Lax: a click in the comment comes from another site, and must send the cookie. */
 export function renderCookie(
   url: URL,
   name: string,
@@ -60,14 +60,14 @@ export function renderCookie(
   return `${name}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure}`;
 }
 
-/** All values of that name: a page of another port can put one of its own in front. */
+/** All values of that name: a page on another port can put one of its own in front. */
 export function readCookies(header: string | undefined, name: string): string[] {
   return splitCookies(header ?? '').flatMap(pair =>
     pair.startsWith(`${name}=`) ? pair.slice(name.length + 1) : [],
   );
 }
 
-/** A `Cookie` field without ours; '' where nothing is left. */
+/** A `Cookie` field without ours; '' if nothing is left. */
 export function withoutOwnCookies(header: string): string {
   return splitCookies(header)
     .filter(pair => !OWN_NAME.test(pair.split('=', 1)[0] ?? ''))

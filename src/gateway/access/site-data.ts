@@ -1,25 +1,25 @@
-// What an earlier preview left in the visitor's browser under the same address: a service worker would go on serving
-// that commit. Used by gateway and access.
+// Clears what an earlier preview left in the visitor's browser under the same address: its service worker would keep
+// serving that commit. Used by passes.ts and access.ts.
 
 import { randomBytes } from 'node:crypto';
 import type { HttpRequest } from '../../shared/http-message.ts';
 import type { Visit } from '../visit.ts';
 import { nameCookie, readCookies, renderCookie } from './session-cookie.ts';
 
-/** Longer than any preview lives. */
+/** Longer than any preview lasts. */
 const SEEN_MAX_AGE_S = 7 * 24 * 60 * 60;
 
-/** Storage is where service workers are kept; clearing `cache` as well can take a browser many seconds. */
+/** Service workers are part of storage; clearing `cache` as well can take a browser many seconds. */
 const CLEAR = '"storage"';
 
-/** Loading a page, and looking for a newer service worker, which goes past the one that is there. */
+/** Loading a page, and looking for a newer service worker, a request that the old one does not intercept. */
 const FIRST_REQUESTS: ReadonlySet<string> = new Set(['document', 'serviceworker']);
 
 export class SiteData {
-  /** Names this exposure in its visitors' browsers. */
+  /** Identifies this exposure in its visitors' browsers. */
   readonly #exposure = randomBytes(9).toString('base64url');
 
-  /** Fields that make the browser forget, where it has not yet for this exposure; only https allows them to. */
+  /** Fields that clear the browser's storage, once for this exposure; browsers honour them only over https. */
   clearFor(request: HttpRequest, url: URL): [string, string][] {
     if (url.protocol !== 'https:' || this.#wasHere(request, url)) return [];
     const seen = renderCookie(url, nameCookie(url, 'seen'), this.#exposure, { maxAgeS: SEEN_MAX_AGE_S });

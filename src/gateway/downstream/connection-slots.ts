@@ -1,14 +1,14 @@
 // Which visitors' connections may stay, and how many requests of each may be under way. One for all servers of a
-// gateway, so that TLS, HTTP/1.1 and HTTP/2 share its limits.
+// gateway, so that TLS, HTTP/1.1 and HTTP/2 share its limits. Used by them, and by connection-set.ts.
 //
-// There are two groups, connections that have shown the key and all others, and neither can use up the room of the
-// other. Within a group whoever holds most makes room, so that a newcomer gets in as long as anybody holds two of
-// anything. What that guarantees stands in docs/threat-model.md.
+// There are two groups, authenticated connections and all others, and neither can use up the room of the other. Within a
+// group the connection that holds most is the first to lose something, so that a new one gets in as long as any holds
+// two of anything. docs/threat-model.md says what this guarantees.
 
 import type { Duplex } from 'node:stream';
 
 export interface SlotLimits {
-  /** Connections at a time; each idle one costs some 25 KB. As many requests may be open on authenticated ones. */
+  /** Connections at a time; an idle one costs about 25 KB. Also the number of requests open on authenticated ones. */
   sockets: number;
   /**
    * Unauthenticated connections at a time, and as many requests open on them; 0 if no key is needed, and every
@@ -21,20 +21,20 @@ export interface SlotLimits {
 export interface RequestShare {
   /** Requests that have begun. */
   active: number;
-  /** Those, and the ones that wait for their turn. */
+  /** Those, and the requests that wait for their turn. */
   open: number;
 }
 
 /** One request. */
 export interface Turn {
-  /** Called once, when the request may begin: at once, or when another one is over. */
+  /** Called once, when the request may begin: at once, or when another one has ended. */
   begin(): void;
-  /** Called once, before or after it has begun, where the request has to make room for another connection's. */
+  /** Called once, before or after `begin`, if the request is ended to make room for another connection's. */
   evict(): void;
 }
 
 /**
- * A connection may use this part of what is free in its group: the more are served, the fewer requests of one
+ * A connection may use this part of what is free in its group: the more requests are under way, the fewer of one
  * connection run side by side. One always may.
  */
 const PART_OF_FREE = 1 / 2;
@@ -43,7 +43,7 @@ interface Group {
   readonly capacity: number;
   /** The oldest connection first. */
   readonly slots: Set<Slot>;
-  /** Those that have requests waiting because their share of the free room is used up. */
+  /** Those with requests that wait because the connection has used up its part of the free room. */
   readonly short: Set<Slot>;
   open: number;
   active: number;
@@ -56,7 +56,7 @@ interface Slot {
   /** The oldest first. */
   readonly active: Set<Turn>;
   readonly waiting: Set<Turn>;
-  /** Of performance.now(): when its last request was over, or it came. */
+  /** Of performance.now(): when its last request ended, or the connection began. */
   idleSince: number;
   isGone: boolean;
 }
@@ -77,8 +77,8 @@ export class ConnectionSlots {
   }
 
   /**
-   * A slot until the connection is closed, which counts as unauthenticated. False where none is free and nobody has to
-   * make room. May be called twice.
+   * Gives the connection a slot until it is closed; it begins unauthenticated. False if none is free, and no other
+   * connection can be closed to free one. May be called twice.
    */
   take(connection: Duplex): boolean {
     if (this.#slots.has(connection)) return true;
@@ -98,7 +98,7 @@ export class ConnectionSlots {
     return true;
   }
 
-  /** `stream`, for instance the plain text of a TLS connection, has the slot of `connection`. */
+  /** Gives `stream`, for instance the decrypted side of a TLS connection, the slot of `connection`. */
   join(stream: Duplex, connection: Duplex): void {
     const slot = this.#slots.get(connection);
     if (slot !== undefined) this.#slots.set(stream, slot);
@@ -109,7 +109,7 @@ export class ConnectionSlots {
     return this.#slots.get(stream)?.connection ?? stream;
   }
 
-  /** It has shown the key, or needs none: from now on it is closed to make room only while it is idle. */
+  /** For a connection that has shown the key, or needs none: from now on only an idle one is closed to make room. */
   markAuthenticated(stream: Duplex): void {
     const slot = this.#slots.get(stream);
     if (slot === undefined || slot.isGone || slot.group === this.#authenticated) return;
@@ -123,15 +123,15 @@ export class ConnectionSlots {
     return this.#slots.get(stream)?.group === this.#authenticated;
   }
 
-  /** Whether a request is open there. */
+  /** Whether the connection has an open request. */
   isBusy(stream: Duplex): boolean {
     const slot = this.#slots.get(stream);
     return slot !== undefined && countOpen(slot) > 0;
   }
 
   /**
-   * Opens a request; returns what to call when it is over (calling it twice, or after its eviction, changes nothing).
-   * Evicts it at once where the connection has too many, or its group has, and nobody in it holds more.
+   * Opens a request. Returns what to call when it has ended (twice, or after its eviction, changes nothing). Evicts it at
+   * once if the connection has too many, or if its group has and no other connection in it holds more.
    */
   open(stream: Duplex, share: RequestShare, turn: Turn): () => void {
     const slot = this.#slots.get(stream);
@@ -147,8 +147,8 @@ export class ConnectionSlots {
   }
 
   /**
-   * An idle connection makes room, and of unauthenticated ones also a busy one, where idle ones hold less than half of
-   * their slots: newcomers, who are idle too, would else only push out one another.
+   * Closes an idle connection; or a busy one that is unauthenticated, if less than half of the unauthenticated are idle:
+   * otherwise new connections, which are idle too, would only push out one another.
    */
   #freeSlot(): boolean {
     const [unauthenticated, authenticated] = [this.#unauthenticated, this.#authenticated];
@@ -206,7 +206,7 @@ function close(slot: Slot, turn: Turn): void {
   advanceOthers(group);
 }
 
-/** Begins what may begin. */
+/** Begins the waiting requests that may begin. */
 function advance(slot: Slot): void {
   const { group } = slot;
   for (const turn of slot.waiting) {
@@ -226,13 +226,13 @@ function advanceOthers({ short }: Group): void {
   for (const slot of short) advance(slot);
 }
 
-/** How many requests of it may be under way now. */
+/** How many requests of the slot may be under way now. */
 function findLimit({ group, share }: Slot): number {
   const free = group.capacity - group.active;
   return Math.max(1, Math.min(share.active, Math.floor(free * PART_OF_FREE)));
 }
 
-/** For one more request of this slot; only of one that holds more, or two connections would push each other out. */
+/** For one more request of this slot. Only from a slot that holds more, or two connections would push each other out. */
 function makeRoom(slot: Slot): boolean {
   const { group } = slot;
   if (group.open < group.capacity) return true;
@@ -241,7 +241,7 @@ function makeRoom(slot: Slot): boolean {
   return evictNewest(busiest);
 }
 
-/** What waits goes first: the app has not heard of it. */
+/** A waiting request first: the app has not seen it. */
 function evictNewest(slot: Slot | undefined): boolean {
   const newest = [...(slot?.active ?? []), ...(slot?.waiting ?? [])].at(-1);
   if (slot === undefined || newest === undefined) return false;
@@ -256,7 +256,7 @@ function isMostlyIdle({ slots }: Group): boolean {
   return 2 * idle >= slots.size;
 }
 
-/** The one idle for longest. */
+/** The slot that has been idle for longest. */
 function findIdle({ slots }: Group): Slot | undefined {
   let found: Slot | undefined;
   for (const slot of slots)
@@ -264,7 +264,7 @@ function findIdle({ slots }: Group): Slot | undefined {
   return found;
 }
 
-/** The one that holds most; the oldest of several. */
+/** The slot with most requests; of several the oldest. */
 function findBusiest({ slots }: Group): Slot | undefined {
   let found: Slot | undefined;
   for (const slot of slots) if (found === undefined || countOpen(slot) > countOpen(found)) found = slot;

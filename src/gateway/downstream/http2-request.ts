@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import type { HttpRequest } from '../../shared/http-message.ts';
 import { forEachField, type RawHeaders } from '../raw-headers.ts';
 
-/** Of a field that must stand once, the first counts, as in Node's own `headers`. */
+/** If one of these fields is repeated, the first counts, as in Node's own `headers`. */
 const ONLY_FIRST: ReadonlySet<string> = new Set([
   'authorization',
   'content-length',
@@ -18,17 +18,17 @@ const ONLY_FIRST: ReadonlySet<string> = new Set([
 ]);
 
 export class Http2Request extends Readable implements HttpRequest {
-  /** What depends on it in the passes is what HTTP/1.0 lacks. */
+  /** The passes only ask whether it is 1.0. */
   readonly httpVersion = '1.1';
   readonly method: string;
-  /** The target as it came, '' where there was none. */
+  /** '' if the request had no target. */
   url: string;
-  /** Without the pseudo fields, but with a `host`: names and values in turn. */
+  /** With a `host` in place of the pseudo fields. */
   rawHeaders: string[];
   headers: IncomingHttpHeaders;
-  /** What ends with this request, and with no other of the visitor. */
+  /** The stream of this request alone. */
   readonly socket: ServerHttp2Stream;
-  /** Whether all of the body has come. */
+  /** Whether the whole body has arrived. */
   complete: boolean;
   #isListening = false;
 
@@ -40,9 +40,9 @@ export class Http2Request extends Readable implements HttpRequest {
     this.url = pseudo.get(':path') ?? '';
     this.rawHeaders = renderFields(pseudo.get(':authority'), fields);
     this.headers = renderHeaders(this.rawHeaders);
-    // An empty body may be over before anybody asks for it.
+    // An empty body may have ended before anybody reads it.
     this.complete = stream.endAfterHeaders || stream.readableEnded;
-    // A body of unknown length, in the words of HTTP/1.
+    // A body of unknown length, as HTTP/1.1 announces it.
     if (!this.complete && this.headers['content-length'] === undefined)
       this.headers['transfer-encoding'] = 'chunked';
     if (this.complete) this.push(null);
@@ -56,7 +56,7 @@ export class Http2Request extends Readable implements HttpRequest {
     this.socket.resume();
   }
 
-  /** Not before somebody wants the body: until then the visitor's window stays as it is. */
+  /** Only when the body is read: until then the visitor's flow-control window is not enlarged. */
   #listen(): void {
     this.#isListening = true;
     this.socket.on('data', (chunk: Buffer) => {
@@ -65,7 +65,7 @@ export class Http2Request extends Readable implements HttpRequest {
     this.socket.once('end', () => this.#finish());
   }
 
-  /** Not where the visitor took the rest back: half a body must not look like a whole one. */
+  /** Not if the visitor cancelled the rest: an incomplete body must not look complete. */
   #finish(): void {
     if (this.socket.aborted || this.complete) return;
     this.complete = true;
@@ -84,8 +84,8 @@ function splitHead(raw: RawHeaders): { pseudo: Map<string, string>; fields: [str
 }
 
 /**
- * `:authority` becomes the Host; a Host beside it stays only where it says something else, for the guard to refuse
- * (RFC 9113, 8.3.1). The pieces of a cookie become one again (8.2.3).
+ * `:authority` becomes the Host. A Host beside it is kept only if it differs, for the guard to refuse (RFC 9113, 8.3.1).
+ * Split cookie fields become one again (8.2.3).
  */
 function renderFields(authority: string | undefined, fields: readonly [string, string][]): string[] {
   const raw = authority === undefined ? [] : ['host', authority];
@@ -102,7 +102,7 @@ function renderFields(authority: string | undefined, fields: readonly [string, s
   return raw;
 }
 
-/** As Node's own: lower-case names, repeated fields joined. */
+/** As Node's own: names in lower case, repeated fields joined. */
 function renderHeaders(raw: RawHeaders): IncomingHttpHeaders {
   const headers: Record<string, string | undefined> = Object.create(null);
   forEachField(raw, (name, value) => {

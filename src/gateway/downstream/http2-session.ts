@@ -12,7 +12,7 @@ import { Http2Request } from './http2-request.ts';
 import { Http2Response } from './http2-response.ts';
 import type { VisitorLimits } from './visitor-server.ts';
 
-/** Requests at a time in one session; what browsers ask for at most, and what RFC 9113, 6.5.2 calls reasonable. */
+/** Requests at a time in one session: the most that browsers use, and the minimum that RFC 9113, 6.5.2 recommends. */
 const MAX_STREAMS = 100;
 const HTTP2_SHARE: RequestShare = { active: MAX_STREAMS, open: MAX_STREAMS };
 
@@ -29,7 +29,7 @@ export const SESSION_OPTIONS = {
   settings: {
     maxConcurrentStreams: MAX_STREAMS,
     maxHeaderListSize: MAX_HEAD_BYTES,
-    // Without it browsers open a connection with HTTP/1.1 for their WebSockets (RFC 8441).
+    // Browsers then open an HTTP/1.1 connection for their WebSockets (RFC 8441).
     enableConnectProtocol: false,
   },
   maxHeaderListPairs: MAX_HEAD_FIELDS,
@@ -39,7 +39,7 @@ export const SESSION_OPTIONS = {
   streamResetBurst: 2 * MAX_STREAMS,
   streamResetRate: 33,
   maxSessionInvalidFrames: 100,
-  // In megabytes: what nghttp2 may hold for one session beside the streams' own buffers.
+  // In megabytes: what nghttp2 may hold for one session, without the streams' own buffers.
   maxSessionMemory: 4,
 } as const;
 

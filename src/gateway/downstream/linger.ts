@@ -1,20 +1,20 @@
-// The end of a connection whose visitor is still sending when its answer is out: what comes is read and dropped for a
-// while, because closing on unread bytes may take the answer away again. Used by http1-server.ts, for every answer.
+// Closes a connection whose visitor is still sending when its answer is out: the rest is read and dropped for a while,
+// because closing a connection with unread bytes can destroy the answer on its way. Used by http1-server.ts.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 export interface LingerLimits {
-  /** How long the rest of an upload is waited for behind its answer. */
+  /** How long the rest of an upload is read after its answer. */
   lingerMs: number;
-  /** How much of it is read. */
+  /** How much of the rest is read. */
   lingerBytes: number;
 }
 
 export class Linger {
   readonly #limits: LingerLimits;
-  /** The request under way on each connection whose answer may be early. */
+  /** The request under way on each connection, if its answer may come before its end. */
   readonly #requests = new WeakMap<Duplex, IncomingMessage>();
   readonly #last = new WeakSet<Duplex>();
   readonly #drained = new WeakSet<IncomingMessage>();
@@ -23,24 +23,24 @@ export class Linger {
     this.#limits = limits;
   }
 
-  /** True where the last answer of the connection is out: what else was asked for on it gets none (RFC 9112, 9.6). */
+  /** Whether the last answer of the connection is out: later requests get none (RFC 9112, 9.6). */
   isLast(socket: Duplex): boolean {
     return this.#last.has(socket);
   }
 
-  /** Node reads on after an early answer, to find the next request behind the body; this says how long, and how much. */
+  /** After an early answer Node reads on, to find the next request behind the body; this limits how long and how much. */
   watch(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     this.#holdOpen(socket, request);
     response.once('prefinish', () => {
       if (request.complete) return;
-      // Before Node lets go of a body that nobody asked for, which nobody could count then.
+      // Before Node drops a body that nobody has read: it could not be counted any more.
       request.read(0);
       this.#drain(request, socket);
     });
   }
 
-  /** The same for a stream that Node has let go of: it ends with the answer. */
+  /** For a connection that Node has handed over: it ends with this answer. */
   watchLast(response: ServerResponse, socket: Duplex): void {
     response.once('finish', () => {
       socket.end();
@@ -50,7 +50,7 @@ export class Linger {
     });
   }
 
-  /** Node destroys a connection at once behind an answer with `Connection: close`; here the rest is waited for first. */
+  /** Node destroys a connection right after an answer with `Connection: close`; here the rest is read first. */
   #holdOpen(socket: Socket, request: IncomingMessage): void {
     const isHeld = this.#requests.has(socket);
     this.#requests.set(socket, request);
@@ -60,7 +60,7 @@ export class Linger {
       const current = this.#requests.get(socket);
       if (current === undefined || current.complete) return closeSoon(socket);
       current.once('end', () => closeSoon(socket));
-      // Where it came behind the one that had the last answer, nobody else reads it.
+      // Nobody else reads a request that came after the one with the last answer.
       this.#drain(current, socket);
     };
   }

@@ -1,20 +1,20 @@
-// Pipelined requests that wait for the answer before them, and how much memory they take. Used by http1-server.ts.
+// Limits the memory of pipelined requests that wait for the answer before them. Used by http1-server.ts.
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { hasBody } from '../visit.ts';
 
-/** For the heads and bodies in the queue of one connection, which is closed beyond it. */
+/** For the heads and bodies in the queue of one connection, which is closed if they take more. */
 const MAX_QUEUED_BYTES = 64 * 1024;
 
 /**
- * How often the bodies in a queue are measured. One that is full stops the whole connection from being read, and the
- * gateway could not tell any more that the visitor has left.
+ * How often the bodies in a queue are measured. A body whose buffer is full stops Node from reading the connection, and
+ * the gateway would not notice any more that the visitor has left.
  */
 const MEASURE_INTERVAL_MS = 500;
 
 interface Queue {
-  /** Each with the bytes of its head. */
+  /** With the bytes of their heads. */
   readonly requests: Map<IncomingMessage, number>;
   timer: NodeJS.Timeout | undefined;
 }
@@ -22,7 +22,7 @@ interface Queue {
 export class QueuedRequests {
   readonly #queues = new WeakMap<Duplex, Queue>();
 
-  /** The request waits from now on. */
+  /** The request begins to wait. */
   add(socket: Duplex, request: IncomingMessage): void {
     const queue = this.#queues.get(socket) ?? this.#open(socket);
     const measure = () => {
@@ -33,7 +33,7 @@ export class QueuedRequests {
     measure();
   }
 
-  /** Its turn has come. */
+  /** The request does not wait any more. */
   delete(socket: Duplex, request: IncomingMessage): void {
     const queue = this.#queues.get(socket);
     if (queue?.requests.delete(request) && queue.requests.size === 0) stopTimer(queue);

@@ -1,10 +1,10 @@
-// Sends a notice in the form its reader asked for; used by the gateway's passes.
+// Sends a notice as HTML, JSON or plain text, whichever the visitor accepts. Used by the gateway's passes.
 
 import type { Visit } from '../visit.ts';
 import type { Notice } from './notice.ts';
 import { renderJson, renderPage, renderPolicy, renderText } from './page.ts';
 
-/** HTML only for those who name it: a browser's page, not its scripts, styles and images, nor curl. */
+/** HTML only if `Accept` names it: for a browser's page, not for its scripts, styles and images, nor for curl. */
 export function sendNotice(
   { request, response }: Visit,
   notice: Notice,
@@ -16,7 +16,7 @@ export function sendNotice(
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'content-security-policy': renderPolicy(notice),
-    // A form is told where its page was, so that it can lead back there; nobody else is told anything.
+    // The sign-in form needs the address of its page, to lead back there; nothing else needs a Referer.
     'referrer-policy': notice.keyForm === undefined ? 'no-referrer' : 'same-origin',
     ...(notice.retryAfterS !== undefined && { 'retry-after': String(notice.retryAfterS) }),
     vary: 'accept',

@@ -1,10 +1,11 @@
-// What a visitor is told by the gateway itself: one notice for each way of not getting the app's own answer.
+// The text of the gateway's own answers: one notice for each reason why a visitor does not get the app's answer. Used by
+// the passes, sent by answer.ts.
 
 import { hasCode } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/log.ts';
 import type { AppState } from '../../shared/state.ts';
 
-/** Plain text throughout; `detail` is a stranger's, and already on one safe line. */
+/** All plain text; `detail` comes from the app, and is sanitised to one line. */
 export interface Notice {
   status: 401 | 404 | 405 | 413 | 500 | 502 | 503 | 504;
   /** Decides the colour of the mark. */
@@ -14,27 +15,27 @@ export interface Notice {
   what: string;
   /** What happens next, or what to do. */
   next: string;
-  /** What to do for who is no person with a browser; in place of `next`. */
+  /** What to do, for a program; in place of `next`. */
   nextForScripts?: string;
   detail?: string;
-  /** When to ask again, in seconds: `Retry-After`, and the page's own reload; absent where that would not help. */
+  /** When to try again, in seconds: `Retry-After`, and the page's own reload; absent if that would not help. */
   retryAfterS?: number;
-  /** Where the page's form sends a key; absent: there is no form. */
+  /** Where the page's form sends the key; absent if there is no form. */
   keyForm?: string;
-  /** Whether the page leads to the start page. */
+  /** Whether the page has a link to the start page. */
   leadsHome?: boolean;
 }
 
-/** A start takes seconds; twice as often would only be noise in the log. */
+/** A start takes seconds; more requests would only fill the log. */
 const STARTING_RETRY_S = 2;
 
-/** Restarts back off; the page does too, but no reviewer should wait longer than this for an app that is back. */
+/** The page waits longer with each restart, as the app does, but a reviewer should not wait longer than this. */
 const MAX_RESTARTING_RETRY_S = 15;
 
-/** A running app that gave no answer to one request will usually answer the next. */
+/** A running app that gave no answer to one request usually answers the next. */
 const NO_ANSWER_RETRY_S = 5;
 
-/** Nothing is coming back by itself, but the next commit's preview has the same address. */
+/** The app does not come back by itself, but the next commit's preview has the same address. */
 const OVER_RETRY_S = 30;
 
 const RELOADS = 'This page reloads by itself.';
@@ -84,8 +85,8 @@ export function describeAway(app: Exclude<AppState, { status: 'running' }>): Not
 }
 
 /**
- * The notice for who may not come in. It is the same for everybody, and says nothing of the app; only who sent a key
- * that is `wrong` hears of that.
+ * The notice for a visitor without the key or password. It is the same for everybody, and says nothing about the app; it
+ * differs only for a key that is `wrong`.
  */
 export function describeRefusal(kind: 'link' | 'basic', wrong: boolean, keyForm: string): Notice {
   const isLink = kind === 'link';
@@ -104,7 +105,7 @@ export function describeRefusal(kind: 'link' | 'basic', wrong: boolean, keyForm:
   };
 }
 
-/** The notice for what a built web app cannot answer with. */
+/** The notice for a file that `mode: web` cannot serve. */
 export function describeFile(status: 404 | 405 | 500): Notice {
   const common = { status, next: 'The start page may lead to what you look for.', leadsHome: true } as const;
   switch (status) {
@@ -146,7 +147,7 @@ export function describeTooLarge(maxBytes: number): Notice {
   };
 }
 
-/** As `max-body` is written: the largest unit that leaves a number a reader takes in at once. */
+/** As `max-body` is written, in the largest unit that fits. */
 function renderBytes(bytes: number): string {
   for (const [unit, factor] of [
     ['GB', 1024 ** 3],

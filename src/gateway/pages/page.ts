@@ -1,4 +1,5 @@
-// The one look of the gateway's pages: no script, no outside assets, light and dark, from 320 px up. Pure.
+// Renders a notice as HTML (no script, no external assets, light and dark, from 320 px), plain text or JSON. Used by
+// answer.ts. Pure.
 
 import { createHash } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
@@ -66,7 +67,7 @@ ${renderForm(notice.keyForm)}${notice.leadsHome ? '<a class="button" href="/">To
 `;
 }
 
-/** A password field, so that no keyboard learns the key and browsers offer to keep it. */
+/** A password field, so that keyboards do not learn the key, and browsers offer to store it. */
 function renderForm(action: string | undefined): string {
   if (action === undefined) return '';
   return `<form method="post" action="${escapeHtml(action)}">
@@ -77,14 +78,14 @@ function renderForm(action: string | undefined): string {
 `;
 }
 
-/** The same for a terminal. */
+/** Plain text, for a terminal. */
 export function renderText({ title, what, nextForScripts, detail, retryAfterS }: Notice): string {
   const again = retryAfterS === undefined ? undefined : `Try again in ${retryAfterS} s.`;
   const lines = [`${title}.`, what, detail, nextForScripts, again];
   return `${lines.filter(line => line !== undefined).join('\n')}\n`;
 }
 
-/** The same for a program: `{"error","detail"?,"status","retry_after"}`, `retry_after` in seconds, where asking again may help. */
+/** JSON, for a program: `{"error","detail"?,"status","retry_after"?}`; `retry_after` in seconds, if trying again may help. */
 export function renderJson(notice: Notice): string {
   const { title, what, detail, status, retryAfterS } = notice;
   return `${JSON.stringify({ error: `${title}: ${what}`, detail, status, retry_after: retryAfterS })}\n`;

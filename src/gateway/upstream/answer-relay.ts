@@ -1,4 +1,4 @@
-// Carries one answer of the app to one visitor, as undici hands it over; used by proxy and upgrade.
+// Relays one answer of the app to one visitor, as undici hands it over. Used by proxy.ts and upgrade.ts.
 
 import { STATUS_CODES } from 'node:http';
 import type { Dispatcher } from 'undici';
@@ -8,13 +8,13 @@ import type { Visit } from '../visit.ts';
 import { renderResponseHeaders, renderTrailers } from './headers.ts';
 import { waitingHeads } from './waiting-heads.ts';
 
-/** Up to this size a chunk goes out as text: Node then puts the head in front of it, and writes once. */
+/** Up to this size a chunk is written as text: Node then puts the head in front of it, in one write. */
 const TEXT_BYTES = 4_096;
 
 export class AnswerRelay implements Dispatcher.DispatchHandler {
   readonly response: HttpResponse;
   readonly onNoAnswer: (error: Error) => void;
-  /** Whether anything of an answer has come, be it half a head. */
+  /** Whether any byte of an answer has come. */
   hasBegun = false;
   readonly #isHttp11: boolean;
   readonly #hasBody: boolean;
@@ -22,7 +22,7 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   #bodyHasBegun = false;
   #controller: Dispatcher.DispatchController | undefined;
 
-  /** `onNoAnswer` is called at most once: the app's answer did not begin, and the visitor still waits for one. */
+  /** `onNoAnswer` is called at most once: if no answer of the app has begun, and the visitor still waits for one. */
   constructor({ request, response, ownHeaders }: Visit, onNoAnswer: (error: Error) => void) {
     this.response = response;
     this.#ownHeaders = ownHeaders;
@@ -76,18 +76,18 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
     waitingHeads.delete(this.response);
     if (this.response.destroyed) return;
-    // Half an answer must not look like a whole one: without the end of its framing the visitor can tell.
+    // An incomplete answer must not look complete: the visitor notices that the end of its framing is missing.
     if (this.response.headersSent) this.response.destroy();
     else this.onNoAnswer(error);
   }
 
-  /** Hints (103) and signs of life (102); HTTP/1.0 has none (RFC 9110, 15.2), and none is worth an answer. */
+  /** 103 (Early Hints) and 102 (Processing); HTTP/1.0 has no interim responses (RFC 9110, 15.2). Failures are ignored. */
   #passInterim(status: number, raw: RawHeaders): void {
     if (!this.#isHttp11 || this.response.headersSent) return;
     try {
       this.response.writeInformation?.(status, renderResponseHeaders(raw, status, false));
     } catch {
-      // What Node would rather not write.
+      // Node refuses some fields and statuses; the answer itself is worth more.
     }
   }
 
@@ -105,8 +105,8 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
 }
 
 /**
- * Whether the app's reason is worth passing on in place of the usual one. Where a status line comes in pieces, undici
- * has only the last of them: the end of the usual reason is not another.
+ * Whether the app's reason phrase differs from the usual one. If a status line comes in pieces, undici has only the last
+ * piece: the end of the usual reason does not count as another.
  */
 function isOwnReason(status: number, reason: string): boolean {
   return /^[\t\x20-\x7e]+$/.test(reason) && STATUS_CODES[status]?.endsWith(reason) !== true;

@@ -1,5 +1,5 @@
-// The connections to the app: one pool for the address it has now, thrown away the moment it has another or none,
-// because the old port may already belong to another process. Used by gateway and proxy.
+// The connections to the app: one pool for its current address, destroyed as soon as it has another address or none,
+// because the old port may already belong to another process. Used by passes.ts and proxy.ts.
 
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
@@ -8,19 +8,19 @@ import type { Upstream } from '../../shared/state.ts';
 
 export type AppAddress = Extract<Upstream, { kind: 'address' }>;
 
-/** As many requests as connection-slots.ts lets begin, with the key and without, so that none waits for a connection. */
+/** As many requests as connection-slots.ts lets begin in both groups, so that none waits for a connection. */
 const MAX_CONNECTIONS = 1_280;
 
-/** How long the app may think before its first byte; undici's own default, and longer than any proxy in front waits. */
+/** How long the app may take for its first byte; undici's own default, and longer than any proxy in front waits. */
 export const ANSWER_TIMEOUT_MS = 300_000;
 
-/** The app is on this machine: a dial that takes longer is a full accept queue, not distance. */
+/** The app is on this machine: a connect that takes longer means a full accept queue, not distance. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Browsers take a quarter of a megabyte, and apps with long policies or many cookies go beyond Node's 16 KB. */
+/** Browsers accept 256 KB, and apps with long policies or many cookies exceed Node's 16 KB. */
 const MAX_ANSWER_HEAD_BYTES = 65_536;
 
-/** Below the 5 s after which Node and many others close an idle connection, so that we are first. */
+/** Less than the 5 s after which Node and many others close an idle connection, so that we close it first. */
 const KEEP_ALIVE_MS = 4_000;
 
 export class AppLink {
@@ -28,7 +28,7 @@ export class AppLink {
   #kept: Pool | undefined;
   #fresh: Pool | undefined;
 
-  /** Connections to this address, kept alive between requests. Those to any other address are cut. */
+  /** Connections to this address, kept alive between requests. Those to any other address are destroyed. */
   select(address: AppAddress): Dispatcher {
     if (!this.leadsTo(address)) void this.forget();
     this.#address = address;
@@ -36,19 +36,19 @@ export class AppLink {
     return this.#kept;
   }
 
-  /** Connections used once, for a second try; undefined where the app has moved since. */
+  /** Connections used once, for a second try; undefined if the app has another address by now. */
   selectFresh(address: AppAddress): Dispatcher | undefined {
     if (!this.leadsTo(address)) return undefined;
     this.#fresh ??= openPool(address, 0);
     return this.#fresh;
   }
 
-  /** True while `address` is where the app was last seen. */
+  /** Whether `address` is where the app was last seen. */
   leadsTo(address: AppAddress): boolean {
     return this.#address?.host === address.host && this.#address.port === address.port;
   }
 
-  /** Cuts every connection, so that requests under way fail; resolves when all are closed. May be called twice. */
+  /** Destroys every connection, so that requests under way fail; resolves when all are closed. May be called twice. */
   async forget(): Promise<void> {
     const pools = [this.#kept, this.#fresh];
     this.#address = undefined;

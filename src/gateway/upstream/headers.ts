@@ -1,9 +1,9 @@
-// What crosses the gateway in a head: fields of one connection stay behind, the forwarding fields become our own.
-// Pure; used by proxy, answer relay and upgrade.
+// Which header fields cross the gateway: those about one connection do not, and forwarding fields are replaced by our own.
+// Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
 
 import { forEachField, type RawHeaders } from '../raw-headers.ts';
 
-// RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They speak about one connection, never about two.
+// RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They describe one connection and must not be forwarded.
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -15,9 +15,9 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-// Replaced by what we know, or answered by us; a visitor's word about itself is worth nothing to the app.
-// `Trailer` goes because the trailers of a request stop here: undici has no way to send them. The two `-url` ones make
-// some frameworks serve another path than the one that was asked for, and that may have been asked for a key.
+// Replaced by what we know, or handled by us: the app must not trust what a visitor says about itself.
+// `Trailer` is removed because undici cannot send the trailers of a request. The two `-url` fields make some frameworks
+// serve a path other than the requested one, for which access.ts might have required a key.
 const NOT_FROM_VISITORS: ReadonlySet<string> = new Set([
   'expect',
   'forwarded',
@@ -28,12 +28,12 @@ const NOT_FROM_VISITORS: ReadonlySet<string> = new Set([
   'x-rewrite-url',
 ]);
 
-// A trailer must not change what the head said about framing, routing or cookies (RFC 9110, 6.5.1).
+// A trailer must not change the framing, routing or cookies of the head (RFC 9110, 6.5.1).
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
 
 /**
- * The head the app gets: `Host` as the app knows itself (dev servers refuse any other), and the address visitors typed
- * in `X-Forwarded-Host` and `-Proto`. There is no `X-Forwarded-For`: bore does not tell where a visitor comes from.
+ * The head for the app: `Host` as the app knows itself (dev servers refuse any other), and the public address in
+ * `X-Forwarded-Host` and `-Proto`. There is no `X-Forwarded-For`: bore does not pass on where a visitor comes from.
  */
 export function renderRequestHeaders(
   raw: RawHeaders,
@@ -55,21 +55,21 @@ export function renderRequestHeaders(
   return headers;
 }
 
-/** The head the visitor gets. `keepsTrailer`: whether the answer goes out chunked, the only form with trailers. */
+/** The head for the visitor. `keepsTrailer`: whether the answer is sent chunked, the only form with trailers. */
 export function renderResponseHeaders(raw: RawHeaders, status: number, keepsTrailer: boolean): string[] {
   const isHopByHop = findHopByHop(raw);
   const headers: string[] = [];
   forEachField(raw, (name, value) => {
     const key = name.toLowerCase();
     if (isHopByHop(key) || (key === 'trailer' && !keepsTrailer)) return;
-    // RFC 9110, 8.6: these have no length, and some clients would wait for that many bytes.
+    // RFC 9110, 8.6: these answers have no length, and some clients would wait for that many bytes.
     if (key === 'content-length' && (status === 204 || status < 200)) return;
     headers.push(name, value);
   });
   return headers;
 }
 
-/** Trailers as `[name, value]` pairs, without those that are not allowed there. */
+/** Trailers as `[name, value]` pairs, without fields that are not allowed there. */
 export function renderTrailers(raw: RawHeaders): [string, string][] {
   const trailers: [string, string][] = [];
   forEachField(raw, (name, value) => {

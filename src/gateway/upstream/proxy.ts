@@ -1,4 +1,4 @@
-// Hands a request to the app and its answer to the visitor, both as they come; the last pass of an ordinary visit.
+// Streams a request to the app and its answer to the visitor. Used by the last of the passes, and by upgrade.ts.
 
 import type { Dispatcher } from 'undici';
 import { hasCode } from '../../shared/errors.ts';
@@ -15,13 +15,13 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 export interface Route {
   link: AppLink;
   address: AppAddress;
-  /** Longest body it gets. */
+  /** Longest request body. */
   maxBodyBytes: number;
-  /** The app gave no answer; the visitor still waits for one. */
+  /** Called if the app gave no answer; the visitor still waits for one. */
   onNoAnswer: (error: Error) => void;
 }
 
-/** Answers sooner or later, with the app's answer or through `onNoAnswer`; everything ends when the visitor leaves. */
+/** The visitor gets the app's answer, or `onNoAnswer` is called. Everything ends when the visitor leaves. */
 export function forwardRequest(visit: Visit, route: Route): void {
   const request = describeRequest(visit, route);
   const relay = new AnswerRelay(visit, error => {
@@ -33,7 +33,7 @@ export function forwardRequest(visit: Visit, route: Route): void {
   route.link.select(route.address).dispatch(request, relay);
 }
 
-/** The request as the app gets it: the target verbatim, the head ours, the body as it comes. */
+/** The request for the app: the target unchanged, a head of our own, the body streamed. */
 export function describeRequest(visit: Visit, route: Route): Dispatcher.DispatchOptions {
   const { request } = visit;
   return {
@@ -47,7 +47,7 @@ export function describeRequest(visit: Visit, route: Route): Dispatcher.Dispatch
   };
 }
 
-/** The app may close an idle connection in the moment we send on it; that is not the visitor's fault. */
+/** The app may close an idle connection at the moment we send on it; the visitor should not notice. */
 function mayTryAgain(request: HttpRequest, error: Error): boolean {
   return (
     IDEMPOTENT.has(request.method ?? '') &&

@@ -1,4 +1,5 @@
-// WebSockets: asks the app first and joins the two streams only after its 101; the last pass of an upgrade.
+// WebSockets: forwards the upgrade to the app, and joins the two connections only after its 101. Used by the last of the
+// passes.
 
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
@@ -8,16 +9,16 @@ import { AnswerRelay } from './answer-relay.ts';
 import { renderResponseHeaders } from './headers.ts';
 import { describeRequest, type Route } from './proxy.ts';
 
-/** After one side has ended its stream, how long the other may go on; a WebSocket's closing handshake is done by then. */
+/** How long one side may go on after the other has ended; a WebSocket's closing handshake takes less. */
 const HALF_CLOSED_MS = 30_000;
 
-/** A visitor who has ended its stream has mostly left: the app has this long from one piece to the next. */
+/** A visitor who has ended its stream has usually left: the app may take this long from one piece to the next. */
 const VISITOR_LEFT_MS = 1_000;
 
-/** What a visitor may send before the app has agreed to the WebSocket; it should send nothing (RFC 6455, 4.1). */
+/** What a visitor may send before the app's 101; it should send nothing (RFC 6455, 4.1). */
 const MAX_EARLY_BYTES = 64 * 1024;
 
-/** Any answer but 101 is relayed like that of an ordinary request, and the connection is closed behind it. */
+/** Any other answer than 101 is relayed like that of an ordinary request, and then the connection is closed. */
 export function forwardUpgrade(visit: Visit, upgrade: Upgrade, route: Route): void {
   const request = { ...describeRequest(visit, route), upgrade: 'websocket' };
   const early = new EarlyBytes(visit, upgrade);
@@ -26,9 +27,9 @@ export function forwardUpgrade(visit: Visit, upgrade: Upgrade, route: Route): vo
 }
 
 /**
- * Reads a visitor's stream until it is joined with the app's: one that is not read could not tell that the visitor has
- * left, and the app's request would go on for nobody. Who has ended its stream, or sends so much that it is not read any
- * more, waits for the app for a moment only.
+ * Reads a visitor's stream until it is joined with the app's: otherwise nobody would notice that the visitor has left, and
+ * the app's request would go on. A visitor who has ended its stream, or who sends more than is read, is closed unless the
+ * app answers soon.
  */
 class EarlyBytes {
   readonly #socket: Duplex;
@@ -43,7 +44,7 @@ class EarlyBytes {
     this.#socket = socket;
     this.#chunks = [head];
     this.#left = MAX_EARLY_BYTES - head.length;
-    // An answer that is out already ends the stream by itself.
+    // An answer that has been sent ends the stream by itself.
     this.#giveUp = () => {
       if (!response.writableEnded) socket.destroy();
     };
@@ -51,7 +52,7 @@ class EarlyBytes {
     socket.once('close', () => clearTimeout(this.#timer));
   }
 
-  /** What has come so far; the stream is left to the caller. */
+  /** The bytes so far; from now on the caller reads the stream. */
   take(): Buffer {
     clearTimeout(this.#timer);
     this.#socket.off('data', this.#onData).off('end', this.#onEnd).pause();
@@ -95,7 +96,7 @@ class UpgradeRelay extends AnswerRelay {
     }
     if (String(headers.upgrade).toLowerCase() !== 'websocket') {
       app.destroy();
-      this.onNoAnswer(new Error('the app switched to a protocol nobody asked for'));
+      this.onNoAnswer(new Error('the app switched to a protocol that was not requested'));
       return;
     }
     this.#upgrade.detachResponse();
@@ -113,8 +114,8 @@ function renderSwitch(raw: RawHeaders): string {
 }
 
 /**
- * Pipes both ways. The end of one direction is passed on as such; a broken stream takes the other with it, and so does a
- * visitor's end, once the app has no more to say.
+ * Pipes both ways. The end of one direction is passed on. A broken stream destroys the other, and so does the end of the
+ * visitor's stream once the app has been silent for a while.
  */
 function joinStreams(visitor: Duplex, app: Duplex): void {
   let timer: NodeJS.Timeout | undefined;
@@ -142,7 +143,7 @@ function joinStreams(visitor: Duplex, app: Duplex): void {
     });
     from.once('close', () => {
       if (!from.readableEnded || to.closed) cut();
-      // Nobody takes what the visitor sends any more: read on, or nobody would see it leave.
+      // Nobody reads what the visitor sends any more: read on, to notice that it leaves.
       else if (from === app) visitor.resume();
     });
   }

@@ -1,20 +1,20 @@
-// The body of a request on its way to the app; used by proxy.
+// Streams the body of a request to the app. Used by proxy.ts.
 
 import { Readable } from 'node:stream';
 import { BodyTooLarge } from '../body-limit.ts';
 import type { Visit } from '../visit.ts';
 
 /**
- * A stream of its own in front of the request's, read only as fast as the app takes it. undici destroys the body it
- * was given when the app answers before the upload is over; what is left of the upload is then read and dropped,
- * because the visitor may not look at the answer before it has sent everything. A visitor who leaves ends the whole
- * request, and this stream with it (see answer-relay.ts).
+ * A separate stream in front of the request, read only as fast as the app takes it. undici destroys its body when the
+ * app answers before the upload has ended; the rest of the upload is then read and dropped, because the visitor may not
+ * read the answer before it has sent everything. A visitor who leaves ends the whole request, and this stream with it
+ * (see answer-relay.ts).
  *
- * A visitor that sent `Expect: 100-continue` is told to go on as soon as there is a connection to the app; where there is
- * none it gets its answer without a byte of the body on the way. The app itself is not asked: undici holds the head back
- * until the first piece of the body.
+ * A visitor who sent `Expect: 100-continue` gets its 100 as soon as there is a connection to the app; if there is none, it
+ * gets an answer without sending the body. The 100 does not come from the app: undici holds the head back until the first
+ * piece of the body.
  *
- * More than `maxBytes` breaks the app's request off with BodyTooLarge, and the visitor's too where an answer has begun.
+ * More than `maxBytes` ends the app's request with BodyTooLarge, and the visitor's too if an answer has begun.
  */
 export function openUpload({ request, response, awaitsContinue }: Visit, maxBytes: number): Readable {
   let asked = !awaitsContinue;
@@ -40,7 +40,7 @@ export function openUpload({ request, response, awaitsContinue }: Visit, maxByte
   };
   request.on('data', onData).pause();
   request.once('end', () => body.destroyed || body.push(null));
-  // From here on linger.ts counts.
+  // From now on linger.ts counts.
   response.once('prefinish', () => request.off('data', onData));
   return body;
 }

@@ -1,24 +1,24 @@
-// Heads of answers that wait for the first piece of their body, so that both go out in one write: in two small ones they
-// would take 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts.
+// Heads of answers that wait for the first piece of their body, so that both go out in one write: two small writes take
+// 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts.
 
 import type { HttpResponse } from '../../shared/http-message.ts';
 
-/** How long a head waits. */
+/** How long a head waits for its body. */
 const HEAD_WAIT_MS = 5;
 
-/** One timer for all of them: one for each answer would cost more than parsing it. */
+/** One timer for all: one for each answer would cost more than parsing it. */
 class WaitingHeads {
-  /** With the time each came, of performance.now(); the oldest first. */
+  /** With the time of each, of performance.now(); the oldest first. */
   readonly #since = new Map<HttpResponse, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** To be sent in HEAD_WAIT_MS, unless it is deleted before. */
+  /** The head is sent after HEAD_WAIT_MS, unless it is deleted before. */
   add(response: HttpResponse): void {
     this.#since.set(response, performance.now());
     this.#timer ??= setTimeout(() => this.#flush(), HEAD_WAIT_MS);
   }
 
-  /** Its body has come, or will never. */
+  /** Its body has come, or never will. */
   delete(response: HttpResponse): void {
     this.#since.delete(response);
   }
