@@ -17,7 +17,7 @@ export interface Row {
   better: 'higher' | 'lower';
   /** The target: at least this if higher is better, at most this if lower is better. */
   reach?: number;
-  /** A more ambitious value than the target. It is shown, and missing it counts as nothing. */
+  /** A more ambitious value than the target. It is only shown. */
   goal?: number;
   /** What a ratio divides by. */
   peer?: 'bore local' | 'wasmrun' | 'browser host';
