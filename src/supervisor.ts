@@ -23,7 +23,8 @@ async function run(): Promise<void> {
     write: (line, level) => log.writeLine(`${PREFIXES[level]}${line}`, level === 'error'),
     isFull: () => log.isFull,
   });
-  const { exposure, controlUrl, finished } = await startSupervision(config, logger);
+  const { exposure, controlUrl, finished, failOnBug } = await startSupervision(config, logger);
+  process.on('uncaughtException', failOnBug);
   warn = message => exposure.warn(message);
   process.on('SIGTERM', () => void exposure.stop('job ended'));
   // A main that is gone by now was cancelled: post comes to end this.

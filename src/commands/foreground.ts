@@ -34,7 +34,8 @@ export async function runForeground(config: SupervisorConfig, json: boolean): Pr
     hidden: listSecrets(config.exposure),
     write: (line, level) => screen.log(level === 'warn' ? `warning: ${line}` : line),
   });
-  const { exposure, controlUrl, finished } = await startSupervision(config, logger);
+  const { exposure, controlUrl, finished, failOnBug } = await startSupervision(config, logger);
+  process.on('uncaughtException', failOnBug);
   warn = message => exposure.warn(message);
   const self = recordProcess(process.pid, 'expose');
   const { name, folder, controlToken } = config;

@@ -22,6 +22,8 @@ export interface Supervision {
   readonly controlUrl: string;
   /** Resolves with the last state when everything is stopped, saved and reported. */
   readonly finished: Promise<ExposureState>;
+  /** Ends the exposure because of an error that nothing caught; for the program's `uncaughtException`. Never throws. */
+  readonly failOnBug: (error: Error) => void;
 }
 
 /** Resolves when the control API listens, while the exposure still starts. */
@@ -37,7 +39,6 @@ export async function startSupervision(config: SupervisorConfig, logger: Logger)
         exposure.warn(`${role} is on no record, and is left behind if this process is killed: ${problem}`);
     },
   });
-  failOnBugs(exposure, logger);
   const ended = awaitEnd(exposure);
   const reporting = startReporting(config, exposure, logger);
   const api = await startControlApi(exposure, config.controlToken);
@@ -53,17 +54,17 @@ export async function startSupervision(config: SupervisorConfig, logger: Logger)
     await api.stop();
     return state;
   };
-  return { exposure, controlUrl: api.url, finished: finish() };
+  return { exposure, controlUrl: api.url, finished: finish(), failOnBug: createBugHandler(exposure, logger) };
 }
 
-/** What nobody caught ends the exposure. Logging and failing may fail, too: neither throws, or it would come back here. */
-function failOnBugs(exposure: Exposure, logger: Logger): void {
+/** Logging and failing may fail, too: neither throws, or the error would come back here. */
+function createBugHandler(exposure: Exposure, logger: Logger): (error: Error) => void {
   let left = MAX_BUGS_LOGGED;
-  process.on('uncaughtException', error => {
+  return error => {
     if (left > 0) logger.error(`a bug in expose, please report it: ${error.stack ?? describeError(error)}`);
     left -= 1;
     exposure.fail(error).catch(() => {});
-  });
+  };
 }
 
 /** Why it failed; undefined where it did not. */
