@@ -1,5 +1,9 @@
 // The one connection to GitHub's REST API: every answer is checked by a schema, every request has a time limit,
 // and rate limits are waited out as GitHub asks. Works with Enterprise servers through `apiUrl`.
+//
+// Built on @octokit/core, not on @actions/github 9.1: that adds 1.08 MB to each of four bundles (main 3.28 → 4.36 MB), with
+// a method for every route and a second undici. It reads the proxy from its own environment when it is imported, so that
+// none can be handed in; it has no SOCKS, ignores HTTP_PROXY for https, and a bad value fails the import. No throttling.
 
 import { Octokit } from '@octokit/core';
 import { paginateRest } from '@octokit/plugin-paginate-rest';
@@ -59,8 +63,6 @@ interface ConnectionOptions {
   logger: Logger;
   /** The job's variables that name a proxy; without them GitHub is asked directly. */
   proxy?: ProxyEnvironment;
-  /** Bounds what a rate limit may cost: a post step has less time than a background process. */
-  longestPauseMs?: number;
 }
 
 /** Asks nothing yet. */
@@ -97,9 +99,9 @@ const Viewer = v.object({ viewer: v.object({ login: v.string() }) });
 const ThrottledOctokit = Octokit.plugin(paginateRest, throttling);
 
 function createOctokit(options: ConnectionOptions) {
-  const { token, apiUrl, logger, proxy = {}, longestPauseMs = LONGEST_PAUSE_MS } = options;
+  const { token, apiUrl, logger, proxy = {} } = options;
   const retry = (seconds: number, _request: object, _octokit: object, tries: number): boolean => {
-    const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= longestPauseMs;
+    const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= LONGEST_PAUSE_MS;
     logger.info(`GitHub's rate limit is reached; ${wanted ? `trying again in ${seconds} s` : 'giving up'}`);
     return wanted;
   };
