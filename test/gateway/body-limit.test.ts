@@ -52,7 +52,7 @@ const sendAll = (socket: Socket, bytes: string) =>
   new Promise(resolve => socket.write(bytes, 'latin1', resolve));
 
 describe('a body over max-body', () => {
-  it('that says so is refused before it comes, and the app hears nothing', async () => {
+  it('that announces its length is refused before it is sent, and nothing reaches the app', async () => {
     const { app, door } = await open();
     const visitor = await visit(door);
     visitor.socket.write(`${POST}Content-Length: ${MAX + 1}\r\n\r\n`);
@@ -61,7 +61,7 @@ describe('a body over max-body', () => {
     expect(app.connections).toBe(0);
   });
 
-  it('is not asked for with 100 Continue', async () => {
+  it('gets no 100 Continue', async () => {
     const { app, door } = await open({ limits: { lingerMs: 50 } });
     const answer = await sendRaw(
       door.port,
@@ -71,14 +71,14 @@ describe('a body over max-body', () => {
     expect(app.connections).toBe(0);
   });
 
-  it('is a length beyond all numbers, too', async () => {
+  it('may have a length beyond all numbers', async () => {
     const { app, door } = await open({ limits: { lingerMs: 50 } });
     const answer = await sendRaw(door.port, `${POST}Content-Length: ${'9'.repeat(18)}\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1.1 413 /);
     expect(app.connections).toBe(0);
   });
 
-  it('that comes in chunks is refused when the count passes it, and the app’s request breaks off', async () => {
+  it('that comes in chunks is refused when it exceeds the limit, and the app’s request breaks off', async () => {
     let gone = false;
     const { app, door } = await open({}, socket => {
       socket.once('close', () => {
@@ -95,7 +95,7 @@ describe('a body over max-body', () => {
     expect(app.seen).not.toMatch(/\r\n0\r\n/);
   });
 
-  it('is cut where the answer has begun', async () => {
+  it('is cut off if the answer has begun', async () => {
     const { door } = await open({}, socket =>
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf'),
     );
@@ -107,7 +107,7 @@ describe('a body over max-body', () => {
     expect(visitor.heard).toMatch(/^HTTP\/1.1 200 [\s\S]*half$/);
   });
 
-  it('is refused where the gateway itself is the app (mode: web)', async () => {
+  it('is refused if the gateway itself is the app (mode: web)', async () => {
     let asked = 0;
     const handle = () => {
       asked += 1;
@@ -122,13 +122,13 @@ describe('a body over max-body', () => {
     expect(asked).toBe(0);
   });
 
-  it('of a stranger gets what every stranger gets', async () => {
+  it('from a visitor without the key gets the same refusal as any other', async () => {
     const rules = { ...RULES, access: { kind: 'link', key: 'K'.repeat(32) } } as const;
     const { door } = await open({ rules, limits: { lingerMs: 50 } });
     expect(await sendRaw(door.port, `${POST}Content-Length: ${MAX + 1}\r\n\r\n`)).toMatch(/^HTTP\/1.1 401 /);
   });
 
-  it('is one byte more than what passes, in both framings', async () => {
+  it('is one byte longer than the longest allowed, in both framings', async () => {
     const { app, door } = await open();
     const body = 'x'.repeat(MAX);
     expect(await sendRaw(door.port, `${POST}Content-Length: ${MAX}\r\n\r\n${body}${NEXT}`)).toMatch(
@@ -145,13 +145,13 @@ const KEYED = { ...RULES, access: { kind: 'link', key: 'K'.repeat(32) } } as con
 
 describe('an answer before the end of an upload', () => {
   const early: [string, Partial<GatewayOptions>, string, number][] = [
-    ['to a stranger', { rules: KEYED }, POST, 401],
+    ['to a visitor without the key', { rules: KEYED }, POST, 401],
     ['to too much', {}, POST, 413],
     ['to what is malformed', {}, POST.replace('/up', '//up'), 400],
     ['while there is no app', { app: () => ({ status: 'starting' }), rules: LARGE }, POST, 503],
   ];
 
-  it.each(early)('%s arrives, for up to 1 MiB of the rest is read', async (_, options, head, status) => {
+  it.each(early)('%s arrives, because up to 1 MiB of the rest is read', async (_, options, head, status) => {
     const { door } = await open(options);
     const visitor = await visit(door);
     visitor.socket.write(`${head}Content-Length: 1000000\r\n\r\n`);
@@ -161,27 +161,24 @@ describe('an answer before the end of an upload', () => {
     await sendAll(visitor.socket, 'x');
   });
 
-  it.each(early)(
-    '%s is the last where more than 1 MiB of the rest comes',
-    async (_, options, head, status) => {
-      const { door } = await open({ ...options, limits: { lingerMs: 60_000 } });
-      const visitor = await visit(door);
-      visitor.socket.write(`${head}Content-Length: 1000000000\r\n\r\n`);
-      await visitor.hears(new RegExp(`^HTTP/1.1 ${status} `));
-      await sendAll(visitor.socket, 'x'.repeat(1_000_000));
-      expect(visitor.socket.destroyed).toBe(false);
-      const more = setInterval(() => visitor.socket.write('x'.repeat(10_000)), 1);
-      await visitor.closed.finally(() => clearInterval(more));
-    },
-  );
+  it.each(early)('%s is the last if more than 1 MiB of the rest comes', async (_, options, head, status) => {
+    const { door } = await open({ ...options, limits: { lingerMs: 60_000 } });
+    const visitor = await visit(door);
+    visitor.socket.write(`${head}Content-Length: 1000000000\r\n\r\n`);
+    await visitor.hears(new RegExp(`^HTTP/1.1 ${status} `));
+    await sendAll(visitor.socket, 'x'.repeat(1_000_000));
+    expect(visitor.socket.destroyed).toBe(false);
+    const more = setInterval(() => visitor.socket.write('x'.repeat(10_000)), 1);
+    await visitor.closed.finally(() => clearInterval(more));
+  });
 
-  it.each(early)('%s is the last where the rest takes too long', async (_, options, head, status) => {
+  it.each(early)('%s is the last if the rest takes too long', async (_, options, head, status) => {
     const { door } = await open({ ...options, limits: { lingerMs: 50 } });
     const answer = await sendRaw(door.port, `${head}Content-Length: 1000000000\r\n\r\nxxx`);
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });
 
-  it('leaves nothing behind on a connection that stays', async () => {
+  it('leaves nothing behind on a connection that stays open', async () => {
     const warnings: string[] = [];
     const warn = (warning: Error) => void warnings.push(warning.name);
     process.on('warning', warn);
@@ -201,7 +198,7 @@ describe('an answer before the end of an upload', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('leaves the connection in step where little is left', async () => {
+  it('leaves the connection usable if little is left', async () => {
     const { door } = await open({ app: () => ({ status: 'starting' }) });
     const visitor = await visit(door);
     visitor.socket.write(`${POST}Content-Length: 1000\r\n\r\n`);
@@ -211,7 +208,7 @@ describe('an answer before the end of an upload', () => {
     await visitor.closed;
   });
 
-  it('with Connection: close is the last: a request behind the rest is not heard', async () => {
+  it('with Connection: close is the last: a request behind the rest is not served', async () => {
     const { app, door } = await open();
     const visitor = await visit(door);
     visitor.socket.write(`${POST}Content-Length: ${MAX + 1}\r\n\r\n`);

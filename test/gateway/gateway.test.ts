@@ -32,7 +32,7 @@ async function openVisitor(port: number): Promise<Socket> {
 }
 
 describe('a visitor', () => {
-  it('may come as any stream of bytes, not only as a socket', async () => {
+  it('can be any stream of bytes, not only a socket', async () => {
     const app = await openApp();
     const door = await openGateway(app.port);
     const [visitor, stream] = duplexPair();
@@ -43,7 +43,7 @@ describe('a visitor', () => {
     expect((await visitor.toArray()).join('')).toMatch(/^HTTP\/1.1 200 OK[\s\S]*ok$/);
   });
 
-  it('is sent small answers at once: Nagle is off, as on a connection that a server accepts itself', async () => {
+  it('gets small answers at once: Nagle is off, as on connections that a server accepts itself', async () => {
     const { gateway } = await openGateway(() => ({ status: 'starting' }));
     const calls: unknown[] = [];
     class WatchedSocket extends Socket {
@@ -70,7 +70,7 @@ describe('a visitor', () => {
     expect(door.gateway.lastVisitAt?.getTime()).toBeGreaterThanOrEqual(before);
   });
 
-  it('is turned away when too many are here, and not for longer', async () => {
+  it('is refused while there are too many connections', async () => {
     const app = await openApp(socket => socket.write('HTTP/1.1 200 OK\r\n\r\nbegun'));
     const door = await openGateway(app.port, { limits: { sockets: 2 } });
     const held = [await openVisitor(door.port), await openVisitor(door.port)];
@@ -85,7 +85,7 @@ describe('a visitor', () => {
     await vi.waitFor(async () => expect((await fetch(door.url)).status).toBe(200), { timeout: 10_000 });
   });
 
-  it('who has said nothing, or not all of a head, is closed after a while (slowloris)', async () => {
+  it('without a complete head is closed after a while (slowloris)', async () => {
     const app = await openApp();
     const door = await openGateway(app.port, { limits: { headersTimeoutMs: 100 } });
     expect(await sendRaw(door.port, '')).toMatch(/^HTTP\/1.1 408 /);
@@ -95,7 +95,7 @@ describe('a visitor', () => {
     expect(app.connections).toBe(0);
   });
 
-  it('who dribbles a body is closed after a while, and so is the app’s request (R-U-D-Y)', async () => {
+  it('with a body that comes too slowly is closed after a while, and so is the app’s request (R-U-D-Y)', async () => {
     const app = await openApp(() => {});
     const door = await openGateway(app.port, { limits: { headersTimeoutMs: 100, requestTimeoutMs: 200 } });
     const answer = await sendRaw(
@@ -106,7 +106,7 @@ describe('a visitor', () => {
     expect(app.requestLines).toEqual(['POST / HTTP/1.1']);
   });
 
-  it('who keeps a connection idle is closed after a while', async () => {
+  it('with an idle connection is closed after a while', async () => {
     const app = await openApp();
     const door = await openGateway(app.port, { limits: { keepAliveMs: 50 } });
     expect(await sendRaw(door.port, 'GET / HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n')).toMatch(
@@ -116,7 +116,7 @@ describe('a visitor', () => {
 });
 
 describe('the app', () => {
-  it('is asked for at every request: away, back, elsewhere', async () => {
+  it('is looked up at every request: away, back, at another port', async () => {
     const one = await openApp(socket => socket.write(OK.replace('ok', '#1')));
     const two = await openApp(socket => socket.write(OK.replace('ok', '#2')));
     let state: AppState = { status: 'starting' };
@@ -139,7 +139,7 @@ describe('the app', () => {
     expect([one.requestLines.length, two.requestLines.length]).toEqual([1, 1]);
   });
 
-  it('that is away gets nothing at its old address, where somebody else may listen by now', async () => {
+  it('that is away gets nothing at its old address, where another program may listen by now', async () => {
     const app = await openApp();
     let state = runningOn(app.port);
     const door = await openGateway(() => state);
@@ -151,7 +151,7 @@ describe('the app', () => {
     expect(app.seen).toBe(seen);
   });
 
-  it('that dies over a request is said to be restarting as soon as that is known', async () => {
+  it('that dies during a request is reported as restarting as soon as that is known', async () => {
     let state: AppState = { status: 'stopped' };
     const app = await openApp(socket => {
       state = { status: 'restarting', reason: 'exit code 3', attempt: 1 };
@@ -182,7 +182,7 @@ describe('the app', () => {
     },
   );
 
-  it('may be a handler in this process', async () => {
+  it('can be a handler in this process', async () => {
     const door = await openGateway(() => ({
       status: 'running',
       upstream: { kind: 'handler', handle: (request, response) => response.end(`handled ${request.url}`) },
@@ -195,7 +195,7 @@ describe('the app', () => {
     );
   });
 
-  it('costs one visit when its handler throws, not the gateway', async () => {
+  it('costs one visit if its handler throws, not the gateway', async () => {
     const door = await openGateway(() => ({
       status: 'running',
       upstream: {
@@ -210,7 +210,7 @@ describe('the app', () => {
     expect(door.log[0]).toBe('warn GET / failed: oops\\x0a::error::x');
   });
 
-  it('that cannot be reached is a line in the log, without the query', async () => {
+  it('that cannot be reached is logged, without the query', async () => {
     const app = await openApp();
     await app.stop();
     const door = await openGateway(app.port);
@@ -218,7 +218,7 @@ describe('the app', () => {
     expect(door.log).toEqual([expect.stringMatching(/^debug no answer to GET \/a: .*ECONNREFUSED/)]);
   });
 
-  it('is found on IPv6 too', async ({ skip }) => {
+  it('is reached over IPv6 too', async ({ skip }) => {
     const server = createServer((_, response) => response.end('six')).listen(0, '::1');
     closers.push(
       () => server.closeAllConnections(),
@@ -235,8 +235,8 @@ describe('the app', () => {
   });
 });
 
-describe('the end', () => {
-  it('closes whoever is here, ends the app’s requests, lets nobody in, and may come twice', async () => {
+describe('stopping the gateway', () => {
+  it('closes every connection, ends the app’s requests, refuses new ones, and may be done twice', async () => {
     const app = await openApp(() => {});
     const door = await openGateway(app.port);
     const visitor = await openVisitor(door.port);
@@ -252,7 +252,7 @@ describe('the end', () => {
 });
 
 describe('pipelining (memory exhaustion over one connection)', () => {
-  it('is bounded: a connection with a flood of unanswered requests is closed, and few reach the app', async () => {
+  it('is limited: a connection with a flood of unanswered requests is closed, and few reach the app', async () => {
     const app = await openApp(() => {}); // never answers
     const door = await openDoor(app.port);
     closers.push(door.stop);

@@ -35,7 +35,7 @@ describe('a request that two readers could understand differently', () => {
     ['a coding in HTTP/1.0', `POST / HTTP/1.0\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n${body}`, 400],
     ['a coding of its own', `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: gzip, chunked\r\n\r\n${body}`, 501],
     [
-      'a coding said twice',
+      'a repeated coding',
       `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n${body}`,
       400,
     ],
@@ -79,7 +79,7 @@ describe('a target that chooses another host', () => {
     expect(app.connections).toBe(0);
   });
 
-  it('is refused for a WebSocket as well', async () => {
+  it('is refused for a WebSocket too', async () => {
     for (const target of ['//evil.example/', 'http://169.254.169.254/', '/#x']) {
       const answer = await sendRaw(door.port, `GET ${target} HTTP/1.1\r\n${HOST}${WEBSOCKET}\r\n`);
       expect(answer).toMatch(/^HTTP\/1.1 400 /);
@@ -88,11 +88,11 @@ describe('a target that chooses another host', () => {
   });
 });
 
-it('counts nothing that it refused', () => {
+it('does not count refused requests', () => {
   expect(door.gateway.visits).toBe(0);
 });
 
-it('lets every other target through, byte for byte', async () => {
+it('passes on every other target, byte for byte', async () => {
   const characters = Array.from({ length: 0xff - 0x21 }, (_, index) => String.fromCharCode(0x21 + index));
   const allowed = characters.filter(character => character !== '#' && character !== '\x7f');
   const rest = fc.string({ unit: fc.constantFrom(...allowed), maxLength: 40 });
@@ -112,7 +112,7 @@ it('lets every other target through, byte for byte', async () => {
   }
 });
 
-it('never lets the app see a request that the gateway did not count, whatever the bytes', async () => {
+it('never lets the app see a request that the gateway did not count, for any bytes', async () => {
   const good = ['GET /a', 'DELETE /b'].map(line => `${line} HTTP/1.1\r\n${HOST}\r\n`);
   good.push(`POST /c HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nabcde`);
   good.push(`PUT /d HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n`);

@@ -84,7 +84,7 @@ describe.runIf(process.platform === 'linux')('the memory of the gateway', () => 
     expect(swing).toBeLessThan(SWING_MB * MB);
   });
 
-  it('holds no answers of 100 MB for readers who are slow', { timeout: 120_000 }, async () => {
+  it('does not hold answers of 100 MB for slow readers', { timeout: 120_000 }, async () => {
     let taken = 0;
     const { port, pid } = await openChild(async (request, response) => {
       response.on('error', () => {});

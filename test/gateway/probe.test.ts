@@ -34,13 +34,13 @@ async function openImpostor(listener: RequestListener): Promise<{ url: string; s
 const ask = (url: string, signal = AbortSignal.timeout(10_000)) => probeHttp(url, PROOF_KEY, signal);
 
 describe('a public address', () => {
-  it('is proved by the gateway that has the key, before there is an app, and is no visit', async () => {
+  it('is proved by the gateway that has the key, even before the app runs, and the probe is not counted as a visit', async () => {
     const door = await openSilentDoor();
     expect(await ask(door.url)).toEqual({ kind: 'proved' });
     expect(door.gateway.visits).toBe(0);
   });
 
-  it('is asked over a new connection every time', async () => {
+  it('is probed over a new connection every time', async () => {
     const { url, server } = await openImpostor((_, response) => response.end('hello'));
     let connections = 0;
     server.on('connection', () => {
@@ -57,7 +57,7 @@ describe('a public address', () => {
     expect(answer).toEqual({ kind: 'unproved', detail: expect.stringContaining('200') });
   });
 
-  it.each([200, 204, 404, 401])('is unproved by somebody who answers %i', async status => {
+  it.each([200, 204, 404, 401])('is unproved by another program that answers %i', async status => {
     const { url } = await openImpostor((_, response) => response.writeHead(status).end());
     expect(await ask(url)).toEqual({ kind: 'unproved', detail: expect.stringContaining(String(status)) });
   });
@@ -102,12 +102,12 @@ describe('a public address', () => {
     });
   });
 
-  it.each([502, 503, 530])('is silent behind a proxy that says %i', async status => {
+  it.each([502, 503, 530])('is silent behind a proxy that answers %i', async status => {
     const { url } = await openImpostor((_, response) => response.writeHead(status).end('<h1>Bad gateway'));
     expect(await ask(url)).toEqual({ kind: 'silent', detail: `the answer was ${status}` });
   });
 
-  it('is silent where nobody listens, where the connection is closed, and where time runs out', async () => {
+  it('is silent if nothing listens, if the connection is closed, and if time runs out', async () => {
     const closed = await startRawApp();
     await closed.stop();
     expect((await ask(`http://127.0.0.1:${closed.port}`)).kind).toBe('silent');
@@ -120,19 +120,19 @@ describe('a public address', () => {
     expect(answer).toEqual({ kind: 'silent', detail: 'no answer in time' });
   });
 
-  it('is silent where the answer stops half-way', async () => {
+  it('is silent if the answer stops half-way', async () => {
     const app = await startRawApp(socket => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 64\r\n\r\nabc'));
     closers.push(app.stop);
     const answer = await ask(`http://127.0.0.1:${app.port}`, AbortSignal.timeout(50));
     expect(answer).toEqual({ kind: 'silent', detail: 'no answer in time' });
   });
 
-  it('is silent, and nothing is thrown, where it is no address', async () => {
+  it('is silent, and nothing is thrown, if it is not an address', async () => {
     expect((await ask('http://a b')).kind).toBe('silent');
   });
 });
 
-describe('a public address with TLS of our own', () => {
+describe('a public address whose TLS ends at the gateway', () => {
   let ca: TestCa;
   beforeAll(() => {
     ca = new TestCa();
@@ -160,7 +160,7 @@ describe('a public address with TLS of our own', () => {
     expect(await ask(`https://localhost:${door.port}`)).toMatchObject({ kind: 'silent' });
   });
 
-  it('is unproved by another certificate, even one of the same authority, to which nothing is said', async () => {
+  it('is unproved by another certificate, even of the same authority, and no request is sent to it', async () => {
     const door = await openTlsDoor(ca.issue(['DNS:localhost']));
     expect(await askTls(door.port, ca.issue(['DNS:localhost']).cert)).toEqual({
       kind: 'unproved',
@@ -174,7 +174,7 @@ describe('a public address with TLS of our own', () => {
     expect((await askTls(door.port, tls.cert)).kind).toBe('unproved');
   });
 
-  it('is unproved by somebody who speaks no TLS', async () => {
+  it('is unproved by a program that does not speak TLS', async () => {
     const { cert } = ca.issue(['DNS:localhost']);
     const { url } = await openImpostor((_, response) => response.end('hello'));
     expect(await askTls(Number(new URL(url).port), cert)).toEqual({
@@ -183,7 +183,7 @@ describe('a public address with TLS of our own', () => {
     });
   });
 
-  it('is silent where nobody listens, and where time runs out', async () => {
+  it('is silent if nothing listens, and if time runs out', async () => {
     const { cert } = ca.issue(['DNS:localhost']);
     const fingerprint = new X509Certificate(cert).fingerprint256;
     const closed = await startRawApp();
@@ -206,12 +206,12 @@ describe('the probe page', () => {
     '?challenge=abc',
     `?challenge=${'A'.repeat(64)}`,
     `?challenge=${'a'.repeat(129)}`,
-  ])('signs nothing but challenges: %s', async query => {
+  ])('signs only challenges: %s', async query => {
     const door = await openSilentDoor();
     expect((await fetch(`${door.url}/__expose/probe${query}`)).status).toBe(404);
   });
 
-  it('and everything else under /__expose never reaches the app', async () => {
+  it('never reaches the app, nor does any other path under /__expose', async () => {
     const app = await startRawApp();
     const door = await openDoor(app.port);
     closers.push(app.stop, door.stop);

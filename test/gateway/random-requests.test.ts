@@ -144,10 +144,10 @@ afterEach(async () => {
 describe('request smuggling: random requests', () => {
   it.each([
     // Nothing is read behind what was refused: more pieces to a connection would be for nothing.
-    ['whoever may come in', undefined, 40],
-    ['a stranger', LINK, 2],
+    ['an open preview', undefined, 40],
+    ['a visitor without the key', LINK, 2],
   ])(
-    'never show the app one that was not counted, and leave nothing behind: %s',
+    'never let the app see one that was not counted, and leave nothing behind: %s',
     async (_, rules, length) => {
       const app = await startLenientApp();
       const door = await openDoor(app.port, rules === undefined ? {} : { rules });

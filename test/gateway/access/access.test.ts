@@ -62,7 +62,7 @@ async function signIn(ask: (line: string) => Promise<Answer>): Promise<string> {
 
 const seen = (app: RawApp) => app.seen.toLowerCase();
 
-describe('a stranger (scanners on public ports)', () => {
+describe('a visitor without the key (scanners on public ports)', () => {
   const paths = [
     '/',
     '/index.html',
@@ -78,7 +78,7 @@ describe('a stranger (scanners on public ports)', () => {
   it.each([
     ['link', LINK],
     ['basic', BASIC],
-  ])('gets the same answer for everything, and the app hears nothing: %s', async (_, rules) => {
+  ])('gets the same answer to every request, and none reaches the app: %s', async (_, rules) => {
     const { app, door, ask } = await open(rules);
     const answers = new Set<string>();
     for (const path of paths)
@@ -98,7 +98,7 @@ describe('a stranger (scanners on public ports)', () => {
     expect([app.connections, door.gateway.visits]).toEqual([0, 0]);
   });
 
-  it('is hung up on behind the refusal, also where a request with a body came in the same packet', async () => {
+  it('is disconnected after the refusal, even if a request with a body came in the same packet', async () => {
     const { app, door } = await open(LINK);
     const host = `Host: ${HOST}\r\n`;
     const packet = `HEAD / HTTP/1.1\r\n${host}\r\nDELETE / HTTP/1.1\r\n${host}Content-Length: 9\r\n\r\n123456789`;
@@ -107,7 +107,7 @@ describe('a stranger (scanners on public ports)', () => {
     expect(app.connections).toBe(0);
   });
 
-  it('gets the same answer where there is no app', async () => {
+  it('gets the same answer if the app is not running', async () => {
     const door = await openDoor(() => ({ status: 'starting' }), { rules: LINK });
     closers.push(door.stop);
     const away = await askOnce(door, 'GET /');
@@ -116,7 +116,7 @@ describe('a stranger (scanners on public ports)', () => {
     expect(away.head.replace(date, '')).toBe((await ask('GET /')).head.replace(date, ''));
   });
 
-  it('is told nothing about what answers', async () => {
+  it('learns nothing about the server software', async () => {
     const { ask } = await open(LINK);
     const { head, body } = await ask('GET /');
     expect(head).not.toMatch(/^(server|x-powered-by|via):/im);
@@ -143,7 +143,7 @@ describe('a stranger (scanners on public ports)', () => {
     expect(app.connections).toBe(0);
   });
 
-  it('finds a page to paste the key where a page was asked for, text or JSON elsewhere', async () => {
+  it('gets a page to paste the key if it accepts HTML, and text or JSON otherwise', async () => {
     const { ask } = await open(LINK);
     const page = await ask('GET /deep/page', 'Accept: text/html\r\n');
     expect(page.body).toContain('<form method="post" action="/__expose/sign-in">');
@@ -156,7 +156,7 @@ describe('a stranger (scanners on public ports)', () => {
 });
 
 describe('the link', () => {
-  it('leads to the same page without the key, with a cookie that lets in (key leakage)', async () => {
+  it('redirects to the same page without the key, with a cookie that gives access (key leakage)', async () => {
     const { app, ask } = await open(LINK);
     const { status, location, head, cookie } = await ask(`GET /docs/a%2fb?x=1&expose-key=${KEY}&y=%20`);
     expect([status, location]).toEqual([303, '/docs/a%2fb?x=1&y=%20']);
@@ -179,7 +179,7 @@ describe('the link', () => {
     expect(await ask(`GET ${target}`)).toMatchObject({ status: 303, location });
   });
 
-  it('lets requests through that cannot be redirected, without the key', async () => {
+  it('lets in requests that cannot be redirected, and removes the key from them', async () => {
     const { app, ask } = await open(LINK);
     expect((await ask(`POST /hook?expose-key=${KEY}&a=b`, 'Content-Length: 0\r\n')).status).toBe(200);
     await ask(`GET /ws?expose-key=${KEY}`, UPGRADE);
@@ -196,7 +196,7 @@ describe('a bearer token', () => {
     expect(seen(app)).not.toContain('authorization');
   });
 
-  it('of the app itself reaches it, for who has the cookie', async () => {
+  it('of the app’s own reaches the app, for a visitor with the cookie', async () => {
     const { app, ask } = await open(LINK);
     const cookie = await signIn(ask);
     expect((await ask('GET /api', `${cookie}Authorization: Bearer of-the-app\r\n`)).status).toBe(200);
@@ -205,7 +205,7 @@ describe('a bearer token', () => {
 });
 
 describe('the cookie', () => {
-  it('is taken out before the app, and so are those of other previews on the host; the app keeps its own', async () => {
+  it('does not reach the app, nor do those of other previews on the host; the app keeps its own', async () => {
     const { app, ask } = await open(LINK);
     const session = (await signIn(ask)).trim().replace('Cookie: ', '');
     const cookies = `a=1; ${session}; expose-session-9=x.y; __Host-expose-seen-443=z; b=2`;
@@ -215,7 +215,7 @@ describe('the cookie', () => {
     expect(seen(app).match(/^cookie:/gm)).toHaveLength(1);
   });
 
-  it('is worth nothing at another port, after a move, or at another exposure of the same address', async () => {
+  it('is not valid at another port, after a change of address, or at another exposure of the same address', async () => {
     let url = `http://${HOST}`;
     const { door, ask } = await open(LINK, {
       place: () => ({ url, host: 'bore.example', port: Number(new URL(url).port) }),
@@ -243,7 +243,7 @@ describe('the cookie', () => {
     expect((await ask('GET /', `Cookie: ${over}\r\n`)).status).toBe(401);
   });
 
-  it('cannot be made up', async () => {
+  it('cannot be forged', async () => {
     const { ask } = await open(LINK);
     const cookie = (await signIn(ask)).trim();
     const [, name, expires, mac = ''] = /Cookie: (.*)=(\d+)\.(.*)/.exec(cookie) ?? [];
@@ -257,7 +257,7 @@ describe('the cookie', () => {
     for (const one of forged) expect((await ask('GET /', `Cookie: ${one}\r\n`)).status).toBe(401);
   });
 
-  it('counts although a page of another port put one of the same name in front', async () => {
+  it('is valid even if a page on another port put one of the same name in front', async () => {
     const { ask } = await open(LINK);
     const cookie = (await signIn(ask)).trim().replace('Cookie: ', '');
     expect((await ask('GET /', `Cookie: expose-session-4321=evil; ${cookie}\r\n`)).status).toBe(200);
@@ -282,7 +282,7 @@ describe('a request of another site with the cookie (cross-site)', () => {
     'a sandboxed page': 'Origin: null\r\n',
   };
   const isOurs = (name: string) => name === 'none' || name === 'ours';
-  it.each(Object.entries(origins))('is held against its Origin: %s', async (name, origin) => {
+  it.each(Object.entries(origins))('is accepted or refused by its Origin: %s', async (name, origin) => {
     const { app, ask } = await open(LINK);
     const cookie = await signIn(ask);
     for (const method of ['GET', 'HEAD', 'OPTIONS'])
@@ -297,7 +297,7 @@ describe('a request of another site with the cookie (cross-site)', () => {
     expect(app.requestLines.length - before).toBe(isOurs(name) ? 5 : 0);
   });
 
-  it('is refused with a password the browser keeps, too', async () => {
+  it('is refused with a password that the browser remembers, too', async () => {
     const { ask } = await open(BASIC);
     const evil = `${BASIC_HEADER}Origin: https://evil.example\r\nContent-Length: 0\r\n`;
     expect((await ask('POST /', evil)).status).toBe(403);
@@ -330,7 +330,7 @@ describe('signing in by hand', () => {
       `Content-Type: application/x-www-form-urlencoded\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`,
     );
 
-  it('leads back to the page that was wanted', async () => {
+  it('leads back to the requested page', async () => {
     const { ask } = await open(LINK);
     const referer = `Origin: http://${HOST}\r\nReferer: http://${HOST}/deep/page?a=b&expose-key=wrong\r\n`;
     const answer = await post(ask, `key=${KEY}`, referer);
@@ -345,7 +345,7 @@ describe('signing in by hand', () => {
     `http://${HOST}/\\evil.example`,
     `http://${HOST}/__expose/sign-in`,
     'nonsense',
-  ])('never leads elsewhere: %s', async referer => {
+  ])('never leads to another site: %s', async referer => {
     const { ask } = await open(LINK);
     const { status, location } = await post(ask, `key=${KEY}`, `Referer: ${referer}\r\n`);
     expect(status).toBe(303);
@@ -353,7 +353,7 @@ describe('signing in by hand', () => {
     expect(location).not.toContain('sign-in');
   });
 
-  it('says so where the key is wrong, and hears no more than a key', async () => {
+  it('reports a wrong key, and reads no more than a key', async () => {
     const { app, ask } = await open(LINK);
     const wrong = await post(ask, 'key=wrong', 'Accept: text/html\r\n');
     expect([wrong.status, wrong.cookie]).toEqual([401, '']);
@@ -364,14 +364,14 @@ describe('signing in by hand', () => {
     expect(app.connections).toBe(0);
   });
 
-  it('is not there in an open preview', async () => {
+  it('does not exist in an open preview', async () => {
     const { ask } = await open(OPEN_GATEWAY);
     expect((await post(ask, `key=${KEY}`)).status).toBe(404);
   });
 });
 
 describe('HTTP Basic', () => {
-  it('lets in, gives a cookie, and the app does not see the password', async () => {
+  it('gives access and a cookie, and the app does not see the password', async () => {
     const { app, ask } = await open(BASIC);
     const refused = await ask('GET /');
     expect([refused.status, /^www-authenticate: (.*)/im.exec(refused.head)?.[1]]).toEqual([
@@ -394,7 +394,7 @@ describe('HTTP Basic', () => {
   });
 });
 
-describe('the address (Host games, DNS rebinding)', () => {
+describe('the Host field (DNS rebinding)', () => {
   it.each([
     ['bore.example:4321', 200],
     ['BORE.example:4321', 200],
@@ -415,7 +415,7 @@ describe('the address (Host games, DNS rebinding)', () => {
     expect(app.connections).toBe(status === 200 ? 1 : 0);
   });
 
-  it('behind a proxy may be the one the proxy calls, and says the scheme’s own port or not', async () => {
+  it('behind a proxy may be the address that the proxy connects to, with the default port or without', async () => {
     const place = { url: 'https://4321.preview.example', host: '10.0.0.1', port: 4321 };
     const { door } = await open(OPEN_GATEWAY, { place: () => place });
     for (const host of ['4321.preview.example', '4321.preview.example:443', '10.0.0.1:4321'])
@@ -424,7 +424,7 @@ describe('the address (Host games, DNS rebinding)', () => {
       ).toMatch(/^HTTP\/1.1 200 /);
   });
 
-  it('of this machine may be called by any of its names', async () => {
+  it('may be any name of the machine itself', async () => {
     const place = { url: 'http://127.0.0.1:4321', host: '127.0.0.1', port: 4321 };
     const { door } = await open(OPEN_GATEWAY, { place: () => place });
     for (const host of ['127.0.0.1:4321', 'localhost:4321', '[::1]:4321'])
@@ -466,12 +466,12 @@ describe('what an earlier preview left in the browser (service workers)', () => 
     );
   });
 
-  it('stays where the browser would not clear it, over http', async () => {
+  it('is not cleared over http, where browsers ignore the field', async () => {
     const { ask } = await open(OPEN_GATEWAY);
     expect((await ask('GET /', PAGE)).head).not.toMatch(/clear-site-data|set-cookie/i);
   });
 
-  it('is cleared for a built web app, too', async () => {
+  it('is cleared for a built web app too', async () => {
     const handle = {
       kind: 'handler',
       handle: (_: unknown, response: { end(text: string): void }) => response.end('web'),

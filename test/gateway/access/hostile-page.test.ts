@@ -117,7 +117,7 @@ const TRY_NEIGHBOUR = `(async base => {
       ];
     })`;
 
-describeWithReal(['chromium'], 'app pages that attack', () => {
+describeWithReal(['chromium'], 'a page of the app that attacks', () => {
   let browser: Browser;
   beforeAll(async () => {
     const args = [
@@ -136,7 +136,7 @@ describeWithReal(['chromium'], 'app pages that attack', () => {
     return await context.newPage();
   }
 
-  it('the gateway of their own origin get no authority from it', async () => {
+  it('gets no authority from /__expose of its own origin', async () => {
     const { app, url } = await startPreview();
     const page = await openPage();
     await page.goto(`${url}/?expose-key=${KEY}`);
@@ -147,7 +147,7 @@ describeWithReal(['chromium'], 'app pages that attack', () => {
     expect(app.seen.join('\n')).not.toMatch(/__expose|expose-session|K3y/);
   }, 60_000);
 
-  it('a neighbour on the same host read nothing, change nothing, and open no WebSocket (cross-site)', async () => {
+  it('cannot read or change a preview on another port, nor open its WebSocket (cross-site)', async () => {
     const victim = await startPreview();
     const evil = await startPreview();
     const page = await openPage();
@@ -160,7 +160,7 @@ describeWithReal(['chromium'], 'app pages that attack', () => {
     expect(evil.app.seen.join('\n')).not.toContain('expose-');
   }, 60_000);
 
-  it('do not outlive their preview by a service worker: the next commit at the address is shown', async () => {
+  it('does not survive its preview through a service worker: the next commit at the address is shown', async () => {
     const worker = `self.addEventListener('fetch', event => event.respondWith(new Response('old commit')));
       self.addEventListener('activate', event => event.waitUntil(clients.claim()));`;
     const serve =

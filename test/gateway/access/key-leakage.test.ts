@@ -29,7 +29,7 @@ async function open(rules: AccessRules) {
 }
 
 describe('key leakage', () => {
-  it('does not happen through the password that a browser sends to public paths as well', async () => {
+  it('does not happen through the password, which browsers send to public paths too', async () => {
     const { app, ask } = await open(BASIC);
     expect(await ask('GET /webhooks/a', `Authorization: Basic ${PASSWORD}\r\n`)).toMatch(/^HTTP\/1.1 200 /);
     expect(await ask('GET /webhooks/a', 'Authorization: Basic b2Y6YXBw\r\n')).toMatch(/^HTTP\/1.1 200 /);
@@ -38,7 +38,7 @@ describe('key leakage', () => {
     expect(app.seen).toContain('Basic b2Y6YXBw'); // the app's own passes
   });
 
-  it('does not happen through a header beside the key in the query', async () => {
+  it('does not happen through a header next to the key in the query', async () => {
     const { app, ask } = await open(LINK);
     const fields = `Authorization: Bearer ${KEY}\r\nContent-Length: 0\r\n`;
     expect(await ask(`POST /a?expose-key=${KEY}`, fields)).toMatch(/^HTTP\/1.1 200 /);
@@ -46,7 +46,7 @@ describe('key leakage', () => {
     expect(app.seen).not.toContain(KEY);
   });
 
-  it('does not happen through the Referer of what cannot be redirected', async () => {
+  it('does not happen through the Referer of a page that cannot be redirected', async () => {
     const { app, ask } = await open(LINK);
     const referer = `http://bore.example:4321/form?a=b&expose-key=${KEY}`;
     await ask('POST /a', `Authorization: Bearer ${KEY}\r\nReferer: ${referer}\r\nContent-Length: 0\r\n`);
@@ -55,7 +55,7 @@ describe('key leakage', () => {
     expect(app.seen).toContain('http://bore.example:4321/form?a=b\r\n');
   });
 
-  it('does not happen through the log, whatever a request says and however it fails', async () => {
+  it('does not happen through the log, for any request and any failure', async () => {
     const app = await startRawApp(socket => socket.destroy());
     const door = await openDoor(app.port, { rules: LINK });
     closers.push(app.stop, door.stop);
@@ -72,7 +72,7 @@ describe('key leakage', () => {
 
 describe('path tricks: a field that names another path', () => {
   it.each(['X-Original-URL', 'x-rewrite-url', 'X_Original_URL', 'X-Rewrite_URL'])(
-    'does not reach the app, which might serve that one without a key: %s',
+    'does not reach the app, which might serve that path without a key: %s',
     async name => {
       const { app, ask } = await open(LINK);
       expect(await ask('GET /webhooks/a', `${name}: /admin\r\n`)).toMatch(/^HTTP\/1.1 200 /);
@@ -83,7 +83,7 @@ describe('path tricks: a field that names another path', () => {
 });
 
 describe('the redirect of the sign-in (open redirect)', () => {
-  it('leads to the same host, and never fails, whatever path was asked for', async () => {
+  it('leads to the same host, and never fails, for any requested path', async () => {
     const { door, ask } = await open(LINK);
     const odd = ['/.//evil.example', '/%2f/evil.example', '/%5cevil.example', '/a\\..\\..//evil.example'];
     odd.push('/@evil.example', '/:80/evil', '/http://evil.example', '/%0d%0aset-cookie:%20a=b', '/;');

@@ -54,7 +54,7 @@ async function open(protocol: Protocol, limits: Partial<VisitorLimits>, rules = 
 }
 
 describe.each(PROTOCOLS)('over %s', protocol => {
-  it('a visitor who does not read costs itself, and nobody else', async () => {
+  it('a visitor who does not read is closed, and no other is', async () => {
     const { app, visit, widen } = await open(protocol, { stalledMs: 300 });
     const good = await visit('/begun');
     await waitUntil(() => good.heard.includes('begun'), 'somebody else is served');
@@ -67,7 +67,7 @@ describe.each(PROTOCOLS)('over %s', protocol => {
     expect([good.raw.closed, good.stream.destroyed]).toEqual([false, false]);
   });
 
-  it('one who makes room for another is closed, in whatever state it is', async () => {
+  it('a visitor in any state can be closed to make room for another', async () => {
     const rules = { access: { kind: 'link', key: KEY }, publicPaths: ['/**'] };
     const { app, visit, widen } = await open(protocol, { strangers: 3, stalledMs: NEVER_MS }, rules);
     const stalled = await visit('/flood');
@@ -85,7 +85,7 @@ describe.each(PROTOCOLS)('over %s', protocol => {
     await waitUntil(() => app.open === 3, 'and so have their requests');
   });
 
-  it('the end closes everybody after the drain, and what is silent at once', async () => {
+  it('stopping closes busy visitors after the drain, and idle ones at once', async () => {
     const { app, door, visit, widen } = await open(protocol, { stalledMs: NEVER_MS });
     const stalled = await visit('/flood');
     widen(stalled);
@@ -99,7 +99,7 @@ describe.each(PROTOCOLS)('over %s', protocol => {
 
   // An upgrade has no body.
   it.skipIf(usesWebSocket(protocol))(
-    'a visitor who goes on sending behind its answer is closed after a while',
+    'a visitor who keeps sending after its answer is closed after a while',
     async () => {
       const rules = { maxBodyBytes: 100 };
       const { app, visit } = await open(protocol, { lingerMs: 100 }, rules);

@@ -28,7 +28,7 @@ function openMany(slots: ConnectionSlots, log: Log, name: string, count: number)
 }
 
 describe('the requests of one connection', () => {
-  it('run side by side up to half of what is free, and one always does', () => {
+  it('run side by side up to half of what is free, and at least one runs', () => {
     const [slots, log] = [new ConnectionSlots({ sockets: 10, strangers: 0 }), new Log()];
     openMany(slots, log, 'a', 5);
     expect(log.begun).toEqual(['a0', 'a1', 'a2']);
@@ -39,7 +39,7 @@ describe('the requests of one connection', () => {
     expect(log.evicted).toEqual([]);
   });
 
-  it('begin in their order, as soon as there is room', () => {
+  it('begin in order, as soon as there is room', () => {
     const [slots, log] = [new ConnectionSlots({ sockets: 4, strangers: 0 }), new Log()];
     const a = openMany(slots, log, 'a', 3);
     expect(log.begun).toEqual(['a0']);
@@ -48,14 +48,14 @@ describe('the requests of one connection', () => {
     expect(log.begun).toEqual(['a0', 'a1']);
   });
 
-  it('make room for another connection’s, the newest first, until both hold as many', () => {
+  it('are evicted for another connection’s, the newest first, until both have the same number', () => {
     const [slots, log] = [new ConnectionSlots({ sockets: 6, strangers: 0 }), new Log()];
     openMany(slots, log, 'a', 6);
     openMany(slots, log, 'b', 4);
     expect(log.evicted).toEqual(['a5', 'a4', 'a3', 'b3']);
   });
 
-  it('are nothing to those who are not authenticated, and the other way round', () => {
+  it('do not count for the unauthenticated, and the other way round', () => {
     const [slots, log] = [new ConnectionSlots({ sockets: 4, strangers: 2 }), new Log()];
     const a = openMany(slots, log, 'a', 2);
     slots.markAuthenticated(a.connection);
@@ -66,7 +66,7 @@ describe('the requests of one connection', () => {
   });
 });
 
-describe('whatever happens', () => {
+describe('after any sequence of events', () => {
   const step = fc.oneof(
     fc.record({ do: fc.constant('take' as const) }),
     fc.record({ do: fc.constant('open' as const), at: fc.nat(), share: fc.integer({ min: 1, max: 5 }) }),

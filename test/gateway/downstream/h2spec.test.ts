@@ -29,7 +29,7 @@ const KNOWN: Readonly<Record<string, string>> = {
 };
 
 describeWithReal(['h2spec'], 'h2spec', () => {
-  it('finds nothing but what is known', async () => {
+  it('finds only the known deviations', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'h2spec-'));
     const ca = new TestCa();
     const app = createServer((request, response) => {

@@ -128,13 +128,13 @@ describe('smuggling from HTTP/2 into the app’s HTTP/1.1', () => {
       listRequestFields({ ':method': 'CONNECT', ':protocol': 'websocket' }),
       REFUSED,
     ],
-  ])('by %s is refused, and the app hears nothing', async (_, fields, outcome) => {
+  ])('by %s is refused, and nothing reaches the app', async (_, fields, outcome) => {
     const { app, client } = await openAttack();
     expect(await ask(client, 1, renderHeaders(1, fields))).toBe(outcome);
     expect([app.connections, app.seen]).toEqual([0, '']);
   });
 
-  it('by the methods of tunnels is refused: CONNECT', async () => {
+  it('by CONNECT is refused', async () => {
     const { app, client } = await openAttack();
     const fields: Field[] = [
       [':method', 'CONNECT'],
@@ -149,27 +149,30 @@ describe('smuggling from HTTP/2 into the app’s HTTP/1.1', () => {
   it.each([
     [3, 'abcGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n', 'goaway 2'],
     [30, 'short', REFUSED],
-  ])('by a length of %i and another body ends the request, at the app too', async (length, body, outcome) => {
-    let gone = false;
-    const { app, client } = await openAttack({
-      answer: socket => {
-        socket.on('close', () => {
-          gone = true;
-        });
-      },
-    });
-    const fields = listRequestFields({ ':method': 'POST' }, ['content-length', String(length)]);
-    const payload = Buffer.from(body);
-    const data = renderFrame({ type: FRAME.data, flags: END_STREAM, stream: 1, payload });
-    client.write(renderHeaders(1, fields, END_HEADERS));
-    client.write(renderFrame({ type: FRAME.data, flags: 0, stream: 1, payload: payload.subarray(0, 2) }));
-    await waitUntil(() => app.requestLines.length === 1, 'the app has the request');
-    expect(await ask(client, 1, data)).toBe(outcome);
-    await waitUntil(() => gone, 'the request is over at the app');
-    expect(app.seen).not.toContain('smuggled');
-  });
+  ])(
+    'by a length of %i with a different body ends the request, at the app too',
+    async (length, body, outcome) => {
+      let gone = false;
+      const { app, client } = await openAttack({
+        answer: socket => {
+          socket.on('close', () => {
+            gone = true;
+          });
+        },
+      });
+      const fields = listRequestFields({ ':method': 'POST' }, ['content-length', String(length)]);
+      const payload = Buffer.from(body);
+      const data = renderFrame({ type: FRAME.data, flags: END_STREAM, stream: 1, payload });
+      client.write(renderHeaders(1, fields, END_HEADERS));
+      client.write(renderFrame({ type: FRAME.data, flags: 0, stream: 1, payload: payload.subarray(0, 2) }));
+      await waitUntil(() => app.requestLines.length === 1, 'the app has the request');
+      expect(await ask(client, 1, data)).toBe(outcome);
+      await waitUntil(() => gone, 'the request is over at the app');
+      expect(app.seen).not.toContain('smuggled');
+    },
+  );
 
-  it('by trailers changes nothing: they stop here', async () => {
+  it('by trailers fails: they do not reach the app', async () => {
     const { app, client } = await openAttack();
     client.write(
       renderHeaders(1, listRequestFields({ ':method': 'POST' }, ['trailer', 'x-late']), END_HEADERS),
@@ -183,7 +186,7 @@ describe('smuggling from HTTP/2 into the app’s HTTP/1.1', () => {
     expect(app.seen).not.toMatch(/late|99/);
   });
 
-  it('is no matter for what is merely unusual, which the app gets as it came', async () => {
+  it('is not suspected in a request that is only unusual, which reaches the app unchanged', async () => {
     const { app, client } = await openAttack();
     const fields = listRequestFields(
       { ':path': '/..;/a?b=%0d%0a&c=\xe4', ':authority': 'A:443' },
@@ -216,7 +219,7 @@ describe('rapid reset', () => {
     expect(door.gateway.visits).toBe(0);
   });
 
-  it('slowed down to get past that reaches the app a few hundred times at most', async () => {
+  it('slow enough for that limit reaches the app a few hundred times at most', async () => {
     const { app, client } = await openAttack({ answer: () => {} });
     for (let sent = 0; sent < 1_000 && !client.closed && client.goawayCode === undefined; sent += 1) {
       const stream = 2 * sent + 1;
@@ -229,7 +232,7 @@ describe('rapid reset', () => {
     expect(app.connections).toBeLessThan(500);
   });
 
-  it('of one visitor leaves the others alone', async () => {
+  it('of one visitor does not disturb the others', async () => {
     const { client, open } = await openAttack();
     const other = await open();
     client.write(...bursts(2_000));
@@ -237,7 +240,7 @@ describe('rapid reset', () => {
   });
 });
 
-describe('a head without end', () => {
+describe('an endless head', () => {
   it('in CONTINUATION frames ends the connection (CVE-2024-27983 and its kin)', async () => {
     const { app, client } = await openAttack();
     const payload = encodeFields([['x-a', 'b'.repeat(100)]]);
@@ -282,7 +285,7 @@ describe('a head without end', () => {
     expect(app.requestLines).toHaveLength(1);
   });
 
-  it('that unpacks to megabytes (HPACK bomb) is refused', async () => {
+  it('that decompresses to megabytes (HPACK bomb) is refused', async () => {
     const { app, client } = await openAttack();
     // One field of 4,000 bytes into the table (literal with indexing), then named thousands of times (index 62).
     const value = Buffer.alloc(4_000, 'b');
@@ -332,7 +335,7 @@ describe('many requests at a time', () => {
     await waitUntil(() => app.requestLines.length === 100, 'the app has the others');
   });
 
-  it('over several connections: whoever holds most makes room, and what waits goes first', async () => {
+  it('over several connections: the one with most loses requests first, waiting ones before others', async () => {
     const { app, client, open } = await openAttack({ answer: () => {}, limits: { sockets: 60 } });
     const other = await open();
     const ask40 = (one: FrameClient) =>
@@ -354,14 +357,14 @@ describe('many requests at a time', () => {
   });
 });
 
-describe('floods of frames that ask for nothing', () => {
+describe('floods of frames that request nothing', () => {
   const ping = renderFrame({ type: FRAME.ping, flags: 0, stream: 0, payload: Buffer.alloc(8) });
   const settings = renderFrame({ type: FRAME.settings, flags: 0, stream: 0, payload: Buffer.alloc(0) });
 
   it.each([
     ['pings', ping],
     ['settings', settings],
-  ])('end the connection where the answers are not read: %s', async (_, frame) => {
+  ])('end the connection if the answers are not read: %s', async (_, frame) => {
     const { client } = await openAttack({ limits: { headersTimeoutMs: 2_000, lingerMs: 200 } });
     client.socket.pause();
     const flood = Buffer.concat(Array.from({ length: 1_000 }, () => frame));
@@ -373,7 +376,7 @@ describe('floods of frames that ask for nothing', () => {
     await waitUntil(() => client.closed, 'the connection is over');
   });
 
-  it('do not keep an idle connection', async () => {
+  it('do not keep an idle connection open', async () => {
     const { client } = await openAttack({ limits: { headersTimeoutMs: 200 } });
     const timer = setInterval(() => client.write(ping), 20);
     closers.push(() => clearInterval(timer));
@@ -381,7 +384,7 @@ describe('floods of frames that ask for nothing', () => {
     expect(client.goawayCode).toBe(0);
   });
 
-  it('with a window beyond its limits end the connection', async () => {
+  it('with a window above the limit end the connection', async () => {
     const { client } = await openAttack();
     const payload = Buffer.from([0x7f, 0xff, 0xff, 0xff]);
     const update = renderFrame({ type: FRAME.windowUpdate, flags: 0, stream: 0, payload });
@@ -391,10 +394,10 @@ describe('floods of frames that ask for nothing', () => {
   });
 });
 
-describe('a visitor who gives no window', () => {
+describe('a visitor with a flow-control window of 0', () => {
   const LINK = { access: { kind: 'link', key: 'K3y-of-this-preview_0123456789' } } as const;
 
-  it('is given up after a while, and leaves room for others meanwhile', async () => {
+  it('is closed after a while, and does not keep others out meanwhile', async () => {
     const { door, open } = await openAttack({
       settings: [[4, 0]],
       rules: LINK,
@@ -417,7 +420,7 @@ describe('a visitor who gives no window', () => {
     await waitUntil(() => idle.closed || idle.goawayCode !== undefined, 'who takes nothing is given up');
   });
 
-  it('holds a little of each answer, and the rest waits in the app', async () => {
+  it('costs a small part of each answer, and the rest stays in the app', async () => {
     let sent = 0;
     const piece = Buffer.alloc(64 * 1024);
     const { app, client } = await openAttack({

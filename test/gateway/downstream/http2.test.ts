@@ -108,7 +108,7 @@ describe('a request over HTTP/2', () => {
     expect(door.gateway.visits).toBe(1);
   });
 
-  it('has its cookies joined, which HTTP/2 sends in pieces', async () => {
+  it('has one Cookie field at the app, although HTTP/2 splits it', async () => {
     const { app, door } = await openRaw();
     await ask(door.session, { cookie: ['a=1', 'b=2', 'c=3'] });
     expect(app.seen).toContain('\r\ncookie: a=1; b=2; c=3\r\n');
@@ -126,7 +126,7 @@ describe('a request over HTTP/2', () => {
     expect((await ask(door.session, { ':method': 'POST' }, '')).status).toBe(200);
   });
 
-  it('that waits for 100-continue is told to go on when the app is there, and answered where it is not', async () => {
+  it('with 100-continue gets its 100 if the app runs, and the final answer if it does not', async () => {
     const door = await openApp((request, response) => request.pipe(response));
     const stream = door.session.request({ ':method': 'POST', expect: '100-continue' });
     stream.once('continue', () => stream.end('after'));
@@ -137,7 +137,7 @@ describe('a request over HTTP/2', () => {
     expect((await readAnswer(early)).status).toBe(503);
   });
 
-  it('waits with its body while the app does not read', async () => {
+  it('keeps its body while the app does not read', async () => {
     const door = await openApp(() => {});
     const stream = door.session.request({ ':method': 'POST' });
     const piece = Buffer.alloc(64 * 1024);
@@ -155,7 +155,7 @@ describe('a request over HTTP/2', () => {
     stream.close();
   });
 
-  it('may be answered before its body is over, and the rest is taken and dropped', async () => {
+  it('may be answered before the end of its body, and the rest is read and dropped', async () => {
     const door = await openApp((_, response) => response.writeHead(413).end('too much'));
     const stream = door.session.request({ ':method': 'POST', 'content-length': String(20 << 20) });
     stream.write(Buffer.alloc(1 << 20));
@@ -168,7 +168,7 @@ describe('a request over HTTP/2', () => {
     expect(stream.rstCode).toBe(0);
   });
 
-  it('that goes on with its body long after its answer is stopped without an error (RFC 9113, 8.1)', async () => {
+  it('whose body continues long after its answer is stopped without an error (RFC 9113, 8.1)', async () => {
     const app = await startRawApp();
     closers.push(app.stop);
     const door = await openGateway(app.port, { lingerMs: 100 });
@@ -178,7 +178,7 @@ describe('a request over HTTP/2', () => {
     expect([stream.rstCode, door.session.closed]).toEqual([0, false]);
   });
 
-  it('that dribbles its body is ended after a while, here and at the app (R-U-D-Y)', async () => {
+  it('whose body comes too slowly is ended after a while, here and at the app (R-U-D-Y)', async () => {
     const app = await startRawApp(() => {});
     closers.push(app.stop);
     const door = await openGateway(app.port, { headersTimeoutMs: 300, requestTimeoutMs: 300 });
@@ -205,7 +205,7 @@ describe('a request over HTTP/2', () => {
     },
   );
 
-  it('of a visitor who is gone ends at the app, with all others of that visitor', async () => {
+  it('ends at the app when its visitor leaves, with all others of that visitor', async () => {
     const { app, door } = await openRaw(() => {});
     for (const path of ['/1', '/2', '/3']) door.session.request({ ':path': path }).on('error', () => {});
     await waitUntil(() => app.requestLines.length === 3, 'the app has them');
@@ -215,7 +215,7 @@ describe('a request over HTTP/2', () => {
     await waitUntil(() => app.requestLines.length === 4, 'another visitor is served');
   });
 
-  it('that is refused does not take the others of its connection with it', async () => {
+  it('that is refused does not end the others of its connection', async () => {
     const { app, door } = await openRaw();
     const answers = await Promise.all(
       ['//evil', '/a', '/b#c', '/d'].map(path => ask(door.session, { ':path': path })),
@@ -235,7 +235,7 @@ describe('a request over HTTP/2', () => {
 });
 
 describe('an answer over HTTP/2', () => {
-  it('comes as it is, without the fields of a connection, repeated fields kept', async () => {
+  it('is passed on unchanged, without hop-by-hop fields, with repeated fields', async () => {
     const head =
       'Set-Cookie: a=1\r\nSet-Cookie: b=2\r\nVary: a\r\nVary: b\r\nX-Odd: \xe4\r\nConnection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nUpgrade: h2c\r\nContent-Type: a/b\r\nContent-Type: c/d\r\nContent-Length: 2';
     const { door } = await openRaw(socket =>
@@ -254,7 +254,7 @@ describe('an answer over HTTP/2', () => {
     });
   });
 
-  it('carries its trailers, and none of those that may not be', async () => {
+  it('keeps its trailers, without those that are not allowed', async () => {
     const { door } = await openRaw(socket =>
       socket.write(
         'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-Sum: 42\r\nSet-Cookie: a\r\n\r\n',
@@ -278,7 +278,7 @@ describe('an answer over HTTP/2', () => {
     },
   );
 
-  it('of 205 has no body, whatever the app sends behind it', async () => {
+  it('of 205 has no body, whatever the app sends after its head', async () => {
     const { door } = await openRaw(socket =>
       socket.write('HTTP/1.1 205 Reset\r\nContent-Length: 4\r\nX-A: b\r\n\r\nbody'),
     );
@@ -286,7 +286,7 @@ describe('an answer over HTTP/2', () => {
     expect([status, headers['x-a'], headers['content-length'], body]).toEqual([205, 'b', undefined, '']);
   });
 
-  it('of a handler in this process takes the fields that the gateway adds', async () => {
+  it('of a handler in this process has the fields that the gateway adds', async () => {
     const handle = (_: HttpRequest, response: HttpResponse) => void response.end('web');
     const door = await openGateway(() => ({ status: 'running', upstream: { kind: 'handler', handle } }));
     const { status, headers, body } = await ask(door.session, { 'sec-fetch-dest': 'document' });
@@ -294,7 +294,7 @@ describe('an answer over HTTP/2', () => {
     expect(headers['set-cookie']).toHaveLength(1);
   });
 
-  it('with a head that cannot be sent is reset, and no other is', async () => {
+  it('with an invalid head is reset, and no other is', async () => {
     const handle = (request: HttpRequest, response: HttpResponse) =>
       void (request.url === '/odd' ? response.writeHead(999).end() : response.end('ok'));
     const door = await openGateway(() => ({ status: 'running', upstream: { kind: 'handler', handle } }));
@@ -306,7 +306,7 @@ describe('an answer over HTTP/2', () => {
     expect((await ask(door.session, {})).body).toBe('ok');
   });
 
-  it('without a body ends at its head: HEAD, 204, 304', async () => {
+  it('without a body ends with its head: HEAD, 204, 304', async () => {
     const door = await openApp((request, response) => {
       const status = Number(request.url?.slice(1));
       response.writeHead(status, status === 200 ? { 'content-length': 7 } : { etag: '"a"' }).end();
@@ -321,7 +321,7 @@ describe('an answer over HTTP/2', () => {
     expect((await ask(away.session, { ':method': 'HEAD' })).body).toBe('');
   });
 
-  it('that breaks off is reset, not made to look whole', async () => {
+  it('that breaks off is reset, and does not look complete', async () => {
     const half = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n';
     const { door } = await openRaw(socket => socket.write(half, () => socket.destroy()));
     const stream = door.session.request({});
@@ -331,7 +331,7 @@ describe('an answer over HTTP/2', () => {
     expect([stream.rstCode, door.session.closed]).toEqual([2, false]);
   });
 
-  it('brings events one by one, the head before the first', async () => {
+  it('delivers server-sent events one by one, the head before the first', async () => {
     let send: (text: string) => void = () => {};
     const door = await openApp((_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
@@ -345,7 +345,7 @@ describe('an answer over HTTP/2', () => {
     }
   });
 
-  it('waits in the app while the visitor does not read, and other answers pass it', async () => {
+  it('stays in the app while the visitor does not read, and other answers overtake it', async () => {
     const piece = Buffer.alloc(1 << 20);
     let written = 0;
     const door = await openApp((request, response) => {
@@ -365,14 +365,14 @@ describe('an answer over HTTP/2', () => {
     expect((await ask(door.session, { ':path': '/small' })).body).toBe('small');
   });
 
-  it('of many at a time is each its own', async () => {
+  it('is not mixed up with others of the same session', async () => {
     const door = await openApp((request, response) => response.end(`${request.url}`.repeat(3_000)));
     const paths = Array.from({ length: 100 }, (_, index) => `/${index}`);
     const answers = await Promise.all(paths.map(path => ask(door.session, { ':path': path })));
     expect(answers.map(({ body }) => body)).toEqual(paths.map(path => path.repeat(3_000)));
   });
 
-  it('is what web mode serves: files, ranges, 304, redirects', async () => {
+  it('may come from web mode: files, ranges, 304, redirects', async () => {
     const spec = { mode: 'web', path: 'examples/web-hello', spa: false, crossOriginIsolation: true } as const;
     const handle = createHandler(spec);
     const { session } = await openGateway(() => ({
@@ -391,7 +391,7 @@ describe('an answer over HTTP/2', () => {
     expect((await buffer(image)).length).toBe(Buffer.byteLength(page.body));
   });
 
-  it('is the page of an app that is away', async () => {
+  it('is a page of the gateway while the app is away', async () => {
     const { session } = await openGateway(() => ({ status: 'starting' }));
     const { status, headers, body } = await ask(session, { accept: 'text/html' });
     expect([status, headers['retry-after'], headers.connection]).toEqual([503, '2', undefined]);
@@ -409,7 +409,7 @@ describe('a session', () => {
     });
   });
 
-  it('without a request is closed after a while, and later when it was idle for longer', async () => {
+  it('without a request is closed after a while, later if it has had one', async () => {
     const app = await startRawApp();
     closers.push(app.stop);
     const door = await openGateway(app.port, { headersTimeoutMs: 100, keepAliveMs: 300 });
@@ -435,7 +435,7 @@ describe('a session', () => {
     expect([isClosed, stream.destroyed]).toEqual([false, false]);
   });
 
-  it('may finish its answers at the end, and begins no new ones', async () => {
+  it('may finish its answers when the gateway stops, and begins no new ones', async () => {
     let finish: () => void = () => {};
     const { app, door } = await openRaw(socket => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
@@ -456,7 +456,7 @@ describe('a session', () => {
     expect(app.requestLines).toHaveLength(1);
   });
 
-  it('that does not end in time at the end is cut', async () => {
+  it('that does not end in time when the gateway stops is cut', async () => {
     const { app, door } = await openRaw(() => {});
     const stream = door.session.request({});
     stream.on('error', () => {});
@@ -466,7 +466,7 @@ describe('a session', () => {
     await closed;
   });
 
-  it('and the app’s connections are few: they are kept between requests', async () => {
+  it('needs few connections to the app: they are kept between requests', async () => {
     const { app, door } = await openRaw(socket => socket.write(OK));
     for (let count = 0; count < 5; count += 1) await ask(door.session, {});
     expect([app.requestLines.length, app.connections]).toEqual([5, 1]);

@@ -154,7 +154,7 @@ describe('a visitor who leaves', () => {
   });
 });
 
-describe('a visitor who breaks TLS behind its last request', () => {
+describe('a visitor who breaks TLS after its last request', () => {
   it.each([
     ['CONNECT', (host: string) => `CONNECT evil.test:443 HTTP/1.1\r\nHost: ${host}\r\n\r\n`],
     [
@@ -162,7 +162,7 @@ describe('a visitor who breaks TLS behind its last request', () => {
       (host: string) =>
         `GET //x HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n\r\n`,
     ],
-  ])('and is gone, keeps no connection: %s', async (_, render) => {
+  ])('and leaves keeps no connection: %s', async (_, render) => {
     const { door } = await open('TLS and HTTP/1.1');
     const before = countSockets();
     const visitors = await Promise.all(
@@ -179,7 +179,7 @@ describe('a visitor who breaks TLS behind its last request', () => {
 });
 
 describe('a visitor who is refused while another request of its session is under way', () => {
-  it('and breaks the protocol before it leaves, is noticed', async () => {
+  it('and breaks the protocol before it leaves is noticed', async () => {
     const app = await startProtocolApp();
     const rules = {
       access: { kind: 'link', key: 'K3y-of-this-preview_0123456789' },
@@ -207,7 +207,7 @@ describe('a visitor who is refused while another request of its session is under
 });
 
 describe('a visitor who stays', () => {
-  it('is one who says GOAWAY, waits for its answer, and acknowledges settings', async () => {
+  it('may send GOAWAY, wait for its answer, and acknowledge settings', async () => {
     const { app, door } = await open('TLS and HTTP/2');
     const client = await FrameClient.open(door.port, ca.pem);
     closers.push(() => client.close());

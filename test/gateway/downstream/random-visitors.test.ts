@@ -191,7 +191,7 @@ describe(`${VISITS} random visitors, and a random app`, () => {
 });
 
 describe('a gateway under fire', () => {
-  it('is heard when it throws, rejects, and keeps a connection', async () => {
+  it('reports an exception, a rejection and a leaked connection', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'bad-gateway-'));
     closers.push(() => rmSync(folder, { recursive: true, force: true }));
     mkdirSync(join(folder, 'gateway'));
@@ -219,7 +219,7 @@ const BAD_GATEWAY = `export const startGateway = () => ({
 `;
 
 describe('a random visit', () => {
-  it.each(PROTOCOLS)('is the same for the same seed over %s', async protocol => {
+  it.each(PROTOCOLS)('is identical for the same seed over %s', async protocol => {
     const plan = (seed: number) => planVisit(seed, protocol, '127.0.0.1:1');
     const seeds = Array.from({ length: 50 }, (_, index) => SEED + index);
     const [one, two] = [await Promise.all(seeds.map(plan)), await Promise.all(seeds.map(plan))];

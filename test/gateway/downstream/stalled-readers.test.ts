@@ -79,7 +79,7 @@ function createFlood() {
   return flood;
 }
 
-describe('a visitor who does not take its answer', () => {
+describe('a visitor who does not read its answer', () => {
   it('is closed after a while, and so is the app’s request', async () => {
     const flood = createFlood();
     const door = await open(flood.app);
@@ -87,7 +87,7 @@ describe('a visitor who does not take its answer', () => {
     await waitUntil(() => flood.begun === 1 && flood.gone === 1, 'the app hears that the visitor is gone');
   });
 
-  it('is closed after a while although it goes on sending', async () => {
+  it('is closed after a while, even if it keeps sending', async () => {
     const flood = createFlood();
     const door = await open(flood.app);
     const visitor = await visit(door.port, GET);
@@ -98,7 +98,7 @@ describe('a visitor who does not take its answer', () => {
     );
   });
 
-  it('is closed after a while as any stream of bytes, not only as a socket', async () => {
+  it('is closed after a while on any stream of bytes, not only on a socket', async () => {
     const flood = createFlood();
     const door = await open(flood.app);
     const [visitor, stream] = duplexPair();
@@ -130,7 +130,7 @@ describe('a visitor who does not take its answer', () => {
     await waitUntil(() => gone, 'the app hears that the visitor is gone');
   });
 
-  it('does not hold up the end for longer than the drain', async () => {
+  it('does not delay the stop of the gateway for longer than the drain', async () => {
     const flood = createFlood();
     const door = await open(flood.app, { stalledMs: 60_000 });
     const visitors = await Promise.all(Array.from({ length: 20 }, () => visit(door.port, GET)));
@@ -140,8 +140,8 @@ describe('a visitor who does not take its answer', () => {
   });
 });
 
-describe('a visitor who stays', () => {
-  it('is one who takes its answer slowly', async () => {
+describe('a visitor is not closed', () => {
+  it('if it reads its answer slowly', async () => {
     const flood = createFlood();
     const door = await open(flood.app);
     const visitor = await visit(door.port, GET);
@@ -153,7 +153,7 @@ describe('a visitor who stays', () => {
     expect([flood.gone, visitor.destroyed]).toEqual([0, false]);
   });
 
-  it('is one who takes its answer slowly over HTTP/2, where most of it waits all the time', async () => {
+  it('if it reads its answer slowly over HTTP/2, where most of it waits all the time', async () => {
     const ca = new TestCa();
     closers.push(() => ca.remove());
     const flood = createFlood();
@@ -174,7 +174,7 @@ describe('a visitor who stays', () => {
     expect([flood.gone, client.closed]).toEqual([0, false]);
   });
 
-  it('is one for whom nothing waits: event streams and long polls may be silent', async () => {
+  it('if nothing waits for it: event streams and long polls may be silent', async () => {
     let say: (text: string) => void = () => {};
     const stalled = createFlood();
     const door = await open((request, response) => {

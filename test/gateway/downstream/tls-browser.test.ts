@@ -24,7 +24,7 @@ const TALK = `new Promise((resolve, reject) => {
   socket.onerror = () => reject(new Error('no WebSocket'));
 })`;
 
-describeWithReal(['chromium'], 'Chromium, with TLS that ends here', () => {
+describeWithReal(['chromium'], 'Chromium, with TLS that ends at the gateway', () => {
   let ca: TestCa;
   let tls: TestCertificate;
   let browser: Browser;
@@ -88,7 +88,7 @@ describeWithReal(['chromium'], 'Chromium, with TLS that ends here', () => {
     expect(await page.evaluate(PROTOCOLS)).toEqual(Array.from({ length: ASSETS + 1 }, () => 'h2'));
   });
 
-  it('opens its WebSocket all the same', async () => {
+  it('opens its WebSocket over HTTP/1.1', async () => {
     const { url, upgrades } = await openApp();
     await page.goto(`${url}/`);
     expect(await page.evaluate(TALK)).toBe('echo hello');
@@ -102,14 +102,14 @@ describeWithReal(['chromium'], 'Chromium, with TLS that ends here', () => {
     expect(await page.evaluate('document.body.textContent')).toBe('form: word=hello by https');
   });
 
-  it('that was given http finds its way to the same page', async () => {
+  it('is redirected from http to the same page', async () => {
     const { door, url } = await openApp();
     await page.goto(`http://localhost:${door.port}/there?a=b`);
     expect(page.url()).toBe(`${url}/there?a=b`);
     expect(await page.title()).toBe('app');
   });
 
-  it('says that the connection is not private where the certificate is another’s', async () => {
+  it('says that the connection is not private if the certificate is for another name', async () => {
     await openApp();
     const other = await openDoor(() => ({ status: 'starting' }), { tls: ca.issue(['DNS:localhost']) });
     closers.push(other.stop);

@@ -68,7 +68,7 @@ describe('a visitor who speaks TLS', () => {
     expect(app.requestLines).toEqual(['GET /a?b HTTP/1.1']);
   });
 
-  it('is refused what is older than TLS 1.2', async () => {
+  it('is refused with a version below TLS 1.2', async () => {
     const { app, door } = await openTls();
     const options = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' };
     const refused = openVisitor(door, options);
@@ -76,7 +76,7 @@ describe('a visitor who speaks TLS', () => {
     expect(app.connections).toBe(0);
   });
 
-  it('gets HTTP/1.1 where it agrees on nothing, and nothing where it knows neither protocol', async () => {
+  it('gets HTTP/1.1 without ALPN, and is closed if it offers neither protocol', async () => {
     const { door } = await openTls();
     const visitor = await openVisitor(door);
     visitor.write('GET / HTTP/1.1\r\nHost: preview.test:4321\r\nConnection: close\r\n\r\n');
@@ -84,7 +84,7 @@ describe('a visitor who speaks TLS', () => {
     await expect(openVisitor(door, { ALPNProtocols: ['spdy/3'] })).rejects.toThrow();
   });
 
-  it('may come as any stream of bytes, not only as a socket', async () => {
+  it('can be any stream of bytes, not only a socket', async () => {
     const { door } = await openTls();
     const [near, far] = duplexPair();
     door.gateway.accept(far);
@@ -93,7 +93,7 @@ describe('a visitor who speaks TLS', () => {
     expect(await text(visitor)).toMatch(/^HTTP\/1.1 200 [\s\S]*ok$/);
   });
 
-  it('loses no byte of a hello that comes in pieces', async () => {
+  it('may send its hello in pieces', async () => {
     const { door } = await openTls();
     const [near, far] = duplexPair();
     door.gateway.accept(far);
@@ -119,7 +119,7 @@ describe('a visitor who holds a connection open', () => {
     expect(await sendRaw(door.port, '')).toBe('');
   });
 
-  it('is closed after a while: with half a hello, or one dribbled without end', async () => {
+  it('is closed after a while: with half a hello, or one that comes byte by byte', async () => {
     const { door } = await openTls(limits({ handshakeTimeoutMs: 300 }));
     expect(await sendRaw(door.port, '\x16\x03\x01\x02')).toBe('');
     const dribbler = openRaw(door);
@@ -136,7 +136,7 @@ describe('a visitor who holds a connection open', () => {
     expect(await text(visitor)).toMatch(/^HTTP\/1.1 408 /);
   });
 
-  it('counts as one, whatever it speaks, and makes room when it leaves', async () => {
+  it('counts once, whatever it speaks, and frees its slot when it leaves', async () => {
     const { door } = await openTls(limits({ sockets: 2 }));
     const silent = openRaw(door);
     await once(silent, 'connect');
@@ -150,7 +150,7 @@ describe('a visitor who holds a connection open', () => {
     }, 'there is room again');
   });
 
-  it('and leaves before its first byte is forgotten', async () => {
+  it('and leaves before its first byte keeps nothing', async () => {
     const { door } = await openTls(limits({ sockets: 1 }));
     const visitor = openRaw(door);
     await once(visitor, 'connect');
@@ -161,7 +161,7 @@ describe('a visitor who holds a connection open', () => {
 });
 
 describe('plain HTTP on the port', () => {
-  it('is sent to the public address, to no host of the visitor’s choice, and the app hears nothing', async () => {
+  it('is redirected to the public address, never to a host of the visitor’s choice, and does not reach the app', async () => {
     const { app, door } = await openTls();
     for (const method of ['GET', 'HEAD']) {
       const answer = await sendRaw(
@@ -201,7 +201,7 @@ describe('plain HTTP on the port', () => {
     expect(app.connections).toBe(0);
   });
 
-  it('gets no address while there is none', async () => {
+  it('is not redirected while there is no public address', async () => {
     const { door } = await openTls({ place: () => undefined });
     expect(await sendRaw(door.port, 'GET / HTTP/1.1\r\nHost: preview.test:4321\r\n\r\n')).toMatch(
       /^HTTP\/1.1 421 /,
@@ -209,8 +209,8 @@ describe('plain HTTP on the port', () => {
   });
 });
 
-describe('the end, with TLS', () => {
-  it('closes whoever is here, in a handshake or with a request, and may come twice', async () => {
+describe('stopping the gateway, with TLS', () => {
+  it('closes every connection, in a handshake or with a request, and may be done twice', async () => {
     const { app, door } = await openTls({}, () => {});
     const silent = openRaw(door);
     const half = openRaw(door);
@@ -227,7 +227,7 @@ describe('the end, with TLS', () => {
     await once(late.resume(), 'close');
   });
 
-  it('lets an answer be finished', async () => {
+  it('lets an answer finish', async () => {
     let finish: () => void = () => {};
     const { app, door } = await openTls({}, socket => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
@@ -249,7 +249,7 @@ describe('unauthenticated connections, with TLS', () => {
   const rules = { ...OPEN_GATEWAY, access: { kind: 'link', key: KEY } } as const;
   const HEAD = `Host: preview.test:4321\r\nAuthorization: Bearer ${KEY}\r\n`;
 
-  it('are closed to make room, silent, in the handshake or behind it; authenticated ones are not', async () => {
+  it('are closed to make room, silent, in the handshake or after it; authenticated ones are not', async () => {
     const { door } = await openTls({ rules, ...limits({ strangers: 3 }) });
     const signedIn = await openVisitor(door);
     signedIn.write(`GET / HTTP/1.1\r\n${HEAD}\r\n`);
@@ -269,7 +269,7 @@ describe('unauthenticated connections, with TLS', () => {
     expect(signedIn.closed).toBe(false);
   });
 
-  it('over HTTP/2 count as one for a session, until it is let in, and a refusal ends it', async () => {
+  it('over HTTP/2 count once for each session until it is authenticated, and a refusal ends it', async () => {
     const { door } = await openTls({ rules, ...limits({ strangers: 1 }) });
     const url = `https://localhost:${door.port}`;
     const open = () => {

@@ -18,7 +18,7 @@ afterAll(() => door.stop());
 const ask = (accept: string, method = 'GET') => fetch(door.url, { method, headers: { accept } });
 
 describe('a page', () => {
-  it('shows a stranger’s text as text', () => {
+  it('shows untrusted text as text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.constant(HOSTILE)), reason => {
         const window = new Window({ settings: { disableJavaScriptEvaluation: true } });
@@ -35,7 +35,7 @@ describe('a page', () => {
     );
   });
 
-  it('may run nothing and fetch nothing, and is styled by the one sheet its policy names', async () => {
+  it('runs no script, fetches nothing, and has only the style sheet that its policy names', async () => {
     const response = await ask('text/html');
     const policy = response.headers.get('content-security-policy') ?? '';
     const style = /<style>([\s\S]*)<\/style>/.exec(await response.text())?.[1] ?? '';
@@ -49,7 +49,7 @@ describe('a page', () => {
     ]);
   });
 
-  it('is kept by nobody, and says when to come back, as its own reload does', async () => {
+  it('is not cached, and says when to try again, as its own reload does', async () => {
     const response = await ask('text/html');
     expect(response.status).toBe(503);
     expect(response.headers.get('cache-control')).toBe('no-store');
@@ -79,14 +79,14 @@ describe('a notice', () => {
     ['application/vnd.api+json', 'application/json'],
     ['*/*', 'text/plain; charset=utf-8'],
     ['text/css', 'text/plain; charset=utf-8'],
-  ])('comes in the form that was asked for: %s', async (accept, type) => {
+  ])('has the form that the visitor accepts: %s', async (accept, type) => {
     const response = await ask(accept);
     expect(response.headers.get('content-type')).toBe(type);
     expect(response.headers.get('vary')).toBe('accept');
     expect(await response.text()).toContain('The app is restarting');
   });
 
-  it('as JSON says what is wrong and when to come back', async () => {
+  it('as JSON says what is wrong and when to try again', async () => {
     expect(await (await ask('application/json')).json()).toEqual({
       error: 'The app is restarting: The app stopped and is being started again (attempt 1).',
       detail: expect.stringContaining('alert(1)'),
@@ -101,7 +101,7 @@ describe('a notice', () => {
   });
 });
 
-describe('what a built web app cannot answer', () => {
+describe('a refusal of a built web app', () => {
   it.each([
     [404, 'Nothing is here'],
     [405, 'Files can only be read'],

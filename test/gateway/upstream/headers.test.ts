@@ -8,13 +8,13 @@ import {
 const ADDRESS = { port: 8080, publicUrl: new URL('https://8.preview.example') };
 const OURS = ['x-forwarded-host', '8.preview.example', 'x-forwarded-proto', 'https'];
 
-describe('the head an app gets', () => {
-  it('names the app as its host, and the public address as the one that was asked for', () => {
+describe('the head for the app', () => {
+  it('has the app as Host, and the public address in X-Forwarded-Host and -Proto', () => {
     const headers = renderRequestHeaders(['Host', 'evil.example', 'Accept', '*/*'], ADDRESS);
     expect(headers).toEqual(['host', 'localhost:8080', 'Accept', '*/*', ...OURS]);
   });
 
-  it('says nothing about a public address that is not known', () => {
+  it('has no forwarding fields if the public address is not known', () => {
     expect(renderRequestHeaders(['Host', 'a'], { port: 1, publicUrl: undefined })).toEqual([
       'host',
       'localhost:1',
@@ -28,11 +28,11 @@ describe('the head an app gets', () => {
     'X_Forwarded_Proto',
     'Forwarded',
     'X-Real-IP',
-  ])('has no %s of the visitor', name => {
+  ])('has no %s from the visitor', name => {
     expect(renderRequestHeaders([name, '10.0.0.1'], ADDRESS)).toEqual(['host', 'localhost:8080', ...OURS]);
   });
 
-  it('has no fields of the visitor’s connection, and none that its Connection names', () => {
+  it('has no hop-by-hop fields, and none that the visitor’s Connection names', () => {
     const raw = ['Connection', 'close, X-Secret', 'connection', 'keep-alive', 'Keep-Alive', 'timeout=5'];
     raw.push(
       'x-secret',
@@ -49,7 +49,7 @@ describe('the head an app gets', () => {
     expect(renderRequestHeaders(raw, ADDRESS)).toEqual(['host', 'localhost:8080', ...OURS]);
   });
 
-  it('keeps ours when Connection names them', () => {
+  it('keeps our own fields even if the visitor’s Connection names them', () => {
     expect(renderRequestHeaders(['Connection', 'x-forwarded-host'], ADDRESS).slice(2)).toEqual(OURS);
   });
 
@@ -59,8 +59,8 @@ describe('the head an app gets', () => {
   });
 });
 
-describe('the head a visitor gets', () => {
-  it('keeps every cookie, and loses the fields of the app’s connection', () => {
+describe('the head for the visitor', () => {
+  it('keeps every cookie, and has no hop-by-hop fields', () => {
     const raw = [
       'Set-Cookie',
       'a=1',
@@ -76,18 +76,18 @@ describe('the head a visitor gets', () => {
     expect(renderResponseHeaders(raw, 200, true)).toEqual(['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2']);
   });
 
-  it('announces trailers only where there can be some', () => {
+  it('announces trailers only if the answer can have some', () => {
     expect(renderResponseHeaders(['Trailer', 'X-Sum'], 200, true)).toEqual(['Trailer', 'X-Sum']);
     expect(renderResponseHeaders(['Trailer', 'X-Sum'], 200, false)).toEqual([]);
   });
 
-  it('has no length where the status means that there is no body', () => {
+  it('has no length if the status means that there is no body', () => {
     expect(renderResponseHeaders(['Content-Length', '5'], 204, false)).toEqual([]);
     expect(renderResponseHeaders(['Content-Length', '5'], 304, false)).toEqual(['Content-Length', '5']);
   });
 });
 
-it('lets no trailer change what the head has said', () => {
+it('drops trailers that would change what the head says', () => {
   expect(
     renderTrailers(['X-Sum', '1', 'Content-Length', '9', 'Set-Cookie', 'a=b', 'Connection', 'close']),
   ).toEqual([['X-Sum', '1']]);

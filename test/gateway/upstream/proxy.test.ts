@@ -62,7 +62,7 @@ describe('a request', () => {
     },
   );
 
-  it('reaches the app with the app’s own host, and with nothing that the visitor says about itself', async () => {
+  it('reaches the app with the app’s own Host, and without the visitor’s forwarding fields', async () => {
     const { app, door } = await openRaw();
     await sendRaw(
       door.port,
@@ -73,7 +73,7 @@ describe('a request', () => {
     expect(app.seen).not.toContain('10.0.0.1');
   });
 
-  it('loses its offer to speak HTTP/2 (h2c), and is served without', async () => {
+  it('with an upgrade to h2c is served over HTTP/1.1, without that field at the app', async () => {
     const { app, door } = await openRaw();
     const offer = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n';
     const answer = await sendRaw(
@@ -84,7 +84,7 @@ describe('a request', () => {
     expect(app.seen.toLowerCase()).not.toMatch(/upgrade|http2-settings/);
   });
 
-  it('is tried again once where the app closes an idle connection in the same moment', async () => {
+  it('is sent once more if the app closes an idle connection at the same moment', async () => {
     const { app, door } = await openRaw(
       (socket, count) => void (count === 1 ? socket.write(OK) : socket.destroy()),
     );
@@ -93,7 +93,7 @@ describe('a request', () => {
     expect(app.requestLines).toEqual(['GET / HTTP/1.1', 'GET /again HTTP/1.1', 'GET /again HTTP/1.1']);
   });
 
-  it('is never sent twice where that could do harm', async () => {
+  it('is never sent twice if its method is not idempotent or it has a body', async () => {
     const { app, door } = await openRaw(socket => socket.destroy());
     expect((await fetch(door.url, { method: 'POST' })).status).toBe(502);
     expect((await fetch(door.url, { method: 'PUT', body: 'x' })).status).toBe(502);
@@ -123,7 +123,7 @@ describe('a request', () => {
 });
 
 describe('an answer', () => {
-  it('comes as it is: status, reason, repeated fields, compressed body', async () => {
+  it('is passed on unchanged: status, reason, repeated fields, compressed body', async () => {
     const body = gzipSync('hello').toString('latin1');
     const head = `Content-Encoding: gzip\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: ${body.length}`;
     const { door } = await openRaw(socket =>
@@ -135,7 +135,7 @@ describe('an answer', () => {
     expect(answer.slice(answer.indexOf('\r\n\r\n') + 4)).toBe(body);
   });
 
-  it('keeps its reason where that comes in two pieces', async () => {
+  it('keeps its reason if it arrives in two pieces', async () => {
     const { door } = await openRaw(async socket => {
       socket.setNoDelay(true);
       for (const piece of ['HTTP/1.1 404 Not Fo', 'und\r\nContent-Length: 2\r\n\r\nno']) {
@@ -146,7 +146,7 @@ describe('an answer', () => {
     expect(await sendRaw(door.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`)).toMatch(/^HTTP\/1.1 404 Not Found\r\n/);
   });
 
-  it('carries its trailers', async () => {
+  it('keeps its trailers', async () => {
     const door = await openApp((_, response) => {
       response.writeHead(200, { trailer: 'X-Sum' });
       response.write('body');
@@ -158,7 +158,7 @@ describe('an answer', () => {
     expect(answer).toMatch(/0\r\nX-Sum: 42\r\n\r\n$/);
   });
 
-  it('without a body ends at its head: HEAD, 204, 304, trailers announced or not', async () => {
+  it('without a body ends with its head: HEAD, 204, 304, with announced trailers or without', async () => {
     const door = await openApp((request, response) => {
       const status = Number(request.url?.slice(1));
       response.writeHead(status, status === 200 ? { 'content-length': 7 } : { etag: '"a"' }).end();
@@ -173,7 +173,7 @@ describe('an answer', () => {
     expect(await sendRaw(raw.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`)).not.toMatch(/trailer|content-length/i);
   });
 
-  it('in HTTP/1.0 has no chunks, and ends with the connection', async () => {
+  it('in HTTP/1.0 is not chunked, and ends with the connection', async () => {
     const door = await openApp((_, response) => {
       response.write('a');
       response.end('b');
@@ -183,7 +183,7 @@ describe('an answer', () => {
     expect(answer).not.toMatch(/transfer-encoding/i);
   });
 
-  it('comes after interim ones, which HTTP/1.0 does not get', async () => {
+  it('comes after interim answers, which HTTP/1.0 does not get', async () => {
     const hints =
       'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nLink: </b>\r\nContent-Length: 5\r\nConnection: x\r\n\r\n';
     const { door } = await openRaw(socket => socket.write(`${hints}HTTP/1.1 102 Processing\r\n\r\n${OK}`));
@@ -193,7 +193,7 @@ describe('an answer', () => {
     expect(await sendRaw(door.port, `GET / HTTP/1.0\r\n${HEAD}\r\n`)).toMatch(/^HTTP\/1.1 200 /);
   });
 
-  it('leaves in one write: head and first piece', async () => {
+  it('is sent in one write: the head and the first piece', async () => {
     const { door } = await openRaw();
     const writes: string[] = [];
     const visitor = new Duplex({
@@ -225,7 +225,7 @@ describe('an answer', () => {
     }
   });
 
-  it('waits in the app while the visitor does not read', async () => {
+  it('stays in the app while the visitor does not read', async () => {
     const piece = Buffer.alloc(1 << 20);
     let written = 0;
     const door = await openApp((_, response) => {
@@ -245,7 +245,7 @@ describe('an answer', () => {
     visitor.destroy();
   });
 
-  it('that breaks off is not made to look whole', async () => {
+  it('that breaks off does not look complete', async () => {
     const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n';
     const { door } = await openRaw(socket => socket.write(chunked, () => socket.destroy()));
     const answer = await sendRaw(door.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`);
@@ -256,7 +256,7 @@ describe('an answer', () => {
   it.each([
     ['no HTTP', 'SSH-2.0-OpenSSH_9.6\r\n', 'could not be understood'],
     [
-      'a switch of protocols nobody asked for',
+      'a switch of protocols that was not requested',
       'HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n',
       '',
     ],

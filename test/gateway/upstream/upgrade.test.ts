@@ -74,7 +74,7 @@ describe('a WebSocket', () => {
     expect([otherCode, String(otherReason)]).toEqual([4002, 'bye']);
   });
 
-  it('ends on both sides when either breaks', async () => {
+  it('ends on both sides when either side breaks', async () => {
     const door = await openEcho();
     const arrived = once(door.server, 'connection');
     const socket = await openSocket(door);
@@ -106,7 +106,7 @@ describe('a WebSocket', () => {
 });
 
 describe('an upgrade', () => {
-  it('loses no byte that came before its time, from either side', async () => {
+  it('loses no byte that came early, from either side', async () => {
     const { app, door } = await openRaw((socket, count) => {
       if (count === 1) socket.write(`${SWITCH}\r\nearly from the app`);
       socket.on('data', chunk => {
@@ -118,7 +118,7 @@ describe('an upgrade', () => {
     expect(app.seen).toMatch(/\r\n\r\nearly from the visitor, end$/);
   });
 
-  it('passes on the end of one direction, and then carries what the other still has to say', async () => {
+  it('passes on the end of one direction, and what the other side still sends', async () => {
     const { door } = await openRaw(socket => {
       socket.allowHalfOpen = true;
       socket.write(`${SWITCH}\r\n`);
@@ -138,7 +138,7 @@ describe('an upgrade', () => {
     expect(answer).toMatch(/last word$/);
   });
 
-  it('lets the visitor go on after the app has said its last word', async () => {
+  it('lets the visitor send on after the app has ended its side', async () => {
     const { app, door } = await openRaw(socket => socket.end(`${SWITCH}\r\nlast word`));
     const visitor = connect({ port: door.port, host: '127.0.0.1', allowHalfOpen: true });
     closers.push(() => visitor.destroy());
@@ -149,7 +149,7 @@ describe('an upgrade', () => {
     await vi.waitFor(() => expect(app.seen).toMatch(/but I have more$/), { timeout: 10_000 });
   });
 
-  it.each(['visitor', 'app'])('is cut on the other side when the connection of the %s breaks', async side => {
+  it.each(['visitor', 'app'])('is cut on the other side if the connection of the %s breaks', async side => {
     const joined = Promise.withResolvers<Socket>();
     const { door } = await openRaw(socket => {
       socket.write(`${SWITCH}\r\n`);
@@ -166,7 +166,7 @@ describe('an upgrade', () => {
     await closed;
   });
 
-  it('that the app refuses is relayed and closed, so that a request behind it goes nowhere (WebSocket bypass)', async () => {
+  it('that the app refuses closes the connection after the answer, so that a request behind it is not served (WebSocket bypass)', async () => {
     const { app, door } = await openRaw(socket =>
       socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nX-Why: no\r\n\r\nno'),
     );
@@ -179,7 +179,7 @@ describe('an upgrade', () => {
     expect(app.seen).not.toContain('smuggled');
   });
 
-  it('that the app answers at length is relayed to its end', async () => {
+  it('that the app refuses with a long answer delivers all of it', async () => {
     const body = 'x'.repeat(5 << 20);
     const { door } = await openRaw(socket =>
       socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`),
@@ -196,7 +196,7 @@ describe('an upgrade', () => {
   });
 
   it.each(['GET', 'POST', 'PUT'])(
-    'that is not taken ends its connection with the answer, for Node reads nothing behind it: %s',
+    'that is not taken ends the connection with the answer, because Node reads nothing after it: %s',
     async method => {
       const { app, door } = await openRaw(socket => socket.write(OK));
       const offer = `Host: bore.example:4321\r\nConnection: Upgrade\r\nUpgrade: ${method === 'PUT' ? 'websocket' : 'h2c'}\r\n`;
@@ -213,7 +213,7 @@ describe('an upgrade', () => {
   it.each([
     ['a WebSocket', `GET /ws HTTP/1.1\r\n${ASK}\r\n`],
     ['CONNECT', 'CONNECT bore.example:4321 HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n'],
-  ])('behind a request without its answer yet costs that one connection: %s', async (_, second) => {
+  ])('before the previous answer closes the connection: %s', async (_, second) => {
     const { app, door } = await openRaw(() => {}); // never answers
     const first = 'GET / HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n';
     expect(await sendRaw(door.port, first + second)).toBe('');
@@ -221,7 +221,7 @@ describe('an upgrade', () => {
     expect(door.log.filter(line => !line.startsWith('debug'))).toEqual([]);
   });
 
-  it('behind an answer that is not counted costs that one connection, too: an odd expectation', async () => {
+  it('before the answer to an unknown expectation closes the connection', async () => {
     const { door } = await openRaw(socket => socket.write(OK));
     const odd = 'GET / HTTP/1.1\r\nHost: bore.example:4321\r\nExpect: foo\r\n\r\n';
     const answer = await sendRaw(door.port, `${odd}GET /c HTTP/1.1\r\n${ASK}\r\n`);
@@ -229,7 +229,7 @@ describe('an upgrade', () => {
     expect(await (await fetch(`http://127.0.0.1:${door.port}`)).text()).toBe('ok');
   });
 
-  it('behind the last answer of a connection costs that one connection, too', async () => {
+  it('after the last answer of a connection closes the connection', async () => {
     const { door } = await openRaw(socket => socket.write(OK));
     const visitor = connect(door.port, '127.0.0.1').on('error', () => {});
     closers.push(() => visitor.destroy());
@@ -243,14 +243,14 @@ describe('an upgrade', () => {
     expect(await (await fetch(`http://127.0.0.1:${door.port}`)).text()).toBe('ok');
   });
 
-  it('to a protocol that nobody asked for ends in a 502', async () => {
+  it('to a protocol that was not requested gets a 502', async () => {
     const { door } = await openRaw(socket =>
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'),
     );
     expect(await sendRaw(door.port, `GET / HTTP/1.1\r\n${ASK}\r\n`)).toMatch(/^HTTP\/1.1 502 /);
   });
 
-  it('gets a 502 from an app that is not there, and a 503 while it starts', async () => {
+  it('gets a 502 if the app does not answer, and a 503 while it starts', async () => {
     const { app, door } = await openRaw();
     await app.stop();
     expect(await sendRaw(door.port, `GET / HTTP/1.1\r\n${ASK}\r\n`)).toMatch(/^HTTP\/1.1 502 /);
@@ -259,7 +259,7 @@ describe('an upgrade', () => {
     expect(await sendRaw(starting.port, `GET / HTTP/1.1\r\n${ASK}\r\n`)).toMatch(/^HTTP\/1.1 503 /);
   });
 
-  it('never reaches what lies under /__expose/', async () => {
+  it('never reaches /__expose/', async () => {
     const { app, door } = await openRaw(socket => socket.write(OK));
     expect(await sendRaw(door.port, `GET /__expose/x HTTP/1.1\r\n${ASK}\r\n`)).toMatch(/^HTTP\/1.1 404 /);
     expect(app.connections).toBe(0);

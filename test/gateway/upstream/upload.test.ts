@@ -71,7 +71,7 @@ function makeUpload(piece: Buffer, count: number, onPiece: (index: number) => vo
 describe('an upload', () => {
   const piece = randomBytes(1 << 20);
 
-  it.each(['with a length', 'in chunks'])('of 100 MB arrives whole: %s', async kind => {
+  it.each(['with a length', 'in chunks'])('of 100 MB arrives complete: %s', async kind => {
     const door = await openApp(async (request, response) => response.end(await hashBody(request)));
     const expected = createHash('sha256');
     for (let index = 0; index < 100; index += 1) expected.update(piece);
@@ -82,7 +82,7 @@ describe('an upload', () => {
     expect(await readText(response)).toBe(expected.digest('hex'));
   });
 
-  it.runIf(process.platform === 'linux')('needs no more memory the longer it is', async () => {
+  it.runIf(process.platform === 'linux')('needs no more memory if it is longer', async () => {
     const { server } = await openApp(async (request, response) => response.end(await hashBody(request)));
     const address = server.address();
     const appPort = typeof address === 'object' && address !== null ? address.port : 0;
@@ -101,7 +101,7 @@ describe('an upload', () => {
     expect(Number(peaks[1]) - Number(peaks[0])).toBeLessThan(100 << 20);
   });
 
-  it('waits in the visitor while the app does not read', async () => {
+  it('stays with the visitor while the app does not read', async () => {
     const door = await openApp(() => {});
     let made = 0;
     const request = sendRequest(door.url, { method: 'POST' });
@@ -123,7 +123,7 @@ describe('an upload', () => {
     request.destroy();
   });
 
-  it('ends at the app when the visitor leaves in the middle', async () => {
+  it('ends at the app if the visitor leaves in the middle', async () => {
     const door = await openApp(request => void request.resume().on('error', () => {}));
     const visitor = connect(door.port, '127.0.0.1');
     visitor.write('POST / HTTP/1.1\r\nHost: bore.example:4321\r\nContent-Length: 100\r\n\r\nfirst');
@@ -134,7 +134,7 @@ describe('an upload', () => {
     expect(request.complete).toBe(false);
   });
 
-  it('may be answered before it is over: the visitor gets to read that, and to send the rest', async () => {
+  it('may be answered before its end: the visitor gets the answer, and can send the rest', async () => {
     const door = await openApp((_, response) => response.writeHead(413).end('too much'));
     const visitor = connect(door.port, '127.0.0.1').setEncoding('latin1');
     closers.push(() => visitor.destroy());
@@ -152,7 +152,7 @@ describe('an upload', () => {
     expect(answer).toMatch(/^HTTP\/1.1 413 [\s\S]*too much/);
   });
 
-  it('that goes on after its answer is cut off after a while', async () => {
+  it('that continues long after its answer is cut off', async () => {
     const door = await openApp((_, response) => response.end('enough'), { lingerMs: 50 });
     const answer = await sendRaw(
       door.port,
@@ -161,7 +161,7 @@ describe('an upload', () => {
     expect(answer).toMatch(/^HTTP\/1.1 200 [\s\S]*enough$/);
   });
 
-  it('leaves the connection in step for the next request', async () => {
+  it('leaves the connection usable for the next request', async () => {
     const door = await openApp(async (request, response) =>
       response.end(`${request.url} ${await hashBody(request)}`),
     );
@@ -179,7 +179,7 @@ describe('an upload', () => {
 describe('Expect: 100-continue', () => {
   const ask = { method: 'POST', headers: { expect: '100-continue', 'content-length': 5 } };
 
-  it('lets the visitor go on when the app is there to read', async () => {
+  it('is answered with 100 when the app is connected', async () => {
     let expectation: string | undefined = 'unknown';
     const door = await openApp(async (request, response) => {
       expectation = request.headers.expect;
@@ -194,7 +194,7 @@ describe('Expect: 100-continue', () => {
     expect(expectation).toBeUndefined();
   });
 
-  it('saves the body where there is no app', async () => {
+  it('gets the final answer without the body if the app is not running', async () => {
     const door = await openDoor(() => ({ status: 'starting' }), { limits: { lingerMs: 50 } });
     closers.push(door.stop);
     const answer = await sendRaw(
@@ -205,7 +205,7 @@ describe('Expect: 100-continue', () => {
     expect(answer).not.toContain('100 Continue');
   });
 
-  it('is refused where it asks for anything else', async () => {
+  it('is refused for any other expectation', async () => {
     const door = await openApp((_, response) => response.end());
     const answer = await sendRaw(
       door.port,
