@@ -1,27 +1,57 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** The soak takes three minutes and little of the machine: begun first, it is over before the others are. */
-class SoakFirst extends BaseSequencer {
+/** They put both processors to work, or measure memory while they do: one at a time, when all others are over. */
+const LOAD = [
+  'test/gateway/memory.test.ts',
+  'test/gateway/downstream/fair-shares.test.ts',
+  'test/gateway/downstream/h2spec.test.ts',
+  'test/gateway/downstream/slow-http.test.ts',
+  'test/tunnel/leaks.test.ts',
+  'test/tunnel/many-visitors.test.ts',
+];
+
+/** Those that take longest, mostly waiting, longest first. */
+const LONG = [
+  'test/e2e/failures.test.ts',
+  'test/tunnel/faults-control.test.ts',
+  'test/e2e/several-servers.test.ts',
+  'test/tunnel/soak.test.ts',
+  'test/e2e/lifetime.test.ts',
+  'test/app/os/os.test.ts',
+  'test/e2e/access.test.ts',
+  'test/e2e/deaths.test.ts',
+  'test/faithful/answers.test.ts',
+  'test/exposure/exposure.test.ts',
+  'test/e2e/outages.test.ts',
+  'test/e2e/stable-address.test.ts',
+];
+
+/** Long ones begun first leave no worker with one of them when all the others are over. */
+class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isSoak = ({ moduleId }: TestSpecification) => moduleId.endsWith('/soak.test.ts');
-    const sorted = await super.sort(files);
-    return [...sorted.filter(isSoak), ...sorted.filter(file => !isSoak(file))];
+    const rank = ({ moduleId }: TestSpecification) => {
+      const index = LONG.findIndex(file => moduleId.endsWith(`/${file}`));
+      return index < 0 ? LONG.length : index;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
   }
 }
 
-// Tests start real servers, processes and browsers: a few files at a time, and time enough on a busy machine.
+// Tests start real servers, processes and browsers, and mostly wait for them: more files at a time than processors.
 // The time limits only stop a test that hangs; no test asserts speed.
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/fixed-seed.ts'],
     pool: 'forks',
-    maxWorkers: 2,
-    sequence: { sequencer: SoakFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    sequence: { sequencer: LongFirst },
     // The report is what .ci/run counts.
     reporters: ['default', ['json', { outputFile: 'build/test-report.json' }]],
+    projects: [
+      { extends: true, test: { name: 'rest', include: ['test/**/*.test.ts'], exclude: LOAD, maxWorkers: 4 } },
+      { extends: true, test: { name: 'load', include: LOAD, fileParallelism: false } },
+    ],
   },
 });
