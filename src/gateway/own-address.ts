@@ -25,7 +25,7 @@ const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
 /** Undefined if the address is not a URL. */
-export function describeAddress({ url: text, host, port }: PublicAddress): OwnAddress | undefined {
+function describeAddress({ url: text, host, port }: PublicAddress): OwnAddress | undefined {
   const url = URL.parse(text) ?? undefined;
   if (url === undefined) return undefined;
   // A proxy in front may send the name that visitors use, or the one that it connects to.

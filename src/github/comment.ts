@@ -12,8 +12,6 @@ import { type CommentTarget, OwnComment } from './own-comment.ts';
 import type { PreviewView } from './view.ts';
 import { describeReportFailure } from './wording.ts';
 
-export type { CommentTarget } from './own-comment.ts';
-
 /** A hiccup of GitHub's is over in seconds; a longer outage is left to the next change of state. */
 const RETRY_DELAYS_MS = [1_000, 4_000];
 

@@ -33,7 +33,7 @@ export interface WasmrunOptions {
 }
 
 /** What this action was tested with. */
-export const PINNED_VERSION = '1.0.0';
+const PINNED_VERSION = '1.0.0';
 const MODES_WITHOUT = 'or use `mode: web` or `mode: port`, which need no wasmrun';
 /** It prints and exits; a cold disk may take seconds. */
 const VERSION_TIMEOUT_MS = 20_000;

@@ -26,7 +26,7 @@ export interface AccessRules {
 }
 
 /** Where the sign-in page sends the key. */
-export const SIGN_IN_PATH = '/__expose/sign-in';
+const SIGN_IN_PATH = '/__expose/sign-in';
 
 /** A key and the name of its field take a few hundred bytes. */
 const MAX_FORM_BYTES = 4_096;

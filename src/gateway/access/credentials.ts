@@ -7,7 +7,7 @@ import { readTarget } from '../visit.ts';
 import { withoutOwnCookies } from './session-cookie.ts';
 
 /** The query parameter of the link that contains the key. */
-export const KEY_PARAMETER = 'expose-key';
+const KEY_PARAMETER = 'expose-key';
 
 /** The link to open: `url` (no trailing slash) with the key. */
 export function renderKeyLink(url: string, key: string): string {
