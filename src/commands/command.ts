@@ -2,8 +2,8 @@
 
 import type { ShellContext } from './shell.ts';
 
-/** 0 fine, 1 failed, 2 wrong usage; 124 (timed out) is kept for commands that wait. */
-export type ExitCode = 0 | 1 | 2 | 124;
+/** 0 fine, 1 failed, 2 wrong usage. */
+export type ExitCode = 0 | 1 | 2;
 
 /** Values of `--name value` and `--name` flags. */
 export type Flags = Readonly<Record<string, string | boolean | undefined>>;

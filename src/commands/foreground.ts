@@ -38,9 +38,9 @@ export async function runForeground(config: SupervisorConfig, json: boolean): Pr
   process.on('uncaughtException', failOnBug);
   warn = message => exposure.warn(message);
   const self = recordProcess(process.pid, 'expose');
-  const { name, folder, controlToken } = config;
+  const { folder } = config;
   try {
-    writeSession(folder, { name, pid: self.pid, startTime: self.startTime, controlUrl, controlToken });
+    writeSession(config, self, controlUrl);
   } catch (error) {
     warn(`\`expose url\`, \`status\` and \`stop\` will not find this preview: ${describeError(error)}`);
   }

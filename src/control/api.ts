@@ -56,7 +56,7 @@ const KEEPALIVE_MS = 15_000;
 /** The client that asked for the end still reads the answer. */
 const CLOSE_GRACE_MS = 1_000;
 /** The reasons that a client may give. */
-const CALLER_REASONS: readonly EndReason[] = ['stopped', 'job ended', 'cancelled'];
+const CALLER_REASONS: readonly EndReason[] = ['stopped', 'job ended'];
 
 /** Listens on a free port of 127.0.0.1. Every request must carry `Authorization: Bearer TOKEN`. */
 export async function startControlApi(controls: Controls, token: string): Promise<ControlApi> {

@@ -3,13 +3,14 @@
 //
 // Built on @octokit/core, not on @actions/github 9.1: that adds 1.08 MB to each of four bundles (main 3.28 → 4.36 MB), with
 // a method for every route and a second undici. It reads the proxy from its own environment when it is imported, so that
-// none can be handed in; it has no SOCKS, ignores HTTP_PROXY for https, and a bad value fails the import. No throttling.
+// none can be handed in; it has no SOCKS, ignores HTTP_PROXY for https, and silently goes direct if the value is wrong.
 
 import { Octokit } from '@octokit/core';
 import { paginateRest } from '@octokit/plugin-paginate-rest';
 import { throttling } from '@octokit/plugin-throttling';
 import * as v from 'valibot';
-import { describeError } from '../shared/errors.ts';
+import { raceSignal } from '../shared/abort.ts';
+import { describeError, isTimeout } from '../shared/errors.ts';
 import { type Logger, sanitise } from '../shared/log.ts';
 import { createFetch, type FetchOptions, type ProxyEnvironment, ProxyError } from '../shared/proxy.ts';
 
@@ -71,7 +72,7 @@ export function connectGitHub(options: ConnectionOptions): GitHub {
   return {
     async request(schema, route, { parameters, signal }) {
       const request = octokit.request(route, { ...parameters, request: signal ? { signal } : {} });
-      const response: { data: unknown } = await settle(request, route, signal);
+      const response: { data: unknown } = await awaitAnswer(request, route, signal);
       return check(schema, response.data, route);
     },
     async list(schema, route, { parameters, signal }) {
@@ -83,12 +84,12 @@ export function connectGitHub(options: ConnectionOptions): GitHub {
           items.push(...(Array.isArray(data) ? data : [data]));
         }
       };
-      await settle(collect(), route, signal);
+      await awaitAnswer(collect(), route, signal);
       return items.map(item => check(schema, item, route));
     },
     async readLogin(signal) {
       const query = 'query { viewer { login } }';
-      const answer: unknown = await settle(octokit.graphql(query), 'POST /graphql', signal);
+      const answer: unknown = await awaitAnswer(octokit.graphql(query), 'POST /graphql', signal);
       return check(Viewer, answer, 'POST /graphql').viewer.login;
     },
   };
@@ -129,24 +130,13 @@ function createFetchInTime(proxy: ProxyEnvironment) {
 }
 
 /** The work's result, or a GitHubError; the signal ends the wait even while a rate limit is waited out. */
-async function settle<T>(work: Promise<T>, route: string, signal: AbortSignal | undefined): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal?.reason);
-  signal?.addEventListener('abort', abort);
-  if (signal?.aborted) abort();
+async function awaitAnswer<T>(work: Promise<T>, route: string, signal: AbortSignal | undefined): Promise<T> {
   try {
-    return await Promise.race([work, aborted]);
+    return await (signal ? raceSignal(work, signal) : work);
   } catch (error) {
     if (signal?.aborted) throw isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
     throw explainFailure(error, route);
-  } finally {
-    signal?.removeEventListener('abort', abort);
   }
-}
-
-/** `AbortSignal.timeout` ends with this: a limit that was reached, not somebody's wish. */
-function isTimeout(reason: unknown): boolean {
-  return reason instanceof Error && reason.name === 'TimeoutError';
 }
 
 function renderTimeout(route: string, cause: unknown): GitHubError {

@@ -15,30 +15,16 @@ import { describeReportFailure } from './wording.ts';
 /** A hiccup of GitHub's is over in seconds; a longer outage is left to the next change of state. */
 const RETRY_DELAYS_MS = [1_000, 4_000];
 
-export interface StickyComment {
-  /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
-  update(view: PreviewView): Promise<void>;
-  /** Resolves when nothing is left to write. */
-  flush(): Promise<void>;
-  /** Address of the comment, once it was written. */
-  readonly commentUrl: string | undefined;
-}
-
-/** Nothing is written before the first `update`. The signal ends all writing, also a wait for a rate limit. */
-export function startComment(options: {
+export interface CommentWriterOptions {
   github: GitHub;
   job: Job;
   target: CommentTarget;
   logger: Logger;
+  /** Ends all writing, also a wait for a rate limit. */
   signal?: AbortSignal | undefined;
-}): StickyComment {
-  const { github, job, target, logger, signal } = options;
-  const comment = new OwnComment({ github, repository: job.repository, target, logger, signal });
-  return new CommentWriter(comment, logger, signal);
 }
 
-class CommentWriter implements StickyComment {
-  commentUrl: string | undefined;
+export class CommentWriter {
   readonly #comment: OwnComment;
   readonly #logger: Logger;
   readonly #signal: AbortSignal | undefined;
@@ -48,18 +34,21 @@ class CommentWriter implements StickyComment {
   /** Set when there is nothing more to be done here: no permission, or a newer run has taken over. */
   #closed = false;
 
-  constructor(comment: OwnComment, logger: Logger, signal: AbortSignal | undefined) {
-    this.#comment = comment;
+  /** Nothing is written before the first `update`. */
+  constructor({ github, job, target, logger, signal }: CommentWriterOptions) {
+    this.#comment = new OwnComment({ github, repository: job.repository, target, logger, signal });
     this.#logger = logger;
     this.#signal = signal;
   }
 
+  /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
   update(view: PreviewView): Promise<void> {
     this.#newest = view;
     this.#writing ??= this.#writeAll();
     return this.#writing;
   }
 
+  /** Resolves when nothing is left to write. */
   async flush(): Promise<void> {
     await this.#writing;
   }
@@ -97,10 +86,7 @@ class CommentWriter implements StickyComment {
 
   async #writeOnce(view: PreviewView): Promise<void> {
     const written = await this.#comment.write(renderComment(view, renderMarker(this.#comment.marker)));
-    if (written.kind === 'written') {
-      this.commentUrl = written.url;
-      return;
-    }
+    if (written.kind === 'written') return;
     this.#closed = true;
     this.#logger.info(`run ${written.to.runId} is newer: from now on the comment shows its preview`);
   }

@@ -2,11 +2,11 @@
 // main asks before it judges any input, for a fork's job sees no `vars` and no secrets. The rules for users are in
 // docs/forks.md; the attack is GitHub Security Lab's "Preventing pwn requests".
 
-import * as v from 'valibot';
 import { describeError } from '../shared/errors.ts';
 import { sanitise } from '../shared/log.ts';
 import { type GitHub, GitHubError } from './api.ts';
 import { readCheckedOutCommit } from './checkout.ts';
+import { readIssue, readWorkflowRun } from './events.ts';
 import type { Job } from './job.ts';
 import { type PullRequest, readEventPullRequest, readPullRequest } from './pull-request.ts';
 
@@ -108,14 +108,10 @@ interface Head {
   commits: readonly string[];
 }
 
-const IssueEvent = v.object({
-  issue: v.object({ number: v.number(), pull_request: v.optional(v.object({})) }),
-});
-
 /** The head of the pull request a privileged event is about, or the doubt that it cannot be told. */
 async function readHead({ job, github, signal }: GuardOptions): Promise<Head | string> {
   const fromEvent = readEventPullRequest(job);
-  const issue = v.is(IssueEvent, job.event) ? job.event.issue : undefined;
+  const issue = readIssue(job);
   if (!fromEvent && !issue) return 'the event does not say which pull request it is about';
   // A comment on a plain issue: nothing but the default branch is meant.
   if (!fromEvent && !issue?.pull_request) return { repository: ownName(job), commits: [job.sha] };
@@ -130,22 +126,10 @@ function listHeads(now: PullRequest, then: PullRequest | undefined): string[] {
   return own ? [...new Set([then.headSha, now.headSha])] : [now.headSha];
 }
 
-const Actor = v.nullish(v.object({ login: v.string() }));
-
-const WorkflowRunEvent = v.object({
-  workflow_run: v.object({
-    event: v.string(),
-    head_sha: v.string(),
-    head_repository: v.nullable(v.object({ full_name: v.string() })),
-    actor: Actor,
-    triggering_actor: Actor,
-  }),
-});
-
 /** The head of the run that was waited for; what it built may have come as an artifact, without a checkout. */
 function readRunHead(job: Job): Head | string {
-  if (!v.is(WorkflowRunEvent, job.event)) return 'the event does not say which run it is about';
-  const run = job.event.workflow_run;
+  const run = readWorkflowRun(job);
+  if (run === undefined) return 'the event does not say which run it is about';
   // Such a run was itself privileged.
   if (PRIVILEGED_EVENTS.includes(run.event)) {
     return `the run before this one was started by ${run.event}: whose code it built cannot be told`;

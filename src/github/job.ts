@@ -23,7 +23,6 @@ export interface Job {
   matrix: unknown;
   /** Login of whoever caused the run. */
   actor: string;
-  workspace: string;
 }
 
 /** The page of this attempt of the run, with its logs. */

@@ -1,6 +1,7 @@
 // The comment and the step summary as Markdown. Pure: the same view gives the same text.
 // Written so that a runner that dies leaves no lie behind: whatever can end says when it will.
 
+import { formatDuration } from '../shared/duration.ts';
 import { renderClientLine } from '../shared/public-url.ts';
 import type { EndReason, UnverifiedReason } from '../shared/state.ts';
 import { renderCode, renderCodeBlock, renderLink, renderSentence, renderTime } from './text.ts';
@@ -35,7 +36,7 @@ export function renderSummary(view: PreviewView, figures?: Figures): string {
   if (figures === undefined) return `${renderPreview(view)}\n`;
   const { visits, restarts, reconnects, addressChanges, durationMs } = figures;
   const parts = [
-    `live for ${renderDuration(durationMs)}`,
+    `live for ${formatDuration(Math.round(durationMs / 1000) * 1000)}`,
     renderCount(visits, 'visit'),
     renderCount(restarts, 'app restart'),
     renderCount(reconnects, 'tunnel reconnect'),
@@ -128,7 +129,6 @@ const ENDINGS: Record<EndReason, string> = {
   'duration over': 'Its time was over',
   'continue file': 'The workflow went on',
   stopped: 'It was stopped',
-  cancelled: 'The run was cancelled',
   'runner gone': 'The runner went away',
 };
 
@@ -186,11 +186,4 @@ function renderFooter({ preview, updatedAt }: PreviewView): string {
 
 function renderCount(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-function renderDuration(milliseconds: number): string {
-  const seconds = Math.max(0, Math.round(milliseconds / 1000));
-  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
-  if (hours > 0) return `${hours} h ${minutes} min`;
-  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
 }

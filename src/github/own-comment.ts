@@ -14,7 +14,7 @@ export interface CommentTarget extends Run {
 }
 
 /** What became of a write; `yielded`: a newer run has the comment, and this one must not write any more. */
-export type Written = { kind: 'written'; url: string } | { kind: 'yielded'; to: Run };
+export type Written = { kind: 'written' } | { kind: 'yielded'; to: Run };
 
 export interface OwnCommentOptions {
   github: GitHub;
@@ -27,7 +27,6 @@ export interface OwnCommentOptions {
 const CommentSchema = v.object({
   id: v.number(),
   body: v.nullish(v.string(), ''),
-  html_url: v.string(),
   user: v.nullable(v.object({ login: v.string() })),
 });
 
@@ -67,7 +66,7 @@ export class OwnComment {
     this.#id = kept.id;
     if (kept.id !== created?.id)
       await this.#ask(CommentSchema, `PATCH ${ONE}`, { comment_id: kept.id, body });
-    return { kind: 'written', url: kept.html_url };
+    return { kind: 'written' };
   }
 
   /** The comment written before, as it is now; undefined where there is none, or somebody deleted it. */

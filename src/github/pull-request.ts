@@ -2,6 +2,7 @@
 
 import * as v from 'valibot';
 import type { GitHub } from './api.ts';
+import { readIssue, readWorkflowRun } from './events.ts';
 import type { Job } from './job.ts';
 
 export interface PullRequest {
@@ -30,14 +31,6 @@ const PullRequestSchema = v.pipe(
 );
 
 const PullRequestEvent = v.object({ pull_request: PullRequestSchema });
-const CommentEvent = v.object({ issue: v.object({ number: v.number(), pull_request: v.object({}) }) });
-const WorkflowRunEvent = v.object({
-  workflow_run: v.object({
-    head_sha: v.string(),
-    head_branch: v.nullish(v.string()),
-    pull_requests: v.optional(v.array(v.object({ number: v.number() })), []),
-  }),
-});
 
 /** The pull request in the event's own payload, as it was when the event happened. */
 export function readEventPullRequest(job: Job): PullRequest | undefined {
@@ -82,22 +75,19 @@ export function readPullRequest(options: {
 /** What the run is about, from the event alone: the number of a pull request, else the branch or tag. */
 export function readSubject(job: Job): number | string {
   const number = readEventPullRequest(job)?.number ?? readEventNumber(job);
-  const run = v.safeParse(WorkflowRunEvent, job.event);
-  return number ?? (run.success ? run.output.workflow_run.head_branch : null) ?? job.ref;
+  return number ?? readWorkflowRun(job)?.head_branch ?? job.ref;
 }
 
 /** The number in a payload that names a pull request without describing it. */
 function readEventNumber(job: Job): number | undefined {
-  if (v.is(CommentEvent, job.event)) return job.event.issue.number;
-  const run = v.safeParse(WorkflowRunEvent, job.event);
-  return run.success ? run.output.workflow_run.pull_requests[0]?.number : undefined;
+  const issue = readIssue(job);
+  return issue?.pull_request ? issue.number : readWorkflowRun(job)?.pull_requests[0]?.number;
 }
 
 /** The commit whose pull request is meant, for the events that are about a commit of a branch. */
 function readEventCommit(job: Job): string | undefined {
   if (job.eventName === 'push' || job.eventName === 'workflow_dispatch') return job.sha;
-  const run = v.safeParse(WorkflowRunEvent, job.event);
-  return run.success ? run.output.workflow_run.head_sha : undefined;
+  return readWorkflowRun(job)?.head_sha;
 }
 
 /** The open pull request whose head is `sha`. A merged commit lists the one it came from; that one is over. */

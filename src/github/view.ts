@@ -17,9 +17,9 @@ export interface PreviewFacts {
   commitUrl: string;
   runUrl: string;
   /** What a visitor needs apart from the link. */
-  entry?: string;
+  entry?: string | undefined;
   /** Shown if anyone with the link can open what may not be public. */
-  openWarning?: string;
+  openWarning?: string | undefined;
   warnings: readonly string[];
 }
 
@@ -97,9 +97,8 @@ function endOf(endsAt: Date | undefined): { endsAt?: Date } {
 }
 
 /** The facts that hold from start to end. */
-export function describePreview(
-  job: Job,
-  facts: Pick<PreviewFacts, 'name' | 'mode' | 'commit' | 'entry' | 'openWarning' | 'warnings'>,
-): PreviewFacts {
-  return { ...facts, commitUrl: renderCommitUrl(job, facts.commit), runUrl: renderRunUrl(job) };
+export function describePreview(job: Job, facts: Omit<PreviewFacts, 'commitUrl' | 'runUrl'>): PreviewFacts {
+  const { name, mode, commit, entry, openWarning, warnings } = facts;
+  const [commitUrl, runUrl] = [renderCommitUrl(job, commit), renderRunUrl(job)];
+  return { name, mode, commit, commitUrl, runUrl, entry, openWarning, warnings };
 }

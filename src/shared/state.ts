@@ -52,14 +52,7 @@ export const PROTOCOLS = ['http', 'tcp'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
 /** Why an exposure ended well. */
-export const END_REASONS = [
-  'job ended',
-  'duration over',
-  'continue file',
-  'stopped',
-  'cancelled',
-  'runner gone',
-] as const;
+export const END_REASONS = ['job ended', 'duration over', 'continue file', 'stopped', 'runner gone'] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
 export type Phase =

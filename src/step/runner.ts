@@ -83,7 +83,6 @@ function describeJob(environment: NodeJS.ProcessEnv, matrix: string): Job {
     stepId: environment.GITHUB_ACTION ?? '',
     matrix: parseMatrix(matrix),
     actor: environment.GITHUB_ACTOR ?? '',
-    workspace: environment.GITHUB_WORKSPACE || process.cwd(),
   };
 }
 

@@ -3,16 +3,15 @@
 import * as core from '@actions/core';
 import type { Job } from '../github/job.ts';
 import { renderSummary } from '../github/markdown.ts';
-import { viewOf } from '../github/view.ts';
+import { describePreview, viewOf } from '../github/view.ts';
 import type { StateMessage } from '../shared/state-message.ts';
-import { describeFacts } from '../supervisor/reporting.ts';
 import { print } from './print.ts';
 import type { StepState } from './state.ts';
 
 /** Adds the preview as it is now. A runner without summaries is no reason to fail. */
 export async function writeSummary(job: Job, step: StepState, state: StateMessage): Promise<void> {
   const updatedAt = new Date();
-  const facts = describeFacts({ job, identity: step.identity }, step.preview, step.mode);
+  const facts = describePreview(job, { ...step.preview, name: step.identity.name, mode: step.mode });
   const view = {
     preview: { ...facts, warnings: [...facts.warnings, ...state.warnings] },
     state: viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),

@@ -2,12 +2,12 @@
 // and removes the session folder.
 
 import { existsSync } from 'node:fs';
-import { viewOf } from '../github/view.ts';
+import { describePreview, viewOf } from '../github/view.ts';
 import { removeFolder } from '../shared/folders.ts';
 import { isAlive } from '../shared/processes.ts';
 import type { StateMessage } from '../shared/state-message.ts';
 import { stopBackground } from '../supervisor/background.ts';
-import { describeFacts, openComment } from '../supervisor/reporting.ts';
+import { openComment } from '../supervisor/reporting.ts';
 import { sessionFiles } from '../supervisor/session.ts';
 import { createStepLogger, printTail } from './log.ts';
 import { print } from './print.ts';
@@ -102,7 +102,7 @@ async function commentLast(step: StepState, state: StateMessage): Promise<void> 
   const comment = openComment(config, readRunner().proxy, createStepLogger('info'), limit);
   const updatedAt = new Date();
   await comment.update({
-    preview: describeFacts(config, preview, step.mode),
+    preview: describePreview(job, { ...preview, name: identity.name, mode: step.mode }),
     state: viewOf(state, { now: updatedAt, hideConsole: !preview.showConsole }),
     updatedAt,
   });

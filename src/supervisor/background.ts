@@ -67,15 +67,7 @@ export async function startBackground(options: {
   }
   child.stdin?.end(JSON.stringify(config));
   const { controlUrl } = await ready;
-  const session: Session = {
-    name: config.name,
-    pid: record.pid,
-    startTime: record.startTime,
-    controlUrl,
-    controlToken: config.controlToken,
-  };
-  writeSession(config.folder, session);
-  return session;
+  return writeSession(config, record, controlUrl);
 }
 
 function awaitReady(
@@ -83,28 +75,30 @@ function awaitReady(
   timeoutMs: number,
 ): Promise<v.InferOutput<typeof ReadySchema>> {
   return new Promise((resolve, reject) => {
-    const settle = (outcome: () => void) => {
+    const finish = (report: () => void) => {
       clearTimeout(timer);
       child.removeAllListeners();
       child.on('error', () => {});
-      outcome();
+      report();
     };
     const timer = setTimeout(
-      () => settle(() => reject(new Error(`the supervisor was not ready within ${timeoutMs / 1000} s`))),
+      () => finish(() => reject(new Error(`the supervisor was not ready within ${timeoutMs / 1000} s`))),
       timeoutMs,
     );
     child.once('error', cause =>
-      settle(() => reject(new Error('the supervisor could not be started', { cause }))),
+      finish(() => reject(new Error('the supervisor could not be started', { cause }))),
     );
     child.once('exit', (code, signal) =>
-      settle(() =>
+      finish(() =>
         reject(new Error(`the supervisor ended before it was ready (${signal ?? `exit code ${code}`})`)),
       ),
     );
     child.once('message', message => {
       const parsed = v.safeParse(ReadySchema, message);
-      settle(() =>
-        parsed.success ? resolve(parsed.output) : reject(new Error('the supervisor said something odd')),
+      finish(() =>
+        parsed.success
+          ? resolve(parsed.output)
+          : reject(new Error('the supervisor sent an unexpected message')),
       );
     });
   });

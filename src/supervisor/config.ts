@@ -34,7 +34,6 @@ const JobSchema = v.object({
   stepId: v.string(),
   matrix: v.unknown(),
   actor: v.string(),
-  workspace: v.string(),
 });
 
 export const SupervisorConfigSchema = v.object({

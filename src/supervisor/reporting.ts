@@ -3,17 +3,11 @@
 
 import type { Exposure } from '../exposure/exposure.ts';
 import { connectGitHub } from '../github/api.ts';
-import { type StickyComment, startComment } from '../github/comment.ts';
-import {
-  describePreview,
-  OUTAGE_SHOWN_AFTER_MS,
-  type PreviewView,
-  type ViewContext,
-  viewOf,
-} from '../github/view.ts';
+import { CommentWriter } from '../github/comment.ts';
+import { describePreview, OUTAGE_SHOWN_AFTER_MS, type ViewContext, viewOf } from '../github/view.ts';
 import type { Logger } from '../shared/log.ts';
 import type { ProxyEnvironment } from '../shared/proxy.ts';
-import type { AppMode, ExposureState } from '../shared/state.ts';
+import type { ExposureState } from '../shared/state.ts';
 import { describeState, type StateMessage } from '../shared/state-message.ts';
 import type { SupervisorConfig } from './config.ts';
 
@@ -34,27 +28,11 @@ export function openComment(
   proxy: ProxyEnvironment,
   logger: Logger,
   signal?: AbortSignal,
-): StickyComment {
+): CommentWriter {
   const { job, token, pullRequest, identity } = config;
   const github = connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy });
   const target = { pullRequest, identity, runId: job.runId, runAttempt: job.runAttempt };
-  return startComment({ github, job, target, logger, signal });
-}
-
-/** The facts of a preview, as its comment and its summary show them. */
-export function describeFacts(
-  config: Pick<CommentConfig, 'job' | 'identity'>,
-  preview: PreviewConfig,
-  mode: AppMode,
-): PreviewView['preview'] {
-  const { openWarning, entry, showConsole: _, ...rest } = preview;
-  return describePreview(config.job, {
-    ...rest,
-    name: config.identity.name,
-    mode,
-    ...(entry !== undefined && { entry }),
-    ...(openWarning !== undefined && { openWarning }),
-  });
+  return new CommentWriter({ github, job, target, logger, signal });
 }
 
 /** Writes every change that people care about to the pull request; without one, does nothing. */
@@ -62,8 +40,9 @@ export function startReporting(config: SupervisorConfig, exposure: Exposure, log
   if (config.comment === undefined) return { finish: async () => {} };
   const overdue = new AbortController();
   const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, overdue.signal);
-  const facts = describeFacts(config.comment, config.comment.preview, exposure.state.mode);
-  const history = new History(config.exposure, config.comment.preview);
+  const { job, identity, preview: constant } = config.comment;
+  const facts = describePreview(job, { ...constant, name: identity.name, mode: exposure.state.mode });
+  const history = new History(config.exposure, constant);
   let timer: NodeJS.Timeout | undefined;
   let last = '';
   const report = (current: ExposureState) => {

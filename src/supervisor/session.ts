@@ -25,9 +25,10 @@ import {
 import { basename, join } from 'node:path';
 import * as v from 'valibot';
 import { InputError } from '../shared/errors.ts';
-import { isAlive } from '../shared/processes.ts';
+import { isAlive, type ProcessRecord } from '../shared/processes.ts';
 import type { ExposureState } from '../shared/state.ts';
 import { describeState, type StateMessage, StateMessageSchema } from '../shared/state-message.ts';
+import type { SupervisorConfig } from './config.ts';
 
 const PREFIX = 'expose-';
 
@@ -67,8 +68,15 @@ export function createSessionFolder(parent: string): string {
   return folder;
 }
 
-export function writeSession(folder: string, session: Session): void {
+/** Writes and returns the session of a preview whose API listens. Throws if its folder has one already. */
+export function writeSession(
+  { folder, name, controlToken }: Pick<SupervisorConfig, 'folder' | 'name' | 'controlToken'>,
+  { pid, startTime }: ProcessRecord,
+  controlUrl: string,
+): Session {
+  const session = { name, pid, startTime, controlUrl, controlToken };
   writeFileSync(sessionFiles(folder).session, JSON.stringify(session), { mode: 0o600, flag: 'wx' });
+  return session;
 }
 
 /** The session of a folder, or undefined where it got no further than the folder. */

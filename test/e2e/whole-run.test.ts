@@ -73,7 +73,7 @@ function hideWhatChanges(run: string, outputs: Record<string, string>, temp: str
       .replaceAll(/(?<=RUNNER_TEMP.expose-)\w{6}/g, 'RANDOM')
       .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
       .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, 'DATE')
-      .replaceAll(/live for \d+ s/g, 'live for SECONDS s')
+      .replaceAll(/live for \d+s/g, 'live for SECONDSs')
       .replaceAll(/"pid": \d+/g, '"pid": PID')
       .replaceAll(/"startTime": "\d+"/g, '"startTime": "TICKS"')
       .replaceAll(/"shown": "\d+"/g, '"shown": "BYTES"')

@@ -120,7 +120,7 @@ describe('an exposure', () => {
   it('ends once, for the first reason, and cannot be opened again', async () => {
     const { exposure, server } = await createExposure();
     await exposure.start();
-    await Promise.all([exposure.stop('continue file'), exposure.stop('cancelled')]);
+    await Promise.all([exposure.stop('continue file'), exposure.stop('job ended')]);
     expect(exposure.state).toMatchObject({ phase: { kind: 'ended', reason: 'continue file' } });
     expect(server.tunnels).toBe(0);
     await expect(exposure.startTunnel()).rejects.toThrow('has ended');

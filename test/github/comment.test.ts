@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectGitHub } from '../../src/github/api.ts';
-import { type StickyComment, startComment } from '../../src/github/comment.ts';
+import { CommentWriter } from '../../src/github/comment.ts';
 import { readMarker, renderMarker } from '../../src/github/marker.ts';
 import type { PreviewState } from '../../src/github/view.ts';
 import { type FakeState, type GitHubServer, startGitHubServer } from '../support/github-server.ts';
@@ -25,9 +25,9 @@ function startRun(
   runId = '100',
   runAttempt = 1,
   options: { key?: string; signal?: AbortSignal } = {},
-): StickyComment {
+): CommentWriter {
   const { key = KEY, signal } = options;
-  return startComment({
+  return new CommentWriter({
     github: connectGitHub({ token: 'ghs_test', apiUrl: server.url, logger: log }),
     job: sampleJob(),
     target: { pullRequest: 7, identity: { key, name: 'web' }, runId, runAttempt },
@@ -56,7 +56,7 @@ describe('the sticky comment', () => {
     await comment.update(sampleView());
     await comment.update(sampleView(live));
     expect(bodies()).toEqual([expect.stringContaining('is live')]);
-    expect(comment.commentUrl).toContain('/octo/app/pull/7#issuecomment-');
+    expect(server.state.comments).toMatchObject([{ issue: 7 }]);
     expect(writes().map(({ method }) => method)).toEqual(['POST', 'PATCH']);
     expect(warnings()).toEqual([]);
   });

@@ -6,7 +6,7 @@ import { connectGitHub } from '../../src/github/api.ts';
 import { checkForkRules, FORKS_PAGE, type Verdict } from '../../src/github/fork-rules.ts';
 import type { Job } from '../../src/github/job.ts';
 import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
-import { HEAD, MERGE, recordLog, sampleJob, samplePull } from './samples.ts';
+import { HEAD, MERGE, recordLog, sampleJob, samplePull, sampleWorkflowRun } from './samples.ts';
 
 const OTHER = 'b'.repeat(40);
 
@@ -38,14 +38,7 @@ function judge(
 
 const fork = { pull_request: samplePull('mallory/app') };
 const own = { pull_request: samplePull('octo/app') };
-const run = (changes: object = {}) => ({
-  workflow_run: {
-    event: 'pull_request',
-    head_sha: HEAD,
-    head_repository: { full_name: 'octo/app' },
-    ...changes,
-  },
-});
+const run = sampleWorkflowRun;
 const comment = (issue: object = { number: 7, pull_request: {} }) => ({ issue });
 
 describe('events without secrets for strangers', () => {

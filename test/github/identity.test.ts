@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { identifyAddress, identifyPreview } from '../../src/github/identity.ts';
 import type { Job } from '../../src/github/job.ts';
-import { sampleJob, samplePull } from './samples.ts';
+import { sampleJob, samplePull, sampleWorkflowRun } from './samples.ts';
 
 describe('the identity of a preview', () => {
   it('is the same for every run and commit of the same step', () => {
@@ -81,7 +81,7 @@ describe('what the public address of a preview is derived from', () => {
     const push = { eventName: 'push', event: {} };
     const run = (head_branch: string) => ({
       eventName: 'workflow_run',
-      event: { workflow_run: { head_sha: 'e'.repeat(40), head_branch } },
+      event: sampleWorkflowRun({ head_sha: 'e'.repeat(40), head_branch }),
     });
     const all = [
       address(),

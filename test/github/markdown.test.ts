@@ -31,7 +31,7 @@ const SAMPLES: Record<string, [PreviewState, Partial<PreviewFacts>?]> = {
   reconnecting: [{ kind: 'reconnecting', url, outage: 'tunnel', since, endsAt }],
   'app-restarting': [{ kind: 'reconnecting', url, outage: 'app', since }],
   ended: [{ kind: 'ended', url, reason: 'duration over', endedAt }, { openWarning }],
-  'ended-before-live': [{ kind: 'ended', reason: 'cancelled', endedAt }],
+  'ended-before-live': [{ kind: 'ended', reason: 'stopped', endedAt }],
   failed: [
     {
       kind: 'failed',
@@ -95,7 +95,6 @@ describe('the comment', () => {
       url: `http://a.b/${long}`,
       reason: long,
       lastLines: Array(500).fill(long),
-      advice: long,
       endedAt,
     } as const;
     const failed = renderComment(sampleView(state, { name: long }), marker);
@@ -111,12 +110,14 @@ describe('the summary', () => {
     const state = { kind: 'ended', url, reason: 'duration over', endedAt } as const;
     const figures = { visits: 1, restarts: 0, reconnects: 2, addressChanges: 0, durationMs: 1_799_600 };
     const summary = renderSummary(sampleView(state), figures);
-    expect(summary).toContain('live for 30 min 0 s · 1 visit · 0 app restarts · 2 tunnel reconnects');
+    expect(summary).toContain('live for 30m · 1 visit · 0 app restarts · 2 tunnel reconnects');
     expect(summary).not.toContain('of address');
     const moved = renderSummary(sampleView(state), { ...figures, addressChanges: 1 });
     expect(moved).toContain('2 tunnel reconnects · 1 change of address');
     expect(summary).not.toContain('<!--');
     expect(summary).toContain('Preview `web` has ended');
-    expect(renderSummary(sampleView(state), { ...figures, durationMs: 3_723_000 })).toContain('1 h 2 min');
+    expect(renderSummary(sampleView(state), { ...figures, durationMs: 3_723_000 })).toContain(
+      'live for 1h 2m',
+    );
   });
 });

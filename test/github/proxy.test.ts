@@ -11,7 +11,7 @@ import { createServer as createTls, getCACertificates, setDefaultCACertificates 
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { connectGitHub } from '../../src/github/api.ts';
-import { startComment } from '../../src/github/comment.ts';
+import { CommentWriter } from '../../src/github/comment.ts';
 import type { ProcessRecord } from '../../src/shared/processes.ts';
 import type { StepState } from '../../src/step/state.ts';
 import { startBackground, stopBackground } from '../../src/supervisor/background.ts';
@@ -181,7 +181,7 @@ describe('a proxy variable that holds something else', () => {
     const logger = recordLog();
     const github = connect(ENTERPRISE, { HTTP_PROXY: 'http://me:pass/word@proxy.test' }, logger);
     const target = { pullRequest: 7, identity: { key: 'k', name: 'web' }, runId: '100', runAttempt: 1 };
-    const comment = startComment({ github, job: sampleJob(), target, logger });
+    const comment = new CommentWriter({ github, job: sampleJob(), target, logger });
     await comment.update(sampleView());
     await comment.update(sampleView());
     await comment.flush();

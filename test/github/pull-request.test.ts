@@ -3,7 +3,7 @@ import { connectGitHub, type GitHub } from '../../src/github/api.ts';
 import type { Job } from '../../src/github/job.ts';
 import { findPullRequest, readPullRequest, readVisibility } from '../../src/github/pull-request.ts';
 import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
-import { HEAD, recordLog, sampleJob, samplePull } from './samples.ts';
+import { HEAD, recordLog, sampleJob, samplePull, sampleWorkflowRun } from './samples.ts';
 
 let server: GitHubServer;
 let github: GitHub;
@@ -15,7 +15,6 @@ afterEach(() => server.stop());
 
 const find = (changes: Partial<Job> = {}, number?: number) =>
   findPullRequest({ job: sampleJob(changes), github, number });
-const workflowRun = (pull_requests: object[]) => ({ workflow_run: { head_sha: HEAD, pull_requests } });
 
 describe('the pull request of a run', () => {
   it('stands in the event of a pull request, where nobody needs to be asked', async () => {
@@ -27,8 +26,8 @@ describe('the pull request of a run', () => {
     ['push', { sha: HEAD, event: {} }],
     ['workflow_dispatch', { sha: HEAD, event: {} }],
     ['issue_comment', { event: { issue: { number: 7, pull_request: {} } } }],
-    ['workflow_run', { event: workflowRun([{ number: 7 }]) }],
-    ['workflow_run', { event: workflowRun([]) }],
+    ['workflow_run', { event: sampleWorkflowRun({ pull_requests: [{ number: 7 }] }) }],
+    ['workflow_run', { event: sampleWorkflowRun({ pull_requests: [] }) }],
   ] satisfies [string, Partial<Job>][])('is asked for on %s (%#)', async (eventName, changes) => {
     expect(await find({ eventName, ...changes })).toMatchObject({ number: 7, headSha: HEAD });
   });

@@ -28,7 +28,6 @@ export function sampleJob(changes: Partial<Job> = {}): Job {
     stepId: '__wasmrun_expose-action',
     matrix: null,
     actor: 'mona',
-    workspace: '/work',
     ...changes,
   };
 }
@@ -36,6 +35,12 @@ export function sampleJob(changes: Partial<Job> = {}): Job {
 export function samplePull(repository: string | null, sha = HEAD, state: 'open' | 'closed' = 'open') {
   const repo = repository === null ? null : { full_name: repository };
   return { number: 7, state, head: { sha, repo } };
+}
+
+/** The payload of a `workflow_run` event. */
+export function sampleWorkflowRun(changes: object = {}) {
+  const head_repository = { full_name: 'octo/app' };
+  return { workflow_run: { event: 'pull_request', head_sha: HEAD, head_repository, ...changes } };
 }
 
 export function sampleView(

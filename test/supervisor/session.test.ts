@@ -31,16 +31,9 @@ beforeEach(() => {
 /** A session folder of this name; the process is this one, or one that has ended. */
 function create(name: string, state: 'running' | 'ended' = 'running'): string {
   const folder = createSessionFolder(parent);
-  const { pid, startTime } = recordProcess(process.pid, 'supervisor');
-  const controlToken = 'a token';
-  const controlUrl = 'http://127.0.0.1:1';
-  writeSession(folder, {
-    name,
-    pid,
-    startTime: state === 'running' ? startTime : '1',
-    controlUrl,
-    controlToken,
-  });
+  const own = recordProcess(process.pid, 'supervisor');
+  const record = state === 'running' ? own : { ...own, startTime: '1' };
+  writeSession({ folder, name, controlToken: 'a token' }, record, 'http://127.0.0.1:1');
   return folder;
 }
 
