@@ -1,11 +1,11 @@
-// The published bad-request suites, in kind, against the gateway: what does a lenient app get to see of them?
+// The kinds of requests in published bad-request suites, against the gateway: what does a lenient app see of them?
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BAD_REQUESTS, ODD_REQUESTS } from '../support/bad-requests.ts';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
 import { type RawApp, startRawApp } from '../support/raw-app.ts';
 
-/** Refused for its target, so that the connection ends also where the case before it was let in. */
+/** Refused for its target, so that the connection ends even if the case before it was let in. */
 const LAST = 'GET //end HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n';
 
 let app: RawApp;
@@ -19,7 +19,7 @@ afterAll(async () => {
   await app.stop();
 });
 
-/** What came of the bytes: the statuses of the answers, what the app saw, and what the gateway counted. */
+/** The outcome: the statuses of the answers, what the app saw, and what the gateway counted. */
 async function send(bytes: string) {
   const [seen, lines, visits] = [app.seen.length, app.requestLines.length, door.gateway.visits];
   const answer = await sendRaw(door.port, bytes);
@@ -41,7 +41,7 @@ describe('request smuggling: a bad request', () => {
     const { statuses, seen, lines, visits } = await send(`${bytes}${LAST}`);
     expect(statuses).toHaveLength(1);
     expect(String(statuses[0])).toMatch(/^(?:4\d\d|501|505)$/);
-    // A body is read while it is passed on: the app may see a start of it, and never another request.
+    // A body is streamed: the app may see its beginning, but never another request.
     expect(lines.length).toBeLessThanOrEqual(visits);
     expect(seen).not.toMatch(/smuggled|evil|\/end/);
     if (!/\r\ntransfer-encoding: chunked\r\n/i.test(bytes)) expect([seen, visits]).toEqual(['', 0]);

@@ -25,25 +25,25 @@ async function open(options: Partial<GatewayOptions> = {}, answer?: Parameters<t
   return { app, door };
 }
 
-/** A visitor whose bytes are kept. */
+/** A visitor that records the bytes it receives. */
 async function visit(door: Door) {
   const socket = connect(door.port, '127.0.0.1').setEncoding('latin1');
   closers.push(() => socket.destroy());
-  let heard = '';
+  let received = '';
   socket
     .on('error', () => {})
     .on('data', text => {
-      heard += text;
+      received += text;
     });
   const closed = new Promise<void>(resolve => socket.once('close', () => resolve()));
   await once(socket, 'connect');
   return {
     socket,
     closed,
-    get heard() {
-      return heard;
+    get received() {
+      return received;
     },
-    hears: (pattern: RegExp) => waitUntil(() => pattern.test(heard), `${pattern} is heard`),
+    receives: (pattern: RegExp) => waitUntil(() => pattern.test(received), `${pattern} is received`),
   };
 }
 
@@ -56,8 +56,8 @@ describe('a body over max-body', () => {
     const { app, door } = await open();
     const visitor = await visit(door);
     visitor.socket.write(`${POST}Content-Length: ${MAX + 1}\r\n\r\n`);
-    await visitor.hears(/^HTTP\/1.1 413 [\s\S]*at most 97.66 KB[\s\S]*max-body/);
-    expect(visitor.heard).toMatch(/\r\nconnection: close\r\n/i);
+    await visitor.receives(/^HTTP\/1.1 413 [\s\S]*at most 97.66 KB[\s\S]*max-body/);
+    expect(visitor.received).toMatch(/\r\nconnection: close\r\n/i);
     expect(app.connections).toBe(0);
   });
 
@@ -88,9 +88,9 @@ describe('a body over max-body', () => {
     const visitor = await visit(door);
     visitor.socket.write(`${POST}Transfer-Encoding: chunked\r\n\r\n${chunk(MAX)}`);
     await waitUntil(() => app.seen.length > MAX, 'the app has what is allowed');
-    expect(visitor.heard).toBe('');
+    expect(visitor.received).toBe('');
     visitor.socket.write(chunk(1));
-    await visitor.hears(/^HTTP\/1.1 413 [\s\S]*max-body/);
+    await visitor.receives(/^HTTP\/1.1 413 [\s\S]*max-body/);
     await waitUntil(() => gone, 'the request to the app is broken off');
     expect(app.seen).not.toMatch(/\r\n0\r\n/);
   });
@@ -101,10 +101,10 @@ describe('a body over max-body', () => {
     );
     const visitor = await visit(door);
     visitor.socket.write(`${POST}Transfer-Encoding: chunked\r\n\r\n${chunk(MAX)}`);
-    await visitor.hears(/half$/);
+    await visitor.receives(/half$/);
     visitor.socket.write(chunk(1));
     await visitor.closed;
-    expect(visitor.heard).toMatch(/^HTTP\/1.1 200 [\s\S]*half$/);
+    expect(visitor.received).toMatch(/^HTTP\/1.1 200 [\s\S]*half$/);
   });
 
   it('is refused if the gateway itself is the app (mode: web)', async () => {
@@ -118,7 +118,7 @@ describe('a body over max-body', () => {
     closers.push(door.stop);
     const visitor = await visit(door);
     visitor.socket.write(`${POST}Content-Length: ${MAX + 1}\r\n\r\n`);
-    await visitor.hears(/^HTTP\/1.1 413 /);
+    await visitor.receives(/^HTTP\/1.1 413 /);
     expect(asked).toBe(0);
   });
 
@@ -156,7 +156,7 @@ describe('an answer before the end of an upload', () => {
     const visitor = await visit(door);
     visitor.socket.write(`${head}Content-Length: 1000000\r\n\r\n`);
     await sendAll(visitor.socket, 'x'.repeat(999_999));
-    await visitor.hears(new RegExp(`^HTTP/1.1 ${status} `));
+    await visitor.receives(new RegExp(`^HTTP/1.1 ${status} `));
     expect(visitor.socket.destroyed).toBe(false);
     await sendAll(visitor.socket, 'x');
   });
@@ -165,7 +165,7 @@ describe('an answer before the end of an upload', () => {
     const { door } = await open({ ...options, limits: { lingerMs: 60_000 } });
     const visitor = await visit(door);
     visitor.socket.write(`${head}Content-Length: 1000000000\r\n\r\n`);
-    await visitor.hears(new RegExp(`^HTTP/1.1 ${status} `));
+    await visitor.receives(new RegExp(`^HTTP/1.1 ${status} `));
     await sendAll(visitor.socket, 'x'.repeat(1_000_000));
     expect(visitor.socket.destroyed).toBe(false);
     const more = setInterval(() => visitor.socket.write('x'.repeat(10_000)), 1);
@@ -202,9 +202,9 @@ describe('an answer before the end of an upload', () => {
     const { door } = await open({ app: () => ({ status: 'starting' }) });
     const visitor = await visit(door);
     visitor.socket.write(`${POST}Content-Length: 1000\r\n\r\n`);
-    await visitor.hears(/^HTTP\/1.1 503 /);
+    await visitor.receives(/^HTTP\/1.1 503 /);
     visitor.socket.write(`${'x'.repeat(1_000)}${NEXT}`);
-    await visitor.hears(/HTTP\/1.1 503 [\s\S]*HTTP\/1.1 503 /);
+    await visitor.receives(/HTTP\/1.1 503 [\s\S]*HTTP\/1.1 503 /);
     await visitor.closed;
   });
 
@@ -212,10 +212,10 @@ describe('an answer before the end of an upload', () => {
     const { app, door } = await open();
     const visitor = await visit(door);
     visitor.socket.write(`${POST}Content-Length: ${MAX + 1}\r\n\r\n`);
-    await visitor.hears(/^HTTP\/1.1 413 /);
+    await visitor.receives(/^HTTP\/1.1 413 /);
     visitor.socket.write(`${'x'.repeat(MAX + 1)}${NEXT}`);
     await visitor.closed;
-    expect(visitor.heard.match(/HTTP\/1.1/g)).toHaveLength(1);
+    expect(visitor.received.match(/HTTP\/1.1/g)).toHaveLength(1);
     expect([app.connections, door.gateway.visits]).toEqual([0, 1]);
   });
 });

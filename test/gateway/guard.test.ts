@@ -100,7 +100,7 @@ it('passes on every other target, byte for byte', async () => {
     fc.asyncProperty(rest, async text => {
       fc.pre(!/^[/\\]/.test(text) && !text.startsWith('__expose'));
       const answer = await sendRaw(door.port, `GET /${text} HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`);
-      // Node's parser has its own opinion about bytes that are no ASCII; what it takes must arrive unchanged.
+      // Node's parser refuses some bytes that are not ASCII; what it accepts must arrive unchanged.
       if (answer.startsWith('HTTP/1.1 400')) return !app.requestLines.includes(`GET /${text} HTTP/1.1`);
       return app.requestLines.at(-1) === `GET /${text} HTTP/1.1`;
     }),

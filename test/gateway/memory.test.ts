@@ -10,7 +10,7 @@ import { waitUntil } from '../support/wait-until.ts';
 
 const MB = 1 << 20;
 const UPLOAD_MB = scale(2_048, 10_240);
-/** Meanwhile Node fills its pools. */
+/** To fill Node's pools first. */
 const WARM_UP_MB = UPLOAD_MB / scale(2, 4);
 const SWING_MB = scale(40, 20);
 const ANSWER_MB = 100;
@@ -32,7 +32,7 @@ async function openChild(app: RequestListener): Promise<{ port: number; pid: num
   return { port: Number(port), pid: child.pid ?? 0 };
 }
 
-/** Memory the process has resident now, in bytes (proc(5)). */
+/** The current resident memory of the process, in bytes (proc(5)). */
 function readMemory(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 }
@@ -48,7 +48,7 @@ async function upload(port: number, megabytes: number, onPiece: (index: number) 
   return (await (await answered)[0].setEncoding('latin1').toArray()).join('');
 }
 
-/** Asks for the large answer, and takes `bytesPerSecond` of it. */
+/** Requests the large answer, and reads `bytesPerSecond` of it. */
 async function openReader(port: number, bytesPerSecond: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').pause();
   await once(socket, 'connect');
@@ -115,7 +115,7 @@ describe.runIf(process.platform === 'linux')('the memory of the gateway', () => 
       `${(before / MB).toFixed(0)} MB before, ${(Math.max(...samples) / MB).toFixed(0)} MB at most, ${(growth / MB).toFixed(1)} MB of change; the app was relieved of ${taken / MB} MB`,
     );
     expect(growth).toBeLessThan(20 * MB);
-    // Some hundred KB for each, in the buffers on the way, and far from the 100 MB that each has asked for.
+    // A few hundred KB for each, in the buffers on the way, far less than the 100 MB of each answer.
     expect(Math.max(...samples) - before).toBeLessThan(200 * MB);
   });
 });

@@ -19,7 +19,7 @@ async function openSilentDoor(): Promise<Door> {
   return door;
 }
 
-/** Somebody else's server, where ours was expected. */
+/** Another program's server at the address. */
 async function openImpostor(listener: RequestListener): Promise<{ url: string; server: Server }> {
   const server = createServer(listener).listen(0, '127.0.0.1');
   closers.push(
@@ -85,7 +85,7 @@ describe('a public address', () => {
       pour();
     });
     const gone = once(server, 'connection').then(
-      // Closed, in whatever way.
+      // Closed in any way.
       ([socket]) => new Promise(resolve => socket.once('close', resolve)),
     );
     expect((await ask(url)).kind).toBe('unproved');

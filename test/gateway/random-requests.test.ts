@@ -1,5 +1,5 @@
-// Random bytes that nearly are requests, many to a connection and in odd packets: whatever they are, the app sees no
-// request that the gateway did not count, and nothing is left behind. EXPOSE_FUZZ_RUNS says how many requests.
+// Random bytes that are almost requests, many on a connection and in unusual packets: the app never sees a request that
+// the gateway did not count, and nothing is left behind. EXPOSE_FUZZ_RUNS sets the number of requests.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -122,7 +122,7 @@ const CRUMBS = [
   ...['Expect: 100-continue\r\n', 'Connection: close\r\n', 'GET /in HTTP/1.1\r\n'],
   ...['Connection: Upgrade\r\nUpgrade: websocket\r\n', 'Connection: Upgrade\r\nUpgrade: h2c\r\n'],
 ];
-/** A crumb put in, or over some bytes, somewhere. */
+/** Inserts a fragment somewhere, or overwrites some bytes with it. */
 const broken = fc
   .tuple(good, fc.constantFrom(...CRUMBS), fc.nat(), fc.nat({ max: 4 }))
   .map(([bytes, crumb, at, cut]) => {
@@ -143,7 +143,7 @@ afterEach(async () => {
 
 describe('request smuggling: random requests', () => {
   it.each([
-    // Nothing is read behind what was refused: more pieces to a connection would be for nothing.
+    // Nothing is read after a refusal: more pieces on a connection would be useless.
     ['an open preview', undefined, 40],
     ['a visitor without the key', LINK, 2],
   ])(
@@ -163,19 +163,19 @@ describe('request smuggling: random requests', () => {
               batch.map(({ pieces, packet }) => converse(door.port, [...pieces, END].join(''), packet)),
             );
             sent += batch.length * length;
-            // Over all batches: what was counted in one may reach the app in the next, when its visitor is gone.
+            // Over all batches: a request counted in one may reach the app during the next, when its visitor is gone.
             expect(app.requests).toBeLessThanOrEqual(door.gateway.visits);
           },
         ),
         { numRuns: Math.ceil(REQUESTS / length / WIDTH), endOnFailure: true },
       );
       const accepted = door.gateway.visits;
-      // Behind an offer of another protocol that was not taken, a connection ends: most pieces are never looked at.
+      // A connection ends after an upgrade that was not taken: most pieces are never read.
       if (rules === undefined) expect(accepted).toBeGreaterThan(sent / 20);
       else expect([app.connections, accepted]).toEqual([0, 0]);
-      // What breaks off with its visitor is no mistake; what cannot be read as HTTP would be.
+      // A request that breaks off with its visitor is normal; an answer that is not HTTP would be a bug.
       expect(app.problems).toEqual([]);
-      // A mistake of ours would have been logged: nothing that strangers send may cause one.
+      // A bug of the gateway would have been logged: nothing that visitors send may cause one.
       expect(door.log.filter(line => !line.startsWith('debug'))).toEqual([]);
       await door.stop();
       await app.stop();
@@ -185,7 +185,7 @@ describe('request smuggling: random requests', () => {
   );
 });
 
-/** Node's parser at its most lenient: what there is to be smuggled, it finds. */
+/** Node's parser at its most lenient: it finds any smuggled request. */
 async function startLenientApp() {
   const seen = { requests: 0, connections: 0, problems: [] as string[] };
   const server = createServer({ insecureHTTPParser: true, requireHostHeader: false }, (request, response) => {
@@ -222,7 +222,7 @@ function countSockets(): number {
   return process.getActiveResourcesInfo().filter(name => name === 'TCPSocketWrap').length;
 }
 
-/** Sends the bytes in packets of that size, and waits for the end, which must come: the last request is refused. */
+/** Sends the bytes in packets of that size, and waits for the end of the connection, because the last request is refused. */
 async function converse(port: number, bytes: string, packet: number): Promise<void> {
   const socket = connect(port, '127.0.0.1').setNoDelay(true);
   let hung = false;
@@ -231,7 +231,7 @@ async function converse(port: number, bytes: string, packet: number): Promise<vo
     socket.destroy();
   }, 30_000);
   const closed = new Promise(resolve => socket.once('close', resolve));
-  // Closed by the gateway while we were still sending.
+  // The gateway closed it while we were still sending.
   socket.on('error', () => {});
   socket.resume();
   for (let at = 0; at < bytes.length; at += packet) socket.write(bytes.slice(at, at + packet), 'latin1');

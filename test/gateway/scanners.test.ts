@@ -1,5 +1,5 @@
-// Without a key nothing of the app is reachable: methods, paths, encodings, protocols and upgrades, over every state of
-// an app and every way of serving one, counted where the app is.
+// Without a key nothing of the app can be reached: all methods, paths, encodings, protocols and upgrades, in every state of
+// an app and every way of serving one. Requests are counted at the app.
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';

@@ -1,12 +1,12 @@
-// Requests that HTTP parsers are known to get wrong, as bytes: the kinds of cases that the suites of llhttp and Node.js
-// cover, and some of our own. Data of bad-requests.test.ts.
+// Requests that HTTP parsers are known to misread, as bytes: the kinds of cases in the test suites of llhttp and Node.js,
+// and some of our own. Data of bad-requests.test.ts.
 
-/** Every request brings this one along where the case itself is about something else. */
+/** The Host of every request whose case is about something else. */
 const HOST = 'Host: bore.example:4321\r\n';
-/** What a parser that lost count would take for the next request. */
+/** What a parser that has lost the framing would take for the next request. */
 const SMUGGLED = `GET /smuggled HTTP/1.1\r\n${HOST}\r\n`;
 
-/** A GET whose head has these bytes after the Host, up to and with their last line end. */
+/** A GET whose head has these bytes after the Host, including their last line end. */
 const withFields = (fields: string) => `GET /case HTTP/1.1\r\n${HOST}${fields}\r\n`;
 const withBody = (fields: string, body: string) => `POST /case HTTP/1.1\r\n${HOST}${fields}\r\n${body}`;
 const chunked = (body: string) => withBody('Transfer-Encoding: chunked\r\n', body);
@@ -177,7 +177,7 @@ const CHUNKS = [
   ['an extension of 20 KB', `5;${'x'.repeat(20_000)}\r\nhello\r\n0\r\n\r\n`],
 ].map(([title, body = '']) => [`chunks: ${title}`, chunked(body)]);
 
-/** Title and bytes. None of these may show the app anything but whole requests, and none a smuggled one. */
+/** Title and bytes. The app may see only complete requests of them, and never a smuggled one. */
 export const BAD_REQUESTS = [
   ...REQUEST_LINES,
   ...LINE_ENDS,
@@ -189,7 +189,7 @@ export const BAD_REQUESTS = [
 
 const chunkedPost = (body: string) => chunked(body).replace('POST', 'PUT');
 
-/** Odd, and right: title, bytes, and the body that the app must see. */
+/** Unusual but correct: title, bytes, and the body that the app must see. */
 export const ODD_REQUESTS: [title: string, bytes: string, body: string][] = [
   ['empty lines before a request', `\r\n\r\n${withFields('')}`, ''],
   ['a name of every allowed sign', withFields("!#$%&'*+-.^`|~09azAZ: b\r\n"), ''],

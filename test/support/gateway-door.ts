@@ -1,4 +1,4 @@
-// A gateway with a door on loopback in place of the tunnel, and a client that sends bytes as they are.
+// A gateway behind a server on loopback (a door) in place of the tunnel, and a client that sends raw bytes.
 
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
@@ -8,39 +8,39 @@ import { OPEN_GATEWAY } from './open-gateway.ts';
 
 export const PROOF_KEY = Buffer.alloc(32, 7);
 
-/** What visitors of a door type, as far as it is told. */
+/** The public URL of a door, unless a test sets another. */
 export const PUBLIC_URL = 'http://bore.example:4321';
 
 export interface Door {
   gateway: Gateway;
   port: number;
   url: string;
-  /** What the gateway logged, each line with its level in front. */
+  /** What the gateway has logged, each line after its level. */
   log: string[];
   stop(): Promise<void>;
 }
 
-/** Of a gateway, and what is only a door's. */
+/** The options of a gateway, and two of the door itself. */
 interface DoorOptions extends Partial<Omit<GatewayOptions, 'rules'>> {
   publicUrl?: string;
   rules?: Partial<GatewayOptions['rules']>;
 }
 
-/** `app` is where the app listens, or its state; `publicUrl` what visitors type, `{port}` in it the door's. */
+/** `app`: the port of the app, or its state. `publicUrl`: the URL that visitors open, with `{port}` for the door's port. */
 export async function openDoor(
   app: number | (() => AppState),
   { publicUrl = PUBLIC_URL, rules, ...options }: DoorOptions = {},
 ): Promise<Door> {
   const log: string[] = [];
-  const say = (level: string) => (message: string) => void log.push(`${level} ${message}`);
+  const logAs = (level: string) => (message: string) => void log.push(`${level} ${message}`);
   let place = { url: publicUrl, host: '127.0.0.1', port: 0 };
   const gateway = startGateway({
     app: typeof app === 'number' ? () => runningOn(app) : app,
-    // As behind a proxy, so that both names are ours.
+    // As behind a proxy: both names are ours.
     place: () => place,
     rules: { ...OPEN_GATEWAY, ...rules },
     proofKey: PROOF_KEY,
-    logger: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
+    logger: { debug: logAs('debug'), info: logAs('info'), warn: logAs('warn'), error: logAs('error') },
     ...options,
   });
   // Half open, as the tunnel's sockets are.
@@ -60,7 +60,7 @@ export function runningOn(port: number): AppState {
   return { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port } };
 }
 
-/** Sends the bytes and resolves with everything that came back by the time the other side closed. */
+/** Sends the bytes, and resolves with everything received until the gateway closed the connection. */
 export async function sendRaw(port: number, bytes: string, deadlineMs = 10_000): Promise<string> {
   const socket = connect(port, '127.0.0.1').setEncoding('latin1');
   const timer = setTimeout(() => socket.destroy(new Error(`not closed within ${deadlineMs} ms`)), deadlineMs);

@@ -1,5 +1,5 @@
-// A gateway in a process of its own, which survives what it does not catch and reports it. Its app seems to restart now
-// and then. Started with fork by test/gateway/downstream/random-visitors.test.ts, with a Setup as JSON; leaves when its parent does.
+// A gateway in a process of its own, which survives uncaught errors and reports them. Its app seems to restart now and
+// then. Forked by test/gateway/downstream/random-visitors.test.ts with a Setup as JSON; ends when its parent ends.
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
@@ -21,42 +21,42 @@ export interface Setup {
   tls?: TestCertificate;
 }
 
-export type Told =
+export type ChildMessage =
   | { event: 'ready'; port: number }
   | { event: 'log'; line: string }
   | { event: 'unhandled'; text: string }
   | { event: 'report'; report: Report };
 
 export interface Report {
-  /** TCP connections that keep the process alive: those to visitors, and those to the app but for idle ones. */
+  /** TCP connections that keep the process alive: to visitors, and to the app except idle ones. */
   connections: number;
-  /** The ports that visitors have at their end of those that are not closed. */
+  /** The visitors' own ports of the connections that are not closed. */
   visitors: number[];
-  /** Requests that were well-formed. */
+  /** Well-formed requests. */
   visits: number;
 }
 
-/** Either wants a report; the process ends after the second, if nothing keeps it. */
-export type Question = 'report' | 'stop';
+/** Both are answered with a report; after `stop` the process ends, if nothing keeps it alive. */
+export type ParentCommand = 'report' | 'stop';
 
 /**
- * How often the app may change its state, and in how many of 100 cases it is restarting then. A visit that finds it so ends
- * all requests of the app: more often, none of them would last until its visitor is found to be stalled.
+ * How often the app may change its state, and how likely it is restarting then. A visit to a restarting app ends all
+ * requests of the app: if it restarted more often, no request would last until its visitor is found to be stalled.
  */
 const SWITCH_INTERVAL_MS = 50;
 const RESTARTING_PERCENT = 3;
 const RESTARTING: AppState = { status: 'restarting', reason: 'test', attempt: 1 };
 
-/** Of connections, with TLS on them or not; listening ones have other names. */
+/** The handles of connections, with TLS or without; listening sockets have other names. */
 const CONNECTION_HANDLES: readonly string[] = ['TCPSocketWrap', 'TCPWRAP', 'TLSWRAP'];
 
-// Nobody listens any more where the parent is gone: the error of such a message would be one more message.
-const tell = (told: Told) => void (process.connected && process.send?.(told));
+// Not if the parent is gone: the error of such a message would cause another message.
+const send = (message: ChildMessage) => void (process.connected && process.send?.(message));
 
 for (const event of ['uncaughtException', 'unhandledRejection'])
-  process.on(event, error => tell({ event: 'unhandled', text: `${event}: ${error?.stack ?? error}` }));
-// A leak of listeners, for instance.
-process.on('warning', warning => tell({ event: 'log', line: `warning ${warning.stack}` }));
+  process.on(event, error => send({ event: 'unhandled', text: `${event}: ${error?.stack ?? error}` }));
+// For instance a leak of event listeners.
+process.on('warning', warning => send({ event: 'log', line: `warning ${warning.stack}` }));
 process.once('disconnect', () => process.exit());
 
 const setup = JSON.parse(process.argv[2] ?? '{}') as Setup;
@@ -81,21 +81,21 @@ const door = createServer({ allowHalfOpen: true }, socket => {
 await once(door.listen({ port: 0, host: '127.0.0.1', backlog: 1_024 }), 'listening');
 const { port } = door.address() as AddressInfo;
 const place = { url: `${setup.tls ? 'https' : 'http'}://127.0.0.1:${port}`, host: '127.0.0.1', port };
-const say = (level: string) => (line: string) => tell({ event: 'log', line: `${level} ${line}` });
+const logAs = (level: string) => (line: string) => send({ event: 'log', line: `${level} ${line}` });
 const gateway = startGateway({
   app: () => app,
   place: () => place,
   rules: setup.rules,
   proofKey: PROOF_KEY,
-  // What is only worth a debug line is nothing unusual here.
-  logger: { debug() {}, info: say('info'), warn: say('warn'), error: say('error') },
+  // Debug lines are usual here.
+  logger: { debug() {}, info: logAs('info'), warn: logAs('warn'), error: logAs('error') },
   limits: setup.limits,
   ...(setup.tls && { tls: setup.tls }),
 });
-process.on('message', question => void answer(question as Question));
-tell({ event: 'ready', port });
+process.on('message', question => void answer(question as ParentCommand));
+send({ event: 'ready', port });
 
-async function answer(question: Question): Promise<void> {
+async function answer(question: ParentCommand): Promise<void> {
   if (question === 'stop') {
     clearInterval(switching);
     door.close();
@@ -104,6 +104,6 @@ async function answer(question: Question): Promise<void> {
   const connections = process
     .getActiveResourcesInfo()
     .filter(name => CONNECTION_HANDLES.includes(name)).length;
-  tell({ event: 'report', report: { connections, visitors: [...visitors], visits: gateway.visits } });
+  send({ event: 'report', report: { connections, visitors: [...visitors], visits: gateway.visits } });
   if (question === 'stop') process.removeAllListeners('disconnect').disconnect();
 }

@@ -13,12 +13,12 @@ import {
 import { TestCa } from './test-ca.ts';
 import { waitUntil } from './wait-until.ts';
 
-it('integers are those of RFC 7541, appendix C.1', () => {
+it('encodes integers as in RFC 7541, appendix C.1', () => {
   expect([...encodeInteger(10, 5)]).toEqual([10]);
   expect([...encodeInteger(1337, 5)]).toEqual([31, 154, 10]);
 });
 
-it('the client by hand is understood by a real server, and understands it', async () => {
+it('works with a real HTTP/2 server, in both directions', async () => {
   const ca = new TestCa();
   const server = createSecureServer(ca.issue(['DNS:localhost'])).listen(0, '127.0.0.1');
   onTestFinished(() => {

@@ -1,4 +1,4 @@
-// An HTTP/2 client that writes frames by hand over TLS, so that it can say what no library would.
+// An HTTP/2 client that writes frames by hand over TLS, so that it can send what no library would.
 
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
@@ -30,13 +30,13 @@ export interface Frame {
 
 export type Field = readonly [name: string, value: string];
 
-/** The least a request needs, with some of its fields given otherwise and others behind. */
+/** The fields that every request needs, some of them replaced, and more fields after them. */
 export function listRequestFields(pseudo: Record<string, string> = {}, ...more: Field[]): Field[] {
   const base = { ':method': 'GET', ':scheme': 'https', ':path': '/', ':authority': 'a', ...pseudo };
   return [...Object.entries(base), ...more];
 }
 
-/** Literals without indexing and without Huffman codes (RFC 7541, 6.2.2): bytes go out as they are. */
+/** Literals without indexing and Huffman codes (RFC 7541, 6.2.2): bytes are sent unchanged. */
 export function encodeFields(fields: readonly Field[]): Buffer {
   return Buffer.concat(
     fields.flatMap(([name, value]) => [Buffer.of(0), encodeText(name), encodeText(value)]),
@@ -67,7 +67,7 @@ export function renderFrame({ type, flags, stream, payload }: Frame): Buffer {
   return Buffer.concat([head, payload]);
 }
 
-/** A HEADERS frame with a whole head. */
+/** A HEADERS frame with a complete head. */
 export function renderHeaders(
   stream: number,
   fields: readonly Field[],
@@ -97,7 +97,7 @@ export class FrameClient {
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
   }
 
-  /** Connected, with preface and settings (`id`, `value` pairs) on their way. */
+  /** Connected, with preface and settings (`id`, `value` pairs) sent. */
   static async open(
     port: number,
     ca: string,
@@ -118,7 +118,7 @@ export class FrameClient {
     return client;
   }
 
-  /** All of it in one write. */
+  /** In one write. */
   write(...parts: readonly Buffer[]): void {
     if (!this.closed) this.socket.write(Buffer.concat(parts));
   }
@@ -137,13 +137,13 @@ export class FrameClient {
     return this.ofType(FRAME.goaway).at(-1)?.payload.readUInt32BE(4);
   }
 
-  /** The status of a stream's answer, where it is one of those with a code of their own (RFC 7541, appendix A). */
+  /** The status of a stream's answer, if it is in the static table (RFC 7541, appendix A). */
   status(stream: number): number | undefined {
     const first = this.ofType(FRAME.headers, stream)[0]?.payload[0];
     return [200, 204, 206, 304, 400, 404, 500][(first ?? 0) - 0x88];
   }
 
-  /** Resolves when the stream was answered or reset, or the connection is over. */
+  /** Resolves when the stream has been answered or reset, or the connection has ended. */
   async settled(stream: number): Promise<void> {
     await waitUntil(
       () =>
@@ -157,8 +157,8 @@ export class FrameClient {
   }
 
   /**
-   * Of settings that came last, as every client does: who does not is taken for gone sooner or later. The first ones are
-   * left to the test.
+   * Acknowledges later settings, as every client does: the gateway takes one that does not for gone after a while. The
+   * first ones are left to the test.
    */
   #acknowledge(): void {
     const last = this.frames.at(-1);

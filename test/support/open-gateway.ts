@@ -1,4 +1,4 @@
-// What a gateway is told that lets everybody in; for tests and benchmarks that are about something else.
+// The configuration of a gateway that lets everybody in; for tests and benchmarks of other things.
 
 import type { ExposureConfig } from '../../src/exposure/config.ts';
 

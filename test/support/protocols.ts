@@ -1,4 +1,4 @@
-// One visitor of a door in each of the protocols a gateway speaks, down to the bytes; for tests of what holds in all.
+// A visitor, down to the bytes, in each of the protocols that a gateway speaks; for tests that run over all of them.
 
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -24,13 +24,13 @@ export const usesWebSocket = (protocol: Protocol): boolean => protocol.endsWith(
 export interface ProtocolVisitor {
   /** The TCP connection. */
   readonly raw: Socket;
-  /** What the protocol is spoken on: the same, or TLS on it. */
+  /** The connection for the protocol: `raw`, or TLS over it. */
   readonly stream: Duplex;
-  /** Everything that came so far; nothing while `stream` is paused. */
-  readonly heard: string;
+  /** Everything received so far; nothing while `stream` is paused. */
+  readonly received: string;
 }
 
-/** Connected, with the handshake of TLS and the preface of HTTP/2 done; reads what comes. */
+/** Connected, after the handshake of TLS and the preface of HTTP/2; reads everything. */
 export async function openVisitor(door: Pick<Door, 'port'>, protocol: Protocol): Promise<ProtocolVisitor> {
   const raw = connect(door.port, '127.0.0.1');
   raw.on('error', () => {});
@@ -43,9 +43,9 @@ export async function openVisitor(door: Pick<Door, 'port'>, protocol: Protocol):
     await once(secured, 'secureConnect');
     stream = secured;
   }
-  let heard = '';
+  let received = '';
   stream.on('data', (chunk: Buffer) => {
-    heard += chunk.toString('latin1');
+    received += chunk.toString('latin1');
   });
   if (usesHttp2(protocol)) {
     const settings = renderFrame({ type: FRAME.settings, flags: 0, stream: 0, payload: Buffer.alloc(0) });
@@ -55,13 +55,13 @@ export async function openVisitor(door: Pick<Door, 'port'>, protocol: Protocol):
   return {
     raw,
     stream,
-    get heard() {
-      return heard;
+    get received() {
+      return received;
     },
   };
 }
 
-/** As every client does: who does not is taken for gone sooner or later. */
+/** As every client does: the gateway takes one that does not for gone after a while. */
 function acknowledgeSettings(stream: Duplex): void {
   let rest: Buffer = Buffer.alloc(0);
   stream.on('data', (chunk: Buffer) => {
@@ -74,7 +74,7 @@ function acknowledgeSettings(stream: Duplex): void {
   });
 }
 
-/** The first request of a connection, for a path of the door's own name; of a POST only the beginning of its body. */
+/** The first request of a connection, with the door's own Host; a POST has only the beginning of its body. */
 export function renderRequest(door: Door, protocol: Protocol, path: string, method = 'GET'): Buffer {
   const host = `127.0.0.1:${door.port}`;
   if (usesHttp2(protocol)) {
@@ -94,17 +94,17 @@ export function renderRequest(door: Door, protocol: Protocol, path: string, meth
 
 export interface ProtocolApp {
   readonly port: number;
-  /** Requests, and WebSockets, that are not over. */
+  /** Requests and WebSockets that have not ended. */
   readonly open: number;
-  /** Connections. */
+  /** Open connections. */
   readonly sockets: number;
   readonly server: Server;
   stop(): Promise<void>;
 }
 
 /**
- * Under `/` and `/public/` alike `/hang` is never answered, `/begun` is begun and never ended, `/flood` has no end and comes as fast as it is taken,
- * anything else is answered at once. WebSockets alike; they end with their visitor.
+ * Under `/` and `/public/`: `/hang` is never answered, `/begun` begins and never ends, `/flood` is endless and as fast as
+ * it is read, anything else is answered at once. WebSockets behave likewise, and end with their visitor.
  */
 export async function startProtocolApp(): Promise<ProtocolApp> {
   const [open, sockets] = [new Set<object>(), new Set<Socket>()];

@@ -1,4 +1,4 @@
-// An app that answers at random, mostly badly: not at all, by halves, with broken framing, or with what nobody asked for.
+// An app that answers at random, mostly badly: not at all, incompletely, with broken framing, or without a request.
 // Used by test/gateway/downstream/random-visitors.test.ts.
 
 import { once } from 'node:events';
@@ -10,14 +10,14 @@ import { Seeded } from './seeded.ts';
 
 export interface RandomApp {
   readonly port: number;
-  /** How many have come. */
+  /** Requests so far. */
   readonly requests: number;
-  /** Connections that are still open although their last request got no whole answer: none of them can be kept alive. */
+  /** Connections that are still open although their last request got no complete answer, so that none can be kept alive. */
   readonly busy: number;
   stop(): Promise<void>;
 }
 
-/** The same connections, in the same order, are treated alike for the same seed. */
+/** Deterministic: the same seed gives the same answers to the same connections in the same order. */
 export async function startRandomApp(seed: number): Promise<RandomApp> {
   const connections = new Set<Connection>();
   let [opened, requests] = [0, 0];
@@ -48,7 +48,7 @@ export async function startRandomApp(seed: number): Promise<RandomApp> {
 
 interface Answer {
   bytes: string | Buffer;
-  /** Whether the connection may be kept alive behind it. */
+  /** Whether the connection may be kept alive after it. */
   isWhole: boolean;
 }
 
@@ -62,7 +62,7 @@ class Connection {
   readonly #onRequest: () => void;
   readonly #staysHalfOpen: boolean;
   #unanswered = 0;
-  /** The end of what came: a request line may come in two pieces. */
+  /** The last bytes received: a request line may come in two pieces. */
   #rest = '';
 
   constructor(socket: Socket, seeded: Seeded, onRequest: () => void) {
@@ -71,7 +71,7 @@ class Connection {
     this.#onRequest = onRequest;
     this.#staysHalfOpen = seeded.chance(30);
     if (seeded.chance(3)) resetSocket(socket);
-    // Of the others some are never read.
+    // Some of the others are never read.
     else if (seeded.chance(97)) this.#listen();
   }
 
@@ -107,7 +107,7 @@ class Connection {
     else if (this.#seeded.chance(4)) resetSocket(this.socket);
   }
 
-  /** Now and then in two pieces. */
+  /** Sometimes in two pieces. */
   async #write(bytes: Buffer): Promise<void> {
     const cut = this.#seeded.chance(25) ? this.#seeded.below(bytes.length + 1) : bytes.length;
     for (const piece of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
@@ -117,7 +117,7 @@ class Connection {
     }
   }
 
-  /** So much that it has no room in the buffers on the way, as fast as it is taken. */
+  /** More than the buffers on the way can hold, as fast as it is read. */
   #flood(): void {
     if (!this.socket.writable) return;
     const pieces = Array.from({ length: FLOOD_PIECES }, () => PIECE);
@@ -173,16 +173,16 @@ const ANSWERS: readonly (readonly [weight: number, make: MakeAnswer])[] = [
         `HTTP/1.1 ${seeded.pick(['999 \xe9', '200', `404 ${'r'.repeat(300)}`])}\r\nContent-Length: 0\r\n\r\n`,
       ),
   ],
-  // None at all, or half of one.
+  // No answer, or half of one.
   [2, () => broken('')],
   [2, seeded => broken('HTTP/1.1 200 OK\r\nContent-Length: 70'.slice(0, 1 + seeded.below(35)))],
   [2, seeded => broken(`HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n${body(seeded, 90_000)}`)],
   [2, seeded => broken(chunked(chunk(body(seeded, 9_000))))],
-  // Interim answers, with another behind them or not.
+  // Interim answers, with a final one after them or without.
   [2, seeded => whole(interim(seeded) + sized('after it'))],
   [2, seeded => broken(interim(seeded))],
   [2, switchProtocols],
-  // What can be read in two ways, or in none.
+  // Answers that can be read in two ways, or in none.
   [1, () => broken('HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!')],
   [1, () => broken(chunked(`${chunk('abc')}0\r\n\r\n`, 'Content-Length: 3\r\n'))],
   [

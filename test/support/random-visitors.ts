@@ -1,5 +1,5 @@
-// Visitors who say and do anything at random: mostly a few good requests, then something no browser would. Plans are
-// data, so that a visit can be printed and made again. Used by test/gateway/downstream/random-visitors.test.ts.
+// Visitors who send and do random things: mostly a few good requests, then something no browser would do. Plans are data,
+// so that a visit can be printed and repeated. Used by test/gateway/downstream/random-visitors.test.ts.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -22,35 +22,35 @@ import {
 import { type Protocol, usesHttp2, usesTls } from './protocols.ts';
 import { Seeded } from './seeded.ts';
 
-/** What lets a visitor in where a key is needed; most good requests have it. */
+/** Lets a visitor in if a key is needed; most good requests have it. */
 export const KEY = 'k'.repeat(32);
 /** Needs no key. */
 export const PUBLIC_PATHS = '/pub/**';
 
-/** `on TCP`: below TLS, where there is TLS. */
+/** `on TCP`: below TLS, if there is TLS. */
 export type Step =
   | { do: 'send' | 'send on TCP'; bytes: Buffer }
   | { do: 'wait'; ms: number }
   | { do: 'stop reading' | 'read again' | 'renegotiate' | 'end' | 'end on TCP' | 'reset' };
 
 export interface Visit {
-  /** Absent: what the visitor sends goes out on TCP as it is. */
+  /** Absent: the visitor sends its bytes on bare TCP. */
   tls?: { protocols: string[]; version: keyof typeof TLS_CONTEXTS };
-  /** It leaves after so long, the handshake of TLS done or not. */
+  /** It leaves after this time, with the handshake of TLS done or not. */
   cutOffMs?: number;
-  /** Goes on sending when the gateway has ended the connection. */
+  /** Keeps sending when the gateway has ended the connection. */
   staysHalfOpen: boolean;
   steps: Step[];
 }
 
-/** As long as a visitor of a gateway with short limits may wait for TLS. */
+/** How long a visitor of a gateway with short limits may wait for TLS. */
 const HANDSHAKE_MS = 3_000;
-/** Longer than the gateway waits for one who reads nothing. */
+/** Longer than the gateway waits for a visitor who reads nothing. */
 const STALL_MS = 1_500;
-/** With a pause behind every request of a long pipeline its visit would take too long. */
+/** With a pause after every request of a long pipeline a visit would take too long. */
 const SLOW_PIECES = 10;
 
-/** The visit of this seed; `authority` is what it has in `Host`. */
+/** The visit of this seed; `authority` is its `Host`. */
 export async function planVisit(seed: number, protocol: Protocol, authority: string): Promise<Visit> {
   const seeded = new Seeded(seed);
   const staysHalfOpen = seeded.chance(50);
@@ -79,7 +79,7 @@ function sendInPieces(seeded: Seeded, packets: readonly Buffer[]): Step[] {
   return [0, ...cuts].flatMap((from, index) => [send(bytes.subarray(from, cuts[index])), pause(index)]);
 }
 
-/** Puts in between what is not said but done, and how it leaves. */
+/** Adds actions between the bytes, and how the visitor leaves. */
 function finish(seeded: Seeded, steps: readonly Step[]): Step[] {
   const stay = wait(seeded.chance(3) ? 300 + seeded.below(1_000) : seeded.below(60));
   const all = [...steps, stay];
@@ -96,7 +96,7 @@ function finish(seeded: Seeded, steps: readonly Step[]): Step[] {
   return [...all, ...seeded.pick(LEAVING)];
 }
 
-/** Last of all it destroys what is left, in any case. */
+/** In any case it destroys the connection at the end. */
 const LEAVING: readonly Step[][] = [
   [],
   [{ do: 'reset' }],
@@ -105,7 +105,7 @@ const LEAVING: readonly Step[][] = [
   [{ do: 'send on TCP', bytes: Buffer.from('17030300ff0102', 'hex') }, { do: 'end on TCP' }],
 ];
 
-/** Asks for more than the buffers on the way can hold, and takes nothing. */
+/** Requests more than the buffers on the way can hold, and reads nothing. */
 function planStall(seeded: Seeded, protocol: Protocol, authority: string): Omit<Visit, 'staysHalfOpen'> {
   const request = usesHttp2(protocol)
     ? [
@@ -126,7 +126,7 @@ function planStall(seeded: Seeded, protocol: Protocol, authority: string): Omit<
 /** One for all visits: making it takes longer than a handshake. */
 const TLS_CONTEXTS = { newest: createSecureContext(), '1.2': createSecureContext({ maxVersion: 'TLSv1.2' }) };
 
-/** As ALPN calls it. */
+/** The ALPN name. */
 const nameProtocol = (protocol: Protocol) => (usesHttp2(protocol) ? 'h2' : 'http/1.1');
 
 function pickTls(seeded: Seeded, protocol: Protocol): Visit['tls'] & {} {
@@ -137,7 +137,7 @@ function pickTls(seeded: Seeded, protocol: Protocol): Visit['tls'] & {} {
   };
 }
 
-/** The first bytes of a connection where TLS is spoken: something else, or a ClientHello that is not what it should be. */
+/** The first bytes on a TLS port: something else, or a broken ClientHello. */
 async function renderBadHandshake(seeded: Seeded, authority: string): Promise<Buffer> {
   const hello = await renderClientHello();
   return seeded.pick([
@@ -151,7 +151,7 @@ async function renderBadHandshake(seeded: Seeded, authority: string): Promise<Bu
   ])();
 }
 
-/** What TLS says first; its random numbers are new each time. */
+/** A ClientHello; its random numbers are new each time. */
 async function renderClientHello(): Promise<Buffer> {
   const { promise, resolve } = Promise.withResolvers<Buffer>();
   const socket = new Duplex({ read() {}, write: (chunk: Buffer) => resolve(chunk) });
@@ -170,7 +170,7 @@ async function renderClientHello(): Promise<Buffer> {
 
 const AUTHORIZATION: Field = ['authorization', `Bearer ${KEY}`];
 const APP_PATHS = ['/', '/a?b=c', '/pub/x', '/pub/y/z', '/%ff', '/a/b/c'];
-/** The gateway answers them itself, the first where a key is needed. */
+/** The gateway answers them itself, the first if a key is needed. */
 const OWN_PATHS = [`/?expose-key=${KEY}`, '/__expose/sign-in', '/__expose/x', `${PROBE_PATH}?challenge=1`];
 const PATHS = [...APP_PATHS, ...APP_PATHS, ...OWN_PATHS];
 const BAD_TARGETS = [
@@ -229,7 +229,7 @@ const BAD_CHUNKS = [
 ];
 
 function listRequests(seeded: Seeded, authority: string): Buffer[] {
-  // Pipelines, now and then longer than the gateway has room for.
+  // Pipelines, sometimes longer than the gateway allows.
   const count = seeded.pickWeighted([
     [6, 1],
     [3, 1 + seeded.below(5)],
@@ -263,7 +263,7 @@ function renderHead(authority: string, method: string, path: string, fields = ''
   return `${method} ${path} HTTP/1.1\r\nHost: ${authority}\r\n${fields}\r\n`;
 }
 
-/** Good in its framing; whether it may come in is another matter. */
+/** With correct framing; the gateway may still refuse it. */
 function renderGood(seeded: Seeded, authority: string, path: string): string {
   const key = seeded.chance(90) || path === '/flood' ? `${AUTHORIZATION.join(': ')}\r\n` : '';
   const text = 'd'.repeat(seeded.below(seeded.chance(20) ? 60_000 : 500));
@@ -285,7 +285,7 @@ function renderGood(seeded: Seeded, authority: string, path: string): string {
   ])();
 }
 
-/** Words that are right each, put together at random. */
+/** Valid words, put together at random. */
 function renderOdd(seeded: Seeded, authority: string): string {
   const version = seeded.pick(['1.1', '1.1', '1.1', '1.0', '0.9', '2.0']);
   const start = `${seeded.pick(METHODS)} ${seeded.pick([...PATHS, ...BAD_TARGETS])} HTTP/${version}`;
@@ -353,7 +353,7 @@ function listFrames(seeded: Seeded, authority: string): Buffer[] {
   const first = seeded.chance(96) ? PREFACE : Buffer.from(renderHead(authority, 'GET', '/'));
   const settings = seeded.chance(95) ? [renderSettings([])] : [];
   const window = seeded.chance(50) ? [renderSettings([[4, 2 ** 24]]), renderWindowUpdate(0, 2 ** 24)] : [];
-  // An error ends the connection, with all requests that came in the same packet: good ones mostly come first.
+  // An error ends the connection, with all requests of the same packet: so good ones mostly come first.
   const good = seeded.list(0, 4, () => maker.makeGood());
   const frames = seeded.chance(75) ? seeded.list(1, 12, () => maker.make()) : [];
   return [first, ...settings, ...window, ...good, ...frames, ...maker.leave()];
@@ -398,7 +398,7 @@ class FrameMaker {
     ])();
   }
 
-  /** How a connection ends, as far as frames say it; mostly not at all. */
+  /** Frames that end a connection; mostly none. */
   leave(): Buffer[] {
     const seeded = this.#seeded;
     const some = this.make();
@@ -419,7 +419,7 @@ class FrameMaker {
     return this.#last;
   }
 
-  /** Mostly the one opened last; else any, also such as nobody may open. */
+  /** Mostly the one opened last; otherwise any, including invalid numbers. */
   #stream(): number {
     const odd = [0, 1, 2, 4, this.#last + 2, 99, 2 ** 31 - 1];
     return this.#seeded.chance(75) ? Math.max(this.#last, 1) : this.#seeded.pick(odd);
@@ -467,7 +467,7 @@ class FrameMaker {
     return this.#framed(FRAME.headers, encodeFields(fields), flags);
   }
 
-  /** A head in several frames; now and then with another one between them, or without its end. */
+  /** A head in several frames; sometimes with another frame between them, or without its end. */
   #continued(): Buffer {
     const seeded = this.#seeded;
     const stream = this.#open();
@@ -488,7 +488,7 @@ class FrameMaker {
     const more = seeded.list(0, 4, () => seeded.pick(ODD_HEADS));
     const fields = this.#request({ ':method': seeded.pick(METHODS), ':path': path }, ...more);
     const stream = seeded.chance(70) ? this.#open() : this.#stream();
-    // Longer than a frame may be where it has a long path and long fields: that is an error of its own.
+    // With a long path and long fields it exceeds the length of a frame, which is another error.
     return renderHeaders(stream, fields, seeded.pick([5, 5, 4, 4, 1, 0]));
   }
 
@@ -508,7 +508,7 @@ class FrameMaker {
 
 // Visiting
 
-/** Resolves when the visitor is gone; `onConnect` gets the port at its own end. */
+/** Resolves when the visitor is gone; `onConnect` gets the visitor's own port. */
 export async function makeVisit(
   port: number,
   visit: Visit,
@@ -537,7 +537,7 @@ export async function makeVisit(
   clearTimeout(timer);
 }
 
-/** Undefined where it came to nothing. */
+/** Undefined if it failed. */
 async function openStream(raw: Socket, { tls }: Visit, closed: AbortSignal): Promise<Duplex | undefined> {
   const signal = AbortSignal.any([closed, AbortSignal.timeout(HANDSHAKE_MS)]);
   const stream = tls === undefined ? raw : connectTls({ ...renderTls(tls), socket: raw });
@@ -572,7 +572,7 @@ async function take(step: Step, raw: Socket, stream: Duplex, closed: AbortSignal
     case 'end on TCP':
       return void raw.end();
     case 'reset':
-      // Nor may the end of TLS be on its way out, of which the TCP socket does not know.
+      // Nor if the end of TLS is still being written, which the TCP socket does not know.
       return void (isEnding(stream) ? raw.destroy() : resetSocket(raw));
   }
 }

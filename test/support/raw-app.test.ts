@@ -5,7 +5,7 @@ import { OK, type RawApp, startRawApp } from './raw-app.ts';
 let app: RawApp | undefined;
 afterEach(() => app?.stop());
 
-it('answers whatever looks like a request, and remembers its bytes', async () => {
+it('answers anything that looks like a request, and records its bytes', async () => {
   app = await startRawApp((socket, count) => void (count === 1 ? socket.write(OK) : socket.end(OK)));
   const bytes = 'GET /a HTTP/1.1\r\nContent_Length : 3\r\n\r\nabcPOST //b HTTP/9.9\r\n\r\n';
   expect(await sendRaw(app.port, bytes)).toBe(OK + OK);

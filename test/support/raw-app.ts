@@ -1,4 +1,4 @@
-// A lenient app that takes anything for HTTP and remembers every byte: what it saw is what the gateway let through.
+// A lenient app that takes anything for HTTP and records every byte, to show what the gateway let through.
 
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
@@ -7,16 +7,16 @@ export interface RawApp {
   port: number;
   /** Every byte of every connection, in the order of arrival, as latin1. */
   readonly seen: string;
-  /** Everything in it that looks like a request line. */
+  /** Everything in `seen` that looks like a request line. */
   readonly requestLines: readonly string[];
   readonly connections: number;
   stop(): Promise<void>;
 }
 
-// Not only at the start of a line: the body before it may end without one.
+// Not only at the start of a line: the body before it may end without a line break.
 const REQUEST_LINE = /[A-Z]+ [^\r\n]* HTTP\/\d\.\d(?=\r$)/gm;
 
-/** A complete answer of one connection. */
+/** A complete answer. */
 export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 /** `answer` gets each connection once per request line seen on it, `count` from 1; by default it sends `OK`. */

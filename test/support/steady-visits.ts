@@ -1,23 +1,23 @@
-// Visits at a steady rate, each over a connection of its own, while something else goes on; each is told to have come
-// right or why not. Used by the tests of the gateway's limits.
+// Visits at a steady rate, each over a new connection, during an attack; counts which succeed, and why others fail. Used by
+// the tests of the gateway's limits.
 
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 
 export interface VisitTally {
   right: number;
-  /** Why each of the others failed. */
+  /** Why each of the other visits failed. */
   lost: string[];
-  /** Of those that came right, in milliseconds. */
+  /** Of the visits that succeeded, in milliseconds. */
   p99Ms: number;
 }
 
 export interface SteadyVisits {
-  /** Asks no more; resolves when the last answer is here. */
+  /** Begins no more visits; resolves when the last one has ended. */
   stop(): Promise<VisitTally>;
 }
 
-/** A visit comes right with 200 and `ok`, however long that takes, up to a deadline. */
+/** A visit succeeds with 200 and `ok` before a deadline. */
 export function startVisits(
   where: { host: string; port: number; headers?: Record<string, string> },
   perSecond: number,
@@ -38,7 +38,7 @@ export function startVisits(
   };
 }
 
-/** How long it took, or why it failed. */
+/** The time it took, or why it failed. */
 async function visit(where: Parameters<typeof startVisits>[0]): Promise<number | string> {
   const began = performance.now();
   try {

@@ -336,7 +336,7 @@ describe('signing in by hand', () => {
     const answer = await post(ask, `key=${KEY}`, referer);
     expect(answer).toMatchObject({ status: 303, location: '/deep/page?a=b' });
     expect((await ask('GET /', `Cookie: ${answer.cookie}\r\n`)).status).toBe(200);
-    expect((await post(ask, `key=+${KEY}%0A`)).status).toBe(303); // pasted with what was around it
+    expect((await post(ask, `key=+${KEY}%0A`)).status).toBe(303); // pasted with whitespace around it
   });
 
   it.each([

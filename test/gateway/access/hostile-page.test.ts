@@ -29,7 +29,7 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** An app that notes what it was asked, credentials included; upgrades too. */
+/** An app that records its requests, with credentials; upgrades too. */
 async function startApp(answer: Handler) {
   const seen: string[] = [];
   const note = (request: IncomingMessage) =>
@@ -64,7 +64,7 @@ async function startPreview() {
   return { app, url: door.url };
 }
 
-/** Runs in the page, whose types the tests do not know: so it is text. */
+/** Runs in the page; it is text because the tests do not have the types of a page. */
 const TRY_OWN_ORIGIN = `(async () => {
       const texts = { cookie: document.cookie, referrer: document.referrer };
       for (const path of [
@@ -155,7 +155,7 @@ describeWithReal(['chromium'], 'a page of the app that attacks', () => {
     victim.app.seen.length = 0;
     const got = await page.evaluate(`${TRY_NEIGHBOUR}(${JSON.stringify(victim.url)})`);
     expect(got).toEqual(['blocked', 'opaque ', 'blocked', 'opaque ', 'blocked', 'refused', '']);
-    // What only reads does arrive, with the visitor's session, and the page cannot read the answer.
+    // A request that only reads arrives, with the visitor's session, but the page cannot read the answer.
     expect(new Set(victim.app.seen)).toEqual(new Set(['GET /x']));
     expect(evil.app.seen.join('\n')).not.toContain('expose-');
   }, 60_000);
@@ -190,14 +190,14 @@ describeWithReal(['chromium'], 'a page of the app that attacks', () => {
     );
     expect(await read('/a')).toBe('old commit'); // it works
     door = secondDoor;
-    // The worker answers the navigation itself; the browser's look for a newer one is what clears it. That one waits
-    // until the worker is idle: asked every half second, the page stayed old.
+    // The worker answers the navigation itself; the browser's request for a newer one clears it. The browser sends that
+    // only when the worker is idle: with a request every half second, the page stayed old.
     await expect.poll(() => read('/'), { timeout: 45_000, interval: 3_000 }).toBe('second');
     expect(await page.evaluate('navigator.serviceWorker.getRegistrations().then(all => all.length)')).toBe(0);
   }, 90_000);
 });
 
-/** A proxy with TLS in front, such as the documentation recommends. */
+/** A proxy with TLS in front, as the documentation recommends. */
 async function startTlsProxy(readPort: () => number): Promise<{ url: string; port: number }> {
   const folder = mkdtempSync(join(tmpdir(), 'expose-tls-'));
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];

@@ -1,4 +1,4 @@
-// What the app could still learn of keys and passwords, and which of a stranger's fields could lead it astray.
+// How the app could still learn keys and passwords, and which header fields of any visitor could mislead it.
 
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AccessRules } from '../../../src/gateway/access/access.ts';

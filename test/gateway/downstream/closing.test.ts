@@ -1,5 +1,5 @@
-// Every way in which the gateway closes a visitor's connection by itself, over every protocol. Each runs from a timer or
-// from another visitor's event: an exception there would be nobody's, and end the preview. Vitest fails a run with one.
+// Every way in which the gateway itself closes a visitor's connection, over every protocol. Each runs from a timer or from
+// another visitor's event: an exception there would be uncaught, and end the preview. Vitest fails a run with one.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { VisitorLimits } from '../../../src/gateway/downstream/visitor-server.ts';
@@ -43,7 +43,7 @@ async function open(protocol: Protocol, limits: Partial<VisitorLimits>, rules = 
     visitor.stream.write(renderRequest(door, protocol, path, method));
     return visitor;
   };
-  /** Opens the window of HTTP/2, so that what is not read waits in TCP. */
+  /** Opens the flow-control window of HTTP/2, so that what is not read waits in TCP. */
   const widen = (visitor: Awaited<ReturnType<typeof visit>>) => {
     const payload = Buffer.alloc(4);
     payload.writeUInt32BE(0x3fff0000);
@@ -57,13 +57,13 @@ describe.each(PROTOCOLS)('over %s', protocol => {
   it('a visitor who does not read is closed, and no other is', async () => {
     const { app, visit, widen } = await open(protocol, { stalledMs: 300 });
     const good = await visit('/begun');
-    await waitUntil(() => good.heard.includes('begun'), 'somebody else is served');
+    await waitUntil(() => good.received.includes('begun'), 'another visitor is served');
     const bad = await visit('/flood');
     widen(bad);
     bad.stream.pause();
     bad.raw.pause();
     await waitUntil(() => app.open === 2, 'the app serves both');
-    await waitUntil(() => app.open === 1, 'who does not read is gone');
+    await waitUntil(() => app.open === 1, 'the one who does not read is gone');
     expect([good.raw.closed, good.stream.destroyed]).toEqual([false, false]);
   });
 
@@ -79,7 +79,7 @@ describe.each(PROTOCOLS)('over %s', protocol => {
     await waitUntil(() => app.open === 3, 'all are served');
     for (let count = 0; count < 3; count += 1) {
       const next = await visit('/begun');
-      await waitUntil(() => next.heard.includes('begun'), 'the next one is served');
+      await waitUntil(() => next.received.includes('begun'), 'the next one is served');
     }
     await waitUntil(() => hanging.raw.closed && begun.raw.closed, 'all have made room');
     await waitUntil(() => app.open === 3, 'and so have their requests');
@@ -93,7 +93,7 @@ describe.each(PROTOCOLS)('over %s', protocol => {
     const visitors = [await visit('/hang'), await visit('/begun'), await openVisitor(door, protocol)];
     await waitUntil(() => app.open === 3, 'all are served');
     await door.gateway.stop(100);
-    await waitUntil(() => app.open === 0, 'the app is left alone');
+    await waitUntil(() => app.open === 0, 'the app has no request left');
     await waitUntil(() => visitors.every(({ raw }) => raw.closed), 'all are closed');
   });
 
@@ -104,13 +104,13 @@ describe.each(PROTOCOLS)('over %s', protocol => {
       const rules = { maxBodyBytes: 100 };
       const { app, visit } = await open(protocol, { lingerMs: 100 }, rules);
       const visitor = await visit('/hang', 'POST');
-      await waitUntil(() => app.open + (visitor.heard === '' ? 0 : 1) > 0, 'it is served');
+      await waitUntil(() => app.open + (visitor.received === '' ? 0 : 1) > 0, 'it is served');
       const piece = usesHttp2(protocol)
         ? renderFrame({ type: FRAME.data, flags: 0, stream: 1, payload: Buffer.alloc(20) })
         : Buffer.alloc(20);
       const timer = setInterval(() => visitor.stream.write(piece), 20);
       closers.push(() => clearInterval(timer));
-      // Of HTTP/2 it is the stream that ends.
+      // Over HTTP/2 only the stream ends.
       await waitUntil(() => app.open === 0 && (usesHttp2(protocol) || visitor.raw.closed), 'it is over');
     },
   );

@@ -5,7 +5,7 @@ import { ConnectionSlots, type Turn } from '../../../src/gateway/downstream/conn
 
 const SHARE = { active: 100, open: 100 };
 
-/** Requests that note what became of them. */
+/** Requests that record what happens to them. */
 class Log {
   readonly begun: string[] = [];
   readonly evicted: string[] = [];
@@ -121,7 +121,7 @@ describe('after any sequence of events', () => {
             const connection = pick(connections, one.at);
             if (connection !== undefined) slots.markAuthenticated(connection);
           } else pick(connections, one.at)?.destroy();
-          // A destroyed stream says so in a later turn.
+          // A destroyed stream emits 'close' in a later turn.
           await new Promise(setImmediate);
           const here = connections.filter(({ destroyed }) => !destroyed);
           expect(here.length).toBeLessThanOrEqual(sockets);

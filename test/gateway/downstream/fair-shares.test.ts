@@ -1,5 +1,5 @@
-// What docs/threat-model.md promises about attackers that hold on to whatever they can get: a reviewer is served
-// meanwhile, over HTTP/1.1 and HTTP/2, and the gateway's memory and descriptors stay within bounds. At the real limits.
+// What docs/threat-model.md promises about attackers that hold as much as they can: meanwhile a reviewer is served, over
+// HTTP/1.1 and HTTP/2, and the gateway's memory and descriptors stay within limits. With the real limits.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 
 const KEY = 'K3y-of-this-preview_0123456789';
 const KEYED = { access: { kind: 'link', key: KEY }, publicPaths: ['/public/**'] };
-/** The promise, and what it takes to keep it at the caps. */
+/** The promise, and what the gateway may use for it at its limits. */
 const SERVED_WITHIN_MS = 2_000;
 const MAX_DESCRIPTORS = 3_000;
 const MAX_GROWTH_MB = 400;
@@ -92,7 +92,7 @@ async function review(target: Target, http2: boolean): Promise<number | string> 
   return promise;
 }
 
-/** A connection that asks with these bytes and reads nothing of the answers, or all of them. */
+/** A connection that sends these bytes, and reads nothing of the answers, or all of them. */
 async function hold(target: Target, bytes: Buffer, reads = true): Promise<Socket> {
   const socket = connect(target.port, '127.0.0.1');
   closers.push(() => socket.destroy());
@@ -136,7 +136,7 @@ interface Attack {
   name: string;
   isTls?: boolean;
   isKeyed?: boolean;
-  /** Until it holds what it can get. */
+  /** Resolves when the attack holds all it can get. */
   run: (target: Target) => Promise<unknown>;
 }
 
@@ -198,7 +198,7 @@ describe.runIf(process.platform === 'linux')('a reviewer is served', () => {
     for (const http2 of kinds) expect(await review(target, http2)).toBe(200);
     const before = measure(target);
     await run(target);
-    // App and attackers are of this process, which is not to be busy with them while it takes the reviewer's time.
+    // App and attackers run in this process, which must be idle while it measures the reviewer's time.
     let [last, same] = [-1, 0];
     await waitUntil(() => {
       same = target.app.sockets === last ? same + 1 : 0;

@@ -12,7 +12,7 @@ import { openDoor } from '../../support/gateway-door.ts';
 import { describeWithReal, requirePart } from '../../support/real-parts.ts';
 import { TestCa } from '../../support/test-ca.ts';
 
-/** Section and number in h2spec → why that is as it should be. All of them are decided by nghttp2. */
+/** Section and number in h2spec → why the failure is correct. nghttp2 decides all of them. */
 const KNOWN: Readonly<Record<string, string>> = {
   // RFC 9113, 5.1: an endpoint may ignore frames on streams it has closed, or forgotten.
   'http2/5.1/8': 'DATA after our RST_STREAM is ignored',
@@ -20,10 +20,10 @@ const KNOWN: Readonly<Record<string, string>> = {
   'http2/5.1/11': 'DATA on a closed stream is ignored',
   'http2/5.1/12': 'HEADERS on a closed stream are ignored',
   'http2/5.1.1/2': 'HEADERS with a smaller number are ignored, as those of a closed stream',
-  // RFC 9113, 5.3.2 did away with priorities: their frames are not looked at.
+  // RFC 9113, 5.3.2 removed priorities: their frames are ignored.
   'http2/5.3.1/2': 'PRIORITY that depends on itself is ignored',
   'http2/6.3/1': 'PRIORITY of stream 0 is ignored',
-  // Stricter than the suite: what it wants answered ends the connection.
+  // Stricter than the suite: what it expects to be answered ends the connection.
   'http2/6.7/2': 'an acknowledgement of no ping ends the connection',
   'http2/6.9.1/3': 'a stream’s window beyond its limit ends the connection',
 };
@@ -46,7 +46,7 @@ describeWithReal(['h2spec'], 'h2spec', () => {
     });
     const report = join(folder, 'report.xml');
     const args = ['-h', 'localhost', '-p', `${door.port}`, '-t', '-k', '-o', '1', '-j', report];
-    // Its exit code is 1 where a case failed.
+    // Its exit code is 1 if a case failed.
     await new Promise(resolve => execFile(requirePart('h2spec'), args, resolve));
     const { passed, failed } = readReport(readFileSync(report, 'utf8'));
     expect(failed.filter(name => KNOWN[name] === undefined)).toEqual([]);
@@ -54,7 +54,7 @@ describeWithReal(['h2spec'], 'h2spec', () => {
   });
 });
 
-/** Of its JUnit report: cases by section and number within it. */
+/** The cases of its JUnit report, by section and number in the section. */
 function readReport(xml: string): { passed: number; failed: string[] } {
   const failed: string[] = [];
   let passed = 0;

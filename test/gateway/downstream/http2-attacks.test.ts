@@ -1,5 +1,5 @@
-// HTTP/2 as an attacker writes it: what must not reach the app, and what must not cost much. Most of it is refused by
-// nghttp2 already; here it is pinned.
+// HTTP/2 from an attacker: what must not reach the app, and what must not cost much. nghttp2 refuses most of it; these tests
+// make sure that it stays so.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { VisitorLimits } from '../../../src/gateway/downstream/visitor-server.ts';
@@ -56,7 +56,7 @@ async function openAttack(
   return { app, door, client: await open(), open };
 }
 
-/** What became of one request: its status, the code it was reset with, or that the connection is over. */
+/** The outcome of one request: its status, its reset code, or that the connection has ended. */
 async function ask(client: FrameClient, stream: number, ...parts: Buffer[]): Promise<string> {
   client.write(...parts);
   await client.settled(stream);
@@ -68,7 +68,7 @@ async function ask(client: FrameClient, stream: number, ...parts: Buffer[]): Pro
 
 describe('smuggling from HTTP/2 into the app’s HTTP/1.1', () => {
   const REFUSED = `reset ${CODE.protocol}`;
-  // nghttp2 drops such a field, as if it had never been there, and takes the rest.
+  // nghttp2 drops only such a field, and accepts the rest.
   it.each<[string, Field]>([
     ['a line break in a value', ['x-a', 'b\r\ncontent-length: 5']],
     ['a bare line feed in a value', ['x-a', 'b\nx: y']],
@@ -287,7 +287,7 @@ describe('an endless head', () => {
 
   it('that decompresses to megabytes (HPACK bomb) is refused', async () => {
     const { app, client } = await openAttack();
-    // One field of 4,000 bytes into the table (literal with indexing), then named thousands of times (index 62).
+    // A field of 4,000 bytes is put into the table (literal with indexing), then referenced thousands of times (index 62).
     const value = Buffer.alloc(4_000, 'b');
     const stored = Buffer.concat([
       Buffer.of(0x40, 3),
@@ -351,7 +351,7 @@ describe('many requests at a time', () => {
     expect([countRefused(client), countRefused(other)]).toEqual([10, 10]);
     expect([client.resetCode(79), other.resetCode(79)]).toEqual([CODE.refused, CODE.refused]);
     await waitUntil(() => app.requestLines.length === 33, 'the second has half of what was left then, 13');
-    // The next one begins when a request before it is over.
+    // The next one begins when an earlier one has ended.
     client.write(renderReset(1));
     await waitUntil(() => app.requestLines.length === 34, 'the next one begins');
   });
@@ -410,7 +410,7 @@ describe('a visitor with a flow-control window of 0', () => {
     const key = listRequestFields({}, ['authorization', `Bearer ${LINK.access.key}`]);
     const signedIn = await FrameClient.open(door.port, ca.pem);
     closers.push(() => signedIn.close());
-    // The first request of whoever has the key may still be one too many of strangers; it is not, once some are given up.
+    // The first request with the key may still be refused among the unauthenticated, until some of them are closed.
     let stream = 1;
     await waitUntil(async () => {
       const answer = await ask(signedIn, stream, renderHeaders(stream, key));

@@ -1,4 +1,4 @@
-// HTTP/2 as browsers and libraries speak it: what HTTP/1 visitors get, HTTP/2 visitors get too.
+// HTTP/2 as browsers and libraries use it: HTTP/2 visitors get what HTTP/1 visitors get.
 
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
@@ -479,11 +479,11 @@ async function tryRequest(session: ClientHttp2Session): Promise<void> {
     stream.on('error', () => {}).resume();
     await once(stream, 'close');
   } catch {
-    // the session is closed already: as good
+    // the session is closed already, which is as good
   }
 }
 
-/** The value once it has been the same for a while. */
+/** The value, once it has been unchanged for a while. */
 async function settle(read: () => number): Promise<number> {
   let [last, same] = [-1, 0];
   await waitUntil(() => {

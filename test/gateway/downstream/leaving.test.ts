@@ -1,5 +1,5 @@
-// A visitor who leaves in the middle of a request, in every way there is and over every protocol: the app's request is
-// ended, and nothing of the visitor is kept. bore passes a visitor who is gone on as a FIN, whatever had happened.
+// A visitor who leaves in the middle of a request, in every possible way and over every protocol: the app's request is
+// ended, and nothing of the visitor is kept. bore passes on any end of a visitor's connection as a FIN.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Door, openDoor } from '../../support/gateway-door.ts';
@@ -25,7 +25,7 @@ import {
 import { TestCa, type TestCertificate } from '../../support/test-ca.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-/** So long that nothing but its leaving can end a visit here. */
+/** So long that only the visitor's leaving can end a visit here. */
 const NEVER_MS = 600_000;
 const LIMITS = {
   headersTimeoutMs: NEVER_MS,
@@ -54,7 +54,7 @@ const goaway = renderFrame({ type: FRAME.goaway, flags: 0, stream: 0, payload: B
 
 interface Way {
   leave: (visitor: ProtocolVisitor) => void;
-  /** Where it can be tried; everywhere by default. */
+  /** The protocols that have it; all by default. */
   over?: (protocol: Protocol) => boolean;
 }
 
@@ -64,7 +64,7 @@ const say = (visitor: ProtocolVisitor, bytes: Buffer) => {
 };
 
 const WAYS: Readonly<Record<string, Way>> = {
-  'by FIN, and hears nothing more': { leave: ({ raw }) => raw.destroy() },
+  'by FIN, and reads nothing more': { leave: ({ raw }) => raw.destroy() },
   'by FIN, and still listens': { leave: ({ raw }) => raw.end() },
   'by RST': { leave: ({ raw }) => raw.resetAndDestroy() },
   'with an orderly end of TLS': { leave: ({ stream }) => stream.end(), over: usesTls },
@@ -145,7 +145,7 @@ describe('a visitor who leaves', () => {
     for (const visitor of visitors) visitor.stream.write(renderRequest(door, protocol, path, method));
     await waitUntil(() => app.open === VISITORS, 'the app has the requests');
     if (path === '/begun')
-      await waitUntil(() => visitors.every(({ heard }) => heard.includes('begun')), 'begun');
+      await waitUntil(() => visitors.every(({ received }) => received.includes('begun')), 'begun');
     for (const visitor of visitors) leave(visitor);
     await waitUntil(() => app.open === 0, 'the app’s requests are over');
     for (const { raw } of visitors) raw.destroy();
@@ -216,7 +216,7 @@ describe('a visitor who stays', () => {
     client.write(acknowledged, renderHeaders(1, fields), goaway);
     await waitUntil(() => client.ofType(FRAME.data, 1).length === 1, 'the answer has begun');
     let answered = 0;
-    // Longer than it may keep silent.
+    // Longer than it may be silent.
     await waitUntil(() => {
       const asked = client.ofType(FRAME.settings).filter(({ flags }) => flags === 0);
       answered = asked.length;

@@ -1,7 +1,7 @@
-// Random visitors, and a random app, against a gateway in a process of its own: nothing that either does may throw there
-// what nobody catches, keep a connection that is over, or stop the gateway from answering. For another run than the fixed
-// one: EXPOSE_FUZZ_VISITS (in each case), EXPOSE_SEED, EXPOSE_FUZZ_SOURCES for another folder than src, and
-// EXPOSE_FUZZ_VISIT for the seed of one visit, to be made again and again.
+// Random visitors, and a random app, against a gateway in a process of its own: nothing that either does may cause an
+// uncaught error there, keep an ended connection, or stop the gateway from answering. To change the run:
+// EXPOSE_FUZZ_VISITS (in each case), EXPOSE_SEED, EXPOSE_FUZZ_SOURCES for another folder than src, and EXPOSE_FUZZ_VISIT for
+// the seed of one visit, to be repeated.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { PROBE_PATH, renderProof } from '../../../src/gateway/probe.ts';
 import { PROOF_KEY } from '../../support/gateway-door.ts';
-import type { Question, Report, Setup, Told } from '../../support/gateway-under-fire.ts';
+import type { ChildMessage, ParentCommand, Report, Setup } from '../../support/gateway-under-fire.ts';
 import { openVisitor, type Protocol, usesHttp2, usesTls } from '../../support/protocols.ts';
 import { startRandomApp } from '../../support/random-app.ts';
 import { KEY, makeVisit, PUBLIC_PATHS, planVisit } from '../../support/random-visitors.ts';
@@ -21,22 +21,22 @@ import { chooseSeed, scale } from '../../support/scale.ts';
 import { TestCa, type TestCertificate } from '../../support/test-ca.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-/** In each case. A thousand take some 40 s of one processor, all cases together. */
+/** In each case. A thousand take about 40 s of one processor, for all cases together. */
 const VISITS = Number(process.env.EXPOSE_FUZZ_VISITS ?? scale(600, 5_000));
 const SEED = chooseSeed(20_260_000);
 const ONE_VISIT = Number(process.env.EXPOSE_FUZZ_VISIT ?? 0);
 const SOURCES = resolve(process.env.EXPOSE_FUZZ_SOURCES ?? join(import.meta.dirname, '../../../src'));
 /** Visitors at a time. */
 const WIDTH = 50;
-/** Only stops a run that hangs: a visit takes some 100 ms, and 50 are made at a time. */
+/** Only stops a run that hangs: a visit takes about 100 ms, and 50 run at a time. */
 const TIMEOUT_MS = 120_000 + VISITS * 40;
 /** Longer than any limit of the gateway: one direction of a WebSocket may outlive the other by 30 s. */
 const GONE_DEADLINE_MS = 45_000;
 const EXIT_DEADLINE_MS = 10_000;
-/** So many of the visits reach the app at least, or they would prove nothing; mostly it is every fifth. */
+/** At least this share of the visits must reach the app, or they would prove nothing; usually every fifth does. */
 const LEAST_SHARE = 1 / 25;
 
-/** Short, so that every limit is met by many visits; and the most connections just above what there is. */
+/** Short, so that many visits reach every limit; and slightly more connections than there are visitors. */
 const LIMITS: Setup['limits'] = {
   headersTimeoutMs: 300,
   requestTimeoutMs: 1_500,
@@ -75,12 +75,12 @@ afterEach(async () => {
 
 interface GatewayUnderFire {
   readonly port: number;
-  /** What was thrown and not caught, each once, and a death nobody asked for. */
+  /** Uncaught errors, each once, and an unexpected end of the process. */
   readonly unhandled: ReadonlySet<string>;
   /** Above debug, each line once. */
   readonly log: ReadonlySet<string>;
   report(): Promise<Report>;
-  /** Resolves when the process has ended by itself; one that does not is killed, and `unhandled` says so. */
+  /** Resolves when the process has ended by itself; one that does not is killed, and reported in `unhandled`. */
   stop(): Promise<void>;
 }
 
@@ -92,22 +92,22 @@ async function startGatewayUnderFire(setup: Setup): Promise<GatewayUnderFire> {
   const ready = Promise.withResolvers<number>();
   let reported = Promise.withResolvers<Report>();
   child.on('message', message => {
-    const told = message as Told;
-    if (told.event === 'ready') ready.resolve(told.port);
-    else if (told.event === 'log') log.add(told.line);
-    else if (told.event === 'unhandled') unhandled.add(told.text);
-    else reported.resolve(told.report);
+    const received = message as ChildMessage;
+    if (received.event === 'ready') ready.resolve(received.port);
+    else if (received.event === 'log') log.add(received.line);
+    else if (received.event === 'unhandled') unhandled.add(received.text);
+    else reported.resolve(received.report);
   });
   child.once('exit', (code, signal) => {
     if (code !== 0) unhandled.add(`the process ended with ${signal ?? code}`);
     const error = new Error(`the gateway's process is gone: ${[...unhandled].join('\n')}`);
     for (const one of [ready, reported]) {
-      // At the end of a test that failed nobody waits for it.
+      // After a failed test nobody waits for it.
       one.promise.catch(() => {});
       one.reject(error);
     }
   });
-  const ask = (question: Question): Promise<Report> => {
+  const ask = (question: ParentCommand): Promise<Report> => {
     reported = Promise.withResolvers();
     child.send(question);
     return reported.promise;
@@ -124,8 +124,8 @@ async function startGatewayUnderFire(setup: Setup): Promise<GatewayUnderFire> {
 }
 
 /**
- * As many visits as asked for, WIDTH at a time; the seed of each is that of the case and its number. Resolves with the
- * seeds by the port that the visitor had.
+ * Makes all visits, WIDTH at a time; the seed of each is made of the case's seed and its number. Resolves with the seeds,
+ * by the port of the visitor.
  */
 async function makeVisits(port: number, protocol: Protocol, seed: number): Promise<Map<number, number>> {
   const seeds = new Map<number, number>();
@@ -142,7 +142,7 @@ async function makeVisits(port: number, protocol: Protocol, seed: number): Promi
   return seeds;
 }
 
-/** What the gateway says to a plain visitor who asks for its proof. */
+/** The gateway's answer to a plain visitor's probe. */
 async function requestProof(port: number, protocol: Protocol): Promise<string> {
   const visitor = await openVisitor({ port }, usesHttp2(protocol) ? 'TLS and HTTP/1.1' : protocol);
   const closed = once(visitor.raw, 'close');
@@ -150,7 +150,7 @@ async function requestProof(port: number, protocol: Protocol): Promise<string> {
     `GET ${PROBE_PATH}?challenge=${CHALLENGE} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`,
   );
   await closed;
-  return visitor.heard;
+  return visitor.received;
 }
 
 const NOTHING = { connections: 0, visits: [], busyInApp: 0 };
@@ -179,7 +179,7 @@ describe(`${VISITS} random visitors, and a random app`, () => {
       const isOver = async () => isDeepStrictEqual(await findLeft(), NOTHING);
       await waitUntil(isOver, 'nothing is left', GONE_DEADLINE_MS).catch(() => {});
       expect(await findLeft(), again).toEqual(NOTHING);
-      // A mistake of ours would have been logged.
+      // A bug of the gateway would have been logged.
       expect([...gateway.log], again).toEqual([]);
       expect((await gateway.report()).visits).toBeGreaterThan(VISITS * LEAST_SHARE);
       expect(app.requests).toBeGreaterThan(VISITS * LEAST_SHARE);
@@ -223,7 +223,7 @@ describe('a random visit', () => {
     const plan = (seed: number) => planVisit(seed, protocol, '127.0.0.1:1');
     const seeds = Array.from({ length: 50 }, (_, index) => SEED + index);
     const [one, two] = [await Promise.all(seeds.map(plan)), await Promise.all(seeds.map(plan))];
-    // A handshake of TLS, be it half of one, has random numbers of its own.
+    // A TLS handshake, even an incomplete one, has random numbers of its own.
     const isRepeatable = ({ tls }: { tls?: object }) => !usesTls(protocol) || tls !== undefined;
     expect(one.filter(isRepeatable)).toEqual(two.filter(isRepeatable));
     expect(new Set(one.map(visit => JSON.stringify(visit))).size).toBe(seeds.length);

@@ -28,7 +28,7 @@ const MODES: [string, string[]][] = [
 async function openApp(): Promise<number> {
   const server = createServer((request, response) => {
     response.on('error', () => {});
-    // A body is waited for, and whoever reads slowly gets something large.
+    // The app waits for the body, and slow readers get something large.
     const isLarge = request.method === 'GET' && request.url !== '/';
     request.resume().once('end', () => response.end(isLarge ? BIG : 'ok'));
   });

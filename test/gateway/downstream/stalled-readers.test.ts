@@ -46,7 +46,7 @@ async function open(
   return door;
 }
 
-/** A visitor who reads nothing until it is told to. */
+/** A visitor who reads nothing until it resumes. */
 async function visit(port: number, bytes: string): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').pause();
   socket.on('error', () => {});
@@ -56,7 +56,7 @@ async function visit(port: number, bytes: string): Promise<Socket> {
   return socket;
 }
 
-/** An answer without end, as fast as it is taken; `gone` counts the visitors who left. */
+/** An endless answer, as fast as it is read; `gone` counts the visitors who left. */
 function createFlood() {
   const flood = {
     begun: 0,
@@ -84,7 +84,7 @@ describe('a visitor who does not read its answer', () => {
     const flood = createFlood();
     const door = await open(flood.app);
     await visit(door.port, GET);
-    await waitUntil(() => flood.begun === 1 && flood.gone === 1, 'the app hears that the visitor is gone');
+    await waitUntil(() => flood.begun === 1 && flood.gone === 1, 'the app notices that the visitor is gone');
   });
 
   it('is closed after a while, even if it keeps sending', async () => {
@@ -93,7 +93,7 @@ describe('a visitor who does not read its answer', () => {
     const visitor = await visit(door.port, GET);
     visitor.write('GET /');
     const timer = setInterval(() => visitor.write('x'), 20);
-    await waitUntil(() => flood.gone === 1, 'the app hears that the visitor is gone').finally(() =>
+    await waitUntil(() => flood.gone === 1, 'the app notices that the visitor is gone').finally(() =>
       clearInterval(timer),
     );
   });
@@ -105,7 +105,7 @@ describe('a visitor who does not read its answer', () => {
     visitor.on('error', () => {});
     door.gateway.accept(stream);
     visitor.write(GET);
-    await waitUntil(() => flood.gone === 1, 'the app hears that the visitor is gone');
+    await waitUntil(() => flood.gone === 1, 'the app notices that the visitor is gone');
     expect(stream.destroyed).toBe(true);
   });
 
@@ -127,7 +127,7 @@ describe('a visitor who does not read its answer', () => {
     });
     const door = await open(server);
     await visit(door.port, UPGRADE);
-    await waitUntil(() => gone, 'the app hears that the visitor is gone');
+    await waitUntil(() => gone, 'the app notices that the visitor is gone');
   });
 
   it('does not delay the stop of the gateway for longer than the drain', async () => {
@@ -185,20 +185,20 @@ describe('a visitor is not closed', () => {
       }
     });
     const visitor = await visit(door.port, GET);
-    let heard = '';
+    let received = '';
     visitor
       .setEncoding('latin1')
       .resume()
       .on('data', text => {
-        heard += text;
+        received += text;
       });
-    await waitUntil(() => heard.includes('data: 1'), 'the stream has begun');
-    // Two who came later and do not read are closed, one after the other: by then its time would be over too.
+    await waitUntil(() => received.includes('data: 1'), 'the stream has begun');
+    // Two later visitors who do not read are closed, one after the other: by then its own time would be over too.
     for (const gone of [1, 2]) {
       await visit(door.port, GET.replace('/', '/flood'));
       await waitUntil(() => stalled.gone === gone, 'the other one is closed');
     }
     say('data: 2\n\n');
-    await waitUntil(() => heard.includes('data: 2'), 'the stream goes on');
+    await waitUntil(() => received.includes('data: 2'), 'the stream goes on');
   });
 });

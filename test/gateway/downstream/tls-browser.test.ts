@@ -1,4 +1,4 @@
-// A real browser against TLS of our own: HTTP/2 for pages, HTTP/1.1 for WebSockets, and the way from http to https.
+// A real browser against TLS that ends at the gateway: HTTP/2 for pages, HTTP/1.1 for WebSockets, and the redirect to https.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -14,7 +14,7 @@ const ASSETS = 20;
 const PAGE = `<!doctype html><title>app</title><form method="post" action="/form"><input name="word" value="hello">
 <button>send</button></form>
 ${Array.from({ length: ASSETS }, (_, n) => `<script src="/asset-${n}.js"></script>`).join('\n')}`;
-/** Protocol of the page and of every asset, as the browser counts them. */
+/** The protocol of the page and of every asset, as the browser reports it. */
 const PROTOCOLS = `[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
   .filter(one => !one.name.endsWith('favicon.ico')).map(one => one.nextHopProtocol)`;
 const TALK = `new Promise((resolve, reject) => {
@@ -48,7 +48,7 @@ describeWithReal(['chromium'], 'Chromium, with TLS that ends at the gateway', ()
     for (const close of closers.splice(0).reverse()) await close();
   });
 
-  /** An app that shows a page with assets, takes a form, and echoes over a WebSocket. */
+  /** An app with a page with assets, a form, and a WebSocket that echoes. */
   async function openApp(): Promise<{ door: Door; url: string; upgrades: IncomingMessage[] }> {
     const app = createServer(async (request, response) => {
       if (request.method === 'POST') {

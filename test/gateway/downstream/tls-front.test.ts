@@ -1,4 +1,4 @@
-// TLS that ends in the gateway, with certificates of a test CA, curl, and visitors who do not play by the rules.
+// TLS that ends at the gateway, with certificates of a test CA, curl, and visitors who break the rules.
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';

@@ -33,7 +33,7 @@ async function openApp(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A connection that is there and says nothing. */
+/** A connection that sends nothing. */
 async function come(port: number, host = '127.0.0.1'): Promise<Socket> {
   const socket = connect(port, host);
   socket.on('error', () => {});
@@ -42,7 +42,7 @@ async function come(port: number, host = '127.0.0.1'): Promise<Socket> {
   return socket.resume();
 }
 
-/** A visitor who was let in over a connection that stays. */
+/** A visitor with the key, on a connection that stays open. */
 async function signIn(port: number, path = '/'): Promise<Socket> {
   const socket = await come(port);
   socket.write(`GET ${path} HTTP/1.1\r\nHost: bore.example:4321\r\nAuthorization: Bearer ${KEY}\r\n\r\n`);
@@ -118,7 +118,7 @@ describe('unauthenticated connections', () => {
     busy.push(await ask('/endless'));
     await waitUntil(() => idle[0]?.closed === true, 'between two answers it makes room');
     expect(busy.map(({ closed }) => closed)).toEqual([false, false, false]);
-    // Where few are idle, the oldest of the busy ones goes, or newcomers would push out one another.
+    // If few are idle, the oldest busy one is closed, or new ones would push out one another.
     await signIn(door.port);
     await waitUntil(() => busy[0]?.closed === true, 'one of the busy ones makes room');
     for (let count = 0; count < 5; count += 1) await signIn(door.port);
@@ -155,7 +155,7 @@ describeWithReal(['bore'], '2,000 silent connections without the key', () => {
     const unauthenticated = await Promise.all(Array.from({ length: SILENT }, () => come(port, address.host)));
     const isGone = ({ closed }: Socket) => closed;
     await waitUntil(() => unauthenticated.filter(isGone).length >= SILENT - 256, 'the oldest have made room');
-    // The rest leaves by itself, when it has not said a word in time.
+    // The rest are closed when they have sent nothing in time.
     await waitUntil(() => unauthenticated.every(isGone), 'all are gone');
     const { right, lost, p99Ms } = await visits.stop();
     console.log(`${right} visits, the slowest hundredth took ${p99Ms.toFixed(0)} ms or more`);

@@ -272,7 +272,7 @@ describe('an answer', () => {
   });
 });
 
-/** The value once it has been the same for ten looks in a row. */
+/** The value, once it has been unchanged ten times in a row. */
 async function settle(read: () => number): Promise<number> {
   let [last, same] = [read(), 0];
   await vi.waitFor(

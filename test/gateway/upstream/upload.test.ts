@@ -49,13 +49,13 @@ async function readText(message: IncomingMessage): Promise<string> {
   return (await message.setEncoding('latin1').toArray()).join('');
 }
 
-/** The most memory the process ever had resident, in bytes (proc(5)). */
+/** The peak resident memory of the process, in bytes (proc(5)). */
 function readPeakMemory(pid: number | undefined): number {
   const line = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(line?.[1]) * 1024;
 }
 
-/** `count` pieces of 1 MiB, made only as fast as they are taken. */
+/** `count` pieces of 1 MiB, produced only as fast as they are read. */
 function makeUpload(piece: Buffer, count: number, onPiece: (index: number) => void = () => {}): Readable {
   return Readable.from(
     (function* () {
