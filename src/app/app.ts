@@ -36,10 +36,8 @@ export interface AppOptions {
 }
 
 export interface App {
-  readonly state: AppState;
   /** Process id of the program's process where it has one. */
   readonly pid: number | undefined;
-  readonly restarts: number;
   /** The last lines of its console, oldest first; at most 200. */
   consoleTail(): readonly string[];
   stop(): Promise<void>;
@@ -74,14 +72,8 @@ export async function startApp(options: AppOptions, timing?: RestartTiming): Pro
   });
   await loop.start(options.signal);
   return {
-    get state() {
-      return loop.state;
-    },
     get pid() {
       return loop.program?.pid;
-    },
-    get restarts() {
-      return loop.restarts;
     },
     consoleTail: () => lines.list(),
     stop: () => loop.stop(),

@@ -41,7 +41,6 @@ export class RestartLoop {
   #program: Program | undefined;
   #running: Promise<void> = Promise.resolve();
   #used = 0;
-  #restarts = 0;
   #stopping: Promise<void> | undefined;
 
   constructor(options: RestartOptions) {
@@ -52,17 +51,9 @@ export class RestartLoop {
     });
   }
 
-  get state(): AppState {
-    return this.#state;
-  }
-
   /** The program that answers now. */
   get program(): Program | undefined {
     return this.#program;
-  }
-
-  get restarts(): number {
-    return this.#restarts;
   }
 
   /** The first start; rejects as `startOnce` does. */
@@ -123,7 +114,6 @@ export class RestartLoop {
       if (!goesOn) return undefined;
       try {
         await delay(pause, undefined, { signal });
-        this.#restarts += 1;
         return await this.#options.startOnce(
           AbortSignal.any([signal, AbortSignal.timeout(this.#timing.startMs)]),
         );

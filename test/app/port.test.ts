@@ -152,9 +152,9 @@ describe('mode: port without a command', () => {
   it('finds the service that runs already, and leaves it alone at the end', async () => {
     const port = await occupy();
     const { app } = await start({ mode: 'port', path: folder, port });
-    expect(await ask(app)).toBe('somebody else');
+    expect(await ask(app)).toBe('another program');
     await app.stop();
-    expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('somebody else');
+    expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('another program');
   });
 
   it('says so where nothing listens', async () => {

@@ -56,18 +56,39 @@ export function createOptions(spec: AppSpec, options: Partial<AppOptions>): AppO
   };
 }
 
-/** Hears the app's console. */
+/** Calls back for every line of the app's console. */
 export function logTo(onDebug: () => void) {
   return createLogger({ level: 'debug', write: onDebug });
 }
 
+/** An app with what it has reported. */
+export interface ReportingApp extends App {
+  readonly state: AppState;
+  /** How often it was announced that it is started again. */
+  readonly restarts: number;
+}
+
 export async function start(spec: AppSpec, options: Partial<AppOptions> = {}, timing = FAST) {
   const states: AppState[] = [];
-  const app = await startApp(
-    createOptions(spec, { onState: state => states.push(state), ...options }),
-    timing,
-  );
-  apps.push(app);
+  const onState = (state: AppState) => {
+    states.push(state);
+    options.onState?.(state);
+  };
+  const started = await startApp({ ...createOptions(spec, options), onState }, timing);
+  apps.push(started);
+  const app: ReportingApp = {
+    get state() {
+      return states.at(-1) ?? { status: 'starting' };
+    },
+    get restarts() {
+      return states.filter(({ status }) => status === 'restarting').length;
+    },
+    get pid() {
+      return started.pid;
+    },
+    consoleTail: () => started.consoleTail(),
+    stop: () => started.stop(),
+  };
   return { app, states };
 }
 
@@ -81,18 +102,18 @@ export function node(script: string): string {
   return `node -e '${script.replaceAll("'", `'\\''`)}'`;
 }
 
-export function base(app: App): string {
+export function base(app: ReportingApp): string {
   if (app.state.status !== 'running' || app.state.upstream.kind !== 'address') throw new Error('no address');
   const { host, port } = app.state.upstream;
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-export async function ask(app: App, path = '/'): Promise<string> {
+export async function ask(app: ReportingApp, path = '/'): Promise<string> {
   return await (await fetch(base(app) + path)).text();
 }
 
 export async function occupy(port = 0): Promise<number> {
-  const server = createServer((_, response) => response.end('somebody else'));
+  const server = createServer((_, response) => response.end('another program'));
   await listen(server, port);
   return (server.address() as AddressInfo).port;
 }

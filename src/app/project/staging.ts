@@ -26,20 +26,14 @@ const ENTRY_FILES = ['index', 'src/index', 'main', 'app', 'src/main', 'src/app',
   name => `${name}.js`,
 );
 
-export interface Staging {
-  /** Relative paths with `/`. */
-  files: ReadonlySet<string>;
-  bytes: number;
-  /** Each rule that left something out, with how many files or folders. */
-  leftOut: ReadonlyMap<string, number>;
-}
-
 interface Walk {
   from: string;
   to: string;
   rules: IgnoreRules;
+  /** Relative paths with `/`. */
   files: Set<string>;
   bytes: number;
+  /** Each rule that left something out, with how many files or folders. */
   leftOut: Map<string, number>;
 }
 
@@ -47,7 +41,7 @@ interface Walk {
  * Copies the project into `target` (which must not exist), with our network policy in its wasmrun.toml. Throws an
  * InputError for a broken wasmrun.toml, and an AppError where the program's entry file would not come along.
  */
-export async function stageProject(source: string, target: string, logger: Logger): Promise<Staging> {
+export async function stageProject(source: string, target: string, logger: Logger): Promise<void> {
   const config = readProjectConfig(source);
   const rules = parseIgnoreRules(readProjectFile(source, '.gitignore') ?? '');
   const walk = await createWalk(source, target, rules);
@@ -60,7 +54,6 @@ export async function stageProject(source: string, target: string, logger: Logge
       `wasmrun.toml: os.network.bind_ports ${sanitise(refused)} is not within ${DEFAULT_BIND_PORTS}, which is taken instead`,
     );
   await checkEntry(walk, config.os?.entry);
-  return walk;
 }
 
 /**

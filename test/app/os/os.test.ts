@@ -115,7 +115,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
       const project = rig.createProject({
         'index.js': serve('request.url === "/crash" ? undefinedFunction() : response.end("up")'),
       });
-      const states: AppState['status'][] = [];
+      const states: AppState[] = [];
       const context = rig.createContext();
       const app = await startApp(
         {
@@ -125,15 +125,16 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
           baseEnvironment: context.environment,
           env: {},
           healthPath: '/',
-          onState: state => states.push(state.status),
+          onState: state => states.push(state),
         },
         { pausesMs: [10, 10], resetAfterMs: 60_000, startMs: 45_000 },
       );
-      const { state } = app;
-      const port = state.status === 'running' && state.upstream.kind === 'address' ? state.upstream.port : 0;
+      const running = () => states.filter(state => state.status === 'running');
+      const upstream = running()[0]?.upstream;
+      const port = upstream?.kind === 'address' ? upstream.port : 0;
       await fetch(`http://127.0.0.1:${port}/crash`).catch(() => undefined);
-      await waitUntil(() => states.filter(status => status === 'running').length === 2, 'it runs again');
-      expect(states).toEqual(['starting', 'running', 'restarting', 'running']);
+      await waitUntil(() => running().length === 2, 'it runs again');
+      expect(states.map(({ status }) => status)).toEqual(['starting', 'running', 'restarting', 'running']);
       expect(app.consoleTail().join('\n')).toContain('undefinedFunction is not defined');
       await app.stop();
       expect(readdirSync(context.folder)).toEqual([]);

@@ -36,6 +36,13 @@ const stage = () =>
     join(root, 'to'),
     createLogger({ level: 'info', write: line => log.push(line) }),
   );
+/** What the log says was left out: rule → how many. */
+const readLeftOut = () =>
+  Object.fromEntries(
+    [...(log.at(-1)?.split('; left out: ')[1] ?? '').matchAll(/(?:^|, )(.+?) \((\d+)\)/g)].map(
+      ([, rule = '', times]) => [rule, Number(times)],
+    ),
+  );
 const listCopied = () => readdirSync(join(root, 'to'), { recursive: true }).map(String).sort();
 
 describe('stageProject', () => {
@@ -54,9 +61,9 @@ describe('stageProject', () => {
     });
     symlinkSync('/etc/passwd', join(root, 'from', 'passwd.js'));
     symlinkSync('..', join(root, 'from', 'loop'));
-    const { leftOut } = await stage();
+    await stage();
     expect(listCopied()).toEqual(['.gitignore', 'index.js', 'keep.log', 'lib', 'lib/a.js', 'wasmrun.toml']);
-    expect(Object.fromEntries(leftOut)).toEqual({
+    expect(readLeftOut()).toEqual({
       '.git': 1,
       '.gitignore: *.log': 2,
       '.gitignore: build': 1,
@@ -70,9 +77,9 @@ describe('stageProject', () => {
 
   it('leaves out what is over the size limits of the VM', async () => {
     write({ 'index.js': '', 'big.bin': Buffer.alloc(10 * 1024 * 1024 + 1) });
-    const { files, leftOut } = await stage();
-    expect([...files]).toEqual(['index.js']);
-    expect(Object.fromEntries(leftOut)).toEqual({ 'files over 10 MB': 1 });
+    await stage();
+    expect(listCopied()).toEqual(['index.js', 'wasmrun.toml']);
+    expect(readLeftOut()).toEqual({ 'files over 10 MB': 1 });
   });
 
   it('puts our rules into wasmrun.toml and leaves the project its own', async () => {
@@ -113,8 +120,8 @@ describe('stageProject', () => {
       write({ 'index.js': '' });
       for (const name of ['.gitignore', 'wasmrun.toml', 'package.json'])
         symlinkSync(to, join(root, 'from', name));
-      const { leftOut } = await stage();
-      expect(Object.fromEntries(leftOut)).toEqual({ links: 3 });
+      await stage();
+      expect(readLeftOut()).toEqual({ links: 3 });
       await stageFolder(
         join(root, 'from'),
         join(root, 'folder'),
@@ -130,7 +137,8 @@ describe('stageProject', () => {
       'mkfifo',
       names.map(name => join(root, 'from', name)),
     );
-    expect(Object.fromEntries((await stage()).leftOut)).toEqual({ 'devices, sockets and pipes': 3 });
+    await stage();
+    expect(readLeftOut()).toEqual({ 'devices, sockets and pipes': 3 });
   });
 
   it.each(['.gitignore', 'wasmrun.toml', 'package.json'])(
@@ -153,7 +161,8 @@ describe('stageProject', () => {
 
   it('takes no `main` that leads out of the project', async () => {
     write({ 'index.js': '', '../secret.js': '', 'package.json': '{"main":"../secret.js"}' });
-    expect((await stage()).files).toContain('index.js');
+    await stage();
+    expect(listCopied()).toContain('index.js');
   });
 
   it('says which ports of the project it does not let it listen on', async () => {
