@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../../src/inputs/inputs.ts';
 import { InputError } from '../../src/shared/errors.ts';
 import { readActionInputs } from '../../src/step/action-inputs.ts';
+import { readRunner } from '../../src/step/runner.ts';
 
 let base: string;
 beforeEach(() => {
@@ -239,7 +240,7 @@ describe('the inputs of a step', () => {
     for (const [input, value] of Object.entries({ ...INPUT_DEFAULTS, server: 'a.example\nb.example\n' }))
       vi.stubEnv(`INPUT_${input.toUpperCase()}`, input === name ? text : value);
     vi.stubEnv('INPUT_PATH', join(base, 'site'));
-    expect(readActionInputs).toThrow(message);
+    expect(() => readActionInputs(readRunner())).toThrow(message);
   });
 });
 

@@ -1,10 +1,11 @@
 // Which of the four ways an app is run in, where `mode` is `auto`. Used by the entries before anything starts.
 
-import { type Stats, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { hasCode, InputError } from '../../shared/errors.ts';
+import { InputError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/log.ts';
 import type { AppMode } from '../../shared/state.ts';
+import { DETECTED_FILES, isFile, readPackage, statPath } from './entry-file.ts';
 import { readProjectConfig } from './project-config.ts';
 import { leadsOut, readProjectFile } from './project-file.ts';
 
@@ -21,9 +22,6 @@ export interface ModeChoice {
   /** For the log: `server.js is a Node.js program`. */
   reason: string;
 }
-
-/** The entry files wasmrun 1.0.0 tries, in its order, after `main` of package.json. */
-const ENTRIES = ['index.js', 'server.js', 'app.js', 'main.js'];
 
 /** Chooses and checks the mode. Throws an InputError that says what was looked for, or what contradicts. */
 export function chooseMode(input: ModeInput): ModeChoice {
@@ -56,7 +54,7 @@ function findMode(path: string, found: Stats): ModeChoice {
   if (isFile(join(path, 'index.html'))) return { mode: 'web', reason: 'the folder has an index.html' };
   throw new InputError(
     `path: nothing to run in ${sanitise(path)}. Looked for [os] in wasmrun.toml, \`main\` of package.json and ` +
-      `${ENTRIES.join(', ')} (mode: os), and for index.html (mode: web). ` +
+      `${DETECTED_FILES.join(', ')} (mode: os), and for index.html (mode: web). ` +
       'Give the folder that has one of them, a .wasm file, or `port` or `command`',
   );
 }
@@ -64,26 +62,15 @@ function findMode(path: string, found: Stats): ModeChoice {
 /** Why OS mode can run the folder, or undefined. */
 function findProgram(folder: string): string | undefined {
   if (readProjectConfig(folder).os !== undefined) return 'wasmrun.toml has an [os] table';
-  const packageText = readProjectFile(folder, 'package.json');
-  const main = readMain(packageText);
-  if (main !== undefined && isFile(join(folder, main)))
+  const { main } = readPackage(folder);
+  if (main !== undefined && !leadsOut(main) && isFile(join(folder, main)))
     return `${sanitise(main)} is \`main\` of package.json`;
-  const entry = ENTRIES.find(name => isFile(join(folder, name)));
+  const entry = DETECTED_FILES.find(name => isFile(join(folder, name)));
   if (entry === undefined) return undefined;
   // Emscripten writes index.html, index.js and index.wasm: a script beside a page, in no package, is the page's.
-  if (isFile(join(folder, 'index.html')) && packageText === undefined) return undefined;
-  return `${entry} is a Node.js program`;
-}
-
-function readMain(packageText = '{}'): string | undefined {
-  try {
-    const content: unknown = JSON.parse(packageText);
-    const main =
-      typeof content === 'object' && content !== null && 'main' in content ? content.main : undefined;
-    return typeof main === 'string' && main !== '' && !leadsOut(main) ? main : undefined;
-  } catch {
+  if (isFile(join(folder, 'index.html')) && readProjectFile(folder, 'package.json') === undefined)
     return undefined;
-  }
+  return `${entry} is a Node.js program`;
 }
 
 function checkMode(mode: AppMode, path: string, found: Stats): ModeChoice {
@@ -111,17 +98,4 @@ function checkProjectFiles(mode: AppMode, path: string): void {
     readProjectConfig(path);
     for (const name of ['package.json', '.gitignore']) readProjectFile(path, name);
   } else if (mode === 'exec') readProjectFile(dirname(path), '.gitignore');
-}
-
-function isFile(path: string): boolean {
-  return statPath(path)?.isFile() ?? false;
-}
-
-function statPath(path: string): Stats | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch (error) {
-    if (hasCode(error, 'ENOTDIR', 'ELOOP')) return undefined;
-    throw new InputError(`path: ${sanitise(path)} cannot be read; check its permissions`, { cause: error });
-  }
 }

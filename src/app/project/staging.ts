@@ -3,9 +3,9 @@
 
 import { copyFile, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
-import * as v from 'valibot';
 import { AppError } from '../../shared/errors.ts';
 import { type Logger, sanitise } from '../../shared/log.ts';
+import { DETECTED_FILES, ENTRY_FILES, isFile, readPackage } from './entry-file.ts';
 import { type IgnoreRules, parseIgnoreRules } from './ignore-rules.ts';
 import {
   DEFAULT_BIND_PORTS,
@@ -20,11 +20,6 @@ import { leadsOut, readProjectFile } from './project-file.ts';
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
 const MAX_TOTAL_BYTES = 50 * 1024 * 1024;
 const MAX_FILES = 5_000;
-
-/** Where wasmrun's page looks for the program, in its order. */
-const ENTRY_FILES = ['index', 'src/index', 'main', 'app', 'src/main', 'src/app', 'server', 'src/server'].map(
-  name => `${name}.js`,
-);
 
 interface Walk {
   from: string;
@@ -121,21 +116,20 @@ function describeStaging({ files, bytes, leftOut }: Walk, use: string): string {
 
 /** The file the page will run: that of wasmrun.toml, else that of package.json, else the usual names. */
 async function checkEntry(walk: Walk, configured: string | undefined): Promise<void> {
-  const wanted = configured ?? readMain(walk.from);
+  const wanted = configured ?? readPackageEntry(walk.from);
   const entry = wanted === undefined ? undefined : posix.normalize(wanted);
   if (entry !== undefined && walk.files.has(entry)) return;
-  if (entry !== undefined && (configured !== undefined || (await isFile(join(walk.from, entry)))))
-    throw await describeLostEntry(walk, entry);
+  if (entry !== undefined && (configured !== undefined || isFile(join(walk.from, entry))))
+    throw describeLostEntry(walk, entry);
   if (ENTRY_FILES.some(name => walk.files.has(name))) return;
-  for (const name of ENTRY_FILES)
-    if (await isFile(join(walk.from, name))) throw await describeLostEntry(walk, name);
+  for (const name of ENTRY_FILES) if (isFile(join(walk.from, name))) throw describeLostEntry(walk, name);
   // As a last resort the page takes any script of the root; without one there is nothing to run.
   if (![...walk.files].some(path => path.endsWith('.js'))) throw await describeUnsuited(walk.from);
 }
 
-async function describeLostEntry(walk: Walk, entry: string): Promise<AppError> {
+function describeLostEntry(walk: Walk, entry: string): AppError {
   const shown = sanitise(entry);
-  if (!(await isFile(join(walk.from, entry))))
+  if (!isFile(join(walk.from, entry)))
     return new AppError(`the entry file ${shown} does not exist; correct [os] entry in wasmrun.toml`, {
       restartable: false,
     });
@@ -148,6 +142,13 @@ async function describeLostEntry(walk: Walk, entry: string): Promise<AppError> {
       'move it, or change the rule, or name another file as [os] entry in wasmrun.toml',
     { restartable: false },
   );
+}
+
+/** What the page takes from package.json, where it stays in the project. */
+function readPackageEntry(folder: string): string | undefined {
+  const { main, module } = readPackage(folder);
+  const entry = main ?? module;
+  return entry === undefined || leadsOut(entry) ? undefined : entry;
 }
 
 /** An AppError that says why OS mode cannot run this folder, and which mode can. */
@@ -163,28 +164,7 @@ export async function describeUnsuited(source: string, language?: string): Promi
     language === undefined || language === 'unknown' ? 'has no Node.js program' : `is ${language}`;
   return new AppError(
     `wasmrun could not start ${sanitise(source)} in OS mode: it runs Node.js projects, and this one ${sanitise(found)} ` +
-      `(looked for package.json, index.js, server.js, app.js, main.js); ${other}`,
+      `(looked for package.json, ${DETECTED_FILES.join(', ')}); ${other}`,
     { restartable: false },
-  );
-}
-
-const PackageSchema = v.object({ main: v.optional(v.string()), module: v.optional(v.string()) });
-
-/** A package.json that cannot be parsed names no entry, for the page as for us; nor does one that leads out. */
-function readMain(folder: string): string | undefined {
-  const text = readProjectFile(folder, 'package.json') ?? '';
-  try {
-    const { main, module } = v.parse(PackageSchema, JSON.parse(text));
-    const entry = main || module;
-    return entry === undefined || entry === '' || leadsOut(entry) ? undefined : entry;
-  } catch {
-    return undefined;
-  }
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await stat(path).then(
-    found => found.isFile(),
-    () => false,
   );
 }

@@ -27,6 +27,13 @@ describe('mode: auto', () => {
     ['an index.html', { 'index.html': '', 'assets/app.js': '' }, 'web'],
     ['what Emscripten writes', { 'index.html': '', 'index.js': '', 'index.wasm': '' }, 'web'],
     ['a main that is not there', { 'package.json': '{"main":"gone.js"}', 'index.html': '' }, 'web'],
+    [
+      'a main that is no file name',
+      { 'package.json': `{"main":"${'x'.repeat(5_000)}"}`, 'index.html': '' },
+      'web',
+    ],
+    ['a main with a NUL', { 'package.json': '{"main":"a\\u0000"}', 'index.html': '' }, 'web'],
+    ['a main that is a number', { 'package.json': '{"main":5}', 'index.html': '' }, 'web'],
     ['a package.json that cannot be read', { 'package.json': '{', 'index.html': '' }, 'web'],
     ['a wasmrun.toml without [os]', { 'wasmrun.toml': '[project]', 'index.html': '' }, 'web'],
   ])('takes a folder with %s', (_, files, mode) => {

@@ -1,0 +1,56 @@
+// Which file of a Node.js project is run. Used by mode.ts to recognise a project, and by staging.ts to see that the file
+// comes along. wasmrun 1.0.0 has two lists: one to detect a project, one of its page, to find what it runs.
+
+import { type Stats, statSync } from 'node:fs';
+import * as v from 'valibot';
+import { hasCode, InputError } from '../../shared/errors.ts';
+import { sanitise } from '../../shared/log.ts';
+import { readProjectFile } from './project-file.ts';
+
+/** By these wasmrun recognises a Node.js project, in its order, after `main` of package.json. */
+export const DETECTED_FILES: readonly string[] = ['index.js', 'server.js', 'app.js', 'main.js'];
+
+/** Where wasmrun's page looks for the program, in its order, after wasmrun.toml and package.json. */
+export const ENTRY_FILES: readonly string[] = [
+  'index',
+  'src/index',
+  'main',
+  'app',
+  'src/main',
+  'src/app',
+  'server',
+  'src/server',
+].map(name => `${name}.js`);
+
+/** A member of another type counts as absent. */
+const EntryName = v.fallback(v.optional(v.string()), undefined);
+const PackageSchema = v.object({ main: EntryName, module: EntryName });
+
+/** The entry files that package.json names, as they are written there; none where it cannot be parsed. */
+export function readPackage(folder: string): { main: string | undefined; module: string | undefined } {
+  try {
+    const { main, module } = v.parse(
+      PackageSchema,
+      JSON.parse(readProjectFile(folder, 'package.json') ?? ''),
+    );
+    return { main: main || undefined, module: module || undefined };
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    return { main: undefined, module: undefined };
+  }
+}
+
+export function isFile(path: string): boolean {
+  return statPath(path)?.isFile() ?? false;
+}
+
+/** Undefined where there is nothing. Throws an InputError where it cannot be known. */
+export function statPath(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    // The last two: `main` of package.json may be any text.
+    if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE')) return undefined;
+    throw new InputError(`path: ${sanitise(path)} cannot be read; check its permissions`, { cause: error });
+  }
+}
