@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { readJournal } from '../../src/supervisor/journal.ts';
-import { type Behaviour, flood, reply, startBadBoreServer, stayMute } from '../support/bad-bore-server.ts';
+import { type Behaviour, flood, reply, startBadBoreServer, staySilent } from '../support/bad-bore-server.ts';
 import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { startReleasesServer } from '../support/releases-server.ts';
@@ -187,7 +187,12 @@ describe('a server that is no bore server', () => {
       {},
       /does not answer like a bore server \(it says "HTTP\/1\.1 400 Bad Request"\)/,
     ],
-    ['that is silent', stayMute, {}, /does not answer like a bore server \(it accepts connections and says/],
+    [
+      'that is silent',
+      staySilent,
+      {},
+      /does not answer like a bore server \(it accepts connections and says/,
+    ],
     ['that floods', flood, {}, /does not answer like a bore server \(it says "A{59}…"\)/],
     ['that gives another port', lie, { 'remote-port': '25000' }, /answered with port 25001 instead of 25000/],
     ['that hangs after its challenge', socket => void socket.write(MUTE_HELLO), { secret: SECRET }, /./],

@@ -344,7 +344,7 @@ async function exchange(url: string | undefined, text: string): Promise<string> 
 
 describe('an exposure with `protocol: tcp`', () => {
   it('passes bytes on unchanged, verifies its address, and counts visitors but not its own probe', async () => {
-    const heard: string[] = [];
+    const received: string[] = [];
     const service = createServer({ allowHalfOpen: true }, socket => {
       let text = '';
       socket.on('data', chunk => {
@@ -353,7 +353,7 @@ describe('an exposure with `protocol: tcp`', () => {
       socket
         .on('error', () => {})
         .on('end', () => {
-          heard.push(text);
+          received.push(text);
           socket.end(`+${text}`);
         });
     });
@@ -367,7 +367,7 @@ describe('an exposure with `protocol: tcp`', () => {
     expect(exposure.state.link).toMatch(/^tcp:\/\/127\.0\.0\.1:\d+$/);
     expect(await exchange(exposure.state.link, 'PING\r\n')).toBe('+PING\r\n');
     expect(exposure.state.visits).toBe(1);
-    expect(heard.filter(text => text !== '')).toEqual(['PING\r\n']);
+    expect(received.filter(text => text !== '')).toEqual(['PING\r\n']);
   });
 
   it('cuts visitors off while the app is away', async () => {

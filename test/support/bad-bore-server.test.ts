@@ -9,12 +9,12 @@ async function dial({ address }: BadBoreServer): Promise<Socket> {
   return socket;
 }
 
-it('replies only after the client spoke, and remembers what it said', async () => {
+it('replies only after the client sent something, and keeps that', async () => {
   const server = await startBadBoreServer(reply('"Heartbeat"\0'));
   const socket = await dial(server);
   socket.write('{"Hello":0}\0');
   expect(String((await once(socket, 'data'))[0])).toBe('"Heartbeat"\0');
-  expect(server.heard).toEqual(['{"Hello":0}\0']);
+  expect(server.received).toEqual(['{"Hello":0}\0']);
 });
 
 it('greets at once, and counts connections', async () => {

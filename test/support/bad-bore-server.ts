@@ -1,4 +1,4 @@
-// A server that plays whatever a bore server should not: for the tests of the tunnel.
+// A server that does what a bore server should not do: for the tests of the tunnel.
 
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 export interface BadBoreServer {
   readonly address: { host: string; port: number };
   /** What clients sent, one text per connection, in the order they came. */
-  readonly heard: readonly string[];
+  readonly received: readonly string[];
 }
 
 /** Plays one connection; `number` counts them from 0. */
@@ -15,14 +15,14 @@ export type Behaviour = (socket: Socket, number: number) => void;
 
 /** Runs until the test is finished. */
 export async function startBadBoreServer(behave: Behaviour): Promise<BadBoreServer> {
-  const heard: string[] = [];
+  const received: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, socket => {
-    const number = heard.push('') - 1;
+    const number = received.push('') - 1;
     sockets.add(socket);
     socket.on('error', () => {});
     socket.on('data', chunk => {
-      heard[number] += chunk.toString('latin1');
+      received[number] += chunk.toString('latin1');
     });
     behave(socket, number);
   });
@@ -34,12 +34,12 @@ export async function startBadBoreServer(behave: Behaviour): Promise<BadBoreServ
   const address = server.address();
   return {
     address: { host: '127.0.0.1', port: typeof address === 'object' && address !== null ? address.port : 0 },
-    heard,
+    received,
   };
 }
 
-/** Accepts and says nothing. */
-export const stayMute: Behaviour = () => {};
+/** Accepts and sends nothing. */
+export const staySilent: Behaviour = () => {};
 
 /** Never ends a frame. */
 export const flood: Behaviour = socket => {
@@ -50,12 +50,12 @@ export const flood: Behaviour = socket => {
   write();
 };
 
-/** Says the text (a NUL ends a frame) as soon as the client has said something. */
+/** Sends the text (a NUL ends a frame) once the client has sent something. */
 export function reply(text: string): Behaviour {
   return socket => void socket.once('data', () => socket.write(text));
 }
 
-/** Says the text at once. */
+/** Sends the text at once. */
 export function greetWith(text: string): Behaviour {
   return socket => void socket.write(text);
 }

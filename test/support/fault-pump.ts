@@ -1,4 +1,4 @@
-// One direction of one relayed connection, and what can go wrong with it. Used by fault-relay.ts.
+// One direction of a relayed connection, and the faults it can have. Used by fault-relay.ts.
 
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
@@ -6,16 +6,16 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { resetSocket } from '../../src/shared/reset.ts';
 
 /**
- * What happens to the bytes of one direction. `after` counts the bytes that still pass, from the moment the fault
- * bears on the connection; 0 where it is left out.
- * - `delay`: each byte comes `ms` milliseconds later, in order
- * - `cut`: the receiver gets a reset; the sender hears of it as over any network, when it next sends
- * - `end`: the receiver gets a clean end; the rest vanishes
- * - `blackhole`: the bytes vanish, and so does the end or the reset behind them; the connection stays
- * - `stop`: the rest is not read any more, so that the sender's buffers fill up; it comes when the fault is lifted
- * - `slice`: arrives in pieces of `bytes`
+ * What happens to the bytes of one direction. `after` is how many bytes still pass once the fault applies to the
+ * connection; default 0.
+ * - `delay`: each byte arrives `ms` milliseconds later, in order
+ * - `cut`: the receiver gets a reset; the sender gets one when it next sends, as on any network
+ * - `end`: the receiver gets a clean end; the remaining bytes are lost
+ * - `blackhole`: bytes, end and reset are lost; the connection stays open
+ * - `stop`: no more is read, so that the sender's buffers fill up; it is read when the fault is removed
+ * - `slice`: bytes arrive in pieces of `bytes`
  * - `throttle`: at most `bytesPerSecond`
- * - `corrupt`: one byte in `every` is another
+ * - `corrupt`: one byte in `every` is changed
  */
 export type Fault =
   | { kind: 'delay'; ms: number }
@@ -24,9 +24,9 @@ export type Fault =
   | { kind: 'throttle'; bytesPerSecond: number }
   | { kind: 'corrupt'; every: number };
 
-/** A throttled direction passes its share this often: small steps, as a slow line has them. */
+/** How often a throttled direction passes its share: small steps, as on a slow link. */
 const THROTTLE_STEP_MS = 20;
-/** On their way at a time in a delayed direction; more is left with the sender, as on a line of that length. */
+/** Most bytes under way in a delayed direction; more stays with the sender, as on a link of that length. */
 const MAX_DELAYED_BYTES = 16_000_000;
 
 export class Pump {
@@ -35,15 +35,15 @@ export class Pump {
   readonly #signal: AbortSignal;
   readonly #onBytes: (bytes: Buffer) => void;
   #fault: Fault | undefined;
-  /** Bytes since the present fault bears. */
+  /** Bytes since the current fault applies. */
   #seen = 0;
   #changed = Promise.withResolvers<void>();
-  /** The bytes that a delay holds back, and what is to be waited for to come after them. */
+  /** Bytes that are delayed, and a promise that resolves when they have been passed on. */
   #delayed = 0;
   #behind: Promise<void> = Promise.resolve();
   #passed = 0;
 
-  /** `onBytes` sees what comes in before anything happens to it; `signal` ends every wait. */
+  /** `onBytes` gets the bytes before the fault does; `signal` ends every wait. */
   constructor(from: Socket, to: Socket, signal: AbortSignal, onBytes: (bytes: Buffer) => void) {
     this.#from = from;
     this.#to = to;
@@ -51,13 +51,13 @@ export class Pump {
     this.#onBytes = onBytes;
   }
 
-  /** Bytes that arrived. */
+  /** Bytes that were passed on. */
   get passed(): number {
     return this.#passed;
   }
 
-  /** From now on this fault, instead of the one before; none where undefined. */
-  suffer(fault: Fault | undefined): void {
+  /** Replaces the fault from now on; undefined: none. */
+  setFault(fault: Fault | undefined): void {
     if (fault === this.#fault) return;
     this.#fault = fault;
     this.#seen = 0;
@@ -66,7 +66,7 @@ export class Pump {
     if (this.#left() === 0) this.#strike();
   }
 
-  /** Runs until the sender ended or reset its direction, and that was passed on. Never rejects. */
+  /** Runs until the sender has ended or reset its direction, and that was passed on. Never rejects. */
   async carry(answerReset: () => void): Promise<void> {
     let last = () => void this.#to.end();
     try {
@@ -75,7 +75,7 @@ export class Pump {
         await this.#pass(chunk, answerReset);
       }
     } catch {
-      // Where it was us who cut the sender off, the receiver learns nothing of it.
+      // If we cut the sender off ourselves, the receiver is not told.
       last = () => void (this.#from.errored && resetSocket(this.#to));
     }
     await this.#behind;
@@ -83,7 +83,7 @@ export class Pump {
     if (!this.#signal.aborted) last();
   }
 
-  /** The receiver's side of the other direction is gone, and the sender there is told. */
+  /** The receiver of the other direction is gone: its sender gets a reset. */
   async reset(): Promise<void> {
     await this.#untilOpen();
     if (!this.#signal.aborted) resetSocket(this.#to);
@@ -99,7 +99,7 @@ export class Pump {
     }
   }
 
-  /** Resolves with the number of bytes that were dealt with. */
+  /** Resolves with the number of bytes that were passed on or dropped. */
   async #passSome(bytes: Buffer): Promise<number> {
     const fault = this.#fault;
     if (fault?.kind === 'delay') return await this.#passLate(bytes, fault.ms);
@@ -110,7 +110,7 @@ export class Pump {
     if (fault.kind === 'corrupt') return await this.#write(this.#corrupt(bytes, fault.every));
     if (this.#left() > 0) return await this.#passLast(bytes);
     if (fault.kind === 'stop') return await this.#changed.promise.then(() => 0);
-    return bytes.length; // vanished
+    return bytes.length; // dropped
   }
 
   async #passLate(bytes: Buffer, ms: number): Promise<number> {
@@ -125,7 +125,7 @@ export class Pump {
     return bytes.length;
   }
 
-  /** In a turn of its own, so that it is a segment of its own. */
+  /** In a turn of its own, so that it becomes a TCP segment of its own. */
   async #passAlone(bytes: Buffer): Promise<number> {
     await this.#write(bytes);
     return await nextTurn(bytes.length);
@@ -166,7 +166,7 @@ export class Pump {
     return bytes.length;
   }
 
-  /** How many bytes pass before the fault strikes; Infinity for one that does not. */
+  /** How many bytes pass before the fault takes effect; Infinity for kinds that do not count. */
   #left(): number {
     const fault = this.#fault;
     const strikes = fault !== undefined && ['cut', 'end', 'blackhole', 'stop'].includes(fault.kind);
@@ -182,7 +182,7 @@ export class Pump {
     if (this.#fault?.kind === 'end') this.#to.end();
   }
 
-  /** Nothing gets through, no end and no reset either. */
+  /** Nothing is passed on, not even an end or a reset. */
   #isSwallowing(): boolean {
     return (this.#fault?.kind === 'blackhole' || this.#fault?.kind === 'stop') && this.#left() === 0;
   }
@@ -192,7 +192,7 @@ export class Pump {
     while (this.#isSwallowing() && !this.#signal.aborted) await this.#changed.promise;
   }
 
-  /** Ends early where the relay is stopped. */
+  /** Ends early if the relay is stopped. */
   async #pause(ms: number): Promise<void> {
     if (ms > 0) await sleep(ms, undefined, { signal: this.#signal }).catch(() => {});
   }

@@ -8,12 +8,12 @@ const HELLO = '{"Hello":0}\0';
 const ACCEPT = '{"Authenticate":"00"}\0{"Accept":"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}\0';
 const DIRECTIONS: Direction[] = ['toServer', 'toClient'];
 
-/** One end of a connection, with what it heard. */
+/** One end of a connection, with what it received. */
 interface End {
   socket: Socket;
   text: string;
   chunks: number;
-  /** Of the last chunk. */
+  /** Time of the last chunk. */
   at: number;
   events: string[];
 }
@@ -83,21 +83,21 @@ describe('a relay without faults', () => {
     await waitUntil(() => relay.connections.length === 0, 'it is forgotten');
   });
 
-  it('tells legs apart by what the client asks for', async () => {
+  it('knows the role by the client’s request', async () => {
     const { relay, open } = await startRig();
     for (const request of [HELLO, ACCEPT, ACCEPT, '{"Authenticate":"00"}\0{"Hello":5}\0'])
       await open(request);
-    expect(relay.connections.map(({ leg }) => leg)).toEqual(['control', 'data', 'data', 'control']);
+    expect(relay.connections.map(({ role }) => role)).toEqual(['control', 'data', 'data', 'control']);
   });
 
-  it('takes the first connection for a control leg until it has spoken, the next for a data leg', async () => {
+  it('takes the first connection for control until its request came, the next for data', async () => {
     const { relay, open } = await startRig();
     await open('');
     await open('');
-    expect(relay.connections.map(({ leg }) => leg)).toEqual(['control', 'data']);
+    expect(relay.connections.map(({ role }) => role)).toEqual(['control', 'data']);
   });
 
-  it('resets who comes while the server is not there, and lets nobody in where it is told so', async () => {
+  it('resets connections while the server is down, and refuses them if told to', async () => {
     const server = createServer();
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const bound = server.address();
@@ -119,7 +119,7 @@ describe('a relay without faults', () => {
 describe.each(DIRECTIONS)('%s', direction => {
   const opposite = direction === 'toServer' ? 'toClient' : 'toServer';
 
-  /** Both directions of a pair, as the fault sees them. */
+  /** A pair of ends, by the direction of the fault. */
   async function start(request?: string) {
     const { relay, open } = await startRig();
     const pair = await open(request);
@@ -127,7 +127,7 @@ describe.each(DIRECTIONS)('%s', direction => {
     return { relay, open, pair, from, to };
   }
 
-  it('a delay holds bytes and the end back, in order, and nothing in the other direction', async () => {
+  it('a delay delays bytes and the end, in order, and nothing in the other direction', async () => {
     const { relay, from, to } = await start();
     relay.inject({ direction, fault: { kind: 'delay', ms: 400 } });
     const began = performance.now();
@@ -150,7 +150,7 @@ describe.each(DIRECTIONS)('%s', direction => {
     await waitUntil(() => isReset(from), 'the sender hears it');
   });
 
-  it('a cut after some bytes lets exactly those pass', async () => {
+  it('a cut after some bytes passes exactly those', async () => {
     const { relay, from, to } = await start();
     relay.inject({ direction, fault: { kind: 'cut', after: 5 } });
     from.socket.write('abc');
@@ -160,7 +160,7 @@ describe.each(DIRECTIONS)('%s', direction => {
     expect(to.text).toMatch(/^abc(?:de)?$/); // a reset may overtake what was not read yet
   });
 
-  it('an end after some bytes is a clean one', async () => {
+  it('an end after some bytes is clean', async () => {
     const { relay, from, to } = await start();
     relay.inject({ direction, fault: { kind: 'end', after: 5 } });
     from.socket.write('abcdefgh');
@@ -170,7 +170,7 @@ describe.each(DIRECTIONS)('%s', direction => {
     await waitUntil(() => from.text === 'back', 'the other direction goes on');
   });
 
-  it('a blackhole swallows bytes, end and reset, and the connection stays', async () => {
+  it('a blackhole drops bytes, end and reset, and the connection stays open', async () => {
     const { relay, from, to } = await start();
     const heal = relay.inject({ direction, fault: { kind: 'blackhole', after: 2 } });
     from.socket.write('abc');
@@ -188,7 +188,7 @@ describe.each(DIRECTIONS)('%s', direction => {
     await waitUntil(() => isReset(to), 'the reset arrives');
   });
 
-  it('a stop fills the buffers of the sender, and nothing is lost when it is lifted', async () => {
+  it('a stop fills the buffers of the sender, and nothing is lost when it is removed', async () => {
     const { relay, from, to } = await start();
     relay.inject({ direction, fault: { kind: 'stop', after: 10 } });
     const bytes = Buffer.from(Array.from({ length: 8_000_000 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
@@ -216,7 +216,7 @@ describe.each(DIRECTIONS)('%s', direction => {
     expect(to.chunks).toBeGreaterThan(text.length / 2);
   });
 
-  it('a throttle takes its time', async () => {
+  it('a throttle limits the rate', async () => {
     const { relay, from, to } = await start();
     relay.inject({ direction, fault: { kind: 'throttle', bytesPerSecond: 10_000 } });
     const began = performance.now();
@@ -226,7 +226,7 @@ describe.each(DIRECTIONS)('%s', direction => {
     expect(to.at - began).toBeGreaterThanOrEqual(450);
   });
 
-  it('corruption changes one byte in so many, and no length', async () => {
+  it('corruption changes one byte in so many, and not the length', async () => {
     const { relay, from, to } = await start();
     relay.inject({ direction, fault: { kind: 'corrupt', every: 4 } });
     for (const length of [6, 12]) {
@@ -236,30 +236,30 @@ describe.each(DIRECTIONS)('%s', direction => {
     expect(to.text).toBe('aaa4aaa4aaa4');
   });
 
-  it('a fault bears on its leg and its direction alone', async () => {
+  it('a fault applies only to its role and its direction', async () => {
     const { relay, open, pair: control } = await start(HELLO);
-    relay.inject({ leg: 'data', direction, fault: { kind: 'corrupt', every: 1 } });
+    relay.inject({ role: 'data', direction, fault: { kind: 'corrupt', every: 1 } });
     const data = await open('');
     data.client.socket.write(ACCEPT);
     await waitUntil(() => data.server.text.length === ACCEPT.length, 'the request is there');
     expect(data.server.text === ACCEPT).toBe(direction === 'toClient');
     data.server.text = '';
-    for (const [leg, way, expected] of [
+    for (const [role, way, expected] of [
       [data, direction, '4'],
       [data, opposite, 'a'],
       [control, direction, 'a'],
     ] as const) {
-      const [from, to] = leg.ends(way);
+      const [from, to] = role.ends(way);
       from.socket.write('a');
       await waitUntil(() => to.text.length === 1, 'it is there');
       expect(to.text).toBe(expected);
     }
   });
 
-  it('a fault bears on those that are there, or on the next one, where that is asked for', async () => {
+  it('a fault applies to present connections, or to the next one, if asked to', async () => {
     const { relay, open, pair: control } = await start(HELLO);
     const lift = relay.inject({ direction, connections: 'present', fault: { kind: 'corrupt', every: 1 } });
-    relay.inject({ leg: 'data', direction, connections: 'next', fault: { kind: 'slice', bytes: 1 } });
+    relay.inject({ role: 'data', direction, connections: 'next', fault: { kind: 'slice', bytes: 1 } });
     const [next, after] = [await open(ACCEPT), await open(ACCEPT)];
     const said: string[] = [];
     for (const pair of [control, next, after]) {

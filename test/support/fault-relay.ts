@@ -1,5 +1,5 @@
-// A relay between a tunnel's client and its bore server that can do to each connection, and to each direction of it,
-// what networks do: for the tests of faults and the soak.
+// A relay between a tunnel and its bore server that injects network faults into each connection and each direction. For
+// the tests of faults and the soak.
 
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -8,17 +8,17 @@ import { type Fault, Pump } from './fault-pump.ts';
 
 export type { Fault };
 
-/** The connection of a session, or one that carries a visitor. */
-export type Leg = 'control' | 'data';
+/** A session's connection, or a visitor's. */
+export type Role = 'control' | 'data';
 export type Direction = 'toServer' | 'toClient';
 
 export interface Injection {
-  /** Both where it is left out. */
-  leg?: Leg;
-  /** Both where it is left out. */
+  /** Default: both. */
+  role?: Role;
+  /** Default: both. */
   direction?: Direction;
   fault: Fault;
-  /** `present`: those that are there now; `next`: the first that comes from now on; `all` (default). */
+  /** `present`: those open now; `next`: the first that comes from now on; `all` (default). */
   connections?: 'present' | 'next' | 'all';
 }
 
@@ -26,33 +26,33 @@ export interface RelayedConnection {
   /** From 0, in the order they came. */
   readonly number: number;
   /**
-   * What its first request says (`Hello` or `Accept`). Until then it is taken for a data leg where a control leg is
-   * open, else for a control leg: a fault can so bear on the server's challenge, too.
+   * By its first request (`Hello` or `Accept`). Before that it counts as data if a control connection is open, otherwise
+   * as control: so a fault can apply to the server's challenge, too.
    */
-  readonly leg: Leg;
-  /** Bytes that arrived. */
+  readonly role: Role;
+  /** Bytes that were passed on. */
   readonly passed: Readonly<Record<Direction, number>>;
 }
 
 export interface FaultRelay {
-  /** For the client, in place of the server's. */
+  /** Where the client connects instead of to the server. */
   readonly address: ServerAddress;
-  /** Those that are open on one side at least, in the order they came. */
+  /** Connections open on at least one side, in the order they came. */
   readonly connections: readonly RelayedConnection[];
-  /** How many there were. */
+  /** How many connections came. */
   readonly count: number;
-  /** The last one that fits a connection counts. Returns what lifts it again. */
+  /** If several injections match a connection, the last one applies. Returns a function that removes it. */
   inject(injection: Injection): () => void;
-  /** Lifts all that is injected. What vanished stays lost. */
+  /** Removes all injections. Dropped bytes stay lost. */
   heal(): void;
-  /** Lets nobody new in, who then meets a closed port, until `admit()`. */
+  /** Closes the port to new connections until `admit()`. */
   refuse(): Promise<void>;
   admit(): Promise<void>;
   /** Destroys all connections. May be called twice. */
   stop(): Promise<void>;
 }
 
-/** Listens on a free port of `host`, 127.0.0.1 where it is left out. */
+/** Listens on a free port of `host`. */
 export async function startFaultRelay(target: ServerAddress, host = '127.0.0.1'): Promise<FaultRelay> {
   const relay = new Relay(target, host);
   await relay.admit();
@@ -60,14 +60,14 @@ export async function startFaultRelay(target: ServerAddress, host = '127.0.0.1')
 }
 
 interface Rule extends Injection {
-  /** The connections it bears on, by number. */
+  /** The connections it applies to, by number. */
   first: number;
   last: number;
-  /** The one of `next`. */
+  /** The connection that `next` chose. */
   only?: Connection | undefined;
 }
 
-/** Enough of what a client says first: its proof and its request are some 170 bytes. */
+/** Enough of a client's first bytes: its proof and its request are some 170 bytes. */
 const MAX_REQUEST_LENGTH = 512;
 const DIRECTIONS = ['toServer', 'toClient'] as const;
 
@@ -75,15 +75,22 @@ class Connection implements RelayedConnection {
   readonly number: number;
   readonly sockets: readonly [near: Socket, far: Socket];
   readonly pumps: Readonly<Record<Direction, Pump>>;
-  leg: Leg;
-  #said = '';
+  role: Role;
+  #received = '';
 
-  constructor(number: number, near: Socket, far: Socket, leg: Leg, signal: AbortSignal, onLeg: () => void) {
+  constructor(
+    number: number,
+    near: Socket,
+    far: Socket,
+    role: Role,
+    signal: AbortSignal,
+    onRoleKnown: () => void,
+  ) {
     this.number = number;
     this.sockets = [near, far];
-    this.leg = leg;
+    this.role = role;
     const listen = (bytes: Buffer) => {
-      if (this.#hear(bytes)) onLeg();
+      if (this.#readRole(bytes)) onRoleKnown();
     };
     const toServer = new Pump(near, far, signal, listen);
     const toClient = new Pump(far, near, signal, () => {});
@@ -101,14 +108,14 @@ class Connection implements RelayedConnection {
     void toClient.carry(() => void toServer.reset());
   }
 
-  /** True when the leg has become known. */
-  #hear(bytes: Buffer): boolean {
-    if (this.#said.length >= MAX_REQUEST_LENGTH) return false;
-    this.#said += bytes.toString('latin1');
-    const request = /^(?:\{"Authenticate":[^\0]*\0)?\{"(Hello|Accept)"/.exec(this.#said)?.[1];
+  /** True when the role became known. */
+  #readRole(bytes: Buffer): boolean {
+    if (this.#received.length >= MAX_REQUEST_LENGTH) return false;
+    this.#received += bytes.toString('latin1');
+    const request = /^(?:\{"Authenticate":[^\0]*\0)?\{"(Hello|Accept)"/.exec(this.#received)?.[1];
     if (request === undefined) return false;
-    this.#said = ' '.repeat(MAX_REQUEST_LENGTH);
-    this.leg = request === 'Hello' ? 'control' : 'data';
+    this.#received = ' '.repeat(MAX_REQUEST_LENGTH);
+    this.role = request === 'Hello' ? 'control' : 'data';
     return true;
   }
 }
@@ -144,7 +151,7 @@ class Relay implements FaultRelay {
     const { connections = 'all' } = injection;
     const first = connections === 'next' ? this.#count : 0;
     const last = connections === 'present' ? this.#count - 1 : Infinity;
-    // A copy: the same fault injected anew counts its bytes anew.
+    // A copy, so that a fault that is injected again counts its bytes from 0.
     const rule = { ...injection, fault: { ...injection.fault }, first, last };
     this.#rules.push(rule);
     this.#apply();
@@ -174,14 +181,14 @@ class Relay implements FaultRelay {
     this.#stopping.abort();
     this.#server.close();
     for (const { sockets } of this.#open) for (const socket of sockets) socket.destroy();
-    this.heal(); // wakes what waits
+    this.heal(); // ends the waits for a change of fault
   }
 
   #relay(near: Socket): void {
     const far = connect({ ...this.#target, allowHalfOpen: true, noDelay: true });
-    const leg = this.connections.some(other => other.leg === 'control') ? 'data' : 'control';
+    const role = this.connections.some(other => other.role === 'control') ? 'data' : 'control';
     const { signal } = this.#stopping;
-    const connection = new Connection(this.#count, near, far, leg, signal, () => this.#apply());
+    const connection = new Connection(this.#count, near, far, role, signal, () => this.#apply());
     this.#count += 1;
     this.#open.add(connection);
     for (const socket of connection.sockets)
@@ -194,19 +201,19 @@ class Relay implements FaultRelay {
     for (const rule of this.#rules) if (rule.connections === 'next') this.#bind(rule);
     for (const connection of this.#open)
       for (const direction of DIRECTIONS)
-        connection.pumps[direction].suffer(this.#find(connection, direction));
+        connection.pumps[direction].setFault(this.#find(connection, direction));
   }
 
-  /** To the first of its leg, which may turn out to be another one when a leg becomes known. */
+  /** Chooses the connection of `next`: the first of its role, which may change when a role becomes known. */
   #bind(rule: Rule): void {
-    const fits = ({ number, leg }: Connection) => number >= rule.first && leg === (rule.leg ?? leg);
+    const fits = ({ number, role }: Connection) => number >= rule.first && role === (rule.role ?? role);
     if (rule.only === undefined || !fits(rule.only)) rule.only = this.connections.find(fits);
   }
 
   #find(connection: Connection, direction: Direction): Fault | undefined {
     return this.#rules.findLast(
       rule =>
-        (rule.leg ?? connection.leg) === connection.leg &&
+        (rule.role ?? connection.role) === connection.role &&
         (rule.direction ?? direction) === direction &&
         connection.number >= rule.first &&
         connection.number <= rule.last &&

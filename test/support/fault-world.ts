@@ -1,5 +1,5 @@
-// What the tests of faults share: the real bore server behind a relay that can do harm, a raw tunnel to an app that
-// checks every byte, visitors that do the same, and a look at what is left when all is over.
+// What the tests of faults share: the real bore server behind a relay that injects faults, a raw tunnel to an app that
+// checks every byte, visitors that check every byte too, and a check that nothing is left at the end.
 
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -10,16 +10,16 @@ import { Relay, type RelayOptions } from '../../src/tunnel/relay/relay.ts';
 import type { Timings } from '../../src/tunnel/timings.ts';
 import { type FaultRelay, startFaultRelay } from './fault-relay.ts';
 import { Noise, NoiseCheck } from './noise.ts';
-import { type Kept, openTunnel, portOf, startRealServer } from './tunnel-rig.ts';
+import { openTunnel, portOf, type RecordedTunnel, startRealServer } from './tunnel-rig.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** Of an upload, and of the answer to it. */
+/** Length of an upload, and of the answer to it. */
 const BYTES = 200_000;
 const SECRET = 'a secret of some length';
 
 /**
  * How a visit ended: `right` with every byte of the answer, after the app had every byte of the upload; `short` with a
- * clean end too early in either direction; `broken` with a reset; `wrong` with bytes nobody sent.
+ * clean end too early in either direction; `broken` with a reset; `wrong` with bytes that were never sent.
  */
 export type Outcome = 'right' | 'short' | 'broken' | 'wrong';
 
@@ -31,10 +31,10 @@ export interface Visit {
 }
 
 /** A tunnel through a relay of its own. */
-export interface FaultTunnel extends Kept {
+export interface FaultTunnel extends RecordedTunnel {
   readonly relay: FaultRelay;
   readonly port: number;
-  /** Sends the first half of its upload. */
+  /** Starts a visit and sends the first half of its upload. */
   startVisit(): Visit;
   /** A visit from start to end. */
   visit(): Promise<Outcome>;
@@ -43,22 +43,22 @@ export interface FaultTunnel extends Kept {
 export interface FaultWorld extends FaultTunnel {
   /** Another tunnel, through another relay, to the same server. */
   openAnother(): Promise<FaultTunnel>;
-  /** Ends the tunnels, and fails where a socket, a timer or a process is left. */
+  /** Stops everything, and fails if a socket, a timer or a process is left. */
   close(): Promise<void>;
 }
 
 export interface WorldOptions {
   timings?: Partial<Timings>;
   raw?: Partial<RelayOptions>;
-  /** Of an upload, and of the answer to it. */
+  /** Length of an upload, and of the answer to it. */
   bytes?: number;
-  /** Opens connections ahead of visitors, however near the server is; else never, so that a fault hits who it should. */
+  /** Opens spare connections, although the server is near. Default: none, so that a fault hits the intended visitor. */
   spareConnections?: boolean;
 }
 
-/** Heartbeats are missed sooner than usual, so that tests are; everything else is as in life. */
+/** The heartbeat time-out is shorter than usual, to keep the tests short; all else is as in production. */
 export async function startWorld(host: string, options: WorldOptions = {}): Promise<FaultWorld> {
-  // No timer of ours is there yet, at most a short one of the test runner.
+  // There is no timer of ours yet, at most a short one of the test runner.
   const { Timeout: _, ...before } = countResources();
   const server = await startRealServer(host, { secret: SECRET });
   const bytes = options.bytes ?? BYTES;
@@ -94,14 +94,14 @@ async function openFaultTunnel(server: ServerAddress, app: App, options: WorldOp
   onTestFinished(() => relay.stop());
   const quiet = () => {};
   const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-  const kept = await openTunnel({
+  const recorded = await openTunnel({
     server: relay.address,
     secret: SECRET,
     destination: new Relay({ target: () => app.address, logger, ...options.raw }),
     spareConnections: options.spareConnections ?? false,
     timings: { heartbeat: 1_500, spareRoundTrip: 0, ...options.timings },
   });
-  const port = portOf(kept.tunnel);
+  const port = portOf(recorded.tunnel);
   let visits = 0;
   const startVisit = () => {
     visits += 1;
@@ -112,10 +112,10 @@ async function openFaultTunnel(server: ServerAddress, app: App, options: WorldOp
     started.goOn();
     return started.outcome;
   };
-  return { ...kept, relay, port, startVisit, visit };
+  return { ...recorded, relay, port, startVisit, visit };
 }
 
-/** How many of each kind keep this process alive. */
+/** How many resources of each kind keep this process alive. */
 function countResources(): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo().sort()) counts[kind] = (counts[kind] ?? 0) + 1;
@@ -131,11 +131,11 @@ function openVisit(address: ServerAddress, seed: number, bytes: number): Visit {
   return {
     socket,
     goOn: () => void socket.end(upload.subarray(bytes / 2)),
-    outcome: judge(socket, -seed, bytes),
+    outcome: readOutcome(socket, -seed, bytes),
   };
 }
 
-async function judge(socket: Socket, seed: number, bytes: number): Promise<Outcome> {
+async function readOutcome(socket: Socket, seed: number, bytes: number): Promise<Outcome> {
   const answer = new NoiseCheck(seed);
   let verdict = '';
   try {
@@ -145,23 +145,23 @@ async function judge(socket: Socket, seed: number, bytes: number): Promise<Outco
       answer.take(rest);
     }
   } catch {
-    return answer.judge(bytes).includes('wrong') ? 'wrong' : 'broken';
+    return answer.result(bytes).includes('wrong') ? 'wrong' : 'broken';
   } finally {
     socket.destroy();
   }
-  const judged = verdict === '' ? 'nothing' : answer.judge(bytes);
-  if (judged.includes('wrong') || verdict === 'w') return 'wrong';
-  return judged === 'right' && verdict === 'r' ? 'right' : 'short';
+  const result = verdict === '' ? 'nothing' : answer.result(bytes);
+  if (result.includes('wrong') || verdict === 'w') return 'wrong';
+  return result === 'right' && verdict === 'r' ? 'right' : 'short';
 }
 
 interface App {
-  /** Of an upload, and of the answer to it. */
+  /** Length of an upload, and of the answer to it. */
   bytes: number;
   address: { host: string; port: number };
   stop(): Promise<void>;
 }
 
-/** Answers an upload with its opinion of it (`right`, `wrong`, `short`: the first letter) and with bytes of its own. */
+/** Answers an upload with its verdict (the first letter of `right`, `wrong` or `short`) and with bytes of its own. */
 async function startApp(bytes: number): Promise<App> {
   const sockets = new Set<Socket>();
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
@@ -196,7 +196,7 @@ async function serve(socket: Socket, bytes: number): Promise<void> {
     upload = new NoiseCheck(seed);
     upload.take(head.subarray(4));
   }
-  const judged = upload?.judge(bytes) ?? 'nothing';
-  const verdict = judged === 'right' ? 'r' : judged.includes('wrong') ? 'w' : 's';
+  const result = upload?.result(bytes) ?? 'nothing';
+  const verdict = result === 'right' ? 'r' : result.includes('wrong') ? 'w' : 's';
   socket.end(Buffer.concat([Buffer.from(verdict), new Noise(-seed).take(bytes)]));
 }

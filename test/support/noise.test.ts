@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Noise, NoiseCheck, openRandom, streamNoise } from './noise.ts';
 
-it('is the same for the same seed, however it is taken, and another for another', () => {
+it('is the same for the same seed, in whatever pieces it is taken, and differs for another', () => {
   const [whole, pieces] = [new Noise(7), new Noise(7)];
   const inPieces = [1, 70_000, 3, 65_536, 4].map(count => Buffer.from(pieces.take(count)));
   expect(Buffer.concat(inPieces).equals(whole.take(135_544))).toBe(true);
@@ -14,16 +14,16 @@ it('does not repeat at any distance that is a power of two', () => {
     const shifted = bytes.subarray(distance);
     let same = 0;
     for (let at = 0; at < shifted.length; at += 1) if (shifted[at] === bytes[at]) same += 1;
-    // One byte in 256 is the same by chance.
+    // One byte in 256 is equal by chance.
     expect(same / shifted.length).toBeLessThan(0.1);
   }
 });
 
-it('is seen to be wrong, and where', async () => {
+it('reports the position of a wrong byte', async () => {
   const check = new NoiseCheck(5);
   for await (const chunk of streamNoise(5, 200_001)) check.take(chunk);
-  expect(check.judge(200_001)).toBe('right');
-  expect(check.judge(200_002)).toBe('200001 bytes instead of 200002');
+  expect(check.result(200_001)).toBe('right');
+  expect(check.result(200_002)).toBe('200001 bytes instead of 200002');
   const swapped = new NoiseCheck(5);
   const bytes = Buffer.from(new Noise(5).take(1_000));
   bytes[777] = (bytes[777] ?? 0) ^ 1;
@@ -32,7 +32,7 @@ it('is seen to be wrong, and where', async () => {
     [500, 1_000],
   ] as const)
     swapped.take(bytes.subarray(from, to));
-  expect(swapped.judge(1_000)).toBe('byte 777 is wrong');
+  expect(swapped.result(1_000)).toBe('byte 777 is wrong');
 });
 
 it('gives whole numbers below the limit', () => {

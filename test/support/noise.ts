@@ -1,5 +1,5 @@
 // Bytes that never repeat, made from a seed and checked without keeping them: a block that was swapped, doubled or lost
-// is seen at once. Used wherever tests move much data through the tunnel.
+// is found at once. Used wherever tests move much data through the tunnel.
 
 import { Readable } from 'node:stream';
 
@@ -9,7 +9,7 @@ const BLOCK_BYTES = 65_536;
 /** A whole number below `limit`, the next one of the sequence at every call. */
 export type Random = (limit: number) => number;
 
-/** The same sequence for the same seed (xorshift32: it repeats after 2^32 - 1 numbers, which are 16 GB). */
+/** A sequence that depends on the seed alone (xorshift32: it repeats after 2^32 - 1 numbers, which are 16 GB). */
 export function openRandom(seed: number): Random {
   let state = scramble(seed);
   return limit => {
@@ -64,8 +64,8 @@ export class NoiseCheck {
     this.#received += chunk.length;
   }
 
-  /** `right`, or what was wrong with the `length` bytes expected. */
-  judge(length: number): string {
+  /** `right`, or what is wrong with what arrived, of which `length` bytes were expected. */
+  result(length: number): string {
     if (this.#wrongAt !== undefined) return `byte ${this.#wrongAt} is wrong`;
     return this.#received === length ? 'right' : `${this.#received} bytes instead of ${length}`;
   }
@@ -84,7 +84,7 @@ export function streamNoise(seed: number, length: number): Readable {
   });
 }
 
-/** Never 0, from which xorshift would not get away; neighbouring seeds end up far apart. */
+/** Never 0, where xorshift would stay; neighbouring seeds end up far apart. */
 function scramble(seed: number): number {
   let x = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b);
   x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);

@@ -1,4 +1,4 @@
-// A bore server that plays any script, connection by connection: well-behaved, broken, mute or hostile. Used by
+// A bore server that plays any script, connection by connection: well-behaved, broken, silent or hostile. Used by
 // test/tunnel/session-fuzz.test.ts; plays are data, so that a failing one can be printed and run again.
 
 import { once } from 'node:events';
@@ -8,24 +8,24 @@ import { resetSocket } from '../../src/shared/reset.ts';
 import type { ServerAddress } from '../../src/tunnel/address.ts';
 
 const CHALLENGE = `{"Challenge":"${idOf(0)}"}\0`;
-/** After the client would have given up on a server that asks for a secret; see EARLY_END_MS of the test. */
+/** Later than `earlyEnd` of the test: the client then takes the end for that of a server without a secret. */
 export const LATE_MS = 1_300;
 
-/** How a connection begins. `say` is anything, in place of the first frame the client waits for. */
+/** How a connection begins. `send` sends any text in place of the first frame that the client waits for. */
 export type Opening =
   | { opening: 'well' }
-  | { opening: 'mute' }
+  | { opening: 'silent' }
   | { opening: 'hang up' }
   | { opening: 'hang up late' }
   | { opening: 'reset' }
-  | { opening: 'say'; text: string; after: 'stay' | 'end' | 'reset' }
-  /** In place of the answer to the request: behind the challenge where there is one. */
+  | { opening: 'send'; text: string; after: 'stay' | 'end' | 'reset' }
+  /** Sends any text in place of the answer to the request. */
   | { opening: 'answer'; text: string };
 
-/** What comes after a good opening: on a control connection frames, on a visitor's its bytes. */
+/** What follows a good opening: frames on a control connection, a visitor's bytes on a data connection. */
 export type Step =
-  | { do: 'say'; text: string }
-  /** Announces `count` visitors; from an id that is always the same, or one that nobody had before. */
+  | { do: 'send'; text: string }
+  /** Announces `count` visitors, with ids that were used before, or new ones. */
   | { do: 'announce'; count: number; ids: 'new' | 'old' }
   | { do: 'pause'; ms: number }
   | { do: 'reset' }
@@ -42,16 +42,16 @@ export interface RandomBoreServer {
   readonly address: ServerAddress;
   /** The plays given so far, in the order of the connections. */
   readonly played: readonly Play[];
-  /** Connections the client has not ended yet, in any way. */
+  /** Connections that the client has neither ended nor reset. */
   readonly held: number;
-  /** Connections the client opened and got nothing on, not even a challenge, at this moment. */
+  /** Connections on which the client has received nothing so far, not even a challenge. */
   readonly waiting: number;
-  /** What each client asked for, for its connection. */
+  /** The client's request on each connection. */
   readonly requests: readonly (string | undefined)[];
   stop(): Promise<void>;
 }
 
-/** `plays` are given in turn, again from the first when they are over. */
+/** `plays` are performed in turn, one for each connection, and again from the first after the last. */
 export async function startRandomBoreServer(
   plays: readonly Play[],
   asksForSecret: boolean,
@@ -67,23 +67,23 @@ export async function startRandomBoreServer(
     if (play === undefined) return void socket.destroy();
     played.push(play);
     requests.push(undefined);
-    open.set(socket, play.start.opening === 'mute');
+    open.set(socket, play.start.opening === 'silent');
     socket.on('error', () => {}).once('close', () => open.delete(socket));
-    const line = new Line(socket, play.slice, stopping.signal);
-    const hear = (request: string) => {
+    const connection = new PlayedConnection(socket, play.slice, stopping.signal);
+    const onRequest = (request: string) => {
       requests[number] = request;
     };
-    void perform(line, play, hear, () => (nextId += 1));
+    void perform(connection, play, onRequest, () => (nextId += 1));
   });
   const perform = async (
-    line: Line,
+    connection: PlayedConnection,
     { start, steps }: Play,
     onRequest: (request: string) => void,
     newId: () => number,
   ) => {
-    const request = await begin(line, start, asksForSecret, onRequest);
+    const request = await begin(connection, start, asksForSecret, onRequest);
     if (request === undefined) return;
-    for (const step of steps) await take(line, step, request, newId);
+    for (const step of steps) await take(connection, step, request, newId);
   };
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const bound = server.address();
@@ -92,7 +92,7 @@ export async function startRandomBoreServer(
     played,
     requests,
     get waiting() {
-      return [...open].filter(([socket, isMute]) => isMute && isHeld(socket)).length;
+      return [...open].filter(([socket, isSilent]) => isSilent && isHeld(socket)).length;
     },
     get held() {
       return [...open.keys()].filter(isHeld).length;
@@ -106,71 +106,78 @@ export async function startRandomBoreServer(
   };
 }
 
-/** Half an end is enough: who hangs up does not wait for ours. */
+/** The end of the client's direction is enough: it does not wait for ours. */
 function isHeld(socket: Socket): boolean {
   return !socket.readableEnded && !socket.errored;
 }
 
-/** Opens a connection as `start` says; the client's request where all was well. */
+/** Begins a connection as `start` says. Resolves with the client's request if it got so far. */
 async function begin(
-  line: Line,
+  connection: PlayedConnection,
   start: Opening,
   asksForSecret: boolean,
   onRequest: (request: string) => void,
 ): Promise<string | undefined> {
   switch (start.opening) {
-    case 'mute':
+    case 'silent':
       return undefined;
     case 'hang up':
-      return void line.socket.end();
+      return void connection.socket.end();
     case 'hang up late':
-      await line.pause(LATE_MS);
-      return void line.socket.end();
+      await connection.pause(LATE_MS);
+      return void connection.socket.end();
     case 'reset':
-      return void resetSocket(line.socket);
-    case 'say':
-      await line.write(start.text);
-      if (start.after === 'end') line.socket.end();
-      if (start.after === 'reset') resetSocket(line.socket);
+      return void resetSocket(connection.socket);
+    case 'send':
+      await connection.write(start.text);
+      if (start.after === 'end') connection.socket.end();
+      if (start.after === 'reset') resetSocket(connection.socket);
       return undefined;
     case 'well':
     case 'answer': {
-      if (asksForSecret) await line.write(CHALLENGE);
-      const request = await line.hearRequest();
+      if (asksForSecret) await connection.write(CHALLENGE);
+      const request = await connection.readRequest();
       if (request === undefined) return undefined;
       onRequest(request);
       const asked = /"Hello":(\d+)/.exec(request)?.[1];
       if (asked === undefined) return request;
-      await line.write(start.opening === 'answer' ? start.text : `{"Hello":${Number(asked) || 5_000}}\0`);
+      await connection.write(
+        start.opening === 'answer' ? start.text : `{"Hello":${Number(asked) || 5_000}}\0`,
+      );
       return request;
     }
   }
 }
 
-async function take(line: Line, step: Step, request: string, newId: () => number): Promise<void> {
+async function take(
+  connection: PlayedConnection,
+  step: Step,
+  request: string,
+  newId: () => number,
+): Promise<void> {
   switch (step.do) {
-    case 'say':
-      return await line.write(step.text);
+    case 'send':
+      return await connection.write(step.text);
     case 'announce': {
       if (!request.includes('"Hello"')) return;
       const ids = Array.from({ length: step.count }, (_, at) => (step.ids === 'old' ? at % 4 : newId()));
-      return await line.write(ids.map(id => `{"Connection":"${idOf(id)}"}\0`).join(''));
+      return await connection.write(ids.map(id => `{"Connection":"${idOf(id)}"}\0`).join(''));
     }
     case 'pause':
-      return await line.pause(step.ms);
+      return await connection.pause(step.ms);
     case 'reset':
-      return void resetSocket(line.socket);
+      return void resetSocket(connection.socket);
     case 'end':
-      return void line.socket.end();
+      return void connection.socket.end();
   }
 }
 
-/** One connection: writes in pieces, and listens for the client's request. */
-class Line {
+/** One connection: writes in pieces, and reads the client's request. */
+class PlayedConnection {
   readonly socket: Socket;
   readonly #slice: number;
   readonly #stopped: AbortSignal;
-  #heard = '';
+  #received = '';
 
   constructor(socket: Socket, slice: number, stopped: AbortSignal) {
     this.socket = socket;
@@ -178,7 +185,7 @@ class Line {
     this.#stopped = stopped;
     socket.on('data', chunk => {
       // Enough for a request; a visitor's echo may be long.
-      if (this.#heard.length < 1_000) this.#heard += chunk.toString('latin1');
+      if (this.#received.length < 1_000) this.#received += chunk.toString('latin1');
     });
   }
 
@@ -191,11 +198,11 @@ class Line {
     }
   }
 
-  /** Undefined where the client left without one. */
-  hearRequest(): Promise<string | undefined> {
+  /** Undefined if the client left without one. */
+  readRequest(): Promise<string | undefined> {
     return new Promise(resolve => {
       const look = () => {
-        if (/"(?:Hello|Accept)":[^\0]*\0/.test(this.#heard)) resolve(this.#heard);
+        if (/"(?:Hello|Accept)":[^\0]*\0/.test(this.#received)) resolve(this.#received);
       };
       this.socket.on('data', look).once('close', () => resolve(undefined));
       look();

@@ -1,4 +1,4 @@
-// What a random bore server may play, as fast-check makes it, and which failures are the end of a tunnel by the table of
+// Random plays for random-bore-server.ts, made by fast-check, and what each means for a tunnel by the table of
 // src/tunnel/failure.ts. Used by test/tunnel/session-fuzz.test.ts.
 
 import fc from 'fast-check';
@@ -6,9 +6,9 @@ import { ERROR_TEXT, MAX_FRAME_LENGTH } from '../../src/tunnel/wire/protocol.ts'
 import type { Opening, Play, Step } from './random-bore-server.ts';
 
 /**
- * `again`: another attempt; `doubtful`: fatal for a server that never served us; `other port`: served where any port is
- * right, and fatal where it is asked for the one it gave out before; `either`: `again` or `fatal`,
- * because a reset may overtake what was said, or because it depends on the port.
+ * `again`: another attempt; `doubtful`: fatal from a server that never served us; `other port`: served if any port will
+ * do, fatal if one was asked for; `either`: `again` or `fatal`, because a reset may overtake the text, or because it
+ * depends on the port.
  */
 export type Verdict = 'served' | 'other port' | 'again' | 'doubtful' | 'fatal' | 'either';
 
@@ -16,7 +16,7 @@ const OTHER_PORT = '{"Hello":1}\0';
 const FATAL_ERRORS: readonly string[] = [ERROR_TEXT.invalidSecret, ERROR_TEXT.secretRequired];
 const NO_PORT = '{"Hello":0}\0';
 const ID = '6ba7b810-9dad-41d1-80b4-00c04fd430c8';
-/** Another port may do; but a server that says so of any port at all is of no use. */
+/** Another port may work; but a server that refuses any port at all is useless. */
 const PORT_ERRORS: readonly string[] = [
   ERROR_TEXT.portOutOfRange,
   ERROR_TEXT.portForbidden,
@@ -24,29 +24,33 @@ const PORT_ERRORS: readonly string[] = [
 ];
 const HARMLESS_ERRORS = [ERROR_TEXT.bindFailed, ERROR_TEXT.noPortFree];
 
-/** How a tunnel is to take it when a control connection begins like this; `request` is what it asked for, if it did. */
-export function judgeOpening(start: Opening, asksForSecret: boolean, request: string | undefined): Verdict {
+/** What a control connection that begins like this means for the tunnel; `request` is the client's, if it got so far. */
+export function expectedVerdict(
+  start: Opening,
+  asksForSecret: boolean,
+  request: string | undefined,
+): Verdict {
   switch (start.opening) {
     case 'well':
       return 'served';
-    case 'mute':
+    case 'silent':
       return 'doubtful';
     case 'hang up late':
       return asksForSecret ? 'doubtful' : 'again';
     case 'hang up':
     case 'reset':
       return 'again';
-    case 'say':
+    case 'send':
       if (start.after === 'reset') return 'either';
-      // Where a challenge is expected a port is no answer at all.
+      // If a challenge is expected, a port is not an answer.
       if (asksForSecret && [OTHER_PORT, NO_PORT].includes(start.text)) return 'doubtful';
-      return judgeText(start.text, request, asksForSecret);
+      return verdictOnText(start.text, request, asksForSecret);
     case 'answer':
-      return judgeText(start.text, request, asksForSecret);
+      return verdictOnText(start.text, request, asksForSecret);
   }
 }
 
-function judgeText(text: string, request: string | undefined, hasSecret: boolean): Verdict {
+function verdictOnText(text: string, request: string | undefined, hasSecret: boolean): Verdict {
   if (text === OTHER_PORT) return 'other port';
   if (text === NO_PORT) return 'fatal';
   const error = /^\{"Error":"([^"]*)"\}\0/.exec(text)?.[1];
@@ -62,7 +66,7 @@ const bytes = (maxLength: number) =>
 const errorFrame = (texts: readonly string[]) =>
   fc.constantFrom(...texts).map(text => `${JSON.stringify({ Error: text })}\0`);
 
-/** None of them can be an `Error` frame. */
+/** None of these is an `Error` frame. */
 const oddText = fc.oneof(
   bytes(600).map(text => `?${text}`),
   fc.constantFrom(
@@ -79,8 +83,8 @@ const oddText = fc.oneof(
   ),
 );
 const afterwards = fc.constantFrom('stay' as const, 'end' as const, 'reset' as const);
-const say = (text: fc.Arbitrary<string>): fc.Arbitrary<Opening> =>
-  fc.record({ opening: fc.constant('say' as const), text, after: afterwards });
+const send = (text: fc.Arbitrary<string>): fc.Arbitrary<Opening> =>
+  fc.record({ opening: fc.constant('send' as const), text, after: afterwards });
 const answer = (text: fc.Arbitrary<string>): fc.Arbitrary<Opening> =>
   fc.record({ opening: fc.constant('answer' as const), text });
 
@@ -88,20 +92,20 @@ const harmless: fc.Arbitrary<Opening> = fc.oneof(
   { weight: 12, arbitrary: fc.constant<Opening>({ opening: 'well' }) },
   fc.constant<Opening>({ opening: 'hang up' }),
   fc.constant<Opening>({ opening: 'reset' }),
-  say(errorFrame([...HARMLESS_ERRORS, 'timed out waiting for initial message', ''])).map(start => ({
+  send(errorFrame([...HARMLESS_ERRORS, 'timed out waiting for initial message', ''])).map(start => ({
     ...start,
     after: 'stay' as const,
   })),
   answer(errorFrame([...HARMLESS_ERRORS, 'x'])),
 );
 const harmful: fc.Arbitrary<Opening> = fc.oneof(
-  { weight: 4, arbitrary: fc.constant<Opening>({ opening: 'mute' }) },
+  { weight: 4, arbitrary: fc.constant<Opening>({ opening: 'silent' }) },
   fc.constant<Opening>({ opening: 'hang up late' }),
-  say(oddText).map(start => ({ ...start, after: 'stay' as const })),
-  say(oddText),
+  send(oddText).map(start => ({ ...start, after: 'stay' as const })),
+  send(oddText),
   answer(oddText),
   answer(errorFrame([...FATAL_ERRORS, ...PORT_ERRORS])),
-  say(errorFrame(FATAL_ERRORS)).map(start => ({ ...start, after: 'stay' as const })),
+  send(errorFrame(FATAL_ERRORS)).map(start => ({ ...start, after: 'stay' as const })),
 );
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -112,7 +116,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     ids: fc.constantFrom('old' as const, 'new' as const),
   }),
   fc.record({
-    do: fc.constant('say' as const),
+    do: fc.constant('send' as const),
     text: fc.oneof(
       oddText,
       bytes(300).map(text => `${text}\0`),
@@ -132,18 +136,18 @@ const playOf = (start: fc.Arbitrary<Opening>): fc.Arbitrary<Play> =>
     slice: fc.constantFrom(0, 0, 1, 7, 100),
   });
 
-/** Plays that begin in ways a tunnel must get over, and plays that begin in any way. */
+/** Plays after which a tunnel must try again, and plays of any kind. */
 export const HARMLESS_PLAYS = fc.array(playOf(harmless), { minLength: 1, maxLength: 6 });
 export const ALL_PLAYS = fc.array(playOf(fc.oneof(harmless, harmful)), { minLength: 1, maxLength: 6 });
-/** A server that announces more visitors than a tunnel may fetch, and then lets it wait for them. */
+/** A server that announces more visitors than a tunnel may fetch, and then sends nothing on data connections. */
 export const FLOOD_PLAYS = fc
   .tuple(
     fc.nat(300),
-    fc.array(fc.constant<Opening>({ opening: 'mute' }), { minLength: 1, maxLength: 3 }),
+    fc.array(fc.constant<Opening>({ opening: 'silent' }), { minLength: 1, maxLength: 3 }),
     ALL_PLAYS,
   )
-  .map(([count, mute, others]): Play[] => [
+  .map(([count, silent, others]): Play[] => [
     { start: { opening: 'well' }, steps: [{ do: 'announce', count, ids: 'new' }], slice: 0 },
-    ...mute.map(start => ({ start, steps: [], slice: 0 })),
+    ...silent.map(start => ({ start, steps: [], slice: 0 })),
     ...others.slice(2),
   ]);

@@ -1,4 +1,4 @@
-// An address where nobody answers: packets to it are neither accepted nor refused, as on a link that is down. For the
+// An address that does not answer: connections to it are neither accepted nor refused, as on a link that is down. For the
 // tests of dialling.
 
 import { spawn } from 'node:child_process';
@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** Prints its port and then does nothing any more, not even accept. */
-const DEAF = `
+/** Prints its port and then blocks, without accepting connections. */
+const BLOCKED_LISTENER = `
   const server = require('node:net').createServer();
   server.listen({ host: process.argv[1], port: Number(process.argv[2]), backlog: 1 }, () => {
     require('node:fs').writeSync(1, String(server.address().port));
@@ -16,16 +16,16 @@ const DEAF = `
 
 export interface SilentAddress {
   port: number;
-  /** Its port is closed from now on; connections that wait are refused. May be called twice. */
+  /** Closes the port; connections that wait are refused. May be called twice. */
   stop(): Promise<void>;
 }
 
 /**
- * A listener that accepts nobody, its queue filled by us: Linux drops what comes then. `port` 0 for any. Ends with the
+ * A listener that accepts nothing, with a full queue: Linux drops further connections. `port` 0 for any. Ends with the
  * test.
  */
 export async function startSilentAddress(host: string, port = 0): Promise<SilentAddress> {
-  const child = spawn(process.execPath, ['-e', DEAF, host, String(port)], {
+  const child = spawn(process.execPath, ['-e', BLOCKED_LISTENER, host, String(port)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const fillers: Socket[] = [];
@@ -37,7 +37,7 @@ export async function startSilentAddress(host: string, port = 0): Promise<Silent
   };
   onTestFinished(stop);
   const bound = Number(String((await once(child.stdout, 'data'))[0]));
-  // Linux keeps one more than the backlog; the first who hangs shows that it is full.
+  // Linux queues one more than the backlog; the first connection that hangs shows that the queue is full.
   for (let last: Socket | undefined; last === undefined || !last.connecting; ) {
     last = connect(bound, host).on('error', () => {});
     fillers.push(last);

@@ -57,7 +57,7 @@ async function* slice(seed: number, length: number): AsyncGenerator<Buffer> {
 async function judge(body: AsyncIterable<Buffer>, seed: number, length: number): Promise<string> {
   const check = new NoiseCheck(seed);
   for await (const chunk of body) check.take(chunk);
-  return check.judge(length);
+  return check.result(length);
 }
 
 export interface Visit {

@@ -1,5 +1,5 @@
-// Tunnels in a process of their own, so that their memory, handles and unhandled errors are their own; started by
-// tunnel-process.ts, which says what the messages mean. Leaves when its parent does.
+// Tunnels in a process of their own, so that its memory, handles and unhandled errors are theirs alone. Started by
+// tunnel-process.ts, which describes the messages. Ends when its parent does.
 
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -11,72 +11,72 @@ import type { Logger } from '../../src/shared/log.ts';
 import type { TunnelState } from '../../src/shared/state.ts';
 import { Relay } from '../../src/tunnel/relay/relay.ts';
 import { OPEN_GATEWAY } from './open-gateway.ts';
-import type { ChildTunnel, Measure, Question, Told } from './tunnel-process.ts';
+import type { ChildMessage, ChildTunnel, Measure, Question } from './tunnel-process.ts';
 import { startWatchedTunnel, type WatchedOptions, type WatchedTunnel } from './watched-tunnel.ts';
 
 const THREAD = new URL('../../src/visitor-thread.ts', import.meta.url);
 
 const tunnels: WatchedTunnel[] = [];
 const stops: (() => Promise<void>)[] = [];
-// Nobody listens any more where the parent is gone: the error of such a message would be one more message.
-const tell = (told: Told) => void (process.connected && process.send?.(told));
+// Without a parent, sending fails: the error would be reported by another message, without end.
+const send = (message: ChildMessage) => void (process.connected && process.send?.(message));
 
 for (const event of ['uncaughtException', 'unhandledRejection'])
-  process.on(event, error => tell({ event: 'unhandled', text: `${event}: ${error?.stack ?? error}` }));
+  process.on(event, error => send({ event: 'unhandled', text: `${event}: ${error?.stack ?? error}` }));
 process.once('disconnect', () => void stop());
 process.on('message', question => void answer(question as Question));
 
-const wishes = JSON.parse(process.argv[2] ?? '[]') as ChildTunnel[];
-for (const [number, wish] of wishes.entries()) await open(number, wish);
-tell({ event: 'ready' });
+const all = JSON.parse(process.argv[2] ?? '[]') as ChildTunnel[];
+for (const [number, settings] of all.entries()) await open(number, settings);
+send({ event: 'ready' });
 
-async function open(number: number, wish: ChildTunnel): Promise<void> {
-  const say = (level: string) => (line: string) => tell({ event: 'log', line: `${level} ${line}` });
-  const logger: Logger = { debug() {}, info: say('info'), warn: say('warn'), error: say('error') };
-  // Visitors who write their requests by hand say `Host: x`, the others where they connected to.
+async function open(number: number, settings: ChildTunnel): Promise<void> {
+  const log = (level: string) => (line: string) => send({ event: 'log', line: `${level} ${line}` });
+  const logger: Logger = { debug() {}, info: log('info'), warn: log('warn'), error: log('error') };
+  // Visitors who write their requests by hand send `Host: x`, the others the address they connected to.
   let place = { url: 'http://x', host: 'x', port: 0 };
   const onState = (state: TunnelState) => {
-    const host = wish.publicHost ?? wish.server.host;
+    const host = settings.publicHost ?? settings.server.host;
     if (state.status === 'Connected') place = { ...place, host, port: state.port };
-    tell({ event: 'state', tunnel: number, state });
+    send({ event: 'state', tunnel: number, state });
   };
   const tunnel = await startWatchedTunnel({
-    servers: [{ address: wish.server, secret: wish.secret }],
+    servers: [{ address: settings.server, secret: settings.secret }],
     identity: `tunnel ${number}`,
     remotePort: { kind: 'random' },
-    destination: openDestination(wish, () => place, logger),
+    destination: openDestination(settings, () => place, logger),
     onState,
     logger,
     signal: AbortSignal.timeout(20_000),
-    ...(wish.timings && { timings: wish.timings }),
+    ...(settings.timings && { timings: settings.timings }),
   });
   tunnels.push(tunnel);
   stops.push(() => tunnel.stop({ drainMs: 0 }));
 }
 
 function openDestination(
-  wish: ChildTunnel,
+  settings: ChildTunnel,
   place: () => PublicAddress,
   logger: Logger,
 ): WatchedOptions['destination'] {
-  if (wish.mode === 'raw' || wish.mode === 'raw on two threads') {
-    const { idleMs } = wish;
-    const target = () => ({ host: '127.0.0.1', port: wish.app });
+  if (settings.mode === 'raw' || settings.mode === 'raw on two threads') {
+    const { idleMs } = settings;
+    const target = () => ({ host: '127.0.0.1', port: settings.app });
     const secondThread = { script: fileURLToPath(THREAD), busyMs: 0, busyShare: 0 };
     return new Relay({
       target,
       logger,
       ...(idleMs !== undefined && { idleMs }),
-      ...(wish.mode === 'raw on two threads' && { secondThread }),
+      ...(settings.mode === 'raw on two threads' && { secondThread }),
     });
   }
-  if (wish.mode === 'stream') return visitor => join(visitor, wish.app);
+  if (settings.mode === 'stream') return visitor => join(visitor, settings.app);
   const gateway = startGateway({
-    app: () => ({ status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: wish.app } }),
+    app: () => ({ status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: settings.app } }),
     place,
     rules: {
       ...OPEN_GATEWAY,
-      ...(wish.key !== undefined && { access: { kind: 'link', key: wish.key } }),
+      ...(settings.key !== undefined && { access: { kind: 'link', key: settings.key } }),
     },
     proofKey: Buffer.alloc(32, 7),
     logger,
@@ -85,7 +85,7 @@ function openDestination(
   return visitor => gateway.accept(visitor);
 }
 
-/** The plainest receiver of a stream there is. */
+/** The simplest possible receiver of a stream. */
 function join(visitor: Duplex, port: number): void {
   const app = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
   for (const [from, to] of [
@@ -99,7 +99,7 @@ function join(visitor: Duplex, port: number): void {
 
 async function answer({ id, ask }: Question): Promise<void> {
   if (ask === 'stop') await stop();
-  tell({ event: 'answer', id, measure: await measure() });
+  send({ event: 'answer', id, measure: await measure() });
   if (ask === 'stop') process.disconnect();
 }
 
@@ -108,7 +108,7 @@ async function stop(): Promise<void> {
 }
 
 async function measure(): Promise<Measure> {
-  // What was closed a moment ago is let go of in the turns after it.
+  // What was just closed is freed in the next turns of the event loop.
   for (let round = 0; round < 3; round += 1) {
     await turn();
     globalThis.gc?.();

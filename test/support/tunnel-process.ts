@@ -1,5 +1,5 @@
-// Starts tunnels in a process of their own (tunnel-child.ts) and asks it how it is doing. For what must be measured
-// apart from the test itself: memory, handles, unhandled errors. Needs no test runner.
+// Starts tunnels in a process of their own (tunnel-child.ts) and measures it: for memory, handles and unhandled errors,
+// which must be those of the tunnels alone. Needs no test runner.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,21 +11,21 @@ import type { Timings } from '../../src/tunnel/timings.ts';
 const EXIT_DEADLINE_MS = 10_000;
 
 /**
- * `gateway`: it stands in front of the app; `raw`: the relay; `raw on two threads`: the same, with the second from the
- * first visitor on; `stream`: each visitor's stream is piped to the app.
+ * `gateway`: in front of the app; `raw`: a relay; `raw on two threads`: a relay with the second thread from the first
+ * visitors on; `stream`: each visitor's stream is piped to the app.
  */
 export interface ChildTunnel {
   mode: 'gateway' | 'raw' | 'raw on two threads' | 'stream';
   server: ServerAddress;
-  /** Where visitors connect, where something stands between us and the server. */
+  /** Where visitors connect, if it is not the server's host. */
   publicHost?: string;
   secret?: string;
   /** Port of the app on 127.0.0.1. */
   app: number;
-  /** The key without which the gateway lets nobody in; absent: it lets everybody in. */
+  /** The key that the gateway requires; absent: access is open. */
   key?: string;
   timings?: Partial<Timings>;
-  /** Of the relay, in raw mode. */
+  /** For the relay, in raw mode. */
   idleMs?: number;
 }
 
@@ -36,9 +36,9 @@ export interface Measure {
   external: number;
   /** How many of each kind keep the process alive (process.getActiveResourcesInfo). */
   resources: Record<string, number>;
-  /** Of all tunnels. */
+  /** Sum over all tunnels. */
   openVisitors: number;
-  /** Of each tunnel. */
+  /** One for each tunnel. */
   reconnects: number[];
 }
 
@@ -47,7 +47,7 @@ export interface Question {
   ask: 'measure' | 'stop';
 }
 
-export type Told =
+export type ChildMessage =
   | { event: 'ready' }
   | { event: 'state'; tunnel: number; state: TunnelState }
   | { event: 'log'; line: string }
@@ -57,46 +57,46 @@ export type Told =
 export interface TunnelProcess {
   /** For signals. */
   readonly pid: number;
-  /** The latest of each tunnel, in the order they were asked for. */
+  /** The current state of each tunnel, in the order of the settings. */
   readonly states: readonly TunnelState[];
-  /** The public port of each tunnel; throws where one is not connected. */
+  /** The public port of each tunnel; throws if one is not connected. */
   readonly ports: readonly number[];
   /** The public port that each tunnel had last, connected or not; 0 for none. */
   readonly lastPorts: readonly number[];
-  /** What was thrown and not caught, and a death nobody asked for; each with its stack where there is one. */
+  /** What was thrown and not caught, and an unexpected exit; with the stack if there is one. */
   readonly unhandled: readonly string[];
-  /** Warnings, errors and what else is worth a line, with the level in front. */
+  /** Log lines above debug, with the level in front. */
   readonly log: readonly string[];
   measure(): Promise<Measure>;
-  /** Stops the tunnels, and then the process; resolves with what was left in between. */
+  /** Stops the tunnels, and then the process; resolves with the measure in between. */
   stop(): Promise<Measure>;
-  /** For the end of a test that failed. */
+  /** For cleaning up after a failed test. */
   kill(): void;
 }
 
-/** Resolves when every tunnel is connected. `nodeFlags` are further options of Node.js. */
+/** Resolves when every tunnel is connected. `nodeFlags` are more options of Node.js. */
 export async function startTunnelProcess(
-  wishes: readonly ChildTunnel[],
+  settings: readonly ChildTunnel[],
   nodeFlags: readonly string[] = [],
 ): Promise<TunnelProcess> {
   const script = fileURLToPath(new URL('tunnel-child.ts', import.meta.url));
-  const child = fork(script, [JSON.stringify(wishes)], { execArgv: ['--expose-gc', ...nodeFlags] });
-  const states: TunnelState[] = wishes.map(() => ({ status: 'Not started' }));
-  const lastPorts = wishes.map(() => 0);
+  const child = fork(script, [JSON.stringify(settings)], { execArgv: ['--expose-gc', ...nodeFlags] });
+  const states: TunnelState[] = settings.map(() => ({ status: 'Not started' }));
+  const lastPorts = settings.map(() => 0);
   const unhandled: string[] = [];
   const log: string[] = [];
   const answers = new Map<number, PromiseWithResolvers<Measure>>();
   const ready = Promise.withResolvers<void>();
   let asked = 0;
-  child.on('message', message => {
-    const told = message as Told;
-    if (told.event === 'ready') ready.resolve();
-    else if (told.event === 'state') {
-      states[told.tunnel] = told.state;
-      if (told.state.status === 'Connected') lastPorts[told.tunnel] = told.state.port;
-    } else if (told.event === 'log') log.push(told.line);
-    else if (told.event === 'unhandled') unhandled.push(told.text);
-    else answers.get(told.id)?.resolve(told.measure);
+  child.on('message', received => {
+    const message = received as ChildMessage;
+    if (message.event === 'ready') ready.resolve();
+    else if (message.event === 'state') {
+      states[message.tunnel] = message.state;
+      if (message.state.status === 'Connected') lastPorts[message.tunnel] = message.state.port;
+    } else if (message.event === 'log') log.push(message.line);
+    else if (message.event === 'unhandled') unhandled.push(message.text);
+    else answers.get(message.id)?.resolve(message.measure);
   });
   child.once('exit', (code, signal) => {
     if (code !== 0) unhandled.push(`the process ended with ${signal ?? code}`);
@@ -127,7 +127,7 @@ export async function startTunnelProcess(
     stop: async () => {
       const gone = once(child, 'exit');
       const left = await ask('stop');
-      // Nothing is left to do, so that it ends by itself; what keeps it is a leak.
+      // It ends by itself, because nothing is left to do; whatever keeps it alive is a leak.
       const timer = setTimeout(() => child.kill('SIGKILL'), EXIT_DEADLINE_MS);
       await gone.finally(() => clearTimeout(timer));
       return left;

@@ -1,5 +1,5 @@
-// What the tunnel's tests share: real bore servers on loopback addresses, a TCP forwarder that can cut or freeze,
-// and a tunnel whose states and log are kept.
+// What the tunnel's tests share: real bore servers on loopback addresses, a TCP forwarder that can freeze, and a tunnel
+// whose states and log are recorded.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { requirePart } from './real-parts.ts';
 import { waitUntil } from './wait-until.ts';
 import { startWatchedTunnel, type WatchedOptions, type WatchedTunnel } from './watched-tunnel.ts';
 
-/** Generous: it only stops a test that hangs. */
+/** Long: it only stops a test that hangs. */
 const DEADLINE_MS = 20_000;
 
 export interface RealServer {
@@ -36,7 +36,7 @@ export async function startRealServer(host: string, options: RealServerOptions =
   return server;
 }
 
-/** The same until it is killed, for suites that share one. */
+/** The Rust `bore server` until it is killed, for suites that share one. */
 export async function launchRealServer(host: string, options: RealServerOptions = {}): Promise<RealServer> {
   const { minPort = 20_000, maxPort = 65_535, bindTunnels = host } = options;
   const binding = ['--bind-addr', host, '--bind-tunnels', bindTunnels];
@@ -93,7 +93,7 @@ export interface Forwarder {
   address: ServerAddress;
   /** Pairs in the order they came. */
   readonly pairs: readonly Pair[];
-  /** Nothing passes any more, in neither direction, and nobody new gets in; closing does not pass either. */
+  /** Passes nothing more in either direction, not even a close, and refuses new connections. */
   freeze(): Promise<void>;
   thaw(): Promise<void>;
 }
@@ -103,7 +103,7 @@ interface Pair {
   far: Socket;
 }
 
-/** Passes bytes on between its own port on 127.0.0.1 and `target`. */
+/** Forwards connections from its own port on 127.0.0.1 to `target`. */
 export async function startForwarder(target: ServerAddress): Promise<Forwarder> {
   const pairs: Pair[] = [];
   let frozen = false;
@@ -150,62 +150,62 @@ export async function startForwarder(target: ServerAddress): Promise<Forwarder> 
   };
 }
 
-export interface Kept {
+export interface RecordedTunnel {
   tunnel: WatchedTunnel;
   states: TunnelState[];
   log: string[];
 }
 
-/** One server and a port by number are what most tests want. */
-export type Wishes = Omit<Partial<WatchedOptions>, 'remotePort'> & {
+/** Most tests use one server, and a port by its number. */
+export type TunnelSettings = Omit<Partial<WatchedOptions>, 'remotePort'> & {
   server?: ServerAddress;
   secret?: string;
   remotePort?: TunnelOptions['remotePort'] | number;
 };
 
-/** A tunnel that ends with the test. Visitors get their own bytes back unless `onVisitor` says otherwise. */
-export async function openTunnel(wishes: Wishes): Promise<Kept> {
-  const kept = keepLog();
-  const { server, secret, remotePort = { kind: 'random' }, ...rest } = wishes;
+/** A tunnel that ends with the test. Visitors get their own bytes back unless there is another `destination`. */
+export async function openTunnel(settings: TunnelSettings): Promise<RecordedTunnel> {
+  const recorded = recordLog();
+  const { server, secret, remotePort = { kind: 'random' }, ...rest } = settings;
   const tunnel = await startWatchedTunnel({
     servers: server === undefined ? [] : [{ address: server, secret }],
     identity: 'a preview',
     remotePort: typeof remotePort === 'number' ? { kind: 'fixed', port: remotePort } : remotePort,
     destination: echo,
-    onState: state => void kept.states.push(state),
-    logger: kept.logger,
+    onState: state => void recorded.states.push(state),
+    logger: recorded.logger,
     signal: AbortSignal.timeout(DEADLINE_MS),
     ...rest,
   });
   onTestFinished(() => tunnel.stop({ drainMs: 0 }));
-  return { tunnel, states: kept.states, log: kept.log };
+  return { tunnel, states: recorded.states, log: recorded.log };
 }
 
-/** The message with which a tunnel does not start, what it logged, and its states. */
+/** The error with which a tunnel does not start, what it logged, and its states. */
 export async function failToOpen(
-  wishes: Wishes,
+  settings: TunnelSettings,
 ): Promise<{ message: string; states: TunnelState[]; log: string[] }> {
-  const kept = keepLog();
+  const recorded = recordLog();
   try {
     const { tunnel } = await openTunnel({
-      onState: state => void kept.states.push(state),
-      logger: kept.logger,
-      ...wishes,
+      onState: state => void recorded.states.push(state),
+      logger: recorded.logger,
+      ...settings,
     });
     await tunnel.stop({ drainMs: 0 });
   } catch (error) {
-    return { message: error instanceof Error ? error.message : String(error), ...kept };
+    return { message: error instanceof Error ? error.message : String(error), ...recorded };
   }
   throw new Error('the tunnel opened');
 }
 
-function keepLog(): { states: TunnelState[]; log: string[]; logger: Logger } {
+function recordLog(): { states: TunnelState[]; log: string[]; logger: Logger } {
   const log: string[] = [];
-  const say = (level: string) => (message: string) => void log.push(`${level} ${message}`);
+  const add = (level: string) => (message: string) => void log.push(`${level} ${message}`);
   return {
     states: [],
     log,
-    logger: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
+    logger: { debug: add('debug'), info: add('info'), warn: add('warn'), error: add('error') },
   };
 }
 
@@ -213,7 +213,7 @@ export function echo(visitor: Duplex): void {
   visitor.on('error', () => {}).pipe(visitor);
 }
 
-/** Resolves when the socket is gone; a reset is one way to go. */
+/** Resolves when the socket is closed, be it by a reset. */
 export function closed(socket: Socket): Promise<void> {
   return new Promise(resolve => void socket.on('error', () => {}).once('close', () => resolve()));
 }

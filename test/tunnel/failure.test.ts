@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { startBoreServer } from '../../src/tunnel/server/server.ts';
-import { flood, greetWith, reply, startBadBoreServer, stayMute } from '../support/bad-bore-server.ts';
+import { flood, greetWith, reply, startBadBoreServer, staySilent } from '../support/bad-bore-server.ts';
 import { failToOpen, openTunnel } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -20,11 +20,11 @@ describe('an address where another program answers', () => {
   });
 
   it('fails and says so if nothing is sent', async () => {
-    const { address } = await startBadBoreServer(stayMute);
+    const { address } = await startBadBoreServer(staySilent);
     for (const secret of [{}, { secret: SECRET }]) {
       const { message, states } = await failToOpen({ server: address, ...secret });
       expect(message).toMatch(/says nothing.*`server`/);
-      // At once, and not when the time for the start is over.
+      // At once, not when the time for the start is over.
       expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
     }
   });
@@ -77,12 +77,12 @@ describe('the secret', () => {
   });
 
   it('is proved in the same write as the request for the port', async () => {
-    const { address, heard } = await startBadBoreServer((socket, number) => {
+    const { address, received } = await startBadBoreServer((socket, number) => {
       greetWith(CHALLENGE)(socket, number);
       socket.once('data', () => socket.write('{"Hello":5000}\0"Heartbeat"\0'));
     });
     await openTunnel({ server: address, secret: SECRET });
-    expect(heard[0]).toMatch(/^\{"Authenticate":"[0-9a-f]{64}"\}\0\{"Hello":0\}\0$/);
+    expect(received[0]).toMatch(/^\{"Authenticate":"[0-9a-f]{64}"\}\0\{"Hello":0\}\0$/);
   });
 });
 
@@ -119,7 +119,7 @@ describe('a server that cannot be reached', () => {
 });
 
 it('stops waiting for a silent server at the signal, before any failure', async () => {
-  const { address } = await startBadBoreServer(stayMute);
+  const { address } = await startBadBoreServer(staySilent);
   const { message } = await failToOpen({ server: address, signal: AbortSignal.timeout(300) });
   expect(message).toBe(`127.0.0.1:${address.port} did not answer in time`);
 });

@@ -8,13 +8,13 @@ import { waitUntil } from '../support/wait-until.ts';
 const HOST = '127.0.0.160';
 const DIRECTIONS: Direction[] = ['toServer', 'toClient'];
 
-/** What a session with the server is to suffer, and by what the client notices it, if it has to. */
+/** A fault of the session's connection, and by what the client notices it, if it does. */
 type Case = [kind: string, direction: Direction | 'both', fault: Fault, sign: Sign | undefined];
 
-/** A connection that is gone says so at once; the heartbeats that stay away as well are for a silent one. */
+/** `loss`: an end or reset, noticed at once; `silence`: no heartbeats. */
 type Sign = 'loss' | 'silence';
 
-/** After `Hello` the client says nothing more: of what happens to its direction only a reset has an effect. */
+/** After `Hello` the client sends nothing more, so in its direction only a reset has an effect. */
 const CASES: Case[] = [
   ['delay', 'toServer', { kind: 'delay', ms: 300 }, undefined],
   ['delay', 'toClient', { kind: 'delay', ms: 300 }, undefined],
@@ -22,7 +22,7 @@ const CASES: Case[] = [
   ['slice', 'toClient', { kind: 'slice', bytes: 1 }, undefined],
   ['throttle', 'toServer', { kind: 'throttle', bytesPerSecond: 200 }, undefined],
   ['throttle', 'toClient', { kind: 'throttle', bytesPerSecond: 200 }, undefined],
-  // The relay has reset the server's side; the client, who says nothing, hears of it by the silence.
+  // The relay resets the server's side; the client, which sends nothing, notices the silence.
   ['cut', 'toServer', { kind: 'cut' }, 'silence'],
   ['cut', 'toClient', { kind: 'cut' }, 'loss'],
   ['cut', 'both', { kind: 'cut' }, 'loss'],
@@ -43,7 +43,7 @@ describeWithReal(['bore'], 'a fault of the control connection', () => {
     const early = world.startVisit();
     await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
     world.relay.inject({
-      leg: 'control',
+      role: 'control',
       connections: 'present',
       ...(direction !== 'both' && { direction }),
       fault,
@@ -63,7 +63,7 @@ describeWithReal(['bore'], 'a fault of the control connection', () => {
     const world = await startWorld(HOST);
     const early = world.startVisit();
     await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
-    world.relay.inject({ leg: 'control', connections: 'present', fault: { kind: 'blackhole' } });
+    world.relay.inject({ role: 'control', connections: 'present', fault: { kind: 'blackhole' } });
     await waitUntil(() => JSON.stringify(world.tunnel.state).includes('in use'), 'the old session holds it');
     world.relay.heal();
     await waitUntil(() => world.tunnel.state.status === 'Connected', 'the tunnel is back');
@@ -78,8 +78,8 @@ describeWithReal(['bore'], 'a fault of the control connection', () => {
     const early = world.startVisit();
     await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
     const fault: Fault = { kind: 'corrupt', every: 1 };
-    world.relay.inject({ leg: 'control', direction: 'toClient', connections: 'present', fault });
-    // Their invitations are 56 bytes each, so that a frame without an end grows too long soon.
+    world.relay.inject({ role: 'control', direction: 'toClient', connections: 'present', fault });
+    // Each announcement has 56 bytes, so that a frame without an end is soon too long.
     const unlucky = Array.from({ length: 6 }, () => world.startVisit());
     await waitUntil(() => world.tunnel.reconnects === 1, 'the tunnel is back');
     early.goOn();
@@ -92,18 +92,18 @@ describeWithReal(['bore'], 'a fault of the control connection', () => {
   it.each([5, 7])('that changes one byte in %i is logged once, and the session goes on', async every => {
     const world = await startWorld(HOST);
     const fault: Fault = { kind: 'corrupt', every };
-    world.relay.inject({ leg: 'control', direction: 'toClient', connections: 'present', fault });
+    world.relay.inject({ role: 'control', direction: 'toClient', connections: 'present', fault });
     await outlast(world);
     expect(world.log.filter(line => line.endsWith('the tunnel goes on'))).toHaveLength(1);
     world.relay.heal();
-    await outlast(world); // a frame that lost its end takes the next one with it
+    await outlast(world); // a frame that lost its end also spoils the next one
     expect(await world.visit()).toBe('right');
     expect([portOf(world.tunnel), world.tunnel.reconnects]).toEqual([world.port, 0]);
     await world.close();
   });
 });
 
-/** The handshake of a session that replaces another one. */
+/** A fault in the handshake of a session that replaces another one. */
 const HANDSHAKES: [kind: string, fault: Fault][] = [
   ['delay', { kind: 'delay', ms: 300 }],
   ['slice', { kind: 'slice', bytes: 1 }],
@@ -112,7 +112,7 @@ const HANDSHAKES: [kind: string, fault: Fault][] = [
   ['end', { kind: 'end' }],
   ['blackhole', { kind: 'blackhole' }],
   ['stop', { kind: 'stop' }],
-  // No digit that is only another one: a proof that is wrong in one of them is a wrong secret.
+  // Never a digit changed into another digit: that would be the proof of a wrong secret.
   ['corrupt', { kind: 'corrupt', every: 2 }],
 ];
 
@@ -125,8 +125,8 @@ describeWithReal(['bore'], 'a fault in the handshake of a reconnect', () => {
     const world = await startWorld(HOST);
     const early = world.startVisit();
     await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
-    world.relay.inject({ leg: 'control', direction, connections: 'next', fault });
-    world.relay.inject({ leg: 'control', connections: 'present', fault: { kind: 'cut' } });
+    world.relay.inject({ role: 'control', direction, connections: 'next', fault });
+    world.relay.inject({ role: 'control', connections: 'present', fault: { kind: 'cut' } });
     await waitUntil(() => world.tunnel.reconnects === 1, 'the tunnel is back');
     expect(portOf(world.tunnel)).toBe(world.port);
     early.goOn();
@@ -135,14 +135,14 @@ describeWithReal(['bore'], 'a fault in the handshake of a reconnect', () => {
   });
 });
 
-/** Waits until more heartbeats came than may be missed. */
+/** Waits for longer than heartbeats may be missed. */
 async function outlast({ relay }: FaultWorld): Promise<void> {
-  const heard = () => relay.connections.findLast(({ leg }) => leg === 'control')?.passed.toClient ?? 0;
-  const before = heard();
-  await waitUntil(() => heard() > before + 4 * '"Heartbeat"\0'.length, 'heartbeats come');
+  const countBytes = () => relay.connections.findLast(({ role }) => role === 'control')?.passed.toClient ?? 0;
+  const before = countBytes();
+  await waitUntil(() => countBytes() > before + 4 * '"Heartbeat"\0'.length, 'heartbeats come');
 }
 
-/** By what the first loss of the session was noticed. */
+/** What the first loss of the session was noticed by. */
 function readSign({ states }: FaultWorld): Sign | undefined {
   const lost = states.find(state => state.status === 'Reconnecting');
   if (lost?.status !== 'Reconnecting') return undefined;

@@ -11,10 +11,10 @@ const MIDDLE = 150_000;
 
 type Case = [kind: string, direction: Direction, fault: Fault, outcomes: Outcome[]];
 
-/** The real server makes a clean end of a reset, so that a visitor sees either. */
+/** The real server turns a reset into a clean end, so that a visitor may see either. */
 const CUT: Outcome[] = ['broken', 'short'];
 
-/** To the server goes the app's answer, to the client the visitor's upload. */
+/** The app's answer goes to the server, the visitor's upload to the client. */
 const CASES: Case[] = [
   ['delay', 'toServer', { kind: 'delay', ms: 200 }, ['right']],
   ['delay', 'toClient', { kind: 'delay', ms: 200 }, ['right']],
@@ -26,7 +26,7 @@ const CASES: Case[] = [
   ['cut', 'toClient', { kind: 'cut', after: MIDDLE }, CUT],
   ['end', 'toServer', { kind: 'end', after: MIDDLE }, CUT],
   ['end', 'toClient', { kind: 'end', after: MIDDLE }, CUT],
-  // Rarely enough to spare the handshake, which is shorter.
+  // Too rare to hit the handshake, which is shorter.
   ['corrupt', 'toServer', { kind: 'corrupt', every: 1_000 }, ['wrong']],
   ['corrupt', 'toClient', { kind: 'corrupt', every: 1_000 }, ['wrong']],
 ];
@@ -46,7 +46,7 @@ describeWithReal(['bore'], 'a fault of one data connection', () => {
   it.each<Direction>(['toServer', 'toClient'])(
     '(stop, %s) delays its visitor and loses nothing',
     async direction => {
-      // More than all buffers on the way hold together, so that both ends have to wait.
+      // More than all buffers on the way together, so that both ends have to wait.
       const world = await startWorld(HOST, { bytes: 24_000_000 });
       const fault = { kind: 'stop', after: 1_000_000 } as const;
       const { visits, unlucky } = await startAmongOthers(world, direction, fault);
@@ -57,7 +57,7 @@ describeWithReal(['bore'], 'a fault of one data connection', () => {
         isOver = true;
       });
       for (const visit of others) expect(await visit.outcome).toBe('right');
-      // While another one comes and goes, everything up to the sender fills up.
+      // Meanwhile all buffers up to the sender fill up.
       expect(await world.visit()).toBe('right');
       expect(isOver).toBe(false);
       const passed = world.relay.connections.map(connection => connection.passed[direction]);
@@ -84,7 +84,7 @@ describeWithReal(['bore'], 'a fault of one data connection', () => {
 
 type Handshake = [name: string, direction: Direction, fault: Fault, outcome: Outcome];
 
-/** How a visit ends whose data connection suffers from its first byte on. */
+/** How a visit ends if its data connection has the fault from the first byte on. */
 const HANDSHAKES: Handshake[] = [
   ['delay', 'toServer', { kind: 'delay', ms: 300 }, 'right'],
   ['delay', 'toClient', { kind: 'delay', ms: 300 }, 'right'],
@@ -92,7 +92,7 @@ const HANDSHAKES: Handshake[] = [
   ['slice', 'toClient', { kind: 'slice', bytes: 13 }, 'right'],
   ['throttle', 'toServer', { kind: 'throttle', bytesPerSecond: 400_000 }, 'right'],
   ['throttle', 'toClient', { kind: 'throttle', bytesPerSecond: 400_000 }, 'right'],
-  // Before the request is sent it can be sent again, over another connection.
+  // Before the request is sent, it can be sent over another connection.
   ['cut', 'toServer', { kind: 'cut' }, 'right'],
   ['cut', 'toClient', { kind: 'cut' }, 'right'],
   ['end', 'toClient', { kind: 'end' }, 'right'],
@@ -100,7 +100,7 @@ const HANDSHAKES: Handshake[] = [
   ['blackhole', 'toClient', { kind: 'blackhole' }, 'right'],
   ['stop', 'toClient', { kind: 'stop', after: 20 }, 'right'],
   ['corrupt', 'toClient', { kind: 'corrupt', every: 2 }, 'right'],
-  // Then nobody says that it did not arrive, and the server drops the visitor after ten seconds.
+  // Afterwards nothing shows that it did not arrive: the server drops the visitor after ten seconds.
   ['cut in the middle of the request', 'toServer', { kind: 'cut', after: 20 }, 'broken'],
   ['end', 'toServer', { kind: 'end' }, 'broken'],
   ['blackhole', 'toServer', { kind: 'blackhole' }, 'broken'],
@@ -112,20 +112,20 @@ describeWithReal(['bore'], 'the handshake of a data connection', () => {
   it('may fail in any way: its visitor is fetched again if possible, and no other visitor notices', async () => {
     const world = await startWorld(HOST);
     const suffer = async ([, direction, fault]: Handshake): Promise<Outcome> => {
-      const branch = await world.openAnother();
-      const early = branch.startVisit();
-      await waitUntil(() => branch.tunnel.openVisitors === 1, 'a visitor is here');
-      branch.relay.inject({ leg: 'data', direction, connections: 'next', fault });
-      const known = branch.relay.count;
-      const outcome = branch.visit();
-      await waitUntil(() => branch.relay.count > known, 'the connection is there');
+      const other = await world.openAnother();
+      const early = other.startVisit();
+      await waitUntil(() => other.tunnel.openVisitors === 1, 'a visitor is here');
+      other.relay.inject({ role: 'data', direction, connections: 'next', fault });
+      const known = other.relay.count;
+      const outcome = other.visit();
+      await waitUntil(() => other.relay.count > known, 'the connection is there');
       early.goOn();
-      expect([await early.outcome, await branch.visit()]).toEqual(['right', 'right']);
+      expect([await early.outcome, await other.visit()]).toEqual(['right', 'right']);
       return await outcome;
     };
     const outcomes = await Promise.all(HANDSHAKES.map(suffer));
-    const told = HANDSHAKES.map(([name, direction], at) => `${name} ${direction}: ${outcomes[at]}`);
-    expect(told).toEqual(
+    const lines = HANDSHAKES.map(([name, direction], at) => `${name} ${direction}: ${outcomes[at]}`);
+    expect(lines).toEqual(
       HANDSHAKES.map(([name, direction, , expected]) => `${name} ${direction}: ${expected}`),
     );
     await world.close();
@@ -139,7 +139,7 @@ describeWithReal(['bore'], 'spare connections', () => {
       const world = await startWorld(HOST, { spareConnections: true });
       expect(await world.visit()).toBe('right');
       await waitUntil(() => world.relay.connections.length > 2, 'some are open');
-      world.relay.inject({ leg: 'data', direction: 'toClient', connections: 'present', fault });
+      world.relay.inject({ role: 'data', direction: 'toClient', connections: 'present', fault });
       const visits = Array.from({ length: 4 }, () => world.visit());
       expect(await Promise.all(visits)).toEqual(['right', 'right', 'right', 'right']);
       await world.close();
@@ -147,11 +147,11 @@ describeWithReal(['bore'], 'spare connections', () => {
   );
 });
 
-/** Visits of which one has a data connection with a fault, all of them half-way through their uploads. */
+/** Three visits half-way through their uploads, the second with a fault in its data connection. */
 async function startAmongOthers(world: FaultWorld, direction: Direction, fault: Fault) {
   const before = world.startVisit();
   await waitUntil(() => world.tunnel.openVisitors === 1, 'the first is here');
-  world.relay.inject({ leg: 'data', direction, connections: 'next', fault });
+  world.relay.inject({ role: 'data', direction, connections: 'next', fault });
   const unlucky = world.startVisit();
   await waitUntil(() => world.tunnel.openVisitors === 2, 'the unlucky one is here');
   const after = world.startVisit();
@@ -159,13 +159,13 @@ async function startAmongOthers(world: FaultWorld, direction: Direction, fault: 
   return { visits: [before, unlucky, after], unlucky };
 }
 
-/** Everybody else got what is theirs, the session is the same one, and nothing is left. */
+/** All other visits ended well, the session is the same one, and nothing is left. */
 async function expectUnharmed(world: FaultWorld, visits: Visit[], unlucky: Visit): Promise<void> {
   for (const visit of visits) {
     if (visit !== unlucky) expect(await visit.outcome).toBe('right');
   }
   expect(await world.visit()).toBe('right');
-  await waitUntil(() => world.tunnel.openVisitors === 0, 'nobody is here any more');
+  await waitUntil(() => world.tunnel.openVisitors === 0, 'all visitors have left');
   expect([portOf(world.tunnel), world.tunnel.reconnects]).toEqual([world.port, 0]);
   await world.close();
 }

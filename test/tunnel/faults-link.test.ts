@@ -6,16 +6,16 @@ import type { TunnelState } from '../../src/shared/state.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { scale } from '../support/scale.ts';
 import { SERVER_ADDRESS, startTunRig, type TunRig } from '../support/tun-rig.ts';
-import type { ChildTunnel, Told } from '../support/tunnel-process.ts';
+import type { ChildMessage, ChildTunnel } from '../support/tunnel-process.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-/** Much longer than the tunnel needs to notice it (heartbeat in src/tunnel/timings.ts). */
+/** Much longer than the tunnel needs to notice the silence (heartbeat in src/tunnel/timings.ts). */
 const SILENCE_MS = scale(10_000, 20_000);
 const SECRET = 'a secret of some length';
 const APP_PORT = 8_080;
 const APP = `require('node:net').createServer({ allowHalfOpen: true }, s => s.on('error', () => {}).pipe(s))
   .listen(${APP_PORT}, '127.0.0.1', () => console.log('listening'))`;
-/** Keeps one connection open and says what comes back on it; a new one every 50 ms says when it was served. */
+/** Keeps one connection open and prints what comes back on it; opens a new one every 50 ms and prints when it was served. */
 const VISITORS = `const { connect } = require('node:net');
   const [port, host] = [Number(process.argv[1]), '${SERVER_ADDRESS}'];
   const long = connect(port, host);
@@ -28,7 +28,7 @@ const VISITORS = `const { connect } = require('node:net');
     setTimeout(() => socket.destroy(), 5_000);
   }, 50);`;
 
-/** A program inside, and the lines it printed. */
+/** A program inside the namespace, and the lines it printed. */
 function run(rig: TunRig, namespace: string, command: string, args: string[], env = process.env) {
   const child = rig.run(namespace, command, args, { env, stdio: ['pipe', 'pipe', 'inherit'] });
   const said: string[] = [];
@@ -36,7 +36,7 @@ function run(rig: TunRig, namespace: string, command: string, args: string[], en
   return { child, said, write: (text: string) => void child.stdin?.write(text) };
 }
 
-/** The server at one end; app and tunnel at the other, with the states it went through. */
+/** The server at one end; app and tunnel at the other, with the tunnel's states. */
 async function openOverLink(rig: TunRig) {
   const args = ['server', '--bind-addr', SERVER_ADDRESS];
   run(rig, rig.server, requirePart('bore'), args, { ...process.env, BORE_SECRET: SECRET });
@@ -44,16 +44,16 @@ async function openOverLink(rig: TunRig) {
   await waitUntil(() => app.said.length > 0, 'the app listens');
   const script = fileURLToPath(new URL('../support/tunnel-child.ts', import.meta.url));
   const server = { host: SERVER_ADDRESS, port: 7835 };
-  const wish: ChildTunnel = { mode: 'raw', server, secret: SECRET, app: APP_PORT };
-  const child = rig.run(rig.runner, process.execPath, [script, JSON.stringify([wish])], {
+  const settings: ChildTunnel = { mode: 'raw', server, secret: SECRET, app: APP_PORT };
+  const child = rig.run(rig.runner, process.execPath, [script, JSON.stringify([settings])], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const states: TunnelState[] = [];
   const unhandled: string[] = [];
-  child.on('message', message => {
-    const told = message as Told;
-    if (told.event === 'state') states.push(told.state);
-    if (told.event === 'unhandled') unhandled.push(told.text);
+  child.on('message', received => {
+    const message = received as ChildMessage;
+    if (message.event === 'state') states.push(message.state);
+    if (message.event === 'unhandled') unhandled.push(message.text);
   });
   await waitUntil(() => states.at(-1)?.status === 'Connected', 'the tunnel is open');
   return { child, states, unhandled };

@@ -12,7 +12,7 @@ const HOST = '127.0.0.162';
 const ID = '6ba7b810-9dad-11d1-80b4-00c04fd430c8';
 const errorFrame = (text: string) => `${JSON.stringify({ Error: text })}\0`;
 
-/** A server that refuses the first `count` requests with `text`, and then gives a port. */
+/** A server that refuses the first `count` requests with `text`, and then opens a port. */
 function refuse(count: number, text: string) {
   return startBadBoreServer((socket, number) =>
     reply(number < count ? errorFrame(text) : '{"Hello":5000}\0"Heartbeat"\0')(socket, number),
@@ -36,11 +36,11 @@ describe('a server that refuses the tunnel', () => {
     const { address } = await refuse(1, ERROR_TEXT.portForbidden);
     const { message } = await failToOpen({ server: address, remotePort: 80 });
     expect(message).toMatch(/may not open port 80 .*: choose a `remote-port` of 1024 or above/);
-    const { address: again, heard } = await refuse(1, ERROR_TEXT.portForbidden);
+    const { address: again, received } = await refuse(1, ERROR_TEXT.portForbidden);
     const preferred = { host: again.host, port: 80 };
     const { tunnel } = await openTunnel({ server: again, preferred });
     expect(portOf(tunnel)).toBe(5_000);
-    expect(heard.slice(0, 2)).toEqual(['{"Hello":80}\0', '{"Hello":0}\0']);
+    expect(received.slice(0, 2)).toEqual(['{"Hello":80}\0', '{"Hello":0}\0']);
   });
 
   it('because it requires a secret fails the start', async () => {
@@ -101,18 +101,21 @@ describeWithReal(['bore'], 'through the real server', () => {
     await relay.refuse();
     const late = exchange(HOST, portOf(patient.tunnel), 'late');
     const lost = closed(connect(portOf(hasty.tunnel), HOST));
-    await waitUntil(() => hasty.log.some(line => line.startsWith('debug a visitor was lost')), 'it is told');
+    await waitUntil(
+      () => hasty.log.some(line => line.startsWith('debug a visitor was lost')),
+      'it is logged',
+    );
     expect(hasty.log.join()).toContain('ECONNREFUSED');
     await relay.admit();
     expect(await late).toBe('late');
     expect([patient, hasty].map(({ tunnel }) => tunnel.state.status)).toEqual(['Connected', 'Connected']);
     expect(await exchange(HOST, portOf(hasty.tunnel), 'next')).toBe('next');
-    await lost; // by the server, ten seconds after they came
+    await lost; // the server drops it ten seconds after it came
   });
 });
 
 it('drops a visitor who has already left without a warning', async () => {
-  const { address, heard } = await startBadBoreServer((socket, number) => {
+  const { address, received } = await startBadBoreServer((socket, number) => {
     if (number === 0) reply(`{"Hello":5000}\0{"Connection":"${ID}"}\0`)(socket, number);
     else socket.once('data', () => socket.end());
   });
@@ -127,7 +130,7 @@ it('drops a visitor who has already left without a warning', async () => {
     },
   });
   await waitUntil(() => ended === 1 && tunnel.openVisitors === 0, 'they are gone');
-  expect(heard[1]).toBe(`{"Accept":"${ID}"}\0`);
+  expect(received[1]).toBe(`{"Accept":"${ID}"}\0`);
   expect(log.filter(line => !line.startsWith('debug'))).toEqual([]);
   expect(tunnel.state.status).toBe('Connected');
 });

@@ -11,17 +11,17 @@ import { closed, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const SECRET = 'sesame';
-/** Buffers, pools and compiled code have their size after these. */
+/** After these, buffers, pools and compiled code have their final size. */
 const WARM_UP = scale(3_000, 10_000);
 const VISITORS = scale(3_000, 10_000);
 const AT_ONCE = 64;
-/** Of an idle connection to the app, and of Node's own lists, is let go within seconds. */
+/** Idle connections to the app, and Node's own lists, are freed within seconds. */
 const SETTLE_MS = 20_000;
 /** 200 bytes a visitor: less than any object that knows a socket, or a timer. */
 const HEAP_GROWTH_BYTES = 2_000_000;
-/** What the allocator keeps differs from run to run by some MB; a buffer of 16 KB a visitor would be 160 MB. */
+/** The allocator's reserve differs by some MB from run to run; a leaked buffer of 16 KB a visitor would be 160 MB. */
 const RSS_GROWTH_BYTES = 40_000_000;
-/** Else the room for short-lived objects, which grows with the load, hides what is kept. In MB. */
+/** Small: otherwise the space for short-lived objects, which grows with the load, would hide a leak. In MB. */
 const SMALL_YOUNG_GENERATION = '--max-semi-space-size=1';
 const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 
@@ -64,7 +64,7 @@ const MANNERS: Record<string, Manner> = {
   },
 };
 
-/** Resolves when the other side has ended, or the connection is gone. */
+/** Resolves when the other side has ended, or the connection is closed. */
 function drained(socket: Socket): Promise<void> {
   return new Promise(
     resolve =>
@@ -82,7 +82,7 @@ async function visit(host: string, port: number, random: Random): Promise<void> 
   const gone = closed(socket);
   await Promise.race([once(socket, 'connect').catch(() => {}), gone]);
   await manner(socket, random);
-  // Who said all they had to say, and heard all there was to hear.
+  // They have sent everything, and received everything.
   if (!socket.destroyed) socket.destroy();
   await gone;
 }
@@ -98,7 +98,7 @@ async function sendVisitors(host: string, port: number, count: number, random: R
   await Promise.all(Array.from({ length: AT_ONCE }, one));
 }
 
-/** The measure as soon as nobody is here and there are no more resources than `base`; the last one after SETTLE_MS. */
+/** The measure as soon as no visitor is here and there are no more resources than `base`; at the latest after SETTLE_MS. */
 async function settle(child: TunnelProcess, base: Measure['resources']): Promise<Measure> {
   for (const deadline = performance.now() + SETTLE_MS; ; await delay(100)) {
     const measure = await child.measure();
@@ -117,12 +117,12 @@ describeWithReal(['bore'], 'ten thousand visitors who come and go in every way',
     const app = createServer((_, response) => response.end('here you are'));
     await once(app.listen(0, '127.0.0.1'), 'listening');
     onTestFinished(() => void app.close());
-    const wish = { mode, server: address, secret: SECRET, app: (app.address() as AddressInfo).port };
-    const child = await startTunnelProcess([wish], [SMALL_YOUNG_GENERATION]);
+    const settings = { mode, server: address, secret: SECRET, app: (app.address() as AddressInfo).port };
+    const child = await startTunnelProcess([settings], [SMALL_YOUNG_GENERATION]);
     onTestFinished(child.kill);
     const [port = 0] = child.ports;
     const random = openRandom(4);
-    // The second thread, where there is one, is there from the first visitors on.
+    // The second thread, if there is one, runs from the first visitors on.
     await sendVisitors(host, port, AT_ONCE, random);
     const hasNobody = async () => (await child.measure()).resources.TCPSocketWrap === 1;
     await waitUntil(hasNobody, 'the first visitors are gone');

@@ -10,7 +10,7 @@ import { type ChildTunnel, startTunnelProcess, type TunnelProcess } from '../sup
 import { startRealServer } from '../support/tunnel-rig.ts';
 
 const SECRET = 'sesame';
-/** Within the 1,024 that a tunnel takes; the sockets are no limit, for Node raises its own to what the system allows. */
+/** Within the 1,024 that a tunnel takes. Sockets suffice: Node raises its own limit to what the system allows. */
 const VISITORS = 1_000;
 /** Several times what is read at once. */
 const ANSWER_BYTES = scale(1 << 18, 1 << 20);
@@ -18,7 +18,7 @@ const UPLOAD_BYTES = 30_000_000;
 
 async function openChild(host: string, mode: ChildTunnel['mode'], app: Server): Promise<TunnelProcess> {
   const { address } = await startRealServer(host, { secret: SECRET });
-  // All dial it in one moment: whom its queue has no room for would wait for seconds, and say nothing of the tunnel.
+  // All connect at one moment: without room in its queue they would wait for seconds, which is not the tunnel's doing.
   await once(app.listen({ port: 0, host: '127.0.0.1', backlog: 2 * VISITORS }), 'listening');
   onTestFinished(() => void app.close());
   const { port } = app.address() as AddressInfo;
@@ -27,7 +27,7 @@ async function openChild(host: string, mode: ChildTunnel['mode'], app: Server): 
   return child;
 }
 
-/** Answers when all are here, each with noise of its own. */
+/** Answers once all visitors are here, each with noise of its own. */
 function createDownloads(): Server {
   const waiting: (() => void)[] = [];
   return createHttpServer((request, response) => {
@@ -44,13 +44,13 @@ async function download(host: string, port: number, seed: number): Promise<strin
   try {
     const [answer] = (await once(request, 'response')) as [IncomingMessage];
     for await (const chunk of answer) check.take(chunk);
-    return check.judge(ANSWER_BYTES);
+    return check.result(ANSWER_BYTES);
   } catch (error) {
     return String(error);
   }
 }
 
-/** Says what it thinks of each upload; the first four bytes are the seed. Reads more slowly than anybody sends. */
+/** Answers each upload with its verdict; the first four bytes are the seed. Reads more slowly than visitors send. */
 function createSlowReader(): Server {
   return createServer({ allowHalfOpen: true }, async socket => {
     socket.on('error', () => {});
@@ -62,7 +62,7 @@ function createSlowReader(): Server {
       chunks += 1;
       if (chunks % 40 === 0) await delay(1);
     }
-    socket.end(check.judge(UPLOAD_BYTES));
+    socket.end(check.result(UPLOAD_BYTES));
   });
 }
 

@@ -11,7 +11,7 @@ import { startTunnelProcess } from '../support/tunnel-process.ts';
 import { echo, exchange, openTunnel, portOf, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-/** Longer than the silence after which a connection counts as lost (heartbeat in src/tunnel/timings.ts). */
+/** Longer than the heartbeat time-out in src/tunnel/timings.ts. */
 const STANDSTILL_MS = scale(7_000, 20_000);
 const AUTO = { kind: 'auto', min: 20_000, max: 32_000 } as const;
 
@@ -29,8 +29,8 @@ describeWithReal(['bore'], 'the real server', () => {
     const dead = await openTunnel({ server: relay.address, remotePort: AUTO });
     relay.inject({ fault: { kind: 'blackhole' }, connections: 'present' });
     await dead.tunnel.stop({ drainMs: 0 });
-    const wishes = { server: address, remotePort: AUTO, timings: { portFirst: 700 } };
-    const { tunnel, states } = await openTunnel(wishes);
+    const settings = { server: address, remotePort: AUTO, timings: { portFirst: 700 } };
+    const { tunnel, states } = await openTunnel(settings);
     const [first, second] = candidates(2);
     expect(JSON.stringify(states)).toContain(`port ${first} of 127.0.0.125 is in use`);
     expect(portOf(tunnel)).toBe(second);
@@ -42,12 +42,12 @@ describeWithReal(['bore'], 'the real server', () => {
     onTestFinished(() => relay.stop());
     const timings = { heartbeat: 1_200, portAgain: 700 };
     const { tunnel, states } = await openTunnel({ server: relay.address, remotePort: AUTO, timings });
-    relay.inject({ leg: 'control', fault: { kind: 'blackhole' }, connections: 'present' });
+    relay.inject({ role: 'control', fault: { kind: 'blackhole' }, connections: 'present' });
     await waitUntil(() => tunnel.reconnects === 1, 'the tunnel is back');
     const [first, second] = candidates(2);
     const host = relay.address.host;
-    const told = states.filter(state => state.status === 'Connected');
-    expect(told).toEqual([first, second].map(port => ({ status: 'Connected', host, port })));
+    const connected = states.filter(state => state.status === 'Connected');
+    expect(connected).toEqual([first, second].map(port => ({ status: 'Connected', host, port })));
     expect(await exchange('127.0.0.126', second ?? 0, 'moved')).toBe('moved');
   });
 
@@ -65,7 +65,7 @@ describeWithReal(['bore'], 'the real server', () => {
     const [publicPort = 0] = child.ports;
     expect(await exchange(address.host, publicPort, 'before')).toBe('before');
     process.kill(child.pid, 'SIGSTOP');
-    // The length of the pause is what is tested.
+    // The length of the stop is what is tested.
     const end = performance.now() + STANDSTILL_MS;
     await waitUntil(() => performance.now() > end, 'the pause is over', 2 * STANDSTILL_MS);
     process.kill(child.pid, 'SIGCONT');
@@ -98,11 +98,11 @@ it('retries ever more slowly, with one warning, while a server drops each sessio
   isBroken = true;
   drop();
   await waitUntil(() => opened > 7, 'it was tried for a while');
-  const told = () => log.filter(line => !line.startsWith('debug'));
-  expect(told().filter(line => line.startsWith('warn'))).toEqual([
+  const logged = () => log.filter(line => !line.startsWith('debug'));
+  expect(logged().filter(line => line.startsWith('warn'))).toEqual([
     expect.stringContaining('opens the tunnel and drops it at once, again and again'),
   ]);
-  expect(told()).toHaveLength(3);
+  expect(logged()).toHaveLength(3);
   isBroken = false;
   await waitUntil(() => tunnel.state.status === 'Connected', 'it is forgiven');
 });
@@ -112,11 +112,11 @@ it('replaces a session that lasted at once, whatever the pauses were before', as
   onTestFinished(() => server.stop());
   const relay = await startFaultRelay({ host: server.host, port: server.controlPort });
   onTestFinished(() => relay.stop());
-  // A pause would outlast the test.
+  // With a pause, the test would time out.
   const timings = { goodSession: 200, retry: 60_000 };
   const { tunnel } = await openTunnel({ server: relay.address, timings });
   const isGood = performance.now() + 300;
   await waitUntil(() => performance.now() > isGood, 'the session has lasted');
-  relay.inject({ leg: 'control', fault: { kind: 'cut' }, connections: 'present' });
+  relay.inject({ role: 'control', fault: { kind: 'cut' }, connections: 'present' });
   await waitUntil(() => tunnel.reconnects === 1, 'the tunnel is back');
 });

@@ -16,12 +16,12 @@ const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
 
 interface Frames {
   frames: string[];
-  /** First bytes of the frame that was too long, where there was one; nothing is read behind it. */
+  /** First bytes of a frame that was too long, if there was one; reading ends there. */
   tooLong: string | undefined;
   rest: string;
 }
 
-/** What a stream of bytes means, as short as it can be said; bytes as latin1. */
+/** The expected frames of a stream, computed in the simplest way; bytes as latin1. */
 function readFrames(text: string): Frames {
   const pieces = text.split('\0');
   const long = pieces.findIndex(piece => piece.length > MAX_FRAME_LENGTH);
@@ -30,7 +30,7 @@ function readFrames(text: string): Frames {
   return { frames: pieces.slice(0, -1), tooLong, rest: pieces.at(-1) ?? '' };
 }
 
-/** The same by the decoder, which gets the bytes cut at `places`, and how much it ever held in between. */
+/** The decoder's frames if the bytes come cut at `places`, and the most bytes it held between two calls. */
 function decodeFrames(bytes: Buffer, places: readonly number[]): Frames & { mostHeld: number } {
   const decoder = new FrameDecoder();
   const found = { frames: [] as string[], tooLong: undefined as string | undefined, rest: '', mostHeld: 0 };
@@ -99,7 +99,7 @@ describe('a stream of bytes', () => {
 });
 
 it('decodes ten million empty frames without blocking for long', () => {
-  // Were each of them looked at as JSON, the process would hear nobody else for a minute and a half.
+  // If each were parsed as JSON, the process would be blocked for a minute and a half.
   const chunk = Buffer.alloc(100_000);
   const decoder = new FrameDecoder();
   for (let chunks = 0; chunks < 100; chunks += 1) {
@@ -129,7 +129,7 @@ const nearlyMessage = fc.oneof(
   fc.uuid().map(id => `{"Connection":"${id}"}\n`),
 );
 
-/** A message that was hit on its way: bytes changed, lost, doubled. */
+/** A message damaged on its way: bytes changed, lost, doubled. */
 const damaged = fc
   .tuple(
     nearlyMessage,
@@ -141,7 +141,7 @@ const damaged = fc
     return Buffer.from(bytes);
   });
 
-/** What a frame says, by the protocol's own words: a client's message, a server's, or nothing. */
+/** What a frame means by the protocol's definition: a client's message, a server's, or nothing. */
 function readMessage(frame: Buffer): { client: unknown; server: unknown } {
   const nothing = { client: undefined, server: undefined };
   let value: unknown;
@@ -195,7 +195,7 @@ describe('a frame', () => {
   it('with bytes that are not UTF-8 keeps the rest of its text', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 60 }), bytes => {
-        // In a JSON string everything but quotes, backslashes and controls stands for itself.
+        // In a JSON string every character except quotes, backslashes and controls stands for itself.
         const odd = bytes.map(byte => (byte < 0x80 ? 0x61 : byte));
         const frame = Buffer.concat([Buffer.from('{"Error":"before '), odd, Buffer.from(' after"}')]);
         const text = `before ${new TextDecoder().decode(odd)} after`;

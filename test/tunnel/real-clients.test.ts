@@ -31,7 +31,7 @@ async function endProcess(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-/** Runs to its end; what it printed. */
+/** Runs the program to its end. Resolves with what it printed. */
 async function run(program: string, args: string[], input: Buffer | string = ''): Promise<Buffer> {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   onTestFinished(() => endProcess(child));
@@ -65,7 +65,7 @@ async function startRedis(): Promise<number> {
   return port;
 }
 
-/** A raw tunnel to `app`, and where it is. */
+/** A raw tunnel to `app`, and its public address. */
 async function expose(
   host: string,
   app: number,
@@ -84,7 +84,7 @@ async function expose(
   return { host, port: child.ports[0] ?? 0, child };
 }
 
-/** Says PING and resolves with the answer; a connection that ends instead is an error. */
+/** Sends PING and resolves with the answer; rejects if the connection ends instead. */
 async function ping(socket: ReturnType<typeof connect>): Promise<string> {
   if (socket.closed) return 'the connection was closed';
   socket.write('PING\r\n');
@@ -127,18 +127,18 @@ describeWithReal(['bore', 'redis-server', 'redis-cli'], 'redis-cli through raw m
     const where = ['-h', host, '-p', `${port}`];
     const subscriber = spawn(requirePart('redis-cli'), [...where, 'SUBSCRIBE', 'news']);
     onTestFinished(() => endProcess(subscriber));
-    let heard = '';
+    let received = '';
     subscriber.stdout.on('data', chunk => {
-      heard += String(chunk);
+      received += String(chunk);
     });
-    await waitUntil(() => heard.includes('subscribe'), 'it has subscribed');
+    await waitUntil(() => received.includes('subscribe'), 'it has subscribed');
     const numbers = Array.from({ length: 200 }, (_, at) => at);
     const commands = numbers.map(at => `PUBLISH news message-${at}\r\n`).join('');
     expect(String(await run(requirePart('redis-cli'), [...where, '--pipe'], commands))).toContain(
       'replies: 200',
     );
-    await waitUntil(() => heard.includes('message-199\n'), 'the last message came');
-    expect(heard.match(/message-\d+/g)).toEqual(numbers.map(at => `message-${at}`));
+    await waitUntil(() => received.includes('message-199\n'), 'the last message came');
+    expect(received.match(/message-\d+/g)).toEqual(numbers.map(at => `message-${at}`));
   });
 });
 
@@ -148,7 +148,7 @@ describeWithReal(['bore', 'redis-server'], 'a long session through raw mode', ()
     const session = connect({ host, port });
     onTestFinished(() => void session.destroy());
     expect(await ping(session)).toBe('+PONG\r\n');
-    await delay(IDLE_MS); // silence is what is tried here
+    await delay(IDLE_MS); // the silence is what is tested
     expect(await ping(session)).toBe('+PONG\r\n');
   });
 
@@ -187,7 +187,7 @@ describeWithReal(['bore', 'iperf3'], 'iperf3 through raw mode', () => {
       end: Record<string, { bytes: number }>;
     };
     expect(report.error).toBeUndefined();
-    // Both ways at once, iperf3 ends when one of them is through.
+    // With both ways at once, iperf3 ends when one of them is done.
     const { sum_sent, sum_received, sum_sent_bidir_reverse } = report.end;
     const sent = Math.max(sum_sent?.bytes ?? 0, sum_sent_bidir_reverse?.bytes ?? 0);
     expect(sent).toBeGreaterThanOrEqual(100_000_000);

@@ -52,12 +52,12 @@ describeWithReal(['bore'], 'a tunnel through the real bore server', () => {
   it('waits for the port of a job that is ending, for a limited time', async () => {
     const { address } = await startRealServer('127.0.0.15');
     const old = await openTunnel({ server: address });
-    const wishes = { server: address, remotePort: portOf(old.tunnel) };
-    const { message } = await failToOpen({ ...wishes, timings: { portFirst: 300 } });
-    expect(message).toMatch(new RegExp(`port ${wishes.remotePort} of 127.0.0.15 is in use`));
-    const next = openTunnel(wishes);
+    const settings = { server: address, remotePort: portOf(old.tunnel) };
+    const { message } = await failToOpen({ ...settings, timings: { portFirst: 300 } });
+    expect(message).toMatch(new RegExp(`port ${settings.remotePort} of 127.0.0.15 is in use`));
+    const next = openTunnel(settings);
     await old.tunnel.stop();
-    expect(portOf((await next).tunnel)).toBe(wishes.remotePort);
+    expect(portOf((await next).tunnel)).toBe(settings.remotePort);
   });
 
   it('comes back on the same port after the server was killed and restarted', async () => {

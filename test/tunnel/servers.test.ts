@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { listCandidates, orderServers } from '../../src/tunnel/retry/placement.ts';
 import { type BoreServer, type BoreServerOptions, startBoreServer } from '../../src/tunnel/server/server.ts';
 import type { Lookup, TunnelServer } from '../../src/tunnel/tunnel.ts';
-import { reply, startBadBoreServer, stayMute } from '../support/bad-bore-server.ts';
+import { reply, startBadBoreServer, staySilent } from '../support/bad-bore-server.ts';
 import { startFaultRelay } from '../support/fault-relay.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import {
@@ -19,7 +19,7 @@ import { waitUntil } from '../support/wait-until.ts';
 
 const AUTO = { kind: 'auto', min: 20_000, max: 32_000 } as const;
 
-/** An identity for which the servers are asked in exactly this order. */
+/** An identity whose order of the servers is exactly this one. */
 function identityFor(servers: readonly TunnelServer[]): string {
   for (let i = 0; ; i += 1)
     if (orderServers(servers, `preview ${i}`).every((server, at) => server === servers[at]))
@@ -38,7 +38,7 @@ async function start(options?: BoreServerOptions): Promise<BoreServer> {
   return server;
 }
 
-/** Nobody listens there. */
+/** A server that is down. */
 async function findClosed(): Promise<TunnelServer> {
   const server = createServer();
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -56,10 +56,10 @@ describeWithReal(['bore'], 'two real servers, each with a secret of its own', ()
     const secrets = ['secret one', 'secret two'] as const;
     const begin = (which: 0 | 1) => startRealServer(hosts[which], { secret: secrets[which] });
     const running = [await begin(0), await begin(1)];
-    const wishes = ordered(
+    const settings = ordered(
       ...running.map(({ address }, which) => ({ address, secret: secrets[which as 0 | 1] })),
     );
-    const { tunnel, states, log } = await openTunnel({ ...wishes, timings: { serverAway: 1_500 } });
+    const { tunnel, states, log } = await openTunnel({ ...settings, timings: { serverAway: 1_500 } });
     const visit = async (which: 0 | 1) =>
       expect(await exchange(hosts[which], portOf(tunnel), 'hello')).toBe('hello');
     expect(tunnel.state).toMatchObject({ status: 'Connected', host: hosts[0] });
@@ -76,7 +76,7 @@ describeWithReal(['bore'], 'two real servers, each with a secret of its own', ()
       await visit(next);
       const before = states.length;
       running[lost] = await begin(lost);
-      // Longer than it takes to give a server up.
+      // Longer than the grace period of a server.
       const later = performance.now() + 2_000;
       await waitUntil(() => performance.now() > later, 'there was time to flap');
       expect(states).toHaveLength(before);
@@ -90,13 +90,13 @@ describeWithReal(['bore'], 'two real servers, each with a secret of its own', ()
     const [first, second] = [await startRealServer('127.0.0.107'), await startRealServer('127.0.0.108')];
     const relay = await startFaultRelay(first.address);
     onTestFinished(() => relay.stop());
-    const wishes = ordered({ address: relay.address }, { address: second.address });
-    const { tunnel } = await openTunnel({ ...wishes, timings: { serverAway: 500 } });
+    const settings = ordered({ address: relay.address }, { address: second.address });
+    const { tunnel } = await openTunnel({ ...settings, timings: { serverAway: 500 } });
     const visitor = connect(portOf(tunnel), '127.0.0.107');
     visitor.write('one ');
     expect(String((await once(visitor, 'data'))[0])).toBe('one ');
     await relay.refuse();
-    relay.inject({ leg: 'control', fault: { kind: 'cut' } });
+    relay.inject({ role: 'control', fault: { kind: 'cut' } });
     await waitUntil(() => JSON.stringify(tunnel.state).includes('127.0.0.108'), 'the second has the tunnel');
     visitor.end('two');
     expect(String((await once(visitor, 'data'))[0])).toBe('two');
@@ -108,8 +108,8 @@ describe('at the start', () => {
   it('a server that is down costs a few seconds, and the log says so', async () => {
     const live = await start();
     const closed = await findClosed();
-    const wishes = ordered(closed, { address: addressOf(live) });
-    const { tunnel, log } = await openTunnel(wishes);
+    const settings = ordered(closed, { address: addressOf(live) });
+    const { tunnel, log } = await openTunnel(settings);
     expect(await exchange('127.0.0.1', portOf(tunnel), 'hello')).toBe('hello');
     expect(live.tunnels).toBe(1);
     expect(log).toContainEqual(expect.stringContaining(`stays away: trying 127.0.0.1:${live.controlPort}`));
@@ -125,11 +125,11 @@ describe('at the start', () => {
 
   it.each([
     ['is not a bore server', reply(`HTTP/1.1 502 Bad Gateway\r\n\r\n${'.'.repeat(300)}`), '502 Bad Gateway'],
-    ['says nothing', stayMute, 'says nothing'],
+    ['says nothing', staySilent, 'says nothing'],
   ])('logs a server that %s and goes on to the next', async (_, behaviour, said) => {
     const [bad, live] = [await startBadBoreServer(behaviour), await start()];
-    const wishes = ordered({ address: bad.address }, { address: addressOf(live) });
-    const { log } = await openTunnel({ ...wishes, timings: { challenge: 300, hello: 300 } });
+    const settings = ordered({ address: bad.address }, { address: addressOf(live) });
+    const { log } = await openTunnel({ ...settings, timings: { challenge: 300, hello: 300 } });
     expect(live.tunnels).toBe(1);
     const warnings = log.filter(line => line.startsWith('warn'));
     expect(warnings).toEqual([expect.stringContaining(said)]);
@@ -144,11 +144,11 @@ describe('at the start', () => {
     'fails with %s, although another server would work: the workflow has to change',
     async (_, options, expected) => {
       const [wrong, live] = [await start(options), await start({ secret: 'sesame' })];
-      const wishes = ordered(
+      const settings = ordered(
         { address: addressOf(wrong), secret: 'sesame' },
         { address: addressOf(live), secret: 'sesame' },
       );
-      const { message, states } = await failToOpen(wishes);
+      const { message, states } = await failToOpen(settings);
       expect(message).toMatch(expected);
       expect(message).toContain(`127.0.0.1:${wrong.controlPort}`);
       expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
@@ -166,11 +166,11 @@ describe('at the start', () => {
       throw fail('EAI_AGAIN');
     };
     const port = live.controlPort;
-    const wishes = ordered(
+    const settings = ordered(
       { address: { host: 'typo.example', port } },
       { address: { host: 'bore.example', port } },
     );
-    const { tunnel, log } = await openTunnel({ ...wishes, lookup });
+    const { tunnel, log } = await openTunnel({ ...settings, lookup });
     expect(tunnel.state).toMatchObject({ status: 'Connected', host: 'bore.example' });
     const warnings = log.filter(line => line.startsWith('warn'));
     expect(warnings.at(-1)).toMatch(
@@ -185,9 +185,9 @@ describe('at the start', () => {
     const taken = createServer().listen(20_109, first.host);
     onTestFinished(() => void taken.close());
     await once(taken, 'listening');
-    const wishes = ordered({ address: addressOf(first) }, { address: addressOf(second) });
+    const settings = ordered({ address: addressOf(first) }, { address: addressOf(second) });
     const { log } = await openTunnel({
-      ...wishes,
+      ...settings,
       remotePort: 20_109,
       timings: { serverFirst: 500, portFirst: 1_500 },
     });
@@ -216,8 +216,8 @@ describe('at the start', () => {
 
   it('tries the previous server first', async () => {
     const [best, other] = [await start({ host: '127.0.0.111' }), await start({ host: '127.0.0.112' })];
-    const wishes = ordered({ address: addressOf(best) }, { address: addressOf(other) });
-    const { tunnel } = await openTunnel({ ...wishes, preferred: { host: other.host, port: 23_456 } });
+    const settings = ordered({ address: addressOf(best) }, { address: addressOf(other) });
+    const { tunnel } = await openTunnel({ ...settings, preferred: { host: other.host, port: 23_456 } });
     expect(tunnel.state).toEqual({ status: 'Connected', host: other.host, port: 23_456 });
   });
 });
@@ -225,9 +225,9 @@ describe('at the start', () => {
 describe('after a session', () => {
   it('a server that restarts keeps the tunnel, however many attempts fail meanwhile', async () => {
     const [first, other] = [await start(), await start()];
-    const wishes = ordered({ address: addressOf(first) }, { address: addressOf(other) });
+    const settings = ordered({ address: addressOf(first) }, { address: addressOf(other) });
     const { tunnel, log } = await openTunnel({
-      ...wishes,
+      ...settings,
       timings: { serverFirst: 100, serverAway: 60_000 },
     });
     await first.stop();
@@ -239,14 +239,14 @@ describe('after a session', () => {
 
   it('logs a server that refuses us, and goes back to the lost one', async () => {
     const [first, wrong] = [await start(), await start({ secret: 'another' })];
-    const wishes = ordered(
+    const settings = ordered(
       { address: addressOf(first), secret: undefined },
       { address: addressOf(wrong), secret: 'sesame' },
     );
-    const { tunnel, log } = await openTunnel({ ...wishes, timings: { serverAway: 600 } });
+    const { tunnel, log } = await openTunnel({ ...settings, timings: { serverAway: 600 } });
     const port = portOf(tunnel);
     await first.stop();
-    await waitUntil(() => log.some(line => /^warn .*refused the secret/.test(line)), 'it is told of');
+    await waitUntil(() => log.some(line => /^warn .*refused the secret/.test(line)), 'it is logged');
     expect(tunnel.state.status).toBe('Reconnecting');
     await start({ controlPort: first.controlPort });
     await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
@@ -264,29 +264,29 @@ describe('after a session', () => {
     });
     let drop = () => {};
     const live = await start();
-    const wishes = ordered({ address: broken.address }, { address: addressOf(live) });
+    const settings = ordered({ address: broken.address }, { address: addressOf(live) });
     const timings = { serverAway: 1_500 };
-    const { tunnel, log } = await openTunnel({ ...wishes, remotePort: 25_000, timings });
+    const { tunnel, log } = await openTunnel({ ...settings, remotePort: 25_000, timings });
     isBroken = true;
     drop();
     await waitUntil(() => live.tunnels === 1, 'the next server has the tunnel');
     await waitUntil(() => tunnel.state.status === 'Connected', 'it is connected');
-    const told = log.filter(line => !line.startsWith('debug'));
-    expect(told.filter(line => line.startsWith('warn'))).toEqual([
+    const logged = log.filter(line => !line.startsWith('debug'));
+    expect(logged.filter(line => line.startsWith('warn'))).toEqual([
       expect.stringContaining('opens the tunnel and drops it at once, again and again'),
     ]);
-    expect(told.length).toBeLessThan(8);
+    expect(logged.length).toBeLessThan(8);
   });
 
   it('keeps a silent connection open while it asks another server, because the link may be healed', async () => {
-    const [first, mute] = [await start(), await startBadBoreServer(stayMute)];
+    const [first, silent] = [await start(), await startBadBoreServer(staySilent)];
     const forwarder = await startForwarder(addressOf(first));
-    const wishes = ordered({ address: forwarder.address }, { address: mute.address });
+    const settings = ordered({ address: forwarder.address }, { address: silent.address });
     const timings = { heartbeat: 800, serverFirst: 300, serverAway: 1_000, hello: 300 };
-    const { tunnel } = await openTunnel({ ...wishes, remotePort: 21_000, timings });
+    const { tunnel } = await openTunnel({ ...settings, remotePort: 21_000, timings });
     await forwarder.freeze();
     const reason = () => (tunnel.state.status === 'Reconnecting' ? tunnel.state.reason : '');
-    await waitUntil(() => reason().includes(`${mute.address.port} does not answer`), 'the other was asked');
+    await waitUntil(() => reason().includes(`${silent.address.port} does not answer`), 'the other was asked');
     expect(forwarder.pairs[0]?.near.destroyed).toBe(false);
     await forwarder.thaw();
     await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
@@ -296,23 +296,23 @@ describe('after a session', () => {
   it('counts the time away from the last bytes, not from when the silence was noticed', async () => {
     const [first, second] = [await start(), await start()];
     const forwarder = await startForwarder(addressOf(first));
-    const wishes = ordered({ address: forwarder.address }, { address: addressOf(second) });
+    const settings = ordered({ address: forwarder.address }, { address: addressOf(second) });
     const timings = { heartbeat: 2_500, serverAway: 3_000 };
-    const { log } = await openTunnel({ ...wishes, timings });
+    const { log } = await openTunnel({ ...settings, timings });
     await forwarder.freeze();
     await waitUntil(() => second.tunnels === 1, 'the second has the tunnel');
-    // Half a second is left for the first after its silence was noticed; in three it would be ten.
+    // When the silence is noticed, the first has half a second left. With three seconds there would be ten attempts.
     expect(log.filter(line => line.includes('ECONNREFUSED')).length).toBeLessThan(5);
   });
 
   it('does not wait for a port in use in a takeover: `auto` takes the next port, a fixed one is asked for in turn', async () => {
     const lost = await start({ host: '127.0.0.111' });
     const next = await start({ host: '127.0.0.112' });
-    const wishes = ordered({ address: addressOf(lost) }, { address: addressOf(next) });
+    const settings = ordered({ address: addressOf(lost) }, { address: addressOf(next) });
     const timings = { serverFirst: 400, serverAway: 800, portFirst: 60_000, slowRetry: 500 };
-    const auto = await openTunnel({ ...wishes, timings });
-    const fixed = await openTunnel({ ...wishes, remotePort: 21_012, timings });
-    const [first = 0, second] = listCandidates(wishes.identity, undefined, AUTO);
+    const auto = await openTunnel({ ...settings, timings });
+    const fixed = await openTunnel({ ...settings, remotePort: 21_012, timings });
+    const [first = 0, second] = listCandidates(settings.identity, undefined, AUTO);
     expect(portOf(auto.tunnel)).toBe(first);
     const squatters = [first, 21_012].map(port => createServer().listen(port, next.host));
     await Promise.all(squatters.map(squatter => once(squatter, 'listening')));
@@ -330,13 +330,13 @@ describe('after a session', () => {
 
   it('stops an attempt on a server that hangs when its grace period is over', async () => {
     const [first, second] = [await start(), await start()];
-    const wishes = ordered({ address: addressOf(first) }, { address: addressOf(second) });
+    const settings = ordered({ address: addressOf(first) }, { address: addressOf(second) });
     const timings = { serverAway: 1_000, challenge: 60_000, hello: 60_000 };
-    const { tunnel } = await openTunnel({ ...wishes, timings });
+    const { tunnel } = await openTunnel({ ...settings, timings });
     await first.stop();
-    const mute = createServer(socket => void socket.on('error', () => {}));
-    await once(mute.listen(first.controlPort, '127.0.0.1'), 'listening');
-    onTestFinished(() => void mute.close());
+    const silent = createServer(socket => void socket.on('error', () => {}));
+    await once(silent.listen(first.controlPort, '127.0.0.1'), 'listening');
+    onTestFinished(() => void silent.close());
     await waitUntil(() => second.tunnels === 1, 'the second has the tunnel');
     await waitUntil(() => tunnel.state.status === 'Connected', 'it is connected');
   });

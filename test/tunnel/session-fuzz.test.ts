@@ -12,25 +12,25 @@ import type { Tunnel } from '../../src/tunnel/tunnel.ts';
 import { LATE_MS, type RandomBoreServer, startRandomBoreServer } from '../support/random-bore-server.ts';
 import {
   ALL_PLAYS,
+  expectedVerdict,
   FLOOD_PLAYS,
   HARMLESS_PLAYS,
-  judgeOpening,
   type Verdict,
 } from '../support/random-plays.ts';
 import { scale } from '../support/scale.ts';
 import { echo } from '../support/tunnel-rig.ts';
 import { startWatchedTunnel, type WatchedOptions } from '../support/watched-tunnel.ts';
 
-/** As many at a time: most of a run is waiting. */
+/** All at the same time: most of a run is waiting. */
 const SCENARIOS = 24;
 const RUNS = scale(15, 60);
-/** What was closed is gone in the next turns; some dials are given up only when they are over. */
+/** Closed sockets are gone after a few turns; some dials end only with their time-out. */
 const LEAVE_DEADLINE_MS = 3_000;
 const MAX_VISITORS = 20;
 const MAX_DIALS = 2;
-/** Opened ahead, where they are on (spare-connections.ts). */
+/** If they are switched on (spare-connections.ts). */
 const SPARE_CONNECTIONS = 5;
-/** Those of handshakes are long, so that a busy machine is not taken for a mute server. */
+/** Long ones for handshakes, so that a busy machine is not taken for a silent server. */
 const TIMINGS = {
   challenge: 1_500,
   earlyEnd: LATE_MS - 100,
@@ -49,10 +49,10 @@ const TIMINGS = {
   dataConnection: 150,
   spareRoundTrip: 0,
 };
-/** Far longer than a scenario: what is left running at its end is then seen to be. */
+/** Far longer than a scenario, so that timers left running at its end are found. */
 const PATIENT = { heartbeat: 30_000, visitor: 30_000, dataConnection: 30_000 };
 
-/** What becomes of a visitor; in raw mode it is up to the relay and an app that repeats what it hears. */
+/** What happens to visitors; in raw mode, what a relay and an echoing app make of them. */
 const RECEIVERS = {
   echoes: echo,
   ends: (visitor: Duplex) => void visitor.on('error', () => {}).end('bye'),
@@ -77,7 +77,7 @@ const scenario = fc.record({
   plays: fc.oneof(HARMLESS_PLAYS, ALL_PLAYS, FLOOD_PLAYS),
   hasSecret: fc.boolean(),
   receiver: fc.constantFrom(...(Object.keys(RECEIVERS) as (keyof typeof RECEIVERS)[])),
-  // Long enough, now and then, for every handshake to be waited for.
+  // Sometimes long enough for every handshake to time out.
   livesMs: fc.oneof({ weight: 5, arbitrary: fc.nat(250) }, fc.constant(2_000)),
   changesPortAfterMs: fc.option(fc.nat(200), { nil: undefined }),
   drainMs: fc.constantFrom(0, 20),
@@ -88,7 +88,7 @@ type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
 
 interface Outcome {
   server: RandomBoreServer;
-  /** Connections the tunnel did not end. */
+  /** Connections that the tunnel did not close. */
   held: number;
   states: TunnelState[];
   started: boolean;
@@ -150,7 +150,7 @@ async function live(tunnel: Tunnel, { changesPortAfterMs }: Scenario, ending: Ab
   if (!ending.aborted) await delay(10_000, undefined, { signal: ending }).catch(() => {});
 }
 
-/** Counts the dials that are held by a server that says nothing. */
+/** Counts the connections that wait for a silent server. */
 async function watchDials(
   server: RandomBoreServer,
   watch: { mostDials: number },
@@ -161,7 +161,7 @@ async function watchDials(
     await delay(5);
     look();
     const before = server.waiting;
-    // Those whose end is on its way are gone a moment later.
+    // Connections that are just being closed are gone a moment later.
     for (let i = 0; i < 5; i += 1) await turn();
     watch.mostDials = Math.max(watch.mostDials, Math.min(before, server.waiting));
   }
@@ -169,7 +169,9 @@ async function watchDials(
 
 function check({ plays, hasSecret, spareConnections }: Scenario, outcome: Outcome): void {
   const { server, states, started } = outcome;
-  const verdicts = server.played.map(({ start }, at) => judgeOpening(start, hasSecret, server.requests[at]));
+  const verdicts = server.played.map(({ start }, at) =>
+    expectedVerdict(start, hasSecret, server.requests[at]),
+  );
   const failed = states.find(state => state.status === 'Failed');
   const story = JSON.stringify({ plays, hasSecret, verdicts, states, requests: server.requests });
   const mayBe = (...those: Verdict[]) => verdicts.some(verdict => those.includes(verdict));
@@ -180,19 +182,19 @@ function check({ plays, hasSecret, spareConnections }: Scenario, outcome: Outcom
   expect(outcome.held, story).toBe(0);
   checkStates(states, story);
   expect(outcome.mostVisitors, story).toBeLessThanOrEqual(MAX_VISITORS);
-  // A dial ends where nothing is waited for. One more is the control connection.
+  // One more is the control connection.
   const mostDials = MAX_DIALS + 1 + (spareConnections ? SPARE_CONNECTIONS : 0);
   if (hasSecret) expect(outcome.mostDials, story).toBeLessThanOrEqual(mostDials);
 }
 
-/** An end is the last word, and nothing is lost that was not there. */
+/** No state follows a final one, and only what was connected reconnects. */
 function checkStates(states: readonly TunnelState[], story: string): void {
   expect(states[0]?.status, story).toBe('Connecting');
   expect(['Disconnected', 'Failed'], story).toContain(states.at(-1)?.status);
   for (const [at, { status }] of states.entries()) {
     const before = states[at - 1]?.status;
     if (status === 'Reconnecting') expect(['Connected', 'Reconnecting'], story).toContain(before);
-    // From Connected: on another port.
+    // From Connected: after a change of port.
     if (status === 'Connected') expect(['Connecting', 'Reconnecting', 'Connected'], story).toContain(before);
     expect(['Disconnected', 'Failed'], story).not.toContain(before);
   }
@@ -204,7 +206,7 @@ function countResources(): Record<string, number> {
   return counts;
 }
 
-/** Resolves with what there is more of than `before`, when there is nothing or nothing goes away any more. */
+/** The kinds of resources of which there are more than `before`, once there are none or the deadline has passed. */
 async function findLeft(before: Record<string, number>): Promise<string[]> {
   for (const deadline = performance.now() + LEAVE_DEADLINE_MS; ; await delay(10)) {
     const now = countResources();

@@ -6,13 +6,13 @@ import type { MemorySample } from '../support/soak-report.ts';
 
 const SECONDS = scale(45, 180);
 const VISITS_PER_SECOND = scale(40, 20);
-/** With this one every kind of fault has happened, and is over, within half a minute; the longest comes first. */
+/** With this seed every kind of fault has happened and ended within half a minute; the longest comes first. */
 const SEED = 397;
-/** Visits under way may finish, and the last fault is waited for. */
+/** For visits under way to finish, and for the last fault to end. */
 const TIMEOUT_MS = (SECONDS + 90) * 1_000;
 /**
- * What may be added between the second quarter and the last, where a page of 16 KB kept by every visit is 15 MB in the
- * short run and 30 MB in the long one. Resident memory has its size only after the first minute.
+ * Growth that is allowed between the second quarter and the last. A leak of 16 KB a visit would be 15 MB in the short run
+ * and 30 MB in the long one. Resident memory reaches its size only after the first minute.
  */
 const KEPT_GROWTH_MB = 6;
 const RSS_GROWTH_MB = scale(40, 15);
@@ -44,17 +44,17 @@ describeWithReal(['bore'], `a tunnel under ${SECONDS} s of visits and faults`, (
         samples.reduce((sum, sample) => sum + pick(sample), 0) / samples.length / 1e6;
       return mean(late) - mean(early);
     };
-    const kept = measureGrowth(({ heapUsed, external }) => heapUsed + external);
+    const recorded = measureGrowth(({ heapUsed, external }) => heapUsed + external);
     console.log(
       'GROWTH',
-      kept,
+      recorded,
       measureGrowth(({ rss }) => rss),
       report.visits,
       report.memory
         .map(m => [m.rss, m.heapUsed, m.external].map(x => Math.round(x / 1e5) / 10).join('/'))
         .join(' '),
     );
-    expect(kept, JSON.stringify(report.memory)).toBeLessThan(KEPT_GROWTH_MB);
+    expect(recorded, JSON.stringify(report.memory)).toBeLessThan(KEPT_GROWTH_MB);
     expect(
       measureGrowth(({ rss }) => rss),
       JSON.stringify(report.memory),

@@ -9,7 +9,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 
 const HOST = '127.0.0.25';
 
-/** An app that treats every connection the same. */
+/** An app that serves every connection with `serve`. */
 async function startApp(serve: (socket: Socket) => void): Promise<{ host: string; port: number }> {
   const sockets = new Set<Socket>();
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
@@ -91,28 +91,28 @@ describeWithReal(['bore'], 'raw mode', () => {
 
   it('passes the end of one direction on, and leaves the other open', async () => {
     const app = await startApp(socket => {
-      let heard = '';
+      let received = '';
       socket.on('data', chunk => {
-        heard += String(chunk);
+        received += String(chunk);
       });
-      socket.on('end', () => setImmediate(() => socket.end(`you said ${heard}`)));
+      socket.on('end', () => setImmediate(() => socket.end(`you said ${received}`)));
     });
     const { port } = await expose(app);
     expect(await exchange(HOST, port, 'goodbye')).toBe('you said goodbye');
   });
 
   it('lets the app end first, and still carries what the visitor sends', async () => {
-    let heard: Promise<string> | undefined;
+    let received: Promise<string> | undefined;
     const app = await startApp(socket => {
       socket.end('enough');
-      heard = receive(socket);
+      received = receive(socket);
     });
     const { port } = await expose(app);
     const visitor = connect({ host: HOST, port, allowHalfOpen: true });
     visitor.resume();
     await once(visitor, 'end');
     const sent = await send(visitor, 'late', 300_000);
-    expect(await heard).toBe(sent);
+    expect(await received).toBe(sent);
   });
 
   it('carries 16 MB both ways at once on four connections, without a wrong byte', async () => {
@@ -153,29 +153,29 @@ describeWithReal(['bore'], 'raw mode', () => {
     await closed(first);
     const second = connect(port, HOST);
     await once(second, 'data');
-    // The real server makes an end of a visitor's reset.
+    // The real server turns a visitor's reset into a clean end.
     const ended = once(atApp as Socket, 'end');
     second.resetAndDestroy();
     await ended;
   });
 
   it('recognises its own probe, which is not counted as a visit and sends nothing to the app', async () => {
-    const heard: string[] = [];
-    const app = await startApp(socket => void socket.on('data', chunk => heard.push(String(chunk))));
+    const received: string[] = [];
+    const app = await startApp(socket => void socket.on('data', chunk => received.push(String(chunk))));
     const { relay, port } = await expose(app);
     const token = randomBytes(32);
     const seen = relay.awaitToken(token, AbortSignal.timeout(20_000));
-    const stranger = connect(port, HOST);
-    stranger.write('a stranger');
-    await waitUntil(() => heard.length === 1, 'the stranger is heard');
+    const other = connect(port, HOST);
+    other.write('another visitor');
+    await waitUntil(() => received.length === 1, 'the first visitor is here');
     const probe = connect(port, HOST);
     const gone = closed(probe);
     probe.write(token);
     expect(await seen).toBe(true);
     await gone;
     expect(relay.visits).toBe(1);
-    expect(heard).toEqual(['a stranger']);
-    stranger.destroy();
+    expect(received).toEqual(['another visitor']);
+    other.destroy();
   });
 
   it('cuts connections that were silent for too long, sooner after a half-close', async () => {
@@ -212,7 +212,7 @@ describeWithReal(['bore'], 'raw mode', () => {
       before = written;
       return isStill;
     }, 'the app is made to wait');
-    // Kernel buffers of four sockets, and ours: more than that would be memory of this process.
+    // The kernel's buffers of four sockets, and ours; more would be memory of this process.
     expect(written).toBeLessThan(64 << 20);
     reader.destroy();
   });
@@ -227,24 +227,24 @@ it('cuts the connection to an app that never reads its last bytes', async () => 
   const limits = { idleMs: 300, halfClosedIdleMs: 300 };
   const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   const relay = new Relay({ target: () => app, logger, ...limits });
-  const leg = relay.openEnd();
+  const end = relay.openEnd();
   const there = once(server, 'connection');
   const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
-  const line = connect({ port, host: '127.0.0.1', allowHalfOpen: true, ...leg.socketOptions });
-  line.on('error', () => {});
+  const visitor = connect({ port, host: '127.0.0.1', allowHalfOpen: true, ...end.socketOptions });
+  visitor.on('error', () => {});
   const [far] = (await there) as [Socket];
-  relay.accept(line, Buffer.alloc(0), leg);
+  relay.accept(visitor, Buffer.alloc(0), end);
   const pending = () => findSockets(app.port).reduce((sum, socket) => sum + socket.writableLength, 0);
-  // Until a little is left in this process: more would pause the visitor, whose end would not be heard.
+  // Until a little stays in this process. With more, the visitor would be paused, and its end would not be read.
   for (let sent = 0; pending() === 0; sent += 8_192) {
     expect(sent).toBeLessThan(64 << 20);
     far.write(Buffer.alloc(8_192));
     await new Promise(resolve => void setImmediate(resolve));
   }
   far.end();
-  await waitUntil(() => line.readableEnded, 'the last word is heard');
-  line.destroy();
-  await waitUntil(() => line.closed, 'the visitor is gone');
+  await waitUntil(() => visitor.readableEnded, 'its end is read');
+  visitor.destroy();
+  await waitUntil(() => visitor.closed, 'the visitor is gone');
   expect(relay.open).toBe(1);
   await waitUntil(() => relay.open === 0, 'it is over');
   expect(findSockets(app.port).every(socket => socket.destroyed)).toBe(true);

@@ -17,17 +17,17 @@ import {
 } from '../../support/tunnel-rig.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-// Below the ports that outgoing connections get here.
-const WISH = { kind: 'auto', min: 20_000, max: 32_000 } as const;
+// Below the ports that the kernel gives to outgoing connections.
+const RANGE = { kind: 'auto', min: 20_000, max: 32_000 } as const;
 const addressOf = ({ host, controlPort }: BoreServer) => ({ host, port: controlPort });
 
 function candidates(count: number, identity = 'a preview', secret?: string): number[] {
   const ports: number[] = [];
-  for (const port of listCandidates(identity, secret, WISH)) if (ports.push(port) >= count) break;
+  for (const port of listCandidates(identity, secret, RANGE)) if (ports.push(port) >= count) break;
   return ports;
 }
 
-/** Somebody else has these ports of the host until the test is finished, or until the result is called. */
+/** Listens on these ports until the test is finished, or until the returned function is called. */
 async function occupy(host: string, ports: readonly number[]): Promise<() => Promise<void>> {
   const listeners = ports.map(port => createServer().listen(port, host));
   await Promise.all(listeners.map(listener => once(listener, 'listening')));
@@ -41,23 +41,27 @@ async function occupy(host: string, ports: readonly number[]): Promise<() => Pro
 describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
   it('is the same in every run of a preview, depends on the secret, and differs for another preview', async () => {
     const { address } = await startRealServer('127.0.0.100', { secret: 'sesame' });
-    const wishes = { server: address, secret: 'sesame', remotePort: WISH };
+    const settings = { server: address, secret: 'sesame', remotePort: RANGE };
     const [expected] = candidates(1, 'a preview', 'sesame');
     for (let run = 0; run < 3; run += 1) {
-      const { tunnel } = await openTunnel(wishes);
+      const { tunnel } = await openTunnel(settings);
       expect(portOf(tunnel)).toBe(expected);
       await tunnel.stop({ drainMs: 0 });
     }
-    const { tunnel } = await openTunnel({ ...wishes, identity: 'another preview' });
+    const { tunnel } = await openTunnel({ ...settings, identity: 'another preview' });
     expect(portOf(tunnel)).toBe(candidates(1, 'another preview', 'sesame')[0]);
     expect(await exchange(address.host, portOf(tunnel), 'hello')).toBe('hello');
   });
 
   it('is waited for while an older job is ending', async () => {
     const { address } = await startRealServer('127.0.0.101');
-    const old = await openTunnel({ server: address, remotePort: WISH });
+    const old = await openTunnel({ server: address, remotePort: RANGE });
     const states: TunnelState[] = [];
-    const next = openTunnel({ server: address, remotePort: WISH, onState: state => void states.push(state) });
+    const next = openTunnel({
+      server: address,
+      remotePort: RANGE,
+      onState: state => void states.push(state),
+    });
     await waitUntil(() => JSON.stringify(states).includes('is in use'), 'the port is seen to be taken');
     await old.tunnel.stop({ drainMs: 0 });
     expect(portOf((await next).tunnel)).toBe(candidates(1)[0]);
@@ -68,7 +72,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     const expected = candidates(4);
     await occupy(address.host, expected.slice(0, 3));
     const timings = { portFirst: 500 };
-    const { tunnel, log } = await openTunnel({ server: address, remotePort: WISH, timings });
+    const { tunnel, log } = await openTunnel({ server: address, remotePort: RANGE, timings });
     expect(portOf(tunnel)).toBe(expected[3]);
     const [first = 0, ...others] = expected
       .slice(0, 3)
@@ -92,7 +96,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     await occupy(address.host, inside.slice(0, 1));
     // A pause between two candidates would outlast the test.
     const timings = { retry: 60_000 };
-    const { tunnel, log } = await openTunnel({ server: address, remotePort: WISH, timings });
+    const { tunnel, log } = await openTunnel({ server: address, remotePort: RANGE, timings });
     expect(portOf(tunnel)).toBe(inside[1]);
     expect(log.filter(line => line.includes(`port ${inside[0]} of 127.0.0.103 is in use`))).toHaveLength(1);
     const outside = { kind: 'auto', min: 28_000, max: 32_000 } as const;
@@ -112,22 +116,22 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
       expect.stringMatching(/gives none of this preview's own ports.*set `port-range` to the --min-port/),
     ]);
     expect(await exchange(address.host, portOf(tunnel), 'hello')).toBe('hello');
-    const [stranger, refused] = [portOf(tunnel), log.filter(line => /does not give out/.test(line)).length];
+    const [rejected, refused] = [portOf(tunnel), log.filter(line => /does not give out/.test(line)).length];
     await tunnel.changePort();
-    expect(portOf(tunnel)).not.toBe(stranger);
+    expect(portOf(tunnel)).not.toBe(rejected);
     expect(log.filter(line => /does not give out/.test(line))).toHaveLength(refused);
   });
 
   it('is never again one on which another program answered', async () => {
     const first = await startRealServer('127.0.0.104');
-    const wishes = { server: first.address, remotePort: WISH, timings: { portAgain: 300 } };
-    const { tunnel } = await openTunnel(wishes);
-    const [stranger, second, third] = candidates(3);
-    expect(portOf(tunnel)).toBe(stranger);
+    const settings = { server: first.address, remotePort: RANGE, timings: { portAgain: 300 } };
+    const { tunnel } = await openTunnel(settings);
+    const [rejected, second, third] = candidates(3);
+    expect(portOf(tunnel)).toBe(rejected);
     await tunnel.changePort();
     expect(portOf(tunnel)).toBe(second);
-    await waitUntil(async () => !(await accepts(first.address.host, stranger ?? 0)), 'it is left');
-    // Nor after an outage, when the one it had instead is gone too.
+    await waitUntil(async () => !(await accepts(first.address.host, rejected ?? 0)), 'it is left');
+    // Not even after an outage, when the port it had instead is lost, too.
     await first.kill();
     await waitUntil(() => tunnel.state.status === 'Reconnecting', 'the loss is noticed');
     await occupy(first.address.host, [second ?? 0]);
@@ -139,8 +143,8 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
 
 it('comes back to its own port if it is freed within the grace period', async () => {
   const first = await startBoreServer();
-  const wishes = { server: addressOf(first), remotePort: WISH, timings: { portAgain: 20_000 } };
-  const { tunnel } = await openTunnel(wishes);
+  const settings = { server: addressOf(first), remotePort: RANGE, timings: { portAgain: 20_000 } };
+  const { tunnel } = await openTunnel(settings);
   const port = portOf(tunnel);
   await first.stop();
   await waitUntil(() => tunnel.state.status === 'Reconnecting', 'the loss is noticed');
@@ -164,13 +168,13 @@ it('asks first for the port it had before it was stopped, if `remote-port` allow
     return got;
   };
   const [first, second] = candidates(2);
-  expect(await open(second ?? 0, WISH)).toBe(second);
+  expect(await open(second ?? 0, RANGE)).toBe(second);
   expect(await open(23_456, { kind: 'random' })).toBe(23_456);
-  // Out of the range, refused by browsers, fixed to another one, or of another server.
-  expect(await open(32_001, WISH)).toBe(first);
-  expect(await open(6_000, { ...WISH, min: 2_000 })).not.toBe(6_000);
+  // Out of the range, blocked by browsers, another fixed port, another server.
+  expect(await open(32_001, RANGE)).toBe(first);
+  expect(await open(6_000, { ...RANGE, min: 2_000 })).not.toBe(6_000);
   expect(await open(23_456, 23_457)).toBe(23_457);
-  expect(await open(second ?? 0, WISH, 'elsewhere.example')).toBe(first);
+  expect(await open(second ?? 0, RANGE, 'elsewhere.example')).toBe(first);
 });
 
 it('starts over if every candidate is in use after an outage, and fails at once if none is in the range', async () => {
@@ -203,18 +207,18 @@ it('says what was wrong with all of its ports, and names the input that was used
   const server = await startBoreServer({ minPort: last, maxPort: last });
   onTestFinished(() => server.stop());
   await occupy('127.0.0.1', [last]);
-  const wishes = { server: addressOf(server), timings: { portFirst: 200 } };
-  const both = await failToOpen({ ...wishes, remotePort: two });
+  const settings = { server: addressOf(server), timings: { portFirst: 200 } };
+  const both = await failToOpen({ ...settings, remotePort: two });
   expect(both.message).toMatch(
     /gave none of 2 ports between 28121 and 28122: set `port-range` to the --min-port/,
   );
   expect(both.log.join()).toContain('does not give out port');
   expect(both.log.join()).not.toContain('`remote-port`');
-  const one = await failToOpen({ ...wishes, remotePort: { kind: 'auto', min: last, max: last } });
+  const one = await failToOpen({ ...settings, remotePort: { kind: 'auto', min: last, max: last } });
   expect(one.message).toMatch(
     new RegExp(`did not give the only port of \`port-range\`, ${last}: it is in use: choose a wider`),
   );
-  const fixed = await failToOpen({ ...wishes, remotePort: last });
+  const fixed = await failToOpen({ ...settings, remotePort: last });
   expect(fixed.message).toMatch(
     /is in use: wait for the other tunnel to end, or choose another `remote-port`$/,
   );

@@ -7,9 +7,9 @@ import type { TunnelServer } from '../../../src/tunnel/tunnel.ts';
 const FULL = { kind: 'auto', min: 1_024, max: 65_535 } as const;
 const identities = Array.from({ length: 3_000 }, (_, i) => `wasmrun/demo pull/${i}`);
 
-function take(count: number, ...wish: Parameters<typeof listCandidates>): number[] {
+function take(count: number, ...range: Parameters<typeof listCandidates>): number[] {
   const ports: number[] = [];
-  for (const port of listCandidates(...wish)) if (ports.push(port) >= count) break;
+  for (const port of listCandidates(...range)) if (ports.push(port) >= count) break;
   return ports;
 }
 
@@ -26,7 +26,7 @@ describe('the candidates for a port', () => {
       expect(others.filter((port, i) => port === first[i]).length).toBeLessThan(5);
   });
 
-  // A change of these numbers changes the address of every preview there is.
+  // If these numbers change, so does the address of every existing preview.
   it('are the same as in earlier versions', () => {
     expect(take(3, 'a', 'sesame', FULL)).toEqual([27_326, 62_840, 28_455]);
     expect(take(3, 'a', undefined, FULL)).toEqual([15_365, 13_953, 58_482]);
@@ -36,10 +36,10 @@ describe('the candidates for a port', () => {
     const range = fc.integer({ min: 1, max: 65_000 });
     fc.assert(
       fc.property(fc.string(), range, fc.nat(300), (identity, min, length) => {
-        const wish = { kind: 'auto', min, max: min + length } as const;
+        const range = { kind: 'auto', min, max: min + length } as const;
         const all = Array.from({ length: length + 1 }, (_, i) => min + i);
         const open = all.filter(port => !isBlockedPort(port));
-        const found = take(Number.POSITIVE_INFINITY, identity, undefined, wish);
+        const found = take(Number.POSITIVE_INFINITY, identity, undefined, range);
         expect(found.toSorted((a, b) => a - b)).toEqual(open.length > 0 ? open : all);
       }),
     );
@@ -97,7 +97,7 @@ describe('the order of the servers', () => {
 });
 
 it('blocks exactly the ports that fetch refuses', async () => {
-  // On an address where nobody listens: what is not refused is dialled.
+  // On an address where nothing listens: a port that is not blocked fails by being dialled.
   const refuses = async (port: number) =>
     await fetch(`http://127.0.0.129:${port}`).then(
       () => false,

@@ -23,7 +23,7 @@ it('tries every server once in a round, best first, and none that was excluded',
       const { order, choice } = choose(count, identity);
       const unfit = new Set(aside.map(at => order[at % count]).slice(0, count - 1));
       const fit = order.filter(host => !unfit.has(host));
-      // The first round meets those that will not do; the second is of the others.
+      // The first round includes those to be excluded; the second has only the others.
       const asked: string[] = [];
       for (let turn = 0; turn < count + fit.length; turn += 1) {
         const { host } = choice.current.address;
@@ -51,7 +51,7 @@ it('gives a server 3 s at the start and 30 s when it is lost, counted from its l
   choice.confirm();
   choice.markLost(50_000, true, 50_500);
   expect(choice.graceLeft(56_000)).toBe(serverAway - 6_000);
-  // A session that did not last changes nothing about it.
+  // A session that did not last does not change that.
   choice.confirm();
   choice.markLost(60_000, false, 60_500);
   expect(choice.graceLeft(60_000)).toBe(serverAway - 10_000);

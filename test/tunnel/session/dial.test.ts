@@ -11,9 +11,9 @@ import { startSilentAddress } from '../../support/silent-address.ts';
 import { exchange, failToOpen, openTunnel, portOf, startRealServer } from '../../support/tunnel-rig.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-/** The name of all servers here. */
+/** The host name of all servers here. */
 const NAME = 'bore.example';
-/** So long that no test waits for it. */
+/** Longer than any test. */
 const PATIENT = { dialAddress: 50_000, dial: 55_000 };
 
 async function start(options?: BoreServerOptions): Promise<BoreServer> {
@@ -22,7 +22,7 @@ async function start(options?: BoreServerOptions): Promise<BoreServer> {
   return server;
 }
 
-/** Always these addresses; counts how often it is asked. */
+/** A look-up that always gives these addresses, and counts its calls. */
 function answer(...addresses: string[]): { lookup: Lookup; asked: string[] } {
   const asked: string[] = [];
   return {
@@ -46,9 +46,13 @@ function countDials(host: string, port: number): number {
 it('goes on at once from an address that refuses, even if it is the second', async () => {
   const server = await start({ host: '127.0.0.114' });
   const { lookup } = answer('127.0.0.115', '127.0.0.116', server.host);
-  // Without waiting for its turn, which would outlast the test.
-  const wishes = { server: { host: NAME, port: server.controlPort }, lookup, timings: { dialNext: 60_000 } };
-  const { tunnel } = await openTunnel(wishes);
+  // At once: its regular turn would come after the test.
+  const settings = {
+    server: { host: NAME, port: server.controlPort },
+    lookup,
+    timings: { dialNext: 60_000 },
+  };
+  const { tunnel } = await openTunnel(settings);
   expect(tunnel.state).toMatchObject({ status: 'Connected', host: NAME });
   expect(await exchange(server.host, portOf(tunnel), 'found')).toBe('found');
 });
@@ -58,8 +62,8 @@ it('dials the next address before a silent one has timed out', async () => {
   const silent = await startSilentAddress('127.0.0.118', server.controlPort);
   const before = countDials('127.0.0.118', silent.port);
   const { lookup } = answer('127.0.0.118', server.host);
-  const wishes = { server: { host: NAME, port: silent.port }, lookup, timings: PATIENT };
-  const { tunnel } = await openTunnel(wishes);
+  const settings = { server: { host: NAME, port: silent.port }, lookup, timings: PATIENT };
+  const { tunnel } = await openTunnel(settings);
   expect(await exchange(server.host, portOf(tunnel), 'found')).toBe('found');
   await waitUntil(() => countDials('127.0.0.118', silent.port) <= before, 'the rest is given up');
 });
@@ -106,7 +110,7 @@ it('fails with the reason for a name without an address, and for one whose addre
 it('does not take a stall of its own process for a silent address', async () => {
   const server = await start();
   const stall = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
-  // The dial begins between the two: the loop finds its timer due before it looks for the answer.
+  // The dial begins between the two: the event loop runs the due timer before it reads the answer.
   const lookup: Lookup = () =>
     new Promise(resolve => {
       setImmediate(() => resolve([{ address: server.host }]));

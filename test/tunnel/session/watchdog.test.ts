@@ -3,7 +3,7 @@ import { startWatchdog } from '../../../src/tunnel/session/watchdog.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 it('waits only for the rest when its timer fires early', async () => {
-  // The clock stands a hair before the end when the timer fires for the first time.
+  // When the timer fires for the first time, the clock is 0.4 ms short of the time.
   const clock = [0, 499.6];
   const happened: string[] = [];
   const readClock = () => clock.shift() ?? 1_000;
@@ -28,7 +28,7 @@ it('calls once, and not while bytes come', async () => {
   expect(silences).toBe(0);
   await waitUntil(() => silences > 0, 'the silence is noticed');
   expect(performance.now() - watchdog.lastDataAt).toBeGreaterThanOrEqual(200);
-  // What comes after the end wakes nothing up.
+  // Bytes after the end start nothing again.
   watchdog.onData();
   const until = performance.now() + 500;
   await waitUntil(() => performance.now() > until, 'there was time to fire again');
@@ -40,7 +40,7 @@ it('does not call when it was stopped after its timer fired', async () => {
   const watchdog = startWatchdog(20, () => {
     silences += 1;
   });
-  // Both timers are due when the loop turns, and decisions come after timers.
+  // Both timers are due in the same turn, and the decision comes after the timers.
   const stopped = new Promise<void>(resolve => {
     setTimeout(() => resolve(watchdog.stop()), 25);
   });

@@ -9,23 +9,25 @@ import {
   portOf,
   startForwarder,
   startRealServer,
-  type Wishes,
+  type TunnelSettings,
 } from '../../support/tunnel-rig.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 const HOST = '127.0.0.26';
-/** Any distance is far. */
+/** Any server counts as far. */
 const far = { spareRoundTrip: 0 };
 
 describeWithReal(['bore'], 'spare connections', () => {
-  async function open(wishes: Partial<Wishes> = {}): Promise<{ forwarder: Forwarder; port: number }> {
+  async function open(
+    settings: Partial<TunnelSettings> = {},
+  ): Promise<{ forwarder: Forwarder; port: number }> {
     const { address } = await startRealServer(HOST, { secret: 'sesame' });
     const forwarder = await startForwarder(address);
     const { tunnel } = await openTunnel({
       server: forwarder.address,
       secret: 'sesame',
       timings: far,
-      ...wishes,
+      ...settings,
     });
     return { forwarder, port: portOf(tunnel) };
   }
@@ -46,7 +48,7 @@ describeWithReal(['bore'], 'spare connections', () => {
       'five are open beside the control connection and the first',
     );
     await visit(port);
-    // The second came over one that stood, and one was opened in its place.
+    // The second visitor used a spare connection, and another was opened in its place.
     await waitUntil(() => forwarder.pairs.length === 8, 'the one that was used is replaced');
   });
 
@@ -64,8 +66,8 @@ describeWithReal(['bore'], 'spare connections', () => {
   it.each([
     ['to a server nearby', { timings: { spareRoundTrip: 60_000 } }],
     ['if they are switched off', { spareConnections: false }],
-  ])('are not opened %s', async (_, wishes) => {
-    const { forwarder, port } = await open(wishes);
+  ])('are not opened %s', async (_, settings) => {
+    const { forwarder, port } = await open(settings);
     await visit(port);
     await visit(port);
     expect(forwarder.pairs.length).toBe(3);
@@ -74,34 +76,34 @@ describeWithReal(['bore'], 'spare connections', () => {
 
 it('does not use a spare connection that is too old because its challenge came late', async () => {
   const id = '6ba7b810-9dad-11d1-80b4-00c04fd430c';
-  const warm: (() => void)[] = [];
+  const challenges: (() => void)[] = [];
   let say: ((text: string) => void) | undefined;
-  const { address, heard } = await startBadBoreServer((socket, number) => {
+  const { address, received } = await startBadBoreServer((socket, number) => {
     const challenge = () => socket.write(`{"Challenge":"${id}0"}\0`);
     if (number === 0) {
       socket.once('data', () => socket.write('{"Hello":5000}\0'));
       say = text => void socket.write(text);
     }
-    if (number >= 2 && number <= 6) warm.push(challenge);
+    if (number >= 2 && number <= 6) challenges.push(challenge);
     else challenge();
   });
   const timings = { ...far, spareHold: 50 };
   await openTunnel({ server: address, secret: 'sesame', timings });
   say?.(`{"Connection":"${id}1"}\0`);
-  await waitUntil(() => warm.length === 5, 'five wait for their challenge');
+  await waitUntil(() => challenges.length === 5, 'five wait for their challenge');
   const openedAt = performance.now();
   await waitUntil(() => performance.now() - openedAt > 100, 'they are too old');
-  for (const challenge of warm) challenge();
+  for (const challenge of challenges) challenge();
   say?.(`{"Connection":"${id}2"}\0`);
   const isFetched = (text: string) => text.includes(`{"Accept":"${id}2"}`);
-  await waitUntil(() => heard.some(isFetched), 'the visitor is fetched');
-  expect(heard.findIndex(isFetched)).toBeGreaterThan(6);
+  await waitUntil(() => received.some(isFetched), 'the visitor is fetched');
+  expect(received.findIndex(isFetched)).toBeGreaterThan(6);
 });
 
 it('loses no visitor to a spare connection that the server closed', async () => {
   const id = '6ba7b810-9dad-11d1-80b4-00c04fd430c';
   let say: ((text: string) => void) | undefined;
-  const { address, heard } = await startBadBoreServer((socket, number) => {
+  const { address, received } = await startBadBoreServer((socket, number) => {
     if (number === 0) {
       reply('{"Hello":5000}\0')(socket, number);
       say = text => void socket.write(text);
@@ -109,7 +111,10 @@ it('loses no visitor to a spare connection that the server closed', async () => 
   });
   await openTunnel({ server: address, timings: far });
   say?.(`{"Connection":"${id}1"}\0`);
-  await waitUntil(() => heard.length === 7, 'five were opened, and closed');
+  await waitUntil(() => received.length === 7, 'five were opened, and closed');
   say?.(`{"Connection":"${id}2"}\0`);
-  await waitUntil(() => heard.some(text => text.includes(`{"Accept":"${id}2"}`)), 'the visitor is fetched');
+  await waitUntil(
+    () => received.some(text => text.includes(`{"Accept":"${id}2"}`)),
+    'the visitor is fetched',
+  );
 });

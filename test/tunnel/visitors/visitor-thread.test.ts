@@ -15,20 +15,20 @@ import { waitUntil } from '../../support/wait-until.ts';
 const HOST = '127.0.1.10';
 const SCRIPT = resolve('src/visitor-thread.ts');
 const BUNDLE = resolve('dist/visitor-thread/index.js');
-/** Of them the second thread gets some: the first one takes eight before it asks for help, and then every other one. */
+/** Enough for the second thread to get some: it gets every other one after the first eight. */
 const VISITORS = 24;
 
-/** Keeps what it counts of the second thread. */
+/** A relay that keeps the second thread's handle. */
 class CountingRelay extends Relay {
   second: WorkerRelay | undefined;
 
-  override addWorker(branch: WorkerRelay): void {
-    this.second = branch;
-    super.addWorker(branch);
+  override addWorker(worker: WorkerRelay): void {
+    this.second = worker;
+    super.addWorker(worker);
   }
 }
 
-/** An app that echoes, in front of it what `greeting` says. */
+/** An app that sends `greeting` and then echoes. */
 async function startApp(greeting = ''): Promise<number> {
   const app = createServer({ allowHalfOpen: true }, socket => {
     socket.on('error', () => {});
@@ -40,7 +40,7 @@ async function startApp(greeting = ''): Promise<number> {
   return (app.address() as { port: number }).port;
 }
 
-/** A tunnel to an app that echoes; the second thread is wanted as soon as there are visitors for two. */
+/** A tunnel to an app that echoes; the second thread is started as soon as there are enough visitors. */
 async function expose(script = SCRIPT) {
   let app = await startApp();
   const { address } = await startRealServer(HOST, { secret: 'sesame' });
@@ -60,7 +60,7 @@ async function expose(script = SCRIPT) {
   return { tunnel, relay, log, port: portOf(tunnel), moveTo };
 }
 
-/** Connects and has its first word echoed. */
+/** Connects, and resolves once something was echoed. */
 async function visit(port: number, word: string): Promise<Socket> {
   const socket = connect({ host: HOST, port, allowHalfOpen: true }).on('error', () => {});
   onTestFinished(() => void socket.destroy());
@@ -70,7 +70,7 @@ async function visit(port: number, word: string): Promise<Socket> {
   return socket;
 }
 
-/** Visitors in pairs, one after the other, until the second thread carries one of them. */
+/** Opens visitors in pairs until the second thread has one of them. */
 async function fillBoth({ relay, port }: { relay: CountingRelay; port: number }): Promise<Socket[]> {
   const visitors: Socket[] = [];
   await waitUntil(async () => {
@@ -152,7 +152,7 @@ describeWithReal(['bore'], 'raw visitors on two threads', () => {
     const { tunnel, log, port } = await expose('no-such-script-and-no-path');
     for (let count = 0; count < VISITORS; count += 1) await visit(port, `visitor ${count}`);
     expect(tunnel.openVisitors).toBe(VISITORS);
-    expect(log.filter(line => line.includes('there is no second thread'))).toHaveLength(1);
+    expect(log.filter(line => line.includes('could not start a second thread'))).toHaveLength(1);
   });
 
   it('stay on the first thread after the second broke', async () => {
@@ -165,7 +165,7 @@ describeWithReal(['bore'], 'raw visitors on two threads', () => {
     await waitUntil(async () => {
       visitors.push(await visit(port, `visitor ${visitors.length}`));
       return log.some(line => line.includes('no such luck')) && visitors.length >= VISITORS;
-    }, 'the end of the thread is told');
+    }, 'the end of the thread is logged');
     expect(tunnel.openVisitors).toBe(visitors.length);
     await tunnel.stop({ drainMs: 0 });
   });

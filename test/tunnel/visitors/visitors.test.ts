@@ -45,7 +45,7 @@ describeWithReal(['bore'], 'visitors through the real server', () => {
   });
 });
 
-/** 30 MB of which no two blocks are alike. */
+/** 30 MB without two equal blocks. */
 async function upload(host: string, port: number, seed: number): Promise<{ sent: string; received: string }> {
   const socket = connect({ host, port, allowHalfOpen: true });
   const hash = createHash('sha256');
@@ -64,8 +64,8 @@ it('whose first bytes came with the handshake lose none of them, with an HTTP se
   const http = createServer((request, response) => response.end(`you asked for ${request.url}`));
   http.emit('listening');
   const request = 'GET /early HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
-  // Behind the challenge, in one write: more than a real server does, and still the visitor's.
-  const { address, heard } = await startBadBoreServer((socket, number) => {
+  // In one write with the challenge: a real server does not do that, but the bytes are the visitor's.
+  const { address, received } = await startBadBoreServer((socket, number) => {
     if (number === 0)
       socket.once('data', () => socket.write(`{"Hello":5000}\0{"Connection":"${ID}1"}\0`)).write(challenge());
     else socket.write(`${challenge()}${request}`);
@@ -75,8 +75,8 @@ it('whose first bytes came with the handshake lose none of them, with an HTTP se
     secret: 'sesame',
     destination: visitor => http.emit('connection', visitor),
   });
-  await expect.poll(() => heard[1], { timeout: 5_000 }).toContain('you asked for /early');
-  expect(heard[1]).toMatch(new RegExp(`"\\}\\0\\{"Accept":"${ID}1"\\}\\0HTTP/1.1 200 OK`));
+  await expect.poll(() => received[1], { timeout: 5_000 }).toContain('you asked for /early');
+  expect(received[1]).toMatch(new RegExp(`"\\}\\0\\{"Accept":"${ID}1"\\}\\0HTTP/1.1 200 OK`));
 });
 
 function challenge(): string {
@@ -85,7 +85,7 @@ function challenge(): string {
 
 it('who are announced twice are fetched once, and no more of them than allowed', async () => {
   const ids = ['1', '1', '2', '3', '4', '5'].map(end => `{"Connection":"${ID}${end}"}\0`).join('');
-  const { address, heard } = await startBadBoreServer((socket, number) => {
+  const { address, received } = await startBadBoreServer((socket, number) => {
     if (number === 0) reply(`{"Hello":5000}\0${ids}`)(socket, number);
   });
   const { tunnel } = await openTunnel({
@@ -94,8 +94,11 @@ it('who are announced twice are fetched once, and no more of them than allowed',
     maxDials: 2,
     spareConnections: false,
   });
-  await waitUntil(() => heard.length === 5 && heard.every(said => said.endsWith('\0')), 'four are here');
-  expect(heard.slice(1).sort()).toEqual(['1', '2', '3', '4'].map(end => `{"Accept":"${ID}${end}"}\0`));
+  await waitUntil(
+    () => received.length === 5 && received.every(said => said.endsWith('\0')),
+    'four are here',
+  );
+  expect(received.slice(1).sort()).toEqual(['1', '2', '3', '4'].map(end => `{"Accept":"${ID}${end}"}\0`));
   expect(tunnel.openVisitors).toBe(4);
 });
 
@@ -109,7 +112,7 @@ it('wait for their turn if more come than may be dialled at a time', async () =>
       socket.once('data', () => socket.write(`{"Hello":5000}\0${ids}`)).write(challenge());
       return;
     }
-    // Never asked for the secret, each is given up and dialled again.
+    // No challenge comes, so each is given up and dialled again.
     fetched += 1;
     open += 1;
     most = Math.max(most, open);
@@ -125,7 +128,7 @@ it('wait for their turn if more come than may be dialled at a time', async () =>
 
 it('are fetched again while the server refuses our connection', async () => {
   let refused = 0;
-  const { address, heard } = await startBadBoreServer((socket, number) => {
+  const { address, received } = await startBadBoreServer((socket, number) => {
     if (number === 0)
       socket.once('data', () => socket.write(`{"Hello":5000}\0{"Connection":"${ID}1"}\0`)).write(challenge());
     else if (number < 3) {
@@ -134,24 +137,24 @@ it('are fetched again while the server refuses our connection', async () => {
     } else socket.write(challenge());
   });
   await openTunnel({ server: address, secret: 'sesame' });
-  await expect.poll(() => heard[3], { timeout: 5_000 }).toContain(`{"Accept":"${ID}1"}`);
+  await expect.poll(() => received[3], { timeout: 5_000 }).toContain(`{"Accept":"${ID}1"}`);
   expect(refused).toBe(2);
 });
 
 it('are fetched again at once if the server sends something unexpected and does not hang up', async () => {
-  const { address, heard } = await startBadBoreServer((socket, number) => {
+  const { address, received } = await startBadBoreServer((socket, number) => {
     if (number === 0)
       socket.once('data', () => socket.write(`{"Hello":5000}\0{"Connection":"${ID}1"}\0`)).write(challenge());
     else socket.write(number === 1 ? '{"Hello":5000}\0' : number === 2 ? 'x'.repeat(300) : challenge());
   });
-  // Nothing but what it says could end such a line in time.
+  // Only the unexpected frame can end such a connection in time.
   await openTunnel({
     server: address,
     secret: 'sesame',
     timings: { dataConnection: 60_000 },
     spareConnections: false,
   });
-  await expect.poll(() => heard[3], { timeout: 5_000 }).toContain(`{"Accept":"${ID}1"}`);
+  await expect.poll(() => received[3], { timeout: 5_000 }).toContain(`{"Accept":"${ID}1"}`);
 });
 
 it('are lost one by one if their receiver throws', async () => {
@@ -174,9 +177,9 @@ it('may end one direction and go on reading', async () => {
     server: addressOf(server),
     secret: 'sesame',
     destination: visitor => {
-      visitor.resume().once('end', () => setImmediate(() => visitor.end('heard you out')));
+      visitor.resume().once('end', () => setImmediate(() => visitor.end('received you out')));
     },
   });
-  expect(await exchange('127.0.0.1', portOf(tunnel), 'the end')).toBe('heard you out');
+  expect(await exchange('127.0.0.1', portOf(tunnel), 'the end')).toBe('received you out');
   await server.stop();
 });

@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { FrameReader } from '../../../src/tunnel/wire/frame-reader.ts';
 
-/** Two ends of one connection. */
+/** The two ends of one connection. */
 async function openPair(): Promise<{ near: Socket; far: Socket }> {
   const server = createServer({ noDelay: true });
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -25,10 +25,10 @@ it('does not take a stall of its own process for silence, and loses nothing that
   const reader = new FrameReader(near);
   const frame = reader.next(100);
   far.write('one\0two\0');
-  // The bytes are in the kernel now, and the timer will be due before they are read.
+  // The bytes are in the kernel, and the timer will be due before they are read.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
   expect(String(await frame)).toBe('one');
-  // The timer that came too early must not take what was read too far.
+  // The early timer must not take away bytes behind the frame.
   await new Promise(resolve => setImmediate(resolve));
   expect(String(await reader.next(100))).toBe('two');
 });
@@ -37,13 +37,13 @@ it('tells a time-out from an end, and keeps bytes that were not a frame', async 
   const { near, far } = await openPair();
   far.write('half a fra');
   await expect(new FrameReader(near).next(100)).rejects.toMatchObject({
-    why: 'timeout',
-    said: Buffer.from('half a fra'),
+    reason: 'timeout',
+    received: Buffer.from('half a fra'),
   });
   const reader = new FrameReader(near);
   const frame = reader.next(20_000);
   far.end('me');
-  await expect(frame).rejects.toMatchObject({ why: 'ended', said: Buffer.from('me') });
+  await expect(frame).rejects.toMatchObject({ reason: 'ended', received: Buffer.from('me') });
 });
 
 it('reads what was sent before a reset', async () => {

@@ -50,7 +50,7 @@ describe('frames', () => {
       expect(() => decodeInPieces(Buffer.from(text), [100])).toThrow(FrameTooLong);
   });
 
-  it('that never end are not kept', () => {
+  it('that never end are not recorded', () => {
     const decoder = new FrameDecoder();
     decoder.push(Buffer.alloc(1_000_000, 'A'));
     expect(() => decoder.next()).toThrow(FrameTooLong);
