@@ -89,7 +89,7 @@ class ReconnectingTunnel implements Tunnel {
       const reason = await session.ended;
       if (this.#stopping.signal.aborted) return;
       const lostAt = performance.now();
-      this.#attempts.lost(session, reason, this.#portChange !== undefined);
+      this.#attempts.markLost(session, reason, this.#portChange !== undefined);
       this.#reportReconnecting(reason);
       try {
         session = await this.#connect(this.#stopping.signal);
@@ -122,7 +122,7 @@ class ReconnectingTunnel implements Tunnel {
     const { server, lastServer } = this.#attempts;
     const { port } = server.ports;
     const old = this.#session;
-    const limit = this.#attempts.limit();
+    const limit = this.#attempts.createLimit();
     try {
       return await startSession({
         server: server.address,
@@ -149,7 +149,7 @@ class ReconnectingTunnel implements Tunnel {
   #use(session: Session): void {
     this.#session?.stop();
     this.#session = session;
-    this.#attempts.connected(session.port);
+    this.#attempts.markConnected(session.port);
     const { host } = this.#attempts.server.address;
     this.#enter({ status: 'Connected', host, port: session.port });
     this.#portChange?.resolve();

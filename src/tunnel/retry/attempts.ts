@@ -3,7 +3,7 @@
 //
 // | the attempt ended with                 | then                                                                 |
 // |----------------------------------------|----------------------------------------------------------------------|
-// | a session                              | `connected`: this is the last server now, all failures are forgotten |
+// | a session                              | `markConnected`: it is the last server now, failures are forgotten    |
 // | a port in use or refused               | port-choice.ts: the same port after a pause, another one at once, or |
 // |                                        | this server is excluded                                              |
 // | a failure that will not go away        | this server is excluded                                              |
@@ -66,14 +66,14 @@ export class Attempts {
    * Bounds one attempt. No limit on a first connect or a new server; for a lost server, what is left of its grace
    * period.
    */
-  limit(): AbortSignal | undefined {
+  createLimit(): AbortSignal | undefined {
     const graceMs = this.#servers.graceLeft(performance.now());
     if (this.server !== this.#lastServer || graceMs === Number.POSITIVE_INFINITY) return undefined;
     return AbortSignal.timeout(Math.max(1, Math.ceil(graceMs)));
   }
 
   /** There is a session; the server opened `port`. */
-  connected(port: number): void {
+  markConnected(port: number): void {
     this.#lastServer = this.server;
     this.server.ports.confirm(port);
     this.#servers.confirm();
@@ -81,14 +81,14 @@ export class Attempts {
   }
 
   /** The session is over; `isWanted` if we ended it ourselves. */
-  lost(session: Session, reason: string, isWanted: boolean): void {
+  markLost(session: Session, reason: string, isWanted: boolean): void {
     const wasGood = isWanted || performance.now() - session.startedAt >= this.#timings.goodSession;
     if (wasGood) this.#backoff.reset();
     this.#servers.markLost(session.lastDataAt, wasGood, performance.now());
     this.#failures.logLoss(this.server.address, reason, wasGood);
   }
 
-  /** After `lost`: there is a session again. */
+  /** After `markLost`: there is a session again. */
   logReconnected(afterMs: number, port: number): void {
     this.#failures.logReturn(`connected again after ${(afterMs / 1_000).toFixed(1)} s, public port ${port}`);
   }

@@ -2,14 +2,14 @@
 //
 // Ports are asked for in rounds: the one the tunnel had before, then those that `remotePort` allows, each once.
 //
-// | the server's answer | and                                               | then                                  |
+// | the server's answer | and (the first row that is true)                   | then                                  |
 // |---------------------|---------------------------------------------------|---------------------------------------|
 // | port given          |                                                   | `confirm`: it is asked for first now  |
 // | in use              | within the port's grace period, not in a takeover | 'later': the same port, after a pause |
 // | in use, or refused  | the round has another port                        | 'next': that port, at once            |
-// |                     | the round is over, after an earlier session       | 'later': a new round                  |
-// |                     | the round is over, without one                    | 'never': give this server up          |
-// |                     | a complete round, every port of it refused        | 'never': no wait would help          |
+// |                     | there was no session yet, on any server           | 'never': give this server up          |
+// |                     | the round was complete, and every port refused    | 'never': waiting would not help       |
+// |                     | otherwise                                         | 'later': a new round                  |
 //
 // Grace periods: `portFirst` for the first port of all (an older job may be ending), `portAgain` for a port the tunnel had
 // (the server frees it a moment after the session), none for any other.
