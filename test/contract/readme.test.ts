@@ -65,12 +65,12 @@ describe('the links of the documentation', () => {
         .replaceAll(' ', '-'),
     );
 
-  it('are seen by this test', () => {
+  it('are found by this test', () => {
     expect(links.length).toBeGreaterThan(20);
     expect(links).toContainEqual({ page: 'README.md', target: 'docs/images/comment.png' });
   });
 
-  it.each(links)('lead somewhere: $target in $page', ({ page, target }) => {
+  it.each(links)('have a target: $target in $page', ({ page, target }) => {
     const [path = '', anchor] = target.split('#');
     const file = path === '' ? page : join(dirname(page), path);
     expect(existsSync(join(ROOT, file))).toBe(true);
@@ -85,11 +85,11 @@ describe('the tests in docs/threat-model.md', () => {
     return { threat, file, title };
   });
 
-  it('are seen by this test', () => {
+  it('are found by this test', () => {
     expect(named.length).toBeGreaterThan(20);
   });
 
-  it.each(named)('are there: $title in $file', ({ file, title }) => {
+  it.each(named)('exist: $title in $file', ({ file, title }) => {
     expect(existsSync(join(ROOT, file))).toBe(true);
     // As a title stands in the source: behind a quote, be it the start of one that names its case.
     const source = read(file);
@@ -113,7 +113,7 @@ describe('the messages in docs/troubleshooting.md', () => {
     .replaceAll(/(['`]) \+\s+\1/g, '')
     .replaceAll("\\'", "'");
 
-  it.each(quoted)('are said by the code: %s', message => {
+  it.each(quoted)('are in the code: %s', message => {
     expect(listPieces(message).filter(piece => !sources.includes(piece))).toEqual([]);
   });
 
@@ -130,7 +130,7 @@ describe('the messages in docs/troubleshooting.md', () => {
     explainWrongPort(server, 20_000, 20_001),
   ].map(({ message }) => message);
 
-  it.each(failures)('are all there for the tunnel: %s', failure => {
+  it.each(failures)('include every failure of the tunnel: %s', failure => {
     const found = quoted.filter(message => listPieces(message).every(piece => failure.includes(piece)));
     expect(found).not.toEqual([]);
   });

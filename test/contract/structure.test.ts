@@ -47,12 +47,12 @@ const listForbidden = (all: readonly (readonly [string, string])[]) =>
   });
 
 describe('the rooms of src', () => {
-  it('are seen by this test, and so are their imports', () => {
+  it('and their imports are found by this test', () => {
     expect(arrows.length).toBeGreaterThan(300);
     expect(arrows).toContainEqual(['exposure/ingress.ts', 'gateway/gateway.ts']);
   });
 
-  it('are all there is beside the programs', () => {
+  it('are the only folders, and the programs the only files', () => {
     const entries = readdirSync(SRC, { withFileTypes: true });
     const [rooms, programs] = [
       entries.filter(entry => entry.isDirectory()),

@@ -34,7 +34,7 @@ function lint(text: string): string {
 }
 
 describeWithReal(['actionlint'], 'workflows', () => {
-  it.each([...OWN, ...PASTED])('$name is a workflow actionlint has nothing against', ({ text }) => {
+  it.each([...OWN, ...PASTED])('$name is a workflow that actionlint accepts', ({ text }) => {
     expect(lint(text)).toBe('');
   });
 
@@ -43,7 +43,7 @@ describeWithReal(['actionlint'], 'workflows', () => {
   });
 });
 
-it.each([...OWN, ...PASTED])('$name gives the action only inputs it has', ({ text }) => {
+it.each([...OWN, ...PASTED])('$name gives the action only inputs that exist', ({ text }) => {
   const uses = listSteps(parse(text)).filter(({ uses = '' }) => uses.startsWith('wasmrun/expose-action@'));
   const unknown = uses
     .flatMap(step => Object.keys(step.with ?? {}))
@@ -55,7 +55,7 @@ it.each(OWN)('$name grants nothing by default', ({ text }) => {
   expect(parse(text)).toMatchObject({ permissions: {} });
 });
 
-it.each(OWN)('$name runs nothing that can be exchanged under it', ({ text }) => {
+it.each(OWN)('$name pins every action to a commit', ({ text }) => {
   const foreign = listSteps(parse(text))
     .flatMap(({ uses }) => uses ?? [])
     .filter(uses => !uses.startsWith('wasmrun/'));

@@ -151,7 +151,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'runtime'], 'a workflow under act', 
     expect(JSON.stringify(github.requests)).not.toContain(secret);
   });
 
-  it('gives each leg of a matrix a preview and a comment of its own', async () => {
+  it('gives each job of a matrix a preview and a comment of its own', async () => {
     const { run, github, meeting } = await play(readWorkflow('matrix'), '127.0.0.41');
     const sent = await meeting.gather(run, 2);
     expect(sent).toMatchObject({ 'web-hello': { mode: 'web' }, 'os-hello': { mode: 'os' } });
@@ -181,7 +181,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'runtime'], 'a workflow under act', 
     expectEnded(github, 2);
   });
 
-  it('holds the step for as long as it was told, then goes on green', async () => {
+  it('holds the step for the given time, and then succeeds', async () => {
     const { run, github } = await play(readWorkflow('hold'), '127.0.0.43');
     const [body] = await awaitLive(github, 1);
     expect((await fetch(readLink(body))).status).toBe(200);
@@ -202,7 +202,7 @@ describeWithReal(['act', 'bore', 'wasmrun', 'runtime'], 'a workflow under act', 
     expectEnded(github, 1);
   });
 
-  it('skips the pull request of a fork with a notice, and the job is green', async () => {
+  it('skips the pull request of a fork with a notice, and the job succeeds', async () => {
     const head = { ...PULL_REQUEST.head, repo: { full_name: 'stranger/app' } };
     const { run, github } = await play(readWorkflow('fork'), '127.0.0.44', head);
     await expectGreen(run);

@@ -75,7 +75,7 @@ describe.skipIf(process.platform === 'win32')('an installation', () => {
     },
   );
 
-  it('that Ctrl-C breaks off on a laptop leaves nothing behind', async () => {
+  it('leaves nothing behind on a laptop when Ctrl-C ends it', async () => {
     const cargo = installCargo();
     const home = mkdtempSync(join(tmpdir(), 'home-'));
     onTestFinished(() => rmSync(home, { recursive: true }));

@@ -84,7 +84,7 @@ async function findClosedPort(): Promise<number> {
 
 describe('help', () => {
   it.each(['demo', 'run', 'server', 'url', 'status', 'stop'])(
-    'of %s goes to stdout and is green',
+    'of %s is printed to stdout, with exit code 0',
     async name => {
       const { code, out, err } = await expose([name, '--help']);
       expect([code, err]).toEqual([0, '']);
@@ -156,7 +156,7 @@ describe('wrong usage', () => {
     expect(code).toBe(2);
   });
 
-  it('with several wrong flags names all of them, a line each', async () => {
+  it('names every wrong flag, one per line', async () => {
     const { code, err } = await expose(['run', '/nowhere', '--server', 'http://x', '--vm', 'foo']);
     expect(code).toBe(2);
     expect(err.trim().split('\n')).toEqual([
@@ -168,7 +168,7 @@ describe('wrong usage', () => {
 });
 
 describe('expose run', () => {
-  it('that cannot start is exit code 1, says why, and leaves nothing', async () => {
+  it('ends with exit code 1 if it cannot start, says why, and leaves nothing', async () => {
     const server = `127.0.0.1:${await findClosedPort()}`;
     const { code, err } = await expose(['run', SITE, '--server', server, '--startup-timeout', '1s']);
     expect(code).toBe(1);
@@ -189,7 +189,7 @@ describe('expose run', () => {
     expect(out + err).not.toContain('\u001b');
   });
 
-  it('is seen and ended from a second terminal, over a server of its own with a secret from a file', async () => {
+  it('can be watched and ended from a second terminal, with a server of its own and a secret from a file', async () => {
     writeFileSync(join(temp, 'secret'), `${SECRET}\n`);
     const server = new Cli(['server', '--port', '0', '--secret-file', join(temp, 'secret')]);
     const port = await server.printed(/listening on 127\.0\.0\.1:(\d+), .*secret required/);
@@ -240,7 +240,7 @@ describe('expose run', () => {
     expect(urls[2]).not.toBe(urls[0]);
   });
 
-  it('of raw bytes shows the address, and a line to paste', async () => {
+  it('shows the address and a line to paste for raw bytes', async () => {
     const service = createServer(socket => void socket.on('error', () => {}).end('hello')).listen(
       0,
       '127.0.0.1',

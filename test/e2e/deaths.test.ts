@@ -55,7 +55,7 @@ async function expectRestart(preview: Preview, url: string, answer: string, mess
 }
 
 describeWithReal(['bore'], 'a supervisor that is killed', () => {
-  it('is declared dead in the step, the visitor is hung up on, and post ends the orphans', async () => {
+  it('is reported in the step, its visitor is disconnected, and post ends its children', async () => {
     const host = '127.0.0.84';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview(
@@ -77,7 +77,7 @@ describeWithReal(['bore'], 'a supervisor that is killed', () => {
     expect(comment?.body).not.toContain(`(${url}`);
   });
 
-  it('is told of by a later step and by post, in the background', async () => {
+  it('is reported by a later step and by post in background mode', async () => {
     const host = '127.0.0.85';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ server: host }, { 'index.html': 'the preview' });
@@ -94,7 +94,7 @@ describeWithReal(['bore'], 'a supervisor that is killed', () => {
 });
 
 describeWithReal(['bore'], 'a command that is killed', () => {
-  it('is started again at the same address, and its visitor is hung up on', async () => {
+  it('is started again at the same address, and its visitor is disconnected', async () => {
     const host = '127.0.0.86';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview(
@@ -157,7 +157,7 @@ describeWithReal(['bore'], 'a command that is killed', () => {
 });
 
 describeWithReal(['bore', 'wasmrun'], 'wasmrun exec that is killed', () => {
-  it('is started again at the same address, and its visitor gets no false answer', async () => {
+  it('is started again at the same address, and its visitor gets no wrong answer', async () => {
     const host = '127.0.0.88';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ server: host, path: 'app/exec-hello.wasm' }, {}, { PATH });
@@ -215,7 +215,7 @@ describeWithReal(['bore', 'wasmrun', 'runtime', 'chromium'], 'OS mode whose proc
   it.each([
     ['node', '127.0.0.96'],
     ['browser', '127.0.0.97'],
-  ])('leaves nothing behind where it is the supervisor (vm: %s)', async (vm, host) => {
+  ])('leaves nothing behind if the supervisor is killed (vm: %s)', async (vm, host) => {
     await startRealServer(host, { secret: SECRET });
     const preview = await createOsPreview(host, vm);
     const url = await goLive(preview);

@@ -111,7 +111,7 @@ function unquote(text: string): string {
 const SITE = { path: 'site', mode: 'web' };
 
 describeWithReal(['bore'], 'a tunnel that cannot be opened', () => {
-  it('names the secret where it is wrong', async () => {
+  it('names the secret if it is wrong', async () => {
     await startRealServer('127.0.0.50', { secret: 'another-secret' });
     expectFailed(
       await run({ ...SITE, server: '127.0.0.50', secret: SECRET }),
@@ -119,7 +119,7 @@ describeWithReal(['bore'], 'a tunnel that cannot be opened', () => {
     );
   });
 
-  it('asks for the secret where it is missing', async () => {
+  it('asks for the secret if it is missing', async () => {
     await startRealServer('127.0.0.51', { secret: SECRET });
     expectFailed(
       await run({ ...SITE, server: '127.0.0.51' }),
@@ -135,7 +135,7 @@ describeWithReal(['bore'], 'a tunnel that cannot be opened', () => {
     );
   });
 
-  it('names the range where the port is outside of it', async () => {
+  it('names the range if the port is outside of it', async () => {
     await startRealServer('127.0.0.53', { secret: SECRET, minPort: 20_000, maxPort: 20_100 });
     expectFailed(
       await run({ ...SITE, server: '127.0.0.53', secret: SECRET, 'remote-port': '30000' }),
@@ -143,7 +143,7 @@ describeWithReal(['bore'], 'a tunnel that cannot be opened', () => {
     );
   });
 
-  it('names port-range where the server gives out none of it', async () => {
+  it('names port-range if the server gives out none of its ports', async () => {
     await startRealServer('127.0.0.154', { secret: SECRET, minPort: 20_000, maxPort: 20_100 });
     expectFailed(
       await run({ ...SITE, server: '127.0.0.154', secret: SECRET, 'port-range': '30000-30100' }),
@@ -151,14 +151,14 @@ describeWithReal(['bore'], 'a tunnel that cannot be opened', () => {
     );
   });
 
-  it('names every server where none of several answers', async () => {
+  it('names every server if none of several answers', async () => {
     const servers = { server: '127.0.0.155, 127.0.0.156', secret: SECRET };
     const failure = await run({ ...SITE, ...servers, 'startup-timeout': '5s' });
     expectFailed(failure, /^not ready within 5s, the `startup-timeout`: .*127\.0\.0\.155:7835.*/);
     expect(failure.errors[0]).toContain('could not reach 127.0.0.156:7835');
   });
 
-  it('fails at once where the secret of one of several servers is wrong', async () => {
+  it('fails at once if the secret of one of several servers is wrong', async () => {
     for (const host of ['127.0.0.157', '127.0.0.158']) await startRealServer(host, { secret: SECRET });
     const secret = ['not-this-secret', 'nor-this-secret'].join('\n');
     const failure = await run({ ...SITE, server: '127.0.0.157,127.0.0.158', secret });
@@ -166,7 +166,7 @@ describeWithReal(['bore'], 'a tunnel that cannot be opened', () => {
     expect(failure.errors[0]).not.toMatch(/not-this|nor-this/);
   });
 
-  it('names the port where it stays in use', async () => {
+  it('names the port if it stays in use', async () => {
     await startRealServer('127.0.0.54', { secret: SECRET });
     const other = createServer().listen(20_154, '127.0.0.54');
     onTestFinished(() => void other.close());
@@ -177,7 +177,7 @@ describeWithReal(['bore'], 'a tunnel that cannot be opened', () => {
   });
 });
 
-describe('a server that is no bore server', () => {
+describe('a server that is not a bore server', () => {
   const answerAsHttp = reply('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n');
   const lie: Behaviour = reply('{"Hello":25001}\0');
   it.each<[string, Behaviour, Record<string, string>, RegExp]>([
@@ -203,12 +203,12 @@ describe('a server that is no bore server', () => {
     expect(failure.errors[0]).toContain('`server`');
   });
 
-  it('that does not exist is told to be a typo', async () => {
+  it('is reported as a possible typo if its name does not exist', async () => {
     const failure = await run({ ...SITE, server: 'no-such-host.invalid', 'startup-timeout': '5s' });
     expectFailed(failure, /there is no host no-such-host\.invalid \(.*\): check `server` for a typo$/);
   });
 
-  it('that is not there is tried until startup-timeout, which repeats why', async () => {
+  it('is tried until startup-timeout if it is not there, and the error repeats why', async () => {
     const closed = createServer().listen(0, '127.0.0.1');
     await new Promise(done => closed.once('listening', done));
     const { port } = closed.address() as { port: number };
@@ -243,7 +243,7 @@ function writeProject(workspace: string, files: Record<string, string>): void {
 }
 
 describeWithReal(['bore'], 'an app that does not start', () => {
-  it('is told with its exit code and its last 20 lines', async () => {
+  it('is reported with its exit code and its last 20 lines', async () => {
     const tunnel = await serve('127.0.0.55');
     const command = 'for i in $(seq 1 30); do echo "line $i"; done; echo "::error::not ours"; exit 3';
     const failure = await run({ ...tunnel, command });
@@ -253,7 +253,7 @@ describeWithReal(['bore'], 'an app that does not start', () => {
     expect(failure.comment).not.toContain('line 11\n');
   });
 
-  it('and never listens is told its port and the limit', async () => {
+  it('is reported with its port and the time limit if it never listens', async () => {
     const tunnel = await serve('127.0.0.56');
     const failure = await run({ ...tunnel, command: 'echo waiting; sleep 60', 'startup-timeout': '2s' });
     expectFailed(
@@ -262,7 +262,7 @@ describeWithReal(['bore'], 'an app that does not start', () => {
     );
   });
 
-  it('and answers only with errors is told the path and the status', async () => {
+  it('is reported with the path and the status if it answers only with errors', async () => {
     const tunnel = await serve('127.0.0.57');
     const program = "require('http').createServer((q, s) => s.writeHead(503).end()).listen(process.env.PORT)";
     const failure = await run({ ...tunnel, command: `exec node -e "${program}"`, 'startup-timeout': '3s' });
@@ -272,7 +272,7 @@ describeWithReal(['bore'], 'an app that does not start', () => {
     );
   });
 
-  it('because nothing listens on its port is told so', async () => {
+  it('is reported as such if nothing listens on the given port', async () => {
     const tunnel = await serve('127.0.0.58');
     const closed = createServer().listen(0, '127.0.0.1');
     await new Promise(done => closed.once('listening', done));
@@ -285,7 +285,7 @@ describeWithReal(['bore'], 'an app that does not start', () => {
     );
   });
 
-  it('because its port is taken is told by whom', async () => {
+  it('is reported with the process that has its port', async () => {
     const tunnel = await serve('127.0.0.59');
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise(done => other.once('listening', done));
@@ -298,7 +298,7 @@ describeWithReal(['bore'], 'an app that does not start', () => {
     );
   });
 
-  it('because wasmrun is nowhere and cannot be installed names every way that was tried', async () => {
+  it('is reported with every way to get wasmrun that was tried', async () => {
     const releases = await startReleasesServer([], { apiStatus: 403 });
     onTestFinished(() => releases.close());
     const failure = await run(
@@ -318,7 +318,7 @@ describeWithReal(['bore'], 'an app that does not start', () => {
     expect(failure.code).toBe(1);
   });
 
-  it('because wasmrun is too old names its version and its path', async () => {
+  it('is reported with version and path of a wasmrun that is too old', async () => {
     let bin = '';
     const job = { server: '127.0.0.60', path: 'app' };
     const environment: Record<string, string> = {};
@@ -356,18 +356,18 @@ describeWithReal(['bore', 'wasmrun', 'runtime'], 'an OS-mode app that does not s
     );
   }
 
-  it('because it is no Node.js project is told which mode would do', async () => {
+  it('is reported with the mode that would work if it is not a Node.js project', async () => {
     const files = { 'Cargo.toml': '[package]\nname = "app"\n', 'index.html': '<p>' };
     expectFailed(await runProject('127.0.0.61', files, { mode: 'os' }), /in OS mode.*`mode: web` serves/);
   });
 
-  it('and ends is told with what it printed', async () => {
+  it('is reported with what it printed if it ends', async () => {
     const files = { 'server.js': "console.log('no database'); process.exit(4);" };
     const failure = await runProject('127.0.0.62', files);
     expectFailed(failure, /exit code 4.*\n {2}no database/s);
   });
 
-  it('and never listens is told what it printed meanwhile', async () => {
+  it('is reported with what it printed if it never listens', async () => {
     const files = { 'server.js': "console.log('thinking'); setInterval(() => {}, 1000);" };
     const failure = await runProject('127.0.0.63', files, { 'startup-timeout': '6s' });
     expectFailed(
@@ -377,7 +377,7 @@ describeWithReal(['bore', 'wasmrun', 'runtime'], 'an OS-mode app that does not s
   });
 
   it.each(['auto', 'os'])(
-    'because its wasmrun.toml is broken is told the place, whatever fail-on-error says, with mode: %s',
+    'is reported with the place where its wasmrun.toml is broken, whatever fail-on-error says (mode: %s)',
     async mode => {
       const files = { 'server.js': '', 'wasmrun.toml': '[os\n' };
       const failure = await runProject('127.0.0.64', files, { mode, 'fail-on-error': 'false', hold: 'soon' });
@@ -391,7 +391,7 @@ describeWithReal(['bore', 'wasmrun', 'runtime'], 'an OS-mode app that does not s
     },
   );
 
-  it('because it wants an env is told why it cannot have one', async () => {
+  it('is reported with the reason why it cannot have an env', async () => {
     const failure = await runProject('127.0.0.65', { 'server.js': '' }, { env: 'A=1' });
     expect(failure.errors).toEqual([expect.stringMatching(/^`env` cannot be used with `mode: os`: /)]);
     expect(failure.code).toBe(1);

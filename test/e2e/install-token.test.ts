@@ -47,7 +47,7 @@ async function runJob(apiUrl: string, releases: string) {
 }
 
 describe.skipIf(process.platform === 'win32')('the token of the job', () => {
-  it('goes along to the API it is for, and a used-up rate limit is a warning before cargo runs', async () => {
+  it('is sent to the API it is for, and a rate limit that is used up is a warning before cargo runs', async () => {
     const api = await startApi(() => LIMIT);
     const log = await runJob(api.origin, api.url);
     expect([...api.tokens.api]).toEqual([`Bearer ${TOKEN}`]);
@@ -59,7 +59,7 @@ describe.skipIf(process.platform === 'win32')('the token of the job', () => {
     );
   });
 
-  it('does not go along where the releases are looked up elsewhere', async () => {
+  it('is not sent where the releases are looked up elsewhere', async () => {
     const [api, other] = await Promise.all([startApi(() => LIMIT), startApi(() => LIMIT)]);
     await runJob(api.origin, other.url);
     expect(other.requests).toEqual(['/releases/tags/v1.0.0']);

@@ -77,7 +77,7 @@ describeWithReal(['bore'], 'a preview', () => {
     expect(preview.titles()).not.toContain('failed');
   });
 
-  it.skipIf(!isRoot)('whose disk is full when it ends has ended all the same', async () => {
+  it.skipIf(!isRoot)('ends although the disk is full by then', async () => {
     const host = '127.0.1.92';
     await startRealServer(host, { secret: SECRET });
     const inputs = { ...INPUTS, server: host, duration: '2s' };
@@ -91,7 +91,7 @@ describeWithReal(['bore'], 'a preview', () => {
     expect(preview.titles()).toEqual(['is starting', 'is live', 'has ended']);
   });
 
-  it('whose end cannot be written down is asked how it was', async () => {
+  it('is asked for its outcome by post if it could not write it down', async () => {
     const host = '127.0.1.93';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ ...INPUTS, server: host }, { 'server.js': SERVER });
@@ -103,7 +103,7 @@ describeWithReal(['bore'], 'a preview', () => {
     expect(preview.titles().at(-1)).toBe('has ended');
   });
 
-  it('that cannot keep its journal goes on, and says so', async () => {
+  it('goes on without a journal, and says so', async () => {
     const host = '127.0.1.94';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ ...INPUTS, server: host }, { 'server.js': SERVER });
@@ -122,7 +122,7 @@ describeWithReal(['bore'], 'a preview', () => {
     );
   });
 
-  it.skipIf(!isRoot)('whose folder cannot be removed has ended all the same, in time', async () => {
+  it.skipIf(!isRoot)('ends in time although its folder cannot be removed', async () => {
     const host = '127.0.1.95';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ ...INPUTS, server: host, hold: '2s' }, { 'server.js': SERVER });
@@ -185,7 +185,7 @@ describe('in a terminal', () => {
   });
 
   it.skipIf(process.platform === 'win32')(
-    'a preview whose window is closed ends, and leaves nothing',
+    'a preview ends and leaves nothing when its window is closed',
     async () => {
       const temp = mkdtempSync(join(tmpdir(), 'last-words-'));
       onTestFinished(() => rmSync(temp, { recursive: true, force: true }));

@@ -53,7 +53,7 @@ describeWithReal(['bore'], 'a hold', () => {
     await expectNothingLeft(preview, url, 'has ended');
   });
 
-  it('ends green when a file named continue is made, though one was there before', async () => {
+  it('succeeds when a file named continue is made, although there was one before', async () => {
     const host = '127.0.0.71';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ server: host, hold: 'true' }, PAGE);
@@ -70,7 +70,7 @@ describeWithReal(['bore'], 'a hold', () => {
     await expectNothingLeft(preview, url, 'has ended');
   });
 
-  it('of 5 s ends green 5 s after the link was given out, though a link to itself is named continue', async () => {
+  it('of 5 s succeeds 5 s after the link was given out, although a link to itself is named continue', async () => {
     const host = '127.0.0.72';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ server: host, hold: '5s' }, PAGE);
@@ -87,7 +87,7 @@ describeWithReal(['bore'], 'a hold', () => {
     await expectNothingLeft(preview, url, 'has ended');
   });
 
-  it('is red when the tunnel is lost for good', async () => {
+  it('fails when the tunnel is lost for good', async () => {
     const host = '127.0.0.73';
     const server = await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ server: host, hold: 'true' }, PAGE);
@@ -103,7 +103,7 @@ describeWithReal(['bore'], 'a hold', () => {
 });
 
 describeWithReal(['bore'], 'a preview in the background', () => {
-  it('lives until post, which says that it was short', async () => {
+  it('lives until post, which says how short that was', async () => {
     const host = '127.0.0.74';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ server: host, ...COMMAND }, { 'server.js': SERVER });
@@ -157,7 +157,7 @@ describeWithReal(['bore'], 'a preview in the background', () => {
     await expectNothingLeft(preview, url, 'has ended');
   });
 
-  it('gives the runner no command by its name, whoever chose it', async () => {
+  it('cannot give the runner a command through its name', async () => {
     const host = '127.0.1.98';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ server: host, name: '::stop-commands::pwned' }, PAGE);
@@ -170,7 +170,7 @@ describeWithReal(['bore'], 'a preview in the background', () => {
     expect((await preview.job.post()).code).toBe(0);
   });
 
-  it('does not touch another one of the same job', async () => {
+  it('does not touch another preview of the same job', async () => {
     const host = '127.0.0.78';
     await startRealServer(host, { secret: SECRET });
     const one = await createPreview({ server: host, name: 'one' }, PAGE);
@@ -192,7 +192,7 @@ describeWithReal(['bore'], 'a preview in the background', () => {
 });
 
 describeWithReal(['bore'], 'a job that broke off', () => {
-  it('is cleaned up where main was killed before the preview was live', async () => {
+  it('is cleaned up if main was killed before the preview was live', async () => {
     const host = '127.0.0.79';
     await startRealServer(host, { secret: SECRET });
     // Never listens, so that the start lasts.
@@ -212,7 +212,7 @@ describeWithReal(['bore'], 'a job that broke off', () => {
     expect(preview.titles().at(-1)).toBe('has ended');
   });
 
-  it('is cleaned up where main was killed right after the spawn', async () => {
+  it('is cleaned up if main was killed right after it started the supervisor', async () => {
     const host = '127.0.0.80';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ server: host }, PAGE);
@@ -230,13 +230,13 @@ describeWithReal(['bore'], 'a job that broke off', () => {
     expect(['has ended', 'failed', undefined]).toContain(preview.titles().at(-1));
   });
 
-  it('leaves nothing to do where there was no main', async () => {
+  it('leaves nothing to do for post if main never ran', async () => {
     const preview = await createPreview({ server: '127.0.0.81' }, PAGE);
     expect(await preview.job.post()).toMatchObject({ code: 0, log: '' });
     expect(preview.github.requests).toEqual([]);
   });
 
-  it('is taken down by post in time even where the supervisor does not move any more', async () => {
+  it('is ended by post in time even if the supervisor hangs', async () => {
     const host = '127.0.0.82';
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ server: host, ...COMMAND }, { 'server.js': SERVER });
@@ -247,7 +247,7 @@ describeWithReal(['bore'], 'a job that broke off', () => {
     expect(performance.now() - began).toBeLessThan(30_000);
   });
 
-  it('takes the preview along when the runner itself is gone', async () => {
+  it('ends its preview when the runner itself is gone', async () => {
     const host = '127.0.0.83';
     await startRealServer(host, { secret: SECRET });
     const folder = mkdtempSync(join(tmpdir(), 'worker-'));

@@ -53,7 +53,7 @@ describeWithReal(['bore'], 'an outage of the bore server', () => {
 });
 
 describeWithReal(['bore'], 'a control connection that is cut', () => {
-  it('does no harm to a download that runs', async () => {
+  it('does not disturb a download', async () => {
     const host = '127.0.0.95';
     const server = await startRealServer(host, { secret: SECRET });
     const forwarder = await startForwarder(server.address);

@@ -64,7 +64,7 @@ async function useApp(page: Page): Promise<void> {
 }
 
 describeWithReal(['bore', 'chromium'], 'a reviewer', () => {
-  it('clicks the link in the comment and uses the app; the key stays in no place the app can see', async () => {
+  it('clicks the link in the comment and uses the app, which never sees the key', async () => {
     const { job, github, seen } = await startPreview('127.0.0.187');
     const body = () => github.state.comments[0]?.body ?? '';
     await waitUntil(() => body().includes('is live'), 'the comment says that it is live');
@@ -82,7 +82,7 @@ describeWithReal(['bore', 'chromium'], 'a reviewer', () => {
     expect(seen.join('\n')).not.toMatch(/expose-session/);
   });
 
-  it('who has only the address pastes the key on a phone, and gets to the page that was wanted', async () => {
+  it('with the address alone pastes the key on a phone, and gets the page that was asked for', async () => {
     const { job, seen } = await startPreview('127.0.0.188');
     const { url = '', key = '' } = job.outputs;
     const page = await (await openChromium()).newPage();

@@ -33,7 +33,7 @@ async function startPair(hosts: readonly string[]): Promise<Map<string, RealServ
 }
 
 describeWithReal(['bore'], 'several servers', () => {
-  it('stand in for each other: the new address is in events, comment and log, and stays', async () => {
+  it('replace each other: events, comment and log have the new address, which stays', async () => {
     const hosts = ['127.0.0.140', '127.0.0.141'];
     const servers = await startPair(hosts);
     const preview = await createPreview({ server: hosts.join('\n'), hold: 'true' }, PAGE);
@@ -97,7 +97,7 @@ describeWithReal(['bore'], 'several servers', () => {
     expect(await runOnce(hosts)).toBe(home);
   });
 
-  it('have a secret each, line by line', async () => {
+  it('each have a secret of their own, one per line', async () => {
     const secrets = new Map([
       ['127.0.0.144', 'the-secret-of-the-first'],
       ['127.0.0.145', 'the-secret-of-the-second'],

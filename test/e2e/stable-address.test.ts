@@ -54,7 +54,7 @@ describeWithReal(['bore'], 'the address of a preview', () => {
     expect(await runOnce({ ...inputs, secret: 'another-secret' }, '102')).not.toBe(first);
   });
 
-  it('is its own, also where two previews of a pull request live at a time', async () => {
+  it('is different for two previews of a pull request that live at the same time', async () => {
     const host = '127.0.0.131';
     await startRealServer(host, { secret: SECRET });
     const inputs = { server: host, 'port-range': '20000-65535' };
@@ -87,7 +87,7 @@ describeWithReal(['bore'], 'the address of a preview', () => {
     expect(await runOnce(inputs, '102')).toBe(first);
   });
 
-  it('is left to somebody else who answers there, and not announced', async () => {
+  it('is not announced if another program answers there', async () => {
     // Visitors come to one address, and the tunnels open on another: what answers between them is ours to choose.
     const [host, inner] = ['127.0.0.133', '127.0.0.134'];
     await startRealServer(host, { secret: SECRET, minPort: 24_000, maxPort: 24_003, bindTunnels: inner });

@@ -27,7 +27,7 @@ function runRedis(host: string, inputs: Record<string, string> = {}): Promise<Pr
 }
 
 describeWithReal(['bore', 'redis-server', 'redis-cli'], 'raw bytes', () => {
-  it('make a Redis of the runner one of the world', async () => {
+  it('reach a Redis on the runner from outside', async () => {
     const host = '127.0.0.150';
     await startRealServer(host, { secret: SECRET });
     const preview = await runRedis(host);
@@ -57,7 +57,7 @@ describeWithReal(['bore', 'redis-server', 'redis-cli'], 'raw bytes', () => {
     expect(preview.titles()).toEqual(['is starting', 'is live', 'has ended']);
   });
 
-  it('break off while the app is away, and flow again when it is back', async () => {
+  it('are refused while the app is away, and flow again when it is back', async () => {
     const host = '127.0.0.151';
     await startRealServer(host, { secret: SECRET });
     const preview = await runRedis(host);
@@ -88,7 +88,7 @@ describeWithReal(['bore', 'redis-server', 'redis-cli'], 'raw bytes', () => {
     expect(urls[0]).toBe(urls[1]);
   });
 
-  it('are not passed on for what only a gateway can do', async () => {
+  it('cannot have what only a gateway can do', async () => {
     const preview = await createPreview(
       { server: '127.0.0.153', protocol: 'tcp', mode: 'web', spa: 'true', 'public-url': 'https://{host}' },
       { 'index.html': '' },

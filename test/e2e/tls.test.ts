@@ -58,7 +58,7 @@ describeWithReal(['bore'], 'a job with a certificate', () => {
       expect([...texts, ...said.map(removeMasks)].filter(text => text.includes(line))).toEqual([]);
   });
 
-  it('is told what is wrong with it before anything starts', async () => {
+  it('reports what is wrong with the certificate before anything starts', async () => {
     const { cert } = ca.issue(['DNS:bore.example']);
     const { key } = ca.issue(['DNS:bore.example']);
     const { job } = await createPreview(

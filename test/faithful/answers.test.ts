@@ -22,7 +22,7 @@ describeFaithful('an answer', '127.0.0.27', world => {
     },
   );
 
-  it('keeps its reason, also one that is nobody else’s', async () => {
+  it('keeps its reason phrase, also an unusual one', async () => {
     const reasons = [];
     for (const reason of ['Short and stout', 'a  b', '!#~'])
       reasons.push(
@@ -56,7 +56,7 @@ describeFaithful('an answer', '127.0.0.27', world => {
     expect(headers).toHaveLength(11);
   });
 
-  it('keeps a date of the app’s own', async () => {
+  it('keeps the date that the app gives', async () => {
     const date = 'Tue, 01 Jan 2019 00:00:00 GMT';
     world.app.handle((_, response) => void response.writeHead(200, { date, age: '5' }).end('old'));
     for (const door of [world.direct, world.through]) {
@@ -140,7 +140,7 @@ describeFaithful('an answer', '127.0.0.27', world => {
     ]);
   });
 
-  it('may be slow in coming, and holds up nobody else', async () => {
+  it('may be slow, without delaying other visitors', async () => {
     const waiting: ServerResponse[] = [];
     world.app.handle((request, response) => {
       if (request.url === '/slow') waiting.push(response);

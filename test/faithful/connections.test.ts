@@ -44,7 +44,7 @@ describeFaithful('one connection', '127.0.0.38', world => {
     ]);
   });
 
-  it('carries on after an answer without a body, and after one to a request whose body nobody read', async () => {
+  it('goes on after an answer without a body, and after one to a request whose body was not read', async () => {
     world.app.handle((request, response) => {
       const status = Number(request.url?.slice(1));
       response.writeHead(status).end(status === 200 ? 'fine' : '');
@@ -123,7 +123,7 @@ describeFaithful(
       expect(answer.match(/^GET \/\d 0$/gm)).toEqual(['GET /1 0', 'GET /2 0']);
     });
 
-    it('end with an answer to an HTTP/1.0 client that has no length', async () => {
+    it('end after an answer without a length to an HTTP/1.0 client', async () => {
       const answer = await compareBytes(world, `GET / HTTP/1.0\r\n${host}\r\n`, (_, response) => {
         response.write('one ');
         response.end('two');
@@ -137,7 +137,7 @@ describeFaithful(
     });
 
     it.each(['HTTP/1.1', 'HTTP/1.0'])(
-      'of an app whose answer ends with its connection, %s, are all there',
+      'arrive completely from an app whose answer ends with its connection, %s',
       async version => {
         const body = 'z'.repeat(100_000);
         const answer = await compareAnswer(world, {}, ({ socket }) => {
@@ -147,7 +147,7 @@ describeFaithful(
       },
     );
 
-    it('of an app that offers another protocol are its answer all the same', async () => {
+    it('are the answer of an app that offers another protocol', async () => {
       const head =
         'HTTP/1.1 200 OK\r\nUpgrade: h2,h2c\r\nConnection: Upgrade, close\r\nContent-Length: 2\r\n\r\nok';
       const answer = await compareAnswer(
@@ -161,7 +161,7 @@ describeFaithful(
     });
 
     it.each(['before', 'after'])(
-      'of an app whose connection breaks %s its head do not look whole',
+      "do not look complete if the app's connection breaks %s its head",
       async when => {
         world.app.handle(request => {
           const { socket } = request;

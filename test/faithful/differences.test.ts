@@ -83,7 +83,7 @@ describeFaithful('on purpose', '127.0.0.46', world => {
     world.app.handleExpectation(undefined);
   });
 
-  it('trailers of a request stop at the gateway, and so does their announcement', async () => {
+  it('trailers of a request are dropped at the gateway, and so is their announcement', async () => {
     const question: Ask = { method: 'POST', open: true, headers: [['Trailer', 'X-Sum']] };
     const { direct, through } = await tell(world, question, [['X-Sum', '42']]);
     expect([direct.trailers, through.trailers]).toEqual([[['x-sum', '42']], []]);
@@ -114,7 +114,7 @@ describeFaithful('on purpose', '127.0.0.46', world => {
     expect(await world.compare(act, () => 1)).toBe(2);
   });
 
-  it('a length that a 204 must not have is left out', async () => {
+  it('the length that a 204 must not have is left out', async () => {
     world.app.handle(
       ({ socket }) =>
         void socket.end('HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'),
@@ -140,7 +140,7 @@ describeFaithful('on purpose', '127.0.0.46', world => {
     visitor.close();
   });
 
-  it('an app that says "go on" to nobody’s question is taken for broken, by undici', async () => {
+  it('undici takes an app for broken that sends 100 Continue without being asked', async () => {
     const bytes =
       'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
     world.app.handle(({ socket }) => void socket.end(bytes));
@@ -208,7 +208,7 @@ describeFaithful(
       expect(await world.compare(act, () => status)).toBe(200);
     });
 
-    it('a field that another names as its connection’s own stays behind', async () => {
+    it('a field that Connection names is not passed on', async () => {
       const seen: string[] = [];
       world.app.handle((request, response) => {
         seen.push(`${request.headers['x-mine']}`);

@@ -122,7 +122,7 @@ describeWithReal(['bore', 'chromium'], 'an Express app', () => {
     expect(await page.$$eval('li', items => items.length)).toBe(3);
   });
 
-  it('has its stream opened again by the page, with the last id, when it breaks', async () => {
+  it('sees the page open a broken event stream again, with the last id', async () => {
     rig?.listeners.splice(0)[0]?.write('retry: 10\ndata: soon\n\n');
     await page.waitForSelector('li::-p-text(3soon)');
     server?.closeAllConnections();

@@ -33,7 +33,7 @@ describeFaithful('an answer', '127.0.0.98', world => {
       }
   });
 
-  it('is the one to the visitor’s conditions', async () => {
+  it('follows the visitor’s conditions', async () => {
     const modified = 'Tue, 01 Jan 2019 00:00:00 GMT';
     const listener: RequestListener = (request, response) => {
       const { 'if-none-match': none, 'if-match': match, 'if-modified-since': since } = request.headers;

@@ -77,7 +77,7 @@ describeFaithful('a request', '127.0.0.28', world => {
     expect((await tell(world, { method, ...withBody })).body.bytes).toBe('body' in withBody ? 4 : 0);
   });
 
-  it('keeps the case, order and repetition of what it says', async () => {
+  it('keeps the case, order and repetition of its fields', async () => {
     const headers: Field[] = [
       ['Accept', 'text/html, */*;q=0.1'],
       ['X-One', '1'],
@@ -134,7 +134,7 @@ describeFaithful('a request', '127.0.0.28', world => {
 
   // Through bore, HTTP/2 lets in 64 KB every 40 ms.
   it.each([0, 1, 65_535, 65_536, scale(2_000_003, 20_000_000)])(
-    'brings every byte of its upload: %s of them',
+    'carries every byte of its upload: %s of them',
     async size => {
       const body = noise.take(size);
       const sha256 = createHash('sha256').update(body).digest('hex');
@@ -149,7 +149,7 @@ describeFaithful('a request', '127.0.0.28', world => {
     },
   );
 
-  it('brings an encoded body as it is', async () => {
+  it('carries an encoded body unchanged', async () => {
     const body = noise.take(5_000);
     const headers: Field[] = [
       ['Content-Encoding', 'gzip'],
@@ -158,7 +158,7 @@ describeFaithful('a request', '127.0.0.28', world => {
     expect((await tell(world, { method: 'POST', body, headers })).body.bytes).toBe(5_000);
   });
 
-  it('brings each piece of its upload before the next is sent', async () => {
+  it('carries each piece of its upload before the next is sent', async () => {
     await world.compare(async door => {
       const visitor = door.openVisitor();
       const arrived = Promise.withResolvers<import('node:http').IncomingMessage>();

@@ -61,7 +61,7 @@ describeFaithful('a piece', '127.0.0.29', world => {
     expect(seen.slice(1)).toEqual(['one', 'two', 'x'.repeat(5_000), 'y', 'end']);
   });
 
-  it('of an answer with a known length does too', async () => {
+  it('of an answer with a known length arrives before the next is sent', async () => {
     await stage(world, {}, async ({ exchange, response }) => {
       response.writeHead(200, { 'content-length': 6 }).flushHeaders();
       const seen = [await see(exchange)];
@@ -132,7 +132,7 @@ describeFaithful('a piece', '127.0.0.29', world => {
 });
 
 describeFaithful('an early end', '127.0.0.30', world => {
-  it('of an upload that the app answers before it is over: the visitor sees the answer, and may send the rest', async () => {
+  it('by the app, in the middle of an upload, lets the visitor see the answer and send the rest', async () => {
     const rest = new Noise(3).take(3_000_000);
     const answer = await stage(world, { method: 'POST', open: true }, async ({ exchange, response }) => {
       response.writeHead(413, { 'content-type': 'text/plain' }).end('too much');
@@ -196,7 +196,7 @@ describeFaithful('an early end', '127.0.0.30', world => {
   );
 });
 
-describeFaithful('a visitor who waits to be told to go on', '127.0.0.37', world => {
+describeFaithful('a visitor who waits for 100 Continue', '127.0.0.37', world => {
   const question: Ask = {
     method: 'POST',
     open: true,
@@ -206,7 +206,7 @@ describeFaithful('a visitor who waits to be told to go on', '127.0.0.37', world 
     ],
   };
 
-  it('is told when the app takes the body, and then gets its answer', async () => {
+  it('gets 100 Continue when the app takes the body, and then its answer', async () => {
     world.app.handle(
       (request, response) =>
         void readRequest(request).then(({ body }) => response.end(`${body.bytes} bytes`)),

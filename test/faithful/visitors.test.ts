@@ -38,7 +38,7 @@ async function open(protocol: string, listener: RequestListener): Promise<Visito
 }
 
 describe.each(['http/1.1', 'h2'])('a visitor that speaks %s', protocol => {
-  it('sends what it is told to, in order and repeated', async () => {
+  it('sends fields in order and repeated', async () => {
     let seen: [string | undefined, string | undefined, string[], Buffer] | undefined;
     const visitor = await open(protocol, async (request, response) => {
       const body = Buffer.concat(await request.toArray());
@@ -104,7 +104,7 @@ describe.each(['http/1.1', 'h2'])('a visitor that speaks %s', protocol => {
     expect(trailers).toBe('5');
   });
 
-  it('tells an answer that broke off from a whole one, and leaves when it is told to', async () => {
+  it('distinguishes an answer that broke off from a complete one, and can leave', async () => {
     const visitor = await open(protocol, (request, response) => {
       response.write('half', () => {
         if (request.url === '/break') breakOff(response);
@@ -122,7 +122,7 @@ describe.each(['http/1.1', 'h2'])('a visitor that speaks %s', protocol => {
     });
   });
 
-  it('waits to be told to go on', async () => {
+  it('waits for 100 Continue', async () => {
     const visitor = await open(protocol, (request, response) =>
       request.resume().on('end', () => response.end('thanks')),
     );

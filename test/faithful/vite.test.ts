@@ -94,13 +94,13 @@ describeWithReal(['bore', 'chromium'], 'a Vite development server', () => {
     expect(await page.evaluate('import("/lazy.js").then(module => module.lazy)')).toBe('loaded later');
   });
 
-  it('reloads the page where nothing less will do', async () => {
+  it('reloads the page if a module cannot be replaced', async () => {
     write('index.html', FILES['index.html'].replace('a page', 'another page'));
     await page.waitForFunction('document.title === "another page" && globalThis.mark === undefined');
     await page.waitForSelector('#text::-p-text(mended)');
   });
 
-  it('was reached at the public address alone, by sockets too', () => {
+  it('was only reached at the public address, also by WebSockets', () => {
     expect(sockets.length).toBeGreaterThanOrEqual(2);
     expect(new Set(sockets.map(url => new URL(url).host))).toEqual(new Set([exposed.url.host]));
   });

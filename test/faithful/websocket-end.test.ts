@@ -41,7 +41,7 @@ describeFaithful(
     );
 
     it.each(['visitor', 'app'] as const)(
-      'ends without a code where the %s gives none, or vanishes',
+      'ends without a code if the %s gives none, or vanishes',
       async side => {
         const ends = await pair(world, async ({ visitor, app }) => {
           const closed = [receiveClose(visitor), receiveClose(app)];

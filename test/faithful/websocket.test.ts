@@ -44,7 +44,7 @@ describeFaithful(
       },
     );
 
-    it('carries fragments, and what comes between them', async () => {
+    it('carries fragments, and control frames between them', async () => {
       await pair(world, async ({ visitor, app }) => {
         const seen = [];
         for (const [from, to] of [
@@ -63,7 +63,7 @@ describeFaithful(
       });
     });
 
-    it('carries pings and pongs with what they say', async () => {
+    it('carries pings and pongs with their payload', async () => {
       const seen = await pair(world, async ({ visitor, app }) => {
         const seen = [];
         for (const [from, to] of [
@@ -83,7 +83,7 @@ describeFaithful(
       expect(seen).toHaveLength(12);
     });
 
-    it('is agreed on by visitor and app alone: path, subprotocol, compression, and what their heads say', async () => {
+    it('is negotiated by visitor and app alone: path, subprotocol, compression and header fields', async () => {
       const agreed = await pair(
         world,
         async ({ visitor, app, request }) => [
@@ -147,7 +147,7 @@ describeFaithful(
       expect(all).toEqual([true, count]);
     });
 
-    it('is one of fifty at a time', async () => {
+    it('works fifty times at once', async () => {
       const count = 50;
       serve(world, {}, (socket, { url }) => {
         socket.on('message', data => socket.send(`${url} ${data}`));

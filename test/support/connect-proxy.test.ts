@@ -47,7 +47,7 @@ async function ask(url: string, proxyUrl: string, proxyTunnel = false): Promise<
   }
 }
 
-it('passes on requests in absolute form, to names only it knows', async () => {
+it('forwards requests in absolute form, to names that only the proxy knows', async () => {
   await start();
   expect(await ask('http://inside.test/a?b', proxy.url)).toBe('/a?b of inside.test, undefined');
   expect(proxy.asked).toEqual(['GET http://inside.test/a?b']);
@@ -59,7 +59,7 @@ it('opens tunnels', async () => {
   expect(proxy.asked).toEqual(['CONNECT inside.test:80']);
 });
 
-it('says that it cannot reach somebody', async () => {
+it('reports that it cannot reach a host', async () => {
   await start({ names: { 'away.test': await findDeadPort() } });
   expect(await ask('http://away.test/', proxy.url)).toBe('');
   await expect(ask('http://away.test/', proxy.url, true)).rejects.toMatchObject({
@@ -81,7 +81,7 @@ it('asks for its password, and keeps it to itself', async () => {
   ]);
 });
 
-it('is asked by a process of Node.js that is told to use it', async () => {
+it('is used by a process of Node.js with the proxy variables', async () => {
   await start();
   const environment = { HTTP_PROXY: proxy.url, NODE_USE_ENV_PROXY: '1' };
   const printed = await runScript(

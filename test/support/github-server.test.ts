@@ -38,7 +38,7 @@ describe('the server that plays GitHub', () => {
     expect(second.headers.get('link')).toBeNull();
   });
 
-  it("refuses in GitHub's words", async () => {
+  it("refuses with GitHub's own messages", async () => {
     server = await startGitHubServer({ pullRequests: 'read' });
     const refused = await call('/repos/octo/app/issues/7/comments', 'POST', { body: 'x' });
     expect(refused.status).toBe(403);
@@ -47,7 +47,7 @@ describe('the server that plays GitHub', () => {
     expect(stranger.status).toBe(401);
   });
 
-  it('breaks as often as it is told to, and logs what it answered', async () => {
+  it('fails as often as it is told to, and logs its answers', async () => {
     server = await startGitHubServer();
     server.state.faults.push({ path: /app$/, times: 1, status: 502, message: 'Bad Gateway' });
     expect((await call('/repos/octo/app')).status).toBe(502);

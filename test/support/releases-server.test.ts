@@ -14,7 +14,7 @@ describe('the releases server', () => {
     await server.close();
   });
 
-  it('breaks a download off as often as it was told', async () => {
+  it('breaks a download off as often as it is told to', async () => {
     const content = Buffer.alloc(100_000, 'x');
     const server = await startReleasesServer([{ name: 'x.deb', content, breaks: { after: 10, times: 1 } }]);
     const download = async () =>
@@ -24,7 +24,7 @@ describe('the releases server', () => {
     await server.close();
   });
 
-  it('refuses and redirects as it was told', async () => {
+  it('refuses and redirects as it is told to', async () => {
     const behind = await startReleasesServer([], { refuse: token => (token ? { status: 401 } : undefined) });
     const server = await startReleasesServer([], { redirectTo: new URL(behind.url).origin });
     expect((await fetch(`${server.url}/tags/v1.0.0`)).url).toBe(`${behind.url}/tags/v1.0.0`);

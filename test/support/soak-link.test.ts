@@ -52,7 +52,7 @@ it('passes bytes both ways, and cuts only the kind it is asked to', async () => 
   await expect.poll(() => ends).toEqual(['read ECONNRESET', 'read ECONNRESET']);
 });
 
-it('falls silent without ending anything, and passes on what was held back', async () => {
+it('falls silent without ending a connection, and then delivers what was held back', async () => {
   const { link, ends } = await open();
   const old = await say(link, '{"Hello":0}');
   await expect.poll(() => old.heard()).toBe('{"Hello":0}');

@@ -49,7 +49,7 @@ async function openCall(rig: TunRig) {
 }
 
 describeWithReal(['tun-rig'], 'a link between two namespaces', () => {
-  it('takes a round-trip time to connect over, and another one when that is changed', async () => {
+  it('takes the round-trip time to connect, also after that was changed', async () => {
     const rig = await startRig(120);
     expect((await openCall(rig)).connectMs).toBeGreaterThanOrEqual(120);
     await rig.setRtt(240);
@@ -79,13 +79,13 @@ describeWithReal(['tun-rig'], 'a link between two namespaces', () => {
     await rig.setRtt(0);
   });
 
-  it('is one of several that do not meet', async () => {
+  it('is separate from other links', async () => {
     const rigs = await Promise.all([startRig(0), startRig(0)]);
     for (const rig of rigs) await openCall(rig);
     expect(new Set(rigs.flatMap(rig => [rig.server, rig.runner])).size).toBe(4);
   });
 
-  it('ends with all that runs inside, when it is stopped and when its owner is killed', async () => {
+  it('ends with everything that runs inside when it is stopped or its owner is killed', async () => {
     const rig = await startTunRig({ rttMs: 0 });
     const { server } = await openCall(rig);
     const gone = once(server, 'exit');
@@ -100,7 +100,7 @@ describeWithReal(['tun-rig'], 'a link between two namespaces', () => {
     expect(isRunning(Number(inside))).toBe(false);
   });
 
-  it('removes what a rig left behind that was killed itself', async () => {
+  it('removes what an earlier rig left behind when it was killed', async () => {
     const rig = await startTunRig({ rttMs: 0 });
     const pid = Number(/\d+/.exec(rig.server)?.[0]);
     process.kill(pid, 'SIGKILL');
