@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Entry of the `expose` command: on a laptop the same exposure in the foreground, in a job the way to ask about it.
+// Entry of the `expose` command: runs a preview in the foreground, or reads and ends one that is running.
 
 import { leaveWith, tolerateBrokenOutput } from './shared/output.ts';
 
@@ -12,7 +12,7 @@ async function run(): Promise<number> {
     );
     return 2;
   }
-  // Loaded only now: an older Node would stumble over the first module it does not understand.
+  // Loaded only now: an older Node would fail on the first module that it does not understand.
   const { runCommand } = await import('./commands/commands.ts');
   const { readShell } = await import('./commands/shell.ts');
   return runCommand(process.argv.slice(2), readShell(process.env));

@@ -10,7 +10,7 @@ tolerateBrokenOutput();
 
 const cancellation = new Cancellation(['SIGINT', 'SIGTERM'], {
   exitCode: 1,
-  // What is not undone by then is left to post.
+  // Post undoes the rest.
   undoMs: 900,
   // Plain text: while the preview's log is repeated, the runner would show a command as it stands.
   onCancel: () => print.info('cancelled; the post step takes the preview down'),

@@ -7,7 +7,7 @@ import { print } from './step/print.ts';
 import { readRunner, readStopInputs } from './step/runner.ts';
 import { chooseSession, isRunning, listSessions } from './supervisor/session.ts';
 
-/** Visitors are drained for 5 s, then the app has 5 s. */
+/** Visitors drain for 5 s, then the app gets 5 s. */
 const STOP_TIMEOUT_MS = 20_000;
 
 async function run(): Promise<void> {

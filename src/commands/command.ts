@@ -1,4 +1,4 @@
-// What a command is: how it is called, what it prints as help, and how it ends. Used by all of them.
+// What a command is: its call, its help, its exit code. Used by every command.
 
 import type { ShellContext } from './shell.ts';
 
@@ -19,9 +19,9 @@ export interface Command {
   summary: string;
   /** What follows `expose NAME`. */
   usage: string;
-  /** What else there is to know. */
+  /** More about it, after the summary. */
   notes?: string;
-  /** How many arguments it takes that are no flags; none where absent. */
+  /** How many arguments it takes that are not flags; 0 if absent. */
   maxArguments?: number;
   /** Flag → what it means; those that take a value are written `name VALUE`. Every command has --json and --help. */
   flags: Readonly<Record<string, string>>;

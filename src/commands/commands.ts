@@ -15,7 +15,7 @@ const COMMANDS: Readonly<Record<string, Command>> = { demo, run, server, url, st
 
 const COMMON_FLAGS = {
   json: 'print JSON instead of text',
-  help: 'print this',
+  help: 'print this help',
 };
 
 /** Runs `expose ARGUMENTS`; errors are printed, never thrown. */
@@ -53,7 +53,7 @@ function parseCall(command: Command, args: readonly string[], shell: ShellContex
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
     const extra = positionals[command.maxArguments ?? 0];
     if (extra !== undefined && !values.help)
-      throw new InputError(`nothing can be done with the argument '${sanitise(extra)}'; see --help`);
+      throw new InputError(`unexpected argument '${sanitise(extra)}'; see --help`);
     return { flags: values as Flags, positionals, shell };
   } catch (cause) {
     if (cause instanceof InputError) throw cause;
@@ -61,7 +61,7 @@ function parseCall(command: Command, args: readonly string[], shell: ShellContex
   }
 }
 
-/** Node's own texts begin with what is wrong, and go on with advice that is none here. */
+/** Node's messages begin with the problem; the advice after it does not fit here. */
 function describeMisuse(error: unknown): string {
   const [message = ''] = describeError(error).split(/\. (?=[A-Z])/);
   if (!hasCode(error, 'ERR_PARSE_ARGS_UNKNOWN_OPTION')) return sanitise(message);

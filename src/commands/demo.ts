@@ -1,4 +1,4 @@
-// `expose demo`: everything built in and on loopback: bore-compatible server, example app, gateway, tunnel.
+// `expose demo`: everything on loopback and built in: bore-compatible server, example app, gateway, tunnel.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { runForeground } from './foreground.ts';
 import { print } from './terminal.ts';
 
 export const demo: Command = {
-  summary: 'Show it all on this machine: own bore server, example app, public link.',
+  summary: 'Try everything on this machine: a bore server, an example app, and a link to it.',
   usage: '',
   flags: {},
   async run({ flags, shell }) {
@@ -26,7 +26,7 @@ export const demo: Command = {
         mode: 'web',
         server: `127.0.0.1:${server.controlPort}`,
         secret,
-        // The server is new each time, and so is its secret: no port could stay the same.
+        // Server and secret are new each time, so the port cannot stay the same.
         'remote-port': 'random',
       };
       const inputs = parseInputs(

@@ -20,8 +20,8 @@ const REDRAW_MS = 1_000;
 const CLEAR_LINE = '\r\u001b[2K';
 /** SIGHUP: the terminal's window was closed. */
 export const LEAVE_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** Whoever presses Ctrl-C twice does not want to wait. */
-const HURRY_MS = 500;
+/** For the processes to end after a second Ctrl-C. */
+const END_NOW_MS = 500;
 
 /** Runs it until it ends or Ctrl-C is pressed; a second Ctrl-C does not wait for visitors. */
 export async function runForeground(config: SupervisorConfig, json: boolean): Promise<ExitCode> {
@@ -44,8 +44,8 @@ export async function runForeground(config: SupervisorConfig, json: boolean): Pr
   } catch (error) {
     warn(`\`expose url\`, \`status\` and \`stop\` will not find this preview: ${describeError(error)}`);
   }
-  const hurry = async () => {
-    await reapJournal(sessionFiles(folder).journal, HURRY_MS);
+  const endNow = async () => {
+    await reapJournal(sessionFiles(folder).journal, END_NOW_MS);
     await removeFolder(folder);
     process.exit(1);
   };
@@ -53,7 +53,7 @@ export async function runForeground(config: SupervisorConfig, json: boolean): Pr
   const leave = () => {
     asked += 1;
     if (asked === 1) void exposure.stop('stopped');
-    else if (asked === 2) void hurry();
+    else if (asked === 2) void endNow();
   };
   for (const signal of LEAVE_SIGNALS) process.on(signal, leave);
   exposure.subscribe(() => screen.show(exposure.state));
@@ -70,7 +70,7 @@ export async function runForeground(config: SupervisorConfig, json: boolean): Pr
   return 1;
 }
 
-/** What a person sees: on a terminal one status line that is kept up to date, elsewhere a line for each change. */
+/** What people see: on a terminal one status line that is kept up to date, elsewhere a line for each change. */
 class Screen {
   readonly #json: boolean;
   readonly #out: LineOutput;
@@ -122,7 +122,7 @@ class Screen {
     if (this.#live && !this.#json) this.#out.write('\n');
   }
 
-  /** The same line twice says nothing new. */
+  /** Leaves out repeated lines. */
   #write(line: string): void {
     if (line !== this.#last) this.#out.write(`${line}\n`);
     this.#last = line;
@@ -134,7 +134,7 @@ function renderStatus(state: ExposureState, withCounters: boolean): string {
   if (phase.kind === 'ended') return `ended: ${phase.reason}`;
   if (phase.kind === 'failed') return 'failed';
   const parts = [`tunnel ${tunnel.status}`, `app ${app.status}`];
-  // Elsewhere than on a terminal the log says it, once.
+  // Without a terminal the log has it, once.
   if (withCounters && 'reason' in tunnel && tunnel.reason) parts.push(tunnel.reason);
   if (phase.kind !== 'live' || !withCounters) return parts.join(' · ');
   parts.push(`${state.visits} visits`, `up ${formatDuration(Date.now() - phase.liveAt.getTime())}`);

@@ -15,12 +15,12 @@ import { readFlagFile, readSecret } from './secrets.ts';
 import { isSecret } from './shell.ts';
 import { printAside } from './terminal.ts';
 
-/** As of a program that Ctrl-C has ended: 128 + SIGINT. */
+/** The usual exit code after Ctrl-C: 128 + SIGINT. */
 const CANCELLED = 130;
-/** The folder of a build that was broken off has thousands of files, and nobody comes to remove it later. */
+/** An interrupted build leaves thousands of files, and nothing removes them later. */
 const UNDO_MS = 30_000;
 
-/** Input → the flag's help; inputs that only mean something in a job have no flag. */
+/** Input → the flag's help; inputs that are for jobs only have no flag. */
 const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'mode MODE': 'auto, os, exec, web or port (default auto)',
   'port N': 'a local port that something already serves',
@@ -37,14 +37,14 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'startup-timeout TIME': 'how long app and tunnel together may take (default 120s)',
   'server HOST': 'bore server, host or host:port; several with commas (default bore.pub)',
   'remote-port PORT': 'public port: auto (always the same), random, or a number',
-  'port-range RANGE': 'where --remote-port auto picks from (default 1024-65535)',
+  'port-range RANGE': 'range of --remote-port auto (default 1024-65535)',
   'public-url URL': 'template of the address behind a proxy of your own',
   'tls-cert FILE': 'certificate (PEM, with its chain): TLS ends on this machine',
   'tls-key FILE': 'its key (PEM)',
   'access KIND': 'who may open it: link (with a key), basic, or open (default link)',
   'public-paths PATTERNS': 'paths that need no key, like /webhooks/**',
   'max-body SIZE': 'longest upload (default 25MB)',
-  'name NAME': 'tells previews of one folder apart, for their ports and for --session',
+  'name NAME': 'distinguishes previews of the same folder: their ports, and --session',
   'duration TIME': 'how long it stays up, like 45m (default: until Ctrl-C)',
   'log-level LEVEL': 'quiet, info or debug (default info)',
 };
@@ -68,10 +68,10 @@ export const run: Command = {
     for (const warning of inputs.warnings) printAside(`warning: ${warning}`);
     const logger = createLogger({ level: inputs.logLevel, write: printAside });
     logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
-    // Nobody but whoever runs this knows who may see it.
+    // On a laptop `auto` never means open: the repository is unknown here.
     const { access, reason } = resolveAccess(inputs.gateway.access, inputs.protocol, false);
     logger.info(`access ${access.kind}: ${reason}`);
-    // A program of the installation does not hear Ctrl-C itself: it has a process group of its own.
+    // Ctrl-C does not reach the programs that install wasmrun: they have their own process groups.
     const cancellation = new Cancellation(LEAVE_SIGNALS, { exitCode: CANCELLED, undoMs: UNDO_MS });
     const wasmrun = await cancellation.guard(signal => locateWasmrun(inputs.app, host, logger, { signal }));
     cancellation.stop();
@@ -81,15 +81,15 @@ export const run: Command = {
       wasmrun,
       folder: createSessionFolder(host.tempFolder),
       name: inputs.name ?? basename(inputs.app.path),
-      identity: identifyHome(inputs, shell.user),
+      identity: identifyLocalPreview(inputs, shell.user),
       access,
     });
     return runForeground(config, flags.json === true);
   },
 };
 
-/** The same for every run of the same thing on the same machine, so that its public port is the same too. */
-function identifyHome({ app, name }: Inputs, user: string): string {
+/** Stays the same for a folder, port and name of this user on this machine, and with it the public port. */
+function identifyLocalPreview({ app, name }: Inputs, user: string): string {
   return JSON.stringify([user, hostname(), app.path, app.port ?? '', name ?? '']);
 }
 

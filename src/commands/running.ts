@@ -1,4 +1,4 @@
-// `expose url`, `status` and `stop`: ask the exposure of this job, or of this machine.
+// `expose url`, `status` and `stop`: requests to the preview of this job, or of this machine.
 
 import { basename } from 'node:path';
 import { callControl, readState } from '../control/client.ts';
@@ -14,13 +14,13 @@ import { print, printAside, printJson } from './terminal.ts';
 const STOP_TIMEOUT_MS = 20_000;
 
 const SESSION_FLAG = {
-  'session NAME': 'which exposure, where there are several (name, or the `session` output)',
+  'session NAME': 'which preview, if there are several (its name, or the `session` output)',
 };
 
 export const url: Command = {
   summary: 'Print the public URL.',
   usage: '[--link] [--session NAME]',
-  flags: { link: 'the link to click, with its key where there is one', ...SESSION_FLAG },
+  flags: { link: 'the link to click, with its key if it has one', ...SESSION_FLAG },
   async run(call) {
     const state = await readCurrent(call);
     const { public_url: url, preview_url, status } = state;
@@ -33,7 +33,7 @@ export const url: Command = {
 };
 
 export const status: Command = {
-  summary: 'Print how the tunnel, the app and the exposure are.',
+  summary: 'Print the state of the tunnel, the app and the preview.',
   usage: '[--session NAME]',
   flags: SESSION_FLAG,
   async run(call) {
@@ -46,7 +46,7 @@ export const status: Command = {
 };
 
 export const stop: Command = {
-  summary: 'End the exposure before the job ends.',
+  summary: 'End a preview that is running.',
   usage: '[--session NAME]',
   flags: SESSION_FLAG,
   async run(call) {
@@ -66,7 +66,7 @@ function findSession({ flags, shell }: CommandCall): { folder: string; session: 
   return chooseSession(shell.sessionsFolder, wanted);
 }
 
-/** The state now, or the last one where it has ended. */
+/** The state now, or the last one after the end. */
 async function readCurrent(call: CommandCall): Promise<StateMessage> {
   const { folder, session } = findSession(call);
   const outcome = readOutcome(folder);
@@ -100,7 +100,7 @@ function renderState(state: StateMessage): string {
     ['exposure', exposure.phase === 'ended' ? `ended: ${exposure.reason}` : exposure.phase],
     [
       'ends',
-      exposure.phase === 'live' ? (exposure.expires_at ?? 'with its job, or when it is stopped') : null,
+      exposure.phase === 'live' ? (exposure.expires_at ?? 'when its job ends, or it is stopped') : null,
     ],
     [
       'so far',

@@ -6,7 +6,7 @@ import { describeError, InputError } from '../shared/errors.ts';
 import type { CommandCall } from './command.ts';
 import type { SecretName } from './shell.ts';
 
-/** From the file that was named, else from the environment; '' if it was not given. Throws an InputError. */
+/** From the flag's file, otherwise from the environment; '' if it was not given. Throws an InputError. */
 export function readSecret(name: SecretName, { flags, shell }: CommandCall): string {
   const file = flags[`${name}-file`];
   return typeof file === 'string' ? readFlagFile(`${name}-file`, file) : shell.secrets[name];

@@ -13,9 +13,9 @@ import { print, printAside, printJson } from './terminal.ts';
 export const server: Command = {
   summary: 'Run a bore-compatible server; for anything public use the real `bore server`.',
   usage: '[--port 7835] [--min-port 1024] [--max-port 65535]',
-  notes: 'The secret comes from BORE_SECRET or --secret-file; without one, everybody may open tunnels.',
+  notes: 'The secret comes from BORE_SECRET or --secret-file; without one, anybody can open tunnels.',
   flags: {
-    'host ADDRESS': 'address to listen on (default 127.0.0.1; 0.0.0.0 for everybody)',
+    'host ADDRESS': 'address to listen on (default 127.0.0.1; 0.0.0.0: all networks)',
     'port N': `control port (default ${DEFAULT_CONTROL_PORT})`,
     'min-port N': 'lowest public port (default 1024)',
     'max-port N': 'highest public port (default 65535)',
@@ -23,7 +23,7 @@ export const server: Command = {
   },
   async run(call) {
     const { flags } = call;
-    // One server, one secret: line ends around it mean nothing.
+    // A file mostly ends with a line break, which is not part of the secret.
     const secret = readSecret('secret', call).trim();
     const host = typeof flags.host === 'string' ? flags.host : '127.0.0.1';
     const minPort = readPort(flags, 'min-port', 1024);

@@ -1,10 +1,10 @@
-// What `expose` knows of the shell it was called from, read from the environment once, when it starts. Used by cli, and
-// handed to every command.
+// What `expose` knows about the shell it was called from. Read from the environment once, by cli, and passed to every
+// command.
 
 import { tmpdir } from 'node:os';
 import { type HostContext, readHost } from '../supervisor/host.ts';
 
-/** Inputs that are secrets → the variable they come from, where no file is given. */
+/** Secret input → the variable it comes from if no file is given. */
 export const SECRET_VARIABLES = {
   secret: 'BORE_SECRET',
   'access-key': 'EXPOSE_ACCESS_KEY',
@@ -19,11 +19,11 @@ export function isSecret(name: string): name is SecretName {
 
 export interface ShellContext {
   host: HostContext;
-  /** Where `url`, `status` and `stop` look for sessions: in a job RUNNER_TEMP, elsewhere the system's temp folder. */
+  /** Where `url`, `status` and `stop` look for sessions: in a job RUNNER_TEMP, otherwise the system's temp folder. */
   sessionsFolder: string;
-  /** Who runs it; '' if the shell does not say. */
+  /** The user's name; '' if the shell does not set it. */
   user: string;
-  /** Secrets that were handed over as variables; '' for those that were not. */
+  /** Secrets from variables; '' for those that are not set. */
   secrets: Readonly<Record<SecretName, string>>;
   /** The whole environment, only for lines of `--env` that copy a variable by its name. */
   variables: NodeJS.ProcessEnv;

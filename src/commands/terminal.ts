@@ -1,5 +1,5 @@
-// What the commands print, but for those that run in the foreground: names and paths hold what other people chose, and
-// a terminal obeys control characters.
+// The output of the commands that end at once (the foreground has its own): sanitised, because names and paths contain
+// untrusted text, and terminals obey control characters.
 
 import { sanitiseLines } from '../shared/log.ts';
 
@@ -8,12 +8,12 @@ export function print(text: string): void {
   process.stdout.write(`${sanitiseLines(text)}\n`);
 }
 
-/** The same for programs: one line of JSON. */
+/** The answer for programs: one line of JSON. */
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-/** What is said beside the answer. */
+/** Everything that is not the answer, on standard error. */
 export function printAside(text: string): void {
   process.stderr.write(`${sanitiseLines(text)}\n`);
 }

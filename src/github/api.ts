@@ -26,7 +26,7 @@ const MAX_RATE_LIMIT_RETRIES = 2;
 /** Parameters of a route: those named in its path, the others as query or body. */
 export type Parameters = Record<string, string | number | boolean | readonly string[]>;
 
-/** All requests reject with a GitHubError (also where the signal's time is over), or with the signal's reason. */
+/** All requests reject with a GitHubError (also if the signal is a time limit), or with the signal's reason. */
 export interface GitHub {
   /** One request, for instance `GET /repos/{owner}/{repo}`; resolves with the checked body of the answer. */
   request<S extends Schema>(schema: S, route: string, options: RequestOptions): Promise<v.InferOutput<S>>;
@@ -45,9 +45,9 @@ type Schema = v.GenericSchema<unknown>;
 
 /** GitHub refused, could not be reached, or answered with something unexpected. */
 export class GitHubError extends Error {
-  /** HTTP status; undefined where there was no answer. */
+  /** HTTP status; undefined if there was no answer. */
   readonly status: number | undefined;
-  /** True where asking again later may help. */
+  /** Whether a later request may succeed. */
   readonly retryable: boolean;
 
   constructor(message: string, options: ErrorOptions & { status?: number; retryable: boolean }) {
@@ -62,11 +62,11 @@ interface ConnectionOptions {
   token: string;
   apiUrl: string;
   logger: Logger;
-  /** The job's variables that name a proxy; without them GitHub is asked directly. */
+  /** The job's variables that name a proxy; without them requests go to GitHub directly. */
   proxy?: ProxyEnvironment;
 }
 
-/** Asks nothing yet. */
+/** Sends nothing yet. */
 export function connectGitHub(options: ConnectionOptions): GitHub {
   const octokit = createOctokit(options);
   return {
@@ -147,7 +147,7 @@ function explainFailure(error: unknown, route: string): GitHubError {
   if (error instanceof Error && error.cause instanceof ProxyError)
     return new GitHubError(error.cause.message, { retryable: false, cause: error.cause });
   const message = sanitise(describeError(error));
-  // Octokit invents status 500 where no answer came; only a failure with a response has a real one.
+  // Octokit sets status 500 if no answer came; only an error with a response has a real status.
   const answered = v.is(Answered, error) ? error : undefined;
   if (!answered) {
     return new GitHubError(`GitHub could not be reached (${route}): ${message}`, {

@@ -1,11 +1,12 @@
-// Which commit lies in a folder, read from git's own files: no program of the checkout's choosing is run for it.
+// The commit that is checked out in a folder, read from git's own files: running git could run what the checkout
+// configures. Used by the fork rules.
 
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
-/** The commit checked out at `path` (a folder or a file), or undefined where that cannot be told. */
+/** The commit checked out at `path` (a folder or a file), or undefined if that is unknown. */
 export function readCheckedOutCommit(path: string): string | undefined {
   try {
     const folder = findGitFolder(realpathSync(path));
@@ -15,7 +16,7 @@ export function readCheckedOutCommit(path: string): string | undefined {
   }
 }
 
-/** The nearest `.git`, going up. In a worktree and in a submodule it is a file that says where the folder is. */
+/** The nearest `.git`, going up. In worktrees and submodules it is a file that contains the folder's path. */
 function findGitFolder(path: string): string | undefined {
   const candidate = join(path, '.git');
   const found = statSync(candidate, { throwIfNoEntry: false });

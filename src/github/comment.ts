@@ -1,5 +1,5 @@
 // The sticky comment: one per preview, edited and never repeated. Writes are serialised, and only the newest view is
-// written. Whatever goes wrong here is one warning; the preview does not care.
+// written. A failure is one warning and never affects the preview.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../shared/errors.ts';
@@ -12,7 +12,7 @@ import { type CommentTarget, OwnComment } from './own-comment.ts';
 import type { PreviewView } from './view.ts';
 import { describeReportFailure } from './wording.ts';
 
-/** A hiccup of GitHub's is over in seconds; a longer outage is left to the next change of state. */
+/** Short failures of GitHub are over in seconds; after a longer one the next change of state is written. */
 const RETRY_DELAYS_MS = [1_000, 4_000];
 
 export interface CommentWriterOptions {
@@ -31,7 +31,7 @@ export class CommentWriter {
   #newest: PreviewView | undefined;
   #writing: Promise<void> | undefined;
   #warned = false;
-  /** Set when there is nothing more to be done here: no permission, or a newer run has taken over. */
+  /** Set when nothing can be written any more: no permission, or a newer run has taken over. */
   #closed = false;
 
   /** Nothing is written before the first `update`. */
@@ -59,7 +59,7 @@ export class CommentWriter {
     for (let view = this.#take(); view !== undefined; view = this.#take()) {
       await this.#write(view).catch(error => this.#giveUp(error));
     }
-    // In the same turn as the last look, so that no update can fall in between.
+    // In the same turn as the last #take, so that no update can come in between.
     this.#writing = undefined;
   }
 

@@ -1,5 +1,5 @@
-// The fork rules: whether the code that lies on the runner may be run beside this job's secrets.
-// main asks before it judges any input, for a fork's job sees no `vars` and no secrets. The rules for users are in
+// The fork rules: whether the code on the runner may run in a job that holds secrets. Checked by main before any input,
+// because a fork's job has no `vars` and no secrets, so its inputs look wrong. The rules for users are in
 // docs/forks.md; the attack is GitHub Security Lab's "Preventing pwn requests".
 
 import { describeError } from '../shared/errors.ts';
@@ -25,18 +25,18 @@ const PULL_REQUEST_EVENTS = ['pull_request', 'pull_request_review', 'pull_reques
 /** These get Dependabot's own secrets and a read-only token when Dependabot is the actor (GitHub docs). */
 const DEPENDABOT_EVENTS = [...PULL_REQUEST_EVENTS, 'push', 'create', 'deployment', 'deployment_status'];
 
-/** These run with secrets and a write token, whoever caused them, and are often about a stranger's code. */
+/** These run with secrets and a write token, whoever caused them, and are often about untrusted code. */
 const PRIVILEGED_EVENTS = ['pull_request_target', 'workflow_run', 'issue_comment', 'repository_dispatch'];
 
-/** These are about a commit of the repository itself and bring no other: nobody has a reason to check out a fork. */
+/** These are about a commit of the repository itself, so workflows have no reason to check out a fork. */
 const OWN_COMMIT_EVENTS = ['push', 'schedule', 'merge_group'];
 
-/** Started by people who may write, mostly for the run's own commit: what they built may lie outside any checkout. */
+/** Started by people with write access, mostly for the run's own commit; what they built may be outside any checkout. */
 const CHECKOUT_OPTIONAL_EVENTS = ['workflow_dispatch', 'release'];
 
 const DEPENDABOT = 'dependabot[bot]';
 
-interface GuardOptions {
+interface ForkRuleOptions {
   job: Job;
   github: GitHub;
   /** The folder or file to be exposed; its checkout must be at the pull request's head. */
@@ -45,8 +45,8 @@ interface GuardOptions {
   signal: AbortSignal;
 }
 
-/** What cannot be found out, or not in time, counts as untrusted; rejects only when the signal is aborted by hand. */
-export async function checkForkRules(options: GuardOptions): Promise<Verdict> {
+/** What cannot be found out in time counts as untrusted. Rejects only if the signal is aborted, not if it times out. */
+export async function checkForkRules(options: ForkRuleOptions): Promise<Verdict> {
   const { job, allowUntrustedHead } = options;
   const withheld = findWithheld(job);
   if (withheld !== undefined) {
@@ -56,13 +56,13 @@ export async function checkForkRules(options: GuardOptions): Promise<Verdict> {
     return { kind: 'skip', reason: `no preview: ${reason}. What can be done: ${FORKS_PAGE}` };
   }
   if ([...PULL_REQUEST_EVENTS, ...OWN_COMMIT_EVENTS].includes(job.eventName)) return { kind: 'trusted' };
-  const doubt = await findDoubt(options);
-  if (doubt === undefined) return { kind: 'trusted' };
-  if (allowUntrustedHead) return { kind: 'allowed untrusted', reason: doubt };
-  return { kind: 'refuse', reason: renderRefusal(job, doubt) };
+  const reason = await findUntrustedReason(options);
+  if (reason === undefined) return { kind: 'trusted' };
+  if (allowUntrustedHead) return { kind: 'allowed untrusted', reason };
+  return { kind: 'refuse', reason: renderRefusal(job, reason) };
 }
 
-/** Why GitHub withholds secrets from this job; undefined where it does not. */
+/** Why GitHub withholds secrets from this job; undefined if it does not. */
 function findWithheld(job: Job): string | undefined {
   if (DEPENDABOT_EVENTS.includes(job.eventName) && job.actor === DEPENDABOT) {
     return 'this run was started by Dependabot';
@@ -73,10 +73,10 @@ function findWithheld(job: Job): string | undefined {
   return isOwn(job, head.headRepository) ? undefined : renderOrigin(head.headRepository);
 }
 
-/** Why the code at `path` may be a stranger's; undefined where it is the repository's own. */
-async function findDoubt(options: GuardOptions): Promise<string | undefined> {
+/** Why the code at `path` is untrusted; undefined if it is the repository's own. */
+async function findUntrustedReason(options: ForkRuleOptions): Promise<string | undefined> {
   const { job, path } = options;
-  if (!PRIVILEGED_EVENTS.includes(job.eventName)) return findStrayCommit(job, path);
+  if (!PRIVILEGED_EVENTS.includes(job.eventName)) return findUnexpectedCommit(job, path);
   if (job.eventName === 'repository_dispatch')
     return 'this run was started by repository_dispatch: whose code it is about cannot be told';
   try {
@@ -94,8 +94,8 @@ async function findDoubt(options: GuardOptions): Promise<string | undefined> {
   }
 }
 
-/** A slash command may have passed a pull request's number on to this run, which then checked out a fork. */
-function findStrayCommit(job: Job, path: string): string | undefined {
+/** A slash command may have passed a pull request's number to this run, which then checked out a fork. */
+function findUnexpectedCommit(job: Job, path: string): string | undefined {
   const commit = readCheckedOutCommit(path);
   if (commit === job.sha) return undefined;
   if (commit === undefined && CHECKOUT_OPTIONAL_EVENTS.includes(job.eventName)) return undefined;
@@ -108,8 +108,8 @@ interface Head {
   commits: readonly string[];
 }
 
-/** The head of the pull request a privileged event is about, or the doubt that it cannot be told. */
-async function readHead({ job, github, signal }: GuardOptions): Promise<Head | string> {
+/** The head of the pull request a privileged event is about, or why it is unknown. */
+async function readHead({ job, github, signal }: ForkRuleOptions): Promise<Head | string> {
   const fromEvent = readEventPullRequest(job);
   const issue = readIssue(job);
   if (!fromEvent && !issue) return 'the event does not say which pull request it is about';
@@ -120,7 +120,7 @@ async function readHead({ job, github, signal }: GuardOptions): Promise<Head | s
   return { repository: now.headRepository, commits: listHeads(now, fromEvent) };
 }
 
-/** The head now, and the head at the time of the event: a push in between is no attack within one repository. */
+/** The head now, and the head at the time of the event: within one repository a push in between is not an attack. */
 function listHeads(now: PullRequest, then: PullRequest | undefined): string[] {
   const own = then !== undefined && then.headRepository === now.headRepository;
   return own ? [...new Set([then.headSha, now.headSha])] : [now.headSha];
@@ -134,7 +134,7 @@ function readRunHead(job: Job): Head | string {
   if (PRIVILEGED_EVENTS.includes(run.event)) {
     return `the run before this one was started by ${run.event}: whose code it built cannot be told`;
   }
-  // Its branch is the repository's own, but what it updates to is a stranger's code, which GitHub gave no secrets.
+  // The branch is the repository's own, but it contains somebody else's release, which GitHub gives no secrets.
   if ([job.actor, run.actor?.login, run.triggering_actor?.login].includes(DEPENDABOT)) {
     return 'the run before this one was started by Dependabot';
   }
@@ -161,9 +161,9 @@ function renderOrigin(repository: string): string {
     : `this pull request comes from the fork ${sanitise(repository)}`;
 }
 
-function renderRefusal(job: Job, doubt: string): string {
+function renderRefusal(job: Job, reason: string): string {
   return (
-    `refused: ${doubt}. A ${job.eventName} job holds secrets and a token that can write, and code nobody ` +
+    `refused: ${reason}. A ${job.eventName} job holds secrets and a token that can write, and code nobody ` +
     `has approved must not run beside them. A safe way to preview forks: ${FORKS_PAGE}`
   );
 }

@@ -1,5 +1,5 @@
-// Which preview this is, from run to run: the comment is found by it, so that several previews of one pull request
-// never touch each other.
+// The identity of a preview, which stays the same from run to run. Its comment is found by it, so that several previews
+// of one pull request never edit each other's.
 
 import { createHash } from 'node:crypto';
 import type { Job } from './job.ts';
@@ -26,7 +26,7 @@ export function identifyPreview(job: Job, name: string | undefined): PreviewIden
 
 /**
  * What the preview's public address is derived from: its key in one pull request of one repository, or on one branch.
- * Nothing is asked of GitHub: an answer that fails to come must not change the address.
+ * Sends no request to GitHub: a missing answer must not change the address.
  */
 export function identifyAddress(job: Job, { key }: PreviewIdentity, number: number | undefined): string {
   const { owner, name } = job.repository;
@@ -40,7 +40,7 @@ function renderJobName(jobId: string, leg: Record<string, unknown>): string {
   return values.length === 0 ? job : `${job} (${values.join(', ')})`;
 }
 
-/** The same leg gives the same text, however its keys were ordered. */
+/** One text for a leg, in whatever order its keys come. */
 function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (!isRecord(value)) return value;

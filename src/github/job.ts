@@ -1,5 +1,5 @@
-// What the runner told us about the job. step/runner.ts reads it from the environment and hands it in;
-// this folder never looks at the environment itself.
+// The job as the runner describes it. step/runner.ts reads it from the environment and passes it in; this folder never
+// reads the environment itself.
 
 export interface Job {
   eventName: string;
@@ -14,14 +14,14 @@ export interface Job {
   runAttempt: number;
   serverUrl: string;
   apiUrl: string;
-  /** Path of the workflow file, or '' where the runner does not say; a trailing `@ref` is ignored. */
+  /** Path of the workflow file, or '' if the runner does not set it; a trailing `@ref` is ignored. */
   workflowRef: string;
   jobId: string;
-  /** GITHUB_ACTION: tells two steps of one job apart. */
+  /** GITHUB_ACTION: distinguishes steps of one job. */
   stepId: string;
-  /** The leg's values; `null` or `{}` where the job has no matrix. */
+  /** The leg's values; `null` or `{}` if the job has no matrix. */
   matrix: unknown;
-  /** Login of whoever caused the run. */
+  /** Login of the user who caused the run. */
   actor: string;
 }
 

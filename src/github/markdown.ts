@@ -1,5 +1,5 @@
 // The comment and the step summary as Markdown. Pure: the same view gives the same text.
-// Written so that a runner that dies leaves no lie behind: whatever can end says when it will.
+// Everything that can end says when: if the runner dies, nobody corrects the text. Used by comment and step/summary.
 
 import { formatDuration } from '../shared/duration.ts';
 import { renderClientLine } from '../shared/public-url.ts';
@@ -7,21 +7,21 @@ import type { EndReason, UnverifiedReason } from '../shared/state.ts';
 import { renderCode, renderCodeBlock, renderLink, renderSentence, renderTime } from './text.ts';
 import type { Outage, PreviewFacts, PreviewState, PreviewView } from './view.ts';
 
-/** GitHub refuses longer comments. Every part is bounded far below; this is for the sum of them. */
+/** GitHub refuses longer comments. Each part has a much lower limit; this is the limit of their sum. */
 export const MAX_COMMENT_LENGTH = 65_536;
 
 /** Lines of the app's console that help; more are in the log. */
 const MAX_LAST_LINES = 20;
 
-/** A comment is no place for a list of everything; the log has them all. */
+/** The others are in the log. */
 const MAX_WARNINGS = 10;
 
-/** The whole comment: the marker opens it, so that nobody who quotes it can pass for us. */
+/** The whole comment. It begins with the marker, so that a quoted comment does not count as ours. */
 export function renderComment(view: PreviewView, marker: string): string {
   return `${marker}\n${renderPreview(view)}\n`;
 }
 
-/** What happened in numbers, for the summary. */
+/** The figures of the summary. */
 export interface Figures {
   visits: number;
   restarts: number;
@@ -148,7 +148,7 @@ function renderFailed(state: PreviewState & { kind: 'failed' }): string[] {
   return paragraphs;
 }
 
-/** The end, said from the first write on: a runner that dies cannot say it any more. */
+/** The end, shown from the first write on: a runner that dies cannot add it later. */
 function renderEnd(preview: PreviewFacts, endsAt: Date | undefined): string {
   if (endsAt === undefined) {
     return `The preview ends with its ${renderLink('job', preview.runUrl)} and may be gone after that.`;
@@ -156,7 +156,7 @@ function renderEnd(preview: PreviewFacts, endsAt: Date | undefined): string {
   return `The preview runs until **${renderTime(endsAt)}** at the latest and may be gone after that.`;
 }
 
-/** No link: tomorrow the port may be somebody else's. */
+/** Not a link: the port may lead to another program tomorrow. */
 function renderOldAddress(url: string | undefined): string {
   return url === undefined
     ? ''

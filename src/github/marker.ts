@@ -17,14 +17,14 @@ export function renderMarker({ key, runId, runAttempt }: Marker): string {
   return `<!-- expose-action preview=${key} run=${runId} attempt=${runAttempt} -->`;
 }
 
-/** The marker that opens a comment's body; a comment that only quotes one further down is not ours. */
+/** The marker that opens a comment's body; a marker further down is a quote and does not count. */
 export function readMarker(body: string): Marker | undefined {
   const [, key, runId, attempt] = MARKER.exec(body) ?? [];
   if (key === undefined || runId === undefined || attempt === undefined) return undefined;
   return { key, runId, runAttempt: Number(attempt) };
 }
 
-/** Negative where `a` is the older run, positive where it is the newer, 0 where both are the same attempt. */
+/** Negative where `a` is the older run, positive where it is the newer, 0 if both are the same attempt. */
 export function compareRuns(a: Run, b: Run): number {
   const [idA, idB] = [BigInt(a.runId), BigInt(b.runId)];
   if (idA !== idB) return idA < idB ? -1 : 1;

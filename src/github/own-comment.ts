@@ -1,5 +1,5 @@
-// Our one comment on a pull request: finding it, telling whose it is, and writing it. comment.ts decides when.
-// Found by marker and author together, on all pages: a marker alone can be copied by anyone who can comment.
+// Our one comment on a pull request: finds it, checks its author, and writes it. Used by comment.ts, which decides when.
+// Found by marker and author together, on all pages: anyone who can comment can copy a marker.
 
 import * as v from 'valibot';
 import type { Logger } from '../shared/log.ts';
@@ -7,7 +7,7 @@ import { type GitHub, GitHubError, type Parameters } from './api.ts';
 import type { PreviewIdentity } from './identity.ts';
 import { compareRuns, type Marker, type Run, readMarker } from './marker.ts';
 
-/** Who writes, where, and about which preview. */
+/** The run that writes, the pull request, and the preview that the comment is about. */
 export interface CommentTarget extends Run {
   pullRequest: number;
   identity: PreviewIdentity;
@@ -35,7 +35,7 @@ type MarkedComment = Comment & { marker: Marker };
 
 const RunSchema = v.object({ run_attempt: v.optional(v.number(), 1) });
 
-/** The login behind a job's own token, for servers that do not say who the token's user is. */
+/** The login of a job's own token, for servers that do not return the token's user. */
 const JOB_TOKEN_LOGIN = 'github-actions[bot]';
 
 const ONE = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
@@ -55,7 +55,10 @@ export class OwnComment {
     this.marker = { key: identity.key, runId, runAttempt };
   }
 
-  /** Rejects with a GitHubError. The body opens with the marker. Safe to repeat: a first try that got through is found again. */
+  /**
+   * The body begins with the marker. Safe to repeat: a comment that a failed attempt made is found again. Rejects with a
+   * GitHubError.
+   */
   async write(body: string): Promise<Written> {
     const found = (await this.#readOwn()) ?? (await this.#findAll());
     const created = found.length === 0 ? await this.#create(body) : undefined;
@@ -65,15 +68,15 @@ export class OwnComment {
     if (await this.#mustYieldTo(kept.marker)) return { kind: 'yielded', to: kept.marker };
     this.#id = kept.id;
     if (kept.id !== created?.id)
-      await this.#ask(CommentSchema, `PATCH ${ONE}`, { comment_id: kept.id, body });
+      await this.#request(CommentSchema, `PATCH ${ONE}`, { comment_id: kept.id, body });
     return { kind: 'written' };
   }
 
-  /** The comment written before, as it is now; undefined where there is none, or somebody deleted it. */
+  /** The comment written before, as it is now; undefined if there is none, or somebody deleted it. */
   async #readOwn(): Promise<MarkedComment[] | undefined> {
     if (this.#id === undefined) return undefined;
     try {
-      const comment = await this.#ask(CommentSchema, `GET ${ONE}`, { comment_id: this.#id });
+      const comment = await this.#request(CommentSchema, `GET ${ONE}`, { comment_id: this.#id });
       return [{ ...comment, marker: this.#readMarker(comment) ?? this.marker }];
     } catch (error) {
       if (!isStatus(error, 404)) throw error;
@@ -82,10 +85,10 @@ export class OwnComment {
     }
   }
 
-  /** All our comments for this preview, the newest run's first. More than one only where two runs started at once. */
+  /** All our comments for this preview, the newest run's first. More than one only if two runs started at once. */
   async #findAll(): Promise<MarkedComment[]> {
     const { github, target, signal } = this.#options;
-    const parameters = { ...this.#place(), issue_number: target.pullRequest };
+    const parameters = { ...this.#repository(), issue_number: target.pullRequest };
     const comments = await github.list(CommentSchema, `GET ${ALL}`, { parameters, signal });
     const marked = comments.flatMap(comment => {
       const marker = this.#readMarker(comment);
@@ -100,7 +103,7 @@ export class OwnComment {
 
   async #create(body: string): Promise<MarkedComment> {
     const parameters = { issue_number: this.#options.target.pullRequest, body };
-    const comment = await this.#ask(CommentSchema, `POST ${ALL}`, parameters);
+    const comment = await this.#request(CommentSchema, `POST ${ALL}`, parameters);
     this.#login = comment.user?.login ?? this.#login;
     return { ...comment, marker: this.marker };
   }
@@ -114,22 +117,22 @@ export class OwnComment {
   async #remove(id: number): Promise<void> {
     this.#options.logger.debug(`deleting comment ${id}: another comment shows the same preview`);
     try {
-      await this.#ask(v.unknown(), `DELETE ${ONE}`, { comment_id: id });
+      await this.#request(v.unknown(), `DELETE ${ONE}`, { comment_id: id });
     } catch (error) {
       if (!isStatus(error, 404)) throw error;
     }
   }
 
-  /** True for a newer run that GitHub knows. A run it denies was made up, or deleted: its comment is taken over. */
+  /** True for a newer run that GitHub knows. Any other was invented or deleted: its comment is taken over. */
   async #mustYieldTo(marker: Marker): Promise<boolean> {
     if (compareRuns(marker, this.marker) <= 0) return false;
     try {
       const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
-      const run = await this.#ask(RunSchema, route, { run_id: marker.runId });
+      const run = await this.#request(RunSchema, route, { run_id: marker.runId });
       return run.run_attempt >= marker.runAttempt;
     } catch (error) {
-      // A token without `actions: read` cannot ask. The marker is under our own name: believing it hides one link
-      // at worst, while overwriting a newer run's link would leave a dead one.
+      // A token without `actions: read` cannot find out. The comment is by our own user: trusting its marker hides one
+      // link at worst, while overwriting a newer run's link would leave a dead one.
       if (isStatus(error, 403)) return true;
       if (isStatus(error, 404)) return false;
       throw error;
@@ -150,18 +153,18 @@ export class OwnComment {
     return marker?.key === this.marker.key ? marker : undefined;
   }
 
-  #ask: GitHubAsk = (schema, route, parameters) => {
+  #request: GitHubRequest = (schema, route, parameters) => {
     const { github, signal } = this.#options;
-    return github.request(schema, route, { parameters: { ...this.#place(), ...parameters }, signal });
+    return github.request(schema, route, { parameters: { ...this.#repository(), ...parameters }, signal });
   };
 
-  #place(): { owner: string; repo: string } {
+  #repository(): { owner: string; repo: string } {
     const { owner, name: repo } = this.#options.repository;
     return { owner, repo };
   }
 }
 
-type GitHubAsk = <S extends v.GenericSchema<unknown>>(
+type GitHubRequest = <S extends v.GenericSchema<unknown>>(
   schema: S,
   route: string,
   parameters: Parameters,

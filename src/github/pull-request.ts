@@ -1,4 +1,5 @@
-// Which pull request a run belongs to, and what may be said there: found from the event first, else through the API.
+// The pull request that a run belongs to, from the event or else through the API, and whether the repository is public.
+// Used by step/report-target and the fork rules.
 
 import * as v from 'valibot';
 import type { GitHub } from './api.ts';
@@ -9,7 +10,7 @@ export interface PullRequest {
   number: number;
   state: 'open' | 'closed';
   headSha: string;
-  /** `owner/name` of the repository the head lives in, or '' where that repository is gone. */
+  /** `owner/name` of the repository the head lives in, or '' if that repository is gone. */
   headRepository: string;
 }
 
@@ -39,7 +40,7 @@ export function readEventPullRequest(job: Job): PullRequest | undefined {
 }
 
 /**
- * The pull request to report to, or undefined where the event has none (`merge_group`, `schedule`, a push to a branch
+ * The pull request to report to, or undefined if the event has none (`merge_group`, `schedule`, a push to a branch
  * without one). `number` overrides the search. Rejects with a GitHubError.
  */
 export async function findPullRequest(options: {
@@ -72,7 +73,7 @@ export function readPullRequest(options: {
   });
 }
 
-/** What the run is about, from the event alone: the number of a pull request, else the branch or tag. */
+/** What the run is about, from the event alone: the number of a pull request, otherwise the branch or tag. */
 export function readSubject(job: Job): number | string {
   const number = readEventPullRequest(job)?.number ?? readEventNumber(job);
   return number ?? readWorkflowRun(job)?.head_branch ?? job.ref;
@@ -84,7 +85,7 @@ function readEventNumber(job: Job): number | undefined {
   return issue?.pull_request ? issue.number : readWorkflowRun(job)?.pull_requests[0]?.number;
 }
 
-/** The commit whose pull request is meant, for the events that are about a commit of a branch. */
+/** For events that are about a commit of a branch: that commit, whose pull request is looked up. */
 function readEventCommit(job: Job): string | undefined {
   if (job.eventName === 'push' || job.eventName === 'workflow_dispatch') return job.sha;
   return readWorkflowRun(job)?.head_sha;
@@ -109,21 +110,21 @@ export type Visibility = 'public' | 'not known to be public';
 const RepositorySchema = v.object({ private: v.boolean(), visibility: v.optional(v.string()) });
 const RepositoryEvent = v.object({ repository: RepositorySchema });
 
-/** Whether everybody can read the repository; never rejects: what cannot be found out counts as not public. */
+/** Whether everybody can read the repository. Never rejects: an unknown visibility counts as not public. */
 export async function readVisibility(job: Job, github: GitHub, signal?: AbortSignal): Promise<Visibility> {
-  if (v.is(RepositoryEvent, job.event)) return judgeVisibility(job.event.repository);
+  if (v.is(RepositoryEvent, job.event)) return toVisibility(job.event.repository);
   const { owner, name: repo } = job.repository;
   try {
     const route = 'GET /repos/{owner}/{repo}';
     const repository = await github.request(RepositorySchema, route, { parameters: { owner, repo }, signal });
-    return judgeVisibility(repository);
+    return toVisibility(repository);
   } catch {
     return 'not known to be public';
   }
 }
 
 /** `internal` repositories of an enterprise are not public, and count as `private` too. */
-function judgeVisibility(repository: v.InferOutput<typeof RepositorySchema>): Visibility {
+function toVisibility(repository: v.InferOutput<typeof RepositorySchema>): Visibility {
   const isPublic = !repository.private && (repository.visibility ?? 'public') === 'public';
   return isPublic ? 'public' : 'not known to be public';
 }

@@ -1,5 +1,5 @@
-// Other people's text in Markdown: as inline code, with a fence no text can close, and in no other way.
-// Used by markdown.ts for every value it shows.
+// Untrusted text in Markdown: always as code, with a fence that the text cannot close. Used by markdown.ts for every value
+// it shows.
 
 import { sanitise } from '../shared/log.ts';
 
@@ -22,13 +22,13 @@ export function renderCodeBlock(lines: readonly string[]): string {
   return [`${fence}text`, ...clean, fence].join('\n');
 }
 
-/** Longer than any sentence: this only keeps the default limit off. */
+/** Longer than any sentence: it only replaces the default limit. */
 const MAX_CODE_LENGTH = 2_000;
 
 /** Plain words, short numbers, and the punctuation around them: nothing here means anything to Markdown or GitHub. */
 const WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
 
-/** A sentence of ours that may hold names and values: those, and what stands in backticks, become inline code. */
+/** One of our sentences with names and values in it: these, and text in backticks, become inline code. */
 export function renderSentence(text: string, maxLength = 500): string {
   const pieces = sanitise(text, maxLength).split('`');
   return pieces
@@ -55,11 +55,11 @@ function renderWords(text: string): string {
     .join(' ');
 }
 
-/** A link whose text is Markdown of ours; the address as inline code where it is not a web address. */
+/** A link with trusted Markdown as its text. An address that is not http(s) is shown as inline code. */
 export function renderLink(markdown: string, address: string): string {
   const url = URL.parse(address);
   if (url === null || !/^https?:$/.test(url.protocol)) return renderCode(address);
-  // The URL parser has already encoded `<`, `>`, spaces and controls everywhere but in the fragment.
+  // The URL parser has already encoded `<`, `>`, spaces and controls everywhere except in the fragment.
   const target = url.href.replace(/[\\<>`\s]/g, encodeURIComponent).replaceAll('&', '&amp;');
   return `[${markdown}](<${target}>)`;
 }

@@ -1,4 +1,4 @@
-// Sentences that more than one part of the action says: missing permissions, and who can open a preview.
+// Sentences that are used in more than one place: missing permissions, and who can open a preview.
 
 import type { GitHubError } from './api.ts';
 import type { Visibility } from './pull-request.ts';
@@ -12,7 +12,7 @@ const PERMISSIONS: Record<Feature, { does: string; line: string }> = {
   'pull request lookup': { does: 'find the pull request', line: 'pull-requests: read' },
 };
 
-/** One warning of one line: what GitHub said and, where it was a refusal, the two lines of YAML that give the permission. */
+/** One warning of one line: GitHub's message and, after a refusal, the two lines of YAML that give the permission. */
 export function describeReportFailure(feature: Feature, error: GitHubError): string {
   const { does, line } = PERMISSIONS[feature];
   const problem = `could not ${does}: ${error.message}`;
@@ -20,17 +20,17 @@ export function describeReportFailure(feature: Feature, error: GitHubError): str
   return `${problem}. If the token lacks the permission, add two lines to the job: "permissions:", and indented below it "${line}"`;
 }
 
-/** How visitors are let in. `given key`: a key of the workflow author's own, which is shown nowhere. */
+/** How visitors get access. `given key`: the workflow's own key, which is never shown. */
 export type Access = 'open' | 'link' | 'given key' | 'basic';
 
-/** What a visitor needs beside the link; undefined where the link is enough. */
+/** What a visitor needs apart from the link; undefined if the link is enough. */
 export function describeEntry(access: Access): string | undefined {
   if (access === 'given key') return 'It asks for a key: the author of the workflow has it.';
   if (access === 'basic') return 'It asks for a user and a password: the author of the workflow has them.';
   return undefined;
 }
 
-/** The warning for previews that show a stranger what the repository would not. */
+/** The warning for previews that show more than the repository does; undefined if they do not. */
 export function describeOpenWarning(access: Access, visibility: Visibility): string | undefined {
   if (visibility === 'public') return undefined;
   if (access === 'open')

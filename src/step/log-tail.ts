@@ -7,7 +7,7 @@ const POLL_MS = 200;
 const CHUNK_BYTES = 64 * 1024;
 
 export interface LogTail {
-  /** Reads what is there now, then no more. Returns up to which byte the lines were handed out. */
+  /** Reads up to the present end, then stops. Returns the byte up to which lines were passed on. */
   stop(): number;
 }
 
@@ -22,7 +22,7 @@ export function followLog(file: string, onLine: (line: string) => void, from = 0
     stop: () => {
       clearInterval(timer);
       readAll();
-      return reader.handedOut;
+      return reader.passedOn;
     },
   };
 }
@@ -44,7 +44,7 @@ class LineReader {
     this.#position = position;
   }
 
-  get handedOut(): number {
+  get passedOn(): number {
     return this.#position - Buffer.byteLength(this.#buffer.rest);
   }
 

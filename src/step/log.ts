@@ -1,4 +1,4 @@
-// The step's log as main and post write it: the supervisor's lines are repeated with the runner's command parser off.
+// The step's log as main and post write it. The supervisor's lines are copied while the runner's command parser is off.
 
 import { createLogger, type Logger, type LogLevel } from '../shared/log.ts';
 import { followLog, readTail } from './log-tail.ts';
@@ -17,12 +17,12 @@ export function createStepLogger(level: LogLevel): Logger {
 }
 
 /**
- * Repeats the file's lines in the step's log as they come. No command of ours is seen by the runner until the end.
+ * Copies the file's lines to the step's log as they come. Until `stop`, the runner obeys no command, not even ours.
  * `stop` returns how many bytes of the file were shown.
  */
 export function relayLog(file: string): { stop(): number } {
   const resume = suspendCommands();
-  // Its lines were made harmless when they were written; a crash of the supervisor itself was not.
+  // The logger sanitised its lines; what a crash of the supervisor printed is not sanitised.
   const tail = followLog(file, print.info);
   return {
     stop: () => {

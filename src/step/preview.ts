@@ -26,16 +26,22 @@ import { readActionInputs } from './action-inputs.ts';
 import { createStepLogger, relayLog } from './log.ts';
 import { print } from './print.ts';
 import { applyForkRules, connectForStep, findReportTarget, type ReportTarget } from './report-target.ts';
-import { type GuardInputs, type RunnerContext, readGuardInputs, readJob, readRunner } from './runner.ts';
+import {
+  type ForkRuleInputs,
+  type RunnerContext,
+  readForkRuleInputs,
+  readJob,
+  readRunner,
+} from './runner.ts';
 import { type StepState, saveShownLog, saveStepState } from './state.ts';
 import { writeSummary } from './summary.ts';
 
 /** While a step holds, annotations are not shown yet: the link is repeated in the log. */
 const REMIND_MS = 60_000;
-/** The end is the supervisor's business; this long after it, main leaves without its word. */
+/** The supervisor ends a preview on time; if it does not, main leaves this much later. */
 const END_GRACE_MS = 15_000;
 
-/** A preview that could not start, or was lost in a hold; the reason was the exposure's to find. */
+/** A preview that could not start, or failed in a hold. The message is the exposure's own reason. */
 class PreviewError extends Error {
   override name = 'PreviewError';
 }
@@ -43,7 +49,7 @@ class PreviewError extends Error {
 /** Runs the step; throws what makes it red. */
 export async function runPreview(cancellation: Cancellation): Promise<void> {
   const job = readJob();
-  const guard = readGuardInputs();
+  const guard = readForkRuleInputs();
   const runner = readRunner();
   const github = connectForStep(job, guard, runner);
   if (!(await applyForkRules({ job, github, guard }))) return;
@@ -58,7 +64,7 @@ export async function runPreview(cancellation: Cancellation): Promise<void> {
   }
 }
 
-/** The one place that decides how an error is shown; stack traces only where debugging was asked for. */
+/** The one place that decides how an error is shown; the stack trace only in the debug log. */
 export function reportFailure(error: unknown): void {
   const known = error instanceof InputError || error instanceof PreviewError;
   print.failure(describeError(error));
@@ -70,13 +76,13 @@ interface Started {
   session: Session;
   folder: string;
   state: StepState;
-  /** The key visitors need, where it was made for this run; else empty. */
+  /** The key in the link, if it was generated for this run; otherwise ''. */
   key: string;
 }
 
 async function startSupervisor(options: {
   job: Job;
-  guard: GuardInputs;
+  guard: ForkRuleInputs;
   inputs: Inputs;
   target: ReportTarget;
   runner: RunnerContext;
@@ -104,7 +110,7 @@ async function startSupervisor(options: {
   const wasmrun = await cancellation.guard(signal =>
     locateWasmrun(inputs.app, runner, logger, {
       signal,
-      onChild: child => noteChild(folder, child, logger),
+      onChild: child => recordChild(folder, child, logger),
       onFolder: installFolder => save({ installFolder }),
       gitHub: { token: guard.token, apiUrl: job.apiUrl },
     }),
@@ -132,13 +138,13 @@ async function startSupervisor(options: {
     const key = access.kind === 'link' && access.isGenerated ? access.key : '';
     return { session, folder, state, key };
   } catch (error) {
-    noteShownLog(relayLog(sessionFiles(folder).log).stop());
+    recordShownLog(relayLog(sessionFiles(folder).log).stop());
     throw error;
   }
 }
 
-/** Where it cannot be noted, only a kill of main at this very time would leave it behind. */
-function noteChild(folder: string, { pid, role }: { pid: number; role: string }, logger: Logger): void {
+/** Without a record it stays behind only if main is killed at this very moment. */
+function recordChild(folder: string, { pid, role }: { pid: number; role: string }, logger: Logger): void {
   try {
     writeJournal(sessionFiles(folder).journal, recordProcess(pid, role));
   } catch (error) {
@@ -156,11 +162,11 @@ async function expose(job: Job, inputs: Inputs, started: Started): Promise<void>
   try {
     last = await awaitState(states, ({ exposure }) => exposure.phase !== 'starting');
     if (last?.exposure.phase === 'live') {
-      announce(last, started, inputs.hold);
+      publish(last, started, inputs.hold);
       if (inputs.hold) last = await hold(states, last, over);
     }
   } finally {
-    noteShownLog(relay.stop());
+    recordShownLog(relay.stop());
     over.abort();
   }
   const state = last ?? readOutcome(folder);
@@ -179,7 +185,7 @@ async function awaitState(
 }
 
 /** Outputs are files the runner reads at the step's end: writing them does not need its command parser. */
-function announce(state: StateMessage, started: Started, hold: boolean): void {
+function publish(state: StateMessage, started: Started, hold: boolean): void {
   try {
     writeOutputs(state, started);
   } catch (error) {
@@ -212,16 +218,16 @@ function writeOutputs(state: StateMessage, { session, folder, key }: Started): v
   core.addPath(writeCommand(folder, resolveBundle('cli')));
 }
 
-/** Where it cannot be noted, post repeats what main has shown. */
-function noteShownLog(bytes: number): void {
+/** If this fails, post shows again what main has shown. */
+function recordShownLog(bytes: number): void {
   try {
     saveShownLog(bytes);
   } catch (error) {
-    print.debug(`the length of the log could not be noted: ${describeError(error)}`);
+    print.debug(`the length of the log could not be saved: ${describeError(error)}`);
   }
 }
 
-/** Waits for the end, repeating the link; leaves by itself where the end is long past. */
+/** Waits for the end and repeats the link; stops waiting when the end is overdue. */
 async function hold(
   states: AsyncGenerator<StateMessage>,
   live: StateMessage,

@@ -1,5 +1,5 @@
-// Everything that the action prints goes through here: names, paths and messages hold what other people chose, and the
-// runner reads commands out of the log. Nothing else in step/ and in the entries of the action writes to its output.
+// All output of the action goes through here, sanitised: names, paths and messages contain untrusted text, and the runner
+// executes commands that it finds in the log. No other file of step/, and no entry of the action, writes to its output.
 
 import { randomBytes } from 'node:crypto';
 import * as core from '@actions/core';
@@ -15,7 +15,7 @@ export const print = {
   error: (text: string) => core.error(sanitiseLines(text)),
   /** An error that makes the step red. */
   failure: (text: string) => core.setFailed(sanitiseLines(text)),
-  /** The lines in a group that is folded; no command is found in them. */
+  /** Lines in a folded group; the runner obeys no command in them. */
   group: (title: string, lines: readonly string[]) => {
     core.startGroup(sanitiseLines(title));
     const resume = suspendCommands();
@@ -25,7 +25,7 @@ export const print = {
   },
 };
 
-/** The runner finds no command in what is printed, until the returned function is called. */
+/** From now on the runner obeys no command in the output, until the returned function is called. */
 export function suspendCommands(): () => void {
   const token = randomBytes(16).toString('hex');
   process.stdout.write(`::stop-commands::${token}\n`);

@@ -1,4 +1,4 @@
-// Who is to see the preview: the fork rules, the pull request to tell, and what it is told beside the state.
+// Where the preview is reported and who can open it: applies the fork rules, finds the pull request, resolves `access`.
 // Used by preview, before anything is started.
 
 import * as core from '@actions/core';
@@ -15,7 +15,7 @@ import type { SupervisorConfig } from '../supervisor/config.ts';
 import type { HostContext } from '../supervisor/host.ts';
 import { createStepLogger } from './log.ts';
 import { print } from './print.ts';
-import type { GuardInputs } from './runner.ts';
+import type { ForkRuleInputs } from './runner.ts';
 
 /** GitHub has this long to answer before the preview goes on without it. */
 const API_TIMEOUT_MS = 30_000;
@@ -23,13 +23,13 @@ const API_TIMEOUT_MS = 30_000;
 export interface ReportTarget {
   identity: PreviewIdentity;
   access: ResolvedAccess['access'];
-  /** `commit`: the pull request's head, else the run's own. */
+  /** `commit`: the pull request's head, otherwise the run's own. */
   preview: NonNullable<SupervisorConfig['comment']>['preview'];
   comment: SupervisorConfig['comment'];
 }
 
 /** GitHub with the step's token, through the job's proxy; requests nothing yet. */
-export function connectForStep(job: Job, { token }: GuardInputs, { proxy }: HostContext): GitHub {
+export function connectForStep(job: Job, { token }: ForkRuleInputs, { proxy }: HostContext): GitHub {
   return connectGitHub({
     token,
     apiUrl: job.apiUrl,
@@ -38,11 +38,11 @@ export function connectForStep(job: Job, { token }: GuardInputs, { proxy }: Host
   });
 }
 
-/** Applies the fork rules. False: the preview is skipped, the step is green. Throws an InputError where it is refused. */
+/** Applies the fork rules. False: the preview is skipped, the step is green. Throws an InputError if it is refused. */
 export async function applyForkRules(options: {
   job: Job;
   github: GitHub;
-  guard: GuardInputs;
+  guard: ForkRuleInputs;
 }): Promise<boolean> {
   const { job, github, guard } = options;
   const verdict = await checkForkRules({
@@ -68,13 +68,13 @@ export async function applyForkRules(options: {
 }
 
 /**
- * Finds out whom to tell, and with that who is let in. What GitHub does not say is a warning, never a failure. Throws an
- * InputError where `access` has to be said.
+ * Finds the pull request to report to, and resolves who can open the preview. If GitHub does not answer, that is a warning,
+ * never a failure. Throws an InputError if the workflow has to set `access`.
  */
 export async function findReportTarget(options: {
   job: Job;
   github: GitHub;
-  guard: GuardInputs;
+  guard: ForkRuleInputs;
   inputs: Inputs;
 }): Promise<ReportTarget> {
   const { job, github, guard, inputs } = options;
@@ -88,7 +88,7 @@ export async function findReportTarget(options: {
   const [entry, openWarning] = [describeEntry(shown), describeOpenWarning(shown, visibility)];
   const sharedWarning =
     visibility !== 'public' && inputs.tunnel.servers.some(({ address }) => address.host === 'bore.pub')
-      ? 'bore.pub is a public server: whoever runs it can read what visitors send; use a server of your own'
+      ? 'bore.pub is a public server: its operator can read what visitors send; use a server of your own'
       : undefined;
   const warnings = [...inputs.warnings, ...(sharedWarning === undefined ? [] : [sharedWarning])];
   for (const warning of [...warnings, ...(openWarning === undefined ? [] : [openWarning])])
@@ -107,7 +107,7 @@ export async function findReportTarget(options: {
   return { identity, access, preview, comment };
 }
 
-/** As people are told of it. */
+/** In the words of the comment. */
 function nameAccess(access: ResolvedAccess['access']): Access {
   return access.kind === 'link' && !access.isGenerated ? 'given key' : access.kind;
 }

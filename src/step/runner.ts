@@ -1,5 +1,5 @@
-// The only reader of the job's environment, and of the inputs that are needed before any other is looked at. The `stop`
-// action needs no more than this. Secrets are masked the moment they are read.
+// The only reader of the job's environment, and of the inputs that are needed before all others: those of the fork rules,
+// and those of the `stop` action. Secrets are masked the moment they are read.
 
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,8 +9,8 @@ import type { Job } from '../github/job.ts';
 import { describeError } from '../shared/errors.ts';
 import { type HostContext, readHost } from '../supervisor/host.ts';
 
-/** What the fork rules need; read before anything else is judged, for a fork's job sees no `vars` and no secrets. */
-export interface GuardInputs {
+/** Read before the other inputs: a fork's job has no `vars` and no secrets, so they would look wrong. */
+export interface ForkRuleInputs {
   path: string;
   token: string;
   allowUntrustedHead: boolean;
@@ -28,8 +28,8 @@ export interface RunnerContext extends HostContext {
   variables: NodeJS.ProcessEnv;
 }
 
-/** The few inputs the fork rules need. Masks the token. */
-export function readGuardInputs(): GuardInputs {
+/** The inputs of the fork rules. Masks the token. */
+export function readForkRuleInputs(): ForkRuleInputs {
   const token = core.getInput('github-token');
   if (token) core.setSecret(token);
   return {
@@ -44,7 +44,7 @@ export function readStopInputs(): { session: string | undefined } {
   return { session: core.getInput('session') || undefined };
 }
 
-/** What the runner says about the job, for the fork rules and the comment. */
+/** The job as the runner describes it, for the fork rules and the comment. Throws if the payload cannot be read. */
 export function readJob(): Job {
   return describeJob(process.env, core.getInput('matrix'));
 }
@@ -65,7 +65,7 @@ function readWorkspace(): string {
   return process.env.GITHUB_WORKSPACE || process.cwd();
 }
 
-/** `matrix` is the leg's values as JSON. Throws where the event's payload cannot be read. */
+/** `matrix` is the leg's values as JSON. Throws if the event's payload cannot be read. */
 function describeJob(environment: NodeJS.ProcessEnv, matrix: string): Job {
   const [owner = '', name = ''] = (environment.GITHUB_REPOSITORY ?? '').split('/');
   return {

@@ -1,4 +1,4 @@
-// What main leaves for post in the one state key of the step. No secret is in it: post reads its inputs again.
+// What main hands to post in the step's state. It contains no secret, because post reads its inputs again.
 
 import * as core from '@actions/core';
 import * as v from 'valibot';
@@ -13,9 +13,9 @@ const StepStateSchema = v.object({
   hold: v.boolean(),
   /** Absent until the supervisor was spawned. */
   supervisor: v.optional(v.object({ pid: v.number(), startTime: v.string(), role: v.string() })),
-  /** Where wasmrun is installed, and nothing is left once it is. */
+  /** The folder that wasmrun is installed into; gone when the installation has ended. */
   installFolder: v.optional(v.string()),
-  /** The pull request that was told about it. */
+  /** The pull request with the comment. */
   pullRequest: v.optional(v.number()),
   identity: v.object({ key: v.string(), name: v.string() }),
   mode: v.picklist(APP_MODES),
@@ -34,12 +34,12 @@ export function saveShownLog(bytes: number): void {
   core.saveState(SHOWN_KEY, bytes);
 }
 
-/** 0 where main was killed before it could say. */
+/** 0 if main was killed before it saved this. */
 export function readShownLog(): number {
   return Number(core.getState(SHOWN_KEY)) || 0;
 }
 
-/** What main left, or undefined where it never got that far. */
+/** What main saved, or undefined if it did not get that far. */
 export function readStepState(): StepState | undefined {
   const text = core.getState(KEY);
   return text === '' ? undefined : v.parse(StepStateSchema, JSON.parse(text));

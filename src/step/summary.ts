@@ -8,7 +8,7 @@ import type { StateMessage } from '../shared/state-message.ts';
 import { print } from './print.ts';
 import type { StepState } from './state.ts';
 
-/** Adds the preview as it is now. A runner without summaries is no reason to fail. */
+/** Adds the preview as it is now. Never rejects: a runner may have no summaries. */
 export async function writeSummary(job: Job, step: StepState, state: StateMessage): Promise<void> {
   const updatedAt = new Date();
   const facts = describePreview(job, { ...step.preview, name: step.identity.name, mode: step.mode });
@@ -17,7 +17,7 @@ export async function writeSummary(job: Job, step: StepState, state: StateMessag
     state: viewOf(state, { now: updatedAt, hideConsole: !step.preview.showConsole }),
     updatedAt,
   };
-  // A preview that just went live has no figures worth reading.
+  // Figures are shown at the end only.
   const isOver = state.exposure.phase === 'ended' || state.exposure.phase === 'failed';
   const figures = { ...state, addressChanges: state.address_changes, durationMs: measureLife(state) };
   const text = renderSummary(view, isOver ? figures : undefined);

@@ -1,4 +1,5 @@
-// What the post step does: ends the supervisor and all it started, sees to the last word in the comment, sums up,
+// What the post step does: ends the supervisor and all it started, makes sure that the comment is final, writes the
+// summary,
 // and removes the session folder.
 
 import { existsSync } from 'node:fs';
@@ -11,18 +12,18 @@ import { openComment } from '../supervisor/reporting.ts';
 import { sessionFiles } from '../supervisor/session.ts';
 import { createStepLogger, printTail } from './log.ts';
 import { print } from './print.ts';
-import { readGuardInputs, readJob, readRunner } from './runner.ts';
+import { readForkRuleInputs, readJob, readRunner } from './runner.ts';
 import { readShownLog, readStepState, type StepState } from './state.ts';
 import { measureLife, writeSummary } from './summary.ts';
 
 /** The whole log is the `log-file` output; this much of it is worth a group in the step's log. */
 const LOG_LINES = 200;
-/** A preview shorter than this was seen by nobody. */
+/** A shorter preview can hardly have been seen. */
 const SHORT_LIFE_MS = 60_000;
 /** post has 30 s in all, and ending the processes may take 20 of them. */
 const COMMENT_TIMEOUT_MS = 8_000;
 
-/** Ends what main started. Does nothing where main started nothing. */
+/** Ends what main started. Does nothing if main started nothing. */
 export async function tearDown(): Promise<void> {
   const step = readStepState();
   if (step === undefined) return;
@@ -30,17 +31,17 @@ export async function tearDown(): Promise<void> {
     return print.info('the preview was taken down already');
   if (step.supervisor === undefined) return undoStart(step);
   const { reaped, outcome } = await stopBackground(step.folder, step.supervisor);
-  if (reaped.length > 0) print.info(`left behind and ended now: ${reaped.join(', ')}`);
+  if (reaped.length > 0) print.info(`left behind, and ended now: ${reaped.join(', ')}`);
   const state = outcome ?? describeDeath(step);
   const { log } = sessionFiles(step.folder);
   const shown = readShownLog();
   printTail(log, shown === 0 ? 'Log of the preview' : 'Log of the preview, continued', LOG_LINES, shown);
-  if (outcome === undefined) await commentLast(step, state);
+  if (outcome === undefined) await writeLastComment(step, state);
   await writeSummary(readJob(), step, state);
-  // A preview that never went live has told why in the step itself.
+  // Of a preview that never went live, main has printed the reason.
   if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null) explainEnd(step, state);
   if (!step.hold && state.address_changes > 0) warnOfAddressChanges(state.address_changes);
-  // In a hold, main has said them.
+  // In a hold, main has printed them.
   if (!step.hold) for (const warning of state.warnings) print.warning(warning);
   const left = await removeFolder(step.folder);
   if (left !== undefined) print.warning(left);
@@ -49,7 +50,7 @@ export async function tearDown(): Promise<void> {
 /** main was cancelled, or failed, before there was a preview: what it had begun is an installation at most. */
 async function undoStart({ folder, installFolder }: StepState): Promise<void> {
   const { reaped } = await stopBackground(folder, undefined);
-  if (reaped.length > 0) print.info(`left behind and ended now: ${reaped.join(', ')}`);
+  if (reaped.length > 0) print.info(`left behind, and ended now: ${reaped.join(', ')}`);
   for (const one of [installFolder, folder]) {
     const left = one === undefined ? undefined : await removeFolder(one);
     if (left !== undefined) print.warning(left);
@@ -92,9 +93,9 @@ function describeDeath(step: StepState): StateMessage {
 }
 
 /** A supervisor that died left its comment as it was: the reader must not be sent to an address that is gone. */
-async function commentLast(step: StepState, state: StateMessage): Promise<void> {
+async function writeLastComment(step: StepState, state: StateMessage): Promise<void> {
   const job = readJob();
-  const { token } = readGuardInputs();
+  const { token } = readForkRuleInputs();
   const { pullRequest, identity, preview } = step;
   if (pullRequest === undefined || token === '') return;
   const config = { job, token, pullRequest, identity, preview };
@@ -109,7 +110,7 @@ async function commentLast(step: StepState, state: StateMessage): Promise<void> 
   await comment.flush();
 }
 
-/** In the background nobody watches: what went wrong there, or was over too soon, is said here. */
+/** In the background nobody watches the preview: a failure, or an early end, is reported here. */
 function explainEnd(step: StepState, state: StateMessage): void {
   const { exposure } = state;
   if (step.hold) return;
@@ -118,6 +119,6 @@ function explainEnd(step: StepState, state: StateMessage): void {
   print.info(`the preview has ended: ${exposure.reason}`);
   if (step.pullRequest !== undefined && measureLife(state) < SHORT_LIFE_MS)
     print.notice(
-      'the preview lived for less than a minute, for it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers',
+      'the preview lived for less than a minute, because it ends with its job: `hold: 30m` keeps the step, and the link, alive for reviewers',
     );
 }

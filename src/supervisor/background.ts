@@ -1,4 +1,4 @@
-// Starts the supervisor, a process of its own that outlives the step, and ends it. Used by main, post and stop.
+// Starts and ends the supervisor, a separate process that outlives the step. Used by main and post.
 
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
@@ -11,11 +11,11 @@ import type { SupervisorConfig } from './config.ts';
 import { reapJournal, writeJournal } from './journal.ts';
 import { readOutcome, readSession, type Session, sessionFiles, writeSession } from './session.ts';
 
-/** The supervisor only loads its bundle and opens a loopback port before it says so. */
+/** Until it is ready, the supervisor only loads its bundle and opens a loopback port. */
 const READY_TIMEOUT_MS = 20_000;
-/** Ending: visitors drain for 5 s, the app gets 5 s, the comment a few more; post as a whole has 30 s. */
+/** Visitors drain for 5 s, the app gets 5 s, the comment a few more; post as a whole has 30 s. */
 const STOP_TIMEOUT_MS = 14_000;
-/** After its answer only the comment's last word is left, which has a limit of 8 s of its own. */
+/** After its answer the supervisor only writes the last comment, which has a limit of 8 s. */
 const FINISH_TIMEOUT_MS = 9_000;
 const SIGNAL_GRACE_MS = 3_000;
 const POLL_MS = 50;
@@ -26,7 +26,7 @@ const ReadySchema = v.object({ controlUrl: v.string() });
 
 /**
  * Spawns the supervisor, hands it its configuration on stdin, and resolves when its API listens. `onSpawn` is called
- * in the turn of the spawn. Rejects when it ends before, with what it last wrote to its log left to be read there.
+ * in the turn of the spawn. Rejects if it exits first; its last output is in the log file.
  */
 export async function startBackground(options: {
   script: string;
@@ -48,19 +48,19 @@ export async function startBackground(options: {
   });
   closeSync(log);
   const ready = awaitReady(child, readyTimeoutMs).finally(() => {
-    // Whatever came of it, this process must not wait for that one: it may live on, and post ends it.
+    // In any case this process must not wait for the supervisor, which may live on until post ends it.
     if (child.connected) child.disconnect();
     child.unref();
   });
   if (child.pid === undefined)
     return ready.then(() => Promise.reject(new Error('the supervisor has no pid')));
-  child.stdin?.on('error', () => {}); // an early death is told by its exit
+  child.stdin?.on('error', () => {}); // the exit event reports an early death
   const record = recordProcess(child.pid, 'supervisor');
   try {
     writeJournal(files.journal, record);
     onSpawn(record);
   } catch (error) {
-    // Nobody would know of it.
+    // Without a record, nobody would end it.
     child.kill('SIGKILL');
     await ready.catch(() => {});
     throw error;
@@ -106,13 +106,13 @@ function awaitReady(
 
 /** How the end of an exposure went. */
 export interface BackgroundEnd {
-  /** The roles of the processes that had to be reaped; empty where everything ended by itself. */
+  /** The roles of the processes that had to be killed; empty if everything ended by itself. */
   reaped: string[];
-  /** Its last state, from its file or from its own mouth; undefined where it died without a word. */
+  /** Its last state, from its file or its API; undefined if it was killed. */
   outcome: StateMessage | undefined;
 }
 
-/** Ends an exposure and whatever it left: by its API, then by signals, then by its journal. */
+/** Ends an exposure and everything it left: through its API, then with signals, then from its journal. */
 export async function stopBackground(
   folder: string,
   supervisor: ProcessRecord | undefined,
@@ -128,7 +128,7 @@ export async function stopBackground(
   if (supervisor) await endProcess(supervisor, SIGNAL_GRACE_MS);
   const reaped = await reapJournal(sessionFiles(folder).journal, SIGNAL_GRACE_MS);
   const stopped = v.safeParse(StoppedSchema, answer);
-  // The file is newer, where it could be written.
+  // The file is newer, if it could be written.
   const outcome = readOutcome(folder) ?? (stopped.success ? stopped.output.state : undefined);
   return { reaped: reaped.map(record => record.role), outcome };
 }

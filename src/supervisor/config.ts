@@ -1,20 +1,20 @@
 // The one document a supervisor gets on its standard input: everything it needs, checked again on arrival.
-// It never lies in a file, an argument or the environment, for it holds the bore secret and the GitHub token.
+// It is never in a file, an argument or the environment, because it contains the bore secret and the GitHub token.
 
 import * as v from 'valibot';
 import { ExposureConfigSchema } from '../exposure/config.ts';
 import { LOG_LEVELS } from '../shared/log.ts';
 
-/** What comment and summary say beside the state. */
+/** What comment and summary show apart from the state. */
 export const PreviewSchema = v.object({
   commit: v.string(),
-  /** How visitors get in, where the link alone does not do it. */
+  /** What visitors need apart from the link; absent if the link is enough. */
   entry: v.optional(v.string()),
   openWarning: v.optional(v.string()),
   warnings: v.array(v.string()),
   /**
-   * Whether the app's own lines may stand in comment and summary. Not where `env` handed it values: the runner masks
-   * secrets in logs, and nowhere else.
+   * Whether comment and summary may show the app's own lines. Not if the app was given values through `env`: the runner
+   * masks secrets in logs only.
    */
   showConsole: v.boolean(),
 });
@@ -45,9 +45,9 @@ export const SupervisorConfigSchema = v.object({
   exposure: ExposureConfigSchema,
   /** A file whose appearing ends a hold. */
   continueFile: v.optional(v.string()),
-  /** The runner's worker: when it is gone, so is the job. */
+  /** The runner's worker: the job is over when it is gone. */
   runner: v.optional(v.object({ pid: v.number(), startTime: v.string() })),
-  /** Whom to tell on GitHub; absent where there is no pull request, no token, or no wish for a comment. */
+  /** Where the comment is written; absent without a pull request or a token, or with `comment: false`. */
   comment: v.optional(
     v.object({
       job: JobSchema,

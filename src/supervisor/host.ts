@@ -1,5 +1,5 @@
-// The machine a preview runs on, read from its environment once: by step/runner.ts in a job, by commands/shell.ts in a
-// shell. Nothing behind these two sees a variable that is not named here.
+// The machine that a preview runs on, read from its environment once: by step/runner.ts in a job, by commands/shell.ts in
+// a shell. Everything else gets this object, not the environment.
 
 import { homedir } from 'node:os';
 import { join } from 'node:path';

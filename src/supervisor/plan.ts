@@ -75,11 +75,11 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
   };
 }
 
-/** For an installation: what ends it, who writes down what it starts and makes, and in a job its access to GitHub. */
+/** For an installation: its signal, callbacks that record what it starts, and in a job the access to GitHub. */
 export type InstallContext = Pick<WasmrunOptions, 'signal' | 'onChild' | 'onFolder' | 'gitHub'>;
 
 /**
- * Finds or installs wasmrun and resolves with its program file; '' where the app needs none. Rejects with an InputError,
+ * Finds or installs wasmrun and resolves with its program file; '' if the app needs none. Rejects with an InputError,
  * an AppError, or the reason of the context's signal.
  */
 export async function locateWasmrun(

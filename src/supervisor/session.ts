@@ -3,7 +3,7 @@
 //   expose-XXXXXX/   0700, in RUNNER_TEMP or the system's temp folder
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
-//     expose.log     what it said
+//     expose.log     its log
 //     outcome.json   its last state, written when it ends; blank before, so that its place on the disk is there then
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
@@ -79,14 +79,14 @@ export function writeSession(
   return session;
 }
 
-/** The session of a folder, or undefined where it got no further than the folder. */
+/** The session of a folder, or undefined if its supervisor never got ready. */
 export function readSession(folder: string): Session | undefined {
   return readDocument(sessionFiles(folder).session, SessionSchema);
 }
 
 /**
- * The last state: for post, and for `expose status` after the end. Written over the blanks that were put there at the
- * start: on a full disk there is no room for a new file, and post would take the supervisor for killed.
+ * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at the
+ * start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
 export function writeOutcome(folder: string, state: ExposureState): void {
   const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
@@ -117,7 +117,7 @@ function readDocument<Schema extends v.GenericSchema>(
 /**
  * The folder a command is meant for: of those with the wanted name, or of all, the only one; running ones win over
  * ended ones.
- * Throws an InputError that lists them where there are several.
+ * Throws an InputError that lists them if there are several.
  */
 export function chooseSession(
   parent: string,
@@ -141,7 +141,7 @@ export function chooseSession(
   return only;
 }
 
-/** One that has ended is over, although its process may still be busy with the last word in the comment. */
+/** False from the end on, even while its process still writes the last comment. */
 export function isRunning({ folder, session }: { folder: string; session: Session }): boolean {
   return isAlive(session) && readOutcome(folder) === undefined;
 }
@@ -176,7 +176,7 @@ function describeList(all: { folder: string; session: Session }[]): string {
     : `are ${all.map(one => `${basename(one.folder)} (${one.session.name})`).join(', ')}`;
 }
 
-/** Writes the `expose` command for later steps: this very bundle, run by this very Node. Returns the folder for PATH. */
+/** Writes the `expose` command for later steps: it runs this bundle with this Node. Returns the folder for PATH. */
 export function writeCommand(folder: string, cliScript: string): string {
   const { bin } = sessionFiles(folder);
   mkdirSync(bin, { recursive: true, mode: 0o700 });

@@ -120,12 +120,8 @@ describe('wrong usage', () => {
       ['run', '--server'],
       /^expose run: .*--server.* argument missing; see --help\n$/,
     ],
-    ['two paths', ['run', 'a', 'b'], "expose run: nothing can be done with the argument 'b'; see --help\n"],
-    [
-      'an argument for demo',
-      ['demo', 'x'],
-      "expose demo: nothing can be done with the argument 'x'; see --help\n",
-    ],
+    ['two paths', ['run', 'a', 'b'], "expose run: unexpected argument 'b'; see --help\n"],
+    ['an argument for demo', ['demo', 'x'], "expose demo: unexpected argument 'x'; see --help\n"],
     [
       'a secret in the arguments',
       ['run', '--secret', SECRET],
