@@ -1,5 +1,5 @@
 // Entry of the page host's process: `node page-host.js http://127.0.0.1:PORT/`. Reports to its parent in lines of
-// JSON on stdout; what is longer than a line may be is sent in pieces.
+// JSON on stdout; text that is too long for one line is sent in pieces.
 
 import { runNodePage } from './app/os/page-host/node-page.ts';
 import type { PageMessage } from './app/os/page-host/page-message.ts';
@@ -29,9 +29,9 @@ function fail(error: unknown): void {
   process.exit(1);
 }
 
-// A browser only notes a rejection nobody handles.
+// A browser only logs a rejection that nothing handles.
 process.on('unhandledRejection', reason => process.stderr.write(`${String(reason)}\n`));
 process.on('uncaughtException', fail);
-// Nobody listens any more: the parent is gone.
+// The parent is gone.
 process.stdout.on('error', () => process.exit(1));
 runNodePage(process.argv[2] ?? '', report).catch(fail);

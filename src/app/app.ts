@@ -1,4 +1,4 @@
-// What is exposed: the one interface of all four modes. Used by exposure.ts.
+// The app of a preview: one interface for all four modes. Used by exposure/exposure.ts.
 
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,25 +18,25 @@ import { startWeb } from './web/web.ts';
 
 export interface AppOptions {
   spec: AppSpec;
-  /** Base URL, read at each start, for it may change: `EXPOSE_URL`, and `{url}` in `env`, `args` and `command`. */
+  /** Base URL for `EXPOSE_URL`, and for `{url}` in `env`, `args` and `command`; read at each start because it may change. */
   publicUrl: () => string;
   /** What the app may see of the job's environment (see environment.ts), without `env`. */
   baseEnvironment: Readonly<Record<string, string>>;
   /** The `env` input. */
   env: Readonly<Record<string, string>>;
-  /** Must answer below 500; undefined where an accepting port is enough (`protocol: tcp`). */
+  /** Path that must answer with a status below 500; undefined if an accepting port is enough (`protocol: tcp`). */
   healthPath: string | undefined;
   /** Private folder (0700) of the exposure. */
   folder: string;
   logger: Logger;
   onChild: OnChild;
   onState: (state: AppState) => void;
-  /** Bounds the first start only; `AbortSignal.timeout` stands for startup-timeout. */
+  /** Ends the first start only; a TimeoutError as its reason means that startup-timeout is over. */
   signal: AbortSignal;
 }
 
 export interface App {
-  /** Process id of the program's process where it has one. */
+  /** Process id of the program; undefined in modes that start none. */
   readonly pid: number | undefined;
   /** The last lines of its console, oldest first; at most 200. */
   consoleTail(): readonly string[];
@@ -46,16 +46,16 @@ export interface App {
 /** Enough to see what led to a crash, in the status page and in the failed comment. */
 const CONSOLE_LINES = 200;
 /**
- * For a start to end by itself after its signal: it then says what it waited for, and has stopped its processes. Longer
- * than any of them is given to stop.
+ * How long a start may take to end by itself after its signal: it then says what it waited for, and has stopped its
+ * processes. Longer than the time any process gets to stop.
  */
-const SETTLE_MS = 15_000;
+const START_GRACE_MS = 15_000;
 /** A line that is longer is data, not a message. */
 const CONSOLE_LINE_LENGTH = 1_000;
 
 /**
- * Starts the app; resolves when it answered the first time. Rejects with an AppError, or with the signal's reason,
- * after everything of it was stopped. Lost later, it is started again, and `onState` hears of it at once.
+ * Starts the app; resolves when it has answered for the first time. Rejects with an AppError or the signal's reason,
+ * after all its processes were stopped. If it dies later it is restarted; `onState` is called at once.
  */
 export async function startApp(options: AppOptions, timing?: RestartTiming): Promise<App> {
   const lines = new LastLines(CONSOLE_LINES);
@@ -80,7 +80,7 @@ export async function startApp(options: AppOptions, timing?: RestartTiming): Pro
   };
 }
 
-/** One start: resolves when the program answered. Its folder goes when it is stopped. */
+/** One start: resolves when the program has answered. Its folder is removed when it is stopped. */
 async function startOnce(
   options: AppOptions,
   { onOutput, lastLines }: { onOutput: ProgramContext['onOutput']; lastLines: () => readonly string[] },
@@ -103,7 +103,7 @@ async function startOnce(
       onChild,
       signal,
     });
-    const program = await settleInTime(start, signal);
+    const program = await waitForStart(start, signal);
     await waitUntilHealthy(program, options.healthPath, lastLines, signal);
     return {
       upstream: program.upstream,
@@ -118,13 +118,13 @@ async function startOnce(
 }
 
 /**
- * The start's own end; where it has none by `settleMs` after its signal, rejects with the signal's reason, and stops
- * the program should it still arrive.
+ * The outcome of the start. If it has none `graceMs` after the signal: rejects with the signal's reason, and stops the
+ * program should it still arrive.
  */
-export async function settleInTime(
+export async function waitForStart(
   start: Promise<Program>,
   signal: AbortSignal,
-  settleMs = SETTLE_MS,
+  graceMs = START_GRACE_MS,
 ): Promise<Program> {
   const over = Promise.withResolvers<never>();
   let timer: NodeJS.Timeout | undefined;
@@ -133,7 +133,7 @@ export async function settleInTime(
     start.then(program => program.stop()).catch(() => undefined);
   };
   const abort = () => {
-    timer = setTimeout(giveUp, settleMs);
+    timer = setTimeout(giveUp, graceMs);
   };
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
@@ -173,7 +173,7 @@ async function startProgram(
   }
 }
 
-/** Stops the program where it does not become healthy. */
+/** Stops the program if it does not become healthy. */
 async function waitUntilHealthy(
   program: Program,
   path: string | undefined,
@@ -192,7 +192,7 @@ async function waitUntilHealthy(
   } catch (error) {
     await program.stop();
     if (!isTimeout(error)) throw error;
-    // An open port is no sign of life: in OS mode it is wasmrun's, and open before the program listens.
+    // An open port proves nothing: in OS mode wasmrun opens it before the program listens.
     throw new AppError(
       last === 'no answer'
         ? `the app did not answer GET ${path} on port ${upstream.port} in time; let it listen there, check \`health-path\`, or raise \`startup-timeout\``

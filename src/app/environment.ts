@@ -1,12 +1,12 @@
-// What of the job's environment a program gets to see: an allow-list. Used where an exposure is planned.
+// Which of the job's environment variables a program may see: allow-lists. Used by supervisor/plan.ts and step.
 
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
 const SYSTEM = 'PATH HOME USER SHELL LANG TZ TMPDIR TERM CI RUNNER_TRACKING_ID';
-/** Without these nothing reaches the network behind a company proxy; tools read them in both cases. */
+/** Without these nothing reaches the network behind a company proxy; tools read both spellings. */
 const NETWORK =
   'HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy ' +
   'SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS CURL_CA_BUNDLE REQUESTS_CA_BUNDLE GIT_SSL_CAINFO';
-/** Windows programs do not start without their system folders; names are compared without case there. */
+/** Windows programs do not start without their system folders; names are case-insensitive there. */
 const WINDOWS =
   'SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT TEMP TMP OS USERNAME USERPROFILE USERDOMAIN HOMEDRIVE HOMEPATH ' +
   'APPDATA LOCALAPPDATA ALLUSERSPROFILE PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 ' +
@@ -26,7 +26,7 @@ export function selectEnvironment(
   return pick(job, name => isAllowed(name, platform));
 }
 
-/** The same with `WASMRUN_*` but without the secret of its own tunnel: for `mode: os` and `exec`. */
+/** The same plus `WASMRUN_*`, without the secret of wasmrun's own tunnel: for `mode: os` and `exec`. */
 export function selectWasmrunEnvironment(
   job: NodeJS.ProcessEnv,
   platform: NodeJS.Platform = process.platform,

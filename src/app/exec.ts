@@ -6,12 +6,12 @@ import { startListener } from './process/listener.ts';
 import type { AppSpec, Program, ProgramContext } from './program.ts';
 import { stageFolder } from './project/staging.ts';
 
-/** As much as OS mode gives at most: without it a program could take all of the runner's memory. */
+/** The highest limit of OS mode. Without one, a program could take all of the runner's memory. */
 const MAX_MEMORY_MB = 2_048;
 
 /**
  * Starts the program. It sees a staged copy of the file's folder at `/`, `env`, and no network but its socket.
- * `env` stands in wasmrun's argv, where other processes of the machine can read it: wasmrun 1.0.0 has no other way.
+ * `env` is passed in wasmrun's argv, which other processes of the machine can read: wasmrun 1.0.0 has no other way.
  */
 export async function startExec(
   spec: Extract<AppSpec, { mode: 'exec' }>,

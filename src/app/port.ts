@@ -1,4 +1,4 @@
-// `mode: port`: a service of the job's own, or a command that starts one. Used by app.ts.
+// `mode: port`: a service that the job runs itself, or a command that starts one. Used by app.ts.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import type { AppSpec, Program, ProgramContext } from './program.ts';
 /** The options a `run:` step has with `shell: bash`. */
 const BASH_ARGS = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];
 
-/** Starts the command, or finds the service that something else runs. `env` is for the command. */
+/** Starts the command, or finds the running service. `env` is for the command. */
 export async function startPort(
   spec: Extract<AppSpec, { mode: 'port' }>,
   env: Readonly<Record<string, string>>,
@@ -30,7 +30,7 @@ async function startCommand(
 ): Promise<Program> {
   const port = spec.port ?? (await findFreePort());
   const handedOver = { PORT: String(port) };
-  // A port that was chosen here is the only one looked at; a given one may be called otherwise in `env`.
+  // A port chosen here is the only one watched, so it wins over `env`; with a given `port`, `env` may set PORT itself.
   const ports = spec.port === undefined ? { ...env, ...handedOver } : { ...handedOver, ...env };
   return await startListener({
     command: findBash(context.environment),
@@ -43,7 +43,7 @@ async function startCommand(
   });
 }
 
-/** What something else started is not ours to end or to restart: `ended` never resolves, `stop` leaves it alone. */
+/** A service that another step started is neither restarted nor ended: `ended` never resolves, `stop` does nothing. */
 async function findService(port: number, context: ProgramContext): Promise<Program> {
   try {
     const upstream = await waitForListening({ hosts: LOOPBACK_HOSTS, port }, context.signal);

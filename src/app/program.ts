@@ -1,12 +1,12 @@
-// What every mode has in common: what to run, what it is started with, and the program that comes of it. Used by app.ts
-// and the modes.
+// The types that all modes share: what to run, what it is started with, and the running program. Used by app.ts and the
+// modes; AppSpec is a part of the exposure's configuration, too.
 
 import * as v from 'valibot';
 import type { AppError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Upstream } from '../shared/state.ts';
 
-/** Called in the same turn as the spawn, so that a child is on record before it can be lost. */
+/** Called synchronously after the spawn, so that every child is recorded before its owner can die. */
 export type OnChild = (child: { pid: number; role: string }) => void;
 
 export const VM_HOSTS = ['auto', 'node', 'browser'] as const;
@@ -51,11 +51,11 @@ export interface ProgramContext {
   signal: AbortSignal;
 }
 
-/** A program that listens. `ended` resolves, never rejects, with why it is gone. */
+/** A program that listens. `ended` resolves, never rejects, with the reason of its end. */
 export interface Program {
   upstream: Upstream;
   pid?: number;
   ended: Promise<AppError>;
-  /** Resolves when nothing of it is left; may be called twice. */
+  /** Resolves when all its processes are gone; may be called twice. */
   stop(): Promise<void>;
 }

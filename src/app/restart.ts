@@ -1,4 +1,4 @@
-// The loop that keeps one program running: a lost one is started again, a limited number of times. Used by app.ts.
+// Keeps a program running: one that ends is started again, a limited number of times. Used by app.ts.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, describeError } from '../shared/errors.ts';
@@ -10,13 +10,13 @@ import type { Program } from './program.ts';
 export interface RestartTiming {
   /** The pause before each restart; there are as many restarts as pauses. */
   pausesMs: readonly number[];
-  /** A program that served this long gets all its restarts back. */
+  /** Serving this long resets the count of restarts. */
   resetAfterMs: number;
   /** Limit of one restart. */
   startMs: number;
 }
 
-/** Five restarts in about half a minute: visitors wait that long. A program that served 5 minutes was not broken. */
+/** Five restarts in about half a minute: visitors wait that long. A program that served 5 minutes works in principle. */
 const RESTART_TIMING: RestartTiming = {
   pausesMs: [500, 1_000, 3_000, 8_000, 15_000],
   resetAfterMs: 5 * 60_000,
@@ -24,14 +24,14 @@ const RESTART_TIMING: RestartTiming = {
 };
 
 export interface RestartOptions {
-  /** Starts the program; resolves when it answers, rejects after everything of it was stopped. */
+  /** Starts the program; resolves when it answers, rejects after all its processes were stopped. */
   startOnce: (signal: AbortSignal) => Promise<Program>;
   onState: (state: AppState) => void;
   logger: Logger;
   timing?: RestartTiming;
 }
 
-/** Owns one program after the other, from `start` until `stop` or until no restart is left. */
+/** Runs one program after another, from `start` until `stop` or until no restart is left. */
 export class RestartLoop {
   readonly #options: RestartOptions;
   readonly #timing: RestartTiming;
@@ -90,7 +90,7 @@ export class RestartLoop {
     }
   }
 
-  /** Resolves with why the program is gone, or after a stop with undefined; its address is forgotten by then. */
+  /** Resolves with the reason of the program's end, or with undefined after a stop. Its address is forgotten by then. */
   async #serve(program: Program): Promise<AppError | undefined> {
     this.#program = program;
     if (!this.#stopped.signal.aborted) this.#setState({ status: 'running', upstream: program.upstream });
@@ -109,7 +109,7 @@ export class RestartLoop {
       const goesOn = pause !== undefined && reason.restartable;
       if (goesOn) this.#announceRestart(reason);
       else this.#fail(reason);
-      // What is left of it may still hold the port, or write to the console.
+      // Processes it left may still hold the port, or write to the console.
       await lost.stop();
       if (!goesOn) return undefined;
       try {

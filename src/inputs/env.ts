@@ -1,4 +1,4 @@
-// The `env` input: what the app is given beside the allow-list of app/environment.ts. Used by app.
+// The `env` input: what the app gets in addition to the allow-list of app/environment.ts. Used by inputs/app.ts.
 
 import { InputError } from '../shared/errors.ts';
 

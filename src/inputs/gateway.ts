@@ -1,5 +1,5 @@
-// The inputs about who may come in, and with how much. Used by inputs; supervisor/access.ts decides what they come to
-// when it is known whether the repository is public.
+// The inputs about access and limits: who may open the preview, which paths need no key, how large a body may be. Used by
+// inputs; supervisor/access.ts resolves `auto` when it is known whether the repository is public.
 
 import { findPatternProblem } from '../gateway/access/public-paths.ts';
 import { InputError } from '../shared/errors.ts';
@@ -11,7 +11,7 @@ const ACCESS_WORDS = ['auto', 'open', 'link', 'basic'] as const;
 
 export const DEFAULT_MAX_BODY = '25MB';
 
-/** Shorter keys can be found by trying; 16 characters of base64 are 96 bits, of hex 64. */
+/** Shorter keys can be guessed; 16 characters of base64 are 96 bits, of hex 64. */
 const MIN_KEY_LENGTH = 16;
 /** What was asked for. `auto` depends on the repository; a link without a key gets one of its own. */
 export type RequestedAccess =
@@ -43,7 +43,7 @@ export function parseGatewayInputs(read: InputSource, protocol: Protocol, proble
   return { access: access.value, publicPaths: publicPaths.value, maxBodyBytes: maxBodyBytes.value };
 }
 
-/** A key or a password says what is meant where `access` does not. No message shows either. */
+/** With `access: auto`, a key means link and a password means basic. No message shows either of them. */
 function parseAccess(accessText: string, key: string, basicAuth: string): RequestedAccess {
   const word = parseChoice(accessText || 'auto', 'access', ACCESS_WORDS);
   if (key !== '' && basicAuth !== '')
@@ -70,7 +70,7 @@ function refuseUnused(input: string, meant: string, wanted: string): InputError 
 function parseKey(key: string): string {
   if (key.length < MIN_KEY_LENGTH)
     throw new InputError(
-      `\`access-key\` has ${key.length} characters, and could be found by trying: use ${MIN_KEY_LENGTH} or more, for instance those of \`openssl rand -hex 32\``,
+      `\`access-key\` has ${key.length} characters, and could be guessed: use ${MIN_KEY_LENGTH} or more, for instance those of \`openssl rand -hex 32\``,
     );
   if (/^[\x21-\x7e]{1,512}$/.test(key)) return key;
   throw new InputError(

@@ -20,9 +20,9 @@ import {
 } from './values.ts';
 
 const DEFAULT_HOLD_MS = 30 * 60_000;
-/** The job's own token dies after a day: a comment made later could not be edited any more. */
+/** The job's token expires after a day; from then on the comment cannot be edited. */
 const LONG_DURATION_MS = 24 * 60 * 60_000;
-/** Shorter secrets are not masked reliably by the runner, and are guessed quickly. */
+/** Shorter secrets are easily guessed, and the runner does not mask them reliably. */
 const MIN_SECRET_LENGTH = 8;
 
 export interface Inputs {
@@ -125,7 +125,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
   };
 }
 
-/** `hold` is false, true or a duration; a `duration` beside it must not say otherwise. */
+/** `hold` is false, true or a duration, which a `duration` must not contradict. */
 function parseLifetime(
   holdText: string,
   durationText: string,
@@ -136,7 +136,9 @@ function parseLifetime(
   if (word === 'true') return { hold: true, durationMs: duration ?? DEFAULT_HOLD_MS };
   const hold = parseDuration(holdText, 'hold');
   if (duration !== undefined && duration !== hold)
-    throw new InputError(`\`hold\` is '${holdText}' and \`duration\` is '${durationText}': say it once`);
+    throw new InputError(
+      `\`hold\` is '${holdText}' and \`duration\` is '${durationText}': give only one of them`,
+    );
   return { hold: true, durationMs: hold };
 }
 
@@ -151,7 +153,7 @@ function listWarnings(
   return [
     ...(secrets.some(secret => secret.length < MIN_SECRET_LENGTH)
       ? [
-          `the secret is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed, and the runner masks every place where it happens to occur`,
+          `the secret is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed, and the runner masks it wherever the same characters occur`,
         ]
       : []),
     ...(access.kind === 'basic' && access.password.length < MIN_SECRET_LENGTH
@@ -166,12 +168,12 @@ function listWarnings(
       : []),
     ...(servers.length > 1 && !publicUrl.includes('{host}')
       ? [
-          `\`public-url\` has no {host}, so the address stays the same when another server takes over: let the proxy stand in front of all of them, or write it like ${publicUrl.startsWith('tcp:') ? 'tcp://{host}:{port}' : 'https://{port}.{host}'}`,
+          `\`public-url\` has no {host}, so the address stays the same when another server takes over: put the proxy in front of all of them, or write it like ${publicUrl.startsWith('tcp:') ? 'tcp://{host}:{port}' : 'https://{port}.{host}'}`,
         ]
       : []),
     ...(durationMs !== undefined && durationMs > LONG_DURATION_MS
       ? [
-          "the duration is above 24 hours: the job's token will be dead by then, and the comment cannot be brought up to date",
+          "the duration is above 24 hours: the job's token will have expired by then, so the comment cannot be updated",
         ]
       : []),
   ];

@@ -1,5 +1,5 @@
-// The inputs for TLS that ends on the runner: certificate and key, checked before anything is started. No message says
-// anything of the key but what kind of text it is. Used by inputs; what of the key has to be hidden, by supervisor too.
+// The inputs for TLS that ends on the runner: certificate and key, checked before anything is started. Messages reveal
+// nothing of the key except what kind of text it is. Used by inputs.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -11,11 +11,11 @@ import type { Protocol } from '../shared/state.ts';
 import type { Checked, InputSource, Problems } from './problems.ts';
 import type { TunnelInputs } from './tunnel.ts';
 
-/** Renewals come weeks before the end: who is this near to it has missed them. */
+/** Certificates are renewed weeks before they expire: this close to the end, the renewal was missed. */
 const NEAR_END_MS = 3 * 24 * 60 * 60_000;
-/** Names of a certificate that are shown. */
+/** How many names of a certificate a message lists. */
 const MAX_NAMES = 10;
-/** Any: certificates know no ports. */
+/** Any port will do: certificates contain none. */
 const SAMPLE_PORT = 12_345;
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
@@ -88,7 +88,7 @@ function parseChain(text: string): X509Certificate[] {
   const blocks = text.match(CERTIFICATE);
   if (blocks === null)
     throw new InputError(
-      `\`tls-cert\` is no PEM certificate, but ${describeText(text)}: give the text of the file (fullchain.pem), from -----BEGIN CERTIFICATE----- on`,
+      `\`tls-cert\` is not a PEM certificate, but ${describeText(text)}: give the text of the file (fullchain.pem), from -----BEGIN CERTIFICATE----- on`,
     );
   return blocks.map((block, index) => parseCertificate(block, index));
 }
@@ -115,19 +115,19 @@ function parseKey(text: string): KeyObject {
     );
   if (!/-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/.test(text))
     throw new InputError(
-      `\`tls-key\` is no PEM private key, but ${describeText(text)}: give the text of the file (privkey.pem), from -----BEGIN PRIVATE KEY----- on`,
+      `\`tls-key\` is not a PEM private key, but ${describeText(text)}: give the text of the file (privkey.pem), from -----BEGIN PRIVATE KEY----- on`,
     );
   try {
     return createPrivateKey(text);
   } catch {
-    // OpenSSL's words are no help here, and are not needed as a cause: nothing of the key may go any further.
+    // OpenSSL's message does not help here, and as a cause it might reveal a part of the key.
     throw new InputError(
       `\`tls-key\` cannot be read as a private key (it is ${describeText(text)}): give the text of the file as it is, line breaks included`,
     );
   }
 }
 
-/** What kind of text it is, and nothing of what it says. */
+/** What kind of text it is, without its content. */
 function describeText(text: string): string {
   const size = `a text of ${text.length} characters in ${text.split('\n').length} lines`;
   if (text.includes('\\n')) return `${size}, in which line breaks are written as \\n`;
@@ -137,12 +137,12 @@ function describeText(text: string): string {
 }
 
 function checkPair(chain: readonly X509Certificate[], key: KeyObject, keyText: string): void {
-  const place = chain.findIndex(certificate => certificate.checkPrivateKey(key));
-  if (place > 0)
+  const position = chain.findIndex(certificate => certificate.checkPrivateKey(key));
+  if (position > 0)
     throw new InputError(
-      `\`tls-key\` belongs to certificate ${place + 1} of \`tls-cert\`: put that one first, the intermediates behind it`,
+      `\`tls-key\` belongs to certificate ${position + 1} of \`tls-cert\`: put that one first, then the intermediates`,
     );
-  if (place === -1)
+  if (position === -1)
     throw new InputError(
       `\`tls-key\` is not the key of the certificate in \`tls-cert\` (${describeNames(chain[0])}): give the two files of one renewal`,
     );
@@ -163,7 +163,7 @@ function checkDates(leaf: X509Certificate, now: Date): void {
     );
   if (now >= to)
     throw new InputError(
-      `the certificate of \`tls-cert\` expired at ${to.toISOString()}, and it is ${now.toISOString()}: renew it, and bring the secret up to date`,
+      `the certificate of \`tls-cert\` expired at ${to.toISOString()}, and it is ${now.toISOString()}: renew it, and update the secret`,
     );
 }
 
@@ -175,7 +175,7 @@ function chooseTemplate(publicUrl: string): string {
   );
 }
 
-/** Against what visitors type, for each server they may come through. */
+/** Checks the certificate's names against the public host of every server. */
 function checkNames(leaf: X509Certificate, { servers }: TunnelInputs, publicUrl: string): void {
   const hosts = servers.map(
     ({ address }) => new URL(renderPublicUrl(publicUrl, address.host, SAMPLE_PORT)).hostname,

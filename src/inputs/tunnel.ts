@@ -1,4 +1,4 @@
-// The inputs about the way in: servers, secrets, public port and address. Used by inputs.
+// The inputs about the tunnel: servers, secrets, public port and address. Used by inputs.
 
 import { InputError } from '../shared/errors.ts';
 import { PLAIN_PUBLIC_URLS } from '../shared/public-url.ts';
@@ -8,7 +8,7 @@ import type { RemotePort, TunnelServer } from '../tunnel/tunnel.ts';
 import { type InputSource, Problems } from './problems.ts';
 import { parsePublicUrl, parseWholeNumber } from './values.ts';
 
-/** Ports below 1024 take special rights at the server, and bore's own default begins here. */
+/** Ports below 1024 need special rights at the server, and bore's own default begins here. */
 export const DEFAULT_PORT_RANGE = '1024-65535';
 
 export interface TunnelInputs {
@@ -36,8 +36,8 @@ export function parseTunnelInputs(read: InputSource, protocol: Protocol, problem
 }
 
 /**
- * Between commas and line ends; a comma may stand before a line end. An empty entry is kept: it is where a variable
- * that is not set was to be written.
+ * Split at commas and line ends; a comma may stand before a line end. An empty entry is kept, because it means a
+ * variable that is not set.
  */
 function splitServers(text: string): string[] {
   if (text.trim() === '') return [];
@@ -46,7 +46,7 @@ function splitServers(text: string): string[] {
     .map(entry => entry.trim());
 }
 
-/** YAML ends a block with one; any more are lines of the list. */
+/** YAML ends a block with one; any more are empty entries. */
 function takeFinalLineEnd(text: string): string {
   return text.replace(/\r?\n$/, '');
 }
@@ -124,11 +124,11 @@ function combinePorts(port: RemotePortKind, range: PortRange): RemotePort {
   if (shown === DEFAULT_PORT_RANGE) return port;
   if (port.kind === 'random')
     throw new InputError(
-      `\`remote-port\` is random, so the server picks, and \`port-range\`, ${shown}, would not count: leave one of the two out`,
+      `\`remote-port\` is random, so the server picks the port, and \`port-range\`, ${shown}, has no effect: leave one of the two out`,
     );
   if (port.port < range.min || port.port > range.max)
     throw new InputError(
-      `\`remote-port\` is ${port.port}, which is outside of \`port-range\`, ${shown}: leave one of the two out`,
+      `\`remote-port\` is ${port.port}, which is outside \`port-range\`, ${shown}: leave one of the two out`,
     );
   return port;
 }
@@ -144,9 +144,9 @@ function parsePortRange(text: string): PortRange {
   const [min, max] = [Number(low), Number(high)];
   const problem =
     low === undefined
-      ? 'is no range'
+      ? 'is not a range'
       : min < 1 || max > 65_535
-        ? 'has ports outside of 1 to 65535'
+        ? 'has ports outside 1 to 65535'
         : min > max
           ? 'begins above its end'
           : undefined;
@@ -154,7 +154,7 @@ function parsePortRange(text: string): PortRange {
   throw new InputError(`\`port-range\` is '${text}', which ${problem}: write it like 20000-29999`);
 }
 
-/** The default stands for the bore server's own address, in the protocol's words. */
+/** The default means the bore server's own address, in the form of the protocol. */
 function parseTemplate(text: string, protocol: Protocol): string {
   const isDefault = text === '' || text === PLAIN_PUBLIC_URLS.http;
   return isDefault ? PLAIN_PUBLIC_URLS[protocol] : parsePublicUrl(text, protocol);

@@ -6,7 +6,7 @@ import type { Protocol } from '../shared/state.ts';
 export const DEFAULT_HEALTH_PATH = '/';
 export const DEFAULT_STARTUP_TIMEOUT = '120s';
 
-/** A template such as `https://{port}.preview.example.com`: of the protocol, and nothing after the port. */
+/** A template such as `https://{port}.preview.example.com`, with a scheme of the protocol and nothing after the port. */
 export function parsePublicUrl(template: string, protocol: Protocol): string {
   const sample = template.replaceAll('{host}', 'host.example').replaceAll('{port}', '12345');
   const url = URL.canParse(sample) ? new URL(sample) : undefined;
@@ -20,12 +20,12 @@ export function parsePublicUrl(template: string, protocol: Protocol): string {
 const PUBLIC_URLS = {
   http: {
     scheme: /^https?:$/,
-    problem: 'is no http or https address',
+    problem: 'is not an http or https address',
     example: 'https://{port}.preview.example.com',
   },
   tcp: {
     scheme: /^tcp:$/,
-    problem: 'is no tcp address, as `protocol: tcp` needs one',
+    problem: 'is not a tcp address, which `protocol: tcp` needs',
     example: 'tcp://preview.example.com:{port}',
   },
 } as const;
@@ -78,5 +78,5 @@ export function parseBytes(text: string, input: string): number {
   );
   const bytes = Math.floor(Number(count) * (factor?.[1] ?? 0));
   if (bytes > 0 && Number.isSafeInteger(bytes)) return bytes;
-  throw new InputError(`\`${input}\` is '${text}', which is no size: write it like 500KB, 25MB or 2GB`);
+  throw new InputError(`\`${input}\` is '${text}', which is not a size: write it like 500KB, 25MB or 2GB`);
 }

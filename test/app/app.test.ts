@@ -1,7 +1,7 @@
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { settleInTime } from '../../src/app/app.ts';
+import { waitForStart } from '../../src/app/app.ts';
 import { findFreePort } from '../../src/app/process/free-port.ts';
 import type { Program } from '../../src/app/program.ts';
 import { ask, EXAMPLES, FAST, fail, folder, listen, node, SERVE, start } from '../support/apps.ts';
@@ -118,7 +118,7 @@ describe('a start whose time is over', () => {
   it('is given up where it never ends, and its program stopped should it arrive', async () => {
     const start = Promise.withResolvers<Program>();
     const stopped = Promise.withResolvers<void>();
-    await expect(settleInTime(start.promise, AbortSignal.timeout(1), 1)).rejects.toThrow(
+    await expect(waitForStart(start.promise, AbortSignal.timeout(1), 1)).rejects.toThrow(
       expect.objectContaining({ name: 'TimeoutError' }),
     );
     start.resolve({
@@ -133,7 +133,7 @@ describe('a start whose time is over', () => {
     const start = Promise.withResolvers<Program>();
     const signal = AbortSignal.timeout(1);
     signal.addEventListener('abort', () => start.reject(new Error('waited for a port')));
-    await expect(settleInTime(start.promise, signal)).rejects.toThrow('waited for a port');
+    await expect(waitForStart(start.promise, signal)).rejects.toThrow('waited for a port');
   });
 });
 

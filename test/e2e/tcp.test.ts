@@ -99,7 +99,7 @@ describeWithReal(['bore', 'redis-server', 'redis-cli'], 'raw bytes', () => {
     expect(annotation.split('%0A')).toEqual([
       expect.stringMatching(/^`protocol` is tcp, and `mode: web` has no port/),
       expect.stringMatching(/^`spa` cannot be used with `protocol: tcp`/),
-      expect.stringMatching(/^`public-url` is 'https:\/\/\{host\}', which is no tcp address/),
+      expect.stringMatching(/^`public-url` is 'https:\/\/\{host\}', which is not a tcp address/),
     ]);
   });
 });

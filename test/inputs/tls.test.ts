@@ -88,18 +88,18 @@ describe('what cannot be used for TLS', () => {
     [
       'a file name',
       () => ({ 'tls-cert': '/etc/x.pem' }),
-      /^`tls-cert` is no PEM certificate, but .*file name perhaps: give/,
+      /^`tls-cert` is not a PEM certificate, but .*file name perhaps: give/,
     ],
     [
       'a key file name',
       () => ({ 'tls-key': 'C:\\x.pem' }),
-      /^`tls-key` is no PEM private key, but .*file name perhaps/,
+      /^`tls-key` is not a PEM private key, but .*file name perhaps/,
     ],
     ['a key as certificate', () => ({ 'tls-cert': good.key }), /^`tls-cert` holds a private key: it belongs/],
     [
       'a certificate as key',
       () => ({ 'tls-key': good.cert }),
-      /^`tls-key` is no PEM private key, .*it is a CERTIFICATE/,
+      /^`tls-key` is not a PEM private key, .*it is a CERTIFICATE/,
     ],
     [
       'line breaks written out',

@@ -14,22 +14,22 @@ import { raceEnd } from '../process/listener.ts';
 import type { ProgramContext } from '../program.ts';
 
 export interface OsServer {
-  /** Of the page: `http://127.0.0.1:PORT/`. */
+  /** The page's address: `http://127.0.0.1:PORT/`. */
   readonly url: string;
-  /** What wasmrun takes the project for: `nodejs`, `python`, `rust`, `go`, `unknown`. */
+  /** The language that wasmrun detected: `nodejs`, `python`, `rust`, `go`, `unknown`. */
   readonly language: string;
-  /** Resolves with why wasmrun is gone. */
+  /** Resolves with the reason of wasmrun's end. */
   readonly ended: Promise<AppError>;
   stop(): Promise<void>;
 }
 
-/** wasmrun looks for wasmnet's port from 20 above its own on, up to the last one. */
+/** wasmrun searches upwards for wasmnet's port, from 20 above its own. */
 const MAX_PORT = 65_000;
 const POLL_MS = 20;
 
 const RuntimesSchema = v.object({ detected_language: v.string() });
 
-/** Starts wasmrun on `project`; resolves when its API answers, by when its network proxy is up too. */
+/** Starts wasmrun on `project`; resolves when its API answers; its network proxy is up by then, too. */
 export async function startOsServer(
   wasmrun: string,
   project: string,
@@ -63,8 +63,8 @@ export async function startOsServer(
 }
 
 /**
- * wasmrun leaves its temporary files behind, so they lie in our folder. It makes its runtime folder only at its own
- * start, and a job that prunes caches may take it away.
+ * wasmrun leaves its temporary files behind, so they go into our folder. It creates its runtime folder only when it
+ * starts, and a job that prunes caches may delete it later.
  */
 async function createEnvironment(context: ProgramContext): Promise<Record<string, string>> {
   const { WASMRUN_TUNNEL_SECRET: _, ...environment } = context.environment;
@@ -75,7 +75,7 @@ async function createEnvironment(context: ProgramContext): Promise<Record<string
   return { ...environment, TMPDIR: temporary, TMP: temporary, TEMP: temporary };
 }
 
-/** Asked until it answers; the answer may wait for wasmhub's manifest, and only the start's own limit bounds that. */
+/** Polls until it answers. The answer may wait for wasmhub's manifest; only the time limit of the start bounds that. */
 async function readLanguage(url: string, signal: AbortSignal): Promise<string> {
   for (;;) {
     try {

@@ -25,8 +25,8 @@ interface RunningPage {
 }
 
 /**
- * Starts the program and resolves when it runs and its port accepts; both come before its own `listen`, so only an
- * answer tells whether it serves. Rejects with an AppError, or with the signal's reason, with nothing left behind.
+ * Starts the program and resolves when it runs and its port accepts. Both happen before its own `listen`, so only an
+ * answer proves that it serves. Rejects with an AppError, or with the signal's reason, with nothing left behind.
  */
 export async function startOs(spec: OsSpec, context: ProgramContext): Promise<Program> {
   const project = join(context.folder, 'project');
@@ -51,7 +51,7 @@ function createProgram(server: OsServer, { host, program, port }: RunningPage): 
   };
 }
 
-/** `auto` takes the browser only where the page will not start under Node.js, and says why. */
+/** `auto` uses the browser only if the page does not start under Node.js, and logs why. */
 async function startPage(spec: OsSpec, server: OsServer, context: ProgramContext): Promise<RunningPage> {
   const wanted: HostName = spec.vm === 'browser' ? 'browser' : 'node';
   try {
@@ -74,7 +74,7 @@ async function runPage(
   let host: PageHost | undefined;
   try {
     host = await startHost(name, spec, options);
-    void host.ended.then(reason => program.lose(reason));
+    void host.ended.then(reason => program.endWithHost(reason));
     const ended = Promise.race([program.ended, server.ended]);
     const port = await raceEnd(signal => raceSignal(program.started, signal), ended, context.signal);
     return { host, program, port };
@@ -90,7 +90,7 @@ async function startHost(name: HostName, spec: OsSpec, options: PageHostOptions)
     : await startBrowserHost({ ...options, browser: spec.browser });
 }
 
-/** Where the start's time is over, an AppError that says what it was waiting for; else the error itself. */
+/** After a time-out an AppError that says what the start was waiting for; otherwise the error itself. */
 function describeAbort(error: unknown, program: PageProgram): unknown {
   if (!isTimeout(error)) return error;
   return new AppError(`the program did not start in time (${program.stage}); raise \`startup-timeout\``, {

@@ -1,4 +1,4 @@
-// The program inside wasmrun's page, as its page host tells of it. Used by os.ts.
+// The program inside wasmrun's page, as its page host reports it. Used by os.ts.
 
 import { AppError } from '../../shared/errors.ts';
 import { LastLines, LineBuffer } from '../../shared/lines.ts';
@@ -25,14 +25,14 @@ export class PageProgram {
   }
 
   /**
-   * The program's port, once its first instruction runs. wasmrun bound and opened it before, so it accepts; whether
-   * the program answers is seen when it is asked. Never rejects: `ended` tells.
+   * The program's port, once its first instruction runs. wasmrun opened the port before, so it accepts connections even
+   * if the program does not answer. Never rejects: failures are reported by `ended`.
    */
   get started(): Promise<number> {
     return this.#started.promise;
   }
 
-  /** Why the program is gone; a PageHostError where another host may do better. */
+  /** The reason of the program's end; a PageHostError if another host might run it. */
   get ended(): Promise<AppError> {
     return this.#ended.promise;
   }
@@ -72,8 +72,8 @@ export class PageProgram {
     }
   }
 
-  /** The host is gone, and the program with it. */
-  lose(reason: string): void {
+  /** The host has ended, and the program with it. */
+  endWithHost(reason: string): void {
     if (this.#runs) this.#end(reason);
     else this.#ended.resolve(new PageHostError(reason, { lastLines: this.lastLines() }));
   }
@@ -99,7 +99,7 @@ export class PageProgram {
     this.#started.resolve(this.#port);
   }
 
-  /** Before the first instruction the host may be to blame; after it the program is. */
+  /** Before the first instruction the host may be at fault; afterwards the program is. */
   #fail(reason: string): void {
     const shown = sanitise(reason, MAX_REASON_LENGTH);
     if (this.#runs) this.#end(`the program crashed: ${shown}`);

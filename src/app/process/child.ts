@@ -19,11 +19,11 @@ export interface ChildOptions {
   cwd: string;
   /** The whole environment; nothing is inherited. */
   environment: Readonly<Record<string, string>>;
-  /** What people call it in messages: `wasmrun`, `the command`. */
+  /** Its name in messages: `wasmrun`, `the command`. */
   role: string;
   /** One line of stdout or stderr as it came, without its end; not sanitised. */
   onLine: (line: string) => void;
-  /** Called in the same turn as the spawn. */
+  /** Called synchronously after the spawn. */
   onChild: OnChild;
 }
 
@@ -33,7 +33,7 @@ export interface Child {
   readonly ended: Promise<ChildEnd>;
   /** Its last 20 lines, oldest first. */
   lastLines(): readonly string[];
-  /** Ends the whole group: SIGTERM, after `graceMs` SIGKILL. Resolves when nothing of it is left; may be called twice. */
+  /** Ends the whole group: SIGTERM, after `graceMs` SIGKILL. Resolves when nothing is left; may be called twice. */
   stop(graceMs?: number): Promise<void>;
 }
 
@@ -46,7 +46,7 @@ type Spawned = ChildProcessByStdio<null, Readable, Readable>;
 
 /** Time to finish open requests; the post step has 30 s for everything. */
 const STOP_GRACE_MS = 5_000;
-/** A grandchild may keep the pipes open after the program's end: no longer than this do we wait for its last lines. */
+/** A grandchild may keep the pipes open after the program's end: the last lines are awaited no longer than this. */
 const DRAIN_MS = 50;
 /** taskkill ends a program at once, or not at all. */
 const TASKKILL_MS = 1_000;
@@ -66,7 +66,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     throw describeSpawnFailure(options, cause);
   }
   options.onChild({ pid, role: options.role });
-  // A signal that cannot be delivered is no event of its own: `ended` tells the end.
+  // Also emitted when a signal cannot be delivered. The end is reported by `ended`.
   child.on('error', () => undefined);
   return watchChild(child, pid, options.onLine);
 }

@@ -1,4 +1,4 @@
-// A program that is run to its end for what it does or prints. Used by the installation of wasmrun.
+// Runs a program to its end, for its output or its effect. Used by the installation of wasmrun.
 
 import { basename } from 'node:path';
 import { AppError } from '../../shared/errors.ts';
@@ -16,7 +16,7 @@ export interface CommandOptions {
   onChild?: OnChild;
 }
 
-/** What is aborted here has nothing to finish: an installation is begun anew, or not at all. */
+/** An aborted command has nothing to finish: an installation starts over, or is abandoned. */
 const ABORT_GRACE_MS = 200;
 
 /** Resolves with the last 20 lines it printed; rejects with an AppError that quotes the last one, or when aborted. */

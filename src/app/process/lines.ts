@@ -5,13 +5,13 @@ import { StringDecoder } from 'node:string_decoder';
 import { LineBuffer } from '../../shared/lines.ts';
 
 /**
- * What is taken of one stream: a burst, and so many lines a second after it. A program that prints without pause is held
- * up by its pipe, as on a slow terminal; making every line of `yes` harmless would keep visitors waiting instead.
+ * How many lines are read from one stream: a burst, then so many per second. A program that prints without pause is
+ * slowed down by its pipe, as on a slow terminal; sanitising every line of `yes` would keep visitors waiting instead.
  */
 const BURST_LINES = 20_000;
 const LINES_PER_SECOND = 5_000;
 
-/** A line that is this long counts as two, and so on. */
+/** A longer line counts as several. */
 const LINE_BYTES = 512;
 
 /** Hands on every line of a stream without its end (LF or CRLF), and after `end()` the unfinished last one. */
@@ -34,11 +34,11 @@ export class LineSplitter {
       for (const line of lines) onLine(line);
       this.#spend(Math.max(lines.length, chunk.length / LINE_BYTES));
     });
-    // The other end may vanish with the process; its end is reported elsewhere.
+    // The pipe may break when the process ends, which is reported elsewhere.
     stream.on('error', () => undefined);
   }
 
-  /** The program has ended: what it left in the pipe is its last words, and is not held up. */
+  /** The program has ended: what it left in the pipe is read without delay. */
   hurry(): void {
     this.#isHurried = true;
     clearTimeout(this.#pause);
@@ -50,7 +50,7 @@ export class LineSplitter {
     this.hurry();
     for (const line of this.#buffer.add(this.#decoder.end())) this.#onLine(line);
     for (const line of this.#buffer.end()) this.#onLine(line);
-    // What comes now is of a process that outlives its program, and may be as noisy.
+    // Later output comes from a process that outlives the program, and may be as noisy.
     this.#isHurried = false;
   }
 

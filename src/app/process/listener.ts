@@ -1,4 +1,4 @@
-// A child that must come to listen on a port: what `exec` and `port` have in common.
+// Starts a program that must listen on a port. Used by exec.ts and port.ts.
 
 import { AppError, isTimeout } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/log.ts';
@@ -21,15 +21,15 @@ export interface ListenerOptions {
 }
 
 /**
- * Starts a program and resolves when it listens and is alive. A port that somebody else has, before the start or by
- * the time it accepts, is refused, as is one whose program has ended.
+ * Starts a program and resolves when it listens. Rejects with an AppError if another process has the port, before the
+ * start or by the time it accepts, or if the program ends.
  */
 export async function startListener(options: ListenerOptions): Promise<Program> {
   const { context, port, role } = options;
   const target = { hosts: LOOPBACK_HOSTS, port };
   const variable = `EXPOSE_URL=${options.environment.EXPOSE_URL ?? ''}`;
   const taken = await findListening(target);
-  // Nothing has been started yet: no group is ours.
+  // Nothing has been started yet, so no group is ours.
   if (taken !== undefined)
     throw describeTaken(port, role, await findForeignOwner(taken, { group: 0, variable }));
   context.signal.throwIfAborted();
@@ -83,7 +83,7 @@ function toChildOptions(options: ListenerOptions): ChildOptions {
   return { command, args, cwd, environment, role, onLine: context.onOutput, onChild: context.onChild };
 }
 
-/** The result of `wait`, unless the program ends first: then the wait is given up and the program's error thrown. */
+/** The result of `wait`. If the program ends first, the wait is abandoned and the program's error thrown. */
 export async function raceEnd<T>(
   wait: (signal: AbortSignal) => Promise<T>,
   ended: Promise<AppError>,

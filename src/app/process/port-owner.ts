@@ -1,5 +1,5 @@
-// Whose process listens on a port: a program that is still starting may find its port taken, and what answers there
-// meanwhile must not be published. Linux only; used by listener.ts.
+// Finds the process that listens on a port: a program that is still starting may find its port taken, and what answers
+// there meanwhile must not be published. Linux only; used by listener.ts.
 
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -12,14 +12,14 @@ export interface Ours {
   variable: string;
 }
 
-/** `docker run -p` and its like are answered by a process of the container engine. */
+/** Ports of `docker run -p` and similar commands belong to a process of the container engine. */
 const CONTAINER_PROXIES = ['docker-proxy', 'rootlessport', 'pasta', 'slirp4netns', 'conmon'];
 /** proc_pid_net(5): the state LISTEN. */
 const LISTEN = '0A';
 
 /**
- * The process that listens on `port` of a loopback host where it is known and not ours; undefined where it is ours, or
- * cannot be told (another user's process, another system).
+ * The process that listens on `port` of a loopback host, if it is known and not ours. Undefined if it is ours or
+ * unknown (another user's process, another system).
  */
 export async function findForeignOwner(
   address: { host: string; port: number },

@@ -50,8 +50,8 @@ async function acceptsConnection(host: string, port: number): Promise<boolean> {
 }
 
 /**
- * Resolves when GET `path` answers with a status below 500. `onAttempt` hears what each attempt gave (`status 502`,
- * `no answer`). Rejects with the signal's reason.
+ * Resolves when GET `path` answers with a status below 500. `onAttempt` is called with the outcome of each other attempt
+ * (`status 502`, `no answer`). Rejects with the signal's reason.
  */
 export async function waitForHealth(
   target: { address: Address; path: string; onAttempt: (outcome: string) => void },
@@ -61,14 +61,14 @@ export async function waitForHealth(
     signal.throwIfAborted();
     const status = await fetchStatus(target.address, target.path, signal);
     if (status !== undefined && status < 500) return;
-    // An attempt that the end of the time cut off says nothing about the app.
+    // An attempt that was cut off by the deadline says nothing about the app.
     signal.throwIfAborted();
     target.onAttempt(status === undefined ? 'no answer' : `status ${status}`);
     await delay(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
 
-/** Asked as the gateway asks later: development servers refuse any Host but localhost. */
+/** With the Host that the gateway sends later: development servers refuse any other than localhost. */
 async function fetchStatus(address: Address, path: string, signal: AbortSignal): Promise<number | undefined> {
   return await new Promise(resolve => {
     const request = get({

@@ -1,5 +1,5 @@
 // Which files wasmrun ships into its VM: the rules of wasmrun 1.0.0 (project_files.rs), which are not quite git's.
-// Used by staging.ts, so that what the VM will not see can be told before the start.
+// Used by staging.ts, so that what the VM will not see can be reported before the start.
 
 /** Left out wherever they are, files and folders alike. */
 const IGNORED_NAMES = new Set([
@@ -66,14 +66,14 @@ function findPattern(patterns: readonly Pattern[], path: string, isFolder: boole
   return last === undefined || last.negated ? undefined : `.gitignore: ${last.text}`;
 }
 
-/** A pattern with a slash is held against the whole path, one without against the name, for files every name in it. */
+/** A pattern with a slash is matched against the whole path, one without against the name (for files, every name in it). */
 function matchesPath(pattern: Pattern, path: string, isFolder: boolean): boolean {
   if (pattern.text.includes('/')) return matchesTokens(pattern.tokens, path);
   const names = path.split('/');
   return (isFolder ? names.slice(-1) : names).some(name => matchesTokens(pattern.tokens, name));
 }
 
-/** Follows all ways through the pattern at once: no pattern makes this slower than pattern times text. */
+/** Follows all paths through the pattern at once, so the time is bounded by the length of pattern times text. */
 function matchesTokens(tokens: readonly Token[], text: string): boolean {
   let positions = skipRuns(tokens, new Set([0]));
   for (const character of text) {
@@ -90,7 +90,7 @@ function matchesTokens(tokens: readonly Token[], text: string): boolean {
   return positions.has(tokens.length);
 }
 
-/** A run may be empty: what stands behind it may come at once. */
+/** A run may match nothing, so the token behind it is possible at once. */
 function skipRuns(tokens: readonly Token[], positions: Set<number>): Set<number> {
   for (const at of positions) {
     const kind = tokens[at]?.kind;

@@ -1,4 +1,4 @@
-// Which of the four ways an app is run in, where `mode` is `auto`. Used by the entries before anything starts.
+// Chooses the mode of an app, and checks that its path suits it. Used by inputs before anything starts.
 
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -67,7 +67,7 @@ function findProgram(folder: string): string | undefined {
     return `${sanitise(main)} is \`main\` of package.json`;
   const entry = DETECTED_FILES.find(name => isFile(join(folder, name)));
   if (entry === undefined) return undefined;
-  // Emscripten writes index.html, index.js and index.wasm: a script beside a page, in no package, is the page's.
+  // Emscripten writes index.html, index.js and index.wasm: without a package, a script beside a page belongs to the page.
   if (isFile(join(folder, 'index.html')) && readProjectFile(folder, 'package.json') === undefined)
     return undefined;
   return `${entry} is a Node.js program`;
@@ -80,11 +80,11 @@ function checkMode(mode: AppMode, path: string, found: Stats): ModeChoice {
   if (mode === 'exec') {
     if (found.isFile() && path.endsWith('.wasm')) return choice;
     throw new InputError(
-      `path: mode: exec runs one .wasm file, and ${shown} is none; give the path of the file`,
+      `path: mode: exec runs one .wasm file, and ${shown} is not one; give the path of the file`,
     );
   }
   if (!found.isDirectory())
-    throw new InputError(`path: mode: ${mode} needs a folder, and ${shown} is none; give the folder`);
+    throw new InputError(`path: mode: ${mode} needs a folder, and ${shown} is not one; give the folder`);
   if (mode === 'web' && !isFile(join(path, 'index.html')))
     throw new InputError(
       `path: ${shown} has no index.html, which mode: web serves; give the folder of the built app`,
@@ -92,7 +92,7 @@ function checkMode(mode: AppMode, path: string, found: Stats): ModeChoice {
   return choice;
 }
 
-/** What the start would refuse too late: by then it counts as a preview that failed, not as a wrong input. */
+/** The start would refuse these files, too, but as a preview that failed and not as a wrong input. */
 function checkProjectFiles(mode: AppMode, path: string): void {
   if (mode === 'os') {
     readProjectConfig(path);

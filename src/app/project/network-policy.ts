@@ -20,15 +20,15 @@ export const DENIED_RANGES: readonly string[] = [
   ...['fc00::/7', 'fe80::/10', 'fec0::/10'],
 ];
 
-/** The VM's memory where the project asks for none or no limit: a runner has 7 GB, and the job needs some of it. */
+/** The VM's memory if the project sets no limit or a higher one: a runner has 7 GB, and the job needs some of it. */
 const MAX_MEMORY_MB = 2_048;
 /**
  * What the page keeps for its Console panel, which nobody looks at here; it copies the whole list for every line, in
- * the thread that also moves the program's bytes. Our own log gets every line all the same.
+ * the thread that also moves the program's bytes. Our own log still gets every line.
  */
 const MAX_PAGE_CONSOLE_MB = 1;
 
-/** wasmnet 0.2.0's own policy: what it binds, it binds on the runner, where other ports are other services'. */
+/** The default of wasmnet 0.2.0. It binds ports on the runner, where other ports belong to other services. */
 export const DEFAULT_BIND_PORTS = '3000-9999';
 const [MIN_BIND_PORT, MAX_BIND_PORT] = [3_000, 9_999];
 const MAX_CONNECTIONS = 50;
@@ -63,13 +63,13 @@ export function renderStagedConfig(config: ProjectConfig, ownAddresses: readonly
   });
 }
 
-/** The project's `bind_ports` where not all of it lies within wasmnet's default, which it gets instead. */
+/** The project's `bind_ports` if some lie outside of wasmnet's default range, which then replaces them. */
 export function findRefusedPorts({ os }: ProjectConfig): string | undefined {
   const wanted = os?.network?.bind_ports;
   return wanted === undefined || wanted.split(',').every(isBindable) ? undefined : wanted;
 }
 
-/** Rust reads more as a number (`+22`) than this does: what is not understood is refused. */
+/** Rust accepts more spellings of a number (`+22`) than this does: they are refused. */
 function isBindable(part: string): boolean {
   const found = /^(\d{1,5})(?:\s*-\s*(\d{1,5}))?$/.exec(part.trim());
   if (found === null) return false;
@@ -82,7 +82,7 @@ function narrow(wanted: number, limit: number): number {
   return wanted === 0 ? limit : Math.min(wanted, limit);
 }
 
-/** This machine's addresses as rules: what listens on all interfaces would answer on a public one too. */
+/** This machine's addresses as rules: a service on all interfaces would answer on a public one, too. */
 export function listOwnAddresses(): string[] {
   return Object.values(networkInterfaces())
     .flatMap(addresses => addresses ?? [])

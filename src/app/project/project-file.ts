@@ -6,12 +6,12 @@ import { join, posix } from 'node:path';
 import { hasCode, InputError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/log.ts';
 
-/** Far more than such a file has; what is over it was not written by hand. */
+/** Far more than a file written by hand has. */
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * The text, or undefined where there is no such file; a link, a device or a pipe is none, and never waited for. Throws
- * an InputError with the name for a file over 1 MB, or one that cannot be read.
+ * The text, or undefined if there is no such file. A link, a device or a pipe counts as absent and is never waited for.
+ * Throws an InputError with the name for a file over 1 MB, or one that cannot be read.
  */
 export function readProjectFile(folder: string, name: string): string | undefined {
   const file = openExisting(folder, name);
@@ -40,7 +40,7 @@ function openExisting(folder: string, name: string): number | undefined {
   }
 }
 
-/** True for a path in such a file that does not stay in the project. */
+/** Whether a path from such a file leaves the project. */
 export function leadsOut(path: string): boolean {
   return posix.isAbsolute(path) || posix.normalize(path).split('/')[0] === '..';
 }

@@ -1,5 +1,5 @@
 // The copy of a project that OS mode runs on: wasmrun's API can write into the folder it serves, and the VM's network
-// policy is part of the project, so neither is left to the checkout itself. Used by os.ts and, for a plain copy, exec.ts.
+// policy is part of the project, so neither uses the checkout itself. Used by os.ts and, for a plain copy, exec.ts.
 
 import { copyFile, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
@@ -16,7 +16,7 @@ import {
 import { CONFIG_FILE, readProjectConfig } from './project-config.ts';
 import { leadsOut, readProjectFile } from './project-file.ts';
 
-/** wasmrun 1.0.0 ships no more than this into the VM (project_files.rs); what is over it would be missing silently. */
+/** wasmrun 1.0.0 ships no more than this into the VM (project_files.rs); larger files would be missing silently. */
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
 const MAX_TOTAL_BYTES = 50 * 1024 * 1024;
 const MAX_FILES = 5_000;
@@ -34,7 +34,7 @@ interface Walk {
 
 /**
  * Copies the project into `target` (which must not exist), with our network policy in its wasmrun.toml. Throws an
- * InputError for a broken wasmrun.toml, and an AppError where the program's entry file would not come along.
+ * InputError for a broken wasmrun.toml, and an AppError if the program's entry file would be left out.
  */
 export async function stageProject(source: string, target: string, logger: Logger): Promise<void> {
   const config = readProjectConfig(source);
@@ -53,7 +53,7 @@ export async function stageProject(source: string, target: string, logger: Logge
 
 /**
  * Copies a folder into `target` (which must not exist) for a program that gets it as its root directory: by the same
- * rules, and without dotfiles but `.well-known`, since what the program can read it may show to visitors.
+ * rules, and without dotfiles except `.well-known`, because the program may show visitors what it can read.
  */
 export async function stageFolder(source: string, target: string, logger: Logger): Promise<void> {
   const ignored = parseIgnoreRules(readProjectFile(source, '.gitignore') ?? '');
@@ -114,7 +114,7 @@ function describeStaging({ files, bytes, leftOut }: Walk, use: string): string {
   return rules.length === 0 ? copied : `${copied}; left out: ${rules.join(', ')}`;
 }
 
-/** The file the page will run: that of wasmrun.toml, else that of package.json, else the usual names. */
+/** The file the page will run: named by wasmrun.toml, otherwise by package.json, otherwise one of the usual names. */
 async function checkEntry(walk: Walk, configured: string | undefined): Promise<void> {
   const wanted = configured ?? readPackageEntry(walk.from);
   const entry = wanted === undefined ? undefined : posix.normalize(wanted);

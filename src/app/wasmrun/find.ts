@@ -1,4 +1,4 @@
-// Finds wasmrun, or installs it: PATH, tool cache, the release's .deb, cargo. Used by the entries.
+// Finds wasmrun, or installs it: PATH, tool cache, the release's .deb, cargo. Used by supervisor/plan.ts.
 
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { DigestError, type GitHubAccess, installFromRelease, RateLimitError } fr
 import { isTooOld, parseWasmrunVersion } from './version.ts';
 
 export interface WasmrunOptions {
-  /** Exactly this one; undefined: the one on PATH, else the pinned one. */
+  /** Exactly this version; undefined: the one on PATH, otherwise the pinned one. */
   version?: string | undefined;
   pathVariable: string;
   /** RUNNER_TOOL_CACHE, or a folder of our own with the same layout. */
@@ -32,7 +32,7 @@ export interface WasmrunOptions {
   signal: AbortSignal;
 }
 
-/** What this action was tested with. */
+/** The version this action was tested with. */
 const PINNED_VERSION = '1.0.0';
 const MODES_WITHOUT = 'or use `mode: web` or `mode: port`, which need no wasmrun';
 /** It prints and exits; a cold disk may take seconds. */
@@ -40,8 +40,8 @@ const VERSION_TIMEOUT_MS = 20_000;
 const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
 
 /**
- * The absolute path of a wasmrun that runs. Throws an InputError for a version that cannot be meant, and an AppError
- * that says what was tried.
+ * The absolute path of a wasmrun that runs. Throws an InputError for an impossible version, and an AppError that says
+ * what was tried.
  */
 export async function findOrInstallWasmrun(options: WasmrunOptions): Promise<string> {
   const version = options.version === undefined ? undefined : parseWasmrunVersion(options.version);
@@ -56,7 +56,7 @@ export async function findOrInstallWasmrun(options: WasmrunOptions): Promise<str
   return join(await installInto(cached, wanted, options), 'bin', PROGRAM);
 }
 
-/** Without a wanted version the first on PATH must do, and an old one is refused: it is what the job chose. */
+/** Without a wanted version the first on PATH is used, and refused if it is too old, because the job chose it. */
 async function findOnPath(options: WasmrunOptions, wanted: string | undefined): Promise<string | undefined> {
   const path = findProgram(PROGRAM, options.pathVariable);
   if (path === undefined) return undefined;
@@ -91,7 +91,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** What `--version` says, without its colours and frame. */
+/** The version that `--version` prints among colours and a frame. */
 async function readVersion(path: string, options: WasmrunOptions): Promise<string> {
   const lines = await runCommand({
     command: path,
@@ -106,7 +106,7 @@ async function readVersion(path: string, options: WasmrunOptions): Promise<strin
 }
 
 /**
- * Installs into a folder beside the cached one and renames it when it runs: a cache folder is whole, or not there.
+ * Installs into a folder beside the cached one and renames it when it runs: a cache folder is complete or absent.
  * The layout and the `.complete` file are those of @actions/tool-cache.
  */
 async function installInto(cached: string, version: string, options: WasmrunOptions): Promise<string> {
@@ -119,7 +119,7 @@ async function installInto(cached: string, version: string, options: WasmrunOpti
   }
 }
 
-/** A tool cache that cannot be written to (a read-only image) is passed by. */
+/** A tool cache that cannot be written to (a read-only image) is skipped. */
 async function createStage(cached: string, options: WasmrunOptions): Promise<string> {
   const suffix = `-installing-${randomBytes(6).toString('hex')}`;
   const stages = [cached + suffix, join(options.tempFolder, `wasmrun${suffix}`)];
@@ -155,7 +155,7 @@ async function publishStage(stage: string, target: string): Promise<string> {
   return target;
 }
 
-/** The .deb, then cargo. What went wrong with the first is told with what went wrong with the second. */
+/** The .deb, then cargo. If both fail, the error gives both reasons. */
 async function install(stage: string, version: string, options: WasmrunOptions): Promise<void> {
   const program = join(stage, 'bin', PROGRAM);
   const check = async () => {
@@ -187,7 +187,7 @@ export type Installation = WasmrunOptions & {
   stage: string;
   program: string;
   version: string;
-  /** Why the way before failed. */
+  /** Why the first way failed. */
   failure: unknown;
 };
 

@@ -15,7 +15,7 @@ import { runCommand } from '../process/command.ts';
 import type { OnChild } from '../program.ts';
 
 export interface ReleaseOptions {
-  /** Folder for what is needed on the way; the program goes to `program`. */
+  /** Folder for intermediate files; the program goes to `program`. */
   stage: string;
   program: string;
   version: string;
@@ -41,7 +41,7 @@ class RefusalError extends AppError {}
 /** The rate limit is used up. */
 export class RateLimitError extends RefusalError {}
 
-/** What was downloaded is not what was published. Nothing else is tried then: somebody should look. */
+/** What was downloaded is not what was published. Nothing else is tried then: a person should look at it. */
 export class DigestError extends AppError {}
 
 /** The .deb needs glibc, whose loader is at a fixed place; names of the architectures as the release has them. */
@@ -56,7 +56,7 @@ const MAX_ANSWER_BYTES = 1 << 20;
 const MAX_DOWNLOAD_BYTES = 128 << 20;
 const ANSWER_TIMEOUT_MS = 30_000;
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
-/** A connection lost on the way is tried once more. */
+/** A download that broke off is tried once more. */
 const DOWNLOAD_ATTEMPTS = 2;
 
 const Asset = v.object({
@@ -69,7 +69,7 @@ type Asset = v.InferOutput<typeof Asset>;
 /** Assets are checked when one is chosen: those for other systems do not matter. */
 const Release = v.object({ assets: v.array(v.looseObject({ name: v.string() })) });
 
-/** Puts the program of the release at `program`; rejects with an AppError that says why it cannot be had this way. */
+/** Puts the program of the release at `program`; rejects with an AppError that says why this way failed. */
 export async function installFromRelease(options: ReleaseOptions): Promise<void> {
   const name = `wasmrun-v${options.version}-${findTarget()}.deb`;
   const dispatcher = await createDispatcher(options.environment);

@@ -1,4 +1,4 @@
-// Which versions of wasmrun will do. Used by find.ts, and by inputs before anything is started.
+// Which versions of wasmrun work. Used by find.ts, and by inputs before anything is started.
 
 import { InputError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/log.ts';

@@ -1,4 +1,5 @@
-// Which file of a folder a URL path means, and which it must not mean. Used by web.ts.
+// Finds the file of a folder that a URL path names, and refuses those that visitors must not see. Used by web.ts and
+// response.ts.
 
 import type { BigIntStats } from 'node:fs';
 import { constants } from 'node:fs';
@@ -6,17 +7,17 @@ import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { hasCode } from '../../shared/errors.ts';
 
-/** An open regular file. Whoever gets it closes it. */
+/** An open regular file. The receiver closes it. */
 export interface FoundFile {
   kind: 'file';
   handle: FileHandle;
   stats: BigIntStats;
 }
 
-/** `refused` is there but not for visitors; it is answered like `missing`, but never with the page of a SPA. */
+/** `refused`: not for visitors, whether it exists or not; answered like `missing`, but never with the page of a SPA. */
 export type Found = FoundFile | { kind: 'folder' } | { kind: 'missing' } | { kind: 'refused' };
 
-/** What says that a path leads nowhere. */
+/** Error codes of a path that leads nowhere. */
 const MISSING = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EACCES', 'EPERM'];
 
 /** A FIFO must not block the open; a link put there after the check must not be followed. Neither exists on Windows. */
@@ -43,7 +44,7 @@ export async function findFile(root: string, urlPath: string): Promise<Found> {
   }
 }
 
-/** What is open decides, not what was there before. */
+/** Checks the opened file, because another one may have been at the path a moment ago. */
 async function openFile(path: string): Promise<Found> {
   const handle = await open(path, OPEN_FLAGS);
   const stats = await handle.stat({ bigint: true });
@@ -52,7 +53,7 @@ async function openFile(path: string): Promise<Found> {
   return { kind: 'refused' };
 }
 
-/** The path's segments, or undefined where it is no path of a file: `..`, a NUL, separators in disguise. */
+/** The path's segments, or undefined if one cannot be a file name: a NUL, an encoded separator. */
 function decodeSegments(urlPath: string): string[] | undefined {
   try {
     const segments = urlPath

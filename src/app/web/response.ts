@@ -116,7 +116,7 @@ interface ByteRange {
   end: number;
 }
 
-/** One range; several at once, and what cannot be read, may be answered with the whole file (RFC 9110 §14.2). */
+/** One range; several at once, and malformed ones, may be answered with the whole file (RFC 9110 §14.2). */
 export function parseRange(header: string | undefined, size: number): ByteRange | 'whole' | 'unsatisfiable' {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
   const [first, last] = [match?.[1] ?? '', match?.[2] ?? ''];

@@ -41,7 +41,7 @@ export async function startWeb(spec: WebSpec): Promise<Program> {
 export function createHandler(spec: WebSpec): Handler {
   return (request, response, refuse) => {
     answer(spec, request, response, refuse).catch(() => {
-      // A visitor who left, or a file that vanished while it was sent: nothing that can still be said.
+      // The visitor left, or the file vanished while it was sent.
       if (response.headersSent) response.destroy();
       else refuse(500);
     });
@@ -84,7 +84,7 @@ async function sendFound(
   await sendFile({ request, response, path: plainPath, ...encoded });
 }
 
-/** A missing script or image stays missing: a page in its place would be a riddle. */
+/** A missing script or image is a 404: a page in its place would hide the mistake. */
 function asksForPage(request: HttpRequest, path: string): boolean {
   return acceptsHtml(request) || !path.slice(path.lastIndexOf('/')).includes('.');
 }

@@ -1,5 +1,5 @@
-// wasmrun's page in a headless Chrome, driven over a pipe. Used by os.ts where Node.js will not do, and as the
-// reference in tests.
+// wasmrun's page in a headless Chrome, driven over a pipe. Used by os.ts if Node.js cannot run the page, and as
+// the reference in tests.
 
 import { constants } from 'node:fs';
 import { access, mkdir, readlink, rm } from 'node:fs/promises';
@@ -38,7 +38,7 @@ const FLAGS = [
 ];
 /** In the folder of this start. */
 const PROFILE = 'chrome-profile';
-/** The page's way to this process. */
+/** The function through which the page reports to this process. */
 const REPORT = '__exposeReport';
 /** Chrome writes its profile when it is closed; the profile is thrown away. */
 const CLOSE_TIMEOUT_MS = 3_000;

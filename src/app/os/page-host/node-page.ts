@@ -29,7 +29,7 @@ const SETTINGS = {
   },
 };
 
-/** Brings the page up and presses Run. Rejects where the page cannot be brought up here. */
+/** Brings the page up and presses Run. Rejects if the page cannot be brought up here. */
 export async function runNodePage(url: string, report: (message: PageMessage) => void): Promise<void> {
   const html = await fetchText(url, '/');
   const window = new Window({ url, settings: SETTINGS });
@@ -48,7 +48,7 @@ async function fetchText(base: string, path: string): Promise<string> {
   return await response.text();
 }
 
-/** What the page's script finds under its free names; all else is Node's own (`WebSocket`, `TextEncoder`, timers). */
+/** The globals of the page's script; all others are Node's own (`WebSocket`, `TextEncoder`, timers). */
 function createGlobals(window: Window, url: string, html: string, report: (message: PageMessage) => void) {
   const scope: PageScope = {
     Worker: NodeWorker as PageScope['Worker'],

@@ -1,10 +1,10 @@
-// A Worker as wasmrun's page wants it, on a thread of Node.js. Used by node-page.ts.
+// A Worker as wasmrun's page expects it, on a thread of Node.js. Used by node-page.ts.
 
 import { Worker } from 'node:worker_threads';
 
 /** The VM's JavaScript around the WASM: mostly the project's files as base64, at most 67 MB. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 64 };
-/** A program that prints faster than its lines are taken away waits, as it would at a terminal. */
+/** A program that prints faster than its lines are read must wait, as it would at a terminal. */
 const MAX_WAITING_LINES = 256;
 
 /** Maps what the page's worker script uses onto the thread. */

@@ -14,13 +14,13 @@ export interface PageHostOptions {
 /** A page on which Run was pressed. */
 export interface PageHost {
   readonly pid: number;
-  /** Resolves, never rejects, with why the host is gone: `the page host ended by signal SIGKILL`. */
+  /** Resolves, never rejects, with the reason of the host's end: `the page host ended by signal SIGKILL`. */
   readonly ended: Promise<string>;
-  /** Resolves when nothing of it is left; may be called twice. */
+  /** Resolves when all its processes are gone; may be called twice. */
   stop(): Promise<void>;
 }
 
-/** The page cannot be brought up in this host; another one may do. */
+/** The page cannot be brought up in this host; another host may work. */
 export class PageHostError extends AppError {
   constructor(message: string, options: ErrorOptions & { lastLines?: readonly string[] } = {}) {
     super(message, { ...options, restartable: false });

@@ -1,9 +1,9 @@
-// What a page host tells about wasmrun's page: the traffic between the page and its Worker, which is the only thing
-// that is watched. Used by both hosts and by page-program.ts.
+// What a page host reports about wasmrun's page: the messages between the page and its Worker, and nothing else of it.
+// Used by both hosts and by page-program.ts.
 
 import * as v from 'valibot';
 
-/** wasmrun's words where it has some (os.js of wasmrun 1.0.0); the kebab-case ones are ours. */
+/** wasmrun's own message types (os.js of wasmrun 1.0.0); those in kebab-case are ours. */
 const PageMessageSchema = v.variant('type', [
   /** A piece of the program's console; lines may be cut anywhere. */
   v.object({ type: v.picklist(['stdout', 'stderr']), text: v.string() }),
