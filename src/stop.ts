@@ -4,14 +4,14 @@ import { callControl } from './control/client.ts';
 import { describeError } from './shared/errors.ts';
 import { tolerateBrokenOutput } from './shared/output.ts';
 import { print } from './step/print.ts';
-import { readRunner, readStopInputs } from './step/runner.ts';
+import { readStopInputs, readTempFolder } from './step/runner.ts';
 import { chooseSession, isRunning, listSessions } from './supervisor/session.ts';
 
 /** Visitors drain for 5 s, then the app gets 5 s. */
 const STOP_TIMEOUT_MS = 20_000;
 
 async function run(): Promise<void> {
-  const { tempFolder } = readRunner();
+  const tempFolder = readTempFolder();
   const { session: wanted } = readStopInputs();
   // A preview that was skipped, as a fork's is, must not turn the steps after it red.
   if (wanted === undefined && listSessions(tempFolder).length === 0)

@@ -23,16 +23,11 @@ import {
   writeCommand,
 } from '../supervisor/session.ts';
 import { readActionInputs } from './action-inputs.ts';
+import { type RunnerContext, readRunner } from './context.ts';
 import { createStepLogger, relayLog } from './log.ts';
 import { print } from './print.ts';
 import { applyForkRules, connectForStep, findReportTarget, type ReportTarget } from './report-target.ts';
-import {
-  type ForkRuleInputs,
-  type RunnerContext,
-  readForkRuleInputs,
-  readJob,
-  readRunner,
-} from './runner.ts';
+import { type ForkRuleInputs, readForkRuleInputs, readJob } from './runner.ts';
 import { type StepState, saveShownLog, saveStepState } from './state.ts';
 import { writeSummary } from './summary.ts';
 

@@ -1,31 +1,19 @@
 // The only reader of the job's environment, and of the inputs that are needed before all others: those of the fork rules,
-// and those of the `stop` action. Secrets are masked the moment they are read.
+// and those of the `stop` action. That action needs no more, so this file imports little: see context.ts. Secrets are masked
+// the moment they are read.
 
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import * as core from '@actions/core';
 import type { Job } from '../github/job.ts';
 import { describeError } from '../shared/errors.ts';
-import { type HostContext, readHost } from '../supervisor/host.ts';
 
 /** Read before the other inputs: a fork's job has no `vars` and no secrets, so they would look wrong. */
 export interface ForkRuleInputs {
   path: string;
   token: string;
   allowUntrustedHead: boolean;
-}
-
-/** The machine, and where the job's files are. */
-export interface RunnerContext extends HostContext {
-  /** Relative paths in inputs start here. */
-  workspace: string;
-  /** A file whose appearing ends a hold. */
-  continueFile: string;
-  /** The run was started with debug logging. */
-  isDebug: boolean;
-  /** The whole environment, only for lines of the `env` input that copy a variable by its name. */
-  variables: NodeJS.ProcessEnv;
 }
 
 /** The inputs of the fork rules. Masks the token. */
@@ -49,19 +37,18 @@ export function readJob(): Job {
   return describeJob(process.env, core.getInput('matrix'));
 }
 
-/** The machine as the runner describes it. */
-export function readRunner(): RunnerContext {
-  const workspace = readWorkspace();
-  return {
-    ...readHost(process.env, process.env.RUNNER_TEMP || tmpdir()),
-    workspace,
-    continueFile: join(workspace, 'continue'),
-    isDebug: process.env.RUNNER_DEBUG === '1',
-    variables: process.env,
-  };
+/** The whole environment, for context.ts. */
+export function readVariables(): NodeJS.ProcessEnv {
+  return process.env;
 }
 
-function readWorkspace(): string {
+/** Where the session folders of this job are. */
+export function readTempFolder(): string {
+  return process.env.RUNNER_TEMP || tmpdir();
+}
+
+/** Where the job's checkout is; relative paths in inputs start here. */
+export function readWorkspace(): string {
   return process.env.GITHUB_WORKSPACE || process.cwd();
 }
 

@@ -10,9 +10,10 @@ import type { StateMessage } from '../shared/state-message.ts';
 import { stopBackground } from '../supervisor/background.ts';
 import { openComment } from '../supervisor/reporting.ts';
 import { sessionFiles } from '../supervisor/session.ts';
+import { readRunner } from './context.ts';
 import { createStepLogger, printTail } from './log.ts';
 import { print } from './print.ts';
-import { readForkRuleInputs, readJob, readRunner } from './runner.ts';
+import { readForkRuleInputs, readJob } from './runner.ts';
 import { readShownLog, readStepState, type StepState } from './state.ts';
 import { measureLife, writeSummary } from './summary.ts';
 

@@ -1,0 +1,29 @@
+// The machine and the job's folders, as the runner describes them. Used by preview and teardown.
+
+import { join } from 'node:path';
+import { type HostContext, readHost } from '../supervisor/host.ts';
+import { readTempFolder, readVariables, readWorkspace } from './runner.ts';
+
+/** The machine, and where the job's files are. */
+export interface RunnerContext extends HostContext {
+  /** Relative paths in inputs start here. */
+  workspace: string;
+  /** A file whose appearing ends a hold. */
+  continueFile: string;
+  /** The run was started with debug logging. */
+  isDebug: boolean;
+  /** The whole environment, only for lines of the `env` input that copy a variable by its name. */
+  variables: NodeJS.ProcessEnv;
+}
+
+/** The machine as the runner describes it. */
+export function readRunner(): RunnerContext {
+  const [variables, workspace] = [readVariables(), readWorkspace()];
+  return {
+    ...readHost(variables, readTempFolder()),
+    workspace,
+    continueFile: join(workspace, 'continue'),
+    isDebug: variables.RUNNER_DEBUG === '1',
+    variables,
+  };
+}
