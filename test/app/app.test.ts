@@ -1,3 +1,5 @@
+// Restarts of an app, and the end of a start that takes too long.
+
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -7,8 +9,8 @@ import type { Program } from '../../src/app/program.ts';
 import { ask, EXAMPLES, FAST, fail, folder, listen, node, SERVE, start } from '../support/apps.ts';
 import { isRunning } from '../support/running.ts';
 
-describe('an app that is lost', () => {
-  it('is forgotten at once when it is killed, and announced again only when it answers', async () => {
+describe('an app whose program has ended', () => {
+  it('loses its address at once, and is announced again only when it answers', async () => {
     const { app, states } = await start({ mode: 'port', path: folder, command: `exec ${node(SERVE)}` });
     const first = await ask(app);
     process.kill(Number.parseInt(first, 10), 'SIGKILL');
@@ -42,7 +44,7 @@ describe('an app that is lost', () => {
     expect(asked).toBe(0);
   });
 
-  it('comes back when the port is free again', async () => {
+  it('is restarted when its port is free again', async () => {
     const port = await findFreePort();
     const timing = { ...FAST, pausesMs: [20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20] };
     const { app } = await start(
@@ -78,7 +80,7 @@ describe('an app that is lost', () => {
     });
   });
 
-  it('gets all its restarts back after it served for a while', async () => {
+  it('gets five new restarts after it has served for a while', async () => {
     const timing = { ...FAST, pausesMs: [10], resetAfterMs: 0 };
     const { app } = await start({ mode: 'port', path: folder, command: `exec ${node(SERVE)}` }, {}, timing);
     for (const restarts of [1, 2, 3]) {
@@ -89,7 +91,7 @@ describe('an app that is lost', () => {
     }
   });
 
-  it('takes what is left of it along before it starts again', async () => {
+  it('has its leftover processes killed before it starts again', async () => {
     const command = `sleep 600 & echo "left: $!"; ${node(SERVE)}`;
     const { app } = await start({ mode: 'port', path: folder, command });
     process.kill(app.pid ?? 0, 'SIGKILL');
@@ -114,8 +116,8 @@ describe('an app that is lost', () => {
   });
 });
 
-describe('a start whose time is over', () => {
-  it('is given up where it never ends, and its program stopped should it arrive', async () => {
+describe('a start after its time limit', () => {
+  it('is abandoned if it never ends, and a program that arrives later is stopped', async () => {
     const start = Promise.withResolvers<Program>();
     const stopped = Promise.withResolvers<void>();
     await expect(waitForStart(start.promise, AbortSignal.timeout(1), 1)).rejects.toThrow(
@@ -129,7 +131,7 @@ describe('a start whose time is over', () => {
     await stopped.promise;
   });
 
-  it('tells its own reason where it has one', async () => {
+  it('fails with its own reason if it has one', async () => {
     const start = Promise.withResolvers<Program>();
     const signal = AbortSignal.timeout(1);
     signal.addEventListener('abort', () => start.reject(new Error('waited for a port')));

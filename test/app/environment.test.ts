@@ -1,3 +1,5 @@
+// Which variables of the job a program gets, and how the `env` input is read.
+
 import { describe, expect, it } from 'vitest';
 import {
   selectEnvironment,
@@ -35,23 +37,23 @@ const BASE = {
   NODE_EXTRA_CA_CERTS: '/ca.pem',
 };
 
-describe('what of the environment a program sees', () => {
+describe('the environment of a program', () => {
   it('is an allow-list (secrets to the child)', () => {
     expect(selectEnvironment(JOB, 'linux')).toEqual(BASE);
   });
 
-  it('has WASMRUN_* for wasmrun, but not its tunnel secret', () => {
+  it('contains WASMRUN_* for wasmrun, but not its tunnel secret', () => {
     expect(selectWasmrunEnvironment(JOB, 'linux')).toEqual({
       ...BASE,
       WASMRUN_WASMHUB_BASE_URL: 'http://hub',
     });
   });
 
-  it('says where Rust is for the installation, but not its registry token', () => {
+  it('contains the place of Rust for the installation, but not the registry token', () => {
     expect(selectInstallEnvironment(JOB, 'linux')).toEqual({ ...BASE, CARGO_HOME: '/cargo' });
   });
 
-  it('has the system folders of Windows there, in any case, and only there', () => {
+  it('contains the system folders on Windows only, in upper or lower case', () => {
     const job = {
       Path: 'C:\\',
       SystemRoot: 'C:\\Windows',
@@ -70,7 +72,7 @@ describe('what of the environment a program sees', () => {
 });
 
 describe('parseEnv', () => {
-  it('reads KEY=VALUE lines, copies bare keys, and skips what is empty or begins with #', () => {
+  it('reads KEY=VALUE lines, copies bare keys, and skips empty lines and comments', () => {
     const text = 'A=1\r\n\n# note\nB=x=y \n  C=\nFROM_JOB\n__proto__=fine';
     const env = parseEnv(text, { FROM_JOB: 'copied' });
     expect(Object.entries(env)).toEqual([

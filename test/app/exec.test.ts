@@ -1,3 +1,5 @@
+// `mode: exec` with the real wasmrun.
+
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -42,7 +44,7 @@ describeWithReal(['wasmrun'], 'mode: exec', () => {
     expect(readFileSync(join(source, 'greeting.txt'), 'utf8')).toBe('greeting.txt');
   });
 
-  it('tells why a file that is no program does not start', async () => {
+  it('says why a file that is not a program does not start', async () => {
     const path = join(folder, 'broken.wasm');
     writeFileSync(path, 'no wasm');
     const failure = await fail({ mode: 'exec', path, wasmrun: requirePart('wasmrun'), args: [] });

@@ -1,3 +1,5 @@
+// `mode: port`: commands that are started, and services that run already.
+
 import { readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -20,7 +22,7 @@ import {
 import { isRunning } from '../support/running.ts';
 
 describe('mode: port with a command', () => {
-  it('hands a free port over, waits until it answers, and says where', async () => {
+  it('gives the command a free port, waits until it answers, and reports the address', async () => {
     const { app, states } = await start({ mode: 'port', path: folder, command: node(SERVE) });
     expect(states.map(state => state.status)).toEqual(['starting', 'running']);
     expect(await ask(app)).toMatch(/^\d+ {2}http:\/\/preview\.test:7$/);
@@ -30,14 +32,14 @@ describe('mode: port with a command', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('puts the public address in place of {url} in env and command', async () => {
+  it('replaces {url} in env and command by the public address', async () => {
     const command = `echo "I am {url}"; ${node(SERVE)}`;
     const { app } = await start({ mode: 'port', path: folder, command }, { env: { GREETING: 'at {url}/x' } });
     expect(await ask(app)).toContain('at http://preview.test:7/x');
     expect(app.consoleTail()[0]).toBe('I am http://preview.test:7');
   });
 
-  it('gives the command nothing of the job but what it was handed', async () => {
+  it('gives the command only the environment that was selected for it', async () => {
     process.env.SECRET_OF_THE_JOB = 'leak';
     const { app } = await start({ mode: 'port', path: folder, command: `env; ${node(SERVE)}` });
     delete process.env.SECRET_OF_THE_JOB;
@@ -55,7 +57,7 @@ describe('mode: port with a command', () => {
     expect(app.state).toEqual({ status: 'running', upstream: { kind: 'address', host: '::1', port } });
   });
 
-  it('refuses a port that something else has already', async () => {
+  it('refuses a port that is already taken', async () => {
     const port = await occupy();
     const failure = await fail({ mode: 'port', path: folder, port, command: 'sleep 600' });
     expect(failure.message).toContain(
@@ -63,7 +65,7 @@ describe('mode: port with a command', () => {
     );
   });
 
-  it('does not take another process for a command that is still starting', async () => {
+  it('does not mistake another process for a command that is still starting', async () => {
     const port = await findFreePort();
     const command = `echo starting; sleep 600`;
     const failure = await fail(
@@ -75,13 +77,13 @@ describe('mode: port with a command', () => {
     );
   });
 
-  it('knows a daemon of its own, though it left the process group', async () => {
+  it('recognises its own daemon, although it left the process group', async () => {
     const command = `setsid ${node(SERVE)} & echo "daemon: $!"; sleep 600`;
     const { app } = await start({ mode: 'port', path: folder, command });
     process.kill(Number.parseInt(await ask(app), 10));
   });
 
-  it('tells exit code and last lines of a command that ends', async () => {
+  it('reports exit code and last lines of a command that ends', async () => {
     const states: AppState[] = [];
     const failure = await fail(
       { mode: 'port', path: folder, command: 'seq 1 30; exit 4' },
@@ -94,12 +96,12 @@ describe('mode: port with a command', () => {
     expect(states.at(-1)).toMatchObject({ status: 'failed', exitCode: 4, lastLines: failure.lastLines });
   });
 
-  it('stops a command as at a failing line of a run step', async () => {
+  it('ends a command at its first failing line, as in a run step', async () => {
     const failure = await fail({ mode: 'port', path: folder, command: `false\n${node(SERVE)}` });
     expect(failure.message).toBe('the command ended with exit code 1');
   });
 
-  it('names startup-timeout where a command never listens, and leaves nothing of it', async () => {
+  it('names startup-timeout if a command never listens, and ends its processes', async () => {
     const failure = await fail(
       { mode: 'port', path: folder, command: 'echo waiting; sleep 600 & echo $!; wait' },
       { signal: AbortSignal.timeout(500) },
@@ -111,7 +113,7 @@ describe('mode: port with a command', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('says what the health path answered where it never gets well', async () => {
+  it('reports what the health path answered if it never becomes healthy', async () => {
     const command = node(
       `require('node:http').createServer((q, s) => { s.statusCode = 503; s.end(); }).listen(process.env.PORT)`,
     );
@@ -123,7 +125,7 @@ describe('mode: port with a command', () => {
     expect(failure.message).toContain('with status 503 until');
   });
 
-  it('takes any status below 500 for an answer', async () => {
+  it('accepts any status below 500', async () => {
     const command = node(
       `require('node:http').createServer((q, s) => { s.statusCode = 404; s.end(); }).listen(process.env.PORT)`,
     );
@@ -131,13 +133,13 @@ describe('mode: port with a command', () => {
     expect(app.state.status).toBe('running');
   });
 
-  it('needs no HTTP where there is no health path', async () => {
+  it('needs no HTTP without a health path', async () => {
     const command = node(`require('node:net').createServer(s => s.end('hi')).listen(process.env.PORT)`);
     const { app } = await start({ mode: 'port', path: folder, command }, { healthPath: undefined });
     expect(app.state.status).toBe('running');
   });
 
-  it('passes a cancellation on as it came', async () => {
+  it('rejects with the reason of the cancellation', async () => {
     const controller = new AbortController();
     const failing = startApp(
       createOptions({ mode: 'port', path: folder, command: 'sleep 600' }, { signal: controller.signal }),
@@ -149,7 +151,7 @@ describe('mode: port with a command', () => {
 });
 
 describe('mode: port without a command', () => {
-  it('finds the service that runs already, and leaves it alone at the end', async () => {
+  it('finds a service that runs already, and does not end it', async () => {
     const port = await occupy();
     const { app } = await start({ mode: 'port', path: folder, port });
     expect(await ask(app)).toBe('another program');
@@ -157,14 +159,14 @@ describe('mode: port without a command', () => {
     expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('another program');
   });
 
-  it('says so where nothing listens', async () => {
+  it('reports that nothing listens', async () => {
     const port = await findFreePort();
     const failure = await fail({ mode: 'port', path: folder, port }, { signal: AbortSignal.timeout(300) });
     expect(failure.message).toContain(`nothing listens on port ${port} (127.0.0.1 and ::1 were tried`);
     expect(failure.message).toContain('give `command`');
   });
 
-  it('remembers the last answer where the end of the time cuts an attempt off', async () => {
+  it('reports the last answer if the deadline cuts an attempt off', async () => {
     const timeUp = new AbortController();
     const onSecondRequest = () => timeUp.abort(new DOMException('the time is over', 'TimeoutError'));
     const server = createServer((_, response) => response.writeHead(503).end());

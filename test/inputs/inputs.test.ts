@@ -1,4 +1,4 @@
-// Every input with a value that is wrong, and what people are told; and what right values become.
+// Every input: the message for a wrong value, and what a right one becomes.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,12 +20,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(base, { recursive: true }));
 
-/** Raw bytes to a service of the job's own. */
+/** Raw bytes to a service that the job runs. */
 const RAW = { protocol: 'tcp', port: '6379' };
 
 const LONG_KEY = 'a-key-of-16-characters-or-more';
 
-/** The inputs of a working step (`path: site`), with some of them given otherwise. */
+/** The inputs of a working step (`path: site`), with some of them replaced. */
 function parse(given: Record<string, string> = {}, environment: NodeJS.ProcessEnv = {}): Inputs {
   const source = (name: string) => given[name] ?? (name === 'path' ? 'site' : INPUT_DEFAULTS[name]) ?? '';
   return parseInputs(source, environment, base);
@@ -169,11 +169,11 @@ describe('a wrong value', () => {
     [{ 'allow-untrusted-head': 'ok' }, /^`allow-untrusted-head` is 'ok': write true or false$/],
     [{ 'fail-on-error': '0' }, /^`fail-on-error` is '0': write true or false$/],
     [{ 'log-level': 'loud' }, /^`log-level` is 'loud': write one of quiet, info, debug$/],
-  ])('%j is told once, with the input, the value and the remedy', (given, message) => {
+  ])('%j is reported once, with the input, the value and the remedy', (given, message) => {
     expect(findProblems(given)).toEqual([expect.stringMatching(message)]);
   });
 
-  it('does not hide another one', () => {
+  it('does not hide other wrong values', () => {
     const given = {
       protocol: 'x',
       port: 'x',
@@ -188,7 +188,7 @@ describe('a wrong value', () => {
     expect(findProblems(given).map(problem => /`([a-z-]+)`/.exec(problem)?.[1])).toEqual(Object.keys(given));
   });
 
-  it('of a mode that the protocol rules out anyway hides nothing', () => {
+  it('of a mode does not hide that the protocol excludes the mode', () => {
     const problems = findProblems({ protocol: 'tcp', mode: 'web', path: 'empty' });
     expect(problems).toEqual([
       expect.stringMatching(/has no index\.html/),
@@ -233,7 +233,7 @@ describe('the inputs of a step', () => {
   it.each([
     ['server', '\nb.example\n', 'entry 1 of `server` is empty'],
     ['secret', '\nsecond-secret\n', 'entry 1 of `secret` is empty'],
-  ])('keep the empty lines of %s, which tell of a variable that is not set', (name, text, message) => {
+  ])('keep the empty lines of %s, which mean a variable that is not set', (name, text, message) => {
     for (const [input, value] of Object.entries({ ...INPUT_DEFAULTS, server: 'a.example\nb.example\n' }))
       vi.stubEnv(`INPUT_${input.toUpperCase()}`, input === name ? text : value);
     vi.stubEnv('INPUT_PATH', join(base, 'site'));
@@ -242,7 +242,7 @@ describe('the inputs of a step', () => {
 });
 
 describe('the defaults', () => {
-  it('are a preview in the background over bore.pub, with a comment', () => {
+  it('mean a preview in the background over bore.pub, with a comment', () => {
     expect(parse()).toMatchObject({
       app: { mode: 'web', path: join(base, 'site'), vm: 'auto', healthPath: '/', startupTimeoutMs: 120_000 },
       protocol: 'http',
@@ -262,7 +262,7 @@ describe('the defaults', () => {
   });
 
   it.each(Object.keys(INPUT_DEFAULTS).filter(name => name !== 'path' && name !== 'server'))(
-    'of %s counts where an expression leaves it empty',
+    'of %s is used if an expression leaves it empty',
     name => {
       expect(parse({ [name]: '' })).toEqual(parse());
     },
@@ -296,7 +296,7 @@ describe('a right value', () => {
       { 'remote-port': '20000', 'port-range': '20000-29999' },
       { tunnel: { remotePort: { kind: 'fixed', port: 20_000 } } },
     ],
-    // The default range is nobody's wish.
+    // The default range contradicts nothing.
     [{ 'remote-port': '80', 'port-range': '1024-65535' }, { tunnel: { remotePort: { kind: 'fixed' } } }],
     [
       { server: 'a.example, b.example:99,\r\n[::1]\n', secret: 'for-all-of-them' },
@@ -351,7 +351,7 @@ describe('a right value', () => {
     expect(parse(given)).toMatchObject(inputs);
   });
 
-  it('of env may copy the job’s own', () => {
+  it('of env may copy a variable of the job', () => {
     const { app } = parse({ command: 'make', env: 'A=1\nTOKEN' }, { TOKEN: 'abc' });
     expect(app.env).toEqual({ A: '1', TOKEN: 'abc' });
   });
@@ -365,7 +365,7 @@ describe('a right value', () => {
       { server: 'a.example,b.example', 'public-url': 'https://{port}.x.example' },
       /^`public-url` has no \{host\}, .* write it like https:\/\/\{port\}\.\{host\}$/,
     ],
-  ])('%j that is unwise draws a warning', (given, warning) => {
+  ])('%j is allowed with a warning', (given, warning) => {
     expect(parse(given).warnings).toEqual([expect.stringMatching(warning)]);
   });
 });

@@ -1,3 +1,5 @@
+// How the problems of several inputs are collected.
+
 import { describe, expect, it } from 'vitest';
 import { Problems } from '../../src/inputs/problems.ts';
 import { InputError } from '../../src/shared/errors.ts';
@@ -14,7 +16,7 @@ describe('the problems of inputs', () => {
     expect(() => problems.throwIfAny()).toThrow(new InputError(['one', 'two']));
   });
 
-  it('are noted once, where a later check needs a value that was refused', () => {
+  it('are noted once, even if a later check needs a value that was refused', () => {
     const problems = new Problems();
     const port = problems.check<number>(refuse('the port is wrong'));
     const doubled = problems.check(() => port.value * 2);
@@ -22,7 +24,7 @@ describe('the problems of inputs', () => {
     expect(() => problems.throwIfAny()).toThrow(new InputError('the port is wrong'));
   });
 
-  it('leave errors of any other kind alone', () => {
+  it('do not include errors of another kind, which are thrown', () => {
     const bug = new TypeError('a bug');
     const check = () =>
       new Problems().check(() => {
@@ -31,7 +33,7 @@ describe('the problems of inputs', () => {
     expect(check).toThrow(bug);
   });
 
-  it('are none where every value is right', () => {
+  it('are none if every value is right', () => {
     const problems = new Problems();
     expect(problems.check(() => undefined)).toEqual({ value: undefined, known: undefined });
     expect(() => problems.throwIfAny()).not.toThrow();

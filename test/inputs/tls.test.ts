@@ -1,4 +1,4 @@
-// Certificates and keys as people paste them: right, wrong, and what they are told. Made by a CA of the tests' own.
+// Certificates and keys as people paste them, right and wrong. Made by a CA of the tests.
 
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -46,7 +46,7 @@ function findProblems(given: Record<string, string>): readonly string[] {
 const body = (key: string) => key.split('\n').filter(line => line.length > 8 && !line.startsWith('-----'));
 
 describe('a certificate and its key', () => {
-  it('make the public address https, and travel as they are', () => {
+  it('make the public address https, and are passed on unchanged', () => {
     const inputs = parse({});
     expect(inputs.tunnel.publicUrl).toBe('https://{host}:{port}');
     expect(inputs.tls).toMatchObject({ key: good.key.trim() });
@@ -54,7 +54,7 @@ describe('a certificate and its key', () => {
     expect(inputs.warnings).toEqual([]);
   });
 
-  it('are no must', () => {
+  it('are optional', () => {
     const inputs = parse({ 'tls-cert': '', 'tls-key': ' \n' });
     expect([inputs.tls, inputs.tunnel.publicUrl]).toEqual([undefined, 'http://{host}:{port}']);
   });
@@ -69,11 +69,11 @@ describe('a certificate and its key', () => {
       { 'public-url': 'https://bore.example:{port}', server: 'a.example,b.example' },
       'https://bore.example:{port}',
     ],
-  ])('may be for what visitors type: %j', (given, template) => {
+  ])('are accepted if the certificate covers the public host: %j', (given, template) => {
     expect(parse(given).tunnel.publicUrl).toBe(template);
   });
 
-  it('keep their chain, whatever stands between its parts', () => {
+  it('keep their chain, whatever text is between its parts', () => {
     const chain = `# leaf\r\n${good.cert.replaceAll('\n', '\r\n')}\r\n# issuer\r\n${ca.pem}`;
     const { tls } = parse({ 'tls-cert': chain });
     expect(tls?.cert.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
@@ -169,14 +169,14 @@ describe('what cannot be used for TLS', () => {
     ],
   ];
 
-  it.each(cases)('is told once: %s', (_, given, message) => {
+  it.each(cases)('is reported once: %s', (_, given, message) => {
     const problems = findProblems(given());
     expect(problems).toEqual([expect.stringMatching(message)]);
     for (const key of [good.key, other.key])
       for (const line of body(key)) expect(problems.join()).not.toContain(line);
   });
 
-  it('is told for each server it does not fit', () => {
+  it('is reported for each server that the certificate does not cover', () => {
     expect(findProblems({ server: 'bore.example,b.example,c.example' })).toEqual([
       expect.stringContaining('is not for b.example'),
       expect.stringContaining('is not for c.example'),
@@ -187,7 +187,7 @@ describe('what cannot be used for TLS', () => {
     expect(findProblems({ 'tls-key': other.key, server: 'b.example', hold: 'x' })).toHaveLength(3);
   });
 
-  it('is a key too weak for TLS', () => {
+  it('includes a key too weak for TLS', () => {
     const [cert, key] = makeWeakPair();
     expect(findProblems({ 'tls-cert': cert, 'tls-key': key })).toEqual([
       expect.stringMatching(
@@ -201,7 +201,7 @@ describe('a certificate that ends soon', () => {
   it.each([
     [{ days: 2 }, {}, /ends soon, at 20.*Z: renew it$/],
     [{ days: 1 }, { duration: '30h' }, /ends at 20.*Z, before the preview does: .*renew it$/],
-  ])('draws a warning: %j with %j', (validity, given, warning) => {
+  ])('is a warning: %j with %j', (validity, given, warning) => {
     const { cert, key } = ca.issue(['DNS:bore.example'], validity);
     const { warnings } = parse({ 'tls-cert': cert, 'tls-key': key, ...given });
     expect(warnings.filter(line => line.includes('tls-cert'))).toEqual([expect.stringMatching(warning)]);
@@ -238,12 +238,12 @@ describe('the key of a step', () => {
     expect(masks.filter(mask => mask.startsWith('-----BEGIN') && !mask.includes('\n'))).toEqual([]);
   });
 
-  it('is masked in the wrong place too', () => {
+  it('is masked in the wrong input, too', () => {
     const masks = readMasks(`${good.cert}${good.key}`, '');
     for (const line of body(good.key)) expect(masks).toContain(line);
   });
 
-  it('has no text to hide where there is none', () => {
+  it('has nothing to mask if it is empty', () => {
     expect(listKeyTexts('')).toEqual([]);
   });
 });

@@ -1,3 +1,5 @@
+// Text in pieces, as lines.
+
 import { describe, expect, it } from 'vitest';
 import { LastLines, LineBuffer } from '../../src/shared/lines.ts';
 
@@ -18,7 +20,7 @@ describe('a line buffer', () => {
   });
 });
 
-it('keeps the last lines, 20 where nothing else is said', () => {
+it('keeps the last lines, 20 by default', () => {
   const [few, some] = [new LastLines(3), new LastLines()];
   for (let line = 1; line <= 50; line += 1) for (const lines of [few, some]) lines.add(String(line));
   expect(few.list()).toEqual(['48', '49', '50']);

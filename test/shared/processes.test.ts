@@ -1,3 +1,5 @@
+// Processes and process groups of this machine.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -45,7 +47,7 @@ describe('a recorded process', () => {
     expect(isAlive(record)).toBe(false);
   });
 
-  it('is never signalled where its number belongs to a process of another start time', async () => {
+  it('is never signalled if its number belongs to a process with another start time', async () => {
     const { pid } = await start(SLEEP);
     const recycled = { ...recordProcess(pid, 'somebody before'), startTime: '1' };
     expect([isAlive(recycled), isPresent(recycled)]).toEqual([false, false]);
@@ -53,7 +55,7 @@ describe('a recorded process', () => {
     expect(isRunning(pid)).toBe(true);
   });
 
-  it('is never signalled where it had ended before its start time was read', async () => {
+  it('is never signalled if it had ended before its start time was read', async () => {
     const { pid } = await start(SLEEP);
     await endProcess({ pid, startTime: 'unknown', role: 'somebody before' }, GRACE_MS);
     expect(isRunning(pid)).toBe(true);
@@ -76,7 +78,7 @@ describe('a recorded process', () => {
     expect(isRunning(orphan)).toBe(false);
   });
 
-  it('is killed where it does not listen to SIGTERM', async () => {
+  it('is killed if it ignores SIGTERM', async () => {
     const { pid } = await start("trap '' TERM; echo up; while :; do sleep 1; done");
     await endProcess(recordProcess(pid, 'bash'), 200);
     expect(isRunning(pid)).toBe(false);
@@ -104,7 +106,7 @@ describe('a process group', () => {
     expect(isRunning(pid)).toBe(false);
   });
 
-  it('counts as gone where only a zombie is left', async () => {
+  it('counts as gone if only a zombie is left', async () => {
     // Its parent, which sleeps, does not reap it.
     const { line } = await start('setsid -f bash -c "exit 0" ; (setsid sleep 0.1 & echo $!; exec sleep 300)');
     const zombie = Number(line);
@@ -137,7 +139,7 @@ describe('an ancestor', () => {
     expect(found && isAlive(found)).toBe(true);
   });
 
-  it('of a name that nobody has is not replaced by a parent', () => {
+  it('with an unknown name is not replaced by the parent', () => {
     expect(findAncestor('No.Such.Worker')).toBeUndefined();
   });
 });

@@ -1,3 +1,5 @@
+// The journal of processes, and the end of what it lists.
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -26,13 +28,13 @@ describe('the journal', () => {
     expect(statSync(journal).mode & 0o777).toBe(0o600);
   });
 
-  it('names nobody who must not be signalled', () => {
+  it('lists no number that must not be signalled', () => {
     const lines = [0, 1, -5, 1.5].map(pid => JSON.stringify({ pid, startTime: '5', role: 'all' }));
     writeFileSync(journal, lines.join('\n'));
     expect(readJournal(journal)).toEqual([]);
   });
 
-  it('that is not there is empty', async () => {
+  it('is empty if there is no file', async () => {
     expect(await reapJournal(join(journal, 'nowhere'), GRACE_MS)).toEqual([]);
   });
 

@@ -1,3 +1,5 @@
+// The stand-in for GitHub, tested by itself.
+
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { startReleasesServer } from './releases-server.ts';

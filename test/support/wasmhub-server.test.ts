@@ -1,3 +1,5 @@
+// The stand-in for wasmhub, tested by itself.
+
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

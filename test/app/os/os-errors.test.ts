@@ -1,3 +1,5 @@
+// What OS mode reports when it cannot start. With the real wasmrun, and a stand-in for wasmhub.
+
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -27,13 +29,13 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
     return error;
   }
 
-  it('quotes why wasmrun has no runtime', async () => {
+  it('quotes the reason why wasmrun has no runtime', async () => {
     rig = await createOsRig({ sha256: '0'.repeat(64) });
     const error = await fail(PROGRAM);
     expect(error.message).toMatch(/^wasmrun has no runtime for the program: .*Checksum mismatch/);
   });
 
-  it('says for what wasmrun takes a project that it cannot run, and which mode can', async () => {
+  it('names the language of a project that wasmrun cannot run, and the mode that can', async () => {
     rig = await createOsRig();
     const error = await fail({ 'Cargo.toml': '', 'build.js': '' });
     expect(error.message).toContain('this one is rust');
@@ -41,14 +43,14 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
     expect(error.restartable).toBe(false);
   });
 
-  it('shows what wasmrun says against a wasmrun.toml that parses', async () => {
+  it('quotes what wasmrun objects to in a wasmrun.toml that parses', async () => {
     rig = await createOsRig();
     const error = await fail({ ...PROGRAM, 'wasmrun.toml': '[os.network]\nmax_connection = 1\n' });
     expect(error.message).toMatch(/^wasmrun ended with exit code/);
     expect(error.lastLines.join('\n')).toContain('max_connection');
   });
 
-  it('says when no port of bind_ports is free', async () => {
+  it('reports that no port of bind_ports is free', async () => {
     rig = await createOsRig();
     const { server, port } = await listen();
     const error = await fail({ ...PROGRAM, 'wasmrun.toml': `[os.network]\nbind_ports = "${port}"\n` });
@@ -56,7 +58,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
     server.close();
   });
 
-  it('says which browser is missing and what needs none', async () => {
+  it('names the missing browser, and the host that needs none', async () => {
     rig = await createOsRig();
     const error = await fail(PROGRAM, { vm: 'browser', browser: '/nowhere/chrome' });
     expect(error.message).toContain('Chrome at /nowhere/chrome does not start');
@@ -65,7 +67,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
     expect((await fail(PROGRAM, { vm: 'browser' })).message).toMatch(/install the package .*`vm: node`/);
   });
 
-  it('takes a browser where the page does not start under Node.js, but only with vm: auto', async () => {
+  it('falls back to a browser if the page does not start under Node.js, but only with vm: auto', async () => {
     rig = await createOsRig();
     const broken = rig.createProject({ 'page-host.js': 'throw new Error("no such DOM")' });
     const pageHostScript = join(broken, 'page-host.js');
@@ -84,7 +86,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
     ['/manifest.json', /^wasmrun did not answer in time; .*wasmhub/],
     ['/nodejs-20-net.wasm', /^the program did not start .*wasmrun is downloading the runtime/],
   ])(
-    'says what the start was waiting for when its time is over (wasmhub silent at %s)',
+    'reports what the start was waiting for when its time is over (wasmhub silent at %s)',
     async (path, message) => {
       rig = await createOsRig({ silentAt: path });
       const started = startOs(
@@ -95,7 +97,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
     },
   );
 
-  it('tells a program that runs and never answers from one that is not there', async () => {
+  it('distinguishes a program that runs and never answers from one that is not there', async () => {
     rig = await createOsRig();
     const context = rig.createContext({ signal: AbortSignal.timeout(10_000) });
     const started = startApp({

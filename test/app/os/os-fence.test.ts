@@ -1,3 +1,5 @@
+// Programs in the VM that attack the runner: what plain wasmrun lets them do, and that OS mode does not.
+
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -78,7 +80,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'the fence around the VM', 
 
   const createProject = () => rig.createProject({ 'index.js': PROGRAM, 'wasmrun.toml': OPENED });
 
-  it('is not there in plain wasmrun: the program overwrites a file of the project through its API', async () => {
+  it('is missing in plain wasmrun: the program overwrites a file of the project through its API', async () => {
     const project = createProject();
     const context = rig.createContext();
     const server = await startOsServer(requirePart('wasmrun'), project, context);
@@ -101,7 +103,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'the fence around the VM', 
   });
 
   it.each(['node', 'browser'] as const)(
-    'keeps the program, which attacks it, from the runner (vm: %s)',
+    'keeps an attacking program away from the runner (vm: %s)',
     async vm => {
       const project = createProject();
       const before = hashFolder(project);
@@ -124,7 +126,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'the fence around the VM', 
     },
   );
 
-  it('stands outside of the page too: what writes into the folder wasmrun serves does not reach the checkout', async () => {
+  it('also protects the checkout from wasmrun itself: writes to the folder it serves do not reach it', async () => {
     const project = createProject();
     const before = hashFolder(project);
     const { program } = await rig.start(project, 'node');

@@ -1,3 +1,5 @@
+// A project in OS mode, from Run to its end. One suite for both hosts of the page.
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -30,7 +32,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
       await waitUntil(() => rig.children.every(({ pid }) => !isRunning(pid)), 'no process is left');
     });
 
-    it('answers visitors through the port of the program, and hands on its console', async () => {
+    it('answers visitors at the port of the program, and reports its console', async () => {
       const { program, url } = await rig.start(HELLO, vm);
       const page = await fetch(url);
       expect(await page.text()).toContain('<h1>Hello from WebAssembly</h1>');
@@ -44,7 +46,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
       await expect(fetch(url)).rejects.toThrow();
     });
 
-    it('gives the program nothing of the environment, and wasmrun all but its tunnel secret', async () => {
+    it('gives the program no environment, and wasmrun everything except its tunnel secret', async () => {
       const project = rig.createProject({ 'index.js': serve('response.end(JSON.stringify(process.env))') });
       const { program, url } = await rig.start(project, vm);
       const env = (await (await fetch(url)).json()) as Record<string, string>;
@@ -59,7 +61,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
       await program.stop();
     });
 
-    it('says with which code and after which lines the program ended', async () => {
+    it('reports the exit code and the last lines of a program that ended', async () => {
       const project = rig.createProject({
         'index.js': serve('for (let i = 1; i <= 30; i++) console.error("line " + i); process.exit(3)'),
       });
@@ -73,7 +75,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
       await program.stop();
     });
 
-    it('takes the silent end after timeout_secs for an exit', async () => {
+    it('reports the silent end after timeout_secs as the end of the program', async () => {
       const project = rig.createProject({
         'index.js': serve('response.end("ok")'),
         'wasmrun.toml': '[os.limits]\ntimeout_secs = 1\n',
@@ -84,7 +86,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
     });
 
     it.each([0, 1])(
-      'notices when a process of it is killed, and stop leaves nothing (process %i)',
+      'notices that one of its processes was killed, and stop leaves nothing (process %i)',
       async index => {
         const { program } = await rig.start(HELLO, vm);
         const victim = rig.children[index];
@@ -95,7 +97,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
       },
     );
 
-    it('leaves nothing behind when the start is given up', async () => {
+    it('leaves nothing behind when the start is abandoned', async () => {
       const given = new AbortController();
       const started = startOs(
         rig.createSpec(HELLO, { vm }),
@@ -111,7 +113,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
       expect(rig.children).toHaveLength(2);
     });
 
-    it('starts again after a crash, in a folder of its own that goes away', async () => {
+    it('starts again after a crash, in a new folder that is removed at the end', async () => {
       const project = rig.createProject({
         'index.js': serve('request.url === "/crash" ? undefinedFunction() : response.end("up")'),
       });

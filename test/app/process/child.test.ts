@@ -1,3 +1,5 @@
+// Programs as children: their lines, their environment and their end.
+
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,7 +10,7 @@ import { AppError, hasCode } from '../../../src/shared/errors.ts';
 import { isRunning } from '../../support/running.ts';
 
 describe('startChild', () => {
-  it('hands on both streams line by line, the unfinished last line too', async () => {
+  it('reports both streams line by line, including the unfinished last line', async () => {
     const lines: string[] = [];
     const child = await startChild(bash('printf "one\\r\\ntwo\\n"; printf "häl" >&2; printf "f" >&2', lines));
     expect(await child.ended).toEqual({ code: 0, signal: null });
@@ -39,7 +41,7 @@ describe('startChild', () => {
     expect(lines.join('\n')).not.toContain('leak');
   });
 
-  it('puts the child on record in the turn of the spawn', async () => {
+  it('reports the child synchronously after the spawn', async () => {
     const seen: unknown[] = [];
     const starting = startChild({ ...bash('true'), onChild: child => seen.push(child) });
     expect(seen).toHaveLength(1);
@@ -48,7 +50,7 @@ describe('startChild', () => {
     await child.ended;
   });
 
-  it('says which program is missing and what to do', async () => {
+  it('names the missing program and the remedy', async () => {
     const failure = await startChild({ ...bash(''), command: 'no-such-program' }).catch(error => error);
     expect(failure).toBeInstanceOf(AppError);
     expect(failure.message).toBe(
@@ -58,7 +60,7 @@ describe('startChild', () => {
     expect(failure.restartable).toBe(false);
   });
 
-  it('does not take a missing folder for a missing program', async () => {
+  it('does not mistake a missing folder for a missing program', async () => {
     await expect(startChild({ ...bash('true'), cwd: '/no/such/folder' })).rejects.toThrow(
       'its folder /no/such/folder does not exist',
     );
@@ -82,7 +84,7 @@ describe('startChild', () => {
     expect(await child.ended).toEqual({ code: null, signal: 'SIGKILL' });
   });
 
-  it('tells the end although a grandchild keeps the pipes open, and stops that one as well', async () => {
+  it('reports the end although a grandchild keeps the pipes open, and stops that one as well', async () => {
     const lines: string[] = [];
     const child = await startChild(bash('sleep 600 & echo $!; exit 7', lines));
     expect(await child.ended).toEqual({ code: 7, signal: null });

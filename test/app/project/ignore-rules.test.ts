@@ -1,3 +1,5 @@
+// wasmrun's ignore rules.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseIgnoreRules } from '../../../src/app/project/ignore-rules.ts';
@@ -20,7 +22,7 @@ describe('parseIgnoreRules', () => {
     expect(parseIgnoreRules(pattern)(path, false) !== undefined).toBe(ignored);
   });
 
-  it('takes a pattern with a slash at the end for folders only', () => {
+  it('applies a pattern with a slash at its end to folders only', () => {
     expect(parseIgnoreRules('docs/')('docs', true)).toBe('.gitignore: docs');
   });
 
@@ -37,7 +39,7 @@ describe('parseIgnoreRules', () => {
     expect(rules('my.egg-info', true)).toBe('*.egg-info');
   });
 
-  it('matches as the same pattern written as a regular expression does', () => {
+  it('matches like the same pattern written as a regular expression', () => {
     const piece = fc.constantFrom('*', '**', '**/', '?', 'a', 'b', '/', '.');
     const pattern = fc.array(piece, { minLength: 1, maxLength: 6 }).map(pieces => `x/${pieces.join('')}y`);
     const path = fc
@@ -55,7 +57,7 @@ describe('parseIgnoreRules', () => {
     );
   });
 
-  it('is not slowed down by a pattern made to backtrack', () => {
+  it('takes no longer for a pattern made to backtrack', () => {
     const rules = parseIgnoreRules(`${'*a'.repeat(200)}b`);
     expect(rules('a'.repeat(2_000), false)).toBeUndefined();
   });

@@ -1,3 +1,5 @@
+// Which mode is chosen for a path, and which paths are refused.
+
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -36,12 +38,12 @@ describe('mode: auto', () => {
     ['a main that is a number', { 'package.json': '{"main":5}', 'index.html': '' }, 'web'],
     ['a package.json that cannot be read', { 'package.json': '{', 'index.html': '' }, 'web'],
     ['a wasmrun.toml without [os]', { 'wasmrun.toml': '[project]', 'index.html': '' }, 'web'],
-  ])('takes a folder with %s', (_, files, mode) => {
+  ])('chooses by the content of a folder: %s', (_, files, mode) => {
     write(files);
     expect(chooseMode({ mode: 'auto', path: folder }).mode).toBe(mode);
   });
 
-  it('takes a .wasm file for exec, and port or command for port', () => {
+  it('chooses exec for a .wasm file, and port if a port or a command is given', () => {
     write({ 'a.wasm': '', 'index.html': '' });
     expect(chooseMode({ mode: 'auto', path: join(folder, 'a.wasm') }).mode).toBe('exec');
     expect(chooseMode({ mode: 'auto', path: folder, port: 3000 }).mode).toBe('port');
@@ -51,7 +53,7 @@ describe('mode: auto', () => {
     });
   });
 
-  it('runs the examples as they are meant', () => {
+  it('chooses the intended mode for each example', () => {
     expect(chooseMode({ mode: 'auto', path: join(EXAMPLES, 'web-hello') }).mode).toBe('web');
     expect(chooseMode({ mode: 'auto', path: join(EXAMPLES, 'exec-hello', 'exec-hello.wasm') }).mode).toBe(
       'exec',
@@ -59,7 +61,7 @@ describe('mode: auto', () => {
   });
 
   it.each(['/dev/ptmx', '/dev/zero', '/etc/passwd'])(
-    'takes wasmrun.toml and package.json that are links to %s for absent',
+    'treats wasmrun.toml and package.json as absent if they are links to %s',
     to => {
       write({ 'index.html': '', 'index.js': '' });
       for (const name of ['wasmrun.toml', 'package.json']) symlinkSync(to, join(folder, name));
@@ -67,7 +69,7 @@ describe('mode: auto', () => {
     },
   );
 
-  it.each(['wasmrun.toml', 'package.json'])('does not read a %s that is a link to a good one', name => {
+  it.each(['wasmrun.toml', 'package.json'])('does not read a %s that is a link to a valid one', name => {
     write({
       'index.html': '',
       'a.js': '',
@@ -78,12 +80,12 @@ describe('mode: auto', () => {
     expect(chooseMode({ mode: 'auto', path: folder }).mode).toBe('web');
   });
 
-  it.each(['wasmrun.toml', 'package.json'])('refuses a %s over 1 MB by its name', name => {
+  it.each(['wasmrun.toml', 'package.json'])('refuses a %s over 1 MB, and names it', name => {
     write({ 'index.js': '', [name]: '\n'.repeat(1024 * 1024 + 1) });
     expect(explain({ mode: 'auto', path: folder })).toContain(`${name} is over 1 MB`);
   });
 
-  it('lists what was looked for where there is nothing to run', () => {
+  it('lists what was looked for if there is nothing to run', () => {
     write({ 'README.md': '' });
     const message = explain({ mode: 'auto', path: folder });
     for (const word of [
@@ -129,7 +131,7 @@ describe('problems of the path', () => {
     );
   });
 
-  it('ignores a broken wasmrun.toml where wasmrun does not read it', () => {
+  it('ignores a broken wasmrun.toml in modes that do not read it', () => {
     write({ 'wasmrun.toml': '[os\n', 'index.html': '', 'a.wasm': '' });
     expect(chooseMode({ mode: 'web', path: folder }).mode).toBe('web');
     expect(chooseMode({ mode: 'exec', path: join(folder, 'a.wasm') }).mode).toBe('exec');
@@ -141,7 +143,7 @@ describe('problems of the path', () => {
     ['os', 'package.json', '.'],
     ['os', '.gitignore', '.'],
     ['exec', '.gitignore', 'a.wasm'],
-  ] as const)('refuses, with mode: %s, a %s over 1 MB by its name', (mode, name, path) => {
+  ] as const)('refuses, with mode: %s, a %s over 1 MB, and names it', (mode, name, path) => {
     write({ 'index.js': '', 'a.wasm': '', [name]: '\n'.repeat(1024 * 1024 + 1) });
     expect(explain({ mode, path: join(folder, path) })).toContain(`${name} is over 1 MB`);
   });

@@ -1,3 +1,5 @@
+// Our network rules and limits, merged into a project's wasmrun.toml.
+
 import { BlockList } from 'node:net';
 import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +13,7 @@ import { parseProjectConfig } from '../../../src/app/project/project-config.ts';
 const render = (text: string, own: string[] = []) => parse(renderStagedConfig(parseProjectConfig(text), own));
 
 describe('renderStagedConfig', () => {
-  it('denies our ranges and this machine’s addresses where the project says nothing', () => {
+  it('denies our ranges and this machine’s addresses if the project has no rules', () => {
     expect(render('', ['203.0.113.5/32'])).toEqual({
       os: { limits: { max_output_mb: 1 }, network: { deny: [...DENIED_RANGES, '203.0.113.5/32'] } },
     });
@@ -27,7 +29,7 @@ describe('renderStagedConfig', () => {
     });
   });
 
-  it('keeps what is wasmrun’s to judge, and narrows its limits', () => {
+  it('keeps keys that it does not know, and narrows limits', () => {
     const text =
       '[os]\nlanguage = "nodejs"\n[os.limits]\nmax_memory_mb = 0\nmax_output_mb = 0\ntimeout_secs = 9\n[os.network]\nbind_ports = "8080"\n';
     expect(render(text)).toMatchObject({
@@ -49,7 +51,7 @@ describe('renderStagedConfig', () => {
   });
 
   it.each(['22', '+22', '1-65535', '2999-3000', '9999-10000', '5000,22', '9000-3000', 'http', ''])(
-    'puts the default in the place of the ports %j',
+    'replaces the ports %j by the default',
     ports => {
       expect(render(`[os.network]\nbind_ports = "${ports}"\n`)).toMatchObject({
         os: { network: { bind_ports: '3000-9999' } },
@@ -64,7 +66,7 @@ describe('renderStagedConfig', () => {
     ['max_bandwidth_mbps', 1_000, 10],
     ['max_bandwidth_mbps', 0, 10],
     ['max_bandwidth_mbps', 2, 2],
-  ])('makes %s = %i of the project %i', (limit, wanted, given) => {
+  ])('turns %s = %i of the project into %i', (limit, wanted, given) => {
     expect(render(`[os.network]\n${limit} = ${wanted}\n`)).toMatchObject({
       os: { network: { [limit]: given } },
     });
@@ -72,7 +74,7 @@ describe('renderStagedConfig', () => {
 });
 
 describe('DENIED_RANGES', () => {
-  it('are CIDR ranges, as wasmrun demands, and leave the internet open', () => {
+  it('are CIDR ranges, as wasmrun requires, and leave the internet open', () => {
     const list = new BlockList();
     for (const range of [...DENIED_RANGES, ...listOwnAddresses()]) {
       const [address = '', prefix] = range.split('/');

@@ -1,3 +1,5 @@
+// The copy of a project that wasmrun runs on.
+
 import { execFileSync } from 'node:child_process';
 import {
   mkdirSync,
@@ -75,14 +77,14 @@ describe('stageProject', () => {
     expect(log[0]).toContain('.gitignore: *.log (2)');
   });
 
-  it('leaves out what is over the size limits of the VM', async () => {
+  it('leaves out files over the size limits of the VM', async () => {
     write({ 'index.js': '', 'big.bin': Buffer.alloc(10 * 1024 * 1024 + 1) });
     await stage();
     expect(listCopied()).toEqual(['index.js', 'wasmrun.toml']);
     expect(readLeftOut()).toEqual({ 'files over 10 MB': 1 });
   });
 
-  it('puts our rules into wasmrun.toml and leaves the project its own', async () => {
+  it('puts our rules into the copy of wasmrun.toml, and leaves the project unchanged', async () => {
     write({ 'src/start.js': '', 'wasmrun.toml': '[os]\nentry = "./src/start.js"\n' });
     await stage();
     const staged = readFileSync(join(root, 'to', 'wasmrun.toml'), 'utf8');
@@ -91,7 +93,7 @@ describe('stageProject', () => {
     expect(readFileSync(join(root, 'from', 'wasmrun.toml'), 'utf8')).not.toContain('0.0.0.0');
   });
 
-  it('says in which line wasmrun.toml is broken', async () => {
+  it('names the line in which wasmrun.toml is broken', async () => {
     write({ 'index.js': '', 'wasmrun.toml': '[os]\nentry = \n' });
     const failure = stage();
     await expect(failure).rejects.toThrow(InputError);
@@ -115,7 +117,7 @@ describe('stageProject', () => {
   });
 
   it.each(['/dev/ptmx', '/dev/zero', '/etc/passwd'])(
-    'takes small files that are links to %s for absent',
+    'treats small files as absent if they are links to %s',
     async to => {
       write({ 'index.js': '' });
       for (const name of ['.gitignore', 'wasmrun.toml', 'package.json'])
@@ -130,7 +132,7 @@ describe('stageProject', () => {
     },
   );
 
-  it('does not wait for a writer of a pipe that has the name of a small file', async () => {
+  it('does not wait for a writer if a small file is a pipe', async () => {
     write({ 'index.js': '' });
     const names = ['.gitignore', 'wasmrun.toml', 'package.json'];
     execFileSync(
@@ -142,7 +144,7 @@ describe('stageProject', () => {
   });
 
   it.each(['.gitignore', 'wasmrun.toml', 'package.json'])(
-    'refuses a %s over 1 MB by its name',
+    'refuses a %s over 1 MB, and names it',
     async name => {
       write({ 'index.js': '', [name]: Buffer.alloc(1024 * 1024 + 1, '\n') });
       const failure = stage();
@@ -159,20 +161,20 @@ describe('stageProject', () => {
     },
   );
 
-  it('takes no `main` that leads out of the project', async () => {
+  it('ignores a `main` that leads out of the project', async () => {
     write({ 'index.js': '', '../secret.js': '', 'package.json': '{"main":"../secret.js"}' });
     await stage();
     expect(listCopied()).toContain('index.js');
   });
 
-  it('says which ports of the project it does not let it listen on', async () => {
+  it('warns about ports of the project that the program may not listen on', async () => {
     write({ 'index.js': '', 'wasmrun.toml': '[os.network]\nbind_ports = "5000,22"\n' });
     await stage();
     expect(readFileSync(join(root, 'to', 'wasmrun.toml'), 'utf8')).toContain('bind_ports = "3000-9999"');
     expect(log.join('\n')).toContain('os.network.bind_ports 5000,22 is not within 3000-9999');
   });
 
-  it('says so when the configured entry does not exist', async () => {
+  it('reports a configured entry that does not exist', async () => {
     write({ 'index.js': '', 'wasmrun.toml': '[os]\nentry = "serve.js"\n' });
     await expect(stage()).rejects.toThrow('the entry file serve.js does not exist');
   });

@@ -1,3 +1,5 @@
+// How wasmrun is found and installed, against a server that plays GitHub.
+
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -49,13 +51,13 @@ afterEach(async () => {
 });
 
 describe('wasmrun on PATH', () => {
-  it('is taken as it is where no version is wanted', async () => {
+  it('is used whatever its version if none is wanted', async () => {
     const path = writeProgram('bin', 'wasmrun', printVersion('1.2.3'));
     expect(await find()).toBe(path);
     expect(log).toEqual([`wasmrun 1.2.3: ${path}`]);
   });
 
-  it('is refused where it is too old', async () => {
+  it('is refused if it is too old', async () => {
     writeProgram('bin', 'wasmrun', printVersion('0.19.2'));
     const failure = await fail();
     expect(failure.message).toContain('wasmrun 0.19.2 at');
@@ -63,19 +65,19 @@ describe('wasmrun on PATH', () => {
     expect(failure.message).toContain('wasmrun-version: 1.0.0');
   });
 
-  it('is passed by where another version is wanted', async () => {
+  it('is ignored if another version is wanted', async () => {
     const cached = writeProgram(join('cache', 'wasmrun', '1.0.0', process.arch, 'bin'), 'wasmrun', '');
     writeFileSync(join(folder, 'cache', 'wasmrun', '1.0.0', `${process.arch}.complete`), '');
     writeProgram('bin', 'wasmrun', printVersion('1.2.3'));
     expect(await find({ version: 'v1.0.0' })).toBe(cached);
   });
 
-  it('is taken where it is exactly the wanted version', async () => {
+  it('is used if it is exactly the wanted version', async () => {
     const path = writeProgram('bin', 'wasmrun', printVersion('1.2.3'));
     expect(await find({ version: '1.2.3' })).toBe(path);
   });
 
-  it('is replaced, with a warning, where it does not run', async () => {
+  it('is replaced, with a warning, if it does not run', async () => {
     const path = writeProgram('bin', 'wasmrun', 'echo no such library; exit 127');
     await publish();
     expect(await find()).toContain('cache');
@@ -86,14 +88,14 @@ describe('wasmrun on PATH', () => {
 });
 
 describe('the tool cache', () => {
-  it('counts only with its mark of completeness', async () => {
+  it('is used only if it is marked as complete', async () => {
     writeProgram(join('cache', 'wasmrun', '1.0.0', process.arch, 'bin'), 'wasmrun', 'half a download');
     await publish();
     const path = await find();
     expect(readFileSync(path, 'utf8')).toContain('v1.0.0');
   });
 
-  it('is passed by where it cannot be written to', async () => {
+  it('is skipped if it cannot be written to', async () => {
     writeFileSync(join(folder, 'cache'), 'not a folder');
     await publish();
     expect(await find()).toContain(join(folder, 'temp'));
@@ -113,7 +115,7 @@ describe('the .deb of the release', () => {
     expect(server?.requests).toEqual(['/releases/tags/v1.0.0', `/download/${DEB}`]);
   });
 
-  it('is unpacked with ar and tar where there is no dpkg-deb', async () => {
+  it('is unpacked with ar and tar without dpkg-deb', async () => {
     await publish();
     for (const name of ['ar', 'tar', 'gzip', 'xz', 'zstd', 'bash', 'echo'])
       for (const found of SYSTEM_PATH.map(path => join(path, name))
@@ -131,13 +133,13 @@ describe('the .deb of the release', () => {
     expect(execFileSync(one, ['--version'], { encoding: 'utf8' })).toContain('v1.0.0');
   });
 
-  it('is fetched again where the connection broke', async () => {
+  it('is downloaded again if the connection broke', async () => {
     await publish({ breaks: { after: 50, times: 1 } });
     expect(await find()).toContain('cache');
     expect(server?.requests.slice(1)).toEqual([`/download/${DEB}`, `/download/${DEB}`]);
   });
 
-  it('is never installed where its digest is another', async () => {
+  it('is never installed if its digest is wrong', async () => {
     writeProgram('bin', 'cargo', 'echo must not run > "$0.ran"');
     await publish({ digest: `sha256:${'0'.repeat(64)}` });
     const failure = await fail();
@@ -160,7 +162,7 @@ describe('the .deb of the release', () => {
       /version 1\.0\.1 was installed instead/,
     ],
     ['no program in it', () => ({ content: buildDeb('1.0.0', 'usr/share/x') }), /holds no usr\/bin\/wasmrun/],
-  ])('is told why it does not do: %s', async (_, change, reason) => {
+  ])('cannot be used, and the error says why: %s', async (_, change, reason) => {
     await publish(change());
     const failure = await fail();
     expect(failure.message).toMatch(reason);
@@ -169,7 +171,7 @@ describe('the .deb of the release', () => {
     expectNothingInstalled();
   });
 
-  it('is told that the API refuses, or answers something else', async () => {
+  it('cannot be looked up, and the error says whether the API refused or answered something unexpected', async () => {
     server = await startReleasesServer([], { apiStatus: 403 });
     expect((await fail()).message).toContain('answered 403 (the limit of requests may be used up)');
     await server.close();
@@ -201,7 +203,7 @@ describe("the job's token", () => {
     ['another port', 'http://127.0.0.1:1'],
     ['another scheme', 'https://127.0.0.1'],
     ['what is no address', ''],
-  ])('is not sent where the releases come from another origin than its API: %s', async (_, apiUrl) => {
+  ])('is not sent if the releases come from another origin than its API: %s', async (_, apiUrl) => {
     await publish();
     await find({ gitHub: grant(apiUrl) });
     expect([...(server?.tokens.api ?? [])]).toEqual([]);
@@ -217,7 +219,7 @@ describe("the job's token", () => {
     await front.close();
   });
 
-  it('is in the environment of no program that installs', async () => {
+  it('is not in the environment of the programs that install', async () => {
     server = await startReleasesServer([]);
     const cargo = writeProgram('bin', 'cargo', 'env > "$0.env"; exit 1');
     await find({ gitHub: grant(server.url) }).catch(() => undefined);
@@ -233,7 +235,7 @@ describe("the job's token", () => {
       { status: 403, headers: limit },
       /^GitHub's rate limit for `github-token` is used up until 14:05 UTC; trying again without the token$/,
     ],
-  ])('is left out where GitHub refuses it: %s', async (_, refusal, message) => {
+  ])('is left out if GitHub refuses it: %s', async (_, refusal, message) => {
     server = await startReleasesServer([{ name: DEB, content: buildDeb('1.0.0') }], {
       refuse: token => (token === undefined ? undefined : refusal),
     });
@@ -244,7 +246,7 @@ describe("the job's token", () => {
   it.each([
     ['403', { status: 403, headers: limit }, /until 14:05 UTC; in a job, pass `github-token`\)$/],
     ['429', { status: 429, headers: { 'retry-after': '60' } }, /until \d\d:\d\d UTC; in a job, pass/],
-  ])('is what a used-up rate limit (%s) asks for before cargo runs', async (_, refusal, advice) => {
+  ])('is suggested before cargo runs if the rate limit is used up (%s)', async (_, refusal, advice) => {
     writeProgram('bin', 'cargo', 'exit 1');
     server = await startReleasesServer([], { refuse: () => refusal });
     await find().catch(() => undefined);
@@ -258,7 +260,7 @@ describe("the job's token", () => {
 });
 
 describe('cargo', () => {
-  it('builds wasmrun where there is no .deb, and says that it takes minutes', async () => {
+  it('builds wasmrun if there is no .deb, and announces that it takes minutes', async () => {
     const script = `printf '%s\\n' "$*" > "$0.args"; while [ "$1" != --root ]; do shift; done
       mkdir -p "$2/bin"; printf '#!/bin/sh\\necho wasmrun v1.0.0\\n' > "$2/bin/wasmrun"; chmod +x "$2/bin/wasmrun"`;
     const cargo = writeProgram('bin', 'cargo', script);
@@ -272,7 +274,7 @@ describe('cargo', () => {
     );
   });
 
-  it('is quoted where it fails', async () => {
+  it('is quoted if it fails', async () => {
     writeProgram('bin', 'cargo', 'echo "error: linker cc not found" >&2; exit 101');
     server = await startReleasesServer([]);
     expect((await fail()).message).toContain('cargo ended with exit code 101 (error: linker cc not found)');
@@ -294,7 +296,7 @@ describe('cargo', () => {
 });
 
 describe('parseWasmrunVersion', () => {
-  it('refuses what is no version, and versions before 1.0.0', () => {
+  it('refuses versions before 1.0.0, and what is not a version', () => {
     expect(parseWasmrunVersion(' v1.2.3 ')).toBe('1.2.3');
     for (const text of ['latest', '1.0', '../../x', '--git=x', ''])
       expect(() => parseWasmrunVersion(text)).toThrow(InputError);

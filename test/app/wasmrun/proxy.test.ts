@@ -38,7 +38,7 @@ async function fail(environment: Record<string, string>): Promise<string> {
   }).then(() => 'nothing', describeError);
 }
 
-it('is looked up and downloaded through it', async () => {
+it('the release is looked up and downloaded through the proxy', async () => {
   expect(await fail({ http_proxy: proxy.fullUrl })).not.toContain('cannot be reached');
   expect(proxy.asked).toEqual([
     'GET http://github.inside.test/releases/tags/v1.0.0',
@@ -46,7 +46,7 @@ it('is looked up and downloaded through it', async () => {
   ]);
 });
 
-it('names a proxy variable that holds something else, without its value', async () => {
+it('a proxy variable that is not an address is named, without its value', async () => {
   const failure = await fail({ HTTPS_PROXY: 'http://me:hunter/2@squid.test' });
   expect(failure).toMatch(/^HTTPS_PROXY is not the address of a proxy /);
   expect(failure).not.toMatch(/hunter|squid/);

@@ -1,3 +1,5 @@
+// The example of `mode: web`, in Chromium.
+
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +15,7 @@ const COUNT_COLOURS = `new Set(new Uint32Array(document.querySelector('#picture'
   .getImageData(0, 0, 400, 300).data.buffer)).size`;
 
 describeWithReal(['chromium'], 'examples/web-hello in a browser', () => {
-  it('streams its .wasm, draws, and is isolated where that was asked for', async () => {
+  it('streams its .wasm, draws, and is isolated if requested', async () => {
     const spec = { mode: 'web', path: EXAMPLE, spa: false, crossOriginIsolation: true } as const;
     const handle = createHandler(spec);
     const server = createServer((request, response) =>

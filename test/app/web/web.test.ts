@@ -1,3 +1,5 @@
+// `mode: web`: files, and paths that must not lead to one.
+
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -86,13 +88,13 @@ describe('a folder as a web site', () => {
     expect(answer.headers['content-length']).toBe(String(answer.body.length));
   });
 
-  it('serves the index of a folder, and sends there who forgot the slash', async () => {
+  it('serves the index of a folder, and redirects to it if the slash is missing', async () => {
     expect((await ask(plain, '/docs/?a=1')).body.toString()).toBe('<h1>docs</h1>');
     const answer = await ask(plain, '/docs?a=1');
     expect([answer.status, answer.headers.location]).toEqual([302, './docs/?a=1']);
   });
 
-  it('never sends anybody to another host', async () => {
+  it('never redirects to another host', async () => {
     for (const path of ['//docs', '//evil.test/..%2fdocs', '/%2f%2fevil.test/', '//evil.test//'])
       expect((await ask(plain, path)).headers.location ?? './').toMatch(/^\.\//);
   });
@@ -127,7 +129,7 @@ describe('a folder as a web site', () => {
     expect([answer.status, answer.body.toString()]).toEqual([404, '']);
   });
 
-  it('answers 404 to what is hidden in a SPA too, and not its page', async () => {
+  it('answers 404 to hidden paths even with spa, and not with its page', async () => {
     for (const path of ['/.env', '/.git', '/link.txt', '/environ', '/pipe', '/..%2foutside%2fsecret.txt'])
       expect((await ask(spa, path, { headers: { accept: 'text/html' } })).status).toBe(404);
   });
@@ -172,7 +174,7 @@ describe('a folder as a web site', () => {
     expect({ ...head.headers, date: '' }).toEqual({ ...get.headers, date: '' });
   });
 
-  it('serves a file that was changed during the run, and says so to caches', async () => {
+  it('serves a changed file, with new validators', async () => {
     writeFileSync(join(root, 'fresh.js'), 'one');
     const first = await ask(plain, '/fresh.js');
     const headers = { 'if-none-match': String(first.headers.etag) };
@@ -183,7 +185,7 @@ describe('a folder as a web site', () => {
     expect(second.headers['cache-control']).toBe('no-cache');
   });
 
-  it('breaks the answer off where the file gets shorter while it is sent', async () => {
+  it('breaks the answer off if the file gets shorter while it is sent', async () => {
     const path = join(root, 'shrinking.bin');
     writeFileSync(path, Buffer.alloc(32 << 20));
     const { port } = plain.address() as AddressInfo;
@@ -196,7 +198,7 @@ describe('a folder as a web site', () => {
     await expect(reading).rejects.toThrow('aborted');
   });
 
-  it('knows dates too, and prefers the tag', async () => {
+  it('compares dates as well, and prefers the tag', async () => {
     const { headers } = await ask(plain, '/digits.bin');
     const since = { 'if-modified-since': String(headers['last-modified']) };
     expect((await ask(plain, '/digits.bin', { headers: since })).status).toBe(304);
@@ -251,14 +253,14 @@ describe('ranges', () => {
     );
   });
 
-  it('do not trouble an empty file', async () => {
+  it('of an empty file cannot be satisfied', async () => {
     expect((await ask(plain, '/empty.bin')).status).toBe(200);
     expect((await ask(plain, '/empty.bin', { headers: { range: 'bytes=0-' } })).status).toBe(416);
   });
 });
 
 describe('precompressed files', () => {
-  it('are sent to who accepts them, with the type of the original', async () => {
+  it('are sent to visitors who accept them, with the type of the original', async () => {
     const text = 'x'.repeat(1_000);
     writeFileSync(join(root, 'big.js'), text);
     writeFileSync(join(root, 'big.js.br'), brotliCompressSync(text));
@@ -275,7 +277,7 @@ describe('precompressed files', () => {
     expect(await encoding('')).toBeUndefined();
   });
 
-  it('are passed by where they are older than the file', async () => {
+  it('are ignored if they are older than the file', async () => {
     writeFileSync(join(root, 'old.js'), 'new build');
     writeFileSync(join(root, 'old.js.gz'), gzipSync('old build'));
     utimesSync(join(root, 'old.js.gz'), 1_000, 1_000);
@@ -304,7 +306,7 @@ describe('spa', () => {
 });
 
 describe('cross-origin isolation', () => {
-  it('is on for every answer where it was asked for, and on none else', async () => {
+  it('is set on every answer if requested, otherwise on none', async () => {
     const server = await serve(false, true);
     for (const [path, status] of [
       ['/', 200],
@@ -323,7 +325,7 @@ describe('cross-origin isolation', () => {
 });
 
 describe('startWeb', () => {
-  it('follows a link that the path itself is', async () => {
+  it('follows `path` if it is a link', async () => {
     symlinkSync(root, join(outside, 'site-link'));
     const spec = {
       mode: 'web',

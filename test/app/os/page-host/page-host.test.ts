@@ -1,3 +1,5 @@
+// The two hosts of wasmrun's page, with a small page in place of wasmrun's.
+
 import { existsSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -53,7 +55,7 @@ const exited = () => messages.some(({ type }) => type === 'exit');
 
 describeWithReal(['chromium'], 'the page hosts', () => {
   describe.each(['node', 'browser'] as const)('%s', vm => {
-    it('reports what page and Worker tell each other, but no sockets', async () => {
+    it('reports the messages between page and Worker, except those of sockets', async () => {
       const worker = `self.onmessage = () => {
         for (const message of [
           { type: 'status', status: 'running' }, { type: 'stdout', text: 'out' }, { type: 'stderr', text: 'err' },
@@ -71,7 +73,7 @@ describeWithReal(['chromium'], 'the page hosts', () => {
       ]);
     });
 
-    it('reports an error of the Worker, and that the page ended it', async () => {
+    it('reports an error of the Worker, and that the page terminated it', async () => {
       const worker = 'self.onmessage = () => { self.postMessage({ type: "status", status: "end me" }); }';
       await start(vm, { worker, page: 'onMessage = (message, worker) => worker.terminate();' });
       await waitUntil(() => messages.some(({ type }) => type === 'terminated'), 'the end is reported');
@@ -83,7 +85,7 @@ describeWithReal(['chromium'], 'the page hosts', () => {
       expect(error?.message).toContain('no such import');
     });
 
-    it('reports what wasmrun refuses the page before the start', async () => {
+    it('reports the requests that wasmrun refuses before the start', async () => {
       const fetching = 'fetch("/api/runtime/nodejs"); fetch("/api/kernel/stats");';
       await start(vm, { worker: '', page: fetching });
       await waitUntil(
@@ -101,7 +103,7 @@ describeWithReal(['chromium'], 'the page hosts', () => {
       ]);
     });
 
-    it('lives through a program that prints without end', async () => {
+    it('survives a program that prints without end', async () => {
       const worker = `self.onmessage = () => {
         for (let i = 0; i < 20000; i++) self.postMessage({ type: 'stdout', text: i + '\\n' });
         self.postMessage({ type: 'exit', code: 0 });
@@ -132,7 +134,7 @@ describeWithReal(['chromium'], 'the page host of Chrome', () => {
 });
 
 describe('the page host of Node.js', () => {
-  it('hands on a text that is longer than a line of its pipe may be', async () => {
+  it('reports a text that is longer than one line of its pipe', async () => {
     const worker = `self.onmessage = () => {
       self.postMessage({ type: 'stdout', text: '\\u0001'.repeat(100000) });
       self.postMessage({ type: 'exit', code: 0 });
@@ -142,7 +144,7 @@ describe('the page host of Node.js', () => {
     expect(readOutput()).toBe('\u0001'.repeat(100_000));
   });
 
-  it('lets a program that prints wait for its reader', async () => {
+  it('makes a program that prints wait for its reader', async () => {
     // The page's thread is busy for a while: what it has not taken yet must not pile up in its memory.
     const worker = `self.onmessage = () => {
       const counter = new Int32Array(new SharedArrayBuffer(4));
@@ -167,7 +169,7 @@ describe('the page host of Node.js', () => {
     expect(readOutput()).toHaveLength(5_000);
   });
 
-  it('keeps the page from files, programs and the environment of the job', async () => {
+  it('denies the page files, programs and the environment of the job', async () => {
     writeFileSync(join(folder, 'file'), 'a secret of the job');
     const attempts = [
       `process.getBuiltinModule('fs').readFileSync(${JSON.stringify(join(folder, 'file'))}, 'utf8')`,
@@ -187,7 +189,7 @@ describe('the page host of Node.js', () => {
     );
   });
 
-  it('gives its Worker an environment without anything in it', async () => {
+  it('gives its Worker an empty environment', async () => {
     const worker = `self.onmessage = () => {
       self.postMessage({ type: 'stdout', text: JSON.stringify(process.env) });
       self.postMessage({ type: 'exit', code: 0 });
@@ -197,7 +199,7 @@ describe('the page host of Node.js', () => {
     expect(readOutput()).toBe('{}');
   });
 
-  it('says what broke in a page that does not come up', async () => {
+  it('reports what broke in a page that does not come up', async () => {
     const started = start('node', { worker: '', page: 'document.noSuchThing();' });
     await expect(started).rejects.toThrow(PageHostError);
     await expect(started).rejects.toHaveProperty('cause.message', expect.stringContaining('noSuchThing'));
