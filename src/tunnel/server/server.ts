@@ -56,24 +56,13 @@ export interface BoreServer {
 
 /** Resolves when it listens; rejects with the error of node:net if it cannot. */
 export async function startBoreServer(options: BoreServerOptions = {}): Promise<BoreServer> {
-  const host = options.host ?? '127.0.0.1';
-  const server = new Bore(options, host);
-  const controlPort = await server.listen(options.controlPort ?? 0);
-  return {
-    host,
-    controlPort,
-    get tunnels() {
-      return server.tunnels;
-    },
-    get visitors() {
-      return server.visitors;
-    },
-    stop: () => server.stop(),
-  };
+  const server = new Bore(options);
+  await server.listen(options.controlPort ?? 0);
+  return server;
 }
 
-class Bore {
-  readonly #host: string;
+class Bore implements BoreServer {
+  readonly host: string;
   readonly #bindTunnels: string;
   readonly #range: readonly [number, number];
   readonly #key: KeyObject | undefined;
@@ -82,10 +71,11 @@ class Bore {
   readonly #sockets = new Set<Socket>();
   readonly #ports = new Set<Server>();
   readonly #control: Server;
+  #controlPort = 0;
 
-  constructor(options: BoreServerOptions, host: string) {
-    this.#host = host;
-    this.#bindTunnels = options.bindTunnels ?? host;
+  constructor(options: BoreServerOptions) {
+    this.host = options.host ?? '127.0.0.1';
+    this.#bindTunnels = options.bindTunnels ?? this.host;
     this.#range = [options.minPort ?? 1_024, options.maxPort ?? 65_535];
     this.#key = options.secret === undefined ? undefined : deriveKey(options.secret);
     this.#logger = options.logger;
@@ -101,9 +91,13 @@ class Bore {
     return this.#pending.size;
   }
 
-  async listen(port: number): Promise<number> {
-    await once(this.#control.listen(port, this.#host), 'listening');
-    return readPort(this.#control);
+  get controlPort(): number {
+    return this.#controlPort;
+  }
+
+  async listen(port: number): Promise<void> {
+    await once(this.#control.listen(port, this.host), 'listening');
+    this.#controlPort = findPort(this.#control);
   }
 
   async stop(): Promise<void> {
@@ -139,7 +133,7 @@ class Bore {
     });
     const refusal = await this.#listenWithin(listener, wanted);
     if (refusal !== undefined) return refuse(control, refusal);
-    const port = readPort(listener);
+    const port = findPort(listener);
     this.#ports.add(listener);
     const heartbeat = setInterval(() => send(control, 'Heartbeat'), HEARTBEAT_INTERVAL_MS);
     const close = () => {
@@ -202,7 +196,7 @@ function refuse(socket: Socket, text: string): void {
   socket.end(encodeFrame({ Error: text }), () => socket.destroy());
 }
 
-function readPort(server: Server): number {
+function findPort(server: Server): number {
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
