@@ -1,13 +1,11 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** They put both processors to work, or measure memory while they do: one at a time, when all others are over. */
+/** They put both processors to work, and ask for answers meanwhile: one at a time, when all others are over. */
 const LOAD = [
-  'test/gateway/memory.test.ts',
   'test/gateway/downstream/fair-shares.test.ts',
   'test/gateway/downstream/h2spec.test.ts',
   'test/gateway/downstream/slow-http.test.ts',
-  'test/tunnel/leaks.test.ts',
   'test/tunnel/many-visitors.test.ts',
 ];
 
@@ -16,15 +14,22 @@ const LONG = [
   'test/e2e/failures.test.ts',
   'test/tunnel/faults-control.test.ts',
   'test/e2e/several-servers.test.ts',
-  'test/tunnel/soak.test.ts',
-  'test/e2e/lifetime.test.ts',
   'test/app/os/os.test.ts',
+  'test/e2e/lifetime.test.ts',
+  'test/tunnel/soak.test.ts',
   'test/e2e/access.test.ts',
-  'test/e2e/deaths.test.ts',
-  'test/faithful/answers.test.ts',
   'test/exposure/exposure.test.ts',
+  'test/e2e/deaths.test.ts',
+  'test/gateway/scanners.test.ts',
+  'test/faithful/websocket-conformance.test.ts',
   'test/e2e/outages.test.ts',
   'test/e2e/stable-address.test.ts',
+  'test/github/comment.test.ts',
+  'test/tunnel/leaks.test.ts',
+  'test/tunnel/retry/placement.test.ts',
+  'test/app/os/page-host/page-host.test.ts',
+  'test/tunnel/session-fuzz.test.ts',
+  'test/gateway/downstream/random-visitors.test.ts',
 ];
 
 /** Long ones begun first leave no worker with one of them when all the others are over. */
@@ -50,7 +55,7 @@ export default defineConfig({
     // The report is what .ci/run counts.
     reporters: ['default', ['json', { outputFile: 'build/test-report.json' }]],
     projects: [
-      { extends: true, test: { name: 'rest', include: ['test/**/*.test.ts'], exclude: LOAD, maxWorkers: 4 } },
+      { extends: true, test: { name: 'rest', include: ['test/**/*.test.ts'], exclude: LOAD, maxWorkers: 5 } },
       { extends: true, test: { name: 'load', include: LOAD, fileParallelism: false } },
     ],
   },
