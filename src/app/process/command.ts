@@ -16,8 +16,11 @@ export interface CommandOptions {
   onChild?: OnChild;
 }
 
-/** An aborted command has nothing to finish: an installation starts over, or is abandoned. */
-const ABORT_GRACE_MS = 200;
+/**
+ * None: an aborted command has nothing to finish, and is killed in the turn of the abort. A second Ctrl-C ends this
+ * process at once, and would leave behind what is still being asked to end.
+ */
+const ABORT_GRACE_MS = 0;
 
 /** Resolves with the last 20 lines it printed; rejects with an AppError that quotes the last one, or when aborted. */
 export async function runCommand(options: CommandOptions): Promise<readonly string[]> {

@@ -23,7 +23,7 @@ export const DENIED_RANGES: readonly string[] = [
 /** The VM's memory if the project sets no limit or a higher one: a runner has 7 GB, and the job needs some of it. */
 const MAX_MEMORY_MB = 2_048;
 /**
- * What the page keeps for its Console panel, which nobody looks at here; it copies the whole list for every line, in
+ * What the page keeps for its Console panel, which is never seen here; it copies the whole list for every line, in
  * the thread that also moves the program's bytes. Our own log still gets every line.
  */
 const MAX_PAGE_CONSOLE_MB = 1;

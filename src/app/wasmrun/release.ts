@@ -234,7 +234,7 @@ async function downloadOnce(
   if (digest !== asset.digest)
     throw new DigestError(
       `${asset.name} is not what was published: its digest is ${digest}, and should be ${asset.digest}. ` +
-        'Nothing was installed. Run the job again; should it stay so, tell the maintainers of wasmrun',
+        'Nothing was installed. Run the job again; if it happens again, tell the maintainers of wasmrun',
       { restartable: false },
     );
 }

@@ -16,7 +16,7 @@ import { describeWithReal, requirePart } from '../../support/real-parts.ts';
 /**
  * Tries every target while it answers its first visitor: once an inbound connection was closed, wasmnet 0.2.0 refuses
  * every outbound one with "max connections reached", and the test would pass whatever the policy says. It stops at the
- * first that gets through: a broken fence is no reason to knock at every door behind it.
+ * first that gets through, because one is enough to fail.
  */
 const PROGRAM = `
   const http = require('http');

@@ -280,8 +280,9 @@ describe('cargo', () => {
     expect((await fail()).message).toContain('cargo ended with exit code 101 (error: linker cc not found)');
   });
 
-  it('is ended when the job is cancelled', async () => {
-    const cargo = writeProgram('bin', 'cargo', 'sleep 600 & echo $! > "$0.pid"; wait');
+  it('is killed when the job is cancelled, without being asked first', async () => {
+    const script = `trap 'echo > "$0.asked"' TERM; sleep 600 & echo $! > "$0.pid"; wait`;
+    const cargo = writeProgram('bin', 'cargo', script);
     server = await startReleasesServer([]);
     const controller = new AbortController();
     const finding = find({ signal: controller.signal });
@@ -291,6 +292,7 @@ describe('cargo', () => {
     controller.abort(new Error('cancelled'));
     await expect(finding).rejects.toThrow('cancelled');
     expect(isRunning(Number(readFileSync(`${cargo}.pid`, 'utf8')))).toBe(false);
+    expect(existsSync(`${cargo}.asked`)).toBe(false);
     expectNothingInstalled();
   });
 });

@@ -10,7 +10,7 @@ import { createHandler } from '../../../src/app/web/web.ts';
 import { describeWithReal, requirePart } from '../../support/real-parts.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../../examples', 'web-hello');
-/** A canvas that nobody drew on has one colour. */
+/** An empty canvas has one colour. */
 const COUNT_COLOURS = `new Set(new Uint32Array(document.querySelector('#picture').getContext('2d')
   .getImageData(0, 0, 400, 300).data.buffer)).size`;
 

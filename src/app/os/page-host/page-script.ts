@@ -19,8 +19,8 @@ export interface PageDocument {
 }
 
 /**
- * Reports what the page and its Worker tell each other. Sockets are left out: their bytes are none of our business.
- * Must run before the page's script.
+ * Reports the messages between the page and its Worker, except those of sockets, which carry visitors' bytes. Must run
+ * before the page's script.
  */
 export function watchPage(scope: PageScope, report: (message: PageMessage) => void): void {
   const reported = ['stdout', 'stderr', 'status', 'exit', 'error'];
@@ -59,8 +59,8 @@ export function watchPage(scope: PageScope, report: (message: PageMessage) => vo
 }
 
 /**
- * For the browser, whose page must not wait: output is dropped while 256 reports are on their way, and the next line
- * says how much. Everything else is always sent.
+ * For the browser, whose page must not wait: output is dropped while 256 reports are being sent, and the next report says
+ * how much. All other messages are always sent.
  */
 export function limitOutput(
   send: (message: PageMessage) => Promise<unknown>,

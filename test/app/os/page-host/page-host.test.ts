@@ -180,8 +180,8 @@ describe('the page host of Node.js', () => {
     const tried = attempts.map(
       attempt => `try { results.push(String(${attempt})); } catch (error) { results.push(error.code); }`,
     );
-    const tell = `const results = []; ${tried.join('\n')} fetch('/api/runtime/' + results.join('|'));`;
-    await start('node', { worker: '', page: tell });
+    const reportResults = `const results = []; ${tried.join('\n')} fetch('/api/runtime/' + results.join('|'));`;
+    await start('node', { worker: '', page: reportResults });
     await waitUntil(() => messages.some(({ type }) => type === 'request-failed'), 'the results are reported');
     const report = messages.find(message => message.type === 'request-failed');
     expect(report?.path).toBe(
