@@ -2,11 +2,11 @@
 
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ControlAddress, callControl, followStates } from '../../src/control/client.ts';
 import { describeError } from '../../src/shared/errors.ts';
 import { describeState } from '../../src/shared/state-message.ts';
+import { listen } from '../support/listen.ts';
 import { sampleEnd } from '../support/sample-state.ts';
 
 /** 600 KB come in many reads, whose ends lie inside of characters. */
@@ -22,21 +22,19 @@ const STATE = JSON.stringify(
 
 /** An API in whose place `answer` stands. */
 async function startServer(answer: RequestListener): Promise<ControlAddress> {
-  const server = createServer(answer).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const server = createServer(answer);
+  const port = await listen(server);
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  const { port } = server.address() as AddressInfo;
   return { controlUrl: `http://127.0.0.1:${port}`, controlToken: 'a-token' };
 }
 
 /** An address at which nothing listens any more. */
 async function findDeadAddress(): Promise<ControlAddress> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const server = createServer();
+  const port = await listen(server);
   server.close();
   await once(server, 'close');
   return { controlUrl: `http://127.0.0.1:${port}`, controlToken: 'a-token' };

@@ -1,15 +1,14 @@
 // Requests to this machine, in a job that has NODE_USE_ENV_PROXY=1 and HTTP_PROXY, but no NO_PROXY: the proxy's own
 // loopback is another machine's. Node reads the variables at its start, so each test is a process.
 
-import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { startControlApi } from '../../src/control/api.ts';
 import { type ConnectProxy, runScript, startConnectProxy } from '../support/connect-proxy.ts';
+import { listen } from '../support/listen.ts';
 import { LIVE } from '../support/sample-state.ts';
 
 const TOKEN = 'a-token-of-this-test';
@@ -18,9 +17,8 @@ let proxy: ConnectProxy;
 let appPort: number;
 
 beforeEach(async () => {
-  const app = createServer((_, response) => response.end('the app')).listen(0, '127.0.0.1');
-  await once(app, 'listening');
-  appPort = (app.address() as AddressInfo).port;
+  const app = createServer((_, response) => response.end('the app'));
+  appPort = await listen(app);
   proxy = await startConnectProxy({ names: { 'elsewhere.test': appPort } });
   onTestFinished(async () => {
     await proxy.stop();

@@ -1,10 +1,9 @@
 // Who is let in, for every visibility of the repository, `access` and `protocol`, as a job on a pull request does it;
 // and in which places the visitors' key stands.
 
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { listen } from '../support/listen.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { click } from '../support/reviewer.ts';
 import { startRealServer } from '../support/tunnel-rig.ts';
@@ -49,8 +48,7 @@ describeWithReal(['bore'], 'a preview', () => {
       visits += 1;
       response.end('the app');
     });
-    await once(app.listen(0, '127.0.0.1'), 'listening');
-    ({ port } = app.address() as AddressInfo);
+    port = await listen(app);
     return () => void app.close();
   });
   beforeEach(() => startRealServer(HOST, { secret: SECRET }));

@@ -1,12 +1,11 @@
 // The step each quick start tells users to paste, run with its very inputs on its example, until the hold ends.
 
-import { once } from 'node:events';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
+import { listen } from '../support/listen.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { click, type Reviewer } from '../support/reviewer.ts';
 import { RunnerJob } from '../support/runner.ts';
@@ -126,11 +125,11 @@ describeWithReal(['bore', 'wasmrun', 'runtime'], 'the quick start', () => {
   it('for a service that runs already leaves it running, and later steps use the outputs', async () => {
     const host = '127.0.0.185';
     const service = createServer((_request, response) => response.end('a service of the job'));
-    await once(service.listen(0, '127.0.0.1'), 'listening');
+    const port = await listen(service);
     onTestFinished(() => void service.close());
     const inputs = readInputs('docs/port.md', 1, host);
     expect(inputs.port).toBe('8080');
-    inputs.port = String((service.address() as AddressInfo).port);
+    inputs.port = String(port);
     const job = await createJob('docs/port.md', host, () => {}, inputs);
     expect((await job.main()).code).toBe(0);
     const { url = '', key = '' } = job.outputs;

@@ -1,12 +1,11 @@
 // What a reviewer sees in a browser: from the link in the comment to an app with everything apps have.
 
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Page } from 'puppeteer-core';
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { openChromium } from '../support/chromium.ts';
+import { listen } from '../support/listen.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -36,13 +35,13 @@ async function startApp(): Promise<{ port: number; seen: string[] }> {
     seen.push(`WS ${request.url} ${request.rawHeaders.join(' ')}`);
     socket.on('message', () => socket.send('pong'));
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const port = await listen(server);
   onTestFinished(() => {
     sockets.close();
     server.closeAllConnections();
     server.close();
   });
-  return { port: (server.address() as AddressInfo).port, seen };
+  return { port, seen };
 }
 
 async function startPreview(host: string): Promise<Preview & { seen: string[] }> {

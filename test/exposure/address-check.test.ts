@@ -1,20 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AddressCheck, checkAddress } from '../../src/exposure/address-check.ts';
 import { probeHttp, renderProof } from '../../src/gateway/probe.ts';
 import { createLogger } from '../../src/shared/log.ts';
 import { isPlainPublicUrl, renderPublicUrl } from '../../src/shared/public-url.ts';
+import { listen } from '../support/listen.ts';
 
 const KEY = randomBytes(32);
 
 /** An HTTP server on loopback; resolves with its URL. */
 async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
-  await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
+  const port = await listen(server);
   onTestFinished(() => void server.close());
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${port}`;
 }
 
 const us: RequestListener = (request, response) => {

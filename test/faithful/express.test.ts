@@ -2,15 +2,14 @@
 // files with ranges, events; and what it knows of its own address.
 
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import express, { type Express, type Response } from 'express';
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { listen } from '../support/listen.ts';
 import { Noise } from '../support/noise.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -83,9 +82,8 @@ describeWithReal(['bore', 'chromium'], 'an Express app', () => {
     writeFileSync(join(folder, 'dot.svg'), '<svg xmlns="http://www.w3.org/2000/svg" width="7" height="7"/>');
     writeFileSync(join(folder, 'noise.bin'), new Noise(5).take(300_000));
     rig = buildApp(folder);
-    server = createServer(rig.app).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
+    server = createServer(rig.app);
+    const port = await listen(server);
     [exposed, browser] = await Promise.all([expose({ port }, '127.0.0.67'), openBrowser()]);
     page = await browser.newPage();
   });

@@ -1,9 +1,8 @@
 // The app of the comparison suite: each test says how it answers; used by ways-in.ts.
 
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { listen } from '../support/listen.ts';
 import { describeBody, type Field, pairFields, selectCompared } from './visitor.ts';
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
@@ -34,9 +33,9 @@ export async function startProgrammableApp(): Promise<ProgrammableApp> {
     upgrade(request, socket, head);
   });
   server.on('connection', socket => socket.on('error', () => {}));
-  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const port = await listen(server);
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     handle: next => {
       listener = next;
     },

@@ -1,7 +1,6 @@
 // The suite's two visitors themselves: what one sees of a server, the other sees too. A visitor that misses things would
 // make every comparison agree.
 
-import { once } from 'node:events';
 import { createServer as createHttp1Server, type RequestListener, type ServerResponse } from 'node:http';
 import {
   constants,
@@ -10,8 +9,8 @@ import {
   type Http2ServerResponse,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { listen } from '../support/listen.ts';
 import { openHttp1Visitor } from './http1-visitor.ts';
 import { openHttp2Visitor } from './http2-visitor.ts';
 import { readAnswer, selectCompared, type Visitor } from './visitor.ts';
@@ -27,8 +26,7 @@ function breakOff(response: ServerResponse): void {
 async function open(protocol: string, listener: RequestListener): Promise<Visitor> {
   const server =
     protocol === 'h2' ? createHttp2Server(listener as unknown as Http2Listener) : createHttp1Server(listener);
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const url = new URL(`http://127.0.0.1:${await listen(server)}`);
   const visitor = protocol === 'h2' ? openHttp2Visitor(url) : openHttp1Visitor(url);
   onTestFinished(() => {
     visitor.close();

@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, request as sendRequest } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { listen } from '../support/listen.ts';
 import { scale } from '../support/scale.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -19,9 +20,9 @@ const PIECE = Buffer.alloc(MB, 'x');
 /** A gateway in a process of its own, in front of `app`. */
 async function openChild(app: RequestListener): Promise<{ port: number; pid: number }> {
   const server = createServer(app);
-  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const appPort = await listen(server);
   const script = fileURLToPath(new URL('../support/gateway-child.ts', import.meta.url));
-  const args = [script, String((server.address() as AddressInfo).port)];
+  const args = [script, String(appPort)];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   onTestFinished(() => {
     child.kill();

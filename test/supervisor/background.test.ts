@@ -16,6 +16,7 @@ import {
   type Session,
   sessionFiles,
 } from '../../src/supervisor/session.ts';
+import { listen } from '../support/listen.ts';
 import { OPEN_GATEWAY } from '../support/open-gateway.ts';
 import { isRunning } from '../support/running.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -88,10 +89,9 @@ async function startApi(onStop: () => void): Promise<string> {
     onStop();
     response.end('{"success":true}');
   });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const port = await listen(server);
   onTestFinished(() => void server.close());
-  const address = server.address();
-  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  return `http://127.0.0.1:${port}`;
 }
 
 describe('a supervisor', () => {

@@ -19,6 +19,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { listen } from './listen.ts';
 import { requirePart } from './real-parts.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -125,15 +126,13 @@ export async function startMeeting(): Promise<Meeting> {
     sent[(request.url ?? '').slice(1)] = JSON.parse(text);
     waiting.push(() => response.end());
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const port = await listen(server);
   onTestFinished(() => {
     server.close();
     server.closeAllConnections();
   });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the meeting has no port');
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `http://127.0.0.1:${port}`,
     async gather(run, count) {
       let over = false;
       void run.finished.then(() => {

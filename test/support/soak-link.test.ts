@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
+import { listen } from './listen.ts';
 import { openSoakLink, type SoakLink } from './soak-link.ts';
 
 /** A link to a server that repeats what it hears, and keeps a list of how its connections ended. */
@@ -10,8 +11,7 @@ async function open(): Promise<{ link: SoakLink; ends: string[] }> {
     socket.on('error', error => ends.push(error.message)).on('end', () => ends.push('end'));
     socket.pipe(socket);
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   const link = await openSoakLink({ host: '127.0.0.1', port });
   onTestFinished(async () => {
     await link.stop();

@@ -1,9 +1,9 @@
 // The line between the tunnels of a soak and their bore server: can be cut, ended or fall silent. Used by soak.ts.
 
-import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { resetSocket } from '../../src/shared/reset.ts';
 import type { ServerAddress } from '../../src/tunnel/address.ts';
+import { listen } from './listen.ts';
 
 interface Pair {
   /** Of the tunnel, and of the server once it is dialled. */
@@ -53,11 +53,10 @@ export async function openSoakLink(target: ServerAddress): Promise<SoakLink> {
     near.pipe(far);
     far.pipe(near);
   };
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const bound = server.address();
+  const port = await listen(server);
   const ofLeg = (leg: Pair['leg']) => [...pairs].filter(pair => pair.leg === leg);
   return {
-    address: { host: '127.0.0.1', port: typeof bound === 'object' && bound !== null ? bound.port : 0 },
+    address: { host: '127.0.0.1', port },
     cutControl: how => {
       for (const { near, far } of ofLeg('control')) {
         if (how === 'reset') near.resetAndDestroy();

@@ -12,6 +12,7 @@ import {
 } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { listen } from './listen.ts';
 import { NoiseCheck, type Random, streamNoise } from './noise.ts';
 
 /** Much longer than any fault lasts: a visit that hangs is a lost one. */
@@ -28,8 +29,7 @@ export async function startSoakApp(): Promise<{ port: number; stop(): Promise<vo
     response.on('error', () => {});
     void serve(message, response).catch(() => response.destroy());
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  return { port: portOf(server), stop: () => close(server) };
+  return { port: await listen(server), stop: () => close(server) };
 }
 
 async function serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -143,11 +143,6 @@ async function leave(host: string, port: number, afterMs: number, path: string |
 
 function expectRight(verdict: string): void {
   if (verdict !== 'right') throw new Error(verdict);
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 async function close(server: Server): Promise<void> {

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
+import { listen } from '../support/listen.ts';
 import { openRandom, type Random } from '../support/noise.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { scale } from '../support/scale.ts';
@@ -115,9 +116,9 @@ describeWithReal(['bore'], 'ten thousand visitors who come and go in every way',
   ] as const)('leave no handle, timer or memory behind: %s', { timeout: 180_000 }, async (mode, host) => {
     const { address } = await startRealServer(host, { secret: SECRET });
     const app = createServer((_, response) => response.end('here you are'));
-    await once(app.listen(0, '127.0.0.1'), 'listening');
+    const appPort = await listen(app);
     onTestFinished(() => void app.close());
-    const settings = { mode, server: address, secret: SECRET, app: (app.address() as AddressInfo).port };
+    const settings = { mode, server: address, secret: SECRET, app: appPort };
     const child = await startTunnelProcess([settings], [SMALL_YOUNG_GENERATION]);
     onTestFinished(child.kill);
     const [port = 0] = child.ports;

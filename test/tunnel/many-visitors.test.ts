@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { type ClientRequest, createServer as createHttpServer, get, type IncomingMessage } from 'node:http';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
+import { listen } from '../support/listen.ts';
 import { Noise, NoiseCheck, streamNoise } from '../support/noise.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { scale } from '../support/scale.ts';
@@ -19,9 +20,8 @@ const UPLOAD_BYTES = 30_000_000;
 async function openChild(host: string, mode: ChildTunnel['mode'], app: Server): Promise<TunnelProcess> {
   const { address } = await startRealServer(host, { secret: SECRET });
   // All connect at one moment: without room in its queue they would wait for seconds, which is not the tunnel's doing.
-  await once(app.listen({ port: 0, host: '127.0.0.1', backlog: 2 * VISITORS }), 'listening');
+  const port = await listen(app, { backlog: 2 * VISITORS });
   onTestFinished(() => void app.close());
-  const { port } = app.address() as AddressInfo;
   const child = await startTunnelProcess([{ mode, server: address, secret: SECRET, app: port }]);
   onTestFinished(child.kill);
   return child;

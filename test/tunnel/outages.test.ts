@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { listCandidates } from '../../src/tunnel/retry/placement.ts';
 import { startBoreServer } from '../../src/tunnel/server/server.ts';
 import { startBadBoreServer } from '../support/bad-bore-server.ts';
 import { startFaultRelay } from '../support/fault-relay.ts';
+import { listen } from '../support/listen.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { scale } from '../support/scale.ts';
 import { startTunnelProcess } from '../support/tunnel-process.ts';
@@ -54,10 +54,8 @@ describeWithReal(['bore'], 'the real server', () => {
   it('keeps the tunnel after this process was stopped for longer than the heartbeat deadline', async () => {
     const { address } = await startRealServer('127.0.0.127', { secret: 'sesame' });
     const app = createServer({ allowHalfOpen: true }, echo);
-    await once(app.listen(0, '127.0.0.1'), 'listening');
+    const port = await listen(app);
     onTestFinished(() => void app.close());
-    const bound = app.address();
-    const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
     const child = await startTunnelProcess([
       { mode: 'stream', server: address, secret: 'sesame', app: port },
     ]);

@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
@@ -9,6 +8,7 @@ import { resetSocket } from '../../src/shared/reset.ts';
 import type { TunnelState } from '../../src/shared/state.ts';
 import { Relay } from '../../src/tunnel/relay/relay.ts';
 import type { Tunnel } from '../../src/tunnel/tunnel.ts';
+import { listen } from '../support/listen.ts';
 import { LATE_MS, type RandomBoreServer, startRandomBoreServer } from '../support/random-bore-server.ts';
 import {
   ALL_PLAYS,
@@ -68,8 +68,7 @@ const RECEIVERS = {
 let appPort = 0;
 const app = createServer({ allowHalfOpen: true }, echo);
 beforeAll(async () => {
-  await once(app.listen(0, '127.0.0.1'), 'listening');
-  appPort = (app.address() as AddressInfo).port;
+  appPort = await listen(app);
 });
 afterAll(() => void app.close());
 

@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
+import { listen } from '../../support/listen.ts';
 import { describeWithReal, requirePart } from '../../support/real-parts.ts';
 import { scale } from '../../support/scale.ts';
 import { startVisits } from '../../support/steady-visits.ts';
@@ -32,12 +31,12 @@ async function openApp(): Promise<number> {
     const isLarge = request.method === 'GET' && request.url !== '/';
     request.resume().once('end', () => response.end(isLarge ? BIG : 'ok'));
   });
-  await once(server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 }), 'listening');
+  const port = await listen(server, { backlog: 4_096 });
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  return (server.address() as AddressInfo).port;
+  return port;
 }
 
 async function attack(options: string[], host: string, port: number): Promise<string> {
