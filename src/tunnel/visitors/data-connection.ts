@@ -135,7 +135,8 @@ export class DataConnection {
     this.#proof = proof;
     clearTimeout(this.#timer);
     if (this.#visitor !== undefined) this.#fetch(this.#visitor, proof);
-    else this.#timer = setTimeout(() => this.#fail('no visitor came'), this.#holdMs - this.#ageMs);
+    else
+      this.#timer = setTimeout(() => this.#fail('no visitor came'), Math.max(0, this.#holdMs - this.#ageMs));
   }
 
   #fetch(
