@@ -152,6 +152,15 @@ describe('a wrong value', () => {
     [{ 'max-body': 'much' }, /^`max-body` is 'much', which is not a size: write it like 500KB, 25MB or 2GB$/],
     [{ 'max-body': '0' }, /^`max-body` is '0', which is not a size/],
     [{ ...RAW, access: 'link' }, /^`access` is link, and `protocol` is tcp, .*write access: open/],
+    [{ ...RAW, 'access-key': LONG_KEY }, /^`access` is link, and `protocol` is tcp, .*write access: open/],
+    [
+      { ...RAW, access: 'link', 'access-key': LONG_KEY },
+      /^`access` is link, and `protocol` is tcp, .*write access: open/,
+    ],
+    [
+      { ...RAW, access: 'basic', 'basic-auth': 'ada:hunter2' },
+      /^`access` is basic, and `protocol` is tcp, .*write access: open/,
+    ],
     [
       { ...RAW, 'basic-auth': 'ada:hunter2' },
       /^`access` is basic, and `protocol` is tcp, .*write access: open/,
