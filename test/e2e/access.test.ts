@@ -1,5 +1,5 @@
-// Who is let in, for every visibility of the repository, `access` and `protocol`, as a job on a pull request does it;
-// and in which places the visitors' key stands.
+// Who can open a preview, for every visibility of the repository, `access` and `protocol`, in a job on a pull request;
+// and which places show the visitors' key.
 
 import { createServer } from 'node:http';
 import { beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
@@ -17,7 +17,7 @@ const BASIC_AUTH = `ada:${PASSWORD}`;
 
 type Visibility = 'public' | 'private' | 'unknown';
 
-/** `open`: who comes without anything is in. `refused`: the inputs are wrong. */
+/** `open`: visitors need nothing. `refused`: the inputs are wrong. */
 type Outcome = 'open' | 'generated key' | 'given key' | 'password' | 'refused';
 
 /** Without an outcome for tcp: the inputs alone are wrong, which test/inputs/inputs.test.ts shows. */
@@ -61,7 +61,7 @@ describeWithReal(['bore'], 'a preview', () => {
     const given = { server: HOST, port: String(port), protocol, ...inputs };
     const preview = await createPreview(given, {}, {}, undefined, describeRepository(visibility));
     const { job, github } = preview;
-    // The event says nothing of it, and GitHub does not tell.
+    // Neither the event nor GitHub's API says it.
     if (visibility === 'unknown')
       github.state.faults.push({ path: /^\/repos\/octo\/app$/, status: 403, message: 'Forbidden' });
     const { code, log } = await job.main();
@@ -84,7 +84,7 @@ describeWithReal(['bore'], 'a preview', () => {
     });
   });
 
-  /** Without anything nobody is in but in open previews; with what was handed out everybody is. */
+  /** Without a key or password visitors are refused, except in open previews; with what was handed out they are let in. */
   async function letsIn(outcome: Outcome, url: string, link: string): Promise<void> {
     const before = visits;
     const bare = await fetch(`${url}/secret.html`);
@@ -109,7 +109,7 @@ function describeRepository(visibility: Visibility): { private: boolean } | null
   return visibility === 'unknown' ? null : { private: visibility === 'private' };
 }
 
-/** In which of the places where people look each text stands. */
+/** Which of the places where people look contain each text. */
 async function findKey(preview: Preview, log: string, texts: Record<string, string>) {
   const { github, job } = preview;
   const body = () => github.state.comments[0]?.body ?? '';

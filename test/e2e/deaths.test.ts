@@ -1,5 +1,5 @@
-// A process of a live preview is killed while a visitor is connected: who notices, what is said, what goes on, and
-// that post leaves nothing behind.
+// A process of a live preview is killed while a visitor is connected: what the step, the comment and post report, what
+// goes on, and that post leaves nothing behind.
 
 import { cpSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:http';

@@ -1,5 +1,5 @@
-// What people are told when it does not work: every failure through the built action, against real bore servers and
-// servers that are none. The message, the exit code, the comment, and that nothing is left behind.
+// Every failure through the built action, against real bore servers and servers that are not bore: the message, the
+// exit code, the comment, and that nothing is left behind.
 
 import { chmodSync, cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';

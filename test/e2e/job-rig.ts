@@ -40,7 +40,7 @@ export interface Preview {
   folder(): string;
   /** `expose status --json`, as a later step sees it. */
   status(): Promise<Status>;
-  /** Resolves when the state is such; asks the control API, for a command at every look would keep a processor busy. */
+  /** Resolves when `check` holds. Asks the control API: a command for every look would keep a processor busy. */
   awaitStatus(check: (state: StateMessage) => boolean, what: string): Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export interface Status {
   exposure: { phase: string; reason?: string; live_at?: string; ended_at?: string };
 }
 
-/** A job on a pull request whose step has these inputs; nothing is started yet. `repository`: null where the event says nothing of it. */
+/** A job on a pull request whose step has these inputs; nothing is started yet. `repository`: null if the event does not describe it. */
 export async function createPreview(
   inputs: Record<string, string>,
   files: Record<string, string> = {},

@@ -1,5 +1,5 @@
-// A preview whose words cannot be written down: the disk is full, a folder stays, a terminal or a pipe is gone. It goes
-// on or ends as it should, the comment tells the truth, and signals keep working. Driven through the built bundles.
+// A preview that cannot write: the disk is full, a folder cannot be removed, a terminal or a pipe is gone. It goes on or
+// ends as it should, the comment stays correct, and signals keep working. Driven through the built bundles.
 
 import { execFileSync, spawn } from 'node:child_process';
 import {
@@ -96,7 +96,7 @@ describeWithReal(['bore'], 'a preview', () => {
     await startRealServer(host, { secret: SECRET });
     const preview = await createPreview({ ...INPUTS, server: host }, { 'server.js': SERVER });
     await goLive(preview);
-    // A folder in its place cannot be written to, whoever tries.
+    // Nobody, root included, can write to a folder.
     rmSync(join(preview.folder(), 'outcome.json'));
     mkdirSync(join(preview.folder(), 'outcome.json'));
     expect(await end(preview)).toContain('the preview has ended: job ended');

@@ -1,5 +1,5 @@
 // How a preview ends, driven through the built action: in a hold, in the background, by command, by cancelling, and
-// when main never got to its end.
+// when main did not get to its end.
 
 import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

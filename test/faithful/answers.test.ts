@@ -6,8 +6,8 @@ import { brotliCompressSync, deflateRawSync, gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { Noise } from '../support/noise.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { compareAnswer, describeFaithful } from './routes.ts';
 import { readAnswer } from './visitor.ts';
-import { compareAnswer, describeFaithful } from './ways-in.ts';
 
 const noise = new Noise(7);
 

@@ -1,10 +1,10 @@
-// What happens on one connection: many requests, requests in one packet, old clients, answers that end with it.
+// What happens on one connection: many requests, requests in one packet, HTTP/1.0 clients, answers without a length.
 
 import type { RequestListener } from 'node:http';
 import { expect, it } from 'vitest';
 import { readRequest } from './programmable-app.ts';
+import { compareAnswer, type Door, describeFaithful, exchangeBytes, type World } from './routes.ts';
 import { readAnswer } from './visitor.ts';
-import { compareAnswer, type Door, describeFaithful, exchangeBytes, type World } from './ways-in.ts';
 
 /** Bytes of an answer without the fields that may differ: those of the connection, the date, and the framing. */
 function strip(answer: string): string {

@@ -4,8 +4,8 @@
 import { expect, it } from 'vitest';
 import { waitUntil } from '../support/wait-until.ts';
 import { readRequest, type SeenRequest } from './programmable-app.ts';
+import { describeFaithful, exchangeBytes, type World } from './routes.ts';
 import { type Ask, type Field, readAnswer } from './visitor.ts';
-import { describeFaithful, exchangeBytes, type World } from './ways-in.ts';
 
 /** What the app sees of a question, directly and through the gateway. */
 async function tell(

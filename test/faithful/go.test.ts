@@ -1,4 +1,4 @@
-// A Go server behind tunnel and gateway: net/http frames, interrupts and ends its answers otherwise than Node does.
+// A Go server behind tunnel and gateway: net/http frames, interrupts and ends its answers differently from Node.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

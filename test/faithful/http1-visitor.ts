@@ -1,4 +1,4 @@
-// A visitor that speaks HTTP/1.1, over TCP or TLS; used by the ways in of ways-in.ts.
+// A visitor that speaks HTTP/1.1, over TCP or TLS; used by the routes of routes.ts.
 
 import { Agent, type ClientRequest, type IncomingMessage, request as sendPlain } from 'node:http';
 import { Agent as SecureAgent, request as sendSecure } from 'node:https';

@@ -1,4 +1,4 @@
-// A visitor that speaks HTTP/2; used by the ways in of ways-in.ts that offer it.
+// A visitor that speaks HTTP/2; used by the routes of routes.ts that offer it.
 
 import { type ClientHttp2Stream, connect } from 'node:http2';
 import type { ConnectionOptions } from 'node:tls';

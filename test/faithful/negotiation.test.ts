@@ -3,7 +3,7 @@
 import type { RequestListener } from 'node:http';
 import { expect, it } from 'vitest';
 import { Noise } from '../support/noise.ts';
-import { compareAnswer, describeFaithful } from './ways-in.ts';
+import { compareAnswer, describeFaithful } from './routes.ts';
 
 describeFaithful('an answer', '127.0.0.98', world => {
   it.each([

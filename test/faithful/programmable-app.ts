@@ -1,4 +1,4 @@
-// The app of the comparison suite: each test says how it answers; used by ways-in.ts.
+// The app of the comparison suite: each test says how it answers; used by routes.ts.
 
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';

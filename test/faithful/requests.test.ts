@@ -5,8 +5,8 @@ import { expect, it } from 'vitest';
 import { Noise } from '../support/noise.ts';
 import { scale } from '../support/scale.ts';
 import { readRequest, type SeenRequest } from './programmable-app.ts';
+import { type Door, describeFaithful, type World } from './routes.ts';
 import { type Ask, type Field, readAnswer } from './visitor.ts';
-import { type Door, describeFaithful, type World } from './ways-in.ts';
 
 const noise = new Noise(11);
 const GAINS_LENGTH: ReadonlySet<string> = new Set(['PROPFIND', 'PUT', 'QUERY']);

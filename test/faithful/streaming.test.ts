@@ -1,13 +1,13 @@
-// When things arrive: each piece before the next is sent, in both directions, and what visitors and apps see of each
-// other's end. No clock is asked; a piece that is held back makes the test wait for ever.
+// When data arrives: each piece before the next is sent, in both directions, and how visitors and apps see each other
+// end. No clock is used: a piece that is held back makes the test time out.
 
 import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { expect, it } from 'vitest';
 import { Noise } from '../support/noise.ts';
 import { readRequest } from './programmable-app.ts';
+import { type Door, describeFaithful, type World } from './routes.ts';
 import { type Ask, type Exchange, readAnswer, type Seen, selectCompared } from './visitor.ts';
-import { type Door, describeFaithful, type World } from './ways-in.ts';
 
 interface Visit {
   exchange: Exchange;

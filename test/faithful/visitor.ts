@@ -1,5 +1,5 @@
 // What every visitor of the comparison suite can do, whichever protocol it speaks: send a request piece by piece, and
-// see each piece of the answer in the order it came. Spoken by http1-visitor.ts and http2-visitor.ts.
+// see each piece of the answer in the order of arrival. Implemented by http1-visitor.ts and http2-visitor.ts.
 
 import { createHash } from 'node:crypto';
 

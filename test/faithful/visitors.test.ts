@@ -1,5 +1,5 @@
-// The suite's two visitors themselves: what one sees of a server, the other sees too. A visitor that misses things would
-// make every comparison agree.
+// The two visitors of the comparison suite: both see the same of a server. A visitor that overlooks something would make
+// every comparison succeed.
 
 import { createServer as createHttp1Server, type RequestListener, type ServerResponse } from 'node:http';
 import {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
-import { type Door, describeFaithful } from './ways-in.ts';
+import { type Door, describeFaithful } from './routes.ts';
 
 /** Framing (1-7), limits (9), and of compression (12, 13), where a case takes seconds, the first of each kind. */
 const CASES = [

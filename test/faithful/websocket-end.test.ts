@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { describeFaithful } from './ways-in.ts';
+import { describeFaithful } from './routes.ts';
 import { dial, pair, receiveClose, serve } from './websocket-pair.ts';
 
 describeFaithful(

@@ -4,7 +4,7 @@
 import { expect, it } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Noise, openRandom } from '../support/noise.ts';
-import { addressTo, type Door, describeFaithful } from './ways-in.ts';
+import { addressTo, type Door, describeFaithful } from './routes.ts';
 
 /** What a visitor writes, one piece after the other. */
 type Play = Buffer[];

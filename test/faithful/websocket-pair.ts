@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { type ClientOptions, type ServerOptions, WebSocket, WebSocketServer } from 'ws';
-import type { Door, World } from './ways-in.ts';
+import type { Door, World } from './routes.ts';
 
 const MAX_BYTES = 64 << 20;
 

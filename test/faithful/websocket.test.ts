@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { Noise } from '../support/noise.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { describeFaithful } from './ways-in.ts';
+import { describeFaithful } from './routes.ts';
 import { dial, pair, receiveClose, serve } from './websocket-pair.ts';
 
 async function receive(socket: WebSocket): Promise<{ sha256: string; bytes: number; isBinary: boolean }> {

@@ -136,7 +136,7 @@ function send(response: ServerResponse, { status, body, headers }: Answer): void
   response.end(body === undefined ? undefined : JSON.stringify(body));
 }
 
-/** The way in for tests that run in another process: look at everything, change the state. */
+/** For tests that run in another process: shows everything, and changes the state. */
 function answerTest(call: Call, state: FakeState, requests: LoggedRequest[]): Answer | undefined {
   if (call.url.pathname === '/_test/requests') return { status: 200, body: requests };
   if (call.url.pathname !== '/_test/state') return undefined;

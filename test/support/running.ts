@@ -1,4 +1,4 @@
-// Whether a process still runs; tests ask it about what should be gone.
+// Whether a process still runs. Used by tests of what should be gone.
 
 import { readStartTime } from '../../src/shared/processes.ts';
 

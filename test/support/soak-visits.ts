@@ -1,5 +1,5 @@
-// The app of a soak and those who visit it: every answer and every upload is noise of a seed, so that both sides know
-// whether a byte is wrong. Used by soak.ts.
+// The app of a soak and its visitors: every answer and every upload is noise of a seed, so that both sides recognise a
+// wrong byte. Used by soak.ts.
 
 import { once } from 'node:events';
 import {

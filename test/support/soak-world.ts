@@ -1,4 +1,4 @@
-// Where a soak takes place: the real bore server, the line to it, the tunnels in a process of their own, and the app.
+// The parts of a soak: the real bore server, the link to it, the tunnels in a process of their own, and the app.
 // Used by soak.ts and soak-faults.ts.
 
 import { type ChildProcess, spawn } from 'node:child_process';

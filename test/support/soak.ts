@@ -1,5 +1,5 @@
-// A soak: visitors come at a steady rate for as long as is asked, while the line to the server is cut, falls silent, or
-// the server dies. Used by test/tunnel/soak.test.ts and, for an hour, by the benchmarks; needs no test runner.
+// A soak: visitors come at a steady rate while the connection to the server is cut or falls silent, or the server dies.
+// Used by test/tunnel/soak.test.ts and, for an hour, by the benchmarks; does not need a test runner.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '../../src/shared/errors.ts';

@@ -1,4 +1,4 @@
-// Waiting for what must come: every test that would else sleep.
+// Waits for what must happen. Used by every test that would otherwise sleep.
 
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -12,5 +12,5 @@ export async function waitUntil(
   deadlineMs = DEADLINE_MS,
 ): Promise<void> {
   for (const end = performance.now() + deadlineMs; !(await check()); await delay(10))
-    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
+    if (performance.now() > end) throw new Error(`timed out waiting for this: ${what}`);
 }

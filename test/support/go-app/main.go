@@ -1,4 +1,4 @@
-// An app of Go's net/http, with what that package does otherwise than Node: trailers by prefix, interim answers, flushed
+// An app of Go's net/http, with what that package does differently from Node: trailers by prefix, interim answers, flushed
 // pieces, hijacked connections. It says its port as the first line, and ends with its standard input.
 package main
 

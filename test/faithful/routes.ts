@@ -1,5 +1,5 @@
-// The ways a visitor can come to an app, and how to compare them: the app's own port is the reference, and every other
-// way must give the same. A way in is one row of WAYS_IN.
+// The routes from a visitor to an app, and how to compare them: the app's own port is the reference, and every other
+// route must give the same result. Each route is one row of ROUTES.
 
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
@@ -16,20 +16,20 @@ import { type Answer, type Ask, readAnswer, type Visitor } from './visitor.ts';
 
 export type Protocol = 'http/1.1' | 'h2';
 
-interface WayIn {
+interface Route {
   title: string;
   protocol: Protocol;
   /** Whether TLS ends in the gateway. */
   isSecure: boolean;
 }
 
-const WAYS_IN: readonly WayIn[] = [
+const ROUTES: readonly Route[] = [
   { title: 'through bore and the gateway', protocol: 'http/1.1', isSecure: false },
   { title: 'through bore and TLS of the gateway', protocol: 'http/1.1', isSecure: true },
   { title: 'through bore, TLS of the gateway and HTTP/2', protocol: 'h2', isSecure: true },
 ];
 
-/** Where visitors come to the app, one way. */
+/** An address of the app: its own port, or the end of a route. */
 export interface Door {
   /** Base address, as a visitor types it. */
   url: URL;
@@ -46,37 +46,37 @@ export interface World {
   direct: Door;
   through: Door;
   /**
-   * Does the same at the app's own port and through the gateway. The two must be equal, but for what `differ` says:
+   * Runs `act` at the app's own port and through the gateway. The two must be equal, except for what `differ` says:
    * it turns what was seen directly into what is expected of the other.
    */
   compare<T>(act: (door: Door) => Promise<T>, differ?: (direct: T, world: World) => unknown): Promise<T>;
 }
 
-/** Defines a suite once for each way in, or for those that speak `protocol`. `host` is a loopback address of its own. */
+/** Defines a suite once for each route, or for those that speak `protocol`. `host` is a loopback address of its own. */
 export function describeFaithful(
   title: string,
   host: string,
   define: (world: World) => void,
   protocol?: Protocol,
 ): void {
-  const ways = WAYS_IN.filter(way => protocol === undefined || way.protocol === protocol);
-  for (const way of ways)
-    describeWithReal(['bore'], `${title}, ${way.title}`, () => define(openWorld(host, way)));
+  const routes = ROUTES.filter(route => protocol === undefined || route.protocol === protocol);
+  for (const route of routes)
+    describeWithReal(['bore'], `${title}, ${route.title}`, () => define(openWorld(host, route)));
 }
 
 /** Filled before the first test, and closed after the last. */
-function openWorld(host: string, way: WayIn): World {
+function openWorld(host: string, route: Route): World {
   const world = { compare: (act, differ) => compare(world, act, differ) } as World;
   const closers: (() => Promise<unknown>)[] = [];
   beforeAll(async () => {
     world.app = await startProgrammableApp();
     closers.push(world.app.stop);
-    const { change, tls, remove } = way.isSecure ? openTls(host) : PLAIN;
+    const { change, tls, remove } = route.isSecure ? openTls(host) : PLAIN;
     closers.push(async () => remove());
     const exposed = await expose({ port: world.app.port }, host, change);
     closers.push(exposed.stop);
     world.direct = describeDoor(new URL(`http://127.0.0.1:${world.app.port}`), 'http/1.1');
-    world.through = describeDoor(exposed.url, way.protocol, tls);
+    world.through = describeDoor(exposed.url, route.protocol, tls);
   });
   afterAll(async () => {
     for (const close of closers.reverse()) await close();
@@ -152,12 +152,12 @@ export async function exchangeBytes(door: Door, bytes: string): Promise<string> 
   return answer;
 }
 
-/** `Host: HERE` in a request becomes the door's own address, for the gateway takes no other. */
+/** `Host: HERE` in a request becomes the door's own address, because the gateway accepts no other. */
 export function addressTo({ url }: Door, bytes: string): string {
   return bytes.replaceAll('Host: HERE', `Host: ${url.host}`);
 }
 
-/** Asks both ways with the app answering as `listener` does; resolves with what was answered directly. */
+/** Asks over both routes with the app answering as `listener` does; resolves with what was answered directly. */
 export async function compareAnswer(
   world: World,
   question: Ask,
