@@ -126,8 +126,9 @@ async function fetchRelease(url: string, options: ReleaseOptions, dispatcher: Di
 
 /** undici drops the header where a redirect leads to another origin, as the Fetch Standard demands. */
 function selectToken(url: string, gitHub: GitHubAccess | undefined): string | undefined {
-  const isFor = URL.parse(gitHub?.apiUrl ?? '')?.origin === URL.parse(url)?.origin;
-  return gitHub !== undefined && gitHub.token !== '' && isFor ? gitHub.token : undefined;
+  if (gitHub === undefined || gitHub.token === '') return undefined;
+  const origin = URL.parse(url)?.origin;
+  return origin !== undefined && URL.parse(gitHub.apiUrl)?.origin === origin ? gitHub.token : undefined;
 }
 
 type FetchOptions = { headers?: Record<string, string>; signal: AbortSignal; dispatcher: Dispatcher };

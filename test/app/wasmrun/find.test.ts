@@ -202,8 +202,8 @@ describe("the job's token", () => {
     ['another host', 'https://api.github.com'],
     ['another port', 'http://127.0.0.1:1'],
     ['another scheme', 'https://127.0.0.1'],
-    ['what is no address', ''],
-  ])('is not sent if the releases come from another origin than its API: %s', async (_, apiUrl) => {
+    ['not an address', ''],
+  ])('is not sent if the releases do not come from the origin of its API: %s', async (_, apiUrl) => {
     await publish();
     await find({ gitHub: grant(apiUrl) });
     expect([...(server?.tokens.api ?? [])]).toEqual([]);
