@@ -18,19 +18,19 @@ const parameters = { owner: 'octo', repo: 'app' };
 const route = 'GET /repos/{owner}/{repo}';
 
 describe('the connection to GitHub', () => {
-  it('hands out what the schema allows', async () => {
+  it('returns what the schema allows', async () => {
     const answer = await connect(`${server.url}/`).request(v.object({ full_name: v.string() }), route, {
       parameters,
     });
     expect(answer).toEqual({ full_name: 'octo/app' });
   });
 
-  it('refuses an answer that is not as documented', async () => {
+  it('rejects an answer that does not fit the schema', async () => {
     const request = connect().request(v.object({ full_name: v.number() }), route, { parameters });
     await expect(request).rejects.toThrow(/not as documented.*full_name/);
   });
 
-  it("says what GitHub refused, in one line that cannot carry the runner's commands", async () => {
+  it('reports a refusal in one line that cannot contain runner commands', async () => {
     server.state.faults.push({ path: /app/, status: 404, message: 'Not\n::error::Found ##[set-env]' });
     const error = await connect()
       .request(v.unknown(), route, { parameters })
@@ -40,7 +40,7 @@ describe('the connection to GitHub', () => {
     expect(String(error)).not.toMatch(/\n|##\[/);
   });
 
-  it('tells a server that cannot be reached from one that refuses', async () => {
+  it('distinguishes a server that cannot be reached from one that refuses', async () => {
     const closed = createServer().listen(0, '127.0.0.1');
     await once(closed, 'listening');
     const address = closed.address();
@@ -56,7 +56,7 @@ describe('the connection to GitHub', () => {
     });
   });
 
-  it('ends a request with its signal', async () => {
+  it('aborts a request with its signal', async () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const address = silent.address();
@@ -74,7 +74,7 @@ describe('the connection to GitHub', () => {
     silent.close();
   });
 
-  it('says that the time is over where the signal is a time limit', async () => {
+  it('reports a time-out when the signal is a time limit', async () => {
     const signal = AbortSignal.abort(new DOMException('over', 'TimeoutError'));
     const request = connect().request(v.unknown(), route, { parameters, signal });
     await expect(request).rejects.toThrow('GitHub did not answer in time');
@@ -83,7 +83,7 @@ describe('the connection to GitHub', () => {
     );
   });
 
-  it('gives up at once where a rate limit asks for more than there is time for', async () => {
+  it('gives up at once when a rate limit lasts longer than there is time', async () => {
     const headers = { 'retry-after': '3600' };
     server.state.faults.push({ path: /app/, status: 429, message: 'secondary rate limit', headers });
     const request = connect().request(v.unknown(), route, { parameters });
@@ -91,7 +91,7 @@ describe('the connection to GitHub', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  it("knows the token's own user", async () => {
+  it("reads the login of the token's user", async () => {
     server.state.login = 'preview-app[bot]';
     expect(await connect().readLogin()).toBe('preview-app[bot]');
   });

@@ -30,15 +30,15 @@ function commit(): string {
   return git('rev-parse', 'HEAD');
 }
 
-describe('the commit that is checked out', () => {
-  it('is the branch’s, loose or packed', () => {
+describe('readCheckedOutCommit', () => {
+  it("finds the branch's commit in a loose or packed ref", () => {
     const sha = commit();
     expect(readCheckedOutCommit(folder)).toBe(sha);
     git('pack-refs', '--all');
     expect(readCheckedOutCommit(folder)).toBe(sha);
   });
 
-  it('is the detached head’s', () => {
+  it('finds the commit of a detached head', () => {
     const sha = commit();
     git('checkout', '-q', '--detach');
     git('commit', '-q', '--allow-empty', '-m', 'two');
@@ -46,7 +46,7 @@ describe('the commit that is checked out', () => {
     expect(readCheckedOutCommit(folder)).not.toBe(sha);
   });
 
-  it('is found from a folder or a file further down, also through a link', () => {
+  it('finds the commit from a folder or file below, also through a link', () => {
     const sha = commit();
     mkdirSync(join(folder, 'a', 'b'), { recursive: true });
     writeFileSync(join(folder, 'a', 'b', 'app.wasm'), '');
@@ -55,7 +55,7 @@ describe('the commit that is checked out', () => {
     expect(readCheckedOutCommit(join(folder, 'elsewhere'))).not.toBe(sha);
   });
 
-  it('is the worktree’s own', () => {
+  it("finds a worktree's own commit", () => {
     commit();
     git('worktree', 'add', '-q', '-b', 'side', join(folder, 'side'));
     git('commit', '-q', '--allow-empty', '-m', 'two');
@@ -64,7 +64,7 @@ describe('the commit that is checked out', () => {
     expect(readCheckedOutCommit(folder)).not.toBe(side);
   });
 
-  it('is not known without git, before the first commit, and where the files are not git’s', () => {
+  it("finds nothing without git, before the first commit, and in files that are not git's", () => {
     expect(readCheckedOutCommit(folder)).toBeUndefined();
     expect(readCheckedOutCommit(join(folder, 'missing'))).toBeUndefined();
     git('init', '-q');

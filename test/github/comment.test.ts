@@ -51,7 +51,7 @@ const writes = () => server.requests.filter(({ method, path }) => method !== 'GE
 const warnings = () => log.lines.filter(line => line.startsWith('warn'));
 
 describe('the sticky comment', () => {
-  it('is made once and edited from then on', async () => {
+  it('is created once and edited from then on', async () => {
     const comment = startRun();
     await comment.update(sampleView());
     await comment.update(sampleView(live));
@@ -79,7 +79,7 @@ describe('the sticky comment', () => {
     expect(bodies()).toEqual([expect.stringContaining('is live')]);
   });
 
-  it("is the earlier run's comment, found on a later page", async () => {
+  it("reuses an earlier run's comment from a later page", async () => {
     for (let index = 0; index < 150; index += 1) addComment({ body: 'chat', login: 'mona' });
     const id = addComment();
     await startRun().update(sampleView(live));
@@ -87,7 +87,7 @@ describe('the sticky comment', () => {
     expect(server.state.comments.find(candidate => candidate.id === id)?.body).toContain('is live');
   });
 
-  it('never edits what somebody else wrote, with our marker or not', async () => {
+  it("never edits another user's comment, even with our marker", async () => {
     addComment({ login: 'mallory' });
     addComment({ body: `look: ${renderMarker({ key: KEY, runId: '90', runAttempt: 1 })}` });
     const before = bodies();
@@ -103,7 +103,7 @@ describe('the sticky comment', () => {
     expect(bodies()[0]).toContain('is starting');
   });
 
-  it('is made anew where somebody deleted it', async () => {
+  it('is created again after somebody deleted it', async () => {
     const comment = startRun();
     await comment.update(sampleView());
     server.state.comments.length = 0;
@@ -113,7 +113,7 @@ describe('the sticky comment', () => {
 });
 
 describe('two runs and one comment', () => {
-  it('gives the comment to the newer run, and the older one keeps quiet', async () => {
+  it('leaves the comment to the newer run, and the older one writes no more', async () => {
     server.state.runs = { '100': 1, '101': 1 };
     const older = startRun('100');
     await older.update(sampleView());
@@ -140,14 +140,14 @@ describe('two runs and one comment', () => {
     expect(bodies()).toEqual([expect.stringContaining('is live')]);
   });
 
-  it('believes the marker where the token may not ask for runs', async () => {
+  it('trusts the marker if the token lacks `actions: read`', async () => {
     server.state.actions = 'none';
     addComment({}, ['101', 1]);
     await startRun().update(sampleView(live));
     expect(bodies()).toEqual([expect.stringContaining('old')]);
   });
 
-  it('leaves one comment, the newer run’s, where both start at once', async () => {
+  it("leave one comment, the newer run's, when both start at once", async () => {
     server.state.runs = { '100': 1, '101': 1 };
     const [older, newer] = [startRun('100'), startRun('101')];
     await Promise.all([older.update(sampleView()), newer.update(sampleView())]);
@@ -155,7 +155,7 @@ describe('two runs and one comment', () => {
     expect(bodies()).toEqual([expect.stringContaining('is live')]);
   });
 
-  it('removes the older of two comments that were made at once, whoever sees them', async () => {
+  it('remove the older of two comments that were created at once', async () => {
     server.state.runs = { '100': 1, '101': 1 };
     addComment({}, ['100', 1]);
     addComment({}, ['101', 1]);
@@ -168,7 +168,7 @@ describe('two runs and one comment', () => {
 });
 
 describe('a comment that cannot be written', () => {
-  it('is one warning that names the permission and its two lines', async () => {
+  it('causes one warning that names the permission and its two lines', async () => {
     server.state.pullRequests = 'read';
     const comment = startRun();
     await comment.update(sampleView());
@@ -179,7 +179,7 @@ describe('a comment that cannot be written', () => {
     expect(writes()).toHaveLength(1);
   });
 
-  it('is tried again when GitHub has a hiccup, without a second comment', async () => {
+  it('is retried after a short failure of GitHub, without a second comment', async () => {
     server.state.faults.push({
       method: 'POST',
       path: /comments/,
@@ -192,7 +192,7 @@ describe('a comment that cannot be written', () => {
     expect(warnings()).toEqual([]);
   });
 
-  it('waits as long as a rate limit asks for', async () => {
+  it('waits as long as a rate limit requires', async () => {
     const message = 'You have exceeded a secondary rate limit.';
     const headers = { 'retry-after': '1' };
     server.state.faults.push({ method: 'POST', path: /comments/, times: 1, status: 403, message, headers });
@@ -201,7 +201,7 @@ describe('a comment that cannot be written', () => {
     expect(log.lines.join()).toContain('trying again in 1 s');
   });
 
-  it('does not hold up an end that cannot wait', async () => {
+  it('does not delay the end beyond its time limit', async () => {
     const message = 'You have exceeded a secondary rate limit.';
     const headers = { 'retry-after': '50' };
     server.state.faults.push({ path: /comments/, status: 403, message, headers });
@@ -213,14 +213,14 @@ describe('a comment that cannot be written', () => {
     expect(warnings()).toEqual([]);
   });
 
-  it('is a warning where the time for it is over', async () => {
+  it('causes a warning when its time is over', async () => {
     const message = 'You have exceeded a secondary rate limit.';
     server.state.faults.push({ path: /./, status: 403, message, headers: { 'retry-after': '50' } });
     await startRun('100', 1, { signal: AbortSignal.timeout(500) }).update(sampleView());
     expect(warnings()).toEqual([expect.stringContaining('did not answer in time')]);
   });
 
-  it('is one warning however often GitHub is away, and is written once it is back', async () => {
+  it('causes one warning for repeated failures, and is written once GitHub answers again', async () => {
     server.state.faults.push({ path: /comments/, times: 6, status: 503, message: 'Unavailable' });
     const comment = startRun();
     await comment.update(sampleView());

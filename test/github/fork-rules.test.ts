@@ -41,7 +41,7 @@ const own = { pull_request: samplePull('octo/app') };
 const run = sampleWorkflowRun;
 const comment = (issue: object = { number: 7, pull_request: {} }) => ({ issue });
 
-describe('events without secrets for strangers', () => {
+describe('events without secrets for forks', () => {
   it.each(['pull_request', 'pull_request_review', 'pull_request_review_comment'])(
     '%s: skips forks',
     async eventName => {
@@ -53,7 +53,7 @@ describe('events without secrets for strangers', () => {
     },
   );
 
-  it('skips a head whose repository is gone, or is not told', async () => {
+  it('skips a head whose repository is gone or unknown', async () => {
     expect(await judge({ event: { pull_request: samplePull(null) } })).toMatchObject({ kind: 'skip' });
     expect(await judge({ event: {} })).toMatchObject({ kind: 'skip' });
   });
@@ -64,14 +64,14 @@ describe('events without secrets for strangers', () => {
     expect(await judge({ actor, eventName: 'push', event: {} })).toMatchObject({ kind: 'skip' });
   });
 
-  it('runs them where that is allowed, and says that there will be no comment', async () => {
+  it('allows them if `allow-untrusted-head` is set, and says that there will be no comment', async () => {
     expect(await judge({ event: fork }, true)).toMatchObject({
       kind: 'allowed untrusted',
       reason: expect.stringContaining('no comment'),
     });
   });
 
-  it("does not let a fork's name reach the log as it is", async () => {
+  it('sanitises the name of a fork', async () => {
     const verdict = await judge({ event: { pull_request: samplePull('x\n::error::y') } });
     expect(JSON.stringify(verdict)).not.toContain('\\n');
   });
@@ -82,7 +82,7 @@ describe('events without secrets for strangers', () => {
     expect(await judge({ eventName, event: {} })).toEqual({ kind: 'trusted' });
   });
 
-  it('knows the own repository in any case of letters', async () => {
+  it('compares repository names case-insensitively', async () => {
     expect(await judge({ event: { pull_request: samplePull('Octo/App') } })).toEqual({ kind: 'trusted' });
   });
 });
@@ -113,7 +113,7 @@ describe('events that may be about any code', () => {
     expect(await judge({ eventName, event: {}, sha: HEAD })).toMatchObject({ kind });
   });
 
-  it("refuses repository_dispatch, even where the run's own commit is checked out", async () => {
+  it("refuses repository_dispatch, even if the run's own commit is checked out", async () => {
     const job = { eventName: 'repository_dispatch', event: { client_payload: own, ...own }, sha: HEAD };
     expect(await judge(job)).toMatchObject({
       kind: 'refuse',
@@ -160,12 +160,12 @@ describe('events with secrets', () => {
     }
   });
 
-  it('believes the API, not the event, about whose head it is', async () => {
+  it('trusts the API, not the event, about the repository of the head', async () => {
     server.state.pulls = [samplePull('mallory/app')];
     expect(await judge({ eventName: 'pull_request_target', event: own })).toMatchObject({ kind: 'refuse' });
   });
 
-  it("takes the event's head as well as the newest, for somebody of the repository may have pushed", async () => {
+  it("accepts the event's head as well as the newest, because a push may have come in between", async () => {
     server.state.pulls = [samplePull('octo/app', OTHER)];
     expect(await judge({ eventName: 'pull_request_target', event: own })).toEqual({ kind: 'trusted' });
     checkOut(OTHER);
@@ -183,7 +183,7 @@ describe('events with secrets', () => {
     },
   );
 
-  it('refuses what was built by a run of Dependabot, re-run by somebody else or not', async () => {
+  it('refuses what a Dependabot run built, also if somebody else re-ran it', async () => {
     const mona = { login: 'mona' };
     const dependabot = { login: 'dependabot[bot]' };
     const eventName = 'workflow_run';
@@ -205,7 +205,7 @@ describe('events with secrets', () => {
     expect(await judge({ ...job, sha: OTHER })).toMatchObject({ kind: 'refuse' });
   });
 
-  it('refuses what it cannot find out in time, and judges nothing once it is cancelled', async () => {
+  it('refuses what it cannot find out in time, and rejects once it is cancelled', async () => {
     const job = { eventName: 'pull_request_target', event: own };
     const late = AbortSignal.abort(new DOMException('over', 'TimeoutError'));
     expect(await judge(job, false, late)).toMatchObject({

@@ -31,7 +31,7 @@ describe('the identity of a preview', () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
-  it('takes a missing matrix as null and as {} alike, and legs in any order of keys', () => {
+  it('treats null and {} alike, and ignores the order of matrix keys', () => {
     const key = (matrix: unknown) => identifyPreview(sampleJob({ matrix }), 'same').key;
     expect(key({})).toBe(key(null));
     expect(key({ b: { y: 1, x: [2] }, a: 1 })).toBe(key({ a: 1, b: { x: [2], y: 1 } }));
@@ -43,7 +43,7 @@ describe('the identity of a preview', () => {
     expect(at('refs/pull/7/merge')).toBe(at('refs/heads/main'));
   });
 
-  it('never confuses where one part ends and the next begins', () => {
+  it('differs even if the parts joined together are equal', () => {
     const key = (jobId: string, stepId: string) => identifyPreview(sampleJob({ jobId, stepId }), 'n').key;
     fc.assert(
       fc.property(fc.string(), fc.string(), fc.string(), (a, b, c) => {
@@ -61,7 +61,7 @@ describe('the identity of a preview', () => {
   });
 });
 
-describe('what the public address of a preview is derived from', () => {
+describe('the identity of an address', () => {
   const address = (changes: Partial<Job> = {}, number?: number) => {
     const job = sampleJob(changes);
     return identifyAddress(job, identifyPreview(job, undefined), number);

@@ -50,7 +50,7 @@ describe('the comment', () => {
     await expect(body).toMatchFileSnapshot(`comments/${name}.md`);
   });
 
-  it('links the address only while it is ours', () => {
+  it('links the address only while the preview is live', () => {
     for (const [state, facts] of Object.values(SAMPLES)) {
       const { masked } = maskCode(renderComment(sampleView(state, facts), marker));
       const isWeb = state.kind === 'live' && !state.url.startsWith('tcp:');
@@ -58,7 +58,7 @@ describe('the comment', () => {
     }
   });
 
-  it('says when it ends, or that it ends with its job, as long as it has not', () => {
+  it('shows when it will end, or that it ends with its job, until it has ended', () => {
     for (const [state, facts] of Object.values(SAMPLES)) {
       const body = renderComment(sampleView(state, facts), marker);
       const over = state.kind === 'ended' || state.kind === 'failed';
@@ -74,7 +74,7 @@ describe('the comment', () => {
     expect(renderComment(sampleView(ended), marker)).not.toContain('k3y');
   });
 
-  it("shows strangers' text as code, and is otherwise the same whatever that text is", () => {
+  it('shows untrusted text as code, and the rest does not depend on that text', () => {
     const render = (name: string, reason: string, lines: string[]) => {
       const state = { kind: 'failed', reason, lastLines: lines, endedAt } as const;
       return maskCode(renderComment(sampleView(state, { name }), marker));
@@ -88,7 +88,7 @@ describe('the comment', () => {
     );
   });
 
-  it('stays below the size GitHub refuses, whatever comes together', () => {
+  it("stays below GitHub's size limit with everything at its longest", () => {
     const long = '`a'.repeat(50_000);
     const state = {
       kind: 'failed',
@@ -106,7 +106,7 @@ describe('the comment', () => {
 });
 
 describe('the summary', () => {
-  it('is the comment without its marker, and the figures', async () => {
+  it('contains the comment without its marker, and the figures', async () => {
     const state = { kind: 'ended', url, reason: 'duration over', endedAt } as const;
     const figures = { visits: 1, restarts: 0, reconnects: 2, addressChanges: 0, durationMs: 1_799_600 };
     const summary = renderSummary(sampleView(state), figures);

@@ -89,13 +89,13 @@ describe("GitHub's API", () => {
     },
   );
 
-  it.each(['HTTP_PROXY', 'http_proxy'])('is asked through %s where it has no TLS', async name => {
+  it.each(['HTTP_PROXY', 'http_proxy'])('is reached through %s without TLS', async name => {
     await start();
     expect(await ask(ENTERPRISE, { [name]: proxy.url })).toMatchObject({ full_name: 'octo/app' });
     expect(proxy.asked).toEqual([`GET ${ENTERPRISE}/repos/octo/app`]);
   });
 
-  it.each(['NO_PROXY', 'no_proxy'])('is asked directly where %s names it', async name => {
+  it.each(['NO_PROXY', 'no_proxy'])('is reached directly if %s names it', async name => {
     await start();
     for (const hosts of ['127.0.0.1', 'other.test, 127.0.0.1', '*']) {
       const answer = await ask(server.url, { HTTP_PROXY: proxy.url, [name]: hosts });
@@ -106,13 +106,13 @@ describe("GitHub's API", () => {
     expect(proxy.asked).toHaveLength(1);
   });
 
-  it('is asked through the proxy of the name in lower case, which may have no scheme', async () => {
+  it('is reached through the lower-case variable first, whose value may lack a scheme', async () => {
     await start();
     const environment = { HTTP_PROXY: 'http://elsewhere.test:1', http_proxy: new URL(proxy.url).host };
     expect(await ask(ENTERPRISE, environment)).toMatchObject({ full_name: 'octo/app' });
   });
 
-  it('is asked directly where the variables are empty', async () => {
+  it('is reached directly if the variables are empty', async () => {
     await start();
     const environment = { HTTP_PROXY: '', https_proxy: ' ', NO_PROXY: '' };
     expect(await ask(server.url, environment)).toMatchObject({ full_name: 'octo/app' });
@@ -120,7 +120,7 @@ describe("GitHub's API", () => {
 });
 
 describe('a proxy with a password', () => {
-  it('gets it, and it stands in no log', async () => {
+  it('receives it, and no log contains it', async () => {
     await start({ credentials: `me:${PASSWORD}`, names: { 'api.github.test': await startTlsFront() } });
     const log = recordLog();
     const github = connect(GITHUB, { HTTPS_PROXY: proxy.fullUrl }, log);
@@ -129,14 +129,14 @@ describe('a proxy with a password', () => {
     expect(JSON.stringify([log.lines, server.requests])).not.toMatch(/pass(%40|@)word/);
   });
 
-  it.each([GITHUB, ENTERPRISE])('says so where it is wrong, without showing it, for %s', async apiUrl => {
+  it.each([GITHUB, ENTERPRISE])('reports a wrong password without showing it, for %s', async apiUrl => {
     await start({ credentials: 'me:another' });
     const error = await fail(apiUrl, proxy.fullUrl.replace('another', PASSWORD));
     expect(error).toMatchObject({ name: 'GitHubError', message: expect.stringContaining('(407)') });
     expect(renderWhole(error)).not.toMatch(/pass(%40|@)word/);
   });
 
-  it('is not shown where the proxy is away', async () => {
+  it('is not shown if the proxy cannot be reached', async () => {
     await start({ credentials: `me:${PASSWORD}` });
     const address = proxy.fullUrl;
     await proxy.stop();
@@ -158,7 +158,7 @@ function renderWhole(error: unknown): string {
   return `${error.message}\n${error.stack}\n${renderWhole(error.cause)}`;
 }
 
-describe('a proxy variable that holds something else', () => {
+describe('a proxy variable with a wrong value', () => {
   it.each([
     'http://me:hunter@2@[::1',
     'http://me:hunter/2@squid.test:3128',
@@ -168,7 +168,7 @@ describe('a proxy variable that holds something else', () => {
     'http://me:hunter@squid.test:99999',
     'ftp://me:hunter@squid.test',
     'http://',
-  ])('is named with what to write, and is not shown: %s', async value => {
+  ])('is named in the message, which does not show its value: %s', async value => {
     await start();
     const error = await ask(GITHUB, { https_proxy: value }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ name: 'GitHubError', retryable: false });
@@ -176,7 +176,7 @@ describe('a proxy variable that holds something else', () => {
     expect(renderWhole(error)).not.toMatch(/hunter|squid\.test/);
   });
 
-  it('costs the comment, with one warning', async () => {
+  it('leaves the preview without a comment, with one warning', async () => {
     await start();
     const logger = recordLog();
     const github = connect(ENTERPRISE, { HTTP_PROXY: 'http://me:pass/word@proxy.test' }, logger);
@@ -219,7 +219,7 @@ function makeFolder(): string {
 }
 
 describe('the proxy of the job', () => {
-  it('is used by main, for the fork rules and for whom to tell', async () => {
+  it('is used by main, for the fork rules and the pull request', async () => {
     await start();
     server.state.pulls.push(samplePull('octo/app'));
     const printed = await runScript(
@@ -241,7 +241,7 @@ describe('the proxy of the job', () => {
     expect(proxy.asked).toEqual([pull, pull, `GET ${ENTERPRISE}/repos/octo/app`]);
   });
 
-  it('is used by post, for the last word', async () => {
+  it('is used by post, for the last comment', async () => {
     await start();
     const folder = makeFolder();
     const state: StepState = {
@@ -262,7 +262,7 @@ describe('the proxy of the job', () => {
     expect(proxy.asked).toContain(`POST ${ENTERPRISE}/repos/octo/app/issues/7/comments`);
   });
 
-  it("is used by the background process, which finds it beside the app's variables", async () => {
+  it("is used by the background process, from the app's environment", async () => {
     await start();
     const folder = makeFolder();
     const records: ProcessRecord[] = [];
@@ -311,7 +311,7 @@ function describeSupervisor(folder: string, baseEnvironment: Record<string, stri
 }
 
 describe("a proxy's code", () => {
-  it('is loaded where there is a proxy, for it is large, and keeps no process alive', async () => {
+  it('is loaded only if there is a proxy, and keeps no process alive', async () => {
     const port = await startPatientServer();
     await start({ names: { 'github.inside.test': port } });
     const code = `

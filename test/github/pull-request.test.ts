@@ -17,7 +17,7 @@ const find = (changes: Partial<Job> = {}, number?: number) =>
   findPullRequest({ job: sampleJob(changes), github, number });
 
 describe('the pull request of a run', () => {
-  it('stands in the event of a pull request, where nobody needs to be asked', async () => {
+  it('is read from the event without a request', async () => {
     expect(await find()).toEqual({ number: 7, state: 'open', headSha: HEAD, headRepository: 'octo/app' });
     expect(server.requests).toEqual([]);
   });
@@ -28,21 +28,24 @@ describe('the pull request of a run', () => {
     ['issue_comment', { event: { issue: { number: 7, pull_request: {} } } }],
     ['workflow_run', { event: sampleWorkflowRun({ pull_requests: [{ number: 7 }] }) }],
     ['workflow_run', { event: sampleWorkflowRun({ pull_requests: [] }) }],
-  ] satisfies [string, Partial<Job>][])('is asked for on %s (%#)', async (eventName, changes) => {
+  ] satisfies [string, Partial<Job>][])('is requested on %s (%#)', async (eventName, changes) => {
     expect(await find({ eventName, ...changes })).toMatchObject({ number: 7, headSha: HEAD });
   });
 
-  it.each(['merge_group', 'schedule', 'release', 'repository_dispatch'])('is none on %s', async eventName => {
-    expect(await find({ eventName, event: {} })).toBeUndefined();
-    expect(server.requests).toEqual([]);
-  });
+  it.each(['merge_group', 'schedule', 'release', 'repository_dispatch'])(
+    'does not exist on %s',
+    async eventName => {
+      expect(await find({ eventName, event: {} })).toBeUndefined();
+      expect(server.requests).toEqual([]);
+    },
+  );
 
-  it('is none for a comment on an issue, and for a push without one', async () => {
+  it('does not exist for a comment on an issue, or for a push without one', async () => {
     expect(await find({ eventName: 'issue_comment', event: { issue: { number: 7 } } })).toBeUndefined();
     expect(await find({ eventName: 'push', event: {}, sha: 'b'.repeat(40) })).toBeUndefined();
   });
 
-  it('is not the merged one that a pushed commit came from', async () => {
+  it('is not the merged one that contained a pushed commit', async () => {
     server.state.pulls = [samplePull('octo/app', HEAD, 'closed')];
     expect(await find({ eventName: 'push', event: {}, sha: HEAD })).toBeUndefined();
   });
@@ -53,7 +56,7 @@ describe('the pull request of a run', () => {
     await expect(find({}, 9)).rejects.toMatchObject({ name: 'GitHubError', status: 404 });
   });
 
-  it('can be looked at again, for it may be closed by now', async () => {
+  it('can be read again, because it may be closed by now', async () => {
     server.state.pulls = [samplePull(null, HEAD, 'closed')];
     const now = await readPullRequest({ job: sampleJob(), github, number: 7 });
     expect(now).toEqual({ number: 7, state: 'closed', headSha: HEAD, headRepository: '' });
@@ -63,7 +66,7 @@ describe('the pull request of a run', () => {
 describe('the visibility of the repository', () => {
   const visibility = (repository?: object) => readVisibility(sampleJob({ event: { repository } }), github);
 
-  it('stands in the event', async () => {
+  it('is read from the event', async () => {
     expect(await visibility({ private: false, visibility: 'public' })).toBe('public');
     expect(await visibility({ private: false })).toBe('public');
     expect(await visibility({ private: true })).toBe('not known to be public');
@@ -71,13 +74,13 @@ describe('the visibility of the repository', () => {
     expect(server.requests).toEqual([]);
   });
 
-  it('is asked for where the event does not say', async () => {
+  it('is requested if the event does not contain it', async () => {
     expect(await visibility()).toBe('public');
     server.state.isPrivate = true;
     expect(await visibility()).toBe('not known to be public');
   });
 
-  it('is not public as long as nobody says so', async () => {
+  it('is not public as long as it is unknown', async () => {
     const job = sampleJob({ event: {} });
     expect(await readVisibility(job, github, AbortSignal.abort())).toBe('not known to be public');
     server.state.faults.push({ path: /./, status: 403, message: 'no' });

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { renderCode, renderCodeBlock, renderLink, renderSentence } from '../../src/github/text.ts';
 import { hostileText, maskCode } from './markdown-oracle.ts';
 
-describe('text of strangers in Markdown', () => {
-  it('is one code span that shows the text as it is', () => {
+describe('untrusted text in Markdown', () => {
+  it('is one code span that shows the text unchanged', () => {
     expect(renderCode('main')).toBe('`main`');
     expect(renderCode('a`b')).toBe('``a`b``');
     expect(renderCode('`a')).toBe('`` `a ``');
@@ -12,7 +12,7 @@ describe('text of strangers in Markdown', () => {
     expect(renderCode('a\nb')).toBe('`a\\x0ab`');
   });
 
-  it('is one code span whatever the text is', () => {
+  it('is one code span, whatever the text is', () => {
     fc.assert(
       fc.property(hostileText, text => {
         fc.pre(text.trim() !== '');
@@ -21,7 +21,7 @@ describe('text of strangers in Markdown', () => {
     );
   });
 
-  it('stays in its block whatever its lines are', () => {
+  it('stays in its block, whatever its lines are', () => {
     fc.assert(
       fc.property(fc.array(hostileText, { minLength: 1 }), lines => {
         const { masked } = maskCode(`before\n\n${renderCodeBlock(lines)}\n\nafter`);

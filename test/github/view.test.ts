@@ -24,8 +24,8 @@ const tunnelLost: ExposureState = {
 const view = (state: ExposureState, context: ViewContext) => viewOf(describeState(state), context);
 const ago = (seconds: number) => new Date(now.getTime() - seconds * 1000);
 
-describe('what is shown of an exposure', () => {
-  it('says the latest end from the first view on', () => {
+describe('the view of an exposure', () => {
+  it('shows the latest end from the first view on', () => {
     const starting: ExposureState = { ...live, phase: { kind: 'starting' } };
     expect(view(starting, { now, endsAt: expiresAt })).toEqual({ kind: 'starting', endsAt: expiresAt });
     expect(view(starting, { now })).toEqual({ kind: 'starting' });
@@ -43,7 +43,7 @@ describe('what is shown of an exposure', () => {
     expect(view(live, { now })).toMatchObject({ url });
   });
 
-  it('keeps quiet about an outage shorter than 15 s', () => {
+  it('hides an outage shorter than 15 s', () => {
     expect(view(tunnelLost, { now, outageSince: ago(14.9) }).kind).toBe('live');
     expect(view(tunnelLost, { now }).kind).toBe('live');
     expect(view(tunnelLost, { now, outageSince: ago(15) })).toEqual({
@@ -55,7 +55,7 @@ describe('what is shown of an exposure', () => {
     });
   });
 
-  it('tells a lost tunnel from a lost app and from a tunnel that was closed', () => {
+  it('distinguishes a lost tunnel, a lost app and a closed tunnel', () => {
     const outageSince = ago(60);
     const appLost: ExposureState = { ...live, app: { status: 'restarting', reason: 'exit 1', attempt: 1 } };
     expect(view(appLost, { now, outageSince })).toMatchObject({ outage: 'app' });
@@ -67,7 +67,7 @@ describe('what is shown of an exposure', () => {
     expect(view(live, { now, outageSince })).toMatchObject({ kind: 'live' });
   });
 
-  it('ends with the address that was announced last', () => {
+  it('shows the last published address after the end', () => {
     const endedAt = now;
     const gone = { ...live, address: { kind: 'none' }, tunnel: { status: 'Not started' } } as const;
     const ended: ExposureState = { ...gone, phase: { kind: 'ended', reason: 'duration over', endedAt } };

@@ -24,7 +24,7 @@ describe('the warning about a report that failed', () => {
 describe('who can open a preview', () => {
   const hidden = 'not known to be public';
 
-  it('is warned about where the repository itself is not public', () => {
+  it('causes a warning if the repository is not public', () => {
     expect(describeOpenWarning('open', 'public')).toBeUndefined();
     expect(describeOpenWarning('open', hidden)).toMatch(/^Anyone/);
     expect(describeOpenWarning('link', hidden)).toMatch(/^Anyone with the link/);
@@ -32,7 +32,7 @@ describe('who can open a preview', () => {
     expect(describeOpenWarning('given key', hidden)).toBeUndefined();
   });
 
-  it('is explained where the link is not enough', () => {
+  it('is explained if the link is not enough', () => {
     expect(describeEntry('open')).toBeUndefined();
     expect(describeEntry('link')).toBeUndefined();
     expect(describeEntry('given key')).toContain('key');

@@ -20,7 +20,7 @@ function follow(from?: number) {
 }
 
 describe('a followed log', () => {
-  it('may be made later, and is read as it grows', async () => {
+  it('may be created later, and is read as it grows', async () => {
     const { lines } = follow();
     writeFileSync(file, 'one\ntwo\n');
     await waitUntil(() => lines.length === 2, 'two lines came');
@@ -29,7 +29,7 @@ describe('a followed log', () => {
     expect(lines).toEqual(['one', 'two', 'three']);
   });
 
-  it('gives whole lines and whole characters, however they were written', async () => {
+  it('yields whole lines and whole characters, however they were written', async () => {
     const { lines, tail } = follow();
     const text = Buffer.from('grüß Gott\n');
     // In the middle of the ü, with a poll in between.
@@ -51,14 +51,14 @@ describe('a followed log', () => {
     expect(lines).toEqual(['last words']);
   });
 
-  it('starts at the byte it is told', () => {
+  it('starts at the given byte', () => {
     writeFileSync(file, 'old\nnew\n');
     const { lines, tail } = follow(4);
     tail.stop();
     expect(lines).toEqual(['new']);
   });
 
-  it('longer than one read loses nothing', () => {
+  it('loses nothing when it is longer than one read', () => {
     const all = Array.from({ length: 20_000 }, (_, at) => `line ${at}`);
     writeFileSync(file, `${all.join('\n')}\n`);
     const { lines, tail } = follow();
@@ -68,13 +68,13 @@ describe('a followed log', () => {
 });
 
 describe('the tail of a log', () => {
-  it('is its last lines, and how many came before', () => {
+  it('contains the last lines, and how many came before', () => {
     writeFileSync(file, 'one\ntwo\nthree\n');
     expect(readTail(file, 2)).toEqual({ lines: ['two', 'three'], skipped: 1 });
     expect(readTail(file, 5)).toEqual({ lines: ['one', 'two', 'three'], skipped: 0 });
   });
 
-  it('of a file that is not there is empty', () => {
+  it('is empty if the file does not exist', () => {
     expect(readTail(file, 5)).toEqual({ lines: [], skipped: 0 });
   });
 });

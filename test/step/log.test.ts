@@ -39,7 +39,7 @@ function findCommands(lines: readonly string[]): string[] {
   });
 }
 
-it('a repeated log gives the runner no command, whatever stands in it', () => {
+it('a copied log contains no runner command, whatever is in it', () => {
   writeFileSync(
     file,
     '::add-path::/evil\n::set-env name=A::b\n##[add-mask]x\n::stop-commands::mine\n::mine::\n',
@@ -49,7 +49,7 @@ it('a repeated log gives the runner no command, whatever stands in it', () => {
   expect(findCommands(lines)).toEqual(['::notice::ours']);
 });
 
-it('a log tail is one group, with how much came before', () => {
+it('a log tail is one group and counts the lines before it', () => {
   writeFileSync(file, 'one\ntwo\n::error::not ours\n');
   const lines = run('log.printTail(file, "Log of the preview", 2);');
   expect(lines[0]).toBe('::group::Log of the preview');
@@ -58,7 +58,7 @@ it('a log tail is one group, with how much came before', () => {
   expect(findCommands(lines)).toEqual(['::group::Log of the preview', '::endgroup::']);
 });
 
-it('a tail goes on where the repetition ended', () => {
+it('a tail continues where the copy ended', () => {
   writeFileSync(file, 'one\ntwö\nhalf');
   const script = `const shown = log.relayLog(file).stop();
     (await import('node:fs')).appendFileSync(file, ' and half\\n');
@@ -69,11 +69,11 @@ it('a tail goes on where the repetition ended', () => {
   expect(rest.filter(line => !line.startsWith('::'))).toEqual(['---', 'half and half']);
 });
 
-it('an empty log is not worth a group', () => {
+it('an empty log gets no group', () => {
   expect(run('log.printTail(file, "Log of the preview", 2);')).toEqual(['']);
 });
 
-it('the word that gives the parser back is another one each time', () => {
+it('uses a fresh stop-commands token each time', () => {
   const script = 'log.relayLog(file).stop(); log.relayLog(file).stop();';
   const [first, , second] = run(script);
   expect(first).toMatch(/^::stop-commands::[0-9a-f]{32}$/);
@@ -86,7 +86,7 @@ it('control characters of a crash do not reach the log', () => {
   expect(run('log.relayLog(file).stop();').join('')).not.toMatch(/[\u0007\u001b]/);
 });
 
-it('warnings become annotations, and what is below the level is not said', () => {
+it('warnings become annotations, and messages below the level are left out', () => {
   const script =
     'const l = log.createStepLogger("info"); l.debug("a"); l.info("b"); l.warn("c"); l.error("d");';
   expect(run(script)).toEqual(['b', '::warning::c', '::error::d']);

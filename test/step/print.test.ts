@@ -25,7 +25,7 @@ const PRINTS =
   /process\.std(?:out|err)|\bconsole\.\w|core\.(?:debug|info|notice|warning|error|setFailed|startGroup)\b|import \{[^}]*\b(?:debug|info|notice|warning|error|setFailed|startGroup)\b[^}]*\} from '@actions\/core'/;
 
 describe('what is printed', () => {
-  it('is printed in the places that make it harmless, and nowhere else', () => {
+  it('is printed by the files that sanitise it, and nowhere else', () => {
     const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(name =>
       name.endsWith('.ts'),
     );
@@ -33,7 +33,7 @@ describe('what is printed', () => {
     expect(printers.sort()).toEqual(Object.keys(PRINTERS).sort());
   });
 
-  it.each(['step/print.ts', 'commands/terminal.ts'])('is clean in every function of %s', name => {
+  it.each(['step/print.ts', 'commands/terminal.ts'])('is sanitised in every function of %s', name => {
     const source = readFileSync(join(SRC, name), 'utf8');
     const calls = source.split('\n').filter(line => PRINTS.test(line));
     const isFine = (line: string) => /sanitiseLines\(|JSON\.stringify\(|token/.test(line);
@@ -41,7 +41,7 @@ describe('what is printed', () => {
     expect(calls.length).toBeGreaterThan(2);
   });
 
-  it('holds no command of somebody else’s, whatever names and paths are printed', () => {
+  it('contains no foreign command, whatever names and paths are printed', () => {
     const texts = fc.sample(hostileText, { numRuns: 300, seed: 7 });
     const code = `const { print } = await import(${JSON.stringify(join(SRC, 'step/print.ts'))});
 const { print: printOut, printAside } = await import(${JSON.stringify(join(SRC, 'commands/terminal.ts'))});

@@ -34,7 +34,7 @@ function tearDown({ hold, addressChanges }: { hold: boolean; addressChanges: num
   });
 }
 
-it('warns where later steps may have used an address that was left', () => {
+it('warns if later steps may have used an old address', () => {
   expect(tearDown({ hold: false, addressChanges: 1 })).toMatch(
     /^::warning::the public address changed once .* let them ask `expose url`$/m,
   );
@@ -43,7 +43,7 @@ it('warns where later steps may have used an address that was left', () => {
   );
 });
 
-it('does not warn of an address that no step could use: in a hold, or where it never changed', () => {
+it('does not warn in a hold, or if the address never changed', () => {
   expect(tearDown({ hold: true, addressChanges: 1 })).not.toContain('the public address changed');
   expect(tearDown({ hold: false, addressChanges: 0 })).not.toContain('the public address changed');
 });

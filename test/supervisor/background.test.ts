@@ -95,7 +95,7 @@ async function startApi(onStop: () => void): Promise<string> {
 }
 
 describe('a supervisor', () => {
-  it('gets its configuration on standard input alone (secrets on argv), and is found by its session', async () => {
+  it('gets its configuration on standard input only, and is found by its session', async () => {
     const script = `import { text } from 'node:stream/consumers';
 import { readFileSync, writeFileSync } from 'node:fs';
 const config = JSON.parse(await text(process.stdin));
@@ -113,14 +113,14 @@ ${READY} ${STAY}`;
     expect(readJournal(sessionFiles(folder).journal)).toEqual([record]);
   });
 
-  it('that dies before it is ready is noticed by its exit', async () => {
+  it('is known to have failed when it exits before it is ready', async () => {
     await expect(start('process.exit(7)')).rejects.toThrow(
       'the supervisor ended before it was ready (exit code 7)',
     );
     await expect(start("process.kill(process.pid, 'SIGKILL')")).rejects.toThrow('(SIGKILL)');
   });
 
-  it('leaves its last words in the log', async () => {
+  it('leaves its last output in the log', async () => {
     await expect(start("throw new Error('no such luck')")).rejects.toThrow('exit code 1');
     expect(readFileSync(sessionFiles(folder).log, 'utf8')).toContain('no such luck');
   });
@@ -129,7 +129,7 @@ ${READY} ${STAY}`;
     await expect(start(`process.send({ hello: 1 }); ${STAY}`)).rejects.toThrow('unexpected message');
   });
 
-  it('that is never ready does not keep the step waiting, and is on record for post', async () => {
+  it('does not keep the step waiting if it is never ready, and is on record for post', async () => {
     const step = `import { startBackground } from ${JSON.stringify(resolve('src/supervisor/background.ts'))};
 const [script, config] = process.argv.slice(1);
 await startBackground({
@@ -151,7 +151,7 @@ await startBackground({
 });
 
 describe('the end of a supervisor', () => {
-  it('is asked for by its API, and waited for', async () => {
+  it('is requested through its API and awaited', async () => {
     let asked = 0;
     let pid = 0;
     const CONTROL_URL = await startApi(() => {
@@ -171,13 +171,13 @@ ${READY} ${STAY}`;
     expect(existsSync(join(folder, 'terminated'))).toBe(false);
   });
 
-  it('comes by SIGTERM where its API is gone, and by SIGKILL where it does not listen', async () => {
+  it('uses SIGTERM if its API is gone, and SIGKILL if it ignores that', async () => {
     const { record } = await start(`process.on('SIGTERM', () => {}); ${READY} ${STAY}`);
     await stopBackground(folder, record);
     expect(isRunning(record.pid)).toBe(false);
   });
 
-  it('includes what it left behind, which is named', async () => {
+  it('includes what it left behind, with its roles', async () => {
     const script = `import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync } from 'node:fs';
 const { pid } = spawn('sleep', ['300'], { detached: true, stdio: 'ignore' });
@@ -194,7 +194,7 @@ ${READY} ${STAY}`;
     expect(orphan && isRunning(orphan.pid)).toBe(false);
   });
 
-  it('is nothing to do where there is nothing', async () => {
+  it('does nothing when there is no supervisor', async () => {
     expect((await stopBackground(folder, undefined)).reaped).toEqual([]);
     const gone = { pid: 4_000_000, startTime: '1', role: 'x' };
     expect(await stopBackground(join(folder, 'nowhere'), gone)).toEqual({ reaped: [], outcome: undefined });

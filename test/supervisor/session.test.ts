@@ -49,7 +49,7 @@ describe('a session folder', () => {
     expect(readSession(folder)).toMatchObject({ name: 'app', controlToken: 'a token' });
   });
 
-  it('has no session where the document was cut off in mid-write', () => {
+  it('has no session if the document was only partly written', () => {
     const folder = createSessionFolder(parent);
     expect(readSession(folder)).toBeUndefined();
     writeFileSync(sessionFiles(folder).session, '{"name":"app","pid":');
@@ -65,26 +65,26 @@ describe('a session folder', () => {
   });
 });
 
-describe('the exposure a command is meant for', () => {
+describe('the session that a command finds', () => {
   it('is not one that has ended, even while its process is busy with the comment', () => {
     writeOutcome(create('ended'), ENDED);
     const running = create('running');
     expect(choose()).toBe(running);
   });
 
-  it('is the only one there is', () => {
+  it('is the only one', () => {
     const folder = create('app');
     expect(choose()).toBe(folder);
     expect(choose('')).toBe(folder);
   });
 
-  it('is the only one that runs', () => {
+  it('is the only running one', () => {
     create('old', 'ended');
     const folder = create('new');
     expect(choose()).toBe(folder);
   });
 
-  it('is the last one where none runs any more', () => {
+  it('is the last one if none runs any more', () => {
     const folder = create('app', 'ended');
     expect(choose()).toBe(folder);
   });
@@ -96,7 +96,7 @@ describe('the exposure a command is meant for', () => {
       expect(choose(wanted)).toBe(folder);
   });
 
-  it('is never guessed where two run under one name', () => {
+  it('is never guessed if two run under one name', () => {
     const folders = [create('app'), create('app')];
     for (const wanted of [undefined, 'app']) {
       expect(() => choose(wanted)).toThrow(InputError);
@@ -105,21 +105,21 @@ describe('the exposure a command is meant for', () => {
     expect(folders.map(choose)).toEqual(folders);
   });
 
-  it('is the one that runs where another of that name has ended', () => {
+  it('is the running one if another of that name has ended', () => {
     create('app', 'ended');
     const folder = create('app');
     create('other');
     expect(choose('app')).toBe(folder);
   });
 
-  it('is missed with a list of what there is', () => {
+  it('is reported as missing, with a list of the others', () => {
     const folder = create('app');
     expect(() => choose('typo')).toThrow(
       `no exposure is called 'typo' here; there are ${basename(folder)} (app)`,
     );
   });
 
-  it('is missed where nothing was exposed', () => {
+  it('is reported as missing if nothing was exposed', () => {
     expect(() => choose()).toThrow('nothing is exposed here');
     expect(() => choose('app')).toThrow("no exposure is called 'app' here; there are none");
     expect(() => chooseSession(join(parent, 'nowhere'), undefined)).toThrow('nothing is exposed here');
@@ -127,7 +127,7 @@ describe('the exposure a command is meant for', () => {
 });
 
 describe('the expose command', () => {
-  it('runs the bundle with this very Node.js, whatever their paths are', async () => {
+  it('runs the bundle with this Node.js, whatever their paths are', async () => {
     const folder = createSessionFolder(parent);
     const script = join(parent, "it's a script.mjs");
     writeFileSync(script, 'console.log(process.execPath, ...process.argv.slice(2))');
@@ -139,7 +139,7 @@ describe('the expose command', () => {
 });
 
 describe('a session folder in a temp folder that all users share', () => {
-  it('does not count where others could have written to it, or where it is a link', () => {
+  it('does not count if other users could have written to it, or if it is a link', () => {
     const folder = create('mine');
     expect(chooseSession(parent, undefined).folder).toBe(folder);
     symlinkSync(folder, join(parent, 'expose-link'));
@@ -148,7 +148,7 @@ describe('a session folder in a temp folder that all users share', () => {
     expect(() => chooseSession(parent, undefined)).toThrow('nothing is exposed here');
   });
 
-  it('does not count where its API is said to be on another machine', () => {
+  it('does not count if its API is on another machine', () => {
     const folder = createSessionFolder(parent);
     const { pid, startTime } = recordProcess(process.pid, 'test');
     const session = { name: 'x', pid, startTime, controlUrl: 'http://evil.example:80', controlToken: 'x' };

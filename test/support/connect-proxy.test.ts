@@ -67,7 +67,7 @@ it('reports that it cannot reach a host', async () => {
   });
 });
 
-it('asks for its password, and keeps it to itself', async () => {
+it('requires its password, and does not pass it on', async () => {
   await start({ credentials: 'me:pass%40word' });
   for (const tunnelled of [false, true]) {
     await expect(ask('http://inside.test/', proxy.url, tunnelled)).rejects.toThrow('fetch failed');

@@ -15,7 +15,7 @@ function call(path: string, method = 'GET', body?: object): Promise<Response> {
 }
 
 describe('the server that plays GitHub', () => {
-  it('keeps comments from creation over editing to deletion', async () => {
+  it('keeps comments from creation to deletion', async () => {
     server = await startGitHubServer();
     const created = await call('/repos/octo/app/issues/7/comments', 'POST', { body: 'one' });
     expect(created.status).toBe(201);
@@ -58,7 +58,7 @@ describe('the server that plays GitHub', () => {
     ]);
   });
 
-  it('runs as a script that prints its address and can be asked for its state', async () => {
+  it('runs as a script that prints its address and serves its state', async () => {
     server = await startGitHubServer();
     const script = fileURLToPath(new URL('./github-server.ts', import.meta.url));
     const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'ignore'] });
