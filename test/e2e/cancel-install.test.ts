@@ -54,14 +54,15 @@ describe.skipIf(process.platform === 'win32')('an installation', () => {
     'that %s breaks off in a job leaves nothing behind',
     async signal => {
       const cargo = installCargo();
-      const { job, titles, find } = await createPreview(
+      const { job, titles, find, processes } = await createPreview(
         { mode: 'os', hold: '5m' },
         { 'index.js': PROGRAM },
         { PATH: cargo.path, EXPOSE_WASMRUN_RELEASES_URL: 'http://127.0.0.1:9/releases' },
       );
       job.start();
       await waitUntil(() => cargo.pid() > 0, 'cargo runs');
-      // What post goes by where main is killed.
+      // From this record post ends it if main is killed. On a busy machine cargo may run before main gets to write it.
+      await waitUntil(() => processes().some(({ role }) => role === 'cargo'), 'cargo is on record');
       expect(find('cargo').pid).toBe(cargo.pid());
       const began = performance.now();
       job.signal(signal);

@@ -82,84 +82,28 @@ async function findClosedPort(): Promise<number> {
   return port;
 }
 
-describe('help', () => {
-  it.each(['demo', 'run', 'server', 'url', 'status', 'stop'])(
-    'of %s is printed to stdout, with exit code 0',
-    async name => {
-      const { code, out, err } = await expose([name, '--help']);
-      expect([code, err]).toEqual([0, '']);
-      expect(out).toMatch(new RegExp(`^Usage: expose ${name}\\b.*\\n\\n[A-Z].*\\.\\n`));
-      expect(out).toContain('--json');
-      expect(out).not.toMatch(/[ \t]$|.{100}/m);
-    },
-  );
-
-  it('lists every command', async () => {
-    const { code, out } = await expose(['--help']);
-    expect(code).toBe(0);
-    for (const name of ['demo', 'run', 'server', 'url', 'status', 'stop'])
-      expect(out).toMatch(new RegExp(`^ {2}${name} +[A-Z]`, 'm'));
+// Every command's help and misuse is in test/commands/commands.test.ts; this is the way from the process to them.
+describe('the command line', () => {
+  it('prints the list of commands, with exit code 0', async () => {
+    const { code, out, err } = await expose(['--help']);
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toMatch(/^Usage: expose /);
   });
 
-  it('names every flag of run', async () => {
-    const { out } = await expose(['run', '--help']);
-    for (const flag of 'mode port command args env vm protocol server remote-port port-range public-url access public-paths max-body name duration secret-file access-key-file basic-auth-file'.split(
-      ' ',
-    ))
-      expect(out).toMatch(new RegExp(`^ {2}--${flag} [A-Z]`, 'm'));
-  });
-});
-
-describe('wrong usage', () => {
   it.each<[string, string[], string | RegExp]>([
     ['no command', [], ''],
     ['an unknown command', ['bogus'], /^expose: there is no command 'bogus'\n\nUsage: /],
-    ['an unknown flag', ['run', '--hold'], 'expose run: there is no flag --hold; see --help\n'],
-    [
-      'a flag without its value',
-      ['run', '--server'],
-      /^expose run: .*--server.* argument missing; see --help\n$/,
-    ],
-    ['two paths', ['run', 'a', 'b'], "expose run: unexpected argument 'b'; see --help\n"],
-    ['an argument for demo', ['demo', 'x'], "expose demo: unexpected argument 'x'; see --help\n"],
     [
       'a secret in the arguments',
       ['run', '--secret', SECRET],
       /^expose run: a secret .*BORE_SECRET.*--secret-file/,
     ],
-    [
-      'a secret file that is none',
-      ['run', SITE, '--secret-file', '/nowhere'],
-      /^expose run: --secret-file \/nowhere cannot/,
-    ],
-    [
-      'a port that is none',
-      ['server', '--port', 'x'],
-      /^expose server: `--port` is 'x': write a whole number/,
-    ],
-    [
-      'a range upside down',
-      ['server', '--min-port', '9', '--max-port', '8'],
-      /--min-port 9 is above --max-port 8/,
-    ],
-    ['nothing to ask about', ['status'], /^expose status: nothing is exposed here .*: start it first\n$/],
-    ['a name nobody has', ['stop', '--session', 'x'], /^expose stop: no exposure is called 'x' here/],
-  ])('with %s is exit code 2 and one clear text', async (_, args, message) => {
+  ])('with %s is exit code 2', async (_, args, message) => {
     const { code, err } = await expose(args);
     if (typeof message === 'string') expect(err).toBe(message);
     else expect(err).toMatch(message);
     expect(err).not.toContain(SECRET);
     expect(code).toBe(2);
-  });
-
-  it('names every wrong flag, one per line', async () => {
-    const { code, err } = await expose(['run', '/nowhere', '--server', 'http://x', '--vm', 'foo']);
-    expect(code).toBe(2);
-    expect(err.trim().split('\n')).toEqual([
-      expect.stringMatching(/^expose run: path: \/nowhere does not exist/),
-      expect.stringMatching(/^expose run: `vm` is 'foo': write one of auto, node, browser/),
-      expect.stringMatching(/^expose run: `server` 'http:\/\/x' is not an address/),
-    ]);
   });
 });
 
