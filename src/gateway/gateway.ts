@@ -57,24 +57,7 @@ export interface Gateway {
 
 /** Ready at once: there is no port to listen on. */
 export function startGateway(options: GatewayOptions): Gateway {
-  const link = new AppLink();
-  const siteData = new SiteData();
-  let visits = 0;
-  let lastVisitAt: Date | undefined;
-  const context: PassContext = {
-    readApp: options.app,
-    access: new AccessControl(options.rules, siteData, options.endsAt ?? (() => undefined)),
-    siteData,
-    link,
-    rejectedConnections: new WeakSet(),
-    proofKey: options.proofKey,
-    maxBodyBytes: options.rules.maxBodyBytes,
-    logger: options.logger,
-    countVisit: () => {
-      visits += 1;
-      lastVisitAt = new Date();
-    },
-  };
+  const context = createContext(options);
   const readAddress = rememberAddress(options.place);
   const serveWith = (passes: readonly Pass[]): VisitHandler => ({
     readApp: options.app,
@@ -92,15 +75,30 @@ export function startGateway(options: GatewayOptions): Gateway {
         options.logger.debug('a connection was refused: there are too many, or the gateway is stopping');
     },
     get visits() {
-      return visits;
+      return context.tally.visits;
     },
     get lastVisitAt() {
-      return lastVisitAt;
+      return context.tally.lastVisitAt;
     },
     stop: async drainMs => {
       await server.stop(drainMs);
-      await link.forget();
+      await context.link.forget();
     },
+  };
+}
+
+function createContext({ app, rules, endsAt, proofKey, logger }: GatewayOptions): PassContext {
+  const siteData = new SiteData();
+  return {
+    readApp: app,
+    access: new AccessControl(rules, siteData, endsAt ?? (() => undefined)),
+    siteData,
+    link: new AppLink(),
+    rejectedConnections: new WeakSet(),
+    proofKey,
+    maxBodyBytes: rules.maxBodyBytes,
+    logger,
+    tally: { visits: 0, lastVisitAt: undefined },
   };
 }
 

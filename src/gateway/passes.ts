@@ -29,8 +29,13 @@ export interface PassContext {
   readonly proofKey: Buffer;
   readonly maxBodyBytes: number;
   readonly logger: Logger;
-  /** Counts a well-formed request that is not for one of the gateway's own paths. */
-  readonly countVisit: () => void;
+  readonly tally: Tally;
+}
+
+/** Of well-formed requests that are not for one of the gateway's own paths. */
+export interface Tally {
+  visits: number;
+  lastVisitAt: Date | undefined;
 }
 
 /** One step of a request. True if it has answered, or will: no later pass sees the request. */
@@ -103,8 +108,10 @@ function refuseOwnPath(visit: Visit): boolean {
   return true;
 }
 
-function countVisit(_: Visit, context: PassContext): boolean {
-  context.countVisit();
+/** Counts the request; never answers it. */
+function countVisit(_: Visit, { tally }: PassContext): boolean {
+  tally.visits += 1;
+  tally.lastVisitAt = new Date();
   return false;
 }
 

@@ -13,7 +13,7 @@ export interface PresenceOptions {
   intervalMs: number;
   /** For the acknowledgement, beside the time for what was sent before it. */
   timeoutMs: number;
-  /** Whether to ask now. */
+  /** Whether to check now. */
   isNeeded: () => boolean;
   /** Bytes sent so far. */
   countSent: () => number;
@@ -31,7 +31,7 @@ export function watchPresence(session: ServerHttp2Session, options: PresenceOpti
   const { settings, intervalMs, timeoutMs, isNeeded, countSent, leave } = options;
   let askedAt: number | undefined;
   let sentBefore = 0;
-  const ask = () => {
+  const check = () => {
     // A session is destroyed some time before it is closed, and takes no settings any more.
     if (session.destroyed) return;
     const now = performance.now();
@@ -47,6 +47,6 @@ export function watchPresence(session: ServerHttp2Session, options: PresenceOpti
       sentBefore = countSent();
     });
   };
-  const timer = setInterval(ask, intervalMs);
+  const timer = setInterval(check, intervalMs);
   session.once('close', () => clearInterval(timer));
 }

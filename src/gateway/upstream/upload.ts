@@ -17,12 +17,12 @@ import type { Visit } from '../visit.ts';
  * More than `maxBytes` ends the app's request with BodyTooLarge, and the visitor's too if an answer has begun.
  */
 export function openUpload({ request, response, awaitsContinue }: Visit, maxBytes: number): Readable {
-  let asked = !awaitsContinue;
+  let hasContinued = !awaitsContinue;
   let left = maxBytes;
   const body = new Readable({
     read() {
-      if (!asked) response.writeContinue();
-      asked = true;
+      if (!hasContinued) response.writeContinue();
+      hasContinued = true;
       request.resume();
     },
     destroy(error, done) {
