@@ -1,9 +1,9 @@
 // The one connection to GitHub's REST API: every answer is checked by a schema, every request has a time limit,
 // and rate limits are waited out as GitHub asks. Works with Enterprise servers through `apiUrl`.
 //
-// Built on @octokit/core, not on @actions/github 9.1: that adds 1.08 MB to each of four bundles (main 3.28 → 4.36 MB), with
-// a method for every route and a second undici. It reads the proxy from its own environment when it is imported, so that
-// none can be handed in; it has no SOCKS, ignores HTTP_PROXY for https, and silently goes direct if the value is wrong.
+// Built on @octokit/core, not on @actions/github 9.1: that adds 1.08 MB to each of four bundles, with a method for every
+// route and a second undici. It reads the proxy from its own environment when it is imported, so that none can be handed
+// in; it has no SOCKS, ignores HTTP_PROXY for https, and silently goes direct if the value is wrong.
 
 import { Octokit } from '@octokit/core';
 import { paginateRest } from '@octokit/plugin-paginate-rest';
