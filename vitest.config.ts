@@ -1,5 +1,9 @@
+import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+// Workers, and the programs of test/support that they start, find their code compiled.
+process.env.NODE_COMPILE_CACHE ??= resolve('build/compile-cache');
 
 /** They put both processors to work, and ask for answers meanwhile: one at a time, when all others are over. */
 const LOAD = [

@@ -11,7 +11,7 @@ import { openDoor } from '../support/gateway-door.ts';
 import { scale } from '../support/scale.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-const REQUESTS = Number(process.env.EXPOSE_FUZZ_RUNS ?? scale(10_000, 100_000));
+const REQUESTS = Number(process.env.EXPOSE_FUZZ_RUNS ?? scale(20_000, 100_000));
 /** Connections at a time. */
 const WIDTH = 8;
 
