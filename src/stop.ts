@@ -3,9 +3,9 @@
 import { callControl } from './control/client.ts';
 import { describeError } from './shared/errors.ts';
 import { tolerateBrokenOutput } from './shared/output.ts';
+import { readStopInputs, readTempFolder } from './step/job-environment.ts';
 import { print } from './step/print.ts';
-import { readStopInputs, readTempFolder } from './step/runner.ts';
-import { chooseSession, isRunning, listSessions } from './supervisor/session.ts';
+import { chooseSession, isRunning, listSessions } from './supervisor/session-folder.ts';
 
 /** Visitors drain for 5 s, then the app gets 5 s. */
 const STOP_TIMEOUT_MS = 20_000;

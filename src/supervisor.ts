@@ -4,8 +4,9 @@ import { text } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { listSecrets } from './exposure/config.ts';
 import { describeError } from './shared/errors.ts';
-import { createLogger, sanitiseLines } from './shared/log.ts';
+import { createLogger } from './shared/log.ts';
 import { LogFile, tolerateBrokenOutput } from './shared/output.ts';
+import { sanitiseLines } from './shared/sanitise.ts';
 import { SupervisorConfigSchema } from './supervisor/config.ts';
 import { startSupervision } from './supervisor/supervision.ts';
 

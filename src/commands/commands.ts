@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { describeError, hasCode, InputError } from '../shared/errors.ts';
-import { sanitise } from '../shared/log.ts';
+import { sanitise } from '../shared/sanitise.ts';
 import type { Command, CommandCall, ExitCode, Flags } from './command.ts';
 import { demo } from './demo.ts';
 import { run } from './run.ts';

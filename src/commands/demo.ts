@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { INPUT_DEFAULTS, parseInputs } from '../inputs/inputs.ts';
 import { resolveAccess } from '../supervisor/access.ts';
 import { planSupervisor } from '../supervisor/plan.ts';
-import { createSessionFolder } from '../supervisor/session.ts';
+import { createSessionFolder } from '../supervisor/session-folder.ts';
 import { startBoreServer } from '../tunnel/server/server.ts';
 import type { Command } from './command.ts';
 import { runForeground } from './foreground.ts';

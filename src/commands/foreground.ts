@@ -1,18 +1,20 @@
 // An exposure in the foreground of a terminal: its status on one line, Ctrl-C to end it. Used by `run` and `demo`.
 
 import { listSecrets } from '../exposure/config.ts';
+import { renderCount } from '../shared/count.ts';
 import { formatDuration } from '../shared/duration.ts';
 import { describeError } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
-import { createLogger, sanitise, sanitiseLines } from '../shared/log.ts';
+import { createLogger } from '../shared/log.ts';
 import { LineOutput } from '../shared/output.ts';
 import { recordProcess } from '../shared/processes.ts';
 import { renderClientRow } from '../shared/public-url.ts';
+import { sanitise, sanitiseLines } from '../shared/sanitise.ts';
 import type { ExposureState } from '../shared/state.ts';
 import { describeState } from '../shared/state-message.ts';
 import type { SupervisorConfig } from '../supervisor/config.ts';
 import { reapJournal } from '../supervisor/journal.ts';
-import { sessionFiles, writeSession } from '../supervisor/session.ts';
+import { sessionFiles, writeSession } from '../supervisor/session-folder.ts';
 import { startSupervision } from '../supervisor/supervision.ts';
 import type { ExitCode } from './command.ts';
 
@@ -137,7 +139,7 @@ function renderStatus(state: ExposureState, withCounters: boolean): string {
   // Without a terminal the log has it, once.
   if (withCounters && 'reason' in tunnel && tunnel.reason) parts.push(tunnel.reason);
   if (phase.kind !== 'live' || !withCounters) return parts.join(' · ');
-  parts.push(`${state.visits} visits`, `up ${formatDuration(Date.now() - phase.liveAt.getTime())}`);
+  parts.push(renderCount(state.visits, 'visit'), `up ${formatDuration(Date.now() - phase.liveAt.getTime())}`);
   if (phase.expiresAt) parts.push(`${formatDuration(phase.expiresAt.getTime() - Date.now())} left`);
   return [...parts, 'Ctrl-C ends it'].join(' · ');
 }

@@ -8,7 +8,7 @@ import { Cancellation } from '../shared/cancellation.ts';
 import { createLogger } from '../shared/log.ts';
 import { resolveAccess } from '../supervisor/access.ts';
 import { locateWasmrun, planSupervisor } from '../supervisor/plan.ts';
-import { createSessionFolder } from '../supervisor/session.ts';
+import { createSessionFolder } from '../supervisor/session-folder.ts';
 import type { Command, CommandCall } from './command.ts';
 import { LEAVE_SIGNALS, runForeground } from './foreground.ts';
 import { readFlagFile, readSecret } from './secrets.ts';

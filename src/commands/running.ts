@@ -2,11 +2,12 @@
 
 import { basename } from 'node:path';
 import { callControl, readState } from '../control/client.ts';
+import { renderCount } from '../shared/count.ts';
 import { describeError } from '../shared/errors.ts';
 import { isAlive } from '../shared/processes.ts';
 import { renderClientLine } from '../shared/public-url.ts';
 import type { StateMessage } from '../shared/state-message.ts';
-import { chooseSession, isRunning, readOutcome, type Session } from '../supervisor/session.ts';
+import { chooseSession, isRunning, readOutcome, type Session } from '../supervisor/session-folder.ts';
 import type { Command, CommandCall } from './command.ts';
 import { print, printAside, printJson } from './terminal.ts';
 
@@ -104,7 +105,12 @@ function renderState(state: StateMessage): string {
     ],
     [
       'so far',
-      `${state.visits} visits, ${state.reconnects} reconnects, ${state.address_changes} changes of address, ${state.restarts} restarts`,
+      [
+        renderCount(state.visits, 'visit'),
+        renderCount(state.reconnects, 'reconnect'),
+        renderCount(state.address_changes, 'address change'),
+        renderCount(state.restarts, 'restart'),
+      ].join(', '),
     ],
     ...state.warnings.map((warning): [string, string] => ['warning', warning]),
   ];

@@ -1,7 +1,7 @@
 // The output of the commands that end at once (the foreground has its own): sanitised, because names and paths contain
 // untrusted text, and terminals obey control characters.
 
-import { sanitiseLines } from '../shared/log.ts';
+import { sanitiseLines } from '../shared/sanitise.ts';
 
 /** The answer to the command, for people. */
 export function print(text: string): void {

@@ -5,7 +5,8 @@
 
 import type { Duplex } from 'node:stream';
 import { describeError } from '../shared/errors.ts';
-import { type Logger, sanitise } from '../shared/log.ts';
+import type { Logger } from '../shared/log.ts';
+import { sanitise } from '../shared/sanitise.ts';
 import type { AppState } from '../shared/state.ts';
 import { AccessControl, type AccessRules } from './access/access.ts';
 import { SiteData } from './access/site-data.ts';

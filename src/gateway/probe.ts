@@ -5,7 +5,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:http';
 import { get as getHttps } from 'node:https';
 import { describeError } from '../shared/errors.ts';
-import { sanitise } from '../shared/log.ts';
+import { sanitise } from '../shared/sanitise.ts';
 import { isSame } from '../shared/secrets.ts';
 import { connectTls, ForeignPeerError } from './probe-tls.ts';
 

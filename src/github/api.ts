@@ -11,8 +11,9 @@ import { throttling } from '@octokit/plugin-throttling';
 import * as v from 'valibot';
 import { raceSignal } from '../shared/abort.ts';
 import { describeError, isTimeout } from '../shared/errors.ts';
-import { type Logger, sanitise } from '../shared/log.ts';
+import type { Logger } from '../shared/log.ts';
 import { createFetch, type FetchOptions, type ProxyEnvironment, ProxyError } from '../shared/proxy.ts';
+import { sanitise } from '../shared/sanitise.ts';
 
 /** A single request, from sending to the last byte of the answer; GitHub itself gives up after 10 s. */
 const REQUEST_TIMEOUT_MS = 15_000;

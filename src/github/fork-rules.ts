@@ -3,7 +3,7 @@
 // docs/forks.md; the attack is GitHub Security Lab's "Preventing pwn requests".
 
 import { describeError } from '../shared/errors.ts';
-import { sanitise } from '../shared/log.ts';
+import { sanitise } from '../shared/sanitise.ts';
 import { type GitHub, GitHubError } from './api.ts';
 import { readCheckedOutCommit } from './checkout.ts';
 import { readIssue, readWorkflowRun } from './events.ts';

@@ -1,4 +1,4 @@
-// The job as the runner describes it. step/runner.ts reads it from the environment and passes it in; this folder never
+// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it in; this folder never
 // reads the environment itself.
 
 export interface Job {

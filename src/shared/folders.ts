@@ -3,7 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from './errors.ts';
-import { sanitise } from './log.ts';
+import { sanitise } from './sanitise.ts';
 
 /**
  * An open file keeps its folder on Windows, a `.nfs` file on NFS; both are mostly gone a moment later. Retried here and

@@ -5,7 +5,7 @@ import { type Inputs, parseInputs } from '../inputs/inputs.ts';
 import type { InputSource } from '../inputs/problems.ts';
 import { splitSecrets } from '../inputs/tunnel.ts';
 import { listKeyTexts } from '../shared/secrets.ts';
-import type { RunnerContext } from './context.ts';
+import type { RunnerContext } from './runner-context.ts';
 
 /** Reads the inputs of the step that is running, and masks the secrets among them. */
 export function readActionInputs({ variables, workspace, isDebug }: RunnerContext): Inputs {

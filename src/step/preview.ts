@@ -8,9 +8,10 @@ import type { Inputs } from '../inputs/inputs.ts';
 import type { Cancellation } from '../shared/cancellation.ts';
 import { formatDuration, MAX_DURATION_MS } from '../shared/duration.ts';
 import { describeError, InputError } from '../shared/errors.ts';
-import { type Logger, sanitise } from '../shared/log.ts';
+import type { Logger } from '../shared/log.ts';
 import { findAncestor, isAlive, recordProcess } from '../shared/processes.ts';
 import { renderClientRow } from '../shared/public-url.ts';
+import { sanitise } from '../shared/sanitise.ts';
 import type { StateMessage } from '../shared/state-message.ts';
 import { startBackground } from '../supervisor/background.ts';
 import { writeJournal } from '../supervisor/journal.ts';
@@ -21,13 +22,13 @@ import {
   type Session,
   sessionFiles,
   writeCommand,
-} from '../supervisor/session.ts';
+} from '../supervisor/session-folder.ts';
 import { readActionInputs } from './action-inputs.ts';
-import { type RunnerContext, readRunner } from './context.ts';
+import { type ForkRuleInputs, readForkRuleInputs, readJob } from './job-environment.ts';
 import { createStepLogger, relayLog } from './log.ts';
 import { print } from './print.ts';
 import { applyForkRules, connectForStep, findReportTarget, type ReportTarget } from './report-target.ts';
-import { type ForkRuleInputs, readForkRuleInputs, readJob } from './runner.ts';
+import { type RunnerContext, readRunner } from './runner-context.ts';
 import { type StepState, saveShownLog, saveStepState } from './state.ts';
 import { writeSummary } from './summary.ts';
 

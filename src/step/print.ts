@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import * as core from '@actions/core';
-import { sanitiseLines } from '../shared/log.ts';
+import { sanitiseLines } from '../shared/sanitise.ts';
 
 export const print = {
   debug: (text: string) => core.debug(sanitiseLines(text)),

@@ -13,9 +13,9 @@ import { InputError } from '../shared/errors.ts';
 import { type ResolvedAccess, resolveAccess } from '../supervisor/access.ts';
 import type { SupervisorConfig } from '../supervisor/config.ts';
 import type { HostContext } from '../supervisor/host.ts';
+import type { ForkRuleInputs } from './job-environment.ts';
 import { createStepLogger } from './log.ts';
 import { print } from './print.ts';
-import type { ForkRuleInputs } from './runner.ts';
 
 /** GitHub has this long to answer before the preview goes on without it. */
 const API_TIMEOUT_MS = 30_000;

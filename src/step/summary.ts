@@ -1,9 +1,9 @@
 // The job summary of the step: main writes it when its wait is over, post once more with the final figures.
 
 import * as core from '@actions/core';
+import { renderSummary } from '../github/comment/markdown.ts';
+import { describePreview, viewOf } from '../github/comment/view.ts';
 import type { Job } from '../github/job.ts';
-import { renderSummary } from '../github/markdown.ts';
-import { describePreview, viewOf } from '../github/view.ts';
 import type { StateMessage } from '../shared/state-message.ts';
 import { print } from './print.ts';
 import type { StepState } from './state.ts';

@@ -3,17 +3,17 @@
 // and removes the session folder.
 
 import { existsSync } from 'node:fs';
-import { describePreview, viewOf } from '../github/view.ts';
+import { describePreview, viewOf } from '../github/comment/view.ts';
 import { removeFolder } from '../shared/folders.ts';
 import { isAlive } from '../shared/processes.ts';
 import type { StateMessage } from '../shared/state-message.ts';
 import { stopBackground } from '../supervisor/background.ts';
 import { openComment } from '../supervisor/reporting.ts';
-import { sessionFiles } from '../supervisor/session.ts';
-import { readRunner } from './context.ts';
+import { sessionFiles } from '../supervisor/session-folder.ts';
+import { readForkRuleInputs, readJob } from './job-environment.ts';
 import { createStepLogger, printTail } from './log.ts';
 import { print } from './print.ts';
-import { readForkRuleInputs, readJob } from './runner.ts';
+import { readRunner } from './runner-context.ts';
 import { readShownLog, readStepState, type StepState } from './state.ts';
 import { measureLife, writeSummary } from './summary.ts';
 

@@ -9,7 +9,7 @@ import { endProcess, isAlive, type ProcessRecord, recordProcess } from '../share
 import { type StateMessage, StateMessageSchema } from '../shared/state-message.ts';
 import type { SupervisorConfig } from './config.ts';
 import { reapJournal, writeJournal } from './journal.ts';
-import { readOutcome, readSession, type Session, sessionFiles, writeSession } from './session.ts';
+import { readOutcome, readSession, type Session, sessionFiles, writeSession } from './session-folder.ts';
 
 /** Until it is ready, the supervisor only loads its bundle and opens a loopback port. */
 const READY_TIMEOUT_MS = 20_000;

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { findOrInstallWasmrun, type WasmrunOptions } from '../app/wasmrun/find.ts';
+import { findOrInstallWasmrun, type WasmrunOptions } from '../app/wasmrun/install.ts';
 import type { ExposureConfig } from '../exposure/config.ts';
 import type { AppInputs } from '../inputs/app.ts';
 import type { Inputs } from '../inputs/inputs.ts';

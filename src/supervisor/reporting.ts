@@ -3,8 +3,8 @@
 
 import type { Exposure } from '../exposure/exposure.ts';
 import { connectGitHub } from '../github/api.ts';
-import { CommentWriter } from '../github/comment.ts';
-import { describePreview, OUTAGE_SHOWN_AFTER_MS, type ViewContext, viewOf } from '../github/view.ts';
+import { CommentWriter } from '../github/comment/comment-writer.ts';
+import { describePreview, OUTAGE_SHOWN_AFTER_MS, type ViewContext, viewOf } from '../github/comment/view.ts';
 import type { Logger } from '../shared/log.ts';
 import type { ProxyEnvironment } from '../shared/proxy.ts';
 import type { ExposureState } from '../shared/state.ts';

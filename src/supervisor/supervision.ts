@@ -11,7 +11,7 @@ import type { SupervisorConfig } from './config.ts';
 import { watchEnds } from './ends.ts';
 import { writeJournal } from './journal.ts';
 import { startReporting } from './reporting.ts';
-import { sessionFiles, writeOutcome } from './session.ts';
+import { sessionFiles, writeOutcome } from './session-folder.ts';
 
 /** A bug that repeats must not fill the log. */
 const MAX_BUGS_LOGGED = 10;

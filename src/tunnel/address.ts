@@ -3,7 +3,7 @@
 import { isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { InputError } from '../shared/errors.ts';
-import { sanitise } from '../shared/log.ts';
+import { sanitise } from '../shared/sanitise.ts';
 import { DEFAULT_CONTROL_PORT } from './wire/protocol.ts';
 
 /** A host name or an IP address (IPv6 without brackets) and the port of bore's control connection. */

@@ -2,7 +2,7 @@
 // Thrown by session/, decided upon in retry/attempts.ts and retry/port-choice.ts.
 
 import { describeError, hasCode, TunnelError } from '../shared/errors.ts';
-import { sanitise } from '../shared/log.ts';
+import { sanitise } from '../shared/sanitise.ts';
 import { renderAddress, type ServerAddress } from './address.ts';
 import { ATTEMPTS_BEFORE_HINT } from './timings.ts';
 import { ERROR_TEXT } from './wire/protocol.ts';

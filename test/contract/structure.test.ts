@@ -80,9 +80,9 @@ describe('the rooms of src', () => {
 });
 
 describe('the environment', () => {
-  it('is read in step/runner and cli alone', () => {
+  it('is read only in step/job-environment and cli', () => {
     const readers = files.filter(file => /process\.env\b/.test(read(file)));
-    expect(readers.sort()).toEqual(['cli.ts', 'step/runner.ts']);
+    expect(readers.sort()).toEqual(['cli.ts', 'step/job-environment.ts']);
   });
 });
 

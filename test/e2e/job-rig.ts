@@ -9,7 +9,7 @@ import { readState } from '../../src/control/client.ts';
 import type { ProcessRecord } from '../../src/shared/processes.ts';
 import type { StateMessage } from '../../src/shared/state-message.ts';
 import { readJournal, reapJournal } from '../../src/supervisor/journal.ts';
-import { readSession } from '../../src/supervisor/session.ts';
+import { readSession } from '../../src/supervisor/session-folder.ts';
 import { type GitHubServer, startGitHubServer } from '../support/github-server.ts';
 import { RunnerJob } from '../support/runner.ts';
 import { isRunning } from '../support/running.ts';

@@ -11,12 +11,12 @@ import { createServer as createTls, getCACertificates, setDefaultCACertificates 
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { connectGitHub } from '../../src/github/api.ts';
-import { CommentWriter } from '../../src/github/comment.ts';
+import { CommentWriter } from '../../src/github/comment/comment-writer.ts';
 import type { ProcessRecord } from '../../src/shared/processes.ts';
 import type { StepState } from '../../src/step/state.ts';
 import { startBackground, stopBackground } from '../../src/supervisor/background.ts';
 import type { SupervisorConfig } from '../../src/supervisor/config.ts';
-import { createSessionFolder } from '../../src/supervisor/session.ts';
+import { createSessionFolder } from '../../src/supervisor/session-folder.ts';
 import {
   type ConnectProxy,
   type ConnectProxyOptions,
@@ -225,8 +225,8 @@ describe('the proxy of the job', () => {
     const printed = await runScript(
       `const { applyForkRules, connectForStep, findReportTarget } = await import(${source('src/step/report-target.ts')});
       const { readActionInputs } = await import(${source('src/step/action-inputs.ts')});
-      const { readForkRuleInputs, readJob } = await import(${source('src/step/runner.ts')});
-      const { readRunner } = await import(${source('src/step/context.ts')});
+      const { readForkRuleInputs, readJob } = await import(${source('src/step/job-environment.ts')});
+      const { readRunner } = await import(${source('src/step/runner-context.ts')});
       const [job, guard] = [readJob(), readForkRuleInputs()];
       const runner = readRunner();
       const github = connectForStep(job, guard, runner);

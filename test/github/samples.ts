@@ -1,12 +1,12 @@
 // A job, a preview and a logger as the tests of reporting start from them.
 
-import type { Job } from '../../src/github/job.ts';
 import {
   describePreview,
   type PreviewFacts,
   type PreviewState,
   type PreviewView,
-} from '../../src/github/view.ts';
+} from '../../src/github/comment/view.ts';
+import type { Job } from '../../src/github/job.ts';
 import type { Logger } from '../../src/shared/log.ts';
 
 export const HEAD = 'a1b2c3d4e5f60718293a4b5c6d7e8f9001122334';

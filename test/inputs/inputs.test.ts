@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../../src/inputs/inputs.ts';
 import { InputError } from '../../src/shared/errors.ts';
 import { readActionInputs } from '../../src/step/action-inputs.ts';
-import { readRunner } from '../../src/step/context.ts';
+import { readRunner } from '../../src/step/runner-context.ts';
 
 let base: string;
 beforeEach(() => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createLogger, type LogLevel, MAX_UNTRUSTED_LENGTH, sanitise } from '../../src/shared/log.ts';
+import { createLogger, type LogLevel } from '../../src/shared/log.ts';
+import { MAX_UNTRUSTED_LENGTH, sanitise } from '../../src/shared/sanitise.ts';
 import { findCommands, hostile, hostileText } from '../support/runner-commands.ts';
 
 describe('the search for workflow commands that these tests use', () => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { StepState } from '../../src/step/state.ts';
-import { createSessionFolder, writeOutcome } from '../../src/supervisor/session.ts';
+import { createSessionFolder, writeOutcome } from '../../src/supervisor/session-folder.ts';
 import { sampleEnd } from '../support/sample-state.ts';
 
 /** The log of post after a preview of five minutes whose address changed that many times. */

@@ -15,7 +15,7 @@ import {
   readSession,
   type Session,
   sessionFiles,
-} from '../../src/supervisor/session.ts';
+} from '../../src/supervisor/session-folder.ts';
 import { listen } from '../support/listen.ts';
 import { OPEN_GATEWAY } from '../support/open-gateway.ts';
 import { isRunning } from '../support/running.ts';

@@ -2,7 +2,7 @@
 
 import { AppError } from '../../shared/errors.ts';
 import { LastLines, LineBuffer } from '../../shared/lines.ts';
-import { sanitise } from '../../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 import { PageHostError } from './page-host/page-host.ts';
 import type { PageMessage } from './page-host/page-message.ts';
 

@@ -8,8 +8,8 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, hasCode } from '../../shared/errors.ts';
 import { LastLines } from '../../shared/lines.ts';
-import { sanitise } from '../../shared/log.ts';
 import { ProcessGroup } from '../../shared/processes.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 import type { OnChild } from '../program.ts';
 import { LineSplitter } from './lines.ts';
 

@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path';
 import { AppError } from '../../shared/errors.ts';
-import { sanitise } from '../../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 import type { OnChild } from '../program.ts';
 import { describeEnd, startChild } from './child.ts';
 

@@ -1,7 +1,7 @@
 // Starts a program that must listen on a port. Used by exec.ts and port.ts.
 
 import { AppError, isTimeout } from '../../shared/errors.ts';
-import { sanitise } from '../../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 import type { Program, ProgramContext } from '../program.ts';
 import { type Child, type ChildEnd, type ChildOptions, describeEnd, startChild } from './child.ts';
 import { findForeignOwner } from './port-owner.ts';

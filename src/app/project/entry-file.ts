@@ -4,7 +4,7 @@
 import { type Stats, statSync } from 'node:fs';
 import * as v from 'valibot';
 import { hasCode, InputError } from '../../shared/errors.ts';
-import { sanitise } from '../../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 import { readProjectFile } from './project-file.ts';
 
 /** By these wasmrun recognises a Node.js project, in its order, after `main` of package.json. */

@@ -3,7 +3,7 @@
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InputError } from '../../shared/errors.ts';
-import { sanitise } from '../../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 import type { AppMode } from '../../shared/state.ts';
 import { DETECTED_FILES, isFile, readPackage, statPath } from './entry-file.ts';
 import { readProjectConfig } from './project-config.ts';

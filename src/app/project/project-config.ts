@@ -3,7 +3,7 @@
 import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 import { describeError, InputError } from '../../shared/errors.ts';
-import { sanitise } from '../../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 import { leadsOut, readProjectFile } from './project-file.ts';
 
 export const CONFIG_FILE = 'wasmrun.toml';

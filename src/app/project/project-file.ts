@@ -4,7 +4,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { hasCode, InputError } from '../../shared/errors.ts';
-import { sanitise } from '../../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 
 /** Far more than a file written by hand has. */
 const MAX_BYTES = 1024 * 1024;

@@ -4,7 +4,8 @@
 import { copyFile, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 import { AppError } from '../../shared/errors.ts';
-import { type Logger, sanitise } from '../../shared/log.ts';
+import type { Logger } from '../../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 import { DETECTED_FILES, ENTRY_FILES, isFile, readPackage } from './entry-file.ts';
 import { type IgnoreRules, parseIgnoreRules } from './ignore-rules.ts';
 import {

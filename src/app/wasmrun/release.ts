@@ -1,4 +1,4 @@
-// wasmrun from the .deb of its GitHub release: looked up, downloaded, checked, unpacked without root. Used by find.ts.
+// wasmrun from the .deb of its GitHub release: looked up, downloaded, checked, unpacked without root. Used by install.ts.
 
 import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync } from 'node:fs';
@@ -9,8 +9,9 @@ import { pipeline } from 'node:stream/promises';
 import type { Dispatcher, Response } from 'undici';
 import * as v from 'valibot';
 import { AppError, describeError, hasCode } from '../../shared/errors.ts';
-import { type Logger, sanitise } from '../../shared/log.ts';
+import type { Logger } from '../../shared/log.ts';
 import { createDispatcher } from '../../shared/proxy.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 import { runCommand } from '../process/command.ts';
 import type { OnChild } from '../program.ts';
 

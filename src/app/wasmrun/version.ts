@@ -1,7 +1,7 @@
-// Which versions of wasmrun work. Used by find.ts, and by inputs before anything is started.
+// Which versions of wasmrun work. Used by install.ts, and by inputs before anything is started.
 
 import { InputError } from '../../shared/errors.ts';
-import { sanitise } from '../../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 
 /** `1.0.0` or `v1.0.0`, from 1.0.0 on. Throws an InputError. */
 export function parseWasmrunVersion(text: string): string {

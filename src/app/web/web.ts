@@ -3,7 +3,7 @@
 import { realpath } from 'node:fs/promises';
 import { AppError } from '../../shared/errors.ts';
 import type { HttpRequest, HttpResponse } from '../../shared/http-message.ts';
-import { sanitise } from '../../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 import type { Handler, Refuse } from '../../shared/state.ts';
 import type { AppSpec, Program } from '../program.ts';
 import { type FoundFile, findFile } from './files.ts';

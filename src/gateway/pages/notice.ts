@@ -2,7 +2,7 @@
 // the passes, sent by answer.ts.
 
 import { hasCode } from '../../shared/errors.ts';
-import { sanitise } from '../../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 import type { AppState } from '../../shared/state.ts';
 
 /** All plain text; `detail` comes from the app, and is sanitised to one line. */

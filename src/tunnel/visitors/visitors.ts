@@ -5,8 +5,9 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { describeError } from '../../shared/errors.ts';
-import { type Logger, sanitise } from '../../shared/log.ts';
+import type { Logger } from '../../shared/log.ts';
 import { resetSocket } from '../../shared/reset.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 import type { ServerAddress } from '../address.ts';
 import type { PipeEnd } from '../relay/pipe.ts';
 import type { Timings } from '../timings.ts';

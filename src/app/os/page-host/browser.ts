@@ -6,8 +6,8 @@ import { access, mkdir, readlink, rm } from 'node:fs/promises';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, Page } from 'puppeteer-core';
-import { sanitise } from '../../../shared/log.ts';
 import { ProcessGroup } from '../../../shared/processes.ts';
+import { sanitise } from '../../../shared/sanitise.ts';
 import {
   PAGE_TIMEOUT_MS,
   type PageHost,

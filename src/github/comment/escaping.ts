@@ -1,7 +1,7 @@
 // Untrusted text in Markdown: always as code, with a fence that the text cannot close. Used by markdown.ts for every value
 // it shows.
 
-import { sanitise } from '../shared/log.ts';
+import { sanitise } from '../../shared/sanitise.ts';
 
 /**
  * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one

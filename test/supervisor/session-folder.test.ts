@@ -14,7 +14,7 @@ import {
   writeCommand,
   writeOutcome,
   writeSession,
-} from '../../src/supervisor/session.ts';
+} from '../../src/supervisor/session-folder.ts';
 import { sampleEnd } from '../support/sample-state.ts';
 
 const ENDED = sampleEnd(

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { type HostContext, readHost } from '../supervisor/host.ts';
-import { readTempFolder, readVariables, readWorkspace } from './runner.ts';
+import { readTempFolder, readVariables, readWorkspace } from './job-environment.ts';
 
 /** The machine, and where the job's files are. */
 export interface RunnerContext extends HostContext {

@@ -2,15 +2,15 @@
 // written. A failure is one warning and never affects the preview.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describeError } from '../shared/errors.ts';
-import type { Logger } from '../shared/log.ts';
-import { type GitHub, GitHubError } from './api.ts';
-import type { Job } from './job.ts';
+import { describeError } from '../../shared/errors.ts';
+import type { Logger } from '../../shared/log.ts';
+import { type GitHub, GitHubError } from '../api.ts';
+import type { Job } from '../job.ts';
+import { describeReportFailure } from '../wording.ts';
 import { renderComment } from './markdown.ts';
 import { renderMarker } from './marker.ts';
 import { type CommentTarget, OwnComment } from './own-comment.ts';
 import type { PreviewView } from './view.ts';
-import { describeReportFailure } from './wording.ts';
 
 /** Short failures of GitHub are over in seconds; after a longer one the next change of state is written. */
 const RETRY_DELAYS_MS = [1_000, 4_000];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareRuns, readMarker, renderMarker } from '../../src/github/marker.ts';
+import { compareRuns, readMarker, renderMarker } from '../../../src/github/comment/marker.ts';
 
 describe('the marker', () => {
   const marker = { key: 'abc123', runId: '19123456789', runAttempt: 2 };

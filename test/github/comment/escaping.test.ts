@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { renderCode, renderCodeBlock, renderLink, renderSentence } from '../../src/github/text.ts';
+import {
+  renderCode,
+  renderCodeBlock,
+  renderLink,
+  renderSentence,
+} from '../../../src/github/comment/escaping.ts';
 import { hostileText, maskCode } from './markdown-oracle.ts';
 
 describe('untrusted text in Markdown', () => {

@@ -1,9 +1,9 @@
 // What the comment and the summary show: the tunnel, the app and the phase of an exposure as one state of the preview,
 // with only what is valid in it. Used by the supervisor's reports, and by the step for its summary.
 
-import type { AppMode, EndReason, UnverifiedReason } from '../shared/state.ts';
-import type { StateMessage } from '../shared/state-message.ts';
-import { type Job, renderCommitUrl, renderRunUrl } from './job.ts';
+import type { AppMode, EndReason, UnverifiedReason } from '../../shared/state.ts';
+import type { StateMessage } from '../../shared/state-message.ts';
+import { type Job, renderCommitUrl, renderRunUrl } from '../job.ts';
 
 /** Shorter outages are not worth a write: most are over before anybody has read about them. */
 export const OUTAGE_SHOWN_AFTER_MS = 15_000;

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_COMMENT_LENGTH, renderComment, renderSummary } from '../../src/github/markdown.ts';
-import { readMarker, renderMarker } from '../../src/github/marker.ts';
-import type { PreviewFacts, PreviewState } from '../../src/github/view.ts';
-import { describeEntry, describeOpenWarning } from '../../src/github/wording.ts';
+import { MAX_COMMENT_LENGTH, renderComment, renderSummary } from '../../../src/github/comment/markdown.ts';
+import { readMarker, renderMarker } from '../../../src/github/comment/marker.ts';
+import type { PreviewFacts, PreviewState } from '../../../src/github/comment/view.ts';
+import { describeEntry, describeOpenWarning } from '../../../src/github/wording.ts';
+import { sampleView } from '../samples.ts';
 import { hostileText, maskCode } from './markdown-oracle.ts';
-import { sampleView } from './samples.ts';
 
 const marker = renderMarker({ key: 'abc123', runId: '100', runAttempt: 1 });
 const endsAt = new Date('2026-05-04T10:32:00Z');

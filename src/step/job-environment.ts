@@ -1,6 +1,6 @@
-// The only reader of the job's environment, and of the inputs that are needed before all others: those of the fork rules,
-// and those of the `stop` action. That action needs no more, so this file imports little: see context.ts. Secrets are masked
-// the moment they are read.
+// The only reader of the job's environment. It also reads the inputs that are needed before all others: those of the fork
+// rules, and those of the `stop` action, which needs no more. So this file imports little; runner-context.ts has the rest.
+// Secrets are masked the moment they are read.
 
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -37,7 +37,7 @@ export function readJob(): Job {
   return describeJob(process.env, core.getInput('matrix'));
 }
 
-/** The whole environment, for context.ts. */
+/** The whole environment, for runner-context.ts. */
 export function readVariables(): NodeJS.ProcessEnv {
   return process.env;
 }

@@ -1,10 +1,10 @@
 // `mode: exec`: one .wasm file in wasmrun's interpreter, with a socket handed in. Used by app.ts.
 
 import { basename, dirname, join } from 'node:path';
-import { findFreePort } from './process/free-port.ts';
-import { startListener } from './process/listener.ts';
-import type { AppSpec, Program, ProgramContext } from './program.ts';
-import { stageFolder } from './project/staging.ts';
+import { findFreePort } from '../process/free-port.ts';
+import { startListener } from '../process/listener.ts';
+import type { AppSpec, Program, ProgramContext } from '../program.ts';
+import { stageFolder } from '../project/staging.ts';
 
 /** The highest limit of OS mode. Without one, a program could take all of the runner's memory. */
 const MAX_MEMORY_MB = 2_048;

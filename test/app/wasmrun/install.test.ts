@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findOrInstallWasmrun, type WasmrunOptions } from '../../../src/app/wasmrun/find.ts';
+import { findOrInstallWasmrun, type WasmrunOptions } from '../../../src/app/wasmrun/install.ts';
 import { parseWasmrunVersion } from '../../../src/app/wasmrun/version.ts';
 import { AppError, InputError } from '../../../src/shared/errors.ts';
 import { createLogger } from '../../../src/shared/log.ts';

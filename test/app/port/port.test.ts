@@ -4,9 +4,9 @@ import { readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { startApp } from '../../src/app/app.ts';
-import { findFreePort } from '../../src/app/process/free-port.ts';
-import type { AppState } from '../../src/shared/state.ts';
+import { startApp } from '../../../src/app/app.ts';
+import { findFreePort } from '../../../src/app/process/free-port.ts';
+import type { AppState } from '../../../src/shared/state.ts';
 import {
   ask,
   createOptions,
@@ -18,8 +18,8 @@ import {
   occupy,
   SERVE,
   start,
-} from '../support/apps.ts';
-import { isRunning } from '../support/running.ts';
+} from '../../support/apps.ts';
+import { isRunning } from '../../support/running.ts';
 
 describe('mode: port with a command', () => {
   it('gives the command a free port, waits until it answers, and reports the address', async () => {

@@ -1,10 +1,10 @@
-// Our one comment on a pull request: finds it, checks its author, and writes it. Used by comment.ts, which decides when.
+// Our one comment on a pull request: finds it, checks its author, and writes it. Used by comment-writer.ts, which decides when.
 // Found by marker and author together, on all pages: anyone who can comment can copy a marker.
 
 import * as v from 'valibot';
-import type { Logger } from '../shared/log.ts';
-import { type GitHub, GitHubError, type Parameters } from './api.ts';
-import type { PreviewIdentity } from './identity.ts';
+import type { Logger } from '../../shared/log.ts';
+import { type GitHub, GitHubError, type Parameters } from '../api.ts';
+import type { PreviewIdentity } from '../identity.ts';
 import { compareRuns, type Marker, type Run, readMarker } from './marker.ts';
 
 /** The run that writes, the pull request, and the preview that the comment is about. */

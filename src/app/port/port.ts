@@ -2,11 +2,11 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { AppError, isTimeout } from '../shared/errors.ts';
-import { findFreePort } from './process/free-port.ts';
-import { LOOPBACK_HOSTS, startListener } from './process/listener.ts';
-import { waitForListening } from './process/readiness.ts';
-import type { AppSpec, Program, ProgramContext } from './program.ts';
+import { AppError, isTimeout } from '../../shared/errors.ts';
+import { findFreePort } from '../process/free-port.ts';
+import { LOOPBACK_HOSTS, startListener } from '../process/listener.ts';
+import { waitForListening } from '../process/readiness.ts';
+import type { AppSpec, Program, ProgramContext } from '../program.ts';
 
 /** The options a `run:` step has with `shell: bash`. */
 const BASH_ARGS = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];

@@ -3,9 +3,9 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { AppSpec } from '../../src/app/program.ts';
-import { ask, base, EXAMPLES, fail, folder, start } from '../support/apps.ts';
-import { describeWithReal, requirePart } from '../support/real-parts.ts';
+import type { AppSpec } from '../../../src/app/program.ts';
+import { ask, base, EXAMPLES, fail, folder, start } from '../../support/apps.ts';
+import { describeWithReal, requirePart } from '../../support/real-parts.ts';
 
 describeWithReal(['wasmrun'], 'mode: exec', () => {
   it('runs the program with its arguments, env and folder, and starts it again after a crash', async () => {

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connectGitHub } from '../../src/github/api.ts';
-import { CommentWriter } from '../../src/github/comment.ts';
-import { readMarker, renderMarker } from '../../src/github/marker.ts';
-import type { PreviewState } from '../../src/github/view.ts';
-import { type FakeState, type GitHubServer, startGitHubServer } from '../support/github-server.ts';
-import { recordLog, sampleJob, sampleView } from './samples.ts';
+import { connectGitHub } from '../../../src/github/api.ts';
+import { CommentWriter } from '../../../src/github/comment/comment-writer.ts';
+import { readMarker, renderMarker } from '../../../src/github/comment/marker.ts';
+import type { PreviewState } from '../../../src/github/comment/view.ts';
+import { type FakeState, type GitHubServer, startGitHubServer } from '../../support/github-server.ts';
+import { recordLog, sampleJob, sampleView } from '../samples.ts';
 
 const KEY = 'abc123';
 const BOT = 'github-actions[bot]';

@@ -1,10 +1,11 @@
 // The comment and the step summary as Markdown. Pure: the same view gives the same text.
 // Everything that can end says when: if the runner dies, nobody corrects the text. Used by comment and step/summary.
 
-import { formatDuration } from '../shared/duration.ts';
-import { renderClientLine } from '../shared/public-url.ts';
-import type { EndReason, UnverifiedReason } from '../shared/state.ts';
-import { renderCode, renderCodeBlock, renderLink, renderSentence, renderTime } from './text.ts';
+import { renderCount } from '../../shared/count.ts';
+import { formatDuration } from '../../shared/duration.ts';
+import { renderClientLine } from '../../shared/public-url.ts';
+import type { EndReason, UnverifiedReason } from '../../shared/state.ts';
+import { renderCode, renderCodeBlock, renderLink, renderSentence, renderTime } from './escaping.ts';
 import type { Outage, PreviewFacts, PreviewState, PreviewView } from './view.ts';
 
 /** GitHub refuses longer comments. Each part has a much lower limit; this is the limit of their sum. */
@@ -182,8 +183,4 @@ function renderFooter({ preview, updatedAt }: PreviewView): string {
   const commit = renderLink(renderCode(preview.commit.slice(0, 7)), preview.commitUrl);
   const run = renderLink('workflow run', preview.runUrl);
   return `<sub>${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}</sub>`;
-}
-
-function renderCount(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
