@@ -12,7 +12,7 @@ const cancellation = new Cancellation(['SIGINT', 'SIGTERM'], {
   exitCode: 1,
   // Post undoes the rest.
   undoMs: 900,
-  // Plain text: while the preview's log is repeated, the runner would show a command as it stands.
+  // Not an annotation: while main repeats the preview's log, the runner shows commands as text.
   onCancel: () => print.info('cancelled; the post step takes the preview down'),
 });
 

@@ -1,4 +1,4 @@
-// Entry of the post step: takes the preview down, whatever main came to. Never fails the job.
+// Entry of the post step: takes the preview down, however main ended. Never fails the job.
 
 import { describeError } from './shared/errors.ts';
 import { tolerateBrokenOutput } from './shared/output.ts';
@@ -8,5 +8,5 @@ import { tearDown } from './step/teardown.ts';
 tolerateBrokenOutput();
 
 void tearDown().catch(error =>
-  print.warning(`the preview may not be taken down wholly: ${describeError(error)}`),
+  print.warning(`parts of the preview may still be running: ${describeError(error)}`),
 );

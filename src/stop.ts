@@ -13,7 +13,7 @@ const STOP_TIMEOUT_MS = 20_000;
 async function run(): Promise<void> {
   const tempFolder = readTempFolder();
   const { session: wanted } = readStopInputs();
-  // A preview that was skipped, as a fork's is, must not turn the steps after it red.
+  // If the preview was skipped (in a pull request of a fork), this step must not fail.
   if (wanted === undefined && listSessions(tempFolder).length === 0)
     return print.notice('nothing is exposed in this job, so there is nothing to stop');
   const found = chooseSession(tempFolder, wanted);

@@ -16,7 +16,7 @@ async function run(): Promise<void> {
   let warn = (_message: string) => {};
   // Standard output is the log file.
   const log = new LogFile(STDOUT, MAX_LOG_BYTES, reason =>
-    warn(`the log of the preview is not whole: ${reason}`),
+    warn(`the log of the preview is incomplete: ${reason}`),
   );
   const logger = createLogger({
     level: config.logLevel,
@@ -28,13 +28,13 @@ async function run(): Promise<void> {
   process.on('uncaughtException', failOnBug);
   warn = message => exposure.warn(message);
   process.on('SIGTERM', () => void exposure.stop('job ended'));
-  // A main that is gone by now was cancelled: post comes to end this.
+  // If main is gone by now, it was cancelled, and post will end this process.
   process.send?.({ controlUrl }, undefined, {}, () => {});
   await finished;
 }
 
 const STDOUT = 1;
-/** A talkative app must not fill the runner's disk. */
+/** An app that prints a lot must not fill the runner's disk. */
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
 
 const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };

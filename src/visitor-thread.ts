@@ -1,5 +1,5 @@
-// Program of the second thread for raw visitors: does what the first one does, with a relay of its own. Started by
-// tunnel/visitors/thread-handle.ts, which describes the messages.
+// Program of the second thread for raw visitors: fetches visitors and relays their bytes, as the first thread does.
+// Started by tunnel/visitors/thread-handle.ts, which describes the messages.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Logger } from './shared/log.ts';

@@ -13,10 +13,10 @@ export interface Controls {
   readonly state: ExposureState;
   /** Calls back with every later state; returns the function that unsubscribes. */
   subscribe(listener: (state: ExposureState) => void): () => void;
-  /** Resolves when Connected; rejects with a TunnelError when that failed. */
+  /** Resolves when Connected; otherwise rejects with a TunnelError. */
   startTunnel(): Promise<void>;
   stopTunnel(): Promise<void>;
-  /** Ends the exposure; resolves when nothing of it is left. */
+  /** Ends the exposure; resolves when all its parts have ended. */
   stop(reason: EndReason): Promise<void>;
   describeApp(): { pid: number | undefined; console: readonly string[] };
 }
@@ -24,7 +24,7 @@ export interface Controls {
 export interface ControlApi {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
-  /** Ends the event streams, lets open answers finish for a moment, and closes. */
+  /** Ends the event streams, gives open responses a second to finish, and closes. */
   stop(): Promise<void>;
 }
 
@@ -53,7 +53,7 @@ export const ROUTE_NAMES: readonly string[] = Object.keys(ROUTES);
 
 /** A comment line now and then shows a client that a quiet stream is not dead. */
 const KEEPALIVE_MS = 15_000;
-/** The client that asked for the end still reads the answer. */
+/** Time for the client that requested the end to read its response. */
 const CLOSE_GRACE_MS = 1_000;
 /** The reasons that a client may give. */
 const CALLER_REASONS: readonly EndReason[] = ['stopped', 'job ended'];
@@ -89,13 +89,13 @@ function closeServer(server: Server, streams: ReadonlySet<ServerResponse>): Prom
 
 async function answer(call: Call, token: string): Promise<void> {
   const { request, response } = call;
-  response.on('error', () => {}); // a client that hung up needs no answer
+  response.on('error', () => {}); // a client that has disconnected needs no response
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
   const route = ROUTES[`${request.method} ${path}`];
   const allowed = ROUTE_NAMES.filter(name => name.endsWith(` ${path}`)).map(name => name.split(' ')[0]);
   // Keeps out web pages whose host name points to 127.0.0.1 (DNS rebinding).
   if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(request.headers.host ?? ''))
-    return refuse(response, 403, 'this API answers only to its loopback address');
+    return refuse(response, 403, 'this API accepts requests to its loopback address only');
   if (!isAuthorised(request, token))
     return refuse(response, 401, 'a bearer token is required: the `control-token` output');
   if (allowed.length === 0) return refuse(response, 404, `no such route: ${path}`);

@@ -9,7 +9,7 @@ import { type StateMessage, StateMessageSchema } from '../shared/state-message.t
 
 const ErrorSchema = v.object({ success: v.literal(false), error: v.string() });
 
-/** How long an answer may take; ending an exposure drains its visitors for up to 5 s. */
+/** How long a response may take; ending an exposure drains its visitors for up to 5 s. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
 export interface ControlAddress {
@@ -72,10 +72,10 @@ function isConnectionLost(error: unknown): boolean {
   return hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
 }
 
-/** The `data` of each server-sent event. The API writes one data line an event. */
+/** The `data` of each server-sent event. The API writes one data line per event. */
 async function* readEvents(body: IncomingMessage): AsyncGenerator<string> {
   let rest = '';
-  // Decoded as one text: a character may be split over two chunks.
+  // Decoded by the stream: a character may be split over two chunks.
   body.setEncoding('utf8');
   for await (const text of body) {
     const events = `${rest}${text}`.split('\n\n');

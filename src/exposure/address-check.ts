@@ -1,4 +1,4 @@
-// Checks that the public address leads to this very exposure, before it is published. Used by public-tunnel.
+// Checks that the public address leads to this exposure, before it is published. Used by public-tunnel.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ProbeAnswer } from '../gateway/probe.ts';
@@ -6,13 +6,13 @@ import { TunnelError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import type { AddressState, UnverifiedReason } from '../shared/state.ts';
 
-/** How long an answer is waited for. Without hairpin NAT none ever comes. */
+/** How long to wait for an answer. Without hairpin NAT, none ever comes. */
 const CHECK_TIMEOUT_MS = 5_000;
 const RETRY_MS = 250;
-/** After this many ports in a row on which another program answered, no further one is tried: even one is rare. */
+/** How many ports are tried if another program answers on each: even one such port is rare. */
 const MAX_FOREIGN_ANSWERS = 3;
 
-/** What came back from an address; `app away`: nothing was asked, because only the app could have answered. */
+/** The outcome of one probe; `app away`: nothing was sent, because the app, which is needed for it, is down. */
 export type AddressAnswer = ProbeAnswer | { kind: 'app away'; detail: string };
 
 export interface AddressCheck {
@@ -20,7 +20,10 @@ export interface AddressCheck {
   readUrl: () => string | undefined;
   /** Sends one probe, and never rejects. */
   probe: (url: string, signal: AbortSignal) => Promise<AddressAnswer>;
-  /** Whether the address is the bore server's own. An unexpected answer from a proxy in front may be the proxy's. */
+  /**
+   * Whether an answer without our proof is treated as another program's. Not with a proxy in front, because the answer
+   * may be the proxy's, and not for a fixed port without a gateway.
+   */
   isPlain: boolean;
   /** Whether an answer without our proof can only come from another program. */
   isCertain: boolean;
@@ -35,8 +38,9 @@ export type CheckedAddress = Extract<AddressState, { kind: 'verified' | 'unverif
 
 /**
  * Probes the address until our own proof comes back, for 5 s from its last change. Resolves with undefined if there was
- * no address, or the signal was aborted. An answer without our proof means that another program has the port: asks for
- * another one, and rejects with a TunnelError if there is none. Where `isCertain` is false, keeps the last port instead.
+ * no address, or the signal was aborted. With `isPlain`, an answer without our proof means that another program has the
+ * port: asks for another port, and rejects with a TunnelError if there is none. If `isCertain` is false, it keeps the
+ * last port instead.
  */
 export async function checkAddress(check: AddressCheck): Promise<CheckedAddress | undefined> {
   let url = check.readUrl();
@@ -50,7 +54,7 @@ export async function checkAddress(check: AddressCheck): Promise<CheckedAddress 
     if (check.signal.aborted) return undefined;
     if (check.readUrl() !== url) continue; // the URL changed meanwhile: drop this answer
     if (url !== undefined && answer.kind === 'proved') return { kind: 'verified', url };
-    // Keep the previous answer if this one was cut off by the deadline: that tells least.
+    // A probe that the deadline cut off says the least, so the previous answer is kept.
     const isInTime = performance.now() < deadline;
     if (answer.kind !== 'proved' && (isInTime || lastAnswer.detail === '')) lastAnswer = answer;
     if (url !== undefined && answer.kind === 'unproved' && check.isPlain) {

@@ -1,5 +1,5 @@
-// The configuration of one exposure: the app, who may open it, and the servers. A part of the supervisor's document,
-// checked with it.
+// The configuration of one exposure: the app, who may open it, and the servers. Part of the supervisor's document
+// (supervisor/config.ts), and checked with it.
 
 import * as v from 'valibot';
 import { AppSpecSchema } from '../app/program.ts';
@@ -58,7 +58,7 @@ export const ExposureConfigSchema = v.object({
     ]),
     /** Template with `{host}` and `{port}`. */
     publicUrl: v.string(),
-    /** Whether connections to a far server may be opened ahead of visitors; yes where absent. */
+    /** Whether connections to a far server may be opened ahead of visitors; absent: yes. */
     spareConnections: v.optional(v.boolean()),
     /** The program of a second thread for raw visitors; absent: one thread for all. */
     threadScript: v.optional(v.string()),

@@ -4,7 +4,7 @@
 //                                  └─────────┴──────────┴───► state ──► control API, comment, summary
 //
 // Data flows to the right, state flows down. Started in the order gateway, tunnel, app, so that an early visitor
-// finds a page that says "starting"; stopped in reverse, but for the tunnel's port, which is given back first.
+// finds a page that says "starting"; stopped in reverse, except that the tunnel's port is given back first.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,17 +23,17 @@ import type { TunnelStatus } from './tunnel-status.ts';
 
 /** At the end, visitors have this long to finish their downloads. */
 const DRAIN_MS = 5_000;
-/** Another program at our address answers at once. Without hairpin NAT no answer comes, and the app need not wait for it. */
+/** How long the app waits for the check: another program answers at once, and without hairpin NAT no answer comes. */
 const CHECK_HEAD_START_MS = 1_000;
-/** The end is checked this often on two clocks: a laptop that slept must not wake up to an exposure past its end. */
+/** How often two clocks are compared with the end: after a laptop has slept, an exposure past its end must stop. */
 const CLOCK_CHECK_MS = 1_000;
 const MAX_LINE_LENGTH = 1_000;
-/** More would not be read. */
+/** Nobody would read more. */
 const MAX_WARNINGS = 10;
 
 export interface ExposureOptions {
   config: ExposureConfig;
-  /** Private folder for whatever the app needs. */
+  /** Private folder of the session; the app gets `app/` in it. */
   folder: string;
   logger: Logger;
   onChild: (child: { pid: number; role: string }) => void;
@@ -130,7 +130,7 @@ export class Exposure {
     }
   }
 
-  /** The app gets its public URL when it starts, so a port on which another program answers is left before that. */
+  /** The app gets its public URL when it starts, so a port on which another program answers is changed before that. */
   async #startBehind(signal: AbortSignal): Promise<void> {
     if (this.#ingress.needsApp) {
       await this.#startApp(signal);
@@ -141,7 +141,7 @@ export class Exposure {
     await Promise.all([verified, this.#startApp(signal)]);
   }
 
-  /** Ends it as planned; resolves when nothing of it is left. May be called twice: the first reason counts. */
+  /** Ends the exposure as planned; resolves when all of it has ended. A second call changes nothing. */
   stop(reason: EndReason = 'stopped'): Promise<void> {
     return this.#end(liveAt => ({ kind: 'ended', reason, ...liveAt, endedAt: new Date() }));
   }
@@ -217,7 +217,7 @@ export class Exposure {
     this.#options.logger.warn(message);
   }
 
-  /** Ends it as failed; `error` is what people read. May be called twice: the first error counts. */
+  /** Ends the exposure as failed; people read the message of `error`. May be called twice: the first error counts. */
   fail(error: unknown): Promise<void> {
     const lastLines = error instanceof AppError ? error.lastLines.map(shortenLine) : [];
     const reason = describeError(error);
@@ -237,12 +237,12 @@ export class Exposure {
     this.#cancelled.abort();
     const { phase } = this.#state;
     const outcome = finish(phase.kind === 'live' ? { liveAt: phase.liveAt } : {});
-    // The port is free at once; gateway and app stay until downloads are over, or the time for them.
+    // The port is free at once; gateway and app stay until downloads are over, or DRAIN_MS have passed.
     const drained = this.#tunnel.close(DRAIN_MS);
     await this.#attempt('the visitors', this.#ingress.stop(DRAIN_MS));
     await this.#attempt('the tunnel', drained);
     await this.#appStart?.then(app => app.stop()).catch(() => {}); // a start that failed left nothing
-    // A file that is open on Windows, or a mount, may keep its folder: that does not keep the end from being reported.
+    // On Windows an open file, or a mount, may keep the folder from being removed: the end is reported anyway.
     const left = await removeFolder(join(this.#options.folder, 'app'));
     if (left !== undefined) this.warn(left);
     const failed = outcome.kind === 'failed';
@@ -257,7 +257,7 @@ export class Exposure {
     });
   }
 
-  /** One part of the end: a failure is logged, and the other parts still end. */
+  /** Waits for one part of the end. If it fails, that is logged, and the other parts still end. */
   async #attempt(what: string, ending: Promise<void>): Promise<void> {
     await ending.catch(error =>
       this.#options.logger.warn(`${what} did not end well: ${describeError(error)}`),
@@ -276,12 +276,12 @@ export class Exposure {
   }
 }
 
-/** A longer line is data, which nobody reads in a comment. */
+/** A longer line is data, and nobody reads that in a comment. */
 function shortenLine(line: string): string {
   return line.length > MAX_LINE_LENGTH ? `${line.slice(0, MAX_LINE_LENGTH)}…` : line;
 }
 
-/** An error of a start that ran into its time limit says so, with what it was waiting for as the cause. */
+/** If the time limit ended the start: an error that says so, with the given one as its cause. */
 function explainStart(error: unknown, timeout: AbortSignal, timeoutMs: number): unknown {
   if (!timeout.aborted) return error;
   const message = `not ready within ${formatDuration(timeoutMs)}, the \`startup-timeout\``;

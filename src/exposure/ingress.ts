@@ -1,5 +1,5 @@
-// What takes visitors in at the end of the tunnel: the gateway for `protocol: http`, a relay for `protocol: tcp`. Used by
-// exposure and public-tunnel.
+// Receives visitors from the tunnel: a gateway for `protocol: http`, a relay for `protocol: tcp`. Used by exposure and
+// public-tunnel.
 
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { findListening } from '../app/process/readiness.ts';
@@ -23,7 +23,7 @@ export interface Ingress {
   readonly needsApp: boolean;
   /** Whether visitors' TLS ends here. */
   readonly endsTls: boolean;
-  /** Sends one probe to the address, to see whether it leads here. Never rejects. */
+  /** Sends one probe to the address, to find out whether it leads here. Never rejects. */
   probe(url: string, signal: AbortSignal): Promise<AddressAnswer>;
   /** The app's state has changed. */
   followApp(): void;
@@ -96,7 +96,7 @@ function openRelay({ app, threadScript, logger }: IngressOptions): Ingress {
     needsApp: true,
     endsTls: false,
     probe: async (url, signal) => {
-      // Without the app every visitor is cut off, our probe too, which would say nothing about the address.
+      // While the app is down, every connection is cut off: our probe would say nothing about the address.
       const address = target();
       const isUp = address && (await findListening({ hosts: [address.host], port: address.port }));
       return isUp ? probeTcp(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };

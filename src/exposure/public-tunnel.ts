@@ -1,8 +1,8 @@
-// Opens the tunnel, checks that its address leads here, and closes and reopens it on command. Used by exposure, which owns
-// the state.
+// Opens the tunnel, checks that its address leads here, and closes and reopens it on command. Used by exposure, which
+// owns the state.
 //
-// Three facts: where the tunnel ends (`#location`), which URL was published (`#publishedUrl`), and what the state says
-// (`#status`). A URL other than the published one is checked before it replaces it.
+// It keeps three facts: the current public address (`#location`), the URL that was published (`#publishedUrl`), and what
+// the state says (`#status`). A new URL is checked before it replaces the published one.
 
 import type { PublicAddress } from '../gateway/own-address.ts';
 import { TunnelError } from '../shared/errors.ts';
@@ -42,7 +42,7 @@ export class PublicTunnel {
   /** Set while the tunnel starts, so that the port can be changed before `startTunnel` resolves. */
   #starting: Promise<Tunnel> | undefined;
   #turn: Promise<void> = Promise.resolve();
-  /** Where the tunnel ends, or ended last: asked for again after a stop. */
+  /** The current public address, or the last one: it is requested again after a stop. */
   #location: { address: PublicAddress; isConnected: boolean } | undefined;
   /** Undefined until an address was published. */
   #publishedUrl: string | undefined;
@@ -79,7 +79,7 @@ export class PublicTunnel {
 
   /**
    * Checks the address, and changes the port if another program has it. From now on the address counts as published: a
-   * later change is checked first. Waits for a tunnel that is away, until the signal; nothing is published after that.
+   * later change is checked first. While the tunnel is away, waits for it; once the signal is aborted, publishes nothing.
    * Rejects with a TunnelError if another program has the address and there is no other port.
    */
   async verify(signal: AbortSignal): Promise<void> {
@@ -109,7 +109,7 @@ export class PublicTunnel {
     });
   }
 
-  /** Gives the public port back at once, says so in the state, and lets visitors finish for `drainMs`. */
+  /** Gives the public port back at once, updates the state, and lets visitors finish for `drainMs`. */
   async close(drainMs: number): Promise<void> {
     const tunnel = this.#tunnel;
     this.#tunnel = undefined;
@@ -120,7 +120,7 @@ export class PublicTunnel {
     await tunnel?.stop({ drainMs });
   }
 
-  /** One after the other: two starts at once would open two tunnels. */
+  /** Runs one piece of work after the other: two starts at once would open two tunnels. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     const turn = this.#turn.then(work);
     this.#turn = turn.catch(() => {}); // the caller gets the failure
@@ -188,7 +188,7 @@ export class PublicTunnel {
   async #checkNewAddress(): Promise<void> {
     this.#status.withhold('the new address is being checked');
     const closed = this.#closed;
-    if (this.#checking === closed) return; // that check goes on with the address of that moment
+    if (this.#checking === closed) return; // the running check reads the new address by itself
     this.#checking = closed;
     try {
       const signal = AbortSignal.any([this.#options.signal, closed.signal]);
@@ -244,7 +244,7 @@ export class PublicTunnel {
   }
 }
 
-/** `auto` asks for blocked ports only if its range has no others; in the whole range the server chose the port. */
+/** Whether the server chose the port; `auto` with a range chooses it itself, and a blocked one only if there is no other. */
 function isServersChoice(remotePort: ExposureConfig['tunnel']['remotePort']): boolean {
   return remotePort.kind === 'auto' ? isWholeRange(remotePort) : remotePort.kind === 'random';
 }

@@ -1,5 +1,5 @@
-// Checks that a public address leads here without a gateway to answer: a token sent to the address must arrive at our
-// relay. Used by ingress.
+// Checks that a public address leads here when there is no gateway to answer: a token that is sent to the address must
+// arrive at our relay. Used by ingress.
 
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
@@ -33,7 +33,7 @@ export async function probeTcp(
     if (sent instanceof Error) return { kind: 'silent', detail: describeError(sent) };
     if (await arrival) return { kind: 'proved' };
     if (signal.aborted) return { kind: 'silent', detail: 'no answer in time' };
-    // They came through the same port, and may have taken the connection slot meant for the token.
+    // Visitors came through the same port, and may have taken the connection slot meant for the token.
     if (relay.visits > visitsBefore || relay.open >= MAX_VISITORS)
       return { kind: 'silent', detail: 'too many visitors came in between' };
     return {
@@ -46,7 +46,7 @@ export async function probeTcp(
   }
 }
 
-/** Resolves with the connection, the bytes sent, or with the error that kept it from opening. */
+/** Resolves with the connection once the bytes are sent, or with the error that kept it from opening. */
 function send(url: string, bytes: Buffer, signal: AbortSignal): Promise<Socket | Error> {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: stripBrackets(hostname), port: Number(port), noDelay: true });

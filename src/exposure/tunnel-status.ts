@@ -1,5 +1,5 @@
-// What an exposure's state says about the tunnel, and how others wait for it. Written by public-tunnel; exposure copies
-// every change into its state.
+// The part of an exposure's state that describes the tunnel, and the wait until it is connected. Written by
+// public-tunnel; exposure copies every change into its state.
 
 import { raceSignal } from '../shared/abort.ts';
 import { TunnelError } from '../shared/errors.ts';

@@ -1,4 +1,4 @@
-// The inputs about the app: what is run, how, and when it counts as up. Used by inputs.
+// The inputs about the app: what is run, how, and when it counts as up. Used by inputs.ts.
 
 import { resolve } from 'node:path';
 import { VM_HOSTS } from '../app/program.ts';
@@ -24,7 +24,7 @@ export interface AppInputs {
   /** Absolute. */
   path: string;
   mode: AppMode;
-  /** Why `auto` chose it; one log line. */
+  /** Why `auto` chose this mode; one log line. */
   modeReason: string;
   port: number | undefined;
   command: string | undefined;
@@ -40,7 +40,7 @@ export interface AppInputs {
   startupTimeoutMs: number;
 }
 
-/** Relative paths are resolved against `base`. Notes every problem in `problems`; throws where there is one. */
+/** Relative paths are resolved against `base`. Notes every problem in `problems`; throws if there is one. */
 export function parseAppInputs(
   read: InputSource,
   context: { environment: NodeJS.ProcessEnv; base: string; protocol: Protocol; problems: Problems },
@@ -87,7 +87,7 @@ export function parseAppInputs(
   };
 }
 
-/** One argument a line. */
+/** One argument per line. */
 function parseArgs(text: string): string[] {
   return text
     .split('\n')
@@ -106,7 +106,7 @@ function checkEnvUse(env: string, mode: AppMode): void {
     );
 }
 
-/** With `protocol: tcp` there is no gateway, which serves the files of a web app. */
+/** The gateway serves the files of a web app, and with `protocol: tcp` there is no gateway. */
 function checkTcpMode(wanted: (typeof MODES)[number], chosen: ModeChoice | undefined): void {
   if (wanted === 'web')
     throw new InputError(
@@ -114,7 +114,7 @@ function checkTcpMode(wanted: (typeof MODES)[number], chosen: ModeChoice | undef
     );
   if (chosen?.mode === 'web')
     throw new InputError(
-      '`protocol` is tcp, and what was found at `path` is a web app, which has no port of its own to pass bytes to: name the `port` that is meant, or a `command` that opens one',
+      '`protocol` is tcp, and what was found at `path` is a web app, which has no port of its own to pass bytes to: give the `port` of your service, or a `command` that opens one',
     );
 }
 

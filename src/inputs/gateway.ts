@@ -13,7 +13,7 @@ export const DEFAULT_MAX_BODY = '25MB';
 
 /** Shorter keys can be guessed; 16 characters of base64 are 96 bits, of hex 64. */
 const MIN_KEY_LENGTH = 16;
-/** What was asked for. `auto` depends on the repository; a link without a key gets one of its own. */
+/** The access that the workflow requests. `auto` depends on the repository; a link without a key gets a generated one. */
 export type RequestedAccess =
   | { kind: 'auto' }
   | { kind: 'open' }
@@ -27,7 +27,7 @@ export interface GatewayInputs {
   maxBodyBytes: number;
 }
 
-/** Notes every problem in `problems`; throws where there is one. */
+/** Notes every problem in `problems`; throws if there is one. */
 export function parseGatewayInputs(read: InputSource, protocol: Protocol, problems: Problems): GatewayInputs {
   const text = (name: string) => read(name).trim();
   const access = problems.check(() => parseAccess(text('access'), text('access-key'), text('basic-auth')));
@@ -74,7 +74,7 @@ function parseKey(key: string): string {
     );
   if (/^[\x21-\x7e]{1,512}$/.test(key)) return key;
   throw new InputError(
-    '`access-key` has spaces, line breaks or special characters, or more than 512: use letters and digits, for instance those of `openssl rand -hex 32`',
+    '`access-key` has spaces, line breaks or special characters, or is longer than 512 characters: use letters and digits, for instance those of `openssl rand -hex 32`',
   );
 }
 
@@ -89,7 +89,7 @@ function parseBasicAuth(text: string): { user: string; password: string } {
   throw new InputError('`basic-auth` is not written like user:password, on one line');
 }
 
-/** One a line, or between commas. */
+/** One per line, or separated by commas. */
 function parsePatterns(text: string): string[] {
   const patterns = text
     .split(/[\n,]/)
@@ -105,7 +105,7 @@ function parsePatterns(text: string): string[] {
   return patterns;
 }
 
-/** With `protocol: tcp` there is no gateway, which asks for keys and passwords. */
+/** The gateway asks for keys and passwords, and with `protocol: tcp` there is no gateway. */
 function checkTcpAccess({ kind }: RequestedAccess): void {
   if (kind === 'link' || kind === 'basic')
     throw new InputError(

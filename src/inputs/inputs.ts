@@ -30,9 +30,9 @@ export interface Inputs {
   app: AppInputs;
   tunnel: TunnelInputs;
   gateway: GatewayInputs;
-  /** Undefined where visitors speak plain HTTP with us. */
+  /** Undefined unless TLS ends on the runner. */
   tls: TlsInputs | undefined;
-  /** Whether the step itself waits. */
+  /** Whether the step itself waits for the end of the preview. */
   hold: boolean;
   /** Counted from "live"; undefined: until the job ends. */
   durationMs: number | undefined;
@@ -45,7 +45,7 @@ export interface Inputs {
   warnings: string[];
 }
 
-/** Every name `action.yml` declares, with its default there; a test holds the two together. */
+/** Every input that `action.yml` declares, with its default; a test compares the two. */
 export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   path: '.',
   mode: 'auto',
@@ -102,7 +102,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
   );
   const comment = boolean('comment', true);
   const failOnError = boolean('fail-on-error', true);
-  // Read with the fork rules, before anything else; a wrong word is reported here.
+  // The fork rules have read this input before; only here is a wrong word reported.
   boolean('allow-untrusted-head', false);
   const logLevel = problems.check(() => parseChoice(text('log-level') || 'info', 'log-level', LOG_LEVELS));
   problems.throwIfAny();

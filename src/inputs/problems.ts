@@ -3,14 +3,14 @@
 
 import { InputError } from '../shared/errors.ts';
 
-/** Gives the text of an input, '' where it was not given. */
+/** Returns the text of an input, '' if it was not given. */
 export type InputSource = (name: string) => string;
 
-/** What became of one input. */
+/** The result of parsing one input. */
 export interface Checked<T> {
-  /** Throws where the input was refused; inside another `check` that is not a second problem. */
+  /** Throws if the input was refused; another `check` does not note that as a second problem. */
   readonly value: T;
-  /** Undefined where the input was refused. */
+  /** Undefined if the input was refused. */
   readonly known: T | undefined;
 }
 
@@ -35,7 +35,7 @@ export class Problems {
   }
 }
 
-/** The value of an input whose problem is noted already was asked for. */
+/** Thrown when the value of a refused input is read; its problem is noted already. */
 class RefusedError extends Error {}
 
 const REFUSED: Checked<never> = {

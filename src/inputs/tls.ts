@@ -11,7 +11,7 @@ import type { Protocol } from '../shared/state.ts';
 import type { Checked, InputSource, Problems } from './problems.ts';
 import type { TunnelInputs } from './tunnel.ts';
 
-/** Certificates are renewed weeks before they expire: this close to the end, the renewal was missed. */
+/** Certificates are usually renewed weeks before they expire: so close to the end, a renewal was missed. */
 const NEAR_END_MS = 3 * 24 * 60 * 60_000;
 /** How many names of a certificate a message lists. */
 const MAX_NAMES = 10;
@@ -30,7 +30,7 @@ export interface TlsInputs {
   expiresAt: Date;
 }
 
-/** Undefined where TLS is not wanted. Notes every problem in `problems`; throws where there is one. */
+/** Undefined if neither input is given. Notes every problem in `problems`; throws if there is one. */
 export function parseTlsInputs(
   read: InputSource,
   context: { protocol: Protocol; tunnel: Checked<TunnelInputs>; problems: Problems },
@@ -57,7 +57,7 @@ export function parseTlsInputs(
   };
 }
 
-/** If the chain is out of order, the certificate that matches the key is checked. */
+/** The certificate that matches the key, otherwise the first: the chain may be out of order. */
 function findLeaf(chain: readonly X509Certificate[], key: KeyObject | undefined): X509Certificate {
   const leaf = chain.find(one => key && one.checkPrivateKey(key)) ?? chain[0];
   if (leaf === undefined)

@@ -14,11 +14,11 @@ export const DEFAULT_PORT_RANGE = '1024-65535';
 export interface TunnelInputs {
   servers: readonly TunnelServer[];
   remotePort: RemotePort;
-  /** Template; its scheme is tcp where the protocol is. */
+  /** Template; its scheme is tcp if the protocol is tcp. */
   publicUrl: string;
 }
 
-/** Notes every problem in `problems`; throws where there is one. */
+/** Notes every problem in `problems`; throws if there is one. */
 export function parseTunnelInputs(read: InputSource, protocol: Protocol, problems: Problems): TunnelInputs {
   const text = (name: string) => read(name).trim();
   const entries = splitServers(read('server'));
@@ -46,7 +46,7 @@ function splitServers(text: string): string[] {
     .map(entry => entry.trim());
 }
 
-/** YAML ends a block with one; any more are empty entries. */
+/** YAML ends a block with one line end; further ones are empty entries. */
 function takeFinalLineEnd(text: string): string {
   return text.replace(/\r?\n$/, '');
 }
@@ -80,7 +80,7 @@ function parseServer(entry: string, index: number): ServerAddress {
   );
 }
 
-/** The lines of the `secret` input, each trimmed; none where it was not given. A line may be blank. */
+/** The lines of the `secret` input, each trimmed; none if it was not given. A line may be blank. */
 export function splitSecrets(text: string): string[] {
   if (text.trim() === '') return [];
   return takeFinalLineEnd(text)
@@ -114,10 +114,10 @@ function parseRemotePort(text: string): RemotePortKind {
   throw new InputError(`\`remote-port\` is '${text}': write auto, random, or a whole number from 1 to 65535`);
 }
 
-/** The input as it is written; `auto` takes its range from another one. */
+/** The `remote-port` input; the range of `auto` is in `port-range`. */
 type RemotePortKind = { kind: 'auto' } | Exclude<RemotePort, { kind: 'auto' }>;
 
-/** A range that `remote-port` contradicts is refused; the default range contradicts nothing. */
+/** Throws if `remote-port` contradicts the range; the default range fits every port. */
 function combinePorts(port: RemotePortKind, range: PortRange): RemotePort {
   if (port.kind === 'auto') return { ...port, ...range };
   const shown = `${range.min}-${range.max}`;
@@ -138,7 +138,7 @@ interface PortRange {
   max: number;
 }
 
-/** With a hyphen, or what people paste: a dash, or the colon of firewalls. */
+/** Accepts a hyphen, and what people paste: a dash, or the colon that firewalls use. */
 function parsePortRange(text: string): PortRange {
   const [, low, high] = /^(\d{1,5})\s*[-–:]\s*(\d{1,5})$/.exec(text) ?? [];
   const [min, max] = [Number(low), Number(high)];

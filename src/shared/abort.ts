@@ -1,8 +1,8 @@
-// Waiting for one thing unless another comes first. Used wherever a wait can be given up.
+// Makes any wait abortable. Used by app, exposure, tunnel and github.
 
 /**
- * What the promise comes to, unless the signal is aborted first: then rejects with the signal's reason. The work behind
- * the promise is not stopped, and a rejection that comes too late is ignored.
+ * Settles as the promise does, or rejects with the signal's reason if the signal is aborted first. The work behind the
+ * promise is not stopped; if it fails after that, the error is ignored.
  */
 export function raceSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {

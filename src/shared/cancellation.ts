@@ -1,5 +1,5 @@
-// Ends a process that gets a signal while it still prepares a preview: undoes what was begun, within a time limit, and
-// exits. Used by main, and by `expose run` until its preview runs in the foreground.
+// Ends a process that gets a signal while it still prepares a preview: waits, within a time limit, until the work has
+// undone itself, and exits. Used by main, and by `expose run` until its preview runs in the foreground.
 
 import { setTimeout as delay } from 'node:timers/promises';
 

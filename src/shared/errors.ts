@@ -1,4 +1,4 @@
-// The errors that cross room borders. Lower layers throw them with a cause; the programs decide what is fatal.
+// The error classes of all folders. Lower layers throw them with a cause; the programs decide what is fatal.
 
 /** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
 export class InputError extends Error {
@@ -56,7 +56,7 @@ export function describeError(error: unknown): string {
   return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
 }
 
-/** True for the reason of `AbortSignal.timeout`: a time limit was reached, nobody asked for the end. */
+/** True for the reason of `AbortSignal.timeout`: a time limit was reached, and nobody cancelled the work. */
 export function isTimeout(error: unknown): boolean {
   return error instanceof Error && error.name === 'TimeoutError';
 }

@@ -6,7 +6,7 @@ import { describeError } from './errors.ts';
 import { sanitise } from './sanitise.ts';
 
 /**
- * An open file keeps its folder on Windows, a `.nfs` file on NFS; both are mostly gone a moment later. Retried here and
+ * Open files on Windows and `.nfs` files on NFS keep a folder from being removed, mostly for a moment. Retried here and
  * not by Node's `maxRetries`, which waits again at every level of the tree: with a mount in it that took a minute.
  */
 const ATTEMPTS = 3;

@@ -1,5 +1,5 @@
-// A request and its response as the gateway's passes, and handlers in this process, use them: what Node's own classes for
-// HTTP/1.1 and the gateway's for HTTP/2 have in common. Used by gateway/ and app/web/.
+// The types of a request and its response: what Node's classes for HTTP/1.1 and the gateway's classes for HTTP/2 have in
+// common. Used by gateway/ and app/web/.
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
@@ -28,7 +28,7 @@ export interface HttpResponse extends Writable {
   flushHeaders(): void;
   /** Sends 100 (Continue). */
   writeContinue(): void;
-  /** Sends another interim response (1xx); Node has it for HTTP/1.1 since 24.18, and the runner's may be older. */
+  /** Sends another interim response (1xx); Node has it for HTTP/1.1 since 24.18, and the runner's Node may be older. */
   writeInformation?(status: number, headers: string[]): unknown;
   /** Only before `end`. */
   addTrailers(trailers: readonly [name: string, value: string][]): void;

@@ -1,8 +1,8 @@
-// Text that comes in pieces, as lines. Used for the consoles of programs, and for a log file that grows.
+// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log file.
 
-/** A program that never ends its line must not fill our memory; longer lines are handed on in pieces. */
+/** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
 const MAX_LINE_LENGTH = 16_384;
-/** As many lines as an error message can carry and still be read. */
+/** How many lines an error carries: more would not be read. */
 export const LAST_LINES = 20;
 
 /** Cuts text at line ends, LF or CRLF. */
@@ -14,7 +14,7 @@ export class LineBuffer {
     return this.#rest;
   }
 
-  /** The lines that end in `text`, without their ends, and the pieces of a line that is too long. */
+  /** Returns the lines that end in `text`, without their line ends, and the pieces of a line that is too long. */
   add(text: string): string[] {
     const parts = (this.#rest + text).split('\n');
     let rest = parts.pop() ?? '';
@@ -25,7 +25,7 @@ export class LineBuffer {
     return lines;
   }
 
-  /** The unfinished last line, if there is one; what comes after it begins a new line. */
+  /** Returns the unfinished last line, if there is one; later text begins a new line. */
   end(): string[] {
     const rest = this.#rest;
     this.#rest = '';

@@ -1,5 +1,5 @@
-// HTTP requests to programs on this machine. They never go through the job's proxy, whose loopback is another machine's.
-// Used by control/client and app/os.
+// HTTP requests to programs on this machine. They never go through the job's proxy: for the proxy, 127.0.0.1 is another
+// machine. Used by control/client and app/os.
 
 import { Agent, type IncomingMessage, request } from 'node:http';
 
@@ -8,7 +8,7 @@ const DIRECT = new Agent();
 
 /**
  * Sends a request over a new connection, never through a proxy. Resolves with the response when its head has arrived;
- * the signal ends the body, too.
+ * the signal also aborts the body.
  */
 export function askLoopback(
   url: string | URL,

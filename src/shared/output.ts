@@ -1,12 +1,12 @@
 // Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone or
-// slow. Used by the programs and the foreground. Nothing here throws, and every 'error' event has a listener: a handler
-// for uncaught errors would have to write about the failed write.
+// slow. Used by the programs and by commands/foreground.ts. Nothing here throws, and every 'error' event has a listener:
+// otherwise the handler for uncaught errors would run, and try to write again.
 
 import { writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { describeError } from './errors.ts';
 
-/** So much waits for a slow reader. Beyond it lines are left out, because an app may print without end. */
+/** How much waits for a slow reader. Beyond that, lines are left out, because an app may print without end. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 const READER_GRACE_MS = 1_000;
@@ -17,8 +17,8 @@ export function tolerateBrokenOutput(): void {
 }
 
 /**
- * Sets the exit code. The process ends by itself once everything is written, or after a second: Node would wait for ever
- * for the reader of a pipe that nobody reads.
+ * Sets the exit code. The process ends by itself once everything is written, or after a second: if nobody reads a pipe,
+ * Node would wait for ever.
  */
 export function leaveWith(code: number): void {
   process.exitCode = code;
@@ -59,12 +59,12 @@ export class LineOutput {
     return this.#stream.columns || 80;
   }
 
-  /** The text as it is; never left out. */
+  /** Writes the text as it is, and never leaves it out. */
   write(text: string): void {
     if (!this.#isLost) this.#stream.write(text);
   }
 
-  /** A line that may be left out if the reader is slow; once it has caught up, a line says how many were. */
+  /** Writes a line, or leaves it out if the reader is slow. Once the reader has caught up, a line gives the number. */
   writeLine(line: string): void {
     if (this.#stream.writableLength > MAX_WAITING_BYTES) this.#skipped += 1;
     else {

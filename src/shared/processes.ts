@@ -52,7 +52,7 @@ function readText(file: string): string {
   }
 }
 
-/** When the process began, in a form that only serves comparison; undefined when there is no such process. */
+/** When the process began, in a form that is good only for comparison; undefined if there is no such process. */
 export function readStartTime(pid: number): string | undefined {
   if (process.platform === 'linux') return readProcessStat(pid)?.startTime;
   const [command, args] =
@@ -71,7 +71,7 @@ export function recordProcess(pid: number, role: string): ProcessRecord {
   return { pid, startTime: readStartTime(pid) ?? 'unknown', role };
 }
 
-/** Whether the very process of the record still runs. */
+/** Whether the recorded process still runs; false if its number now belongs to another one. */
 export function isAlive(record: Pick<ProcessRecord, 'pid' | 'startTime'>): boolean {
   return readStartTime(record.pid) === record.startTime;
 }
@@ -85,7 +85,7 @@ export async function endProcess(record: ProcessRecord, graceMs: number): Promis
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     if (!isPresent(record)) return;
     signalGroup(record.pid, signal);
-    // It may be the member of another group.
+    // The process may be a member of another group.
     signalProcess(record.pid, signal);
     await waitUntilGone(() => isPresent(record), graceMs);
   }
@@ -99,8 +99,8 @@ export function isPresent(record: ProcessRecord): boolean {
 }
 
 /**
- * The group that a child of this process leads; on Windows, which has no groups, the child alone. Once it was seen
- * empty its number is not used any more: another process may have it by then.
+ * The group that a child of this process leads; on Windows, which has no groups, the child alone. Once the group was
+ * found empty, its number is not used any more: another process may have it by then.
  */
 export class ProcessGroup {
   readonly #leader: number;
@@ -110,7 +110,7 @@ export class ProcessGroup {
     this.#leader = leader;
   }
 
-  /** False where only zombies are left, which nobody reaps in a container without an init. */
+  /** False if only zombies are left: in a container without an init, no process reaps them. */
   isRunning(): boolean {
     return this.#signal(0) && (process.platform !== 'linux' || hasMembers(this.#leader));
   }
@@ -131,12 +131,12 @@ export class ProcessGroup {
   }
 }
 
-/** False when there is no such group. */
+/** False if there is no such group. */
 function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
   return signalProcess(process.platform === 'win32' ? leader : -leader, signal);
 }
 
-/** False when there is no such process; a negative number is a group. */
+/** False if there is no such process; a negative number is a group. */
 function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(pid, signal);
@@ -146,7 +146,7 @@ function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** False when the time is over first. */
+/** False if the time limit is reached first. */
 async function waitUntilGone(isRunning: () => boolean, limitMs: number): Promise<boolean> {
   for (const end = performance.now() + limitMs; isRunning(); await delay(POLL_MS))
     if (performance.now() >= end) return false;
@@ -166,8 +166,8 @@ export function listProcesses(): number[] {
 }
 
 /**
- * The nearest ancestor of this process with that name. The parent alone will not do: under a shell or a container it
- * may end long before the job. Linux only; elsewhere undefined.
+ * The nearest ancestor of this process with that name. The parent itself would be the wrong one: under a shell or in a
+ * container it may end long before the job. Linux only; elsewhere undefined.
  */
 export function findAncestor(name: string): ProcessRecord | undefined {
   for (let pid = process.ppid; pid > 1; ) {

@@ -1,5 +1,5 @@
-// Requests that go through the job's proxy where one is set: those to GitHub. Used by github and app/wasmrun/release.
-// Those to this machine never do: loopback.ts.
+// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release; supervisor
+// passes the variables on. Requests to this machine never go through it: see loopback.ts.
 
 import type { Dispatcher } from 'undici';
 
@@ -9,7 +9,7 @@ export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 const VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'] as const;
 type Variable = (typeof VARIABLES)[number];
 
-/** Of a whole environment, the variables that name a proxy. */
+/** The variables of an environment that name a proxy. */
 export function selectProxyVariables(environment: ProxyEnvironment): ProxyEnvironment {
   const names = VARIABLES.flatMap(name => [name, name.toLowerCase()]);
   return Object.fromEntries(
@@ -17,7 +17,7 @@ export function selectProxyVariables(environment: ProxyEnvironment): ProxyEnviro
   );
 }
 
-/** A proxy variable holds something else. The message leaves its value out, which may hold a password. */
+/** A proxy variable is not the address of a proxy. The message leaves out its value, which may contain a password. */
 export class ProxyError extends Error {
   constructor(variable: string) {
     super(
@@ -28,10 +28,10 @@ export class ProxyError extends Error {
   }
 }
 
-/** The schemes undici speaks to a proxy. */
+/** The schemes of proxies that undici supports. */
 const SCHEMES: ReadonlySet<string> = new Set(['http:', 'https:', 'socks5:', 'socks:']);
 
-/** What Octokit asks of a `fetch`. */
+/** The options that Octokit passes to `fetch`. */
 export interface FetchOptions {
   method?: string;
   headers?: Record<string, string>;
@@ -42,7 +42,7 @@ export interface FetchOptions {
 type Fetch = (url: string, options: FetchOptions) => Promise<{ status: number }>;
 
 /**
- * A `fetch` that honours the proxy variables; rejects with a ProxyError where one of them cannot be used. Its idle
+ * A `fetch` that honours the proxy variables; rejects with a ProxyError if one of them cannot be used. Its idle
  * connections keep no process alive, so it need not be closed.
  */
 export async function createFetch(environment: ProxyEnvironment): Promise<Fetch> {
@@ -55,7 +55,7 @@ export async function createFetch(environment: ProxyEnvironment): Promise<Fetch>
   return (url, options) => fetchThrough(url, { ...options, dispatcher });
 }
 
-/** undici would read the environment by itself; what counts is what was handed in. Throws a ProxyError. */
+/** Uses only the given variables; left alone, undici would read the environment. Rejects with a ProxyError. */
 export async function createDispatcher(environment: ProxyEnvironment): Promise<Dispatcher> {
   const proxies = {
     httpProxy: readProxy(environment, 'HTTP_PROXY'),
@@ -67,7 +67,7 @@ export async function createDispatcher(environment: ProxyEnvironment): Promise<D
   return new EnvHttpProxyAgent(proxies);
 }
 
-/** The proxy's URL; empty where there is none. */
+/** The proxy's URL; '' if there is none. */
 function readProxy(environment: ProxyEnvironment, name: Variable): string {
   const { variable, value } = readVariable(environment, name);
   if (value === '') return '';
@@ -83,12 +83,12 @@ function readVariable(environment: ProxyEnvironment, name: Variable): { variable
   return { variable, value: environment[variable]?.trim() ?? '' };
 }
 
-/** A path means that a `/` of the password has cut the host short. */
+/** False if there is a path: then the password contains a `/`, and the host is only a part of it. */
 function isProxy({ protocol, hostname, pathname, search, hash, username, password }: URL): boolean {
   if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
     return false;
   try {
-    // As undici does later, without a message that says what it is about.
+    // undici decodes them later, and its error would not name the variable.
     for (const part of [username, password]) decodeURIComponent(part);
     return true;
   } catch {

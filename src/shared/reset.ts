@@ -1,4 +1,4 @@
-// Closes a connection in such a way that the other side notices at once. Used by tunnel and gateway.
+// Closes a connection so that the other side notices at once. Used by tunnel and gateway.
 
 import type { Socket } from 'node:net';
 

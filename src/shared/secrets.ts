@@ -1,5 +1,5 @@
-// Compares secrets in constant time, and lists what of a key must be hidden in logs. Used by gateway, control, inputs and
-// exposure.
+// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control, tunnel,
+// exposure and step.
 
 import { hash, timingSafeEqual } from 'node:crypto';
 

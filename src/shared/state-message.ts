@@ -50,7 +50,7 @@ const PhaseSchema = v.variant('phase', [
 export const StateMessageSchema = v.object({
   mode: v.picklist(APP_MODES),
   status: v.picklist(TUNNEL_STATUSES),
-  /** Null while there is no tunnel to it. */
+  /** Null unless the tunnel is Connected or Reconnecting. */
   public_url: v.nullable(v.string()),
   preview_url: v.nullable(v.string()),
   public_host: v.nullable(v.string()),

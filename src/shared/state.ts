@@ -3,7 +3,7 @@
 
 import type { HttpRequest, HttpResponse } from './http-message.ts';
 
-/** How the tunnel is; the words are those of wasmrun's own API. `host` and `port` are the bore server's. */
+/** The status of the tunnel, in the words of wasmrun's own API. `host` and `port` are the bore server's. */
 export type TunnelState =
   | { status: 'Not started' }
   | { status: 'Connecting'; reason?: string }
@@ -29,10 +29,10 @@ export type AddressState =
 /** Where the app's answers come from: a port on this machine, or a handler in this process (`mode: web`). */
 export type Upstream = { kind: 'address'; host: string; port: number } | { kind: 'handler'; handle: Handler };
 
-/** Answers one request, or has it refused. */
+/** Answers one request, or calls `refuse`. */
 export type Handler = (request: HttpRequest, response: HttpResponse, refuse: Refuse) => void;
 
-/** Answers in the gateway's words and look that something is not there, not asked for rightly, or not readable. */
+/** Answers with one of the gateway's own pages: not found (404), wrong method (405), cannot be read (500). */
 export type Refuse = (status: 404 | 405 | 500) => void;
 
 /** An app that is not `running` has no upstream: its old port may already belong to another process. */
@@ -51,7 +51,7 @@ export type AppMode = (typeof APP_MODES)[number];
 export const PROTOCOLS = ['http', 'tcp'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
-/** Why an exposure ended well. */
+/** Why an exposure ended without having failed. */
 export const END_REASONS = ['job ended', 'duration over', 'continue file', 'stopped', 'runner gone'] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
@@ -68,7 +68,7 @@ export interface ExposureState {
   readonly tunnel: TunnelState;
   readonly app: AppState;
   readonly address: AddressState;
-  /** The URL to click: that of `address`, with the key where one was made for this run. */
+  /** The URL to click: that of `address`, with the key if one was generated for this run. */
   readonly link: string | undefined;
   readonly restarts: number;
   readonly reconnects: number;

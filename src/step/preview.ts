@@ -144,7 +144,7 @@ function recordChild(folder: string, { pid, role }: { pid: number; role: string 
   try {
     writeJournal(sessionFiles(folder).journal, recordProcess(pid, role));
   } catch (error) {
-    logger.warn(`${role} is on no record: ${describeError(error)}`);
+    logger.warn(`${role} could not be recorded: ${describeError(error)}`);
   }
 }
 

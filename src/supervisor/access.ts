@@ -1,4 +1,5 @@
-// What the `access` input means in this repository or on this machine. Used before an exposure is planned.
+// Decides what the `access` input means in this repository or on this machine. Used by step and commands before they plan
+// an exposure.
 
 import { randomBytes } from 'node:crypto';
 import type { ExposureConfig } from '../exposure/config.ts';

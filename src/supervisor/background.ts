@@ -25,8 +25,8 @@ const StoppedSchema = v.object({ state: StateMessageSchema });
 const ReadySchema = v.object({ controlUrl: v.string() });
 
 /**
- * Spawns the supervisor, hands it its configuration on stdin, and resolves when its API listens. `onSpawn` is called
- * in the turn of the spawn. Rejects if it exits first; its last output is in the log file.
+ * Spawns the supervisor, writes its configuration to its stdin, and resolves when its API listens. `onSpawn` is called
+ * in the same tick as the spawn. Rejects if the supervisor exits first; its last output is in the log file.
  */
 export async function startBackground(options: {
   script: string;
@@ -60,7 +60,7 @@ export async function startBackground(options: {
     writeJournal(files.journal, record);
     onSpawn(record);
   } catch (error) {
-    // Without a record, nobody would end it.
+    // Post could not find a supervisor without a record, and would not end it.
     child.kill('SIGKILL');
     await ready.catch(() => {});
     throw error;
@@ -104,7 +104,7 @@ function awaitReady(
   });
 }
 
-/** How the end of an exposure went. */
+/** How an exposure ended. */
 export interface BackgroundEnd {
   /** The roles of the processes that had to be killed; empty if everything ended by itself. */
   reaped: string[];

@@ -43,7 +43,7 @@ export const SupervisorConfigSchema = v.object({
   controlToken: v.string(),
   logLevel: v.picklist(LOG_LEVELS),
   exposure: ExposureConfigSchema,
-  /** A file whose appearing ends a hold. */
+  /** The preview ends when this file appears; set only if the step holds. */
   continueFile: v.optional(v.string()),
   /** The runner's worker: the job is over when it is gone. */
   runner: v.optional(v.object({ pid: v.number(), startTime: v.string() })),

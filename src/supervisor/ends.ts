@@ -1,11 +1,11 @@
-// Events outside of the exposure that end it: the `continue` file, and a runner that is gone. Used by supervision.
+// Events outside of the exposure that end it: the `continue` file appears, or the runner is gone. Used by supervision.
 
 import { lstatSync } from 'node:fs';
 import { isAlive } from '../shared/processes.ts';
 import type { EndReason } from '../shared/state.ts';
 import type { SupervisorConfig } from './config.ts';
 
-/** How often the file and the runner are looked at. */
+/** How often the file and the runner are checked. */
 const WATCH_MS = 500;
 
 /** Calls `end` when one of them happens; returns the function that stops watching. */
@@ -20,7 +20,7 @@ export function watchEnds(config: SupervisorConfig, end: (reason: EndReason) => 
   return () => clearInterval(timer);
 }
 
-/** A file from before the start counts only once it is written again; a link never counts. */
+/** When the file was last written. One from before the start counts only once it is written again, a link never. */
 function readModified(file: string | undefined): number | undefined {
   try {
     const found = file === undefined ? undefined : lstatSync(file);

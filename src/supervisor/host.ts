@@ -1,5 +1,5 @@
-// The machine that a preview runs on, read from its environment once: by step/runner-context.ts in a job, by commands/shell.ts in
-// a shell. Everything else gets this object, not the environment.
+// The machine that a preview runs on, read from its environment once: by step/runner-context.ts in a job, by
+// commands/shell.ts in a shell. All other code gets this object, not the environment.
 
 import { homedir } from 'node:os';
 import { join } from 'node:path';

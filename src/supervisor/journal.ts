@@ -1,4 +1,5 @@
-// The journal of an exposure's processes, by which post ends what a killed supervisor left behind.
+// The journal of an exposure's processes: post and the foreground read it to end what a killed supervisor left behind.
+// Used by background, supervision, step and commands.
 
 import { appendFileSync, readFileSync } from 'node:fs';
 import * as v from 'valibot';
@@ -10,7 +11,7 @@ const ProcessRecordSchema = v.object({
   role: v.string(),
 });
 
-/** Appends to the journal (0600). Called in the same tick as the spawn, so that no child is unknown if its owner dies. */
+/** Appends to the journal (0600). Called in the same tick as the spawn, so that every child is on record if we die. */
 export function writeJournal(file: string, record: ProcessRecord): void {
   appendFileSync(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
 }

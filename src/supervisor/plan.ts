@@ -1,4 +1,4 @@
-// From checked inputs to the document a supervisor is started with; main and cli both go through here.
+// Turns checked inputs into the document that a supervisor is started with. Used by step and by the `expose` command.
 
 import { randomBytes } from 'node:crypto';
 import { realpathSync } from 'node:fs';
@@ -26,13 +26,13 @@ export interface SupervisorPlan extends Pick<SupervisorConfig, 'comment' | 'cont
   /** Session folder, and the name people see. */
   folder: string;
   name: string;
-  /** Names the preview, the same in every run of it and in no other: its public port comes from it. */
+  /** The same text in every run of this preview, and in no other preview: the public port is derived from it. */
   identity: string;
-  /** How visitors are let in, `auto` resolved. */
+  /** Who may open the preview; `auto` is resolved. */
   access: ExposureConfig['gateway']['access'];
 }
 
-/** The bundle or source file of an entry, beside the one that runs now. */
+/** The bundle or source file of another program, beside the one that runs now. */
 export function resolveBundle(name: 'supervisor' | 'page-host' | 'visitor-thread' | 'cli'): string {
   const running = realpathSync(process.argv[1] ?? '');
   return running.endsWith('.ts')

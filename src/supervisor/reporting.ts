@@ -15,7 +15,7 @@ import type { SupervisorConfig } from './config.ts';
 const FINISH_TIMEOUT_MS = 8_000;
 
 export interface Reporting {
-  /** Resolves when the last state is written, or its time is over. */
+  /** Resolves when the last state is written, or the time limit is reached. */
   finish(): Promise<void>;
 }
 
@@ -35,7 +35,7 @@ export function openComment(
   return new CommentWriter({ github, job, target, logger, signal });
 }
 
-/** Writes every change that people care about to the pull request; without one, does nothing. */
+/** Writes every change that people care about to the comment; does nothing if there is no comment to write. */
 export function startReporting(config: SupervisorConfig, exposure: Exposure, logger: Logger): Reporting {
   if (config.comment === undefined) return { finish: async () => {} };
   const overdue = new AbortController();
@@ -84,7 +84,7 @@ class History {
       this.#endsAt = new Date(Date.now() + exposure.startupTimeoutMs + exposure.durationMs);
   }
 
-  /** Takes the state in, and describes what came before it. */
+  /** Records the state, and returns what a view of it needs to know about earlier ones. */
   observe(state: StateMessage, now: Date): ViewContext {
     const isUp = state.status === 'Connected' && state.app.status === 'running';
     this.outageSince = isUp || state.exposure.phase !== 'live' ? undefined : (this.outageSince ?? now);

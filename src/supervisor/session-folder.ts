@@ -4,7 +4,7 @@
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
 //     expose.log     its log
-//     outcome.json   its last state, written when it ends; blank before, so that its place on the disk is there then
+//     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 
@@ -32,7 +32,7 @@ import type { SupervisorConfig } from './config.ts';
 
 const PREFIX = 'expose-';
 
-/** More than a last state takes, with twenty lines of the app at their longest, 1,000 characters of up to six bytes. */
+/** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
 const OUTCOME_BYTES = 160 * 1024;
 
 const SessionSchema = v.object({
@@ -115,9 +115,8 @@ function readDocument<Schema extends v.GenericSchema>(
 }
 
 /**
- * The folder a command is meant for: of those with the wanted name, or of all, the only one; running ones win over
- * ended ones.
- * Throws an InputError that lists them if there are several.
+ * The session a command is meant for: the only one with the wanted name, or the only one at all. Ended ones count only
+ * if none runs. Throws an InputError if there is none, and one that lists them if there are several.
  */
 export function chooseSession(
   parent: string,
@@ -136,7 +135,7 @@ export function chooseSession(
     );
   if (candidates.length > 1)
     throw new InputError(
-      `several exposures are here, say which with \`session\`: there ${describeList(candidates)}`,
+      `several exposures are here; choose one with \`session\`: there ${describeList(candidates)}`,
     );
   return only;
 }
@@ -146,12 +145,12 @@ export function isRunning({ folder, session }: { folder: string; session: Sessio
   return isAlive(session) && readOutcome(folder) === undefined;
 }
 
-/** By the `session` output, the folder's path or name, or the name people see, which several may have. */
+/** Whether it is meant by the `session` output, the folder's path or name, or the name people see, which is not unique. */
 function isCalled({ folder, session }: { folder: string; session: Session }, wanted: string): boolean {
   return [sessionFiles(folder).session, folder, basename(folder), session.name].includes(wanted);
 }
 
-/** All that got as far as an API; a skipped preview leaves none. */
+/** The sessions whose control API was started, running or ended; a skipped preview leaves none. */
 export function listSessions(parent: string): { folder: string; session: Session }[] {
   if (!existsSync(parent)) return [];
   return readdirSync(parent)

@@ -36,20 +36,22 @@ export async function startSupervision(config: SupervisorConfig, logger: Logger)
     onChild: ({ pid, role }) => {
       const problem = attempt(() => writeJournal(files.journal, recordProcess(pid, role)));
       if (problem !== undefined)
-        exposure.warn(`${role} is on no record, and is left behind if this process is killed: ${problem}`);
+        exposure.warn(
+          `${role} could not be recorded, and would keep running if this process is killed: ${problem}`,
+        );
     },
   });
   const ended = awaitEnd(exposure);
   const reporting = startReporting(config, exposure, logger);
   const api = await startControlApi(exposure, config.controlToken);
   const unwatch = watchEnds(config, reason => void exposure.stop(reason));
-  // The reason is part of the last state, which everybody reads.
+  // The reason is part of the last state, which all readers get.
   exposure.start().catch(error => logger.debug(`the start failed: ${describeError(error)}`));
   const finish = async () => {
     const state = await ended;
     unwatch();
     const problem = attempt(() => writeOutcome(config.folder, state));
-    if (problem !== undefined) exposure.warn(`how the preview ended could not be written down: ${problem}`);
+    if (problem !== undefined) exposure.warn(`the outcome of the preview could not be saved: ${problem}`);
     await reporting.finish().catch(error => logger.warn(`the last report failed: ${describeError(error)}`));
     await api.stop();
     return state;
@@ -67,7 +69,7 @@ function createBugHandler(exposure: Exposure, logger: Logger): (error: Error) =>
   };
 }
 
-/** Why it failed; undefined where it did not. */
+/** Why `act` failed; undefined if it did not. */
 function attempt(act: () => void): string | undefined {
   try {
     act();

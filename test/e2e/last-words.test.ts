@@ -57,25 +57,31 @@ async function end({ job, processes }: Preview): Promise<string> {
 }
 
 describeWithReal(['bore'], 'a preview', () => {
-  it.skipIf(!isRoot)('on a full disk goes on, says that its log is not whole, and ends well', async () => {
-    const host = '127.0.1.91';
-    await startRealServer(host, { secret: SECRET });
-    const preview = await createPreview({ ...INPUTS, server: host }, { 'server.js': SERVER });
-    mountSmall(preview.job.temp, '1m');
-    const url = await goLive(preview);
-    fill(preview.job.temp);
-    for (let count = 0; count < 40; count += 1) {
+  it.skipIf(!isRoot)(
+    'on a full disk goes on, reports that its log is incomplete, and ends well',
+    async () => {
+      const host = '127.0.1.91';
+      await startRealServer(host, { secret: SECRET });
+      const preview = await createPreview({ ...INPUTS, server: host }, { 'server.js': SERVER });
+      mountSmall(preview.job.temp, '1m');
+      const url = await goLive(preview);
       fill(preview.job.temp);
-      expect(await ask(`${url}/say`)).toBe('hi');
-    }
-    expect(await ask(url)).toBe('hi');
-    const comment = () => preview.github.state.comments[0]?.body ?? '';
-    await waitUntil(() => comment().includes('the log of the preview is not whole'), 'the comment says so');
-    const log = await end(preview);
-    expect(log).toMatch(/^::warning::the log of the preview is not whole: ENOSPC/m);
-    expect(preview.titles().at(-1)).toBe('has ended');
-    expect(preview.titles()).not.toContain('failed');
-  });
+      for (let count = 0; count < 40; count += 1) {
+        fill(preview.job.temp);
+        expect(await ask(`${url}/say`)).toBe('hi');
+      }
+      expect(await ask(url)).toBe('hi');
+      const comment = () => preview.github.state.comments[0]?.body ?? '';
+      await waitUntil(
+        () => comment().includes('the log of the preview is incomplete'),
+        'the comment says so',
+      );
+      const log = await end(preview);
+      expect(log).toMatch(/^::warning::the log of the preview is incomplete: ENOSPC/m);
+      expect(preview.titles().at(-1)).toBe('has ended');
+      expect(preview.titles()).not.toContain('failed');
+    },
+  );
 
   it.skipIf(!isRoot)('ends although the disk is full by then', async () => {
     const host = '127.0.1.92';
@@ -118,7 +124,7 @@ describeWithReal(['bore'], 'a preview', () => {
     const { log } = await preview.job.post();
     await awaitGone(records);
     expect(log).toMatch(
-      /^::warning::.* is on no record, and is left behind if this process is killed: EISDIR/m,
+      /^::warning::.* could not be recorded, and would keep running if this process is killed: EISDIR/m,
     );
   });
 

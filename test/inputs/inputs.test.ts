@@ -109,7 +109,7 @@ describe('a wrong value', () => {
     [{ protocol: 'tcp', mode: 'web' }, /^`protocol` is tcp, and `mode: web` has no port of its own/],
     [
       { protocol: 'tcp' },
-      /^`protocol` is tcp, and what was found at `path` is a web app, .* name the `port`/,
+      /^`protocol` is tcp, and what was found at `path` is a web app, .* give the `port`/,
     ],
     [{ ...RAW, 'health-path': '/up' }, /^`health-path` cannot be used with `protocol: tcp`: .*leave it out$/],
     [{ ...RAW, spa: 'true' }, /^`spa` cannot be used with `protocol: tcp`/],
