@@ -1,5 +1,5 @@
 // What can go wrong between us and a bore server: each failure with its kind and with what the user should do.
-// Thrown by session/, decided upon in retry/attempts.ts and retry/port-choice.ts.
+// Thrown by session/, decided upon in retry/retry-policy.ts and retry/port-choice.ts.
 
 import { describeError, hasCode, TunnelError } from '../shared/errors.ts';
 import { sanitise } from '../shared/sanitise.ts';

@@ -1,11 +1,11 @@
 // The tunnel: one session after the other, on the same server and port if possible. Used by exposure/public-tunnel.ts.
-// retry/attempts.ts decides when and where the next attempt is made.
+// retry/retry-policy.ts decides when and where the next attempt is made.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError, TunnelError } from '../shared/errors.ts';
 import type { TunnelState } from '../shared/state.ts';
 import { explainTimeout } from './failure.ts';
-import { Attempts } from './retry/attempts.ts';
+import { RetryPolicy } from './retry/retry-policy.ts';
 import { type Session, startSession } from './session/session.ts';
 import { MAX_DIALS, TIMINGS, type Timings } from './timings.ts';
 import type { Tunnel, TunnelOptions } from './tunnel.ts';
@@ -25,7 +25,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
 class ReconnectingTunnel implements Tunnel {
   readonly #options: TunnelOptions;
   readonly #timings: Timings;
-  readonly #attempts: Attempts;
+  readonly #retryPolicy: RetryPolicy;
   readonly #visitors: VisitorFetcher;
   readonly #stopping = new AbortController();
   #session: Session | undefined;
@@ -36,7 +36,7 @@ class ReconnectingTunnel implements Tunnel {
   constructor(options: TunnelOptions) {
     this.#options = options;
     this.#timings = { ...TIMINGS, ...options.timings };
-    this.#attempts = new Attempts(options, this.#timings);
+    this.#retryPolicy = new RetryPolicy(options, this.#timings);
     this.#visitors = createVisitors({
       destination: options.destination,
       logger: options.logger,
@@ -58,7 +58,7 @@ class ReconnectingTunnel implements Tunnel {
   }
 
   async changePort(): Promise<void> {
-    const { address, ports } = this.#attempts.server;
+    const { address, ports } = this.#retryPolicy.server;
     if (this.#stopping.signal.aborted || this.#state.status === 'Failed') throw explainClosed();
     const isPossible =
       this.#portChange !== undefined || (this.#options.remotePort.kind !== 'fixed' && ports.reject());
@@ -89,20 +89,20 @@ class ReconnectingTunnel implements Tunnel {
       const reason = await session.ended;
       if (this.#stopping.signal.aborted) return;
       const lostAt = performance.now();
-      this.#attempts.markLost(session, reason, this.#portChange !== undefined);
+      this.#retryPolicy.markLost(session, reason, this.#portChange !== undefined);
       this.#reportReconnecting(reason);
       try {
         session = await this.#connect(this.#stopping.signal);
       } catch {
         return; // stopped, or Failed: `onState` has reported it
       }
-      this.#attempts.logReconnected(performance.now() - lostAt, session.port);
+      this.#retryPolicy.logReconnected(performance.now() - lostAt, session.port);
     }
   }
 
   /** Tries until there is a session. Rejects with TunnelError if that cannot succeed, or `signal` ends it. */
   async #connect(signal: AbortSignal): Promise<Session> {
-    let pause = this.#attempts.nextPause();
+    let pause = this.#retryPolicy.nextPause();
     for (;;) {
       try {
         await delay(pause, undefined, { signal });
@@ -119,10 +119,10 @@ class ReconnectingTunnel implements Tunnel {
   }
 
   async #startSession(signal: AbortSignal): Promise<Session> {
-    const { server, lastServer } = this.#attempts;
+    const { server, lastServer } = this.#retryPolicy;
     const { port } = server.ports;
     const old = this.#session;
-    const limit = this.#attempts.createLimit();
+    const limit = this.#retryPolicy.createLimit();
     try {
       return await startSession({
         server: server.address,
@@ -149,8 +149,8 @@ class ReconnectingTunnel implements Tunnel {
   #use(session: Session): void {
     this.#session?.stop();
     this.#session = session;
-    this.#attempts.markConnected(session.port);
-    const { host } = this.#attempts.server.address;
+    this.#retryPolicy.markConnected(session.port);
+    const { host } = this.#retryPolicy.server.address;
     this.#enter({ status: 'Connected', host, port: session.port });
     this.#portChange?.resolve();
     this.#portChange = undefined;
@@ -159,7 +159,7 @@ class ReconnectingTunnel implements Tunnel {
   /** Milliseconds until the next attempt. Throws if trying again cannot help. */
   #decidePause(error: unknown): number {
     try {
-      const { pauseMs, reason } = this.#attempts.decideRetry(error);
+      const { pauseMs, reason } = this.#retryPolicy.decideRetry(error);
       if (this.#state.status === 'Connecting') this.#enter({ status: 'Connecting', reason });
       else this.#reportReconnecting(reason);
       return pauseMs;
@@ -181,7 +181,7 @@ class ReconnectingTunnel implements Tunnel {
 
   #explainAbort(): TunnelError {
     if (this.#state.status === 'Connecting') this.#enter({ status: 'Disconnected' });
-    return this.#attempts.explainEnd();
+    return this.#retryPolicy.explainEnd();
   }
 
   #startPortChange(): PromiseWithResolvers<void> {

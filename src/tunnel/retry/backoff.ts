@@ -1,4 +1,4 @@
-// How long to wait before the next attempt. Used by attempts.ts.
+// How long to wait before the next attempt. Used by retry-policy.ts.
 
 import type { Timings } from '../timings.ts';
 

@@ -1,5 +1,5 @@
 // What went wrong since the tunnel was last connected, server by server: what is logged of it, at which level, and what
-// the user is told in the end. Used by attempts.ts.
+// the user is told in the end. Used by retry-policy.ts.
 
 import { describeError, TunnelError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';

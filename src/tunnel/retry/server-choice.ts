@@ -1,11 +1,11 @@
-// Which server carries the tunnel, and which one is tried next when it stays away. Used by attempts.ts, which reports
+// Which server carries the tunnel, and which one is tried next when it stays away. Used by retry-policy.ts, which reports
 // the outcome of each attempt.
 
 import type { KeyObject } from 'node:crypto';
 import type { ServerAddress } from '../address.ts';
 import type { Timings } from '../timings.ts';
 import type { TunnelOptions } from '../tunnel.ts';
-import { deriveKey } from '../wire/protocol.ts';
+import { deriveKey } from '../wire/challenge.ts';
 import { orderServers } from './placement.ts';
 import { PortChoice } from './port-choice.ts';
 

@@ -8,12 +8,11 @@ import { hasCode } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import { resetSocket } from '../../shared/reset.ts';
 import { isSame } from '../../shared/secrets.ts';
+import { answerChallenge, deriveKey } from '../wire/challenge.ts';
 import { FrameReader } from '../wire/frame-reader.ts';
 import {
-  answerChallenge,
   type ClientMessage,
   decodeClientMessage,
-  deriveKey,
   ERROR_TEXT,
   encodeFrame,
   HEARTBEAT_INTERVAL_MS,

@@ -14,7 +14,7 @@ import {
 } from '../failure.ts';
 import type { Timings } from '../timings.ts';
 import { type FrameReader, NoFrame } from '../wire/frame-reader.ts';
-import { NO_PROOF, renderProof, sendRequest } from '../wire/handshake.ts';
+import { NO_PROOF, renderAuthentication, sendRequest } from '../wire/handshake.ts';
 import { decodeServerMessage, FrameTooLong } from '../wire/protocol.ts';
 
 export interface PortRequest {
@@ -54,7 +54,7 @@ async function proveSecret(reader: FrameReader, request: PortRequest): Promise<s
   const connectedAt = performance.now();
   try {
     const frame = await reader.next(timings.challenge);
-    const proof = renderProof(key, frame);
+    const proof = renderAuthentication(key, frame);
     if (proof === undefined) throw new UnexpectedFrame(frame);
     return proof;
   } catch (error) {

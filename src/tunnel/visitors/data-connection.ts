@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { resetSocket } from '../../shared/reset.ts';
 import type { ServerAddress } from '../address.ts';
 import type { PipeEnd } from '../relay/pipe.ts';
-import { NO_PROOF, renderProof, sendRequest } from '../wire/handshake.ts';
+import { NO_PROOF, renderAuthentication, sendRequest } from '../wire/handshake.ts';
 import { FrameDecoder } from '../wire/protocol.ts';
 
 /** The server that announced visitors: its IP address, and the key that proves the secret. */
@@ -123,7 +123,7 @@ export class DataConnection {
       const frame = this.#decoder.next();
       if (frame === undefined) return;
       const { key } = this.source;
-      const proof = key && renderProof(key, frame);
+      const proof = key && renderAuthentication(key, frame);
       if (proof === undefined) this.#fail(UNEXPECTED);
       else this.#setProof(proof);
     } catch {

@@ -3,13 +3,14 @@
 
 import type { KeyObject } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { answerChallenge, type ClientMessage, decodeServerMessage, renderFrame } from './protocol.ts';
+import { answerChallenge } from './challenge.ts';
+import { type ClientMessage, decodeServerMessage, renderFrame } from './protocol.ts';
 
 /** What goes in front of the request to a server without a secret, which sends no challenge: nothing. */
 export const NO_PROOF = '';
 
 /** The frame that proves we know the secret, or undefined if `frame`, the server's first one, is not a challenge. */
-export function renderProof(key: KeyObject, frame: Buffer): string | undefined {
+export function renderAuthentication(key: KeyObject, frame: Buffer): string | undefined {
   const message = decodeServerMessage(frame);
   if (typeof message !== 'object' || !('Challenge' in message)) return undefined;
   return renderFrame({ Authenticate: answerChallenge(key, message.Challenge) });

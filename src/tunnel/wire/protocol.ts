@@ -1,7 +1,6 @@
-// The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs and src/auth.rs): messages, frames, the answer to a
-// challenge. Pure; used by our client and our server.
+// The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs): messages and frames. Pure; used by our client and our
+// bore server.
 
-import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import * as v from 'valibot';
 
 /** The control port of every real bore server: it is compiled in. */
@@ -30,7 +29,7 @@ const port = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535));
 const id = v.pipe(v.string(), v.uuid());
 
 const clientMessage = v.union([
-  /** The first frame on every connection to a server with a secret, in answer to its `Challenge`: see answerChallenge. */
+  /** The first frame on every connection to a server with a secret, in answer to its `Challenge`: see challenge.ts. */
   v.strictObject({ Authenticate: v.string() }),
   /** The request of a control connection: opens this public port, or any if it is 0. */
   v.strictObject({ Hello: port }),
@@ -135,14 +134,4 @@ export class FrameTooLong extends Error {
     this.name = 'FrameTooLong';
     this.bytes = Buffer.from(bytes.subarray(0, MAX_FRAME_LENGTH));
   }
-}
-
-/** A secret as an HMAC key. As a KeyObject, one answer takes 3 µs; with the bytes of the key it would take 25 µs. */
-export function deriveKey(secret: string): KeyObject {
-  return createSecretKey(createHash('sha256').update(secret).digest());
-}
-
-/** The hex answer to a challenge, a UUID: HMAC-SHA256 of its 16 raw bytes (bore, src/auth.rs). */
-export function answerChallenge(key: KeyObject, challenge: string): string {
-  return createHmac('sha256', key).update(challenge.replaceAll('-', ''), 'hex').digest('hex');
 }

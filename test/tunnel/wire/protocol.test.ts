@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { answerChallenge, deriveKey } from '../../../src/tunnel/wire/challenge.ts';
 import {
-  answerChallenge,
   decodeClientMessage,
   decodeServerMessage,
-  deriveKey,
   encodeFrame,
   FrameDecoder,
   FrameTooLong,

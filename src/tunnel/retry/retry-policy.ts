@@ -36,7 +36,7 @@ export interface RetryDecision {
   reason: string;
 }
 
-export class Attempts {
+export class RetryPolicy {
   readonly #options: TunnelOptions;
   readonly #timings: Timings;
   readonly #servers: ServerChoice;
