@@ -47,11 +47,11 @@ export interface App {
 /** Enough to see what led to a crash, in the status page and in the failed comment. */
 const CONSOLE_LINES = 200;
 /**
- * How long a start may take to end by itself after its signal: it then says what it waited for, and has stopped its
- * processes. Longer than the time any process gets to stop.
+ * How long a start may take to fail by itself after its signal is aborted: its error then says what it waited for, and
+ * its processes are stopped. Longer than the time any process gets to stop.
  */
 const START_GRACE_MS = 15_000;
-/** A line that is longer is data, not a message. */
+/** A longer line is data, not a message. */
 const CONSOLE_LINE_LENGTH = 1_000;
 
 /**
@@ -119,8 +119,8 @@ async function startOnce(
 }
 
 /**
- * The outcome of the start. If it has none `graceMs` after the signal: rejects with the signal's reason, and stops the
- * program should it still arrive.
+ * Settles as the start does. If the start is still pending `graceMs` after the signal is aborted, rejects with the
+ * signal's reason; a program that starts even later is stopped.
  */
 export async function waitForStart(
   start: Promise<Program>,

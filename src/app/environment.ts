@@ -1,4 +1,4 @@
-// Which of the job's environment variables a program may see: allow-lists. Used by supervisor/plan.ts and step.
+// Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts.
 
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
 const SYSTEM = 'PATH HOME USER SHELL LANG TZ TMPDIR TERM CI RUNNER_TRACKING_ID';
@@ -11,14 +11,14 @@ const WINDOWS =
   'SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT TEMP TMP OS USERNAME USERPROFILE USERDOMAIN HOMEDRIVE HOMEPATH ' +
   'APPDATA LOCALAPPDATA ALLUSERSPROFILE PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 ' +
   'COMMONPROGRAMFILES COMMONPROGRAMFILES(X86) COMMONPROGRAMW6432 NUMBER_OF_PROCESSORS PROCESSOR_ARCHITECTURE';
-/** Where Rust lives. Not all of CARGO_*: CARGO_REGISTRY_TOKEN is one of them. */
+/** Where Rust is installed. Not all of CARGO_*: CARGO_REGISTRY_TOKEN is one of them. */
 const RUST = 'CARGO_HOME RUSTUP_HOME RUSTUP_TOOLCHAIN CARGO_HTTP_CAINFO CARGO_HTTP_PROXY';
 
 const ALLOWED = new Set(`${SYSTEM} ${NETWORK}`.split(' '));
 const ALLOWED_ON_WINDOWS = new Set(`${SYSTEM} ${NETWORK} ${WINDOWS}`.toUpperCase().split(' '));
 const ALLOWED_FOR_INSTALLATION = new Set(RUST.split(' '));
 
-/** The part of the job's environment any program may see: for `mode: port`. */
+/** The variables that any program may see: for the supervisor, and for the app in `mode: web` and `port`. */
 export function selectEnvironment(
   job: NodeJS.ProcessEnv,
   platform: NodeJS.Platform = process.platform,
@@ -26,7 +26,7 @@ export function selectEnvironment(
   return pick(job, name => isAllowed(name, platform));
 }
 
-/** The same plus `WASMRUN_*`, without the secret of wasmrun's own tunnel: for `mode: os` and `exec`. */
+/** These variables and `WASMRUN_*`, without the secret of wasmrun's own tunnel: for `mode: os` and `exec`. */
 export function selectWasmrunEnvironment(
   job: NodeJS.ProcessEnv,
   platform: NodeJS.Platform = process.platform,
@@ -37,7 +37,7 @@ export function selectWasmrunEnvironment(
   );
 }
 
-/** What the installation of wasmrun may see: also where Rust is installed. */
+/** The variables that any program may see, and those of Rust: for the installation of wasmrun. */
 export function selectInstallEnvironment(
   job: NodeJS.ProcessEnv,
   platform: NodeJS.Platform = process.platform,

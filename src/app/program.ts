@@ -13,7 +13,7 @@ export const VM_HOSTS = ['auto', 'node', 'browser'] as const;
 
 const Port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
 
-/** What to run; everything is checked and found before it comes here. Paths are absolute. */
+/** What to run: the inputs are checked, and wasmrun is installed. Paths are absolute. */
 export const AppSpecSchema = v.variant('mode', [
   v.object({
     mode: v.literal('os'),
@@ -44,14 +44,14 @@ export interface ProgramContext {
   /** The whole environment of the program's process. */
   environment: Readonly<Record<string, string>>;
   logger: Logger;
-  /** One line of the program's console, as it came; not sanitised. */
+  /** Called with each line of the program's console; not sanitised. */
   onOutput: (line: string) => void;
   onChild: OnChild;
-  /** Ends the start; rejects with the signal's reason. */
+  /** Aborts the start, which then rejects with the signal's reason. */
   signal: AbortSignal;
 }
 
-/** A program that listens. `ended` resolves, never rejects, with the reason of its end. */
+/** A program that listens. `ended` resolves, never rejects, with the reason why it ended. */
 export interface Program {
   upstream: Upstream;
   pid?: number;

@@ -10,13 +10,13 @@ import type { Program } from './program.ts';
 export interface RestartTiming {
   /** The pause before each restart; there are as many restarts as pauses. */
   pausesMs: readonly number[];
-  /** Serving this long resets the count of restarts. */
+  /** A program that has served this long resets the count of restarts. */
   resetAfterMs: number;
   /** Limit of one restart. */
   startMs: number;
 }
 
-/** Five restarts in about half a minute: visitors wait that long. A program that served 5 minutes works in principle. */
+/** Five restarts in about half a minute: visitors wait that long. A program that has served 5 minutes works. */
 const RESTART_TIMING: RestartTiming = {
   pausesMs: [500, 1_000, 3_000, 8_000, 15_000],
   resetAfterMs: 5 * 60_000,
@@ -90,7 +90,7 @@ export class RestartLoop {
     }
   }
 
-  /** Resolves with the reason of the program's end, or with undefined after a stop. Its address is forgotten by then. */
+  /** Resolves with the reason why the program ended, or with undefined after a stop. */
   async #serve(program: Program): Promise<AppError | undefined> {
     this.#program = program;
     if (!this.#stopped.signal.aborted) this.#setState({ status: 'running', upstream: program.upstream });
@@ -109,7 +109,7 @@ export class RestartLoop {
       const goesOn = pause !== undefined && reason.restartable;
       if (goesOn) this.#announceRestart(reason);
       else this.#fail(reason);
-      // Processes it left may still hold the port, or write to the console.
+      // Processes that the program left may still hold the port, or write to the console.
       await lost.stop();
       if (!goesOn) return undefined;
       try {

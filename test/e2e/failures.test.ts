@@ -310,7 +310,7 @@ describeWithReal(['bore'], 'an app that does not start', () => {
     );
     expect(failure.errors).toEqual([
       expect.stringMatching(
-        /^wasmrun 1\.0\.0 is not there and could not be installed: .*403.*cargo is not on/,
+        /^wasmrun 1\.0\.0 was not found and could not be installed: .*403.*cargo is not on/,
       ),
     ]);
     expect(failure.errors[0]).toContain('`mode: web`');

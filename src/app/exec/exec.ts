@@ -6,7 +6,7 @@ import { startListener } from '../process/listener.ts';
 import type { AppSpec, Program, ProgramContext } from '../program.ts';
 import { stageFolder } from '../project/staging.ts';
 
-/** The highest limit of OS mode. Without one, a program could take all of the runner's memory. */
+/** As much as OS mode allows. Without a limit, a program could take all of the runner's memory. */
 const MAX_MEMORY_MB = 2_048;
 
 /**

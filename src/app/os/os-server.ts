@@ -18,18 +18,18 @@ export interface OsServer {
   readonly url: string;
   /** The language that wasmrun detected: `nodejs`, `python`, `rust`, `go`, `unknown`. */
   readonly language: string;
-  /** Resolves with the reason of wasmrun's end. */
+  /** Resolves, never rejects, with the reason why wasmrun ended. */
   readonly ended: Promise<AppError>;
   stop(): Promise<void>;
 }
 
-/** wasmrun searches upwards for wasmnet's port, from 20 above its own. */
+/** wasmrun searches for wasmnet's port from 20 above its own upwards, so there must be room. */
 const MAX_PORT = 65_000;
 const POLL_MS = 20;
 
 const RuntimesSchema = v.object({ detected_language: v.string() });
 
-/** Starts wasmrun on `project`; resolves when its API answers; its network proxy is up by then, too. */
+/** Starts wasmrun on `project`; resolves when its API answers. Its network proxy is up by then, too. */
 export async function startOsServer(
   wasmrun: string,
   project: string,
@@ -56,7 +56,7 @@ export async function startOsServer(
     if (!isTimeout(error)) throw error;
     throw new AppError(
       'wasmrun did not answer in time; its first answer waits for wasmhub on github.com, ' +
-        'so check that the runner gets there, or raise `startup-timeout`',
+        'so check that the runner can reach it, or raise `startup-timeout`',
       { cause: error, lastLines: child.lastLines() },
     );
   }
@@ -75,7 +75,7 @@ async function createEnvironment(context: ProgramContext): Promise<Record<string
   return { ...environment, TMPDIR: temporary, TMP: temporary, TEMP: temporary };
 }
 
-/** Polls until it answers. The answer may wait for wasmhub's manifest; only the time limit of the start bounds that. */
+/** Polls until wasmrun answers, which may wait for wasmhub's manifest. Only the time limit of the start ends this. */
 async function readLanguage(url: string, signal: AbortSignal): Promise<string> {
   for (;;) {
     try {

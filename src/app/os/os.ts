@@ -25,8 +25,8 @@ interface RunningPage {
 }
 
 /**
- * Starts the program and resolves when it runs and its port accepts. Both happen before its own `listen`, so only an
- * answer proves that it serves. Rejects with an AppError, or with the signal's reason, with nothing left behind.
+ * Starts the program and resolves when it runs and its port accepts. Both happen before the program calls `listen`, so
+ * only an answer proves that it serves. Rejects with an AppError or the signal's reason after all processes have ended.
  */
 export async function startOs(spec: OsSpec, context: ProgramContext): Promise<Program> {
   const project = join(context.folder, 'project');
@@ -90,7 +90,7 @@ async function startHost(name: HostName, spec: OsSpec, options: PageHostOptions)
     : await startBrowserHost({ ...options, browser: spec.browser });
 }
 
-/** After a time-out an AppError that says what the start was waiting for; otherwise the error itself. */
+/** After a time-out: an AppError that says what the start was waiting for. Otherwise the error itself. */
 function describeAbort(error: unknown, program: PageProgram): unknown {
   if (!isTimeout(error)) return error;
   return new AppError(`the program did not start in time (${program.stage}); raise \`startup-timeout\``, {

@@ -6,7 +6,7 @@ import { sanitise } from '../../shared/sanitise.ts';
 import { PageHostError } from './page-host/page-host.ts';
 import type { PageMessage } from './page-host/page-message.ts';
 
-/** An error of the page may be a whole stack. */
+/** An error of the page may contain a whole stack trace. */
 const MAX_REASON_LENGTH = 16_384;
 
 /** Follows one program from Run to its end. */
@@ -32,7 +32,7 @@ export class PageProgram {
     return this.#started.promise;
   }
 
-  /** The reason of the program's end; a PageHostError if another host might run it. */
+  /** Resolves with the reason why the program ended; a PageHostError if another host may be able to run it. */
   get ended(): Promise<AppError> {
     return this.#ended.promise;
   }
@@ -82,9 +82,7 @@ export class PageProgram {
     this.#stage = 'the runtime is being compiled';
     this.#port = Number(/^127\.0\.0\.1:(\d+)$/.exec(address ?? '')?.[1] ?? 0) || undefined;
     if (address === null)
-      this.#end(
-        'wasmrun has no network for the program, so that it cannot listen; see the log for its reason',
-      );
+      this.#end('wasmrun gave the program no network, so the program cannot listen; the log says why');
     else if (this.#port === undefined)
       this.#end(
         'wasmrun found no free port for the program; widen [os.network] bind_ports in wasmrun.toml ' +
@@ -122,7 +120,7 @@ export class PageProgram {
 
 function describeExit(code: number): string {
   return code === 0
-    ? 'the program ended with exit code 0; one that is to be visited must keep listening'
+    ? 'the program ended with exit code 0; to be reachable for visitors, it must keep listening'
     : `the program ended with exit code ${code}`;
 }
 
@@ -130,7 +128,7 @@ function describeRefusal({ path, status, reason }: Extract<PageMessage, { type: 
   const shown = sanitise(readReason(reason), 500);
   return path.startsWith('/api/runtime')
     ? `wasmrun has no runtime for the program: ${shown}; it downloads one from github.com on first use, ` +
-        'so check that the runner gets there, or restore ~/.wasmrun/runtimes from a cache'
+        'so check that the runner can reach it, or restore ~/.wasmrun/runtimes from a cache'
     : `wasmrun did not hand over the project (${sanitise(path)}, status ${status}): ${shown}`;
 }
 

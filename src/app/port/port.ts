@@ -8,10 +8,10 @@ import { LOOPBACK_HOSTS, startListener } from '../process/listener.ts';
 import { waitForListening } from '../process/readiness.ts';
 import type { AppSpec, Program, ProgramContext } from '../program.ts';
 
-/** The options a `run:` step has with `shell: bash`. */
+/** The options of bash in a `run:` step with `shell: bash`. */
 const BASH_ARGS = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];
 
-/** Starts the command, or finds the running service. `env` is for the command. */
+/** Starts the command, or finds the running service. Only a command gets `env`. */
 export async function startPort(
   spec: Extract<AppSpec, { mode: 'port' }>,
   env: Readonly<Record<string, string>>,
@@ -30,7 +30,7 @@ async function startCommand(
 ): Promise<Program> {
   const port = spec.port ?? (await findFreePort());
   const handedOver = { PORT: String(port) };
-  // A port chosen here is the only one watched, so it wins over `env`; with a given `port`, `env` may set PORT itself.
+  // Only the port chosen here is watched, so `env` must not replace it; with a given `port`, `env` may set PORT.
   const ports = spec.port === undefined ? { ...env, ...handedOver } : { ...handedOver, ...env };
   return await startListener({
     command: findBash(context.environment),

@@ -1,5 +1,5 @@
-// A program in a process group of its own, read line by line and ended as a whole. Used by every mode that runs one,
-// and by the installation of wasmrun.
+// Runs a program in a process group of its own, reads its output line by line, and ends it with all its children. Used by
+// every mode that runs a program, and by the installation of wasmrun.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ export interface ChildOptions {
   environment: Readonly<Record<string, string>>;
   /** Its name in messages: `wasmrun`, `the command`. */
   role: string;
-  /** One line of stdout or stderr as it came, without its end; not sanitised. */
+  /** Called with each line of stdout and stderr, without its line end; not sanitised. */
   onLine: (line: string) => void;
   /** Called synchronously after the spawn. */
   onChild: OnChild;
@@ -29,7 +29,7 @@ export interface ChildOptions {
 
 export interface Child {
   readonly pid: number;
-  /** Resolves when the process is gone and its last lines were read; never rejects. */
+  /** Resolves when the process is gone and its last lines are read (for at most DRAIN_MS); never rejects. */
   readonly ended: Promise<ChildEnd>;
   /** Its last 20 lines, oldest first. */
   lastLines(): readonly string[];
@@ -46,7 +46,7 @@ type Spawned = ChildProcessByStdio<null, Readable, Readable>;
 
 /** Time to finish open requests; the post step has 30 s for everything. */
 const STOP_GRACE_MS = 5_000;
-/** A grandchild may keep the pipes open after the program's end: the last lines are awaited no longer than this. */
+/** How long to wait for the last lines after the program's end: a grandchild may keep the pipes open. */
 const DRAIN_MS = 50;
 /** taskkill ends a program at once, or not at all. */
 const TASKKILL_MS = 1_000;
@@ -66,7 +66,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     throw describeSpawnFailure(options, cause);
   }
   options.onChild({ pid, role: options.role });
-  // Also emitted when a signal cannot be delivered. The end is reported by `ended`.
+  // Also emitted if a signal cannot be delivered. The program's end is reported by `ended`.
   child.on('error', () => undefined);
   return watchChild(child, pid, options.onLine);
 }
@@ -82,7 +82,7 @@ function watchChild(child: Spawned, pid: number, onLine: (line: string) => void)
     for (const splitter of splitters) splitter.hurry();
   });
   const group = new ProcessGroup(pid);
-  // From here on the number may be given to another process, where nothing else is in the group.
+  // If the group is empty now, another process may get its number: the group must notice that at once.
   child.once('exit', () => group.isRunning());
   const end = (graceMs: number) => (process.platform === 'win32' ? stopTree(child, pid) : group.end(graceMs));
   const ended = waitForEnd(child).then(end => {
@@ -146,7 +146,7 @@ function describeSpawnFailure(options: ChildOptions, cause: unknown): AppError {
   return new AppError(message, { cause, restartable: false });
 }
 
-/** How a program ended, in words: `with exit code 1`, `by SIGKILL`. */
+/** How a program ended, in words: `with exit code 1`, `by signal SIGKILL`. */
 export function describeEnd(end: ChildEnd): string {
   return end.signal === null ? `with exit code ${end.code ?? 'unknown'}` : `by signal ${end.signal}`;
 }

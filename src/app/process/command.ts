@@ -17,8 +17,8 @@ export interface CommandOptions {
 }
 
 /**
- * None: an aborted command has nothing to finish, and is killed in the turn of the abort. A second Ctrl-C ends this
- * process at once, and would leave behind what is still being asked to end.
+ * No grace: an aborted command has nothing to finish, and is killed in the same tick. A second Ctrl-C ends this process
+ * at once, and would leave behind a command that still had time to end.
  */
 const ABORT_GRACE_MS = 0;
 

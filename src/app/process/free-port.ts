@@ -1,4 +1,4 @@
-// A port for a program that has to be told one. Used by the modes.
+// Finds a free port for a program that does not choose one itself. Used by the modes exec, port and os.
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';

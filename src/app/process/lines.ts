@@ -14,14 +14,14 @@ const LINES_PER_SECOND = 5_000;
 /** A longer line counts as several. */
 const LINE_BYTES = 512;
 
-/** Hands on every line of a stream without its end (LF or CRLF), and after `end()` the unfinished last one. */
+/** Passes on every line of a stream without its line end (LF or CRLF), and after `end()` the unfinished last one. */
 export class LineSplitter {
   readonly #stream: Readable;
   readonly #decoder = new StringDecoder('utf8');
   readonly #onLine: (line: string) => void;
   readonly #buffer = new LineBuffer();
   #budget = BURST_LINES;
-  /** Of performance.now(). */
+  /** When `#budget` was computed, by performance.now(). */
   #budgetAt = performance.now();
   #pause: NodeJS.Timeout | undefined;
   #isHurried = false;
@@ -38,14 +38,14 @@ export class LineSplitter {
     stream.on('error', () => undefined);
   }
 
-  /** The program has ended: what it left in the pipe is read without delay. */
+  /** The program has ended: from now on, what it left in the pipe is read without delay. */
   hurry(): void {
     this.#isHurried = true;
     clearTimeout(this.#pause);
     this.#stream.resume();
   }
 
-  /** No more is expected: hands on what has no line end. Bytes that still come begin a new line. */
+  /** The program's output is over: passes on the unfinished line. Bytes that still arrive begin a new line. */
   end(): void {
     this.hurry();
     for (const line of this.#buffer.add(this.#decoder.end())) this.#onLine(line);

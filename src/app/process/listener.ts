@@ -1,4 +1,4 @@
-// Starts a program that must listen on a port. Used by exec.ts and port.ts.
+// Starts a program that must listen on a port. Used by the modes exec and port; app.ts and os/ use only `raceEnd`.
 
 import { AppError, isTimeout } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';
@@ -7,7 +7,7 @@ import { type Child, type ChildEnd, type ChildOptions, describeEnd, startChild }
 import { findForeignOwner } from './port-owner.ts';
 import { findListening, waitForListening } from './readiness.ts';
 
-/** An app that listens on `localhost` may be found on either. */
+/** An app that listens on `localhost` may be reachable at only one of them. */
 export const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1'];
 
 export interface ListenerOptions {
@@ -58,7 +58,7 @@ function describeTaken(
   const who = owner === undefined ? '' : ` (${sanitise(owner.name)}, ${owner.pid})`;
   return new AppError(
     `port ${port} is taken by another process${who}, so ${role} cannot have it; ` +
-      'choose another `port`, or leave `command` out where that process is the app',
+      'choose another `port`, or leave `command` out if that process is the app',
   );
 }
 
@@ -83,7 +83,7 @@ function toChildOptions(options: ListenerOptions): ChildOptions {
   return { command, args, cwd, environment, role, onLine: context.onOutput, onChild: context.onChild };
 }
 
-/** The result of `wait`. If the program ends first, the wait is abandoned and the program's error thrown. */
+/** Resolves as `wait` does. If the program ends first, aborts the wait and rejects with the program's error. */
 export async function raceEnd<T>(
   wait: (signal: AbortSignal) => Promise<T>,
   ended: Promise<AppError>,

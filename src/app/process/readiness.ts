@@ -1,4 +1,5 @@
-// When a program counts as up: its port accepts, and its health path answers. Used by app.ts, os.ts, exec.ts, port.ts.
+// When a program counts as up: its port accepts, and its health path answers. Used by app.ts, listener.ts, `mode: port`,
+// and exposure/ingress.ts.
 
 import { get } from 'node:http';
 import { connect } from 'node:net';
@@ -10,7 +11,7 @@ type Address = Extract<Upstream, { kind: 'address' }>;
 const POLL_MS = 50;
 /** A connection on loopback is accepted at once, or not at all. */
 const CONNECT_TIMEOUT_MS = 1_000;
-/** A first answer may compile half a project; then the next attempt finds it warm. */
+/** The first request may start a compilation of the project; a later attempt is then answered faster. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
 /** Resolves with the first of `hosts` that accepts on `port`; rejects with the signal's reason. */
@@ -68,7 +69,7 @@ export async function waitForHealth(
   }
 }
 
-/** With the Host that the gateway sends later: development servers refuse any other than localhost. */
+/** Sends the Host header that the gateway sends later: development servers refuse any host other than localhost. */
 async function fetchStatus(address: Address, path: string, signal: AbortSignal): Promise<number | undefined> {
   return await new Promise(resolve => {
     const request = get({

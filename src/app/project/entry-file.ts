@@ -1,5 +1,5 @@
-// Which file of a Node.js project is run. Used by mode.ts to recognise a project, and by staging.ts to see that the file
-// comes along. wasmrun 1.0.0 has two lists: one to detect a project, one of its page, to find what it runs.
+// Which file of a Node.js project is run. Used by mode.ts to recognise a project, and by staging.ts to check that the
+// file is copied. wasmrun 1.0.0 has two lists of names: one detects a project, in the other its page finds the program.
 
 import { type Stats, statSync } from 'node:fs';
 import * as v from 'valibot';
@@ -26,7 +26,7 @@ export const ENTRY_FILES: readonly string[] = [
 const EntryName = v.fallback(v.optional(v.string()), undefined);
 const PackageSchema = v.object({ main: EntryName, module: EntryName });
 
-/** The entry files that package.json names, as they are written there; none where it cannot be parsed. */
+/** The entry files that package.json names, as they are written there; none if it cannot be parsed. */
 export function readPackage(folder: string): { main: string | undefined; module: string | undefined } {
   try {
     const { main, module } = v.parse(
@@ -44,7 +44,7 @@ export function isFile(path: string): boolean {
   return statPath(path)?.isFile() ?? false;
 }
 
-/** Undefined where there is nothing. Throws an InputError where it cannot be known. */
+/** Undefined if nothing is at the path. Throws an InputError if that cannot be found out. */
 export function statPath(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });

@@ -1,5 +1,5 @@
-// Which files wasmrun ships into its VM: the rules of wasmrun 1.0.0 (project_files.rs), which are not quite git's.
-// Used by staging.ts, so that what the VM will not see can be reported before the start.
+// Which files wasmrun ships into its VM: the rules of wasmrun 1.0.0 (project_files.rs), which differ from git's. Used by
+// staging.ts, which reports before the start what the VM will not see.
 
 /** Left out wherever they are, files and folders alike. */
 const IGNORED_NAMES = new Set([
@@ -16,10 +16,10 @@ interface Pattern {
   negated: boolean;
 }
 
-/** One step of a pattern: a character, any one character, any run without `/`, or any run at all. */
+/** One step of a pattern: a given character, any one character, any text without `/`, or any text. */
 type Token = { kind: 'character'; character: string } | { kind: 'one' | 'segment' | 'anything' };
 
-/** Says which rule leaves an entry out, or undefined; `path` is relative, with `/`. */
+/** Returns the rule that leaves an entry out, or undefined; `path` is relative, with `/`. */
 export type IgnoreRules = (path: string, isFolder: boolean) => string | undefined;
 
 /** The rules of a project with this `.gitignore` in its root; others further down do not count. */
@@ -90,7 +90,7 @@ function matchesTokens(tokens: readonly Token[], text: string): boolean {
   return positions.has(tokens.length);
 }
 
-/** A run may match nothing, so the token behind it is possible at once. */
+/** `*` and `**` may match nothing, so the token after them is a possible position, too. */
 function skipRuns(tokens: readonly Token[], positions: Set<number>): Set<number> {
   for (const at of positions) {
     const kind = tokens[at]?.kind;

@@ -23,7 +23,7 @@ export interface ModeChoice {
   reason: string;
 }
 
-/** Chooses and checks the mode. Throws an InputError that says what was looked for, or what contradicts. */
+/** Chooses and checks the mode. Throws an InputError that says what was looked for, or which inputs contradict. */
 export function chooseMode(input: ModeInput): ModeChoice {
   const path = sanitise(input.path);
   const found = statPath(input.path);
@@ -59,7 +59,7 @@ function findMode(path: string, found: Stats): ModeChoice {
   );
 }
 
-/** Why OS mode can run the folder, or undefined. */
+/** Why OS mode can run the folder; undefined if it cannot. */
 function findProgram(folder: string): string | undefined {
   if (readProjectConfig(folder).os !== undefined) return 'wasmrun.toml has an [os] table';
   const { main } = readPackage(folder);
@@ -92,7 +92,7 @@ function checkMode(mode: AppMode, path: string, found: Stats): ModeChoice {
   return choice;
 }
 
-/** The start would refuse these files, too, but as a preview that failed and not as a wrong input. */
+/** The start would refuse these files, too, but then the preview has failed; here it is a wrong input. */
 function checkProjectFiles(mode: AppMode, path: string): void {
   if (mode === 'os') {
     readProjectConfig(path);

@@ -1,6 +1,6 @@
 // What a program in wasmrun's VM may connect to: our list of the runner's own ranges, merged into the project's
-// wasmrun.toml. Used by staging.ts. wasmnet 0.2.0 asks its deny rules first, for every address a name resolves to,
-// so nothing in `allow` can open them again.
+// wasmrun.toml. Used by staging.ts. wasmnet 0.2.0 checks its deny rules first, for every address a name resolves to,
+// so nothing in `allow` can open these ranges again.
 
 import { networkInterfaces } from 'node:os';
 import { stringify } from 'smol-toml';
@@ -23,18 +23,18 @@ export const DENIED_RANGES: readonly string[] = [
 /** The VM's memory if the project sets no limit or a higher one: a runner has 7 GB, and the job needs some of it. */
 const MAX_MEMORY_MB = 2_048;
 /**
- * What the page keeps for its Console panel, which is never seen here; it copies the whole list for every line, in
+ * What the page keeps for its Console panel, which nobody sees here. The page copies the whole list for every line, in
  * the thread that also moves the program's bytes. Our own log still gets every line.
  */
 const MAX_PAGE_CONSOLE_MB = 1;
 
-/** The default of wasmnet 0.2.0. It binds ports on the runner, where other ports belong to other services. */
+/** The default of wasmnet 0.2.0, which binds these ports on the runner: other ports may belong to other services. */
 export const DEFAULT_BIND_PORTS = '3000-9999';
 const [MIN_BIND_PORT, MAX_BIND_PORT] = [3_000, 9_999];
 const MAX_CONNECTIONS = 50;
 const MAX_BANDWIDTH_MBPS = 10;
 
-/** The text of the wasmrun.toml our copy of the project gets: the project's own, narrowed by our rules and limits. */
+/** The wasmrun.toml for our copy of the project: the project's own, narrowed by our rules and limits. */
 export function renderStagedConfig(config: ProjectConfig, ownAddresses: readonly string[] = []): string {
   const { limits, network, ...os } = config.os ?? {};
   const { max_memory_mb, max_output_mb } = limits ?? {};
@@ -51,7 +51,7 @@ export function renderStagedConfig(config: ProjectConfig, ownAddresses: readonly
         ...network,
         deny: [...new Set([...DENIED_RANGES, ...ownAddresses, ...deny])],
         ...(findRefusedPorts(config) === undefined ? {} : { bind_ports: DEFAULT_BIND_PORTS }),
-        // Unlike the other limits, 0 connections are none.
+        // Unlike in the other limits, 0 means none here.
         ...(max_connections === undefined
           ? {}
           : { max_connections: Math.min(max_connections, MAX_CONNECTIONS) }),

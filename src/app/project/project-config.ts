@@ -1,4 +1,4 @@
-// A project's wasmrun.toml, read in one place: by mode.ts before anything is started, by staging.ts for the copy.
+// Reads a project's wasmrun.toml. Used by mode.ts before anything is started, and by staging.ts for the copy.
 
 import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
@@ -35,7 +35,7 @@ const ConfigSchema = v.looseObject({
 
 export type ProjectConfig = v.InferOutput<typeof ConfigSchema>;
 
-/** The folder's wasmrun.toml, an empty one where there is none. Throws an InputError for a broken one. */
+/** The folder's wasmrun.toml; an empty one if there is none. Throws an InputError if it is broken. */
 export function readProjectConfig(folder: string): ProjectConfig {
   return parseProjectConfig(readProjectFile(folder, CONFIG_FILE) ?? '');
 }

@@ -1,5 +1,5 @@
-// The small files of a project that are read here: wasmrun.toml, package.json, .gitignore. Used by mode.ts and
-// staging.ts. A pull request may commit anything under these names, a link to a device or to a secret included.
+// Reads the small files of a project: wasmrun.toml, package.json, .gitignore. Used by the other files of this folder. A
+// pull request may commit anything under these names, even a link to a device or to a secret.
 
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';

@@ -1,5 +1,5 @@
-// The copy of a project that OS mode runs on: wasmrun's API can write into the folder it serves, and the VM's network
-// policy is part of the project, so neither uses the checkout itself. Used by os.ts and, for a plain copy, exec.ts.
+// Makes the copy of a project that OS mode runs on. Not the checkout itself, because wasmrun's API can write into the
+// folder it serves, and our network policy becomes part of the project. Used by os.ts and, for a plain copy, exec.ts.
 
 import { copyFile, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
@@ -47,7 +47,7 @@ export async function stageProject(source: string, target: string, logger: Logge
   const refused = findRefusedPorts(config);
   if (refused !== undefined)
     logger.warn(
-      `wasmrun.toml: os.network.bind_ports ${sanitise(refused)} is not within ${DEFAULT_BIND_PORTS}, which is taken instead`,
+      `wasmrun.toml: os.network.bind_ports ${sanitise(refused)} is not within ${DEFAULT_BIND_PORTS}, which is used instead`,
     );
   await checkEntry(walk, config.os?.entry);
 }
@@ -145,7 +145,7 @@ function describeLostEntry(walk: Walk, entry: string): AppError {
   );
 }
 
-/** What the page takes from package.json, where it stays in the project. */
+/** The entry that the page takes from package.json; undefined if it leads out of the project. */
 function readPackageEntry(folder: string): string | undefined {
   const { main, module } = readPackage(folder);
   const entry = main ?? module;

@@ -27,7 +27,7 @@ export interface WasmrunOptions {
   logger: Logger;
   /** Called for every program that installs; cargo may take minutes, and has a process group of its own. */
   onChild?: OnChild;
-  /** Called with the folder that is installed into before it is made; it is gone when this resolves or rejects. */
+  /** Called with the installation's own folder before it is made; the folder is gone when the promise settles. */
   onFolder?: (folder: string) => void;
   signal: AbortSignal;
 }
@@ -35,7 +35,7 @@ export interface WasmrunOptions {
 /** The version this action was tested with. */
 const PINNED_VERSION = '1.0.0';
 const MODES_WITHOUT = 'or use `mode: web` or `mode: port`, which need no wasmrun';
-/** It prints and exits; a cold disk may take seconds. */
+/** `wasmrun --version` prints and exits; from a cold disk that may take seconds. */
 const VERSION_TIMEOUT_MS = 20_000;
 const PROGRAM = process.platform === 'win32' ? 'wasmrun.exe' : 'wasmrun';
 
@@ -56,7 +56,7 @@ export async function findOrInstallWasmrun(options: WasmrunOptions): Promise<str
   return join(await installInto(cached, wanted, options), 'bin', PROGRAM);
 }
 
-/** Without a wanted version the first on PATH is used, and refused if it is too old, because the job chose it. */
+/** Without a wanted version, the first on PATH is used. If that is too old, throws, because the job chose it. */
 async function findOnPath(options: WasmrunOptions, wanted: string | undefined): Promise<string | undefined> {
   const path = findProgram(PROGRAM, options.pathVariable);
   if (path === undefined) return undefined;
@@ -143,7 +143,7 @@ async function createStage(cached: string, options: WasmrunOptions): Promise<str
   );
 }
 
-/** Another job on the same machine may have been faster: then its folder stays, since it may be in use. */
+/** Another job on this machine may have been faster: then its folder stays, because it may be in use. */
 async function publishStage(stage: string, target: string): Promise<string> {
   const marker = `${target}.complete`;
   if (existsSync(marker) && existsSync(target)) return target;
@@ -176,7 +176,7 @@ async function install(stage: string, version: string, options: WasmrunOptions):
     }
   }
   throw new AppError(
-    `wasmrun ${version} is not there and could not be installed: ${failures.map(describeError).join('; and ')}. ` +
+    `wasmrun ${version} was not found and could not be installed: ${failures.map(describeError).join('; and ')}. ` +
       `Install it in an earlier step (cargo install wasmrun), ${MODES_WITHOUT}`,
     { restartable: false },
   );
@@ -196,10 +196,10 @@ async function installWithCargo(options: Installation): Promise<void> {
   const cargo = findProgram(process.platform === 'win32' ? 'cargo.exe' : 'cargo', options.pathVariable);
   if (cargo === undefined) throw new AppError('cargo is not on PATH (https://rustup.rs)');
   const notice = `wasmrun ${version} is built with cargo, which takes 5 to 10 minutes (${describeError(failure)})`;
-  // The minutes can be saved: people should see how.
+  // A token would save these minutes, and the message says so: a warning is seen.
   if (failure instanceof RateLimitError) logger.warn(notice);
   else logger.info(notice);
-  // Beside the program, and not in the system's temp folder, where cargo that is killed would leave it.
+  // Beside the program, not in the system's temp folder, where a killed cargo would leave its files.
   const build = join(stage, 'build');
   await runCommand({
     command: cargo,

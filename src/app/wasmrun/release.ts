@@ -29,20 +29,20 @@ export interface ReleaseOptions {
   signal: AbortSignal;
 }
 
-/** The job's token and the API it is for. Without a token GitHub answers 60 requests an hour to each address. */
+/** The job's token, and the API that issued it. Without a token, GitHub allows 60 requests per hour and address. */
 export interface GitHubAccess {
   token: string;
   /** The token is sent to this origin only: another host, or another company's GitHub, must not see it. */
   apiUrl: string;
 }
 
-/** The API refused the request: a bad token, or the rate limit. Asking in another way may help. */
+/** The API refused the request: a bad token, or the rate limit. A request without the token may succeed. */
 class RefusalError extends AppError {}
 
 /** The rate limit is used up. */
 export class RateLimitError extends RefusalError {}
 
-/** What was downloaded is not what was published. Nothing else is tried then: a person should look at it. */
+/** What was downloaded is not what was published. No other way is tried then: a person should look at it. */
 export class DigestError extends AppError {}
 
 /** The .deb needs glibc, whose loader is at a fixed place; names of the architectures as the release has them. */
@@ -85,7 +85,7 @@ export async function installFromRelease(options: ReleaseOptions): Promise<void>
   }
 }
 
-/** The release's name of this machine. */
+/** The name that the release has for this machine's architecture. */
 function findTarget(): string {
   const target = TARGETS[process.arch];
   if (process.platform !== 'linux' || target === undefined)
@@ -100,7 +100,7 @@ async function findAsset(name: string, options: ReleaseOptions, dispatcher: Disp
   const url = `${options.releasesUrl}/tags/v${options.version}`;
   const answer = await fetchRelease(url, options, dispatcher);
   const release = v.safeParse(Release, await readJson(answer, url));
-  if (!release.success) throw new AppError(`${url} answered something else than a release`);
+  if (!release.success) throw new AppError(`${url} did not answer with a release`);
   const listed = release.output.assets.find(asset => asset.name === name);
   if (listed === undefined) throw new AppError(`the release v${options.version} has no ${name}`);
   const asset = v.safeParse(Asset, listed);
@@ -108,7 +108,7 @@ async function findAsset(name: string, options: ReleaseOptions, dispatcher: Disp
   throw new AppError(`${name} is published without a usable digest, size or address`);
 }
 
-/** With the token where it may be sent. The release is public: where GitHub refuses the token, it is asked without. */
+/** Sends the token if it may be sent to `url`. If GitHub refuses it, tries again without: the release is public. */
 async function fetchRelease(url: string, options: ReleaseOptions, dispatcher: Dispatcher): Promise<Response> {
   const token = selectToken(url, options.gitHub);
   const headers = { accept: 'application/vnd.github+json', 'user-agent': 'expose-action' };
@@ -125,7 +125,7 @@ async function fetchRelease(url: string, options: ReleaseOptions, dispatcher: Di
   return await fetchFrom(url, { headers, signal, dispatcher });
 }
 
-/** undici drops the header where a redirect leads to another origin, as the Fetch Standard demands. */
+/** The token if it may be sent to `url`. undici drops it if a redirect leads to another origin (Fetch Standard). */
 function selectToken(url: string, gitHub: GitHubAccess | undefined): string | undefined {
   if (gitHub === undefined || gitHub.token === '') return undefined;
   const origin = URL.parse(url)?.origin;
@@ -160,7 +160,7 @@ function describeRefusal(url: string, { status, headers }: Response, hasToken: b
   return new RefusalError(`${url} answered ${status}${hint}`);
 }
 
-/** When a rate limit ends that refused the request; undefined where none did (docs.github.com, "Rate limits"). */
+/** The end of the rate limit that refused the request; undefined if none did (docs.github.com, "Rate limits"). */
 function readLimitEnd(headers: Response['headers']): Date | undefined {
   const reset = headers.get('x-ratelimit-remaining') === '0' ? headers.get('x-ratelimit-reset') : null;
   const pause = headers.get('retry-after');
@@ -184,7 +184,7 @@ async function* limitBytes(answer: Response, limit: number): AsyncGenerator<Uint
   let total = 0;
   for await (const chunk of answer.body ?? Readable.from([])) {
     total += chunk.length;
-    if (total > limit) throw new AppError(`more than ${limit} bytes came`);
+    if (total > limit) throw new AppError(`more than ${limit} bytes arrived`);
     yield chunk;
   }
 }
@@ -241,7 +241,7 @@ async function downloadOnce(
     );
 }
 
-/** Only the program is kept. dpkg-deb is on Debian and Ubuntu; ar and tar are on more. */
+/** Keeps only the program. Debian and Ubuntu have dpkg-deb; more systems have ar and tar. */
 async function unpack(file: string, options: ReleaseOptions): Promise<void> {
   const folder = join(options.stage, 'unpacked');
   const { environment, signal, onChild } = options;
@@ -273,7 +273,7 @@ async function unpackWithAr(
     await run('tar', '-xf', data);
   } catch (cause) {
     throw new AppError(
-      `the .deb cannot be unpacked, for which dpkg-deb, or ar and tar are needed: ${sanitise(describeError(cause))}`,
+      `the .deb cannot be unpacked (that needs dpkg-deb, or ar and tar): ${sanitise(describeError(cause))}`,
       { cause },
     );
   }

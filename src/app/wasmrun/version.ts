@@ -14,7 +14,7 @@ export function parseWasmrunVersion(text: string): string {
   return version;
 }
 
-/** Takes a version as it is written on PATH and by `parseWasmrunVersion`. */
+/** Takes a version as the wasmrun on PATH prints it, or as `parseWasmrunVersion` returns it. */
 export function isTooOld(version: string): boolean {
   return version.startsWith('0.') || version.startsWith('1.0.0-');
 }

@@ -7,7 +7,7 @@ import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { hasCode } from '../../shared/errors.ts';
 
-/** An open regular file. The receiver closes it. */
+/** An open regular file. The caller of `findFile` closes it. */
 export interface FoundFile {
   kind: 'file';
   handle: FileHandle;
@@ -20,7 +20,7 @@ export type Found = FoundFile | { kind: 'folder' } | { kind: 'missing' } | { kin
 /** Error codes of a path that leads nowhere. */
 const MISSING = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EACCES', 'EPERM'];
 
-/** A FIFO must not block the open; a link put there after the check must not be followed. Neither exists on Windows. */
+/** A FIFO must not block the open; a link put there after the check must not be followed. Windows has neither flag. */
 const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0);
 
 /**
@@ -33,7 +33,7 @@ export async function findFile(root: string, urlPath: string): Promise<Found> {
   try {
     const real = await realpath(join(root, ...segments));
     const inside = relative(root, real);
-    // The real path counts as well: links out of the root and to hidden files, short names on Windows (GIT~1).
+    // Checked again on the real path, because of links out of the root or to hidden files, and short names (GIT~1).
     if (isAbsolute(inside) || !areVisible(inside.split(sep))) return { kind: 'refused' };
     const stats = await stat(real);
     if (stats.isDirectory()) return { kind: 'folder' };

@@ -23,7 +23,7 @@ const ENCODINGS: readonly { name: string; ending: string }[] = [
   { name: 'gzip', ending: '.gz' },
 ];
 
-/** The precompressed sibling the visitor accepts, or the file itself. Of the two only the chosen one stays open. */
+/** The precompressed sibling that the visitor accepts, or the file itself. Only the chosen one stays open. */
 export async function chooseEncoding(
   root: string,
   path: string,
@@ -78,7 +78,7 @@ function setHeaders({ response, file, encoding }: FileAnswer, etag: string): voi
   response.setHeader('etag', etag);
   response.setHeader('last-modified', file.stats.mtime.toUTCString());
   response.setHeader('accept-ranges', 'bytes');
-  // The next commit's file has the same address.
+  // The file of the next commit has the same URL.
   response.setHeader('cache-control', 'no-cache');
   response.setHeader('vary', 'Accept-Encoding');
   if (encoding !== undefined) response.setHeader('content-encoding', encoding);
@@ -89,7 +89,7 @@ function createETag(stats: BigIntStats): string {
   return `"${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}-${stats.ino.toString(36)}"`;
 }
 
-/** RFC 9110 §13.2.2: the date counts only where no tag was sent. */
+/** RFC 9110 §13.2.2: the date counts only if no tag was sent. */
 function isNotModified(request: HttpRequest, etag: string, stats: BigIntStats): boolean {
   const tags = request.headers['if-none-match'];
   if (tags !== undefined)
@@ -148,7 +148,7 @@ async function sendBytes({ request, response, file }: FileAnswer, range: ByteRan
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** Throws where the file is shorter than promised: the visitor must see a broken answer, not wait for the rest. */
+/** Throws if the file is shorter than promised: the visitor must see a broken response, not wait for the rest. */
 async function* readBytes(handle: FileHandle, { start, end }: ByteRange): AsyncGenerator<Buffer> {
   for (let position = start; position <= end; ) {
     const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - position + 1));

@@ -13,7 +13,7 @@ type WebSpec = Extract<AppSpec, { mode: 'web' }>;
 
 const INDEX = 'index.html';
 
-/** Resolves at once: the files are looked up with every request, so that a rebuilt app is served fresh. */
+/** Starts no process. Files are looked up with every request, so that a rebuilt app is served at once. */
 export async function startWeb(spec: WebSpec): Promise<Program> {
   const root = await realpath(spec.path).catch((cause: unknown) => {
     throw new AppError(`the folder ${sanitise(spec.path)} cannot be read; check \`path\``, {

@@ -152,7 +152,7 @@ describe('the .deb of the release', () => {
   it.each([
     ['a broken connection', () => ({ breaks: { after: 50, times: 9 } }), /broke off after \d+ of \d+ bytes/],
     ['a file shorter than published', () => ({ size: 1e6 }), /ended after \d+ of 1000000 bytes/],
-    ['a file longer than published', () => ({ size: 10 }), /more than 10 bytes came/],
+    ['a file longer than published', () => ({ size: 10 }), /more than 10 bytes arrived/],
     ['no digest', () => ({ digest: null }), /without a usable digest/],
     ['another name', () => ({ name: 'wasmrun-v1.0.0-riscv.deb' }), /the release v1\.0\.0 has no wasmrun-v1/],
     ['no package', () => ({ content: Buffer.from('no package') }), /dpkg-deb ended with exit code 2/],

@@ -19,7 +19,7 @@ import { readPageMessage } from './page-message.ts';
 import { limitOutput, pressRun, watchPage } from './page-script.ts';
 
 const NAMES = ['google-chrome', 'google-chrome-stable', 'chromium', 'chromium-browser', 'chrome.exe'];
-/** Where the installers of macOS and Windows put it. */
+/** Where the installers of macOS and Windows put Chrome. */
 const PLACES = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
@@ -44,7 +44,7 @@ const REPORT = '__exposeReport';
 const CLOSE_TIMEOUT_MS = 3_000;
 const POLL_MS = 20;
 
-/** Starts Chrome with a throw-away profile and resolves when Run was pressed. */
+/** Starts Chrome with a throw-away profile; resolves when Run has been pressed. */
 export async function startBrowserHost(
   options: PageHostOptions & { browser?: string | undefined },
 ): Promise<PageHost> {
@@ -54,7 +54,7 @@ export async function startBrowserHost(
   const browser = await launchBrowser(executable, options);
   const chrome = browser.process();
   const pid = chrome?.pid;
-  // puppeteer stops listening before the pipe is gone, and a killed Chrome resets it (ECONNRESET, seen).
+  // puppeteer removes its listeners before the pipe is gone, and a killed Chrome was seen to reset it (ECONNRESET).
   for (const stream of chrome?.stdio ?? []) stream?.on('error', () => undefined);
   if (pid === undefined) throw new PageHostError('Chrome was started, but has no process id');
   context.onChild({ pid, role: 'Chrome' });
@@ -79,8 +79,8 @@ export async function startBrowserHost(
 }
 
 /**
- * Chrome keeps its socket in the system's temp folder, where it stays when Chrome is killed. Our own folder would not
- * do as TMPDIR: a socket's path is limited to 107 bytes, and Chrome aborts over that.
+ * Chrome keeps its socket in the system's temp folder, where it stays if Chrome is killed. Our own folder cannot be its
+ * TMPDIR: a socket's path is limited to 107 bytes, and Chrome aborts if it is longer.
  */
 async function findSocketFolder(folder: string): Promise<string | undefined> {
   const link = await readlink(join(folder, PROFILE, 'SingletonSocket')).catch(() => '');
@@ -140,7 +140,7 @@ async function watchEnd(browser: Browser, page: Page): Promise<string> {
   });
 }
 
-/** Resolves when Run was pressed. */
+/** Resolves when Run has been pressed. */
 async function openPage(page: Page, options: PageHostOptions): Promise<void> {
   page.on('pageerror', error => options.context.logger.debug(`page: ${String(error)}`));
   await watchInBrowser(page, options);

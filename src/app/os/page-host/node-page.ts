@@ -1,5 +1,5 @@
-// wasmrun's page without a browser: its script runs against a DOM library, its Worker on a thread. This is what
-// happens inside the page host's process; src/page-host.ts calls it, node.ts starts that process.
+// wasmrun's page without a browser: its script runs against a DOM library, its Worker on a thread. Runs inside the page
+// host's process: node.ts starts the process, and its program, src/page-host.ts, calls this.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { compileFunction } from 'node:vm';
@@ -29,7 +29,7 @@ const SETTINGS = {
   },
 };
 
-/** Brings the page up and presses Run. Rejects if the page cannot be brought up here. */
+/** Runs the page's script and presses Run. Rejects if a request or the script fails, or no Run button appears. */
 export async function runNodePage(url: string, report: (message: PageMessage) => void): Promise<void> {
   const html = await fetchText(url, '/');
   const window = new Window({ url, settings: SETTINGS });

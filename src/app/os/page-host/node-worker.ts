@@ -2,7 +2,7 @@
 
 import { Worker } from 'node:worker_threads';
 
-/** The VM's JavaScript around the WASM: mostly the project's files as base64, at most 67 MB. */
+/** For the VM's JavaScript around the WASM: mostly the project's files as base64, at most 67 MB. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 64 };
 /** A program that prints faster than its lines are read must wait, as it would at a terminal. */
 const MAX_WAITING_LINES = 256;
@@ -31,7 +31,7 @@ export class NodeWorker extends EventTarget {
   readonly #thread: Worker;
   readonly #waiting = new Int32Array(new SharedArrayBuffer(4));
 
-  /** `url` is a `data:` URL, which the page falls back to where there is no Blob. */
+  /** `url` is a `data:` URL: the page uses one because it finds no Blob. */
   constructor(url: string) {
     super();
     const source = decodeURIComponent(url.slice(url.indexOf(',') + 1));

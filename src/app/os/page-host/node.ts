@@ -14,15 +14,16 @@ import {
 } from './page-host.ts';
 import { readPageMessage } from './page-message.ts';
 
-/** The page's own thread; files and runtime lie outside of this heap. */
+/** For the page's own thread; files and runtime lie outside of this heap. */
 const MAX_HEAP_MB = 512;
 const ROLE = 'page host';
-/** It has nothing to finish. */
+/** Short, because the page host has nothing to finish. */
 const STOP_GRACE_MS = 1_000;
 
 /**
- * Starts the process and resolves when Run was pressed. Its environment is empty, and Node's permission model keeps
- * the page's thread from files, programs and addons; the thread of the VM is not covered by it, nor is the network.
+ * Starts the process; resolves when Run has been pressed. It gets the few variables of `selectHostEnvironment`. Node's
+ * permission model keeps the page's thread from files, programs and addons; it covers neither the VM's thread nor the
+ * network.
  */
 export async function startNodeHost(options: PageHostOptions & { script: string }): Promise<PageHost> {
   const { context, onMessage } = options;
@@ -76,7 +77,7 @@ function readLine(line: string) {
   }
 }
 
-/** Read access to the bundle's folder; run from source, also to the packages it imports. */
+/** Read access to the bundle's folder; when run from source, also to the packages that it imports. */
 function selectFlags(script: string): string[] {
   const folder = dirname(realpathSync(script));
   const readable = script.endsWith('.ts') ? [folder, join(folder, '..', 'node_modules')] : [folder];

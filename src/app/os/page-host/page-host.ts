@@ -1,11 +1,12 @@
-// The one interface of the two hosts of wasmrun's page: a process of Node.js, or a headless Chrome.
+// The common interface of the two hosts of wasmrun's page: node.ts, a process of Node.js, and browser.ts, a headless
+// Chrome. Used by os.ts.
 
 import { AppError } from '../../../shared/errors.ts';
 import type { ProgramContext } from '../../program.ts';
 import type { PageMessage } from './page-message.ts';
 
 export interface PageHostOptions {
-  /** Of wasmrun's page: `http://127.0.0.1:PORT/`. */
+  /** The address of wasmrun's page: `http://127.0.0.1:PORT/`. */
   url: string;
   context: ProgramContext;
   onMessage: (message: PageMessage) => void;
@@ -14,7 +15,7 @@ export interface PageHostOptions {
 /** A page on which Run was pressed. */
 export interface PageHost {
   readonly pid: number;
-  /** Resolves, never rejects, with the reason of the host's end: `the page host ended by signal SIGKILL`. */
+  /** Resolves, never rejects, with how the host ended: `the page host ended by signal SIGKILL`. */
   readonly ended: Promise<string>;
   /** Resolves when all its processes are gone; may be called twice. */
   stop(): Promise<void>;
@@ -28,10 +29,10 @@ export class PageHostError extends AppError {
   }
 }
 
-/** Page and script are 90 KB from loopback and up within a second; this is a busy machine's share. */
+/** Page and script are 90 KB from loopback, and start within a second; a busy machine may need longer. */
 export const PAGE_TIMEOUT_MS = 30_000;
 
-/** The little environment a host needs: a system folder on Windows, and the mark by which a runner finds its own. */
+/** The few variables a host needs: system folders on Windows, and the mark by which the runner finds what is left. */
 export function selectHostEnvironment(environment: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(environment).filter(([name]) => /^(SYSTEMROOT|WINDIR|RUNNER_TRACKING_ID)$/i.test(name)),

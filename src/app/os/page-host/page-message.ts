@@ -1,9 +1,9 @@
-// What a page host reports about wasmrun's page: the messages between the page and its Worker, and nothing else of it.
-// Used by both hosts and by page-program.ts.
+// What a page host reports about wasmrun's page: messages between the page and its Worker, refused requests, and failures
+// of the page. Used by both hosts and by page-program.ts.
 
 import * as v from 'valibot';
 
-/** wasmrun's own message types (os.js of wasmrun 1.0.0); those in kebab-case are ours. */
+/** wasmrun's own message types (os.js of wasmrun 1.0.0); `terminated` and those in kebab-case are ours. */
 const PageMessageSchema = v.variant('type', [
   /** A piece of the program's console; lines may be cut anywhere. */
   v.object({ type: v.picklist(['stdout', 'stderr']), text: v.string() }),
@@ -15,7 +15,7 @@ const PageMessageSchema = v.variant('type', [
   v.object({ type: v.literal('start'), address: v.nullable(v.string()) }),
   /** The page ended its Worker, as it does silently after `[os.limits] timeout_secs`. */
   v.object({ type: v.literal('terminated') }),
-  /** Run was pressed. */
+  /** The Run button was pressed. */
   v.object({ type: v.literal('run-pressed') }),
   /** wasmrun refused something the page needs before the program can start. */
   v.object({ type: v.literal('request-failed'), path: v.string(), status: v.number(), reason: v.string() }),
@@ -25,7 +25,7 @@ const PageMessageSchema = v.variant('type', [
 
 export type PageMessage = v.InferOutput<typeof PageMessageSchema>;
 
-/** Reads a message off a pipe; undefined for anything else. */
+/** Checks what came through a pipe; undefined if it is not a message. */
 export function readPageMessage(message: unknown): PageMessage | undefined {
   const result = v.safeParse(PageMessageSchema, message);
   return result.success ? result.output : undefined;

@@ -1,4 +1,5 @@
-// The functions that run inside the page's own world. They must be self-contained: the browser gets their source text.
+// The functions that run inside wasmrun's page. They must be self-contained: a browser gets their source text. Used by
+// browser.ts and node-page.ts.
 
 import type { PageMessage } from './page-message.ts';
 
@@ -8,7 +9,7 @@ export interface WorkerLike {
   addEventListener(type: string, listener: (event: { data?: unknown; message?: unknown }) => void): void;
 }
 
-/** The globals of the page that are wrapped. */
+/** The globals of the page that `watchPage` replaces. */
 export interface PageScope {
   Worker: new (url: string, options?: unknown) => WorkerLike;
   fetch(input: unknown, init?: unknown): Promise<Response>;
