@@ -1,5 +1,5 @@
-// The gateway: takes visitors' streams out of the tunnel, refuses what is malformed, answers for an app that is away,
-// and hands the rest to the app. Started by ingress.ts; nothing else on the machine can connect to it.
+// The gateway: gets visitors' connections from the tunnel, refuses malformed requests, answers while the app is not running,
+// and forwards everything else to the app. Started by ingress.ts. It has no port: no other program can connect to it.
 //
 //   downstream/ (visitors' connections: HTTP/1.1, TLS, HTTP/2) ──► passes.ts: guard, access/, own pages ──► upstream/ (the app)
 
@@ -27,9 +27,9 @@ export interface GatewayRules extends AccessRules {
 }
 
 export interface GatewayOptions {
-  /** Read at every request; only a running app has an upstream. */
+  /** Called at every request; only a running app has an upstream. */
   app: () => AppState;
-  /** Where visitors come in, also while the tunnel is away and some are still connected. Decides which Host is ours. */
+  /** The public address, also while the tunnel is down and some visitors are still connected. Decides which Host is ours. */
   place: () => PublicAddress | undefined;
   rules: GatewayRules;
   /** When the exposure ends, if that is known. */
@@ -39,19 +39,19 @@ export interface GatewayOptions {
   logger: Logger;
   /** If set, visitors speak TLS, and plain HTTP is redirected to https. */
   tls?: TlsIdentity;
-  /** Limits other than VISITOR_LIMITS; for tests. */
+  /** Limits that differ from VISITOR_LIMITS; for tests. */
   limits?: Partial<VisitorLimits>;
 }
 
 export interface Gateway {
-  /** Owns a visitor's byte stream from here on; closes it if there are too many, and after `stop()`. */
+  /** Takes over a visitor's connection. Closes it if there are too many, and after `stop()`. */
   accept(socket: Duplex): void;
-  /** Well-formed requests so far, without those under /__expose/. */
+  /** Requests so far that were let in, without those under /__expose/. */
   readonly visits: number;
   readonly lastVisitAt: Date | undefined;
   /**
-   * Closes every connection, WebSockets too; answers under way get `drainMs` (0) to finish. Resolves when all are closed.
-   * May be called twice.
+   * Closes every connection, WebSockets too. Unfinished answers get `drainMs` (default 0) to finish. Resolves when all are
+   * closed. May be called twice.
    */
   stop(drainMs?: number): Promise<void>;
 }
@@ -103,10 +103,12 @@ function createContext({ app, rules, endsAt, proofKey, logger }: GatewayOptions)
   };
 }
 
-/** A bug of the gateway costs one visit, not the tunnel. */
+/** An exception (a bug of the gateway) fails this one request, not the whole preview. */
 function runPasses(passes: readonly Pass[], visit: Visit, context: PassContext): void {
   const { logger } = context;
-  visit.response.on('error', error => logger.debug(`an answer broke off: ${sanitise(describeError(error))}`));
+  visit.response.on('error', error =>
+    logger.debug(`an answer could not be completed: ${sanitise(describeError(error))}`),
+  );
   try {
     for (const pass of passes) if (pass(visit, context)) return;
   } catch (error) {

@@ -6,7 +6,7 @@ import { readTarget, type Visit } from './visit.ts';
 
 export interface Refusal {
   status: 400 | 405 | 417 | 421 | 431 | 501 | 505;
-  /** A fixed sentence, which repeats nothing of the request. */
+  /** A fixed sentence without any text from the request. */
   reason: string;
 }
 
@@ -28,7 +28,7 @@ const CHECKS: readonly Check[] = [
 /** Browsers send about twenty, and a proxy in front adds a few. */
 const MAX_FIELDS = 256;
 
-// Fields that frame or route a message. CGI-style servers take `_` for `-`, so `Content_Length` would be a second one.
+// Fields that frame or route a message. CGI-style servers treat `_` as `-`: they would read `Content_Length` as a second one.
 const FRAMING_FIELDS: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -56,19 +56,19 @@ function checkMethod({ request }: Visit): Refusal | undefined {
 function checkVersion({ request }: Visit): Refusal | undefined {
   const { httpVersion } = request;
   if (httpVersion === '1.1' || httpVersion === '1.0') return undefined;
-  return { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are spoken here' };
+  return { status: 505, reason: 'only HTTP/1.0 and HTTP/1.1 are supported' };
 }
 
-/** Node limits the bytes of a head (16 KB), not the number of its fields: thousands of empty ones would pass. */
+/** Node limits the size of a head (16 KB), not the number of its fields: thousands of empty fields would pass. */
 function checkFieldCount({ request }: Visit): Refusal | undefined {
   if (request.rawHeaders.length <= 2 * MAX_FIELDS) return undefined;
-  return { status: 431, reason: `a request may have ${MAX_FIELDS} header fields` };
+  return { status: 431, reason: `a request may have at most ${MAX_FIELDS} header fields` };
 }
 
 function checkTarget({ request }: Visit): Refusal | undefined {
   const target = readTarget(request);
   if (!target.startsWith('/')) return { status: 400, reason: 'the request target must be a path' };
-  // Browsers and many URL libraries read both as the start of a host name.
+  // Browsers and many URL libraries read a host name after `//` and `/\`.
   if (/^\/[/\\]/.test(target)) return { status: 400, reason: 'the path must begin with a single slash' };
   if (target.includes('#')) return { status: 400, reason: 'the request target must have no fragment' };
   return undefined;
@@ -79,7 +79,7 @@ function checkHost({ request }: Visit): Refusal | undefined {
   return { status: 400, reason: 'the request must have exactly one Host' };
 }
 
-/** Only one of our own names: someone else's name that points here is refused (DNS rebinding). */
+/** Host must be one of the preview's own names: another name that points here is refused (DNS rebinding). */
 function checkOwnHost({ request, address }: Visit): Refusal | undefined {
   if (address?.hosts.has(request.headers.host?.toLowerCase() ?? '')) return undefined;
   return { status: 421, reason: 'this Host is not the address of this preview' };
@@ -93,7 +93,7 @@ function checkAliases({ request }: Visit): Refusal | undefined {
   if (!hasAlias) return undefined;
   return {
     status: 400,
-    reason: 'a header name looks like one that frames the message, but for an underscore',
+    reason: 'a header name with an underscore looks like one that frames the message',
   };
 }
 
@@ -102,14 +102,14 @@ function checkTransferEncoding({ request }: Visit): Refusal | undefined {
   if (coding === undefined) return undefined;
   if (request.httpVersion === '1.0') return { status: 400, reason: 'HTTP/1.0 has no Transfer-Encoding' };
   if (coding.toLowerCase() === 'chunked') return undefined;
-  return { status: 501, reason: 'the only Transfer-Encoding understood here is chunked' };
+  return { status: 501, reason: 'the only supported Transfer-Encoding is chunked' };
 }
 
 /** RFC 9110, 10.1.1 defines only one expectation. */
 function checkExpectation({ request }: Visit): Refusal | undefined {
   const { expect } = request.headers;
   if (expect === undefined || expect.toLowerCase() === '100-continue') return undefined;
-  return { status: 417, reason: 'the only expectation that can be met here is 100-continue' };
+  return { status: 417, reason: 'the only supported expectation is 100-continue' };
 }
 
 function checkUpgradeBody({ request, upgrade }: Visit): Refusal | undefined {

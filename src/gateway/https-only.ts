@@ -4,8 +4,8 @@ import { sendText } from './own-pages.ts';
 import { readTarget, type Visit } from './visit.ts';
 
 /**
- * Redirects to the same path of the public address, never to a host that the visitor named. Only GET and HEAD: a request
- * with a body has been sent unencrypted already, and should fail visibly.
+ * Redirects to the same path of the public address, never to a host that the request names. Only GET and HEAD are
+ * redirected: any other request may already have sent a body unencrypted, and should fail visibly.
  */
 export function sendToHttps(visit: Visit): void {
   const { request, upgrade, address } = visit;
@@ -13,9 +13,9 @@ export function sendToHttps(visit: Visit): void {
   const mayRepeat = upgrade === undefined && (request.method === 'GET' || request.method === 'HEAD');
   const close = { connection: 'close' };
   if (!mayRepeat || publicUrl?.protocol !== 'https:') {
-    sendText(visit, 403, 'only https is spoken here\n', close);
+    sendText(visit, 403, 'only https is supported here\n', close);
     return;
   }
   const location = `${publicUrl.origin}${readTarget(request)}`;
-  sendText(visit, 308, `only https is spoken here: ${location}\n`, { ...close, location });
+  sendText(visit, 308, `only https is supported here: ${location}\n`, { ...close, location });
 }

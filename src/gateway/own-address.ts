@@ -1,9 +1,9 @@
-// The names of the preview as visitors know it: decides whether a Host, or an Origin, is ours. Used by guard, access and
-// proxy. Pure.
+// The preview's public address, and the values of Host and Origin that name it. Made by gateway.ts; the passes get it with
+// every visit. Pure.
 
 import { addBrackets } from '../shared/public-url.ts';
 
-/** Where visitors come in: the URL they open, and the address of the bore server behind it. */
+/** The address that visitors use: the URL they open, and the host and port at the bore server behind it. */
 export interface PublicAddress {
   /** Without a trailing slash. */
   url: string;
@@ -21,14 +21,14 @@ export interface OwnAddress {
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
 
-/** Names of the machine itself; each allows the others, because nobody can point them elsewhere (DNS rebinding). */
+/** Names of the machine itself. One allows the others, because no attacker can make them lead elsewhere (DNS rebinding). */
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
 /** Undefined if the address is not a URL. */
 function describeAddress({ url: text, host, port }: PublicAddress): OwnAddress | undefined {
   const url = URL.parse(text) ?? undefined;
   if (url === undefined) return undefined;
-  // A proxy in front may send the name that visitors use, or the one that it connects to.
+  // A proxy in front may send the Host that visitors use, or the one that it connects to.
   const plain = URL.parse(`${url.protocol}//${addBrackets(host)}:${port}`) ?? url;
   const names = [url, plain].flatMap(listNames);
   return {

@@ -1,5 +1,5 @@
-// What the gateway answers itself under /__expose/, apart from signing in (access.ts). No page there accepts a cookie as
-// authorization, because the app shares the origin. Used by passes.ts.
+// The gateway's own paths under /__expose/, apart from the sign-in (access.ts), and its short answers in plain text. No page
+// there accepts a cookie as authorization, because the app shares the origin. Used by passes.ts; `sendText` by all of gateway/.
 
 import type { HttpRequest } from '../shared/http-message.ts';
 import { PROBE_PATH, renderProof } from './probe.ts';
@@ -7,7 +7,7 @@ import { readPath, readTarget, type Visit } from './visit.ts';
 
 const OWN_FOLDER = '/__expose';
 
-/** The proof that a probe asks for (see probe.ts); undefined if the request is none. */
+/** The answer to a probe (see probe.ts); undefined if the request is not a probe. */
 export function readProof(request: HttpRequest, proofKey: Buffer): string | undefined {
   if (request.method !== 'GET' || readPath(request) !== PROBE_PATH) return undefined;
   const query = new URLSearchParams(readTarget(request).slice(PROBE_PATH.length));
@@ -19,7 +19,7 @@ export function isOwnPath(path: string): boolean {
   return path === OWN_FOLDER || path.startsWith(`${OWN_FOLDER}/`);
 }
 
-/** A short answer of the gateway's own: plain text that is not cached. */
+/** Sends a short answer in plain text, which is not cached. */
 export function sendText(
   { response }: Visit,
   status: number,

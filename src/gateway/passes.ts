@@ -1,4 +1,4 @@
-// Everything that happens to a request, in the order of two lists: one function, a pass, for each step. Run by gateway.ts.
+// Everything that happens to a request. Each step is one function, a pass; two lists give their order. Run by gateway.ts.
 
 import type { Duplex } from 'node:stream';
 import { describeError } from '../shared/errors.ts';
@@ -25,7 +25,7 @@ export interface PassContext {
   readonly access: AccessControl;
   readonly siteData: SiteData;
   readonly link: AppLink;
-  /** Connections on which a malformed request came: nothing more of them is served. */
+  /** Connections that sent a malformed request: no later request on them is served. */
   readonly rejectedConnections: WeakSet<Duplex>;
   readonly proofKey: Buffer;
   readonly maxBodyBytes: number;
@@ -33,16 +33,16 @@ export interface PassContext {
   readonly tally: Tally;
 }
 
-/** Of well-formed requests that are not for one of the gateway's own paths. */
+/** Counts the requests that were let in, without those to the gateway's own paths. */
 export interface Tally {
   visits: number;
   lastVisitAt: Date | undefined;
 }
 
-/** One step of a request. True if it has answered, or will: no later pass sees the request. */
+/** One step. Returns true if it has answered the request, or will: no later pass sees the request. */
 export type Pass = (visit: Visit, context: PassContext) => boolean;
 
-/** In this order, for each request over HTTP, or over TLS if the gateway speaks TLS. */
+/** The passes for each request: over TLS if the gateway has a certificate, otherwise over plain HTTP. */
 export const PASSES: readonly Pass[] = [
   refuseMalformed,
   answerProbe,
@@ -56,12 +56,12 @@ export const PASSES: readonly Pass[] = [
   forwardToApp,
 ];
 
-/** In this order, for each request in plain HTTP to a gateway that speaks TLS. */
+/** The passes for each request over plain HTTP if the gateway has a certificate. */
 export const PLAIN_PASSES: readonly Pass[] = [refuseMalformed, redirectToHttps];
 
 /**
  * Refuses with 4xx or 5xx what two HTTP implementations could read differently (see guard.ts), and closes the connection.
- * Requests behind it in the same packet, which Node would still hand over, are dropped.
+ * Drops the requests behind it in the same packet, because Node still emits them.
  */
 function refuseMalformed(visit: Visit, { rejectedConnections }: PassContext): boolean {
   const { socket } = visit.request;
@@ -75,7 +75,7 @@ function refuseMalformed(visit: Visit, { rejectedConnections }: PassContext): bo
 }
 
 /**
- * Answers the address check of exposure/, which needs no key. The connection is closed with the answer: otherwise an
+ * Answers the address check of exposure/, which needs no key. Closes the connection after the answer: otherwise an
  * unauthenticated visitor could fill our buffers with answers that it does not read.
  */
 function answerProbe(visit: Visit, { proofKey }: PassContext): boolean {
@@ -85,12 +85,15 @@ function answerProbe(visit: Visit, { proofKey }: PassContext): boolean {
   return true;
 }
 
-/** Refuses with 401 a visitor without the key or password, and removes both from the request of one who has them. */
+/**
+ * Refuses with 401 a request without the key or password, and with 403 one that another site has caused. Answers the
+ * sign-in. Removes the key and the password from requests that are let in.
+ */
 function checkAccess(visit: Visit, { access }: PassContext): boolean {
   return access.check(visit);
 }
 
-/** Adds `Clear-Site-Data` to the first page a browser gets over https: an earlier preview may have had the address. */
+/** Adds `Clear-Site-Data` to the first page of a browser over https, because an earlier preview may have had the address. */
 function clearSiteData(visit: Visit, { siteData }: PassContext): boolean {
   siteData.addFields(visit);
   return false;
@@ -102,7 +105,7 @@ function removeOwnCookies({ request }: Visit): boolean {
   return false;
 }
 
-/** Answers 404 for any other path under /__expose, which never reaches the app. */
+/** Answers 404 for any other path under /__expose; none of these requests reaches the app. */
 function refuseOwnPath(visit: Visit): boolean {
   if (!isOwnPath(readPath(visit.request))) return false;
   sendText(visit, 404, 'not found\n');
@@ -116,7 +119,7 @@ function countVisit(_: Visit, { tally }: PassContext): boolean {
   return false;
 }
 
-/** Refuses with 413 a `Content-Length` above `max-body`, before 100 (Continue); upload.ts counts chunked bodies. */
+/** Refuses with 413 a `Content-Length` above `max-body`, before a 100 (Continue). upload.ts counts chunked bodies. */
 function refuseLargeBody(visit: Visit, { maxBodyBytes }: PassContext): boolean {
   // Node's parser accepts only digits.
   if (Number(visit.request.headers['content-length'] ?? 0) <= maxBodyBytes) return false;
@@ -124,7 +127,7 @@ function refuseLargeBody(visit: Visit, { maxBodyBytes }: PassContext): boolean {
   return true;
 }
 
-/** Answers 502 or 503, with `Retry-After`, while the app does not run. */
+/** Answers 502 or 503, with `Retry-After`, while the app is not running. */
 function answerWhileAway(visit: Visit, { link }: PassContext): boolean {
   if (visit.app.status === 'running') return false;
   void link.forget();
@@ -155,7 +158,7 @@ function redirectToHttps(visit: Visit): boolean {
   return true;
 }
 
-/** What the visitor gets in place of the app's answer. */
+/** Sends the gateway's own answer, because the app gave none. */
 function answerForApp(visit: Visit, { readApp, maxBodyBytes, logger }: PassContext, error: Error): void {
   if (error instanceof BodyTooLarge) {
     sendTooLarge(visit, maxBodyBytes);

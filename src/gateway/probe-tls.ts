@@ -1,18 +1,18 @@
-// Connects the probe to an address where TLS ends at our own gateway, whose certificate the machine may not trust. Used by
-// probe.ts.
+// Opens the probe's TLS connection to an address where TLS ends at our own gateway: this machine may not trust its
+// certificate. Used by probe.ts.
 
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { stripBrackets } from '../shared/public-url.ts';
 
-/** Another program answered, with TLS or without. */
+/** Another program answered: with another certificate, or without TLS. */
 export class ForeignPeerError extends Error {
   override name = 'ForeignPeerError';
 }
 
 /**
- * A new TLS connection to a server with the certificate of this SHA-256 fingerprint, or with one that the machine trusts
- * for the name, because a proxy may be in between. Rejects with ForeignPeerError if it has neither.
+ * Opens a TLS connection. The server must have the certificate with this SHA-256 fingerprint, or, because a proxy may be in
+ * between, one that the machine trusts for this name. Rejects with ForeignPeerError if it has neither.
  */
 export function connectTls(url: string, fingerprint: string, signal: AbortSignal): Promise<TLSSocket> {
   const { hostname, port } = new URL(url);
@@ -24,7 +24,7 @@ export function connectTls(url: string, fingerprint: string, signal: AbortSignal
       port: Number(port || 443),
       ...(isIP(host) === 0 && { servername: host }),
       ALPNProtocols: ['http/1.1'],
-      // It is checked below, before a byte is sent.
+      // The certificate is checked below, before the request is sent.
       rejectUnauthorized: false,
     });
     const giveUp = () => socket.destroy(new Error('no answer in time'));
@@ -42,7 +42,7 @@ export function connectTls(url: string, fingerprint: string, signal: AbortSignal
   });
 }
 
-/** OpenSSL's own errors: bytes came that are not a possible handshake. */
+/** OpenSSL's own errors: the bytes received are not a TLS handshake. */
 function isNoTls(error: Error): boolean {
   return 'code' in error && /^(?:EPROTO|ERR_SSL_)/.test(String(error.code));
 }

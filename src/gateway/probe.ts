@@ -1,5 +1,5 @@
-// The proof that a public address leads to this exposure: a challenge, answered with a key that nobody else has. Sent by
-// ingress.ts before a URL is published, answered by passes.ts.
+// The probe proves that a public address leads to this exposure: it sends a challenge, and only this exposure has the key to
+// sign it. Sent by exposure/ before a URL is published, answered by passes.ts.
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:http';
@@ -12,7 +12,7 @@ import { connectTls, ForeignPeerError } from './probe-tls.ts';
 /** Path of the probe on every exposure. */
 export const PROBE_PATH = '/__expose/probe';
 
-/** A proof has 64 characters; a longer answer is some page, and is not read to its end. */
+/** A proof has 64 characters. A much longer answer is some other page, and is not read to its end. */
 const MAX_ANSWER_BYTES = 4_096;
 
 const CHALLENGE = /^[0-9a-f]{32,128}$/;
@@ -59,7 +59,7 @@ export async function probeHttp(
 async function openPage(url: string, signal: AbortSignal, certificate?: string): Promise<IncomingMessage> {
   const get = url.startsWith('https:') ? getHttps : getHttp;
   const socket = certificate === undefined ? undefined : await connectTls(url, certificate, signal);
-  // No agent: a connection that is kept alive might lead to where the address led before.
+  // No agent: a kept-alive connection could still lead to an earlier target of the address.
   const options: RequestOptions = socket
     ? { createConnection: () => socket, signal }
     : { agent: false, signal };
@@ -68,7 +68,7 @@ async function openPage(url: string, signal: AbortSignal, certificate?: string):
   });
 }
 
-/** At most the first few KB; then the connection is closed, even if more is on its way. */
+/** Reads at most the first few KB, then closes the connection. */
 async function readStart(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -90,7 +90,7 @@ function describeFailure(error: unknown, signal: AbortSignal): ProbeAnswer {
   const detail = sanitise(describeError(error));
   if (error instanceof ForeignPeerError)
     return { kind: 'unproved', detail: `the answer was not our TLS: ${detail}` };
-  // llhttp's own errors: bytes came that are not HTTP.
+  // llhttp's own errors: the bytes received are not HTTP.
   const isForeign = error instanceof Error && 'code' in error && String(error.code).startsWith('HPE_');
   return isForeign
     ? { kind: 'unproved', detail: `the answer was not HTTP: ${detail}` }

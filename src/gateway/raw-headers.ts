@@ -1,5 +1,5 @@
-// Header fields as Node and undici hand them over: names and values in turn, as on the wire. Used wherever the gateway
-// reads, changes or writes a head as a whole. Pure.
+// Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the gateway
+// that reads, changes or writes a whole head. Pure.
 
 /** `[name, value, name, value, …]`; names in any case. */
 export type RawHeaders = readonly string[];
@@ -28,7 +28,7 @@ export function rewriteFields(raw: string[], wanted: string, rewrite: (value: st
   }
 }
 
-/** undici hands over the parser's own bytes, and nothing if there are no fields. */
+/** undici gives fields as buffers, and nothing if there are no fields. */
 export function decodeFields(raw: unknown): RawHeaders {
   if (!Array.isArray(raw)) return [];
   return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));

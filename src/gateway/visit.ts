@@ -14,9 +14,9 @@ export interface Visit {
   readonly app: AppState;
   /** The preview's address at that moment; undefined before it is known. */
   readonly address: OwnAddress | undefined;
-  /** Fields the gateway adds to the app's answer; passes may add more. */
+  /** Header fields that the gateway adds to the app's answer; passes may add more. */
   readonly ownHeaders: [name: string, value: string][];
-  /** To be called if the visitor has shown the key, or needs none: its connection is authenticated from now on. */
+  /** Call this if the visitor has shown the key, or needs none. Its connection is authenticated from then on. */
   readonly markAuthenticated: () => void;
   /** The visitor sends its body only after a 100 (RFC 9110, 10.1.1). */
   readonly awaitsContinue: boolean;
@@ -29,23 +29,23 @@ export interface Upgrade {
   readonly socket: Duplex;
   /** The bytes that came behind the request. */
   readonly head: Buffer;
-  /** Takes `response` off the socket, which is the caller's from then on. */
+  /** Detaches `response` from the socket; from then on the caller owns the socket. */
   detachResponse(): void;
 }
 
-/** Where the servers of downstream/ hand their visits, and what a visit contains that its connection does not tell. */
+/** What the servers of downstream/ need: the parts of a visit that do not come from its connection, and who handles it. */
 export interface VisitHandler {
   readApp(): AppState;
   readAddress(): OwnAddress | undefined;
   handle(visit: Visit): void;
 }
 
-/** The request target exactly as it came; never parsed against a base URL, because `//host` would choose a host. */
+/** The request target exactly as received. Do not parse it against a base URL: `//host` would choose another host. */
 export function readTarget(request: HttpRequest): string {
   return request.url ?? '';
 }
 
-/** The target without its query, which may contain a key: may be logged once sanitised. */
+/** The target without its query, because that may contain the key. Sanitise the path before it is logged. */
 export function readPath(request: HttpRequest): string {
   const target = readTarget(request);
   const query = target.indexOf('?');

@@ -1,6 +1,6 @@
-// Decides which requests get in: refuses unauthenticated visitors, all with the same answer, and removes the key or
-// password from the requests of the others, so that the app never sees it. Used by passes.ts, before any pass whose answer
-// depends on the app.
+// Decides which requests are let in. Refuses unauthenticated visitors, all with the same answer. Removes the key or password
+// from the requests that it lets in, so that the app never sees it. Used by passes.ts, before any pass whose answer depends
+// on the app.
 
 import type { HttpRequest } from '../../shared/http-message.ts';
 import { isSame } from '../../shared/secrets.ts';
@@ -37,12 +37,12 @@ const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /**
  * Why a request is let in:
  * - `public`: its path needs no credential.
- * - `shown`: it has the key itself, which a browser does not send on its own.
- * - `ambient`: it has what a browser sends on its own, also when a page of another site makes it send a request.
+ * - `shown`: it contains the key itself, which a browser does not send on its own.
+ * - `ambient`: it contains a cookie or password, which a browser sends on its own, even for a page of another site.
  */
 type Grant = 'public' | 'shown' | 'ambient';
 
-/** What `Authorization` contained, if it was ours. */
+/** What `Authorization` contained, if it was a credential of the gateway. */
 type Credential = 'key' | 'password';
 
 export class AccessControl {
@@ -52,7 +52,7 @@ export class AccessControl {
   readonly #siteData: SiteData;
   readonly #endsAt: () => Date | undefined;
 
-  /** `endsAt`: when the exposure ends, if that is known; no session lasts longer. */
+  /** `endsAt` returns when the exposure ends, if that is known; no session lasts longer. */
   constructor(rules: AccessRules, siteData: SiteData, endsAt: () => Date | undefined) {
     this.#access = rules.access;
     this.#isPublic = compilePatterns(rules.publicPaths);
@@ -60,7 +60,7 @@ export class AccessControl {
     this.#endsAt = endsAt;
   }
 
-  /** True if it has answered: with a refusal, or with a step of the sign-in. */
+  /** True if the request has been answered: with a refusal, or with a step of the sign-in. */
   check(visit: Visit): boolean {
     const { request } = visit;
     const key = takeKey(request);
@@ -81,14 +81,14 @@ export class AccessControl {
     if (credential === 'key') return 'shown';
     if (this.#isPublic(readPath(visit.request))) return 'public';
     if (credential === 'password') {
-      // Later the app's scripts may send an `Authorization` of their own, in place of the browser's.
+      // Scripts of the app may later replace the browser's `Authorization` with one of their own; then the cookie counts.
       if (!hasSession && visit.address) visit.ownHeaders.push(['set-cookie', this.#issue(visit.address.url)]);
       return 'ambient';
     }
     return hasSession ? 'ambient' : undefined;
   }
 
-  /** Removes our credential from every request: browsers send a password to public paths too. */
+  /** Removes the gateway's credential from every request, because browsers send a password to public paths too. */
   #takeAuthorization(request: HttpRequest): Credential | undefined {
     const found = this.#isKey(readBearer(request))
       ? 'key'
@@ -116,7 +116,7 @@ export class AccessControl {
     return this.#cookies.issue(url, this.#endsAt());
   }
 
-  /** Redirects to `target`, without the key: otherwise it would stay in the address bar, in histories and in `Referer`. */
+  /** Redirects to `target`, which lacks the key: the key must not stay in the address bar, in histories and in `Referer`. */
   #signIn(visit: Visit, target: string): true {
     const { request, response, address } = visit;
     if (address === undefined) return this.#refuse(visit);
@@ -141,7 +141,7 @@ export class AccessControl {
     return true;
   }
 
-  /** The one body that the gateway reads itself; anybody can send it. */
+  /** Reads the only body that the gateway itself uses. Anybody can send one, so its length is limited. */
   #readForm(visit: Visit): void {
     const { request, response, awaitsContinue } = visit;
     if (isCrossSite(visit)) return void refuseCrossSite(visit);
@@ -197,7 +197,7 @@ function refuseCrossSite(visit: Visit): true {
   return true;
 }
 
-/** The page that showed the sign-in form: the visitor wanted to go there. */
+/** Where to go after the sign-in: back to the page that showed the form. */
 function readReturn({ request, address }: Visit): string {
   const from = URL.parse(request.headers.referer ?? '');
   if (from === null || !address?.origins.has(from.origin)) return '/';

@@ -1,5 +1,5 @@
-// The key, password or session that a visitor sends: read from the request and removed from it, so that neither the app
-// nor anything behind the gateway sees it. Used by access.ts and passes.ts.
+// The key, password or session that a visitor sends: reads it from the request, and removes it so that the app does not see
+// it. Used by access.ts and passes.ts. exposure.ts makes the link with the key here.
 
 import type { HttpRequest } from '../../shared/http-message.ts';
 import { rewriteFields } from '../raw-headers.ts';
@@ -66,13 +66,13 @@ export function readBasic(request: HttpRequest): string | undefined {
   return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
 }
 
-/** Removes `Authorization`, which the caller has found to be ours. */
+/** Removes `Authorization`. To be called only if it contains a credential of the gateway. */
 export function dropAuthorization(request: HttpRequest): void {
   rewriteFields(request.rawHeaders, 'authorization', () => '');
   delete request.headers.authorization;
 }
 
-/** Removes our cookies from the request, those of other previews on the same host too. */
+/** Removes our cookies from the request, including those of other previews on the same host. */
 export function dropOwnCookies(request: HttpRequest): void {
   const { cookie } = request.headers;
   if (!cookie?.includes('expose-')) return;

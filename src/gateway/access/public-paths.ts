@@ -1,7 +1,7 @@
-// Patterns of paths that need no key, such as `/webhooks/**`. Used by access.ts, and by inputs/ to check them.
+// Patterns of paths that need no key, such as `/webhooks/**`. Used by access.ts, and by inputs/ to check the patterns.
 //
-// The app may read a path differently from us: decode it, even twice, take `\` for `/`, or drop what follows a `;`. So a
-// path is public only if every such reading of it is. A path with dot segments never is.
+// The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path is
+// public only if every such reading of it matches. A path with dot segments is never public.
 
 import picomatch from 'picomatch';
 
@@ -9,8 +9,8 @@ import picomatch from 'picomatch';
 const MAX_DECODINGS = 4;
 
 /**
- * Longer paths are not public. With several stars, a pattern is matched by backtracking, whose time is a power of the
- * length: seconds in which everybody waits, for a path that anybody can send without a key. The number of stars is
+ * Longer paths are not public. A pattern with several stars is matched by backtracking, whose time is a power of the
+ * path's length. A visitor without a key could block the gateway for seconds with one long path. The number of stars is
  * limited for the same reason.
  */
 const MAX_LENGTH = 1_024;
@@ -26,7 +26,7 @@ const OPTIONS: picomatch.PicomatchOptions = {
   strictSlashes: true,
 };
 
-/** Why this is not a pattern, to follow "`public-paths` has 'x', which …"; undefined if it is one. */
+/** Why the pattern is not valid, as the end of "`public-paths` has 'x', which …"; undefined if it is valid. */
 export function findPatternProblem(pattern: string): string | undefined {
   if (!pattern.startsWith('/')) return 'does not begin with /';
   if (/[\s\\;%#]|\/\/|\/\.{1,2}(?:\/|$)/.test(pattern)) return 'is not a plain path';
@@ -38,7 +38,7 @@ export function findPatternProblem(pattern: string): string | undefined {
   return undefined;
 }
 
-/** Tells whether a request's path (target without its query) matches one of the patterns in every reading. */
+/** Returns a function: does a request's path (target without query) match one of the patterns in every reading? */
 export function compilePatterns(patterns: readonly string[]): (path: string) => boolean {
   if (patterns.length === 0) return () => false;
   const matches = picomatch([...patterns], OPTIONS);
@@ -76,7 +76,7 @@ function mergeSlashes(path: string): string {
   return path.replaceAll(/[/\\]+/g, '/');
 }
 
-/** Readers resolve dot segments over empty folders and parameters in different ways; no webhook needs them. */
+/** Apps resolve dot segments differently if empty folders or parameters are near; no webhook needs dot segments. */
 function hasDotSegment(path: string): boolean {
   return /\/\.{1,2}(?:\/|$)/.test(path);
 }

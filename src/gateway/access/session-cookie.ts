@@ -1,20 +1,21 @@
 // The cookie of a visitor who has shown the key once. Used by access.ts, credentials.ts and site-data.ts.
 //
-// Cookies are not bound to a port (RFC 6265, 8.5): a server on another port of the same host receives ours. So it never
-// contains the key, only a MAC over the address, this exposure and the end, which is worthless anywhere else.
+// Cookies are not bound to a port (RFC 6265, 8.5): a server on another port of the same host receives ours. So the cookie
+// never contains the key. It contains its expiry and a MAC over the address and the expiry, with a secret of this exposure,
+// which is worthless anywhere else.
 
 import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** A preview without an end ends with its job, and jobs on hosted runners last six hours. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
 
-/** All our cookie names, of any preview and port; stripped before the app sees the request. */
+/** Matches every cookie name of ours, for any preview and port. These cookies are removed from requests to the app. */
 const OWN_NAME = /^(?:__Host-)?expose-(?:session|seen)-\d{1,5}$/;
 
 /** The cookies of one exposure. */
 export class SessionCookies {
-  /** Of this exposure only: cookies that another one issued, even at the same address, are refused. */
-  readonly #key = createSecretKey(randomBytes(32)); // raw bytes would be set up again at every request
+  /** New for each exposure: a cookie of another exposure is refused, even at the same address. */
+  readonly #key = createSecretKey(randomBytes(32)); // a key object, because raw bytes would be prepared again at every request
 
   /** A `Set-Cookie` value for a visitor at `url`; valid until `endsAt`, or for a day. */
   issue(url: URL, endsAt: Date | undefined): string {
@@ -26,7 +27,7 @@ export class SessionCookies {
     });
   }
 
-  /** Whether the `Cookie` field has one of this exposure, for this address, that has not expired. */
+  /** Whether the `Cookie` field has a session cookie of this exposure, for this address, that has not expired. */
   accepts(header: string | undefined, url: URL): boolean {
     return readCookies(header, nameCookie(url, 'session')).some(value => this.#isValid(value, url));
   }
@@ -42,14 +43,14 @@ export class SessionCookies {
   }
 }
 
-/** With the port in the name, so that two previews on one host do not sign out each other's visitors. */
+/** The name contains the port, so that two previews on one host do not sign out each other's visitors. */
 export function nameCookie(url: URL, purpose: 'session' | 'seen'): string {
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   // The prefix makes browsers refuse a cookie set by another host (RFC 6265bis, 4.1.3.2); it requires Secure.
   return `${url.protocol === 'https:' ? '__Host-' : ''}expose-${purpose}-${port}`;
 }
 
-/** Lax: a click in the comment comes from another site, and must send the cookie. */
+/** `SameSite=Lax`, because a click on the link in the comment comes from another site, and must send the cookie. */
 export function renderCookie(
   url: URL,
   name: string,
@@ -60,14 +61,14 @@ export function renderCookie(
   return `${name}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure}`;
 }
 
-/** All values of that name: a page on another port can put one of its own in front. */
+/** All values of that name, because a page on another port can put a cookie of the same name in front. */
 export function readCookies(header: string | undefined, name: string): string[] {
   return splitCookies(header ?? '').flatMap(pair =>
     pair.startsWith(`${name}=`) ? pair.slice(name.length + 1) : [],
   );
 }
 
-/** A `Cookie` field without ours; '' if nothing is left. */
+/** A `Cookie` field without our cookies; '' if nothing is left. */
 export function withoutOwnCookies(header: string): string {
   return splitCookies(header)
     .filter(pair => !OWN_NAME.test(pair.split('=', 1)[0] ?? ''))

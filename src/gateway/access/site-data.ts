@@ -12,7 +12,7 @@ const SEEN_MAX_AGE_S = 7 * 24 * 60 * 60;
 /** Service workers are part of storage; clearing `cache` as well can take a browser many seconds. */
 const CLEAR = '"storage"';
 
-/** Loading a page, and looking for a newer service worker, a request that the old one does not intercept. */
+/** `Sec-Fetch-Dest` of page loads, and of the check for a newer service worker, which the old one cannot intercept. */
 const FIRST_REQUESTS: ReadonlySet<string> = new Set(['document', 'serviceworker']);
 
 export class SiteData {

@@ -1,10 +1,10 @@
-// Sends a notice as HTML, JSON or plain text, whichever the visitor accepts. Used by the gateway's passes.
+// Sends a notice in the form that the visitor accepts: HTML, JSON or plain text. Used by the gateway's passes.
 
 import type { Visit } from '../visit.ts';
 import type { Notice } from './notice.ts';
 import { renderJson, renderPage, renderPolicy, renderText } from './page.ts';
 
-/** HTML only if `Accept` names it: for a browser's page, not for its scripts, styles and images, nor for curl. */
+/** Sends HTML only if `Accept` names it. Browsers name it for pages, not for scripts, styles and images; curl does not. */
 export function sendNotice(
   { request, response }: Visit,
   notice: Notice,
@@ -16,7 +16,7 @@ export function sendNotice(
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'content-security-policy': renderPolicy(notice),
-    // The sign-in form needs the address of its page, to lead back there; nothing else needs a Referer.
+    // The sign-in needs a Referer to lead back to the page with the form; no other page needs one.
     'referrer-policy': notice.keyForm === undefined ? 'no-referrer' : 'same-origin',
     ...(notice.retryAfterS !== undefined && { 'retry-after': String(notice.retryAfterS) }),
     vary: 'accept',

@@ -5,7 +5,7 @@ import { hasCode } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import type { AppState } from '../../shared/state.ts';
 
-/** All plain text; `detail` comes from the app, and is sanitised to one line. */
+/** All fields are plain text. `detail` comes from the app, and is sanitised to one line. */
 export interface Notice {
   status: 401 | 404 | 405 | 413 | 500 | 502 | 503 | 504;
   /** Decides the colour of the mark. */
@@ -15,7 +15,7 @@ export interface Notice {
   what: string;
   /** What happens next, or what to do. */
   next: string;
-  /** What to do, for a program; in place of `next`. */
+  /** What a program should do; the plain-text form shows this in place of `next`. */
   nextForScripts?: string;
   detail?: string;
   /** When to try again, in seconds: `Retry-After`, and the page's own reload; absent if that would not help. */
@@ -26,10 +26,10 @@ export interface Notice {
   leadsHome?: boolean;
 }
 
-/** A start takes seconds; more requests would only fill the log. */
+/** A start takes seconds; reloading more often would only fill the log. */
 const STARTING_RETRY_S = 2;
 
-/** The page waits longer with each restart, as the app does, but a reviewer should not wait longer than this. */
+/** The page waits longer after each restart, as the restarts do, but a reviewer should not wait longer than this. */
 const MAX_RESTARTING_RETRY_S = 15;
 
 /** A running app that gave no answer to one request usually answers the next. */
@@ -49,7 +49,7 @@ export function describeAway(app: Exclude<AppState, { status: 'running' }>): Not
         mood: 'waiting',
         title: 'The app is starting',
         what: 'The preview is open, but its app does not answer yet.',
-        next: `${RELOADS} It becomes the app as soon as there is one.`,
+        next: `${RELOADS} It shows the app as soon as the app answers.`,
         retryAfterS: STARTING_RETRY_S,
       };
     case 'restarting':
@@ -58,7 +58,7 @@ export function describeAway(app: Exclude<AppState, { status: 'running' }>): Not
         mood: 'trouble',
         title: 'The app is restarting',
         what: `The app stopped and is being started again (attempt ${app.attempt}).`,
-        next: `${RELOADS} It becomes the app as soon as it is back.`,
+        next: `${RELOADS} It shows the app as soon as the app answers again.`,
         detail: sanitise(app.reason),
         retryAfterS: Math.min(2 ** Math.max(1, app.attempt), MAX_RESTARTING_RETRY_S),
       };
@@ -85,8 +85,8 @@ export function describeAway(app: Exclude<AppState, { status: 'running' }>): Not
 }
 
 /**
- * The notice for a visitor without the key or password. It is the same for everybody, and says nothing about the app; it
- * differs only for a key that is `wrong`.
+ * The notice for a visitor without the key or password. It is the same for every request, and shows nothing of the app;
+ * only its title differs if a key was sent that is `wrong`.
  */
 export function describeRefusal(kind: 'link' | 'basic', wrong: boolean, keyForm: string): Notice {
   const isLink = kind === 'link';
@@ -107,7 +107,11 @@ export function describeRefusal(kind: 'link' | 'basic', wrong: boolean, keyForm:
 
 /** The notice for a file that `mode: web` cannot serve. */
 export function describeFile(status: 404 | 405 | 500): Notice {
-  const common = { status, next: 'The start page may lead to what you look for.', leadsHome: true } as const;
+  const common = {
+    status,
+    next: 'The start page may lead to what you are looking for.',
+    leadsHome: true,
+  } as const;
   switch (status) {
     case 404:
       return {
@@ -128,7 +132,7 @@ export function describeFile(status: 404 | 405 | 500): Notice {
         ...common,
         mood: 'failed',
         title: 'The file cannot be read',
-        what: 'It is there, but not readable.',
+        what: 'It exists, but it is not readable.',
       };
   }
 }
@@ -147,7 +151,7 @@ export function describeTooLarge(maxBytes: number): Notice {
   };
 }
 
-/** As `max-body` is written, in the largest unit that fits. */
+/** In the units of `max-body`, in the largest that fits. */
 function renderBytes(bytes: number): string {
   for (const [unit, factor] of [
     ['GB', 1024 ** 3],
@@ -173,12 +177,12 @@ export function describeNoAnswer(error: Error): Notice {
 
 function explainNoAnswer(error: Error): string {
   if (hasCode(error, 'UND_ERR_HEADERS_TIMEOUT'))
-    return 'It took the request, and was silent for five minutes.';
+    return 'It accepted the request, but sent no answer for five minutes.';
   if (hasCode(error, 'ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT'))
     return 'Nothing accepts connections on its port.';
   if (hasCode(error, 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'))
     return 'It closed the connection without an answer.';
   if (hasCode(error, 'UND_ERR_DESTROYED', 'UND_ERR_ABORTED'))
-    return 'It went away while the request was under way.';
+    return 'It stopped, or moved to another port, during the request.';
   return 'What it sent could not be understood as an HTTP answer.';
 }

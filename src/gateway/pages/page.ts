@@ -30,7 +30,7 @@ footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color
 
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
-/** The page's Content-Security-Policy: nothing but our own style sheet, named by its hash, and our own form. */
+/** The page's Content-Security-Policy: allows only our own style sheet, by its hash, and our own form. */
 export function renderPolicy({ keyForm }: Notice): string {
   return [
     "default-src 'none'",
@@ -67,7 +67,7 @@ ${renderForm(notice.keyForm)}${notice.leadsHome ? '<a class="button" href="/">To
 `;
 }
 
-/** A password field, so that keyboards do not learn the key, and browsers offer to store it. */
+/** The form has a password field, so that keyboards do not learn the key, and browsers offer to store it. */
 function renderForm(action: string | undefined): string {
   if (action === undefined) return '';
   return `<form method="post" action="${escapeHtml(action)}">
