@@ -5,12 +5,12 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { resetSocket } from '../../shared/reset.ts';
 
-/** A visitor's broken connection is no event for the gateway; without a listener it would end the process. */
+/** The gateway need not react to a visitor's broken connection, but an 'error' without a listener would end the process. */
 export function ignoreErrors(stream: Duplex): void {
   stream.on('error', () => {});
 }
 
-/** Sends what is still buffered, then closes. A visitor who does not take it within `lingerMs` is cut off. */
+/** Sends what is still buffered, then closes. If the visitor has not received all within `lingerMs`, cuts it off. */
 export function closeFlushed(stream: Duplex, lingerMs: number): void {
   if (stream.destroyed) return;
   const timer = setTimeout(() => stream.destroy(), lingerMs);
@@ -19,9 +19,9 @@ export function closeFlushed(stream: Duplex, lingerMs: number): void {
 }
 
 /**
- * Closes the stream at once, a TCP connection with a reset, so that the system drops what it still holds for a visitor
- * who does not take it. Never throws, for any kind of stream: Node.js resets only a bare TCP socket, and throws
- * ERR_INVALID_HANDLE_TYPE for a TLSSocket, which is a Socket too.
+ * Closes the stream at once. A TCP connection is reset, so that the system drops the bytes that a visitor does not read.
+ * Never throws, for any kind of stream: Node.js can reset only a bare TCP socket, and throws ERR_INVALID_HANDLE_TYPE for
+ * a TLSSocket, which is a Socket too.
  */
 export function cut(stream: Duplex): void {
   try {

@@ -1,6 +1,5 @@
-// The open connections of one server of this folder, from their admission to the end of the server. Used by
-// http1-server, http2-server and tls-front. Whether there is room for a connection is decided for all three of them by
-// connection-slots.ts.
+// The open connections of one server of this folder: admits them, and closes them when the server stops. Used by
+// http1-server, http2-server and tls-front. connection-slots.ts decides for all three whether there is room for a connection.
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -16,7 +15,7 @@ export class ConnectionSet {
     this.#slots = slots;
   }
 
-  /** Those that are not closed yet. */
+  /** The connections that are not closed yet. */
   get open(): ReadonlySet<Duplex> {
     return this.#open;
   }
@@ -25,7 +24,7 @@ export class ConnectionSet {
     return this.#isStopping;
   }
 
-  /** False, and the connection is closed, if there is no slot for it or no connection is admitted any more. */
+  /** If there is no slot for the connection, or the server is stopping, closes it and returns false. */
   admit(connection: Duplex): boolean {
     ignoreErrors(connection);
     if (this.#isStopping || connection.destroyed || !this.#slots.take(connection)) {
@@ -45,8 +44,8 @@ export class ConnectionSet {
   }
 
   /**
-   * Refuses new connections, and calls `end` for each open one, which may close it now or when its answers are out. What
-   * is still open after `drainMs` is destroyed. Resolves when all are closed. May be called twice.
+   * Refuses new connections, and calls `end` for each open one; `end` may close it now, or once its answers are sent.
+   * Destroys what is still open after `drainMs`. Resolves when all are closed. May be called twice.
    */
   async stop(drainMs: number, end: (connection: Duplex) => void): Promise<void> {
     this.refuseNew();
@@ -63,7 +62,7 @@ export class ConnectionSet {
   }
 }
 
-/** Resolves when the stream is closed, which it may be already. */
+/** Resolves when the stream is closed, at once if it already is. */
 function awaitClose(stream: Duplex): Promise<void> {
   return new Promise(resolve => {
     if (stream.closed) resolve();

@@ -1,27 +1,27 @@
-// Which visitors' connections may stay, and how many requests of each may be under way. One for all servers of a
-// gateway, so that TLS, HTTP/1.1 and HTTP/2 share its limits. Used by them, and by connection-set.ts.
+// Decides which visitors' connections may stay open, and how many requests of each may run. All servers of a gateway share
+// one ConnectionSlots, so that TLS, HTTP/1.1 and HTTP/2 share its limits. Used by them, and by connection-set.ts.
 //
-// There are two groups, authenticated connections and all others, and neither can use up the room of the other. Within a
-// group the connection that holds most is the first to lose something, so that a new one gets in as long as any holds
-// two of anything. docs/threat-model.md says what this guarantees.
+// There are two groups, authenticated connections and all others; neither can use up the room for requests of the other.
+// In a full group the connection with most requests loses one first. So the first request of a connection is served as
+// long as another connection of the group has two. docs/threat-model.md describes what this guarantees.
 
 import type { Duplex } from 'node:stream';
 
 export interface SlotLimits {
-  /** Connections at a time; an idle one costs about 25 KB. Also the number of requests open on authenticated ones. */
+  /** Connections at a time; an idle one costs about 25 KB. Also the limit of open requests on authenticated connections. */
   sockets: number;
   /**
-   * Unauthenticated connections at a time, and as many requests open on them; 0 if no key is needed, and every
+   * Unauthenticated connections at a time, and also the limit of open requests on them. 0 if no key is needed: then every
    * connection counts as authenticated.
    */
   strangers: number;
 }
 
-/** What one connection may have at a time. */
+/** The limits of one connection. */
 export interface RequestShare {
-  /** Requests that have begun. */
+  /** Requests that run at a time. */
   active: number;
-  /** Those, and the requests that wait for their turn. */
+  /** Requests that run or wait for their turn. */
   open: number;
 }
 
@@ -29,13 +29,13 @@ export interface RequestShare {
 export interface Turn {
   /** Called once, when the request may begin: at once, or when another one has ended. */
   begin(): void;
-  /** Called once, before or after `begin`, if the request is ended to make room for another connection's. */
+  /** Called once, before or after `begin`, if the request must end to make room for a request of another connection. */
   evict(): void;
 }
 
 /**
- * A connection may use this part of what is free in its group: the more requests are under way, the fewer of one
- * connection run side by side. One always may.
+ * A connection may use this part of the room that is free in its group: the more requests run, the fewer of them one
+ * connection may have. One request may always run.
  */
 const PART_OF_FREE = 1 / 2;
 
@@ -43,7 +43,7 @@ interface Group {
   readonly capacity: number;
   /** The oldest connection first. */
   readonly slots: Set<Slot>;
-  /** Those with requests that wait because the connection has used up its part of the free room. */
+  /** Slots with requests that wait because the connection has used up its part of the free room. */
   readonly short: Set<Slot>;
   open: number;
   active: number;
@@ -56,7 +56,7 @@ interface Slot {
   /** The oldest first. */
   readonly active: Set<Turn>;
   readonly waiting: Set<Turn>;
-  /** Of performance.now(): when its last request ended, or the connection began. */
+  /** A time of performance.now(): when its last request ended, or the connection was opened. */
   idleSince: number;
   isGone: boolean;
 }
@@ -77,8 +77,8 @@ export class ConnectionSlots {
   }
 
   /**
-   * Gives the connection a slot until it is closed; it begins unauthenticated. False if none is free, and no other
-   * connection can be closed to free one. May be called twice.
+   * Gives the connection a slot until it is closed; the connection begins unauthenticated. False if no slot is free and no
+   * other connection can be closed to free one. May be called twice.
    */
   take(connection: Duplex): boolean {
     if (this.#slots.has(connection)) return true;
@@ -109,7 +109,7 @@ export class ConnectionSlots {
     return this.#slots.get(stream)?.connection ?? stream;
   }
 
-  /** For a connection that has shown the key, or needs none: from now on only an idle one is closed to make room. */
+  /** To be called if the visitor has shown the key, or needs none. From then on its connection is closed only while idle. */
   markAuthenticated(stream: Duplex): void {
     const slot = this.#slots.get(stream);
     if (slot === undefined || slot.isGone || slot.group === this.#authenticated) return;
@@ -130,8 +130,9 @@ export class ConnectionSlots {
   }
 
   /**
-   * Opens a request. Returns what to call when it has ended (twice, or after its eviction, changes nothing). Evicts it at
-   * once if the connection has too many, or if its group has and no other connection in it holds more.
+   * Opens a request. Returns the function to call when it has ended; a second call, or one after an eviction, does nothing.
+   * Evicts the request at once if its connection has too many, or if its group is full and no other connection in it has
+   * at least two more.
    */
   open(stream: Duplex, share: RequestShare, turn: Turn): () => void {
     const slot = this.#slots.get(stream);
@@ -147,8 +148,8 @@ export class ConnectionSlots {
   }
 
   /**
-   * Closes an idle connection; or a busy one that is unauthenticated, if less than half of the unauthenticated are idle:
-   * otherwise new connections, which are idle too, would only push out one another.
+   * Closes an idle connection. If less than half of the unauthenticated ones are idle, closes a busy unauthenticated one:
+   * otherwise new connections, which are idle at first, would only push out one another.
    */
   #freeSlot(): boolean {
     const [unauthenticated, authenticated] = [this.#unauthenticated, this.#authenticated];
@@ -226,13 +227,16 @@ function advanceOthers({ short }: Group): void {
   for (const slot of short) advance(slot);
 }
 
-/** How many requests of the slot may be under way now. */
+/** How many requests of the slot may run now. */
 function findLimit({ group, share }: Slot): number {
   const free = group.capacity - group.active;
   return Math.max(1, Math.min(share.active, Math.floor(free * PART_OF_FREE)));
 }
 
-/** For one more request of this slot. Only from a slot that holds more, or two connections would push each other out. */
+/**
+ * Makes room in the group for one more request of this slot. Only a slot with at least two more requests loses one:
+ * otherwise two connections would push out each other's requests forever.
+ */
 function makeRoom(slot: Slot): boolean {
   const { group } = slot;
   if (group.open < group.capacity) return true;
@@ -241,7 +245,7 @@ function makeRoom(slot: Slot): boolean {
   return evictNewest(busiest);
 }
 
-/** A waiting request first: the app has not seen it. */
+/** Takes a waiting request first, because the app has not seen it. */
 function evictNewest(slot: Slot | undefined): boolean {
   const newest = [...(slot?.active ?? []), ...(slot?.waiting ?? [])].at(-1);
   if (slot === undefined || newest === undefined) return false;
@@ -264,7 +268,7 @@ function findIdle({ slots }: Group): Slot | undefined {
   return found;
 }
 
-/** The slot with most requests; of several the oldest. */
+/** The slot with most requests; if there are several, the oldest. */
 function findBusiest({ slots }: Group): Slot | undefined {
   let found: Slot | undefined;
   for (const slot of slots) if (found === undefined || countOpen(slot) > countOpen(found)) found = slot;

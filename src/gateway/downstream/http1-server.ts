@@ -1,5 +1,5 @@
-// Node's HTTP/1.1 server over connections that are handed in: turns everything a visitor can send (request, upgrade,
-// CONNECT) into one kind of visit, one at a time for each connection. Used by gateway.ts, and behind tls-front.ts.
+// Node's HTTP/1.1 server, over connections from the tunnel. Turns everything that a visitor can send (request, upgrade,
+// CONNECT) into one kind of visit, one at a time on each connection. Used by gateway.ts and tls-front.ts.
 
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -13,12 +13,12 @@ import { watchStalledReaders } from './stalled-readers.ts';
 import type { VisitorLimits, VisitorServer } from './visitor-server.ts';
 
 /**
- * Pipelined requests wait until the answer before them is out, which has to go first anyway. Browsers send one at a time;
- * a connection that has more than this in the queue is closed.
+ * Pipelined requests wait until the answer before them is sent, because answers must keep the order of the requests.
+ * Browsers send one request at a time; a connection with more than `open` requests is closed.
  */
 const HTTP1_SHARE: RequestShare = { active: 1, open: 64 };
 
-/** How often Node looks for requests over their time. */
+/** How often Node looks for requests that have exceeded a time limit. */
 const CHECK_INTERVAL_MS = 1_000;
 
 export class Http1Server implements VisitorServer {
@@ -68,34 +68,34 @@ export class Http1Server implements VisitorServer {
       requestTimeout: this.#limits.requestTimeoutMs,
       keepAliveTimeout: this.#limits.keepAliveMs,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
-      // Not even if NODE_OPTIONS asks for it.
+      // The strict parser, even if NODE_OPTIONS asks for the other one.
       insecureHTTPParser: false,
-      // The guard refuses a missing Host too, and drops what came behind it; Node would not.
+      // The guard refuses a missing Host instead: unlike Node, it also drops the requests behind it.
       requireHostHeader: false,
       // Any other upgrade (h2c) is ignored, as RFC 9110, 7.8 allows, and its request served as usual.
       shouldUpgradeCallback: isWebSocket,
     });
-    // No limit on the number of fields, because Node drops the rest silently; the guard refuses too many.
+    // 0: no limit, because Node would silently drop the fields above it. The guard refuses too many fields.
     server.maxHeadersCount = 0;
     server.on('request', (request, response) => this.#receive(request, response, false));
     server.on('checkContinue', (request, response) => this.#receive(request, response, true));
-    // Node would answer any other expectation itself. The guard does, so that every answer is of a counted request.
+    // Node would answer an unknown expectation itself. The guard answers it, so that `slots` knows every request.
     server.on('checkExpectation', (request, response) => this.#receive(request, response, false));
     server.on('upgrade', (request, socket, head) => this.#receiveLast(request, socket, head));
     server.on('connect', (request, socket) => this.#receiveLast(request, socket));
-    // On a server that never listens this is what arms headersTimeout and requestTimeout.
+    // This server never listens on a port: without this event, headersTimeout and requestTimeout would not work.
     server.emit('listening');
     return server;
   }
 
   #receive(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
     if (hasBody(request)) this.#linger.watch(request, response);
-    // After an upgrade that was not taken, Node reads no further request: better a new connection than one that stalls.
+    // After an upgrade that was not accepted, Node reads no further request: close the connection instead of stalling it.
     if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     this.#enqueue(request, response, awaitsContinue, undefined);
   }
 
-  /** A request after which Node leaves the connection to us. `head` is set if it may become a WebSocket. */
+  /** Handles a request after which Node has detached its parser. `head` is set if it may become a WebSocket. */
   #receiveLast(request: IncomingMessage, socket: Duplex, head?: Buffer): void {
     // No honest client asks to change protocols before the answers to earlier requests are out.
     if (this.#slots.isBusy(socket) || this.#linger.isLast(socket)) return void socket.destroy();
@@ -105,7 +105,7 @@ export class Http1Server implements VisitorServer {
     this.#enqueue(request, response, false, head && { socket, head, detachResponse });
   }
 
-  /** Handles the request when the answers before it are out. */
+  /** Handles the request once the answers before it are sent. */
   #enqueue(
     request: IncomingMessage,
     response: ServerResponse,
@@ -122,7 +122,7 @@ export class Http1Server implements VisitorServer {
       },
       evict: () => socket.destroy(),
     });
-    // A WebSocket is a request until its connection is closed.
+    // A WebSocket counts as an open request until its connection is closed.
     if (upgrade !== undefined) return;
     response.once('close', () => {
       close();
@@ -149,7 +149,7 @@ export class Http1Server implements VisitorServer {
     });
   }
 
-  /** Node still hands over what came in the same packet as the last request. */
+  /** True if the request must be ignored: Node still emits requests that came in the same packet as the last one. */
   #isOver(socket: Duplex): boolean {
     return socket.destroyed || this.#linger.isLast(socket);
   }
@@ -160,8 +160,8 @@ function isWebSocket(request: IncomingMessage): boolean {
 }
 
 /**
- * An ordinary response on a connection that Node has handed over; the connection ends with it. Undefined, and the
- * connection is closed, if Node still has an answer of its own there.
+ * Opens an ordinary response on a connection from which Node has detached its parser; the connection ends with it. If Node
+ * is still writing an answer there, closes the connection and returns undefined.
  */
 function openLastResponse(
   request: IncomingMessage,
@@ -176,7 +176,7 @@ function openLastResponse(
     socket.destroy();
     return undefined;
   }
-  // Node's own listeners left with its parser.
+  // Node has removed its own listeners together with its parser.
   ignoreErrors(socket);
   socket.on('drain', () => response.emit('drain'));
   linger.watchLast(response, socket);

@@ -2,16 +2,16 @@
 
 import type { ServerHttp2Session, Settings } from 'node:http2';
 
-/** An acknowledgement may take as long as the bytes sent before it take on a line this slow, … */
+/** The slowest visitor's connection that is expected. The acknowledgement waits there behind the bytes sent before. */
 const SLOW_LINE_BYTES_PER_MS = 32;
-/** … but no longer than this. */
+/** The longest time that these bytes may delay the acknowledgement. */
 const MAX_QUEUE_MS = 120_000;
 
 export interface PresenceOptions {
-  /** Sent again for the visitor to acknowledge. */
+  /** The session's settings; they are sent again, and the visitor must acknowledge them. */
   settings: Settings;
   intervalMs: number;
-  /** For the acknowledgement, beside the time for what was sent before it. */
+  /** How long the acknowledgement may take, apart from the time for the bytes sent before it. */
   timeoutMs: number;
   /** Whether to check now. */
   isNeeded: () => boolean;
@@ -22,17 +22,18 @@ export interface PresenceOptions {
 }
 
 /**
- * Sends our settings again and again, because every visitor has to acknowledge them (RFC 9113, 6.5.3): Node may have
- * stopped reading, and then does not see a visitor leave. It stops without any event after a malformed frame on a session
- * that is closing, by the visitor's GOAWAY or by ours. Such a session must go on until its answers are out: Node's own
- * client, for one, sends GOAWAY and waits. (A ping does not work on a session that is closing.)
+ * Sends our settings again and again: every visitor must acknowledge them (RFC 9113, 6.5.3), so one who does not is gone.
+ * This is needed because Node may have stopped reading, and then does not notice that a visitor leaves. Node stops without
+ * any event after a malformed frame on a session that is closing (after a GOAWAY by either side). Such a session cannot
+ * simply be ended, because it must finish its answers: Node's own client, for example, sends GOAWAY and waits for them. A
+ * ping would not do, because it does not work on a session that is closing.
  */
 export function watchPresence(session: ServerHttp2Session, options: PresenceOptions): void {
   const { settings, intervalMs, timeoutMs, isNeeded, countSent, leave } = options;
   let askedAt: number | undefined;
   let sentBefore = 0;
   const check = () => {
-    // A session is destroyed some time before it is closed, and takes no settings any more.
+    // A session is destroyed some time before its 'close' event, and cannot send settings in between.
     if (session.destroyed) return;
     const now = performance.now();
     if (askedAt !== undefined) {

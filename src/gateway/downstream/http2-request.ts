@@ -1,4 +1,4 @@
-// One HTTP/2 request as the gateway's passes know requests. Used by http2-session.ts.
+// Makes an HTTP/2 request look like Node's HTTP/1.1 request, so that the passes handle both. Used by http2-session.ts.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import type { HttpRequest } from '../../shared/http-message.ts';
 import { forEachField, type RawHeaders } from '../raw-headers.ts';
 
-/** If one of these fields is repeated, the first counts, as in Node's own `headers`. */
+/** If one of these fields is repeated, only the first value is kept, as in Node's own `headers`. */
 const ONLY_FIRST: ReadonlySet<string> = new Set([
   'authorization',
   'content-length',
@@ -18,12 +18,12 @@ const ONLY_FIRST: ReadonlySet<string> = new Set([
 ]);
 
 export class Http2Request extends Readable implements HttpRequest {
-  /** The passes only ask whether it is 1.0. */
+  /** 1.1 for the passes: they need to know only that it is not 1.0. */
   readonly httpVersion = '1.1';
   readonly method: string;
   /** '' if the request had no target. */
   url: string;
-  /** With a `host` in place of the pseudo fields. */
+  /** Contains `host` in place of the pseudo fields. */
   rawHeaders: string[];
   headers: IncomingHttpHeaders;
   /** The stream of this request alone. */
@@ -40,9 +40,9 @@ export class Http2Request extends Readable implements HttpRequest {
     this.url = pseudo.get(':path') ?? '';
     this.rawHeaders = renderFields(pseudo.get(':authority'), fields);
     this.headers = renderHeaders(this.rawHeaders);
-    // An empty body may have ended before anybody reads it.
+    // An empty body may have ended before it is read.
     this.complete = stream.endAfterHeaders || stream.readableEnded;
-    // A body of unknown length, as HTTP/1.1 announces it.
+    // HTTP/1.1 announces a body of unknown length like this.
     if (!this.complete && this.headers['content-length'] === undefined)
       this.headers['transfer-encoding'] = 'chunked';
     if (this.complete) this.push(null);
@@ -56,7 +56,7 @@ export class Http2Request extends Readable implements HttpRequest {
     this.socket.resume();
   }
 
-  /** Only when the body is read: until then the visitor's flow-control window is not enlarged. */
+  /** Called only when the body is read: until then the visitor's flow-control window must not grow. */
   #listen(): void {
     this.#isListening = true;
     this.socket.on('data', (chunk: Buffer) => {
@@ -65,7 +65,7 @@ export class Http2Request extends Readable implements HttpRequest {
     this.socket.once('end', () => this.#finish());
   }
 
-  /** Not if the visitor cancelled the rest: an incomplete body must not look complete. */
+  /** Ends the body, unless the visitor cancelled the rest: an incomplete body must not look complete. */
   #finish(): void {
     if (this.socket.aborted || this.complete) return;
     this.complete = true;
@@ -84,8 +84,8 @@ function splitHead(raw: RawHeaders): { pseudo: Map<string, string>; fields: [str
 }
 
 /**
- * `:authority` becomes the Host. A Host beside it is kept only if it differs, for the guard to refuse (RFC 9113, 8.3.1).
- * Split cookie fields become one again (8.2.3).
+ * `:authority` becomes the Host. An additional Host is kept only if it differs, so that the guard refuses the request (RFC
+ * 9113, 8.3.1). Split cookie fields become one again (8.2.3).
  */
 function renderFields(authority: string | undefined, fields: readonly [string, string][]): string[] {
   const raw = authority === undefined ? [] : ['host', authority];

@@ -1,5 +1,5 @@
-// The answer to one HTTP/2 request, written as the gateway's passes, and handlers in this process, write answers. Used by
-// http2-session.ts.
+// Makes an HTTP/2 answer look like Node's HTTP/1.1 response, so that the passes, and handlers in this process, can write
+// both. Used by http2-session.ts.
 
 import type { OutgoingHttpHeaders } from 'node:http';
 import { constants, type OutgoingHttpHeaders as Http2Headers, type ServerHttp2Stream } from 'node:http2';
@@ -7,7 +7,7 @@ import { Writable } from 'node:stream';
 import type { HttpResponse } from '../../shared/http-message.ts';
 import { forEachField, type RawHeaders } from '../raw-headers.ts';
 
-/** They describe an HTTP/1 connection, and make an HTTP/2 answer malformed (RFC 9113, 8.2.2). */
+/** These fields describe an HTTP/1 connection, and would make an HTTP/2 answer malformed (RFC 9113, 8.2.2). */
 const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   'connection',
   'http2-settings',
@@ -18,22 +18,22 @@ const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** RFC 9110, 15. */
+/** Statuses whose answers have no body (RFC 9110, 15). */
 const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
-/** How much of an answer waits for a visitor who reads slowly; undici hands over pieces of this size. */
+/** How much of an answer is buffered for a visitor who reads slowly; undici delivers chunks of this size. */
 const BUFFER_BYTES = 64 * 1024;
 
 export interface Http2ResponseEvents {
-  /** Called before an answer with `Connection: close`, which only the gateway's own have. */
+  /** Called before an answer with `Connection: close`; only the gateway's own answers have it. */
   onLast: () => void;
-  /** Called with the bytes of the body that the visitor has taken; an HTTP/2 stream does not count them. */
+  /** Called with the number of body bytes that the visitor has received; an HTTP/2 stream does not count them. */
   onTaken: (bytes: number) => void;
 }
 
 export class Http2Response extends Writable implements HttpResponse {
   statusCode = 200;
-  /** True from `writeHead` on: nothing of the head can be changed any more. */
+  /** True from `writeHead` on: after that the head cannot be changed. */
   headersSent = false;
   readonly #stream: ServerHttp2Stream;
   readonly #isHead: boolean;
@@ -94,7 +94,7 @@ export class Http2Response extends Writable implements HttpResponse {
   override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
     this.headersSent = true;
     this.#respond(false);
-    // A body that is not allowed, or not wanted any more, is dropped.
+    // Drops the body if the status allows none, or the visitor has cancelled the request.
     if (this.#hasNoBody() || !this.#stream.writable) {
       done();
       return;
@@ -147,7 +147,7 @@ export class Http2Response extends Writable implements HttpResponse {
     const head: Http2Headers = { ':status': this.statusCode };
     for (const [name, value] of this.#fields) if (!CONNECTION_FIELDS.has(name)) head[name] = value;
     if (this.#fields.get('connection') === 'close') this.#events.onLast();
-    // Node sends no body with 205, and the visitor would take a length without a body for an error.
+    // Node sends no body with 205, and a length without a body would be an error for the visitor.
     if (this.statusCode === 205) delete head['content-length'];
     const endStream = this.#hasNoBody() || (isEnd && Object.keys(this.#trailers).length === 0);
     const waitForTrailers = !endStream && !this.#fields.has('content-length');
@@ -156,7 +156,7 @@ export class Http2Response extends Writable implements HttpResponse {
     this.#try(() => this.#stream.respond(head, { endStream, waitForTrailers }));
   }
 
-  /** A field that Node refuses costs this one answer. */
+  /** If Node refuses a field, only this answer fails, not the session. */
   #try(send: () => void): void {
     try {
       send();

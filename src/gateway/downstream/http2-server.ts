@@ -1,4 +1,4 @@
-// HTTP/2 over connections that are handed in after their TLS handshake. Used by tls-front.ts.
+// The HTTP/2 server: gets connections after their TLS handshake, and opens a session on each. Used by tls-front.ts.
 
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
@@ -9,7 +9,7 @@ import { SESSION_OPTIONS, VisitorSession } from './http2-session.ts';
 import { watchStalledReaders } from './stalled-readers.ts';
 import type { VisitorLimits, VisitorServer } from './visitor-server.ts';
 
-/** How often sessions that have ended are looked for. */
+/** How often the server looks for sessions that have ended but whose connection is still open. */
 const ENDED_INTERVAL_MS = 500;
 
 export class Http2Server implements VisitorServer {
@@ -18,7 +18,7 @@ export class Http2Server implements VisitorServer {
   readonly #slots: ConnectionSlots;
   readonly #connections: ConnectionSet;
   readonly #sessions = new Map<Duplex, VisitorSession>();
-  /** Open requests, with the bytes of their answers that visitors have taken. */
+  /** Open requests → how many bytes of the answer the visitor has received. */
   readonly #streams = new Map<ServerHttp2Stream, number>();
   readonly #stalledReaders: { stop(): void };
   readonly #endedTimer: NodeJS.Timeout;

@@ -1,5 +1,5 @@
-// One visitor's HTTP/2 session: turns each of its requests into the kind of visit that HTTP/1 makes, and limits the session
-// in time, streams and heads. Used by http2-server.ts.
+// One visitor's HTTP/2 session: turns each request into a visit, as http1-server.ts does, and limits the session's time, its
+// number of streams and the size of heads. Used by http2-server.ts.
 
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
@@ -16,13 +16,13 @@ import type { VisitorLimits } from './visitor-server.ts';
 const MAX_STREAMS = 100;
 const HTTP2_SHARE: RequestShare = { active: MAX_STREAMS, open: MAX_STREAMS };
 
-/** As much of a head as Node's HTTP/1 parser takes. */
+/** The limit of a head in Node's HTTP/1 parser. */
 const MAX_HEAD_BYTES = 16 * 1024;
 
-/** Browsers send each cookie as a field of its own. */
+/** High, because browsers send each cookie as a field of its own. */
 const MAX_HEAD_FIELDS = 256;
 
-/** While a session is closing: how often the visitor's presence is checked, and how long it may take to answer. */
+/** While a session is closing: how often the visitor's presence is checked, and how long the acknowledgement may take. */
 const CLOSING_PRESENCE = { intervalMs: 250, timeoutMs: 1_000 };
 
 export const SESSION_OPTIONS = {
@@ -35,11 +35,11 @@ export const SESSION_OPTIONS = {
   maxHeaderListPairs: MAX_HEAD_FIELDS,
   // A field that the app sends twice is passed on twice.
   strictSingleValueFields: false,
-  // Rapid reset: a browser that leaves a page cancels its requests, but not hundreds again and again.
+  // Against rapid reset: a browser that leaves a page cancels its requests, but does not cancel hundreds again and again.
   streamResetBurst: 2 * MAX_STREAMS,
   streamResetRate: 33,
   maxSessionInvalidFrames: 100,
-  // In megabytes: what nghttp2 may hold for one session, without the streams' own buffers.
+  // In megabytes: how much memory nghttp2 may use for one session, apart from the buffers of its streams.
   maxSessionMemory: 4,
 } as const;
 
@@ -48,9 +48,9 @@ export interface SessionContext {
   readonly limits: VisitorLimits;
   readonly handler: VisitHandler;
   readonly slots: ConnectionSlots;
-  /** Open requests of all sessions, with the bytes of their answers that visitors have taken. */
+  /** Open requests of all sessions → how many bytes of the answer the visitor has received. */
   readonly streams: Map<ServerHttp2Stream, number>;
-  /** New requests are refused. */
+  /** True once the server is stopping: then new requests are refused. */
   readonly isStopping: () => boolean;
   readonly onClose: () => void;
 }
@@ -59,10 +59,10 @@ export class VisitorSession {
   readonly #session: ServerHttp2Session;
   readonly #connection: Duplex;
   readonly #context: SessionContext;
-  /** Of all answers together. */
+  /** How many bytes of all answers the visitor has received. */
   #takenBytes = 0;
   #isClosed = false;
-  /** Of performance.now(), when the session was first seen to have ended. */
+  /** A time of performance.now(): when `cutIfEnded` first found the session ended. */
   #endedAt: number | undefined;
 
   constructor(session: ServerHttp2Session, connection: Duplex, context: SessionContext) {
@@ -72,7 +72,7 @@ export class VisitorSession {
     session.on('error', () => {});
     session.once('close', () => this.#onClose());
     connection.once('close', () => session.destroy());
-    // The tunnel's sockets stay half open, and Node would wait for the answers of a visitor who has left.
+    // The tunnel's sockets can be half open, and Node would keep the session of a visitor who has left.
     connection.once('end', () => session.destroy());
     session.once('goaway', () => this.#closeWatched());
     this.#watchBusy();
@@ -83,14 +83,14 @@ export class VisitorSession {
     });
   }
 
-  /** With a GOAWAY: an idle session ends with it, any other with its last stream. */
+  /** Sends a GOAWAY. An idle session ends at once, any other after its last stream. */
   close(): void {
     this.#session.close();
   }
 
   /**
-   * Cuts the connection some time after the session has ended. Node closes such a connection only when the visitor has
-   * closed it too: one who does not, or has left, would keep it forever.
+   * Cuts the connection some time after the session has ended. Node closes such a connection only when the visitor closes
+   * it too; if the visitor never does, it would stay open forever.
    */
   cutIfEnded(now: number): void {
     if (!this.#session.destroyed) return;
@@ -104,7 +104,7 @@ export class VisitorSession {
     closeFlushed(this.#connection, this.#context.limits.lingerMs);
   }
 
-  /** Node also stops reading while a visitor takes nothing, and would never see that visitor leave either. */
+  /** Watches busy sessions: Node also stops reading while a visitor does not read, and would not notice that it leaves. */
   #watchBusy(): void {
     const { limits, slots } = this.#context;
     watchPresence(this.#session, {
@@ -132,7 +132,7 @@ export class VisitorSession {
     });
   }
 
-  /** With a GOAWAY, if the visitor takes it: one who reads nothing is cut off. */
+  /** Sends a GOAWAY, and cuts the connection if that has not closed it in time: the visitor may read nothing. */
   #closeIdle(): void {
     this.#session.close();
     const timer = this.#cutAfterLinger();
@@ -146,7 +146,7 @@ export class VisitorSession {
   #receive(stream: ServerHttp2Stream, raw: RawHeaders): void {
     ignoreErrors(stream);
     if (this.#isClosed) stream.close(constants.NGHTTP2_REFUSED_STREAM);
-    // A visitor who never acknowledges our settings is not held to them by Node.
+    // Node does not enforce this limit until the visitor has acknowledged our settings.
     else if (measureHead(raw) > MAX_HEAD_BYTES) refuseHead(stream);
     else if (this.#context.isStopping()) stream.close(constants.NGHTTP2_REFUSED_STREAM);
     else this.#open(stream, raw);
@@ -163,11 +163,11 @@ export class VisitorSession {
       this.#handle(stream, raw);
     };
     const close = slots.open(this.#connection, HTTP2_SHARE, {
-      // A stream that is reset in the packet it came in (rapid reset) never reaches the app.
+      // Later, so that a stream that is reset in the same packet (rapid reset) never reaches the app.
       begin: () => void setImmediate(begin),
       evict: () => {
         stream.close(hasBegun ? constants.NGHTTP2_ENHANCE_YOUR_CALM : constants.NGHTTP2_REFUSED_STREAM);
-        // A visitor who reads nothing would not let it end; the app's request must end.
+        // If the visitor reads nothing, the stream would stay open, but the app's request must end.
         setImmediate(() => stream.destroy());
       },
     });
@@ -200,8 +200,8 @@ export class VisitorSession {
   }
 
   /**
-   * Closes the session after an answer that says `Connection: close`. Its other requests may finish; a visitor who does
-   * not take this answer soon is cut off.
+   * Closes the session after an answer with `Connection: close`. Its other requests may finish. Cuts the connection if the
+   * visitor does not receive this answer in time.
    */
   #closeAfter(refused: ServerHttp2Stream): void {
     const timer = this.#cutAfterLinger();
@@ -229,7 +229,7 @@ function refuseHead(stream: ServerHttp2Stream): void {
   }
 }
 
-/** The time limits of HTTP/1 requests: one for the whole, one for what is left after an early answer. */
+/** Applies the time limits of HTTP/1 uploads: one for the whole request, one for the rest after an early answer. */
 function boundUpload(
   stream: ServerHttp2Stream,
   request: Http2Request,
@@ -241,7 +241,7 @@ function boundUpload(
     clearTimeout(timer);
     if (request.complete) return;
     request.resume();
-    // The answer is complete, and the rest of the upload is not wanted (RFC 9113, 8.1).
+    // The answer is complete, so the visitor may stop its upload without an error (RFC 9113, 8.1).
     timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), limits.lingerMs);
   });
   request.once('end', () => clearTimeout(timer));

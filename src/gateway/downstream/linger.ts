@@ -1,4 +1,4 @@
-// Closes a connection whose visitor is still sending when its answer is out: the rest is read and dropped for a while,
+// Closes a connection whose visitor is still sending after its answer. Reads and drops the rest for a while before that,
 // because closing a connection with unread bytes can destroy the answer on its way. Used by http1-server.ts.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -14,7 +14,7 @@ export interface LingerLimits {
 
 export class Linger {
   readonly #limits: LingerLimits;
-  /** The request under way on each connection, if its answer may come before its end. */
+  /** The current request of each connection, if it has a body: its answer may be sent before its end. */
   readonly #requests = new WeakMap<Duplex, IncomingMessage>();
   readonly #last = new WeakSet<Duplex>();
   readonly #drained = new WeakSet<IncomingMessage>();
@@ -23,24 +23,24 @@ export class Linger {
     this.#limits = limits;
   }
 
-  /** Whether the last answer of the connection is out: later requests get none (RFC 9112, 9.6). */
+  /** Whether the last answer of the connection is sent: later requests get no answer (RFC 9112, 9.6). */
   isLast(socket: Duplex): boolean {
     return this.#last.has(socket);
   }
 
-  /** After an early answer Node reads on, to find the next request behind the body; this limits how long and how much. */
+  /** After an early answer, Node reads the rest of the body to find the next request. Limits how long and how much. */
   watch(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     this.#holdOpen(socket, request);
     response.once('prefinish', () => {
       if (request.complete) return;
-      // Before Node drops a body that nobody has read: it could not be counted any more.
+      // Start reading now: otherwise Node would drop an unread body itself, and its bytes could not be counted.
       request.read(0);
       this.#drain(request, socket);
     });
   }
 
-  /** For a connection that Node has handed over: it ends with this answer. */
+  /** Does this for a connection from which Node has detached its parser; it ends with this answer. */
   watchLast(response: ServerResponse, socket: Duplex): void {
     response.once('finish', () => {
       socket.end();
@@ -60,7 +60,7 @@ export class Linger {
       const current = this.#requests.get(socket);
       if (current === undefined || current.complete) return closeSoon(socket);
       current.once('end', () => closeSoon(socket));
-      // Nobody else reads a request that came after the one with the last answer.
+      // This may be a request after the last answered one, which is read only here.
       this.#drain(current, socket);
     };
   }

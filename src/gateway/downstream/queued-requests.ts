@@ -4,17 +4,17 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { hasBody } from '../visit.ts';
 
-/** For the heads and bodies in the queue of one connection, which is closed if they take more. */
+/** The limit for heads and bodies in the queue of one connection; a connection that exceeds it is closed. */
 const MAX_QUEUED_BYTES = 64 * 1024;
 
 /**
- * How often the bodies in a queue are measured. A body whose buffer is full stops Node from reading the connection, and
- * the gateway would not notice any more that the visitor has left.
+ * How often the bodies in a queue are measured. If the buffer of a body is full, Node stops reading the connection, and the
+ * gateway would not notice that the visitor leaves. So such a connection is closed.
  */
 const MEASURE_INTERVAL_MS = 500;
 
 interface Queue {
-  /** With the bytes of their heads. */
+  /** Each request → the size of its head in bytes. */
   readonly requests: Map<IncomingMessage, number>;
   timer: NodeJS.Timeout | undefined;
 }
@@ -33,7 +33,7 @@ export class QueuedRequests {
     measure();
   }
 
-  /** The request does not wait any more. */
+  /** The request no longer waits. */
   delete(socket: Duplex, request: IncomingMessage): void {
     const queue = this.#queues.get(socket);
     if (queue?.requests.delete(request) && queue.requests.size === 0) stopTimer(queue);

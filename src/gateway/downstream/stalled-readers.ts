@@ -1,23 +1,23 @@
-// Finds visitors who do not read what is sent to them, and would keep their slot, and what waits for them, forever. Used
-// by http1-server.ts, for WebSockets too, and by http2-server.ts.
+// Finds visitors who do not read their answers: they would keep their slot, and the memory for their answer, forever. Used by
+// http1-server.ts, for WebSockets too, and by http2-server.ts.
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** How often it is checked in the time of the limit. */
+/** How many times the streams are checked within `stalledMs`. */
 const SWEEPS_PER_LIMIT = 4;
 
 interface Wait {
-  /** Bytes taken at that time. */
+  /** How many bytes the visitor had received at that time. */
   taken: number;
-  /** Of performance.now(). */
+  /** A time of performance.now(). */
   since: number;
 }
 
 /**
- * Calls `close`, which must not throw, for each of the streams that has bytes waiting of which the visitor has taken none
- * for `stalledMs`. Bytes are counted in the pieces that were written, of 64 KB at most; `countTaken` counts them for
- * streams that do not themselves. A stream with nothing waiting may be silent for as long as it likes.
+ * Calls `close`, which must not throw, for each stream that has had bytes waiting for `stalledMs` of which the visitor has
+ * received none. Progress is seen only in whole chunks as they were written, of 64 KB at most. `countTaken` counts the bytes
+ * for streams that do not count them. A stream with nothing waiting may be silent for any time.
  */
 export function watchStalledReaders<Stream extends Duplex>(
   listOpen: () => Iterable<Stream>,
@@ -41,7 +41,7 @@ export function watchStalledReaders<Stream extends Duplex>(
   return { stop: () => clearInterval(timer) };
 }
 
-/** For a stream that does not count its bytes, a change in what waits is all there is to see. */
+/** If the stream does not count its bytes, only a change in the number of waiting bytes can be seen. */
 function countBytes(socket: Duplex): number {
   return (socket instanceof Socket ? socket.bytesWritten : 0) - socket.writableLength;
 }

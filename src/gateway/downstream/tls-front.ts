@@ -1,5 +1,5 @@
-// Where TLS ends: tells TLS from plain HTTP by a visitor's first byte, shakes hands, and passes the connection to the
-// HTTP/1.1 or HTTP/2 server, whichever was agreed on. Used by gateway.ts in place of a bare HTTP/1.1 server.
+// Where TLS ends. Distinguishes TLS from plain HTTP by a visitor's first byte, does the TLS handshake, and passes the
+// connection to the HTTP/1.1 or HTTP/2 server, as negotiated (ALPN). Used by gateway.ts in place of a bare HTTP/1.1 server.
 
 import type { Duplex } from 'node:stream';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
@@ -20,20 +20,20 @@ export interface TlsIdentity {
 export interface TlsHandlers {
   /** For requests over TLS. */
   secure: VisitHandler;
-  /** For requests in plain HTTP, which must not get anything of the app. */
+  /** For requests in plain HTTP, which must never reach the app. */
   plain: VisitHandler;
 }
 
-/** The type of every TLS record that can begin a connection (RFC 8446, 5.1); no HTTP method begins with it. */
+/** The type of the first TLS record of a connection (RFC 8446, 5.1); no HTTP method begins with this byte. */
 const HANDSHAKE_RECORD = 0x16;
 
 export class TlsFront implements VisitorServer {
   readonly #limits: VisitorLimits;
   readonly #slots: ConnectionSlots;
   readonly #secureContext: SecureContext;
-  /** TCP connections, whatever is spoken on them. */
+  /** All TCP connections, with TLS or plain HTTP. */
   readonly #connections: ConnectionSet;
-  /** Those without a first byte, or in the handshake. */
+  /** The connections that have not sent a byte yet, or are in the handshake. */
   readonly #handshaking = new Set<Duplex>();
   readonly #http1: Http1Server;
   readonly #http2: Http2Server;
@@ -66,7 +66,7 @@ export class TlsFront implements VisitorServer {
     this.#connections.refuseNew();
     for (const connection of this.#handshaking) connection.destroy();
     await Promise.all([this.#http1, this.#http2, this.#plain].map(server => server.stop(drainMs)));
-    // TCP connections whose TLS has ended.
+    // Now only TCP connections are left whose TLS has ended.
     await this.#connections.stop(0, () => {});
   }
 
@@ -79,22 +79,22 @@ export class TlsFront implements VisitorServer {
     this.#slots.join(socket, connection);
     const timer = setTimeout(() => socket.destroy(), this.#limits.handshakeTimeoutMs);
     socket.once('close', () => clearTimeout(timer));
-    // After the handshake Node reports an error of TLS only here, and drops what was to be written: only a tls.Server
-    // releases the socket's control (_tls_wrap.js), which makes it an 'error' that destroys.
+    // After the handshake Node reports a TLS error only with this event, and drops what was to be written. It would emit
+    // 'error' and destroy the socket only for a tls.Server, which releases the socket's control (_tls_wrap.js).
     socket.on('_tlsError', () => connection.destroy());
     // A failed handshake is the visitor's problem; Node closes its connection.
     ignoreErrors(socket);
     socket.once('secure', () => {
       clearTimeout(timer);
       this.#handshaking.delete(connection);
-      // Node's tls.Server sets this itself, but could not tell whose slot the socket has; http2 waits for it.
+      // http2 waits for this. Node's tls.Server would set it, but does not show which connection its socket belongs to.
       Object.assign(socket, { secureConnecting: false });
       (socket.alpnProtocol === 'h2' ? this.#http2 : this.#http1).admit(socket);
     });
   }
 }
 
-/** Leaves the byte in the stream. A visitor who sends nothing in time, or disconnects, is closed. */
+/** Calls `onByte` with the first byte, which stays in the stream. Closes a connection that sends nothing in time, or ends. */
 function readFirstByte(
   connection: Duplex,
   timeoutMs: number,

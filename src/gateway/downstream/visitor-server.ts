@@ -1,26 +1,26 @@
-// What the servers of this folder have in common: a visitor's connection is handed in, and its time and number of
-// connections are limited. Used by all of them, and by gateway.ts.
+// What the servers of this folder have in common: they admit visitors' connections, and limit their number and their times.
+// Used by all of them, and by gateway.ts.
 
 import type { Duplex } from 'node:stream';
 import type { SlotLimits } from './connection-slots.ts';
 import type { LingerLimits } from './linger.ts';
 
 export interface VisitorServer {
-  /** Owns the connection from here on. False if it was closed at once: there is no slot for it, or the server has stopped. */
+  /** Takes over the connection. False if it was closed at once: there is no slot for it, or the server has stopped. */
   admit(connection: Duplex): boolean;
   /**
-   * Admits no connection any more and closes idle ones at once; answers under way, and WebSockets, get `drainMs` (0).
+   * Admits no more connections, and closes idle ones at once. Unfinished answers, and WebSockets, get `drainMs` (default 0).
    * Resolves when every connection is closed. May be called twice.
    */
   stop(drainMs?: number): Promise<void>;
 }
 
 export interface VisitorLimits extends LingerLimits, SlotLimits {
-  /** For a request's head: browsers send it at once; a slower visitor only keeps a connection open (slowloris). */
+  /** For a request's head. Browsers send it at once; a slower visitor may be an attacker (slowloris). */
   headersTimeoutMs: number;
   /** For a whole request, including a large upload over a slow line. */
   requestTimeoutMs: number;
-  /** For a visitor to take some of the bytes that wait for it. */
+  /** How long a visitor may receive none of the bytes that wait for it. */
   stalledMs: number;
   /** Between two requests; over a minute, as browsers and proxies expect. */
   keepAliveMs: number;

@@ -1,4 +1,4 @@
-// Relays one answer of the app to one visitor, as undici hands it over. Used by proxy.ts and upgrade.ts.
+// Relays one answer of the app to one visitor, piece by piece as undici reads it. Used by proxy.ts and upgrade.ts.
 
 import { STATUS_CODES } from 'node:http';
 import type { Dispatcher } from 'undici';
@@ -8,7 +8,7 @@ import type { Visit } from '../visit.ts';
 import { renderResponseHeaders, renderTrailers } from './headers.ts';
 import { waitingHeads } from './waiting-heads.ts';
 
-/** Up to this size a chunk is written as text: Node then puts the head in front of it, in one write. */
+/** A first chunk up to this size is written as text, because Node then sends head and chunk in one write. */
 const TEXT_BYTES = 4_096;
 
 export class AnswerRelay implements Dispatcher.DispatchHandler {
@@ -22,7 +22,7 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   #bodyHasBegun = false;
   #controller: Dispatcher.DispatchController | undefined;
 
-  /** `onNoAnswer` is called at most once: if no answer of the app has begun, and the visitor still waits for one. */
+  /** `onNoAnswer` is called at most once: if the app's answer has not begun, and the visitor still waits for one. */
   constructor({ request, response, ownHeaders }: Visit, onNoAnswer: (error: Error) => void) {
     this.response = response;
     this.#ownHeaders = ownHeaders;
@@ -76,18 +76,18 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
     waitingHeads.delete(this.response);
     if (this.response.destroyed) return;
-    // An incomplete answer must not look complete: the visitor notices that the end of its framing is missing.
+    // An incomplete answer must not look complete: without the end of its framing, the visitor notices that it is not.
     if (this.response.headersSent) this.response.destroy();
     else this.onNoAnswer(error);
   }
 
-  /** 103 (Early Hints) and 102 (Processing); HTTP/1.0 has no interim responses (RFC 9110, 15.2). Failures are ignored. */
+  /** Passes on 102 and 103. HTTP/1.0 has no interim responses (RFC 9110, 15.2). Failures are ignored. */
   #passInterim(status: number, raw: RawHeaders): void {
     if (!this.#isHttp11 || this.response.headersSent) return;
     try {
       this.response.writeInformation?.(status, renderResponseHeaders(raw, status, false));
     } catch {
-      // Node refuses some fields and statuses; the answer itself is worth more.
+      // Node refuses some fields and statuses. The final answer must not fail because of that.
     }
   }
 
@@ -105,8 +105,8 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
 }
 
 /**
- * Whether the app's reason phrase differs from the usual one. If a status line comes in pieces, undici has only the last
- * piece: the end of the usual reason does not count as another.
+ * Whether the app's reason phrase differs from the usual one. If a status line comes in several packets, undici has only
+ * the last part of the phrase: so the end of the usual phrase counts as the usual one.
  */
 function isOwnReason(status: number, reason: string): boolean {
   return /^[\t\x20-\x7e]+$/.test(reason) && STATUS_CODES[status]?.endsWith(reason) !== true;

@@ -1,5 +1,5 @@
-// The connections to the app: one pool for its current address, destroyed as soon as it has another address or none,
-// because the old port may already belong to another process. Used by passes.ts and proxy.ts.
+// The connections to the app: pools for its current address. They are destroyed as soon as the app has another address or
+// none, because the old port may already belong to another process. Used by gateway.ts, passes.ts and proxy.ts.
 
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
@@ -8,13 +8,13 @@ import type { Upstream } from '../../shared/state.ts';
 
 export type AppAddress = Extract<Upstream, { kind: 'address' }>;
 
-/** As many requests as connection-slots.ts lets begin in both groups, so that none waits for a connection. */
+/** As many as the requests that connection-slots.ts lets run in both groups, so that no request waits for a connection. */
 const MAX_CONNECTIONS = 1_280;
 
-/** How long the app may take for its first byte; undici's own default, and longer than any proxy in front waits. */
+/** How long the app may take to send its head; undici's default, and longer than proxies in front usually wait. */
 export const ANSWER_TIMEOUT_MS = 300_000;
 
-/** The app is on this machine: a connect that takes longer means a full accept queue, not distance. */
+/** The app is on this machine: if connecting takes longer, its accept queue is full. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Browsers accept 256 KB, and apps with long policies or many cookies exceed Node's 16 KB. */
@@ -67,7 +67,7 @@ function openPool({ host, port }: AppAddress, pipelining: 0 | 1): Pool {
     connect: { timeout: CONNECT_TIMEOUT_MS },
     maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
     headersTimeout: ANSWER_TIMEOUT_MS,
-    // An event stream may be silent for as long as it likes; a visitor who left ends it.
+    // An event stream may be silent for any time; it ends when its visitor leaves.
     bodyTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
   });

@@ -1,5 +1,5 @@
-// Which header fields cross the gateway: those about one connection do not, and forwarding fields are replaced by our own.
-// Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
+// Decides which header fields pass the gateway. Fields about one connection do not, and forwarding fields are replaced by our
+// own. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
 
 import { forEachField, type RawHeaders } from '../raw-headers.ts';
 
@@ -15,7 +15,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-// Replaced by what we know, or handled by us: the app must not trust what a visitor says about itself.
+// Replaced by our own values, or handled by the gateway: the app must not trust what a visitor claims about itself.
 // `Trailer` is removed because undici cannot send the trailers of a request. The two `-url` fields make some frameworks
 // serve a path other than the requested one, for which access.ts might have required a key.
 const NOT_FROM_VISITORS: ReadonlySet<string> = new Set([
@@ -32,8 +32,8 @@ const NOT_FROM_VISITORS: ReadonlySet<string> = new Set([
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
 
 /**
- * The head for the app: `Host` as the app knows itself (dev servers refuse any other), and the public address in
- * `X-Forwarded-Host` and `-Proto`. There is no `X-Forwarded-For`: bore does not pass on where a visitor comes from.
+ * The head for the app. `Host` is the app's own (dev servers refuse any other), and `X-Forwarded-Host` and `-Proto` name
+ * the public address. There is no `X-Forwarded-For`, because bore does not pass on the visitor's IP address.
  */
 export function renderRequestHeaders(
   raw: RawHeaders,
@@ -43,7 +43,7 @@ export function renderRequestHeaders(
   const isHopByHop = findHopByHop(raw);
   forEachField(raw, (name, value) => {
     const key = name.toLowerCase();
-    // CGI-style servers cannot tell X_Forwarded_Host from ours.
+    // CGI-style servers cannot distinguish X_Forwarded_Host from X-Forwarded-Host.
     const alias = key.replaceAll('_', '-');
     if (isHopByHop(key) || NOT_FROM_VISITORS.has(alias) || alias.startsWith('x-forwarded-')) return;
     headers.push(name, value);

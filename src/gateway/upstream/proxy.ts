@@ -1,4 +1,4 @@
-// Streams a request to the app and its answer to the visitor. Used by the last of the passes, and by upgrade.ts.
+// Streams a request to the app, and the answer to the visitor. Used by the last pass (passes.ts), and by upgrade.ts.
 
 import type { Dispatcher } from 'undici';
 import { hasCode } from '../../shared/errors.ts';
@@ -21,7 +21,7 @@ export interface Route {
   onNoAnswer: (error: Error) => void;
 }
 
-/** The visitor gets the app's answer, or `onNoAnswer` is called. Everything ends when the visitor leaves. */
+/** Relays the app's answer to the visitor, or calls `onNoAnswer`. Ends the app's request if the visitor leaves. */
 export function forwardRequest(visit: Visit, route: Route): void {
   const request = describeRequest(visit, route);
   const relay = new AnswerRelay(visit, error => {

@@ -1,5 +1,5 @@
-// WebSockets: forwards the upgrade to the app, and joins the two connections only after its 101. Used by the last of the
-// passes.
+// WebSockets: forwards the upgrade to the app, and joins the two connections only after its 101. Used by the last pass
+// (passes.ts).
 
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
@@ -12,13 +12,13 @@ import { describeRequest, type Route } from './proxy.ts';
 /** How long one side may go on after the other has ended; a WebSocket's closing handshake takes less. */
 const HALF_CLOSED_MS = 30_000;
 
-/** A visitor who has ended its stream has usually left: the app may take this long from one piece to the next. */
+/** A visitor who has ended its stream has usually left. After that, the app may pause this long between two chunks. */
 const VISITOR_LEFT_MS = 1_000;
 
 /** What a visitor may send before the app's 101; it should send nothing (RFC 6455, 4.1). */
 const MAX_EARLY_BYTES = 64 * 1024;
 
-/** Any other answer than 101 is relayed like that of an ordinary request, and then the connection is closed. */
+/** An answer other than 101 is relayed as for an ordinary request, and then the connection is closed. */
 export function forwardUpgrade(visit: Visit, upgrade: Upgrade, route: Route): void {
   const request = { ...describeRequest(visit, route), upgrade: 'websocket' };
   const early = new EarlyBytes(visit, upgrade);
@@ -27,9 +27,9 @@ export function forwardUpgrade(visit: Visit, upgrade: Upgrade, route: Route): vo
 }
 
 /**
- * Reads a visitor's stream until it is joined with the app's: otherwise nobody would notice that the visitor has left, and
- * the app's request would go on. A visitor who has ended its stream, or who sends more than is read, is closed unless the
- * app answers soon.
+ * Reads a visitor's stream until it is joined with the app's: otherwise the gateway would not notice that the visitor leaves,
+ * and the app's request would continue. If a visitor ends its stream, or sends more than MAX_EARLY_BYTES, its connection is
+ * closed unless the app answers soon.
  */
 class EarlyBytes {
   readonly #socket: Duplex;
@@ -44,7 +44,7 @@ class EarlyBytes {
     this.#socket = socket;
     this.#chunks = [head];
     this.#left = MAX_EARLY_BYTES - head.length;
-    // An answer that has been sent ends the stream by itself.
+    // If a complete answer was sent, the stream ends by itself.
     this.#giveUp = () => {
       if (!response.writableEnded) socket.destroy();
     };
@@ -114,8 +114,8 @@ function renderSwitch(raw: RawHeaders): string {
 }
 
 /**
- * Pipes both ways. The end of one direction is passed on. A broken stream destroys the other, and so does the end of the
- * visitor's stream once the app has been silent for a while.
+ * Pipes both ways. Passes on the end of one direction. If a stream breaks, destroys the other. If the visitor's stream has
+ * ended, destroys both once the app has been silent for a while.
  */
 function joinStreams(visitor: Duplex, app: Duplex): void {
   let timer: NodeJS.Timeout | undefined;
@@ -143,7 +143,7 @@ function joinStreams(visitor: Duplex, app: Duplex): void {
     });
     from.once('close', () => {
       if (!from.readableEnded || to.closed) cut();
-      // Nobody reads what the visitor sends any more: read on, to notice that it leaves.
+      // The app no longer reads what the visitor sends. Read on, to notice when the visitor leaves.
       else if (from === app) visitor.resume();
     });
   }

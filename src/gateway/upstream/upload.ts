@@ -5,16 +5,16 @@ import { BodyTooLarge } from '../body-limit.ts';
 import type { Visit } from '../visit.ts';
 
 /**
- * A separate stream in front of the request, read only as fast as the app takes it. undici destroys its body when the
- * app answers before the upload has ended; the rest of the upload is then read and dropped, because the visitor may not
- * read the answer before it has sent everything. A visitor who leaves ends the whole request, and this stream with it
- * (see answer-relay.ts).
+ * Returns a stream that reads the request's body only as fast as the app does. It is separate from the request because
+ * undici destroys its body when the app answers before the upload has ended. Then the rest of the upload is read and
+ * dropped, because the visitor may not read the answer before it has sent everything. If the visitor leaves, the app's
+ * request ends, and this stream with it (see answer-relay.ts).
  *
- * A visitor who sent `Expect: 100-continue` gets its 100 as soon as there is a connection to the app; if there is none, it
- * gets an answer without sending the body. The 100 does not come from the app: undici holds the head back until the first
- * piece of the body.
+ * A visitor who sent `Expect: 100-continue` gets its 100 once the app is connected. If the app cannot be reached, the visitor
+ * gets an answer without sending the body. The 100 does not come from the app, because undici does not send the head
+ * before the first chunk of the body.
  *
- * More than `maxBytes` ends the app's request with BodyTooLarge, and the visitor's too if an answer has begun.
+ * If the body is longer than `maxBytes`, the app's request fails with BodyTooLarge; if an answer has begun, that is cut off.
  */
 export function openUpload({ request, response, awaitsContinue }: Visit, maxBytes: number): Readable {
   let hasContinued = !awaitsContinue;
@@ -40,7 +40,7 @@ export function openUpload({ request, response, awaitsContinue }: Visit, maxByte
   };
   request.on('data', onData).pause();
   request.once('end', () => body.destroyed || body.push(null));
-  // From now on linger.ts counts.
+  // After the answer, linger.ts counts the bytes.
   response.once('prefinish', () => request.off('data', onData));
   return body;
 }

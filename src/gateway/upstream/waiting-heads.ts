@@ -1,4 +1,4 @@
-// Heads of answers that wait for the first piece of their body, so that both go out in one write: two small writes take
+// Heads of answers that wait for the first chunk of their body, so that both are sent in one write. Two small writes take
 // 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts.
 
 import type { HttpResponse } from '../../shared/http-message.ts';
@@ -6,19 +6,19 @@ import type { HttpResponse } from '../../shared/http-message.ts';
 /** How long a head waits for its body. */
 const HEAD_WAIT_MS = 5;
 
-/** One timer for all: one for each answer would cost more than parsing it. */
+/** All heads share one timer: a timer for each answer would cost more time than parsing the answer. */
 class WaitingHeads {
-  /** With the time of each, of performance.now(); the oldest first. */
+  /** Each waiting answer → since when (performance.now()); the oldest first. */
   readonly #since = new Map<HttpResponse, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** The head is sent after HEAD_WAIT_MS, unless it is deleted before. */
+  /** Sends the head after HEAD_WAIT_MS, unless `delete` is called before. */
   add(response: HttpResponse): void {
     this.#since.set(response, performance.now());
     this.#timer ??= setTimeout(() => this.#flush(), HEAD_WAIT_MS);
   }
 
-  /** Its body has come, or never will. */
+  /** To be called when the body has begun, or never will. */
   delete(response: HttpResponse): void {
     this.#since.delete(response);
   }
