@@ -221,7 +221,8 @@ describe('rapid reset', () => {
 
   it('slow enough for that limit reaches the app a few hundred times at most', async () => {
     const { app, client } = await openAttack({ answer: () => {} });
-    for (let sent = 0; sent < 1_000 && !client.closed && client.goawayCode === undefined; sent += 1) {
+    const began = performance.now();
+    for (let sent = 0; sent < 3_000 && !client.closed && client.goawayCode === undefined; sent += 1) {
       const stream = 2 * sent + 1;
       const before = app.connections;
       client.write(renderHeaders(stream, listRequestFields()));
@@ -229,7 +230,9 @@ describe('rapid reset', () => {
       client.write(renderReset(stream));
     }
     expect(client.closed || client.goawayCode !== undefined).toBe(true);
-    expect(app.connections).toBeLessThan(500);
+    // 200 resets at once, and 33 more in every second that the attack takes on this machine.
+    const allowed = 200 + (33 * (performance.now() - began)) / 1_000;
+    expect(app.connections).toBeLessThan(allowed + 100);
   });
 
   it('of one visitor does not disturb the others', async () => {
