@@ -25,7 +25,7 @@ describe('an app whose program has ended', () => {
     expect(app.restarts).toBe(1);
   });
 
-  it('never publishes the process that took its port', async () => {
+  it('is not replaced by another process that has taken its port', async () => {
     const port = await findFreePort();
     const command = `exec ${node(SERVE)}`;
     const { app, states } = await start({ mode: 'port', path: folder, port, command });
@@ -116,8 +116,8 @@ describe('an app whose program has ended', () => {
   });
 });
 
-describe('a start after its time limit', () => {
-  it('is abandoned if it never ends, and a program that arrives later is stopped', async () => {
+describe('a start that exceeds its time limit', () => {
+  it('is abandoned, and the program is stopped if it starts after that', async () => {
     const start = Promise.withResolvers<Program>();
     const stopped = Promise.withResolvers<void>();
     await expect(waitForStart(start.promise, AbortSignal.timeout(1), 1)).rejects.toThrow(

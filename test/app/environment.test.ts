@@ -38,7 +38,7 @@ const BASE = {
 };
 
 describe('the environment of a program', () => {
-  it('is an allow-list (secrets to the child)', () => {
+  it('contains only the variables of an allow-list (secrets to the child)', () => {
     expect(selectEnvironment(JOB, 'linux')).toEqual(BASE);
   });
 
@@ -49,7 +49,7 @@ describe('the environment of a program', () => {
     });
   });
 
-  it('contains the place of Rust for the installation, but not the registry token', () => {
+  it('contains the folder of Rust for the installation of wasmrun, but not the registry token', () => {
     expect(selectInstallEnvironment(JOB, 'linux')).toEqual({ ...BASE, CARGO_HOME: '/cargo' });
   });
 

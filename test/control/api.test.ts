@@ -1,3 +1,5 @@
+// The routes of the control API and who may call them, and that openapi.yaml describes them.
+
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -12,7 +14,7 @@ import { LIVE as SAMPLE } from '../support/sample-state.ts';
 const TOKEN = 'a-token-of-this-test';
 const LIVE: ExposureState = { ...SAMPLE, link: 'http://bore.example:12345/?expose-key=k' };
 
-/** An exposure that does nothing but remember what was asked of it. */
+/** Controls that only record their calls. */
 class RecordingControls implements Controls {
   state = LIVE;
   asked: string[] = [];
@@ -148,7 +150,7 @@ describe('the control API', () => {
     expect(await sendRaw(`localhost:${new URL(api?.url ?? '').port}`)).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('allows nothing to pages of other origins (cross-origin)', async () => {
+  it('lets pages of other origins read nothing (cross-origin)', async () => {
     await start();
     const origin = { Origin: 'http://bore.example:4321' };
     for (const method of ['OPTIONS', 'GET', 'POST']) {
@@ -158,7 +160,7 @@ describe('the control API', () => {
     }
   });
 
-  it('explains a wrong route, and a tunnel that cannot be opened', async () => {
+  it('sends a status and an error for a wrong route, and for a tunnel that cannot be opened', async () => {
     const { controls } = await start();
     expect((await ask('GET', '/api/nothing')).status).toBe(404);
     const wrongMethod = await ask('GET', '/api/stop');

@@ -1,4 +1,4 @@
-// The client of the control API with servers that answer badly, or die.
+// The client of the control API, with servers that send bad responses, or die.
 
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
@@ -9,7 +9,7 @@ import { describeState } from '../../src/shared/state-message.ts';
 import { listen } from '../support/listen.ts';
 import { sampleEnd } from '../support/sample-state.ts';
 
-/** 600 KB come in many reads, whose ends lie inside of characters. */
+/** 600 KB arrive in many chunks, and some chunks end inside a character. */
 const REASON = '€'.repeat(200_000);
 const STATE = JSON.stringify(
   describeState(
@@ -20,7 +20,7 @@ const STATE = JSON.stringify(
   ),
 );
 
-/** An API in whose place `answer` stands. */
+/** A server in place of the API. */
 async function startServer(answer: RequestListener): Promise<ControlAddress> {
   const server = createServer(answer);
   const port = await listen(server);
@@ -61,7 +61,7 @@ describe('a call', () => {
     await expect(callControl(address, 'POST /api/stop')).rejects.toThrow(/^the API answered 503$/);
   });
 
-  it('names the address that refused the connection', async () => {
+  it('fails with ECONNREFUSED if nothing listens at the address', async () => {
     const error: unknown = await callControl(await findDeadAddress(), 'GET /api/app').catch(thrown => thrown);
     expect(describeError(error)).toContain('ECONNREFUSED');
   });
@@ -69,7 +69,7 @@ describe('a call', () => {
   it.each([
     ['does not answer', () => {}],
     ['stops in the middle of its answer', (_, response) => response.write('{')],
-  ] satisfies [string, RequestListener][])('ends with its time where the API %s', async (_, answer) => {
+  ] satisfies [string, RequestListener][])('fails at its time limit if the API %s', async (_, answer) => {
     const address = await startServer(answer);
     await expect(callControl(address, 'GET /api/app', 100)).rejects.toMatchObject({ name: 'TimeoutError' });
   });
@@ -117,7 +117,7 @@ describe('the stream of states', () => {
     expect(signal.aborted).toBe(false);
   });
 
-  it('ends with its signal, before the response and during it', async () => {
+  it('ends when its signal is aborted, before the response and during it', async () => {
     for (const isAnswered of [false, true]) {
       const asked = Promise.withResolvers<void>();
       const closed = Promise.withResolvers<void>();

@@ -1,5 +1,6 @@
-// Requests to this machine, in a job that has NODE_USE_ENV_PROXY=1 and HTTP_PROXY, but no NO_PROXY: the proxy's own
-// loopback is another machine's. Node reads the variables at its start, so each test is a process.
+// Requests to this machine do not go through a proxy, even in a job with NODE_USE_ENV_PROXY=1 and HTTP_PROXY but without
+// NO_PROXY: for the proxy, 127.0.0.1 is another machine. Node reads the variables when it starts, so each test runs a
+// process.
 
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -29,7 +30,7 @@ beforeEach(async () => {
 
 const source = (path: string) => JSON.stringify(resolve(path));
 
-/** What the code printed. It had the proxy: the request before it, to another machine, went there. */
+/** Resolves with the lines that the code printed. A first request, to another machine, shows that the proxy is in use. */
 async function runBehindProxy(code: string): Promise<string[]> {
   const printed = await runScript(`await fetch('http://elsewhere.test/');\n${code}`, {
     NODE_USE_ENV_PROXY: '1',
@@ -40,7 +41,7 @@ async function runBehindProxy(code: string): Promise<string[]> {
   return printed.trimEnd().split('\n');
 }
 
-it('asks the control API itself, not the proxy', async () => {
+it('requests to the control API do not go through the proxy', async () => {
   const controls = {
     state: LIVE,
     subscribe: () => () => {},
@@ -64,7 +65,7 @@ it('asks the control API itself, not the proxy', async () => {
   expect(proxy.asked).toHaveLength(1);
 });
 
-it('asks wasmrun itself whether it is up, not the proxy', async () => {
+it('requests to wasmrun do not go through the proxy', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'loopback-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   // Plays the part of `wasmrun os PROJECT -P PORT`.
@@ -93,7 +94,7 @@ it('asks wasmrun itself whether it is up, not the proxy', async () => {
   expect(proxy.asked).toHaveLength(1);
 });
 
-it('asks the app, and the public address for its proof, without the proxy', async () => {
+it('requests to the app and to the public address do not go through the proxy', async () => {
   const printed = await runBehindProxy(`
     const { waitForHealth } = await import(${source('src/app/process/readiness.ts')});
     const { probeHttp } = await import(${source('src/gateway/probe.ts')});
@@ -103,7 +104,7 @@ it('asks the app, and the public address for its proof, without the proxy', asyn
     await waitForHealth({ address, path: '/', onAttempt: console.log }, signal);
     const door = await openDoor(${appPort});
     console.log((await probeHttp(door.url, PROOF_KEY, signal)).kind);
-    // It speaks no TLS, which is seen without the proxy as well.
+    // The gateway does not speak TLS: this probe finds that out without the proxy, too.
     console.log((await probeHttp(door.url.replace('http:', 'https:'), PROOF_KEY, signal)).kind);
     const visit = \`GET / HTTP/1.1\\r\\nHost: 127.0.0.1:\${door.port}\\r\\nConnection: close\\r\\n\\r\\n\`;
     console.log((await sendRaw(door.port, visit)).split('\\r\\n').at(-1));

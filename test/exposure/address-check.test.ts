@@ -1,3 +1,5 @@
+// Which answers of the public address count as ours, and what follows from the others.
+
 import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -23,7 +25,7 @@ const us: RequestListener = (request, response) => {
 };
 const other: RequestListener = (_, response) => response.end('welcome to another app');
 
-/** A check over these addresses, each change of port going on to the next. */
+/** Starts a check of the first address; each change of port leads to the next address. */
 function check(urls: string[], changes: Partial<AddressCheck> = {}) {
   const log: string[] = [];
   let portChanges = 0;
@@ -50,7 +52,7 @@ describe('the public address', () => {
     expect(log).toEqual([]);
   });
 
-  it('is left if another program answers there, and the next one is tried', async () => {
+  it('is changed if another program answers there', async () => {
     const ours = await serve(us);
     const { result, log, portChanges } = check([await serve(other), ours]);
     expect(await result).toEqual({ kind: 'verified', url: ours });
@@ -58,7 +60,7 @@ describe('the public address', () => {
     expect(log.join()).toContain('another program answers');
   });
 
-  it('fails if another program answers at every port', async () => {
+  it('is not published if another program answers at every port', async () => {
     const url = await serve(other);
     const { result } = check([url, url, url, url]);
     await expect(result).rejects.toThrow('another program answers');
@@ -70,13 +72,13 @@ describe('the public address', () => {
     expect(log.join()).toContain('did not answer from here');
   });
 
-  it("is not left because of an answer from the user's own proxy", async () => {
+  it("is kept, unverified, if the user's own proxy answers", async () => {
     const { result, portChanges } = check([await serve(other)], { isPlain: false });
     expect(await result).toMatchObject({ kind: 'unverified', reason: 'unproved' });
     expect(portChanges()).toBe(0);
   });
 
-  it('is kept, unverified, if every port answers and that may be the network', async () => {
+  it('is kept, unverified, if every port answers without proof, and the network may be the reason', async () => {
     const urls = [await serve(other), await serve(other), await serve(other)];
     const { result, log, portChanges } = check(urls, { isCertain: false });
     expect(await result).toEqual({ kind: 'unverified', url: urls[2], reason: 'unproved' });
@@ -125,16 +127,16 @@ describe('the public address', () => {
   });
 });
 
-describe('an address with only the bore server in front', () => {
+describe('the template of a public address', () => {
   it.each([
     ['http://{host}:{port}', false, true],
     ['tcp://{host}:{port}', false, true],
     ['https://{host}:{port}', true, true],
-    // A proxy speaks it there.
+    // TLS ends at a proxy in front.
     ['https://{host}:{port}', false, false],
     ['https://{port}.preview.example.com', true, false],
     ['https://preview.example.com:{port}', true, false],
-  ])('is %s if TLS ends here: %s → %s', (template, endsTls, isPlain) => {
+  ])('%s with TLS on the runner (%s) is the bore server’s own address: %s', (template, endsTls, isPlain) => {
     expect(isPlainPublicUrl(template, endsTls)).toBe(isPlain);
   });
 });

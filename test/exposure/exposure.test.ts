@@ -1,3 +1,5 @@
+// Whole exposures over a bore server on this machine, from their start to their end.
+
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
@@ -54,7 +56,7 @@ async function createExposure(
   return { exposure, server, log };
 }
 
-/** A TCP server that ends with the test. */
+/** Listens on 127.0.0.1 until the test ends; resolves with the port. */
 async function listen(server: Server, port = 0): Promise<number> {
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
@@ -63,11 +65,11 @@ async function listen(server: Server, port = 0): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-/** Where tunnels open that visitors know by another address: what answers there is then the test's to choose. */
+/** Where the bore server opens its ports in some tests, so that the test decides what answers at the public address. */
 const INNER = '127.0.0.159';
 
-/** A program that answers with the address it was started with, and ends when it is asked to. */
-const TELL_ADDRESS =
+/** A program that answers with the public URL it was started with, and exits on a request for /end. */
+const SEND_ADDRESS =
   'require("http").createServer((q, r) => { r.end(process.env.EXPOSE_URL); if (q.url === "/end") process.exit(1); }).listen(process.env.PORT, "127.0.0.1")';
 
 /** Passes every connection on to the same port of `inner`. */
@@ -185,7 +187,7 @@ describe('a tunnel that is lost before its address is verified', () => {
     loseAtOnce(exposure, server);
     const start = exposure.start();
     await waitUntil(() => exposure.state.app.status === 'running', 'the app is up', 15_000);
-    // Longer than the first proof waits for an address.
+    // Longer than one check of the address takes.
     await expect(Promise.race([start, delay(5_500, 'still waiting')])).resolves.toBe('still waiting');
     const again = await startBoreServer({ secret: 'a secret', controlPort: server.controlPort });
     onTestFinished(() => again.stop());
@@ -193,7 +195,7 @@ describe('a tunnel that is lost before its address is verified', () => {
     expect(phases).toEqual(['Connected verified']);
   });
 
-  it('fails at the startup time-out, and says what was missing', async () => {
+  it('fails the start at its time limit, and the error says what was missing', async () => {
     const { exposure, server } = await createExposure({ startupTimeoutMs: 6_000 });
     loseAtOnce(exposure, server);
     await expect(exposure.start()).rejects.toThrow();
@@ -207,7 +209,7 @@ describe('a tunnel that is lost before its address is verified', () => {
 describe('an app that is restarted', () => {
   it('gets the current address', async () => {
     const { exposure, server } = await createExposure(server => ({
-      spec: { mode: 'port', path: tmpdir(), command: `exec '${process.execPath}' -e '${TELL_ADDRESS}'` },
+      spec: { mode: 'port', path: tmpdir(), command: `exec '${process.execPath}' -e '${SEND_ADDRESS}'` },
       tunnel: {
         servers: [{ address: { host: '127.0.0.1', port: server.controlPort }, secret: 'a secret' }],
         identity: 'a preview',
@@ -238,10 +240,10 @@ describe('an address that changes while the preview is live', () => {
     const { exposure, server, log } = await createExposure();
     await exposure.start();
     const { link: url } = exposure.state;
-    const told: ExposureState[] = [];
-    exposure.subscribe(state => void told.push(state));
+    const seen: ExposureState[] = [];
+    exposure.subscribe(state => void seen.push(state));
     await server.stop();
-    // Somebody else has the port by the time the server is back.
+    // Another program has the port when the server is back.
     await listen(createServer(), Number(new URL(url ?? '').port));
     const again = await startBoreServer({ secret: 'a secret', controlPort: server.controlPort });
     onTestFinished(() => again.stop());
@@ -249,7 +251,7 @@ describe('an address that changes while the preview is live', () => {
     await waitUntil(isBack, 'the tunnel is back, elsewhere');
     const { state } = exposure;
     expect(state).toMatchObject({ phase: { kind: 'live' }, address: { kind: 'verified' }, reconnects: 1 });
-    const words = told.map(
+    const words = seen.map(
       one => `${one.tunnel.status} ${one.link === url ? 'old' : 'new'} ${one.address.kind}`,
     );
     expect([...new Set(words)]).toEqual(['Reconnecting old verified', 'Connected new verified']);
@@ -262,14 +264,14 @@ describe('an address that changes while the preview is live', () => {
     await exposure.start();
     const { link: url } = exposure.state;
     await exposure.stopTunnel();
-    const told: ExposureState[] = [];
-    exposure.subscribe(state => void told.push(state));
+    const seen: ExposureState[] = [];
+    exposure.subscribe(state => void seen.push(state));
     const port = Number(new URL(url ?? '').port);
     await waitUntil(async () => !(await accepts('127.0.0.1', port)), 'the port is free');
     await listen(createServer(), port);
     await exposure.startTunnel();
     expect(exposure.state).toMatchObject({ tunnel: { status: 'Connected' }, address: { kind: 'verified' } });
-    expect(told.filter(one => one.tunnel.status === 'Connected' && one.address.kind !== 'verified')).toEqual(
+    expect(seen.filter(one => one.tunnel.status === 'Connected' && one.address.kind !== 'verified')).toEqual(
       [],
     );
     expect(log).toContain(`the public address changed: it is ${exposure.state.link} now`);
@@ -277,7 +279,7 @@ describe('an address that changes while the preview is live', () => {
 });
 
 describe('a fixed port that another program has taken', () => {
-  it('ends a live exposure, so that nobody is sent there', async () => {
+  it('ends a live exposure, so that no visitor reaches the other program', async () => {
     const port = 24_152;
     const door = createDoor(INNER, port);
     await listen(door, port);
@@ -301,18 +303,18 @@ describe('a fixed port that another program has taken', () => {
       createHttpServer((_, response) => response.end('another app')),
       port,
     );
-    const told: ExposureState[] = [];
-    exposure.subscribe(state => void told.push(state));
+    const seen: ExposureState[] = [];
+    exposure.subscribe(state => void seen.push(state));
     await expect(exposure.startTunnel()).rejects.toThrow();
     await waitUntil(() => exposure.state.phase.kind === 'failed', 'it has failed');
     expect(exposure.state.phase).toMatchObject({
       reason: expect.stringContaining(`another program answers at 127.0.0.1:${port}: choose another`),
     });
-    expect(told.filter(({ tunnel }) => tunnel.status === 'Connected')).toEqual([]);
+    expect(seen.filter(({ tunnel }) => tunnel.status === 'Connected')).toEqual([]);
   });
 });
 
-/** Raw bytes to the port of a service of the job's own. */
+/** The changes that make an exposure of raw bytes to a service on `port`. */
 function raw(port: number, tunnel: Partial<ExposureConfig['tunnel']> = {}) {
   return (server: BoreServer): Partial<ExposureConfig> => ({
     protocol: 'tcp',
@@ -327,7 +329,7 @@ function raw(port: number, tunnel: Partial<ExposureConfig['tunnel']> = {}) {
   });
 }
 
-/** What comes back for `text`, until the other side ends; `reset` where it breaks the connection. */
+/** Sends `text`, and resolves with the whole response; `reset` if the other side resets the connection. */
 async function exchange(url: string | undefined, text: string): Promise<string> {
   const { hostname, port } = new URL(url ?? '');
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
@@ -397,7 +399,7 @@ describe('an exposure with `protocol: tcp`', () => {
     expect(log.join()).not.toContain('another program');
   });
 
-  it('leaves a port of `auto` on which another program answers, for the next one', async () => {
+  it('moves to the next port of `auto` if another program answers at the first', async () => {
     const [min, max] = [24_150, 24_151];
     const [stranger = 0, own = 0] = listCandidates('a preview', 'a secret', { kind: 'auto', min, max });
     await listen(
@@ -414,7 +416,7 @@ describe('an exposure with `protocol: tcp`', () => {
     expect(await exchange(exposure.state.link, '')).toBe('hello');
   });
 
-  it('keeps a fixed port, unverified, if something else accepts its connections', async () => {
+  it('keeps a fixed port, unverified, if another program accepts its connections', async () => {
     const stranger = createServer(socket => void socket.on('error', () => {}).end('who are you'));
     const port = await listen(stranger);
     const { address } = await startBadBoreServer(reply(`{"Hello":${port}}\0`));

@@ -1,4 +1,4 @@
-// Every input: the message for a wrong value, and what a right one becomes.
+// Every input: the message for a wrong value, and the result for a right one.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(base, { recursive: true }));
 
-/** Raw bytes to a service that the job runs. */
+/** The inputs of a preview of raw bytes, to a service that the job runs. */
 const RAW = { protocol: 'tcp', port: '6379' };
 
 const LONG_KEY = 'a-key-of-16-characters-or-more';
@@ -271,7 +271,7 @@ describe('the defaults', () => {
   });
 
   it.each(Object.keys(INPUT_DEFAULTS).filter(name => name !== 'path' && name !== 'server'))(
-    'of %s is used if an expression leaves it empty',
+    'include one for %s, which is used if an expression leaves the input empty',
     name => {
       expect(parse({ [name]: '' })).toEqual(parse());
     },

@@ -33,7 +33,7 @@ describe('the problems of inputs', () => {
     expect(check).toThrow(bug);
   });
 
-  it('are none if every value is right', () => {
+  it('are an empty list if every value is right', () => {
     const problems = new Problems();
     expect(problems.check(() => undefined)).toEqual({ value: undefined, known: undefined });
     expect(() => problems.throwIfAny()).not.toThrow();

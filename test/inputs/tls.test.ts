@@ -42,7 +42,7 @@ function findProblems(given: Record<string, string>): readonly string[] {
   return [];
 }
 
-/** The base64 of a key, which no message may have a piece of. */
+/** The base64 lines of a key; no message may contain one of them. */
 const body = (key: string) => key.split('\n').filter(line => line.length > 8 && !line.startsWith('-----'));
 
 describe('a certificate and its key', () => {
@@ -122,7 +122,7 @@ describe('what cannot be used for TLS', () => {
       /^`tls-key` is protected by a passphrase: give/,
     ],
     [
-      'the key of another',
+      'the key of another certificate',
       () => ({ 'tls-key': other.key }),
       /^`tls-key` is not the key of the .*bore\.example/,
     ],
@@ -132,12 +132,12 @@ describe('what cannot be used for TLS', () => {
       /^`tls-key` belongs to certificate 2 of `tls-cert`: put that one first/,
     ],
     [
-      'one that has expired',
+      'a certificate that has expired',
       () => expired(ca, { from: '20200101000000Z', to: '20200201000000Z' }),
       /expired at 2020-02-01T00:00:00\.000Z, and it is 20.*: renew it/,
     ],
     [
-      'one of the future',
+      'a certificate that is not valid yet',
       () => expired(ca, { from: '20480101000000Z', to: '20480201000000Z' }),
       /not valid before 2048-01-01T00:00:00\.000Z, and it is 20/,
     ],
@@ -201,7 +201,7 @@ describe('a certificate that ends soon', () => {
   it.each([
     [{ days: 2 }, {}, /ends soon, at 20.*Z: renew it$/],
     [{ days: 1 }, { duration: '30h' }, /ends at 20.*Z, before the preview does: .*renew it$/],
-  ])('is a warning: %j with %j', (validity, given, warning) => {
+  ])('leads to a warning: %j with %j', (validity, given, warning) => {
     const { cert, key } = ca.issue(['DNS:bore.example'], validity);
     const { warnings } = parse({ 'tls-cert': cert, 'tls-key': key, ...given });
     expect(warnings.filter(line => line.includes('tls-cert'))).toEqual([expect.stringMatching(warning)]);
@@ -218,9 +218,9 @@ describe('the key of a step', () => {
     const given = { path: FOLDER, server: 'bore.example', 'tls-cert': cert, 'tls-key': key };
     for (const [input, value] of Object.entries({ ...INPUT_DEFAULTS, ...given }))
       vi.stubEnv(`INPUT_${input.toUpperCase()}`, value);
-    let said = '';
+    let printed = '';
     vi.spyOn(process.stdout, 'write').mockImplementation(chunk => {
-      said += chunk;
+      printed += chunk;
       return true;
     });
     try {
@@ -228,7 +228,7 @@ describe('the key of a step', () => {
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
     }
-    return [...said.matchAll(/^::add-mask::(.*)$/gm)].map(([, mask = '']) => mask.replaceAll('%0A', '\n'));
+    return [...printed.matchAll(/^::add-mask::(.*)$/gm)].map(([, mask = '']) => mask.replaceAll('%0A', '\n'));
   }
 
   it('is masked whole and line by line, as the runner masks by lines', () => {
@@ -238,7 +238,7 @@ describe('the key of a step', () => {
     expect(masks.filter(mask => mask.startsWith('-----BEGIN') && !mask.includes('\n'))).toEqual([]);
   });
 
-  it('is masked in the wrong input, too', () => {
+  it('is masked even if it is given in `tls-cert`', () => {
     const masks = readMasks(`${good.cert}${good.key}`, '');
     for (const line of body(good.key)) expect(masks).toContain(line);
   });

@@ -1,3 +1,5 @@
+// Durations as people write and read them.
+
 import { describe, expect, it } from 'vitest';
 import { formatDuration, MAX_DURATION_MS, parseDuration } from '../../src/shared/duration.ts';
 import { InputError } from '../../src/shared/errors.ts';
@@ -10,12 +12,12 @@ describe('a duration', () => {
     ['1h2m3s', 3_723_000],
     [' 2H ', 7_200_000],
     ['0h5s', 5_000],
-  ])('%s is read', (text, ms) => {
+  ])('can be written as %s', (text, ms) => {
     expect(parseDuration(text, 'hold')).toBe(ms);
   });
 
   it.each(['', '0s', '90', '1.5h', '-5m', '5m1h', '1h 30m', '1d', '10 minutes', 'true', '99999999s'])(
-    'refuses %j, with the input, its value and an example',
+    'cannot be written as %j: the error has the input, the value and an example',
     text => {
       const read = () => parseDuration(text, 'hold');
       expect(read).toThrow(InputError);
@@ -24,7 +26,7 @@ describe('a duration', () => {
   );
 
   it.each(['576h1s', '600h', '2000h', '99999h', '999999m', '9999999s'])(
-    'refuses %s, for which a Node.js timer would fire at once',
+    'cannot be %s, because a Node.js timer would fire at once',
     text => {
       const read = () => parseDuration(text, 'hold');
       expect(read).toThrow(InputError);
@@ -32,7 +34,7 @@ describe('a duration', () => {
     },
   );
 
-  it('may be 24 days at most, which leaves room for the limit of timers', () => {
+  it('may be 24 days at most, which is half a day below the limit of timers', () => {
     expect(parseDuration('576h', 'hold')).toBe(MAX_DURATION_MS);
     expect(MAX_DURATION_MS + 12 * 3_600_000).toBeLessThan(2 ** 31);
   });

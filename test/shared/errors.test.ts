@@ -1,3 +1,5 @@
+// The error classes, and the text that people read of an error.
+
 import { describe, expect, it } from 'vitest';
 import { AppError, describeError, hasCode, InputError, TunnelError } from '../../src/shared/errors.ts';
 

@@ -1,10 +1,10 @@
-// Text in pieces, as lines.
+// Text that arrives in pieces, split into lines.
 
 import { describe, expect, it } from 'vitest';
 import { LastLines, LineBuffer } from '../../src/shared/lines.ts';
 
 describe('a line buffer', () => {
-  it('hands on whole lines without their ends, wherever the text is cut', () => {
+  it('returns whole lines without their line ends, wherever the text is cut', () => {
     const buffer = new LineBuffer();
     expect(['one\r', '\ntw', 'o\n\nthr', 'ee'].flatMap(text => buffer.add(text))).toEqual(['one', 'two', '']);
     expect(buffer.rest).toBe('three');
@@ -20,7 +20,7 @@ describe('a line buffer', () => {
   });
 });
 
-it('keeps the last lines, 20 by default', () => {
+it('LastLines keeps the last lines, 20 by default', () => {
   const [few, some] = [new LastLines(3), new LastLines()];
   for (let line = 1; line <= 50; line += 1) for (const lines of [few, some]) lines.add(String(line));
   expect(few.list()).toEqual(['48', '49', '50']);

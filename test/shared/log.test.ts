@@ -1,3 +1,5 @@
+// The logger and the sanitiser, with texts that try to reach the runner as commands.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createLogger, type LogLevel } from '../../src/shared/log.ts';

@@ -1,3 +1,5 @@
+// Writing to readers that are slow or gone, and to full disks.
+
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
@@ -10,7 +12,7 @@ import { waitUntil } from '../support/wait-until.ts';
 
 const MB = 1 << 20;
 
-/** A socket to write to, and its reader, who reads nothing until it is told to. */
+/** A socket to write to, and its other end, which is not read until `resume`. */
 async function openSlowReader(): Promise<{ near: Socket; far: Socket }> {
   const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -42,20 +44,20 @@ describe('lines for a slow reader', () => {
     const output = new LineOutput(near);
     for (let count = 0; count < 300_000; count += 1) output.writeLine(`line ${count} ${'x'.repeat(40)}`);
     expect(near.writableLength).toBeLessThan(1.1 * MB);
-    let heard = '';
+    let received = '';
     far.setEncoding('latin1').on('data', text => {
-      heard += text;
+      received += text;
     });
     far.resume();
-    await waitUntil(() => heard.includes('lines left out'), 'it is said how many');
+    await waitUntil(() => received.includes('lines left out'), 'the number of skipped lines arrives');
     output.writeLine('the end');
-    await waitUntil(() => heard.endsWith('the end\n'), 'what comes later is there');
+    await waitUntil(() => received.endsWith('the end\n'), 'a later line arrives');
     const left = Number(
       /^… (\d+) lines left out: they came faster than they were read$/m.exec(
-        Buffer.from(heard, 'latin1').toString('utf8'),
+        Buffer.from(received, 'latin1').toString('utf8'),
       )?.[1],
     );
-    expect(heard.match(/^line \d+ x{40}$/gm)?.length).toBe(300_000 - left);
+    expect(received.match(/^line \d+ x{40}$/gm)?.length).toBe(300_000 - left);
   });
 
   it('are dropped once the reader is gone: one report, no error', async () => {

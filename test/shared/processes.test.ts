@@ -67,7 +67,7 @@ describe('a recorded process', () => {
     expect([pid, Number(line)].filter(isRunning)).toEqual([]);
   });
 
-  it('is ended as a group whose leader is gone', async () => {
+  it('that has ended is ended with what is left of its group', async () => {
     const { child, pid, line } = await start('sleep 300 & echo $!');
     const record = recordProcess(pid, 'bash');
     if (child.exitCode === null) await once(child, 'exit');
@@ -139,7 +139,7 @@ describe('an ancestor', () => {
     expect(found && isAlive(found)).toBe(true);
   });
 
-  it('with an unknown name is not replaced by the parent', () => {
+  it('is undefined if no ancestor has the name', () => {
     expect(findAncestor('No.Such.Worker')).toBeUndefined();
   });
 });

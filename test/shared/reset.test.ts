@@ -1,11 +1,13 @@
+// Resetting a connection in each of its states.
+
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { resetSocket } from '../../src/shared/reset.ts';
 import { closed } from '../support/tunnel-rig.ts';
 
-/** A connection, and what the far side of it hears. */
-async function open(): Promise<{ near: Socket; far: Socket; heard: string[] }> {
+/** A connection, and the events of its two ends, except that the near one reports only errors. */
+async function open(): Promise<{ near: Socket; far: Socket; events: string[] }> {
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
   onTestFinished(() => void server.close());
   await once(server, 'listening');
@@ -16,31 +18,31 @@ async function open(): Promise<{ near: Socket; far: Socket; heard: string[] }> {
     unknown,
   ];
   onTestFinished(() => void far.destroy());
-  const heard: string[] = [];
+  const events: string[] = [];
   for (const socket of [near, far]) socket.resume();
-  near.on('error', error => heard.push(`near ${error.message}`));
-  far.on('error', error => heard.push(error.message)).on('end', () => heard.push('end'));
-  return { near, far, heard };
+  near.on('error', error => events.push(`near ${error.message}`));
+  far.on('error', error => events.push(error.message)).on('end', () => events.push('end'));
+  return { near, far, events };
 }
 
 it('an open connection is reset', async () => {
-  const { near, far, heard } = await open();
+  const { near, far, events } = await open();
   const gone = closed(far);
   resetSocket(near);
   await gone;
-  expect(heard).toEqual(['read ECONNRESET']);
+  expect(events).toEqual(['read ECONNRESET']);
 });
 
-it('a connection whose end is on its way is closed all the same', async () => {
-  const { near, far, heard } = await open();
+it('a connection with a FIN under way is closed, too', async () => {
+  const { near, far, events } = await open();
   const gone = [closed(near), once(far, 'end')];
   near.end();
   resetSocket(near);
   await Promise.all(gone);
-  expect(heard).toEqual(['end']);
+  expect(events).toEqual(['end']);
 });
 
-it('a connection that is not there yet is given up at once', async () => {
+it('a connection that is still being opened is closed at once', async () => {
   const { near } = await open();
   const { remotePort: port = 0 } = near;
   const dialled = connect({ port, host: '127.0.0.1' });

@@ -1,4 +1,4 @@
-// Starting and ending a supervisor, with scripts in its place that misbehave in every way.
+// Starting and ending a supervisor, with scripts in its place that misbehave.
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -79,11 +79,11 @@ async function start(
     ...options,
   });
   const [record] = records;
-  if (record === undefined) throw new Error('nobody was told of the spawn');
+  if (record === undefined) throw new Error('onSpawn was not called');
   return { session, record };
 }
 
-/** An API that answers `POST /api/stop` with this. */
+/** A control API that calls `onStop` at every request. */
 async function startApi(onStop: () => void): Promise<string> {
   const server = createServer((_, response) => {
     onStop();
@@ -113,7 +113,7 @@ ${READY} ${STAY}`;
     expect(readJournal(sessionFiles(folder).journal)).toEqual([record]);
   });
 
-  it('is known to have failed when it exits before it is ready', async () => {
+  it('is reported as failed if it exits before it is ready', async () => {
     await expect(start('process.exit(7)')).rejects.toThrow(
       'the supervisor ended before it was ready (exit code 7)',
     );
@@ -129,7 +129,7 @@ ${READY} ${STAY}`;
     await expect(start(`process.send({ hello: 1 }); ${STAY}`)).rejects.toThrow('unexpected message');
   });
 
-  it('does not keep the step waiting if it is never ready, and is on record for post', async () => {
+  it('does not keep the step waiting if it is never ready, and is recorded for post', async () => {
     const step = `import { startBackground } from ${JSON.stringify(resolve('src/supervisor/background.ts'))};
 const [script, config] = process.argv.slice(1);
 await startBackground({
@@ -158,7 +158,7 @@ describe('the end of a supervisor', () => {
       asked += 1;
       process.kill(pid, 'SIGUSR2');
     });
-    // Ends only half a second after it was asked; SIGTERM would leave a mark.
+    // Ends half a second after the request; SIGTERM would leave a file.
     const script = `import { writeFileSync } from 'node:fs';
 process.on('SIGTERM', () => { writeFileSync('terminated', ''); process.exit(); });
 process.on('SIGUSR2', () => setTimeout(() => process.exit(), 500));
@@ -177,7 +177,7 @@ ${READY} ${STAY}`;
     expect(isRunning(record.pid)).toBe(false);
   });
 
-  it('includes what it left behind, with its roles', async () => {
+  it('includes the processes that it left behind, and returns their roles', async () => {
     const script = `import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync } from 'node:fs';
 const { pid } = spawn('sleep', ['300'], { detached: true, stdio: 'ignore' });

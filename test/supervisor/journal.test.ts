@@ -28,7 +28,7 @@ describe('the journal', () => {
     expect(statSync(journal).mode & 0o777).toBe(0o600);
   });
 
-  it('lists no number that must not be signalled', () => {
+  it('skips numbers that do not mean a single process', () => {
     const lines = [0, 1, -5, 1.5].map(pid => JSON.stringify({ pid, startTime: '5', role: 'all' }));
     writeFileSync(journal, lines.join('\n'));
     expect(readJournal(journal)).toEqual([]);

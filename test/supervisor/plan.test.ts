@@ -1,4 +1,4 @@
-// What a supervisor is told, as far as it comes from the job's environment.
+// What the supervisor's document takes from the job's environment.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { INPUT_DEFAULTS, parseInputs } from '../../src/inputs/inputs.ts';
 import { readHost } from '../../src/supervisor/host.ts';
 import { planSupervisor } from '../../src/supervisor/plan.ts';
 
-function isWarm(environment: NodeJS.ProcessEnv): boolean | undefined {
+function hasSpareConnections(environment: NodeJS.ProcessEnv): boolean | undefined {
   const path = mkdtempSync(join(tmpdir(), 'plan-'));
   onTestFinished(() => rmSync(path, { recursive: true }));
   writeFileSync(join(path, 'index.html'), '');
@@ -26,15 +26,15 @@ function isWarm(environment: NodeJS.ProcessEnv): boolean | undefined {
 }
 
 it.each(['off', 'OFF', 'false', 'False', '0', ' off '])(
-  'EXPOSE_WARM_CONNECTIONS=%s switches them off',
+  'EXPOSE_WARM_CONNECTIONS=%s switches spare connections off',
   word => {
-    expect(isWarm({ EXPOSE_WARM_CONNECTIONS: word })).toBe(false);
+    expect(hasSpareConnections({ EXPOSE_WARM_CONNECTIONS: word })).toBe(false);
   },
 );
 
 it.each([{}, { EXPOSE_WARM_CONNECTIONS: '' }, { EXPOSE_WARM_CONNECTIONS: 'on' }])(
-  'connections are opened ahead of visitors with %j',
+  'spare connections are opened with the environment %j',
   environment => {
-    expect(isWarm(environment)).toBe(true);
+    expect(hasSpareConnections(environment)).toBe(true);
   },
 );

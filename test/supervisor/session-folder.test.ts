@@ -1,3 +1,5 @@
+// Session folders: what they hold, and which one a command finds.
+
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -84,7 +86,7 @@ describe('the session that a command finds', () => {
     expect(choose()).toBe(folder);
   });
 
-  it('is the last one if none runs any more', () => {
+  it('is one that has ended if there is no other', () => {
     const folder = create('app', 'ended');
     expect(choose()).toBe(folder);
   });
@@ -96,7 +98,7 @@ describe('the session that a command finds', () => {
       expect(choose(wanted)).toBe(folder);
   });
 
-  it('is never guessed if two run under one name', () => {
+  it('is not guessed if two run under one name', () => {
     const folders = [create('app'), create('app')];
     for (const wanted of [undefined, 'app']) {
       expect(() => choose(wanted)).toThrow(InputError);

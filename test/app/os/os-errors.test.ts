@@ -21,7 +21,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
     await rig.stop();
   });
 
-  /** Starts and gives the error. */
+  /** Starts the program, which must fail, and resolves with the error. */
   async function fail(files: Record<string, string>, overrides: Parameters<OsRig['createSpec']>[1] = {}) {
     const spec = rig.createSpec(rig.createProject(files), overrides);
     const error: unknown = await startOs(spec, rig.createContext()).catch((thrown: unknown) => thrown);
@@ -86,7 +86,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
     ['/manifest.json', /^wasmrun did not answer in time; .*wasmhub/],
     ['/nodejs-20-net.wasm', /^the program did not start .*wasmrun is downloading the runtime/],
   ])(
-    'reports what the start was waiting for when its time is over (wasmhub silent at %s)',
+    'reports what the start was waiting for at its time limit (wasmhub does not answer %s)',
     async (path, message) => {
       rig = await createOsRig({ silentAt: path });
       const started = startOs(
@@ -97,7 +97,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
     },
   );
 
-  it('distinguishes a program that runs and never answers from one that is not there', async () => {
+  it('reports that a program runs but does not answer', async () => {
     rig = await createOsRig();
     const context = rig.createContext({ signal: AbortSignal.timeout(10_000) });
     const started = startApp({
@@ -113,7 +113,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
   });
 });
 
-/** On a port that a project may ask for, the highest that is free. */
+/** Listens on the highest free port that a project may request. */
 async function listen() {
   for (let port = 9_999; port >= 3_000; port -= 1) {
     const server = createServer().listen(port, '127.0.0.1');

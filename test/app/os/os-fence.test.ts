@@ -1,4 +1,4 @@
-// Programs in the VM that attack the runner: what plain wasmrun lets them do, and that OS mode does not.
+// Programs in the VM that attack the runner: plain wasmrun allows it, OS mode does not.
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ import { describeWithReal, requirePart } from '../../support/real-parts.ts';
 /**
  * Tries every target while it answers its first visitor: once an inbound connection was closed, wasmnet 0.2.0 refuses
  * every outbound one with "max connections reached", and the test would pass whatever the policy says. It stops at the
- * first that gets through, because one is enough to fail.
+ * first target that it reaches, because one is enough to fail.
  */
 const PROGRAM = `
   const http = require('http');
@@ -51,7 +51,7 @@ const NAMES = [
 const OWN = Object.values(networkInterfaces())
   .flatMap(addresses => addresses ?? [])
   .map(({ address }) => address);
-/** Not in the list; a TCP connection to the broadcast address fails in the kernel, before anything is sent. */
+/** Not a denied address. A TCP connection to the broadcast address fails in the kernel, before anything is sent. */
 const OUTSIDE = '255.255.255.255';
 
 describeWithReal(['wasmrun', 'runtime', 'chromium'], 'the fence around the VM', () => {
@@ -126,7 +126,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'the fence around the VM', 
     },
   );
 
-  it('also protects the checkout from wasmrun itself: writes to the folder it serves do not reach it', async () => {
+  it('keeps the checkout unchanged when wasmrun writes into the folder that it serves', async () => {
     const project = createProject();
     const before = hashFolder(project);
     const { program } = await rig.start(project, 'node');
@@ -152,7 +152,7 @@ async function attack(url: string, targets: Target[]): Promise<Map<string, strin
   return new Map((await response.json()) as [string, string][]);
 }
 
-/** wasmrun's request for writing the program's own file. */
+/** The request to wasmrun's API that overwrites the program's own file. */
 function describeWrite(project: string, log: readonly string[]) {
   const name = project.slice(project.lastIndexOf('/') + 1);
   const text = `POST /api/fs/write/${name}/index.js HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11\r\n\r\noverwritten`;

@@ -75,7 +75,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
       await program.stop();
     });
 
-    it('reports the silent end after timeout_secs as the end of the program', async () => {
+    it('reports the end of a program that the page ended silently after timeout_secs', async () => {
       const project = rig.createProject({
         'index.js': serve('response.end("ok")'),
         'wasmrun.toml': '[os.limits]\ntimeout_secs = 1\n',
@@ -86,7 +86,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
     });
 
     it.each([0, 1])(
-      'notices that one of its processes was killed, and stop leaves nothing (process %i)',
+      'reports that one of its processes was killed, and leaves none when it is stopped (process %i)',
       async index => {
         const { program } = await rig.start(HELLO, vm);
         const victim = rig.children[index];

@@ -77,7 +77,7 @@ describe('mode: port with a command', () => {
     );
   });
 
-  it('recognises its own daemon, although it left the process group', async () => {
+  it('accepts a daemon of the command, although it left the process group', async () => {
     const command = `setsid ${node(SERVE)} & echo "daemon: $!"; sleep 600`;
     const { app } = await start({ mode: 'port', path: folder, command });
     process.kill(Number.parseInt(await ask(app), 10));
@@ -139,7 +139,7 @@ describe('mode: port with a command', () => {
     expect(app.state.status).toBe('running');
   });
 
-  it('rejects with the reason of the cancellation', async () => {
+  it('rejects with the reason of its signal when it is cancelled', async () => {
     const controller = new AbortController();
     const failing = startApp(
       createOptions({ mode: 'port', path: folder, command: 'sleep 600' }, { signal: controller.signal }),

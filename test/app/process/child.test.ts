@@ -31,7 +31,7 @@ describe('startChild', () => {
     expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(16_384);
   });
 
-  it('gives the program the environment it was handed and nothing else (secrets to the child)', async () => {
+  it('gives the program only the environment that the caller passes (secrets to the child)', async () => {
     process.env.SECRET_OF_THE_JOB = 'leak';
     const lines: string[] = [];
     const child = await startChild({ ...bash('/usr/bin/env', lines), environment: { GREETING: 'hello' } });
@@ -84,7 +84,7 @@ describe('startChild', () => {
     expect(await child.ended).toEqual({ code: null, signal: 'SIGKILL' });
   });
 
-  it('reports the end although a grandchild keeps the pipes open, and stops that one as well', async () => {
+  it('reports the end although a grandchild keeps the pipes open, and stops the grandchild, too', async () => {
     const lines: string[] = [];
     const child = await startChild(bash('sleep 600 & echo $!; exit 7', lines));
     expect(await child.ended).toEqual({ code: 7, signal: null });

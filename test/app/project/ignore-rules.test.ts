@@ -1,4 +1,4 @@
-// wasmrun's ignore rules.
+// Which files wasmrun's ignore rules leave out.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ describe('parseIgnoreRules', () => {
     ['/docs', 'docs/page.md', false],
     ['docs/', 'docs', false],
     ['# docs', 'docs', false],
-  ])('%s on the file %s: %s', (pattern, path, ignored) => {
+  ])('decides whether the pattern %s leaves out the file %s: %s', (pattern, path, ignored) => {
     expect(parseIgnoreRules(pattern)(path, false) !== undefined).toBe(ignored);
   });
 
@@ -57,7 +57,7 @@ describe('parseIgnoreRules', () => {
     );
   });
 
-  it('takes no longer for a pattern made to backtrack', () => {
+  it('is not slowed down by a pattern that is made to backtrack', () => {
     const rules = parseIgnoreRules(`${'*a'.repeat(200)}b`);
     expect(rules('a'.repeat(2_000), false)).toBeUndefined();
   });

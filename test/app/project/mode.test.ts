@@ -30,7 +30,7 @@ describe('mode: auto', () => {
     ['what Emscripten writes', { 'index.html': '', 'index.js': '', 'index.wasm': '' }, 'web'],
     ['a main that is not there', { 'package.json': '{"main":"gone.js"}', 'index.html': '' }, 'web'],
     [
-      'a main that is no file name',
+      'a main that is not a file name',
       { 'package.json': `{"main":"${'x'.repeat(5_000)}"}`, 'index.html': '' },
       'web',
     ],
@@ -99,7 +99,7 @@ describe('mode: auto', () => {
   });
 });
 
-describe('problems of the path', () => {
+describe('the check of the path', () => {
   it.each([
     ['auto', 'gone', 'does not exist'],
     ['auto', 'note.txt', 'neither a folder nor a .wasm file'],
@@ -110,12 +110,12 @@ describe('problems of the path', () => {
     ['web', '.', 'has no index.html'],
     ['os', 'note.txt', 'mode: os needs a folder'],
     ['port', '.', 'mode: port needs `port`, `command` or both'],
-  ] as const)('mode: %s with %s: %s', (mode, name, message) => {
+  ] as const)('refuses, with mode: %s, the path %s: %s', (mode, name, message) => {
     write({ 'note.txt': '' });
     expect(explain({ mode, path: join(folder, name) })).toContain(message);
   });
 
-  it('says that port contradicts another mode', () => {
+  it('refuses a port with another mode', () => {
     expect(explain({ mode: 'os', path: folder, port: 1 })).toContain('mode: os contradicts `port`');
   });
 

@@ -78,7 +78,7 @@ describe('DENIED_RANGES', () => {
     const list = new BlockList();
     for (const range of [...DENIED_RANGES, ...listOwnAddresses()]) {
       const [address = '', prefix] = range.split('/');
-      // Unlike wasmnet, BlockList takes all of IPv4 for a part of this one.
+      // Unlike wasmnet, BlockList treats every IPv4 address as a part of this range.
       if (range === '::ffff:0:0/96') continue;
       list.addSubnet(address, Number(prefix), address.includes(':') ? 'ipv6' : 'ipv4');
     }

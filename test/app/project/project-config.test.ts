@@ -1,4 +1,4 @@
-// What of a project's wasmrun.toml is refused.
+// Which wasmrun.toml files are refused.
 
 import { describe, expect, it } from 'vitest';
 import { parseProjectConfig } from '../../../src/app/project/project-config.ts';

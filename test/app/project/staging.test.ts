@@ -38,7 +38,7 @@ const stage = () =>
     join(root, 'to'),
     createLogger({ level: 'info', write: line => log.push(line) }),
   );
-/** What the log says was left out: rule → how many. */
+/** What was left out, according to the log: rule → how many. */
 const readLeftOut = () =>
   Object.fromEntries(
     [...(log.at(-1)?.split('; left out: ')[1] ?? '').matchAll(/(?:^|, )(.+?) \((\d+)\)/g)].map(
@@ -117,7 +117,7 @@ describe('stageProject', () => {
   });
 
   it.each(['/dev/ptmx', '/dev/zero', '/etc/passwd'])(
-    'treats small files as absent if they are links to %s',
+    'treats .gitignore, wasmrun.toml and package.json as absent if they are links to %s',
     async to => {
       write({ 'index.js': '' });
       for (const name of ['.gitignore', 'wasmrun.toml', 'package.json'])
@@ -132,7 +132,7 @@ describe('stageProject', () => {
     },
   );
 
-  it('does not wait for a writer if a small file is a pipe', async () => {
+  it('does not wait for a writer if .gitignore, wasmrun.toml and package.json are pipes', async () => {
     write({ 'index.js': '' });
     const names = ['.gitignore', 'wasmrun.toml', 'package.json'];
     execFileSync(
@@ -183,7 +183,7 @@ describe('stageProject', () => {
     ['web', { 'index.html': '' }],
     ['exec', { 'app.wasm': '' }],
     ['port', { 'main.py': '' }],
-  ])('names mode: %s for a folder without a Node.js program', async (mode, files) => {
+  ])('suggests mode: %s for a folder without a Node.js program', async (mode, files) => {
     write(files);
     await expect(stage()).rejects.toThrow(`\`mode: ${mode}\``);
   });

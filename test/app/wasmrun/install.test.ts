@@ -1,4 +1,4 @@
-// How wasmrun is found and installed, against a server that plays GitHub.
+// How wasmrun is found and installed, with a server in place of GitHub.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -51,7 +51,7 @@ afterEach(async () => {
 });
 
 describe('wasmrun on PATH', () => {
-  it('is used whatever its version if none is wanted', async () => {
+  it('is used, whatever its version, if the job wants no certain one', async () => {
     const path = writeProgram('bin', 'wasmrun', printVersion('1.2.3'));
     expect(await find()).toBe(path);
     expect(log).toEqual([`wasmrun 1.2.3: ${path}`]);
@@ -77,7 +77,7 @@ describe('wasmrun on PATH', () => {
     expect(await find({ version: '1.2.3' })).toBe(path);
   });
 
-  it('is replaced, with a warning, if it does not run', async () => {
+  it('is ignored if it does not run, and the log says why', async () => {
     const path = writeProgram('bin', 'wasmrun', 'echo no such library; exit 127');
     await publish();
     expect(await find()).toContain('cache');
@@ -155,7 +155,7 @@ describe('the .deb of the release', () => {
     ['a file longer than published', () => ({ size: 10 }), /more than 10 bytes arrived/],
     ['no digest', () => ({ digest: null }), /without a usable digest/],
     ['another name', () => ({ name: 'wasmrun-v1.0.0-riscv.deb' }), /the release v1\.0\.0 has no wasmrun-v1/],
-    ['no package', () => ({ content: Buffer.from('no package') }), /dpkg-deb ended with exit code 2/],
+    ['not a package', () => ({ content: Buffer.from('no package') }), /dpkg-deb ended with exit code 2/],
     [
       'another version in it',
       () => ({ content: buildDeb('1.0.1') }),
@@ -171,7 +171,7 @@ describe('the .deb of the release', () => {
     expectNothingInstalled();
   });
 
-  it('cannot be looked up, and the error says whether the API refused or answered something unexpected', async () => {
+  it('is not found, and the error says whether the API refused, did not send JSON, or is away', async () => {
     server = await startReleasesServer([], { apiStatus: 403 });
     expect((await fail()).message).toContain('answered 403 (the limit of requests may be used up)');
     await server.close();
@@ -190,7 +190,7 @@ describe("the job's token", () => {
     'x-ratelimit-reset': String(Date.UTC(2030, 0, 2, 14, 5) / 1_000),
   };
 
-  it('is sent to the API, and not to the download', async () => {
+  it('is sent to the API, and not with the download', async () => {
     await publish();
     await find({ gitHub: grant(server?.url ?? '') });
     expect([...(server?.tokens.api ?? [])]).toEqual(['Bearer ghs_1']);
@@ -209,7 +209,7 @@ describe("the job's token", () => {
     expect([...(server?.tokens.api ?? [])]).toEqual([]);
   });
 
-  it('does not follow a redirect to another origin', async () => {
+  it('is not sent on if the API redirects to another origin', async () => {
     await publish();
     const front = await startReleasesServer([], { redirectTo: new URL(server?.url ?? '').origin });
     await find({ releasesUrl: front.url, gitHub: grant(front.url) });
@@ -235,7 +235,7 @@ describe("the job's token", () => {
       { status: 403, headers: limit },
       /^GitHub's rate limit for `github-token` is used up until 14:05 UTC; trying again without the token$/,
     ],
-  ])('is left out if GitHub refuses it: %s', async (_, refusal, message) => {
+  ])('is left out of a second request if GitHub refuses the first: %s', async (_, refusal, message) => {
     server = await startReleasesServer([{ name: DEB, content: buildDeb('1.0.0') }], {
       refuse: token => (token === undefined ? undefined : refusal),
     });
@@ -274,13 +274,13 @@ describe('cargo', () => {
     );
   });
 
-  it('is quoted if it fails', async () => {
+  it('has its last line in the error if it fails', async () => {
     writeProgram('bin', 'cargo', 'echo "error: linker cc not found" >&2; exit 101');
     server = await startReleasesServer([]);
     expect((await fail()).message).toContain('cargo ended with exit code 101 (error: linker cc not found)');
   });
 
-  it('is killed when the job is cancelled, without being asked first', async () => {
+  it('is killed, without a SIGTERM first, when the job is cancelled', async () => {
     const script = `trap 'echo > "$0.asked"' TERM; sleep 600 & echo $! > "$0.pid"; wait`;
     const cargo = writeProgram('bin', 'cargo', script);
     server = await startReleasesServer([]);
@@ -348,7 +348,7 @@ async function publish(change: Partial<PublishedAsset> = {}): Promise<void> {
   server = await startReleasesServer([{ name: DEB, content: buildDeb('1.0.0'), ...change }]);
 }
 
-/** A real package, with a program that only knows its version. */
+/** A real package, with a program that can only print its version. */
 function buildDeb(version: string, place = 'usr/bin/wasmrun'): Buffer {
   const tree = mkdtempSync(join(folder, 'deb-'));
   mkdirSync(join(tree, 'DEBIAN'));

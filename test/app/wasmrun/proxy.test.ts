@@ -1,4 +1,4 @@
-// wasmrun's release in a job whose only way out is a proxy: the name it is published at is known to the proxy alone.
+// Downloads wasmrun's release in a job that needs its proxy: only the proxy can resolve the host name of the release.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ beforeEach(async () => {
   });
 });
 
-/** Why it could not be installed, which is the best that can come of what is published here. */
+/** Resolves with the error: the file that is published here is not a package, so no installation succeeds. */
 async function fail(environment: Record<string, string>): Promise<string> {
   const stage = mkdtempSync(join(tmpdir(), 'wasmrun-proxy-'));
   onTestFinished(() => rmSync(stage, { recursive: true }));

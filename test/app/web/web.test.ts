@@ -129,12 +129,12 @@ describe('a folder as a web site', () => {
     expect([answer.status, answer.body.toString()]).toEqual([404, '']);
   });
 
-  it('answers 404 to hidden paths even with spa, and not with its page', async () => {
+  it('answers 404 to hidden paths even with spa, instead of index.html', async () => {
     for (const path of ['/.env', '/.git', '/link.txt', '/environ', '/pipe', '/..%2foutside%2fsecret.txt'])
       expect((await ask(spa, path, { headers: { accept: 'text/html' } })).status).toBe(404);
   });
 
-  it('finds no path that leads to what is hidden (files published by accident)', async () => {
+  it('serves no hidden file under any path (files published by accident)', async () => {
     const piece = fc.constantFrom(
       '..',
       '.',
@@ -198,7 +198,7 @@ describe('a folder as a web site', () => {
     await expect(reading).rejects.toThrow('aborted');
   });
 
-  it('compares dates as well, and prefers the tag', async () => {
+  it('answers 304 to a date as well, but prefers the tag', async () => {
     const { headers } = await ask(plain, '/digits.bin');
     const since = { 'if-modified-since': String(headers['last-modified']) };
     expect((await ask(plain, '/digits.bin', { headers: since })).status).toBe(304);
@@ -221,7 +221,7 @@ describe('ranges', () => {
     ['bytes=4-2', 200, '0123456789', undefined],
     ['bytes=0-1,3-4', 200, '0123456789', undefined],
     ['lines=1-2', 200, '0123456789', undefined],
-  ])('answers %s with %i', async (range, status, body, contentRange) => {
+  ])('requested as %s are answered with status %i', async (range, status, body, contentRange) => {
     const answer = await ask(plain, '/digits.bin', { headers: { range } });
     expect([answer.status, answer.body.toString(), answer.headers['content-range']]).toEqual([
       status,
@@ -285,7 +285,7 @@ describe('precompressed files', () => {
     expect(answer.body.toString()).toBe('new build');
   });
 
-  it('must lie inside the folder themselves', async () => {
+  it('are ignored if they are links that lead out of the folder', async () => {
     writeFileSync(join(root, 'sly.js'), 'honest');
     symlinkSync(join(outside, 'secret.txt'), join(root, 'sly.js.gz'));
     const answer = await ask(plain, '/sly.js', { headers: { 'accept-encoding': 'gzip' } });
@@ -342,7 +342,7 @@ describe('startWeb', () => {
   });
 });
 
-/** What is refused has a page of the gateway's own; here the status is enough. */
+/** The gateway sends a page of its own for a refusal; here the status is enough. */
 function answerWith(handle: Handler): RequestListener {
   return (request, response) => handle(request, response, status => response.writeHead(status).end());
 }

@@ -53,8 +53,8 @@ async function start(vm: 'node' | 'browser', scripts: { worker: string; page?: s
 const readOutput = () => messages.map(message => (message.type === 'stdout' ? message.text : '')).join('');
 const exited = () => messages.some(({ type }) => type === 'exit');
 
-describeWithReal(['chromium'], 'the page hosts', () => {
-  describe.each(['node', 'browser'] as const)('%s', vm => {
+describeWithReal(['chromium'], 'a page host', () => {
+  describe.each(['node', 'browser'] as const)('(%s)', vm => {
     it('reports the messages between page and Worker, except those of sockets', async () => {
       const worker = `self.onmessage = () => {
         for (const message of [
@@ -145,7 +145,7 @@ describe('the page host of Node.js', () => {
   });
 
   it('makes a program that prints wait for its reader', async () => {
-    // The page's thread is busy for a while: what it has not taken yet must not pile up in its memory.
+    // The page's thread is busy for a while: lines that it has not taken yet must not pile up in memory.
     const worker = `self.onmessage = () => {
       const counter = new Int32Array(new SharedArrayBuffer(4));
       self.postMessage({ type: 'status', status: 'counting', counter });
@@ -199,7 +199,7 @@ describe('the page host of Node.js', () => {
     expect(readOutput()).toBe('{}');
   });
 
-  it('reports what broke in a page that does not come up', async () => {
+  it('reports the error that kept the page from starting', async () => {
     const started = start('node', { worker: '', page: 'document.noSuchThing();' });
     await expect(started).rejects.toThrow(PageHostError);
     await expect(started).rejects.toHaveProperty('cause.message', expect.stringContaining('noSuchThing'));
