@@ -1,4 +1,4 @@
-// What a command is: its call, its help, its exit code. Used by every command.
+// What a command is: its flags and help, how it is called, and its exit code. Used by every command.
 
 import type { ShellContext } from './shell.ts';
 
@@ -19,7 +19,7 @@ export interface Command {
   summary: string;
   /** What follows `expose NAME`. */
   usage: string;
-  /** More about it, after the summary. */
+  /** More help, printed after the summary. */
   notes?: string;
   /** How many arguments it takes that are not flags; 0 if absent. */
   maxArguments?: number;

@@ -1,4 +1,4 @@
-// The commands by name, what each prints as help, and how their errors become exit codes. Used by cli.
+// Finds a command by its name, parses its arguments, prints help, and turns errors into exit codes. Used by cli.
 
 import { parseArgs } from 'node:util';
 import { describeError, hasCode, InputError } from '../shared/errors.ts';
@@ -61,7 +61,7 @@ function parseCall(command: Command, args: readonly string[], shell: ShellContex
   }
 }
 
-/** Node's messages begin with the problem; the advice after it does not fit here. */
+/** Node's messages begin with the problem; the advice after it does not fit these commands, and is left out. */
 function describeMisuse(error: unknown): string {
   const [message = ''] = describeError(error).split(/\. (?=[A-Z])/);
   if (!hasCode(error, 'ERR_PARSE_ARGS_UNKNOWN_OPTION')) return sanitise(message);

@@ -1,4 +1,4 @@
-// `expose demo`: everything on loopback and built in: bore-compatible server, example app, gateway, tunnel.
+// `expose demo`: a whole preview on this machine alone, with a built-in bore-compatible server and an example app.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
@@ -26,7 +26,7 @@ export const demo: Command = {
         mode: 'web',
         server: `127.0.0.1:${server.controlPort}`,
         secret,
-        // Server and secret are new each time, so the port cannot stay the same.
+        // Server and secret are new each time, so a port that stays the same is not possible.
         'remote-port': 'random',
       };
       const inputs = parseInputs(
@@ -55,7 +55,7 @@ export const demo: Command = {
   },
 };
 
-/** The examples lie beside dist and src alike. */
+/** The folder `examples` is beside `dist` and `src`. */
 function findExample(name: string): string {
   const script = realpathSync(process.argv[1] ?? '');
   for (let folder = dirname(script); folder !== dirname(folder); folder = dirname(folder))

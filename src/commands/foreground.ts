@@ -1,4 +1,4 @@
-// An exposure in the foreground of a terminal: its status on one line, Ctrl-C to end it. Used by `run` and `demo`.
+// Runs an exposure in the foreground of a terminal, with its status on one line, until Ctrl-C. Used by `run` and `demo`.
 
 import { listSecrets } from '../exposure/config.ts';
 import { renderCount } from '../shared/count.ts';
@@ -22,10 +22,10 @@ const REDRAW_MS = 1_000;
 const CLEAR_LINE = '\r\u001b[2K';
 /** SIGHUP: the terminal's window was closed. */
 export const LEAVE_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** For the processes to end after a second Ctrl-C. */
+/** How long the processes may take to end after a second Ctrl-C. */
 const END_NOW_MS = 500;
 
-/** Runs it until it ends or Ctrl-C is pressed; a second Ctrl-C does not wait for visitors. */
+/** Runs the exposure until it ends or Ctrl-C is pressed; a second Ctrl-C does not wait for visitors. */
 export async function runForeground(config: SupervisorConfig, json: boolean): Promise<ExitCode> {
   let warn = (_message: string) => {};
   const screen = new Screen(json, (name, reason) =>
@@ -72,7 +72,7 @@ export async function runForeground(config: SupervisorConfig, json: boolean): Pr
   return 1;
 }
 
-/** What people see: on a terminal one status line that is kept up to date, elsewhere a line for each change. */
+/** What the user sees: on a terminal one status line that is kept up to date, otherwise a line for each change. */
 class Screen {
   readonly #json: boolean;
   readonly #out: LineOutput;
@@ -136,7 +136,7 @@ function renderStatus(state: ExposureState, withCounters: boolean): string {
   if (phase.kind === 'ended') return `ended: ${phase.reason}`;
   if (phase.kind === 'failed') return 'failed';
   const parts = [`tunnel ${tunnel.status}`, `app ${app.status}`];
-  // Without a terminal the log has it, once.
+  // Without a terminal, the reason is only in the log, once.
   if (withCounters && 'reason' in tunnel && tunnel.reason) parts.push(tunnel.reason);
   if (phase.kind !== 'live' || !withCounters) return parts.join(' · ');
   parts.push(renderCount(state.visits, 'visit'), `up ${formatDuration(Date.now() - phase.liveAt.getTime())}`);

@@ -17,35 +17,35 @@ import { printAside } from './terminal.ts';
 
 /** The usual exit code after Ctrl-C: 128 + SIGINT. */
 const CANCELLED = 130;
-/** An interrupted build leaves thousands of files, and nothing removes them later. */
+/** How long cleaning up may take: an interrupted installation leaves thousands of files, and nothing removes them later. */
 const UNDO_MS = 30_000;
 
-/** Input → the flag's help; inputs that are for jobs only have no flag. */
+/** Flag → its help. A flag has the name of its input; inputs that only make sense in a job have no flag. */
 const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'mode MODE': 'auto, os, exec, web or port (default auto)',
   'port N': 'a local port that something already serves',
   'command LINE': 'a command to start first, with bash',
-  'args LINES': 'arguments for the program in exec mode, one a line',
+  'args LINES': 'arguments for the program in exec mode, one per line',
   'env LINES': 'KEY=VALUE lines for the app (exec and port mode)',
   'wasmrun-version V': 'install and use exactly this version',
   'vm HOST': 'what hosts the OS-mode page: node, browser or auto (default auto)',
   'browser PATH': 'Chrome or Chromium for --vm browser',
-  spa: 'web mode: unknown paths answer index.html',
+  spa: 'web mode: serve index.html for unknown paths',
   'cross-origin-isolation': 'web mode: send COOP and COEP',
   'protocol PROTOCOL': 'http, or tcp for raw bytes (default http)',
   'health-path PATH': 'path that must answer before the URL is shown (default /)',
   'startup-timeout TIME': 'how long app and tunnel together may take (default 120s)',
-  'server HOST': 'bore server, host or host:port; several with commas (default bore.pub)',
+  'server HOST': 'bore server HOST[:PORT], or several with commas between (default bore.pub)',
   'remote-port PORT': 'public port: auto (always the same), random, or a number',
   'port-range RANGE': 'range of --remote-port auto (default 1024-65535)',
   'public-url URL': 'template of the address behind a proxy of your own',
   'tls-cert FILE': 'certificate (PEM, with its chain): TLS ends on this machine',
   'tls-key FILE': 'its key (PEM)',
   'access KIND': 'who may open it: link (with a key), basic, or open (default link)',
-  'public-paths PATTERNS': 'paths that need no key, like /webhooks/**',
+  'public-paths PATTERNS': 'paths that need no key, for example /webhooks/**',
   'max-body SIZE': 'longest upload (default 25MB)',
   'name NAME': 'distinguishes previews of the same folder: their ports, and --session',
-  'duration TIME': 'how long it stays up, like 45m (default: until Ctrl-C)',
+  'duration TIME': 'how long it stays up, for example 45m (default: until Ctrl-C)',
   'log-level LEVEL': 'quiet, info or debug (default info)',
 };
 
@@ -68,7 +68,7 @@ export const run: Command = {
     for (const warning of inputs.warnings) printAside(`warning: ${warning}`);
     const logger = createLogger({ level: inputs.logLevel, write: printAside });
     logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
-    // On a laptop `auto` never means open: the repository is unknown here.
+    // On a laptop `auto` never means open, because the repository is unknown here.
     const { access, reason } = resolveAccess(inputs.gateway.access, inputs.protocol, false);
     logger.info(`access ${access.kind}: ${reason}`);
     // Ctrl-C does not reach the programs that install wasmrun: they have their own process groups.
@@ -88,7 +88,7 @@ export const run: Command = {
   },
 };
 
-/** Stays the same for a folder, port and name of this user on this machine, and with it the public port. */
+/** The same for each run of one folder, port and name by this user on this machine. The public port is derived from it. */
 function identifyLocalPreview({ app, name }: Inputs, user: string): string {
   return JSON.stringify([user, hostname(), app.path, app.port ?? '', name ?? '']);
 }

@@ -1,4 +1,4 @@
-// `expose url`, `status` and `stop`: requests to the preview of this job, or of this machine.
+// `expose url`, `status` and `stop`: they find a preview of this job or machine by its session folder, and send it requests.
 
 import { basename } from 'node:path';
 import { callControl, readState } from '../control/client.ts';

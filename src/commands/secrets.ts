@@ -1,12 +1,12 @@
-// Secrets on a laptop come from a file or the environment, never from an argument, which every user of the machine can
-// read. Used by run and server.
+// Reads secrets from a file or the environment, never from an argument, because every user of the machine can read those.
+// Used by run and server.
 
 import { readFileSync } from 'node:fs';
 import { describeError, InputError } from '../shared/errors.ts';
 import type { CommandCall } from './command.ts';
 import type { SecretName } from './shell.ts';
 
-/** From the flag's file, otherwise from the environment; '' if it was not given. Throws an InputError. */
+/** Reads a secret from the flag's file, otherwise from the environment; '' if neither is set. Throws an InputError. */
 export function readSecret(name: SecretName, { flags, shell }: CommandCall): string {
   const file = flags[`${name}-file`];
   return typeof file === 'string' ? readFlagFile(`${name}-file`, file) : shell.secrets[name];

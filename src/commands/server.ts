@@ -23,7 +23,7 @@ export const server: Command = {
   },
   async run(call) {
     const { flags } = call;
-    // A file mostly ends with a line break, which is not part of the secret.
+    // A file usually ends with a line break, which is not part of the secret.
     const secret = readSecret('secret', call).trim();
     const host = typeof flags.host === 'string' ? flags.host : '127.0.0.1';
     const minPort = readPort(flags, 'min-port', 1024);

@@ -1,5 +1,4 @@
-// What `expose` knows about the shell it was called from. Read from the environment once, by cli, and passed to every
-// command.
+// What `expose` reads from the environment of the shell that called it. cli reads it once, and passes it to every command.
 
 import { tmpdir } from 'node:os';
 import { type HostContext, readHost } from '../supervisor/host.ts';

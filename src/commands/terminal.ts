@@ -1,19 +1,19 @@
-// The output of the commands that end at once (the foreground has its own): sanitised, because names and paths contain
-// untrusted text, and terminals obey control characters.
+// Output to the terminal, sanitised because names and paths contain untrusted text, and terminals obey control characters.
+// Used by every command; while a preview runs, foreground.ts has its own output.
 
 import { sanitiseLines } from '../shared/sanitise.ts';
 
-/** The answer to the command, for people. */
+/** Prints a command's result, for people. */
 export function print(text: string): void {
   process.stdout.write(`${sanitiseLines(text)}\n`);
 }
 
-/** The answer for programs: one line of JSON. */
+/** Prints a command's result for programs: one line of JSON. */
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-/** Everything that is not the answer, on standard error. */
+/** Prints everything other than the result, on standard error. */
 export function printAside(text: string): void {
   process.stderr.write(`${sanitiseLines(text)}\n`);
 }

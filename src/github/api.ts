@@ -1,9 +1,9 @@
-// The one connection to GitHub's REST API: every answer is checked by a schema, every request has a time limit,
-// and rate limits are waited out as GitHub asks. Works with Enterprise servers through `apiUrl`.
+// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the connection
+// waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and supervisor/.
 //
-// Built on @octokit/core, not on @actions/github 9.1: that adds 1.08 MB to each of four bundles, with a method for every
-// route and a second undici. It reads the proxy from its own environment when it is imported, so that none can be handed
-// in; it has no SOCKS, ignores HTTP_PROXY for https, and silently goes direct if the value is wrong.
+// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for every
+// route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so that we cannot
+// pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is wrong.
 
 import { Octokit } from '@octokit/core';
 import { paginateRest } from '@octokit/plugin-paginate-rest';
@@ -15,25 +15,25 @@ import type { Logger } from '../shared/log.ts';
 import { createFetch, type FetchOptions, type ProxyEnvironment, ProxyError } from '../shared/proxy.ts';
 import { sanitise } from '../shared/sanitise.ts';
 
-/** A single request, from sending to the last byte of the answer; GitHub itself gives up after 10 s. */
+/** For a single request, from sending it to the last byte of the answer. GitHub itself gives up after 10 s. */
 const REQUEST_TIMEOUT_MS = 15_000;
 
-/** Longest pause asked for by `Retry-After` that is waited out; secondary limits ask for a minute. */
+/** The longest pause that we accept from `Retry-After`; secondary rate limits ask for a minute. */
 const LONGEST_PAUSE_MS = 60_000;
 
-/** A request that met the rate limit is tried this many times more. */
+/** How many more times a request is tried after it met the rate limit. */
 const MAX_RATE_LIMIT_RETRIES = 2;
 
 /** Parameters of a route: those named in its path, the others as query or body. */
 export type Parameters = Record<string, string | number | boolean | readonly string[]>;
 
-/** All requests reject with a GitHubError (also if the signal is a time limit), or with the signal's reason. */
+/** Requests reject with a GitHubError, also if the signal is a time limit. If the signal aborts, they reject with its reason. */
 export interface GitHub {
   /** One request, for instance `GET /repos/{owner}/{repo}`; resolves with the checked body of the answer. */
   request<S extends Schema>(schema: S, route: string, options: RequestOptions): Promise<v.InferOutput<S>>;
   /** The items of all pages of a list. */
   list<S extends Schema>(schema: S, route: string, options: RequestOptions): Promise<v.InferOutput<S>[]>;
-  /** Login of the token's own user, as it stands on the comments made with it. */
+  /** Login of the token's user: the author of the comments that are made with the token. */
   readLogin(signal?: AbortSignal): Promise<string>;
 }
 
@@ -113,12 +113,12 @@ function createOctokit(options: ConnectionOptions) {
     userAgent: 'expose-action',
     log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
     request: { fetch: createFetchInTime(proxy) },
-    // One queue for each connection: the limits belong to the token.
+    // One queue for each connection, because the limits belong to the token.
     throttle: { onRateLimit: retry, onSecondaryRateLimit: retry, id: crypto.randomUUID() },
   });
 }
 
-/** The limit starts when a request is sent, not while it waits its turn. */
+/** The time limit starts when a request is sent, not while it waits in the queue. */
 function createFetchInTime(proxy: ProxyEnvironment) {
   let opened: ReturnType<typeof createFetch> | undefined;
   return async (url: string, options: FetchOptions) => {
@@ -130,7 +130,7 @@ function createFetchInTime(proxy: ProxyEnvironment) {
   };
 }
 
-/** The work's result, or a GitHubError; the signal ends the wait even while a rate limit is waited out. */
+/** Resolves with the result, or rejects with a GitHubError. The signal ends the wait, even during a pause for a rate limit. */
 async function awaitAnswer<T>(work: Promise<T>, route: string, signal: AbortSignal | undefined): Promise<T> {
   try {
     return await (signal ? raceSignal(work, signal) : work);

@@ -1,4 +1,5 @@
-// The two payloads that name a pull request without describing it, checked. Used by fork-rules and pull-request.
+// Reads and checks the payloads of `issue_comment` and `workflow_run`, which name a pull request without describing it. Used
+// by fork-rules and pull-request.
 
 import * as v from 'valibot';
 import type { Job } from './job.ts';

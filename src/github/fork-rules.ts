@@ -1,6 +1,6 @@
-// The fork rules: whether the code on the runner may run in a job that holds secrets. Checked by main before any input,
-// because a fork's job has no `vars` and no secrets, so its inputs look wrong. The rules for users are in
-// docs/forks.md; the attack is GitHub Security Lab's "Preventing pwn requests".
+// The fork rules decide whether the code on the runner may run in a job that has secrets. The step checks them before it
+// reads its other inputs, because a fork's job has no `vars` and no secrets, so its inputs look wrong. docs/forks.md explains
+// the rules to users; GitHub Security Lab describes the attack in "Preventing pwn requests".
 
 import { describeError } from '../shared/errors.ts';
 import { sanitise } from '../shared/sanitise.ts';
@@ -10,7 +10,7 @@ import { readIssue, readWorkflowRun } from './events.ts';
 import type { Job } from './job.ts';
 import { type PullRequest, readEventPullRequest, readPullRequest } from './pull-request.ts';
 
-/** `skip` is a notice and a green step, `refuse` an error; the reason is the whole text to show. */
+/** `skip`: a notice, and the step is green. `refuse`: an error. The reason is the whole text to show. */
 export type Verdict =
   | { kind: 'trusted' }
   | { kind: 'skip'; reason: string }
@@ -19,19 +19,19 @@ export type Verdict =
 
 export const FORKS_PAGE = 'https://github.com/wasmrun/expose-action/blob/main/docs/forks.md';
 
-/** From a fork, these run with a read-only token and without secrets. */
+/** For a pull request from a fork, jobs of these events have a read-only token and no secrets. */
 const PULL_REQUEST_EVENTS = ['pull_request', 'pull_request_review', 'pull_request_review_comment'];
 
-/** These get Dependabot's own secrets and a read-only token when Dependabot is the actor (GitHub docs). */
+/** If Dependabot is the actor, jobs of these events get Dependabot's own secrets and a read-only token (GitHub docs). */
 const DEPENDABOT_EVENTS = [...PULL_REQUEST_EVENTS, 'push', 'create', 'deployment', 'deployment_status'];
 
-/** These run with secrets and a write token, whoever caused them, and are often about untrusted code. */
+/** Jobs of these events have secrets and a write token, whoever caused the event, and are often about untrusted code. */
 const PRIVILEGED_EVENTS = ['pull_request_target', 'workflow_run', 'issue_comment', 'repository_dispatch'];
 
-/** These are about a commit of the repository itself, so workflows have no reason to check out a fork. */
+/** These events are about a commit of the repository itself, so workflows have no reason to check out a fork. */
 const OWN_COMMIT_EVENTS = ['push', 'schedule', 'merge_group'];
 
-/** Started by people with write access, mostly for the run's own commit; what they built may be outside any checkout. */
+/** People with write access cause these, mostly for the run's own commit; what the job built may be outside any checkout. */
 const CHECKOUT_OPTIONAL_EVENTS = ['workflow_dispatch', 'release'];
 
 const DEPENDABOT = 'dependabot[bot]';
@@ -45,7 +45,7 @@ interface ForkRuleOptions {
   signal: AbortSignal;
 }
 
-/** What cannot be found out in time counts as untrusted. Rejects only if the signal is aborted, not if it times out. */
+/** Code of unknown origin is untrusted, also if the signal times out. Rejects only if the signal is aborted otherwise. */
 export async function checkForkRules(options: ForkRuleOptions): Promise<Verdict> {
   const { job, allowUntrustedHead } = options;
   const withheld = findWithheld(job);
@@ -53,7 +53,7 @@ export async function checkForkRules(options: ForkRuleOptions): Promise<Verdict>
     const reason = `${withheld}, so its job gets no secrets and a token that cannot write`;
     if (allowUntrustedHead)
       return { kind: 'allowed untrusted', reason: `${reason}: no comment will be made` };
-    return { kind: 'skip', reason: `no preview: ${reason}. What can be done: ${FORKS_PAGE}` };
+    return { kind: 'skip', reason: `no preview: ${reason}. See ${FORKS_PAGE}` };
   }
   if ([...PULL_REQUEST_EVENTS, ...OWN_COMMIT_EVENTS].includes(job.eventName)) return { kind: 'trusted' };
   const reason = await findUntrustedReason(options);
@@ -78,7 +78,7 @@ async function findUntrustedReason(options: ForkRuleOptions): Promise<string | u
   const { job, path } = options;
   if (!PRIVILEGED_EVENTS.includes(job.eventName)) return findUnexpectedCommit(job, path);
   if (job.eventName === 'repository_dispatch')
-    return 'this run was started by repository_dispatch: whose code it is about cannot be told';
+    return 'this run was started by repository_dispatch, and it is unknown whose code it is about';
   try {
     const head = job.eventName === 'workflow_run' ? readRunHead(job) : await readHead(options);
     if (typeof head === 'string') return head;
@@ -86,10 +86,10 @@ async function findUntrustedReason(options: ForkRuleOptions): Promise<string | u
     const commit = readCheckedOutCommit(path);
     if (commit !== undefined && head.commits.includes(commit)) return undefined;
     const expected = head.commits.map(sha => sanitise(sha)).join(' or ');
-    return `${renderFound(path, commit)}, where the head ${expected} was expected`;
+    return `${renderFound(path, commit)}, but the head ${expected} was expected`;
   } catch (error) {
     if (error instanceof GitHubError)
-      return `where the code comes from could not be found out: ${describeError(error)}`;
+      return `the origin of the code could not be determined: ${describeError(error)}`;
     throw error;
   }
 }
@@ -99,7 +99,7 @@ function findUnexpectedCommit(job: Job, path: string): string | undefined {
   const commit = readCheckedOutCommit(path);
   if (commit === job.sha) return undefined;
   if (commit === undefined && CHECKOUT_OPTIONAL_EVENTS.includes(job.eventName)) return undefined;
-  return `${renderFound(path, commit)}, where this run's own commit ${sanitise(job.sha)} was expected`;
+  return `${renderFound(path, commit)}, but this run's own commit ${sanitise(job.sha)} was expected`;
 }
 
 interface Head {
@@ -113,35 +113,35 @@ async function readHead({ job, github, signal }: ForkRuleOptions): Promise<Head 
   const fromEvent = readEventPullRequest(job);
   const issue = readIssue(job);
   if (!fromEvent && !issue) return 'the event does not say which pull request it is about';
-  // A comment on a plain issue: nothing but the default branch is meant.
+  // A comment on a plain issue is about the default branch.
   if (!fromEvent && !issue?.pull_request) return { repository: ownName(job), commits: [job.sha] };
   const number = fromEvent?.number ?? issue?.number ?? 0;
   const now = await readPullRequest({ job, github, number, signal });
   return { repository: now.headRepository, commits: listHeads(now, fromEvent) };
 }
 
-/** The head now, and the head at the time of the event: within one repository a push in between is not an attack. */
+/** The head now, and the head at the time of the event, because within one repository a push in between is not an attack. */
 function listHeads(now: PullRequest, then: PullRequest | undefined): string[] {
   const own = then !== undefined && then.headRepository === now.headRepository;
   return own ? [...new Set([then.headSha, now.headSha])] : [now.headSha];
 }
 
-/** The head of the run that was waited for; what it built may have come as an artifact, without a checkout. */
+/** The head of the run that a `workflow_run` event waited for, or why it is unknown. */
 function readRunHead(job: Job): Head | string {
   const run = readWorkflowRun(job);
   if (run === undefined) return 'the event does not say which run it is about';
-  // Such a run was itself privileged.
+  // Such a run was privileged itself, and may have built any code.
   if (PRIVILEGED_EVENTS.includes(run.event)) {
-    return `the run before this one was started by ${run.event}: whose code it built cannot be told`;
+    return `the run before this one was started by ${run.event}, and it is unknown whose code it built`;
   }
-  // The branch is the repository's own, but it contains somebody else's release, which GitHub gives no secrets.
+  // The branch is the repository's own, but it contains a new release of a dependency, so GitHub withholds secrets.
   if ([job.actor, run.actor?.login, run.triggering_actor?.login].includes(DEPENDABOT)) {
     return 'the run before this one was started by Dependabot';
   }
   return { repository: run.head_repository?.full_name ?? '', commits: [run.head_sha] };
 }
 
-/** GitHub compares owners and names without regard to case. */
+/** GitHub compares owners and names case-insensitively. */
 function isOwn(job: Job, repository: string): boolean {
   return repository.toLowerCase() === ownName(job).toLowerCase();
 }
@@ -151,7 +151,7 @@ function ownName({ repository }: Job): string {
 }
 
 function renderFound(path: string, commit: string | undefined): string {
-  const found = commit === undefined ? 'no commit can be seen' : `commit ${commit} is checked out`;
+  const found = commit === undefined ? 'no commit was found' : `commit ${commit} is checked out`;
   return `${found} at ${sanitise(path)}`;
 }
 
@@ -163,7 +163,7 @@ function renderOrigin(repository: string): string {
 
 function renderRefusal(job: Job, reason: string): string {
   return (
-    `refused: ${reason}. A ${job.eventName} job holds secrets and a token that can write, and code nobody ` +
-    `has approved must not run beside them. A safe way to preview forks: ${FORKS_PAGE}`
+    `refused: ${reason}. A ${job.eventName} job has secrets and a token that can write, so code that nobody ` +
+    `has approved must not run in it. A safe way to preview forks: ${FORKS_PAGE}`
   );
 }

@@ -1,5 +1,5 @@
-// The identity of a preview, which stays the same from run to run. Its comment is found by it, so that several previews
-// of one pull request never edit each other's.
+// The identity of a preview, which stays the same from run to run. own-comment.ts finds the preview's comment by it, so that
+// several previews of one pull request never edit each other's comments. Used by the step.
 
 import { createHash } from 'node:crypto';
 import type { Job } from './job.ts';
@@ -14,7 +14,7 @@ export interface PreviewIdentity {
 /** 128 bits: no two previews of a repository share a key by chance. */
 const KEY_DIGITS = 32;
 
-/** Identity from workflow file, job, step, matrix leg and name; the name defaults to `job (leg, leg)`. */
+/** Makes the identity from workflow file, job, step, matrix leg and name; the name defaults to `job (value, value)`. */
 export function identifyPreview(job: Job, name: string | undefined): PreviewIdentity {
   const workflow = job.workflowRef.split('@')[0] ?? '';
   const leg = isRecord(job.matrix) ? job.matrix : {};
@@ -25,8 +25,8 @@ export function identifyPreview(job: Job, name: string | undefined): PreviewIden
 }
 
 /**
- * What the preview's public address is derived from: its key in one pull request of one repository, or on one branch.
- * Sends no request to GitHub: a missing answer must not change the address.
+ * The text from which the preview's public address is derived: repository, pull request or branch, and the preview's key.
+ * Sends no request to GitHub, because a missing answer must not change the address.
  */
 export function identifyAddress(job: Job, { key }: PreviewIdentity, number: number | undefined): string {
   const { owner, name } = job.repository;
@@ -40,7 +40,7 @@ function renderJobName(jobId: string, leg: Record<string, unknown>): string {
   return values.length === 0 ? job : `${job} (${values.join(', ')})`;
 }
 
-/** One text for a leg, in whatever order its keys come. */
+/** Sorts the keys, so that their order does not change the identity. */
 function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (!isRecord(value)) return value;

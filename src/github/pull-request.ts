@@ -1,5 +1,5 @@
-// The pull request that a run belongs to, from the event or else through the API, and whether the repository is public.
-// Used by step/report-target and the fork rules.
+// Finds the pull request that a run belongs to, in the event or otherwise through the API, and whether the repository is
+// public. Used by step/report-target, identity.ts and the fork rules.
 
 import * as v from 'valibot';
 import type { GitHub } from './api.ts';
@@ -14,7 +14,7 @@ export interface PullRequest {
   headRepository: string;
 }
 
-/** A pull request as it comes in events and from the API, with what is read of it. */
+/** The fields that are read of a pull request; events and the API describe it in the same form. */
 const PullRequestSchema = v.pipe(
   v.object({
     number: v.number(),
@@ -91,7 +91,7 @@ function readEventCommit(job: Job): string | undefined {
   return readWorkflowRun(job)?.head_sha;
 }
 
-/** The open pull request whose head is `sha`. A merged commit lists the one it came from; that one is over. */
+/** The open pull request whose head is `sha`. For a merged commit the API also lists its merged one, which does not count. */
 async function findByCommit(options: {
   job: Job;
   github: GitHub;
@@ -123,7 +123,7 @@ export async function readVisibility(job: Job, github: GitHub, signal?: AbortSig
   }
 }
 
-/** `internal` repositories of an enterprise are not public, and count as `private` too. */
+/** `internal` repositories of an enterprise are not public either. */
 function toVisibility(repository: v.InferOutput<typeof RepositorySchema>): Visibility {
   const isPublic = !repository.private && (repository.visibility ?? 'public') === 'public';
   return isPublic ? 'public' : 'not known to be public';

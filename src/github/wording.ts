@@ -1,9 +1,9 @@
-// Sentences that are used in more than one place: missing permissions, and who can open a preview.
+// Sentences about missing permissions, and about who can open a preview. Used by step/report-target and comment-writer.ts.
 
 import type { GitHubError } from './api.ts';
 import type { Visibility } from './pull-request.ts';
 
-/** What the token is used for, beyond reading. */
+/** What the token is used for. */
 export type Feature = 'comment' | 'deployment' | 'pull request lookup';
 
 const PERMISSIONS: Record<Feature, { does: string; line: string }> = {
@@ -12,7 +12,7 @@ const PERMISSIONS: Record<Feature, { does: string; line: string }> = {
   'pull request lookup': { does: 'find the pull request', line: 'pull-requests: read' },
 };
 
-/** One warning of one line: GitHub's message and, after a refusal, the two lines of YAML that give the permission. */
+/** A warning in one line: GitHub's message and, after a refusal, the two lines of YAML that give the permission. */
 export function describeReportFailure(feature: Feature, error: GitHubError): string {
   const { does, line } = PERMISSIONS[feature];
   const problem = `could not ${does}: ${error.message}`;
@@ -33,8 +33,7 @@ export function describeEntry(access: Access): string | undefined {
 /** The warning for previews that show more than the repository does; undefined if they do not. */
 export function describeOpenWarning(access: Access, visibility: Visibility): string | undefined {
   if (visibility === 'public') return undefined;
-  if (access === 'open')
-    return 'Anyone with the address can open this preview, and ports can be found by trying.';
+  if (access === 'open') return 'Anyone with the address can open this preview, and port scans can find it.';
   if (access === 'link') return 'Anyone with the link can open this preview.';
   return undefined;
 }

@@ -1,4 +1,4 @@
-// Reads the inputs of the action, for preview. Secrets are masked the moment they are read.
+// Reads the inputs of the action, and masks the secrets among them at once. Used by preview.
 
 import * as core from '@actions/core';
 import { type Inputs, parseInputs } from '../inputs/inputs.ts';
@@ -7,9 +7,9 @@ import { splitSecrets } from '../inputs/tunnel.ts';
 import { listKeyTexts } from '../shared/secrets.ts';
 import type { RunnerContext } from './runner-context.ts';
 
-/** Reads the inputs of the step that is running, and masks the secrets among them. */
+/** Reads and checks all inputs of the step. Throws an InputError. */
 export function readActionInputs({ variables, workspace, isDebug }: RunnerContext): Inputs {
-  // One by one: the runner masks only what it was given, and each of them could be printed alone.
+  // One by one: the runner masks only the exact texts that it gets, and each of these could be printed alone.
   for (const secret of [...splitSecrets(readUntrimmed('secret')), ...readCredentials(), ...readKeyTexts()])
     if (secret !== '') core.setSecret(secret);
   const source: InputSource = name => (LISTS.has(name) ? readUntrimmed(name) : core.getInput(name));
@@ -17,21 +17,21 @@ export function readActionInputs({ variables, workspace, isDebug }: RunnerContex
   return isDebug ? { ...inputs, logLevel: 'debug' } : inputs;
 }
 
-/** The visitors' key and password, in each of the forms in which they could be printed. */
+/** The visitors' key and password, in each form in which they could be printed. */
 function readCredentials(): string[] {
   const basicAuth = core.getInput('basic-auth');
   const password = basicAuth.slice(basicAuth.indexOf(':') + 1);
   return [core.getInput('access-key'), basicAuth, password, Buffer.from(basicAuth).toString('base64')];
 }
 
-/** The private key, also if it was put into the input for the certificate. */
+/** The private key, even if it is in the input for the certificate by mistake. */
 function readKeyTexts(): string[] {
   const cert = core.getInput('tls-cert');
   const misplaced = cert.includes('PRIVATE KEY') ? cert : '';
   return listKeyTexts(`${core.getInput('tls-key')}\n${misplaced}`);
 }
 
-/** Read untrimmed: an empty first or last line is an unset variable. */
+/** These lists are read untrimmed, because an empty first or last line means an unset variable. */
 const LISTS: ReadonlySet<string> = new Set(['server', 'secret']);
 
 function readUntrimmed(name: string): string {

@@ -1,6 +1,6 @@
-// The only reader of the job's environment. It also reads the inputs that are needed before all others: those of the fork
-// rules, and those of the `stop` action, which needs no more. So this file imports little; runner-context.ts has the rest.
-// Secrets are masked the moment they are read.
+// The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork rules,
+// and those of the `stop` action. That action needs nothing else, so this file imports little; runner-context.ts has the
+// rest. Secrets are masked when they are read.
 
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import * as core from '@actions/core';
 import type { Job } from '../github/job.ts';
 import { describeError } from '../shared/errors.ts';
 
-/** Read before the other inputs: a fork's job has no `vars` and no secrets, so they would look wrong. */
+/** Read before the other inputs, which look wrong in a fork's job, because it has no `vars` and no secrets. */
 export interface ForkRuleInputs {
   path: string;
   token: string;
@@ -27,7 +27,7 @@ export function readForkRuleInputs(): ForkRuleInputs {
   };
 }
 
-/** Which session the `stop` action is to end; undefined: the only one. */
+/** Which session the `stop` action must end; undefined means the only one. */
 export function readStopInputs(): { session: string | undefined } {
   return { session: core.getInput('session') || undefined };
 }

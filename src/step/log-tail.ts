@@ -1,4 +1,4 @@
-// Follows the supervisor's log file, so that main can repeat it in the step's log.
+// Reads the supervisor's log file: main follows it while it grows, and post reads its last lines. Used by log.ts.
 
 import { closeSync, openSync, readSync } from 'node:fs';
 import { LineBuffer } from '../shared/lines.ts';
@@ -7,11 +7,11 @@ const POLL_MS = 200;
 const CHUNK_BYTES = 64 * 1024;
 
 export interface LogTail {
-  /** Reads up to the present end, then stops. Returns the byte up to which lines were passed on. */
+  /** Reads up to the present end, then stops. Returns the position in bytes after the last line that was passed on. */
   stop(): number;
 }
 
-/** Calls back with every whole line of the file, from byte `from` on, as the file grows. */
+/** Calls `onLine` with every whole line of the file from byte `from` on, as the file grows. */
 export function followLog(file: string, onLine: (line: string) => void, from = 0): LogTail {
   const reader = new LineReader(file, from);
   const readAll = () => {
@@ -66,7 +66,7 @@ class LineReader {
       this.#position += bytes;
       return buffer.subarray(0, bytes);
     } catch {
-      return new Uint8Array(); // a disk that fails to be read: the log is only repeated
+      return new Uint8Array(); // the disk cannot be read; this is only a copy of the log, so it may lack lines
     } finally {
       closeSync(handle);
     }

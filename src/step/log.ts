@@ -1,5 +1,7 @@
-// The step's log as main and post write it. The supervisor's lines are copied while the runner's command parser is off.
+// The step's log: a logger for main and post, and copies of the supervisor's log. The runner's command parser is off while
+// such a copy is printed. Used by preview, report-target and teardown.
 
+import { renderCount } from '../shared/count.ts';
 import { createLogger, type Logger, type LogLevel } from '../shared/log.ts';
 import { followLog, readTail } from './log-tail.ts';
 import { print, suspendCommands } from './print.ts';
@@ -17,12 +19,12 @@ export function createStepLogger(level: LogLevel): Logger {
 }
 
 /**
- * Copies the file's lines to the step's log as they come. Until `stop`, the runner obeys no command, not even ours.
+ * Copies the file's lines to the step's log as the file grows. Until `stop`, the runner obeys no command, not even ours.
  * `stop` returns how many bytes of the file were shown.
  */
 export function relayLog(file: string): { stop(): number } {
   const resume = suspendCommands();
-  // The logger sanitised its lines; what a crash of the supervisor printed is not sanitised.
+  // The supervisor's logger sanitises its lines, but a crash of the supervisor prints unsanitised text.
   const tail = followLog(file, print.info);
   return {
     stop: () => {
@@ -37,5 +39,5 @@ export function relayLog(file: string): { stop(): number } {
 export function printTail(file: string, title: string, count: number, from = 0): void {
   const { lines, skipped } = readTail(file, count, from);
   if (lines.length === 0) return;
-  print.group(title, skipped > 0 ? [`… ${skipped} lines before`, ...lines] : lines);
+  print.group(title, skipped > 0 ? [`… ${renderCount(skipped, 'earlier line')}`, ...lines] : lines);
 }

@@ -1,4 +1,5 @@
-// What the step does: fork rules, inputs, supervisor, "live", outputs, and in a hold the wait for the end.
+// What the main step does: checks the fork rules, reads the inputs, starts the supervisor, waits until the preview is live,
+// writes the outputs, and in a hold waits for the end. Used by main.
 
 import * as core from '@actions/core';
 import { followStates } from '../control/client.ts';
@@ -32,17 +33,17 @@ import { type RunnerContext, readRunner } from './runner-context.ts';
 import { type StepState, saveShownLog, saveStepState } from './state.ts';
 import { writeSummary } from './summary.ts';
 
-/** While a step holds, annotations are not shown yet: the link is repeated in the log. */
+/** How often a hold repeats the link in the log: annotations are shown only after the step. */
 const REMIND_MS = 60_000;
-/** The supervisor ends a preview on time; if it does not, main leaves this much later. */
+/** How long main waits for the end after the preview's time is over: the supervisor should have ended it. */
 const END_GRACE_MS = 15_000;
 
-/** A preview that could not start, or failed in a hold. The message is the exposure's own reason. */
+/** The preview could not start, or failed in a hold. The message says why; it is complete without a stack trace. */
 class PreviewError extends Error {
   override name = 'PreviewError';
 }
 
-/** Runs the step; throws what makes it red. */
+/** Runs the step. Throws the error that makes the step red. */
 export async function runPreview(cancellation: Cancellation): Promise<void> {
   const job = readJob();
   const guard = readForkRuleInputs();
@@ -60,7 +61,7 @@ export async function runPreview(cancellation: Cancellation): Promise<void> {
   }
 }
 
-/** The one place that decides how an error is shown; the stack trace only in the debug log. */
+/** The one place that decides how an error is shown. The stack trace of an unexpected error is in the debug log only. */
 export function reportFailure(error: unknown): void {
   const known = error instanceof InputError || error instanceof PreviewError;
   print.failure(describeError(error));
@@ -101,7 +102,7 @@ async function startSupervisor(options: {
     state = { ...state, ...more };
     saveStepState(state);
   };
-  // Before anything is started: post ends what a main that was killed had begun.
+  // Save before anything is started: if main is killed, post must know what to end.
   save({});
   const wasmrun = await cancellation.guard(signal =>
     locateWasmrun(inputs.app, runner, logger, {
@@ -139,7 +140,7 @@ async function startSupervisor(options: {
   }
 }
 
-/** Without a record it stays behind only if main is killed at this very moment. */
+/** A failure is only a warning: without a record, the process stays behind only if main is killed while it runs. */
 function recordChild(folder: string, { pid, role }: { pid: number; role: string }, logger: Logger): void {
   try {
     writeJournal(sessionFiles(folder).journal, recordProcess(pid, role));
@@ -148,7 +149,7 @@ function recordChild(folder: string, { pid, role }: { pid: number; role: string 
   }
 }
 
-/** Follows the exposure until it is live, hands out the outputs, and in a hold goes on to its end. */
+/** Follows the exposure until it is live, writes the outputs, and in a hold follows it to its end. */
 async function expose(job: Job, inputs: Inputs, started: Started): Promise<void> {
   const { session, folder } = started;
   const relay = relayLog(sessionFiles(folder).log);
@@ -180,12 +181,12 @@ async function awaitState(
   return undefined;
 }
 
-/** Outputs are files the runner reads at the step's end: writing them does not need its command parser. */
+/** Writes the outputs and prints the link. Outputs are files, so the runner's command parser may be off. */
 function publish(state: StateMessage, started: Started, hold: boolean): void {
   try {
     writeOutputs(state, started);
   } catch (error) {
-    // Later steps would go on without an address; in a hold there is nothing to read them before the end.
+    // Without outputs, later steps would have no address. In a hold no later step runs before the end, so a warning is enough.
     if (!hold) throw new Error('the outputs could not be written', { cause: error });
     print.info(`warning: the outputs could not be written: ${describeError(error)}`);
   }
@@ -214,7 +215,7 @@ function writeOutputs(state: StateMessage, { session, folder, key }: Started): v
   core.addPath(writeCommand(folder, resolveBundle('cli')));
 }
 
-/** If this fails, post shows again what main has shown. */
+/** Saves how much of the log main has shown. If this fails, post only shows these lines again. */
 function recordShownLog(bytes: number): void {
   try {
     saveShownLog(bytes);
@@ -237,7 +238,7 @@ async function hold(
   const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
   try {
     return await awaitState(states, ({ exposure, preview_url }) => {
-      url = preview_url ?? url; // that it changed is a line of the supervisor's own
+      url = preview_url ?? url; // the supervisor itself logs a change of the address
       return exposure.phase === 'ended' || exposure.phase === 'failed';
     });
   } finally {
@@ -254,7 +255,9 @@ function conclude(state: StateMessage | undefined, session: Session): void {
   const phase = state?.exposure;
   if (state === undefined || phase === undefined || phase.phase === 'starting')
     throw new PreviewError(
-      isAlive(session) ? 'the preview did not end in time' : 'the supervisor died; the log above may say why',
+      isAlive(session)
+        ? 'the preview did not end in time'
+        : 'the supervisor died; the log above may show why',
     );
   if (phase.phase === 'failed') {
     throw new PreviewError(renderFailure(phase.reason, phase.last_lines));

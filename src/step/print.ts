@@ -1,5 +1,5 @@
-// All output of the action goes through here, sanitised: names, paths and messages contain untrusted text, and the runner
-// executes commands that it finds in the log. No other file of step/, and no entry of the action, writes to its output.
+// All output of main, post and stop goes through this file, which sanitises it: names, paths and messages contain untrusted
+// text, and the runner executes commands that it finds in the log. Nothing else in step/, main, post or stop prints.
 
 import { randomBytes } from 'node:crypto';
 import * as core from '@actions/core';
@@ -7,9 +7,9 @@ import { sanitiseLines } from '../shared/sanitise.ts';
 
 export const print = {
   debug: (text: string) => core.debug(sanitiseLines(text)),
-  /** Also while the runner's command parser is off. */
+  /** A plain line; also for use while the runner's command parser is off. */
   info: (text: string) => void process.stdout.write(`${sanitiseLines(text)}\n`),
-  /** An annotation, as the two that follow. */
+  /** An annotation, like `warning` and `error`. */
   notice: (text: string) => core.notice(sanitiseLines(text)),
   warning: (text: string) => core.warning(sanitiseLines(text)),
   error: (text: string) => core.error(sanitiseLines(text)),

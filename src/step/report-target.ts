@@ -1,4 +1,4 @@
-// Where the preview is reported and who can open it: applies the fork rules, finds the pull request, resolves `access`.
+// Decides whether there is a preview (the fork rules), which pull request gets its comment, and who can open it (`access`).
 // Used by preview, before anything is started.
 
 import * as core from '@actions/core';
@@ -28,7 +28,7 @@ export interface ReportTarget {
   comment: SupervisorConfig['comment'];
 }
 
-/** GitHub with the step's token, through the job's proxy; requests nothing yet. */
+/** Connects to GitHub with the step's token, through the job's proxy. Sends no request yet. */
 export function connectForStep(job: Job, { token }: ForkRuleInputs, { proxy }: HostContext): GitHub {
   return connectGitHub({
     token,
@@ -38,7 +38,7 @@ export function connectForStep(job: Job, { token }: ForkRuleInputs, { proxy }: H
   });
 }
 
-/** Applies the fork rules. False: the preview is skipped, the step is green. Throws an InputError if it is refused. */
+/** Applies the fork rules. False: there is no preview, but the step is green. Throws an InputError if they refuse the code. */
 export async function applyForkRules(options: {
   job: Job;
   github: GitHub;
@@ -68,8 +68,8 @@ export async function applyForkRules(options: {
 }
 
 /**
- * Finds the pull request to report to, and resolves who can open the preview. If GitHub does not answer, that is a warning,
- * never a failure. Throws an InputError if the workflow has to set `access`.
+ * Finds the pull request that gets the comment, and resolves who can open the preview. If GitHub does not answer, there is
+ * only a warning. Throws an InputError if the workflow must set `access`.
  */
 export async function findReportTarget(options: {
   job: Job;
@@ -107,7 +107,7 @@ export async function findReportTarget(options: {
   return { identity, access, preview, comment };
 }
 
-/** In the words of the comment. */
+/** The access as wording.ts names it. */
 function nameAccess(access: ResolvedAccess['access']): Access {
   return access.kind === 'link' && !access.isGenerated ? 'given key' : access.kind;
 }

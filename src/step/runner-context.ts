@@ -8,7 +8,7 @@ import { readTempFolder, readVariables, readWorkspace } from './job-environment.
 export interface RunnerContext extends HostContext {
   /** Relative paths in inputs start here. */
   workspace: string;
-  /** A file whose appearing ends a hold. */
+  /** A hold ends when this file is created. */
   continueFile: string;
   /** The run was started with debug logging. */
   isDebug: boolean;
@@ -16,7 +16,7 @@ export interface RunnerContext extends HostContext {
   variables: NodeJS.ProcessEnv;
 }
 
-/** The machine as the runner describes it. */
+/** Reads the context from the job's environment. */
 export function readRunner(): RunnerContext {
   const [variables, workspace] = [readVariables(), readWorkspace()];
   return {

@@ -1,4 +1,4 @@
-// What main hands to post in the step's state. It contains no secret, because post reads its inputs again.
+// What main saves for post in the step's state. It contains no secret; post reads the token from the inputs again.
 
 import * as core from '@actions/core';
 import * as v from 'valibot';
@@ -24,17 +24,17 @@ const StepStateSchema = v.object({
 
 export type StepState = v.InferOutput<typeof StepStateSchema>;
 
-/** May be called again; the last one counts. */
+/** May be called several times: the last state counts. */
 export function saveStepState(state: StepState): void {
   core.saveState(KEY, JSON.stringify(state));
 }
 
-/** How much of the preview's log main has shown, in bytes: post goes on from there. */
+/** Saves how much of the preview's log main has shown, in bytes. post continues from there. */
 export function saveShownLog(bytes: number): void {
   core.saveState(SHOWN_KEY, bytes);
 }
 
-/** 0 if main was killed before it saved this. */
+/** Reads what `saveShownLog` saved; 0 if main was killed before that. */
 export function readShownLog(): number {
   return Number(core.getState(SHOWN_KEY)) || 0;
 }

@@ -1,4 +1,4 @@
-// The job summary of the step: main writes it when its wait is over, post once more with the final figures.
+// The job summary of the step. main writes it after its wait, and post writes it again with the final figures.
 
 import * as core from '@actions/core';
 import { renderSummary } from '../github/comment/markdown.ts';
@@ -8,7 +8,7 @@ import type { StateMessage } from '../shared/state-message.ts';
 import { print } from './print.ts';
 import type { StepState } from './state.ts';
 
-/** Adds the preview as it is now. Never rejects: a runner may have no summaries. */
+/** Adds the preview as it is now to the summary. Never rejects, because a runner may not support summaries. */
 export async function writeSummary(job: Job, step: StepState, state: StateMessage): Promise<void> {
   const updatedAt = new Date();
   const facts = describePreview(job, { ...step.preview, name: step.identity.name, mode: step.mode });
@@ -27,7 +27,7 @@ export async function writeSummary(job: Job, step: StepState, state: StateMessag
     .catch(error => print.debug(`no summary: ${error}`));
 }
 
-/** How long it has been live, in milliseconds; 0 if it never was. */
+/** How long the exposure has been live, in milliseconds; 0 if it never was. */
 export function measureLife({ exposure }: StateMessage): number {
   if (exposure.phase === 'starting' || exposure.live_at === null) return 0;
   const end = exposure.phase === 'live' ? Date.now() : Date.parse(exposure.ended_at);

@@ -1,6 +1,5 @@
-// What the post step does: ends the supervisor and all it started, makes sure that the comment is final, writes the
-// summary,
-// and removes the session folder.
+// What the post step does: ends the supervisor and all that it started, makes sure that the comment shows the end, writes the
+// summary, and removes the session folder. Used by post.
 
 import { existsSync } from 'node:fs';
 import { describePreview, viewOf } from '../github/comment/view.ts';
@@ -19,7 +18,7 @@ import { measureLife, writeSummary } from './summary.ts';
 
 /** The whole log is the `log-file` output; this much of it is worth a group in the step's log. */
 const LOG_LINES = 200;
-/** A shorter preview can hardly have been seen. */
+/** If a preview was live for less than this, reviewers can hardly have seen it. */
 const SHORT_LIFE_MS = 60_000;
 /** post has 30 s in all, and ending the processes may take 20 of them. */
 const COMMENT_TIMEOUT_MS = 8_000;
@@ -32,36 +31,36 @@ export async function tearDown(): Promise<void> {
     return print.info('the preview was taken down already');
   if (step.supervisor === undefined) return undoStart(step);
   const { reaped, outcome } = await stopBackground(step.folder, step.supervisor);
-  if (reaped.length > 0) print.info(`left behind, and ended now: ${reaped.join(', ')}`);
+  if (reaped.length > 0) print.info(`ended processes that were left behind: ${reaped.join(', ')}`);
   const state = outcome ?? describeDeath(step);
   const { log } = sessionFiles(step.folder);
   const shown = readShownLog();
   printTail(log, shown === 0 ? 'Log of the preview' : 'Log of the preview, continued', LOG_LINES, shown);
   if (outcome === undefined) await writeLastComment(step, state);
   await writeSummary(readJob(), step, state);
-  // Of a preview that never went live, main has printed the reason.
+  // If the preview failed before it was live, main has printed the reason.
   if (outcome?.exposure.phase !== 'failed' || outcome.exposure.live_at !== null) explainEnd(step, state);
   if (!step.hold && state.address_changes > 0) warnOfAddressChanges(state.address_changes);
-  // In a hold, main has printed them.
+  // In a hold, main has printed the warnings.
   if (!step.hold) for (const warning of state.warnings) print.warning(warning);
   const left = await removeFolder(step.folder);
   if (left !== undefined) print.warning(left);
 }
 
-/** main was cancelled, or failed, before there was a preview: what it had begun is an installation at most. */
+/** main was cancelled, or failed, before it started the supervisor: all that can be left is an installation of wasmrun. */
 async function undoStart({ folder, installFolder }: StepState): Promise<void> {
   const { reaped } = await stopBackground(folder, undefined);
-  if (reaped.length > 0) print.info(`left behind, and ended now: ${reaped.join(', ')}`);
+  if (reaped.length > 0) print.info(`ended processes that were left behind: ${reaped.join(', ')}`);
   for (const one of [installFolder, folder]) {
     const left = one === undefined ? undefined : await removeFolder(one);
     if (left !== undefined) print.warning(left);
   }
 }
 
-/** Not in a hold, during which no later step runs. */
+/** Not called after a hold, because no later step runs during it. */
 function warnOfAddressChanges(changes: number): void {
   print.warning(
-    `the public address changed ${changes === 1 ? 'once' : `${changes} times`} while the preview was up: steps that used \`url\` after the change had the old address; let them ask \`expose url\``,
+    `the public address changed ${changes === 1 ? 'once' : `${changes} times`} while the preview was up: steps that used \`url\` after the change had the old address; they should call \`expose url\` instead`,
   );
 }
 
@@ -93,7 +92,7 @@ function describeDeath(step: StepState): StateMessage {
   };
 }
 
-/** A supervisor that died left its comment as it was: the reader must not be sent to an address that is gone. */
+/** Writes the end into the comment of a supervisor that died: the comment must not lead readers to an address that is gone. */
 async function writeLastComment(step: StepState, state: StateMessage): Promise<void> {
   const job = readJob();
   const { token } = readForkRuleInputs();
@@ -111,7 +110,7 @@ async function writeLastComment(step: StepState, state: StateMessage): Promise<v
   await comment.flush();
 }
 
-/** In the background nobody watches the preview: a failure, or an early end, is reported here. */
+/** Reports a failure or an early end of a background preview, because main had ended before. */
 function explainEnd(step: StepState, state: StateMessage): void {
   const { exposure } = state;
   if (step.hold) return;

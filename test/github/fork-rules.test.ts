@@ -117,7 +117,7 @@ describe('events that may be about any code', () => {
     const job = { eventName: 'repository_dispatch', event: { client_payload: own, ...own }, sha: HEAD };
     expect(await judge(job)).toMatchObject({
       kind: 'refuse',
-      reason: expect.stringContaining('cannot be told'),
+      reason: expect.stringContaining('it is unknown whose code it is about'),
     });
     expect(await judge(job, true)).toMatchObject({ kind: 'allowed untrusted' });
   });

@@ -235,7 +235,7 @@ describe('the proxy of the job', () => {
       console.log(comment.pullRequest, preview.commit);`,
       describeStep(makeFolder()),
     );
-    expect(printed).toContain(`where the head ${HEAD} was expected`);
+    expect(printed).toContain(`but the head ${HEAD} was expected`);
     expect(printed).toContain(`7 ${HEAD}`);
     const pull = `GET ${ENTERPRISE}/repos/octo/app/pulls/7`;
     expect(proxy.asked).toEqual([pull, pull, `GET ${ENTERPRISE}/repos/octo/app`]);

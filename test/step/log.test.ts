@@ -53,7 +53,7 @@ it('a log tail is one group and counts the lines before it', () => {
   writeFileSync(file, 'one\ntwo\n::error::not ours\n');
   const lines = run('log.printTail(file, "Log of the preview", 2);');
   expect(lines[0]).toBe('::group::Log of the preview');
-  expect(lines).toContain('… 1 lines before');
+  expect(lines).toContain('… 1 earlier line');
   expect(lines).not.toContain('one');
   expect(findCommands(lines)).toEqual(['::group::Log of the preview', '::endgroup::']);
 });

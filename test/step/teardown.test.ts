@@ -36,7 +36,7 @@ function tearDown({ hold, addressChanges }: { hold: boolean; addressChanges: num
 
 it('warns if later steps may have used an old address', () => {
   expect(tearDown({ hold: false, addressChanges: 1 })).toMatch(
-    /^::warning::the public address changed once .* let them ask `expose url`$/m,
+    /^::warning::the public address changed once .* they should call `expose url` instead$/m,
   );
   expect(tearDown({ hold: false, addressChanges: 2 })).toMatch(
     /^::warning::the public address changed 2 times/m,

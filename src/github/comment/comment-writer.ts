@@ -1,5 +1,5 @@
-// The sticky comment: one per preview, edited and never repeated. Writes are serialised, and only the newest view is
-// written. A failure is one warning and never affects the preview.
+// Decides when the sticky comment is written: one comment per preview, which is edited and never repeated. Writes one view at
+// a time, always the newest. A failure is one warning and never affects the preview. Used by the supervisor and by post.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../../shared/errors.ts';
@@ -12,7 +12,7 @@ import { renderMarker } from './marker.ts';
 import { type CommentTarget, OwnComment } from './own-comment.ts';
 import type { PreviewView } from './view.ts';
 
-/** Short failures of GitHub are over in seconds; after a longer one the next change of state is written. */
+/** Short failures of GitHub end in seconds. After a longer one, only the next change of state is written. */
 const RETRY_DELAYS_MS = [1_000, 4_000];
 
 export interface CommentWriterOptions {
@@ -54,7 +54,7 @@ export class CommentWriter {
   }
 
   async #writeAll(): Promise<void> {
-    // Two changes in one turn are one write.
+    // Wait, so that two changes in one turn of the event loop become one write.
     await Promise.resolve();
     for (let view = this.#take(); view !== undefined; view = this.#take()) {
       await this.#write(view).catch(error => this.#giveUp(error));
@@ -77,7 +77,7 @@ export class CommentWriter {
       } catch (error) {
         const retryable = error instanceof GitHubError && error.retryable;
         if (!retryable || delayMs === undefined) throw error;
-        this.#logger.debug(`the comment is tried again in ${delayMs} ms: ${describeError(error)}`);
+        this.#logger.debug(`the comment will be written again in ${delayMs} ms: ${describeError(error)}`);
         await sleep(delayMs, undefined, this.#signal ? { signal: this.#signal } : {});
         newest = this.#take() ?? newest;
       }

@@ -1,11 +1,11 @@
-// Untrusted text in Markdown: always as code, with a fence that the text cannot close. Used by markdown.ts for every value
-// it shows.
+// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for every
+// value that it shows.
 
 import { sanitise } from '../../shared/sanitise.ts';
 
 /**
- * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one
- * space on both sides is dropped. Inside, GitHub links nothing and mentions nobody.
+ * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one space
+ * on both sides is dropped. GitHub makes no links and no mentions inside a code span.
  */
 export function renderCode(text: string, maxLength?: number): string {
   const line = sanitise(text, maxLength);
@@ -15,20 +15,20 @@ export function renderCode(text: string, maxLength?: number): string {
   return `${fence}${pad}${line}${pad}${fence}`;
 }
 
-/** Lines as one block of code. CommonMark 4.5: only a longer or equal fence closes it. */
+/** Lines as one code block. CommonMark 4.5: only a fence of at least the same length closes it. */
 export function renderCodeBlock(lines: readonly string[]): string {
   const clean = lines.map(line => sanitise(line));
   const fence = '`'.repeat(Math.max(3, ...clean.map(line => longestRun(line) + 1)));
   return [`${fence}text`, ...clean, fence].join('\n');
 }
 
-/** Longer than any sentence: it only replaces the default limit. */
+/** Longer than any sentence, so that `renderCode` cuts nothing: `renderSentence` has already limited the text. */
 const MAX_CODE_LENGTH = 2_000;
 
-/** Plain words, short numbers, and the punctuation around them: nothing here means anything to Markdown or GitHub. */
+/** Plain words, short numbers, and the punctuation around them: nothing of this is Markdown, a link or a mention. */
 const WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
 
-/** One of our sentences with names and values in it: these, and text in backticks, become inline code. */
+/** One of our own sentences. Names and values in it, and text in backticks, become inline code. */
 export function renderSentence(text: string, maxLength = 500): string {
   const pieces = sanitise(text, maxLength).split('`');
   return pieces
@@ -64,7 +64,7 @@ export function renderLink(markdown: string, address: string): string {
   return `[${markdown}](<${target}>)`;
 }
 
-/** To the minute, in UTC: readers are in many time zones. */
+/** In UTC, because readers are in many time zones; without seconds. */
 export function renderTime(time: Date): string {
   return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }

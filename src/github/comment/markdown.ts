@@ -1,5 +1,5 @@
-// The comment and the step summary as Markdown. Pure: the same view gives the same text.
-// Everything that can end says when: if the runner dies, nobody corrects the text. Used by comment and step/summary.
+// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. Whatever can end is shown
+// with its end, because a runner that dies cannot correct the text. Used by comment-writer.ts and step/summary.ts.
 
 import { renderCount } from '../../shared/count.ts';
 import { formatDuration } from '../../shared/duration.ts';
@@ -8,16 +8,16 @@ import type { EndReason, UnverifiedReason } from '../../shared/state.ts';
 import { renderCode, renderCodeBlock, renderLink, renderSentence, renderTime } from './escaping.ts';
 import type { Outage, PreviewFacts, PreviewState, PreviewView } from './view.ts';
 
-/** GitHub refuses longer comments. Each part has a much lower limit; this is the limit of their sum. */
+/** GitHub refuses longer comments. The limits of the parts are much lower, so that their sum stays below this one. */
 export const MAX_COMMENT_LENGTH = 65_536;
 
-/** Lines of the app's console that help; more are in the log. */
+/** How many of the app's last lines are shown; more are in the log. */
 const MAX_LAST_LINES = 20;
 
-/** The others are in the log. */
+/** How many warnings are shown; all are in the log. */
 const MAX_WARNINGS = 10;
 
-/** The whole comment. It begins with the marker, so that a quoted comment does not count as ours. */
+/** The whole comment. The marker comes first: a quoted comment has it further down, and does not count as ours. */
 export function renderComment(view: PreviewView, marker: string): string {
   return `${marker}\n${renderPreview(view)}\n`;
 }
@@ -28,11 +28,11 @@ export interface Figures {
   restarts: number;
   reconnects: number;
   addressChanges: number;
-  /** How long it was live, in milliseconds. */
+  /** How long the preview was live, in milliseconds. */
   durationMs: number;
 }
 
-/** The step summary: the comment's text, and once there are some, the figures. */
+/** The step summary: the comment's text, and the figures if there are any. */
 export function renderSummary(view: PreviewView, figures?: Figures): string {
   if (figures === undefined) return `${renderPreview(view)}\n`;
   const { visits, restarts, reconnects, addressChanges, durationMs } = figures;
@@ -114,21 +114,21 @@ const UNVERIFIED: Record<UnverifiedReason, string> = {
 
 const OUTAGES: Record<Outage, string> = {
   tunnel: 'The tunnel has been down',
-  'tunnel closed': 'The workflow has had the tunnel closed',
+  'tunnel closed': 'The tunnel has been closed by the workflow',
   app: 'The app has been down',
 };
 
 const OUTLOOKS: Record<Outage, string> = {
-  tunnel: 'It is being opened again, and this comment will say when it is.',
-  'tunnel closed': 'This comment will say when it is open again.',
-  app: 'It is being started again, and this comment will say when it answers.',
+  tunnel: 'It is being opened again, and this comment will show when it is open.',
+  'tunnel closed': 'This comment will show when it is open again.',
+  app: 'It is being started again, and this comment will show when it answers.',
 };
 
 /** Each is followed by "at" and the time. */
 const ENDINGS: Record<EndReason, string> = {
   'job ended': 'It ended with its job',
   'duration over': 'Its time was over',
-  'continue file': 'The workflow went on',
+  'continue file': 'The workflow continued',
   stopped: 'It was stopped',
   'runner gone': 'The runner went away',
 };
@@ -149,7 +149,7 @@ function renderFailed(state: PreviewState & { kind: 'failed' }): string[] {
   return paragraphs;
 }
 
-/** The end, shown from the first write on: a runner that dies cannot add it later. */
+/** The end. It is shown from the first write on, because a runner that dies cannot add it later. */
 function renderEnd(preview: PreviewFacts, endsAt: Date | undefined): string {
   if (endsAt === undefined) {
     return `The preview ends with its ${renderLink('job', preview.runUrl)} and may be gone after that.`;
@@ -157,20 +157,20 @@ function renderEnd(preview: PreviewFacts, endsAt: Date | undefined): string {
   return `The preview runs until **${renderTime(endsAt)}** at the latest and may be gone after that.`;
 }
 
-/** Not a link: the port may lead to another program tomorrow. */
+/** The last address, not as a link, because another program may get the port later. */
 function renderOldAddress(url: string | undefined): string {
   return url === undefined
     ? ''
     : ` Its address was ${renderAddress(url)}, which may be somebody else's by now.`;
 }
 
-/** Address as text, without the key that may be in its path or query. */
+/** The address as text, without path and query, because they may contain the key. */
 function renderAddress(url: string): string {
   const parsed = URL.parse(url);
   return renderCode(parsed === null || parsed.host === '' ? url : `${parsed.protocol}//${parsed.host}`);
 }
 
-/** Warnings about what is, or will be, reachable; nothing to warn about once it is gone. */
+/** Warnings about what visitors can reach; none once the preview is over. */
 function renderCautions({ openWarning, warnings }: PreviewFacts, state: PreviewState): string[] {
   if (state.kind === 'ended' || state.kind === 'failed') return [];
   const cautions = openWarning === undefined ? [...warnings] : [openWarning, ...warnings];

@@ -1,4 +1,5 @@
-// The hidden first line of our comment: which preview it belongs to, and which run wrote it last.
+// The hidden first line of our comment: which preview it belongs to, and which run wrote it last. Used by comment-writer.ts
+// and own-comment.ts.
 
 /** One attempt of one workflow run. `runId` is a decimal number that may outgrow a double. */
 export interface Run {
@@ -10,7 +11,7 @@ export interface Marker extends Run {
   key: string;
 }
 
-/** Only hex digits and decimals go in, so nothing can close the HTML comment early. */
+/** The values are only hex and decimal digits, so that none can close the HTML comment early. */
 const MARKER = /^<!-- expose-action preview=([0-9a-f]{1,64}) run=(\d{1,20}) attempt=(\d{1,6}) -->/;
 
 export function renderMarker({ key, runId, runAttempt }: Marker): string {
@@ -24,7 +25,7 @@ export function readMarker(body: string): Marker | undefined {
   return { key, runId, runAttempt: Number(attempt) };
 }
 
-/** Negative where `a` is the older run, positive where it is the newer, 0 if both are the same attempt. */
+/** Negative if `a` is the older run, positive if it is the newer one, 0 if both are the same attempt. */
 export function compareRuns(a: Run, b: Run): number {
   const [idA, idB] = [BigInt(a.runId), BigInt(b.runId)];
   if (idA !== idB) return idA < idB ? -1 : 1;

@@ -1,5 +1,5 @@
-// Our one comment on a pull request: finds it, checks its author, and writes it. Used by comment-writer.ts, which decides when.
-// Found by marker and author together, on all pages: anyone who can comment can copy a marker.
+// Our one comment on a pull request: finds it by its marker and its author, on all pages, and writes it. The marker is not
+// enough, because anyone who can comment can copy it. Used by comment-writer.ts, which decides when to write.
 
 import * as v from 'valibot';
 import type { Logger } from '../../shared/log.ts';
@@ -13,7 +13,7 @@ export interface CommentTarget extends Run {
   identity: PreviewIdentity;
 }
 
-/** What became of a write; `yielded`: a newer run has the comment, and this one must not write any more. */
+/** The result of a write. `yielded`: a newer run has taken over the comment, and this run must not write it any more. */
 export type Written = { kind: 'written' } | { kind: 'yielded'; to: Run };
 
 export interface OwnCommentOptions {
@@ -43,9 +43,9 @@ const ALL = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
 
 export class OwnComment {
   readonly #options: OwnCommentOptions;
-  /** Opens every body that is written. */
+  /** The first line of every body that is written. */
   readonly marker: Marker;
-  /** The comment this process wrote, and the user it wrote it as, once known. */
+  /** The comment that this process wrote, and its author, once they are known. */
   #id: number | undefined;
   #login: string | undefined;
 
@@ -56,14 +56,14 @@ export class OwnComment {
   }
 
   /**
-   * The body begins with the marker. Safe to repeat: a comment that a failed attempt made is found again. Rejects with a
-   * GitHubError.
+   * Creates or edits the comment. `body` must begin with the marker. Can be repeated after a failure: it finds a comment that
+   * the failed attempt created. Rejects with a GitHubError.
    */
   async write(body: string): Promise<Written> {
     const found = (await this.#readOwn()) ?? (await this.#findAll());
     const created = found.length === 0 ? await this.#create(body) : undefined;
     const [kept, ...spare] = created ? await this.#findBeside(created) : found;
-    if (kept === undefined) throw new Error('a comment was made and then not found');
+    if (kept === undefined) throw new Error('a comment was created and then not found');
     for (const { id } of spare) await this.#remove(id);
     if (await this.#mustYieldTo(kept.marker)) return { kind: 'yielded', to: kept.marker };
     this.#id = kept.id;
@@ -72,7 +72,7 @@ export class OwnComment {
     return { kind: 'written' };
   }
 
-  /** The comment written before, as it is now; undefined if there is none, or somebody deleted it. */
+  /** The comment that this process wrote before, as it is now; undefined if there is none, or somebody deleted it. */
   async #readOwn(): Promise<MarkedComment[] | undefined> {
     if (this.#id === undefined) return undefined;
     try {
@@ -85,7 +85,7 @@ export class OwnComment {
     }
   }
 
-  /** All our comments for this preview, the newest run's first. More than one only if two runs started at once. */
+  /** All our comments for this preview, that of the newest run first. There are several only if two runs started at once. */
   async #findAll(): Promise<MarkedComment[]> {
     const { github, target, signal } = this.#options;
     const parameters = { ...this.#repository(), issue_number: target.pullRequest };
@@ -108,7 +108,7 @@ export class OwnComment {
     return { ...comment, marker: this.marker };
   }
 
-  /** Looks again after making one: another run may have made its own in the same second. */
+  /** Looks again after a comment was created, because another run may have created its own at the same time. */
   async #findBeside(created: MarkedComment): Promise<MarkedComment[]> {
     const all = await this.#findAll();
     return all.some(({ id }) => id === created.id) ? all : [...all, created];
@@ -123,7 +123,7 @@ export class OwnComment {
     }
   }
 
-  /** True for a newer run that GitHub knows. Any other was invented or deleted: its comment is taken over. */
+  /** True if the marker names a newer run that GitHub knows. If GitHub does not know it, this run takes over the comment. */
   async #mustYieldTo(marker: Marker): Promise<boolean> {
     if (compareRuns(marker, this.marker) <= 0) return false;
     try {
@@ -131,8 +131,8 @@ export class OwnComment {
       const run = await this.#request(RunSchema, route, { run_id: marker.runId });
       return run.run_attempt >= marker.runAttempt;
     } catch (error) {
-      // A token without `actions: read` cannot find out. The comment is by our own user: trusting its marker hides one
-      // link at worst, while overwriting a newer run's link would leave a dead one.
+      // A token without `actions: read` cannot check the run. The author is our own user, so trust the marker: at worst this
+      // hides one link, while overwriting the link of a newer run would leave a dead one.
       if (isStatus(error, 403)) return true;
       if (isStatus(error, 404)) return false;
       throw error;

@@ -1,14 +1,14 @@
-// What the comment and the summary show: the tunnel, the app and the phase of an exposure as one state of the preview,
-// with only what is valid in it. Used by the supervisor's reports, and by the step for its summary.
+// What the comment and the summary show: turns the states of the tunnel, the app and the exposure into one state of the
+// preview. Used by the supervisor's reports, by markdown.ts, and by the step for its summary and the last comment.
 
 import type { AppMode, EndReason, UnverifiedReason } from '../../shared/state.ts';
 import type { StateMessage } from '../../shared/state-message.ts';
 import { type Job, renderCommitUrl, renderRunUrl } from '../job.ts';
 
-/** Shorter outages are not worth a write: most are over before anybody has read about them. */
+/** Shorter outages are not written: most are over before anybody could read about them. */
 export const OUTAGE_SHOWN_AFTER_MS = 15_000;
 
-/** All texts are one sentence or a few; whatever in them is more than words and numbers is shown as code. */
+/** The texts are one or a few sentences; anything in them other than words and numbers is shown as code. */
 export interface PreviewFacts {
   name: string;
   mode: AppMode;
@@ -18,7 +18,7 @@ export interface PreviewFacts {
   runUrl: string;
   /** What a visitor needs apart from the link. */
   entry?: string | undefined;
-  /** Shown if anyone with the link can open what may not be public. */
+  /** The warning if anyone with the link can open a preview whose repository may not be public. */
   openWarning?: string | undefined;
   warnings: readonly string[];
 }
@@ -40,16 +40,16 @@ export interface PreviewView {
   updatedAt: Date;
 }
 
-/** What the state itself does not say. */
+/** What a view needs and the state does not contain. */
 export interface ViewContext {
   now: Date;
-  /** The address that was published last, for a state that has none any more. */
+  /** The address that was published last, for a state without one. */
   lastUrl?: string | undefined;
   /** Latest end while starting: now, plus the start's time limit, plus the duration. */
   endsAt?: Date | undefined;
   /** Since when tunnel or app have been away. */
   outageSince?: Date | undefined;
-  /** Leaves out the app's own lines: they may hold secrets, which are masked in the log only. */
+  /** Leaves out the app's own lines, because they may contain secrets, which only the log masks. */
   hideConsole?: boolean | undefined;
 }
 
@@ -85,7 +85,7 @@ function viewLive(state: StateMessage, expiresAt: string | null, context: ViewCo
   return { kind: 'live', url: state.preview_url ?? url, ...unverified, ...endsAt };
 }
 
-/** The tunnel comes first: without it nobody sees how the app is. */
+/** The tunnel comes first: without it, visitors cannot reach the app, whatever its state is. */
 function readOutage({ status, app }: StateMessage): Outage | undefined {
   if (status === 'Disconnected') return 'tunnel closed';
   if (status !== 'Connected') return 'tunnel';
@@ -96,7 +96,7 @@ function endOf(endsAt: Date | undefined): { endsAt?: Date } {
   return endsAt === undefined ? {} : { endsAt };
 }
 
-/** The facts that hold from start to end. */
+/** The facts that do not change during the preview. */
 export function describePreview(job: Job, facts: Omit<PreviewFacts, 'commitUrl' | 'runUrl'>): PreviewFacts {
   const { name, mode, commit, entry, openWarning, warnings } = facts;
   const [commitUrl, runUrl] = [renderCommitUrl(job, commit), renderRunUrl(job)];
