@@ -15,7 +15,8 @@ import {
 import { Visitors } from './tunnel/visitors/visitors.ts';
 
 const port = parentPort;
-if (port === null) throw new Error('this cannot run by itself: tunnel/visitors/thread-handle.ts starts it');
+if (port === null)
+  throw new Error('this is not a program of its own: tunnel/visitors/thread-handle.ts starts it as a thread');
 const { counts: shared, limits, ...options } = workerData as ThreadData;
 const counts = new Int32Array(shared);
 
@@ -26,7 +27,7 @@ const logger: Logger = { debug: log('debug'), info: log('info'), warn: log('warn
 let source: VisitorSource | undefined;
 let target: Target | undefined;
 const relay = new Relay({ ...limits, target: () => target, onClosed: publishCounts, logger });
-// Only the first thread opens spare connections: two times five would be more than the documented number.
+// Only the first thread opens spare connections: two threads with five each would exceed the documented number.
 const visitors = new Visitors({
   ...options,
   spareConnections: false,

@@ -1,5 +1,5 @@
 // What can go wrong between us and a bore server: each failure with its kind and with what the user should do.
-// Thrown by session/, decided upon in retry/retry-policy.ts and retry/port-choice.ts.
+// Thrown by session/, reconnect.ts and retry/port-choice.ts; retry/retry-policy.ts decides what follows.
 
 import { describeError, hasCode, TunnelError } from '../shared/errors.ts';
 import { sanitise } from '../shared/sanitise.ts';
@@ -12,13 +12,13 @@ const MAX_QUOTE_LENGTH = 60;
 
 /**
  * - `secret`: it is wrong or missing
- * - `secret-unwanted`: one was given, and the server asks for none; after a session it may just be starting
- * - `not-bore`: another program answers there; after a session perhaps a proxy whose server is just starting
- * - `silent`: it accepts connections and sends nothing; after a session it may just be starting
- * - `wrong-port`: it opened a port that we did not ask for
- * - `unknown-host`: the name does not exist; believed when it repeats
- * - `port-refused`: this port will never be given, another may
- * - `port-taken`: this port may be given later
+ * - `secret-unwanted`: one was given, but the server requires none; after a session the server may just be starting
+ * - `not-bore`: another program answers there; after a session perhaps a proxy in front of a server that is starting
+ * - `silent`: the server accepts connections and sends nothing; after a session it may just be starting
+ * - `wrong-port`: the server opened a port that we did not ask for
+ * - `unknown-host`: the name does not exist; permanent only when the look-up fails repeatedly
+ * - `port-refused`: the server will never open this port, but perhaps another one
+ * - `port-taken`: the server may open this port later
  * - `transient`: try again
  */
 export type FailureKind =
@@ -48,8 +48,8 @@ export class TunnelFailure extends TunnelError {
 }
 
 /**
- * True if trying this server again cannot help. `hasServed` says whether there was a session in this run, on whichever
- * server; `failures` how often this server has failed since. Not for ports, which port-choice.ts decides.
+ * True if trying this server again cannot help. `hasServed`: there was a session in this run, on any server;
+ * `failures`: how often this server has failed since. Not used for port failures, which port-choice.ts decides.
  */
 export function isPermanent({ kind }: TunnelFailure, hasServed: boolean, failures: number): boolean {
   if (kind === 'secret' || kind === 'wrong-port') return true;
@@ -57,7 +57,7 @@ export function isPermanent({ kind }: TunnelFailure, hasServed: boolean, failure
   return kind === 'unknown-host' && !hasServed && failures >= ATTEMPTS_BEFORE_HINT;
 }
 
-/** True if the workflow has to change: another server would only hide that until it is lost, too. */
+/** True if the workflow has to change: another server would only hide the mistake, until that server is lost, too. */
 export function isMisconfiguration({ kind }: TunnelFailure): boolean {
   return kind === 'secret' || kind === 'secret-unwanted' || kind === 'port-refused';
 }
@@ -67,7 +67,7 @@ export function quote(text: string | Buffer): string {
   return `"${sanitise(typeof text === 'string' ? text : text.toString('latin1'), MAX_QUOTE_LENGTH)}"`;
 }
 
-/** The server could not be reached: `error` is of node:net, node:dns, or a time-out. */
+/** The server could not be reached: `error` comes from node:net or node:dns, or is a time-out. */
 export function explainDial(server: ServerAddress, error: unknown): TunnelFailure {
   const cause = { cause: error };
   if (hasCode(error, 'ENOTFOUND'))
@@ -80,7 +80,7 @@ export function explainDial(server: ServerAddress, error: unknown): TunnelFailur
   return new TunnelFailure('transient', message, cause);
 }
 
-/** The attempt ran into its time limit. */
+/** The attempt reached its time limit. */
 export function explainTimeout(server: ServerAddress): TunnelFailure {
   return new TunnelFailure('transient', `${renderAddress(server)} did not answer in time`);
 }
@@ -90,7 +90,7 @@ export function hintAtFirewall(server: ServerAddress): string {
   return `is the bore server running, and does a firewall let connections to port ${server.port} out?`;
 }
 
-/** The `Error` frame that answered our `Hello(port)`; `hasSecret` says whether we sent a proof before it. */
+/** The `Error` frame that answered our `Hello(port)`; `hasSecret`: we sent a proof before it. */
 export function explainErrorFrame(
   server: ServerAddress,
   port: number,
@@ -130,7 +130,7 @@ export function explainErrorFrame(
   }
 }
 
-/** The failure as the user reads it if they chose the port. */
+/** The failure with advice about the port, for a user who chose the port. */
 export function explainFixedPort(failure: TunnelFailure): TunnelFailure {
   const { kind, message, portAdvice, cause } = failure;
   return portAdvice === undefined ? failure : new TunnelFailure(kind, `${message}: ${portAdvice}`, { cause });
@@ -138,14 +138,14 @@ export function explainFixedPort(failure: TunnelFailure): TunnelFailure {
 
 const FIT_RANGE = 'set `port-range` to the --min-port and --max-port of the server';
 
-/** What came of the preview's own ports that one server was asked for. */
+/** The result for those of the preview's own ports that one server was asked for. */
 export interface AskedPorts {
   count: number;
-  /** None of them was refused as out of range. */
+  /** All of them were in use; none was refused as out of range. */
   allTaken: boolean;
 }
 
-/** None of the ports that `auto` asked for was given. */
+/** The server gave none of the ports that `auto` asked for. */
 export function explainNoCandidate(
   server: ServerAddress,
   { min, max }: { min: number; max: number },
@@ -167,7 +167,7 @@ export function explainNoCandidate(
 /** Not a failure yet: if any port will do, the server is asked to choose one. */
 export function explainAnyPort(server: ServerAddress, { allTaken }: AskedPorts): string {
   const remedy = allTaken ? 'they are all in use' : FIT_RANGE;
-  return `${renderAddress(server)} gives none of this preview's own ports, so it picks one, and another in the next run: ${remedy}`;
+  return `${renderAddress(server)} gives none of this preview's own ports, so it picks one, and may pick another in the next run: ${remedy}`;
 }
 
 export function explainSecretRequired(server: ServerAddress): TunnelFailure {
@@ -180,21 +180,23 @@ export function explainSecretRequired(server: ServerAddress): TunnelFailure {
 export function explainSecretUnwanted(server: ServerAddress): TunnelFailure {
   return new TunnelFailure(
     'secret-unwanted',
-    `the server ${renderAddress(server)} asks for no secret, but one was given: remove \`secret\`, or check \`server\``,
+    `the server ${renderAddress(server)} requires no secret, but one was given: remove \`secret\`, or check \`server\``,
   );
 }
 
 /** `received` is not what a bore server sends; it may be empty. */
 export function explainNotBore(server: ServerAddress, received: Buffer): TunnelFailure {
   const silent = received.length === 0;
-  const detail = silent ? 'it accepts connections and says nothing' : `it says ${quote(firstLine(received))}`;
+  const detail = silent
+    ? 'it accepts connections and sends nothing'
+    : `it sent ${quote(firstLine(received))}`;
   return new TunnelFailure(
     silent ? 'silent' : 'not-bore',
     `${renderAddress(server)} does not answer like a bore server (${detail}): check host and port in \`server\``,
   );
 }
 
-/** Of an HTTP answer, the status line is enough. */
+/** The first line: enough for an HTTP answer, whose first line is the status. */
 function firstLine(received: Buffer): string {
   const text = received.toString('latin1');
   return /^[^\r\n]+/.exec(text)?.[0] ?? text;

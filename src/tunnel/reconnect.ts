@@ -107,7 +107,7 @@ class ReconnectingTunnel implements Tunnel {
       try {
         await delay(pause, undefined, { signal });
         const session = await this.#startSession(signal);
-        if (signal.aborted) session.stop(); // the end came at the very moment of success
+        if (signal.aborted) session.stop(); // aborted at the moment of success
         signal.throwIfAborted();
         this.#use(session);
         return session;
@@ -129,9 +129,9 @@ class ReconnectingTunnel implements Tunnel {
         key: server.key,
         port,
         visitors: this.#visitors,
-        // Only now is a reset sure to reach the server, so that it frees the port: when the session fell silent, the
-        // link was dead. A session whose port we leave stays until there is another, so that the server cannot give us
-        // the same port.
+        // Only now can a reset reach the server and free the port: when the session fell silent, the link was dead. If
+        // we change to another port, the old session stays open until the new one is ready, so that the server cannot
+        // give us the old port again.
         onDialled: () => {
           if (server === lastServer && port === old?.port) old.stop();
         },
@@ -171,7 +171,7 @@ class ReconnectingTunnel implements Tunnel {
     }
   }
 
-  /** Not during a change of port, which we wanted: its old address stays until there is a new one. */
+  /** Reports nothing during a change of port, which we wanted: the old address is shown until there is a new one. */
   #reportReconnecting(reason: string): void {
     if (this.#portChange !== undefined) return;
     const state = this.#state;

@@ -1,4 +1,4 @@
-// What a tunnel is to the rest of the program: reconnect.ts makes one, exposure/public-tunnel.ts uses it.
+// The interface and the options of a tunnel: reconnect.ts implements it, exposure/public-tunnel.ts uses it.
 
 import type { Logger } from '../shared/log.ts';
 import type { TunnelState } from '../shared/state.ts';
@@ -8,12 +8,12 @@ import type { VisitorSink } from './visitors/visitor-sink.ts';
 
 export interface TunnelServer {
   address: ServerAddress;
-  /** Undefined if the server has none; never in any message. */
+  /** Undefined if the server has no secret; never part of a message. */
   secret?: string | undefined;
 }
 
 /**
- * The public port to ask for: exactly this one, any, or one of a range (both ends included) that is the same in every run
+ * The public port to ask for: exactly this one; any; or one of a range (both ends included), the same port in every run
  * of a preview.
  */
 export type RemotePort =
@@ -26,15 +26,16 @@ export type Lookup = (host: string) => Promise<readonly { address: string }[]>;
 
 export interface TunnelOptions {
   /**
-   * At least one. At the start each is tried for 3 s, in the preview's own order; the next one takes over when the one in
-   * use stays away for 30 s. A server that is down, or is not a bore server, is logged and passed over. But if the secret
+   * At least one. At the start each is tried for 3 s, in the preview's own order; the next one takes over when the one
+   * in
+   * use is away for 30 s. A server that is down, or is not a bore server, is logged and skipped. But if the secret
    * is wrong or the port out of range, the start fails, because the workflow has to change.
    */
   servers: readonly TunnelServer[];
-  /** Names the preview, the same in every run: the order of the servers and the ports of `auto` come from it. */
+  /** Names the preview, the same name in every run: the order of the servers and the ports of `auto` depend on it. */
   identity: string;
   remotePort: RemotePort;
-  /** Where the tunnel was before it was stopped: tried first, if `remotePort` allows it. */
+  /** Server and port of the tunnel before it was stopped: tried first, if `remotePort` allows the port. */
   preferred?: { host: string; port: number } | undefined;
   /** Gets the visitors' connections: a stream sink for the gateway, or a relay that carries their bytes to a port. */
   destination: VisitorSink;
@@ -42,7 +43,7 @@ export interface TunnelOptions {
   logger: Logger;
   /** Whether connections to a far server may be opened ahead of visitors (never on bore.pub); default true. */
   spareConnections?: boolean | undefined;
-  /** Bounds the first connect only. */
+  /** Ends the attempts of the first connect; without effect later. */
   signal: AbortSignal;
   /** Replaces the system's name resolution; for tests. */
   lookup?: Lookup;
@@ -53,11 +54,11 @@ export interface TunnelOptions {
 }
 
 export interface Tunnel {
-  /** Visitors whose connection was handed on and is not closed yet. Tests find leaks by it. */
+  /** Visitors whose connection was given to the destination and is not closed yet. Tests use it to find leaks. */
   readonly openVisitors: number;
   /**
-   * Another program answers at our address: asks for another port, and never for this one again. Resolves when Connected
-   * there; rejects with TunnelError, always with a fixed port.
+   * For when another program answers at our address: asks for another port, and never for this one again. Resolves when
+   * connected there; rejects with TunnelError if that fails, and always if the port is fixed.
    */
   changePort(): Promise<void>;
   /**

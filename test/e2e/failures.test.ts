@@ -131,7 +131,7 @@ describeWithReal(['bore'], 'a tunnel that cannot be opened', () => {
     await startRealServer('127.0.0.52');
     expectFailed(
       await run({ ...SITE, server: '127.0.0.52', secret: SECRET }),
-      /^the server 127\.0\.0\.52:7835 asks for no secret, but one was given/,
+      /^the server 127\.0\.0\.52:7835 requires no secret, but one was given/,
     );
   });
 
@@ -185,15 +185,15 @@ describe('a server that is not a bore server', () => {
       'that speaks HTTP',
       answerAsHttp,
       {},
-      /does not answer like a bore server \(it says "HTTP\/1\.1 400 Bad Request"\)/,
+      /does not answer like a bore server \(it sent "HTTP\/1\.1 400 Bad Request"\)/,
     ],
     [
       'that is silent',
       staySilent,
       {},
-      /does not answer like a bore server \(it accepts connections and says/,
+      /does not answer like a bore server \(it accepts connections and sends/,
     ],
-    ['that floods', flood, {}, /does not answer like a bore server \(it says "A{59}…"\)/],
+    ['that floods', flood, {}, /does not answer like a bore server \(it sent "A{59}…"\)/],
     ['that gives another port', lie, { 'remote-port': '25000' }, /answered with port 25001 instead of 25000/],
     ['that hangs after its challenge', socket => void socket.write(MUTE_HELLO), { secret: SECRET }, /./],
   ])('%s is told by name, with what to check', async (_, behave, inputs, message) => {

@@ -15,7 +15,7 @@ describe('an address where another program answers', () => {
     });
     const { message, states } = await failToOpen({ server: address });
     expect(message).toContain(`127.0.0.1:${address.port} does not answer like a bore server`);
-    expect(message).toContain('(it says "HTTP/1.1 400 Bad Request")');
+    expect(message).toContain('(it sent "HTTP/1.1 400 Bad Request")');
     expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
   });
 
@@ -23,7 +23,7 @@ describe('an address where another program answers', () => {
     const { address } = await startBadBoreServer(staySilent);
     for (const secret of [{}, { secret: SECRET }]) {
       const { message, states } = await failToOpen({ server: address, ...secret });
-      expect(message).toMatch(/says nothing.*`server`/);
+      expect(message).toMatch(/sends nothing.*`server`/);
       // At once, not when the time for the start is over.
       expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
     }
@@ -72,7 +72,7 @@ describe('the secret', () => {
     const server = await startBoreServer();
     const address = { host: server.host, port: server.controlPort };
     const { message } = await failToOpen({ server: address, secret: SECRET });
-    expect(message).toMatch(/asks for no secret, but one was given: remove `secret`/);
+    expect(message).toMatch(/requires no secret, but one was given: remove `secret`/);
     await server.stop();
   });
 
@@ -150,7 +150,7 @@ describe('a server that served before', () => {
   const hello = '{"Hello":5000}\0';
   it.each([
     ['while a proxy answers for it', 'HTTP/1.1 502 Bad Gateway\r\n\r\n', /502 Bad Gateway/],
-    ['when it breaks off in the middle of a frame', '{"Hel', /it says/],
+    ['when it breaks off in the middle of a frame', '{"Hel', /it sent/],
   ])('is waited for %s', async (_, text, expected) => {
     let begin: (() => void) | undefined;
     const { address } = await startBadBoreServer((socket, number) => {

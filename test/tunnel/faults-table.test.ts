@@ -83,7 +83,7 @@ describeWithReal(['bore'], 'through the real server', () => {
     const port = portOf(tunnel);
     await first.kill();
     const second = await startRealServer(HOST);
-    await waitUntil(() => JSON.stringify(tunnel.state).includes('asks for no secret'), 'it is noticed');
+    await waitUntil(() => JSON.stringify(tunnel.state).includes('requires no secret'), 'it is noticed');
     expect(tunnel.state.status).toBe('Reconnecting');
     await second.kill();
     await startRealServer(HOST, { secret: 'sesame' });

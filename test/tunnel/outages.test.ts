@@ -98,7 +98,7 @@ it('retries ever more slowly, with one warning, while a server drops each sessio
   await waitUntil(() => opened > 7, 'it was tried for a while');
   const logged = () => log.filter(line => !line.startsWith('debug'));
   expect(logged().filter(line => line.startsWith('warn'))).toEqual([
-    expect.stringContaining('opens the tunnel and drops it at once, again and again'),
+    expect.stringContaining('repeatedly opens the tunnel and drops it at once'),
   ]);
   expect(logged()).toHaveLength(3);
   isBroken = false;

@@ -35,10 +35,10 @@ describeWithReal(['bore'], 'a tunnel through the real bore server', () => {
     expect(message).toMatch(expected);
   });
 
-  it('fails with the reason if the server asks for no secret', async () => {
+  it('fails with the reason if a secret is given that the server does not require', async () => {
     const { address } = await startRealServer('127.0.0.13');
     const { message } = await failToOpen({ server: address, secret: 'unneeded' });
-    expect(message).toMatch(/asks for no secret, but one was given/);
+    expect(message).toMatch(/requires no secret, but one was given/);
   });
 
   it('names the port that is out of range', async () => {

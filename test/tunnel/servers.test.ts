@@ -83,7 +83,7 @@ describeWithReal(['bore'], 'two real servers, each with a secret of its own', ()
       await visit(next);
     }
     expect(tunnel.reconnects).toBe(2);
-    expect(log).toContainEqual('info 127.0.0.105:7835 stays away: trying 127.0.0.106:7835');
+    expect(log).toContainEqual('info 127.0.0.105:7835 is not available: trying 127.0.0.106:7835');
   });
 
   it('finish a download on the first server while the second has the tunnel', async () => {
@@ -112,7 +112,9 @@ describe('at the start', () => {
     const { tunnel, log } = await openTunnel(settings);
     expect(await exchange('127.0.0.1', portOf(tunnel), 'hello')).toBe('hello');
     expect(live.tunnels).toBe(1);
-    expect(log).toContainEqual(expect.stringContaining(`stays away: trying 127.0.0.1:${live.controlPort}`));
+    expect(log).toContainEqual(
+      expect.stringContaining(`is not available: trying 127.0.0.1:${live.controlPort}`),
+    );
   });
 
   it('a server that restarts keeps its previews', async () => {
@@ -125,7 +127,7 @@ describe('at the start', () => {
 
   it.each([
     ['is not a bore server', reply(`HTTP/1.1 502 Bad Gateway\r\n\r\n${'.'.repeat(300)}`), '502 Bad Gateway'],
-    ['says nothing', staySilent, 'says nothing'],
+    ['sends nothing', staySilent, 'sends nothing'],
   ])('logs a server that %s and goes on to the next', async (_, behaviour, said) => {
     const [bad, live] = [await startBadBoreServer(behaviour), await start()];
     const settings = ordered({ address: bad.address }, { address: addressOf(live) });
@@ -138,7 +140,7 @@ describe('at the start', () => {
 
   it.each([
     ['a wrong secret', { secret: 'another' }, /refused the secret/],
-    ['a secret the server does not ask for', {}, /asks for no secret/],
+    ['a secret the server does not ask for', {}, /requires no secret/],
     ['a port range that is not the server’s', { secret: 'sesame', minPort: 40_000 }, /set `port-range`/],
   ])(
     'fails with %s, although another server would work: the workflow has to change',
@@ -273,7 +275,7 @@ describe('after a session', () => {
     await waitUntil(() => tunnel.state.status === 'Connected', 'it is connected');
     const logged = log.filter(line => !line.startsWith('debug'));
     expect(logged.filter(line => line.startsWith('warn'))).toEqual([
-      expect.stringContaining('opens the tunnel and drops it at once, again and again'),
+      expect.stringContaining('repeatedly opens the tunnel and drops it at once'),
     ]);
     expect(logged.length).toBeLessThan(8);
   });
@@ -320,7 +322,7 @@ describe('after a session', () => {
     await waitUntil(() => next.tunnels === 1, 'auto has another port');
     await waitUntil(() => auto.tunnel.state.status === 'Connected', 'it is connected');
     expect(auto.tunnel.state).toEqual({ status: 'Connected', host: next.host, port: second });
-    const turns = () => fixed.log.filter(line => line.includes('stays away: trying')).length;
+    const turns = () => fixed.log.filter(line => line.includes('is not available: trying')).length;
     await waitUntil(() => turns() > 3, 'both servers are asked in turn');
     expect(fixed.tunnel.state.status).toBe('Reconnecting');
     for (const squatter of squatters) squatter.close();

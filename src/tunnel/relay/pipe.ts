@@ -1,12 +1,13 @@
-// One visitor of raw mode and the connection to the app made for it: a Pipe with two ends. Used by relay.ts.
+// One visitor of raw mode and the connection to the app made for it: a Pipe with two ends. Used by relay.ts; visitors/
+// opens data connections with a PipeEnd.
 //
-// A buffer's life. Node.js reads each socket into a buffer we choose (`onread`), which saves an allocation and a stream's
-// book-keeping per read. As long as reads are small, all sockets share one buffer, and what was read is copied for the
-// write: the buffer is free again at once. A read of BULK_BYTES means the direction is in full flow: its end borrows a
-// buffer of its own, which is written without a copy. If the kernel takes all of it, the next read goes into the same
-// buffer. If not, the write holds the buffer until the peer's 'drain'; until then the end reads nothing, and then it
-// reads into another one. A small read, or the close of the socket, returns an end's own buffer; 'drain', or the close of
-// the peer, the one that a write held.
+// A buffer's life. Node.js reads each socket into a buffer we choose (`onread`), which saves an allocation and a
+// stream's book-keeping per read. As long as reads are small, all sockets share one buffer, and what was read is copied
+// for the write: the buffer is free again at once. A read of BULK_BYTES means the direction is in full flow: its end
+// borrows a buffer of its own, which is written without a copy. If the kernel takes all of it, the next read goes into
+// the same buffer. If not, the write holds the buffer until the peer's 'drain'; until then the end reads nothing, and
+// then it reads into another one. A small read, or the close of the socket, returns an end's own buffer; 'drain', or
+// the close of the peer, the one that a write held.
 
 import { connect, type OnReadOpts, type Socket } from 'node:net';
 import { resetSocket } from '../../shared/reset.ts';
@@ -26,7 +27,7 @@ export interface Target {
 /** Silence after which a connection is cut, in milliseconds. */
 export interface IdleLimits {
   idleMs: number;
-  /** The same when one side has ended its direction. */
+  /** The limit once one side has ended its direction. */
   halfClosedIdleMs: number;
 }
 
@@ -52,7 +53,7 @@ export class Pipe {
       ...app.socketOptions,
     });
     toApp.on('error', events.onAppError);
-    // Either may outlast the other, while it still has bytes to write.
+    // Either socket may close last, because it may still have bytes to write.
     toApp.on('close', () => socket.destroyed && events.onClosed());
     socket.on('close', () => toApp.destroyed && events.onClosed());
     visitor.join(socket, toApp);
@@ -90,18 +91,18 @@ export class Pipe {
   }
 }
 
-/** One socket of a pipe, as the source of the bytes that are written to the other. */
+/** One socket of a pipe: reads its bytes and writes them to the other socket, its peer. */
 export class PipeEnd {
-  /** For `net.connect`. */
+  /** Options to give to `net.connect`. */
   readonly socketOptions: { onread: OnReadOpts; writableHighWaterMark: number };
-  /** Called with what is read before `join`, as copies. */
+  /** Called before `join` with a copy of each chunk that is read. */
   onData: (chunk: Buffer) => void = () => {};
   /** Called with a copy of the first bytes after `join`. If it returns true, they are not passed on. */
   inspectFirst: ((first: Buffer) => boolean) | undefined;
   #socket: Socket | undefined;
   #peer: Socket | undefined;
   #ownBuffer: Buffer | undefined;
-  /** Held by a write that is not done. */
+  /** A write that is not finished still uses this buffer. */
   #heldBuffer: Buffer | undefined;
   #isPaused = false;
   #wasActive = false;
@@ -109,7 +110,7 @@ export class PipeEnd {
   constructor() {
     this.socketOptions = {
       onread: { buffer: () => this.#ownBuffer ?? SHARED_BUFFER, callback: length => this.#read(length) },
-      // A write of an own buffer is never smaller, and so always ends in 'drain'.
+      // A write from a borrowed buffer always has at least this size, so that 'drain' always follows it.
       writableHighWaterMark: BULK_BYTES,
     };
   }
@@ -144,7 +145,7 @@ export class PipeEnd {
     return wasActive;
   }
 
-  /** `length` bytes are in the buffer. False pauses the socket, as Node.js has it for `onread`. */
+  /** `length` bytes are in the buffer. Returning false pauses the socket (Node.js, `onread`). */
   #read(length: number): boolean {
     const buffer = this.#ownBuffer ?? SHARED_BUFFER;
     const peer = this.#peer;
@@ -203,7 +204,7 @@ export class PipeEnd {
   }
 
   #passEnd(peer: Socket): void {
-    // The second of both ends needs no shutdown of its own: closing says the same.
+    // When both directions have ended, closing the socket is enough: it sends the end, too.
     if (peer.readableEnded && peer.writableLength === 0) peer.destroy();
     else peer.end();
   }
@@ -214,7 +215,7 @@ export class PipeEnd {
     if (peer === undefined) return;
     if (!this.hasEnded) resetSocket(peer);
     else if (this.#socket?.writableFinished === true) return;
-    // It ended its direction and then broke: write out what it sent, then close.
+    // This socket ended its direction and then broke: write what it sent to the peer, then close the peer.
     else if (peer.writableFinished) peer.destroy();
     else peer.once('finish', () => peer.destroy());
   }

@@ -1,5 +1,5 @@
-// The memory that raw visitors' bytes are read into. Used by pipe.ts alone, whose head describes a buffer's life. The
-// rule that keeps bytes right: a buffer is never read into again while a write may still hold it.
+// The buffers that raw visitors' bytes are read into. Used only by pipe.ts, whose opening comment describes a buffer's
+// life. To keep the bytes correct, no read goes into a buffer while a write may still use it.
 
 /** For small reads: every socket of the thread reads into this one in turn, and writes a copy. */
 const SHARED_BYTES = 64 * 1_024;
@@ -8,20 +8,20 @@ const OWN_BYTES = 256 * 1_024;
 /** Buffers lent at a time, 16 MB for each thread; other directions go on with copies, a little slower. */
 const MAX_LENT = 64;
 
-/** Free again when the read that filled it returns. */
+/** Free again when the callback of the read that filled it returns. */
 export const SHARED_BUFFER = Buffer.allocUnsafeSlow(SHARED_BYTES);
 
 const free: Buffer[] = [];
 let lent = 0;
 
-/** A buffer for one direction alone, or undefined if too many are lent. To be returned with `returnBuffer`. */
+/** A buffer for one direction only; undefined if too many are lent. Give it back with `returnBuffer`. */
 export function borrowBuffer(): Buffer | undefined {
   if (lent >= MAX_LENT) return undefined;
   lent += 1;
   return free.pop() ?? Buffer.allocUnsafeSlow(OWN_BYTES);
 }
 
-/** Only a buffer that no write holds any more. */
+/** Call it only when no write uses the buffer any more. */
 export function returnBuffer(buffer: Buffer): void {
   lent -= 1;
   free.push(buffer);

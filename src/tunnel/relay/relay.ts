@@ -1,5 +1,5 @@
-// Raw mode (`protocol: tcp`): carries visitors' bytes to a port of this machine and the answers back, whatever protocol
-// they speak. Made by exposure/ingress.ts, used by visitors/ as a VisitorSink.
+// Raw mode (`protocol: tcp`): carries visitors' bytes to a port of this machine and the answers back, for any protocol.
+// Made by exposure/ingress.ts, and on the second thread by visitor-thread.ts; used by visitors/ as a VisitorSink.
 
 import type { Socket } from 'node:net';
 import { raceSignal } from '../../shared/abort.ts';
@@ -9,10 +9,10 @@ import { resetSocket } from '../../shared/reset.ts';
 import { MAX_VISITORS } from '../timings.ts';
 import { type IdleLimits, Pipe, PipeEnd, type Target } from './pipe.ts';
 
-/** A visitor who vanishes behind bore is never reported: after this much silence the connection is cut. */
+/** bore does not report a visitor who disappears without a close: after this much silence the connection is cut. */
 const IDLE_MS = 60 * 60_000;
 const HALF_CLOSED_IDLE_MS = 5 * 60_000;
-/** How often idle connections are looked for within the shorter limit. */
+/** How many times idle connections are searched for within the shorter limit. */
 const SWEEPS_PER_LIMIT = 5;
 
 export interface RelayOptions extends Partial<IdleLimits> {
@@ -21,19 +21,19 @@ export interface RelayOptions extends Partial<IdleLimits> {
   logger: Logger;
   /** Called when a visitor's connections are both closed. */
   onClosed?: () => void;
-  /** For visitors that are too many for one thread; absent: there is only one. */
+  /** Set if a second thread may help when there are many visitors; absent: one thread serves all. */
   secondThread?: SecondThreadOptions;
 }
 
 export interface SecondThreadOptions {
   /** src/visitor-thread.ts, or its bundle. */
   script: string;
-  /** The share of its time that the first thread has to work, and over how many milliseconds; for tests. */
+  /** How busy the first thread must be (share of its time, over how many milliseconds) to get help; for tests. */
   busyShare?: number;
   busyMs?: number;
 }
 
-/** A relay on another thread, as the first one knows it. */
+/** A relay on another thread, as seen from the first thread. */
 export interface WorkerRelay {
   readonly visits: number;
   readonly open: number;
@@ -41,7 +41,7 @@ export interface WorkerRelay {
   setTarget(target: Target | undefined): void;
 }
 
-/** Our own probe: the first bytes it will send, and what to call when they come. */
+/** Our own probe: the first bytes that it will send, and what to call when they arrive. */
 interface AwaitedToken {
   token: Buffer;
   onSeen: () => void;
@@ -79,12 +79,12 @@ export class Relay {
     return this.#workers.reduce((sum, { visits }) => sum + visits, this.#visits);
   }
 
-  /** Visitors of whom a connection, ours to the app included, is still open. */
+  /** Visitors with at least one open connection: their own, or ours to the app. */
   get open(): number {
     return this.#workers.reduce((sum, { open }) => sum + open, this.#pipes.size);
   }
 
-  /** Our own probe is on its way. Only this relay can recognise it, not one on another thread. */
+  /** Our own probe has been sent. Only this relay can recognise it, not one on another thread. */
   get isAwaitingToken(): boolean {
     return this.#awaitedToken !== undefined;
   }
@@ -94,20 +94,22 @@ export class Relay {
     this.#workers.push(worker);
   }
 
-  /** `target` has changed: workers hear of it at once, because a port that the app left may soon be another program's. */
+  /**
+   * Sends a changed `target` to the workers at once, because another program may soon use the port that the app left.
+   */
   updateTarget(): void {
     const { target } = this;
     for (const worker of this.#workers) worker.setTarget(target);
   }
 
-  /** The reading side of a connection that is about to be opened; until `accept` its bytes are the handshake's. */
+  /** The reading side of a connection that is about to be opened; until `accept` its bytes belong to the handshake. */
   openEnd(): PipeEnd {
     return new PipeEnd();
   }
 
   /**
-   * From here on `socket`, opened with `end`, carries a visitor's bytes, the first of which are in `first`. Resets it
-   * while the app is away.
+   * From this call on, `socket`, opened with `end`, carries a visitor's bytes; `first` holds those already read. Resets
+   * the socket while the app is away.
    */
   accept(socket: Socket, first: Buffer, end: PipeEnd | undefined): void {
     if (end === undefined) throw new TypeError('the connection was not opened with a PipeEnd');
@@ -133,8 +135,8 @@ export class Relay {
   }
 
   /**
-   * True as soon as a visitor came whose first bytes are `token`, false if `signal` is aborted first. That visitor is
-   * our own probe: it is reset, and not counted. One at a time.
+   * Resolves with true when a visitor's first bytes are `token`: it is our own probe, which is reset and not counted.
+   * Resolves with false if `signal` is aborted first. Only one call at a time.
    */
   async awaitToken(token: Buffer, signal: AbortSignal): Promise<boolean> {
     const seen = Promise.withResolvers<void>();
@@ -149,7 +151,7 @@ export class Relay {
     }
   }
 
-  /** Cuts every connection. More may come. */
+  /** Cuts every connection. New connections may follow. */
   cut(): void {
     for (const pipe of this.#pipes) pipe.cut();
   }

@@ -2,7 +2,7 @@
 
 import type { Timings } from '../timings.ts';
 
-/** `reset()` after a good session: the next attempt is then made at once. */
+/** Call `reset()` after a good session, so that the next attempt is made at once. */
 export class Backoff {
   readonly #timings: Timings;
   readonly #random: () => number;
@@ -14,7 +14,7 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Milliseconds to wait before the next attempt; `now` is of a monotonic clock. */
+  /** Milliseconds to wait before the next attempt; `now` is the time of a monotonic clock. */
   next(now: number): number {
     const { retry, fastRetry, slowRetry } = this.#timings;
     if (this.#since === undefined) {

@@ -1,8 +1,8 @@
 // Ports that browsers refuse to open. Used by placement.ts, port-choice.ts and exposure/public-tunnel.ts.
 
 /**
- * Browsers and every `fetch` refuse them because other protocols use them (WHATWG Fetch, "bad port"), so a reviewer could
- * not open the link.
+ * Browsers and every `fetch` refuse these ports because other protocols use them (WHATWG Fetch, "bad port"), so a
+ * reviewer could not open the link.
  */
 const BLOCKED_PORTS: ReadonlySet<number> = new Set([
   1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,

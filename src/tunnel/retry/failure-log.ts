@@ -1,5 +1,5 @@
-// What went wrong since the tunnel was last connected, server by server: what is logged of it, at which level, and what
-// the user is told in the end. Used by retry-policy.ts.
+// The failures of each server since the tunnel was last connected: decides what is logged, at which level, and which
+// failures the final error contains. Used by retry-policy.ts.
 
 import { describeError, TunnelError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
@@ -7,17 +7,17 @@ import { renderAddress, type ServerAddress } from '../address.ts';
 import { hintAtFirewall, type TunnelFailure } from '../failure.ts';
 import { ATTEMPTS_BEFORE_HINT } from '../timings.ts';
 
-/** So many sessions in a row that ended at once are worth a warning. */
+/** The number of sessions in a row that ended at once after which a warning is logged. */
 const SHORT_SESSIONS_BEFORE_WARNING = 3;
 
 export class FailureLog {
   readonly #logger: Logger;
   readonly #counts = new Map<string, number>();
-  /** The last failure of each server, in the user's words. */
+  /** The last failure of each server, worded for the user. */
   readonly #last = new Map<string, TunnelError>();
   #shortSessions = 0;
   #hasGoneRound = false;
-  /** Lines about ports in use that were logged. */
+  /** Lines about ports in use that were logged already: each is logged once. */
   readonly #logged = new Set<string>();
 
   constructor(logger: Logger) {
@@ -32,7 +32,7 @@ export class FailureLog {
     return count;
   }
 
-  /** Keeps and logs a failure, and returns it as text; `isStart` before the first session, while the user waits. */
+  /** Stores and logs a failure, and returns its text; `isStart`: there was no session yet, and the user waits. */
   record(server: ServerAddress, failure: TunnelFailure, isStart = false): string {
     const name = renderAddress(server);
     const count = this.#counts.get(name) ?? 1;
@@ -52,12 +52,12 @@ export class FailureLog {
     return new TunnelError(message, { retryable: [first, ...others].some(one => one.retryable) });
   }
 
-  /** `port` is in use, and `next` is asked for: the same port again while an older job may be ending. */
+  /** `port` is in use. The next request is for `next`: the same port again while an older job may be ending. */
   logTaken({ host }: ServerAddress, port: number, next: number): void {
     const text =
       next === port
-        ? `port ${port} of ${host} is in use, by an older job perhaps: waiting for it to be free`
-        : `port ${port} of ${host} stays in use: asking for ${next === 0 ? 'any other' : next}`;
+        ? `port ${port} of ${host} is in use, perhaps by an older job: waiting for it to be free`
+        : `port ${port} of ${host} is still in use: asking for ${next === 0 ? 'any other' : next}`;
     if (this.#logged.has(text)) return;
     this.#logged.add(text);
     this.#logger.info(text);
@@ -71,7 +71,7 @@ export class FailureLog {
     this.#hasGoneRound = false;
   }
 
-  /** A session is over. A server that drops one session after the other does not fill the log. */
+  /** A session is over. If a server drops one session after the other, only the first losses are logged above debug. */
   logLoss(server: ServerAddress, reason: string, wasGood: boolean): void {
     this.#shortSessions = wasGood ? 0 : this.#shortSessions + 1;
     const text = `reconnecting to ${renderAddress(server)}: ${reason}`;
@@ -79,7 +79,7 @@ export class FailureLog {
     else this.#logger.debug(text);
     if (this.#shortSessions === SHORT_SESSIONS_BEFORE_WARNING)
       this.#logger.warn(
-        `${renderAddress(server)} opens the tunnel and drops it at once, again and again: ${reason}`,
+        `${renderAddress(server)} repeatedly opens the tunnel and drops it at once: ${reason}`,
       );
   }
 
@@ -89,10 +89,10 @@ export class FailureLog {
     else this.#logger.debug(text);
   }
 
-  /** `from` was tried long enough, and `to` is next. From the second round on nothing is new: for debugging only. */
+  /** `from` was tried long enough, and `to` is next. The second and later rounds repeat the first: logged at debug. */
   logNextServer(from: ServerAddress, to: ServerAddress, isNewRound: boolean): void {
     this.#hasGoneRound ||= isNewRound;
-    const text = `${renderAddress(from)} stays away: trying ${renderAddress(to)}`;
+    const text = `${renderAddress(from)} is not available: trying ${renderAddress(to)}`;
     if (this.#hasGoneRound) this.#logger.debug(text);
     else this.#logger.info(text);
   }

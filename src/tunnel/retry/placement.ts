@@ -13,12 +13,12 @@ const STRETCH = { N: 2 ** 14, r: 8, p: 1 } as const;
 const KEY_BYTES = 32;
 const SALT = 'expose-action, where a preview lives';
 
-/** The most that readUIntBE reads, and far more than a port needs. */
+/** The most bytes that readUIntBE reads, and far more than a port needs. */
 const DRAW_BYTES = 6;
 
 /**
- * The servers, best first, by rendezvous hashing: no score depends on the other servers, so adding or losing a server
- * moves only the previews it gets or had.
+ * The servers, best first, by rendezvous hashing: a server's score does not depend on the other servers. So a new
+ * server moves only the previews that it gets, and a lost one only those that it had.
  */
 export function orderServers(servers: readonly TunnelServer[], identity: string): TunnelServer[] {
   if (servers.length < 2) return [...servers];
@@ -30,8 +30,8 @@ export function orderServers(servers: readonly TunnelServer[], identity: string)
 }
 
 /**
- * Every port of the range once, in the preview's own order. Ports that browsers refuse are left out, unless the range has
- * no others. Lazy: each port costs one hash.
+ * Every port of the range once, in the preview's own order. Ports that browsers refuse are left out, unless the range
+ * has no others. Lazy: each port costs one hash.
  */
 export function* listCandidates(
   identity: string,
@@ -66,7 +66,7 @@ function hash(secret: string | undefined, parts: readonly (string | number)[]): 
   return createHmac('sha256', stretch(secret)).update(text).digest();
 }
 
-/** By secret; a process has one, or a few. */
+/** One key for each secret; a process has one or a few. */
 const stretched = new Map<string, Buffer>();
 
 function stretch(secret: string): Buffer {

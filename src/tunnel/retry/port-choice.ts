@@ -1,6 +1,8 @@
-// Which public port to ask one server for next. Used by retry-policy.ts, through server-choice.ts.
+// Which public port to ask one server for next. Used by retry-policy.ts, through server-choice.ts; isWholeRange also by
+// exposure/public-tunnel.ts.
 //
 // Ports are asked for in rounds: the one the tunnel had before, then those that `remotePort` allows, each once.
+// (`random` asks for any port each time, and its round never ends.)
 //
 // | the server's answer | and (the first row that is true)                   | then                                  |
 // |---------------------|---------------------------------------------------|---------------------------------------|
@@ -11,8 +13,8 @@
 // |                     | the round was complete, and every port refused    | 'never': waiting would not help       |
 // |                     | otherwise                                         | 'later': a new round                  |
 //
-// Grace periods: `portFirst` for the first port of all (an older job may be ending), `portAgain` for a port the tunnel had
-// (the server frees it a moment after the session), none for any other.
+// Grace periods: `portFirst` for the first port of all (an older job may be ending), `portAgain` for a port the tunnel
+// had (the server frees it a moment after the session), none for any other.
 
 import { type AskedPorts, explainFixedPort, explainNoCandidate, type TunnelFailure } from '../failure.ts';
 import type { Timings } from '../timings.ts';
@@ -21,9 +23,9 @@ import { isBlockedPort } from './blocked-ports.ts';
 import { listCandidates } from './placement.ts';
 
 /**
- * How many candidates of `auto` are asked for. Where half of all ports are in use, 32 in a row are in use once in four
- * billion runs; where the server's own range is narrower, all of them are refused within seconds, soon enough to tell
- * the user.
+ * How many candidates of `auto` are asked for. If half of all ports are in use, 32 in a row are in use once in four
+ * billion runs. If the server's own range is narrower, it refuses all of them within seconds, so that the user need not
+ * wait long for the error.
  */
 export const MAX_CANDIDATES = 32;
 
@@ -43,7 +45,7 @@ interface Round {
   count: number;
   sawTaken: boolean;
   sawRefused: boolean;
-  /** No session came since its first port: when it ends, every port was asked for. */
+  /** Begun by `#startOver`, with no session since: when it ends, every port was asked for since the last session. */
   isComplete: boolean;
 }
 
@@ -56,7 +58,7 @@ export class PortChoice {
   #port: number;
   #graceMs: number;
   #takenSince: number | undefined;
-  /** None of the preview's own ports was given, so the server was asked to choose one. */
+  /** The server gave none of the ports before, so it was asked to choose one. */
   #hasAskedForAny = false;
   #hasServed = false;
 
@@ -70,12 +72,12 @@ export class PortChoice {
     this.#graceMs = readPreferred(server, options) === undefined ? portFirst : portAgain;
   }
 
-  /** What to put into `Hello`; 0 for any. */
+  /** The port to put into `Hello`; 0 for any. */
   get port(): number {
     return this.#port;
   }
 
-  /** The server opened `port` for us: it is the one to ask for from now on. */
+  /** The server opened `port` for us: from now on, this port is asked for first. */
   confirm(port: number): void {
     this.#port = port;
     this.#hasServed = true;
@@ -83,9 +85,9 @@ export class PortChoice {
     this.#startGrace(this.#options.timings.portAgain);
   }
 
-  /** Another program answers at our port: it is not asked for again. False if there is no other port. */
+  /** Another program answers at our port, so this port is not asked for again. False if there is no other port. */
   reject(): boolean {
-    if (this.#port === 0) return true; // the server's next choice is another one
+    if (this.#port === 0) return true; // the server will choose another port
     this.#rejected.add(this.#port);
     if (this.#advance()) return true;
     this.#startOver();
@@ -93,9 +95,9 @@ export class PortChoice {
   }
 
   /**
-   * The server did not give us the port (kind `port-taken` or `port-refused`); `now` is of a monotonic clock. In a
-   * takeover, where another server has served before, there is no grace period: visitors wait, and the address changes
-   * in any case.
+   * The server did not give us the port (kind `port-taken` or `port-refused`); `now` is the time of a
+   * monotonic clock. In a takeover (another server has served before) there is no grace period: visitors wait, and
+   * the address changes in any case.
    */
   nextPort({ kind }: TunnelFailure, now: number, isTakeover: boolean): PortVerdict {
     if (kind === 'port-taken') {
@@ -116,22 +118,22 @@ export class PortChoice {
     this.#takenSince = undefined;
   }
 
-  /** True while our own port is still held by what is left of the session before. */
+  /** True while the server may still hold our own port for the previous session. */
   isBeingFreed(now: number): boolean {
     return this.#hasServed && this.#takenSince !== undefined && now - this.#takenSince < this.#graceMs;
   }
 
-  /** What came of this round so far. */
+  /** The results of this round so far. */
   get asked(): AskedPorts {
     return { count: this.#round.count, allTaken: !this.#round.sawRefused };
   }
 
-  /** The failure as the user reads it: with advice about `remote-port` only if they chose the port. */
+  /** The failure as it is reported: with advice about `remote-port` only if the user chose the port. */
   explain(failure: TunnelFailure): TunnelFailure {
     return this.#options.remotePort.kind === 'fixed' ? explainFixedPort(failure) : failure;
   }
 
-  /** The failure as the user reads it after 'never'. */
+  /** The failure as it is reported after 'never'. */
   explainEnd(last: TunnelFailure): TunnelFailure {
     const { remotePort } = this.#options;
     return remotePort.kind === 'auto'
@@ -160,7 +162,7 @@ export class PortChoice {
   }
 
   #startOver(): void {
-    // A server that gave none of our own ports once need not be asked for all of them again.
+    // A server that once gave none of our own ports is not asked for all of them again.
     const ports = this.#hasAskedForAny ? [0].values() : listPorts(this.#server, this.#options);
     this.#round = startRound(ports, true);
     this.#advance();

@@ -1,5 +1,5 @@
-// Decides after each attempt when and where the next one is made, or that there is none. Used by reconnect.ts, which
-// makes the attempts.
+// Decides after each attempt when and on which server the next one is made, or that it was the last one. Used by
+// reconnect.ts, which makes the attempts.
 //
 // | the attempt ended with                 | then                                                                 |
 // |----------------------------------------|----------------------------------------------------------------------|
@@ -11,8 +11,8 @@
 // |                                        | the next server at once, or the best one after a pause               |
 // | anything else                          | the end: a bug                                                       |
 //
-// Excluding a server means: the next one at once, or the end if none is left. Before the first session, the end also if
-// the workflow has to change (isMisconfiguration).
+// After a server is excluded, the next one is tried at once; if none is left, the tunnel fails. Before the first
+// session it also fails if the workflow has to change (isMisconfiguration).
 
 import { describeError, TunnelError } from '../../shared/errors.ts';
 import { renderAddress } from '../address.ts';
@@ -52,19 +52,19 @@ export class RetryPolicy {
     this.#failures = new FailureLog(options.logger);
   }
 
-  /** Where the next attempt is made. */
+  /** The server of the next attempt. */
   get server(): ServerEntry {
     return this.#servers.current;
   }
 
-  /** Where the last session was; undefined before the first. */
+  /** The server of the last session; undefined before the first session. */
   get lastServer(): ServerEntry | undefined {
     return this.#lastServer;
   }
 
   /**
-   * Bounds one attempt. No limit on a first connect or a new server; for a lost server, what is left of its grace
-   * period.
+   * The time limit of one attempt: undefined on a first connect or a new server; on a lost server, the rest of its
+   * grace period.
    */
   createLimit(): AbortSignal | undefined {
     const graceMs = this.#servers.graceLeft(performance.now());
@@ -72,7 +72,7 @@ export class RetryPolicy {
     return AbortSignal.timeout(Math.max(1, Math.ceil(graceMs)));
   }
 
-  /** There is a session; the server opened `port`. */
+  /** A session has started; the server opened `port`. */
   markConnected(port: number): void {
     this.#lastServer = this.server;
     this.server.ports.confirm(port);
@@ -88,7 +88,7 @@ export class RetryPolicy {
     this.#failures.logLoss(this.server.address, reason, wasGood);
   }
 
-  /** After `markLost`: there is a session again. */
+  /** Call it when a session has started after `markLost`. */
   logReconnected(afterMs: number, port: number): void {
     this.#failures.logReturn(`connected again after ${(afterMs / 1_000).toFixed(1)} s, public port ${port}`);
   }
@@ -116,7 +116,7 @@ export class RetryPolicy {
     return { pauseMs: this.nextPause(), reason };
   }
 
-  /** Why no attempt succeeded, once the time is over. */
+  /** The error once the time is over: why no attempt succeeded. */
   explainEnd(): TunnelError {
     return this.#failures.summarise() ?? explainTimeout(this.server.address);
   }
@@ -138,7 +138,7 @@ export class RetryPolicy {
   /** `port` was not given, and the next one is chosen. */
   #logPort(failure: TunnelFailure, port: number): void {
     const { address, ports } = this.server;
-    // Our own port is in use for a moment after every link that fell silent: that is not worth a line.
+    // After a silent link, the server always holds our own port for a moment: this is not logged.
     if (failure.kind === 'port-taken' && (this.#lastServer === undefined || port !== ports.port))
       this.#failures.logTaken(address, port, ports.port);
     if (this.#options.remotePort.kind === 'auto' && ports.port === 0)

@@ -1,5 +1,5 @@
-// Which server carries the tunnel, and which one is tried next when it stays away. Used by retry-policy.ts, which reports
-// the outcome of each attempt.
+// Which server has the tunnel, and which one is tried next when that server does not come back. Used by
+// retry-policy.ts, which reports the outcome of each attempt.
 
 import type { KeyObject } from 'node:crypto';
 import type { ServerAddress } from '../address.ts';
@@ -21,17 +21,17 @@ type ServerOptions = Pick<TunnelOptions, 'servers' | 'identity' | 'remotePort' |
   timings: Timings;
 };
 
-/** All times are of one monotonic clock, in milliseconds. */
+/** All times are milliseconds of the same monotonic clock. */
 export class ServerChoice {
   /** In the preview's own order, best first. */
   readonly #servers: readonly ServerEntry[];
   readonly #timings: Timings;
   readonly #triedThisRound = new Set<ServerEntry>();
-  /** Not tried again until some server serves. */
+  /** Servers that are not tried again until any server serves. */
   readonly #excluded = new Set<ServerEntry>();
   #current: ServerEntry;
   #awaySince: number | undefined;
-  /** When the current server has been tried long enough. */
+  /** The time at which the current server has been tried long enough. */
   #deadline: number;
 
   constructor(options: ServerOptions, now: number) {
@@ -52,24 +52,24 @@ export class ServerChoice {
     return this.#current;
   }
 
-  /** The current server serves. What was wrong with the others may be over: all count again. */
+  /** The current server serves. The problems of the others may be over: none is excluded any more. */
   confirm(): void {
     this.#triedThisRound.clear();
     this.#excluded.clear();
   }
 
   /**
-   * The current server is away; its last bytes came at `lastDataAt`. It stays the current one for a grace period. One
-   * whose sessions never last (`wasGood` false) has been away since they began to end early.
+   * The current server is away; its last bytes came at `lastDataAt`. It stays the current server for a grace period. If
+   * its sessions end early (`wasGood` false), the period is counted from the first such loss.
    */
   markLost(lastDataAt: number, wasGood: boolean, now: number): void {
     if (wasGood || this.#awaySince === undefined) this.#awaySince = lastDataAt;
     this.#deadline = this.#awaySince + this.#timings.serverAway;
-    // After this machine was suspended the server may be fine: it is owed one attempt.
+    // If this machine was suspended, the grace period is over although the server may be fine: allow one more attempt.
     if (wasGood) this.#deadline = Math.max(this.#deadline, now + this.#timings.serverFirst);
   }
 
-  /** At the start: the current server answered, even if only that a port is in use. Its time starts again. */
+  /** At the start: the current server answered, perhaps only that a port is in use. Its time starts again. */
   markReachable(now: number): void {
     this.#deadline = now + this.#timings.serverFirst;
   }
@@ -80,8 +80,8 @@ export class ServerChoice {
   }
 
   /**
-   * Goes on to the next server. True if all had their turn and a new round begins with the best: its first attempt comes
-   * after `pauseMs`, and its time counts from then.
+   * Goes on to the next server. True if all servers had their turn and a new round begins with the best one: its first
+   * attempt comes after `pauseMs`, and its time is counted from then.
    */
   advance(now: number, pauseMs = 0): boolean {
     this.#triedThisRound.add(this.#current);
@@ -95,7 +95,7 @@ export class ServerChoice {
     return isNewRound;
   }
 
-  /** Sets the current server aside and goes on to the next. False if none is left. */
+  /** Excludes the current server and goes on to the next one. False if none is left. */
   exclude(now: number): boolean {
     this.#excluded.add(this.#current);
     if (this.#excluded.size === this.#servers.length) return false;

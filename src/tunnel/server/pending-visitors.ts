@@ -19,7 +19,7 @@ export class PendingVisitors {
     return this.#all.size;
   }
 
-  /** Keeps a visitor, paused, for PENDING_VISITOR_MS. Returns its id; undefined if there are too many: it is reset. */
+  /** Keeps a visitor, paused, for PENDING_VISITOR_MS. Returns its id; if there are too many, resets it: undefined. */
   add(visitor: Socket): string | undefined {
     visitor.on('error', () => {});
     if (this.#all.size >= this.#max) {
@@ -53,7 +53,7 @@ export class PendingVisitors {
   }
 }
 
-/** The end of one direction is passed on as such; a connection that breaks breaks the other. */
+/** When one side ends its direction, so does the other; when one connection breaks, the other one is broken, too. */
 function join(one: Socket, other: Socket): void {
   for (const [from, to] of [
     [one, other],

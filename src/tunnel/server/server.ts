@@ -1,5 +1,5 @@
-// A bore server, for `expose demo`, `expose server` and the tests. Behaves like the real one (bore 0.6.0, src/server.rs),
-// but frees a port as soon as its owner hangs up. One failing connection never harms another.
+// A bore server, for `expose demo`, `expose server` and the tests. Behaves like the real one (bore 0.6.0,
+// src/server.rs), but frees a port as soon as its owner hangs up. A connection that fails does not affect the others.
 
 import type { KeyObject } from 'node:crypto';
 import { once } from 'node:events';
@@ -37,7 +37,7 @@ export interface BoreServerOptions {
   maxPort?: number;
   /** Address of the public ports; default `host`. */
   bindTunnels?: string;
-  /** Visitors at a time, waiting and served; default 1,024. More are reset. */
+  /** Visitors at a time, waiting and served together; default 1,024. Further visitors are reset. */
   maxVisitors?: number;
   logger?: Logger;
 }

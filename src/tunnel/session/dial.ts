@@ -1,4 +1,4 @@
-// Opens the control connection to a server, at whichever of its addresses answers first. Used by session.ts.
+// Opens the control connection to a server, on the first of its addresses that answers. Used by session.ts.
 
 import { lookup as lookupHost } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
@@ -47,9 +47,9 @@ async function resolve(
 }
 
 /**
- * Dials the addresses in their order, each with a head start on the next; starting one does not end another. When all
- * were dialled it starts again with those that are silent: while a link is down, every packet is lost.
- * Node's own way (autoSelectFamily) gives each address up after 250 ms: too early for another continent.
+ * Dials the addresses in their order, each some time before the next one; starting a dial does not end the others. When
+ * all were dialled, it starts again with the silent ones: while a link is down, every packet is lost.
+ * Node's own algorithm (autoSelectFamily) gives up each address after 250 ms: too early for another continent.
  */
 class Race {
   readonly #addresses: readonly ServerAddress[];
@@ -71,7 +71,7 @@ class Race {
   async run(): Promise<ControlConnection> {
     const timer = setInterval(() => this.#dialNext(), this.#timings.dialNext);
     try {
-      if (this.#addresses.length === 0) throw new Error('the host has no address');
+      if (this.#addresses.length === 0) throw new Error('the host name has no address');
       this.#dialNext();
       return await raceSignal(this.#result.promise, this.#outer);
     } finally {

@@ -25,7 +25,7 @@ export interface PortRequest {
   timings: Timings;
 }
 
-/** A frame came that has no place in the handshake. */
+/** A frame came that the handshake does not allow at this point. */
 class UnexpectedFrame extends Error {
   readonly frame: Buffer;
 
@@ -58,7 +58,7 @@ async function proveSecret(reader: FrameReader, request: PortRequest): Promise<s
     if (proof === undefined) throw new UnexpectedFrame(frame);
     return proof;
   } catch (error) {
-    // A server without a secret waits for our first frame, as we wait for its challenge, and then hangs up.
+    // A server without a secret waits for our first frame while we wait for its challenge, and then hangs up.
     const isLate = performance.now() - connectedAt >= timings.earlyEnd;
     const saidNothing = error instanceof NoFrame && error.reason === 'ended' && error.received.length === 0;
     if (isLate && saidNothing) throw explainSecretUnwanted(server);

@@ -14,12 +14,12 @@ import { type ControlConnection, dialServer } from './dial.ts';
 import { openPort, type PortRequest } from './open-port.ts';
 import { startWatchdog } from './watchdog.ts';
 
-/** Limits the connections of each address it serves, so no spare ones are opened there. */
+/** This server limits the connections from each client address, so no spare connections are opened there. */
 const SHARED_SERVER = 'bore.pub';
 
 export interface SessionOptions extends PortRequest {
   visitors: VisitorFetcher;
-  /** Called when the control connection is open, before anything is sent. */
+  /** Called when the control connection is open, before the first frame is sent. */
   onDialled: () => void;
   lookup: Lookup | undefined;
   logger: Logger;
@@ -30,16 +30,17 @@ export interface SessionOptions extends PortRequest {
 export interface Session {
   /** The public port. */
   readonly port: number;
-  /** Of performance.now(). */
+  /** A time of performance.now(). */
   readonly startedAt: number;
   /** When the server last sent something, by the same clock. */
   readonly lastDataAt: number;
   /**
-   * Resolves, never rejects, with the reason why this session is to be replaced. Its connection may still be open: a
-   * reset sent into a dead link is lost, and the server would hold the port for seconds after the link is healed.
+   * Resolves with the reason why this session must be replaced; never rejects. Its connection may still be open: a
+   * reset that is sent while the link is dead gets lost, and then the server holds the port for seconds after the link
+   * is back.
    */
   readonly ended: Promise<string>;
-  /** Ends the session with `reason`, its connection stays open until `stop`. */
+  /** Ends the session with `reason`; its connection stays open until `stop`. */
   retire(reason: string): void;
   /** Closes the connection with a reset, which frees the port at once. Visitors stay. May be called twice. */
   stop(): void;
@@ -107,7 +108,7 @@ function createFrameHandler(
   return frame => {
     const message = decodeServerMessage(frame);
     if (message === 'Heartbeat') return;
-    // From the address of this session: another address of the same name may be another server, without this visitor.
+    // Use the IP address of this session: another address of the same name may be another server, without this visitor.
     if (message !== undefined && 'Connection' in message)
       return visitors.fetch(message.Connection, {
         address,

@@ -1,15 +1,15 @@
 // Notices that a link has fallen silent. Used by session.ts.
 
 export interface Watchdog {
-  /** When the last bytes came, by the watchdog's clock. */
+  /** Time of the watchdog's clock when the last bytes came. */
   readonly lastDataAt: number;
-  /** Bytes came: the time starts again. */
+  /** Call it when bytes came: the time-out starts again. */
   onData(): void;
   /** May be called twice. */
   stop(): void;
 }
 
-/** Calls `onSilence` once, as soon as nothing came for `timeoutMs`. `readClock` is for tests. */
+/** Calls `onSilence` once, when no bytes came for `timeoutMs`. `readClock` is for tests. */
 export function startWatchdog(
   timeoutMs: number,
   onSilence: () => void,
@@ -24,8 +24,8 @@ export function startWatchdog(
   const decide = () => {
     if (isOver) return;
     const leftMs = timeoutMs - (readClock() - lastDataAt);
-    // Timers count in whole milliseconds, so one may fire early by this clock: every third did. Then only the rest is
-    // waited for; starting again would double the time.
+    // Timers count in whole milliseconds, so one may fire early by this clock (every third did). In this case wait only
+    // for the remaining time; a new start would double it.
     if (leftMs > 0) {
       clearTimeout(timer);
       timer = setTimeout(check, leftMs);
@@ -34,8 +34,8 @@ export function startWatchdog(
     stop();
     onSilence();
   };
-  // After a stall of this process the timer fires first, while heartbeats wait in the kernel: setImmediate lets them be
-  // read before anything is decided.
+  // After a stall of this process the timer fires first, while heartbeats wait in the kernel: setImmediate lets the
+  // event loop read them before the decision.
   const check = () => void setImmediate(decide);
   let timer = setTimeout(check, timeoutMs);
   const onData = () => {

@@ -1,6 +1,6 @@
-// One connection to the server that fetches one visitor: dialled, proved, and then the visitor's own. Opened by
-// visitors.ts for a visitor who waits, or ahead of one (spare-connections.ts). Callbacks and one timer instead of
-// promises: with many short visits, this is where the time goes (bench B4).
+// One connection to the server that fetches one visitor: dials, proves the secret, and then carries the visitor's
+// bytes. Opened by visitors.ts for a visitor who waits, or before one comes (spare-connections.ts). It uses callbacks
+// and one timer instead of promises, because many short visits spend most of their time here (bench B4).
 
 import type { KeyObject } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
@@ -26,9 +26,9 @@ export interface DataConnectionLimits {
 }
 
 export interface DataConnectionEvents {
-  /** Every byte from here on is the visitor's, those in `first` too (mostly none). */
+  /** Every byte from now on is the visitor's, also those in `first` (mostly none). */
   onVisitor: (socket: Socket, first: Buffer, end: PipeEnd | undefined) => void;
-  /** It cannot fetch anybody any more; never after `onVisitor`. */
+  /** The connection cannot fetch a visitor any more; never called after `onVisitor`. */
   onFailed: (reason: string) => void;
 }
 
@@ -50,8 +50,8 @@ export class DataConnection {
   #isOver = false;
 
   /**
-   * Dials at once. With `end` the bytes are read by it, otherwise as a stream. `onFailed` is called until a visitor is
-   * asked for; from then on the one given to `accept` is.
+   * Dials at once. `end` reads the bytes; without it they are read as a stream. A failure calls this `onFailed`; after
+   * `accept` it calls the one given there.
    */
   constructor(
     source: VisitorSource,
@@ -81,7 +81,7 @@ export class DataConnection {
     else this.#socket.on('readable', this.#onReadable);
   }
 
-  /** The server may hang up any moment, because it has received nothing since we dialled. */
+  /** The server may hang up at any moment, because it has received nothing since we dialled. */
   get isStale(): boolean {
     return this.#ageMs >= this.#holdMs;
   }
@@ -90,14 +90,14 @@ export class DataConnection {
     return performance.now() - this.#dialledAt;
   }
 
-  /** Fetches the visitor `id`, now or as soon as the server has sent its challenge. Once. */
+  /** Fetches the visitor `id`, now or as soon as the server has sent its challenge. To be called once. */
   accept(id: string, { onVisitor, onFailed }: DataConnectionEvents): void {
     this.#visitor = { id, onVisitor };
     this.#onFailed = onFailed;
     if (this.#proof !== undefined) this.#fetch(this.#visitor, this.#proof);
   }
 
-  /** Hangs up without a further event, unless a visitor was fetched. */
+  /** Hangs up and calls no event; does nothing if a visitor was fetched. */
   abandon(): void {
     if (this.#isOver) return;
     this.#finish();

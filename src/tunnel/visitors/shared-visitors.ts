@@ -1,6 +1,6 @@
-// Visitors on two threads: when many connections come and go, one thread of Node.js carries about two thirds of what the
-// Rust client does on two (bench B4). The second is started only while the first is busy with many raw visitors, and then
-// takes every other new one. Used by reconnect.ts.
+// Visitors on two threads: when many connections come and go, one thread of Node.js carries about two thirds of what
+// the Rust client does on two (bench B4). The second is started only while the first is busy with many raw visitors,
+// and then takes every other new one. Used by reconnect.ts.
 
 import { describeError } from '../../shared/errors.ts';
 import type { VisitorSource } from './data-connection.ts';
@@ -8,7 +8,7 @@ import { ThreadHandle } from './thread-handle.ts';
 import type { VisitorSink } from './visitor-sink.ts';
 import { explainFull, type VisitorFetcher, type VisitorOptions, Visitors } from './visitors.ts';
 
-/** The share of its time that the first thread has to work, and over how long, before it gets help. */
+/** How busy the first thread must be, and over how many milliseconds, before the second one is started. */
 const BUSY_SHARE = 0.6;
 const BUSY_MS = 1_000;
 /** Below this many visitors a second thread costs more than it gains. */
@@ -27,7 +27,7 @@ class SharedVisitors implements VisitorFetcher {
   readonly #thread: SecondThread;
   readonly #first: Visitors;
   #second: ThreadHandle | undefined;
-  /** The system gave us no second thread: not tried again. */
+  /** The system refused a second thread; it is not tried again. */
   #isRefused = false;
   #isSecondsTurn = false;
   #measured = performance.eventLoopUtilization();
@@ -64,7 +64,7 @@ class SharedVisitors implements VisitorFetcher {
     await Promise.all([this.#first.stop(drainMs), this.#second?.stop(drainMs)]);
   }
 
-  /** In turns and not by their number: a thousand silent visitors are less work than one busy one. */
+  /** Alternates, instead of comparing numbers of visitors: a thousand silent visitors are less work than a busy one. */
   #takesTurns(second: ThreadHandle): boolean {
     if (this.#first.load < MIN_VISITORS_FOR_SECOND_THREAD || !second.isReady) return false;
     this.#isSecondsTurn = !this.#isSecondsTurn;

@@ -1,13 +1,13 @@
-// Data connections opened ahead of the visitors who will need them. A browser soon opens more connections after its first
-// one, and on a far server each would wait 4 round trips for a dial and a challenge; over a spare one it waits 2 (bench
-// B7). Used by visitors.ts.
+// Spare data connections, opened before the visitors who need them come. A browser opens more connections soon after
+// its first one, and on a far server each would wait 4 round trips for a dial and a challenge; with a spare one it
+// waits 2 (bench B7). Used by visitors.ts.
 
 import type { DataConnection, VisitorSource } from './data-connection.ts';
 
-/** A browser opens six connections to a host; the first one is here when these are opened. */
+/** A browser opens six connections to a host; these are opened when its first one has come. */
 const SPARE_CONNECTIONS = 5;
 
-/** Dials for no visitor in particular; `onFailed` when the connection cannot be used any more. */
+/** Opens a connection that is not for a certain visitor; calls `onFailed` when it cannot be used any more. */
 type Open = (source: VisitorSource, onFailed: (connection: DataConnection) => void) => DataConnection;
 
 export class SpareConnections {
@@ -19,7 +19,7 @@ export class SpareConnections {
     this.#open = open;
   }
 
-  /** Hands over the oldest one, which is most likely ready; undefined if there is none that is fresh enough. */
+  /** Removes and returns the oldest one, which is most likely ready; undefined if none is fresh enough. */
   take(source: VisitorSource): DataConnection | undefined {
     if (this.#connections[0]?.source.address !== source.address) this.stop();
     for (let oldest = this.#connections.shift(); oldest; oldest = this.#connections.shift()) {
@@ -29,7 +29,7 @@ export class SpareConnections {
     return undefined;
   }
 
-  /** Opens those that are missing; called when a visitor came, never ahead of the first. */
+  /** Opens the missing ones; called when a visitor came, never before the first. */
   refill(source: VisitorSource): void {
     while (this.#connections.length < SPARE_CONNECTIONS)
       this.#connections.push(

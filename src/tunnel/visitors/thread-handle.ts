@@ -1,5 +1,5 @@
-// A second thread that fetches raw visitors and relays their bytes, as the first one sees it. Its own side is
-// src/visitor-thread.ts. Used by shared-visitors.ts.
+// The first thread's handle of the second one, which fetches raw visitors and relays their bytes. The program of the
+// second thread is src/visitor-thread.ts. Used by shared-visitors.ts.
 
 import { Worker } from 'node:worker_threads';
 import { describeError } from '../../shared/errors.ts';
@@ -9,12 +9,12 @@ import type { Timings } from '../timings.ts';
 import type { VisitorSource } from './data-connection.ts';
 import type { VisitorFetcher, VisitorOptions } from './visitors.ts';
 
-/** How much longer than the visitors' time to finish the thread gets before it is terminated. */
+/** When stopped, the thread gets this much more time than its visitors have to finish; then it is terminated. */
 const END_MS = 1_000;
 
-/** What the thread starts with. */
+/** The `workerData` of the thread. */
 export interface ThreadData {
-  /** An Int32Array of THREAD_COUNTS, written by the thread alone while it lives. */
+  /** An Int32Array of THREAD_COUNTS; while the thread lives, only the thread writes it. */
   counts: SharedArrayBuffer;
   timings: Timings;
   maxVisitors: number;
@@ -22,14 +22,14 @@ export interface ThreadData {
   limits: IdleLimits;
 }
 
-/** Positions in the shared counts. `fetched` counts the ids that were received; the others are as in Visitors and Relay. */
+/** Positions in the shared counts. `fetched` counts the ids received; the others are those of Visitors and Relay. */
 export const THREAD_COUNTS = { fetched: 0, load: 1, open: 2, visits: 3 } as const;
 
 export type ThreadCommand =
   | {
       kind: 'fetch';
       ids: readonly string[];
-      /** Only if it is not the one of the last command. */
+      /** Set only if it differs from the source of the last command. */
       source?: VisitorSource;
     }
   /** Where the app is from now on; undefined while it is away. */
@@ -37,7 +37,7 @@ export type ThreadCommand =
   | { kind: 'stop'; drainMs: number };
 
 export type ThreadEvent =
-  /** Commands are carried out from now on. */
+  /** The thread carries out commands from now on. */
   { kind: 'ready' } | { kind: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; text: string };
 
 export class ThreadHandle implements VisitorFetcher, WorkerRelay {
@@ -52,15 +52,15 @@ export class ThreadHandle implements VisitorFetcher, WorkerRelay {
   #ids: string[] = [];
 
   /**
-   * Starts the thread. If it breaks later, that is logged, and it takes no more visitors. Throws if the system gives no
-   * more threads, or there is no such script.
+   * Starts the thread. If it breaks later, a warning is logged, and it takes no more visitors. Throws if the system
+   * refuses a thread or there is no such script.
    */
   constructor(script: string, relay: Relay, options: VisitorOptions) {
     const { logger, timings, maxVisitors, maxDials } = options;
     const counts = new SharedArrayBuffer(Object.keys(THREAD_COUNTS).length * Int32Array.BYTES_PER_ELEMENT);
     const data: ThreadData = { counts, timings, maxVisitors, maxDials, limits: relay.idleLimits };
     this.#counts = new Int32Array(counts);
-    // Without environment and arguments: both may hold what the thread need not know.
+    // Without environment and arguments: both may hold secrets that the thread does not need.
     this.#worker = new Worker(script, { workerData: data, env: {}, argv: [], name: 'visitors' });
     this.#worker.unref();
     this.setTarget(relay.target);
@@ -88,7 +88,7 @@ export class ThreadHandle implements VisitorFetcher, WorkerRelay {
     return this.#isReady;
   }
 
-  /** Visitors who are here or on their way, those in commands it has not read yet included. */
+  /** Visitors connected or being fetched, also those in commands that the thread has not read yet. */
   get load(): number {
     return this.#sent - this.#read('fetched') + this.#read('load');
   }
@@ -108,7 +108,7 @@ export class ThreadHandle implements VisitorFetcher, WorkerRelay {
     if (this.#ids.length === 1) queueMicrotask(() => this.#sendIds());
   }
 
-  /** At once, not with the next visitor: the port of an app that is away may be another program's by now. */
+  /** Sent at once, not with the next visitor: another program may already use the port that the app left. */
   setTarget(target: Target | undefined): void {
     if (target?.host === this.#target?.host && target?.port === this.#target?.port) return;
     this.#target = target && { host: target.host, port: target.port };
@@ -148,7 +148,7 @@ export class ThreadHandle implements VisitorFetcher, WorkerRelay {
     return Atomics.load(this.#counts, THREAD_COUNTS[name]);
   }
 
-  /** The visits it had served still count. */
+  /** The visits that the thread has served still count. */
   #forgetVisitors(): void {
     this.#sent = this.#read('fetched');
     Atomics.store(this.#counts, THREAD_COUNTS.load, 0);

@@ -1,5 +1,5 @@
-// Where visitors' connections go: a Relay for raw bytes, or a receiver of streams. Made by exposure/ingress.ts, used by
-// the other files of this folder.
+// The destination of visitors' connections: a Relay for raw bytes, or a receiver of streams. Made by
+// exposure/ingress.ts, used by the other files of this folder.
 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -12,21 +12,21 @@ export interface VisitorSink {
   readonly maxVisitors: number;
   /** How to share the visitors with a second thread; undefined: one thread serves all. */
   readonly secondThread: (SecondThreadOptions & { relay: Relay }) | undefined;
-  /** What reads a connection that is about to be opened; undefined: it is read as a stream. */
+  /** The reader for a connection that is about to be opened; undefined: the connection is read as a stream. */
   openEnd(): PipeEnd | undefined;
   /**
-   * From here on the connection carries a visitor's bytes, the first of which are in `first` (mostly none). `end` is what
-   * `openEnd` returned for it. If this throws, the visitor is reset.
+   * From this call on, the connection carries a visitor's bytes; `first` holds those already read (mostly none). `end`
+   * is what `openEnd` returned for it. If this throws, the visitor is reset.
    */
   accept(socket: Socket, first: Buffer, end: PipeEnd | undefined): void;
-  /** Cuts every connection that is left. */
+  /** Cuts every connection that is still open. */
   cut(): void;
 }
 
-/** Gets each visitor's own byte stream: noDelay, allowHalfOpen. It ends both directions. */
+/** Receives each visitor's own byte stream: noDelay, allowHalfOpen. The receiver must end both directions. */
 export type StreamReceiver = (visitor: Duplex) => void;
 
-/** Hands each visitor to `receiver` as a stream. It may throw, which costs that visitor only. */
+/** Gives each visitor to `receiver` as a stream. If `receiver` throws, only that visitor is lost. */
 export function createStreamSink(receiver: StreamReceiver): VisitorSink {
   return {
     maxVisitors: MAX_GATEWAY_VISITORS,

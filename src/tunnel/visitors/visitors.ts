@@ -1,6 +1,6 @@
-// Fetches each visitor over a data connection of its own, hands it to the sink, and knows who is here. Visitors belong to
-// the tunnel and not to a session, because they live on when the control connection is lost. Used by session.ts and
-// reconnect.ts.
+// Fetches each visitor over a data connection of its own, gives it to the sink, and counts the open visitors. Visitors
+// belong to the tunnel and not to a session, because they stay when the control connection is lost. Made by
+// shared-visitors.ts and visitor-thread.ts; session.ts and reconnect.ts use it as VisitorFetcher.
 
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
@@ -29,20 +29,20 @@ export interface VisitorOptions {
   onChange?: () => void;
 }
 
-/** `Visitors` here, or `SharedVisitors` on two threads. */
+/** `Visitors` on one thread, or `SharedVisitors` on two. */
 export interface VisitorFetcher {
-  /** Visitors whose connection was handed on and is not closed yet. */
+  /** Visitors whose connection was given to the sink and is not closed yet. */
   readonly open: number;
   /** Fetches the visitor that `source` announced as `id`, now or when it is their turn. */
   fetch(id: string, source: VisitorSource): void;
-  /** Takes no new visitors; those who are here may finish within `drainMs`, then they are cut off. */
+  /** Takes no new visitors; the open ones may finish within `drainMs`, then they are cut off. */
   stop(drainMs: number): Promise<void>;
 }
 
 interface Invitation {
   id: string;
   source: VisitorSource;
-  /** Of performance.now(). */
+  /** A time of performance.now(). */
   deadline: number;
 }
 
@@ -50,7 +50,7 @@ export class Visitors implements VisitorFetcher {
   readonly #options: VisitorOptions;
   readonly #open = new Set<Socket>();
   readonly #queue: Invitation[] = [];
-  /** Ids queued and being fetched: a second announcement with the same id is not a second visitor. */
+  /** Ids queued or being fetched: a second announcement with the same id is not another visitor. */
   readonly #expected = new Set<string>();
   readonly #dialling = new Set<DataConnection>();
   readonly #retries = new Set<NodeJS.Timeout>();
@@ -68,7 +68,7 @@ export class Visitors implements VisitorFetcher {
     return this.#open.size;
   }
 
-  /** Visitors who are here or on their way. */
+  /** Visitors open, queued or being fetched. */
   get load(): number {
     return this.#open.size + this.#expected.size;
   }
@@ -147,7 +147,7 @@ export class Visitors implements VisitorFetcher {
       const next = this.#queue.shift();
       if (next === undefined) return;
       if (performance.now() < next.deadline) this.#dial(next);
-      else this.#giveUp(next, 'it was not their turn in time');
+      else this.#giveUp(next, 'no dial was free in time');
     }
   }
 
@@ -158,7 +158,7 @@ export class Visitors implements VisitorFetcher {
       this.#forget(connection, invitation);
       return;
     }
-    // The failed connection counts among those being dialled until it is replaced.
+    // The failed connection counts as being dialled until another one replaces it.
     const timer = setTimeout(() => {
       this.#retries.delete(timer);
       this.#dialling.delete(connection);
@@ -189,7 +189,7 @@ export class Visitors implements VisitorFetcher {
   }
 }
 
-/** For the log: a visitor is not fetched. */
+/** Log text: a visitor is not fetched. */
 export function explainFull(maxVisitors: number): string {
-  return `a visitor was left out: ${maxVisitors} are here already`;
+  return `a visitor was not fetched: the limit of ${maxVisitors} visitors is reached`;
 }

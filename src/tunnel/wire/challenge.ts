@@ -1,5 +1,5 @@
-// How a client proves that it knows the server's secret (bore, src/auth.rs). Used by handshake.ts, retry/server-choice.ts and
-// our own bore server.
+// How a client proves that it knows the server's secret (bore, src/auth.rs). Used by handshake.ts,
+// retry/server-choice.ts and our own bore server.
 
 import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 
@@ -8,7 +8,7 @@ export function deriveKey(secret: string): KeyObject {
   return createSecretKey(createHash('sha256').update(secret).digest());
 }
 
-/** The hex answer to a challenge, a UUID: HMAC-SHA256 of its 16 raw bytes (bore, src/auth.rs). */
+/** The answer, in hex, to a challenge, which is a UUID: HMAC-SHA256 of its 16 raw bytes (bore, src/auth.rs). */
 export function answerChallenge(key: KeyObject, challenge: string): string {
   return createHmac('sha256', key).update(challenge.replaceAll('-', ''), 'hex').digest('hex');
 }

@@ -1,23 +1,23 @@
-// Reads frames off a socket: one at a time in a handshake, then each as it comes. Used by session/ on our client's side,
-// and by server/server.ts on the other.
+// Reads frames off a socket: one at a time in a handshake, then each as it comes. Used by session/ on our client's
+// side, and by server/server.ts on the other.
 
 import type { Socket } from 'node:net';
 import { FrameDecoder } from './protocol.ts';
 
-/** No frame came: the other side hung up, or the time was over. `received` are bytes that are not a whole frame. */
+/** No frame came: the other side hung up, or the time was over. `received`: bytes that are not a whole frame. */
 export class NoFrame extends Error {
   readonly reason: 'ended' | 'timeout';
   readonly received: Buffer;
 
   constructor(reason: 'ended' | 'timeout', received: Buffer, options: ErrorOptions) {
-    super(reason === 'ended' ? 'the connection was closed' : 'nothing came in time', options);
+    super(reason === 'ended' ? 'the connection was closed' : 'no frame came in time', options);
     this.name = 'NoFrame';
     this.reason = reason;
     this.received = received;
   }
 }
 
-/** Expects that nobody else reads the socket, and that it has an 'error' handler. */
+/** Requires a socket that nothing else reads and that has an 'error' handler. */
 export class FrameReader {
   readonly #socket: Socket;
   readonly #decoder = new FrameDecoder();
@@ -26,7 +26,7 @@ export class FrameReader {
     this.#socket = socket;
   }
 
-  /** Waits for one frame and consumes nothing behind it. Rejects with NoFrame or FrameTooLong. */
+  /** Waits for one frame and consumes no byte after it. Rejects with NoFrame or FrameTooLong. */
   async next(timeoutMs: number): Promise<Buffer> {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     const fail = (reason: 'ended' | 'timeout') =>
@@ -70,7 +70,7 @@ export class FrameReader {
     onData(Buffer.alloc(0)); // frames that came together with the last one of the handshake
   }
 
-  /** Ends the reading: bytes behind the last frame are put back into the socket. */
+  /** Stops reading: puts the bytes after the last frame back into the socket. */
   release(): void {
     const rest = this.#decoder.takeRest();
     if (rest.length > 0) this.#socket.unshift(rest);

@@ -1,9 +1,9 @@
-// The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs): messages and frames. Pure; used by our client and our
-// bore server.
+// The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs): messages and frames. No I/O; used by our client
+// and our bore server.
 
 import * as v from 'valibot';
 
-/** The control port of every real bore server: it is compiled in. */
+/** The control port of every real bore server, which cannot be configured. */
 export const DEFAULT_CONTROL_PORT = 7835;
 /** Longest JSON of a frame, in bytes, the NUL not counted (bore's MAX_FRAME_LENGTH). */
 export const MAX_FRAME_LENGTH = 256;
@@ -14,7 +14,7 @@ export const HEARTBEAT_INTERVAL_MS = 500;
 /** The real server keeps a visitor waiting for `Accept` this long. */
 export const PENDING_VISITOR_MS = 10_000;
 
-/** The texts of the server's `Error` frames, the only way to tell them apart (bore, src/server.rs). */
+/** The texts of the server's `Error` frames, the only way to distinguish them (bore, src/server.rs). */
 export const ERROR_TEXT = {
   invalidSecret: 'invalid secret',
   secretRequired: 'server requires secret, but no secret was provided',
@@ -39,20 +39,22 @@ const clientMessage = v.union([
 const serverMessage = v.union([
   /** At least every 500 ms on the control connection, so that a dead link is noticed. */
   v.literal('Heartbeat'),
-  /** On the control connection when a visitor comes, who is kept waiting for 10 s for an `Accept` of this id. */
+  /** On the control connection when a visitor comes: the server waits 10 s for an `Accept` of this id. */
   v.strictObject({ Connection: id }),
   /** The first frame on every connection if the server has a secret; otherwise there is none. */
   v.strictObject({ Challenge: id }),
   /** Answers `Hello`: the public port that was opened. */
   v.strictObject({ Hello: port }),
-  /** Answers `Authenticate` or `Hello` that is refused; the server then hangs up. A wrong `Accept` gets no answer. */
+  /**
+   * The answer to an `Authenticate` or `Hello` that is refused; then the server hangs up. A wrong `Accept` gets none.
+   */
   v.strictObject({ Error: v.string() }),
 ]);
 
 export type ClientMessage = v.InferOutput<typeof clientMessage>;
 export type ServerMessage = v.InferOutput<typeof serverMessage>;
 
-/** A message as it goes over the wire. All of it is ASCII, except the text of an `Error`. */
+/** A message as text, as it is sent. All of it is ASCII, except the text of an `Error`. */
 export function renderFrame(message: ClientMessage | ServerMessage): string {
   return `${JSON.stringify(message)}\0`;
 }
@@ -73,7 +75,7 @@ export function decodeServerMessage(frame: Buffer): ServerMessage | undefined {
   return decodePlain(frame.toString('latin1')) ?? decode(serverMessage, frame);
 }
 
-/** The two messages that come for every visitor, exactly as the Rust server writes them: far faster than the schema. */
+/** Decodes the two messages that come for every visitor, as the Rust server writes them: far faster than the schema. */
 function decodePlain(text: string): ServerMessage | undefined {
   const isChallenge = text.startsWith('{"Challenge":"');
   if (!(isChallenge || text.startsWith('{"Connection":"')) || !text.endsWith('"}')) return undefined;
@@ -117,7 +119,7 @@ export class FrameDecoder {
     return frame;
   }
 
-  /** Gives away the bytes behind the last frame. */
+  /** Removes and returns the bytes after the last frame. */
   takeRest(): Buffer {
     const rest = this.#rest;
     this.#rest = Buffer.alloc(0);

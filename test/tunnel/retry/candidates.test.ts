@@ -81,10 +81,10 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     expect(others).toEqual([1, 1]);
     const [one, two, three, four] = expected.map(port => `port ${port} of 127.0.0.102`);
     expect(log.filter(line => line.startsWith('info'))).toEqual([
-      `info ${one} is in use, by an older job perhaps: waiting for it to be free`,
-      `info ${one} stays in use: asking for ${expected[1]}`,
-      `info ${two} stays in use: asking for ${expected[2]}`,
-      `info ${three} stays in use: asking for ${expected[3]}`,
+      `info ${one} is in use, perhaps by an older job: waiting for it to be free`,
+      `info ${one} is still in use: asking for ${expected[1]}`,
+      `info ${two} is still in use: asking for ${expected[2]}`,
+      `info ${three} is still in use: asking for ${expected[3]}`,
     ]);
     expect(log.join()).not.toContain(four);
     expect(await exchange(address.host, portOf(tunnel), 'both work')).toBe('both work');

@@ -94,7 +94,7 @@ it('leaves nothing of dials that were abandoned', async () => {
 
 it('fails with the reason for a name without an address, and for one whose addresses all fail', async () => {
   for (const [addresses, expected] of [
-    [[], /could not reach bore\.example:7835: the host has no address/],
+    [[], /could not reach bore\.example:7835: the host name has no address/],
     [
       ['127.0.0.115', '127.0.0.116'],
       /could not reach bore\.example:7835: connect ECONNREFUSED 127\.0\.0\.11[56]:7835/,
