@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { hasCode } from '../shared/errors.ts';
-import { askLoopback } from '../shared/loopback.ts';
+import { requestLoopback } from '../shared/loopback.ts';
 import { type StateMessage, StateMessageSchema } from '../shared/state-message.ts';
 
 const ErrorSchema = v.object({ success: v.literal(false), error: v.string() });
@@ -41,7 +41,7 @@ type Route = `${'GET' | 'POST'} /api/${string}`;
 function send(address: ControlAddress, route: Route, signal: AbortSignal): Promise<IncomingMessage> {
   const [method = '', path = ''] = route.split(' ');
   const headers = { Authorization: `Bearer ${address.controlToken}` };
-  return askLoopback(`${address.controlUrl}${path}`, { method, headers, signal });
+  return requestLoopback(`${address.controlUrl}${path}`, { method, headers, signal });
 }
 
 function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {

@@ -70,7 +70,7 @@ export async function checkAddress(check: AddressCheck): Promise<CheckedAddress 
 function explain(url: string, { kind, detail }: { kind: UnverifiedReason; detail: string }): string {
   switch (kind) {
     case 'silent':
-      return `${url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is published anyway`;
+      return `${url} did not answer from here (${detail}); that is normal if a network does not route back to itself, so the link is published anyway`;
     case 'unproved':
       return `${url} could not be verified (${detail}): another program may have this address, or a proxy in between answers for it; it is published anyway, so try it from elsewhere`;
     case 'app away':

@@ -231,20 +231,20 @@ export class PublicTunnel {
     });
   }
 
-  /** Browsers refuse to open some ports: if the server chose one of them, asks for another. */
+  /** Browsers refuse to open some ports: if the server chose one of them, changes the port. */
   async #leaveBlockedPort(): Promise<void> {
     const { config, ingress, logger } = this.#options;
     const { remotePort, publicUrl } = config;
     if (!/^https?:/.test(publicUrl) || !isPlainPublicUrl(publicUrl, ingress.endsTls)) return;
     for (let changes = 0; isBlockedPort(this.#address?.port); changes += 1) {
-      logger.warn(`browsers refuse to open port ${this.#address?.port}: another \`remote-port\` is better`);
+      logger.warn(`browsers refuse to open port ${this.#address?.port}: another port is needed`);
       if (!isServersChoice(remotePort) || changes === MAX_PORT_CHANGES) return;
       await this.#changePort();
     }
   }
 }
 
-/** Whether the server chose the port; `auto` with a range chooses it itself, and a blocked one only if there is no other. */
+/** Whether the server chose the blocked port: `auto` asks for one itself only if a narrower range has no other. */
 function isServersChoice(remotePort: ExposureConfig['tunnel']['remotePort']): boolean {
   return remotePort.kind === 'auto' ? isWholeRange(remotePort) : remotePort.kind === 'random';
 }

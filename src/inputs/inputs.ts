@@ -1,4 +1,4 @@
-// From the text of the inputs to checked values. Every problem is reported together, and an empty string means "not
+// Turns the text of the inputs into checked values. All problems are reported together, and an empty string means "not
 // given". The action's inputs and the command line's flags pass through the same checks.
 
 import { parseDuration } from '../shared/duration.ts';

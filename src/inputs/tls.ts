@@ -185,7 +185,7 @@ function checkNames(leaf: X509Certificate, { servers }: TunnelInputs, publicUrl:
     throw new InputError(
       missing.map(
         host =>
-          `the certificate of \`tls-cert\` is not for ${sanitise(host)}, which visitors type, but ${describeNames(leaf)}: get one for that name, or change \`public-url\``,
+          `the certificate of \`tls-cert\` is not for ${sanitise(host)}, which visitors use, but ${describeNames(leaf)}: get one for that name, or change \`public-url\``,
       ),
     );
 }

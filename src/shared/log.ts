@@ -1,4 +1,4 @@
-// The logger. Used by every room; what it writes to is up to the program.
+// The logger. Used in every folder; each program decides where the lines go.
 
 import { sanitise } from './sanitise.ts';
 
@@ -14,7 +14,7 @@ export interface Logger {
 }
 
 /**
- * A logger that hands finished lines (no line break) to `write`. Every line goes through the sanitiser without its
+ * A logger that passes finished lines (no line break) to `write`. Every line goes through the sanitiser without its
  * length limit, and each of the `hidden` texts is replaced by `***`.
  */
 export function createLogger(options: {

@@ -10,7 +10,7 @@ const DIRECT = new Agent();
  * Sends a request over a new connection, never through a proxy. Resolves with the response when its head has arrived;
  * the signal also aborts the body.
  */
-export function askLoopback(
+export function requestLoopback(
   url: string | URL,
   options: { method?: string; headers?: Record<string, string>; signal: AbortSignal },
 ): Promise<IncomingMessage> {

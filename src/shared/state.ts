@@ -61,7 +61,7 @@ export type Phase =
   | { kind: 'ended'; reason: EndReason; liveAt?: Date; endedAt: Date }
   | { kind: 'failed'; reason: string; lastLines: readonly string[]; liveAt?: Date; endedAt: Date };
 
-/** One consistent snapshot; never changed after it was handed out. */
+/** One consistent snapshot, which is never changed afterwards. */
 export interface ExposureState {
   readonly mode: AppMode;
   readonly phase: Phase;

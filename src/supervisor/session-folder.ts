@@ -145,7 +145,7 @@ export function isRunning({ folder, session }: { folder: string; session: Sessio
   return isAlive(session) && readOutcome(folder) === undefined;
 }
 
-/** Whether it is meant by the `session` output, the folder's path or name, or the name people see, which is not unique. */
+/** Whether `wanted` is its `session` output, the folder's path or name, or the name people see, which is not unique. */
 function isCalled({ folder, session }: { folder: string; session: Session }, wanted: string): boolean {
   return [sessionFiles(folder).session, folder, basename(folder), session.name].includes(wanted);
 }

@@ -68,7 +68,7 @@ describeWithReal(['bore'], 'a job with a certificate', () => {
     const { code, log } = await job.main();
     expect(code).toBe(1);
     expect(log).toContain('`tls-key` is not the key of the certificate in `tls-cert` (for bore.example)');
-    expect(log).toContain('is not for 127.0.0.235, which visitors type, but for bore.example');
+    expect(log).toContain('is not for 127.0.0.235, which visitors use, but for bore.example');
   });
 });
 

@@ -401,10 +401,10 @@ describe('an exposure with `protocol: tcp`', () => {
 
   it('moves to the next port of `auto` if another program answers at the first', async () => {
     const [min, max] = [24_150, 24_151];
-    const [stranger = 0, own = 0] = listCandidates('a preview', 'a secret', { kind: 'auto', min, max });
+    const [foreign = 0, own = 0] = listCandidates('a preview', 'a secret', { kind: 'auto', min, max });
     await listen(
       createServer(socket => void socket.on('error', () => {}).end('who are you')),
-      stranger,
+      foreign,
     );
     await listen(createDoor(INNER, own), own);
     const service = createServer(socket => void socket.on('error', () => {}).end('hello'));
@@ -412,13 +412,13 @@ describe('an exposure with `protocol: tcp`', () => {
     const { exposure, log } = await createExposure(changes, { bindTunnels: INNER });
     await exposure.start();
     expect(exposure.state).toMatchObject({ address: { kind: 'verified', url: `tcp://127.0.0.1:${own}` } });
-    expect(log.join()).toContain(`another program answers at tcp://127.0.0.1:${stranger}`);
+    expect(log.join()).toContain(`another program answers at tcp://127.0.0.1:${foreign}`);
     expect(await exchange(exposure.state.link, '')).toBe('hello');
   });
 
   it('keeps a fixed port, unverified, if another program accepts its connections', async () => {
-    const stranger = createServer(socket => void socket.on('error', () => {}).end('who are you'));
-    const port = await listen(stranger);
+    const foreign = createServer(socket => void socket.on('error', () => {}).end('who are you'));
+    const port = await listen(foreign);
     const { address } = await startBadBoreServer(reply(`{"Hello":${port}}\0`));
     const service = createServer(socket => void socket.on('error', () => {}).end('hello'));
     const { exposure, log } = await createExposure(

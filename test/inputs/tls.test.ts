@@ -144,9 +144,9 @@ describe('what cannot be used for TLS', () => {
     [
       'the wrong name',
       () => ({ server: 'elsewhere.example' }),
-      /is not for elsewhere\.example, which visitors type, but for bore\.example, \*\.preview\.example, 192\.0\.2\.1/,
+      /is not for elsewhere\.example, which visitors use, but for bore\.example, \*\.preview\.example, 192\.0\.2\.1/,
     ],
-    ['the wrong address', () => ({ server: '192.0.2.2' }), /is not for 192\.0\.2\.2, which visitors type/],
+    ['the wrong address', () => ({ server: '192.0.2.2' }), /is not for 192\.0\.2\.2, which visitors use/],
     [
       'the wrong level of a wildcard',
       () => ({ 'public-url': 'https://{port}.a.preview.example' }),
@@ -155,7 +155,7 @@ describe('what cannot be used for TLS', () => {
     [
       'a name in the subject alone, which browsers ignore',
       () => ({ ...named(ca, []), server: 'preview.test' }),
-      /is not for preview\.test, which visitors type, but for no name at all/,
+      /is not for preview\.test, which visitors use, but for no name at all/,
     ],
     [
       'plain http',

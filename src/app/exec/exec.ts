@@ -1,4 +1,4 @@
-// `mode: exec`: one .wasm file in wasmrun's interpreter, with a socket handed in. Used by app.ts.
+// `mode: exec`: one .wasm file in wasmrun's interpreter, which gives it a listening socket. Used by app.ts.
 
 import { basename, dirname, join } from 'node:path';
 import { findFreePort } from '../process/free-port.ts';

@@ -7,7 +7,7 @@ import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { AppError, isTimeout } from '../../shared/errors.ts';
-import { askLoopback } from '../../shared/loopback.ts';
+import { requestLoopback } from '../../shared/loopback.ts';
 import { type Child, describeEnd, startChild } from '../process/child.ts';
 import { findFreePort } from '../process/free-port.ts';
 import { raceEnd } from '../process/listener.ts';
@@ -79,7 +79,7 @@ async function createEnvironment(context: ProgramContext): Promise<Record<string
 async function readLanguage(url: string, signal: AbortSignal): Promise<string> {
   for (;;) {
     try {
-      const response = await askLoopback(new URL('/api/runtimes', url), { signal });
+      const response = await requestLoopback(new URL('/api/runtimes', url), { signal });
       return v.parse(RuntimesSchema, await json(response)).detected_language;
     } catch (error) {
       signal.throwIfAborted();

@@ -129,7 +129,7 @@ function describeRefusal({ path, status, reason }: Extract<PageMessage, { type: 
   return path.startsWith('/api/runtime')
     ? `wasmrun has no runtime for the program: ${shown}; it downloads one from github.com on first use, ` +
         'so check that the runner can reach it, or restore ~/.wasmrun/runtimes from a cache'
-    : `wasmrun did not hand over the project (${sanitise(path)}, status ${status}): ${shown}`;
+    : `wasmrun did not send the project's files (${sanitise(path)}, status ${status}): ${shown}`;
 }
 
 /** wasmrun answers `{"success":false,"error":"…"}`. */

@@ -57,7 +57,7 @@ function describeTaken(
 ): AppError {
   const who = owner === undefined ? '' : ` (${sanitise(owner.name)}, ${owner.pid})`;
   return new AppError(
-    `port ${port} is taken by another process${who}, so ${role} cannot have it; ` +
+    `port ${port} is taken by another process${who}, so ${role} cannot use it; ` +
       'choose another `port`, or leave `command` out if that process is the app',
   );
 }

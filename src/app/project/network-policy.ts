@@ -8,7 +8,7 @@ import type { ProjectConfig } from './project-config.ts';
 
 /**
  * wasmnet's own list leaves `0.0.0.0`, `::1` and `::ffff:127.0.0.1` open, and with them wasmrun's file-writing API
- * (measured). These are the ranges of RFC 6890 that can mean this machine or its network, in every notation.
+ * (measured). These are the ranges of RFC 6890 that can lead to this machine or its network, in every notation.
  */
 export const DENIED_RANGES: readonly string[] = [
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'],

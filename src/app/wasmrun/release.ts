@@ -1,4 +1,5 @@
-// wasmrun from the .deb of its GitHub release: looked up, downloaded, checked, unpacked without root. Used by install.ts.
+// Installs wasmrun from the .deb of its GitHub release: looks it up, downloads, checks and unpacks it, without root. Used
+// by install.ts.
 
 import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync } from 'node:fs';
@@ -236,7 +237,7 @@ async function downloadOnce(
   if (digest !== asset.digest)
     throw new DigestError(
       `${asset.name} is not what was published: its digest is ${digest}, and should be ${asset.digest}. ` +
-        'Nothing was installed. Run the job again; if it happens again, tell the maintainers of wasmrun',
+        'Nothing was installed. Run the job again; if it happens again, report it to the maintainers of wasmrun',
       { restartable: false },
     );
 }

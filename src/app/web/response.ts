@@ -1,4 +1,4 @@
-// One file as an HTTP answer: type, encoding, validators, ranges (RFC 9110). Used by web.ts.
+// Sends one file as an HTTP response: type, encoding, validators, ranges (RFC 9110). Used by web.ts.
 
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';

@@ -61,7 +61,7 @@ describe('mode: port with a command', () => {
     const port = await occupy();
     const failure = await fail({ mode: 'port', path: folder, port, command: 'sleep 600' });
     expect(failure.message).toContain(
-      `port ${port} is taken by another process (node, ${process.pid}), so the command cannot have it`,
+      `port ${port} is taken by another process (node, ${process.pid}), so the command cannot use it`,
     );
   });
 

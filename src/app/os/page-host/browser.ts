@@ -72,7 +72,7 @@ export async function startBrowserHost(
   } catch (cause) {
     await stop();
     context.signal.throwIfAborted();
-    throw new PageHostError("wasmrun's page could not be brought up in Chrome (`vm: browser`)", { cause });
+    throw new PageHostError("wasmrun's page could not be started in Chrome (`vm: browser`)", { cause });
   } finally {
     context.signal.removeEventListener('abort', stop);
   }

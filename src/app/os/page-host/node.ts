@@ -62,7 +62,7 @@ async function waitUntilReady(ready: Promise<void>, ended: Promise<string>, sign
 
 function describeFailure(error: unknown, child: Child, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
-  return new PageHostError("wasmrun's page could not be brought up under Node.js (`vm: node`)", {
+  return new PageHostError("wasmrun's page could not be started under Node.js (`vm: node`)", {
     cause: error,
     lastLines: child.lastLines().filter(line => readLine(line) === undefined),
   });

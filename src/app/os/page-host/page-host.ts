@@ -21,7 +21,7 @@ export interface PageHost {
   stop(): Promise<void>;
 }
 
-/** The page cannot be brought up in this host; another host may work. */
+/** The page cannot be started in this host; another host may work. */
 export class PageHostError extends AppError {
   constructor(message: string, options: ErrorOptions & { lastLines?: readonly string[] } = {}) {
     super(message, { ...options, restartable: false });
