@@ -71,7 +71,7 @@ describeWithReal(['bore'], 'a supervisor that is killed', () => {
     await waitUntil(() => visitor.gone, 'the visitor is hung up on');
     await awaitFree(url);
     const log = await expectCleanEnd(preview, url, 'failed');
-    expect(log).toContain('left behind and ended now: the command');
+    expect(log).toContain('ended processes that were left behind: the command');
     const [comment] = preview.github.state.comments;
     expect(comment?.body).toContain('the process that kept the preview alive was killed');
     expect(comment?.body).not.toContain(`(${url}`);
@@ -230,7 +230,7 @@ describeWithReal(['bore', 'wasmrun', 'runtime', 'chromium'], 'OS mode whose proc
     process.kill(preview.find('supervisor').pid, 'SIGKILL');
     await waitUntil(() => visitor.gone, 'the visitor is hung up on');
     const log = await expectCleanEnd(preview, url, 'failed');
-    expect(log).toContain('left behind and ended now:');
+    expect(log).toContain('ended processes that were left behind:');
     expect(log).toContain('wasmrun');
     expect(sockets.filter(existsSync)).toEqual([]);
   });
