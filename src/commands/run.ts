@@ -35,7 +35,7 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'protocol PROTOCOL': 'http, or tcp for raw bytes (default http)',
   'health-path PATH': 'path that must answer before the URL is shown (default /)',
   'startup-timeout TIME': 'how long app and tunnel together may take (default 120s)',
-  'server HOST': 'bore server HOST[:PORT], or several with commas between (default bore.pub)',
+  'server HOST': 'bore server, HOST or HOST:PORT; comma-separated (default bore.pub)',
   'remote-port PORT': 'public port: auto (always the same), random, or a number',
   'port-range RANGE': 'range of --remote-port auto (default 1024-65535)',
   'public-url URL': 'template of the address behind a proxy of your own',

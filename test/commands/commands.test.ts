@@ -95,13 +95,13 @@ describe('wrong usage', () => {
       /^expose server: `--port` is 'x': write a whole number/,
     ],
     [
-      'a range upside down',
+      'a reversed range',
       ['server', '--min-port', '9', '--max-port', '8'],
       /--min-port 9 is above --max-port 8/,
     ],
     ['no session', ['status'], /^expose status: nothing is exposed here .*: start it first\n$/],
     ['an unknown session', ['stop', '--session', 'x'], /^expose stop: no exposure is called 'x' here/],
-  ])('with %s is exit code 2 and one clear text', async (_, args, message) => {
+  ])('with %s ends with exit code 2 and one message', async (_, args, message) => {
     const { code, out, err } = await expose(args);
     if (typeof message === 'string') expect(err).toBe(message);
     else expect(err).toMatch(message);
@@ -109,7 +109,7 @@ describe('wrong usage', () => {
     expect(code).toBe(2);
   });
 
-  it('with several wrong flags names all of them, a line each', async () => {
+  it('with several wrong flags names each of them on a line', async () => {
     const { code, err } = await expose(['run', '/nowhere', '--server', 'http://x', '--vm', 'foo']);
     expect(code).toBe(2);
     expect(err.trim().split('\n')).toEqual([

@@ -1,11 +1,11 @@
-// The kinds of requests in published bad-request suites, against the gateway: what does a lenient app see of them?
+// Requests from published bad-request suites, sent to the gateway: the tests check what a lenient app receives of them.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BAD_REQUESTS, ODD_REQUESTS } from '../support/bad-requests.ts';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
 import { type RawApp, startRawApp } from '../support/raw-app.ts';
 
-/** Refused for its target, so that the connection ends even if the case before it was let in. */
+/** Refused because of its target, so that the connection ends even if the case before it was accepted. */
 const LAST = 'GET //end HTTP/1.1\r\nHost: bore.example:4321\r\n\r\n';
 
 let app: RawApp;
@@ -32,7 +32,7 @@ async function send(bytes: string) {
 }
 
 describe('request smuggling: a bad request', () => {
-  it('has more than a hundred kinds', () => {
+  it('is tested in more than a hundred variants', () => {
     expect(BAD_REQUESTS.length).toBeGreaterThanOrEqual(100);
     expect(new Set(BAD_REQUESTS.map(([title]) => title)).size).toBe(BAD_REQUESTS.length);
   });
@@ -48,7 +48,7 @@ describe('request smuggling: a bad request', () => {
   });
 
   it.each(ODD_REQUESTS)(
-    'is not confused with an unusual one, which arrives complete: %s',
+    'is distinguished from an unusual valid one, which arrives complete: %s',
     async (_, bytes, body) => {
       const { statuses, seen, lines, visits } = await send(`${bytes}${LAST}`);
       expect(statuses).toEqual([200, 400]);

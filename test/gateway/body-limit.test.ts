@@ -71,7 +71,7 @@ describe('a body over max-body', () => {
     expect(app.connections).toBe(0);
   });
 
-  it('may have a length beyond all numbers', async () => {
+  it('is refused even if its length is not a safe integer', async () => {
     const { app, door } = await open({ limits: { lingerMs: 50 } });
     const answer = await sendRaw(door.port, `${POST}Content-Length: ${'9'.repeat(18)}\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1.1 413 /);
@@ -122,13 +122,13 @@ describe('a body over max-body', () => {
     expect(asked).toBe(0);
   });
 
-  it('from a visitor without the key gets the same refusal as any other', async () => {
+  it('from a visitor without the key gets the usual 401', async () => {
     const rules = { ...RULES, access: { kind: 'link', key: 'K'.repeat(32) } } as const;
     const { door } = await open({ rules, limits: { lingerMs: 50 } });
     expect(await sendRaw(door.port, `${POST}Content-Length: ${MAX + 1}\r\n\r\n`)).toMatch(/^HTTP\/1.1 401 /);
   });
 
-  it('is one byte longer than the longest allowed, in both framings', async () => {
+  it('does not include one of exactly that length, with a Content-Length or chunked', async () => {
     const { app, door } = await open();
     const body = 'x'.repeat(MAX);
     expect(await sendRaw(door.port, `${POST}Content-Length: ${MAX}\r\n\r\n${body}${NEXT}`)).toMatch(
@@ -146,9 +146,9 @@ const KEYED = { ...RULES, access: { kind: 'link', key: 'K'.repeat(32) } } as con
 describe('an answer before the end of an upload', () => {
   const early: [string, Partial<GatewayOptions>, string, number][] = [
     ['to a visitor without the key', { rules: KEYED }, POST, 401],
-    ['to too much', {}, POST, 413],
-    ['to what is malformed', {}, POST.replace('/up', '//up'), 400],
-    ['while there is no app', { app: () => ({ status: 'starting' }), rules: LARGE }, POST, 503],
+    ['to a body over max-body', {}, POST, 413],
+    ['to a malformed request', {}, POST.replace('/up', '//up'), 400],
+    ['while the app starts', { app: () => ({ status: 'starting' }), rules: LARGE }, POST, 503],
   ];
 
   it.each(early)('%s arrives, because up to 1 MiB of the rest is read', async (_, options, head, status) => {
@@ -161,7 +161,7 @@ describe('an answer before the end of an upload', () => {
     await sendAll(visitor.socket, 'x');
   });
 
-  it.each(early)('%s is the last if more than 1 MiB of the rest comes', async (_, options, head, status) => {
+  it.each(early)('%s closes the connection if the rest is over 1 MiB', async (_, options, head, status) => {
     const { door } = await open({ ...options, limits: { lingerMs: 60_000 } });
     const visitor = await visit(door);
     visitor.socket.write(`${head}Content-Length: 1000000000\r\n\r\n`);
@@ -172,13 +172,13 @@ describe('an answer before the end of an upload', () => {
     await visitor.closed.finally(() => clearInterval(more));
   });
 
-  it.each(early)('%s is the last if the rest takes too long', async (_, options, head, status) => {
+  it.each(early)('%s closes the connection if the rest takes too long', async (_, options, head, status) => {
     const { door } = await open({ ...options, limits: { lingerMs: 50 } });
     const answer = await sendRaw(door.port, `${head}Content-Length: 1000000000\r\n\r\nxxx`);
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });
 
-  it('leaves nothing behind on a connection that stays open', async () => {
+  it('leaves no listeners behind on a connection that stays open', async () => {
     const warnings: string[] = [];
     const warn = (warning: Error) => void warnings.push(warning.name);
     process.on('warning', warn);
@@ -198,7 +198,7 @@ describe('an answer before the end of an upload', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('leaves the connection usable if little is left', async () => {
+  it('leaves the connection usable if the rest of the upload is short', async () => {
     const { door } = await open({ app: () => ({ status: 'starting' }) });
     const visitor = await visit(door);
     visitor.socket.write(`${POST}Content-Length: 1000\r\n\r\n`);
@@ -208,7 +208,7 @@ describe('an answer before the end of an upload', () => {
     await visitor.closed;
   });
 
-  it('with Connection: close is the last: a request behind the rest is not served', async () => {
+  it('with Connection: close is the last one: a request behind the rest of the upload is not served', async () => {
     const { app, door } = await open();
     const visitor = await visit(door);
     visitor.socket.write(`${POST}Content-Length: ${MAX + 1}\r\n\r\n`);
@@ -220,7 +220,7 @@ describe('an answer before the end of an upload', () => {
   });
 });
 
-it('the head of a request may take 16 KB and 256 fields', async () => {
+it('a request whose head is over 16 KB or has over 256 fields gets a 431', async () => {
   const { app, door } = await open({ limits: { keepAliveMs: 50 } });
   const head = `GET / HTTP/1.1\r\nHost: bore.example:4321\r\n`;
   for (const flood of [`X: ${'x'.repeat(16_384)}\r\n`, 'a:\r\n'.repeat(300)])

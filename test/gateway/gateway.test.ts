@@ -58,7 +58,7 @@ describe('a visitor', () => {
     expect(calls).toEqual([true]);
   });
 
-  it('is counted per request, with the time of the last', async () => {
+  it('is counted once for each request, and the time of the last one is kept', async () => {
     const app = await openApp();
     const door = await openGateway(app.port);
     expect([door.gateway.visits, door.gateway.lastVisitAt]).toEqual([0, undefined]);
@@ -195,7 +195,7 @@ describe('the app', () => {
     );
   });
 
-  it('costs one visit if its handler throws, not the gateway', async () => {
+  it('fails one visit, not the gateway, if its handler throws', async () => {
     const door = await openGateway(() => ({
       status: 'running',
       upstream: {
@@ -210,7 +210,7 @@ describe('the app', () => {
     expect(door.log[0]).toBe('warn GET / failed: oops\\x0a::error::x');
   });
 
-  it('that cannot be reached is logged, without the query', async () => {
+  it('that cannot be reached is logged, without the query of the request', async () => {
     const app = await openApp();
     await app.stop();
     const door = await openGateway(app.port);

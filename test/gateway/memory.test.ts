@@ -63,7 +63,7 @@ async function openReader(port: number, bytesPerSecond: number): Promise<Socket>
 }
 
 describe.runIf(process.platform === 'linux')('the memory of the gateway', () => {
-  it(`stays where it is in the course of ${UPLOAD_MB} MB of upload`, { timeout: 300_000 }, async () => {
+  it(`does not grow during an upload of ${UPLOAD_MB} MB`, { timeout: 300_000 }, async () => {
     const { port, pid } = await openChild((request, response) => {
       let bytes = 0;
       request.on('data', chunk => {

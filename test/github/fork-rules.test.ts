@@ -41,9 +41,9 @@ const own = { pull_request: samplePull('octo/app') };
 const run = sampleWorkflowRun;
 const comment = (issue: object = { number: 7, pull_request: {} }) => ({ issue });
 
-describe('events without secrets for forks', () => {
+describe('the fork rules, on events without secrets for forks,', () => {
   it.each(['pull_request', 'pull_request_review', 'pull_request_review_comment'])(
-    '%s: skips forks',
+    'skip forks: %s',
     async eventName => {
       expect(await judge({ eventName, event: own })).toEqual({ kind: 'trusted' });
       const verdict = await judge({ eventName, event: fork });
@@ -53,44 +53,44 @@ describe('events without secrets for forks', () => {
     },
   );
 
-  it('skips a head whose repository is gone or unknown', async () => {
+  it('skip a head whose repository is gone or unknown', async () => {
     expect(await judge({ event: { pull_request: samplePull(null) } })).toMatchObject({ kind: 'skip' });
     expect(await judge({ event: {} })).toMatchObject({ kind: 'skip' });
   });
 
-  it('skips Dependabot, on pushes too', async () => {
+  it('skip Dependabot, on pushes too', async () => {
     const actor = 'dependabot[bot]';
     expect(await judge({ actor })).toMatchObject({ kind: 'skip' });
     expect(await judge({ actor, eventName: 'push', event: {} })).toMatchObject({ kind: 'skip' });
   });
 
-  it('allows them if `allow-untrusted-head` is set, and says that there will be no comment', async () => {
+  it('allow untrusted code if `allow-untrusted-head` is set, and warn that there will be no comment', async () => {
     expect(await judge({ event: fork }, true)).toMatchObject({
       kind: 'allowed untrusted',
       reason: expect.stringContaining('no comment'),
     });
   });
 
-  it('sanitises the name of a fork', async () => {
+  it('sanitise the name of a fork', async () => {
     const verdict = await judge({ event: { pull_request: samplePull('x\n::error::y') } });
     expect(JSON.stringify(verdict)).not.toContain('\\n');
   });
 
-  it.each(['push', 'schedule', 'merge_group'])('trusts %s, with and without a checkout', async eventName => {
+  it.each(['push', 'schedule', 'merge_group'])('trust %s, with and without a checkout', async eventName => {
     expect(await judge({ eventName, event: {} })).toEqual({ kind: 'trusted' });
     rmSync(join(path, '.git'), { recursive: true });
     expect(await judge({ eventName, event: {} })).toEqual({ kind: 'trusted' });
   });
 
-  it('compares repository names case-insensitively', async () => {
+  it('compare repository names case-insensitively', async () => {
     expect(await judge({ event: { pull_request: samplePull('Octo/App') } })).toEqual({ kind: 'trusted' });
   });
 });
 
-describe('events that may be about any code', () => {
+describe('the fork rules, on events that may be about any code,', () => {
   const events = ['workflow_dispatch', 'release', 'issues', 'discussion_comment', 'check_run', 'deployment'];
 
-  it.each(events)("%s: trusts the run's own commit and refuses any other", async eventName => {
+  it.each(events)("trust the run's own commit and refuse any other: %s", async eventName => {
     expect(await judge({ eventName, event: {}, sha: HEAD })).toEqual({ kind: 'trusted' });
     checkOut(OTHER);
     expect(await judge({ eventName, event: {}, sha: HEAD })).toMatchObject({
@@ -108,12 +108,12 @@ describe('events that may be about any code', () => {
     ['issues', 'refuse'],
     ['discussion_comment', 'refuse'],
     ['check_run', 'refuse'],
-  ])('%s without a checkout: %s', async (eventName, kind) => {
+  ])('decide without a checkout: %s is %s', async (eventName, kind) => {
     rmSync(join(path, '.git'), { recursive: true });
     expect(await judge({ eventName, event: {}, sha: HEAD })).toMatchObject({ kind });
   });
 
-  it("refuses repository_dispatch, even if the run's own commit is checked out", async () => {
+  it("refuse repository_dispatch, even if the run's own commit is checked out", async () => {
     const job = { eventName: 'repository_dispatch', event: { client_payload: own, ...own }, sha: HEAD };
     expect(await judge(job)).toMatchObject({
       kind: 'refuse',
@@ -123,18 +123,18 @@ describe('events that may be about any code', () => {
   });
 });
 
-describe('events with secrets', () => {
+describe('the fork rules, on events with secrets,', () => {
   const events: [string, object][] = [
     ['pull_request_target', own],
     ['issue_comment', comment()],
     ['workflow_run', run()],
   ];
 
-  it.each(events)("%s: trusts the repository's own head, checked out", async (eventName, event) => {
+  it.each(events)("trust the repository's own head if it is checked out: %s", async (eventName, event) => {
     expect(await judge({ eventName, event })).toEqual({ kind: 'trusted' });
   });
 
-  it.each(events)('%s: refuses any other commit', async (eventName, event) => {
+  it.each(events)('refuse any other commit: %s', async (eventName, event) => {
     checkOut(OTHER);
     const verdict = await judge({ eventName, event });
     expect(verdict).toMatchObject({ kind: 'refuse', reason: expect.stringContaining(OTHER) });
@@ -142,7 +142,7 @@ describe('events with secrets', () => {
     expect(await judge({ eventName, event }, true)).toMatchObject({ kind: 'allowed untrusted' });
   });
 
-  it.each(events)('%s: refuses what has no commit, such as an artifact', async (eventName, event) => {
+  it.each(events)('refuse code without a commit, such as an artifact: %s', async (eventName, event) => {
     rmSync(join(path, '.git'), { recursive: true });
     expect(await judge({ eventName, event })).toMatchObject({ kind: 'refuse' });
   });
@@ -152,7 +152,7 @@ describe('events with secrets', () => {
     ['issue_comment', comment()],
     ['workflow_run', run({ head_repository: { full_name: 'mallory/app' } })],
     ['workflow_run', run({ head_repository: null })],
-  ] as [string, object][])('%s: refuses forks, whatever is checked out (%#)', async (eventName, event) => {
+  ] as [string, object][])('refuse forks, whatever is checked out: %s (%#)', async (eventName, event) => {
     server.state.pulls = [samplePull('mallory/app')];
     for (const sha of [HEAD, MERGE]) {
       checkOut(sha);
@@ -160,12 +160,12 @@ describe('events with secrets', () => {
     }
   });
 
-  it('trusts the API, not the event, about the repository of the head', async () => {
+  it('trust the API, not the event, about the repository of the head', async () => {
     server.state.pulls = [samplePull('mallory/app')];
     expect(await judge({ eventName: 'pull_request_target', event: own })).toMatchObject({ kind: 'refuse' });
   });
 
-  it("accepts the event's head as well as the newest, because a push may have come in between", async () => {
+  it("accept the event's head as well as the newest one, because a push may have come in between", async () => {
     server.state.pulls = [samplePull('octo/app', OTHER)];
     expect(await judge({ eventName: 'pull_request_target', event: own })).toEqual({ kind: 'trusted' });
     checkOut(OTHER);
@@ -175,7 +175,7 @@ describe('events with secrets', () => {
   });
 
   it.each(['pull_request_target', 'issue_comment', 'workflow_run', 'repository_dispatch'])(
-    'refuses what was built by a run of %s',
+    'refuse what was built by a run of %s',
     async event => {
       expect(await judge({ eventName: 'workflow_run', event: run({ event }) })).toMatchObject({
         kind: 'refuse',
@@ -183,7 +183,7 @@ describe('events with secrets', () => {
     },
   );
 
-  it('refuses what a Dependabot run built, also if somebody else re-ran it', async () => {
+  it('refuse what a Dependabot run built, even if somebody else re-ran it', async () => {
     const mona = { login: 'mona' };
     const dependabot = { login: 'dependabot[bot]' };
     const eventName = 'workflow_run';
@@ -199,13 +199,13 @@ describe('events with secrets', () => {
     }
   });
 
-  it('trusts the default branch after a comment on a plain issue', async () => {
+  it('trust the default branch after a comment on a plain issue', async () => {
     const job = { eventName: 'issue_comment', event: comment({ number: 3 }) };
     expect(await judge({ ...job, sha: HEAD })).toEqual({ kind: 'trusted' });
     expect(await judge({ ...job, sha: OTHER })).toMatchObject({ kind: 'refuse' });
   });
 
-  it('refuses what it cannot find out in time, and rejects once it is cancelled', async () => {
+  it('refuse code if GitHub does not answer in time, and reject once the check is cancelled', async () => {
     const job = { eventName: 'pull_request_target', event: own };
     const late = AbortSignal.abort(new DOMException('over', 'TimeoutError'));
     expect(await judge(job, false, late)).toMatchObject({
@@ -215,7 +215,7 @@ describe('events with secrets', () => {
     await expect(judge(job, false, AbortSignal.abort(new Error('cancelled')))).rejects.toThrow('cancelled');
   });
 
-  it('refuses what it cannot find out', async () => {
+  it('refuse code of unknown origin', async () => {
     for (const { eventName } of [{ eventName: 'pull_request_target' }, { eventName: 'workflow_run' }]) {
       expect(await judge({ eventName, event: {} })).toMatchObject({ kind: 'refuse' });
     }

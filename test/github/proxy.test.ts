@@ -1,5 +1,5 @@
-// GitHub's API in a job whose only way out is a proxy. The names of these tests are known to the proxy alone, so that
-// nothing can reach GitHub around it.
+// GitHub's API in a job that can reach the network only through a proxy. Only the proxy can resolve the host names of these
+// tests, so that no request can reach GitHub without it.
 
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -81,7 +81,7 @@ function ask(apiUrl: string, environment: Record<string, string>): Promise<unkno
 
 describe("GitHub's API", () => {
   it.each(['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY'])(
-    'is asked through %s, with TLS to GitHub itself',
+    'is reached through %s, with TLS to GitHub itself',
     async name => {
       await start({ names: { 'api.github.test': await startTlsFront() } });
       expect(await ask(GITHUB, { [name]: proxy.url })).toMatchObject({ full_name: 'octo/app' });
@@ -278,7 +278,7 @@ describe('the proxy of the job', () => {
   });
 });
 
-/** A preview that does not get far, since its bore server is away, and tells pull request 7. */
+/** A preview that fails early, because there is no bore server, and comments on pull request 7. */
 function describeSupervisor(folder: string, baseEnvironment: Record<string, string>): SupervisorConfig {
   return {
     folder,

@@ -40,7 +40,7 @@ describe('the pull request of a run', () => {
     },
   );
 
-  it('does not exist for a comment on an issue, or for a push without one', async () => {
+  it('does not exist for a comment on an issue, or for a push to a branch without one', async () => {
     expect(await find({ eventName: 'issue_comment', event: { issue: { number: 7 } } })).toBeUndefined();
     expect(await find({ eventName: 'push', event: {}, sha: 'b'.repeat(40) })).toBeUndefined();
   });

@@ -1,4 +1,4 @@
-// A job, a preview and a logger as the tests of reporting start from them.
+// A sample job, a sample preview and a recording logger. Used by the tests of the comment, the fork rules and the API.
 
 import {
   describePreview,
@@ -52,7 +52,7 @@ export function sampleView(
   return { preview, state, updatedAt: new Date('2026-05-04T10:02:33Z') };
 }
 
-/** Keeps what was said, as `level: message`. */
+/** Keeps the messages, as `level: message`. */
 export function recordLog(): Logger & { lines: string[] } {
   const lines: string[] = [];
   const say = (level: string) => (message: string) => void lines.push(`${level}: ${message}`);

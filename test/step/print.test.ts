@@ -1,5 +1,4 @@
-// Everything that is printed for people goes through few places, and these make it harmless: what the runner, or a
-// terminal, would obey in it.
+// Output for people is printed by few files, and these remove everything that the runner, or a terminal, would execute.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';

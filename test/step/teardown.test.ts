@@ -1,4 +1,4 @@
-// What post says at the end, as the runner sees it: in a process of its own, with the state main left.
+// What post prints, as the runner sees it: each test runs post in a process of its own, with the state that main saved.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

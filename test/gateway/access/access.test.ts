@@ -196,7 +196,7 @@ describe('a bearer token', () => {
     expect(seen(app)).not.toContain('authorization');
   });
 
-  it('of the app’s own reaches the app, for a visitor with the cookie', async () => {
+  it('that belongs to the app reaches the app, if the visitor has the cookie', async () => {
     const { app, ask } = await open(LINK);
     const cookie = await signIn(ask);
     expect((await ask('GET /api', `${cookie}Authorization: Bearer of-the-app\r\n`)).status).toBe(200);
@@ -297,7 +297,7 @@ describe('a request of another site with the cookie (cross-site)', () => {
     expect(app.requestLines.length - before).toBe(isOurs(name) ? 5 : 0);
   });
 
-  it('is refused with a password that the browser remembers, too', async () => {
+  it('is also refused if it has a password that the browser remembers', async () => {
     const { ask } = await open(BASIC);
     const evil = `${BASIC_HEADER}Origin: https://evil.example\r\nContent-Length: 0\r\n`;
     expect((await ask('POST /', evil)).status).toBe(403);
@@ -353,7 +353,7 @@ describe('signing in by hand', () => {
     expect(location).not.toContain('sign-in');
   });
 
-  it('reports a wrong key, and reads no more than a key', async () => {
+  it('reports a wrong key, and refuses a form that is longer than a key', async () => {
     const { app, ask } = await open(LINK);
     const wrong = await post(ask, 'key=wrong', 'Accept: text/html\r\n');
     expect([wrong.status, wrong.cookie]).toEqual([401, '']);
@@ -408,14 +408,14 @@ describe('the Host field (DNS rebinding)', () => {
     ['bore.example:4321, evil.example', 421],
     ['169.254.169.254', 421],
     ['', 421],
-  ])('%s gets %d', async (host, status) => {
+  ])('is accepted only if it names the preview: %s gets %d', async (host, status) => {
     const { app, door } = await open(OPEN_GATEWAY);
     const answer = await sendRaw(door.port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(app.connections).toBe(status === 200 ? 1 : 0);
   });
 
-  it('behind a proxy may be the address that the proxy connects to, with the default port or without', async () => {
+  it('may be the public name, with the default port or without, or the address that a proxy in front connects to', async () => {
     const place = { url: 'https://4321.preview.example', host: '10.0.0.1', port: 4321 };
     const { door } = await open(OPEN_GATEWAY, { place: () => place });
     for (const host of ['4321.preview.example', '4321.preview.example:443', '10.0.0.1:4321'])
@@ -424,7 +424,7 @@ describe('the Host field (DNS rebinding)', () => {
       ).toMatch(/^HTTP\/1.1 200 /);
   });
 
-  it('may be any name of the machine itself', async () => {
+  it('may be any loopback name if the address is a loopback name', async () => {
     const place = { url: 'http://127.0.0.1:4321', host: '127.0.0.1', port: 4321 };
     const { door } = await open(OPEN_GATEWAY, { place: () => place });
     for (const host of ['127.0.0.1:4321', 'localhost:4321', '[::1]:4321'])

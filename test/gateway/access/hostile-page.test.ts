@@ -1,5 +1,5 @@
-// Pages that attack, in a real browser: an app's own against the gateway, a neighbour's on the same host, and an earlier
-// preview's service worker against the next one.
+// Pages that attack, in a real browser: the app's own page attacks the gateway, a page on another port of the host attacks
+// the preview, and an earlier preview's service worker attacks the next one.
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';

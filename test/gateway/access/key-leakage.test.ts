@@ -1,4 +1,4 @@
-// How the app could still learn keys and passwords, and which header fields of any visitor could mislead it.
+// Ways in which the app could still get keys and passwords, and header fields of visitors that could mislead it.
 
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AccessRules } from '../../../src/gateway/access/access.ts';
@@ -38,7 +38,7 @@ describe('key leakage', () => {
     expect(app.seen).toContain('Basic b2Y6YXBw'); // the app's own passes
   });
 
-  it('does not happen through a header next to the key in the query', async () => {
+  it('does not happen if the key is in a header as well as in the query', async () => {
     const { app, ask } = await open(LINK);
     const fields = `Authorization: Bearer ${KEY}\r\nContent-Length: 0\r\n`;
     expect(await ask(`POST /a?expose-key=${KEY}`, fields)).toMatch(/^HTTP\/1.1 200 /);

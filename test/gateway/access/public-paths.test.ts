@@ -22,11 +22,11 @@ describe('a path pattern', () => {
     ['/v?/in', '/v1/in', true],
     ['/v?/in', '/v12/in', false],
     ['/**', '/anything/at?all', true],
-  ])('matches or not: %s and %s', (pattern, path, expected) => {
+  ])('matches exactly the paths that it describes: %s and %s', (pattern, path, expected) => {
     expect(compilePatterns([pattern])(path.replace(/\?.*/, ''))).toBe(expected);
   });
 
-  it('matches nothing if there is none', () => {
+  it('is required: without one, no path is public', () => {
     expect(compilePatterns([])('/')).toBe(false);
   });
 });
@@ -57,7 +57,7 @@ describe('a path that an app could read differently (path tricks)', () => {
     expect(isPublic(path)).toBe(false);
   });
 
-  it('is public only if everything that it decodes and resolves to is', () => {
+  it('is public only if every reading of it is public', () => {
     const piece = fc.constantFrom(
       ...[
         '/',

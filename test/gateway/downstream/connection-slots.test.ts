@@ -48,14 +48,14 @@ describe('the requests of one connection', () => {
     expect(log.begun).toEqual(['a0', 'a1']);
   });
 
-  it('are evicted for another connection’s, the newest first, until both have the same number', () => {
+  it('are evicted, the newest first, to make room for another connection, until both have the same number', () => {
     const [slots, log] = [new ConnectionSlots({ sockets: 6, strangers: 0 }), new Log()];
     openMany(slots, log, 'a', 6);
     openMany(slots, log, 'b', 4);
     expect(log.evicted).toEqual(['a5', 'a4', 'a3', 'b3']);
   });
 
-  it('do not count for the unauthenticated, and the other way round', () => {
+  it('count only in the group of the connection: authenticated or unauthenticated', () => {
     const [slots, log] = [new ConnectionSlots({ sockets: 4, strangers: 2 }), new Log()];
     const a = openMany(slots, log, 'a', 2);
     slots.markAuthenticated(a.connection);

@@ -1,5 +1,5 @@
-// What docs/threat-model.md promises about attackers that hold as much as they can: meanwhile a reviewer is served, over
-// HTTP/1.1 and HTTP/2, and the gateway's memory and descriptors stay within limits. With the real limits.
+// The promise of docs/threat-model.md about attackers that hold as many connections and requests as they can: a reviewer is
+// still served, over HTTP/1.1 and HTTP/2, and the gateway's memory and descriptors stay limited. Uses the real limits.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -142,7 +142,7 @@ interface Attack {
 
 const ATTACKS: readonly Attack[] = [
   {
-    name: '66 connections with 64 pipelined requests for what has no end, unread',
+    name: '66 connections that pipeline 64 requests for endless answers, and read nothing',
     run: target => times(66, () => hold(target, get(target, '/flood', 64), false)),
   },
   {
@@ -150,7 +150,7 @@ const ATTACKS: readonly Attack[] = [
     run: target => times(17, () => hold(target, get(target, '/hang', 64))),
   },
   {
-    name: '1,100 connections that were served and are kept',
+    name: '1,100 connections that were served and stay open',
     run: target => times(1_100, () => hold(target, get(target, '/'))),
   },
   {
@@ -168,7 +168,7 @@ const ATTACKS: readonly Attack[] = [
     run: target => times(100, () => holdStreams(target, '/begun', 100, 'GET')),
   },
   {
-    name: '1,100 connections, without the key, that were served a public path and are kept',
+    name: '1,100 connections, without the key, that were served a public path and stay open',
     isKeyed: true,
     run: target => times(1_100, () => hold(target, get(target, '/public/x'))),
   },

@@ -23,8 +23,8 @@ const KNOWN: Readonly<Record<string, string>> = {
   // RFC 9113, 5.3.2 removed priorities: their frames are ignored.
   'http2/5.3.1/2': 'PRIORITY that depends on itself is ignored',
   'http2/6.3/1': 'PRIORITY of stream 0 is ignored',
-  // Stricter than the suite: what it expects to be answered ends the connection.
-  'http2/6.7/2': 'an acknowledgement of no ping ends the connection',
+  // nghttp2 is stricter than the suite: it ends the connection where the suite expects an answer.
+  'http2/6.7/2': 'an acknowledgement without a ping ends the connection',
   'http2/6.9.1/3': 'a stream’s window beyond its limit ends the connection',
 };
 

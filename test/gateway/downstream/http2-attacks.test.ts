@@ -1,5 +1,5 @@
-// HTTP/2 from an attacker: what must not reach the app, and what must not cost much. nghttp2 refuses most of it; these tests
-// make sure that it stays so.
+// Attacks over HTTP/2: none may reach the app, or use much of the gateway's time or memory. nghttp2 refuses most of them;
+// these tests make sure that this does not change.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { VisitorLimits } from '../../../src/gateway/downstream/visitor-server.ts';
@@ -186,7 +186,7 @@ describe('smuggling from HTTP/2 into the app’s HTTP/1.1', () => {
     expect(app.seen).not.toMatch(/late|99/);
   });
 
-  it('is not suspected in a request that is only unusual, which reaches the app unchanged', async () => {
+  it('is not suspected in an unusual valid request, which reaches the app unchanged', async () => {
     const { app, client } = await openAttack();
     const fields = listRequestFields(
       { ':path': '/..;/a?b=%0d%0a&c=\xe4', ':authority': 'A:443' },
@@ -214,12 +214,15 @@ describe('rapid reset', () => {
   it('costs the app nothing, and ends the connection', async () => {
     const { app, client, door } = await openAttack();
     client.write(...bursts(2_000));
-    await waitUntil(() => client.closed || client.goawayCode !== undefined, 'the gateway has had enough');
+    await waitUntil(
+      () => client.closed || client.goawayCode !== undefined,
+      'the gateway ends the connection',
+    );
     expect(app.connections).toBe(0);
     expect(door.gateway.visits).toBe(0);
   });
 
-  it('slow enough for that limit reaches the app a few hundred times at most', async () => {
+  it('that waits until the app has each request reaches it a few hundred times at most', async () => {
     const { app, client } = await openAttack({ answer: () => {} });
     const began = performance.now();
     for (let sent = 0; sent < 3_000 && !client.closed && client.goawayCode === undefined; sent += 1) {
@@ -244,7 +247,7 @@ describe('rapid reset', () => {
 });
 
 describe('an endless head', () => {
-  it('in CONTINUATION frames ends the connection (CVE-2024-27983 and its kin)', async () => {
+  it('in CONTINUATION frames ends the connection (CVE-2024-27983 and similar)', async () => {
     const { app, client } = await openAttack();
     const payload = encodeFields([['x-a', 'b'.repeat(100)]]);
     client.write(renderHeaders(1, listRequestFields(), END_STREAM));
@@ -254,7 +257,7 @@ describe('an endless head', () => {
     expect(app.connections).toBe(0);
   });
 
-  it('in empty CONTINUATION frames too', async () => {
+  it('in empty CONTINUATION frames ends the connection too', async () => {
     const { app, client } = await openAttack();
     client.write(renderHeaders(1, listRequestFields(), END_STREAM));
     const empty = renderFrame({ type: FRAME.continuation, flags: 0, stream: 1, payload: Buffer.alloc(0) });
@@ -328,7 +331,7 @@ describe('an endless head', () => {
 });
 
 describe('many requests at a time', () => {
-  it('in one connection: those beyond 100 are refused', async () => {
+  it('on one connection are refused beyond the first 100', async () => {
     const { app, client } = await openAttack({ answer: () => {} });
     const streams = Array.from({ length: 120 }, (_, index) => 2 * index + 1);
     await waitUntil(() => client.ofType(FRAME.settings).length > 1, 'the limit is agreed on');
@@ -338,7 +341,7 @@ describe('many requests at a time', () => {
     await waitUntil(() => app.requestLines.length === 100, 'the app has the others');
   });
 
-  it('over several connections: the one with most loses requests first, waiting ones before others', async () => {
+  it('on several connections are limited: the connection with most loses requests first, waiting ones before others', async () => {
     const { app, client, open } = await openAttack({ answer: () => {}, limits: { sockets: 60 } });
     const other = await open();
     const ask40 = (one: FrameClient) =>
@@ -420,7 +423,10 @@ describe('a visitor with a flow-control window of 0', () => {
       stream += 2;
       return answer === 'status 200';
     }, 'the one with the key is served');
-    await waitUntil(() => idle.closed || idle.goawayCode !== undefined, 'who takes nothing is given up');
+    await waitUntil(
+      () => idle.closed || idle.goawayCode !== undefined,
+      'the one who reads nothing is closed',
+    );
   });
 
   it('costs a small part of each answer, and the rest stays in the app', async () => {

@@ -121,7 +121,7 @@ describe('a request over HTTP/2', () => {
     expect([known.body, unknown.body.length]).toEqual(['hello', 500_000]);
   });
 
-  it('with an empty body of unknown length is one', async () => {
+  it('may have an empty body of unknown length', async () => {
     const { door } = await openRaw();
     expect((await ask(door.session, { ':method': 'POST' }, '')).status).toBe(200);
   });
@@ -137,7 +137,7 @@ describe('a request over HTTP/2', () => {
     expect((await readAnswer(early)).status).toBe(503);
   });
 
-  it('keeps its body while the app does not read', async () => {
+  it('is read only as fast as the app reads its body', async () => {
     const door = await openApp(() => {});
     const stream = door.session.request({ ':method': 'POST' });
     const piece = Buffer.alloc(64 * 1024);
@@ -191,7 +191,7 @@ describe('a request over HTTP/2', () => {
   });
 
   it.each(['before', 'after'])(
-    'that the visitor takes back ends at the app: %s its answer began',
+    'that the visitor cancels ends at the app: %s its answer began',
     async when => {
       const door = await openApp((_, response) => void (when === 'after' && response.write('first')));
       const gone = once(door.server, 'request').then(([request]) => once(request.socket, 'close'));
@@ -205,7 +205,7 @@ describe('a request over HTTP/2', () => {
     },
   );
 
-  it('ends at the app when its visitor leaves, with all others of that visitor', async () => {
+  it('ends at the app when its visitor leaves, as do all other requests of that visitor', async () => {
     const { app, door } = await openRaw(() => {});
     for (const path of ['/1', '/2', '/3']) door.session.request({ ':path': path }).on('error', () => {});
     await waitUntil(() => app.requestLines.length === 3, 'the app has them');
@@ -215,7 +215,7 @@ describe('a request over HTTP/2', () => {
     await waitUntil(() => app.requestLines.length === 4, 'another visitor is served');
   });
 
-  it('that is refused does not end the others of its connection', async () => {
+  it('that is refused does not end the other requests of its connection', async () => {
     const { app, door } = await openRaw();
     const answers = await Promise.all(
       ['//evil', '/a', '/b#c', '/d'].map(path => ask(door.session, { ':path': path })),
@@ -265,7 +265,7 @@ describe('an answer over HTTP/2', () => {
   });
 
   it.each(['Te', 'HTTP2-Settings', 'Upgrade', 'Proxy-Connection', 'Connection'])(
-    'loses %s, which HTTP/2 forbids, from its head and its trailers, and ends nobody but itself at worst',
+    'loses %s, which HTTP/2 forbids, from its head and its trailers, and never breaks another answer',
     async name => {
       const { door } = await openRaw(socket =>
         socket.write(
@@ -278,7 +278,7 @@ describe('an answer over HTTP/2', () => {
     },
   );
 
-  it('of 205 has no body, whatever the app sends after its head', async () => {
+  it('with status 205 has no body, whatever the app sends after its head', async () => {
     const { door } = await openRaw(socket =>
       socket.write('HTTP/1.1 205 Reset\r\nContent-Length: 4\r\nX-A: b\r\n\r\nbody'),
     );
@@ -479,7 +479,7 @@ async function tryRequest(session: ClientHttp2Session): Promise<void> {
     stream.on('error', () => {}).resume();
     await once(stream, 'close');
   } catch {
-    // the session is closed already, which is as good
+    // the session is already closed, which is fine too
   }
 }
 

@@ -64,8 +64,8 @@ const say = (visitor: ProtocolVisitor, bytes: Buffer) => {
 };
 
 const WAYS: Readonly<Record<string, Way>> = {
-  'by FIN, and reads nothing more': { leave: ({ raw }) => raw.destroy() },
-  'by FIN, and still listens': { leave: ({ raw }) => raw.end() },
+  'by FIN, and no longer reads': { leave: ({ raw }) => raw.destroy() },
+  'by FIN, but still reads': { leave: ({ raw }) => raw.end() },
   'by RST': { leave: ({ raw }) => raw.resetAndDestroy() },
   'with an orderly end of TLS': { leave: ({ stream }) => stream.end(), over: usesTls },
   'in the middle of a TLS record': {
@@ -162,7 +162,7 @@ describe('a visitor who breaks TLS after its last request', () => {
       (host: string) =>
         `GET //x HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n\r\n`,
     ],
-  ])('and leaves keeps no connection: %s', async (_, render) => {
+  ])('and then leaves keeps no connection open: %s', async (_, render) => {
     const { door } = await open('TLS and HTTP/1.1');
     const before = countSockets();
     const visitors = await Promise.all(

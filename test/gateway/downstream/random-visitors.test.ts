@@ -159,7 +159,7 @@ const PROOF = renderProof(PROOF_KEY, CHALLENGE) ?? '';
 
 describe(`${VISITS} random visitors, and a random app`, () => {
   it.each(CASES)(
-    'cost the gateway nothing over $protocol, access $access, seed $seed',
+    'cause no errors and leave nothing behind over $protocol, access $access, seed $seed',
     async ({ protocol, rules, seed }) => {
       const app = await startRandomApp(seed + 500_000);
       closers.push(app.stop);

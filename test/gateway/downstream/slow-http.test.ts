@@ -10,9 +10,9 @@ import { startTunnelProcess } from '../../support/tunnel-process.ts';
 import { startRealServer } from '../../support/tunnel-rig.ts';
 
 const KEY = 'K3y-of-this-preview_0123456789';
-/** More than the 256 that may be there without the key. */
+/** More than the 256 connections that may be open without the key. */
 const CONNECTIONS = scale(300, 500);
-/** All are there after half of the shorter time. */
+/** How long an attack lasts; all connections are open after half of the shorter time. */
 const SECONDS = scale(5, 12);
 /** More than any buffer between here and a visitor holds. */
 const BIG = Buffer.alloc(16 << 20, 'x');
@@ -20,7 +20,7 @@ const BIG = Buffer.alloc(16 << 20, 'x');
 const MODES: [string, string[]][] = [
   ['slow heads (slowloris)', ['-H', '-i', '2', '-x', '24']],
   ['slow bodies (R-U-D-Y)', ['-B', '-i', '2', '-s', '8192', '-x', '10']],
-  ['heaps of ranges (Apache killer)', ['-R', '-a', '1', '-b', '3000', '-t', 'HEAD']],
+  ['many ranges (Apache killer)', ['-R', '-a', '1', '-b', '3000', '-t', 'HEAD']],
   ['slow readers', ['-X', '-w', '10', '-y', '20', '-n', '5', '-z', '32', '-k', '3']],
 ];
 
@@ -51,7 +51,7 @@ async function attack(options: string[], host: string, port: number): Promise<st
 
 describeWithReal(['bore', 'slowhttptest'], `${CONNECTIONS} connections of slowhttptest`, () => {
   it.each(MODES)(
-    'cost no visit, through bore and the tunnel, neither with a key nor in an open preview: %s',
+    'make no visit fail, through bore and the tunnel, neither with a key nor in an open preview: %s',
     { timeout: 120_000 },
     async (mode, options) => {
       const { address } = await startRealServer('127.0.1.42');

@@ -114,12 +114,12 @@ describe('a visitor who speaks TLS', () => {
 });
 
 describe('a visitor who holds a connection open', () => {
-  it('is closed after a while: without a byte', async () => {
+  it('is closed after a while if it sends nothing', async () => {
     const { door } = await openTls(limits({ handshakeTimeoutMs: 100 }));
     expect(await sendRaw(door.port, '')).toBe('');
   });
 
-  it('is closed after a while: with half a hello, or one that comes byte by byte', async () => {
+  it('is closed after a while if it sends half a hello, or one byte at a time', async () => {
     const { door } = await openTls(limits({ handshakeTimeoutMs: 300 }));
     expect(await sendRaw(door.port, '\x16\x03\x01\x02')).toBe('');
     const dribbler = openRaw(door);
@@ -130,13 +130,13 @@ describe('a visitor who holds a connection open', () => {
     await closed;
   });
 
-  it('is closed after a while: with a handshake and no request', async () => {
+  it('is closed after a while if it sends no request after the handshake', async () => {
     const { door } = await openTls(limits({ headersTimeoutMs: 100 }));
     const visitor = await openVisitor(door);
     expect(await text(visitor)).toMatch(/^HTTP\/1.1 408 /);
   });
 
-  it('counts once, whatever it speaks, and frees its slot when it leaves', async () => {
+  it('takes one slot, with TLS or without, and frees it when it leaves', async () => {
     const { door } = await openTls(limits({ sockets: 2 }));
     const silent = openRaw(door);
     await once(silent, 'connect');
@@ -150,7 +150,7 @@ describe('a visitor who holds a connection open', () => {
     }, 'there is room again');
   });
 
-  it('and leaves before its first byte keeps nothing', async () => {
+  it('leaves nothing behind if it leaves before its first byte', async () => {
     const { door } = await openTls(limits({ sockets: 1 }));
     const visitor = openRaw(door);
     await once(visitor, 'connect');
@@ -249,7 +249,7 @@ describe('unauthenticated connections, with TLS', () => {
   const rules = { ...OPEN_GATEWAY, access: { kind: 'link', key: KEY } } as const;
   const HEAD = `Host: preview.test:4321\r\nAuthorization: Bearer ${KEY}\r\n`;
 
-  it('are closed to make room, silent, in the handshake or after it; authenticated ones are not', async () => {
+  it('are closed to make room, whether silent, in the handshake or after it; authenticated ones are not', async () => {
     const { door } = await openTls({ rules, ...limits({ strangers: 3 }) });
     const signedIn = await openVisitor(door);
     signedIn.write(`GET / HTTP/1.1\r\n${HEAD}\r\n`);
@@ -269,7 +269,7 @@ describe('unauthenticated connections, with TLS', () => {
     expect(signedIn.closed).toBe(false);
   });
 
-  it('over HTTP/2 count once for each session until it is authenticated, and a refusal ends it', async () => {
+  it('over HTTP/2 take one slot for each session until that is authenticated; a refusal ends the session', async () => {
     const { door } = await openTls({ rules, ...limits({ strangers: 1 }) });
     const url = `https://localhost:${door.port}`;
     const open = () => {

@@ -79,7 +79,7 @@ describe('unauthenticated connections', () => {
       authenticated.push(await signIn(door.port, '/endless'), await signIn(door.port, '/endless'));
       await waitUntil(() => unauthenticated.every(({ closed }) => closed), 'both are gone');
       const late = await come(door.port);
-      await waitUntil(() => late.closed, 'nobody is left who would make room');
+      await waitUntil(() => late.closed, 'no connection is left that can be closed');
       expect(authenticated.map(({ closed }) => closed)).toEqual([false, false, false]);
     },
   );
@@ -88,7 +88,7 @@ describe('unauthenticated connections', () => {
     ['link', KEYED],
     ['open', OPEN_GATEWAY],
   ] as const)(
-    'the connection that has been idle for longest is closed to make room for a new one: %s',
+    'are closed to make room for a new one, the one idle for longest first: %s',
     async (_, rules) => {
       const door = await openDoor(await openApp(), { rules, limits: { sockets: 3 } });
       closers.push(door.stop);
@@ -145,7 +145,7 @@ describe('unauthenticated connections', () => {
 });
 
 describeWithReal(['bore'], '2,000 silent connections without the key', () => {
-  it('cost no signed-in visit, through bore and the tunnel', { timeout: 120_000 }, async () => {
+  it('make no signed-in visit fail, through bore and the tunnel', { timeout: 120_000 }, async () => {
     const { address } = await startRealServer('127.0.1.41');
     const app = await openApp();
     const child = await startTunnelProcess([{ mode: 'gateway', server: address, app, key: KEY }]);

@@ -106,7 +106,7 @@ describe('a refusal of a built web app', () => {
     [404, 'Nothing is here'],
     [405, 'Files can only be read'],
     [500, 'The file cannot be read'],
-  ] as const)('has the look of the other pages, and a line for programs: %d', async (status, title) => {
+  ] as const)('looks like the other pages, and has a line for programs: %d', async (status, title) => {
     const web = await openDoor(() => ({
       status: 'running',
       upstream: { kind: 'handler', handle: (_request, _response, refuse) => refuse(status) },

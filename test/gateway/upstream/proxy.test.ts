@@ -254,14 +254,14 @@ describe('an answer', () => {
   });
 
   it.each([
-    ['no HTTP', 'SSH-2.0-OpenSSH_9.6\r\n', 'could not be understood'],
+    ['not HTTP', 'SSH-2.0-OpenSSH_9.6\r\n', 'could not be understood'],
     [
       'a switch of protocols that was not requested',
       'HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n',
       '',
     ],
     ['only half a head', 'HTTP/1.1 200 OK\r\nContent-', 'closed the connection without an answer'],
-  ])('that is %s is a 502', async (_, bytes, words) => {
+  ])('that is %s becomes a 502', async (_, bytes, words) => {
     const { app, door } = await openRaw(socket => socket.end(bytes));
     const response = await fetch(door.url);
     expect(response.status).toBe(502);

@@ -106,7 +106,7 @@ describe('a WebSocket', () => {
 });
 
 describe('an upgrade', () => {
-  it('loses no byte that came early, from either side', async () => {
+  it('loses no bytes that either side sends early', async () => {
     const { app, door } = await openRaw((socket, count) => {
       if (count === 1) socket.write(`${SWITCH}\r\nearly from the app`);
       socket.on('data', chunk => {
@@ -196,7 +196,7 @@ describe('an upgrade', () => {
   });
 
   it.each(['GET', 'POST', 'PUT'])(
-    'that is not taken ends the connection with the answer, because Node reads nothing after it: %s',
+    'that is not accepted ends the connection with the answer, because Node reads nothing after it: %s',
     async method => {
       const { app, door } = await openRaw(socket => socket.write(OK));
       const offer = `Host: bore.example:4321\r\nConnection: Upgrade\r\nUpgrade: ${method === 'PUT' ? 'websocket' : 'h2c'}\r\n`;

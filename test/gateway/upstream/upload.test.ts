@@ -101,7 +101,7 @@ describe('an upload', () => {
     expect(Number(peaks[1]) - Number(peaks[0])).toBeLessThan(100 << 20);
   });
 
-  it('stays with the visitor while the app does not read', async () => {
+  it('is read only as fast as the app reads it', async () => {
     const door = await openApp(() => {});
     let made = 0;
     const request = sendRequest(door.url, { method: 'POST' });
@@ -205,7 +205,7 @@ describe('Expect: 100-continue', () => {
     expect(answer).not.toContain('100 Continue');
   });
 
-  it('is refused for any other expectation', async () => {
+  it('is the only expectation that is accepted', async () => {
     const door = await openApp((_, response) => response.end());
     const answer = await sendRaw(
       door.port,

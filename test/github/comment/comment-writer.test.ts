@@ -61,7 +61,7 @@ describe('the sticky comment', () => {
     expect(warnings()).toEqual([]);
   });
 
-  it('writes only the newest of several views', async () => {
+  it('shows only the newest of several views', async () => {
     const comment = startRun();
     const views = [sampleView(), sampleView(live), sampleView(ended)];
     await Promise.all(views.map(view => comment.update(view)));
@@ -79,7 +79,7 @@ describe('the sticky comment', () => {
     expect(bodies()).toEqual([expect.stringContaining('is live')]);
   });
 
-  it("reuses an earlier run's comment from a later page", async () => {
+  it('is found on a later page of the list if an earlier run created it', async () => {
     for (let index = 0; index < 150; index += 1) addComment({ body: 'chat', login: 'mona' });
     const id = addComment();
     await startRun().update(sampleView(live));
@@ -87,7 +87,7 @@ describe('the sticky comment', () => {
     expect(server.state.comments.find(candidate => candidate.id === id)?.body).toContain('is live');
   });
 
-  it("never edits another user's comment, even with our marker", async () => {
+  it("is never another user's comment, even one with our marker", async () => {
     addComment({ login: 'mallory' });
     addComment({ body: `look: ${renderMarker({ key: KEY, runId: '90', runAttempt: 1 })}` });
     const before = bodies();
@@ -96,7 +96,7 @@ describe('the sticky comment', () => {
     expect(server.state.comments).toHaveLength(3);
   });
 
-  it("leaves another preview's comment alone", async () => {
+  it("is separate from another preview's comment", async () => {
     await startRun('100', 1, { key: 'def456' }).update(sampleView());
     await startRun().update(sampleView(live));
     expect(bodies()).toHaveLength(2);
@@ -112,8 +112,8 @@ describe('the sticky comment', () => {
   });
 });
 
-describe('two runs and one comment', () => {
-  it('leaves the comment to the newer run, and the older one writes no more', async () => {
+describe('two runs that share a comment', () => {
+  it('leave it to the newer run: the older one writes no more', async () => {
     server.state.runs = { '100': 1, '101': 1 };
     const older = startRun('100');
     await older.update(sampleView());
@@ -125,7 +125,7 @@ describe('two runs and one comment', () => {
     expect(log.lines.filter(line => line.includes('run 101 is newer'))).toHaveLength(1);
   });
 
-  it('counts a later attempt of the same run as newer', async () => {
+  it('may be two attempts of one run: the later one is the newer', async () => {
     server.state.runs = { '100': 2 };
     addComment({}, ['100', 2]);
     await startRun('100', 1).update(sampleView(ended));
@@ -134,13 +134,13 @@ describe('two runs and one comment', () => {
     expect(bodies()).toEqual([expect.stringContaining('is live')]);
   });
 
-  it('takes over from a newer run that GitHub does not know', async () => {
+  it('do not yield to a newer run that GitHub does not know', async () => {
     addComment({}, ['999999', 1]);
     await startRun().update(sampleView(live));
     expect(bodies()).toEqual([expect.stringContaining('is live')]);
   });
 
-  it('trusts the marker if the token lacks `actions: read`', async () => {
+  it('trust the marker if the token lacks `actions: read`', async () => {
     server.state.actions = 'none';
     addComment({}, ['101', 1]);
     await startRun().update(sampleView(live));

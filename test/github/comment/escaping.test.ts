@@ -35,7 +35,7 @@ describe('untrusted text in Markdown', () => {
     );
   });
 
-  it('leaves nothing in a sentence outside code but words and numbers', () => {
+  it('is shown as code in a sentence, apart from words and numbers', () => {
     const inert = /^(?:[A-Za-z'’"()–—-]+[.,:;!?"')]*|\d{1,4}[,;%]?|▮[.,:;]?|[.,:;])$/;
     fc.assert(
       fc.property(fc.array(fc.oneof(hostileText, fc.constantFrom('the', 'server', '(a)', 'b,'))), words => {
@@ -45,7 +45,7 @@ describe('untrusted text in Markdown', () => {
     );
   });
 
-  it('shows the names and values of a sentence as code', () => {
+  it('is shown as code if it is a name or a value in a sentence', () => {
     expect(renderSentence("The server bore.pub is public: don't use it, or set access: link.")).toBe(
       "The server `bore.pub` is public: don't use it, or set access: link.",
     );
