@@ -10,7 +10,7 @@ tolerateBrokenOutput();
 
 const cancellation = new Cancellation(['SIGINT', 'SIGTERM'], {
   exitCode: 1,
-  // Post undoes the rest.
+  // Post undoes what takes longer.
   undoMs: 900,
   // Not an annotation: while main repeats the preview's log, the runner shows commands as text.
   onCancel: () => print.info('cancelled; the post step takes the preview down'),

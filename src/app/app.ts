@@ -81,7 +81,7 @@ export async function startApp(options: AppOptions, timing?: RestartTiming): Pro
   };
 }
 
-/** One start: resolves when the program has answered. Its folder is removed when it is stopped. */
+/** One start: resolves when the program has answered. The folder of the start is removed when the program is stopped. */
 async function startOnce(
   options: AppOptions,
   { onOutput, lastLines }: { onOutput: ProgramContext['onOutput']; lastLines: () => readonly string[] },

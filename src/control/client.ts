@@ -17,7 +17,7 @@ export interface ControlAddress {
   controlToken: string;
 }
 
-/** Calls a route such as `POST /api/stop` and returns its JSON. Throws with the API's own error text. */
+/** Calls a route such as `POST /api/stop`; resolves with its JSON. Rejects with the API's own error text. */
 export async function callControl(
   address: ControlAddress,
   route: Route,

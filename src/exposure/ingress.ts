@@ -25,7 +25,7 @@ export interface Ingress {
   readonly endsTls: boolean;
   /** Sends one probe to the address, to find out whether it leads here. Never rejects. */
   probe(url: string, signal: AbortSignal): Promise<AddressAnswer>;
-  /** The app's state has changed. */
+  /** To be called when the app's state has changed. */
   followApp(): void;
   /** Lets visitors finish for `drainMs`; the tunnel itself drains those of a relay. */
   stop(drainMs: number): Promise<void>;

@@ -28,7 +28,7 @@ export interface PublicTunnelOptions {
   ingress: Ingress;
   /** Called with every change. */
   onChange: (status: TunnelStatus) => void;
-  /** Another program has the address of a live exposure. */
+  /** Called if another program has the address of a live exposure. */
   onLost: (error: unknown) => void;
   logger: Logger;
   /** The end of the exposure, which ends every wait. */

@@ -1,4 +1,5 @@
-// How single input values are written. Each parser names the input and the value in its InputError; used by inputs.
+// Parses single input values. Each parser names the input and the value in its InputError. Used by the files of this
+// folder and by commands/server.ts.
 
 import { InputError } from '../shared/errors.ts';
 import type { Protocol } from '../shared/state.ts';

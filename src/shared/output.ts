@@ -11,7 +11,7 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 
 const READER_GRACE_MS = 1_000;
 
-/** From now on a failed write to standard output or error is not an exception. Called by every program. */
+/** From now on a failed write to stdout or stderr is not an exception. Called by every process but the page host. */
 export function tolerateBrokenOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 }

@@ -9,7 +9,7 @@ import { hasCode } from './errors.ts';
 /** A process that may be gone by now. */
 export interface ProcessRecord {
   pid: number;
-  /** Opaque; compared only with what `readStartTime` says later on the same machine. */
+  /** Opaque; compared only with what `readStartTime` returns later on the same machine. */
   startTime: string;
   role: string;
 }

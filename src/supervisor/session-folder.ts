@@ -1,4 +1,4 @@
-// The folder of one exposure on this machine, by which main, post, stop and the `expose` command find it.
+// The folder of one exposure on this machine. Main, post, stop and the `expose` command find the exposure through it.
 //
 //   expose-XXXXXX/   0700, in RUNNER_TEMP or the system's temp folder
 //     session.json   how to reach it (0600: it holds the control token)

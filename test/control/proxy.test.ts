@@ -68,7 +68,7 @@ it('requests to the control API do not go through the proxy', async () => {
 it('requests to wasmrun do not go through the proxy', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'loopback-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  // Plays the part of `wasmrun os PROJECT -P PORT`.
+  // A stand-in for `wasmrun os PROJECT -P PORT`.
   const wasmrun = join(folder, 'wasmrun');
   writeFileSync(
     wasmrun,

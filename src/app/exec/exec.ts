@@ -10,7 +10,7 @@ import { stageFolder } from '../project/staging.ts';
 const MAX_MEMORY_MB = 2_048;
 
 /**
- * Starts the program. It sees a staged copy of the file's folder at `/`, `env`, and no network but its socket.
+ * Starts the program. It sees a staged copy of the file's folder at `/`, `env`, and no network except its socket.
  * `env` is passed in wasmrun's argv, which other processes of the machine can read: wasmrun 1.0.0 has no other way.
  */
 export async function startExec(

@@ -7,7 +7,7 @@ import { hasCode, InputError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import { readProjectFile } from './project-file.ts';
 
-/** By these wasmrun recognises a Node.js project, in its order, after `main` of package.json. */
+/** The files by which wasmrun recognises a Node.js project, in its order, after `main` of package.json. */
 export const DETECTED_FILES: readonly string[] = ['index.js', 'server.js', 'app.js', 'main.js'];
 
 /** Where wasmrun's page looks for the program, in its order, after wasmrun.toml and package.json. */

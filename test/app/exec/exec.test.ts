@@ -44,7 +44,7 @@ describeWithReal(['wasmrun'], 'mode: exec', () => {
     expect(readFileSync(join(source, 'greeting.txt'), 'utf8')).toBe('greeting.txt');
   });
 
-  it('says why a file that is not a program does not start', async () => {
+  it('reports why a file that is not a program does not start', async () => {
     const path = join(folder, 'broken.wasm');
     writeFileSync(path, 'no wasm');
     const failure = await fail({ mode: 'exec', path, wasmrun: requirePart('wasmrun'), args: [] });

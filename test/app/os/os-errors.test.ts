@@ -43,7 +43,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
     expect(error.restartable).toBe(false);
   });
 
-  it('quotes what wasmrun objects to in a wasmrun.toml that parses', async () => {
+  it('quotes wasmrun’s own error about a wasmrun.toml that parses', async () => {
     rig = await createOsRig();
     const error = await fail({ ...PROGRAM, 'wasmrun.toml': '[os.network]\nmax_connection = 1\n' });
     expect(error.message).toMatch(/^wasmrun ended with exit code/);

@@ -19,7 +19,7 @@ describe('renderStagedConfig', () => {
     });
   });
 
-  it('adds the rules of the project and never drops one of ours', () => {
+  it('adds the rules of the project and keeps all of our own', () => {
     const staged = render('[os.network]\ndeny = ["example.com", "10.0.0.0/8"]\nallow = ["127.0.0.0/8"]\n');
     expect(staged).toMatchObject({
       os: { network: { allow: ['127.0.0.0/8'], deny: [...DENIED_RANGES, 'example.com'] } },

@@ -51,7 +51,7 @@ afterEach(async () => {
 });
 
 describe('wasmrun on PATH', () => {
-  it('is used, whatever its version, if the job wants no certain one', async () => {
+  it('is used, whatever its version, if the job names no version', async () => {
     const path = writeProgram('bin', 'wasmrun', printVersion('1.2.3'));
     expect(await find()).toBe(path);
     expect(log).toEqual([`wasmrun 1.2.3: ${path}`]);

@@ -73,7 +73,7 @@ afterAll(() => {
   rmSync(join(root, '..'), { recursive: true });
 });
 
-describe('a folder as a web site', () => {
+describe('a folder served by `mode: web`', () => {
   it.each([
     ['/', 'text/html; charset=utf-8'],
     ['/app.wasm', 'application/wasm'],
