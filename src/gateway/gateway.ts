@@ -20,7 +20,7 @@ import { describeVisit, PASSES, type Pass, type PassContext, PLAIN_PASSES } from
 import { AppLink } from './upstream/app-link.ts';
 import type { Visit, VisitHandler } from './visit.ts';
 
-/** What the inputs say about visitors. */
+/** The inputs about visitors. */
 export interface GatewayRules extends AccessRules {
   /** Longest body of a request. */
   maxBodyBytes: number;

@@ -33,7 +33,7 @@ export interface Upgrade {
   detachResponse(): void;
 }
 
-/** What the servers of downstream/ need: the parts of a visit that do not come from its connection, and who handles it. */
+/** What the servers of downstream/ need: the parts of a visit that do not come from its connection, and its handler. */
 export interface VisitHandler {
   readApp(): AppState;
   readAddress(): OwnAddress | undefined;

@@ -38,7 +38,7 @@ const REMIND_MS = 60_000;
 /** How long main waits for the end after the preview's time is over: the supervisor should have ended it. */
 const END_GRACE_MS = 15_000;
 
-/** The preview could not start, or failed in a hold. The message says why; it is complete without a stack trace. */
+/** The preview could not start, or failed in a hold. The message says why, so that no stack trace is needed. */
 class PreviewError extends Error {
   override name = 'PreviewError';
 }

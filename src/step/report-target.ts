@@ -17,7 +17,7 @@ import type { ForkRuleInputs } from './job-environment.ts';
 import { createStepLogger } from './log.ts';
 import { print } from './print.ts';
 
-/** GitHub has this long to answer before the preview goes on without it. */
+/** How long GitHub may take to answer; after that the step continues without it. */
 const API_TIMEOUT_MS = 30_000;
 
 export interface ReportTarget {

@@ -1,4 +1,4 @@
-// Help and misuse of every command, as cli runs it, with an environment of its own. What needs a process of its own is in
+// Help and wrong usage of every command, called as cli calls it. Tests that need a process of their own are in
 // e2e/cli.test.ts.
 
 import { mkdtempSync, rmSync } from 'node:fs';

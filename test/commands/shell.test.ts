@@ -1,4 +1,4 @@
-// What is read from the shell's environment, and what of it a child process may see.
+// What `expose` reads from the shell's environment, and which of these variables a child process may see.
 
 import { tmpdir } from 'node:os';
 import { expect, it } from 'vitest';

@@ -11,7 +11,7 @@ import { waitUntil } from '../support/wait-until.ts';
 
 const MB = 1 << 20;
 const UPLOAD_MB = scale(2_048, 10_240);
-/** To fill Node's pools first. */
+/** Fills Node's buffer pools before the measurement. */
 const WARM_UP_MB = UPLOAD_MB / scale(2, 4);
 const SWING_MB = scale(40, 20);
 const ANSWER_MB = 100;
@@ -116,7 +116,7 @@ describe.runIf(process.platform === 'linux')('the memory of the gateway', () => 
       `${(before / MB).toFixed(0)} MB before, ${(Math.max(...samples) / MB).toFixed(0)} MB at most, ${(growth / MB).toFixed(1)} MB of change; the app was relieved of ${taken / MB} MB`,
     );
     expect(growth).toBeLessThan(20 * MB);
-    // A few hundred KB for each, in the buffers on the way, far less than the 100 MB of each answer.
+    // Buffers on the way hold a few hundred KB of each answer, far less than its 100 MB.
     expect(Math.max(...samples) - before).toBeLessThan(200 * MB);
   });
 });

@@ -1,5 +1,5 @@
-// Random bytes that are almost requests, many on a connection and in unusual packets: the app never sees a request that
-// the gateway did not count, and nothing is left behind. EXPOSE_FUZZ_RUNS sets the number of requests.
+// Random bytes that are almost requests, many on a connection and in unusual packets. The app must never see a request that
+// the gateway did not count, and no connection may stay open. EXPOSE_FUZZ_RUNS sets the number of requests.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';

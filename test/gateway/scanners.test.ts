@@ -1,5 +1,5 @@
-// Without a key nothing of the app can be reached: all methods, paths, encodings, protocols and upgrades, in every state of
-// an app and every way of serving one. Requests are counted at the app.
+// Without a key, no request reaches the app: tries all methods, paths, encodings, protocols and upgrades, in every state of
+// an app and every way to serve one. The app counts the requests that reach it.
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -78,7 +78,7 @@ const ACCESS: Record<string, Access> = {
 describe.each(Object.keys(ACCESS))('scanners on public ports, without a key: %s', kind => {
   const rules = { access: ACCESS[kind] ?? { kind: 'open' as const }, publicPaths: ['/webhooks/**'] };
 
-  /** Everything above against one state of the app; the statuses that came back. */
+  /** Sends all of the above while the app has one state; returns the statuses of the answers. */
   async function scan(state: () => AppState) {
     const door = await openDoor(state, { rules });
     closers.push(door.stop);

@@ -29,7 +29,7 @@ import { TestCa } from '../support/test-ca.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { HEAD, recordLog, sampleJob, samplePull, sampleView } from './samples.ts';
 
-/** As GitHub's own API. */
+/** An API with TLS, like GitHub's own. */
 const GITHUB = 'https://api.github.test';
 /** An Enterprise server without TLS. */
 const ENTERPRISE = 'http://github.inside.test';
@@ -152,7 +152,7 @@ async function fail(apiUrl: string, proxyUrl: string): Promise<unknown> {
   return await ask(apiUrl, environment).catch((error: unknown) => error);
 }
 
-/** All that a log could ever show of an error: messages and stacks, down to the last cause. */
+/** Everything that a log could show of an error: messages and stacks, with all causes. */
 function renderWhole(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return `${error.message}\n${error.stack}\n${renderWhole(error.cause)}`;
@@ -330,7 +330,7 @@ describe("a proxy's code", () => {
   });
 });
 
-/** One that keeps its connections for ten minutes, which is longer than this test may take. */
+/** A server that keeps its connections open for ten minutes, which is longer than this test may take. */
 async function startPatientServer(): Promise<number> {
   const patience = { connection: 'keep-alive', 'keep-alive': 'timeout=600' };
   const patient = createServer({ keepAliveTimeout: 600_000 }, (_, response) => {

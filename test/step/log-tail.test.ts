@@ -45,7 +45,7 @@ describe('a followed log', () => {
     writeFileSync(file, 'last words\n');
     tail.stop();
     expect(lines).toEqual(['last words']);
-    appendFileSync(file, 'from the grave\n');
+    appendFileSync(file, 'after the stop\n');
     const { lines: seen } = follow();
     await waitUntil(() => seen.length === 2, 'another reader has polled');
     expect(lines).toEqual(['last words']);

@@ -1,4 +1,4 @@
-// What the runner sees of the supervisor's log: the module writes to the process's own output, so each test is a
+// What the runner sees of the supervisor's log. step/log.ts writes to the output of its process, so each test runs it in a
 // process of its own.
 
 import { execFileSync } from 'node:child_process';

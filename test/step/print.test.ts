@@ -15,7 +15,7 @@ const PRINTERS: Readonly<Record<string, string>> = {
   'commands/terminal.ts': 'the commands: sanitises every line',
   'commands/foreground.ts': 'a preview in a terminal: its lines come from the logger, or are sanitised there',
   'shared/output.ts': 'writes what the foreground hands it, and listens for broken outputs',
-  'supervisor.ts': 'its last word, sanitised: there is no logger yet',
+  'supervisor.ts': 'its last message, sanitised, because there may be no logger',
   'cli.ts': 'one fixed sentence for a Node too old to load anything else',
   'page-host.ts': 'messages as JSON for the process that started it, which sanitises what it shows',
 };

@@ -9,7 +9,7 @@ import type { StepState } from '../../src/step/state.ts';
 import { createSessionFolder, writeOutcome } from '../../src/supervisor/session-folder.ts';
 import { sampleEnd } from '../support/sample-state.ts';
 
-/** The log of post after a preview of five minutes whose address changed that many times. */
+/** What post prints after a preview of five minutes whose address changed `addressChanges` times. */
 function tearDown({ hold, addressChanges }: { hold: boolean; addressChanges: number }): string {
   const temp = mkdtempSync(join(tmpdir(), 'step-teardown-'));
   onTestFinished(() => rmSync(temp, { recursive: true, force: true }));

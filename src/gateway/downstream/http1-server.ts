@@ -68,7 +68,7 @@ export class Http1Server implements VisitorServer {
       requestTimeout: this.#limits.requestTimeoutMs,
       keepAliveTimeout: this.#limits.keepAliveMs,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
-      // The strict parser, even if NODE_OPTIONS asks for the other one.
+      // Always the strict parser, even if NODE_OPTIONS selects the lenient one.
       insecureHTTPParser: false,
       // The guard refuses a missing Host instead: unlike Node, it also drops the requests behind it.
       requireHostHeader: false,
@@ -97,7 +97,7 @@ export class Http1Server implements VisitorServer {
 
   /** Handles a request after which Node has detached its parser. `head` is set if it may become a WebSocket. */
   #receiveLast(request: IncomingMessage, socket: Duplex, head?: Buffer): void {
-    // No honest client asks to change protocols before the answers to earlier requests are out.
+    // No honest client requests another protocol before the answers to earlier requests are sent.
     if (this.#slots.isBusy(socket) || this.#linger.isLast(socket)) return void socket.destroy();
     const response = openLastResponse(request, socket, this.#linger);
     if (response === undefined) return;

@@ -31,7 +31,7 @@ export class CommentWriter {
   #newest: PreviewView | undefined;
   #writing: Promise<void> | undefined;
   #warned = false;
-  /** Set when nothing can be written any more: no permission, or a newer run has taken over. */
+  /** True once nothing more can be written: the permission is missing, or a newer run has taken over. */
   #closed = false;
 
   /** Nothing is written before the first `update`. */

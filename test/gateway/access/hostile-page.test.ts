@@ -64,7 +64,7 @@ async function startPreview() {
   return { app, url: door.url };
 }
 
-/** Runs in the page; it is text because the tests do not have the types of a page. */
+/** Code that runs in the page. It is text because the tests do not have the types of a page. */
 const TRY_OWN_ORIGIN = `(async () => {
       const texts = { cookie: document.cookie, referrer: document.referrer };
       for (const path of [
@@ -190,8 +190,8 @@ describeWithReal(['chromium'], 'a page of the app that attacks', () => {
     );
     expect(await read('/a')).toBe('old commit'); // it works
     door = secondDoor;
-    // The worker answers the navigation itself; the browser's request for a newer one clears it. The browser sends that
-    // only when the worker is idle: with a request every half second, the page stayed old.
+    // The worker answers the navigation itself. The browser's check for a newer worker clears it, but the browser sends that
+    // check only while the worker is idle: with a request every half second, the page stayed old.
     await expect.poll(() => read('/'), { timeout: 45_000, interval: 3_000 }).toBe('second');
     expect(await page.evaluate('navigator.serviceWorker.getRegistrations().then(all => all.length)')).toBe(0);
   }, 90_000);

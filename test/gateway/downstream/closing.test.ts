@@ -1,5 +1,5 @@
 // Every way in which the gateway itself closes a visitor's connection, over every protocol. Each runs from a timer or from
-// another visitor's event: an exception there would be uncaught, and end the preview. Vitest fails a run with one.
+// an event of another visitor. An exception there would be uncaught and end the preview; Vitest fails if there is one.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { VisitorLimits } from '../../../src/gateway/downstream/visitor-server.ts';
@@ -43,7 +43,7 @@ async function open(protocol: Protocol, limits: Partial<VisitorLimits>, rules = 
     visitor.stream.write(renderRequest(door, protocol, path, method));
     return visitor;
   };
-  /** Opens the flow-control window of HTTP/2, so that what is not read waits in TCP. */
+  /** Opens the flow-control window of HTTP/2, so that unread bytes wait in TCP. */
   const widen = (visitor: Awaited<ReturnType<typeof visit>>) => {
     const payload = Buffer.alloc(4);
     payload.writeUInt32BE(0x3fff0000);

@@ -483,7 +483,7 @@ async function tryRequest(session: ClientHttp2Session): Promise<void> {
   }
 }
 
-/** The value, once it has been unchanged for a while. */
+/** Resolves with the value once it has not changed for a while. */
 async function settle(read: () => number): Promise<number> {
   let [last, same] = [-1, 0];
   await waitUntil(() => {

@@ -1,5 +1,5 @@
-// A visitor who leaves in the middle of a request, in every possible way and over every protocol: the app's request is
-// ended, and nothing of the visitor is kept. bore passes on any end of a visitor's connection as a FIN.
+// A visitor leaves in the middle of a request, in every possible way and over every protocol: the app's request must end,
+// and no connection may be kept. bore passes on every end of a visitor's connection as a FIN.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Door, openDoor } from '../../support/gateway-door.ts';
@@ -25,7 +25,7 @@ import {
 import { TestCa, type TestCertificate } from '../../support/test-ca.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-/** So long that only the visitor's leaving can end a visit here. */
+/** So long that here a visit can end only because the visitor leaves. */
 const NEVER_MS = 600_000;
 const LIMITS = {
   headersTimeoutMs: NEVER_MS,
@@ -54,11 +54,11 @@ const goaway = renderFrame({ type: FRAME.goaway, flags: 0, stream: 0, payload: B
 
 interface Way {
   leave: (visitor: ProtocolVisitor) => void;
-  /** The protocols that have it; all by default. */
+  /** The protocols in which this way exists; all by default. */
   over?: (protocol: Protocol) => boolean;
 }
 
-/** The bytes, and then the end of the connection. */
+/** Sends the bytes, then ends the connection. */
 const say = (visitor: ProtocolVisitor, bytes: Buffer) => {
   visitor.stream.write(bytes, () => visitor.raw.destroy());
 };
@@ -216,12 +216,12 @@ describe('a visitor who stays', () => {
     client.write(acknowledged, renderHeaders(1, fields), goaway);
     await waitUntil(() => client.ofType(FRAME.data, 1).length === 1, 'the answer has begun');
     let answered = 0;
-    // Longer than it may be silent.
+    // Wait longer than the visitor may be silent.
     await waitUntil(() => {
       const asked = client.ofType(FRAME.settings).filter(({ flags }) => flags === 0);
       answered = asked.length;
       return answered >= 8;
-    }, 'it was asked several times');
+    }, 'its presence was checked several times');
     expect([app.open, client.closed, client.resetCode(1)]).toEqual([1, false, undefined]);
   });
 });

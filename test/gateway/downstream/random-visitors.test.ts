@@ -1,7 +1,7 @@
-// Random visitors, and a random app, against a gateway in a process of its own: nothing that either does may cause an
-// uncaught error there, keep an ended connection, or stop the gateway from answering. To change the run:
-// EXPOSE_FUZZ_VISITS (in each case), EXPOSE_SEED, EXPOSE_FUZZ_SOURCES for another folder than src, and EXPOSE_FUZZ_VISIT for
-// the seed of one visit, to be repeated.
+// Random visitors, and a random app, against a gateway in a process of its own. Nothing that they do may cause an uncaught
+// error there, keep an ended connection open, or stop the gateway from answering. Variables change the run:
+// EXPOSE_FUZZ_VISITS (visits in each case), EXPOSE_SEED, EXPOSE_FUZZ_SOURCES (a folder in place of src), and
+// EXPOSE_FUZZ_VISIT (the seed of one visit, to repeat only that).
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ import { chooseSeed, scale } from '../../support/scale.ts';
 import { TestCa, type TestCertificate } from '../../support/test-ca.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-/** In each case. A thousand take about 40 s of one processor, for all cases together. */
+/** Visits in each case. With a thousand, all cases together take about 40 s on one processor. */
 const VISITS = Number(process.env.EXPOSE_FUZZ_VISITS ?? scale(600, 5_000));
 const SEED = chooseSeed(20_260_000);
 const ONE_VISIT = Number(process.env.EXPOSE_FUZZ_VISIT ?? 0);
@@ -33,7 +33,7 @@ const TIMEOUT_MS = 120_000 + VISITS * 40;
 /** Longer than any limit of the gateway: one direction of a WebSocket may outlive the other by 30 s. */
 const GONE_DEADLINE_MS = 45_000;
 const EXIT_DEADLINE_MS = 10_000;
-/** At least this share of the visits must reach the app, or they would prove nothing; usually every fifth does. */
+/** At least this share of the visits must reach the app, otherwise the test would prove nothing; usually every fifth does. */
 const LEAST_SHARE = 1 / 25;
 
 /** Short, so that many visits reach every limit; and slightly more connections than there are visitors. */
@@ -77,7 +77,7 @@ interface GatewayUnderFire {
   readonly port: number;
   /** Uncaught errors, each once, and an unexpected end of the process. */
   readonly unhandled: ReadonlySet<string>;
-  /** Above debug, each line once. */
+  /** Log lines above the level debug, each once. */
   readonly log: ReadonlySet<string>;
   report(): Promise<Report>;
   /** Resolves when the process has ended by itself; one that does not is killed, and reported in `unhandled`. */
@@ -102,7 +102,7 @@ async function startGatewayUnderFire(setup: Setup): Promise<GatewayUnderFire> {
     if (code !== 0) unhandled.add(`the process ended with ${signal ?? code}`);
     const error = new Error(`the gateway's process is gone: ${[...unhandled].join('\n')}`);
     for (const one of [ready, reported]) {
-      // After a failed test nobody waits for it.
+      // After a failed test, nothing handles this rejection.
       one.promise.catch(() => {});
       one.reject(error);
     }

@@ -14,7 +14,7 @@ const KEY = 'K3y-of-this-preview_0123456789';
 const CONNECTIONS = scale(300, 500);
 /** How long an attack lasts; all connections are open after half of the shorter time. */
 const SECONDS = scale(5, 12);
-/** More than any buffer between here and a visitor holds. */
+/** More than all buffers between the app and a visitor can hold. */
 const BIG = Buffer.alloc(16 << 20, 'x');
 
 const MODES: [string, string[]][] = [

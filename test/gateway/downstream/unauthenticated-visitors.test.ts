@@ -118,7 +118,7 @@ describe('unauthenticated connections', () => {
     busy.push(await ask('/endless'));
     await waitUntil(() => idle[0]?.closed === true, 'between two answers it makes room');
     expect(busy.map(({ closed }) => closed)).toEqual([false, false, false]);
-    // If few are idle, the oldest busy one is closed, or new ones would push out one another.
+    // If few are idle, the oldest busy one is closed: otherwise new ones would push out one another.
     await signIn(door.port);
     await waitUntil(() => busy[0]?.closed === true, 'one of the busy ones makes room');
     for (let count = 0; count < 5; count += 1) await signIn(door.port);

@@ -140,7 +140,7 @@ describe('an answer', () => {
       socket.setNoDelay(true);
       for (const piece of ['HTTP/1.1 404 Not Fo', 'und\r\nContent-Length: 2\r\n\r\nno']) {
         socket.write(piece);
-        for (let turn = 0; turn < 3; turn += 1) await nextTurn(); // the gateway, in the same process, reads it
+        for (let turn = 0; turn < 3; turn += 1) await nextTurn(); // until the gateway, in the same process, has read it
       }
     });
     expect(await sendRaw(door.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`)).toMatch(/^HTTP\/1.1 404 Not Found\r\n/);
@@ -272,7 +272,7 @@ describe('an answer', () => {
   });
 });
 
-/** The value, once it has been unchanged ten times in a row. */
+/** Resolves with the value once it has not changed for ten reads in a row. */
 async function settle(read: () => number): Promise<number> {
   let [last, same] = [read(), 0];
   await vi.waitFor(

@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.stop());
 
-/** The comment as one run sees it; each has a connection of its own, as each job has. */
+/** A run that writes the comment. Each run has a connection of its own, as each job has. */
 function startRun(
   runId = '100',
   runAttempt = 1,

@@ -1,5 +1,5 @@
-// Reads Markdown as CommonMark 0.31 does where code is concerned, independently of how it was written: fenced blocks
-// (4.5) and code spans (6.1). What is left when all code is masked is what GitHub would interpret.
+// Finds the code in Markdown by the rules of CommonMark 0.31 for fenced blocks (4.5) and code spans (6.1), independently of
+// src/. GitHub would interpret only the text outside the code. Used by escaping.test.ts and markdown.test.ts.
 
 import fc from 'fast-check';
 
@@ -110,7 +110,7 @@ const BITS = [
   '---',
 ];
 
-/** Text made to break out: Markdown's and HTML's own signs, mixed with anything. */
+/** Text that tries to break out of code: special characters of Markdown and HTML, mixed with other text. */
 export const hostileText = fc
   .array(fc.oneof(fc.constantFrom(...BITS), fc.string({ maxLength: 6, unit: 'grapheme' })), { maxLength: 12 })
   .map(parts => parts.join(''));
