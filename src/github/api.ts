@@ -27,7 +27,7 @@ const MAX_RATE_LIMIT_RETRIES = 2;
 /** Parameters of a route: those named in its path, the others as query or body. */
 export type Parameters = Record<string, string | number | boolean | readonly string[]>;
 
-/** Requests reject with a GitHubError, also if the signal is a time limit. If the signal aborts, they reject with its reason. */
+/** Requests reject with a GitHubError, also if the signal times out, or with the reason of a signal that is aborted. */
 export interface GitHub {
   /** One request, for instance `GET /repos/{owner}/{repo}`; resolves with the checked body of the answer. */
   request<S extends Schema>(schema: S, route: string, options: RequestOptions): Promise<v.InferOutput<S>>;
@@ -130,7 +130,7 @@ function createFetchInTime(proxy: ProxyEnvironment) {
   };
 }
 
-/** Resolves with the result, or rejects with a GitHubError. The signal ends the wait, even during a pause for a rate limit. */
+/** Resolves with the result, or rejects as `GitHub` documents. The signal also ends a pause for a rate limit. */
 async function awaitAnswer<T>(work: Promise<T>, route: string, signal: AbortSignal | undefined): Promise<T> {
   try {
     return await (signal ? raceSignal(work, signal) : work);

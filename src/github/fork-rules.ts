@@ -50,9 +50,9 @@ export async function checkForkRules(options: ForkRuleOptions): Promise<Verdict>
   const { job, allowUntrustedHead } = options;
   const withheld = findWithheld(job);
   if (withheld !== undefined) {
-    const reason = `${withheld}, so its job gets no secrets and a token that cannot write`;
+    const reason = `${withheld}, so its job gets a read-only token and no secrets`;
     if (allowUntrustedHead)
-      return { kind: 'allowed untrusted', reason: `${reason}: no comment will be made` };
+      return { kind: 'allowed untrusted', reason: `${reason}: there will be no comment` };
     return { kind: 'skip', reason: `no preview: ${reason}. See ${FORKS_PAGE}` };
   }
   if ([...PULL_REQUEST_EVENTS, ...OWN_COMMIT_EVENTS].includes(job.eventName)) return { kind: 'trusted' };

@@ -186,7 +186,7 @@ function publish(state: StateMessage, started: Started, hold: boolean): void {
   try {
     writeOutputs(state, started);
   } catch (error) {
-    // Without outputs, later steps would have no address. In a hold no later step runs before the end, so a warning is enough.
+    // Without outputs, later steps would have no address. In a hold, no later step runs before the end: a warning is enough.
     if (!hold) throw new Error('the outputs could not be written', { cause: error });
     print.info(`warning: the outputs could not be written: ${describeError(error)}`);
   }

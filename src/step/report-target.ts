@@ -38,7 +38,7 @@ export function connectForStep(job: Job, { token }: ForkRuleInputs, { proxy }: H
   });
 }
 
-/** Applies the fork rules. False: there is no preview, but the step is green. Throws an InputError if they refuse the code. */
+/** Applies the fork rules. False: no preview, but the step is green. Throws an InputError if they refuse the code. */
 export async function applyForkRules(options: {
   job: Job;
   github: GitHub;

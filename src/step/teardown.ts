@@ -28,7 +28,7 @@ export async function tearDown(): Promise<void> {
   const step = readStepState();
   if (step === undefined) return;
   if (!existsSync(step.folder) && !(step.supervisor && isAlive(step.supervisor)))
-    return print.info('the preview was taken down already');
+    return print.info('the preview was already taken down');
   if (step.supervisor === undefined) return undoStart(step);
   const { reaped, outcome } = await stopBackground(step.folder, step.supervisor);
   if (reaped.length > 0) print.info(`ended processes that were left behind: ${reaped.join(', ')}`);
@@ -92,7 +92,7 @@ function describeDeath(step: StepState): StateMessage {
   };
 }
 
-/** Writes the end into the comment of a supervisor that died: the comment must not lead readers to an address that is gone. */
+/** Writes the end into the comment of a supervisor that died, so that the comment leads no reader to a dead address. */
 async function writeLastComment(step: StepState, state: StateMessage): Promise<void> {
   const job = readJob();
   const { token } = readForkRuleInputs();

@@ -119,7 +119,7 @@ describeWithReal(['bore'], 'a preview in the background', () => {
 
     // A second post finds nothing to do, and leaves the comment's last word alone.
     const again = await preview.job.post();
-    expect(again).toMatchObject({ code: 0, log: expect.stringContaining('taken down already') });
+    expect(again).toMatchObject({ code: 0, log: expect.stringContaining('already taken down') });
     expect(preview.titles().at(-1)).toBe('has ended');
   });
 

@@ -109,7 +109,7 @@ export class ConnectionSlots {
     return this.#slots.get(stream)?.connection ?? stream;
   }
 
-  /** To be called if the visitor has shown the key, or needs none. From then on its connection is closed only while idle. */
+  /** Call this if the visitor has shown the key, or needs none: to make room, its connection is then closed only if idle. */
   markAuthenticated(stream: Duplex): void {
     const slot = this.#slots.get(stream);
     if (slot === undefined || slot.isGone || slot.group === this.#authenticated) return;

@@ -52,13 +52,13 @@ export class Http2Response extends Writable implements HttpResponse {
   }
 
   setHeader(name: string, value: number | string | readonly string[]): this {
-    if (this.headersSent) throw new Error('the head of this answer was written already');
+    if (this.headersSent) throw new Error('the head of this answer is already written');
     this.#fields.set(name.toLowerCase(), typeof value === 'object' ? [...value] : String(value));
     return this;
   }
 
   appendHeader(name: string, value: string | readonly string[]): this {
-    if (this.headersSent) throw new Error('the head of this answer was written already');
+    if (this.headersSent) throw new Error('the head of this answer is already written');
     this.#add(name, typeof value === 'object' ? [...value] : value);
     return this;
   }
