@@ -9,7 +9,7 @@ async function dial({ address }: BadBoreServer): Promise<Socket> {
   return socket;
 }
 
-it('replies only after the client sent something, and keeps that', async () => {
+it('replies only after the client sent something, and stores what it sent', async () => {
   const server = await startBadBoreServer(reply('"Heartbeat"\0'));
   const socket = await dial(server);
   socket.write('{"Hello":0}\0');
@@ -23,7 +23,7 @@ it('greets at once, and counts connections', async () => {
     expect(String((await once(await dial(server), 'data'))[0])).toBe(expected);
 });
 
-it('floods without ever ending a frame', async () => {
+it('floods the client and never ends a frame', async () => {
   const socket = await dial(await startBadBoreServer(flood));
   let count = 0;
   for await (const chunk of socket) {

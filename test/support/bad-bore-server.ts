@@ -1,4 +1,4 @@
-// A server that does what a bore server should not do: for the tests of the tunnel.
+// A server that does what a bore server should not do. Used by the tests of the tunnel, the exposure and e2e.
 
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
@@ -6,11 +6,11 @@ import { onTestFinished } from 'vitest';
 
 export interface BadBoreServer {
   readonly address: { host: string; port: number };
-  /** What clients sent, one text per connection, in the order they came. */
+  /** What clients sent: one text for each connection, in the order in which they came. */
   readonly received: readonly string[];
 }
 
-/** Plays one connection; `number` counts them from 0. */
+/** Behaves as the server on one connection; `number` counts connections from 0. */
 export type Behaviour = (socket: Socket, number: number) => void;
 
 /** Runs until the test is finished. */

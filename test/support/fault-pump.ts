@@ -6,13 +6,13 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { resetSocket } from '../../src/shared/reset.ts';
 
 /**
- * What happens to the bytes of one direction. `after` is how many bytes still pass once the fault applies to the
+ * What happens to the bytes of one direction. `after`: how many bytes still pass after the fault was applied to the
  * connection; default 0.
  * - `delay`: each byte arrives `ms` milliseconds later, in order
  * - `cut`: the receiver gets a reset; the sender gets one when it next sends, as on any network
  * - `end`: the receiver gets a clean end; the remaining bytes are lost
  * - `blackhole`: bytes, end and reset are lost; the connection stays open
- * - `stop`: no more is read, so that the sender's buffers fill up; it is read when the fault is removed
+ * - `stop`: nothing is read, so that the sender's buffers fill up, until the fault is removed
  * - `slice`: bytes arrive in pieces of `bytes`
  * - `throttle`: at most `bytesPerSecond`
  * - `corrupt`: one byte in `every` is changed
@@ -24,9 +24,9 @@ export type Fault =
   | { kind: 'throttle'; bytesPerSecond: number }
   | { kind: 'corrupt'; every: number };
 
-/** How often a throttled direction passes its share: small steps, as on a slow link. */
+/** The interval at which a throttled direction passes its share: short, as on a slow link. */
 const THROTTLE_STEP_MS = 20;
-/** Most bytes under way in a delayed direction; more stays with the sender, as on a link of that length. */
+/** Most bytes in transit in a delayed direction; the sender keeps the rest, as on a link of that length. */
 const MAX_DELAYED_BYTES = 16_000_000;
 
 export class Pump {
@@ -35,15 +35,15 @@ export class Pump {
   readonly #signal: AbortSignal;
   readonly #onBytes: (bytes: Buffer) => void;
   #fault: Fault | undefined;
-  /** Bytes since the current fault applies. */
+  /** Bytes since the current fault was applied. */
   #seen = 0;
   #changed = Promise.withResolvers<void>();
-  /** Bytes that are delayed, and a promise that resolves when they have been passed on. */
+  /** The number of delayed bytes, and a promise that resolves when they have been passed on. */
   #delayed = 0;
   #behind: Promise<void> = Promise.resolve();
   #passed = 0;
 
-  /** `onBytes` gets the bytes before the fault does; `signal` ends every wait. */
+  /** `onBytes` gets the bytes before the fault changes them; `signal` ends every wait. */
   constructor(from: Socket, to: Socket, signal: AbortSignal, onBytes: (bytes: Buffer) => void) {
     this.#from = from;
     this.#to = to;
@@ -66,7 +66,7 @@ export class Pump {
     if (this.#left() === 0) this.#strike();
   }
 
-  /** Runs until the sender has ended or reset its direction, and that was passed on. Never rejects. */
+  /** Runs until the sender has ended or reset its direction and this was passed on. Never rejects. */
   async carry(answerReset: () => void): Promise<void> {
     let last = () => void this.#to.end();
     try {
@@ -75,7 +75,7 @@ export class Pump {
         await this.#pass(chunk, answerReset);
       }
     } catch {
-      // If we cut the sender off ourselves, the receiver is not told.
+      // If we cut the sender ourselves, the receiver gets no reset.
       last = () => void (this.#from.errored && resetSocket(this.#to));
     }
     await this.#behind;
@@ -125,7 +125,7 @@ export class Pump {
     return bytes.length;
   }
 
-  /** In a turn of its own, so that it becomes a TCP segment of its own. */
+  /** Writes a slice in its own turn of the event loop, so that it becomes its own TCP segment. */
   async #passAlone(bytes: Buffer): Promise<number> {
     await this.#write(bytes);
     return await nextTurn(bytes.length);

@@ -90,14 +90,14 @@ describe('a relay without faults', () => {
     expect(relay.connections.map(({ role }) => role)).toEqual(['control', 'data', 'data', 'control']);
   });
 
-  it('takes the first connection for control until its request came, the next for data', async () => {
+  it('treats the first connection as control until its request came, and the next one as data', async () => {
     const { relay, open } = await startRig();
     await open('');
     await open('');
     expect(relay.connections.map(({ role }) => role)).toEqual(['control', 'data']);
   });
 
-  it('resets connections while the server is down, and refuses them if told to', async () => {
+  it('resets connections while the server is down, and refuses them after `refuse()`', async () => {
     const server = createServer();
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const bound = server.address();
@@ -116,7 +116,7 @@ describe('a relay without faults', () => {
   });
 });
 
-describe.each(DIRECTIONS)('%s', direction => {
+describe.each(DIRECTIONS)('in the direction %s,', direction => {
   const opposite = direction === 'toServer' ? 'toClient' : 'toServer';
 
   /** A pair of ends, by the direction of the fault. */
@@ -144,10 +144,10 @@ describe.each(DIRECTIONS)('%s', direction => {
   it('a cut resets the receiver at once, and the sender when it sends', async () => {
     const { relay, from, to } = await start();
     relay.inject({ direction, fault: { kind: 'cut' } });
-    await waitUntil(() => isReset(to), 'the receiver hears it');
+    await waitUntil(() => isReset(to), 'the receiver is reset');
     expect(from.events).toEqual([]);
     from.socket.write('x');
-    await waitUntil(() => isReset(from), 'the sender hears it');
+    await waitUntil(() => isReset(from), 'the sender is reset');
   });
 
   it('a cut after some bytes passes exactly those', async () => {
@@ -181,7 +181,7 @@ describe.each(DIRECTIONS)('%s', direction => {
     await waitUntil(() => to.text === 'abdef', 'what comes later passes again');
     relay.inject({ direction, fault: { kind: 'blackhole' } });
     from.socket.resetAndDestroy();
-    // Two more connections come and go: time enough for a reset.
+    // Two more connections come and go, which takes long enough for a reset to arrive.
     for (const _ of [1, 2]) await once(connect(relay.address), 'connect');
     expect(to.events).toEqual([]);
     relay.heal();
@@ -194,7 +194,7 @@ describe.each(DIRECTIONS)('%s', direction => {
     const bytes = Buffer.from(Array.from({ length: 8_000_000 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
     const written = new Promise(resolve => from.socket.end(bytes, () => resolve('written')));
     await waitUntil(() => to.text.length === 10, 'the first ones are there');
-    // More than the kernel's buffers hold waits in the sender's own.
+    // What the kernel's buffers cannot hold waits in the sender's own buffer.
     await waitUntil(
       () => from.socket.writableLength > 0 && from.socket.bytesWritten > 100_000,
       'it is stuck',
@@ -226,7 +226,7 @@ describe.each(DIRECTIONS)('%s', direction => {
     expect(to.at - began).toBeGreaterThanOrEqual(450);
   });
 
-  it('corruption changes one byte in so many, and not the length', async () => {
+  it('corruption changes one byte in every n, and not the length', async () => {
     const { relay, from, to } = await start();
     relay.inject({ direction, fault: { kind: 'corrupt', every: 4 } });
     for (const length of [6, 12]) {
@@ -256,7 +256,7 @@ describe.each(DIRECTIONS)('%s', direction => {
     }
   });
 
-  it('a fault applies to present connections, or to the next one, if asked to', async () => {
+  it('a fault applies only to present connections, or only to the next one, if the injection asks for it', async () => {
     const { relay, open, pair: control } = await start(HELLO);
     const lift = relay.inject({ direction, connections: 'present', fault: { kind: 'corrupt', every: 1 } });
     relay.inject({ role: 'data', direction, connections: 'next', fault: { kind: 'slice', bytes: 1 } });

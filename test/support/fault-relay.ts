@@ -1,5 +1,5 @@
-// A relay between a tunnel and its bore server that injects network faults into each connection and each direction. For
-// the tests of faults and the soak.
+// A relay between a tunnel and its bore server that injects network faults into each connection and each direction.
+// Used by the tests of faults (test/tunnel/faults-*, fault-world.ts) and of outages and several servers.
 
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -8,7 +8,7 @@ import { type Fault, Pump } from './fault-pump.ts';
 
 export type { Fault };
 
-/** A session's connection, or a visitor's. */
+/** The control connection of a session, or the data connection of a visitor. */
 export type Role = 'control' | 'data';
 export type Direction = 'toServer' | 'toClient';
 
@@ -18,16 +18,16 @@ export interface Injection {
   /** Default: both. */
   direction?: Direction;
   fault: Fault;
-  /** `present`: those open now; `next`: the first that comes from now on; `all` (default). */
+  /** `present`: the open ones; `next`: the first that comes from now on; `all`: both, and all later ones (default). */
   connections?: 'present' | 'next' | 'all';
 }
 
 export interface RelayedConnection {
-  /** From 0, in the order they came. */
+  /** Counted from 0, in the order in which the connections came. */
   readonly number: number;
   /**
-   * By its first request (`Hello` or `Accept`). Before that it counts as data if a control connection is open, otherwise
-   * as control: so a fault can apply to the server's challenge, too.
+   * Known from its first request (`Hello` or `Accept`). Before that a connection counts as data if a control connection
+   * is open, otherwise as control. So a fault can apply to the server's challenge, too.
    */
   readonly role: Role;
   /** Bytes that were passed on. */
@@ -35,9 +35,9 @@ export interface RelayedConnection {
 }
 
 export interface FaultRelay {
-  /** Where the client connects instead of to the server. */
+  /** The address to give to the client instead of the server's. */
   readonly address: ServerAddress;
-  /** Connections open on at least one side, in the order they came. */
+  /** Connections open on at least one side, in the order in which they came. */
   readonly connections: readonly RelayedConnection[];
   /** How many connections came. */
   readonly count: number;
@@ -60,7 +60,7 @@ export async function startFaultRelay(target: ServerAddress, host = '127.0.0.1')
 }
 
 interface Rule extends Injection {
-  /** The connections it applies to, by number. */
+  /** The numbers of the connections that it applies to. */
   first: number;
   last: number;
   /** The connection that `next` chose. */
@@ -108,7 +108,7 @@ class Connection implements RelayedConnection {
     void toClient.carry(() => void toServer.reset());
   }
 
-  /** True when the role became known. */
+  /** Returns true when the role became known. */
   #readRole(bytes: Buffer): boolean {
     if (this.#received.length >= MAX_REQUEST_LENGTH) return false;
     this.#received += bytes.toString('latin1');
@@ -204,7 +204,7 @@ class Relay implements FaultRelay {
         connection.pumps[direction].setFault(this.#find(connection, direction));
   }
 
-  /** Chooses the connection of `next`: the first of its role, which may change when a role becomes known. */
+  /** Chooses the connection of `next`: the first with its role; the choice may change when a role becomes known. */
   #bind(rule: Rule): void {
     const fits = ({ number, role }: Connection) => number >= rule.first && role === (rule.role ?? role);
     if (rule.only === undefined || !fits(rule.only)) rule.only = this.connections.find(fits);

@@ -1,5 +1,6 @@
-// What the tests of faults share: the real bore server behind a relay that injects faults, a raw tunnel to an app that
-// checks every byte, visitors that check every byte too, and a check that nothing is left at the end.
+// For test/tunnel/faults-control.test.ts and faults-data.test.ts: the real bore server behind a relay that injects
+// faults, a raw tunnel to an app that checks every byte, visitors that check every byte too, and a check that nothing
+// is left.
 
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -56,9 +57,9 @@ export interface WorldOptions {
   spareConnections?: boolean;
 }
 
-/** The heartbeat time-out is shorter than usual, to keep the tests short; all else is as in production. */
+/** The heartbeat time-out is shorter than usual, to keep the tests short; everything else is as in production. */
 export async function startWorld(host: string, options: WorldOptions = {}): Promise<FaultWorld> {
-  // There is no timer of ours yet, at most a short one of the test runner.
+  // We have started no timer yet; there may be a short one of the test runner.
   const { Timeout: _, ...before } = countResources();
   const server = await startRealServer(host, { secret: SECRET });
   const bytes = options.bytes ?? BYTES;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Noise, NoiseCheck, openRandom, streamNoise } from './noise.ts';
 
-it('is the same for the same seed, in whatever pieces it is taken, and differs for another', () => {
+it('gives the same bytes for the same seed, in pieces of any size, and others for another seed', () => {
   const [whole, pieces] = [new Noise(7), new Noise(7)];
   const inPieces = [1, 70_000, 3, 65_536, 4].map(count => Buffer.from(pieces.take(count)));
   expect(Buffer.concat(inPieces).equals(whole.take(135_544))).toBe(true);

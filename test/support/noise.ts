@@ -1,12 +1,12 @@
 // Bytes that never repeat, made from a seed and checked without keeping them: a block that was swapped, doubled or lost
-// is found at once. Used wherever tests move much data through the tunnel.
+// is found at once. Used by the tests that move much data through the tunnel.
 
 import { Readable } from 'node:stream';
 
-/** As much as node:net reads at a time. */
+/** As much as node:net reads at once. */
 const BLOCK_BYTES = 65_536;
 
-/** A whole number below `limit`, the next one of the sequence at every call. */
+/** Returns the next whole number of a random sequence, below `limit`. */
 export type Random = (limit: number) => number;
 
 /** A sequence that depends on the seed alone (xorshift32: it repeats after 2^32 - 1 numbers, which are 16 GB). */
@@ -64,7 +64,7 @@ export class NoiseCheck {
     this.#received += chunk.length;
   }
 
-  /** `right`, or what is wrong with what arrived, of which `length` bytes were expected. */
+  /** `right`, or what is wrong with the bytes that arrived; `length` bytes were expected. */
   result(length: number): string {
     if (this.#wrongAt !== undefined) return `byte ${this.#wrongAt} is wrong`;
     return this.#received === length ? 'right' : `${this.#received} bytes instead of ${length}`;
@@ -84,7 +84,7 @@ export function streamNoise(seed: number, length: number): Readable {
   });
 }
 
-/** Never 0, where xorshift would stay; neighbouring seeds end up far apart. */
+/** The first state: never 0, which xorshift cannot leave; neighbouring seeds give states far apart. */
 function scramble(seed: number): number {
   let x = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b);
   x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);

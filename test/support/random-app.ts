@@ -12,7 +12,7 @@ export interface RandomApp {
   readonly port: number;
   /** Requests so far. */
   readonly requests: number;
-  /** Connections that are still open although their last request got no complete answer, so that none can be kept alive. */
+  /** Open connections whose last request got no complete answer: the gateway may not keep them alive. */
   readonly busy: number;
   stop(): Promise<void>;
 }
@@ -71,7 +71,7 @@ class Connection {
     this.#onRequest = onRequest;
     this.#staysHalfOpen = seeded.chance(30);
     if (seeded.chance(3)) resetSocket(socket);
-    // Some of the others are never read.
+    // Some of the other connections are never read.
     else if (seeded.chance(97)) this.#listen();
   }
 
@@ -117,7 +117,7 @@ class Connection {
     }
   }
 
-  /** More than the buffers on the way can hold, as fast as it is read. */
+  /** Sends more than all buffers of the route can hold, as fast as it is read. */
   #flood(): void {
     if (!this.socket.writable) return;
     const pieces = Array.from({ length: FLOOD_PIECES }, () => PIECE);

@@ -28,7 +28,7 @@ it('opens the port that is asked for, and then performs its steps', async () => 
   expect(server.requests).toEqual(['{"Hello":4444}\0']);
 });
 
-it('asks for a secret if it should, and announces visitors only on a control connection', async () => {
+it('sends a challenge if a secret is required, and announces visitors only on a control connection', async () => {
   const { dial } = await serve([{ ...WELL, steps: [{ do: 'announce', count: 2, ids: 'new' }] }], true);
   const [control, data] = [await dial(), await dial()];
   control.socket.write('{"Authenticate":""}\0{"Hello":0}\0');

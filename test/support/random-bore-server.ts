@@ -8,7 +8,7 @@ import { resetSocket } from '../../src/shared/reset.ts';
 import type { ServerAddress } from '../../src/tunnel/address.ts';
 
 const CHALLENGE = `{"Challenge":"${idOf(0)}"}\0`;
-/** Later than `earlyEnd` of the test: the client then takes the end for that of a server without a secret. */
+/** Later than `earlyEnd` of the test, so that the client regards the server as one without a secret. */
 export const LATE_MS = 1_300;
 
 /** How a connection begins. `send` sends any text in place of the first frame that the client waits for. */
@@ -106,12 +106,12 @@ export async function startRandomBoreServer(
   };
 }
 
-/** The end of the client's direction is enough: it does not wait for ours. */
+/** True until the client has ended or reset its direction; it need not wait for the end of ours. */
 function isHeld(socket: Socket): boolean {
   return !socket.readableEnded && !socket.errored;
 }
 
-/** Begins a connection as `start` says. Resolves with the client's request if it got so far. */
+/** Begins a connection as `start` defines. Resolves with the client's request if the client sent it. */
 async function begin(
   connection: PlayedConnection,
   start: Opening,
@@ -198,7 +198,7 @@ class PlayedConnection {
     }
   }
 
-  /** Undefined if the client left without one. */
+  /** Undefined if the client left without a request. */
   readRequest(): Promise<string | undefined> {
     return new Promise(resolve => {
       const look = () => {

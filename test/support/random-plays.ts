@@ -1,5 +1,5 @@
-// Random plays for random-bore-server.ts, made by fast-check, and what each means for a tunnel by the table of
-// src/tunnel/failure.ts. Used by test/tunnel/session-fuzz.test.ts.
+// Random plays for random-bore-server.ts, made by fast-check, and the result of each for a tunnel, as the failure kinds
+// of src/tunnel/failure.ts define it. Used by test/tunnel/session-fuzz.test.ts.
 
 import fc from 'fast-check';
 import { ERROR_TEXT, MAX_FRAME_LENGTH } from '../../src/tunnel/wire/protocol.ts';
@@ -24,7 +24,7 @@ const PORT_ERRORS: readonly string[] = [
 ];
 const HARMLESS_ERRORS = [ERROR_TEXT.bindFailed, ERROR_TEXT.noPortFree];
 
-/** What a control connection that begins like this means for the tunnel; `request` is the client's, if it got so far. */
+/** The result for the tunnel of a control connection that begins like this; `request`: the client's, if it sent one. */
 export function expectedVerdict(
   start: Opening,
   asksForSecret: boolean,

@@ -1,5 +1,5 @@
-// Visitors who send and do random things: mostly a few good requests, then something no browser would do. Plans are data,
-// so that a visit can be printed and repeated. Used by test/gateway/downstream/random-visitors.test.ts.
+// Visitors who send and do random things: mostly a few good requests, then something no browser would do. Plans are
+// data, so that a visit can be printed and repeated. Used by test/gateway/downstream/random-visitors.test.ts.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -22,9 +22,9 @@ import {
 import { type Protocol, usesHttp2, usesTls } from './protocols.ts';
 import { Seeded } from './seeded.ts';
 
-/** Lets a visitor in if a key is needed; most good requests have it. */
+/** The key for a gateway that requires one; most good requests have it. */
 export const KEY = 'k'.repeat(32);
-/** Needs no key. */
+/** Paths that need no key. */
 export const PUBLIC_PATHS = '/pub/**';
 
 /** `on TCP`: below TLS, if there is TLS. */
@@ -36,9 +36,9 @@ export type Step =
 export interface Visit {
   /** Absent: the visitor sends its bytes on bare TCP. */
   tls?: { protocols: string[]; version: keyof typeof TLS_CONTEXTS };
-  /** It leaves after this time, with the handshake of TLS done or not. */
+  /** The visitor leaves after this time, even before the TLS handshake is done. */
   cutOffMs?: number;
-  /** Keeps sending when the gateway has ended the connection. */
+  /** The visitor continues to send after the gateway has ended the connection. */
   staysHalfOpen: boolean;
   steps: Step[];
 }
@@ -69,7 +69,7 @@ export async function planVisit(seed: number, protocol: Protocol, authority: str
 const send = (bytes: Buffer): Step => ({ do: 'send', bytes });
 const wait = (ms: number): Step => ({ do: 'wait', ms });
 
-/** All in one write, or packet by packet, or cut anywhere. */
+/** Sends the packets in one write, one by one, or cut anywhere. */
 function sendInPieces(seeded: Seeded, packets: readonly Buffer[]): Step[] {
   const bytes = Buffer.concat(packets);
   if (seeded.chance(40)) return [send(bytes)];
@@ -572,7 +572,7 @@ async function take(step: Step, raw: Socket, stream: Duplex, closed: AbortSignal
     case 'end on TCP':
       return void raw.end();
     case 'reset':
-      // Nor if the end of TLS is still being written, which the TCP socket does not know.
+      // While the end of TLS is still being written, which the TCP socket does not know, a reset is not possible.
       return void (isEnding(stream) ? raw.destroy() : resetSocket(raw));
   }
 }

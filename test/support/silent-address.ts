@@ -1,12 +1,12 @@
-// An address that does not answer: connections to it are neither accepted nor refused, as on a link that is down. For the
-// tests of dialling.
+// An address that does not answer: connections to it are neither accepted nor refused, as on a link that is down. Used
+// by test/tunnel/session/dial.test.ts.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** Prints its port and then blocks, without accepting connections. */
+/** A program that prints its port and then blocks, without accepting connections. */
 const BLOCKED_LISTENER = `
   const server = require('node:net').createServer();
   server.listen({ host: process.argv[1], port: Number(process.argv[2]), backlog: 1 }, () => {

@@ -1,11 +1,11 @@
-// The faults of a soak: what goes wrong, when it is over, and which lost visits it explains. Used by soak.ts.
+// The faults of a soak: causes them, ends them, and records which lost visits they explain. Used by soak.ts.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Random } from './noise.ts';
 import type { FaultWindow } from './soak-report.ts';
 import type { SoakWorld } from './soak-world.ts';
 
-/** What a tunnel may need after the longest fault; a soak in which it needs more has failed. */
+/** The time a tunnel may need to recover from the longest fault; if it needs more, the soak has failed. */
 const RECOVERY_DEADLINE_MS = 30_000;
 
 type Fault = 'control reset' | 'control ended' | 'data cut' | 'server restarted' | 'silent link';
@@ -21,26 +21,26 @@ const EXCUSES: Record<Fault, FaultWindow['excuses']> = {
 export class SoakFaults {
   readonly windows: FaultWindow[] = [];
   readonly counts: Record<string, number> = {};
-  /** Faults the tunnels did not get over, and ports that changed. */
+  /** Faults from which the tunnels did not recover, and ports that changed. */
   readonly notRecovered: string[] = [];
   longestRecoveryMs = 0;
   readonly #world: SoakWorld;
   readonly #random: Random;
   readonly #now: () => number;
-  readonly #say: (text: string) => void;
+  readonly #report: (text: string) => void;
   readonly #ports: readonly number[];
   #bag: Fault[] = [];
 
-  /** `now` in ms since the start of the soak. */
-  constructor(world: SoakWorld, random: Random, now: () => number, say: (text: string) => void) {
+  /** `now` returns ms since the start of the soak. */
+  constructor(world: SoakWorld, random: Random, now: () => number, report: (text: string) => void) {
     this.#world = world;
     this.#random = random;
     this.#now = now;
-    this.#say = say;
+    this.#report = report;
     this.#ports = world.tunnels.ports;
   }
 
-  /** One at a time, with some seconds of peace in between, and each kind as often as the others. */
+  /** Causes one fault at a time, with some seconds without faults in between, and each kind equally often. */
   async run(ending: AbortSignal): Promise<void> {
     for (;;) {
       await delay(3_000 + this.#random(5_000), undefined, { signal: ending }).catch(() => {});
@@ -53,7 +53,7 @@ export class SoakFaults {
 
   async #cause(fault: Fault): Promise<void> {
     this.counts[fault] = (this.counts[fault] ?? 0) + 1;
-    this.#say(`fault: ${fault}`);
+    this.#report(`fault: ${fault}`);
     const before = (await this.#world.tunnels.measure()).reconnects;
     const window: FaultWindow = {
       from: this.#now(),
@@ -68,10 +68,10 @@ export class SoakFaults {
     window.until = this.#now();
     const tookMs = Math.round(window.until - healedAt);
     this.longestRecoveryMs = Math.max(this.longestRecoveryMs, tookMs);
-    this.#say(`${fault}: over, recovered in ${tookMs} ms`);
+    this.#report(`${fault}: over, recovered in ${tookMs} ms`);
   }
 
-  /** Does it, and heals it; for a cut, how many visitors' connections it took. */
+  /** Causes the fault and ends it. If the fault cuts data connections, returns how many. */
   async #break(fault: Fault): Promise<number | undefined> {
     const { link, killServer, startServer } = this.#world;
     switch (fault) {
@@ -92,7 +92,7 @@ export class SoakFaults {
     }
   }
 
-  /** Waits until every tunnel lost its connection and has it back. */
+  /** Waits until every tunnel has lost its connection and has reconnected. */
   async #recover(fault: Fault, before: readonly number[]): Promise<boolean> {
     const { tunnels } = this.#world;
     const deadline = performance.now() + RECOVERY_DEADLINE_MS;

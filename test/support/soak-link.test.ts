@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { listen } from './listen.ts';
 import { openSoakLink, type SoakLink } from './soak-link.ts';
 
-/** A link to a server that repeats what it hears, and keeps a list of how its connections ended. */
+/** A link to a server that echoes, and a list of how the server's connections ended. */
 async function open(): Promise<{ link: SoakLink; ends: string[] }> {
   const ends: string[] = [];
   const server = createServer({ allowHalfOpen: true }, socket => {
@@ -20,52 +20,52 @@ async function open(): Promise<{ link: SoakLink; ends: string[] }> {
   return { link, ends };
 }
 
-async function say(link: SoakLink, text: string): Promise<{ socket: Socket; heard: () => string }> {
+async function send(link: SoakLink, text: string): Promise<{ socket: Socket; received: () => string }> {
   const socket = connect(link.address);
   onTestFinished(() => void socket.destroy());
-  let heard = '';
+  let received = '';
   socket.on('error', error => {
-    heard += error.message;
+    received += error.message;
   });
   socket.on('data', chunk => {
-    heard += String(chunk);
+    received += String(chunk);
   });
   socket.on('end', () => {
-    heard += '|end';
+    received += '|end';
   });
   await once(socket, 'connect');
   socket.write(text);
-  return { socket, heard: () => heard };
+  return { socket, received: () => received };
 }
 
-it('passes bytes both ways, and cuts only the kind it is asked to', async () => {
+it('passes bytes both ways, and cuts only connections of the requested kind', async () => {
   const { link, ends } = await open();
-  const [control, data] = [await say(link, '{"Hello":0}'), await say(link, '{"Accept":1}')];
-  await expect.poll(() => [control.heard(), data.heard()]).toEqual(['{"Hello":0}', '{"Accept":1}']);
+  const [control, data] = [await send(link, '{"Hello":0}'), await send(link, '{"Accept":1}')];
+  await expect.poll(() => [control.received(), data.received()]).toEqual(['{"Hello":0}', '{"Accept":1}']);
   expect(link.cutData(5)).toBe(1);
-  await expect.poll(() => data.heard()).toContain('ECONNRESET');
+  await expect.poll(() => data.received()).toContain('ECONNRESET');
   await expect.poll(() => ends).toEqual(['read ECONNRESET']);
   control.socket.write(' lives');
-  await expect.poll(() => control.heard()).toBe('{"Hello":0} lives');
+  await expect.poll(() => control.received()).toBe('{"Hello":0} lives');
   link.cutControl('end');
-  await expect.poll(() => control.heard()).toBe('{"Hello":0} lives|end');
+  await expect.poll(() => control.received()).toBe('{"Hello":0} lives|end');
   await expect.poll(() => ends).toEqual(['read ECONNRESET', 'read ECONNRESET']);
 });
 
 it('falls silent without ending a connection, and then delivers what was held back', async () => {
   const { link, ends } = await open();
-  const old = await say(link, '{"Hello":0}');
-  await expect.poll(() => old.heard()).toBe('{"Hello":0}');
+  const old = await send(link, '{"Hello":0}');
+  await expect.poll(() => old.received()).toBe('{"Hello":0}');
   link.fallSilent();
   old.socket.write(' still there?');
-  const late = await say(link, 'late');
-  const gone = await say(link, 'gone');
+  const late = await send(link, 'late');
+  const gone = await send(link, 'gone');
   gone.socket.resetAndDestroy();
-  // What passes at all passes before the answer on a line that is not silent.
+  // Anything that passes the silent link would arrive before this answer on another link.
   const other = await open();
-  const { heard } = await say(other.link, 'meanwhile');
-  await expect.poll(heard).toBe('meanwhile');
-  expect([old.heard(), late.heard(), ends]).toEqual(['{"Hello":0}', '', []]);
+  const { received } = await send(other.link, 'meanwhile');
+  await expect.poll(received).toBe('meanwhile');
+  expect([old.received(), late.received(), ends]).toEqual(['{"Hello":0}', '', []]);
   link.heal();
-  await expect.poll(() => [old.heard(), late.heard()]).toEqual(['{"Hello":0} still there?', 'late']);
+  await expect.poll(() => [old.received(), late.received()]).toEqual(['{"Hello":0} still there?', 'late']);
 });

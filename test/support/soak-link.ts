@@ -1,4 +1,5 @@
-// The line between the tunnels of a soak and their bore server: can be cut, ended or fall silent. Used by soak.ts.
+// The link between the tunnels of a soak and their bore server: can cut or end connections, or fall silent. Used by
+// soak-world.ts.
 
 import { connect, createServer, type Socket } from 'node:net';
 import { resetSocket } from '../../src/shared/reset.ts';
@@ -6,21 +7,21 @@ import type { ServerAddress } from '../../src/tunnel/address.ts';
 import { listen } from './listen.ts';
 
 interface Pair {
-  /** Of the tunnel, and of the server once it is dialled. */
+  /** The tunnel's socket, and the one to the server, which is dialled later. */
   near: Socket;
   far: Socket | undefined;
-  leg: 'control' | 'data' | undefined;
+  role: 'control' | 'data' | undefined;
 }
 
 export interface SoakLink {
   address: ServerAddress;
-  /** Both ends of every control connection: with a reset, or as a server that hangs up. */
+  /** Cuts both ends of every control connection: with a reset, or with an end, as a server that hangs up. */
   cutControl(how: 'reset' | 'end'): void;
-  /** Resets up to `count` of the connections that carry visitors; how many there were. */
+  /** Resets up to `count` of the data connections. Returns how many it reset. */
   cutData(count: number): number;
-  /** From now on nothing passes, no end and no reset either; who dials is neither served nor refused. */
+  /** From now on nothing passes, not even an end or a reset; new connections are neither served nor refused. */
   fallSilent(): void;
-  /** What was held back passes. */
+  /** Ends the silence: everything that was held back passes. */
   heal(): void;
   stop(): Promise<void>;
 }
@@ -29,11 +30,11 @@ export async function openSoakLink(target: ServerAddress): Promise<SoakLink> {
   const pairs = new Set<Pair>();
   let silent = false;
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, near => {
-    const pair: Pair = { near, far: undefined, leg: undefined };
+    const pair: Pair = { near, far: undefined, role: undefined };
     pairs.add(pair);
     near.on('error', () => {}).once('close', () => silent || tearDown(pair));
     near.once('data', chunk => {
-      pair.leg = chunk.includes('"Hello"') ? 'control' : 'data';
+      pair.role = chunk.includes('"Hello"') ? 'control' : 'data';
     });
     near.pause();
     if (!silent) dial(pair);
@@ -54,18 +55,18 @@ export async function openSoakLink(target: ServerAddress): Promise<SoakLink> {
     far.pipe(near);
   };
   const port = await listen(server);
-  const ofLeg = (leg: Pair['leg']) => [...pairs].filter(pair => pair.leg === leg);
+  const withRole = (role: Pair['role']) => [...pairs].filter(pair => pair.role === role);
   return {
     address: { host: '127.0.0.1', port },
     cutControl: how => {
-      for (const { near, far } of ofLeg('control')) {
+      for (const { near, far } of withRole('control')) {
         if (how === 'reset') near.resetAndDestroy();
         else near.end();
         far?.resetAndDestroy();
       }
     },
     cutData: count => {
-      const chosen = ofLeg('data').slice(0, count);
+      const chosen = withRole('data').slice(0, count);
       for (const pair of chosen) tearDown(pair);
       return chosen.length;
     },

@@ -14,7 +14,7 @@ it('a fault explains the visits that it could have cost, and no others', () => {
   expect(count('all', 0)).toBe(4);
 });
 
-it('memory that grows has a slope, and warming up has none', () => {
+it('memory that grows has a slope, and growth during the warm-up does not count', () => {
   const sample = (at: number, megabytes: number) => ({
     atSeconds: at,
     rss: megabytes * 1e6,

@@ -1,13 +1,17 @@
-// What the numbers of a soak mean: which lost visits a fault explains, and how fast memory grows. Pure; used by soak.ts.
+// Evaluates the numbers of a soak: which lost visits a fault explains, and how fast memory grows. No I/O. Used by
+// soak.ts, soak-faults.ts and test/tunnel/soak.test.ts.
 
 /** A time in ms since the start during which a fault explains that visits are lost. */
 export interface FaultWindow {
   from: number;
-  /** When the tunnels were back; Infinity where they were not. */
+  /** When the tunnels had reconnected; Infinity if they did not. */
   until: number;
-  /** Visits that began in it, or all that overlap with it: those under way survive the loss of a control connection. */
+  /**
+   * `arrivals`: only visits that began in it, because open visits survive a lost session; `all`: any that overlap with
+   * it.
+   */
   excuses: 'arrivals' | 'all';
-  /** How many it explains; default: any number. */
+  /** How many lost visits it explains; default: any number. */
   atMost?: number;
 }
 
@@ -28,10 +32,10 @@ export interface MemorySample {
   external: number;
 }
 
-/** A visitor announced in the very last moment before a fault is lost with it: the announcement was on its way. */
+/** A visitor who comes just before a fault is lost, too: the announcement was in transit. */
 const ANNOUNCED_MS = 500;
 
-/** Sorts the lost visits into those a fault explains and the others. */
+/** Divides the lost visits into those that a fault explains and the others. */
 export function findLost(
   lost: readonly LostVisit[],
   windows: readonly FaultWindow[],
@@ -52,7 +56,7 @@ function explains({ from, until, excuses }: FaultWindow, visit: LostVisit): bool
   return excuses === 'all' ? visit.until >= from : visit.from >= from - ANNOUNCED_MS;
 }
 
-/** Megabytes of resident memory per hour, by least squares; the first quarter is warming up and left out. */
+/** Growth of resident memory in MB per hour, by least squares, without the first quarter, which is warm-up. */
 export function fitSlope(samples: readonly MemorySample[]): number {
   const steady = samples.slice(Math.floor(samples.length / 4));
   if (steady.length < 2) return 0;

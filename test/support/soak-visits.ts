@@ -15,14 +15,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { listen } from './listen.ts';
 import { NoiseCheck, type Random, streamNoise } from './noise.ts';
 
-/** Much longer than any fault lasts: a visit that hangs is a lost one. */
+/** Much longer than any fault: a visit that takes longer hangs, and is lost. */
 const VISIT_DEADLINE_MS = 30_000;
 const SLOW_PIECES = 8;
 const SLOW_PAUSE_MS = 250;
 
 /**
- * `GET /noise?seed=&length=` answers at once, `GET /slow?…` over two seconds, `POST /check?…` says what it thinks of
- * the body. Listens on a port of 127.0.0.1.
+ * `GET /noise?seed=&length=` answers at once, `GET /slow?…` over two seconds, `POST /check?…` answers whether the body
+ * is right. Listens on a port of 127.0.0.1.
  */
 export async function startSoakApp(): Promise<{ port: number; stop(): Promise<void> }> {
   const server = createServer((message, response) => {
@@ -62,11 +62,11 @@ async function judge(body: AsyncIterable<Buffer>, seed: number, length: number):
 
 export interface Visit {
   kind: string;
-  /** Resolves when all was right; rejects with what was not. */
+  /** Resolves if every byte was right; rejects with what was wrong. */
   run(host: string, port: number): Promise<void>;
 }
 
-/** A visit of some kind, chosen by `random`: most want something, some leave early or never say a word. */
+/** A visit of some kind, chosen by `random`: most make a request; some leave early or send nothing. */
 export function chooseVisit(random: Random): Visit {
   const seed = random(2 ** 31);
   const length = 1 + random(200_000);
@@ -128,7 +128,7 @@ async function upload(host: string, port: number, seed: number, length: number):
   expectRight(String(Buffer.concat(await answer.toArray())));
 }
 
-/** Goes with a reset, whatever it got by then. */
+/** Leaves with a reset, however much it has received. */
 async function leave(host: string, port: number, afterMs: number, path: string | undefined): Promise<void> {
   const socket = connect({ host, port });
   try {

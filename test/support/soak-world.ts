@@ -11,14 +11,14 @@ import { openSoakLink, type SoakLink } from './soak-link.ts';
 import { startSoakApp } from './soak-visits.ts';
 import { type ChildTunnel, startTunnelProcess, type TunnelProcess } from './tunnel-process.ts';
 
-/** Every kind of tunnel takes its share of the visits. */
+/** The kinds of tunnels; each gets a share of the visits. */
 export const MODES: readonly ChildTunnel['mode'][] = ['gateway', 'raw'];
 
 const SECRET = 'a secret of some length';
 const SERVER_DEADLINE_MS = 20_000;
 
 export interface SoakWorld {
-  /** Where the public ports are. */
+  /** The host of the public ports. */
   readonly host: string;
   readonly link: SoakLink;
   readonly tunnels: TunnelProcess;
@@ -58,12 +58,12 @@ export async function openSoakWorld(host: string): Promise<SoakWorld> {
 }
 
 async function startServerOn(host: string): Promise<ChildProcess> {
-  // A second server would end at once, and the first one, somebody else's, be taken for it.
+  // If another process's server listens, ours would end at once, and the other one would look like ours.
   if (await accepts(host, DEFAULT_CONTROL_PORT))
     throw new Error(
       `another server listens on ${host}:${DEFAULT_CONTROL_PORT}: give the soak another \`host\``,
     );
-  // Below the ports that the kernel gives to connections, so that nobody takes ours while the server is away.
+  // Below the ports that the kernel gives to connections, so that no connection takes ours while the server is away.
   const args = ['server', '--bind-addr', host, '--min-port', '20000', '--max-port', '32000'];
   const env = { ...process.env, BORE_SECRET: SECRET };
   const server = spawn(requirePart('bore'), args, { env, stdio: 'ignore' });
@@ -71,7 +71,7 @@ async function startServerOn(host: string): Promise<ChildProcess> {
   while (!(await accepts(host, DEFAULT_CONTROL_PORT))) {
     if (performance.now() > deadline) {
       await kill(server);
-      throw new Error(`no bore server came up on ${host} within ${SERVER_DEADLINE_MS / 1_000} s`);
+      throw new Error(`the bore server did not listen on ${host} within ${SERVER_DEADLINE_MS / 1_000} s`);
     }
     await delay(10);
   }

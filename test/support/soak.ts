@@ -9,22 +9,22 @@ import { findLost, fitSlope, type LostVisit, type MemorySample } from './soak-re
 import { chooseVisit } from './soak-visits.ts';
 import { MODES, openSoakWorld, type SoakWorld } from './soak-world.ts';
 
-/** Visitors who left are gone from the tunnels in a moment; much more is a leak. */
+/** Visitors who left disappear from the tunnels in a moment; if they stay longer than this, it is a leak. */
 const LEAVE_DEADLINE_MS = 30_000;
 
 export interface SoakOptions {
   seconds: number;
   visitsPerSecond: number;
-  /** The same visits and faults for the same seed, as far as clocks allow. */
+  /** The same seed gives the same visits and faults, as far as clocks allow. */
   seed: number;
   onEvent?: (event: SoakEvent) => void;
   /** Loopback address of the real bore server. */
   host?: string;
 }
 
-/** One thing worth a line while it runs. */
+/** An event to print while the soak runs. */
 export interface SoakEvent {
-  /** Since the start. */
+  /** Seconds since the start. */
   atSeconds: number;
   text: string;
 }
@@ -43,20 +43,20 @@ export interface SoakReport {
   faults: Record<string, number>;
   /** Longest time in ms from the end of a fault until all tunnels were connected. */
   longestRecoveryMs: number;
-  /** Faults the tunnels did not get over, and ports that changed: there must be none. */
+  /** Faults from which the tunnels did not recover, and ports that changed: there must be none. */
   notRecovered: string[];
-  /** Exceptions and rejections nobody caught, in the tunnels' process: there must be none. */
+  /** Uncaught exceptions and rejections in the process of the tunnels: there must be none. */
   unhandled: string[];
   /** Error lines of the tunnels' log. */
   errors: string[];
   memory: MemorySample[];
-  /** Of the resident memory after the first quarter, in MB per hour. */
+  /** The slope of the resident memory after the first quarter, in MB per hour. */
   slopeMbPerHour: number;
   /** Visitors the tunnels still held when all had left. */
   leftBehind: number;
 }
 
-/** Runs one soak. Rejects where it could not start, or where the process of the tunnels died. */
+/** Runs one soak. Rejects if it could not start, or if the process of the tunnels died. */
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const world = await openSoakWorld(options.host ?? '127.0.0.210');
   try {
@@ -81,8 +81,8 @@ class Soak {
     this.#options = options;
     this.#world = world;
     const now = () => this.#now();
-    const say = (text: string) => options.onEvent?.({ atSeconds: now() / 1_000, text });
-    this.#faults = new SoakFaults(world, openRandom(options.seed), now, say);
+    const report = (text: string) => options.onEvent?.({ atSeconds: now() / 1_000, text });
+    this.#faults = new SoakFaults(world, openRandom(options.seed), now, report);
   }
 
   async run(): Promise<SoakReport> {
@@ -97,7 +97,7 @@ class Soak {
   async #sendVisitors(ending: AbortSignal): Promise<void> {
     const pauseMs = 1_000 / this.#options.visitsPerSecond;
     const random = openRandom(this.#options.seed + 1);
-    // By the clock and not by pauses in a row, which would grow with the load.
+    // Timed by the clock and not by pauses in a row, which would become longer under load.
     for (let dueAt = performance.now(); !ending.aborted; dueAt += pauseMs) {
       await pause(dueAt - performance.now(), ending);
       const running = this.#visit(random).finally(() => this.#running.delete(running));
@@ -164,7 +164,7 @@ class Soak {
   }
 }
 
-/** Ends early, and quietly, when the soak does. */
+/** Ends early and without an error when the soak ends. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (ms > 0) await delay(ms, undefined, { signal }).catch(() => {});
 }

@@ -1,5 +1,6 @@
-// Tunnels in a process of their own, so that its memory, handles and unhandled errors are theirs alone. Started by
-// tunnel-process.ts, which describes the messages. Ends when its parent does.
+// Runs tunnels in a process of their own, so that its memory, handles and unhandled errors come only from them. Started
+// by tunnel-process.ts, which describes the messages, and by test/tunnel/faults-link.test.ts. Ends when its parent
+// does.
 
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -18,7 +19,7 @@ const THREAD = new URL('../../src/visitor-thread.ts', import.meta.url);
 
 const tunnels: WatchedTunnel[] = [];
 const stops: (() => Promise<void>)[] = [];
-// Without a parent, sending fails: the error would be reported by another message, without end.
+// Without a parent, sending fails: each error would be reported with another message, in an endless loop.
 const send = (message: ChildMessage) => void (process.connected && process.send?.(message));
 
 for (const event of ['uncaughtException', 'unhandledRejection'])
@@ -108,7 +109,7 @@ async function stop(): Promise<void> {
 }
 
 async function measure(): Promise<Measure> {
-  // What was just closed is freed in the next turns of the event loop.
+  // Resources that were just closed are freed in the next turns of the event loop.
   for (let round = 0; round < 3; round += 1) {
     await turn();
     globalThis.gc?.();

@@ -1,5 +1,5 @@
-// Starts tunnels in a process of their own (tunnel-child.ts) and measures it: for memory, handles and unhandled errors,
-// which must be those of the tunnels alone. Needs no test runner.
+// Starts tunnels in a process of their own (tunnel-child.ts) and measures its memory, handles and unhandled errors,
+// which then come only from the tunnels. Used by tests and by the soak; does not need a test runner.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ const EXIT_DEADLINE_MS = 10_000;
 export interface ChildTunnel {
   mode: 'gateway' | 'raw' | 'raw on two threads' | 'stream';
   server: ServerAddress;
-  /** Where visitors connect, if it is not the server's host. */
+  /** The host that visitors connect to, if it is not the server's host. */
   publicHost?: string;
   secret?: string;
   /** Port of the app on 127.0.0.1. */
@@ -55,15 +55,15 @@ export type ChildMessage =
   | { event: 'answer'; id: number; measure: Measure };
 
 export interface TunnelProcess {
-  /** For signals. */
+  /** The process id, to send signals to. */
   readonly pid: number;
   /** The current state of each tunnel, in the order of the settings. */
   readonly states: readonly TunnelState[];
   /** The public port of each tunnel; throws if one is not connected. */
   readonly ports: readonly number[];
-  /** The public port that each tunnel had last, connected or not; 0 for none. */
+  /** The last public port of each tunnel, even if it is not connected now; 0 for none. */
   readonly lastPorts: readonly number[];
-  /** What was thrown and not caught, and an unexpected exit; with the stack if there is one. */
+  /** Errors that were not caught, with their stacks, and an unexpected exit. */
   readonly unhandled: readonly string[];
   /** Log lines above debug, with the level in front. */
   readonly log: readonly string[];
@@ -100,7 +100,9 @@ export async function startTunnelProcess(
   });
   child.once('exit', (code, signal) => {
     if (code !== 0) unhandled.push(`the process ended with ${signal ?? code}`);
-    const error = new Error(`the tunnels' process is gone: ${JSON.stringify({ states, unhandled, log })}`);
+    const error = new Error(
+      `the process of the tunnels has ended unexpectedly: ${JSON.stringify({ states, unhandled, log })}`,
+    );
     for (const one of [ready, ...answers.values()]) one.reject(error);
   });
   const ask = (question: Question['ask']): Promise<Measure> => {
@@ -127,7 +129,7 @@ export async function startTunnelProcess(
     stop: async () => {
       const gone = once(child, 'exit');
       const left = await ask('stop');
-      // It ends by itself, because nothing is left to do; whatever keeps it alive is a leak.
+      // The process ends by itself when nothing is left to do; anything that keeps it alive is a leak.
       const timer = setTimeout(() => child.kill('SIGKILL'), EXIT_DEADLINE_MS);
       await gone.finally(() => clearTimeout(timer));
       return left;

@@ -1,5 +1,5 @@
-// What the tunnel's tests share: real bore servers on loopback addresses, a TCP forwarder that can freeze, and a tunnel
-// whose states and log are recorded.
+// For all tests that open a tunnel: real bore servers on loopback addresses, a TCP forwarder that can freeze, and a
+// tunnel whose states and log are recorded.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -29,14 +29,14 @@ interface RealServerOptions {
   bindTunnels?: string;
 }
 
-/** The Rust `bore server` on an address of its own, until the end of the test: its control port is the same everywhere. */
+/** The Rust `bore server` until the end of the test. Its control port is fixed, so each needs an address of its own. */
 export async function startRealServer(host: string, options: RealServerOptions = {}): Promise<RealServer> {
   const server = await launchRealServer(host, options);
   onTestFinished(server.kill);
   return server;
 }
 
-/** The Rust `bore server` until it is killed, for suites that share one. */
+/** The Rust `bore server` until it is killed, for test files that share one. */
 export async function launchRealServer(host: string, options: RealServerOptions = {}): Promise<RealServer> {
   const { minPort = 20_000, maxPort = 65_535, bindTunnels = host } = options;
   const binding = ['--bind-addr', host, '--bind-tunnels', bindTunnels];
@@ -57,11 +57,11 @@ export async function startRealClient(port: number, to: string, secret?: string)
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   onTestFinished(() => end(child));
-  let said = '';
+  let output = '';
   child.stdout.on('data', chunk => {
-    said += String(chunk);
+    output += String(chunk);
   });
-  const found = () => /listening at [^\s:]+:(\d+)/.exec(said)?.[1];
+  const found = () => /listening at [^\s:]+:(\d+)/.exec(output)?.[1];
   await waitUntil(() => found() !== undefined, 'bore local has a port');
   return Number(found());
 }
@@ -91,7 +91,7 @@ export async function accepts(host: string, port: number): Promise<boolean> {
 
 export interface Forwarder {
   address: ServerAddress;
-  /** Pairs in the order they came. */
+  /** The forwarded connections, in the order in which they came. */
   readonly pairs: readonly Pair[];
   /** Passes nothing more in either direction, not even a close, and refuses new connections. */
   freeze(): Promise<void>;
@@ -156,7 +156,7 @@ export interface RecordedTunnel {
   log: string[];
 }
 
-/** Most tests use one server, and a port by its number. */
+/** Short forms, because most tests use one server and a port number. */
 export type TunnelSettings = Omit<Partial<WatchedOptions>, 'remotePort'> & {
   server?: ServerAddress;
   secret?: string;
@@ -181,7 +181,7 @@ export async function openTunnel(settings: TunnelSettings): Promise<RecordedTunn
   return { tunnel, states: recorded.states, log: recorded.log };
 }
 
-/** The error with which a tunnel does not start, what it logged, and its states. */
+/** The error, the log and the states of a tunnel that fails to start. */
 export async function failToOpen(
   settings: TunnelSettings,
 ): Promise<{ message: string; states: TunnelState[]; log: string[] }> {
@@ -196,7 +196,7 @@ export async function failToOpen(
   } catch (error) {
     return { message: error instanceof Error ? error.message : String(error), ...recorded };
   }
-  throw new Error('the tunnel opened');
+  throw new Error('the tunnel was opened, but the test expects a failure');
 }
 
 function recordLog(): { states: TunnelState[]; log: string[]; logger: Logger } {
@@ -213,18 +213,18 @@ export function echo(visitor: Duplex): void {
   visitor.on('error', () => {}).pipe(visitor);
 }
 
-/** Resolves when the socket is closed, be it by a reset. */
+/** Resolves when the socket is closed, also by a reset. */
 export function closed(socket: Socket): Promise<void> {
   return new Promise(resolve => void socket.on('error', () => {}).once('close', () => resolve()));
 }
 
-/** The public port of a tunnel that is connected. */
+/** The public port of a connected tunnel. */
 export function portOf(tunnel: WatchedTunnel): number {
   if (tunnel.state.status !== 'Connected') throw new Error(`the tunnel is ${tunnel.state.status}`);
   return tunnel.state.port;
 }
 
-/** Sends, ends its direction, and returns all that comes back. */
+/** Connects, sends `text`, ends its direction, and returns everything that comes back. */
 export async function exchange(host: string, port: number, text: string): Promise<string> {
   const socket = connect({ host, port, allowHalfOpen: true });
   socket.setTimeout(DEADLINE_MS, () => socket.destroy(new Error('no answer')));

@@ -1,5 +1,5 @@
-// A tunnel that remembers its state and counts its reconnects, which the program itself follows through `onState`. Used
-// by every test that opens a tunnel.
+// A tunnel that stores its state and counts its reconnects; the program itself gets both through `onState`. Used by
+// tunnel-rig.ts, tunnel-child.ts and test/tunnel/session-fuzz.test.ts.
 
 import type { TunnelState } from '../../src/shared/state.ts';
 import { startTunnel } from '../../src/tunnel/reconnect.ts';
@@ -12,11 +12,11 @@ import {
 
 export interface WatchedTunnel extends Tunnel {
   readonly state: TunnelState;
-  /** How often the control connection was lost and came back. */
+  /** How often the tunnel has reconnected. */
   readonly reconnects: number;
 }
 
-/** A receiver of streams may stand for its sink. */
+/** Options of a tunnel whose destination may also be a receiver of streams. */
 export type WatchedOptions = Omit<TunnelOptions, 'destination'> & {
   destination: StreamReceiver | VisitorSink;
 };

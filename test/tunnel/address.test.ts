@@ -39,7 +39,7 @@ describe('parseServerAddress', () => {
     expect(() => parseServerAddress('a\u001b[31mb')).toThrow('a\\x1b[31mb');
   });
 
-  it('is rendered back, with brackets around an IPv6 address', () => {
+  it('reads back what renderAddress writes, with brackets around an IPv6 address', () => {
     expect(renderAddress(parseServerAddress('[::1]:5'))).toBe('[::1]:5');
     expect(renderAddress(parseServerAddress('a.b'))).toBe('a.b:7835');
   });

@@ -7,7 +7,7 @@ import { waitUntil } from '../support/wait-until.ts';
 const SECRET = 'correct horse battery';
 const CHALLENGE = '{"Challenge":"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}\0';
 
-describe('an address where another program answers', () => {
+describe('a start at an address where another program answers', () => {
   it('fails with the first line of an HTTP answer, made safe to print', async () => {
     const { address } = await startBadBoreServer((socket, n) => {
       reply('HTTP/1.1 400 Bad Request\r\n\r\n')(socket, n);
@@ -19,17 +19,17 @@ describe('an address where another program answers', () => {
     expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
   });
 
-  it('fails and says so if nothing is sent', async () => {
+  it('fails with an error that reports the silence if nothing is sent', async () => {
     const { address } = await startBadBoreServer(staySilent);
     for (const secret of [{}, { secret: SECRET }]) {
       const { message, states } = await failToOpen({ server: address, ...secret });
       expect(message).toMatch(/sends nothing.*`server`/);
-      // At once, not when the time for the start is over.
+      // It fails at once, not when the time for the start is over.
       expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
     }
   });
 
-  it('fails with 60 characters at most of an endless answer', async () => {
+  it('fails with at most 60 characters of an endless answer', async () => {
     const { address } = await startBadBoreServer(flood);
     const { message } = await failToOpen({ server: address });
     expect(message).toContain(`"${'A'.repeat(59)}…"`);
@@ -43,7 +43,7 @@ describe('an address where another program answers', () => {
     expect((await failToOpen({ server: address, remotePort })).message).toContain(expected);
   });
 
-  it('cannot put control characters or runner commands into the message', async () => {
+  it('fails with a message without control characters and runner commands', async () => {
     const { address } = await startBadBoreServer(reply('\u001b[2J\r\n::error::x##[group]\0'));
     const { message } = await failToOpen({ server: address });
     expect(message).not.toMatch(/[\u001b\r\n]|##\[/);
@@ -61,14 +61,14 @@ describe('the secret', () => {
     await server.stop();
   });
 
-  it('is asked for when it is missing', async () => {
+  it('is requested in the error message when it is missing', async () => {
     const { address } = await startBadBoreServer(greetWith(CHALLENGE));
     expect((await failToOpen({ server: address })).message).toMatch(
       /requires a secret: set the `secret` input/,
     );
   });
 
-  it('fails the start when the server does not ask for it', async () => {
+  it('fails the start when the server does not require one', async () => {
     const server = await startBoreServer();
     const address = { host: server.host, port: server.controlPort };
     const { message } = await failToOpen({ server: address, secret: SECRET });
@@ -76,7 +76,7 @@ describe('the secret', () => {
     await server.stop();
   });
 
-  it('is proved in the same write as the request for the port', async () => {
+  it('is proved in the same write that requests the port', async () => {
     const { address, received } = await startBadBoreServer((socket, number) => {
       greetWith(CHALLENGE)(socket, number);
       socket.once('data', () => socket.write('{"Hello":5000}\0"Heartbeat"\0'));
@@ -86,13 +86,13 @@ describe('the secret', () => {
   });
 });
 
-describe('a server that cannot be reached', () => {
-  it('fails with a hint at a typo if its name does not exist', async () => {
+describe('a start with a server that cannot be reached', () => {
+  it('fails with a hint at a typo if the host name does not exist', async () => {
     const { message } = await failToOpen({ server: { host: 'no-such-host.invalid', port: 7835 } });
     expect(message).toMatch(/there is no host no-such-host\.invalid \(.*\): check `server` for a typo$/);
   }, 30_000);
 
-  it('fails only after its name was not found three times', async () => {
+  it('fails only after the host name was not found three times', async () => {
     let asked = 0;
     const { message, states } = await failToOpen({
       server: { host: 'bore.example', port: 7835 },
@@ -105,7 +105,7 @@ describe('a server that cannot be reached', () => {
     expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
   });
 
-  it('is tried until the signal, and the last failure is the reason', async () => {
+  it('retries until the signal is aborted, and fails with the last failure', async () => {
     const closed = await startBoreServer();
     await closed.stop();
     const server = { host: closed.host, port: closed.controlPort };
@@ -118,7 +118,7 @@ describe('a server that cannot be reached', () => {
   });
 });
 
-it('stops waiting for a silent server at the signal, before any failure', async () => {
+it('stops waiting for a silent server when the signal is aborted before the first failure', async () => {
   const { address } = await startBadBoreServer(staySilent);
   const { message } = await failToOpen({ server: address, signal: AbortSignal.timeout(300) });
   expect(message).toBe(`127.0.0.1:${address.port} did not answer in time`);
@@ -136,7 +136,7 @@ describe('after the handshake', () => {
     await second.stop();
   });
 
-  it('errors, unknown messages and garbage are logged once and end nothing', async () => {
+  it('errors, unknown messages and garbage are logged once, and the session goes on', async () => {
     const { address } = await startBadBoreServer(
       reply('{"Hello":5000}\0{"Error":"invalid secret"}\0"Sing"\0\u0007\0{"Challenge":"x"}\0'),
     );
@@ -150,8 +150,8 @@ describe('a server that served before', () => {
   const hello = '{"Hello":5000}\0';
   it.each([
     ['while a proxy answers for it', 'HTTP/1.1 502 Bad Gateway\r\n\r\n', /502 Bad Gateway/],
-    ['when it breaks off in the middle of a frame', '{"Hel', /it sent/],
-  ])('is waited for %s', async (_, text, expected) => {
+    ['when it hangs up in the middle of a frame', '{"Hel', /it sent/],
+  ])('is retried %s', async (_, text, expected) => {
     let begin: (() => void) | undefined;
     const { address } = await startBadBoreServer((socket, number) => {
       if (number === 0) {
@@ -166,7 +166,7 @@ describe('a server that served before', () => {
     expect(JSON.stringify(states)).toMatch(expected);
   });
 
-  it('is asked again when it reports that no proof of the secret came', async () => {
+  it('is retried when it reports that no proof of the secret came', async () => {
     const { address } = await startBadBoreServer((socket, number) => {
       socket.write('{"Challenge":"6ba7b810-9dad-11d1-80b4-00c04fd430c8"}\0');
       const text = number === 0 ? '{"Error":"server requires secret, but no secret was provided"}\0' : hello;

@@ -8,10 +8,10 @@ import { waitUntil } from '../support/wait-until.ts';
 const HOST = '127.0.0.160';
 const DIRECTIONS: Direction[] = ['toServer', 'toClient'];
 
-/** A fault of the session's connection, and by what the client notices it, if it does. */
+/** A fault of the control connection, and how the client notices it, if it does. */
 type Case = [kind: string, direction: Direction | 'both', fault: Fault, sign: Sign | undefined];
 
-/** `loss`: an end or reset, noticed at once; `silence`: no heartbeats. */
+/** `loss`: an end or a reset, which is noticed at once; `silence`: no heartbeats. */
 type Sign = 'loss' | 'silence';
 
 /** After `Hello` the client sends nothing more, so in its direction only a reset has an effect. */
@@ -59,7 +59,7 @@ describeWithReal(['bore'], 'a fault of the control connection', () => {
     await world.close();
   });
 
-  it('that swallows everything, resets included: the port is asked for until the link is healed', async () => {
+  it('that drops everything, resets too, makes the tunnel retry its port until the link works again', async () => {
     const world = await startWorld(HOST);
     const early = world.startVisit();
     await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
@@ -112,7 +112,7 @@ const HANDSHAKES: [kind: string, fault: Fault][] = [
   ['end', { kind: 'end' }],
   ['blackhole', { kind: 'blackhole' }],
   ['stop', { kind: 'stop' }],
-  // Never a digit changed into another digit: that would be the proof of a wrong secret.
+  // This never changes a digit into another digit, which would be the proof of a wrong secret.
   ['corrupt', { kind: 'corrupt', every: 2 }],
 ];
 
@@ -121,7 +121,7 @@ describeWithReal(['bore'], 'a fault in the handshake of a reconnect', () => {
     HANDSHAKES.flatMap(([kind, fault]) =>
       DIRECTIONS.map(direction => [kind, direction, fault] as const),
     ).filter(([kind, direction]) => kind !== 'end' || direction === 'toClient'),
-  )('(%s, %s) costs one attempt at most', async (_, direction, fault) => {
+  )('(%s, %s) costs at most one attempt', async (_, direction, fault) => {
     const world = await startWorld(HOST);
     const early = world.startVisit();
     await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
@@ -142,7 +142,7 @@ async function outlast({ relay }: FaultWorld): Promise<void> {
   await waitUntil(() => countBytes() > before + 4 * '"Heartbeat"\0'.length, 'heartbeats come');
 }
 
-/** What the first loss of the session was noticed by. */
+/** How the first loss of the session was noticed. */
 function readSign({ states }: FaultWorld): Sign | undefined {
   const lost = states.find(state => state.status === 'Reconnecting');
   if (lost?.status !== 'Reconnecting') return undefined;

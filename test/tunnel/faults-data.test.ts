@@ -6,15 +6,15 @@ import { portOf } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const HOST = '127.0.0.161';
-/** In the second half of an upload, or of an answer. */
+/** A position in the second half of an upload, or of an answer. */
 const MIDDLE = 150_000;
 
 type Case = [kind: string, direction: Direction, fault: Fault, outcomes: Outcome[]];
 
-/** The real server turns a reset into a clean end, so that a visitor may see either. */
+/** The real server turns a reset into a clean end, so a visitor may get the one or the other. */
 const CUT: Outcome[] = ['broken', 'short'];
 
-/** The app's answer goes to the server, the visitor's upload to the client. */
+/** `toServer` carries the app's answer, `toClient` the visitor's upload. */
 const CASES: Case[] = [
   ['delay', 'toServer', { kind: 'delay', ms: 200 }, ['right']],
   ['delay', 'toClient', { kind: 'delay', ms: 200 }, ['right']],
@@ -26,7 +26,7 @@ const CASES: Case[] = [
   ['cut', 'toClient', { kind: 'cut', after: MIDDLE }, CUT],
   ['end', 'toServer', { kind: 'end', after: MIDDLE }, CUT],
   ['end', 'toClient', { kind: 'end', after: MIDDLE }, CUT],
-  // Too rare to hit the handshake, which is shorter.
+  // One byte in so many: none in the handshake, which is shorter.
   ['corrupt', 'toServer', { kind: 'corrupt', every: 1_000 }, ['wrong']],
   ['corrupt', 'toClient', { kind: 'corrupt', every: 1_000 }, ['wrong']],
 ];
@@ -44,9 +44,9 @@ describeWithReal(['bore'], 'a fault of one data connection', () => {
   );
 
   it.each<Direction>(['toServer', 'toClient'])(
-    '(stop, %s) delays its visitor and loses nothing',
+    '(stop, %s) delays its visitor and loses no byte',
     async direction => {
-      // More than all buffers on the way together, so that both ends have to wait.
+      // More than all buffers of the route together, so that both ends have to wait.
       const world = await startWorld(HOST, { bytes: 24_000_000 });
       const fault = { kind: 'stop', after: 1_000_000 } as const;
       const { visits, unlucky } = await startAmongOthers(world, direction, fault);
@@ -57,7 +57,7 @@ describeWithReal(['bore'], 'a fault of one data connection', () => {
         isOver = true;
       });
       for (const visit of others) expect(await visit.outcome).toBe('right');
-      // Meanwhile all buffers up to the sender fill up.
+      // During this visit, all buffers up to the sender fill up.
       expect(await world.visit()).toBe('right');
       expect(isOver).toBe(false);
       const passed = world.relay.connections.map(connection => connection.passed[direction]);
@@ -69,7 +69,7 @@ describeWithReal(['bore'], 'a fault of one data connection', () => {
   );
 
   it.each<Direction>(['toServer', 'toClient'])(
-    '(blackhole, %s) is cut after a long silence',
+    '(blackhole, %s) makes the tunnel cut the connection after a long silence',
     async direction => {
       const world = await startWorld(HOST, { raw: { idleMs: 1_500 } });
       const fault: Fault = { kind: 'blackhole', after: MIDDLE };
@@ -92,7 +92,7 @@ const HANDSHAKES: Handshake[] = [
   ['slice', 'toClient', { kind: 'slice', bytes: 13 }, 'right'],
   ['throttle', 'toServer', { kind: 'throttle', bytesPerSecond: 400_000 }, 'right'],
   ['throttle', 'toClient', { kind: 'throttle', bytesPerSecond: 400_000 }, 'right'],
-  // Before the request is sent, it can be sent over another connection.
+  // Faults before the request is sent: it can be sent over another connection.
   ['cut', 'toServer', { kind: 'cut' }, 'right'],
   ['cut', 'toClient', { kind: 'cut' }, 'right'],
   ['end', 'toClient', { kind: 'end' }, 'right'],
@@ -100,7 +100,8 @@ const HANDSHAKES: Handshake[] = [
   ['blackhole', 'toClient', { kind: 'blackhole' }, 'right'],
   ['stop', 'toClient', { kind: 'stop', after: 20 }, 'right'],
   ['corrupt', 'toClient', { kind: 'corrupt', every: 2 }, 'right'],
-  // Afterwards nothing shows that it did not arrive: the server drops the visitor after ten seconds.
+  // Faults after that: nothing shows that the request did not arrive, and the server drops the visitor after ten
+  // seconds.
   ['cut in the middle of the request', 'toServer', { kind: 'cut', after: 20 }, 'broken'],
   ['end', 'toServer', { kind: 'end' }, 'broken'],
   ['blackhole', 'toServer', { kind: 'blackhole' }, 'broken'],
@@ -134,7 +135,7 @@ describeWithReal(['bore'], 'the handshake of a data connection', () => {
 
 describeWithReal(['bore'], 'spare connections', () => {
   it.each<Fault>([{ kind: 'cut' }, { kind: 'end' }])(
-    'may all be lost ($kind): the next visitors get new ones',
+    'may all be lost ($kind): the next visitors get new connections',
     async fault => {
       const world = await startWorld(HOST, { spareConnections: true });
       expect(await world.visit()).toBe('right');
@@ -159,7 +160,7 @@ async function startAmongOthers(world: FaultWorld, direction: Direction, fault: 
   return { visits: [before, unlucky, after], unlucky };
 }
 
-/** All other visits ended well, the session is the same one, and nothing is left. */
+/** Expects that all other visits ended well, the session was not replaced, and nothing is left. */
 async function expectUnharmed(world: FaultWorld, visits: Visit[], unlucky: Visit): Promise<void> {
   for (const visit of visits) {
     if (visit !== unlucky) expect(await visit.outcome).toBe('right');

@@ -15,7 +15,10 @@ const SECRET = 'a secret of some length';
 const APP_PORT = 8_080;
 const APP = `require('node:net').createServer({ allowHalfOpen: true }, s => s.on('error', () => {}).pipe(s))
   .listen(${APP_PORT}, '127.0.0.1', () => console.log('listening'))`;
-/** Keeps one connection open and prints what comes back on it; opens a new one every 50 ms and prints when it was served. */
+/**
+ * Keeps one connection open and prints what comes back on it; opens a new one every 50 ms and prints when it was
+ * served.
+ */
 const VISITORS = `const { connect } = require('node:net');
   const [port, host] = [Number(process.argv[1]), '${SERVER_ADDRESS}'];
   const long = connect(port, host);
@@ -31,9 +34,9 @@ const VISITORS = `const { connect } = require('node:net');
 /** A program inside the namespace, and the lines it printed. */
 function run(rig: TunRig, namespace: string, command: string, args: string[], env = process.env) {
   const child = rig.run(namespace, command, args, { env, stdio: ['pipe', 'pipe', 'inherit'] });
-  const said: string[] = [];
-  if (child.stdout) createInterface(child.stdout).on('line', line => said.push(line));
-  return { child, said, write: (text: string) => void child.stdin?.write(text) };
+  const output: string[] = [];
+  if (child.stdout) createInterface(child.stdout).on('line', line => output.push(line));
+  return { child, output, write: (text: string) => void child.stdin?.write(text) };
 }
 
 /** The server at one end; app and tunnel at the other, with the tunnel's states. */
@@ -41,7 +44,7 @@ async function openOverLink(rig: TunRig) {
   const args = ['server', '--bind-addr', SERVER_ADDRESS];
   run(rig, rig.server, requirePart('bore'), args, { ...process.env, BORE_SECRET: SECRET });
   const app = run(rig, rig.runner, process.execPath, ['-e', APP]);
-  await waitUntil(() => app.said.length > 0, 'the app listens');
+  await waitUntil(() => app.output.length > 0, 'the app listens');
   const script = fileURLToPath(new URL('../support/tunnel-child.ts', import.meta.url));
   const server = { host: SERVER_ADDRESS, port: 7835 };
   const settings: ChildTunnel = { mode: 'raw', server, secret: SECRET, app: APP_PORT };
@@ -62,7 +65,7 @@ async function openOverLink(rig: TunRig) {
 const portOf = (state: TunnelState | undefined) => (state?.status === 'Connected' ? state.port : undefined);
 
 describeWithReal(['bore', 'tun-rig'], 'a link to the server that falls silent', () => {
-  it('is noticed; after it is healed, port and visitors are as before, and no dial is left', async () => {
+  it('is noticed; when it works again, port and visitors are as before, and no dial is left', async () => {
     const rig = await startTunRig({ rttMs: 50 });
     onTestFinished(() => rig.stop());
     const { child, states, unhandled } = await openOverLink(rig);
@@ -70,8 +73,8 @@ describeWithReal(['bore', 'tun-rig'], 'a link to the server that falls silent', 
     const visitors = run(rig, rig.server, process.execPath, ['-e', VISITORS, `${port}`]);
     visitors.write('before\n');
     const served = (since = 0) =>
-      visitors.said.some(line => line.startsWith('served') && Number(line.split(' ')[1]) > since);
-    await waitUntil(() => visitors.said.includes('before') && served(), 'visitors are served');
+      visitors.output.some(line => line.startsWith('served') && Number(line.split(' ')[1]) > since);
+    await waitUntil(() => visitors.output.includes('before') && served(), 'visitors are served');
 
     const began = performance.now();
     await rig.drop('both');
@@ -85,7 +88,7 @@ describeWithReal(['bore', 'tun-rig'], 'a link to the server that falls silent', 
     await waitUntil(() => served(healedAt), 'visitors are served again');
     expect(portOf(states.at(-1))).toBe(port);
     visitors.write('after\n');
-    await waitUntil(() => visitors.said.includes('after'), 'the one who waited is answered');
+    await waitUntil(() => visitors.output.includes('after'), 'the one who waited is answered');
     expect(unhandled).toEqual([]);
     const gone = once(child, 'exit');
     child.disconnect();

@@ -25,14 +25,14 @@ describe('a server that refuses the tunnel', () => {
     ERROR_TEXT.noPortFree,
     'timed out waiting for initial message',
     'no room today',
-  ])('with "%s" is asked again', async text => {
+  ])('with "%s" is retried', async text => {
     const { address } = await refuse(2, text);
     const { tunnel, states } = await openTunnel({ server: address });
     expect(portOf(tunnel)).toBe(5_000);
     expect(JSON.stringify(states)).toContain(text);
   });
 
-  it('because it may not open the port is asked for another one if the workflow allows it', async () => {
+  it('because it may not open the port is asked for another port if the workflow allows it', async () => {
     const { address } = await refuse(1, ERROR_TEXT.portForbidden);
     const { message } = await failToOpen({ server: address, remotePort: 80 });
     expect(message).toMatch(/may not open port 80 .*: choose a `remote-port` of 1024 or above/);
@@ -76,7 +76,7 @@ it('looks a name up again after a temporary failure', async () => {
   expect(JSON.stringify(states)).toContain('EAI_AGAIN');
 });
 
-describeWithReal(['bore'], 'through the real server', () => {
+describeWithReal(['bore'], 'a tunnel through the real server', () => {
   it('waits for a server that was restarted without its secret', async () => {
     const first = await startRealServer(HOST, { secret: 'sesame' });
     const { tunnel } = await openTunnel({ server: first.address, secret: 'sesame' });
@@ -114,7 +114,7 @@ describeWithReal(['bore'], 'through the real server', () => {
   });
 });
 
-it('drops a visitor who has already left without a warning', async () => {
+it('logs no warning when it drops a visitor who has already left', async () => {
   const { address, received } = await startBadBoreServer((socket, number) => {
     if (number === 0) reply(`{"Hello":5000}\0{"Connection":"${ID}"}\0`)(socket, number);
     else socket.once('data', () => socket.end());

@@ -12,23 +12,23 @@ import { closed, startRealServer } from '../support/tunnel-rig.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const SECRET = 'sesame';
-/** After these, buffers, pools and compiled code have their final size. */
+/** Warm-up visitors: after them, buffers, pools and compiled code have their final size. */
 const WARM_UP = scale(3_000, 10_000);
 const VISITORS = scale(3_000, 10_000);
 const AT_ONCE = 64;
-/** Idle connections to the app, and Node's own lists, are freed within seconds. */
+/** Time to wait, because idle connections to the app and Node's own lists are freed within seconds. */
 const SETTLE_MS = 20_000;
-/** 200 bytes a visitor: less than any object that knows a socket, or a timer. */
+/** 200 bytes for each visitor: less than any object that refers to a socket or a timer. */
 const HEAP_GROWTH_BYTES = 200 * VISITORS;
-/** The allocator's reserve differs by some MB from run to run; a leaked buffer of 16 KB a visitor would be 48 MB or 160 MB. */
+/** The allocator's reserve differs by some MB from run to run; a leaked buffer of 16 KB each is 48 MB or 160 MB. */
 const RSS_GROWTH_BYTES = scale(30_000_000, 40_000_000);
-/** Small: otherwise the space for short-lived objects, which grows with the load, would hide a leak. In MB. */
+/** In MB. Small, because the space for short-lived objects grows with the load and would hide a leak. */
 const SMALL_YOUNG_GENERATION = '--max-semi-space-size=1';
 const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
 
 type Manner = (socket: Socket, random: Random) => Promise<void>;
 
-/** The ways to come and go. */
+/** The ways in which a visitor comes and goes. */
 const MANNERS: Record<string, Manner> = {
   clean: async socket => {
     socket.write(REQUEST);
@@ -83,7 +83,7 @@ async function visit(host: string, port: number, random: Random): Promise<void> 
   const gone = closed(socket);
   await Promise.race([once(socket, 'connect').catch(() => {}), gone]);
   await manner(socket, random);
-  // They have sent everything, and received everything.
+  // These visitors have sent and received everything.
   if (!socket.destroyed) socket.destroy();
   await gone;
 }
@@ -99,7 +99,7 @@ async function sendVisitors(host: string, port: number, count: number, random: R
   await Promise.all(Array.from({ length: AT_ONCE }, one));
 }
 
-/** The measure as soon as no visitor is here and there are no more resources than `base`; at the latest after SETTLE_MS. */
+/** Measures when no visitor is open and there are no more resources than `base`, at the latest after SETTLE_MS. */
 async function settle(child: TunnelProcess, base: Measure['resources']): Promise<Measure> {
   for (const deadline = performance.now() + SETTLE_MS; ; await delay(100)) {
     const measure = await child.measure();

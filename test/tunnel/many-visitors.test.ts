@@ -11,15 +11,15 @@ import { type ChildTunnel, startTunnelProcess, type TunnelProcess } from '../sup
 import { startRealServer } from '../support/tunnel-rig.ts';
 
 const SECRET = 'sesame';
-/** Within the 1,024 that a tunnel takes. Sockets suffice: Node raises its own limit to what the system allows. */
+/** Fewer than the 1,024 that a tunnel takes. Sockets suffice: Node raises its limit to the system's. */
 const VISITORS = 1_000;
-/** Several times what is read at once. */
+/** Several times as much as one read gets. */
 const ANSWER_BYTES = scale(1 << 18, 1 << 20);
 const UPLOAD_BYTES = 30_000_000;
 
 async function openChild(host: string, mode: ChildTunnel['mode'], app: Server): Promise<TunnelProcess> {
   const { address } = await startRealServer(host, { secret: SECRET });
-  // All connect at one moment: without room in its queue they would wait for seconds, which is not the tunnel's doing.
+  // All connect at one moment: without room in the queue they would wait for seconds, not because of the tunnel.
   const port = await listen(app, { backlog: 2 * VISITORS });
   onTestFinished(() => void app.close());
   const child = await startTunnelProcess([{ mode, server: address, secret: SECRET, app: port }]);

@@ -63,7 +63,7 @@ describeWithReal(['bore'], 'the real server', () => {
     const [publicPort = 0] = child.ports;
     expect(await exchange(address.host, publicPort, 'before')).toBe('before');
     process.kill(child.pid, 'SIGSTOP');
-    // The length of the stop is what is tested.
+    // A fixed sleep, because the test is about this length of time.
     const end = performance.now() + STANDSTILL_MS;
     await waitUntil(() => performance.now() > end, 'the pause is over', 2 * STANDSTILL_MS);
     process.kill(child.pid, 'SIGCONT');
@@ -75,7 +75,7 @@ describeWithReal(['bore'], 'the real server', () => {
   });
 });
 
-it('retries ever more slowly, with one warning, while a server drops each session at once', async () => {
+it('retries at growing intervals, with one warning, while a server drops each session at once', async () => {
   let isBroken = false;
   let opened = 0;
   let drop = () => {};
@@ -105,7 +105,7 @@ it('retries ever more slowly, with one warning, while a server drops each sessio
   await waitUntil(() => tunnel.state.status === 'Connected', 'it is forgiven');
 });
 
-it('replaces a session that lasted at once, whatever the pauses were before', async () => {
+it('reconnects at once after a session that lasted, however long the pauses were before', async () => {
   const server = await startBoreServer();
   onTestFinished(() => server.stop());
   const relay = await startFaultRelay({ host: server.host, port: server.controlPort });

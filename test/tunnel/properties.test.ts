@@ -30,7 +30,7 @@ function readFrames(text: string): Frames {
   return { frames: pieces.slice(0, -1), tooLong, rest: pieces.at(-1) ?? '' };
 }
 
-/** The decoder's frames if the bytes come cut at `places`, and the most bytes it held between two calls. */
+/** The decoder's frames if the bytes arrive cut at `places`, and the most bytes that it held between two calls. */
 function decodeFrames(bytes: Buffer, places: readonly number[]): Frames & { mostHeld: number } {
   const decoder = new FrameDecoder();
   const found = { frames: [] as string[], tooLong: undefined as string | undefined, rest: '', mostHeld: 0 };
@@ -129,7 +129,7 @@ const nearlyMessage = fc.oneof(
   fc.uuid().map(id => `{"Connection":"${id}"}\n`),
 );
 
-/** A message damaged on its way: bytes changed, lost, doubled. */
+/** A message damaged in transit: bytes changed, lost or doubled. */
 const damaged = fc
   .tuple(
     nearlyMessage,
@@ -163,7 +163,7 @@ function readMessage(frame: Buffer): { client: unknown; server: unknown } {
 }
 
 describe('a frame', () => {
-  it('is decoded exactly as the protocol says, however it was changed, and never throws', () => {
+  it('is decoded exactly as the protocol defines, however it was changed, and without an exception', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -180,7 +180,7 @@ describe('a frame', () => {
     );
   });
 
-  it('that is decoded means the same when it is encoded again', () => {
+  it('has the same meaning after it is decoded and encoded again', () => {
     fc.assert(
       fc.property(damaged, frame => {
         const message = decodeServerMessage(frame) ?? decodeClientMessage(frame);
@@ -204,7 +204,7 @@ describe('a frame', () => {
     );
   });
 
-  it('with characters longer than a byte is whole, wherever the stream is cut', () => {
+  it('with characters longer than a byte is decoded whole, wherever the stream is cut', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 20 }), places, (text, at) => {
         const { frames } = decodeFrames(encodeFrame({ Error: text }), at);
@@ -221,7 +221,7 @@ describe('a reader on a real socket', () => {
   beforeAll(async () => void (await once(server.listen(0, '127.0.0.1'), 'listening')));
   afterAll(() => void server.close());
 
-  it('reads the frames it is asked for, and puts every byte behind them back into the socket', async () => {
+  it('reads the requested frames, and puts every byte after them back into the socket', async () => {
     const frames = fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '{'), maxLength: 60 }), {
       maxLength: 5,
     });

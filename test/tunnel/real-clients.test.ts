@@ -31,14 +31,14 @@ async function endProcess(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-/** Runs the program to its end. Resolves with what it printed. */
+/** Runs the program until it ends. Resolves with its output. */
 async function run(program: string, args: string[], input: Buffer | string = ''): Promise<Buffer> {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   onTestFinished(() => endProcess(child));
   child.stdin.on('error', () => {}).end(input);
-  const [said, [code]] = await Promise.all([child.stdout.toArray(), once(child, 'exit')]);
+  const [output, [code]] = await Promise.all([child.stdout.toArray(), once(child, 'exit')]);
   expect(code).toBe(0);
-  return Buffer.concat(said);
+  return Buffer.concat(output);
 }
 
 async function startRedis(): Promise<number> {
@@ -122,7 +122,7 @@ describeWithReal(['bore', 'redis-server', 'redis-cli'], 'redis-cli through raw m
     expect(String(await cli(['DBSIZE']))).toBe('10002\n');
   });
 
-  it('receives what is published, in order', async () => {
+  it('receives published messages in order', async () => {
     const { host, port } = await expose('127.0.0.218', await startRedis());
     const where = ['-h', host, '-p', `${port}`];
     const subscriber = spawn(requirePart('redis-cli'), [...where, 'SUBSCRIBE', 'news']);
@@ -143,16 +143,16 @@ describeWithReal(['bore', 'redis-server', 'redis-cli'], 'redis-cli through raw m
 });
 
 describeWithReal(['bore', 'redis-server'], 'a long session through raw mode', () => {
-  it('that is idle can be used again', { timeout: IDLE_MS + 60_000 }, async () => {
+  it('can be used again after it was idle', { timeout: IDLE_MS + 60_000 }, async () => {
     const { host, port } = await expose('127.0.0.219', await startRedis());
     const session = connect({ host, port });
     onTestFinished(() => void session.destroy());
     expect(await ping(session)).toBe('+PONG\r\n');
-    await delay(IDLE_MS); // the silence is what is tested
+    await delay(IDLE_MS); // a fixed sleep, because the test is about this silence
     expect(await ping(session)).toBe('+PONG\r\n');
   });
 
-  it('has keep-alive on both sides, and outlives the idle limit while a little is sent now and then', async () => {
+  it('has keep-alive on both sides, and is not cut as idle while a few bytes are sent sometimes', async () => {
     const app = await startRedis();
     const idleMs = 2_000;
     const { host, port } = await expose('127.0.0.220', app, idleMs);
@@ -187,7 +187,7 @@ describeWithReal(['bore', 'iperf3'], 'iperf3 through raw mode', () => {
       end: Record<string, { bytes: number }>;
     };
     expect(report.error).toBeUndefined();
-    // With both ways at once, iperf3 ends when one of them is done.
+    // With both directions at once, iperf3 ends when one of them is done.
     const { sum_sent, sum_received, sum_sent_bidir_reverse } = report.end;
     const sent = Math.max(sum_sent?.bytes ?? 0, sum_sent_bidir_reverse?.bytes ?? 0);
     expect(sent).toBeGreaterThanOrEqual(100_000_000);

@@ -41,7 +41,7 @@ describeWithReal(['bore'], 'a tunnel through the real bore server', () => {
     expect(message).toMatch(/requires no secret, but one was given/);
   });
 
-  it('names the port that is out of range', async () => {
+  it('fails with an error that names the port if it is out of range', async () => {
     const { address } = await startRealServer('127.0.0.14', { minPort: 9_000, maxPort: 9_100 });
     const { message } = await failToOpen({ server: address, remotePort: 8_999 });
     expect(message).toMatch(/does not give out port 8999: choose a `remote-port`/);
@@ -60,7 +60,7 @@ describeWithReal(['bore'], 'a tunnel through the real bore server', () => {
     expect(portOf((await next).tunnel)).toBe(settings.remotePort);
   });
 
-  it('comes back on the same port after the server was killed and restarted', async () => {
+  it('gets the same port again after the server was killed and restarted', async () => {
     const first = await startRealServer('127.0.0.16');
     const { tunnel, states, log } = await openTunnel({ server: first.address });
     const port = portOf(tunnel);
@@ -89,7 +89,7 @@ describeWithReal(['bore'], 'a tunnel through the real bore server', () => {
     await once(visitor, 'end');
   });
 
-  it('notices a silent link, keeps its connection open, and gets the port back when it is healed', async () => {
+  it('notices a silent link, keeps its connection open, and gets the port back when the link works again', async () => {
     const { address } = await startRealServer('127.0.0.18');
     const forwarder = await startForwarder(address);
     const { tunnel } = await openTunnel({ server: forwarder.address, timings: { heartbeat: 1_500 } });
@@ -104,7 +104,7 @@ describeWithReal(['bore'], 'a tunnel through the real bore server', () => {
     expect(await exchange('127.0.0.18', port, 'healed')).toBe('healed');
   });
 
-  it('does not take a stall of its own process for a dead link', async () => {
+  it('does not mistake a stall of its own process for a dead link', async () => {
     const { address } = await startRealServer('127.0.0.19');
     const { tunnel, states } = await openTunnel({ server: address, timings: { heartbeat: 1_200 } });
     const stalledUntil = performance.now() + 2_000;
@@ -157,7 +157,7 @@ it('changes to another port, but never with a fixed one', async () => {
   await server.stop();
 });
 
-it('takes another port only if `remote-port` allows it, when its own is lost', async () => {
+it('takes another port after it lost its own only if `remote-port` allows it', async () => {
   const first = await startBoreServer();
   const address = { host: first.host, port: first.controlPort };
   const timings = { portAgain: 300, heartbeat: 60_000 };

@@ -51,7 +51,7 @@ async function findClosed(): Promise<TunnelServer> {
 }
 
 describeWithReal(['bore'], 'two real servers, each with a secret of its own', () => {
-  it('take over from each other, and the tunnel stays where it is while that server works', async () => {
+  it('take over from each other, and the tunnel stays on a server while that server works', async () => {
     const hosts = ['127.0.0.105', '127.0.0.106'] as const;
     const secrets = ['secret one', 'secret two'] as const;
     const begin = (which: 0 | 1) => startRealServer(hosts[which], { secret: secrets[which] });
@@ -86,7 +86,7 @@ describeWithReal(['bore'], 'two real servers, each with a secret of its own', ()
     expect(log).toContainEqual('info 127.0.0.105:7835 is not available: trying 127.0.0.106:7835');
   });
 
-  it('finish a download on the first server while the second has the tunnel', async () => {
+  it('let a download on the first finish while the second has the tunnel', async () => {
     const [first, second] = [await startRealServer('127.0.0.107'), await startRealServer('127.0.0.108')];
     const relay = await startFaultRelay(first.address);
     onTestFinished(() => relay.stop());
@@ -104,8 +104,8 @@ describeWithReal(['bore'], 'two real servers, each with a secret of its own', ()
   });
 });
 
-describe('at the start', () => {
-  it('a server that is down costs a few seconds, and the log says so', async () => {
+describe('at the start, a tunnel', () => {
+  it('waits a few seconds for a server that is down, and logs that it tries the next one', async () => {
     const live = await start();
     const closed = await findClosed();
     const settings = ordered(closed, { address: addressOf(live) });
@@ -117,7 +117,7 @@ describe('at the start', () => {
     );
   });
 
-  it('a server that restarts keeps its previews', async () => {
+  it('stays with its first server if that server is only restarting', async () => {
     const [closed, other] = [await findClosed(), await start()];
     const opening = openTunnel(ordered(closed, { address: addressOf(other) }));
     const late = await start({ controlPort: closed.address.port });
@@ -140,10 +140,10 @@ describe('at the start', () => {
 
   it.each([
     ['a wrong secret', { secret: 'another' }, /refused the secret/],
-    ['a secret the server does not ask for', {}, /requires no secret/],
+    ['a secret that the server does not require', {}, /requires no secret/],
     ['a port range that is not the server’s', { secret: 'sesame', minPort: 40_000 }, /set `port-range`/],
   ])(
-    'fails with %s, although another server would work: the workflow has to change',
+    'fails with %s, although another server would work, because the workflow has to change',
     async (_, options, expected) => {
       const [wrong, live] = [await start(options), await start({ secret: 'sesame' })];
       const settings = ordered(
@@ -157,7 +157,7 @@ describe('at the start', () => {
     },
   );
 
-  it('goes on from a name that does not exist, and looks up again one that failed for the moment', async () => {
+  it('skips a host name that does not exist, and looks a name up again after a temporary failure', async () => {
     const live = await start();
     const fail = (code: string) => Object.assign(new Error(`getaddrinfo ${code}`), { code });
     let isDown = true;
@@ -199,7 +199,7 @@ describe('at the start', () => {
     );
   });
 
-  it('names all servers that failed, when none is left or the time is over', async () => {
+  it('fails with an error that names all failed servers when none is left or the time is over', async () => {
     const bad = await Promise.all([1, 2].map(() => startBadBoreServer(reply('SSH-2.0-none\r\n\0'))));
     const none = await failToOpen(ordered(...bad.map(({ address }) => ({ address }))));
     for (const { address } of bad)
@@ -224,8 +224,8 @@ describe('at the start', () => {
   });
 });
 
-describe('after a session', () => {
-  it('a server that restarts keeps the tunnel, however many attempts fail meanwhile', async () => {
+describe('after a session, a tunnel', () => {
+  it('stays with a server that restarts, however many attempts fail meanwhile', async () => {
     const [first, other] = [await start(), await start()];
     const settings = ordered({ address: addressOf(first) }, { address: addressOf(other) });
     const { tunnel, log } = await openTunnel({
@@ -239,7 +239,7 @@ describe('after a session', () => {
     expect([again.tunnels, other.tunnels]).toEqual([1, 0]);
   });
 
-  it('logs a server that refuses us, and goes back to the lost one', async () => {
+  it('logs that another server refuses its secret, and retries the lost one', async () => {
     const [first, wrong] = [await start(), await start({ secret: 'another' })];
     const settings = ordered(
       { address: addressOf(first), secret: undefined },
@@ -280,7 +280,7 @@ describe('after a session', () => {
     expect(logged.length).toBeLessThan(8);
   });
 
-  it('keeps a silent connection open while it asks another server, because the link may be healed', async () => {
+  it('keeps a silent connection open while it tries another server, because the link may work again', async () => {
     const [first, silent] = [await start(), await startBadBoreServer(staySilent)];
     const forwarder = await startForwarder(addressOf(first));
     const settings = ordered({ address: forwarder.address }, { address: silent.address });
@@ -295,7 +295,7 @@ describe('after a session', () => {
     expect(first.tunnels).toBe(1);
   });
 
-  it('counts the time away from the last bytes, not from when the silence was noticed', async () => {
+  it('counts how long a server is away from its last bytes, not from when the silence was noticed', async () => {
     const [first, second] = [await start(), await start()];
     const forwarder = await startForwarder(addressOf(first));
     const settings = ordered({ address: forwarder.address }, { address: addressOf(second) });
@@ -307,7 +307,7 @@ describe('after a session', () => {
     expect(log.filter(line => line.includes('ECONNREFUSED')).length).toBeLessThan(5);
   });
 
-  it('does not wait for a port in use in a takeover: `auto` takes the next port, a fixed one is asked for in turn', async () => {
+  it('takes the next port at once if its own is in use on the next server, and tries a fixed port on each server in turn', async () => {
     const lost = await start({ host: '127.0.0.111' });
     const next = await start({ host: '127.0.0.112' });
     const settings = ordered({ address: addressOf(lost) }, { address: addressOf(next) });
@@ -330,7 +330,7 @@ describe('after a session', () => {
     expect(fixed.tunnel.state).toEqual({ status: 'Connected', host: next.host, port: 21_012 });
   });
 
-  it('stops an attempt on a server that hangs when its grace period is over', async () => {
+  it('stops an attempt when the grace period of a server that hangs is over', async () => {
     const [first, second] = [await start(), await start()];
     const settings = ordered({ address: addressOf(first) }, { address: addressOf(second) });
     const timings = { serverAway: 1_000, challenge: 60_000, hello: 60_000 };

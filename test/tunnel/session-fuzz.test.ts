@@ -21,16 +21,16 @@ import { scale } from '../support/scale.ts';
 import { echo } from '../support/tunnel-rig.ts';
 import { startWatchedTunnel, type WatchedOptions } from '../support/watched-tunnel.ts';
 
-/** All at the same time: most of a run is waiting. */
+/** All scenarios run at the same time, because they spend most of their time waiting. */
 const SCENARIOS = 24;
 const RUNS = scale(15, 60);
-/** Closed sockets are gone after a few turns; some dials end only with their time-out. */
+/** Closed sockets are freed after a few turns of the event loop; some dials end only with their time-out. */
 const LEAVE_DEADLINE_MS = 3_000;
 const MAX_VISITORS = 20;
 const MAX_DIALS = 2;
-/** If they are switched on (spare-connections.ts). */
+/** Spare connections at a time, if they are switched on (spare-connections.ts). */
 const SPARE_CONNECTIONS = 5;
-/** Long ones for handshakes, so that a busy machine is not taken for a silent server. */
+/** Long time limits for handshakes, so that a busy machine does not look like a silent server. */
 const TIMINGS = {
   challenge: 1_500,
   earlyEnd: LATE_MS - 100,
@@ -52,7 +52,7 @@ const TIMINGS = {
 /** Far longer than a scenario, so that timers left running at its end are found. */
 const PATIENT = { heartbeat: 30_000, visitor: 30_000, dataConnection: 30_000 };
 
-/** What happens to visitors; in raw mode, what a relay and an echoing app make of them. */
+/** The destination of visitors; in raw mode, a relay to an app that echoes. */
 const RECEIVERS = {
   echoes: echo,
   ends: (visitor: Duplex) => void visitor.on('error', () => {}).end('bye'),
@@ -160,7 +160,7 @@ async function watchDials(
     await delay(5);
     look();
     const before = server.waiting;
-    // Connections that are just being closed are gone a moment later.
+    // Connections that are being closed are freed a moment later.
     for (let i = 0; i < 5; i += 1) await turn();
     watch.mostDials = Math.max(watch.mostDials, Math.min(before, server.waiting));
   }
@@ -186,14 +186,14 @@ function check({ plays, hasSecret, spareConnections }: Scenario, outcome: Outcom
   if (hasSecret) expect(outcome.mostDials, story).toBeLessThanOrEqual(mostDials);
 }
 
-/** No state follows a final one, and only what was connected reconnects. */
+/** Expects that no state follows a final one, and that Reconnecting comes only after Connected. */
 function checkStates(states: readonly TunnelState[], story: string): void {
   expect(states[0]?.status, story).toBe('Connecting');
   expect(['Disconnected', 'Failed'], story).toContain(states.at(-1)?.status);
   for (const [at, { status }] of states.entries()) {
     const before = states[at - 1]?.status;
     if (status === 'Reconnecting') expect(['Connected', 'Reconnecting'], story).toContain(before);
-    // From Connected: after a change of port.
+    // Connected may follow Connected: after a change of port.
     if (status === 'Connected') expect(['Connecting', 'Reconnecting', 'Connected'], story).toContain(before);
     expect(['Disconnected', 'Failed'], story).not.toContain(before);
   }
@@ -214,7 +214,7 @@ async function findLeft(before: Record<string, number>): Promise<string[]> {
   }
 }
 
-it('whatever a server sends, the tunnel ends as the failure table says, keeps its limits, and leaves nothing behind', {
+it('whatever a server sends, the tunnel ends as the failure kinds define, keeps its limits, and leaves nothing behind', {
   timeout: RUNS * 8_000,
 }, async () => {
   const unhandled: unknown[] = [];

@@ -6,13 +6,13 @@ import type { MemorySample } from '../support/soak-report.ts';
 
 const SECONDS = scale(45, 180);
 const VISITS_PER_SECOND = scale(40, 20);
-/** With this seed every kind of fault has happened and ended within half a minute; the longest comes first. */
+/** With this seed every kind of fault happens and ends within half a minute; the longest comes first. */
 const SEED = 397;
-/** For visits under way to finish, and for the last fault to end. */
+/** Extra time in which open visits finish and the last fault ends. */
 const TIMEOUT_MS = (SECONDS + 90) * 1_000;
 /**
- * Growth that is allowed between the second quarter and the last. A leak of 16 KB a visit would be 15 MB in the short run
- * and 30 MB in the long one. Resident memory reaches its size only after the first minute.
+ * The growth that is allowed between the second quarter and the last. A leak of 16 KB for each visit would be 15 MB in
+ * the short run and 30 MB in the long one. Resident memory reaches its final size only after the first minute.
  */
 const KEPT_GROWTH_MB = 6;
 const RSS_GROWTH_MB = scale(40, 15);

@@ -51,7 +51,7 @@ function findSockets(port: number): Socket[] {
     : [];
 }
 
-/** Bytes of which no two blocks are alike, whatever their distance: SHA-512 of a counter. */
+/** Bytes without two equal blocks at any distance: SHA-512 of a counter. */
 function* makeBytes(seed: string, total: number): Generator<Buffer> {
   for (let sent = 0, block = 0; sent < total; block += 1) {
     const parts = Array.from({ length: 1_024 }, (_, part) =>
@@ -89,7 +89,7 @@ describeWithReal(['bore'], 'raw mode', () => {
     expect(relay.visits).toBe(1);
   });
 
-  it('passes the end of one direction on, and leaves the other open', async () => {
+  it('passes on the end of one direction, and leaves the other direction open', async () => {
     const app = await startApp(socket => {
       let received = '';
       socket.on('data', chunk => {
@@ -212,7 +212,7 @@ describeWithReal(['bore'], 'raw mode', () => {
       before = written;
       return isStill;
     }, 'the app is made to wait');
-    // The kernel's buffers of four sockets, and ours; more would be memory of this process.
+    // The kernel's buffers of four sockets, and ours; more would mean that this process buffers.
     expect(written).toBeLessThan(64 << 20);
     reader.destroy();
   });
@@ -235,7 +235,7 @@ it('cuts the connection to an app that never reads its last bytes', async () => 
   const [far] = (await there) as [Socket];
   relay.accept(visitor, Buffer.alloc(0), end);
   const pending = () => findSockets(app.port).reduce((sum, socket) => sum + socket.writableLength, 0);
-  // Until a little stays in this process. With more, the visitor would be paused, and its end would not be read.
+  // Send until a little stays in this process. With more, the visitor would be paused, and its end would not be read.
   for (let sent = 0; pending() === 0; sent += 8_192) {
     expect(sent).toBeLessThan(64 << 20);
     far.write(Buffer.alloc(8_192));

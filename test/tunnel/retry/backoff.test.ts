@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { Backoff } from '../../../src/tunnel/retry/backoff.ts';
 import { TIMINGS } from '../../../src/tunnel/timings.ts';
 
-it('tries at once, then every 200 to 400 ms for half a minute, then ever more rarely, up to 10 s', () => {
+it('tries at once, then every 200 to 400 ms for half a minute, then at growing intervals of up to 10 s', () => {
   fc.assert(
     fc.property(fc.double({ min: 0, max: 0.999, noNaN: true }), random => {
       const backoff = new Backoff(TIMINGS, () => random);

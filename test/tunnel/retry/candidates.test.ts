@@ -107,7 +107,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     expect(states.at(-1)).toMatchObject({ status: 'Failed' });
   });
 
-  it('is chosen by the server, with a warning, if it gives none of our own and no range was set', async () => {
+  it('is replaced by one that the server chooses, with a warning, if the server gives none and no range is set', async () => {
     const { address } = await startRealServer('127.0.0.99', { minPort: 31_990, maxPort: 32_000 });
     const remotePort = { kind: 'auto', min: 1_024, max: 65_535 } as const;
     const { tunnel, log } = await openTunnel({ server: address, remotePort });
@@ -122,7 +122,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     expect(log.filter(line => /does not give out/.test(line))).toHaveLength(refused);
   });
 
-  it('is never again one on which another program answered', async () => {
+  it('is never asked for again after another program answered on it', async () => {
     const first = await startRealServer('127.0.0.104');
     const settings = { server: first.address, remotePort: RANGE, timings: { portAgain: 300 } };
     const { tunnel } = await openTunnel(settings);
@@ -141,7 +141,7 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
   });
 });
 
-it('comes back to its own port if it is freed within the grace period', async () => {
+it('gets its own port again if that port is freed within the grace period', async () => {
   const first = await startBoreServer();
   const settings = { server: addressOf(first), remotePort: RANGE, timings: { portAgain: 20_000 } };
   const { tunnel } = await openTunnel(settings);
@@ -170,7 +170,7 @@ it('asks first for the port it had before it was stopped, if `remote-port` allow
   const [first, second] = candidates(2);
   expect(await open(second ?? 0, RANGE)).toBe(second);
   expect(await open(23_456, { kind: 'random' })).toBe(23_456);
-  // Out of the range, blocked by browsers, another fixed port, another server.
+  // It is not used if it is out of range, blocked by browsers, not the fixed port, or from another server.
   expect(await open(32_001, RANGE)).toBe(first);
   expect(await open(6_000, { ...RANGE, min: 2_000 })).not.toBe(6_000);
   expect(await open(23_456, 23_457)).toBe(23_457);
@@ -201,7 +201,7 @@ it('starts over if every candidate is in use after an outage, and fails at once 
   });
 });
 
-it('says what was wrong with all of its ports, and names the input that was used', async () => {
+it('reports why it got none of its ports, and names the input that was used', async () => {
   const two = { kind: 'auto', min: 28_121, max: 28_122 } as const;
   const [, last = 0] = listCandidates('a preview', undefined, two);
   const server = await startBoreServer({ minPort: last, maxPort: last });
@@ -224,7 +224,7 @@ it('says what was wrong with all of its ports, and names the input that was used
   );
 });
 
-it('waits for its port rather than use one on which another program answered', async () => {
+it('waits for its port instead of using one on which another program answered', async () => {
   const two = { kind: 'auto', min: 28_110, max: 28_111 } as const;
   const first = await startBoreServer();
   const timings = { portAgain: 200, heartbeat: 60_000 };

@@ -97,7 +97,7 @@ describe('the order of the servers', () => {
 });
 
 it('blocks exactly the ports that fetch refuses', async () => {
-  // On an address where nothing listens: a port that is not blocked fails by being dialled.
+  // Nothing listens on this address: fetch dials a port that is not blocked, and fails with another error.
   const refuses = async (port: number) =>
     await fetch(`http://127.0.0.129:${port}`).then(
       () => false,

@@ -16,14 +16,14 @@ function choose(count: number, identity = 'a preview') {
   return { order, choice: new ServerChoice({ ...options, timings: TIMINGS }, 0) };
 }
 
-it('tries every server once in a round, best first, and none that was excluded', () => {
+it('tries every server once in a round, best first, without those that were excluded', () => {
   const setAside = fc.array(fc.nat(4), { maxLength: 4 });
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), fc.string(), setAside, (count, identity, aside) => {
       const { order, choice } = choose(count, identity);
       const unfit = new Set(aside.map(at => order[at % count]).slice(0, count - 1));
       const fit = order.filter(host => !unfit.has(host));
-      // The first round includes those to be excluded; the second has only the others.
+      // The first round includes the servers that will be excluded; the second has only the others.
       const asked: string[] = [];
       for (let turn = 0; turn < count + fit.length; turn += 1) {
         const { host } = choice.current.address;
@@ -36,7 +36,7 @@ it('tries every server once in a round, best first, and none that was excluded',
   );
 });
 
-it('says when the last server was excluded, and counts all of them again when one serves', () => {
+it('reports that the last server was excluded, and includes all of them again when one serves', () => {
   const { order, choice } = choose(2);
   expect(choice.exclude(0)).toBe(true);
   expect(choice.exclude(0)).toBe(false);
@@ -63,7 +63,7 @@ it('gives a server 3 s at the start and 30 s when it is lost, counted from its l
   expect(choose(1).choice.graceLeft(1e9)).toBe(Number.POSITIVE_INFINITY);
 });
 
-it('starts with the best again when the one that took over is lost, too', () => {
+it('starts with the best server again when the server that took over is lost, too', () => {
   const { order, choice } = choose(3);
   choice.advance(0);
   choice.confirm();
@@ -73,7 +73,7 @@ it('starts with the best again when the one that took over is lost, too', () => 
   expect(choice.current.address.host).toBe(order[0]);
 });
 
-it('gives the best one its whole time when its turn comes again after a pause', () => {
+it('gives the best server its whole time when its turn comes again after a pause', () => {
   const { choice } = choose(2);
   choice.confirm();
   choice.markLost(0, true, 500);

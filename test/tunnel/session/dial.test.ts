@@ -43,10 +43,10 @@ function countDials(host: string, port: number): number {
   return readFileSync('/proc/net/tcp', 'latin1').split(remote).length - 1;
 }
 
-it('goes on at once from an address that refuses, even if it is the second', async () => {
+it('dials the next address at once when one refuses, even if that one is the second', async () => {
   const server = await start({ host: '127.0.0.114' });
   const { lookup } = answer('127.0.0.115', '127.0.0.116', server.host);
-  // At once: its regular turn would come after the test.
+  // Dialled at once: its regular turn would come after the test.
   const settings = {
     server: { host: NAME, port: server.controlPort },
     lookup,
@@ -68,7 +68,7 @@ it('dials the next address before a silent one has timed out', async () => {
   await waitUntil(() => countDials('127.0.0.118', silent.port) <= before, 'the rest is given up');
 });
 
-it('dials a silent address again without ending the first dial, and connects when the link is healed', async () => {
+it('dials a silent address again without ending the first dial, and connects when the link works again', async () => {
   const silent = await startSilentAddress('127.0.0.119');
   const before = countDials('127.0.0.119', silent.port);
   const opening = openTunnel({ server: { host: '127.0.0.119', port: silent.port }, timings: PATIENT });
@@ -79,7 +79,7 @@ it('dials a silent address again without ending the first dial, and connects whe
   expect(server.tunnels).toBe(1);
 });
 
-it('leaves nothing of dials that were abandoned', async () => {
+it('leaves no connection open when dials are abandoned', async () => {
   const silent = await startSilentAddress('127.0.0.120');
   const before = countDials('127.0.0.120', silent.port);
   const signal = AbortSignal.timeout(1_000);
@@ -107,7 +107,7 @@ it('fails with the reason for a name without an address, and for one whose addre
   }
 });
 
-it('does not take a stall of its own process for a silent address', async () => {
+it('does not mistake a stall of its own process for a silent address', async () => {
   const server = await start();
   const stall = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
   // The dial begins between the two: the event loop runs the due timer before it reads the answer.

@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { startWatchdog } from '../../../src/tunnel/session/watchdog.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-it('waits only for the rest when its timer fires early', async () => {
+it('waits only for the remaining time when its timer fires early', async () => {
   // When the timer fires for the first time, the clock is 0.4 ms short of the time.
   const clock = [0, 499.6];
   const happened: string[] = [];
@@ -14,7 +14,7 @@ it('waits only for the rest when its timer fires early', async () => {
   expect(happened).toEqual(['noticed', 'nearly twice the time is over']);
 });
 
-it('calls once, and not while bytes come', async () => {
+it('reports a silence once, and not while bytes come', async () => {
   let silences = 0;
   const watchdog = startWatchdog(200, () => {
     silences += 1;
@@ -28,14 +28,14 @@ it('calls once, and not while bytes come', async () => {
   expect(silences).toBe(0);
   await waitUntil(() => silences > 0, 'the silence is noticed');
   expect(performance.now() - watchdog.lastDataAt).toBeGreaterThanOrEqual(200);
-  // Bytes after the end start nothing again.
+  // Bytes after the stop do not start it again.
   watchdog.onData();
   const until = performance.now() + 500;
   await waitUntil(() => performance.now() > until, 'there was time to fire again');
   expect(silences).toBe(1);
 });
 
-it('does not call when it was stopped after its timer fired', async () => {
+it('reports no silence if it is stopped just after its timer fired', async () => {
   let silences = 0;
   const watchdog = startWatchdog(20, () => {
     silences += 1;

@@ -77,42 +77,42 @@ describeWithReal(['bore'], 'spare connections', () => {
 it('does not use a spare connection that is too old because its challenge came late', async () => {
   const id = '6ba7b810-9dad-11d1-80b4-00c04fd430c';
   const challenges: (() => void)[] = [];
-  let say: ((text: string) => void) | undefined;
+  let send: ((text: string) => void) | undefined;
   const { address, received } = await startBadBoreServer((socket, number) => {
     const challenge = () => socket.write(`{"Challenge":"${id}0"}\0`);
     if (number === 0) {
       socket.once('data', () => socket.write('{"Hello":5000}\0'));
-      say = text => void socket.write(text);
+      send = text => void socket.write(text);
     }
     if (number >= 2 && number <= 6) challenges.push(challenge);
     else challenge();
   });
   const timings = { ...far, spareHold: 50 };
   await openTunnel({ server: address, secret: 'sesame', timings });
-  say?.(`{"Connection":"${id}1"}\0`);
+  send?.(`{"Connection":"${id}1"}\0`);
   await waitUntil(() => challenges.length === 5, 'five wait for their challenge');
   const openedAt = performance.now();
   await waitUntil(() => performance.now() - openedAt > 100, 'they are too old');
   for (const challenge of challenges) challenge();
-  say?.(`{"Connection":"${id}2"}\0`);
+  send?.(`{"Connection":"${id}2"}\0`);
   const isFetched = (text: string) => text.includes(`{"Accept":"${id}2"}`);
   await waitUntil(() => received.some(isFetched), 'the visitor is fetched');
   expect(received.findIndex(isFetched)).toBeGreaterThan(6);
 });
 
-it('loses no visitor to a spare connection that the server closed', async () => {
+it('loses no visitor when the server has closed a spare connection', async () => {
   const id = '6ba7b810-9dad-11d1-80b4-00c04fd430c';
-  let say: ((text: string) => void) | undefined;
+  let send: ((text: string) => void) | undefined;
   const { address, received } = await startBadBoreServer((socket, number) => {
     if (number === 0) {
       reply('{"Hello":5000}\0')(socket, number);
-      say = text => void socket.write(text);
+      send = text => void socket.write(text);
     } else if (number > 1 && number < 7) socket.end();
   });
   await openTunnel({ server: address, timings: far });
-  say?.(`{"Connection":"${id}1"}\0`);
+  send?.(`{"Connection":"${id}1"}\0`);
   await waitUntil(() => received.length === 7, 'five were opened, and closed');
-  say?.(`{"Connection":"${id}2"}\0`);
+  send?.(`{"Connection":"${id}2"}\0`);
   await waitUntil(
     () => received.some(text => text.includes(`{"Accept":"${id}2"}`)),
     'the visitor is fetched',

@@ -15,7 +15,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 const HOST = '127.0.1.10';
 const SCRIPT = resolve('src/visitor-thread.ts');
 const BUNDLE = resolve('dist/visitor-thread/index.js');
-/** Enough for the second thread to get some: it gets every other one after the first eight. */
+/** Enough visitors for both threads: after the first eight, the second thread gets every other one. */
 const VISITORS = 24;
 
 /** A relay that keeps the second thread's handle. */
@@ -125,7 +125,7 @@ describeWithReal(['bore'], 'raw visitors on two threads', () => {
     await stopped;
   });
 
-  it('leave our own probe to the first thread', async () => {
+  it('do not disturb our own probe, which the first thread serves', async () => {
     const world = await expose();
     await fillBoth(world);
     const url = `tcp://${HOST}:${world.port}`;
@@ -148,7 +148,7 @@ describeWithReal(['bore'], 'raw visitors on two threads', () => {
     }, 'the second thread took some of them');
   });
 
-  it('stay on the first thread if the system gives no second', async () => {
+  it('stay on the first thread if the second one cannot be started', async () => {
     const { tunnel, log, port } = await expose('no-such-script-and-no-path');
     for (let count = 0; count < VISITORS; count += 1) await visit(port, `visitor ${count}`);
     expect(tunnel.openVisitors).toBe(VISITORS);

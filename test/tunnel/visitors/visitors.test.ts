@@ -83,7 +83,7 @@ function challenge(): string {
   return `{"Challenge":"${ID}0"}\0`;
 }
 
-it('who are announced twice are fetched once, and no more of them than allowed', async () => {
+it('who are announced twice are fetched once, and no more visitors than allowed are fetched', async () => {
   const ids = ['1', '1', '2', '3', '4', '5'].map(end => `{"Connection":"${ID}${end}"}\0`).join('');
   const { address, received } = await startBadBoreServer((socket, number) => {
     if (number === 0) reply(`{"Hello":5000}\0${ids}`)(socket, number);
@@ -157,7 +157,7 @@ it('are fetched again at once if the server sends something unexpected and does 
   await expect.poll(() => received[3], { timeout: 5_000 }).toContain(`{"Accept":"${ID}1"}`);
 });
 
-it('are lost one by one if their receiver throws', async () => {
+it('loses only the visitor and not the tunnel when a receiver throws', async () => {
   const server = await startBoreServer();
   const { tunnel, log } = await openTunnel({
     server: addressOf(server),

@@ -20,7 +20,7 @@ async function openPair(): Promise<{ near: Socket; far: Socket }> {
   return { near: near.on('error', () => {}), far: far.on('error', () => {}) };
 }
 
-it('does not take a stall of its own process for silence, and loses nothing that came in time', async () => {
+it('does not mistake a stall of its own process for silence, and loses no byte that came in time', async () => {
   const { near, far } = await openPair();
   const reader = new FrameReader(near);
   const frame = reader.next(100);
@@ -28,12 +28,12 @@ it('does not take a stall of its own process for silence, and loses nothing that
   // The bytes are in the kernel, and the timer will be due before they are read.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
   expect(String(await frame)).toBe('one');
-  // The early timer must not take away bytes behind the frame.
+  // The timer that fires early must not consume bytes after the frame.
   await new Promise(resolve => setImmediate(resolve));
   expect(String(await reader.next(100))).toBe('two');
 });
 
-it('tells a time-out from an end, and keeps bytes that were not a frame', async () => {
+it('distinguishes a time-out from an end, and keeps bytes that were not a frame', async () => {
   const { near, far } = await openPair();
   far.write('half a fra');
   await expect(new FrameReader(near).next(100)).rejects.toMatchObject({

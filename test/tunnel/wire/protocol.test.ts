@@ -49,7 +49,7 @@ describe('frames', () => {
       expect(() => decodeInPieces(Buffer.from(text), [100])).toThrow(FrameTooLong);
   });
 
-  it('that never end are not recorded', () => {
+  it('that never end are not kept in memory', () => {
     const decoder = new FrameDecoder();
     decoder.push(Buffer.alloc(1_000_000, 'A'));
     expect(() => decoder.next()).toThrow(FrameTooLong);
@@ -72,7 +72,7 @@ describe('messages', () => {
   });
 
   it.each(['', '{', 'null', '"Hello"', '{"Hello":65536}', '{"Hello":-1}', '{"Hello":1.5}', '{"Hello":"1"}'])(
-    'that are not valid are recognised: %j',
+    'that are not valid are not decoded: %j',
     text => {
       expect(decodeServerMessage(Buffer.from(text))).toBeUndefined();
       expect(decodeClientMessage(Buffer.from(text))).toBeUndefined();
@@ -84,7 +84,7 @@ describe('messages', () => {
     expect(decodeServerMessage(Buffer.from('{"Connection":"../../etc"}'))).toBeUndefined();
   });
 
-  it('are decoded without throwing, whatever the bytes', () => {
+  it('are decoded without an exception, whatever the bytes', () => {
     fc.assert(fc.property(fc.uint8Array(), bytes => void decodeServerMessage(Buffer.from(bytes))));
   });
 });
