@@ -163,19 +163,19 @@ describe('request smuggling: random requests', () => {
               batch.map(({ pieces, packet }) => converse(door.port, [...pieces, END].join(''), packet)),
             );
             sent += batch.length * length;
-            // Over all batches: a request counted in one may reach the app during the next, when its visitor is gone.
+            // The counts are over all batches, because a request may reach the app only during the next batch.
             expect(app.requests).toBeLessThanOrEqual(door.gateway.visits);
           },
         ),
         { numRuns: Math.ceil(REQUESTS / length / WIDTH), endOnFailure: true },
       );
       const accepted = door.gateway.visits;
-      // A connection ends after an upgrade that was not taken: most pieces are never read.
+      // A connection ends after an upgrade that was not accepted, so most pieces are never read.
       if (rules === undefined) expect(accepted).toBeGreaterThan(sent / 20);
       else expect([app.connections, accepted]).toEqual([0, 0]);
-      // A request that breaks off with its visitor is normal; an answer that is not HTTP would be a bug.
+      // The app may see a request that breaks off, because its visitor left; bytes that are not HTTP would be a bug.
       expect(app.problems).toEqual([]);
-      // A bug of the gateway would have been logged: nothing that visitors send may cause one.
+      // An exception in the gateway would have been logged; nothing that visitors send may cause one.
       expect(door.log.filter(line => !line.startsWith('debug'))).toEqual([]);
       await door.stop();
       await app.stop();

@@ -10,7 +10,7 @@ export function ignoreErrors(stream: Duplex): void {
   stream.on('error', () => {});
 }
 
-/** Sends what is still buffered, then closes. If the visitor has not received all within `lingerMs`, cuts it off. */
+/** Sends what is still buffered, then closes. If that takes longer than `lingerMs`, cuts the connection. */
 export function closeFlushed(stream: Duplex, lingerMs: number): void {
   if (stream.destroyed) return;
   const timer = setTimeout(() => stream.destroy(), lingerMs);

@@ -2,7 +2,7 @@
 
 import type { ServerHttp2Session, Settings } from 'node:http2';
 
-/** The slowest visitor's connection that is expected. The acknowledgement waits there behind the bytes sent before. */
+/** The speed of the slowest connection that we expect; the acknowledgement waits behind the bytes sent before it. */
 const SLOW_LINE_BYTES_PER_MS = 32;
 /** The longest time that these bytes may delay the acknowledgement. */
 const MAX_QUEUE_MS = 120_000;
@@ -15,7 +15,7 @@ export interface PresenceOptions {
   timeoutMs: number;
   /** Whether to check now. */
   isNeeded: () => boolean;
-  /** Bytes sent so far. */
+  /** How many bytes of answers have been sent on the session so far. */
   countSent: () => number;
   /** Called if the visitor does not acknowledge. */
   leave: () => void;

@@ -27,7 +27,7 @@ const BUFFER_BYTES = 64 * 1024;
 export interface Http2ResponseEvents {
   /** Called before an answer with `Connection: close`; only the gateway's own answers have it. */
   onLast: () => void;
-  /** Called with the number of body bytes that the visitor has received; an HTTP/2 stream does not count them. */
+  /** Called with the number of body bytes that the HTTP/2 stream has accepted; it does not count them itself. */
   onTaken: (bytes: number) => void;
 }
 

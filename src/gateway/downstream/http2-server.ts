@@ -18,7 +18,7 @@ export class Http2Server implements VisitorServer {
   readonly #slots: ConnectionSlots;
   readonly #connections: ConnectionSet;
   readonly #sessions = new Map<Duplex, VisitorSession>();
-  /** Open requests → how many bytes of the answer the visitor has received. */
+  /** Open requests → how many bytes of the answer have been sent. */
   readonly #streams = new Map<ServerHttp2Stream, number>();
   readonly #stalledReaders: { stop(): void };
   readonly #endedTimer: NodeJS.Timeout;

@@ -48,7 +48,7 @@ export interface SessionContext {
   readonly limits: VisitorLimits;
   readonly handler: VisitHandler;
   readonly slots: ConnectionSlots;
-  /** Open requests of all sessions → how many bytes of the answer the visitor has received. */
+  /** Open requests of all sessions → how many bytes of the answer have been sent. */
   readonly streams: Map<ServerHttp2Stream, number>;
   /** True once the server is stopping: then new requests are refused. */
   readonly isStopping: () => boolean;
@@ -59,7 +59,7 @@ export class VisitorSession {
   readonly #session: ServerHttp2Session;
   readonly #connection: Duplex;
   readonly #context: SessionContext;
-  /** How many bytes of all answers the visitor has received. */
+  /** How many bytes of all answers together have been sent. */
   #takenBytes = 0;
   #isClosed = false;
   /** A time of performance.now(): when `cutIfEnded` first found the session ended. */
@@ -200,8 +200,8 @@ export class VisitorSession {
   }
 
   /**
-   * Closes the session after an answer with `Connection: close`. Its other requests may finish. Cuts the connection if the
-   * visitor does not receive this answer in time.
+   * Closes the session after an answer with `Connection: close`. Its other requests may finish. Cuts the connection if this
+   * answer cannot be sent in time.
    */
   #closeAfter(refused: ServerHttp2Stream): void {
     const timer = this.#cutAfterLinger();

@@ -8,16 +8,16 @@ import type { Duplex } from 'node:stream';
 const SWEEPS_PER_LIMIT = 4;
 
 interface Wait {
-  /** How many bytes the visitor had received at that time. */
+  /** How many bytes had been sent at that time. */
   taken: number;
   /** A time of performance.now(). */
   since: number;
 }
 
 /**
- * Calls `close`, which must not throw, for each stream that has had bytes waiting for `stalledMs` of which the visitor has
- * received none. Progress is seen only in whole chunks as they were written, of 64 KB at most. `countTaken` counts the bytes
- * for streams that do not count them. A stream with nothing waiting may be silent for any time.
+ * Calls `close`, which must not throw, for each stream that has had bytes waiting for `stalledMs` and has sent none of them.
+ * Progress is seen only in whole chunks as they were written, of 64 KB at most. `countTaken` counts the sent bytes of
+ * streams that do not count them. A stream with nothing waiting may be silent for any time.
  */
 export function watchStalledReaders<Stream extends Duplex>(
   listOpen: () => Iterable<Stream>,

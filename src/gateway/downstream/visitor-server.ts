@@ -20,7 +20,7 @@ export interface VisitorLimits extends LingerLimits, SlotLimits {
   headersTimeoutMs: number;
   /** For a whole request, including a large upload over a slow line. */
   requestTimeoutMs: number;
-  /** How long a visitor may receive none of the bytes that wait for it. */
+  /** How long bytes may wait for a visitor that reads none of them. */
   stalledMs: number;
   /** Between two requests; over a minute, as browsers and proxies expect. */
   keepAliveMs: number;

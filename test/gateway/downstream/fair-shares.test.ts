@@ -17,7 +17,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 
 const KEY = 'K3y-of-this-preview_0123456789';
 const KEYED = { access: { kind: 'link', key: KEY }, publicPaths: ['/public/**'] };
-/** The promise, and what the gateway may use for it at its limits. */
+/** How soon a reviewer must be served, and what the gateway may use while it is at its limits. */
 const SERVED_WITHIN_MS = 2_000;
 const MAX_DESCRIPTORS = 3_000;
 const MAX_GROWTH_MB = 400;

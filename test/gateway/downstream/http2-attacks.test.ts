@@ -455,7 +455,7 @@ describe('a visitor with a flow-control window of 0', () => {
       same = sent === last ? same + 1 : 0;
       last = sent;
       return same > 30;
-    }, 'nothing moves any more');
+    }, 'no more bytes move');
     // Most of it is in the kernel's buffers between gateway and app.
     expect(sent / 20).toBeLessThan(8 << 20);
     expect(client.ofType(FRAME.data)).toEqual([]);

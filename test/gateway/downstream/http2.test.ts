@@ -490,6 +490,6 @@ async function settle(read: () => number): Promise<number> {
     same = read() === last ? same + 1 : 0;
     last = read();
     return same > 30;
-  }, 'nothing moves any more');
+  }, 'the value no longer changes');
   return last;
 }
