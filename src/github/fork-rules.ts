@@ -45,7 +45,7 @@ interface ForkRuleOptions {
   signal: AbortSignal;
 }
 
-/** Code of unknown origin is untrusted, also if the signal times out. Rejects only if the signal is aborted otherwise. */
+/** If GitHub gives no answer in time, the code is untrusted. Rejects only if the signal is aborted for another reason. */
 export async function checkForkRules(options: ForkRuleOptions): Promise<Verdict> {
   const { job, allowUntrustedHead } = options;
   const withheld = findWithheld(job);

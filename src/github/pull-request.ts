@@ -91,7 +91,7 @@ function readEventCommit(job: Job): string | undefined {
   return readWorkflowRun(job)?.head_sha;
 }
 
-/** The open pull request whose head is `sha`. For a merged commit the API also lists its merged one, which does not count. */
+/** The open pull request whose head is `sha`. The API also lists the closed one that a merged commit came from. */
 async function findByCommit(options: {
   job: Job;
   github: GitHub;
