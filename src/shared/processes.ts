@@ -76,6 +76,14 @@ export function isAlive(record: Pick<ProcessRecord, 'pid' | 'startTime'>): boole
   return readStartTime(record.pid) === record.startTime;
 }
 
+/** Resolves with true when the process of the record has ended, and with false if it still runs after `timeoutMs`. */
+export function waitForEnd(
+  record: Pick<ProcessRecord, 'pid' | 'startTime'>,
+  timeoutMs: number,
+): Promise<boolean> {
+  return waitUntilGone(() => isAlive(record), timeoutMs);
+}
+
 /**
  * Ends the process and its group: SIGTERM, then SIGKILL after `graceMs`. A group whose leader is gone is ended too:
  * its number cannot be given to another process while the group has members. Resolves when nothing is left or after

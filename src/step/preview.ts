@@ -10,7 +10,7 @@ import type { Cancellation } from '../shared/cancellation.ts';
 import { formatDuration, MAX_DURATION_MS } from '../shared/duration.ts';
 import { describeError, InputError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
-import { findAncestor, isAlive, recordProcess } from '../shared/processes.ts';
+import { findAncestor, recordProcess, waitForEnd } from '../shared/processes.ts';
 import { renderClientRow } from '../shared/public-url.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import type { StateMessage } from '../shared/state-message.ts';
@@ -37,6 +37,8 @@ import { writeSummary } from './summary.ts';
 const REMIND_MS = 60_000;
 /** How long main waits for the end after the preview's time is over: the supervisor should have ended it. */
 const END_GRACE_MS = 15_000;
+/** The sockets of a process that is killed close a moment before it counts as ended. */
+const DEATH_TIMEOUT_MS = 1_000;
 
 /** The preview could not start, or failed in a hold. The message says why, so that no stack trace is needed. */
 class PreviewError extends Error {
@@ -169,7 +171,7 @@ async function expose(job: Job, inputs: Inputs, started: Started): Promise<void>
   const state = last ?? readOutcome(folder);
   if (state) await writeSummary(job, started.state, state);
   if (inputs.hold) for (const warning of state?.warnings ?? []) print.warning(warning);
-  conclude(state, session);
+  await conclude(state, session);
 }
 
 async function awaitState(
@@ -251,13 +253,13 @@ function describeRest(endsAt: string | null): string {
   return endsAt === null ? '' : ` (${formatDuration(Date.parse(endsAt) - Date.now())} left)`;
 }
 
-function conclude(state: StateMessage | undefined, session: Session): void {
+async function conclude(state: StateMessage | undefined, session: Session): Promise<void> {
   const phase = state?.exposure;
   if (state === undefined || phase === undefined || phase.phase === 'starting')
     throw new PreviewError(
-      isAlive(session)
-        ? 'the preview did not end in time'
-        : 'the supervisor died; the log above may show why',
+      (await waitForEnd(session, DEATH_TIMEOUT_MS))
+        ? 'the supervisor died; the log above may show why'
+        : 'the preview did not end in time',
     );
   if (phase.phase === 'failed') {
     throw new PreviewError(renderFailure(phase.reason, phase.last_lines));

@@ -2,10 +2,9 @@
 
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { callControl } from '../control/client.ts';
-import { endProcess, isAlive, type ProcessRecord, recordProcess } from '../shared/processes.ts';
+import { endProcess, isAlive, type ProcessRecord, recordProcess, waitForEnd } from '../shared/processes.ts';
 import { type StateMessage, StateMessageSchema } from '../shared/state-message.ts';
 import type { SupervisorConfig } from './config.ts';
 import { reapJournal, writeJournal } from './journal.ts';
@@ -18,7 +17,6 @@ const STOP_TIMEOUT_MS = 14_000;
 /** After its answer the supervisor only writes the last comment, which has a limit of 8 s. */
 const FINISH_TIMEOUT_MS = 9_000;
 const SIGNAL_GRACE_MS = 3_000;
-const POLL_MS = 50;
 
 const StoppedSchema = v.object({ state: StateMessageSchema });
 
@@ -123,7 +121,7 @@ export async function stopBackground(
     answer = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).catch(
       () => undefined, // signals follow
     );
-    if (answer !== undefined) await awaitEnd(supervisor, FINISH_TIMEOUT_MS);
+    if (answer !== undefined) await waitForEnd(supervisor, FINISH_TIMEOUT_MS);
   }
   if (supervisor) await endProcess(supervisor, SIGNAL_GRACE_MS);
   const reaped = await reapJournal(sessionFiles(folder).journal, SIGNAL_GRACE_MS);
@@ -131,9 +129,4 @@ export async function stopBackground(
   // The file is newer, if it could be written.
   const outcome = readOutcome(folder) ?? (stopped.success ? stopped.output.state : undefined);
   return { reaped: reaped.map(record => record.role), outcome };
-}
-
-async function awaitEnd(record: ProcessRecord, timeoutMs: number): Promise<void> {
-  for (const end = performance.now() + timeoutMs; performance.now() < end && isAlive(record); )
-    await delay(POLL_MS);
 }

@@ -75,6 +75,7 @@ export function startReporting(config: SupervisorConfig, exposure: Exposure, log
 class History {
   outageSince: Date | undefined;
   #lastUrl: string | undefined;
+  #lastLink: string | undefined;
   readonly #endsAt: Date | undefined;
   readonly #hideConsole: boolean;
 
@@ -89,9 +90,11 @@ class History {
     const isUp = state.status === 'Connected' && state.app.status === 'running';
     this.outageSince = isUp || state.exposure.phase !== 'live' ? undefined : (this.outageSince ?? now);
     this.#lastUrl = state.public_url ?? this.#lastUrl;
+    this.#lastLink = state.preview_url ?? this.#lastLink;
     return {
       now,
       lastUrl: this.#lastUrl,
+      lastLink: this.#lastLink,
       endsAt: this.#endsAt,
       outageSince: this.outageSince,
       hideConsole: this.#hideConsole,

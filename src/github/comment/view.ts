@@ -45,6 +45,8 @@ export interface ViewContext {
   now: Date;
   /** The address that was published last, for a state without one. */
   lastUrl?: string | undefined;
+  /** The link to that address, with its key. */
+  lastLink?: string | undefined;
   /** Latest end while starting: now, plus the start's time limit, plus the duration. */
   endsAt?: Date | undefined;
   /** Since when tunnel or app have been away. */
@@ -73,7 +75,7 @@ export function viewOf(state: StateMessage, context: ViewContext): PreviewState 
 }
 
 function viewLive(state: StateMessage, expiresAt: string | null, context: ViewContext): PreviewState {
-  const { now, outageSince: since, lastUrl } = context;
+  const { now, outageSince: since, lastUrl, lastLink } = context;
   const endsAt = endOf(expiresAt === null ? undefined : new Date(expiresAt));
   const outage = readOutage(state);
   const url = state.public_url ?? lastUrl;
@@ -82,7 +84,7 @@ function viewLive(state: StateMessage, expiresAt: string | null, context: ViewCo
     return { kind: 'reconnecting', ...(url === undefined ? {} : { url }), outage, since, ...endsAt };
   if (url === undefined) return { kind: 'starting', ...endsAt };
   const unverified = state.doubt === null ? {} : { unverifiedReason: state.doubt };
-  return { kind: 'live', url: state.preview_url ?? url, ...unverified, ...endsAt };
+  return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...unverified, ...endsAt };
 }
 
 /** The tunnel comes first: without it, visitors cannot reach the app, whatever its state is. */

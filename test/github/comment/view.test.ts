@@ -46,6 +46,18 @@ describe('the view of an exposure', () => {
   it('hides an outage shorter than 15 s', () => {
     expect(view(tunnelLost, { now, outageSince: ago(14.9) }).kind).toBe('live');
     expect(view(tunnelLost, { now }).kind).toBe('live');
+    // The comment keeps its link, with the key, although the state has none.
+    const closed: ExposureState = {
+      ...tunnelLost,
+      tunnel: { status: 'Disconnected' },
+      address: { kind: 'none' },
+      link: undefined,
+    };
+    const lastLink = `${url}/?key=k`;
+    expect(view(closed, { now, lastUrl: url, lastLink, outageSince: ago(1) })).toMatchObject({
+      kind: 'live',
+      url: lastLink,
+    });
     expect(view(tunnelLost, { now, outageSince: ago(15) })).toEqual({
       kind: 'reconnecting',
       url,
