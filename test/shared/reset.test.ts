@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { resetSocket } from '../../src/shared/reset.ts';
 import { closed } from '../support/tunnel-rig.ts';
 
-/** A connection, and the events of its two ends, except that the near one reports only errors. */
+/** A connection, with a list of the errors of both ends and the end of the far one. */
 async function open(): Promise<{ near: Socket; far: Socket; events: string[] }> {
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
   onTestFinished(() => void server.close());

@@ -74,13 +74,13 @@ describe('the session that a command finds', () => {
     expect(choose()).toBe(running);
   });
 
-  it('is the only one', () => {
+  it('is the only one there is', () => {
     const folder = create('app');
     expect(choose()).toBe(folder);
     expect(choose('')).toBe(folder);
   });
 
-  it('is the only running one', () => {
+  it('is the running one if all others have ended', () => {
     create('old', 'ended');
     const folder = create('new');
     expect(choose()).toBe(folder);
