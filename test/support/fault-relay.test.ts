@@ -80,7 +80,7 @@ describe('a relay without faults', () => {
     server.socket.resetAndDestroy();
     await waitUntil(() => isReset(client), 'the reset is there');
     expect(server.events).toEqual(['end']);
-    await waitUntil(() => relay.connections.length === 0, 'it is forgotten');
+    await waitUntil(() => relay.connections.length === 0, 'the relay has removed the connection');
   });
 
   it('knows the role by the client’s request', async () => {
@@ -106,13 +106,16 @@ describe('a relay without faults', () => {
     const relay = await startFaultRelay({ host: '127.0.0.1', port });
     onTestFinished(() => relay.stop());
     const first = listen(connect(relay.address));
-    await waitUntil(() => isReset(first), 'it is reset');
+    await waitUntil(() => isReset(first), 'the connection is reset');
     await relay.refuse();
     const second = listen(connect(relay.address));
-    await waitUntil(() => second.events.some(event => event.includes('ECONNREFUSED')), 'it is refused');
+    await waitUntil(
+      () => second.events.some(event => event.includes('ECONNREFUSED')),
+      'the connection is refused',
+    );
     await relay.admit();
     const third = listen(connect(relay.address));
-    await waitUntil(() => isReset(third), 'it is let in again');
+    await waitUntil(() => isReset(third), 'connections are accepted again');
   });
 });
 
@@ -154,9 +157,9 @@ describe.each(DIRECTIONS)('in the direction %s,', direction => {
     const { relay, from, to } = await start();
     relay.inject({ direction, fault: { kind: 'cut', after: 5 } });
     from.socket.write('abc');
-    await waitUntil(() => to.text === 'abc', 'the first ones are there');
+    await waitUntil(() => to.text === 'abc', 'the first bytes have arrived');
     from.socket.write('defgh');
-    await waitUntil(() => isReset(to), 'it is cut');
+    await waitUntil(() => isReset(to), 'the connection is cut');
     expect(to.text).toMatch(/^abc(?:de)?$/); // a reset may overtake what was not read yet
   });
 
@@ -175,10 +178,13 @@ describe.each(DIRECTIONS)('in the direction %s,', direction => {
     const heal = relay.inject({ direction, fault: { kind: 'blackhole', after: 2 } });
     from.socket.write('abc');
     to.socket.write('back');
-    await waitUntil(() => to.text === 'ab' && from.text === 'back', 'what passes is there');
+    await waitUntil(
+      () => to.text === 'ab' && from.text === 'back',
+      'the bytes before the fault have arrived',
+    );
     heal();
     from.socket.write('def');
-    await waitUntil(() => to.text === 'abdef', 'what comes later passes again');
+    await waitUntil(() => to.text === 'abdef', 'later bytes pass again');
     relay.inject({ direction, fault: { kind: 'blackhole' } });
     from.socket.resetAndDestroy();
     // Two more connections come and go, which takes long enough for a reset to arrive.
@@ -193,16 +199,16 @@ describe.each(DIRECTIONS)('in the direction %s,', direction => {
     relay.inject({ direction, fault: { kind: 'stop', after: 10 } });
     const bytes = Buffer.from(Array.from({ length: 8_000_000 }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
     const written = new Promise(resolve => from.socket.end(bytes, () => resolve('written')));
-    await waitUntil(() => to.text.length === 10, 'the first ones are there');
+    await waitUntil(() => to.text.length === 10, 'the first bytes have arrived');
     // What the kernel's buffers cannot hold waits in the sender's own buffer.
     await waitUntil(
       () => from.socket.writableLength > 0 && from.socket.bytesWritten > 100_000,
-      'it is stuck',
+      'the sender cannot write any more',
     );
     expect(to.text.length).toBe(10);
     relay.heal();
     await written;
-    await waitUntil(() => to.events.length > 0, 'all is there');
+    await waitUntil(() => to.events.length > 0, 'all bytes have arrived');
     expect(Buffer.from(to.text, 'latin1').equals(bytes)).toBe(true);
   });
 
@@ -211,7 +217,7 @@ describe.each(DIRECTIONS)('in the direction %s,', direction => {
     relay.inject({ direction, fault: { kind: 'slice', bytes: 1 } });
     const text = 'the quick brown fox jumps over the lazy dog';
     from.socket.end(text);
-    await waitUntil(() => to.events.length > 0, 'all is there');
+    await waitUntil(() => to.events.length > 0, 'all bytes have arrived');
     expect(to.text).toBe(text);
     expect(to.chunks).toBeGreaterThan(text.length / 2);
   });
@@ -221,7 +227,7 @@ describe.each(DIRECTIONS)('in the direction %s,', direction => {
     relay.inject({ direction, fault: { kind: 'throttle', bytesPerSecond: 10_000 } });
     const began = performance.now();
     from.socket.end('x'.repeat(5_000));
-    await waitUntil(() => to.events.length > 0, 'all is there');
+    await waitUntil(() => to.events.length > 0, 'all bytes have arrived');
     expect(to.text).toHaveLength(5_000);
     expect(to.at - began).toBeGreaterThanOrEqual(450);
   });
@@ -231,7 +237,7 @@ describe.each(DIRECTIONS)('in the direction %s,', direction => {
     relay.inject({ direction, fault: { kind: 'corrupt', every: 4 } });
     for (const length of [6, 12]) {
       from.socket.write('aaaaaa');
-      await waitUntil(() => to.text.length === length, 'it is there');
+      await waitUntil(() => to.text.length === length, 'the bytes have arrived');
     }
     expect(to.text).toBe('aaa4aaa4aaa4');
   });
@@ -251,7 +257,7 @@ describe.each(DIRECTIONS)('in the direction %s,', direction => {
     ] as const) {
       const [from, to] = role.ends(way);
       from.socket.write('a');
-      await waitUntil(() => to.text.length === 1, 'it is there');
+      await waitUntil(() => to.text.length === 1, 'the bytes have arrived');
       expect(to.text).toBe(expected);
     }
   });
@@ -265,13 +271,13 @@ describe.each(DIRECTIONS)('in the direction %s,', direction => {
     for (const pair of [control, next, after]) {
       const [from, to] = pair.ends(direction);
       from.socket.write('aaaa');
-      await waitUntil(() => to.text.length === 4, 'it is there');
+      await waitUntil(() => to.text.length === 4, 'the bytes have arrived');
       said.push(`${to.text} ${to.chunks > 1}`);
     }
     expect(said).toEqual(['4444 false', 'aaaa true', 'aaaa false']);
     lift();
     const [from, to] = control.ends(direction);
     from.socket.write('a');
-    await waitUntil(() => to.text === '4444a', 'it is lifted');
+    await waitUntil(() => to.text === '4444a', 'the fault is removed');
   });
 });

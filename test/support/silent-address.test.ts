@@ -10,7 +10,7 @@ it('neither accepts nor refuses, until it is stopped', async () => {
   onTestFinished(() => void socket.destroy());
   const failed = once(socket, 'error');
   const later = performance.now() + 700;
-  await waitUntil(() => performance.now() > later, 'there was time for an answer');
+  await waitUntil(() => performance.now() > later, 'the time has passed in which an answer could come');
   expect(socket.connecting).toBe(true);
   await silent.stop();
   expect(await failed).toMatchObject([{ code: 'ECONNREFUSED' }]);

@@ -21,8 +21,8 @@ const SLOW_PIECES = 8;
 const SLOW_PAUSE_MS = 250;
 
 /**
- * `GET /noise?seed=&length=` answers at once, `GET /slow?…` over two seconds, `POST /check?…` answers whether the body
- * is right. Listens on a port of 127.0.0.1.
+ * `GET /noise?seed=&length=` answers at once, `GET /slow?…` over two seconds, `POST /check?…` with a verdict on the
+ * body. Listens on a port of 127.0.0.1.
  */
 export async function startSoakApp(): Promise<{ port: number; stop(): Promise<void> }> {
   const server = createServer((message, response) => {

@@ -34,7 +34,7 @@ send({ event: 'ready' });
 async function open(number: number, settings: ChildTunnel): Promise<void> {
   const log = (level: string) => (line: string) => send({ event: 'log', line: `${level} ${line}` });
   const logger: Logger = { debug() {}, info: log('info'), warn: log('warn'), error: log('error') };
-  // Visitors who write their requests by hand send `Host: x`, the others the address they connected to.
+  // Visitors that write raw requests send `Host: x`; the others send the address that they connected to.
   let place = { url: 'http://x', host: 'x', port: 0 };
   const onState = (state: TunnelState) => {
     const host = settings.publicHost ?? settings.server.host;

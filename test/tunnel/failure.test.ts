@@ -24,7 +24,7 @@ describe('a start at an address where another program answers', () => {
     for (const secret of [{}, { secret: SECRET }]) {
       const { message, states } = await failToOpen({ server: address, ...secret });
       expect(message).toMatch(/sends nothing.*`server`/);
-      // It fails at once, not when the time for the start is over.
+      // It fails before the time for the start is over.
       expect(states.at(-1)).toEqual({ status: 'Failed', reason: message });
     }
   });

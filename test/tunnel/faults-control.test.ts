@@ -41,14 +41,18 @@ describeWithReal(['bore'], 'a fault of the control connection', () => {
   it.each(CASES)('(%s, %s) disturbs no visitor and keeps the port', async (_, direction, fault, sign) => {
     const world = await startWorld(HOST);
     const early = world.startVisit();
-    await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
+    await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is connected');
     world.relay.inject({
       role: 'control',
       connections: 'present',
       ...(direction !== 'both' && { direction }),
       fault,
     });
-    if (sign !== undefined) await waitUntil(() => world.tunnel.reconnects === 1, 'it is noticed, and mended');
+    if (sign !== undefined)
+      await waitUntil(
+        () => world.tunnel.reconnects === 1,
+        'the fault is noticed, and the tunnel is connected again',
+      );
     else await outlast(world);
     expect(readSign(world)).toBe(sign);
     expect(await world.visit()).toBe('right');
@@ -62,9 +66,12 @@ describeWithReal(['bore'], 'a fault of the control connection', () => {
   it('that drops everything, resets too, makes the tunnel retry its port until the link works again', async () => {
     const world = await startWorld(HOST);
     const early = world.startVisit();
-    await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
+    await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is connected');
     world.relay.inject({ role: 'control', connections: 'present', fault: { kind: 'blackhole' } });
-    await waitUntil(() => JSON.stringify(world.tunnel.state).includes('in use'), 'the old session holds it');
+    await waitUntil(
+      () => JSON.stringify(world.tunnel.state).includes('in use'),
+      'the old session holds the port',
+    );
     world.relay.heal();
     await waitUntil(() => world.tunnel.state.status === 'Connected', 'the tunnel is back');
     expect(portOf(world.tunnel)).toBe(world.port);
@@ -76,7 +83,7 @@ describeWithReal(['bore'], 'a fault of the control connection', () => {
   it('that removes the ends of frames leads to a new session', async () => {
     const world = await startWorld(HOST);
     const early = world.startVisit();
-    await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
+    await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is connected');
     const fault: Fault = { kind: 'corrupt', every: 1 };
     world.relay.inject({ role: 'control', direction: 'toClient', connections: 'present', fault });
     // Each announcement has 56 bytes, so that a frame without an end is soon too long.
@@ -124,7 +131,7 @@ describeWithReal(['bore'], 'a fault in the handshake of a reconnect', () => {
   )('(%s, %s) costs at most one attempt', async (_, direction, fault) => {
     const world = await startWorld(HOST);
     const early = world.startVisit();
-    await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is here');
+    await waitUntil(() => world.tunnel.openVisitors === 1, 'a visitor is connected');
     world.relay.inject({ role: 'control', direction, connections: 'next', fault });
     world.relay.inject({ role: 'control', connections: 'present', fault: { kind: 'cut' } });
     await waitUntil(() => world.tunnel.reconnects === 1, 'the tunnel is back');

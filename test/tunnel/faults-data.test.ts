@@ -75,7 +75,7 @@ describeWithReal(['bore'], 'a fault of one data connection', () => {
       const fault: Fault = { kind: 'blackhole', after: MIDDLE };
       const { visits, unlucky } = await startAmongOthers(world, direction, fault);
       for (const visit of visits) visit.goOn();
-      await waitUntil(() => world.tunnel.openVisitors === 0, 'it is forgotten');
+      await waitUntil(() => world.tunnel.openVisitors === 0, 'no visitor is open');
       unlucky.socket.destroy();
       await expectUnharmed(world, visits, unlucky);
     },
@@ -115,7 +115,7 @@ describeWithReal(['bore'], 'the handshake of a data connection', () => {
     const suffer = async ([, direction, fault]: Handshake): Promise<Outcome> => {
       const other = await world.openAnother();
       const early = other.startVisit();
-      await waitUntil(() => other.tunnel.openVisitors === 1, 'a visitor is here');
+      await waitUntil(() => other.tunnel.openVisitors === 1, 'a visitor is connected');
       other.relay.inject({ role: 'data', direction, connections: 'next', fault });
       const known = other.relay.count;
       const outcome = other.visit();
@@ -139,7 +139,7 @@ describeWithReal(['bore'], 'spare connections', () => {
     async fault => {
       const world = await startWorld(HOST, { spareConnections: true });
       expect(await world.visit()).toBe('right');
-      await waitUntil(() => world.relay.connections.length > 2, 'some are open');
+      await waitUntil(() => world.relay.connections.length > 2, 'spare connections are open');
       world.relay.inject({ role: 'data', direction: 'toClient', connections: 'present', fault });
       const visits = Array.from({ length: 4 }, () => world.visit());
       expect(await Promise.all(visits)).toEqual(['right', 'right', 'right', 'right']);
@@ -151,12 +151,12 @@ describeWithReal(['bore'], 'spare connections', () => {
 /** Three visits half-way through their uploads, the second with a fault in its data connection. */
 async function startAmongOthers(world: FaultWorld, direction: Direction, fault: Fault) {
   const before = world.startVisit();
-  await waitUntil(() => world.tunnel.openVisitors === 1, 'the first is here');
+  await waitUntil(() => world.tunnel.openVisitors === 1, 'the first visitor is connected');
   world.relay.inject({ role: 'data', direction, connections: 'next', fault });
   const unlucky = world.startVisit();
-  await waitUntil(() => world.tunnel.openVisitors === 2, 'the unlucky one is here');
+  await waitUntil(() => world.tunnel.openVisitors === 2, 'the visitor with the fault is connected');
   const after = world.startVisit();
-  await waitUntil(() => world.tunnel.openVisitors === 3, 'the last is here');
+  await waitUntil(() => world.tunnel.openVisitors === 3, 'the last visitor is connected');
   return { visits: [before, unlucky, after], unlucky };
 }
 

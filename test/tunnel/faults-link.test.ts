@@ -78,7 +78,7 @@ describeWithReal(['bore', 'tun-rig'], 'a link to the server that falls silent', 
 
     const began = performance.now();
     await rig.drop('both');
-    await waitUntil(() => states.at(-1)?.status === 'Reconnecting', 'it is noticed');
+    await waitUntil(() => states.at(-1)?.status === 'Reconnecting', 'the silence is noticed');
     await waitUntil(() => performance.now() - began >= SILENCE_MS, 'the silence has lasted', 2 * SILENCE_MS);
     expect(states.at(-1)?.status).toBe('Reconnecting');
 
@@ -88,7 +88,10 @@ describeWithReal(['bore', 'tun-rig'], 'a link to the server that falls silent', 
     await waitUntil(() => served(healedAt), 'visitors are served again');
     expect(portOf(states.at(-1))).toBe(port);
     visitors.write('after\n');
-    await waitUntil(() => visitors.output.includes('after'), 'the one who waited is answered');
+    await waitUntil(
+      () => visitors.output.includes('after'),
+      'the connection that was open before gets its answer',
+    );
     expect(unhandled).toEqual([]);
     const gone = once(child, 'exit');
     child.disconnect();

@@ -83,7 +83,10 @@ describeWithReal(['bore'], 'a tunnel through the real server', () => {
     const port = portOf(tunnel);
     await first.kill();
     const second = await startRealServer(HOST);
-    await waitUntil(() => JSON.stringify(tunnel.state).includes('requires no secret'), 'it is noticed');
+    await waitUntil(
+      () => JSON.stringify(tunnel.state).includes('requires no secret'),
+      'the missing secret is noticed',
+    );
     expect(tunnel.state.status).toBe('Reconnecting');
     await second.kill();
     await startRealServer(HOST, { secret: 'sesame' });
@@ -103,7 +106,7 @@ describeWithReal(['bore'], 'a tunnel through the real server', () => {
     const lost = closed(connect(portOf(hasty.tunnel), HOST));
     await waitUntil(
       () => hasty.log.some(line => line.startsWith('debug a visitor was lost')),
-      'it is logged',
+      'the lost visitor is logged',
     );
     expect(hasty.log.join()).toContain('ECONNREFUSED');
     await relay.admit();

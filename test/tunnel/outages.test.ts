@@ -95,14 +95,14 @@ it('retries at growing intervals, with one warning, while a server drops each se
   const { tunnel, log } = await openTunnel({ server: address, timings });
   isBroken = true;
   drop();
-  await waitUntil(() => opened > 7, 'it was tried for a while');
+  await waitUntil(() => opened > 7, 'the server was tried for some time');
   const logged = () => log.filter(line => !line.startsWith('debug'));
   expect(logged().filter(line => line.startsWith('warn'))).toEqual([
     expect.stringContaining('repeatedly opens the tunnel and drops it at once'),
   ]);
   expect(logged()).toHaveLength(3);
   isBroken = false;
-  await waitUntil(() => tunnel.state.status === 'Connected', 'it is forgiven');
+  await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is connected again');
 });
 
 it('reconnects at once after a session that lasted, however long the pauses were before', async () => {

@@ -131,7 +131,7 @@ describeWithReal(['bore', 'redis-server', 'redis-cli'], 'redis-cli through raw m
     subscriber.stdout.on('data', chunk => {
       received += String(chunk);
     });
-    await waitUntil(() => received.includes('subscribe'), 'it has subscribed');
+    await waitUntil(() => received.includes('subscribe'), 'redis-cli has subscribed');
     const numbers = Array.from({ length: 200 }, (_, at) => at);
     const commands = numbers.map(at => `PUBLISH news message-${at}\r\n`).join('');
     expect(String(await run(requirePart('redis-cli'), [...where, '--pipe'], commands))).toContain(

@@ -170,11 +170,14 @@ it('takes another port after it lost its own only if `remote-port` allows it', a
   const squatters = [lost, fixedPort].map(port => createServer().listen(port, '127.0.0.1'));
   await Promise.all(squatters.map(squatter => once(squatter, 'listening')));
   const second = await startBoreServer({ controlPort: address.port });
-  await waitUntil(() => random.tunnel.state.status === 'Connected', 'another port is there');
+  await waitUntil(() => random.tunnel.state.status === 'Connected', 'the tunnel has another port');
   expect(portOf(random.tunnel)).not.toBe(lost);
-  await waitUntil(() => JSON.stringify(fixed.tunnel.state).includes('is in use'), 'the fixed one waits');
+  await waitUntil(
+    () => JSON.stringify(fixed.tunnel.state).includes('is in use'),
+    'the tunnel with the fixed port waits',
+  );
   for (const squatter of squatters) squatter.close();
-  await waitUntil(() => fixed.tunnel.state.status === 'Connected', 'the fixed one is back');
+  await waitUntil(() => fixed.tunnel.state.status === 'Connected', 'the tunnel with the fixed port is back');
   expect(portOf(fixed.tunnel)).toBe(fixedPort);
   await second.stop();
 });

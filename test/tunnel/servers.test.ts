@@ -71,14 +71,17 @@ describeWithReal(['bore'], 'two real servers, each with a secret of its own', ()
       await running[lost]?.kill();
       await waitUntil(() => tunnel.state.status === 'Reconnecting', 'the loss is noticed');
       expect(tunnel.state).toMatchObject({ host: hosts[lost] });
-      await waitUntil(() => tunnel.state.status === 'Connected', 'the other one has it');
+      await waitUntil(() => tunnel.state.status === 'Connected', 'the other server has the tunnel');
       expect(tunnel.state).toMatchObject({ host: hosts[next] });
       await visit(next);
       const before = states.length;
       running[lost] = await begin(lost);
       // Longer than the grace period of a server.
       const later = performance.now() + 2_000;
-      await waitUntil(() => performance.now() > later, 'there was time to flap');
+      await waitUntil(
+        () => performance.now() > later,
+        'the time has passed in which the tunnel could change servers',
+      );
       expect(states).toHaveLength(before);
       await visit(next);
     }
@@ -233,7 +236,10 @@ describe('after a session, a tunnel', () => {
       timings: { serverFirst: 100, serverAway: 60_000 },
     });
     await first.stop();
-    await waitUntil(() => log.filter(line => line.includes('ECONNREFUSED')).length > 4, 'many fail');
+    await waitUntil(
+      () => log.filter(line => line.includes('ECONNREFUSED')).length > 4,
+      'many attempts have failed',
+    );
     const again = await start({ controlPort: first.controlPort });
     await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
     expect([again.tunnels, other.tunnels]).toEqual([1, 0]);
@@ -248,7 +254,7 @@ describe('after a session, a tunnel', () => {
     const { tunnel, log } = await openTunnel({ ...settings, timings: { serverAway: 600 } });
     const port = portOf(tunnel);
     await first.stop();
-    await waitUntil(() => log.some(line => /^warn .*refused the secret/.test(line)), 'it is logged');
+    await waitUntil(() => log.some(line => /^warn .*refused the secret/.test(line)), 'the refusal is logged');
     expect(tunnel.state.status).toBe('Reconnecting');
     await start({ controlPort: first.controlPort });
     await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
@@ -272,7 +278,7 @@ describe('after a session, a tunnel', () => {
     isBroken = true;
     drop();
     await waitUntil(() => live.tunnels === 1, 'the next server has the tunnel');
-    await waitUntil(() => tunnel.state.status === 'Connected', 'it is connected');
+    await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is connected');
     const logged = log.filter(line => !line.startsWith('debug'));
     expect(logged.filter(line => line.startsWith('warn'))).toEqual([
       expect.stringContaining('repeatedly opens the tunnel and drops it at once'),
@@ -288,7 +294,10 @@ describe('after a session, a tunnel', () => {
     const { tunnel } = await openTunnel({ ...settings, remotePort: 21_000, timings });
     await forwarder.freeze();
     const reason = () => (tunnel.state.status === 'Reconnecting' ? tunnel.state.reason : '');
-    await waitUntil(() => reason().includes(`${silent.address.port} does not answer`), 'the other was asked');
+    await waitUntil(
+      () => reason().includes(`${silent.address.port} does not answer`),
+      'the other server was tried',
+    );
     expect(forwarder.pairs[0]?.near.destroyed).toBe(false);
     await forwarder.thaw();
     await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
@@ -319,14 +328,17 @@ describe('after a session, a tunnel', () => {
     const squatters = [first, 21_012].map(port => createServer().listen(port, next.host));
     await Promise.all(squatters.map(squatter => once(squatter, 'listening')));
     await lost.stop();
-    await waitUntil(() => next.tunnels === 1, 'auto has another port');
-    await waitUntil(() => auto.tunnel.state.status === 'Connected', 'it is connected');
+    await waitUntil(() => next.tunnels === 1, 'the tunnel with `auto` has another port');
+    await waitUntil(() => auto.tunnel.state.status === 'Connected', 'the tunnel is connected');
     expect(auto.tunnel.state).toEqual({ status: 'Connected', host: next.host, port: second });
     const turns = () => fixed.log.filter(line => line.includes('is not available: trying')).length;
-    await waitUntil(() => turns() > 3, 'both servers are asked in turn');
+    await waitUntil(() => turns() > 3, 'both servers are tried in turn');
     expect(fixed.tunnel.state.status).toBe('Reconnecting');
     for (const squatter of squatters) squatter.close();
-    await waitUntil(() => fixed.tunnel.state.status === 'Connected', 'the fixed one has its port');
+    await waitUntil(
+      () => fixed.tunnel.state.status === 'Connected',
+      'the tunnel with the fixed port has its port',
+    );
     expect(fixed.tunnel.state).toEqual({ status: 'Connected', host: next.host, port: 21_012 });
   });
 
@@ -340,6 +352,6 @@ describe('after a session, a tunnel', () => {
     await once(silent.listen(first.controlPort, '127.0.0.1'), 'listening');
     onTestFinished(() => void silent.close());
     await waitUntil(() => second.tunnels === 1, 'the second has the tunnel');
-    await waitUntil(() => tunnel.state.status === 'Connected', 'it is connected');
+    await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is connected');
   });
 });

@@ -53,7 +53,7 @@ export class PendingVisitors {
   }
 }
 
-/** When one side ends its direction, so does the other; when one connection breaks, the other one is broken, too. */
+/** Passes on bytes and ends in both directions; when one connection breaks, the other one is reset. */
 function join(one: Socket, other: Socket): void {
   for (const [from, to] of [
     [one, other],

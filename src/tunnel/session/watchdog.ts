@@ -9,7 +9,7 @@ export interface Watchdog {
   stop(): void;
 }
 
-/** Calls `onSilence` once, when no bytes came for `timeoutMs`. `readClock` is for tests. */
+/** Calls `onSilence` once, when no bytes came for `timeoutMs`. Tests replace `readClock`. */
 export function startWatchdog(
   timeoutMs: number,
   onSilence: () => void,

@@ -16,7 +16,7 @@ const MIN_VISITORS_FOR_SECOND_THREAD = 8;
 
 type SecondThread = NonNullable<VisitorSink['secondThread']>;
 
-/** Ready at once. */
+/** Fetches visitors on one thread, or on two if the destination allows it. */
 export function createVisitors(options: VisitorOptions): VisitorFetcher {
   const { secondThread } = options.destination;
   return secondThread ? new SharedVisitors(options, secondThread) : new Visitors(options);

@@ -167,7 +167,7 @@ describeWithReal(['bore'], 'raw mode', () => {
     const seen = relay.awaitToken(token, AbortSignal.timeout(20_000));
     const other = connect(port, HOST);
     other.write('another visitor');
-    await waitUntil(() => received.length === 1, 'the first visitor is here');
+    await waitUntil(() => received.length === 1, 'the first visitor is connected');
     const probe = connect(port, HOST);
     const gone = closed(probe);
     probe.write(token);
@@ -184,7 +184,7 @@ describeWithReal(['bore'], 'raw mode', () => {
     const idle = connect(port, HOST);
     const half = connect({ host: HOST, port, allowHalfOpen: true });
     await Promise.all([once(idle, 'connect'), once(half, 'connect')]);
-    await waitUntil(() => relay.visits === 2, 'both are here');
+    await waitUntil(() => relay.visits === 2, 'both visitors are connected');
     half.end('my say');
     half.resume();
     await closed(half);

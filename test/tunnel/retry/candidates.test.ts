@@ -62,7 +62,10 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
       remotePort: RANGE,
       onState: state => void states.push(state),
     });
-    await waitUntil(() => JSON.stringify(states).includes('is in use'), 'the port is seen to be taken');
+    await waitUntil(
+      () => JSON.stringify(states).includes('is in use'),
+      'the tunnel reports that the port is in use',
+    );
     await old.tunnel.stop({ drainMs: 0 });
     expect(portOf((await next).tunnel)).toBe(candidates(1)[0]);
   });
@@ -130,7 +133,10 @@ describeWithReal(['bore'], 'a port of its own, on the real bore server', () => {
     expect(portOf(tunnel)).toBe(rejected);
     await tunnel.changePort();
     expect(portOf(tunnel)).toBe(second);
-    await waitUntil(async () => !(await accepts(first.address.host, rejected ?? 0)), 'it is left');
+    await waitUntil(
+      async () => !(await accepts(first.address.host, rejected ?? 0)),
+      'the rejected port is closed',
+    );
     // Not even after an outage, when the port it had instead is lost, too.
     await first.kill();
     await waitUntil(() => tunnel.state.status === 'Reconnecting', 'the loss is noticed');
@@ -151,7 +157,10 @@ it('gets its own port again if that port is freed within the grace period', asyn
   const free = await occupy('127.0.0.1', [port]);
   const second = await startBoreServer({ controlPort: first.controlPort });
   onTestFinished(() => second.stop());
-  await waitUntil(() => JSON.stringify(tunnel.state).includes('is in use'), 'the port is seen to be taken');
+  await waitUntil(
+    () => JSON.stringify(tunnel.state).includes('is in use'),
+    'the tunnel reports that the port is in use',
+  );
   await free();
   await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');
   expect(portOf(tunnel)).toBe(port);
@@ -238,7 +247,7 @@ it('waits for its port instead of using one on which another program answered', 
   onTestFinished(() => second.stop());
   const countTries = () => log.filter(line => line.includes(`port ${port} of`)).length;
   const atFirst = countTries();
-  await waitUntil(() => countTries() > atFirst + 5, 'it is asked for again and again');
+  await waitUntil(() => countTries() > atFirst + 5, 'the port is requested repeatedly');
   expect(tunnel.state.status).toBe('Reconnecting');
   await free();
   await waitUntil(() => tunnel.state.status === 'Connected', 'the tunnel is back');

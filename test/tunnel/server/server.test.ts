@@ -38,7 +38,7 @@ it('resets visitors beyond its limit', async () => {
   await closed(connect(portOf(tunnel), '127.0.0.1'));
   first.destroy();
   await gone;
-  await waitUntil(() => server.visitors === 0, 'the first is gone');
+  await waitUntil(() => server.visitors === 0, 'the first visitor is no longer counted');
 });
 
 it('keeps all other connections open when one client sends garbage', async () => {

@@ -65,14 +65,17 @@ it('dials the next address before a silent one has timed out', async () => {
   const settings = { server: { host: NAME, port: silent.port }, lookup, timings: PATIENT };
   const { tunnel } = await openTunnel(settings);
   expect(await exchange(server.host, portOf(tunnel), 'found')).toBe('found');
-  await waitUntil(() => countDials('127.0.0.118', silent.port) <= before, 'the rest is given up');
+  await waitUntil(() => countDials('127.0.0.118', silent.port) <= before, 'all other dials are given up');
 });
 
 it('dials a silent address again without ending the first dial, and connects when the link works again', async () => {
   const silent = await startSilentAddress('127.0.0.119');
   const before = countDials('127.0.0.119', silent.port);
   const opening = openTunnel({ server: { host: '127.0.0.119', port: silent.port }, timings: PATIENT });
-  await waitUntil(() => countDials('127.0.0.119', silent.port) >= before + 3, 'three dials are under way');
+  await waitUntil(
+    () => countDials('127.0.0.119', silent.port) >= before + 3,
+    'three dials wait for an answer',
+  );
   await silent.stop();
   const server = await start({ host: '127.0.0.119', controlPort: silent.port });
   expect(await exchange(server.host, portOf((await opening).tunnel), 'healed')).toBe('healed');
@@ -110,7 +113,7 @@ it('fails with the reason for a name without an address, and for one whose addre
 it('does not mistake a stall of its own process for a silent address', async () => {
   const server = await start();
   const stall = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
-  // The dial begins between the two: the event loop runs the due timer before it reads the answer.
+  // The dial begins before the stall: after it, the event loop runs the due timer before it reads the answer.
   const lookup: Lookup = () =>
     new Promise(resolve => {
       setImmediate(() => resolve([{ address: server.host }]));

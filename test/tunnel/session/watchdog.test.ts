@@ -10,7 +10,7 @@ it('waits only for the remaining time when its timer fires early', async () => {
   const watchdog = startWatchdog(500, () => happened.push('noticed'), readClock);
   onTestFinished(watchdog.stop);
   setTimeout(() => happened.push('nearly twice the time is over'), 900);
-  await waitUntil(() => happened.length === 2, 'both happened');
+  await waitUntil(() => happened.length === 2, 'both callbacks were called');
   expect(happened).toEqual(['noticed', 'nearly twice the time is over']);
 });
 
@@ -28,10 +28,13 @@ it('reports a silence once, and not while bytes come', async () => {
   expect(silences).toBe(0);
   await waitUntil(() => silences > 0, 'the silence is noticed');
   expect(performance.now() - watchdog.lastDataAt).toBeGreaterThanOrEqual(200);
-  // Bytes after the stop do not start it again.
+  // Bytes that come after the report do not start the watchdog again.
   watchdog.onData();
   const until = performance.now() + 500;
-  await waitUntil(() => performance.now() > until, 'there was time to fire again');
+  await waitUntil(
+    () => performance.now() > until,
+    'the time has passed in which the watchdog could fire again',
+  );
   expect(silences).toBe(1);
 });
 

@@ -45,20 +45,20 @@ describeWithReal(['bore'], 'spare connections', () => {
     await visit(port);
     await waitUntil(
       () => forwarder.pairs.length === 7,
-      'five are open beside the control connection and the first',
+      'five spare connections are open beside the control connection and the first data connection',
     );
     await visit(port);
     // The second visitor used a spare connection, and another was opened in its place.
-    await waitUntil(() => forwarder.pairs.length === 8, 'the one that was used is replaced');
+    await waitUntil(() => forwarder.pairs.length === 8, 'the used spare connection is replaced');
   });
 
   it('are closed if no visitor comes, before the server closes them, and when the tunnel ends', async () => {
     const { forwarder, port } = await open({ timings: { ...far, spareHold: 200 } });
     await visit(port);
-    await waitUntil(() => forwarder.pairs.length === 7, 'five are open');
+    await waitUntil(() => forwarder.pairs.length === 7, 'five spare connections are open');
     await waitUntil(
       () => forwarder.pairs.slice(1).every(({ near }) => near.destroyed),
-      'all of them are gone',
+      'all spare connections are closed',
     );
     await visit(port);
   });
@@ -90,9 +90,9 @@ it('does not use a spare connection that is too old because its challenge came l
   const timings = { ...far, spareHold: 50 };
   await openTunnel({ server: address, secret: 'sesame', timings });
   send?.(`{"Connection":"${id}1"}\0`);
-  await waitUntil(() => challenges.length === 5, 'five wait for their challenge');
+  await waitUntil(() => challenges.length === 5, 'five connections wait for their challenge');
   const openedAt = performance.now();
-  await waitUntil(() => performance.now() - openedAt > 100, 'they are too old');
+  await waitUntil(() => performance.now() - openedAt > 100, 'the spare connections are too old');
   for (const challenge of challenges) challenge();
   send?.(`{"Connection":"${id}2"}\0`);
   const isFetched = (text: string) => text.includes(`{"Accept":"${id}2"}`);
@@ -111,7 +111,7 @@ it('loses no visitor when the server has closed a spare connection', async () =>
   });
   await openTunnel({ server: address, timings: far });
   send?.(`{"Connection":"${id}1"}\0`);
-  await waitUntil(() => received.length === 7, 'five were opened, and closed');
+  await waitUntil(() => received.length === 7, 'five spare connections were opened and closed');
   send?.(`{"Connection":"${id}2"}\0`);
   await waitUntil(
     () => received.some(text => text.includes(`{"Accept":"${id}2"}`)),

@@ -93,7 +93,7 @@ describeWithReal(['bore'], 'raw visitors on two threads', () => {
     expect(tunnel.openVisitors).toBe(visitors.length);
     for (const visitor of visitors) visitor.end();
     await Promise.all(visitors.map(closed));
-    await waitUntil(() => tunnel.openVisitors === 0 && relay.open === 0, 'all are gone');
+    await waitUntil(() => tunnel.openVisitors === 0 && relay.open === 0, 'all visitors have left');
     expect(relay.visits).toBe(visitors.length);
   });
 

@@ -64,7 +64,7 @@ it('whose first bytes came with the handshake lose none of them, with an HTTP se
   const http = createServer((request, response) => response.end(`you asked for ${request.url}`));
   http.emit('listening');
   const request = 'GET /early HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
-  // In one write with the challenge: a real server does not do that, but the bytes are the visitor's.
+  // Sent in one write with the challenge: the real server does not do that, but these bytes belong to the visitor.
   const { address, received } = await startBadBoreServer((socket, number) => {
     if (number === 0)
       socket.once('data', () => socket.write(`{"Hello":5000}\0{"Connection":"${ID}1"}\0`)).write(challenge());
@@ -95,8 +95,8 @@ it('who are announced twice are fetched once, and no more visitors than allowed 
     spareConnections: false,
   });
   await waitUntil(
-    () => received.length === 5 && received.every(said => said.endsWith('\0')),
-    'four are here',
+    () => received.length === 5 && received.every(text => text.endsWith('\0')),
+    'the control connection and four data connections have sent their requests',
   );
   expect(received.slice(1).sort()).toEqual(['1', '2', '3', '4'].map(end => `{"Accept":"${ID}${end}"}\0`));
   expect(tunnel.openVisitors).toBe(4);
@@ -122,7 +122,7 @@ it('wait for their turn if more come than may be dialled at a time', async () =>
   });
   const timings = { dataConnection: 100, visitor: 60_000 };
   await openTunnel({ server: address, secret: 'sesame', maxDials: 2, spareConnections: false, timings });
-  await waitUntil(() => fetched > 6, 'some were dialled again');
+  await waitUntil(() => fetched > 6, 'some visitors were dialled again');
   expect(most).toBe(2);
 });
 
