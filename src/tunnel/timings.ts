@@ -8,7 +8,7 @@ export const TIMINGS = {
   /** For each address of the server: the kernel repeats a lost SYN after 1 s, and after 3 s. */
   dialAddress: 3_000,
   /**
-   * After this the next address is dialled too, or the only one again: longer than nearly any round trip, and shorter
+   * After this the next address is dialled too, or a silent one again: longer than nearly any round trip, and shorter
    * than the kernel's pause before its second attempt, so that a repaired link is soon in use again.
    */
   dialNext: 400,
@@ -41,7 +41,7 @@ export const TIMINGS = {
   serverAway: 30_000,
   /** A first connect waits this long for a port in use: an older job may be ending. */
   portFirst: 10_000,
-  /** A reconnect waits this long for its port before it asks for another one, if it may. */
+  /** A reconnect waits this long for its port before it asks for another one, if `remote-port` allows that. */
   portAgain: 5_000,
   /** For a change to another port. */
   changePort: 10_000,

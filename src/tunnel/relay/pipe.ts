@@ -80,7 +80,7 @@ export class Pipe {
     if (visitorWasActive || appWasActive) this.#activeAt = now;
     const isHalfClosed = this.#visitor.hasEnded || this.#app.hasEnded;
     if (now - this.#activeAt >= (isHalfClosed ? halfClosedIdleMs : idleMs)) this.cut();
-    // Not earlier: it takes four system calls, as many as a short visit has reads, and only long ones need it.
+    // Not earlier: this takes four system calls, as many as a short visit has reads, and only long visits need it.
     else if (!this.#isKeptAlive) this.#keepAlive();
   }
 

@@ -48,8 +48,8 @@ interface AwaitedToken {
 }
 
 /**
- * Carries both directions to their ends: the end of one is passed on as such (half-close), a broken connection breaks
- * the other, and a slow reader makes the writer wait. Memory is bounded per connection.
+ * Carries the bytes of both directions. The end of one direction is passed on alone (half-close), a broken connection
+ * breaks the other one, and a slow reader makes the writer wait. Memory is bounded for each connection.
  */
 export class Relay {
   readonly maxVisitors = MAX_VISITORS;
@@ -84,7 +84,7 @@ export class Relay {
     return this.#workers.reduce((sum, { open }) => sum + open, this.#pipes.size);
   }
 
-  /** Our own probe has been sent. Only this relay can recognise it, not one on another thread. */
+  /** Our own probe is expected. Only this relay can recognise it, not one on another thread. */
   get isAwaitingToken(): boolean {
     return this.#awaitedToken !== undefined;
   }

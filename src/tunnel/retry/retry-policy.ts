@@ -135,7 +135,7 @@ export class RetryPolicy {
     return { pauseMs: ports.isBeingFreed(now) ? this.#timings.portRetry : this.nextPause(), reason };
   }
 
-  /** `port` was not given, and the next one is chosen. */
+  /** Logs that the server did not give `port`. The next port has been chosen already. */
   #logPort(failure: TunnelFailure, port: number): void {
     const { address, ports } = this.server;
     // After a silent link, the server always holds our own port for a moment: this is not logged.
