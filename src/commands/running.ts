@@ -6,7 +6,7 @@ import { renderCount } from '../shared/count.ts';
 import { describeError } from '../shared/errors.ts';
 import { isAlive } from '../shared/processes.ts';
 import { renderClientLine } from '../shared/public-url.ts';
-import type { StateMessage } from '../shared/state-message.ts';
+import type { StateMessage } from '../shared/state-json.ts';
 import { chooseSession, isRunning, readOutcome, type Session } from '../supervisor/session-folder.ts';
 import type { Command, CommandCall } from './command.ts';
 import { print, printAside, printJson } from './terminal.ts';

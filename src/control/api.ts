@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { describeError, TunnelError } from '../shared/errors.ts';
 import { isSame } from '../shared/secrets.ts';
 import type { EndReason, ExposureState } from '../shared/state.ts';
-import { describeState } from '../shared/state-message.ts';
+import { describeState } from '../shared/state-json.ts';
 
 /** What the API may do with an exposure. */
 export interface Controls {

@@ -5,7 +5,7 @@ import { json } from 'node:stream/consumers';
 import * as v from 'valibot';
 import { hasCode } from '../shared/errors.ts';
 import { requestLoopback } from '../shared/loopback.ts';
-import { type StateMessage, StateMessageSchema } from '../shared/state-message.ts';
+import { type StateMessage, StateMessageSchema } from '../shared/state-json.ts';
 
 const ErrorSchema = v.object({ success: v.literal(false), error: v.string() });
 

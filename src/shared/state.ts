@@ -51,7 +51,10 @@ export type AppMode = (typeof APP_MODES)[number];
 export const PROTOCOLS = ['http', 'tcp'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
-/** Why an exposure ended without having failed. */
+/**
+ * Why an exposure ended as planned. A new reason also needs a sentence in github/comment/markdown.ts, and a place in
+ * control/api.ts if clients may give it.
+ */
 export const END_REASONS = ['job ended', 'duration over', 'continue file', 'stopped', 'runner gone'] as const;
 export type EndReason = (typeof END_REASONS)[number];
 

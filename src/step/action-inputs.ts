@@ -5,10 +5,10 @@ import { type Inputs, parseInputs } from '../inputs/inputs.ts';
 import type { InputSource } from '../inputs/problems.ts';
 import { splitSecrets } from '../inputs/tunnel.ts';
 import { listKeyTexts } from '../shared/secrets.ts';
-import type { RunnerContext } from './runner-context.ts';
+import type { Machine } from './machine.ts';
 
 /** Reads and checks all inputs of the step. Throws an InputError. */
-export function readActionInputs({ variables, workspace, isDebug }: RunnerContext): Inputs {
+export function readActionInputs({ variables, workspace, isDebug }: Machine): Inputs {
   // One by one: the runner masks only the exact texts that it gets, and each of these could be printed alone.
   for (const secret of [...splitSecrets(readUntrimmed('secret')), ...readCredentials(), ...readKeyTexts()])
     if (secret !== '') core.setSecret(secret);

@@ -1,5 +1,5 @@
 // The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork rules,
-// and those of the `stop` action. That action needs nothing else, so this file imports little; runner-context.ts has the
+// and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has the
 // rest. Secrets are masked when they are read.
 
 import { readFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ export function readJob(): Job {
   return describeJob(process.env, core.getInput('matrix'));
 }
 
-/** The whole environment, for runner-context.ts. */
+/** The whole environment, for machine.ts. */
 export function readVariables(): NodeJS.ProcessEnv {
   return process.env;
 }

@@ -13,10 +13,10 @@ import type { Logger } from '../shared/log.ts';
 import { findAncestor, recordProcess, waitForEnd } from '../shared/processes.ts';
 import { renderClientRow } from '../shared/public-url.ts';
 import { sanitise } from '../shared/sanitise.ts';
-import type { StateMessage } from '../shared/state-message.ts';
+import type { StateMessage } from '../shared/state-json.ts';
 import { startBackground } from '../supervisor/background.ts';
-import { writeJournal } from '../supervisor/journal.ts';
 import { locateWasmrun, planSupervisor, resolveBundle } from '../supervisor/plan.ts';
+import { writeJournal } from '../supervisor/process-journal.ts';
 import {
   createSessionFolder,
   readOutcome,
@@ -27,9 +27,9 @@ import {
 import { readActionInputs } from './action-inputs.ts';
 import { type ForkRuleInputs, readForkRuleInputs, readJob } from './job-environment.ts';
 import { createStepLogger, relayLog } from './log.ts';
+import { type Machine, readMachine } from './machine.ts';
 import { print } from './print.ts';
 import { applyForkRules, connectForStep, findReportTarget, type ReportTarget } from './report-target.ts';
-import { type RunnerContext, readRunner } from './runner-context.ts';
 import { type StepState, saveShownLog, saveStepState } from './state.ts';
 import { writeSummary } from './summary.ts';
 
@@ -49,7 +49,7 @@ class PreviewError extends Error {
 export async function runPreview(cancellation: Cancellation): Promise<void> {
   const job = readJob();
   const guard = readForkRuleInputs();
-  const runner = readRunner();
+  const runner = readMachine();
   const github = connectForStep(job, guard, runner);
   if (!(await applyForkRules({ job, github, guard }))) return;
   const inputs = readActionInputs(runner);
@@ -84,7 +84,7 @@ async function startSupervisor(options: {
   guard: ForkRuleInputs;
   inputs: Inputs;
   target: ReportTarget;
-  runner: RunnerContext;
+  runner: Machine;
   cancellation: Cancellation;
 }): Promise<Started> {
   const { job, guard, inputs, target, runner, cancellation } = options;

@@ -4,7 +4,7 @@ import * as core from '@actions/core';
 import { renderSummary } from '../github/comment/markdown.ts';
 import { describePreview, viewOf } from '../github/comment/view.ts';
 import type { Job } from '../github/job.ts';
-import type { StateMessage } from '../shared/state-message.ts';
+import type { StateMessage } from '../shared/state-json.ts';
 import { print } from './print.ts';
 import type { StepState } from './state.ts';
 

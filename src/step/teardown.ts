@@ -5,14 +5,14 @@ import { existsSync } from 'node:fs';
 import { describePreview, viewOf } from '../github/comment/view.ts';
 import { removeFolder } from '../shared/folders.ts';
 import { isAlive } from '../shared/processes.ts';
-import type { StateMessage } from '../shared/state-message.ts';
+import type { StateMessage } from '../shared/state-json.ts';
 import { stopBackground } from '../supervisor/background.ts';
 import { openComment } from '../supervisor/reporting.ts';
 import { sessionFiles } from '../supervisor/session-folder.ts';
 import { readForkRuleInputs, readJob } from './job-environment.ts';
 import { createStepLogger, printTail } from './log.ts';
+import { readMachine } from './machine.ts';
 import { print } from './print.ts';
-import { readRunner } from './runner-context.ts';
 import { readShownLog, readStepState, type StepState } from './state.ts';
 import { measureLife, writeSummary } from './summary.ts';
 
@@ -100,7 +100,7 @@ async function writeLastComment(step: StepState, state: StateMessage): Promise<v
   if (pullRequest === undefined || token === '') return;
   const config = { job, token, pullRequest, identity, preview };
   const limit = AbortSignal.timeout(COMMENT_TIMEOUT_MS);
-  const comment = openComment(config, readRunner().proxy, createStepLogger('info'), limit);
+  const comment = openComment(config, readMachine().proxy, createStepLogger('info'), limit);
   const updatedAt = new Date();
   await comment.update({
     preview: describePreview(job, { ...preview, name: identity.name, mode: step.mode }),

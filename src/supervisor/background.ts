@@ -5,9 +5,9 @@ import { closeSync, openSync } from 'node:fs';
 import * as v from 'valibot';
 import { callControl } from '../control/client.ts';
 import { endProcess, isAlive, type ProcessRecord, recordProcess, waitForEnd } from '../shared/processes.ts';
-import { type StateMessage, StateMessageSchema } from '../shared/state-message.ts';
+import { type StateMessage, StateMessageSchema } from '../shared/state-json.ts';
 import type { SupervisorConfig } from './config.ts';
-import { reapJournal, writeJournal } from './journal.ts';
+import { reapJournal, writeJournal } from './process-journal.ts';
 import { readOutcome, readSession, type Session, sessionFiles, writeSession } from './session-folder.ts';
 
 /** Until it is ready, the supervisor only loads its bundle and opens a loopback port. */

@@ -1,4 +1,4 @@
-// The machine that a preview runs on, read from its environment once: by step/runner-context.ts in a job, by
+// The machine that a preview runs on, read from its environment once: by step/machine.ts in a job, by
 // commands/shell.ts in a shell. All other code gets this object, not the environment.
 
 import { homedir } from 'node:os';

@@ -8,7 +8,7 @@ import { describePreview, OUTAGE_SHOWN_AFTER_MS, type ViewContext, viewOf } from
 import type { Logger } from '../shared/log.ts';
 import type { ProxyEnvironment } from '../shared/proxy.ts';
 import type { ExposureState } from '../shared/state.ts';
-import { describeState, type StateMessage } from '../shared/state-message.ts';
+import { describeState, type StateMessage } from '../shared/state-json.ts';
 import type { SupervisorConfig } from './config.ts';
 
 /** The last write must not hold up the post step, which has 30 s in all. */

@@ -27,7 +27,7 @@ import * as v from 'valibot';
 import { InputError } from '../shared/errors.ts';
 import { isAlive, type ProcessRecord } from '../shared/processes.ts';
 import type { ExposureState } from '../shared/state.ts';
-import { describeState, type StateMessage, StateMessageSchema } from '../shared/state-message.ts';
+import { describeState, type StateMessage, StateMessageSchema } from '../shared/state-json.ts';
 import type { SupervisorConfig } from './config.ts';
 
 const PREFIX = 'expose-';

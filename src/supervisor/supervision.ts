@@ -9,7 +9,7 @@ import { recordProcess } from '../shared/processes.ts';
 import type { ExposureState } from '../shared/state.ts';
 import type { SupervisorConfig } from './config.ts';
 import { watchEnds } from './ends.ts';
-import { writeJournal } from './journal.ts';
+import { writeJournal } from './process-journal.ts';
 import { startReporting } from './reporting.ts';
 import { sessionFiles, writeOutcome } from './session-folder.ts';
 

@@ -5,7 +5,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ControlAddress, callControl, followStates } from '../../src/control/client.ts';
 import { describeError } from '../../src/shared/errors.ts';
-import { describeState } from '../../src/shared/state-message.ts';
+import { describeState } from '../../src/shared/state-json.ts';
 import { listen } from '../support/listen.ts';
 import { sampleEnd } from '../support/sample-state.ts';
 

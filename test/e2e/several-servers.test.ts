@@ -4,7 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { followStates } from '../../src/control/client.ts';
-import type { StateMessage } from '../../src/shared/state-message.ts';
+import type { StateMessage } from '../../src/shared/state-json.ts';
 import { readSession } from '../../src/supervisor/session-folder.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { type RealServer, startRealServer } from '../support/tunnel-rig.ts';

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../../src/inputs/inputs.ts';
 import { InputError } from '../../src/shared/errors.ts';
 import { readActionInputs } from '../../src/step/action-inputs.ts';
-import { readRunner } from '../../src/step/runner-context.ts';
+import { readMachine } from '../../src/step/machine.ts';
 
 let base: string;
 beforeEach(() => {
@@ -246,7 +246,7 @@ describe('the inputs of a step', () => {
     for (const [input, value] of Object.entries({ ...INPUT_DEFAULTS, server: 'a.example\nb.example\n' }))
       vi.stubEnv(`INPUT_${input.toUpperCase()}`, input === name ? text : value);
     vi.stubEnv('INPUT_PATH', join(base, 'site'));
-    expect(() => readActionInputs(readRunner())).toThrow(message);
+    expect(() => readActionInputs(readMachine())).toThrow(message);
   });
 });
 

@@ -6,7 +6,7 @@ import { INPUT_DEFAULTS, type Inputs, parseInputs } from '../../src/inputs/input
 import { InputError } from '../../src/shared/errors.ts';
 import { listKeyTexts } from '../../src/shared/secrets.ts';
 import { readActionInputs } from '../../src/step/action-inputs.ts';
-import { readRunner } from '../../src/step/runner-context.ts';
+import { readMachine } from '../../src/step/machine.ts';
 import { TestCa, type TestCertificate } from '../support/test-ca.ts';
 
 const FOLDER = 'examples/web-hello';
@@ -224,7 +224,7 @@ describe('the key of a step', () => {
       return true;
     });
     try {
-      readActionInputs(readRunner());
+      readActionInputs(readMachine());
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
     }

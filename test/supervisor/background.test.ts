@@ -9,7 +9,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { isAlive, type ProcessRecord } from '../../src/shared/processes.ts';
 import { startBackground, stopBackground } from '../../src/supervisor/background.ts';
 import type { SupervisorConfig } from '../../src/supervisor/config.ts';
-import { readJournal, reapJournal } from '../../src/supervisor/journal.ts';
+import { readJournal, reapJournal } from '../../src/supervisor/process-journal.ts';
 import {
   createSessionFolder,
   readSession,

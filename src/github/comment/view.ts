@@ -2,7 +2,7 @@
 // preview. Used by the supervisor's reports, by markdown.ts, and by the step for its summary and the last comment.
 
 import type { AppMode, EndReason, UnverifiedReason } from '../../shared/state.ts';
-import type { StateMessage } from '../../shared/state-message.ts';
+import type { StateMessage } from '../../shared/state-json.ts';
 import { type Job, renderCommitUrl, renderRunUrl } from '../job.ts';
 
 /** Shorter outages are not written: most are over before anybody could read about them. */

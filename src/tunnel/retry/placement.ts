@@ -1,5 +1,5 @@
 // A preview's own order of servers, and of ports on each server. It is the same in every run, and only someone with the
-// server's secret can predict it. Used by server-choice.ts and port-choice.ts.
+// server's secret can predict it. Used by server-rotation.ts and port-choice.ts.
 
 import { createHash, createHmac, scryptSync } from 'node:crypto';
 import type { RemotePort, TunnelServer } from '../tunnel.ts';

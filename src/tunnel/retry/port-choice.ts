@@ -1,4 +1,4 @@
-// Which public port to ask one server for next. Used by retry-policy.ts, through server-choice.ts; isWholeRange also by
+// Which public port to ask one server for next. Used by retry-policy.ts, through server-rotation.ts; isWholeRange also by
 // exposure/public-tunnel.ts.
 //
 // Ports are asked for in rounds: the one the tunnel had before, then those that `remotePort` allows, each once.

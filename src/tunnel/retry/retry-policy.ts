@@ -28,7 +28,7 @@ import type { Timings } from '../timings.ts';
 import type { TunnelOptions } from '../tunnel.ts';
 import { Backoff } from './backoff.ts';
 import { FailureLog } from './failure-log.ts';
-import { ServerChoice, type ServerEntry } from './server-choice.ts';
+import { type ServerEntry, ServerRotation } from './server-rotation.ts';
 
 /** What follows a failed attempt: milliseconds until the next one, and the reason to show until then. */
 export interface RetryDecision {
@@ -39,7 +39,7 @@ export interface RetryDecision {
 export class RetryPolicy {
   readonly #options: TunnelOptions;
   readonly #timings: Timings;
-  readonly #servers: ServerChoice;
+  readonly #servers: ServerRotation;
   readonly #backoff: Backoff;
   readonly #failures: FailureLog;
   #lastServer: ServerEntry | undefined;
@@ -47,7 +47,7 @@ export class RetryPolicy {
   constructor(options: TunnelOptions, timings: Timings) {
     this.#options = options;
     this.#timings = timings;
-    this.#servers = new ServerChoice({ ...options, timings }, performance.now());
+    this.#servers = new ServerRotation({ ...options, timings }, performance.now());
     this.#backoff = new Backoff(timings);
     this.#failures = new FailureLog(options.logger);
   }

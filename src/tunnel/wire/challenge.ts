@@ -1,5 +1,5 @@
 // How a client proves that it knows the server's secret (bore, src/auth.rs). Used by handshake.ts,
-// retry/server-choice.ts and our own bore server.
+// retry/server-rotation.ts and our own bore server.
 
 import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 

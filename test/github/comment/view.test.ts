@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type ViewContext, viewOf } from '../../../src/github/comment/view.ts';
 import type { ExposureState } from '../../../src/shared/state.ts';
-import { describeState } from '../../../src/shared/state-message.ts';
+import { describeState } from '../../../src/shared/state-json.ts';
 import { LIVE } from '../../support/sample-state.ts';
 
 const now = new Date('2026-05-04T10:00:20Z');

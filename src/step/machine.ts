@@ -5,7 +5,7 @@ import { type HostContext, readHost } from '../supervisor/host.ts';
 import { readTempFolder, readVariables, readWorkspace } from './job-environment.ts';
 
 /** The machine, and where the job's files are. */
-export interface RunnerContext extends HostContext {
+export interface Machine extends HostContext {
   /** Relative paths in inputs start here. */
   workspace: string;
   /** A hold ends when this file is created. */
@@ -16,8 +16,8 @@ export interface RunnerContext extends HostContext {
   variables: NodeJS.ProcessEnv;
 }
 
-/** Reads the context from the job's environment. */
-export function readRunner(): RunnerContext {
+/** Reads it from the job's environment. */
+export function readMachine(): Machine {
   const [variables, workspace] = [readVariables(), readWorkspace()];
   return {
     ...readHost(variables, readTempFolder()),

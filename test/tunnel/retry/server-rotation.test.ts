@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { orderServers } from '../../../src/tunnel/retry/placement.ts';
-import { ServerChoice } from '../../../src/tunnel/retry/server-choice.ts';
+import { ServerRotation } from '../../../src/tunnel/retry/server-rotation.ts';
 import { TIMINGS } from '../../../src/tunnel/timings.ts';
 import type { TunnelServer } from '../../../src/tunnel/tunnel.ts';
 
@@ -13,7 +13,7 @@ function choose(count: number, identity = 'a preview') {
   }));
   const options = { servers, identity, remotePort: { kind: 'random' }, preferred: undefined } as const;
   const order = orderServers(servers, identity).map(({ address }) => address.host);
-  return { order, choice: new ServerChoice({ ...options, timings: TIMINGS }, 0) };
+  return { order, choice: new ServerRotation({ ...options, timings: TIMINGS }, 0) };
 }
 
 it('tries every server once in a round, best first, without those that were excluded', () => {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { recordProcess } from '../../src/shared/processes.ts';
-import { readJournal, reapJournal, writeJournal } from '../../src/supervisor/journal.ts';
+import { readJournal, reapJournal, writeJournal } from '../../src/supervisor/process-journal.ts';
 import { isRunning } from '../support/running.ts';
 
 const GRACE_MS = 5_000;

@@ -22,7 +22,7 @@ type ServerOptions = Pick<TunnelOptions, 'servers' | 'identity' | 'remotePort' |
 };
 
 /** All times are milliseconds of the same monotonic clock. */
-export class ServerChoice {
+export class ServerRotation {
   /** In the preview's own order, best first. */
   readonly #servers: readonly ServerEntry[];
   readonly #timings: Timings;
