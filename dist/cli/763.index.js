@@ -18,30 +18,30 @@ var external_node_os_ = __webpack_require__(8161);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __webpack_require__(6760);
 ;// CONCATENATED MODULE: ./build/js/app/environment.js
-// What of the job's environment a program gets to see: an allow-list. Used where an exposure is planned.
+// Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts.
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
 const SYSTEM = 'PATH HOME USER SHELL LANG TZ TMPDIR TERM CI RUNNER_TRACKING_ID';
-/** Without these nothing reaches the network behind a company proxy; tools read them in both cases. */
+/** Without these nothing reaches the network behind a company proxy; tools read both spellings. */
 const NETWORK = 'HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy ' +
     'SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS CURL_CA_BUNDLE REQUESTS_CA_BUNDLE GIT_SSL_CAINFO';
-/** Windows programs do not start without their system folders; names are compared without case there. */
+/** Windows programs do not start without their system folders; names are case-insensitive there. */
 const WINDOWS = 'SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT TEMP TMP OS USERNAME USERPROFILE USERDOMAIN HOMEDRIVE HOMEPATH ' +
     'APPDATA LOCALAPPDATA ALLUSERSPROFILE PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 ' +
     'COMMONPROGRAMFILES COMMONPROGRAMFILES(X86) COMMONPROGRAMW6432 NUMBER_OF_PROCESSORS PROCESSOR_ARCHITECTURE';
-/** Where Rust lives. Not all of CARGO_*: CARGO_REGISTRY_TOKEN is one of them. */
+/** Where Rust is installed. Not all of CARGO_*: CARGO_REGISTRY_TOKEN is one of them. */
 const RUST = 'CARGO_HOME RUSTUP_HOME RUSTUP_TOOLCHAIN CARGO_HTTP_CAINFO CARGO_HTTP_PROXY';
 const ALLOWED = new Set(`${SYSTEM} ${NETWORK}`.split(' '));
 const ALLOWED_ON_WINDOWS = new Set(`${SYSTEM} ${NETWORK} ${WINDOWS}`.toUpperCase().split(' '));
 const ALLOWED_FOR_INSTALLATION = new Set(RUST.split(' '));
-/** The part of the job's environment any program may see: for `mode: port`. */
+/** The variables that any program may see: for the supervisor, and for the app in `mode: web` and `port`. */
 function selectEnvironment(job, platform = process.platform) {
     return pick(job, name => isAllowed(name, platform));
 }
-/** The same with `WASMRUN_*` but without the secret of its own tunnel: for `mode: os` and `exec`. */
+/** These variables and `WASMRUN_*`, without the secret of wasmrun's own tunnel: for `mode: os` and `exec`. */
 function selectWasmrunEnvironment(job, platform = process.platform) {
     return pick(job, name => isAllowed(name, platform) || (name.startsWith('WASMRUN_') && name !== 'WASMRUN_TUNNEL_SECRET'));
 }
-/** What the installation of wasmrun may see: also where Rust is installed. */
+/** The variables that any program may see, and those of Rust: for the installation of wasmrun. */
 function selectInstallEnvironment(job, platform = process.platform) {
     return pick(job, name => isAllowed(name, platform) || ALLOWED_FOR_INSTALLATION.has(name));
 }
@@ -61,8 +61,8 @@ function pick(job, keep) {
 // EXTERNAL MODULE: ./build/js/shared/proxy.js
 var proxy = __webpack_require__(5894);
 ;// CONCATENATED MODULE: ./build/js/supervisor/host.js
-// The machine a preview runs on, read from its environment once: by step/runner.ts in a job, by commands/shell.ts in a
-// shell. Nothing behind these two sees a variable that is not named here.
+// The machine that a preview runs on, read from its environment once: by step/machine.ts in a job, by
+// commands/shell.ts in a shell. All other code gets this object, not the environment.
 
 
 
@@ -75,7 +75,7 @@ function readHost(environment, tempFolder) {
         pathVariable: environment.PATH ?? '',
         toolCache: environment.RUNNER_TOOL_CACHE || (0,external_node_path_.join)((0,external_node_os_.homedir)(), '.cache', 'expose-action', 'tools'),
         releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
-        opensSpareConnections: !/^(off|false|0)$/i.test(environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
+        spareConnections: !/^(off|false|0)$/i.test(environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
         proxy: (0,proxy/* selectProxyVariables */.cp)(environment),
         childEnvironments: {
             program: selectEnvironment(environment),
@@ -86,11 +86,10 @@ function readHost(environment, tempFolder) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/commands/shell.js
-// What `expose` knows of the shell it was called from, read from the environment once, when it starts. Used by cli, and
-// handed to every command.
+// What `expose` reads from the environment of the shell that called it. cli reads it once, and passes it to every command.
 
 
-/** Inputs that are secrets → the variable they come from, where no file is given. */
+/** Secret input → the variable it comes from if no file is given. */
 const SECRET_VARIABLES = {
     secret: 'BORE_SECRET',
     'access-key': 'EXPOSE_ACCESS_KEY',
@@ -126,15 +125,15 @@ function readShell(environment) {
 /* harmony export */   T6: () => (/* binding */ ProxyError),
 /* harmony export */   cp: () => (/* binding */ selectProxyVariables)
 /* harmony export */ });
-// Requests that go through the job's proxy where one is set: those to GitHub. Used by github and app/wasmrun/release.
-// Those to this machine never do: loopback.ts.
+// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release; supervisor
+// passes the variables on. Requests to this machine never go through it: see loopback.ts.
 const VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
-/** Of a whole environment, the variables that name a proxy. */
+/** The variables of an environment that name a proxy. */
 function selectProxyVariables(environment) {
     const names = VARIABLES.flatMap(name => [name, name.toLowerCase()]);
     return Object.fromEntries(names.flatMap(name => (environment[name] === undefined ? [] : [[name, environment[name]]])));
 }
-/** A proxy variable holds something else. The message leaves its value out, which may hold a password. */
+/** A proxy variable is not the address of a proxy. The message leaves out its value, which may contain a password. */
 class ProxyError extends Error {
     constructor(variable) {
         super(`${variable} is not the address of a proxy (its value is not shown, it may hold a password): ` +
@@ -142,10 +141,10 @@ class ProxyError extends Error {
         this.name = 'ProxyError';
     }
 }
-/** The schemes undici speaks to a proxy. */
+/** The schemes of proxies that undici supports. */
 const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
 /**
- * A `fetch` that honours the proxy variables; rejects with a ProxyError where one of them cannot be used. Its idle
+ * A `fetch` that honours the proxy variables; rejects with a ProxyError if one of them cannot be used. Its idle
  * connections keep no process alive, so it need not be closed.
  */
 async function createFetch(environment) {
@@ -153,10 +152,10 @@ async function createFetch(environment) {
     if (!isProxied)
         return fetch;
     const dispatcher = await createDispatcher(environment);
-    const { fetch: fetchThrough } = await __webpack_require__.e(/* import() */ 752).then(__webpack_require__.t.bind(__webpack_require__, 6752, 19));
+    const { fetch: fetchThrough } = await Promise.all(/* import() */[__webpack_require__.e(752), __webpack_require__.e(628)]).then(__webpack_require__.t.bind(__webpack_require__, 6752, 19));
     return (url, options) => fetchThrough(url, { ...options, dispatcher });
 }
-/** undici would read the environment by itself; what counts is what was handed in. Throws a ProxyError. */
+/** Uses only the given variables; left alone, undici would read the environment. Rejects with a ProxyError. */
 async function createDispatcher(environment) {
     const proxies = {
         httpProxy: readProxy(environment, 'HTTP_PROXY'),
@@ -164,10 +163,10 @@ async function createDispatcher(environment) {
         noProxy: readVariable(environment, 'NO_PROXY').value,
     };
     // Loaded late: it takes 14 MB, and most supervisors have no proxy.
-    const { EnvHttpProxyAgent } = await __webpack_require__.e(/* import() */ 752).then(__webpack_require__.t.bind(__webpack_require__, 6752, 19));
+    const { EnvHttpProxyAgent } = await Promise.all(/* import() */[__webpack_require__.e(752), __webpack_require__.e(628)]).then(__webpack_require__.t.bind(__webpack_require__, 6752, 19));
     return new EnvHttpProxyAgent(proxies);
 }
-/** The proxy's URL; empty where there is none. */
+/** The proxy's URL; '' if there is none. */
 function readProxy(environment, name) {
     const { variable, value } = readVariable(environment, name);
     if (value === '')
@@ -183,12 +182,12 @@ function readVariable(environment, name) {
     const variable = environment[lower] === undefined ? name : lower;
     return { variable, value: environment[variable]?.trim() ?? '' };
 }
-/** A path means that a `/` of the password has cut the host short. */
+/** False if there is a path: then the password contains a `/`, and the host is only a part of it. */
 function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
     if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
         return false;
     try {
-        // As undici does later, without a message that says what it is about.
+        // undici decodes them later, and its error would not name the variable.
         for (const part of [username, password])
             decodeURIComponent(part);
         return true;

@@ -1,11 +1,16 @@
 #!/usr/bin/env node
+import * as __WEBPACK_EXTERNAL_MODULE_node_module_abdfd1af__ from "node:module";
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 2613:
-/***/ ((module) => {
+/***/ 168:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("assert");
+var x = (y) => {
+	var x = {}; __nccwpck_require__.d(x, y); return x
+} 
+var y = (x) => (() => (x))
+module.exports = x({ ["default"]: () => (__WEBPACK_EXTERNAL_MODULE_node_module_abdfd1af__["default"]), ["hideBin"]: () => (__WEBPACK_EXTERNAL_MODULE_node_module_abdfd1af__.hideBin), ["unpackTar"]: () => (__WEBPACK_EXTERNAL_MODULE_node_module_abdfd1af__.unpackTar) });
 
 /***/ }),
 
@@ -13,13 +18,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("assert");
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("buffer");
-
-/***/ }),
-
-/***/ 5317:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("child_process");
 
 /***/ }),
 
@@ -34,13 +32,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("crypto");
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("events");
-
-/***/ }),
-
-/***/ 9896:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs");
 
 /***/ }),
 
@@ -167,13 +158,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http2")
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
-
-/***/ }),
-
-/***/ 8995:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:module");
 
 /***/ }),
 
@@ -324,20 +308,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:zlib");
 
 /***/ }),
 
-/***/ 857:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
-
-/***/ }),
-
-/***/ 6928:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("path");
-
-/***/ }),
-
 /***/ 3480:
 /***/ ((module) => {
 
@@ -349,20 +319,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("querystring"
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("stream");
-
-/***/ }),
-
-/***/ 3193:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("string_decoder");
-
-/***/ }),
-
-/***/ 3557:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("timers");
 
 /***/ }),
 
@@ -394,7 +350,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("zlib");
 
 /***/ }),
 
-/***/ 2027:
+/***/ 3903:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -405,7 +361,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("zlib");
 /* harmony export */   uV: () => (/* binding */ AppError),
 /* harmony export */   up: () => (/* binding */ hasCode)
 /* harmony export */ });
-// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
+// The error classes of all folders. Lower layers throw them with a cause; the programs decide what is fatal.
 /** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
 class InputError extends Error {
     problems;
@@ -427,11 +383,11 @@ class TunnelError extends Error {
 }
 /** The app did not start, or ended. */
 class AppError extends Error {
-    /** Exit code of the program, where it got as far as having one. */
+    /** Exit code of the program; undefined if it did not exit, or not by itself. */
     exitCode;
     /** The last lines it printed, oldest first; at most 20. */
     lastLines;
-    /** False where starting it again would only fail the same way. */
+    /** False if another start would fail in the same way. */
     restartable;
     constructor(message, options = {}) {
         super(message, options);
@@ -441,18 +397,18 @@ class AppError extends Error {
         this.restartable = options.restartable ?? true;
     }
 }
-/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
+/** The message of anything thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
 function describeError(error) {
     if (!(error instanceof Error))
         return String(error);
     // node:net tries all addresses of a name, and then throws an AggregateError without a message.
     const attempts = error instanceof AggregateError ? error.errors.map(describeError).join(', ') : '';
     const message = error.message || attempts;
-    // That a time is over is why a message about waiting was written, and says nothing beside it.
+    // A time-out as the cause adds nothing to a message that already says what was waited for.
     const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : describeError(error.cause);
     return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
 }
-/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+/** True for the reason of `AbortSignal.timeout`: a time limit was reached, and nobody cancelled the work. */
 function isTimeout(error) {
     return error instanceof Error && error.name === 'TimeoutError';
 }
@@ -464,7 +420,7 @@ function hasCode(error, ...codes) {
 
 /***/ }),
 
-/***/ 6717:
+/***/ 8185:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -474,23 +430,23 @@ function hasCode(error, ...codes) {
 /* harmony export */ });
 /* unused harmony export LogFile */
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
-/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2027);
-// Writing for people to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose
-// reader is gone or slow. Used by the entries and the foreground. Nothing here throws, and no failure is an event that
-// nobody handles: the handler for those would have to write about it.
+/* harmony import */ var _errors_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3903);
+// Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone or
+// slow. Used by the programs and by commands/foreground.ts. Nothing here throws, and every 'error' event has a listener:
+// otherwise the handler for uncaught errors would run, and try to write again.
 
 
-/** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
+/** How much waits for a slow reader. Beyond that, lines are left out, because an app may print without end. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 const READER_GRACE_MS = 1_000;
-/** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
+/** From now on a failed write to stdout or stderr is not an exception. Called by every process but the page host. */
 function tolerateBrokenOutput() {
     for (const stream of [process.stdout, process.stderr])
         stream.on('error', () => { });
 }
 /**
- * Sets the exit code. The process ends by itself once all is written; where nobody reads the pipe it writes to, a second
- * later all the same, for Node would wait for that reader for ever.
+ * Sets the exit code. The process ends by itself once everything is written, or after a second: if nobody reads a pipe,
+ * Node would wait for ever.
  */
 function leaveWith(code) {
     process.exitCode = code;
@@ -502,10 +458,10 @@ class LineOutput {
     #stream;
     #skipped = 0;
     #isLost = false;
-    /** `onLost` is called once, with the reason, when nobody can read here any more. */
+    /** `onLost` is called once, with the reason, when the stream cannot be written to any more. */
     constructor(stream, onLost = () => { }) {
         this.#stream = stream;
-        stream.on('drain', () => this.#tellSkipped());
+        stream.on('drain', () => this.#reportSkipped());
         stream.on('error', error => {
             if (!this.#isLost) {
                 this.#isLost = true;
@@ -522,21 +478,21 @@ class LineOutput {
     get columns() {
         return this.#stream.columns || 80;
     }
-    /** The text as it is; never left out. */
+    /** Writes the text as it is, and never leaves it out. */
     write(text) {
         if (!this.#isLost)
             this.#stream.write(text);
     }
-    /** A line that may be left out where the reader is slow; how many were is said once it has caught up. */
+    /** Writes a line, or leaves it out if the reader is slow. Once the reader has caught up, a line gives the number. */
     writeLine(line) {
         if (this.#stream.writableLength > MAX_WAITING_BYTES)
             this.#skipped += 1;
         else {
-            this.#tellSkipped();
+            this.#reportSkipped();
             this.write(`${line}\n`);
         }
     }
-    #tellSkipped() {
+    #reportSkipped() {
         if (this.#skipped === 0)
             return;
         const count = this.#skipped;
@@ -561,12 +517,12 @@ class LogFile {
         this.#maxBytes = maxBytes;
         this.#onLost = onLost;
     }
-    /** Whether only lines that matter are taken from now on: a talkative app must not fill the runner's disk. */
+    /** Whether only errors are still written: a noisy app must not fill the runner's disk. */
     get isFull() {
         return this.#bytes > this.#maxBytes;
     }
-    writeLine(line, matters) {
-        if (this.isFull && !matters)
+    writeLine(line, isError) {
+        if (this.isFull && !isError)
             return;
         const wasFull = this.isFull;
         if (this.#lost > 0 && this.#append(`(lines missing here: ${this.#lost})\n`))
@@ -793,8 +749,8 @@ class LogFile {
 /******/ 
 /************************************************************************/
 var __webpack_exports__ = {};
-/* harmony import */ var _output_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6717);
-// Entry of the `expose` command: on a laptop the same exposure in the foreground, in a job the way to ask about it.
+/* harmony import */ var _shared_output_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8185);
+// Entry of the `expose` command: runs a preview in the foreground, or reads and ends one that is running.
 
 const OLDEST_NODE = 24;
 async function run() {
@@ -802,10 +758,11 @@ async function run() {
         process.stderr.write(`expose needs Node ${OLDEST_NODE} or later, and this is ${process.versions.node}; in a checkout, \`npm ci && npm run demo\` brings its own\n`);
         return 2;
     }
-    // Loaded only now: an older Node would stumble over the first module it does not understand.
-    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(389), __nccwpck_require__.e(435)]).then(__nccwpck_require__.bind(__nccwpck_require__, 6435));
-    return runCommand(process.argv.slice(2), process.env);
+    // Loaded only now: an older Node would fail on the first module that it does not understand.
+    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(628), __nccwpck_require__.e(292), __nccwpck_require__.e(962)]).then(__nccwpck_require__.bind(__nccwpck_require__, 962));
+    const { readShell } = await __nccwpck_require__.e(/* import() */ 763).then(__nccwpck_require__.bind(__nccwpck_require__, 1763));
+    return runCommand(process.argv.slice(2), readShell(process.env));
 }
-(0,_output_js__WEBPACK_IMPORTED_MODULE_0__/* .tolerateBrokenOutput */ .ts)();
-void run().then(_output_js__WEBPACK_IMPORTED_MODULE_0__/* .leaveWith */ .eo);
+(0,_shared_output_js__WEBPACK_IMPORTED_MODULE_0__/* .tolerateBrokenOutput */ .ts)();
+void run().then(_shared_output_js__WEBPACK_IMPORTED_MODULE_0__/* .leaveWith */ .eo);
 

@@ -86406,12 +86406,12 @@ class GlobalWindow extends Window {
 //# sourceMappingURL=index.js.map
 ;// CONCATENATED MODULE: external "node:worker_threads"
 const external_node_worker_threads_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:worker_threads");
-;// CONCATENATED MODULE: ./build/js/app/page-host/node-worker.js
-// A Worker as wasmrun's page wants it, on a thread of Node.js. Used by node-page.ts.
+;// CONCATENATED MODULE: ./build/js/app/os/page-host/node-worker.js
+// A Worker as wasmrun's page expects it, on a thread of Node.js. Used by node-page.ts.
 
-/** The VM's JavaScript around the WASM: mostly the project's files as base64, at most 67 MB. */
+/** For the VM's JavaScript around the WASM: mostly the project's files as base64, at most 67 MB. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 64 };
-/** A program that prints faster than its lines are taken away waits, as it would at a terminal. */
+/** A program that prints faster than its lines are read must wait, as it would at a terminal. */
 const MAX_WAITING_LINES = 256;
 /** Maps what the page's worker script uses onto the thread. */
 const PRELUDE = `{
@@ -86433,7 +86433,7 @@ class NodeWorker extends EventTarget {
     onerror = null;
     #thread;
     #waiting = new Int32Array(new SharedArrayBuffer(4));
-    /** `url` is a `data:` URL, which the page falls back to where there is no Blob. */
+    /** `url` is a `data:` URL: the page uses one because it finds no Blob. */
     constructor(url) {
         super();
         const source = decodeURIComponent(url.slice(url.indexOf(',') + 1));
@@ -86469,8 +86469,8 @@ class NodeWorker extends EventTarget {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/errors.js
-// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
+;// CONCATENATED MODULE: ./build/js/shared/errors.js
+// The error classes of all folders. Lower layers throw them with a cause; the programs decide what is fatal.
 /** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
 class InputError extends Error {
     problems;
@@ -86492,11 +86492,11 @@ class TunnelError extends Error {
 }
 /** The app did not start, or ended. */
 class AppError extends Error {
-    /** Exit code of the program, where it got as far as having one. */
+    /** Exit code of the program; undefined if it did not exit, or not by itself. */
     exitCode;
     /** The last lines it printed, oldest first; at most 20. */
     lastLines;
-    /** False where starting it again would only fail the same way. */
+    /** False if another start would fail in the same way. */
     restartable;
     constructor(message, options = {}) {
         super(message, options);
@@ -86506,18 +86506,18 @@ class AppError extends Error {
         this.restartable = options.restartable ?? true;
     }
 }
-/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
+/** The message of anything thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
 function describeError(error) {
     if (!(error instanceof Error))
         return String(error);
     // node:net tries all addresses of a name, and then throws an AggregateError without a message.
     const attempts = error instanceof AggregateError ? error.errors.map(describeError).join(', ') : '';
     const message = error.message || attempts;
-    // That a time is over is why a message about waiting was written, and says nothing beside it.
+    // A time-out as the cause adds nothing to a message that already says what was waited for.
     const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : describeError(error.cause);
     return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
 }
-/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+/** True for the reason of `AbortSignal.timeout`: a time limit was reached, and nobody cancelled the work. */
 function isTimeout(error) {
     return error instanceof Error && error.name === 'TimeoutError';
 }
@@ -86526,28 +86526,30 @@ function hasCode(error, ...codes) {
     return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-;// CONCATENATED MODULE: ./build/js/app/page-host/page-host.js
-// The one interface of the two hosts of wasmrun's page: a process of Node.js, or a headless Chrome.
+;// CONCATENATED MODULE: ./build/js/app/os/page-host/page-host.js
+// The common interface of the two hosts of wasmrun's page: node.ts, a process of Node.js, and browser.ts, a headless
+// Chrome. Used by os.ts.
 
-/** The page cannot be brought up in this host; another one may do. */
+/** The page cannot be started in this host; another host may work. */
 class PageHostError extends AppError {
     constructor(message, options = {}) {
         super(message, { ...options, restartable: false });
         this.name = 'PageHostError';
     }
 }
-/** Page and script are 90 KB from loopback and up within a second; this is a busy machine's share. */
+/** Page and script are 90 KB from loopback, and start within a second; a busy machine may need longer. */
 const PAGE_TIMEOUT_MS = 30_000;
-/** The little environment a host needs: a system folder on Windows, and the mark by which a runner finds its own. */
+/** The few variables a host needs: system folders on Windows, and the mark by which the runner finds what is left. */
 function selectHostEnvironment(environment) {
     return Object.fromEntries(Object.entries(environment).filter(([name]) => /^(SYSTEMROOT|WINDIR|RUNNER_TRACKING_ID)$/i.test(name)));
 }
 
-;// CONCATENATED MODULE: ./build/js/app/page-host/page-script.js
-// The functions that run inside the page's own world. They must be self-contained: the browser gets their source text.
+;// CONCATENATED MODULE: ./build/js/app/os/page-host/page-script.js
+// The functions that run inside wasmrun's page. They must be self-contained: a browser gets their source text. Used by
+// browser.ts and node-page.ts.
 /**
- * Reports what the page and its Worker tell each other. Sockets are left out: their bytes are none of our business.
- * Must run before the page's script.
+ * Reports the messages between the page and its Worker, except those of sockets, which carry visitors' bytes. Must run
+ * before the page's script.
  */
 function watchPage(scope, report) {
     const reported = ['stdout', 'stderr', 'status', 'exit', 'error'];
@@ -86585,8 +86587,8 @@ function watchPage(scope, report) {
     };
 }
 /**
- * For the browser, whose page must not wait: output is dropped while 256 reports are on their way, and the next line
- * says how much. Everything else is always sent.
+ * For the browser, whose page must not wait: output is dropped while 256 reports are being sent, and the next report says
+ * how much. All other messages are always sent.
  */
 function limitOutput(send) {
     let waiting = 0;
@@ -86620,9 +86622,9 @@ function pressRun(document) {
     return false;
 }
 
-;// CONCATENATED MODULE: ./build/js/app/page-host/node-page.js
-// wasmrun's page without a browser: its script runs against a DOM library, its Worker on a thread. This is what
-// happens inside the page host's process; src/page-host.ts calls it, node.ts starts that process.
+;// CONCATENATED MODULE: ./build/js/app/os/page-host/node-page.js
+// wasmrun's page without a browser: its script runs against a DOM library, its Worker on a thread. Runs inside the page
+// host's process: node.ts starts the process, and its program, src/page-host.ts, calls this.
 
 
 
@@ -86647,7 +86649,7 @@ const node_page_SETTINGS = {
         disableFallbackToSetURL: true,
     },
 };
-/** Brings the page up and presses Run. Rejects where the page cannot be brought up here. */
+/** Runs the page's script and presses Run. Rejects if a request or the script fails, or no Run button appears. */
 async function runNodePage(url, report) {
     const html = await fetchText(url, '/');
     const window = new Window({ url, settings: node_page_SETTINGS });
@@ -86666,7 +86668,7 @@ async function fetchText(base, path) {
         throw new Error(`GET ${path} answered with status ${response.status}`);
     return await response.text();
 }
-/** What the page's script finds under its free names; all else is Node's own (`WebSocket`, `TextEncoder`, timers). */
+/** The globals of the page's script; all others are Node's own (`WebSocket`, `TextEncoder`, timers). */
 function createGlobals(window, url, html, report) {
     const scope = {
         Worker: NodeWorker,
@@ -86707,7 +86709,7 @@ async function waitForRun(document) {
 
 ;// CONCATENATED MODULE: ./build/js/page-host.js
 // Entry of the page host's process: `node page-host.js http://127.0.0.1:PORT/`. Reports to its parent in lines of
-// JSON on stdout; what is longer than a line may be is sent in pieces.
+// JSON on stdout; text that is too long for one line is sent in pieces.
 
 /** The reader takes lines of 16,384 characters, and JSON may write one character as six. */
 const MAX_TEXT_LENGTH = 2_048;
@@ -86728,10 +86730,10 @@ function fail(error) {
     });
     process.exit(1);
 }
-// A browser only notes a rejection nobody handles.
+// A browser only logs a rejection that nothing handles.
 process.on('unhandledRejection', reason => process.stderr.write(`${String(reason)}\n`));
 process.on('uncaughtException', fail);
-// Nobody listens any more: the parent is gone.
+// The parent is gone.
 process.stdout.on('error', () => process.exit(1));
 runNodePage(process.argv[2] ?? '', report).catch(fail);
 

@@ -7419,7 +7419,7 @@ const internalConstantsForTesting = {
  * @internal
  */
 async function extractTar(tarPath, folderPath, decompressUtilityName, logger) {
-    const { unpackTar } = await __webpack_require__.e(/* import() */ 897).then(__webpack_require__.bind(__webpack_require__, 2897));
+    const { unpackTar } = await Promise.resolve(/* import() */).then(__webpack_require__.bind(__webpack_require__, 168));
     return await new Promise((fulfill, reject) => {
         function handleError(utilityName) {
             return (error) => {
@@ -8145,8 +8145,8 @@ class CLI {
         });
     }
     async run(argv) {
-        const { default: yargs } = await Promise.all(/* import() */[__webpack_require__.e(540), __webpack_require__.e(360)]).then(__webpack_require__.bind(__webpack_require__, 360));
-        const { hideBin } = await Promise.all(/* import() */[__webpack_require__.e(540), __webpack_require__.e(375)]).then(__webpack_require__.bind(__webpack_require__, 3375));
+        const { default: yargs } = await Promise.resolve(/* import() */).then(__webpack_require__.bind(__webpack_require__, 168));
+        const { hideBin } = await Promise.resolve(/* import() */).then(__webpack_require__.bind(__webpack_require__, 168));
         const yargsInstance = yargs(hideBin(argv));
         let target = yargsInstance
             .scriptName(this.#scriptName)

@@ -1,3 +1,4 @@
+import * as __WEBPACK_EXTERNAL_MODULE_node_module_abdfd1af__ from "node:module";
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
@@ -21995,10 +21996,14 @@ module.exports = {
 
 /***/ }),
 
-/***/ 2613:
-/***/ ((module) => {
+/***/ 168:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("assert");
+var x = (y) => {
+	var x = {}; __nccwpck_require__.d(x, y); return x
+} 
+var y = (x) => (() => (x))
+module.exports = x({ ["default"]: () => (__WEBPACK_EXTERNAL_MODULE_node_module_abdfd1af__["default"]), ["hideBin"]: () => (__WEBPACK_EXTERNAL_MODULE_node_module_abdfd1af__.hideBin), ["unpackTar"]: () => (__WEBPACK_EXTERNAL_MODULE_node_module_abdfd1af__.unpackTar) });
 
 /***/ }),
 
@@ -22020,13 +22025,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("crypto");
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("events");
-
-/***/ }),
-
-/***/ 9896:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("fs");
 
 /***/ }),
 
@@ -22146,13 +22144,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http2")
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
-
-/***/ }),
-
-/***/ 8995:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:module");
 
 /***/ }),
 
@@ -22279,13 +22270,6 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:worker_
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:zlib");
-
-/***/ }),
-
-/***/ 6928:
-/***/ ((module) => {
-
-module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("path");
 
 /***/ }),
 
@@ -30108,8 +30092,36 @@ function unwrap(schema) {
 
 //#endregion
 
-;// CONCATENATED MODULE: ./build/js/errors.js
-// The errors that cross folder borders. Lower layers throw them with a cause; the entries decide what is fatal.
+;// CONCATENATED MODULE: ./build/js/app/program.js
+// The types that all modes share: what to run, what it is started with, and the running program. Used by app.ts and the
+// modes; AppSpec is a part of the exposure's configuration, too.
+
+const VM_HOSTS = ['auto', 'node', 'browser'];
+const Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
+/** What to run: the inputs are checked, and wasmrun is installed. Paths are absolute. */
+const AppSpecSchema = variant('mode', [
+    object({
+        mode: literal('os'),
+        path: string(),
+        wasmrun: string(),
+        vm: picklist(VM_HOSTS),
+        /** Chrome or Chromium; absent: the usual places are searched when it is needed. */
+        browser: optional(string()),
+        /** The bundle (or source) that hosts the page under Node. */
+        pageHostScript: string(),
+    }),
+    object({ mode: literal('exec'), path: string(), wasmrun: string(), args: array(string()) }),
+    object({ mode: literal('web'), path: string(), spa: dist_boolean(), crossOriginIsolation: dist_boolean() }),
+    object({
+        mode: literal('port'),
+        path: string(),
+        port: optional(Port),
+        command: optional(string()),
+    }),
+]);
+
+;// CONCATENATED MODULE: ./build/js/shared/errors.js
+// The error classes of all folders. Lower layers throw them with a cause; the programs decide what is fatal.
 /** The workflow (or the command line) must change. Carries every problem found, so that all are reported at once. */
 class errors_InputError extends Error {
     problems;
@@ -30131,11 +30143,11 @@ class TunnelError extends Error {
 }
 /** The app did not start, or ended. */
 class AppError extends Error {
-    /** Exit code of the program, where it got as far as having one. */
+    /** Exit code of the program; undefined if it did not exit, or not by itself. */
     exitCode;
     /** The last lines it printed, oldest first; at most 20. */
     lastLines;
-    /** False where starting it again would only fail the same way. */
+    /** False if another start would fail in the same way. */
     restartable;
     constructor(message, options = {}) {
         super(message, options);
@@ -30145,18 +30157,18 @@ class AppError extends Error {
         this.restartable = options.restartable ?? true;
     }
 }
-/** The message of whatever was thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
+/** The message of anything thrown, followed by the messages of its causes: `a: b: c`. One line per problem. */
 function errors_describeError(error) {
     if (!(error instanceof Error))
         return String(error);
     // node:net tries all addresses of a name, and then throws an AggregateError without a message.
     const attempts = error instanceof AggregateError ? error.errors.map(errors_describeError).join(', ') : '';
     const message = error.message || attempts;
-    // That a time is over is why a message about waiting was written, and says nothing beside it.
+    // A time-out as the cause adds nothing to a message that already says what was waited for.
     const cause = error.cause === undefined || (message !== '' && isTimeout(error.cause)) ? '' : errors_describeError(error.cause);
     return cause === '' || message.includes(cause) ? message : `${message}: ${cause}`;
 }
-/** True where a wait ended because its time was over (the reason of AbortSignal.timeout), not because of a stop. */
+/** True for the reason of `AbortSignal.timeout`: a time limit was reached, and nobody cancelled the work. */
 function isTimeout(error) {
     return error instanceof Error && error.name === 'TimeoutError';
 }
@@ -30165,12 +30177,12 @@ function hasCode(error, ...codes) {
     return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-;// CONCATENATED MODULE: ./build/js/duration.js
+;// CONCATENATED MODULE: ./build/js/shared/duration.js
 // Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
 
 /**
- * 24 days: the longest duration anywhere. Node's timers take 2^31 - 1 ms (24.8 days), and turn what is longer into 1 ms;
- * the rest is for what is added to a duration.
+ * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1 ms;
+ * the difference is room for what the code adds to a duration.
  */
 const MAX_DURATION_MS = 24 * 24 * 3_600_000;
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
@@ -30180,13 +30192,13 @@ function parseDuration(text, input) {
     const [hours, minutes, seconds] = (match ?? []).slice(1).map(part => Number(part ?? 0));
     const total = (hours ?? 0) * UNITS_MS.h + (minutes ?? 0) * UNITS_MS.m + (seconds ?? 0) * UNITS_MS.s;
     if (match === null || total === 0)
-        throw new InputError(`\`${input}\` is '${text}', which is no duration: write it like 90s, 45m or 1h30m`);
+        throw new InputError(`\`${input}\` is '${text}', which is not a duration: write it like 90s, 45m or 1h30m`);
     if (total > MAX_DURATION_MS)
         throw new InputError(`\`${input}\` is '${text}': no duration is longer than ${MAX_DURATION_MS / UNITS_MS.h}h (24 days)`);
     return total;
 }
 /** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
-function formatDuration(ms) {
+function duration_formatDuration(ms) {
     const seconds = Math.max(0, Math.floor(ms / 1000));
     const parts = [
         [Math.floor(seconds / 3600), 'h'],
@@ -30200,90 +30212,113 @@ function formatDuration(ms) {
     return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
 }
 
-;// CONCATENATED MODULE: ./build/js/input-values.js
-// How single input values are written. Each parser names the input and the value in its InputError; used by inputs.
-
-/** What visitors' bytes are: requests for the gateway, or nobody's business but the app's. */
-const PROTOCOLS = ['http', 'tcp'];
-const DEFAULT_HEALTH_PATH = '/';
-/** A template such as `https://{port}.preview.example.com`: of the protocol, and nothing after the port. */
-function parsePublicUrl(template, protocol) {
-    const sample = template.replaceAll('{host}', 'host.example').replaceAll('{port}', '12345');
-    const url = URL.canParse(sample) ? new URL(sample) : undefined;
-    const problem = url === undefined ? PUBLIC_URLS[protocol].problem : findProblem(url, sample, protocol);
-    if (problem === undefined)
-        return template.replace(/\/$/, '');
-    throw new InputError(`\`public-url\` is '${template}', which ${problem}: write it like ${PUBLIC_URLS[protocol].example}`);
-}
-const PUBLIC_URLS = {
-    http: {
-        scheme: /^https?:$/,
-        problem: 'is no http or https address',
-        example: 'https://{port}.preview.example.com',
-    },
-    tcp: {
-        scheme: /^tcp:$/,
-        problem: 'is no tcp address, as `protocol: tcp` needs one',
-        example: 'tcp://preview.example.com:{port}',
-    },
-};
-function findProblem(url, sample, protocol) {
-    if (!PUBLIC_URLS[protocol].scheme.test(url.protocol))
-        return PUBLIC_URLS[protocol].problem;
-    if (/[{}]/.test(sample))
-        return 'has a placeholder other than {host} and {port}';
-    const rest = `${url.pathname}${url.search}${url.hash}`;
-    if ((rest !== '/' && rest !== '') || url.username !== '')
-        return 'has more than a host and a port';
-    return protocol === 'tcp' && url.port === '' ? 'has no port' : undefined;
-}
-function parseWholeNumber(text, input, min, max) {
-    if (text === undefined)
-        return undefined;
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= min && value <= max)
-        return value;
-    throw new InputError(`\`${input}\` is '${text}': write a whole number from ${min} to ${max}`);
-}
-function input_values_parseBoolean(text, input, fallback) {
-    const word = text.toLowerCase();
-    if (word === '')
-        return fallback;
-    if (word === 'true' || word === 'false')
-        return word === 'true';
-    throw new InputError(`\`${input}\` is '${text}': write true or false`);
-}
-function parseChoice(text, input, choices) {
-    const found = choices.find(choice => choice === text.toLowerCase());
-    if (found !== undefined)
-        return found;
-    throw new InputError(`\`${input}\` is '${text}': write one of ${choices.join(', ')}`);
-}
-function parseHealthPath(text) {
-    if (/^\/[^\s#]*$/.test(text) && !text.startsWith('//'))
-        return text;
-    throw new InputError(`\`health-path\` is '${text}': write a path that begins with one /`);
-}
-const BYTES = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
-/** Bytes of `500KB`, `25MB` or `2GB`; as with most servers, 1 KB is 1,024 bytes. */
-function parseBytes(text, input) {
-    const [, count, unit = ''] = /^(\d{1,12}(?:\.\d{1,3})?) ?([kmg]?i?b?)$/.exec(text.toLowerCase()) ?? [];
-    const factor = Object.entries(BYTES).find(([name]) => name === unit.replace('i', '') || name === `${unit}b`);
-    const bytes = Math.floor(Number(count) * (factor?.[1] ?? 0));
-    if (bytes > 0 && Number.isSafeInteger(bytes))
-        return bytes;
-    throw new InputError(`\`${input}\` is '${text}', which is no size: write it like 500KB, 25MB or 2GB`);
-}
-
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: external "node:net"
-var external_node_net_ = __nccwpck_require__(7030);
-// EXTERNAL MODULE: external "node:tls"
-var external_node_tls_ = __nccwpck_require__(1692);
-;// CONCATENATED MODULE: ./build/js/log.js
-// What is said in the log, and the one sanitiser that everything a stranger can influence passes through.
-/** Longest piece of a stranger's text that is shown, in characters. */
+;// CONCATENATED MODULE: ./build/js/shared/secrets.js
+// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control, tunnel,
+// exposure and step.
+
+/** A shorter line of a key reveals nothing, and masking it would blank out half of the log. */
+const MIN_HIDDEN_LENGTH = 8;
+/** Takes the same time for every guess, of any length. For keys, passwords and MACs. */
+function isSame(given, wanted) {
+    return (0,external_node_crypto_.timingSafeEqual)((0,external_node_crypto_.hash)('sha256', given, 'buffer'), (0,external_node_crypto_.hash)('sha256', wanted, 'buffer'));
+}
+/** The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line. */
+function listKeyTexts(key) {
+    const lines = key.split('\n').map(line => line.trim());
+    return [key.trim(), ...lines].filter(text => text.length >= MIN_HIDDEN_LENGTH && !/^-----.*-----$/.test(text));
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/state.js
+// What is known about one exposure: two facts (tunnel, app) and the phase they add up to.
+// exposure.ts is the only writer; control, github and the gateway's pages only read.
+/** Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol: tcp`, the app was down. */
+const UNVERIFIED_REASONS = ['silent', 'unproved', 'app away'];
+/** The four ways the app can be run; `auto` is resolved before anything starts. */
+const APP_MODES = ['os', 'exec', 'web', 'port'];
+/** What visitors send: HTTP requests, which the gateway reads, or bytes that reach the app unread. */
+const PROTOCOLS = ['http', 'tcp'];
+/**
+ * Why an exposure ended as planned. A new reason also needs a sentence in github/comment/markdown.ts, and a place in
+ * control/api.ts if clients may give it.
+ */
+const END_REASONS = ['job ended', 'duration over', 'continue file', 'stopped', 'runner gone'];
+
+;// CONCATENATED MODULE: ./build/js/exposure/config.js
+// The configuration of one exposure: the app, who may open it, and the servers. Part of the supervisor's document
+// (supervisor/config.ts), and checked with it.
+
+
+
+
+
+const config_Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
+const Milliseconds = pipe(number(), minValue(0), maxValue(MAX_DURATION_MS));
+const Environment = record(string(), string());
+const ExposureConfigSchema = object({
+    /** `tcp`: visitors' bytes reach the app unread. */
+    protocol: picklist(PROTOCOLS),
+    spec: AppSpecSchema,
+    env: Environment,
+    baseEnvironment: Environment,
+    /** Absent if an accepting port is enough. */
+    healthPath: optional(string()),
+    startupTimeoutMs: Milliseconds,
+    /** From "live" on; absent: until it is stopped. */
+    durationMs: optional(Milliseconds),
+    /** For the gateway; unused with `protocol: tcp`. */
+    gateway: object({
+        access: variant('kind', [
+            object({ kind: literal('open') }),
+            object({
+                kind: literal('link'),
+                key: string(),
+                /** A generated key is as public as the link that contains it; a given key is never shown. */
+                isGenerated: dist_boolean(),
+            }),
+            object({ kind: literal('basic'), user: string(), password: string() }),
+        ]),
+        publicPaths: array(string()),
+        maxBodyBytes: pipe(number(), minValue(1)),
+    }),
+    /** PEM; absent: plain HTTP. */
+    tls: optional(object({ cert: string(), key: string() })),
+    tunnel: object({
+        servers: pipe(array(object({
+            address: object({ host: string(), port: config_Port }),
+            secret: optional(string()),
+        })), minLength(1)),
+        /** Identifies the preview in every run. */
+        identity: string(),
+        remotePort: variant('kind', [
+            object({ kind: literal('fixed'), port: config_Port }),
+            object({ kind: literal('random') }),
+            object({ kind: literal('auto'), min: config_Port, max: config_Port }),
+        ]),
+        /** Template with `{host}` and `{port}`. */
+        publicUrl: string(),
+        /** Whether connections to a far server may be opened ahead of visitors; absent: yes. */
+        spareConnections: optional(dist_boolean()),
+        /** The program of a second thread for raw visitors; absent: one thread for all. */
+        threadScript: optional(string()),
+    }),
+});
+/** The texts to hide in logs. A generated key is not one: it is part of the link. */
+function listSecrets({ tunnel, gateway, tls }) {
+    const { access } = gateway;
+    return [
+        ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
+        ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
+        ...(access.kind === 'basic' ? [access.password] : []),
+        ...listKeyTexts(tls?.key ?? ''),
+    ];
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/sanitise.js
+// The one sanitiser for every text that visitors, apps and pull requests can influence. Used wherever such a text is
+// printed, logged or put into a message.
+/** Longest piece of untrusted text that is shown, in characters. */
 const MAX_UNTRUSTED_LENGTH = 200;
 // C0 and C1 controls (ANSI sequences begin with one), line and paragraph separators, bidi and zero-width controls.
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
@@ -30292,19 +30327,19 @@ const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202
  * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
  * The result is one line of at most `maxLength` characters.
  */
-function log_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
+function sanitise_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
     const clean = shorten(text, maxLength)
         .replace(UNSAFE, escapeCharacter)
         .replaceAll('##[', '#\\x23[')
         .replace(/^(\s*:):/u, '$1\\x3a');
-    // Once more, because what was made harmless has become longer.
+    // Cut again: escaping makes text longer.
     return shorten(clean, maxLength);
 }
-/** The same for text of several lines, each of whatever length. */
+/** Makes text of several lines harmless, line by line, without a limit of length. */
 function sanitiseLines(text) {
     return text
         .split('\n')
-        .map(line => log_sanitise(line, Number.POSITIVE_INFINITY))
+        .map(line => sanitise_sanitise(line, Number.POSITIVE_INFINITY))
         .join('\n');
 }
 function shorten(text, maxLength) {
@@ -30316,14 +30351,19 @@ function escapeCharacter(character) {
     const code = character.codePointAt(0) ?? 0;
     return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
 }
+
+;// CONCATENATED MODULE: ./build/js/shared/log.js
+// The logger. Used in every folder; each program decides where the lines go.
+
+const LOG_LEVELS = ['quiet', 'info', 'debug'];
 /**
- * A logger that hands finished lines (no line break) to `write`. Every line goes through the sanitiser without its
+ * A logger that passes finished lines (no line break) to `write`. Every line goes through the sanitiser without its
  * length limit, and each of the `hidden` texts is replaced by `***`.
  */
 function createLogger(options) {
-    // The longest first: a secret that begins with another would else leave its end behind.
+    // The longest first: otherwise a secret that begins with another one would leave its end behind.
     const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
-    const say = (level) => (message) => {
+    const logAt = (level) => (message) => {
         if (level === 'debug' && options.level !== 'debug')
             return;
         if (level === 'info' && options.level === 'quiet')
@@ -30332,425 +30372,31 @@ function createLogger(options) {
             return;
         const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
         for (const line of clean.split('\n'))
-            options.write(log_sanitise(line, Number.POSITIVE_INFINITY), level);
+            options.write(sanitise_sanitise(line, Number.POSITIVE_INFINITY), level);
     };
-    return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+    return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
 }
 const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
 
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./build/js/public-address.js
-// The address visitors use: written from the `public-url` template, and proved to lead to this very exposure before
-// anybody is told. Used by public-tunnel; its templates by the inputs.
-
-
-/** How long an answer is waited for. Where the network has no hairpin none ever comes. */
-const PROOF_TIMEOUT_MS = 5_000;
-const PROOF_RETRY_MS = 250;
-/** Strangers met in a row before giving up: with ports chosen at random even one is rare. */
-const MAX_STRANGERS = 3;
-/** The bore server's own address, without anything in between. */
-const public_address_PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' };
-/** The same where TLS ends on the runner. */
-const public_address_TLS_PUBLIC_URL = 'https://{host}:{port}';
-/** Whether nothing but the bore server stands before us at addresses of this template; `endsTls`: we speak TLS. */
-function isPlainPublicUrl(template, endsTls) {
-    return endsTls ? template === public_address_TLS_PUBLIC_URL : Object.values(public_address_PLAIN_PUBLIC_URLS).includes(template);
-}
-/** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */
-function public_address_renderPublicUrl(template, host, port) {
-    const inUrl = host.includes(':') ? `[${host}]` : host;
-    return template.replaceAll('{host}', inUrl).replaceAll('{port}', String(port));
-}
-/**
- * What was found out about the address, or undefined when there was none or the check was given up. An answer without
- * our proof means that somebody else is there: another port, or a TunnelError. Where that is not certain, the last
- * port is kept, unverified.
- */
-async function proveAddress(check) {
-    let strangers = 0;
-    let last = { kind: 'silent', detail: '' };
-    let url;
-    for (let end = startClock(); performance.now() < end;) {
-        const now = check.readUrl();
-        if (now !== url)
-            end = startClock();
-        url = now;
-        const answer = await askInTime(check, url, end);
-        if (check.signal.aborted)
-            return undefined;
-        if (check.readUrl() !== url)
-            continue; // what was asked is of no interest any more
-        if (url !== undefined && answer.kind === 'proved')
-            return { url, verified: true, doubt: undefined };
-        // The last answer is cut off by the clock, and says the least.
-        if (answer.kind !== 'proved' && (last.detail === '' || performance.now() < end))
-            last = answer;
-        if (url !== undefined && answer.kind === 'unproved' && check.isPlain) {
-            strangers += 1;
-            if (strangers >= MAX_STRANGERS && !check.isCertain)
-                break;
-            if (!(await leaveStranger(check, url, strangers)))
-                break;
-        }
-        else
-            await (0,promises_namespaceObject.setTimeout)(PROOF_RETRY_MS, undefined, { signal: check.signal }).catch(() => { });
-    }
-    if (check.signal.aborted || url === undefined)
-        return undefined;
-    check.logger.warn(explainDoubt(url, last));
-    return { url, verified: false, doubt: last.kind };
-}
-function explainDoubt(url, { kind, detail }) {
-    switch (kind) {
-        case 'silent':
-            return `${url} did not answer from here (${detail}); that is normal where a network does not route back to itself, so the link is handed out all the same`;
-        case 'unproved':
-            return `${url} is not known to lead here (${detail}): somebody else may have this address, or something in between answers for it; it is handed out all the same, so try it from elsewhere`;
-        case 'app away':
-            return `${url} could not be checked (${detail}); it is handed out all the same`;
-    }
-}
-function startClock() {
-    return performance.now() + PROOF_TIMEOUT_MS;
-}
-async function askInTime(check, url, end) {
-    if (url === undefined)
-        return { kind: 'silent', detail: 'the tunnel is away' };
-    const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(end - performance.now())));
-    return await check.ask(url, AbortSignal.any([check.signal, deadline]));
-}
-/** False where there is no other port, and it is not certain that this one is a stranger's. */
-async function leaveStranger(check, url, strangers) {
-    const message = `somebody else answers at ${url}: the bore server gave out an address that leads elsewhere`;
-    if (strangers >= MAX_STRANGERS)
-        throw new TunnelError(message, { retryable: false });
-    check.logger.warn(`${message}; asking for another port`);
-    try {
-        await check.move();
-        return true;
-    }
-    catch (error) {
-        if (check.isCertain || check.signal.aborted)
-            throw error;
-        return false;
-    }
-}
-
-;// CONCATENATED MODULE: ./build/js/tls-inputs.js
-// The inputs for TLS that ends on the runner: certificate and key, checked before anything is started. No message says
-// anything of the key but what kind of text it is. Used by inputs; what of the key has to be hidden, by supervisor too.
-
-
-
-
-
-
-/** Renewals come weeks before the end: who is this near to it has missed them. */
-const NEAR_END_MS = (/* unused pure expression or super */ null && (3 * 24 * 60 * 60_000));
-/** A shorter line of a key tells nothing, and masking it would blank out half the log. */
-const MIN_HIDDEN_LENGTH = 8;
-/** Names of a certificate that are shown. */
-const MAX_NAMES = 10;
-/** Any: certificates know no ports. */
-const SAMPLE_PORT = 12_345;
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
-/** Undefined where TLS is not wanted, and after a problem was noted. */
-function parseTlsInputs(read, context) {
-    const { protocol, tunnel, problems } = context;
-    const [cert, key] = [read('tls-cert').trim(), read('tls-key').trim()];
-    if (cert === '' && key === '')
-        return undefined;
-    if (protocol === 'tcp') {
-        problems.found.push('`tls-cert` cannot be used with `protocol: tcp`: the bytes go to the app as they are, so let the app speak TLS; leave it out');
-        return undefined;
-    }
-    const chain = problems.check(() => parseChain(cert));
-    const privateKey = problems.check(() => parseKey(key));
-    // Where the order is wrong, what else is wrong is that of the one that is meant.
-    const leaf = chain?.find(one => privateKey && one.checkPrivateKey(privateKey)) ?? chain?.[0];
-    if (chain && leaf && privateKey)
-        problems.check(() => checkPair(chain, privateKey, key));
-    if (leaf)
-        problems.check(() => checkDates(leaf, new Date()));
-    const publicUrl = tunnel && problems.check(() => chooseTemplate(tunnel.publicUrl));
-    if (leaf && tunnel && publicUrl)
-        problems.check(() => checkNames(leaf, tunnel, publicUrl));
-    if (!chain || !leaf || !privateKey || !publicUrl)
-        return undefined;
-    return { cert: renderChain(chain), key, publicUrl, expiresAt: new Date(leaf.validTo) };
-}
-/** What is allowed but unwise. */
-function listTlsWarnings({ expiresAt }, durationMs) {
-    const leftMs = expiresAt.getTime() - Date.now();
-    if (durationMs !== undefined && leftMs < durationMs)
-        return [
-            `the certificate of \`tls-cert\` ends at ${expiresAt.toISOString()}, before the preview does: browsers will refuse the link from then on; renew it`,
-        ];
-    if (leftMs >= NEAR_END_MS)
-        return [];
-    return [`the certificate of \`tls-cert\` ends soon, at ${expiresAt.toISOString()}: renew it`];
-}
-/** Everything of a key that must be hidden from logs: the whole of it, and each line, as the runner masks by lines. */
-function listKeyTexts(key) {
-    const lines = key.split('\n').map(line => line.trim());
-    return [key.trim(), ...lines].filter(text => text.length >= MIN_HIDDEN_LENGTH && !/^-----.*-----$/.test(text));
-}
-function parseChain(text) {
-    if (text === '')
-        throw new InputError('`tls-key` is given without `tls-cert`: is the secret it comes from set? Give both, or leave both out');
-    if (text.includes('PRIVATE KEY'))
-        throw new InputError('`tls-cert` holds a private key: it belongs in `tls-key` alone; give the text of the certificate (fullchain.pem)');
-    const blocks = text.match(CERTIFICATE);
-    if (blocks === null)
-        throw new InputError(`\`tls-cert\` is no PEM certificate, but ${describeText(text)}: give the text of the file (fullchain.pem), from -----BEGIN CERTIFICATE----- on`);
-    return blocks.map((block, index) => parseCertificate(block, index));
-}
-function parseCertificate(block, index) {
-    try {
-        return new X509Certificate(block);
-    }
-    catch (cause) {
-        throw new InputError(`certificate ${index + 1} of \`tls-cert\` cannot be read (${describeError(cause)}): give the text of the file as it is, line breaks included`, { cause });
-    }
-}
-function parseKey(text) {
-    if (text === '')
-        throw new InputError('`tls-cert` is given without `tls-key`: is the secret it comes from set? Give both, or leave both out');
-    if (/ENCRYPTED/.test(text))
-        throw new InputError('`tls-key` is protected by a passphrase: give the key without one (openssl pkey -in key.pem), as a secret of the repository');
-    if (!/-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/.test(text))
-        throw new InputError(`\`tls-key\` is no PEM private key, but ${describeText(text)}: give the text of the file (privkey.pem), from -----BEGIN PRIVATE KEY----- on`);
-    try {
-        return createPrivateKey(text);
-    }
-    catch {
-        // OpenSSL's words are no help here, and are not needed as a cause: nothing of the key may go any further.
-        throw new InputError(`\`tls-key\` cannot be read as a private key (it is ${describeText(text)}): give the text of the file as it is, line breaks included`);
-    }
-}
-/** What kind of text it is, and nothing of what it says. */
-function describeText(text) {
-    const size = `a text of ${text.length} characters in ${text.split('\n').length} lines`;
-    if (text.includes('\\n'))
-        return `${size}, in which line breaks are written as \\n`;
-    const kind = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(text)?.[1];
-    if (kind !== undefined)
-        return `${size}, which says it is a ${kind}`;
-    return /^\S*[/\\]\S*$/.test(text) && text.length < 256 ? `${size}, a file name perhaps` : size;
-}
-function checkPair(chain, key, keyText) {
-    const place = chain.findIndex(certificate => certificate.checkPrivateKey(key));
-    if (place > 0)
-        throw new InputError(`\`tls-key\` belongs to certificate ${place + 1} of \`tls-cert\`: put that one first, the intermediates behind it`);
-    if (place === -1)
-        throw new InputError(`\`tls-key\` is not the key of the certificate in \`tls-cert\` (${describeNames(chain[0])}): give the two files of one renewal`);
-    try {
-        createSecureContext({ cert: renderChain(chain), key: keyText, minVersion: 'TLSv1.2' });
-    }
-    catch (cause) {
-        throw new InputError(`\`tls-cert\` and \`tls-key\` cannot be used for TLS (${sanitise(describeError(cause))}): make new ones, with a usual key (P-256, or RSA of 2048 bits)`);
-    }
-}
-function checkDates(leaf, now) {
-    const [from, to] = [new Date(leaf.validFrom), new Date(leaf.validTo)];
-    if (now < from)
-        throw new InputError(`the certificate of \`tls-cert\` is not valid before ${from.toISOString()}, and it is ${now.toISOString()}: wait, or set the clock of the machine`);
-    if (now >= to)
-        throw new InputError(`the certificate of \`tls-cert\` expired at ${to.toISOString()}, and it is ${now.toISOString()}: renew it, and bring the secret up to date`);
-}
-function chooseTemplate(publicUrl) {
-    if (publicUrl === PLAIN_PUBLIC_URLS.http)
-        return TLS_PUBLIC_URL;
-    if (publicUrl.startsWith('https:'))
-        return publicUrl;
-    throw new InputError(`\`public-url\` is '${publicUrl}', and with \`tls-cert\` visitors speak https: write https://, or leave it out`);
-}
-/** Against what visitors type, for each server they may come through. */
-function checkNames(leaf, { servers }, publicUrl) {
-    const hosts = servers.map(({ address }) => new URL(renderPublicUrl(publicUrl, address.host, SAMPLE_PORT)).hostname);
-    const missing = [...new Set(hosts)].filter(host => !isFor(leaf, host));
-    if (missing.length > 0)
-        throw new InputError(missing.map(host => `the certificate of \`tls-cert\` is not for ${sanitise(host)}, which visitors type, but ${describeNames(leaf)}: get one for that name, or change \`public-url\``));
-}
-function isFor(leaf, host) {
-    const bare = host.replace(/^\[|\]$/g, '');
-    if (isIP(bare) !== 0)
-        return leaf.checkIP(bare) !== undefined;
-    // Browsers look at the list of names alone, not at the subject.
-    return leaf.checkHost(bare, { subject: 'never' }) !== undefined;
-}
-function describeNames(leaf) {
-    const names = (leaf?.subjectAltName ?? '')
-        .split(', ')
-        .map(name => name.replace(/^(?:DNS|IP Address):/, ''));
-    const [first = ''] = names;
-    if (first === '')
-        return 'for no name at all';
-    const rest = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
-    return `for ${sanitise(names.slice(0, MAX_NAMES).join(', '))}${rest}`;
-}
-function renderChain(chain) {
-    return chain.map(String).join('');
-}
-
-;// CONCATENATED MODULE: ./build/js/config.js
-// The one document a supervisor gets on its standard input: everything it needs, checked again on arrival.
-// It never lies in a file, an argument or the environment, for it holds the bore secret and the GitHub token.
-
-
-
-
-const Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
-const Milliseconds = pipe(number(), minValue(0), maxValue(MAX_DURATION_MS));
-const Environment = record(string(), string());
-const AppSpecSchema = variant('mode', [
-    object({
-        mode: literal('os'),
-        path: string(),
-        wasmrun: string(),
-        vm: picklist(['auto', 'node', 'browser']),
-        browser: exactOptional(string()),
-        pageHostScript: string(),
-    }),
-    object({ mode: literal('exec'), path: string(), wasmrun: string(), args: array(string()) }),
-    object({ mode: literal('web'), path: string(), spa: dist_boolean(), crossOriginIsolation: dist_boolean() }),
-    object({
-        mode: literal('port'),
-        path: string(),
-        port: exactOptional(Port),
-        command: exactOptional(string()),
-    }),
-]);
-const ExposureConfigSchema = object({
-    /** `tcp`: visitors' bytes go to the app as they are. */
-    protocol: picklist(PROTOCOLS),
-    spec: AppSpecSchema,
-    env: Environment,
-    baseEnvironment: Environment,
-    /** Absent where an accepting port is enough. */
-    healthPath: exactOptional(string()),
-    startupTimeoutMs: Milliseconds,
-    /** From "live" on; absent: until it is stopped. */
-    durationMs: exactOptional(Milliseconds),
-    /** What the gateway is told; with `protocol: tcp` there is none. */
-    gateway: object({
-        access: variant('kind', [
-            object({ kind: literal('open') }),
-            object({
-                kind: literal('link'),
-                key: string(),
-                /** Made for this run, and as public as the link it is part of; a given one is shown nowhere. */
-                isGenerated: dist_boolean(),
-            }),
-            object({ kind: literal('basic'), user: string(), password: string() }),
-        ]),
-        publicPaths: array(string()),
-        maxBodyBytes: pipe(number(), minValue(1)),
-    }),
-    /** PEM; absent: visitors speak plain HTTP with us. */
-    tls: exactOptional(object({ cert: string(), key: string() })),
-    tunnel: object({
-        servers: pipe(array(object({
-            address: object({ host: string(), port: Port }),
-            secret: exactOptional(string()),
-        })), minLength(1)),
-        /** Names the preview, the same in every run. */
-        identity: string(),
-        remotePort: variant('kind', [
-            object({ kind: literal('fixed'), port: Port }),
-            object({ kind: literal('random') }),
-            object({ kind: literal('auto'), min: Port, max: Port }),
-        ]),
-        /** Template with `{host}` and `{port}`. */
-        publicUrl: string(),
-        /** Whether connections to a far server may be opened ahead of visitors; yes where absent. */
-        warm: exactOptional(dist_boolean()),
-        /** The program of a second thread for raw visitors; absent: one thread for all. */
-        threadScript: exactOptional(string()),
-    }),
-});
-/** What comment and summary say beside the state. */
-const PreviewSchema = object({
-    commit: string(),
-    /** How visitors get in, where the link alone does not do it. */
-    entry: exactOptional(string()),
-    openWarning: exactOptional(string()),
-    warnings: array(string()),
-    /**
-     * Whether the app's own lines may stand in comment and summary. Not where `env` handed it values: the runner masks
-     * secrets in logs, and nowhere else.
-     */
-    showConsole: dist_boolean(),
-});
-const JobSchema = object({
-    eventName: string(),
-    event: unknown(),
-    repository: object({ owner: string(), name: string() }),
-    sha: string(),
-    ref: string(),
-    runId: string(),
-    runAttempt: number(),
-    serverUrl: string(),
-    apiUrl: string(),
-    workflowRef: string(),
-    jobId: string(),
-    stepId: string(),
-    matrix: unknown(),
-    actor: string(),
-    workspace: string(),
-});
-const SupervisorConfigSchema = object({
-    /** The session folder. */
-    folder: string(),
-    name: string(),
-    controlToken: string(),
-    logLevel: picklist(['quiet', 'info', 'debug']),
-    exposure: ExposureConfigSchema,
-    /** A file whose appearing ends a hold. */
-    continueFile: exactOptional(string()),
-    /** The runner's worker: when it is gone, so is the job. */
-    runner: exactOptional(object({ pid: number(), startTime: string() })),
-    /** Whom to tell on GitHub; absent where there is no pull request, no token, or no wish for a comment. */
-    comment: exactOptional(object({
-        job: JobSchema,
-        token: string(),
-        pullRequest: number(),
-        identity: object({ key: string(), name: string() }),
-    })),
-    preview: PreviewSchema,
-});
-/** What of it may stand in no log; a generated key is part of the link, which everybody may read. */
-function listSecrets({ tunnel, gateway, tls }) {
-    const { access } = gateway;
-    return [
-        ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
-        ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
-        ...(access.kind === 'basic' ? [access.password] : []),
-        ...listKeyTexts(tls?.key ?? ''),
-    ];
-}
-
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
-;// CONCATENATED MODULE: ./build/js/output.js
-// Writing for people to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose
-// reader is gone or slow. Used by the entries and the foreground. Nothing here throws, and no failure is an event that
-// nobody handles: the handler for those would have to write about it.
+;// CONCATENATED MODULE: ./build/js/shared/output.js
+// Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone or
+// slow. Used by the programs and by commands/foreground.ts. Nothing here throws, and every 'error' event has a listener:
+// otherwise the handler for uncaught errors would run, and try to write again.
 
 
-/** What waits for a slow reader; beyond it lines are left out, because an app may print without end. */
+/** How much waits for a slow reader. Beyond that, lines are left out, because an app may print without end. */
 const MAX_WAITING_BYTES = (/* unused pure expression or super */ null && (1024 * 1024));
 const READER_GRACE_MS = 1_000;
-/** Failing writes to standard output and error are no exceptions from now on. Called by every entry. */
+/** From now on a failed write to stdout or stderr is not an exception. Called by every process but the page host. */
 function tolerateBrokenOutput() {
     for (const stream of [process.stdout, process.stderr])
         stream.on('error', () => { });
 }
 /**
- * Sets the exit code. The process ends by itself once all is written; where nobody reads the pipe it writes to, a second
- * later all the same, for Node would wait for that reader for ever.
+ * Sets the exit code. The process ends by itself once everything is written, or after a second: if nobody reads a pipe,
+ * Node would wait for ever.
  */
 function leaveWith(code) {
     process.exitCode = code;
@@ -30762,10 +30408,10 @@ class LineOutput {
     #stream;
     #skipped = 0;
     #isLost = false;
-    /** `onLost` is called once, with the reason, when nobody can read here any more. */
+    /** `onLost` is called once, with the reason, when the stream cannot be written to any more. */
     constructor(stream, onLost = () => { }) {
         this.#stream = stream;
-        stream.on('drain', () => this.#tellSkipped());
+        stream.on('drain', () => this.#reportSkipped());
         stream.on('error', error => {
             if (!this.#isLost) {
                 this.#isLost = true;
@@ -30782,21 +30428,21 @@ class LineOutput {
     get columns() {
         return this.#stream.columns || 80;
     }
-    /** The text as it is; never left out. */
+    /** Writes the text as it is, and never leaves it out. */
     write(text) {
         if (!this.#isLost)
             this.#stream.write(text);
     }
-    /** A line that may be left out where the reader is slow; how many were is said once it has caught up. */
+    /** Writes a line, or leaves it out if the reader is slow. Once the reader has caught up, a line gives the number. */
     writeLine(line) {
         if (this.#stream.writableLength > MAX_WAITING_BYTES)
             this.#skipped += 1;
         else {
-            this.#tellSkipped();
+            this.#reportSkipped();
             this.write(`${line}\n`);
         }
     }
-    #tellSkipped() {
+    #reportSkipped() {
         if (this.#skipped === 0)
             return;
         const count = this.#skipped;
@@ -30821,12 +30467,12 @@ class LogFile {
         this.#maxBytes = maxBytes;
         this.#onLost = onLost;
     }
-    /** Whether only lines that matter are taken from now on: a talkative app must not fill the runner's disk. */
+    /** Whether only errors are still written: a noisy app must not fill the runner's disk. */
     get isFull() {
         return this.#bytes > this.#maxBytes;
     }
-    writeLine(line, matters) {
-        if (this.isFull && !matters)
+    writeLine(line, isError) {
+        if (this.isFull && !isError)
             return;
         const wasFull = this.isFull;
         if (this.#lost > 0 && this.#append(`(lines missing here: ${this.#lost})\n`))
@@ -30854,18 +30500,83 @@ class LogFile {
     }
 }
 
+;// CONCATENATED MODULE: ./build/js/supervisor/config.js
+// The one document a supervisor gets on its standard input: everything it needs, checked again on arrival.
+// It is never in a file, an argument or the environment, because it contains the bore secret and the GitHub token.
+
+
+
+/** What comment and summary show apart from the state. */
+const PreviewSchema = object({
+    commit: string(),
+    /** What visitors need apart from the link; absent if the link is enough. */
+    entry: optional(string()),
+    openWarning: optional(string()),
+    warnings: array(string()),
+    /**
+     * Whether comment and summary may show the app's own lines. Not if the app was given values through `env`: the runner
+     * masks secrets in logs only.
+     */
+    showConsole: dist_boolean(),
+});
+const JobSchema = object({
+    eventName: string(),
+    event: unknown(),
+    repository: object({ owner: string(), name: string() }),
+    sha: string(),
+    ref: string(),
+    runId: string(),
+    runAttempt: number(),
+    serverUrl: string(),
+    apiUrl: string(),
+    workflowRef: string(),
+    jobId: string(),
+    stepId: string(),
+    matrix: unknown(),
+    actor: string(),
+});
+const SupervisorConfigSchema = object({
+    /** The session folder. */
+    folder: string(),
+    name: string(),
+    controlToken: string(),
+    logLevel: picklist(LOG_LEVELS),
+    exposure: ExposureConfigSchema,
+    /** The preview ends when this file appears; set only if the step holds. */
+    continueFile: optional(string()),
+    /** The runner's worker: the job is over when it is gone. */
+    runner: optional(object({ pid: number(), startTime: string() })),
+    /** Where the comment is written; absent without a pull request or a token, or with `comment: false`. */
+    comment: optional(object({
+        job: JobSchema,
+        token: string(),
+        pullRequest: number(),
+        identity: object({ key: string(), name: string() }),
+        preview: PreviewSchema,
+    })),
+});
+
 // EXTERNAL MODULE: external "node:http"
 var external_node_http_ = __nccwpck_require__(7067);
-;// CONCATENATED MODULE: ./build/js/control/messages.js
-// What the control API says about an exposure, on the wire and in outcome.json: one schema for both ends.
+;// CONCATENATED MODULE: ./build/js/shared/state-json.js
+// The state of an exposure as JSON: what the control API sends, outcome.json holds, and comment, summary and commands
+// read. One schema for both ends.
 
-const END_REASONS = [
-    'job ended',
-    'duration over',
-    'continue file',
+
+const TUNNEL_STATUSES = [
+    'Not started',
+    'Connecting',
+    'Connected',
+    'Reconnecting',
+    'Disconnected',
+    'Failed',
+];
+const APP_STATUSES = [
+    'starting',
+    'running',
+    'restarting',
     'stopped',
-    'cancelled',
-    'runner gone',
+    'failed',
 ];
 const PhaseSchema = variant('phase', [
     object({ phase: literal('starting') }),
@@ -30884,19 +30595,19 @@ const PhaseSchema = variant('phase', [
         ended_at: string(),
     }),
 ]);
-const messages_StateMessageSchema = object({
-    mode: picklist(['os', 'exec', 'web', 'port']),
-    /** wasmrun's word for the tunnel. */
-    status: picklist(['Not started', 'Disconnected', 'Connecting', 'Connected', 'Reconnecting', 'Failed']),
+const state_json_StateMessageSchema = object({
+    mode: picklist(APP_MODES),
+    status: picklist(TUNNEL_STATUSES),
+    /** Null unless the tunnel is Connected or Reconnecting. */
     public_url: nullable(string()),
     preview_url: nullable(string()),
     public_host: nullable(string()),
     public_port: nullable(number()),
     tunnel_reason: nullable(string()),
     verified: nullable(dist_boolean()),
-    doubt: nullable(picklist(['silent', 'unproved', 'app away'])),
+    doubt: nullable(picklist(UNVERIFIED_REASONS)),
     app: object({
-        status: picklist(['starting', 'running', 'restarting', 'stopped', 'failed']),
+        status: picklist(APP_STATUSES),
         port: nullable(number()),
         reason: nullable(string()),
     }),
@@ -30908,18 +30619,18 @@ const messages_StateMessageSchema = object({
     exposure: PhaseSchema,
 });
 function describeState(state) {
-    const { tunnel, app } = state;
+    const { tunnel, app, address } = state;
     const hasAddress = tunnel.status === 'Connected' || tunnel.status === 'Reconnecting';
     return {
         mode: state.mode,
         status: tunnel.status,
-        public_url: hasAddress ? (state.url ?? null) : null,
+        public_url: hasAddress && address.kind !== 'none' ? address.url : null,
         preview_url: hasAddress ? (state.link ?? null) : null,
         public_host: hasAddress ? tunnel.host : null,
         public_port: hasAddress ? tunnel.port : null,
         tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
-        verified: state.verified ?? null,
-        doubt: state.doubt ?? null,
+        verified: isVerified(address),
+        doubt: address.kind === 'unverified' ? address.reason : null,
         app: {
             status: app.status,
             port: app.status === 'running' && app.upstream.kind === 'address' ? app.upstream.port : null,
@@ -30927,85 +30638,35 @@ function describeState(state) {
         },
         restarts: state.restarts,
         reconnects: state.reconnects,
-        address_changes: state.moves,
+        address_changes: state.addressChanges,
         visits: state.visits,
         warnings: [...state.warnings],
         exposure: describePhase(state.phase),
     };
 }
 function describePhase(phase) {
-    if (phase.phase === 'starting')
-        return phase;
+    if (phase.kind === 'starting')
+        return { phase: 'starting' };
     const live_at = phase.liveAt?.toISOString() ?? null;
-    if (phase.phase === 'live')
+    if (phase.kind === 'live')
         return {
             phase: 'live',
             live_at: phase.liveAt.toISOString(),
             expires_at: phase.expiresAt?.toISOString() ?? null,
         };
     const ended_at = phase.endedAt.toISOString();
-    if (phase.phase === 'ended')
+    if (phase.kind === 'ended')
         return { phase: 'ended', reason: phase.reason, live_at, ended_at };
     return { phase: 'failed', reason: phase.reason, last_lines: [...phase.lastLines], live_at, ended_at };
 }
-/** The state a message was made from, fit for reading: an upstream behind it cannot be called. */
-function reviveState(message) {
-    return {
-        mode: message.mode,
-        phase: revivePhase(message.exposure),
-        tunnel: reviveTunnel(message),
-        app: reviveApp(message.app),
-        url: message.public_url ?? undefined,
-        link: message.preview_url ?? undefined,
-        verified: message.verified ?? undefined,
-        doubt: message.doubt ?? undefined,
-        restarts: message.restarts,
-        reconnects: message.reconnects,
-        moves: message.address_changes,
-        visits: message.visits,
-        warnings: message.warnings,
-    };
-}
-function revivePhase(exposure) {
-    if (exposure.phase === 'starting')
-        return exposure;
-    const liveAt = exposure.live_at === null ? {} : { liveAt: new Date(exposure.live_at) };
-    if (exposure.phase === 'live') {
-        const expiresAt = exposure.expires_at === null ? {} : { expiresAt: new Date(exposure.expires_at) };
-        return { phase: 'live', liveAt: new Date(exposure.live_at), ...expiresAt };
-    }
-    const endedAt = new Date(exposure.ended_at);
-    if (exposure.phase === 'ended')
-        return { phase: 'ended', reason: exposure.reason, ...liveAt, endedAt };
-    return { phase: 'failed', reason: exposure.reason, lastLines: exposure.last_lines, ...liveAt, endedAt };
-}
-function reviveTunnel(message) {
-    const { status, public_host: host, public_port: port, tunnel_reason } = message;
-    const reason = tunnel_reason ?? '';
-    if (status === 'Connected' && host !== null && port !== null)
-        return { status, host, port };
-    if (status === 'Reconnecting' && host !== null && port !== null)
-        return { status, host, port, reason };
-    if (status === 'Failed')
-        return { status, reason };
-    return { status: status === 'Not started' || status === 'Connecting' ? status : 'Disconnected' };
-}
-function reviveApp({ status, port, reason }) {
-    switch (status) {
-        case 'running':
-            return { status, upstream: { kind: 'address', host: '127.0.0.1', port: port ?? 0 } };
-        case 'restarting':
-            return { status, reason: reason ?? '', attempt: 0 };
-        case 'failed':
-            return { status, reason: reason ?? '', lastLines: [] };
-        default:
-            return { status };
-    }
+/** Null before the first check. */
+function isVerified({ kind }) {
+    return kind === 'verified' || (kind === 'unverified' ? false : null);
 }
 
 ;// CONCATENATED MODULE: ./build/js/control/api.js
-// The control API on the runner's loopback: wasmrun's three tunnel routes and what an exposure adds to them.
-// openapi.yaml describes it for people and is held to it by a test. Used by supervisor and cli.
+// The control API on the runner's loopback: wasmrun's three tunnel routes, and further ones for the exposure.
+// openapi.yaml describes it; a test compares the two. Used by supervisor/supervision.
 
 
 
@@ -31020,12 +30681,12 @@ const ROUTES = {
 };
 /** The routes as `METHOD path`, for the test that compares them with openapi.yaml. */
 const ROUTE_NAMES = Object.keys(ROUTES);
-// A quiet stream is told from a dead one by a comment line now and then.
+/** A comment line now and then shows a client that a quiet stream is not dead. */
 const KEEPALIVE_MS = 15_000;
-/** Whoever asked for the end still reads the answer. */
+/** Time for the client that requested the end to read its response. */
 const CLOSE_GRACE_MS = 1_000;
-/** The ends a caller may give as `reason`. */
-const CALLER_REASONS = ['stopped', 'job ended', 'cancelled'];
+/** The reasons that a client may give. */
+const CALLER_REASONS = ['stopped', 'job ended'];
 /** Listens on a free port of 127.0.0.1. Every request must carry `Authorization: Bearer TOKEN`. */
 async function startControlApi(controls, token) {
     const streams = new Set();
@@ -31056,13 +30717,13 @@ function closeServer(server, streams) {
 }
 async function answer(call, token) {
     const { request, response } = call;
-    response.on('error', () => { }); // a caller who hung up needs no answer
+    response.on('error', () => { }); // a client that has disconnected needs no response
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     const route = ROUTES[`${request.method} ${path}`];
     const allowed = ROUTE_NAMES.filter(name => name.endsWith(` ${path}`)).map(name => name.split(' ')[0]);
-    // The Host check keeps web pages out that point a name of theirs at 127.0.0.1 (DNS rebinding).
+    // Keeps out web pages whose host name points to 127.0.0.1 (DNS rebinding).
     if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(request.headers.host ?? ''))
-        return refuse(response, 403, 'this API answers only to its loopback address');
+        return refuse(response, 403, 'this API accepts requests to its loopback address only');
     if (!isAuthorised(request, token))
         return refuse(response, 401, 'a bearer token is required: the `control-token` output');
     if (allowed.length === 0)
@@ -31077,9 +30738,7 @@ async function answer(call, token) {
     }
 }
 function isAuthorised(request, token) {
-    const given = Buffer.from(request.headers.authorization ?? '');
-    const wanted = Buffer.from(`Bearer ${token}`);
-    return given.length === wanted.length && (0,external_node_crypto_.timingSafeEqual)(given, wanted);
+    return isSame(request.headers.authorization ?? '', `Bearer ${token}`);
 }
 function send(response, status, body, headers = {}) {
     response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers });
@@ -31122,7 +30781,7 @@ function showApp({ controls, response }) {
         console,
     });
 }
-/** Server-sent events (WHATWG HTML §9.2): `event: state` with a StateMessage, the present one first. */
+/** Server-sent events (WHATWG HTML §9.2): `event: state` with a StateMessage, the current one first. */
 function streamEvents({ controls, streams, response }) {
     streams.add(response);
     response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
@@ -31139,21 +30798,23 @@ function streamEvents({ controls, streams, response }) {
 
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
-;// CONCATENATED MODULE: ./build/js/folders.js
-// Removing a folder that something may still hold on to. Used by the exposure, the app and the entries.
+;// CONCATENATED MODULE: ./build/js/shared/folders.js
+// Removes folders that a process or a mount may still hold. Used by exposure, app, step and commands.
 
 
 
 
 /**
- * An open file keeps its folder on Windows, a `.nfs` file on NFS; both are mostly gone a moment later. Counted here, for
- * with its own `maxRetries` Node waits anew at every level of a tree, which took a minute where a mount was in it.
+ * Open files on Windows and `.nfs` files on NFS keep a folder from being removed, mostly for a moment. Retried here and
+ * not by Node's `maxRetries`, which waits again at every level of the tree: with a mount in it that took a minute.
  */
 const ATTEMPTS = 3;
 const RETRY_DELAY_MS = 200;
-/** Removes it with everything in it, if it is there. Resolves with what is left, and why, for a warning; never rejects. */
+/** Removes the folder and its contents, if it exists. If that fails, resolves with a warning that says why; never rejects. */
 async function removeFolder(folder) {
     for (let attempt = 1;; attempt += 1) {
         try {
@@ -31162,39 +30823,261 @@ async function removeFolder(folder) {
         }
         catch (error) {
             if (attempt === ATTEMPTS)
-                return `${log_sanitise(folder)} could not be removed: ${log_sanitise(errors_describeError(error))}`;
+                return `${sanitise_sanitise(folder)} could not be removed: ${sanitise_sanitise(errors_describeError(error))}`;
             await (0,promises_namespaceObject.setTimeout)(RETRY_DELAY_MS);
         }
     }
 }
 
-// EXTERNAL MODULE: external "node:child_process"
-var external_node_child_process_ = __nccwpck_require__(1421);
+;// CONCATENATED MODULE: ./build/js/shared/lines.js
+// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log file.
+/** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
+const MAX_LINE_LENGTH = 16_384;
+/** How many lines an error carries: more would not be read. */
+const LAST_LINES = 20;
+/** Cuts text at line ends, LF or CRLF. */
+class LineBuffer {
+    #rest = '';
+    /** The unfinished last line. */
+    get rest() {
+        return this.#rest;
+    }
+    /** Returns the lines that end in `text`, without their line ends, and the pieces of a line that is too long. */
+    add(text) {
+        const parts = (this.#rest + text).split('\n');
+        let rest = parts.pop() ?? '';
+        const lines = parts.map(line => (line.endsWith('\r') ? line.slice(0, -1) : line));
+        for (; rest.length > MAX_LINE_LENGTH; rest = rest.slice(MAX_LINE_LENGTH))
+            lines.push(rest.slice(0, MAX_LINE_LENGTH));
+        this.#rest = rest;
+        return lines;
+    }
+    /** Returns the unfinished last line, if there is one; later text begins a new line. */
+    end() {
+        const rest = this.#rest;
+        this.#rest = '';
+        return rest === '' ? [] : [rest];
+    }
+}
+/** The last lines of a console, oldest first. */
+class LastLines {
+    #limit;
+    #lines = [];
+    constructor(limit = LAST_LINES) {
+        this.#limit = limit;
+    }
+    add(line) {
+        this.#lines.push(line);
+        if (this.#lines.length > this.#limit)
+            this.#lines.shift();
+    }
+    /** All that are kept, or only the last `count` of them. */
+    list(count = this.#limit) {
+        return this.#lines.slice(-count);
+    }
+}
+
 // EXTERNAL MODULE: external "node:events"
 var external_node_events_ = __nccwpck_require__(8474);
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+;// CONCATENATED MODULE: ./build/js/app/process/free-port.js
+// Finds a free port for a program that does not choose one itself. Used by the modes exec, port and os.
+
+
+
+/** A TCP port of 127.0.0.1, at most `max`, that was free a moment ago. */
+async function findFreePort(max = 65_535) {
+    const server = (0,external_node_net_.createServer)().listen(0, '127.0.0.1');
+    await (0,external_node_events_.once)(server, 'listening');
+    const address = server.address();
+    server.close();
+    await (0,external_node_events_.once)(server, 'close');
+    if (address === null || typeof address === 'string')
+        throw new AppError('no free port on 127.0.0.1');
+    return address.port <= max ? address.port : await findFreePort(max);
+}
+
+// EXTERNAL MODULE: external "node:child_process"
+var external_node_child_process_ = __nccwpck_require__(1421);
+;// CONCATENATED MODULE: ./build/js/shared/processes.js
+// Processes by id, safe against recycled ids, and process groups. The only reader of /proc/PID/stat, and the one place
+// that ends a group. A pid alone identifies no process: it is trusted only with the start time it was recorded with.
+
+
+
+
+const POLL_MS = 20;
+/** SIGKILL takes effect at once, except for a process in an uninterruptible call of the kernel. */
+const KILL_MS = 1_000;
+/** Linux only: undefined elsewhere, and for a process that has ended, a zombie included. */
+function readProcessStat(pid) {
+    const stat = readText(`/proc/${pid}/stat`);
+    // The name may hold spaces and parentheses: fields are counted from its last ')'.
+    const end = stat.lastIndexOf(')');
+    const [state = 'X', parent, group, ...rest] = stat.slice(end + 2).split(' ');
+    const startTime = rest[16];
+    if (/^[ZX]/.test(state) || startTime === undefined)
+        return undefined;
+    return {
+        name: stat.slice(stat.indexOf('(') + 1, end),
+        parent: Number(parent),
+        group: Number(group),
+        startTime,
+    };
+}
+function readText(file) {
+    try {
+        return (0,external_node_fs_.readFileSync)(file, 'latin1');
+    }
+    catch {
+        return ''; // ended, perhaps since it was listed
+    }
+}
+/** When the process began, in a form that is good only for comparison; undefined if there is no such process. */
+function readStartTime(pid) {
+    if (process.platform === 'linux')
+        return readProcessStat(pid)?.startTime;
+    const [command, args] = process.platform === 'win32'
+        ? ['powershell.exe', ['-NoProfile', '-Command', `(Get-Process -Id ${pid}).StartTime.Ticks`]]
+        : ['ps', ['-o', 'lstart=', '-p', String(pid)]];
+    try {
+        const text = (0,external_node_child_process_.execFileSync)(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+        return text.trim() || undefined;
+    }
+    catch {
+        return undefined;
+    }
+}
+function recordProcess(pid, role) {
+    return { pid, startTime: readStartTime(pid) ?? 'unknown', role };
+}
+/** Whether the recorded process still runs; false if its number now belongs to another one. */
+function processes_isAlive(record) {
+    return readStartTime(record.pid) === record.startTime;
+}
+/** Resolves with true when the process of the record has ended, and with false if it still runs after `timeoutMs`. */
+function waitForEnd(record, timeoutMs) {
+    return waitUntilGone(() => processes_isAlive(record), timeoutMs);
+}
+/**
+ * Ends the process and its group: SIGTERM, then SIGKILL after `graceMs`. A group whose leader is gone is ended too:
+ * its number cannot be given to another process while the group has members. Resolves when nothing is left or after
+ * another `graceMs`.
+ */
+async function processes_endProcess(record, graceMs) {
+    for (const signal of ['SIGTERM', 'SIGKILL']) {
+        if (!processes_isPresent(record))
+            return;
+        signalGroup(record.pid, signal);
+        // The process may be a member of another group.
+        signalProcess(record.pid, signal);
+        await waitUntilGone(() => processes_isPresent(record), graceMs);
+    }
+}
+/** Whether the process of the record, or a member of its group, still runs. */
+function processes_isPresent(record) {
+    const startTime = readStartTime(record.pid);
+    if (startTime !== undefined)
+        return startTime === record.startTime;
+    return process.platform === 'linux' && hasMembers(record.pid);
+}
+/**
+ * The group that a child of this process leads; on Windows, which has no groups, the child alone. Once the group was
+ * found empty, its number is not used any more: another process may have it by then.
+ */
+class ProcessGroup {
+    #leader;
+    #isGone = false;
+    constructor(leader) {
+        this.#leader = leader;
+    }
+    /** False if only zombies are left: in a container without an init, no process reaps them. */
+    isRunning() {
+        return this.#signal(0) && (process.platform !== 'linux' || hasMembers(this.#leader));
+    }
+    /** SIGTERM, and SIGKILL for what is left after `graceMs`; with 0, SIGKILL at once. Resolves when nothing is left. */
+    async end(graceMs) {
+        if (graceMs > 0) {
+            this.#signal('SIGTERM');
+            if (await waitUntilGone(() => this.isRunning(), graceMs))
+                return;
+        }
+        this.#signal('SIGKILL');
+        await waitUntilGone(() => this.isRunning(), KILL_MS);
+    }
+    #signal(signal) {
+        this.#isGone ||= !signalGroup(this.#leader, signal);
+        return !this.#isGone;
+    }
+}
+/** False if there is no such group. */
+function signalGroup(leader, signal) {
+    return signalProcess(process.platform === 'win32' ? leader : -leader, signal);
+}
+/** False if there is no such process; a negative number is a group. */
+function signalProcess(pid, signal) {
+    try {
+        process.kill(pid, signal);
+        return true;
+    }
+    catch (error) {
+        return !hasCode(error, 'ESRCH');
+    }
+}
+/** False if the time limit is reached first. */
+async function waitUntilGone(isRunning, limitMs) {
+    for (const end = performance.now() + limitMs; isRunning(); await (0,promises_namespaceObject.setTimeout)(POLL_MS))
+        if (performance.now() >= end)
+            return false;
+    return true;
+}
+/** Linux: whether a process group has members that run. */
+function hasMembers(group) {
+    return listProcesses().some(pid => readProcessStat(pid)?.group === group);
+}
+/** Linux: the ids of all processes. */
+function listProcesses() {
+    return (0,external_node_fs_.readdirSync)('/proc')
+        .filter(name => /^\d+$/.test(name))
+        .map(Number);
+}
+/**
+ * The nearest ancestor of this process with that name. The parent itself would be the wrong one: under a shell or in a
+ * container it may end long before the job. Linux only; elsewhere undefined.
+ */
+function findAncestor(name) {
+    for (let pid = process.ppid; pid > 1;) {
+        const stat = readProcessStat(pid);
+        if (stat?.name === name)
+            return { pid, startTime: stat.startTime, role: name };
+        pid = stat?.parent ?? 0;
+    }
+    return undefined;
+}
+
 ;// CONCATENATED MODULE: external "node:string_decoder"
 const external_node_string_decoder_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:string_decoder");
-;// CONCATENATED MODULE: ./build/js/app/lines.js
-// Bytes of a program's console into lines. Used by child.ts.
+;// CONCATENATED MODULE: ./build/js/app/process/lines.js
+// A program's console as lines, read no faster than they can be handled. Used by child.ts.
 
-/** A program that never ends its line must not fill our memory; longer lines are handed on in pieces. */
-const MAX_LINE_LENGTH = 16_384;
+
 /**
- * What is taken of one stream: a burst, and so many lines a second after it. A program that prints without pause is held
- * up by its pipe, as on a slow terminal; making every line of `yes` harmless would keep visitors waiting instead.
+ * How many lines are read from one stream: a burst, then so many per second. A program that prints without pause is
+ * slowed down by its pipe, as on a slow terminal; sanitising every line of `yes` would keep visitors waiting instead.
  */
 const BURST_LINES = 20_000;
 const LINES_PER_SECOND = 5_000;
-/** A line that is this long counts as two, and so on. */
+/** A longer line counts as several. */
 const LINE_BYTES = 512;
-/** Hands on every line of a stream without its end (LF or CRLF), and after `end()` the unfinished last one. */
+/** Passes on every line of a stream without its line end (LF or CRLF), and after `end()` the unfinished last one. */
 class LineSplitter {
     #stream;
     #decoder = new external_node_string_decoder_namespaceObject.StringDecoder('utf8');
     #onLine;
-    #rest = '';
+    #buffer = new LineBuffer();
     #budget = BURST_LINES;
-    /** Of performance.now(). */
+    /** When `#budget` was computed, by performance.now(). */
     #budgetAt = performance.now();
     #pause;
     #isHurried = false;
@@ -31202,26 +31085,28 @@ class LineSplitter {
         this.#stream = stream;
         this.#onLine = onLine;
         stream.on('data', (chunk) => {
-            const lines = this.#add(this.#decoder.write(chunk));
-            this.#spend(Math.max(lines, chunk.length / LINE_BYTES));
+            const lines = this.#buffer.add(this.#decoder.write(chunk));
+            for (const line of lines)
+                onLine(line);
+            this.#spend(Math.max(lines.length, chunk.length / LINE_BYTES));
         });
-        // The other end may vanish with the process; its end is reported elsewhere.
+        // The pipe may break when the process ends, which is reported elsewhere.
         stream.on('error', () => undefined);
     }
-    /** The program has ended: what it left in the pipe is its last words, and is not held up. */
+    /** The program has ended: from now on, what it left in the pipe is read without delay. */
     hurry() {
         this.#isHurried = true;
         clearTimeout(this.#pause);
         this.#stream.resume();
     }
-    /** No more is expected: hands on what has no line end. Bytes that still come begin a new line. */
+    /** The program's output is over: passes on the unfinished line. Bytes that still arrive begin a new line. */
     end() {
         this.hurry();
-        this.#add(this.#decoder.end());
-        if (this.#rest !== '')
-            this.#onLine(this.#rest);
-        this.#rest = '';
-        // What comes now is of a process that outlives its program, and may be as noisy.
+        for (const line of this.#buffer.add(this.#decoder.end()))
+            this.#onLine(line);
+        for (const line of this.#buffer.end())
+            this.#onLine(line);
+        // Later output comes from a process that outlives the program, and may be as noisy.
         this.#isHurried = false;
     }
     #spend(lines) {
@@ -31234,23 +31119,11 @@ class LineSplitter {
         this.#stream.pause();
         this.#pause = setTimeout(() => this.#stream.resume(), (-this.#budget / LINES_PER_SECOND) * 1000);
     }
-    /** Returns how many lines it handed on. */
-    #add(text) {
-        const lines = (this.#rest + text).split('\n');
-        this.#rest = lines.pop() ?? '';
-        for (const line of lines)
-            this.#onLine(line.endsWith('\r') ? line.slice(0, -1) : line);
-        while (this.#rest.length > MAX_LINE_LENGTH) {
-            this.#onLine(this.#rest.slice(0, MAX_LINE_LENGTH));
-            this.#rest = this.#rest.slice(MAX_LINE_LENGTH);
-        }
-        return lines.length;
-    }
 }
 
-;// CONCATENATED MODULE: ./build/js/app/child.js
-// A program in a process group of its own, read line by line and ended as a whole. Used by every mode that runs one,
-// and by the installation of wasmrun.
+;// CONCATENATED MODULE: ./build/js/app/process/child.js
+// Runs a program in a process group of its own, reads its output line by line, and ends it with all its children. Used by
+// every mode that runs a program, and by the installation of wasmrun.
 
 
 
@@ -31259,15 +31132,13 @@ class LineSplitter {
 
 
 
-/** As many lines as an error message can carry and still be read. */
-const LAST_LINES = 20;
+
 /** Time to finish open requests; the post step has 30 s for everything. */
 const STOP_GRACE_MS = 5_000;
-/** A grandchild may keep the pipes open after the program's end: no longer than this do we wait for its last lines. */
+/** How long to wait for the last lines after the program's end: a grandchild may keep the pipes open. */
 const DRAIN_MS = 50;
-/** SIGKILL takes effect at once, save for a process in an uninterruptible call of the kernel. */
-const REAP_MS = 1_000;
-const POLL_MS = 20;
+/** taskkill ends a program at once, or not at all. */
+const TASKKILL_MS = 1_000;
 /** Starts a program; resolves when it was spawned. Rejects with an AppError that says what is missing. */
 async function startChild(options) {
     const child = (0,external_node_child_process_.spawn)(options.command, options.args, {
@@ -31283,16 +31154,14 @@ async function startChild(options) {
         throw describeSpawnFailure(options, cause);
     }
     options.onChild({ pid, role: options.role });
-    // A signal that cannot be delivered is no event of its own: `ended` tells the end.
+    // Also emitted if a signal cannot be delivered. The program's end is reported by `ended`.
     child.on('error', () => undefined);
     return watchChild(child, pid, options.onLine);
 }
 function watchChild(child, pid, onLine) {
-    const lines = [];
+    const lines = new LastLines();
     const keepLine = (line) => {
-        lines.push(line);
-        if (lines.length > LAST_LINES)
-            lines.shift();
+        lines.add(line);
         onLine(line);
     };
     const splitters = [child.stdout, child.stderr].map(stream => new LineSplitter(stream, keepLine));
@@ -31300,8 +31169,11 @@ function watchChild(child, pid, onLine) {
         for (const splitter of splitters)
             splitter.hurry();
     });
-    const group = createGroup(child, pid);
-    const ended = waitForEnd(child).then(end => {
+    const group = new ProcessGroup(pid);
+    // If the group is empty now, another process may get its number: the group must notice that at once.
+    child.once('exit', () => group.isRunning());
+    const end = (graceMs) => (process.platform === 'win32' ? stopTree(child, pid) : group.end(graceMs));
+    const ended = child_waitForEnd(child).then(end => {
         for (const splitter of splitters)
             splitter.end();
         return end;
@@ -31310,15 +31182,15 @@ function watchChild(child, pid, onLine) {
     return {
         pid,
         ended,
-        lastLines: () => [...lines],
+        lastLines: () => lines.list(),
         stop: (graceMs = STOP_GRACE_MS) => {
-            stopping ??= group.stop(graceMs);
+            stopping ??= end(graceMs);
             return stopping;
         },
     };
 }
 /** The program's end, at most DRAIN_MS late. */
-async function waitForEnd(child) {
+async function child_waitForEnd(child) {
     return await new Promise(resolve => {
         child.once('exit', (code, signal) => {
             const timer = setTimeout(() => resolve({ code, signal }), DRAIN_MS);
@@ -31329,58 +31201,6 @@ async function waitForEnd(child) {
         });
     });
 }
-/** The process group of a child. Its number is not used any more once the group was seen empty: it may be reused. */
-function createGroup(child, pid) {
-    let gone = false;
-    const signalGroup = (signal) => {
-        if (gone)
-            return false;
-        try {
-            process.kill(-pid, signal);
-        }
-        catch (error) {
-            gone = hasCode(error, 'ESRCH');
-        }
-        return !gone;
-    };
-    const isRunning = () => signalGroup(0) && !consistsOfZombies(pid);
-    const waitUntilGone = async (limitMs) => {
-        const deadline = performance.now() + limitMs;
-        while (isRunning()) {
-            if (performance.now() >= deadline)
-                return false;
-            await (0,promises_namespaceObject.setTimeout)(POLL_MS);
-        }
-        return true;
-    };
-    child.once('exit', () => signalGroup(0));
-    const stop = async (graceMs) => {
-        signalGroup('SIGTERM');
-        if (await waitUntilGone(graceMs))
-            return;
-        signalGroup('SIGKILL');
-        await waitUntilGone(REAP_MS);
-    };
-    return process.platform === 'win32' ? { stop: () => stopTree(child, pid) } : { stop };
-}
-/** True where nothing of the group runs any more, but nobody reaps it: orphans in a container without an init. */
-function consistsOfZombies(group) {
-    if (process.platform !== 'linux')
-        return false;
-    const processes = (0,external_node_fs_.readdirSync)('/proc').filter(name => /^\d+$/.test(name));
-    return !processes.some(name => isRunningIn(group, name));
-}
-function isRunningIn(group, pid) {
-    try {
-        // proc(5): pid (comm) state ppid pgrp …; comm may hold spaces and brackets.
-        const stat = (0,external_node_fs_.readFileSync)(`/proc/${pid}/stat`, 'latin1');
-        const [state, , pgrp] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-        return Number(pgrp) === group && state !== 'Z' && state !== 'X';
-    }
-    catch {
-        return false;
-    }
-}
 /** Windows has no process groups and no SIGTERM: `taskkill /T` ends the program with what it started. */
 async function stopTree(child, pid) {
     if (child.exitCode !== null || child.signalCode !== null)
@@ -31388,7 +31208,7 @@ async function stopTree(child, pid) {
     const exited = (0,external_node_events_.once)(child, 'exit');
     const killer = (0,external_node_child_process_.spawn)('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true });
     killer.on('error', () => child.kill());
-    await Promise.race([exited, (0,promises_namespaceObject.setTimeout)(REAP_MS, undefined, { ref: false })]);
+    await Promise.race([exited, (0,promises_namespaceObject.setTimeout)(TASKKILL_MS, undefined, { ref: false })]);
 }
 const REMEDIES = {
     bash: 'install bash: apt-get install bash, apk add bash, or Git for Windows',
@@ -31397,9 +31217,9 @@ const REMEDIES = {
     ar: 'install binutils',
 };
 function describeSpawnFailure(options, cause) {
-    const command = log_sanitise(options.command);
+    const command = sanitise_sanitise(options.command);
     if (!(0,external_node_fs_.existsSync)(options.cwd))
-        return new AppError(`${options.role} cannot start: its folder ${log_sanitise(options.cwd)} does not exist; check \`path\``, { cause, restartable: false });
+        return new AppError(`${options.role} cannot start: its folder ${sanitise_sanitise(options.cwd)} does not exist; check \`path\``, { cause, restartable: false });
     const remedy = REMEDIES[options.command] ?? 'install it, or put its folder on PATH';
     const message = hasCode(cause, 'ENOENT')
         ? `${options.role} cannot start: the program ${command} was not found; ${remedy}`
@@ -31408,34 +31228,24 @@ function describeSpawnFailure(options, cause) {
             : `${options.role} cannot start: ${command} could not be run`;
     return new AppError(message, { cause, restartable: false });
 }
-/** How a program ended, in words: `with exit code 1`, `by SIGKILL`. */
+/** How a program ended, in words: `with exit code 1`, `by signal SIGKILL`. */
 function describeEnd(end) {
     return end.signal === null ? `with exit code ${end.code ?? 'unknown'}` : `by signal ${end.signal}`;
 }
-/** A TCP port of 127.0.0.1 that was free a moment ago. */
-async function findFreePort() {
-    const server = (0,external_node_net_.createServer)().listen(0, '127.0.0.1');
-    await (0,external_node_events_.once)(server, 'listening');
-    const address = server.address();
-    server.close();
-    await (0,external_node_events_.once)(server, 'close');
-    if (address === null || typeof address === 'string')
-        throw new AppError('no free port on 127.0.0.1');
-    return address.port;
-}
 
-;// CONCATENATED MODULE: ./build/js/app/port-owner.js
-// Whose process listens on a port: a program that is still starting may find its port taken, and what answers there
-// meanwhile must not be published. Linux only; used by listener.ts.
+;// CONCATENATED MODULE: ./build/js/app/process/port-owner.js
+// Finds the process that listens on a port: a program that is still starting may find its port taken, and what answers
+// there meanwhile must not be published. Linux only; used by listener.ts.
 
 
-/** `docker run -p` and its like are answered by a process of the container engine. */
+
+/** Ports of `docker run -p` and similar commands belong to a process of the container engine. */
 const CONTAINER_PROXIES = ['docker-proxy', 'rootlessport', 'pasta', 'slirp4netns', 'conmon'];
 /** proc_pid_net(5): the state LISTEN. */
 const LISTEN = '0A';
 /**
- * The process that listens on `port` of a loopback host where it is known and not ours; undefined where it is ours, or
- * cannot be told (another user's process, another system).
+ * The process that listens on `port` of a loopback host, if it is known and not ours. Undefined if it is ours or
+ * unknown (another user's process, another system).
  */
 async function findForeignOwner(address, ours) {
     if (process.platform !== 'linux')
@@ -31444,33 +31254,32 @@ async function findForeignOwner(address, ours) {
     if (sockets.size === 0)
         return undefined;
     let foreign;
-    for (const pid of (await (0,promises_.readdir)('/proc')).filter(name => /^\d+$/.test(name))) {
+    for (const pid of listProcesses()) {
         if (!(await holdsSocket(pid, sockets)))
             continue;
-        const stat = await readText(`/proc/${pid}/stat`);
+        const stat = readProcessStat(pid);
+        if (stat === undefined)
+            continue;
         if (await isOurs(pid, stat, ours))
             return undefined;
-        foreign = { pid: Number(pid), name: await readName(pid, stat) };
+        foreign = { pid, name: (await readCommand(pid)) || stat.name };
     }
     return foreign;
 }
-/** As people call it: the first word of its command line, for Node.js names its main thread `MainThread`. */
-async function readName(pid, stat) {
-    const [command = ''] = (await readText(`/proc/${pid}/cmdline`)).split('\0');
-    return (0,external_node_path_.basename)(command) || stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+/** The program as people call it, from its command line: Node.js names its main thread `MainThread`. */
+async function readCommand(pid) {
+    const [command = ''] = (await port_owner_readText(`/proc/${pid}/cmdline`)).split('\0');
+    return (0,external_node_path_.basename)(command);
 }
 async function isOurs(pid, stat, ours) {
-    // proc_pid_stat(5): pid (comm) state ppid pgrp …
-    const end = stat.lastIndexOf(')');
-    const group = Number(stat.slice(end + 2).split(' ')[2]);
-    if (group === ours.group || CONTAINER_PROXIES.includes(stat.slice(stat.indexOf('(') + 1, end)))
+    if (stat.group === ours.group || CONTAINER_PROXIES.includes(stat.name))
         return true;
-    return (await readText(`/proc/${pid}/environ`)).split('\0').includes(ours.variable);
+    return (await port_owner_readText(`/proc/${pid}/environ`)).split('\0').includes(ours.variable);
 }
 /** Names of the listening sockets a connection to the address may end at, as links of /proc/PID/fd show them. */
 async function listSockets({ host, port }) {
     const files = host === '127.0.0.1' ? ['tcp', 'tcp6'] : ['tcp6'];
-    const tables = await Promise.all(files.map(name => readText(`/proc/net/${name}`)));
+    const tables = await Promise.all(files.map(name => port_owner_readText(`/proc/net/${name}`)));
     const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
     const rows = tables.flatMap(table => table.split('\n')).map(line => line.trim().split(/\s+/));
     const listening = rows.filter(row => row[1]?.endsWith(suffix) === true && row[3] === LISTEN);
@@ -31485,19 +31294,20 @@ async function holdsSocket(pid, sockets) {
             return true;
     return false;
 }
-async function readText(path) {
+async function port_owner_readText(path) {
     return await (0,promises_.readFile)(path, 'utf8').catch(() => '');
 }
 
-;// CONCATENATED MODULE: ./build/js/app/readiness.js
-// When a program counts as up: its port accepts, and its health path answers. Used by app.ts, os.ts, exec.ts, port.ts.
+;// CONCATENATED MODULE: ./build/js/app/process/readiness.js
+// When a program counts as up: its port accepts, and its health path answers. Used by app.ts, listener.ts, `mode: port`,
+// and exposure/ingress.ts.
 
 
 
 const readiness_POLL_MS = 50;
 /** A connection on loopback is accepted at once, or not at all. */
 const CONNECT_TIMEOUT_MS = 1_000;
-/** A first answer may compile half a project; then the next attempt finds it warm. */
+/** The first request may start a compilation of the project; a later attempt is then answered faster. */
 const ANSWER_TIMEOUT_MS = 10_000;
 /** Resolves with the first of `hosts` that accepts on `port`; rejects with the signal's reason. */
 async function waitForListening(target, signal) {
@@ -31529,8 +31339,8 @@ async function acceptsConnection(host, port) {
     });
 }
 /**
- * Resolves when GET `path` answers with a status below 500. `onAttempt` hears what each attempt gave (`status 502`,
- * `no answer`). Rejects with the signal's reason.
+ * Resolves when GET `path` answers with a status below 500. `onAttempt` is called with the outcome of each other attempt
+ * (`status 502`, `no answer`). Rejects with the signal's reason.
  */
 async function waitForHealth(target, signal) {
     for (;;) {
@@ -31538,13 +31348,13 @@ async function waitForHealth(target, signal) {
         const status = await fetchStatus(target.address, target.path, signal);
         if (status !== undefined && status < 500)
             return;
-        // An attempt that the end of the time cut off says nothing about the app.
+        // An attempt that was cut off by the deadline says nothing about the app.
         signal.throwIfAborted();
         target.onAttempt(status === undefined ? 'no answer' : `status ${status}`);
         await (0,promises_namespaceObject.setTimeout)(readiness_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
 }
-/** Asked as the gateway asks later: development servers refuse any Host but localhost. */
+/** Sends the Host header that the gateway sends later: development servers refuse any host other than localhost. */
 async function fetchStatus(address, path, signal) {
     return await new Promise(resolve => {
         const request = (0,external_node_http_.get)({
@@ -31563,25 +31373,25 @@ async function fetchStatus(address, path, signal) {
     });
 }
 
-;// CONCATENATED MODULE: ./build/js/app/listener.js
-// A child that must come to listen on a port: what `exec` and `port` have in common.
+;// CONCATENATED MODULE: ./build/js/app/process/listener.js
+// Starts a program that must listen on a port. Used by the modes exec and port; app.ts and os/ use only `raceEnd`.
 
 
 
 
 
-/** An app that listens on `localhost` may be found on either. */
+/** An app that listens on `localhost` may be reachable at only one of them. */
 const LOOPBACK_HOSTS = ['127.0.0.1', '::1'];
 /**
- * Starts a program and resolves when it listens and is alive. A port that somebody else has, before the start or by
- * the time it accepts, is refused, as is one whose program has ended.
+ * Starts a program and resolves when it listens. Rejects with an AppError if another process has the port, before the
+ * start or by the time it accepts, or if the program ends.
  */
 async function startListener(options) {
     const { context, port, role } = options;
     const target = { hosts: LOOPBACK_HOSTS, port };
     const variable = `EXPOSE_URL=${options.environment.EXPOSE_URL ?? ''}`;
     const taken = await findListening(target);
-    // Nothing has been started yet: no group is ours.
+    // Nothing has been started yet, so no group is ours.
     if (taken !== undefined)
         throw describeTaken(port, role, await findForeignOwner(taken, { group: 0, variable }));
     context.signal.throwIfAborted();
@@ -31604,9 +31414,9 @@ async function startListener(options) {
     }
 }
 function describeTaken(port, role, owner) {
-    const who = owner === undefined ? '' : ` (${log_sanitise(owner.name)}, ${owner.pid})`;
-    return new AppError(`port ${port} is taken by another process${who}, so ${role} cannot have it; ` +
-        'choose another `port`, or leave `command` out where that process is the app');
+    const who = owner === undefined ? '' : ` (${sanitise_sanitise(owner.name)}, ${owner.pid})`;
+    return new AppError(`port ${port} is taken by another process${who}, so ${role} cannot use it; ` +
+        'choose another `port`, or leave `command` out if that process is the app');
 }
 function describeSilence(port, role, child, cause) {
     return new AppError(`${role} did not listen on port ${port} in time; ` +
@@ -31623,7 +31433,7 @@ function toChildOptions(options) {
     const { command, args, cwd, environment, role, context } = options;
     return { command, args, cwd, environment, role, onLine: context.onOutput, onChild: context.onChild };
 }
-/** The result of `wait`, unless the program ends first: then the wait is given up and the program's error thrown. */
+/** Resolves as `wait` does. If the program ends first, aborts the wait and rejects with the program's error. */
 async function raceEnd(wait, ended, signal) {
     const over = new AbortController();
     const lost = ended.then(error => {
@@ -31637,9 +31447,109 @@ async function raceEnd(wait, ended, signal) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/app/ignore-rules.js
-// Which files wasmrun ships into its VM: the rules of wasmrun 1.0.0 (project_files.rs), which are not quite git's.
-// Used by staging.ts, so that what the VM will not see can be told before the start.
+;// CONCATENATED MODULE: ./build/js/app/project/project-file.js
+// Reads the small files of a project: wasmrun.toml, package.json, .gitignore. Used by the other files of this folder. A
+// pull request may commit anything under these names, even a link to a device or to a secret.
+
+
+
+
+/** Far more than a file written by hand has. */
+const MAX_BYTES = 1024 * 1024;
+/**
+ * The text, or undefined if there is no such file. A link, a device or a pipe counts as absent and is never waited for.
+ * Throws an InputError with the name for a file over 1 MB, or one that cannot be read.
+ */
+function readProjectFile(folder, name) {
+    const file = openExisting(folder, name);
+    if (file === undefined)
+        return undefined;
+    try {
+        const found = (0,external_node_fs_.fstatSync)(file);
+        if (!found.isFile())
+            return undefined;
+        if (found.size > MAX_BYTES)
+            throw new errors_InputError(`path: ${name} is over 1 MB; make it smaller`);
+        return (0,external_node_fs_.readFileSync)(file, 'utf8');
+    }
+    finally {
+        (0,external_node_fs_.closeSync)(file);
+    }
+}
+function openExisting(folder, name) {
+    try {
+        // Without O_NONBLOCK, opening a pipe waits for its writer.
+        return (0,external_node_fs_.openSync)((0,external_node_path_.join)(folder, name), external_node_fs_.constants.O_RDONLY | external_node_fs_.constants.O_NOFOLLOW | external_node_fs_.constants.O_NONBLOCK);
+    }
+    catch (cause) {
+        // A link is ELOOP, a socket ENXIO (EOPNOTSUPP on macOS).
+        if (hasCode(cause, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO', 'ENODEV', 'EOPNOTSUPP'))
+            return undefined;
+        throw new errors_InputError(`path: ${name} in ${sanitise_sanitise(folder)} cannot be read; check its permissions`, {
+            cause,
+        });
+    }
+}
+/** Whether a path from such a file leaves the project. */
+function leadsOut(path) {
+    return external_node_path_.posix.isAbsolute(path) || external_node_path_.posix.normalize(path).split('/')[0] === '..';
+}
+
+;// CONCATENATED MODULE: ./build/js/app/project/entry-file.js
+// Which file of a Node.js project is run. Used by mode.ts to recognise a project, and by staging.ts to check that the
+// file is copied. wasmrun 1.0.0 has two lists of names: one detects a project, in the other its page finds the program.
+
+
+
+
+
+/** The files by which wasmrun recognises a Node.js project, in its order, after `main` of package.json. */
+const DETECTED_FILES = ['index.js', 'server.js', 'app.js', 'main.js'];
+/** Where wasmrun's page looks for the program, in its order, after wasmrun.toml and package.json. */
+const ENTRY_FILES = [
+    'index',
+    'src/index',
+    'main',
+    'app',
+    'src/main',
+    'src/app',
+    'server',
+    'src/server',
+].map(name => `${name}.js`);
+/** A member of another type counts as absent. */
+const EntryName = fallback(optional(string()), undefined);
+const PackageSchema = object({ main: EntryName, module: EntryName });
+/** The entry files that package.json names, as they are written there; none if it cannot be parsed. */
+function readPackage(folder) {
+    try {
+        const { main, module } = parse(PackageSchema, JSON.parse(readProjectFile(folder, 'package.json') ?? ''));
+        return { main: main || undefined, module: module || undefined };
+    }
+    catch (error) {
+        if (error instanceof errors_InputError)
+            throw error;
+        return { main: undefined, module: undefined };
+    }
+}
+function isFile(path) {
+    return statPath(path)?.isFile() ?? false;
+}
+/** Undefined if nothing is at the path. Throws an InputError if that cannot be found out. */
+function statPath(path) {
+    try {
+        return (0,external_node_fs_.statSync)(path, { throwIfNoEntry: false });
+    }
+    catch (error) {
+        // The last two: `main` of package.json may be any text.
+        if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'))
+            return undefined;
+        throw new errors_InputError(`path: ${sanitise_sanitise(path)} cannot be read; check its permissions`, { cause: error });
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/app/project/ignore-rules.js
+// Which files wasmrun ships into its VM: the rules of wasmrun 1.0.0 (project_files.rs), which differ from git's. Used by
+// staging.ts, which reports before the start what the VM will not see.
 /** Left out wherever they are, files and folders alike. */
 const IGNORED_NAMES = new Set([
     ...['.git', 'node_modules', 'target', 'dist', '__pycache__', '.venv', 'venv', '.DS_Store', '.idea'],
@@ -31688,14 +31598,14 @@ function findPattern(patterns, path, isFolder) {
     const last = patterns.findLast(pattern => (isFolder || !pattern.foldersOnly) && matchesPath(pattern, path, isFolder));
     return last === undefined || last.negated ? undefined : `.gitignore: ${last.text}`;
 }
-/** A pattern with a slash is held against the whole path, one without against the name, for files every name in it. */
+/** A pattern with a slash is matched against the whole path, one without against the name (for files, every name in it). */
 function matchesPath(pattern, path, isFolder) {
     if (pattern.text.includes('/'))
         return matchesTokens(pattern.tokens, path);
     const names = path.split('/');
     return (isFolder ? names.slice(-1) : names).some(name => matchesTokens(pattern.tokens, name));
 }
-/** Follows all ways through the pattern at once: no pattern makes this slower than pattern times text. */
+/** Follows all paths through the pattern at once, so the time is bounded by the length of pattern times text. */
 function matchesTokens(tokens, text) {
     let positions = skipRuns(tokens, new Set([0]));
     for (const character of text) {
@@ -31713,7 +31623,7 @@ function matchesTokens(tokens, text) {
     }
     return positions.has(tokens.length);
 }
-/** A run may be empty: what stands behind it may come at once. */
+/** `*` and `**` may match nothing, so the token after them is a possible position, too. */
 function skipRuns(tokens, positions) {
     for (const at of positions) {
         const kind = tokens[at]?.kind;
@@ -32492,7 +32402,7 @@ function skipVoid(ctx, banNewLines, banComments) {
 
 
 /** @internal */
-function struct_parseKey(ctx, end = 0x3d /* = */) {
+function parseKey(ctx, end = 0x3d /* = */) {
     // States:
     // 0: before first char
     // 1: parsing bare key
@@ -32562,7 +32472,7 @@ function parseInlineTable(ctx) {
         let t = res;
         let hasOwn = false;
         let errPtr = ctx.p;
-        let key = struct_parseKey(ctx);
+        let key = parseKey(ctx);
         for (let i = 0; i < key.length; i++) {
             if (i)
                 t = hasOwn ? t[k] : (t[k] = Object.create(null));
@@ -32746,7 +32656,7 @@ function parse_parse(toml, options = {}) {
             let isTableArray = toml.charCodeAt(++ctx.p) === 0x5b; /* [ */
             tmp = ctx.p += +isTableArray;
             skipping = false;
-            let k = struct_parseKey(ctx, 0x5d /* ] */);
+            let k = parseKey(ctx, 0x5d /* ] */);
             if (isTableArray) {
                 if (toml.charCodeAt(ctx.p) !== 0x5d /* ] */) {
                     TomlError.x('expected end of table array declaration', ctx);
@@ -32765,7 +32675,7 @@ function parse_parse(toml, options = {}) {
         }
         else {
             tmp = ctx.p;
-            let k = struct_parseKey(ctx);
+            let k = parseKey(ctx);
             let p = peekTable(ctx, k, tbl, m, 0 /* Type.DOTTED */);
             if (!p && !skipping)
                 validateTablePeek(ctx, p, tmp);
@@ -33040,67 +32950,15 @@ function stringify(obj, { maxDepth = 1000, numbersAsFloat = false, strictTempora
 /** @deprecated use `import * as ... from 'smol-toml'` instead */
 /* harmony default export */ const dist = ({ parse: parse_parse, stringify: stringify, TomlDate: TomlDate, TomlError: TomlError });
 
-;// CONCATENATED MODULE: ./build/js/app/project-file.js
-// The small files of a project that are read here: wasmrun.toml, package.json, .gitignore. Used by mode.ts and
-// staging.ts. A pull request may commit anything under these names, a link to a device or to a secret included.
-
-
-
-
-/** Far more than such a file has; what is over it was not written by hand. */
-const MAX_BYTES = 1024 * 1024;
-/**
- * The text, or undefined where there is no such file; a link, a device or a pipe is none, and never waited for. Throws
- * an InputError with the name for a file over 1 MB, or one that cannot be read.
- */
-function readProjectFile(folder, name) {
-    const file = openExisting(folder, name);
-    if (file === undefined)
-        return undefined;
-    try {
-        const found = (0,external_node_fs_.fstatSync)(file);
-        if (!found.isFile())
-            return undefined;
-        if (found.size > MAX_BYTES)
-            throw new errors_InputError(`path: ${name} is over 1 MB; make it smaller`);
-        return (0,external_node_fs_.readFileSync)(file, 'utf8');
-    }
-    finally {
-        (0,external_node_fs_.closeSync)(file);
-    }
-}
-function openExisting(folder, name) {
-    try {
-        // Without O_NONBLOCK, opening a pipe waits for its writer.
-        return (0,external_node_fs_.openSync)((0,external_node_path_.join)(folder, name), external_node_fs_.constants.O_RDONLY | external_node_fs_.constants.O_NOFOLLOW | external_node_fs_.constants.O_NONBLOCK);
-    }
-    catch (cause) {
-        // A link is ELOOP, a socket ENXIO (EOPNOTSUPP on macOS).
-        if (hasCode(cause, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO', 'ENODEV', 'EOPNOTSUPP'))
-            return undefined;
-        throw new errors_InputError(`path: ${name} in ${log_sanitise(folder)} cannot be read; check its permissions`, {
-            cause,
-        });
-    }
-}
-/** True for a path in such a file that does not stay in the project. */
-function leadsOut(path) {
-    return external_node_path_.posix.isAbsolute(path) || external_node_path_.posix.normalize(path).split('/')[0] === '..';
-}
-
-;// CONCATENATED MODULE: ./build/js/app/network-policy.js
+;// CONCATENATED MODULE: ./build/js/app/project/network-policy.js
 // What a program in wasmrun's VM may connect to: our list of the runner's own ranges, merged into the project's
-// wasmrun.toml. Used by staging.ts. wasmnet 0.2.0 asks its deny rules first, for every address a name resolves to,
-// so nothing in `allow` can open them again.
-
-
-
-
+// wasmrun.toml. Used by staging.ts. wasmnet 0.2.0 checks its deny rules first, for every address a name resolves to,
+// so nothing in `allow` can open these ranges again.
 
 
 /**
  * wasmnet's own list leaves `0.0.0.0`, `::1` and `::ffff:127.0.0.1` open, and with them wasmrun's file-writing API
- * (measured). These are the ranges of RFC 6890 that can mean this machine or its network, in every notation.
+ * (measured). These are the ranges of RFC 6890 that can lead to this machine or its network, in every notation.
  */
 const DENIED_RANGES = [
     ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'],
@@ -33111,56 +32969,23 @@ const DENIED_RANGES = [
     ...['::/96', '::ffff:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48', '2002::/16'],
     ...['fc00::/7', 'fe80::/10', 'fec0::/10'],
 ];
-/** The VM's memory where the project asks for none or no limit: a runner has 7 GB, and the job needs some of it. */
+/** The VM's memory if the project sets no limit or a higher one: a runner has 7 GB, and the job needs some of it. */
 const MAX_MEMORY_MB = 2_048;
 /**
- * What the page keeps for its Console panel, which nobody looks at here; it copies the whole list for every line, in
- * the thread that also moves the program's bytes. Our own log gets every line all the same.
+ * What the page keeps for its Console panel, which nobody sees here. The page copies the whole list for every line, in
+ * the thread that also moves the program's bytes. Our own log still gets every line.
  */
 const MAX_PAGE_CONSOLE_MB = 1;
-/** wasmnet 0.2.0's own policy: what it binds, it binds on the runner, where other ports are other services'. */
+/** The default of wasmnet 0.2.0, which binds these ports on the runner: other ports may belong to other services. */
 const DEFAULT_BIND_PORTS = '3000-9999';
 const [MIN_BIND_PORT, MAX_BIND_PORT] = [3_000, 9_999];
 const MAX_CONNECTIONS = 50;
 const MAX_BANDWIDTH_MBPS = 10;
-const Limit = optional(pipe(number(), integer(), minValue(0)));
-/** What is read here; all other keys are wasmrun's to judge. */
-const ConfigSchema = looseObject({
-    os: optional(looseObject({
-        entry: optional(pipe(string(), check(entry => !leadsOut(entry), 'it leads out of the project; give a path in it'))),
-        limits: optional(looseObject({ max_memory_mb: Limit, max_output_mb: Limit }), {}),
-        network: optional(looseObject({
-            deny: optional(array(string()), []),
-            bind_ports: optional(string()),
-            max_connections: Limit,
-            max_bandwidth_mbps: Limit,
-        }), {}),
-    }), {}),
-});
-/** Reads a project's wasmrun.toml. Throws an InputError that names the line. */
-function parseProjectConfig(text) {
-    let document;
-    try {
-        document = parse_parse(text);
-    }
-    catch (cause) {
-        const place = cause instanceof TomlError ? `, line ${cause.line}, column ${cause.column}` : '';
-        const reason = cause instanceof Error ? log_sanitise(cause.message.split('\n')[0] ?? '') : 'unreadable';
-        throw new errors_InputError(`wasmrun.toml${place}: ${reason}; correct the file, wasmrun refuses it too`, {
-            cause,
-        });
-    }
-    const result = safeParse(ConfigSchema, document);
-    if (result.success)
-        return result.output;
-    const problems = result.issues.map(issue => `wasmrun.toml: ${getDotPath(issue) ?? 'the file'} is wrong: ${log_sanitise(issue.message)}`);
-    throw new errors_InputError(problems);
-}
-/** The text of the wasmrun.toml our copy of the project gets: the project's own, narrowed by our rules and limits. */
+/** The wasmrun.toml for our copy of the project: the project's own, narrowed by our rules and limits. */
 function renderStagedConfig(config, ownAddresses = []) {
-    const { limits, network, ...os } = config.os;
-    const { max_memory_mb, max_output_mb } = limits;
-    const { max_connections, max_bandwidth_mbps } = network;
+    const { limits, network, ...os } = config.os ?? {};
+    const { max_memory_mb, max_output_mb } = limits ?? {};
+    const { deny = [], max_connections, max_bandwidth_mbps } = network ?? {};
     return stringify({
         os: {
             ...os,
@@ -33171,9 +32996,9 @@ function renderStagedConfig(config, ownAddresses = []) {
             },
             network: {
                 ...network,
-                deny: [...new Set([...DENIED_RANGES, ...ownAddresses, ...network.deny])],
+                deny: [...new Set([...DENIED_RANGES, ...ownAddresses, ...deny])],
                 ...(findRefusedPorts(config) === undefined ? {} : { bind_ports: DEFAULT_BIND_PORTS }),
-                // Unlike the other limits, 0 connections are none.
+                // Unlike in the other limits, 0 means none here.
                 ...(max_connections === undefined
                     ? {}
                     : { max_connections: Math.min(max_connections, MAX_CONNECTIONS) }),
@@ -33184,12 +33009,12 @@ function renderStagedConfig(config, ownAddresses = []) {
         },
     });
 }
-/** The project's `bind_ports` where not all of it lies within wasmnet's default, which it gets instead. */
+/** The project's `bind_ports` if some lie outside of wasmnet's default range, which then replaces them. */
 function findRefusedPorts({ os }) {
-    const wanted = os.network.bind_ports;
+    const wanted = os?.network?.bind_ports;
     return wanted === undefined || wanted.split(',').every(isBindable) ? undefined : wanted;
 }
-/** Rust reads more as a number (`+22`) than this does: what is not understood is refused. */
+/** Rust accepts more spellings of a number (`+22`) than this does: they are refused. */
 function isBindable(part) {
     const found = /^(\d{1,5})(?:\s*-\s*(\d{1,5}))?$/.exec(part.trim());
     if (found === null)
@@ -33201,16 +33026,62 @@ function isBindable(part) {
 function narrow(wanted, limit) {
     return wanted === 0 ? limit : Math.min(wanted, limit);
 }
-/** This machine's addresses as rules: what listens on all interfaces would answer on a public one too. */
+/** This machine's addresses as rules: a service on all interfaces would answer on a public one, too. */
 function listOwnAddresses() {
     return Object.values((0,external_node_os_.networkInterfaces)())
         .flatMap(addresses => addresses ?? [])
         .map(({ address, family }) => (family === 'IPv6' ? `${address.split('%')[0]}/128` : `${address}/32`));
 }
 
-;// CONCATENATED MODULE: ./build/js/app/staging.js
-// The copy of a project that OS mode runs on: wasmrun's API can write into the folder it serves, and the VM's network
-// policy is part of the project, so neither is left to the checkout itself. Used by os.ts and, for a plain copy, exec.ts.
+;// CONCATENATED MODULE: ./build/js/app/project/project-config.js
+// Reads a project's wasmrun.toml. Used by mode.ts before anything is started, and by staging.ts for the copy.
+
+
+
+
+
+const CONFIG_FILE = 'wasmrun.toml';
+const Limit = optional(pipe(number(), integer(), minValue(0)));
+/** The keys that are read here; wasmrun itself checks all others. */
+const ConfigSchema = looseObject({
+    os: optional(looseObject({
+        entry: optional(pipe(string(), check(entry => !leadsOut(entry), 'it leads out of the project; give a path in it'))),
+        limits: optional(looseObject({ max_memory_mb: Limit, max_output_mb: Limit })),
+        network: optional(looseObject({
+            deny: optional(array(string())),
+            bind_ports: optional(string()),
+            max_connections: Limit,
+            max_bandwidth_mbps: Limit,
+        })),
+    })),
+});
+/** The folder's wasmrun.toml; an empty one if there is none. Throws an InputError if it is broken. */
+function readProjectConfig(folder) {
+    return parseProjectConfig(readProjectFile(folder, CONFIG_FILE) ?? '');
+}
+/** Throws an InputError that names the line, or each key that is wrong. */
+function parseProjectConfig(text) {
+    const result = safeParse(ConfigSchema, parseToml(text));
+    if (result.success)
+        return result.output;
+    throw new errors_InputError(result.issues.map(issue => `path: wasmrun.toml: ${getDotPath(issue) ?? 'the file'} is wrong: ${sanitise_sanitise(issue.message)}`));
+}
+function parseToml(text) {
+    try {
+        return parse_parse(text);
+    }
+    catch (cause) {
+        const place = cause instanceof TomlError ? ` (line ${cause.line}, column ${cause.column})` : '';
+        const reason = sanitise_sanitise(errors_describeError(cause).split('\n')[0] ?? '');
+        throw new errors_InputError(`path: wasmrun.toml cannot be read${place}: ${reason}; correct the file`, {
+            cause,
+        });
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/app/project/staging.js
+// Makes the copy of a project that OS mode runs on. The checkout itself is not used, because wasmrun's API can write into
+// the folder it serves, and our network policy becomes a part of it. Used by os.ts and, for a plain copy, exec.ts.
 
 
 
@@ -33219,19 +33090,17 @@ function listOwnAddresses() {
 
 
 
-/** wasmrun 1.0.0 ships no more than this into the VM (project_files.rs); what is over it would be missing silently. */
+
+/** wasmrun 1.0.0 ships no more than this into the VM (project_files.rs); larger files would be missing silently. */
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
 const MAX_TOTAL_BYTES = 50 * 1024 * 1024;
 const MAX_FILES = 5_000;
-const CONFIG_FILE = 'wasmrun.toml';
-/** Where wasmrun's page looks for the program, in its order. */
-const ENTRY_FILES = ['index', 'src/index', 'main', 'app', 'src/main', 'src/app', 'server', 'src/server'].map(name => `${name}.js`);
 /**
  * Copies the project into `target` (which must not exist), with our network policy in its wasmrun.toml. Throws an
- * InputError for a broken wasmrun.toml, and an AppError where the program's entry file would not come along.
+ * InputError for a broken wasmrun.toml, and an AppError if the program's entry file would be left out.
  */
 async function stageProject(source, target, logger) {
-    const config = parseProjectConfig(readProjectFile(source, CONFIG_FILE) ?? '');
+    const config = readProjectConfig(source);
     const rules = parseIgnoreRules(readProjectFile(source, '.gitignore') ?? '');
     const walk = await createWalk(source, target, rules);
     await copyFolder(walk, '');
@@ -33239,13 +33108,12 @@ async function stageProject(source, target, logger) {
     logger.info(describeStaging(walk, 'for the VM'));
     const refused = findRefusedPorts(config);
     if (refused !== undefined)
-        logger.warn(`wasmrun.toml: os.network.bind_ports ${log_sanitise(refused)} is not within ${DEFAULT_BIND_PORTS}, which is taken instead`);
-    await checkEntry(walk, config.os.entry);
-    return walk;
+        logger.warn(`wasmrun.toml: os.network.bind_ports ${sanitise_sanitise(refused)} is not within ${DEFAULT_BIND_PORTS}, which is used instead`);
+    await checkEntry(walk, config.os?.entry);
 }
 /**
  * Copies a folder into `target` (which must not exist) for a program that gets it as its root directory: by the same
- * rules, and without dotfiles but `.well-known`, since what the program can read it may show to visitors.
+ * rules, and without dotfiles except `.well-known`, because the program may show visitors what it can read.
  */
 async function stageFolder(source, target, logger) {
     const ignored = parseIgnoreRules(readProjectFile(source, '.gitignore') ?? '');
@@ -33300,29 +33168,29 @@ function count(walk, rule) {
 }
 function describeStaging({ files, bytes, leftOut }, use) {
     const copied = `${files.size} file${files.size === 1 ? '' : 's'} (${Math.ceil(bytes / 1024)} KB) ${use}`;
-    const rules = [...leftOut].map(([rule, times]) => `${log_sanitise(rule)} (${times})`);
+    const rules = [...leftOut].map(([rule, times]) => `${sanitise_sanitise(rule)} (${times})`);
     return rules.length === 0 ? copied : `${copied}; left out: ${rules.join(', ')}`;
 }
-/** The file the page will run: that of wasmrun.toml, else that of package.json, else the usual names. */
+/** The file the page will run: named by wasmrun.toml, otherwise by package.json, otherwise one of the usual names. */
 async function checkEntry(walk, configured) {
-    const wanted = configured ?? readMain(walk.from);
+    const wanted = configured ?? readPackageEntry(walk.from);
     const entry = wanted === undefined ? undefined : external_node_path_.posix.normalize(wanted);
     if (entry !== undefined && walk.files.has(entry))
         return;
-    if (entry !== undefined && (configured !== undefined || (await isFile((0,external_node_path_.join)(walk.from, entry)))))
-        throw await describeLostEntry(walk, entry);
+    if (entry !== undefined && (configured !== undefined || isFile((0,external_node_path_.join)(walk.from, entry))))
+        throw describeLostEntry(walk, entry);
     if (ENTRY_FILES.some(name => walk.files.has(name)))
         return;
     for (const name of ENTRY_FILES)
-        if (await isFile((0,external_node_path_.join)(walk.from, name)))
-            throw await describeLostEntry(walk, name);
+        if (isFile((0,external_node_path_.join)(walk.from, name)))
+            throw describeLostEntry(walk, name);
     // As a last resort the page takes any script of the root; without one there is nothing to run.
     if (![...walk.files].some(path => path.endsWith('.js')))
         throw await describeUnsuited(walk.from);
 }
-async function describeLostEntry(walk, entry) {
-    const shown = log_sanitise(entry);
-    if (!(await isFile((0,external_node_path_.join)(walk.from, entry))))
+function describeLostEntry(walk, entry) {
+    const shown = sanitise_sanitise(entry);
+    if (!isFile((0,external_node_path_.join)(walk.from, entry)))
         return new AppError(`the entry file ${shown} does not exist; correct [os] entry in wasmrun.toml`, {
             restartable: false,
         });
@@ -33330,8 +33198,14 @@ async function describeLostEntry(walk, entry) {
     const rule = parts
         .map((_, index) => walk.rules(parts.slice(0, index + 1).join('/'), index + 1 < parts.length))
         .find(found => found !== undefined);
-    return new AppError(`the entry file ${shown} is not shipped into wasmrun's VM (${log_sanitise(rule ?? 'a link, or over the size limits')}); ` +
+    return new AppError(`the entry file ${shown} is not shipped into wasmrun's VM (${sanitise_sanitise(rule ?? 'a link, or over the size limits')}); ` +
         'move it, or change the rule, or name another file as [os] entry in wasmrun.toml', { restartable: false });
+}
+/** The entry that the page takes from package.json; undefined if it leads out of the project. */
+function readPackageEntry(folder) {
+    const { main, module } = readPackage(folder);
+    const entry = main ?? module;
+    return entry === undefined || leadsOut(entry) ? undefined : entry;
 }
 /** An AppError that says why OS mode cannot run this folder, and which mode can. */
 async function describeUnsuited(source, language) {
@@ -33341,39 +33215,23 @@ async function describeUnsuited(source, language) {
         ? '`mode: web` serves its index.html'
         : wasm === undefined
             ? '`mode: port` with a `command` runs anything that listens on a port'
-            : `\`mode: exec\` with \`path\` set to ${log_sanitise(wasm)} runs that file`;
+            : `\`mode: exec\` with \`path\` set to ${sanitise_sanitise(wasm)} runs that file`;
     const found = language === undefined || language === 'unknown' ? 'has no Node.js program' : `is ${language}`;
-    return new AppError(`wasmrun could not start ${log_sanitise(source)} in OS mode: it runs Node.js projects, and this one ${log_sanitise(found)} ` +
-        `(looked for package.json, index.js, server.js, app.js, main.js); ${other}`, { restartable: false });
-}
-const PackageSchema = object({ main: optional(string()), module: optional(string()) });
-/** A package.json that cannot be parsed names no entry, for the page as for us; nor does one that leads out. */
-function readMain(folder) {
-    const text = readProjectFile(folder, 'package.json') ?? '';
-    try {
-        const { main, module } = parse(PackageSchema, JSON.parse(text));
-        const entry = main || module;
-        return entry === undefined || entry === '' || leadsOut(entry) ? undefined : entry;
-    }
-    catch {
-        return undefined;
-    }
-}
-async function isFile(path) {
-    return await (0,promises_.stat)(path).then(found => found.isFile(), () => false);
+    return new AppError(`wasmrun could not start ${sanitise_sanitise(source)} in OS mode: it runs Node.js projects, and this one ${sanitise_sanitise(found)} ` +
+        `(looked for package.json, ${DETECTED_FILES.join(', ')}); ${other}`, { restartable: false });
 }
 
-;// CONCATENATED MODULE: ./build/js/app/exec.js
-// `mode: exec`: one .wasm file in wasmrun's interpreter, with a socket handed in. Used by app.ts.
+;// CONCATENATED MODULE: ./build/js/app/exec/exec.js
+// `mode: exec`: one .wasm file in wasmrun's interpreter, which gives it a listening socket. Used by app.ts.
 
 
 
 
-/** As much as OS mode gives at most: without it a program could take all of the runner's memory. */
+/** As much as OS mode allows. Without a limit, a program could take all of the runner's memory. */
 const exec_MAX_MEMORY_MB = 2_048;
 /**
- * Starts the program. It sees a staged copy of the file's folder at `/`, `env`, and no network but its socket.
- * `env` stands in wasmrun's argv, where other processes of the machine can read it: wasmrun 1.0.0 has no other way.
+ * Starts the program. It sees a staged copy of the file's folder at `/`, `env`, and no network except its socket.
+ * `env` is passed in wasmrun's argv, which other processes of the machine can read: wasmrun 1.0.0 has no other way.
  */
 async function startExec(spec, env, context) {
     const port = await findFreePort();
@@ -33396,17 +33254,33 @@ async function startExec(spec, env, context) {
     });
 }
 
-;// CONCATENATED MODULE: ./build/js/loopback.js
-// Requests to a program on this machine, which never go through the job's proxy: that one has another loopback. Used by
-// control/client and app/os-server.
+;// CONCATENATED MODULE: ./build/js/shared/abort.js
+// Makes any wait abortable. Used by app, exposure, tunnel and github.
+/**
+ * Settles as the promise does, or rejects with the signal's reason if the signal is aborted first. The work behind the
+ * promise is not stopped; if it fails after that, the error is ignored.
+ */
+function raceSignal(promise, signal) {
+    return new Promise((resolve, reject) => {
+        const onAbort = () => reject(signal.reason);
+        signal.addEventListener('abort', onAbort, { once: true });
+        promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+        if (signal.aborted)
+            onAbort();
+    });
+}
 
-/** Node gives the job's proxy to `fetch` and to its global agent where NODE_USE_ENV_PROXY is set; this one has none. */
+;// CONCATENATED MODULE: ./build/js/shared/loopback.js
+// HTTP requests to programs on this machine. They never go through the job's proxy: for the proxy, 127.0.0.1 is another
+// machine. Used by control/client and app/os.
+
+/** With NODE_USE_ENV_PROXY set, Node's `fetch` and its global agent use the job's proxy; this agent does not. */
 const DIRECT = new external_node_http_.Agent();
 /**
- * Asks a program on this machine over a connection of its own, never through a proxy. Resolves with the answer's head;
- * the signal ends the body, too.
+ * Sends a request over a new connection, never through a proxy. Resolves with the response when its head has arrived;
+ * the signal also aborts the body.
  */
-function askLoopback(url, options) {
+function requestLoopback(url, options) {
     return new Promise((resolve, reject) => {
         (0,external_node_http_.request)(url, { ...options, agent: DIRECT }, resolve)
             .on('error', reject)
@@ -33414,7 +33288,7 @@ function askLoopback(url, options) {
     });
 }
 
-;// CONCATENATED MODULE: ./build/js/app/os-server.js
+;// CONCATENATED MODULE: ./build/js/app/os/os-server.js
 // `wasmrun os` on a staged project: its page and its API, which has no authentication and is never exposed. Used by
 // os.ts.
 
@@ -33426,13 +33300,14 @@ function askLoopback(url, options) {
 
 
 
-/** wasmrun looks for wasmnet's port from 20 above its own on, up to the last one. */
+
+/** wasmrun searches for wasmnet's port from 20 above its own upwards, so there must be room. */
 const MAX_PORT = 65_000;
 const os_server_POLL_MS = 20;
 const RuntimesSchema = object({ detected_language: string() });
-/** Starts wasmrun on `project`; resolves when its API answers, by when its network proxy is up too. */
+/** Starts wasmrun on `project`; resolves when its API answers. Its network proxy is up by then, too. */
 async function startOsServer(wasmrun, project, context) {
-    const port = await findServerPort();
+    const port = await findFreePort(MAX_PORT);
     const environment = await createEnvironment(context);
     const child = await startChild({
         command: wasmrun,
@@ -33454,19 +33329,12 @@ async function startOsServer(wasmrun, project, context) {
         if (!isTimeout(error))
             throw error;
         throw new AppError('wasmrun did not answer in time; its first answer waits for wasmhub on github.com, ' +
-            'so check that the runner gets there, or raise `startup-timeout`', { cause: error, lastLines: child.lastLines() });
-    }
-}
-async function findServerPort() {
-    for (;;) {
-        const port = await findFreePort();
-        if (port <= MAX_PORT)
-            return port;
+            'so check that the runner can reach it, or raise `startup-timeout`', { cause: error, lastLines: child.lastLines() });
     }
 }
 /**
- * wasmrun leaves its temporary files behind, so they lie in our folder. It makes its runtime folder only at its own
- * start, and a job that prunes caches may take it away.
+ * wasmrun leaves its temporary files behind, so they go into our folder. It creates its runtime folder only when it
+ * starts, and a job that prunes caches may delete it later.
  */
 async function createEnvironment(context) {
     const { WASMRUN_TUNNEL_SECRET: _, ...environment } = context.environment;
@@ -33477,11 +33345,11 @@ async function createEnvironment(context) {
         await (0,promises_.mkdir)((0,external_node_path_.join)(home, '.wasmrun', 'runtimes'), { recursive: true });
     return { ...environment, TMPDIR: temporary, TMP: temporary, TEMP: temporary };
 }
-/** Asked until it answers; the answer may wait for wasmhub's manifest, and only the start's own limit bounds that. */
+/** Polls until wasmrun answers, which may wait for wasmhub's manifest. Only the time limit of the start ends this. */
 async function readLanguage(url, signal) {
     for (;;) {
         try {
-            const response = await askLoopback(new URL('/api/runtimes', url), { signal });
+            const response = await requestLoopback(new URL('/api/runtimes', url), { signal });
             return parse(RuntimesSchema, await (0,consumers_namespaceObject.json)(response)).detected_language;
         }
         catch (error) {
@@ -33502,28 +33370,29 @@ function os_server_describeLoss(child, end, code) {
     });
 }
 
-;// CONCATENATED MODULE: ./build/js/app/page-host/page-host.js
-// The one interface of the two hosts of wasmrun's page: a process of Node.js, or a headless Chrome.
+;// CONCATENATED MODULE: ./build/js/app/os/page-host/page-host.js
+// The common interface of the two hosts of wasmrun's page: node.ts, a process of Node.js, and browser.ts, a headless
+// Chrome. Used by os.ts.
 
-/** The page cannot be brought up in this host; another one may do. */
+/** The page cannot be started in this host; another host may work. */
 class PageHostError extends AppError {
     constructor(message, options = {}) {
         super(message, { ...options, restartable: false });
         this.name = 'PageHostError';
     }
 }
-/** Page and script are 90 KB from loopback and up within a second; this is a busy machine's share. */
+/** Page and script are 90 KB from loopback, and start within a second; a busy machine may need longer. */
 const PAGE_TIMEOUT_MS = 30_000;
-/** The little environment a host needs: a system folder on Windows, and the mark by which a runner finds its own. */
+/** The few variables a host needs: system folders on Windows, and the mark by which the runner finds what is left. */
 function selectHostEnvironment(environment) {
     return Object.fromEntries(Object.entries(environment).filter(([name]) => /^(SYSTEMROOT|WINDIR|RUNNER_TRACKING_ID)$/i.test(name)));
 }
 
-;// CONCATENATED MODULE: ./build/js/app/page-host/page-message.js
-// What a page host tells about wasmrun's page: the traffic between the page and its Worker, which is the only thing
-// that is watched. Used by both hosts and by page-program.ts.
+;// CONCATENATED MODULE: ./build/js/app/os/page-host/page-message.js
+// What a page host reports about wasmrun's page: messages between the page and its Worker, refused requests, and failures
+// of the page. Used by both hosts and by page-program.ts.
 
-/** wasmrun's words where it has some (os.js of wasmrun 1.0.0); the kebab-case ones are ours. */
+/** wasmrun's own message types (os.js of wasmrun 1.0.0); `terminated` and those in kebab-case are ours. */
 const PageMessageSchema = variant('type', [
     /** A piece of the program's console; lines may be cut anywhere. */
     object({ type: picklist(['stdout', 'stderr']), text: string() }),
@@ -33535,24 +33404,25 @@ const PageMessageSchema = variant('type', [
     object({ type: literal('start'), address: nullable(string()) }),
     /** The page ended its Worker, as it does silently after `[os.limits] timeout_secs`. */
     object({ type: literal('terminated') }),
-    /** Run was pressed. */
+    /** The Run button was pressed. */
     object({ type: literal('run-pressed') }),
     /** wasmrun refused something the page needs before the program can start. */
     object({ type: literal('request-failed'), path: string(), status: number(), reason: string() }),
     /** The page itself broke. */
     object({ type: literal('page-error'), message: string() }),
 ]);
-/** Reads a message off a pipe; undefined for anything else. */
+/** Checks what came through a pipe; undefined if it is not a message. */
 function readPageMessage(message) {
     const result = safeParse(PageMessageSchema, message);
     return result.success ? result.output : undefined;
 }
 
-;// CONCATENATED MODULE: ./build/js/app/page-host/page-script.js
-// The functions that run inside the page's own world. They must be self-contained: the browser gets their source text.
+;// CONCATENATED MODULE: ./build/js/app/os/page-host/page-script.js
+// The functions that run inside wasmrun's page. They must be self-contained: a browser gets their source text. Used by
+// browser.ts and node-page.ts.
 /**
- * Reports what the page and its Worker tell each other. Sockets are left out: their bytes are none of our business.
- * Must run before the page's script.
+ * Reports the messages between the page and its Worker, except those of sockets, which carry visitors' bytes. Must run
+ * before the page's script.
  */
 function watchPage(scope, report) {
     const reported = ['stdout', 'stderr', 'status', 'exit', 'error'];
@@ -33590,8 +33460,8 @@ function watchPage(scope, report) {
     };
 }
 /**
- * For the browser, whose page must not wait: output is dropped while 256 reports are on their way, and the next line
- * says how much. Everything else is always sent.
+ * For the browser, whose page must not wait: output is dropped while 256 reports are being sent, and the next report says
+ * how much. All other messages are always sent.
  */
 function limitOutput(send) {
     let waiting = 0;
@@ -33625,9 +33495,9 @@ function pressRun(document) {
     return false;
 }
 
-;// CONCATENATED MODULE: ./build/js/app/page-host/browser.js
-// wasmrun's page in a headless Chrome, driven over a pipe. Used by os.ts where Node.js will not do, and as the
-// reference in tests.
+;// CONCATENATED MODULE: ./build/js/app/os/page-host/browser.js
+// wasmrun's page in a headless Chrome, driven over a pipe. Used by os.ts if Node.js cannot run the page, and as
+// the reference in tests.
 
 
 
@@ -33638,7 +33508,7 @@ function pressRun(document) {
 
 
 const NAMES = ['google-chrome', 'google-chrome-stable', 'chromium', 'chromium-browser', 'chrome.exe'];
-/** Where the installers of macOS and Windows put it. */
+/** Where the installers of macOS and Windows put Chrome. */
 const PLACES = [
     '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
     '/Applications/Chromium.app/Contents/MacOS/Chromium',
@@ -33657,12 +33527,12 @@ const FLAGS = [
 ];
 /** In the folder of this start. */
 const PROFILE = 'chrome-profile';
-/** The page's way to this process. */
+/** The function through which the page reports to this process. */
 const REPORT = '__exposeReport';
 /** Chrome writes its profile when it is closed; the profile is thrown away. */
 const CLOSE_TIMEOUT_MS = 3_000;
 const browser_POLL_MS = 20;
-/** Starts Chrome with a throw-away profile and resolves when Run was pressed. */
+/** Starts Chrome with a throw-away profile; resolves when Run has been pressed. */
 async function startBrowserHost(options) {
     const { context } = options;
     const executable = options.browser ?? (await findBrowser(context.environment.PATH ?? ''));
@@ -33670,7 +33540,7 @@ async function startBrowserHost(options) {
     const browser = await launchBrowser(executable, options);
     const chrome = browser.process();
     const pid = chrome?.pid;
-    // puppeteer stops listening before the pipe is gone, and a killed Chrome resets it (ECONNRESET, seen).
+    // puppeteer removes its listeners before the pipe is gone, and a killed Chrome was seen to reset it (ECONNRESET).
     for (const stream of chrome?.stdio ?? [])
         stream?.on('error', () => undefined);
     if (pid === undefined)
@@ -33692,15 +33562,15 @@ async function startBrowserHost(options) {
     catch (cause) {
         await stop();
         context.signal.throwIfAborted();
-        throw new PageHostError("wasmrun's page could not be brought up in Chrome (`vm: browser`)", { cause });
+        throw new PageHostError("wasmrun's page could not be started in Chrome (`vm: browser`)", { cause });
     }
     finally {
         context.signal.removeEventListener('abort', stop);
     }
 }
 /**
- * Chrome keeps its socket in the system's temp folder, where it stays when Chrome is killed. Our own folder would not
- * do as TMPDIR: a socket's path is limited to 107 bytes, and Chrome aborts over that.
+ * Chrome keeps its socket in the system's temp folder, where it stays if Chrome is killed. Our own folder cannot be its
+ * TMPDIR: a socket's path is limited to 107 bytes, and Chrome aborts if it is longer.
  */
 async function findSocketFolder(folder) {
     const link = await (0,promises_.readlink)((0,external_node_path_.join)(folder, PROFILE, 'SingletonSocket')).catch(() => '');
@@ -33740,7 +33610,7 @@ async function launchBrowser(executable, { context }) {
     }
     catch (cause) {
         context.signal.throwIfAborted();
-        throw new PageHostError(`Chrome at ${log_sanitise(executable)} does not start; check \`browser\`, or use \`vm: node\``, { cause });
+        throw new PageHostError(`Chrome at ${sanitise_sanitise(executable)} does not start; check \`browser\`, or use \`vm: node\``, { cause });
     }
 }
 async function watchEnd(browser, page) {
@@ -33750,7 +33620,7 @@ async function watchEnd(browser, page) {
         page.once('close', () => resolve('the page was closed in Chrome'));
     });
 }
-/** Resolves when Run was pressed. */
+/** Resolves when Run has been pressed. */
 async function openPage(page, options) {
     page.on('pageerror', error => options.context.logger.debug(`page: ${String(error)}`));
     await watchInBrowser(page, options);
@@ -33765,28 +33635,14 @@ async function watchInBrowser(page, { onMessage }) {
     });
     await page.evaluateOnNewDocument(`(${watchPage})(globalThis, (${limitOutput})(globalThis.${REPORT}))`);
 }
-/** Closes Chrome, and kills its whole process group if it does not close. */
+/** Closes Chrome, and kills what is left of its process group: puppeteer gives it one of its own. */
 async function stopBrowser(browser, pid) {
     const closed = browser.close().catch(() => undefined);
     await Promise.race([closed, (0,promises_namespaceObject.setTimeout)(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
-    for (const end = performance.now() + CLOSE_TIMEOUT_MS; performance.now() < end; await (0,promises_namespaceObject.setTimeout)(browser_POLL_MS))
-        if (!killGroup(pid))
-            return;
-}
-/** False when nothing of the group is left. puppeteer gives Chrome a group of its own, but on Windows. */
-function killGroup(pid) {
-    try {
-        process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL');
-        return true;
-    }
-    catch (error) {
-        if (hasCode(error, 'ESRCH'))
-            return false;
-        throw new AppError(`Chrome (process ${pid}) could not be ended`, { cause: error });
-    }
+    await new ProcessGroup(pid).end(0);
 }
 
-;// CONCATENATED MODULE: ./build/js/app/page-host/node.js
+;// CONCATENATED MODULE: ./build/js/app/os/page-host/node.js
 // wasmrun's page in a process of Node.js: no browser needed. Used by os.ts.
 
 
@@ -33794,14 +33650,16 @@ function killGroup(pid) {
 
 
 
-/** The page's own thread; files and runtime lie outside of this heap. */
+
+/** For the page's own thread; files and runtime lie outside of this heap. */
 const MAX_HEAP_MB = 512;
 const ROLE = 'page host';
-/** It has nothing to finish. */
+/** Short, because the page host has nothing to finish. */
 const node_STOP_GRACE_MS = 1_000;
 /**
- * Starts the process and resolves when Run was pressed. Its environment is empty, and Node's permission model keeps
- * the page's thread from files, programs and addons; the thread of the VM is not covered by it, nor is the network.
+ * Starts the process; resolves when Run has been pressed. It gets the few variables of `selectHostEnvironment`. Node's
+ * permission model keeps the page's thread from files, programs and addons; it covers neither the VM's thread nor the
+ * network.
  */
 async function startNodeHost(options) {
     const { context, onMessage } = options;
@@ -33839,19 +33697,12 @@ async function startNodeHost(options) {
 async function waitUntilReady(ready, ended, signal) {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(PAGE_TIMEOUT_MS)]);
     const lost = ended.then(reason => new PageHostError(reason));
-    await raceEnd(over => Promise.race([ready, rejectOnAbort(over)]), lost, deadline);
-}
-async function rejectOnAbort(signal) {
-    return await new Promise((_, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-        if (signal.aborted)
-            reject(signal.reason);
-    });
+    await raceEnd(over => raceSignal(ready, over), lost, deadline);
 }
 function describeFailure(error, child, signal) {
     if (signal.aborted)
         return signal.reason;
-    return new PageHostError("wasmrun's page could not be brought up under Node.js (`vm: node`)", {
+    return new PageHostError("wasmrun's page could not be started under Node.js (`vm: node`)", {
         cause: error,
         lastLines: child.lastLines().filter(line => readLine(line) === undefined),
     });
@@ -33866,7 +33717,7 @@ function readLine(line) {
         return undefined;
     }
 }
-/** Read access to the bundle's folder; run from source, also to the packages it imports. */
+/** Read access to the bundle's folder; when run from source, also to the packages that it imports. */
 function selectFlags(script) {
     const folder = (0,external_node_path_.dirname)((0,external_node_fs_.realpathSync)(script));
     const readable = script.endsWith('.ts') ? [folder, (0,external_node_path_.join)(folder, '..', 'node_modules')] : [folder];
@@ -33879,22 +33730,21 @@ function selectFlags(script) {
     ];
 }
 
-;// CONCATENATED MODULE: ./build/js/app/page-program.js
-// The program inside wasmrun's page, as its page host tells of it. Used by os.ts.
+;// CONCATENATED MODULE: ./build/js/app/os/page-program.js
+// The program inside wasmrun's page, as its page host reports it. Used by os.ts.
 
 
 
-/** As many lines as an error message can carry and still be read. */
-const page_program_LAST_LINES = 20;
-/** A program that never ends its line must not fill our memory; longer lines are handed on in pieces. */
-const page_program_MAX_LINE_LENGTH = 16_384;
+
+/** An error of the page may contain a whole stack trace. */
+const MAX_REASON_LENGTH = 16_384;
 /** Follows one program from Run to its end. */
 class PageProgram {
     #onOutput;
     #started = Promise.withResolvers();
     #ended = Promise.withResolvers();
-    #lines = [];
-    #unfinished = { stdout: '', stderr: '' };
+    #lines = new LastLines();
+    #streams = { stdout: new LineBuffer(), stderr: new LineBuffer() };
     #port;
     #runs = false;
     #stage = 'the page is loading, or wasmrun is downloading the runtime';
@@ -33902,13 +33752,13 @@ class PageProgram {
         this.#onOutput = onOutput;
     }
     /**
-     * The program's port, once its first instruction runs. wasmrun bound and opened it before, so it accepts; whether
-     * the program answers is seen when it is asked. Never rejects: `ended` tells.
+     * The program's port, once its first instruction runs. wasmrun opened the port before, so it accepts connections even
+     * if the program does not answer. Never rejects: failures are reported by `ended`.
      */
     get started() {
         return this.#started.promise;
     }
-    /** Why the program is gone; a PageHostError where another host may do better. */
+    /** Resolves with the reason why the program ended; a PageHostError if another host may be able to run it. */
     get ended() {
         return this.#ended.promise;
     }
@@ -33917,13 +33767,14 @@ class PageProgram {
         return this.#stage;
     }
     lastLines() {
-        return [...this.#lines];
+        return this.#lines.list();
     }
     receive(message) {
         switch (message.type) {
             case 'stdout':
             case 'stderr':
-                this.#addOutput(message.type, message.text);
+                for (const line of this.#streams[message.type].add(message.text))
+                    this.#addLine(line);
                 break;
             case 'start':
                 this.#setPort(message.address);
@@ -33944,8 +33795,8 @@ class PageProgram {
                 this.#end(describeRefusal(message));
         }
     }
-    /** The host is gone, and the program with it. */
-    lose(reason) {
+    /** The host has ended, and the program with it. */
+    endWithHost(reason) {
         if (this.#runs)
             this.#end(reason);
         else
@@ -33955,60 +33806,48 @@ class PageProgram {
         this.#stage = 'the runtime is being compiled';
         this.#port = Number(/^127\.0\.0\.1:(\d+)$/.exec(address ?? '')?.[1] ?? 0) || undefined;
         if (address === null)
-            this.#end('wasmrun has no network for the program, so that it cannot listen; see the log for its reason');
+            this.#end('wasmrun gave the program no network, so the program cannot listen; the log says why');
         else if (this.#port === undefined)
             this.#end('wasmrun found no free port for the program; widen [os.network] bind_ports in wasmrun.toml ' +
                 '(its first 32 ports are tried)');
     }
     #setStatus(status) {
-        this.#stage = `the runtime is ${log_sanitise(status)}`;
+        this.#stage = `the runtime is ${sanitise_sanitise(status)}`;
         if (status !== 'running' || this.#port === undefined)
             return;
         this.#runs = true;
         this.#started.resolve(this.#port);
     }
-    /** Before the first instruction the host may be to blame; after it the program is. */
+    /** Before the first instruction the host may be at fault; afterwards the program is. */
     #fail(reason) {
-        const shown = log_sanitise(reason, page_program_MAX_LINE_LENGTH);
+        const shown = sanitise_sanitise(reason, MAX_REASON_LENGTH);
         if (this.#runs)
             this.#end(`the program crashed: ${shown}`);
         else
             this.#ended.resolve(new PageHostError(`the VM did not start: ${shown}`, { lastLines: this.lastLines() }));
     }
     #end(message, options = {}) {
-        for (const stream of ['stdout', 'stderr']) {
-            if (this.#unfinished[stream] !== '')
-                this.#addOutput(stream, '\n');
-        }
+        for (const stream of Object.values(this.#streams))
+            for (const line of stream.end())
+                this.#addLine(line);
         this.#ended.resolve(new AppError(message, { ...options, lastLines: this.lastLines() }));
     }
-    #addOutput(stream, text) {
-        const lines = (this.#unfinished[stream] + text).split('\n');
-        let rest = lines.pop() ?? '';
-        for (; rest.length > page_program_MAX_LINE_LENGTH; rest = rest.slice(page_program_MAX_LINE_LENGTH))
-            lines.push(rest.slice(0, page_program_MAX_LINE_LENGTH));
-        this.#unfinished[stream] = rest;
-        for (const line of lines)
-            this.#addLine(line.endsWith('\r') ? line.slice(0, -1) : line);
-    }
     #addLine(line) {
-        this.#lines.push(line);
-        if (this.#lines.length > page_program_LAST_LINES)
-            this.#lines.shift();
+        this.#lines.add(line);
         this.#onOutput(line);
     }
 }
 function describeExit(code) {
     return code === 0
-        ? 'the program ended with exit code 0; one that is to be visited must keep listening'
+        ? 'the program ended with exit code 0; to be reachable for visitors, it must keep listening'
         : `the program ended with exit code ${code}`;
 }
 function describeRefusal({ path, status, reason }) {
-    const shown = log_sanitise(readReason(reason), 500);
+    const shown = sanitise_sanitise(readReason(reason), 500);
     return path.startsWith('/api/runtime')
         ? `wasmrun has no runtime for the program: ${shown}; it downloads one from github.com on first use, ` +
-            'so check that the runner gets there, or restore ~/.wasmrun/runtimes from a cache'
-        : `wasmrun did not hand over the project (${log_sanitise(path)}, status ${status}): ${shown}`;
+            'so check that the runner can reach it, or restore ~/.wasmrun/runtimes from a cache'
+        : `wasmrun did not send the project's files (${sanitise_sanitise(path)}, status ${status}): ${shown}`;
 }
 /** wasmrun answers `{"success":false,"error":"…"}`. */
 function readReason(body) {
@@ -34023,7 +33862,7 @@ function readReason(body) {
     return body;
 }
 
-;// CONCATENATED MODULE: ./build/js/app/os.js
+;// CONCATENATED MODULE: ./build/js/app/os/os.js
 // `mode: os`: the project in wasmrun's own page, hosted on this machine, with Run pressed. Used by app.ts.
 //
 //   staged copy ◄── wasmrun os ◄── page host (node │ browser) ──► Worker: the program
@@ -34037,9 +33876,10 @@ function readReason(body) {
 
 
 
+
 /**
- * Starts the program and resolves when it runs and its port accepts; both come before its own `listen`, so only an
- * answer tells whether it serves. Rejects with an AppError, or with the signal's reason, with nothing left behind.
+ * Starts the program and resolves when it runs and its port accepts. Both happen before the program calls `listen`, so
+ * only an answer proves that it serves. Rejects with an AppError or the signal's reason after all processes have ended.
  */
 async function startOs(spec, context) {
     const project = (0,external_node_path_.join)(context.folder, 'project');
@@ -34064,7 +33904,7 @@ function createProgram(server, { host, program, port }) {
         stop: async () => void (await Promise.all([host.stop(), server.stop()])),
     };
 }
-/** `auto` takes the browser only where the page will not start under Node.js, and says why. */
+/** `auto` uses the browser only if the page does not start under Node.js, and logs why. */
 async function startPage(spec, server, context) {
     const wanted = spec.vm === 'browser' ? 'browser' : 'node';
     try {
@@ -34083,9 +33923,9 @@ async function runPage(name, spec, server, context) {
     let host;
     try {
         host = await startHost(name, spec, options);
-        void host.ended.then(reason => program.lose(reason));
+        void host.ended.then(reason => program.endWithHost(reason));
         const ended = Promise.race([program.ended, server.ended]);
-        const port = await raceEnd(signal => waitForStart(program, signal), ended, context.signal);
+        const port = await raceEnd(signal => raceSignal(program.started, signal), ended, context.signal);
         return { host, program, port };
     }
     catch (error) {
@@ -34098,21 +33938,7 @@ async function startHost(name, spec, options) {
         ? await startNodeHost({ ...options, script: spec.pageHostScript })
         : await startBrowserHost({ ...options, browser: spec.browser });
 }
-/** The program's port; rejects with the signal's reason. */
-async function waitForStart(program, signal) {
-    const aborted = Promise.withResolvers();
-    const abort = () => aborted.reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted)
-        abort();
-    try {
-        return await Promise.race([program.started, aborted.promise]);
-    }
-    finally {
-        signal.removeEventListener('abort', abort);
-    }
-}
-/** Where the start's time is over, an AppError that says what it was waiting for; else the error itself. */
+/** After a time-out: an AppError that says what the start was waiting for. Otherwise the error itself. */
 function describeAbort(error, program) {
     if (!isTimeout(error))
         return error;
@@ -34122,17 +33948,17 @@ function describeAbort(error, program) {
     });
 }
 
-;// CONCATENATED MODULE: ./build/js/app/port.js
-// `mode: port`: a service of the job's own, or a command that starts one. Used by app.ts.
+;// CONCATENATED MODULE: ./build/js/app/port/port.js
+// `mode: port`: a service that the job runs itself, or a command that starts one. Used by app.ts.
 
 
 
 
 
 
-/** The options a `run:` step has with `shell: bash`. */
+/** The options of bash in a `run:` step with `shell: bash`. */
 const BASH_ARGS = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];
-/** Starts the command, or finds the service that something else runs. `env` is for the command. */
+/** Starts the command, or finds the running service. Only a command gets `env`. */
 async function startPort(spec, env, context) {
     if (spec.command !== undefined)
         return await startCommand(spec, spec.command, env, context);
@@ -34143,7 +33969,7 @@ async function startPort(spec, env, context) {
 async function startCommand(spec, command, env, context) {
     const port = spec.port ?? (await findFreePort());
     const handedOver = { PORT: String(port) };
-    // A port that was chosen here is the only one looked at; a given one may be called otherwise in `env`.
+    // Only the port chosen here is watched, so `env` must not replace it; with a given `port`, `env` may set PORT.
     const ports = spec.port === undefined ? { ...env, ...handedOver } : { ...handedOver, ...env };
     return await startListener({
         command: findBash(context.environment),
@@ -34155,7 +33981,7 @@ async function startCommand(spec, command, env, context) {
         context,
     });
 }
-/** What something else started is not ours to end or to restart: `ended` never resolves, `stop` leaves it alone. */
+/** A service that another step started is neither restarted nor ended: `ended` never resolves, `stop` does nothing. */
 async function findService(port, context) {
     try {
         const upstream = await waitForListening({ hosts: LOOPBACK_HOSTS, port }, context.signal);
@@ -34176,16 +34002,16 @@ function findBash(environment) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/restart.js
-// The loop that keeps one program running: a lost one is started again, a limited number of times. Used by app.ts.
+// Keeps a program running: one that ends is started again, a limited number of times. Used by app.ts.
 
 
-/** Five restarts in about half a minute: visitors wait that long. A program that served 5 minutes was not broken. */
+/** Five restarts in about half a minute: visitors wait that long. A program that has served 5 minutes works. */
 const RESTART_TIMING = {
     pausesMs: [500, 1_000, 3_000, 8_000, 15_000],
     resetAfterMs: 5 * 60_000,
     startMs: 120_000,
 };
-/** Owns one program after the other, from `start` until `stop` or until no restart is left. */
+/** Runs one program after another, from `start` until `stop` or until no restart is left. */
 class RestartLoop {
     #options;
     #timing;
@@ -34195,7 +34021,6 @@ class RestartLoop {
     #program;
     #running = Promise.resolve();
     #used = 0;
-    #restarts = 0;
     #stopping;
     constructor(options) {
         this.#options = options;
@@ -34204,15 +34029,9 @@ class RestartLoop {
             this.#stopped.signal.addEventListener('abort', () => resolve(undefined), { once: true });
         });
     }
-    get state() {
-        return this.#state;
-    }
     /** The program that answers now. */
     get program() {
         return this.#program;
-    }
-    get restarts() {
-        return this.#restarts;
     }
     /** The first start; rejects as `startOnce` does. */
     async start(signal) {
@@ -34247,7 +34066,7 @@ class RestartLoop {
             program = loss === undefined ? undefined : await this.#restart(loss, program);
         }
     }
-    /** Resolves with why the program is gone, or after a stop with undefined; its address is forgotten by then. */
+    /** Resolves with the reason why the program ended, or with undefined after a stop. */
     async #serve(program) {
         this.#program = program;
         if (!this.#stopped.signal.aborted)
@@ -34269,13 +34088,12 @@ class RestartLoop {
                 this.#announceRestart(reason);
             else
                 this.#fail(reason);
-            // What is left of it may still hold the port, or write to the console.
+            // Processes that the program left may still hold the port, or write to the console.
             await lost.stop();
             if (!goesOn)
                 return undefined;
             try {
                 await (0,promises_namespaceObject.setTimeout)(pause, undefined, { signal });
-                this.#restarts += 1;
                 return await this.#options.startOnce(AbortSignal.any([signal, AbortSignal.timeout(this.#timing.startMs)]));
             }
             catch (error) {
@@ -34310,15 +34128,16 @@ function toAppError(error) {
     return error instanceof AppError ? error : new AppError(errors_describeError(error), { cause: error });
 }
 
-;// CONCATENATED MODULE: ./build/js/app/web-files.js
-// Which file of a folder a URL path means, and which it must not mean. Used by web.ts.
+;// CONCATENATED MODULE: ./build/js/app/web/files.js
+// Finds the file of a folder that a URL path names, and refuses those that visitors must not see. Used by web.ts and
+// response.ts.
 
 
 
 
-/** What says that a path leads nowhere. */
+/** Error codes of a path that leads nowhere. */
 const MISSING = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EACCES', 'EPERM'];
-/** A FIFO must not block the open; a link put there after the check must not be followed. Neither exists on Windows. */
+/** A FIFO must not block the open; a link put there after the check must not be followed. Windows has neither flag. */
 const OPEN_FLAGS = external_node_fs_.constants.O_RDONLY | (external_node_fs_.constants.O_NONBLOCK ?? 0) | (external_node_fs_.constants.O_NOFOLLOW ?? 0);
 /**
  * Looks up a URL path (still percent-encoded, without query) below `root`, a real path. Only regular files whose real
@@ -34331,7 +34150,7 @@ async function findFile(root, urlPath) {
     try {
         const real = await (0,promises_.realpath)((0,external_node_path_.join)(root, ...segments));
         const inside = (0,external_node_path_.relative)(root, real);
-        // The real path counts as well: links out of the root and to hidden files, short names on Windows (GIT~1).
+        // Checked again on the real path, because of links out of the root or to hidden files, and short names (GIT~1).
         if ((0,external_node_path_.isAbsolute)(inside) || !areVisible(inside.split(external_node_path_.sep)))
             return { kind: 'refused' };
         const stats = await (0,promises_.stat)(real);
@@ -34345,7 +34164,7 @@ async function findFile(root, urlPath) {
         throw error;
     }
 }
-/** What is open decides, not what was there before. */
+/** Checks the opened file, because another one may have been at the path a moment ago. */
 async function openFile(path) {
     const handle = await (0,promises_.open)(path, OPEN_FLAGS);
     const stats = await handle.stat({ bigint: true });
@@ -34354,7 +34173,7 @@ async function openFile(path) {
     await handle.close();
     return { kind: 'refused' };
 }
-/** The path's segments, or undefined where it is no path of a file: `..`, a NUL, separators in disguise. */
+/** The path's segments, or undefined if one cannot be a file name: a NUL, an encoded separator. */
 function decodeSegments(urlPath) {
     try {
         const segments = urlPath
@@ -34375,8 +34194,8 @@ function areVisible(segments) {
 
 // EXTERNAL MODULE: external "node:stream/promises"
 var external_node_stream_promises_ = __nccwpck_require__(6466);
-;// CONCATENATED MODULE: ./build/js/app/media-types.js
-// The media types of the files a web app is built of. Used by web-response.ts.
+;// CONCATENATED MODULE: ./build/js/app/web/media-types.js
+// The media types of the files a web app is built of. Used by response.ts.
 /** `application/wasm` decides whether a browser compiles while it loads; a module with a wrong type does not load. */
 const MEDIA_TYPES = {
     html: 'text/html; charset=utf-8',
@@ -34429,8 +34248,8 @@ function findMediaType(path) {
     return (Object.hasOwn(MEDIA_TYPES, ending) ? MEDIA_TYPES[ending] : undefined) ?? 'application/octet-stream';
 }
 
-;// CONCATENATED MODULE: ./build/js/app/web-response.js
-// One file as an HTTP answer: type, encoding, validators, ranges (RFC 9110). Used by web.ts.
+;// CONCATENATED MODULE: ./build/js/app/web/response.js
+// Sends one file as an HTTP response: type, encoding, validators, ranges (RFC 9110). Used by web.ts.
 
 
 
@@ -34438,7 +34257,7 @@ const ENCODINGS = [
     { name: 'br', ending: '.br' },
     { name: 'gzip', ending: '.gz' },
 ];
-/** The precompressed sibling the visitor accepts, or the file itself. Of the two only the chosen one stays open. */
+/** The precompressed sibling that the visitor accepts, or the file itself. Only the chosen one stays open. */
 async function chooseEncoding(root, path, file, accepted) {
     for (const { name, ending } of ENCODINGS) {
         if (!acceptsEncoding(String(accepted ?? ''), name))
@@ -34490,7 +34309,7 @@ function setHeaders({ response, file, encoding }, etag) {
     response.setHeader('etag', etag);
     response.setHeader('last-modified', file.stats.mtime.toUTCString());
     response.setHeader('accept-ranges', 'bytes');
-    // The next commit's file has the same address.
+    // The file of the next commit has the same URL.
     response.setHeader('cache-control', 'no-cache');
     response.setHeader('vary', 'Accept-Encoding');
     if (encoding !== undefined)
@@ -34500,7 +34319,7 @@ function setHeaders({ response, file, encoding }, etag) {
 function createETag(stats) {
     return `"${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}-${stats.ino.toString(36)}"`;
 }
-/** RFC 9110 §13.2.2: the date counts only where no tag was sent. */
+/** RFC 9110 §13.2.2: the date counts only if no tag was sent. */
 function isNotModified(request, etag, stats) {
     const tags = request.headers['if-none-match'];
     if (tags !== undefined)
@@ -34520,7 +34339,7 @@ function isRangeValid(request, etag, stats) {
 function toSeconds(stats) {
     return Number(stats.mtimeMs / 1000n);
 }
-/** One range; several at once, and what cannot be read, may be answered with the whole file (RFC 9110 §14.2). */
+/** One range; several at once, and malformed ones, may be answered with the whole file (RFC 9110 §14.2). */
 function parseRange(header, size) {
     const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
     const [first, last] = [match?.[1] ?? '', match?.[2] ?? ''];
@@ -34551,7 +34370,7 @@ async function sendBytes({ request, response, file }, range) {
     await (0,external_node_stream_promises_.pipeline)(readBytes(file.handle, range), response);
 }
 const CHUNK_BYTES = 64 * 1024;
-/** Throws where the file is shorter than promised: the visitor must see a broken answer, not wait for the rest. */
+/** Throws if the file is shorter than promised: the visitor must see a broken response, not wait for the rest. */
 async function* readBytes(handle, { start, end }) {
     for (let position = start; position <= end;) {
         const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - position + 1));
@@ -34563,7 +34382,7 @@ async function* readBytes(handle, { start, end }) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/app/web.js
+;// CONCATENATED MODULE: ./build/js/app/web/web.js
 // `mode: web`: a folder with a built web app, answered by a handler inside this process. Used by app.ts.
 
 
@@ -34571,17 +34390,17 @@ async function* readBytes(handle, { start, end }) {
 
 
 const INDEX = 'index.html';
-/** Resolves at once: the files are looked up with every request, so that a rebuilt app is served fresh. */
+/** Starts no process. Files are looked up with every request, so that a rebuilt app is served at once. */
 async function startWeb(spec) {
     const root = await (0,promises_.realpath)(spec.path).catch((cause) => {
-        throw new AppError(`the folder ${log_sanitise(spec.path)} cannot be read; check \`path\``, {
+        throw new AppError(`the folder ${sanitise_sanitise(spec.path)} cannot be read; check \`path\``, {
             cause,
             restartable: false,
         });
     });
     const index = await findFile(root, `/${INDEX}`);
     if (index.kind !== 'file')
-        throw new AppError(`${log_sanitise(root)} has no ${INDEX} to serve; give \`path\` the folder of the built app`, {
+        throw new AppError(`${sanitise_sanitise(root)} has no ${INDEX} to serve; give \`path\` the folder of the built app`, {
             restartable: false,
         });
     await index.handle.close();
@@ -34595,7 +34414,7 @@ async function startWeb(spec) {
 function createHandler(spec) {
     return (request, response, refuse) => {
         web_answer(spec, request, response, refuse).catch(() => {
-            // A visitor who left, or a file that vanished while it was sent: nothing that can still be said.
+            // The visitor left, or the file vanished while it was sent.
             if (response.headersSent)
                 response.destroy();
             else
@@ -34629,7 +34448,7 @@ async function sendFound(spec, path, found, request, response) {
     const encoded = await chooseEncoding(spec.path, plainPath, found, request.headers['accept-encoding']);
     await sendFile({ request, response, path: plainPath, ...encoded });
 }
-/** A missing script or image stays missing: a page in its place would be a riddle. */
+/** A missing script or image is a 404: a page in its place would hide the mistake. */
 function asksForPage(request, path) {
     return acceptsHtml(request) || !path.slice(path.lastIndexOf('/')).includes('.');
 }
@@ -34652,7 +34471,8 @@ function acceptsHtml(request) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/app.js
-// What is exposed: the one interface of all four modes. Used by exposure.ts.
+// The app of a preview: one interface for all four modes. Used by exposure/exposure.ts.
+
 
 
 
@@ -34667,28 +34487,24 @@ function acceptsHtml(request) {
 
 /** Enough to see what led to a crash, in the status page and in the failed comment. */
 const CONSOLE_LINES = 200;
-/** As many as an error carries. */
-const app_LAST_LINES = 20;
 /**
- * For a start to end by itself after its signal: it then says what it waited for, and has stopped its processes. Longer
- * than any of them is given to stop.
+ * How long a start may take to fail by itself after its signal is aborted: its error then says what it waited for, and
+ * its processes are stopped. Longer than the time any process gets to stop.
  */
-const SETTLE_MS = 15_000;
-/** A line that is longer is data, not a message. */
+const START_GRACE_MS = 15_000;
+/** A longer line is data, not a message. */
 const CONSOLE_LINE_LENGTH = 1_000;
 /**
- * Starts the app; resolves when it answered the first time. Rejects with an AppError, or with the signal's reason,
- * after everything of it was stopped. Lost later, it is started again, and `onState` hears of it at once.
+ * Starts the app; resolves when it has answered for the first time. Rejects with an AppError or the signal's reason,
+ * after all its processes were stopped. If it dies later it is restarted; `onState` is called at once.
  */
 async function startApp(options, timing) {
-    const lines = [];
+    const lines = new LastLines(CONSOLE_LINES);
     const onOutput = (line) => {
-        lines.push(line);
-        if (lines.length > CONSOLE_LINES)
-            lines.shift();
-        options.logger.info(`app | ${log_sanitise(line, CONSOLE_LINE_LENGTH)}`);
+        lines.add(line);
+        options.logger.info(`app | ${sanitise_sanitise(line, CONSOLE_LINE_LENGTH)}`);
     };
-    const lastLines = () => lines.slice(-app_LAST_LINES);
+    const lastLines = () => lines.list(LAST_LINES);
     const loop = new RestartLoop({
         startOnce: signal => startOnce(options, { onOutput, lastLines }, signal),
         onState: options.onState,
@@ -34697,20 +34513,14 @@ async function startApp(options, timing) {
     });
     await loop.start(options.signal);
     return {
-        get state() {
-            return loop.state;
-        },
         get pid() {
             return loop.program?.pid;
         },
-        get restarts() {
-            return loop.restarts;
-        },
-        consoleTail: () => [...lines],
+        consoleTail: () => lines.list(),
         stop: () => loop.stop(),
     };
 }
-/** One start: resolves when the program answered. Its folder goes when it is stopped. */
+/** One start: resolves when the program has answered. The folder of the start is removed when the program is stopped. */
 async function startOnce(options, { onOutput, lastLines }, signal) {
     const folder = await (0,promises_.mkdtemp)((0,external_node_path_.join)(options.folder, 'app-'));
     const removeOwnFolder = async () => {
@@ -34730,7 +34540,7 @@ async function startOnce(options, { onOutput, lastLines }, signal) {
             onChild,
             signal,
         });
-        const program = await settleInTime(start, signal);
+        const program = await waitForStart(start, signal);
         await waitUntilHealthy(program, options.healthPath, lastLines, signal);
         return {
             upstream: program.upstream,
@@ -34745,10 +34555,10 @@ async function startOnce(options, { onOutput, lastLines }, signal) {
     }
 }
 /**
- * The start's own end; where it has none by `settleMs` after its signal, rejects with the signal's reason, and stops
- * the program should it still arrive.
+ * Settles as the start does. If the start is still pending `graceMs` after the signal is aborted, rejects with the
+ * signal's reason; a program that starts even later is stopped.
  */
-async function settleInTime(start, signal, settleMs = SETTLE_MS) {
+async function waitForStart(start, signal, graceMs = START_GRACE_MS) {
     const over = Promise.withResolvers();
     let timer;
     const giveUp = () => {
@@ -34756,7 +34566,7 @@ async function settleInTime(start, signal, settleMs = SETTLE_MS) {
         start.then(program => program.stop()).catch(() => undefined);
     };
     const abort = () => {
-        timer = setTimeout(giveUp, settleMs);
+        timer = setTimeout(giveUp, graceMs);
     };
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted)
@@ -34784,7 +34594,7 @@ async function startProgram(options, publicUrl, context) {
             return await startPort(spec.command === undefined ? spec : { ...spec, command: fillIn(spec.command) }, env, context);
     }
 }
-/** Stops the program where it does not become healthy. */
+/** Stops the program if it does not become healthy. */
 async function waitUntilHealthy(program, path, lastLines, signal) {
     const { upstream } = program;
     if (upstream.kind !== 'address' || path === undefined)
@@ -34801,39 +34611,271 @@ async function waitUntilHealthy(program, path, lastLines, signal) {
         await program.stop();
         if (!isTimeout(error))
             throw error;
-        // An open port is no sign of life: in OS mode it is wasmrun's, and open before the program listens.
+        // An open port proves nothing: in OS mode wasmrun opens it before the program listens.
         throw new AppError(last === 'no answer'
             ? `the app did not answer GET ${path} on port ${upstream.port} in time; let it listen there, check \`health-path\`, or raise \`startup-timeout\``
             : `the app answered GET ${path} on port ${upstream.port} with ${last} until the time was over; it is up when the status is below 500: check \`health-path\`, or raise \`startup-timeout\``, { cause: error, lastLines: lastLines() });
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/constant-time.js
-// Comparing secrets without telling, by the time it takes, how much of a guess was right. Used by access and probe.
+;// CONCATENATED MODULE: ./build/js/gateway/raw-headers.js
+// Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the gateway
+// that reads, changes or writes a whole head. Pure.
+/** Calls `onField` for each field, in order. */
+function forEachField(raw, onField) {
+    for (let index = 0; index + 1 < raw.length; index += 2)
+        onField(raw[index] ?? '', raw[index + 1] ?? '');
+}
+/** How many fields have this lower-case name. */
+function countFields(raw, wanted) {
+    let count = 0;
+    forEachField(raw, name => {
+        if (name.toLowerCase() === wanted)
+            count += 1;
+    });
+    return count;
+}
+/** Changes the value of each field of this lower-case name; a field whose value becomes empty is removed. */
+function rewriteFields(raw, wanted, rewrite) {
+    for (let index = raw.length - 2; index >= 0; index -= 2) {
+        if (raw[index]?.toLowerCase() !== wanted)
+            continue;
+        const value = rewrite(raw[index + 1] ?? '');
+        if (value === '')
+            raw.splice(index, 2);
+        else
+            raw[index + 1] = value;
+    }
+}
+/** undici gives fields as buffers, and nothing if there are no fields. */
+function decodeFields(raw) {
+    if (!Array.isArray(raw))
+        return [];
+    return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
+}
 
-/** Whatever the lengths; for keys, passwords and MACs. */
-function isSame(given, wanted) {
-    return (0,external_node_crypto_.timingSafeEqual)((0,external_node_crypto_.hash)('sha256', given, 'buffer'), (0,external_node_crypto_.hash)('sha256', wanted, 'buffer'));
+;// CONCATENATED MODULE: ./build/js/gateway/visit.js
+// One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used by
+// every pass.
+/** The request target exactly as received. Do not parse it against a base URL: `//host` would choose another host. */
+function readTarget(request) {
+    return request.url ?? '';
+}
+/** The target without its query, because that may contain the key. Sanitise the path before it is logged. */
+function readPath(request) {
+    const target = readTarget(request);
+    const query = target.indexOf('?');
+    return query === -1 ? target : target.slice(0, query);
+}
+/** Whether the request announces a body (RFC 9112, 6.3). */
+function hasBody(request) {
+    return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/access/session-cookie.js
+// The cookie of a visitor who has shown the key once. Used by access.ts, credentials.ts and site-data.ts.
+//
+// Cookies are not bound to a port (RFC 6265, 8.5): a server on another port of the same host receives ours. So the cookie
+// never contains the key. It contains its expiry and a MAC over the address and the expiry, with a secret of this exposure,
+// which is worthless anywhere else.
+
+/** A preview without an end ends with its job, and jobs on hosted runners last six hours. */
+const MAX_AGE_MS = 24 * 60 * 60_000;
+/** Matches every cookie name of ours, for any preview and port. These cookies are removed from requests to the app. */
+const OWN_NAME = /^(?:__Host-)?expose-(?:session|seen)-\d{1,5}$/;
+/** The cookies of one exposure. */
+class SessionCookies {
+    /** New for each exposure: a cookie of another exposure is refused, even at the same address. */
+    #key = (0,external_node_crypto_.createSecretKey)((0,external_node_crypto_.randomBytes)(32)); // a key object, because raw bytes would be prepared again at every request
+    /** A `Set-Cookie` value for a visitor at `url`; valid until `endsAt`, or for a day. */
+    issue(url, endsAt) {
+        const latest = Date.now() + MAX_AGE_MS;
+        const expiresMs = Math.min(endsAt?.getTime() ?? latest, latest);
+        const expires = Math.ceil(expiresMs / 1000);
+        return renderCookie(url, nameCookie(url, 'session'), `${expires}.${this.#sign(url, expires)}`, {
+            maxAgeS: Math.max(0, expires - Math.floor(Date.now() / 1000)),
+        });
+    }
+    /** Whether the `Cookie` field has a session cookie of this exposure, for this address, that has not expired. */
+    accepts(header, url) {
+        return readCookies(header, nameCookie(url, 'session')).some(value => this.#isValid(value, url));
+    }
+    #isValid(value, url) {
+        const [, expires, mac] = /^(\d{1,12})\.([\w-]{43})$/.exec(value) ?? [];
+        if (expires === undefined || mac === undefined || Number(expires) * 1000 <= Date.now())
+            return false;
+        return (0,external_node_crypto_.timingSafeEqual)(Buffer.from(mac), Buffer.from(this.#sign(url, Number(expires))));
+    }
+    #sign(url, expires) {
+        return (0,external_node_crypto_.createHmac)('sha256', this.#key).update(`session\n${url.origin}\n${expires}`).digest('base64url');
+    }
+}
+/** The name contains the port, so that two previews on one host do not sign out each other's visitors. */
+function nameCookie(url, purpose) {
+    const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+    // The prefix makes browsers refuse a cookie set by another host (RFC 6265bis, 4.1.3.2); it requires Secure.
+    return `${url.protocol === 'https:' ? '__Host-' : ''}expose-${purpose}-${port}`;
+}
+/** `SameSite=Lax`, because a click on the link in the comment comes from another site, and must send the cookie. */
+function renderCookie(url, name, value, { maxAgeS }) {
+    const secure = url.protocol === 'https:' ? '; Secure' : '';
+    return `${name}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure}`;
+}
+/** All values of that name, because a page on another port can put a cookie of the same name in front. */
+function readCookies(header, name) {
+    return splitCookies(header ?? '').flatMap(pair => pair.startsWith(`${name}=`) ? pair.slice(name.length + 1) : []);
+}
+/** A `Cookie` field without our cookies; '' if nothing is left. */
+function withoutOwnCookies(header) {
+    return splitCookies(header)
+        .filter(pair => !OWN_NAME.test(pair.split('=', 1)[0] ?? ''))
+        .join('; ');
+}
+function splitCookies(header) {
+    return header
+        .split(';')
+        .map(pair => pair.trim())
+        .filter(pair => pair !== '');
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/access/credentials.js
+// The key, password or session that a visitor sends: reads it from the request, and removes it so that the app does not see
+// it. Used by access.ts and passes.ts. exposure.ts makes the link with the key here.
+
+
+
+/** The query parameter of the link that contains the key. */
+const KEY_PARAMETER = 'expose-key';
+/** The link to open: `url` (no trailing slash) with the key. */
+function renderKeyLink(url, key) {
+    return `${url}/?${KEY_PARAMETER}=${encodeURIComponent(key)}`;
+}
+/**
+ * Removes the key's parameter from a request target; the rest stays byte for byte. `key` is the value of the first one, or
+ * undefined if there is none.
+ */
+function splitKey(target) {
+    const start = target.indexOf('?');
+    if (start === -1 || !target.includes(KEY_PARAMETER, start))
+        return { key: undefined, rest: target };
+    const pairs = target.slice(start + 1).split('&');
+    const isKey = (pair) => pair === KEY_PARAMETER || pair.startsWith(`${KEY_PARAMETER}=`);
+    const found = pairs.find(isKey);
+    if (found === undefined)
+        return { key: undefined, rest: target };
+    const others = pairs.filter(pair => !isKey(pair)).join('&');
+    const path = target.slice(0, start);
+    return {
+        key: decode(found.slice(KEY_PARAMETER.length + 1)),
+        rest: others === '' ? path : `${path}?${others}`,
+    };
+}
+/** As forms encode it: `+` is a space. A value that is not encoded correctly is taken as it is. */
+function decode(text) {
+    try {
+        return decodeURIComponent(text.replaceAll('+', ' '));
+    }
+    catch {
+        return text;
+    }
+}
+/** Returns the key in the query, and removes it from the request's target and from its `Referer`. */
+function takeKey(request) {
+    const { key, rest } = splitKey(readTarget(request));
+    if (key !== undefined)
+        request.url = rest;
+    const { referer } = request.headers;
+    // A page that could not be redirected, such as the answer to a form, keeps the key in its address.
+    if (referer?.includes(KEY_PARAMETER)) {
+        rewriteFields(request.rawHeaders, 'referer', value => splitKey(value).rest);
+        request.headers.referer = splitKey(referer).rest;
+    }
+    return key;
+}
+/** The token of `Authorization: Bearer` (RFC 6750, 2.1), or undefined. */
+function readBearer(request) {
+    return /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+}
+/** `user:password` of `Authorization: Basic` (RFC 7617), or undefined. */
+function readBasic(request) {
+    const encoded = /^basic +([\w+/=-]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+    return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
+}
+/** Removes `Authorization`. To be called only if it contains a credential of the gateway. */
+function dropAuthorization(request) {
+    rewriteFields(request.rawHeaders, 'authorization', () => '');
+    delete request.headers.authorization;
+}
+/** Removes our cookies from the request, including those of other previews on the same host. */
+function dropOwnCookies(request) {
+    const { cookie } = request.headers;
+    if (!cookie?.includes('expose-'))
+        return;
+    rewriteFields(request.rawHeaders, 'cookie', withoutOwnCookies);
+    const rest = withoutOwnCookies(cookie);
+    if (rest === '')
+        delete request.headers.cookie;
+    else
+        request.headers.cookie = rest;
 }
 
 // EXTERNAL MODULE: external "node:https"
 var external_node_https_ = __nccwpck_require__(4708);
+// EXTERNAL MODULE: external "node:tls"
+var external_node_tls_ = __nccwpck_require__(1692);
+;// CONCATENATED MODULE: ./build/js/shared/public-url.js
+// How the public address is written: the templates of `public-url`, IPv6 brackets, and the command to paste for TCP.
+// Used wherever an address is parsed, printed or dialled.
+/** The bore server's own address, without a proxy in front. */
+const PLAIN_PUBLIC_URLS = { http: 'http://{host}:{port}', tcp: 'tcp://{host}:{port}' };
+/** The bore server's own address if TLS ends on the runner. */
+const TLS_PUBLIC_URL = 'https://{host}:{port}';
+/** Whether this is the bore server's own address, without a proxy in front; `endsTls`: TLS ends on the runner. */
+function isPlainPublicUrl(template, endsTls) {
+    return endsTls ? template === TLS_PUBLIC_URL : Object.values(PLAIN_PUBLIC_URLS).includes(template);
+}
+/** Fills `{host}` and `{port}`; an IPv6 address gets its brackets (RFC 3986, 3.2.2). */
+function renderPublicUrl(template, host, port) {
+    return template.replaceAll('{host}', addBrackets(host)).replaceAll('{port}', String(port));
+}
+/** An IPv6 address as it stands in a URL (RFC 3986, 3.2.2); names and IPv4 addresses as they are. */
+function addBrackets(host) {
+    return host.includes(':') ? `[${host}]` : host;
+}
+/** The `hostname` of a URL as sockets and certificates want it: an IPv6 address without its brackets. */
+function stripBrackets(hostname) {
+    return hostname.replace(/^\[|\]$/g, '');
+}
+/** The command to paste for `tcp://host:port`; undefined for an http(s) URL. */
+function renderClientLine(url) {
+    const parsed = URL.parse(url);
+    if (parsed?.protocol !== 'tcp:')
+        return undefined;
+    return `nc ${stripBrackets(parsed.hostname)} ${parsed.port}`;
+}
+/** The client line, indented by two and with a newline; '' for http(s). */
+function renderClientRow(url) {
+    const line = renderClientLine(url);
+    return line === undefined ? '' : `  ${line}\n`;
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/probe-tls.js
-// The probe's way through TLS of our own: the certificate is one we know, whether the machine trusts it or not. Used by
-// probe.ts.
+// Opens the probe's TLS connection to an address where TLS ends at our own gateway: this machine may not trust its
+// certificate. Used by probe.ts.
 
 
-/** Somebody answered, with TLS or without, and it was not us. */
+
+/** Another program answered: with another certificate, or without TLS. */
 class ForeignPeerError extends Error {
     name = 'ForeignPeerError';
 }
 /**
- * A connection on which nothing was said yet. It ends at the certificate with this SHA-256 fingerprint, or at one that
- * the machine trusts for the name: a proxy may stand in between. Rejects with ForeignPeerError where it does neither.
+ * Opens a TLS connection. The server must have the certificate with this SHA-256 fingerprint, or, because a proxy may be in
+ * between, one that the machine trusts for this name. Rejects with ForeignPeerError if it has neither.
  */
 function connectTls(url, fingerprint, signal) {
     const { hostname, port } = new URL(url);
-    const host = hostname.replace(/^\[|\]$/g, '');
+    const host = stripBrackets(hostname);
     return new Promise((resolve, reject) => {
         signal.throwIfAborted();
         const socket = (0,external_node_tls_.connect)({
@@ -34841,7 +34883,7 @@ function connectTls(url, fingerprint, signal) {
             port: Number(port || 443),
             ...((0,external_node_net_.isIP)(host) === 0 && { servername: host }),
             ALPNProtocols: ['http/1.1'],
-            // Not the last word: it is judged below, before a byte is sent.
+            // The certificate is checked below, before the request is sent.
             rejectUnauthorized: false,
         });
         const giveUp = () => socket.destroy(new Error('no answer in time'));
@@ -34858,14 +34900,14 @@ function connectTls(url, fingerprint, signal) {
         });
     });
 }
-/** OpenSSL's own errors: bytes came, and they were not those of a handshake that could be. */
+/** OpenSSL's own errors: the bytes received are not a TLS handshake. */
 function isNoTls(error) {
     return 'code' in error && /^(?:EPROTO|ERR_SSL_)/.test(String(error.code));
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/probe.js
-// The proof that a public address leads to this very exposure: a challenge, answered with a key nobody else has.
-// Asked by entrance.ts before a URL is announced; answered by the gateway's own pages.
+// The probe proves that a public address leads to this exposure: it sends a challenge, and only this exposure has the key to
+// sign it. Sent by exposure/ before a URL is published, answered by passes.ts.
 
 
 
@@ -34875,20 +34917,20 @@ function isNoTls(error) {
 
 /** Path of the probe on every exposure. */
 const PROBE_PATH = '/__expose/probe';
-/** A proof has 64 characters; what is longer than this is somebody's page, and is not read to its end. */
+/** A proof has 64 characters. A much longer answer is some other page, and is not read to its end. */
 const MAX_ANSWER_BYTES = 4_096;
 const CHALLENGE = /^[0-9a-f]{32,128}$/;
-/** The keyed answer to a challenge (lower-case hex, 16 to 64 bytes), or undefined where it is not one. */
+/** The keyed answer to a challenge (lower-case hex, 16 to 64 bytes), or undefined if it is not one. */
 function renderProof(proofKey, challenge) {
     if (!CHALLENGE.test(challenge))
         return undefined;
     return (0,external_node_crypto_.createHmac)('sha256', proofKey).update(`expose probe\n${challenge}`).digest('hex');
 }
 /**
- * Asks `url` (no trailing slash) once, over a connection of its own, following no redirect. `certificate`: the SHA-256
- * fingerprint of ours, where TLS ends here. Never rejects.
+ * Sends one challenge to `url` (no trailing slash), over a new connection, and follows no redirect. `certificate`: the
+ * SHA-256 fingerprint of ours, if the gateway speaks TLS. Never rejects.
  */
-async function askForProof(url, proofKey, signal, certificate) {
+async function probeHttp(url, proofKey, signal, certificate) {
     const challenge = (0,external_node_crypto_.randomBytes)(32).toString('hex');
     try {
         const response = await probe_openPage(`${url}${PROBE_PATH}?challenge=${challenge}`, signal, certificate);
@@ -34907,7 +34949,7 @@ async function askForProof(url, proofKey, signal, certificate) {
 async function probe_openPage(url, signal, certificate) {
     const get = url.startsWith('https:') ? external_node_https_.get : external_node_http_.get;
     const socket = certificate === undefined ? undefined : await connectTls(url, certificate, signal);
-    // No agent: a connection kept alive might lead to where the address led before.
+    // No agent: a kept-alive connection could still lead to an earlier target of the address.
     const options = socket
         ? { createConnection: () => socket, signal }
         : { agent: false, signal };
@@ -34915,7 +34957,7 @@ async function probe_openPage(url, signal, certificate) {
         get(url, options, resolve).once('error', reject);
     });
 }
-/** At most the first few KB; the connection is closed then, whatever else may be on its way. */
+/** Reads at most the first few KB, then closes the connection. */
 async function readStart(response) {
     const chunks = [];
     let length = 0;
@@ -34935,63 +34977,34 @@ function isProof(body, proof) {
 function probe_describeFailure(error, signal) {
     if (signal.aborted)
         return { kind: 'silent', detail: 'no answer in time' };
-    const detail = log_sanitise(errors_describeError(error));
+    const detail = sanitise_sanitise(errors_describeError(error));
     if (error instanceof ForeignPeerError)
         return { kind: 'unproved', detail: `the answer was not our TLS: ${detail}` };
-    // llhttp's own errors: bytes came, and they were no HTTP.
+    // llhttp's own errors: the bytes received are not HTTP.
     const isForeign = error instanceof Error && 'code' in error && String(error.code).startsWith('HPE_');
     return isForeign
         ? { kind: 'unproved', detail: `the answer was not HTTP: ${detail}` }
         : { kind: 'silent', detail };
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/visit.js
-// One visit: what every pass of the gateway gets to decide on, and to answer with.
-/** The request target exactly as it came; never parsed against a base, which would let `//host` choose a host. */
-function readTarget(request) {
-    return request.url ?? '';
-}
-/** The target without its query, which may hold a key: fit for a log once sanitised. */
-function readPath(request) {
-    const target = readTarget(request);
-    const query = target.indexOf('?');
-    return query === -1 ? target : target.slice(0, query);
-}
-/** True where the request announces a body (RFC 9112, 6.3). */
-function hasBody(request) {
-    return (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0);
-}
-
 ;// CONCATENATED MODULE: ./build/js/gateway/own-pages.js
-// What the gateway answers itself under /__expose/, beside signing in (access.ts). Nothing there takes a cookie as
-// authority: the app shares the origin.
+// The gateway's own paths under /__expose/, apart from the sign-in (access.ts), and its short answers in plain text. No page
+// there accepts a cookie as authorization, because the app shares the origin. Used by passes.ts, and `sendText` by others.
 
 
 const OWN_FOLDER = '/__expose';
-/**
- * True for a challenge, which needs no key: it is our own way of finding out where an address leads. The connection ends
- * with it, for an unauthenticated visitor could else fill our buffers with answers it does not read.
- */
-function answerProbe(visit, proofKey) {
-    const proof = readPath(visit.request) === PROBE_PATH ? readProof(visit, proofKey) : undefined;
-    if (proof === undefined)
-        return false;
-    sendText(visit, 200, proof, { connection: 'close' });
-    return true;
-}
-/** True for all else under /__expose, which never reaches the app. */
-function refuseOwnPath(visit) {
-    const path = readPath(visit.request);
-    if (path !== OWN_FOLDER && !path.startsWith(`${OWN_FOLDER}/`))
-        return false;
-    sendText(visit, 404, 'not found\n');
-    return true;
-}
-function readProof({ request }, proofKey) {
+/** The answer to a probe (see probe.ts); undefined if the request is not a probe. */
+function readProof(request, proofKey) {
+    if (request.method !== 'GET' || readPath(request) !== PROBE_PATH)
+        return undefined;
     const query = new URLSearchParams(readTarget(request).slice(PROBE_PATH.length));
-    return request.method === 'GET' ? renderProof(proofKey, query.get('challenge') ?? '') : undefined;
+    return renderProof(proofKey, query.get('challenge') ?? '');
 }
-/** A short answer of the gateway's own, as plain text that nobody keeps. */
+/** Whether the gateway answers this path itself. */
+function isOwnPath(path) {
+    return path === OWN_FOLDER || path.startsWith(`${OWN_FOLDER}/`);
+}
+/** Sends a short answer in plain text, which is not cached. */
 function sendText({ response }, status, text, headers = {}) {
     response.writeHead(status, {
         'content-type': 'text/plain; charset=utf-8',
@@ -35004,7 +35017,8 @@ function sendText({ response }, status, text, headers = {}) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/pages/page.js
-// The one look of the gateway's pages: no script, no outside assets, light and dark, from 320 px up. Pure.
+// Renders a notice as HTML (no script, no external assets, light and dark, from 320 px), plain text or JSON. Used by
+// answer.ts. Pure.
 
 
 const STYLE = `
@@ -35030,7 +35044,7 @@ footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color
 @media (max-width:30rem){main{padding:1.5rem 1.25rem}button{flex:1 1 100%}}
 `;
 const STYLE_HASH = (0,external_node_crypto_.createHash)('sha256').update(STYLE).digest('base64');
-/** The page's Content-Security-Policy: nothing but our own style sheet, named by its hash, and our own form. */
+/** The page's Content-Security-Policy: allows only our own style sheet, by its hash, and our own form. */
 function renderPolicy({ keyForm }) {
     return [
         "default-src 'none'",
@@ -35065,7 +35079,7 @@ ${renderForm(notice.keyForm)}${notice.leadsHome ? '<a class="button" href="/">To
 </html>
 `;
 }
-/** A password field, so that no keyboard learns the key and browsers offer to keep it. */
+/** The form has a password field, so that keyboards do not learn the key, and browsers offer to store it. */
 function renderForm(action) {
     if (action === undefined)
         return '';
@@ -35076,13 +35090,13 @@ function renderForm(action) {
 </form>
 `;
 }
-/** The same for a terminal. */
+/** Plain text, for a terminal. */
 function renderText({ title, what, nextForScripts, detail, retryAfterS }) {
     const again = retryAfterS === undefined ? undefined : `Try again in ${retryAfterS} s.`;
     const lines = [`${title}.`, what, detail, nextForScripts, again];
     return `${lines.filter(line => line !== undefined).join('\n')}\n`;
 }
-/** The same for a program: `{"error","detail"?,"status","retry_after"}`, `retry_after` in seconds, where asking again may help. */
+/** JSON, for a program: `{"error","detail"?,"status","retry_after"?}`; `retry_after` in seconds, if trying again may help. */
 function renderJson(notice) {
     const { title, what, detail, status, retryAfterS } = notice;
     return `${JSON.stringify({ error: `${title}: ${what}`, detail, status, retry_after: retryAfterS })}\n`;
@@ -35092,9 +35106,9 @@ function escapeHtml(text) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/pages/answer.js
-// Sends a notice in the form its reader asked for; used by the gateway's passes.
+// Sends a notice in the form that the visitor accepts: HTML, JSON or plain text. Used by the gateway's passes.
 
-/** HTML only for those who name it: a browser's page, not its scripts, styles and images, nor curl. */
+/** Sends HTML only if `Accept` names it. Browsers name it for pages, not for scripts, styles and images; curl does not. */
 function sendNotice({ request, response }, notice, headers = {}) {
     const [type, body] = render(request.headers.accept ?? '', notice);
     response.writeHead(notice.status, {
@@ -35102,7 +35116,7 @@ function sendNotice({ request, response }, notice, headers = {}) {
         'content-length': Buffer.byteLength(body),
         'cache-control': 'no-store',
         'content-security-policy': renderPolicy(notice),
-        // A form is told where its page was, so that it can lead back there; nobody else is told anything.
+        // The sign-in needs a Referer to lead back to the page with the form; no other page needs one.
         'referrer-policy': notice.keyForm === undefined ? 'no-referrer' : 'same-origin',
         ...(notice.retryAfterS !== undefined && { 'retry-after': String(notice.retryAfterS) }),
         vary: 'accept',
@@ -35120,16 +35134,17 @@ function render(accept, notice) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/pages/notice.js
-// What a visitor is told by the gateway itself: one notice for each way of not getting the app's own answer.
+// The text of the gateway's own answers: one notice for each reason why a visitor does not get the app's answer. Used by
+// the passes, sent by answer.ts.
 
 
-/** A start takes seconds; twice as often would only be noise in the log. */
+/** A start takes seconds; reloading more often would only fill the log. */
 const STARTING_RETRY_S = 2;
-/** Restarts back off; the page does too, but no reviewer should wait longer than this for an app that is back. */
+/** The page waits longer after each restart, as the restarts do, but a reviewer should not wait longer than this. */
 const MAX_RESTARTING_RETRY_S = 15;
-/** A running app that gave no answer to one request will usually answer the next. */
+/** A running app that gave no answer to one request usually answers the next. */
 const NO_ANSWER_RETRY_S = 5;
-/** Nothing is coming back by itself, but the next commit's preview has the same address. */
+/** The app does not come back by itself, but the next commit's preview has the same address. */
 const OVER_RETRY_S = 30;
 const RELOADS = 'This page reloads by itself.';
 /** The notice for an app that is not running. */
@@ -35141,7 +35156,7 @@ function describeAway(app) {
                 mood: 'waiting',
                 title: 'The app is starting',
                 what: 'The preview is open, but its app does not answer yet.',
-                next: `${RELOADS} It becomes the app as soon as there is one.`,
+                next: `${RELOADS} It shows the app as soon as the app answers.`,
                 retryAfterS: STARTING_RETRY_S,
             };
         case 'restarting':
@@ -35150,8 +35165,8 @@ function describeAway(app) {
                 mood: 'trouble',
                 title: 'The app is restarting',
                 what: `The app stopped and is being started again (attempt ${app.attempt}).`,
-                next: `${RELOADS} It becomes the app as soon as it is back.`,
-                detail: log_sanitise(app.reason),
+                next: `${RELOADS} It shows the app as soon as the app answers again.`,
+                detail: sanitise_sanitise(app.reason),
                 retryAfterS: Math.min(2 ** Math.max(1, app.attempt), MAX_RESTARTING_RETRY_S),
             };
         case 'failed':
@@ -35161,7 +35176,7 @@ function describeAway(app) {
                 title: 'The app has failed',
                 what: `The app ended${app.exitCode === undefined ? '' : ` with exit code ${app.exitCode}`} and is not started again.`,
                 next: "The log of the workflow run has its last lines. The next commit's preview may appear at this address.",
-                detail: log_sanitise(app.reason),
+                detail: sanitise_sanitise(app.reason),
                 retryAfterS: OVER_RETRY_S,
             };
         case 'stopped':
@@ -35176,8 +35191,8 @@ function describeAway(app) {
     }
 }
 /**
- * The notice for who may not come in. It is the same for everybody, and says nothing of the app; only who sent a key
- * that is `wrong` hears of that.
+ * The notice for a visitor without the key or password. It is the same for every request, and shows nothing of the app;
+ * only its title differs if a key was sent that is `wrong`.
  */
 function notice_describeRefusal(kind, wrong, keyForm) {
     const isLink = kind === 'link';
@@ -35195,9 +35210,13 @@ function notice_describeRefusal(kind, wrong, keyForm) {
         ...(isLink && { keyForm }),
     };
 }
-/** The notice for what a built web app cannot answer with. */
+/** The notice for a file that `mode: web` cannot serve. */
 function describeFile(status) {
-    const common = { status, next: 'The start page may lead to what you look for.', leadsHome: true };
+    const common = {
+        status,
+        next: 'The start page may lead to what you are looking for.',
+        leadsHome: true,
+    };
     switch (status) {
         case 404:
             return {
@@ -35218,7 +35237,7 @@ function describeFile(status) {
                 ...common,
                 mood: 'failed',
                 title: 'The file cannot be read',
-                what: 'It is there, but not readable.',
+                what: 'It exists, but it is not readable.',
             };
     }
 }
@@ -35234,7 +35253,7 @@ function describeTooLarge(maxBytes) {
         nextForScripts: MAX_BODY_HINT,
     };
 }
-/** As `max-body` is written: the largest unit that leaves a number a reader takes in at once. */
+/** In the units of `max-body`, in the largest that fits. */
 function renderBytes(bytes) {
     for (const [unit, factor] of [
         ['GB', 1024 ** 3],
@@ -35259,192 +35278,35 @@ function describeNoAnswer(error) {
 }
 function explainNoAnswer(error) {
     if (hasCode(error, 'UND_ERR_HEADERS_TIMEOUT'))
-        return 'It took the request, and was silent for five minutes.';
+        return 'It accepted the request, but sent no answer for five minutes.';
     if (hasCode(error, 'ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT'))
         return 'Nothing accepts connections on its port.';
     if (hasCode(error, 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'))
         return 'It closed the connection without an answer.';
     if (hasCode(error, 'UND_ERR_DESTROYED', 'UND_ERR_ABORTED'))
-        return 'It went away while the request was under way.';
+        return 'It stopped, or moved to another port, during the request.';
     return 'What it sent could not be understood as an HTTP answer.';
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/access/session-cookie.js
-// The cookie of a visitor who showed the key once. Used by access.
-//
-// Cookies know no ports (RFC 6265, 8.5): whoever serves another port of the same host receives ours. So it never holds
-// the key, only a MAC over the address, the exposure and the end, which is worth nothing anywhere else.
-
-/** A preview without an end ends with its job, and jobs of hosted runners last six hours. */
-const MAX_AGE_MS = 24 * 60 * 60_000;
-/** Ours, of whatever port and exposure: no app has any use for them, and another preview's is not for it to see. */
-const OWN_NAME = /^(?:__Host-)?expose-(?:session|seen)-\d{1,5}$/;
-/** The cookies of one exposure. */
-class SessionCookies {
-    /** Of this exposure alone: what another one issued, be it at the same address, is refused. */
-    #key = (0,external_node_crypto_.createSecretKey)((0,external_node_crypto_.randomBytes)(32)); // as raw bytes it would be set up anew in every request
-    /** A `Set-Cookie` value for who came in at `url`; good until `endsAt`, or for a day. */
-    issue(url, endsAt) {
-        const latest = Date.now() + MAX_AGE_MS;
-        const expiresMs = Math.min(endsAt?.getTime() ?? latest, latest);
-        const expires = Math.ceil(expiresMs / 1000);
-        return renderCookie(url, nameCookie(url, 'session'), `${expires}.${this.#sign(url, expires)}`, {
-            maxAgeS: Math.max(0, expires - Math.floor(Date.now() / 1000)),
-        });
-    }
-    /** Whether the `Cookie` field holds one of this exposure, for this address, that is not over. */
-    accepts(header, url) {
-        return readCookies(header, nameCookie(url, 'session')).some(value => this.#isValid(value, url));
-    }
-    #isValid(value, url) {
-        const [, expires, mac] = /^(\d{1,12})\.([\w-]{43})$/.exec(value) ?? [];
-        if (expires === undefined || mac === undefined || Number(expires) * 1000 <= Date.now())
-            return false;
-        return (0,external_node_crypto_.timingSafeEqual)(Buffer.from(mac), Buffer.from(this.#sign(url, Number(expires))));
-    }
-    #sign(url, expires) {
-        return (0,external_node_crypto_.createHmac)('sha256', this.#key).update(`session\n${url.origin}\n${expires}`).digest('base64url');
-    }
-}
-/** With the port in the name, so that two previews of one host do not sign each other's visitors out. */
-function nameCookie(url, purpose) {
-    const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-    // The prefix makes browsers refuse one that was set from elsewhere (RFC 6265bis, 4.1.3.2); it needs Secure.
-    return `${url.protocol === 'https:' ? '__Host-' : ''}expose-${purpose}-${port}`;
-}
-/** Lax: the click in the comment comes from another site, and must bring it along. */
-function renderCookie(url, name, value, { maxAgeS }) {
-    const secure = url.protocol === 'https:' ? '; Secure' : '';
-    return `${name}=${value}; Path=/; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure}`;
-}
-/** All values of that name: a page of another port can put one of its own in front. */
-function readCookies(header, name) {
-    return splitCookies(header ?? '').flatMap(pair => pair.startsWith(`${name}=`) ? pair.slice(name.length + 1) : []);
-}
-/** A `Cookie` field without ours; '' where nothing is left. */
-function withoutOwnCookies(header) {
-    return splitCookies(header)
-        .filter(pair => !OWN_NAME.test(pair.split('=', 1)[0] ?? ''))
-        .join('; ');
-}
-function splitCookies(header) {
-    return header
-        .split(';')
-        .map(pair => pair.trim())
-        .filter(pair => pair !== '');
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/access/credentials.js
-// What a visitor shows to be let in, read from the request and taken out of it: neither the app nor anything behind the
-// gateway gets to see a key, a password or a session of ours. Used by access.
-
-
-/** The parameter of the link that carries the key. */
-const KEY_PARAMETER = 'expose-key';
-/** The link to click: `url` (no trailing slash) with the key. */
-function renderKeyLink(url, key) {
-    return `${url}/?${KEY_PARAMETER}=${encodeURIComponent(key)}`;
-}
-/**
- * Takes the key's parameter out of a request target; the rest stays byte for byte. `key` is the first one's value, or
- * undefined where there was none.
- */
-function splitKey(target) {
-    const start = target.indexOf('?');
-    if (start === -1 || !target.includes(KEY_PARAMETER, start))
-        return { key: undefined, rest: target };
-    const pairs = target.slice(start + 1).split('&');
-    const isKey = (pair) => pair === KEY_PARAMETER || pair.startsWith(`${KEY_PARAMETER}=`);
-    const found = pairs.find(isKey);
-    if (found === undefined)
-        return { key: undefined, rest: target };
-    const others = pairs.filter(pair => !isKey(pair)).join('&');
-    const path = target.slice(0, start);
-    return {
-        key: decode(found.slice(KEY_PARAMETER.length + 1)),
-        rest: others === '' ? path : `${path}?${others}`,
-    };
-}
-/** As forms write it: `+` is a space. What is no encoding is taken as it stands. */
-function decode(text) {
-    try {
-        return decodeURIComponent(text.replaceAll('+', ' '));
-    }
-    catch {
-        return text;
-    }
-}
-/** The key in the query, which is gone from the request's target afterwards, and from its `Referer`. */
-function takeKey(request) {
-    const { key, rest } = splitKey(readTarget(request));
-    if (key !== undefined)
-        request.url = rest;
-    const { referer } = request.headers;
-    // What cannot be redirected, such as the answer to a form, leaves the key in the address of its page.
-    if (referer?.includes(KEY_PARAMETER)) {
-        rewriteField(request, 'referer', value => splitKey(value).rest);
-        request.headers.referer = splitKey(referer).rest;
-    }
-    return key;
-}
-/** The token of `Authorization: Bearer` (RFC 6750, 2.1), or undefined. */
-function readBearer(request) {
-    return /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
-}
-/** `user:password` of `Authorization: Basic` (RFC 7617), or undefined. */
-function readBasic(request) {
-    const encoded = /^basic +([\w+/=-]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
-    return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8');
-}
-/** Takes our `Authorization` out of the request. */
-function dropAuthorization(request) {
-    rewriteField(request, 'authorization', () => '');
-    delete request.headers.authorization;
-}
-/** Takes our cookies out of the request, be they of this preview or of another one on the same host. */
-function dropOwnCookies(request) {
-    const { cookie } = request.headers;
-    if (!cookie?.includes('expose-'))
-        return;
-    rewriteField(request, 'cookie', withoutOwnCookies);
-    const rest = withoutOwnCookies(cookie);
-    if (rest === '')
-        delete request.headers.cookie;
-    else
-        request.headers.cookie = rest;
-}
-/** Rewrites every field of that lower-case name; one that becomes empty is removed. */
-function rewriteField({ rawHeaders }, wanted, rewrite) {
-    for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
-        if (rawHeaders[index]?.toLowerCase() !== wanted)
-            continue;
-        const value = rewrite(rawHeaders[index + 1] ?? '');
-        if (value === '')
-            rawHeaders.splice(index, 2);
-        else
-            rawHeaders[index + 1] = value;
-    }
 }
 
 // EXTERNAL MODULE: ./node_modules/picomatch/index.js
 var picomatch = __nccwpck_require__(4006);
 ;// CONCATENATED MODULE: ./build/js/gateway/access/public-paths.js
-// Path patterns that need no key, such as `/webhooks/**`. Used by access, and by the inputs to check them.
+// Patterns of paths that need no key, such as `/webhooks/**`. Used by access.ts, and by inputs/ to check the patterns.
 //
-// The app may read a path differently from us: decode it, twice even, take `\` for `/`, cut off what follows a `;`. So a
-// path is public only where every such reading of it is; one with dot segments never is.
+// The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path is
+// public only if every such reading of it matches. A path with dot segments is never public.
 
-/** No path of an app is encoded more often than this; one that is counts as none of ours. */
+/** No app encodes its paths more often than this; a path that is encoded more often is not public. */
 const MAX_DECODINGS = 4;
 /**
- * Longer paths are not public. Several stars in one pattern are matched by trying, which takes the power of the length:
- * seconds, in which everybody waits, for what a stranger may send without a key. For the same reason their number has a
- * limit.
+ * Longer paths are not public. A pattern with several stars is matched by backtracking, whose time is a power of the
+ * path's length. A visitor without a key could block the gateway for seconds with one long path. The number of stars is
+ * limited for the same reason.
  */
 const MAX_LENGTH = 1_024;
 const MAX_STARS_IN_NAME = 1;
 const MAX_FOLDER_STARS = 2;
-/** `**` any number of folders, `*` any part of a name, `?` one character. Upper and lower case count. */
+/** `**` any number of folders, `*` any part of a name, `?` one character. Case-sensitive. */
 const OPTIONS = {
     dot: true, // `/.well-known/x` is a path like any other
     nonegate: true,
@@ -35452,7 +35314,7 @@ const OPTIONS = {
     nobracket: true,
     strictSlashes: true,
 };
-/** Why this is no pattern, to follow "`public-paths` has 'x', which …"; undefined where it is one. */
+/** Why the pattern is not valid, as the end of "`public-paths` has 'x', which …"; undefined if it is valid. */
 function findPatternProblem(pattern) {
     if (!pattern.startsWith('/'))
         return 'does not begin with /';
@@ -35466,7 +35328,7 @@ function findPatternProblem(pattern) {
         return 'has more than the signs *, ** and ?';
     return undefined;
 }
-/** Tells whether a request's path (target without its query) matches one of the patterns in every reading. */
+/** Returns a function: does a request's path (target without query) match one of the patterns in every reading? */
 function compilePatterns(patterns) {
     if (patterns.length === 0)
         return () => false;
@@ -35478,7 +35340,7 @@ function compilePatterns(patterns) {
         return readings?.every(reading => matches(reading)) ?? false;
     };
 }
-/** What a reader may make of the path; undefined where readers are too likely to disagree. */
+/** Every way to read the path; undefined if readers are too likely to disagree. */
 function listReadings(path) {
     const readings = [path];
     for (let decoded = path, round = 0;; round += 1) {
@@ -35506,14 +35368,15 @@ function public_paths_decode(text) {
 function mergeSlashes(path) {
     return path.replaceAll(/[/\\]+/g, '/');
 }
-/** Resolving them over empty folders, or over parameters, is done in more ways than one; no webhook needs them. */
+/** Apps resolve dot segments differently if empty folders or parameters are near; no webhook needs dot segments. */
 function hasDotSegment(path) {
     return /\/\.{1,2}(?:\/|$)/.test(path);
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/access/access.js
-// Who may come in: refuses strangers, all in the same way, and takes the key or password out of the request of whoever
-// is let in, so that the app never sees it. The pass of gateway.ts before anything that tells whether there is an app.
+// Decides which requests are let in. Refuses unauthenticated visitors, all with the same answer. Removes the key or password
+// from the requests that it lets in, so that the app never sees it. Used by passes.ts, before any pass whose answer depends
+// on the app.
 
 
 
@@ -35522,11 +35385,11 @@ function hasDotSegment(path) {
 
 
 
-/** Where the sign-in page sends its key. */
+/** Where the sign-in page sends the key. */
 const SIGN_IN_PATH = '/__expose/sign-in';
-/** A key and the name of its field are a few hundred bytes. */
+/** A key and the name of its field take a few hundred bytes. */
 const MAX_FORM_BYTES = 4_096;
-/** Methods that only read (RFC 9110, 9.2.1): a stranger's page may make a browser send them. */
+/** Methods that only read (RFC 9110, 9.2.1): a page of any other site can make a browser send them. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 class AccessControl {
     #access;
@@ -35534,19 +35397,19 @@ class AccessControl {
     #cookies = new SessionCookies();
     #siteData;
     #endsAt;
-    /** `endsAt`: when the exposure ends, where that is known; no session is longer. */
+    /** `endsAt` returns when the exposure ends, if that is known; no session lasts longer. */
     constructor(rules, siteData, endsAt) {
         this.#access = rules.access;
         this.#isPublic = compilePatterns(rules.publicPaths);
         this.#siteData = siteData;
         this.#endsAt = endsAt;
     }
-    /** True where the visit ends here: refused, or on its way to sign in. */
+    /** True if the request has been answered: with a refusal, or with a step of the sign-in. */
     check(visit) {
         const { request } = visit;
         const key = takeKey(request);
         if (this.#access.kind === 'open')
-            return admit(visit);
+            return letIn(visit);
         const hasSession = this.#hasSession(visit);
         const credential = this.#takeAuthorization(request);
         if (readPath(request) === SIGN_IN_PATH)
@@ -35559,8 +35422,8 @@ class AccessControl {
             return this.#refuse(visit);
         if (grant === 'ambient' && isCrossSite(visit))
             return refuseCrossSite(visit);
-        // Whoever only asks for what needs no key has not shown one; but a browser shows its session there, too.
-        return grant === 'public' && !hasSession && credential === undefined ? false : admit(visit);
+        // A request to a public path does not authenticate its connection, unless it has a session or a credential as well.
+        return grant === 'public' && !hasSession && credential === undefined ? false : letIn(visit);
     }
     #findGrant(visit, credential, hasSession) {
         if (credential === 'key')
@@ -35568,14 +35431,14 @@ class AccessControl {
         if (this.#isPublic(readPath(visit.request)))
             return 'public';
         if (credential === 'password') {
-            // The app's scripts may send an `Authorization` of their own, in the place of the browser's.
+            // Scripts of the app may later replace the browser's `Authorization` with one of their own; then the cookie counts.
             if (!hasSession && visit.address)
                 visit.ownHeaders.push(['set-cookie', this.#issue(visit.address.url)]);
             return 'ambient';
         }
         return hasSession ? 'ambient' : undefined;
     }
-    /** Out of the request wherever it is ours: browsers send a password to public paths, too. */
+    /** Removes the gateway's credential from every request, because browsers send a password to public paths too. */
     #takeAuthorization(request) {
         const found = this.#isKey(readBearer(request))
             ? 'key'
@@ -35600,7 +35463,7 @@ class AccessControl {
     #issue(url) {
         return this.#cookies.issue(url, this.#endsAt());
     }
-    /** To the same page without the key, which would else stay in the address bar, in histories and in `Referer`. */
+    /** Redirects to `target`, which lacks the key: the key must not stay in the address bar, in histories and in `Referer`. */
     #signIn(visit, target) {
         const { request, response, address } = visit;
         if (address === undefined)
@@ -35609,7 +35472,7 @@ class AccessControl {
         response.writeHead(303, [
             ...['location', target],
             ...['set-cookie', this.#issue(address.url)],
-            ...this.#siteData.renewFor(request, address.url).flat(),
+            ...this.#siteData.clearFor(request, address.url).flat(),
             ...['content-length', '0'],
             ...['cache-control', 'no-store'],
             ...['referrer-policy', 'no-referrer'],
@@ -35627,7 +35490,7 @@ class AccessControl {
             this.#refuse(visit);
         return true;
     }
-    /** The one body the gateway reads itself; it comes from whoever likes to send one. */
+    /** Reads the only body that the gateway itself uses. Anybody can send one, so its length is limited. */
     #readForm(visit) {
         const { request, response, awaitsContinue } = visit;
         if (isCrossSite(visit))
@@ -35653,7 +35516,7 @@ class AccessControl {
                 this.#refuse(visit, { wrongKey: key !== '' });
         });
     }
-    /** The same for every path, method and upgrade, whether there is an app or not; and the connection is closed. */
+    /** The same answer for every path, method and upgrade, whether the app runs or not. The connection is closed. */
     #refuse(visit, { wrongKey = false } = {}) {
         const kind = this.#access.kind === 'basic' ? 'basic' : 'link';
         sendNotice(visit, notice_describeRefusal(kind, wrongKey, SIGN_IN_PATH), {
@@ -35663,7 +35526,7 @@ class AccessControl {
         return true;
     }
 }
-function admit(visit) {
+function letIn(visit) {
     visit.markAuthenticated();
     return false;
 }
@@ -35671,8 +35534,8 @@ function isPageLoad({ request, upgrade }) {
     return (request.method === 'GET' || request.method === 'HEAD') && upgrade === undefined;
 }
 /**
- * Where another site made the browser ask. `SameSite` does not help against it: another port of the same host is the
- * same site. Every browser sends `Origin` with what is not safe, and with WebSockets (Fetch Standard, 3.2).
+ * Whether another site made the browser send the request. `SameSite` does not prevent this: another port of the same host
+ * is the same site. Every browser sends `Origin` with methods that are not safe, and with WebSockets (Fetch Standard, 3.2).
  */
 function isCrossSite({ request, upgrade, address }) {
     const { origin } = request.headers;
@@ -35684,32 +35547,32 @@ function refuseCrossSite(visit) {
     sendText(visit, 403, 'this request comes from another site\n', { connection: 'close' });
     return true;
 }
-/** The page that showed the sign-in form, which is where the visitor wanted to go. */
+/** Where to go after the sign-in: back to the page that showed the form. */
 function readReturn({ request, address }) {
     const from = URL.parse(request.headers.referer ?? '');
     if (from === null || !address?.origins.has(from.origin))
         return '/';
     const target = splitKey(`${from.pathname}${from.search}`).rest;
-    // Two slashes would lead to another host.
+    // Two slashes would redirect to another host.
     return /^\/[/\\]/.test(target) || target.startsWith(SIGN_IN_PATH) ? '/' : target;
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/access/site-data.js
-// What an earlier preview left in the visitor's browser under the same address: a service worker would go on serving
-// that commit. Used by gateway and access.
+// Clears what an earlier preview left in the visitor's browser under the same address: its service worker would keep
+// serving that commit. Used by passes.ts and access.ts.
 
 
-/** Longer than any preview lives. */
+/** Longer than any preview lasts. */
 const SEEN_MAX_AGE_S = 7 * 24 * 60 * 60;
-/** Storage is where service workers are kept; clearing `cache` as well can take a browser many seconds. */
+/** Service workers are part of storage; clearing `cache` as well can take a browser many seconds. */
 const CLEAR = '"storage"';
-/** Loading a page, and looking for a newer service worker, which goes past the one that is there. */
+/** `Sec-Fetch-Dest` of page loads, and of the check for a newer service worker, which the old one cannot intercept. */
 const FIRST_REQUESTS = new Set(['document', 'serviceworker']);
 class SiteData {
-    /** Names this exposure in its visitors' browsers. */
+    /** Identifies this exposure in its visitors' browsers. */
     #exposure = (0,external_node_crypto_.randomBytes)(9).toString('base64url');
-    /** Fields that make the browser forget, where it has not yet for this exposure; only https allows them to. */
-    renewFor(request, url) {
+    /** Fields that clear the browser's storage, once for this exposure; browsers honour them only over https. */
+    clearFor(request, url) {
         if (url.protocol !== 'https:' || this.#wasHere(request, url))
             return [];
         const seen = renderCookie(url, nameCookie(url, 'seen'), this.#exposure, { maxAgeS: SEEN_MAX_AGE_S });
@@ -35718,97 +35581,26 @@ class SiteData {
             ['set-cookie', seen],
         ];
     }
-    /** The pass for what loads a page; never ends the visit. */
-    renew({ request, address, ownHeaders }) {
+    /** Adds the fields to the answer, if the request loads a page. */
+    addFields({ request, address, ownHeaders }) {
         if (address !== undefined && FIRST_REQUESTS.has(String(request.headers['sec-fetch-dest'])))
-            ownHeaders.push(...this.renewFor(request, address.url));
-        return false;
+            ownHeaders.push(...this.clearFor(request, address.url));
     }
     #wasHere(request, url) {
         return readCookies(request.headers.cookie, nameCookie(url, 'seen')).includes(this.#exposure);
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/body-limit.js
-// The longest body a visitor may send (`max-body`). A pass of gateway.ts refuses what says beforehand that it is longer;
-// upload.ts counts the rest.
-
-
-/** A body turned out to be longer than allowed while it was on its way to the app. */
-class BodyTooLarge extends Error {
-    name = 'BodyTooLarge';
-    constructor(maxBytes) {
-        super(`the body is longer than the ${maxBytes} bytes of max-body`);
-    }
-}
-/** True where the visit ends here, before the app hears of it, and before the visitor is told to go on (100-continue). */
-function refuseLargeBody(visit, maxBytes) {
-    // Node's parser lets nothing but digits pass.
-    if (Number(visit.request.headers['content-length'] ?? 0) <= maxBytes)
-        return false;
-    sendTooLarge(visit, maxBytes);
-    return true;
-}
-function sendTooLarge(visit, maxBytes) {
-    sendNotice(visit, describeTooLarge(maxBytes), { connection: 'close' });
-}
-
-;// CONCATENATED MODULE: ./build/js/reset.js
-// Leaving a connection so that the other side knows at once. Used wherever tunnel, gateway or our bore server hangs up.
-/**
- * Sends a reset, for which nobody has to read what was sent before. A socket whose end is on its way out is destroyed
- * instead: libuv refuses to reset it (EINVAL), and Node.js 24 then takes it for closed, so that the other side hears
- * nothing and the process never exits. One that is still being dialled is destroyed, too: Node.js would wait for the
- * connection in order to reset it, on a dead link for two minutes.
- */
-function resetSocket(socket) {
-    if (socket.connecting || (socket.writableEnded && !socket.writableFinished))
-        socket.destroy();
-    else
-        socket.resetAndDestroy();
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/downstream/closing.js
-// The end of visitors' streams, the same for every server of this folder.
-
-
-
-/** Resolves when the stream is closed, which it may be already. */
-function awaitClose(stream) {
-    return new Promise(resolve => {
-        if (stream.closed)
-            resolve();
-        else
-            stream.once('close', () => resolve());
-    });
-}
-/**
- * Closes the stream at once, a TCP connection with a reset, so that the system forgets what it still holds for a
- * visitor who does not take it. Never throws, whatever kind of stream it is: Node.js resets only a bare TCP socket, and
- * throws ERR_INVALID_HANDLE_TYPE for a TLSSocket, which is a Socket too.
- */
-function cut(stream) {
-    try {
-        if (stream instanceof external_node_net_.Socket && !(stream instanceof external_node_tls_.TLSSocket))
-            resetSocket(stream);
-        else
-            stream.destroy();
-    }
-    catch {
-        stream.destroy();
-    }
-}
-
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/connection-slots.js
-// Which visitors' connections may stay, and how many requests of each may be under way. One for all servers of a
-// gateway, so that TLS, HTTP/1.1 and HTTP/2 share its limits.
+// Decides which visitors' connections may stay open, and how many requests of each may run. All servers of a gateway share
+// one ConnectionSlots, so that TLS, HTTP/1.1 and HTTP/2 share its limits. Used by them, and by connection-set.ts.
 //
-// There are two groups, connections that have shown the key and all others, and neither can use up the room of the
-// other. Within a group whoever holds most makes room, so that a newcomer gets in as long as anybody holds two of
-// anything. What that guarantees stands in docs/threat-model.md.
+// There are two groups, authenticated connections and all others; neither can use up the room for requests of the other.
+// In a full group the connection with most requests loses one first. So the first request of a connection is served as
+// long as another connection of the group has two. docs/threat-model.md describes what this guarantees.
 /**
- * A connection may use this part of what is free in its group: the more are served, the fewer requests of one
- * connection run side by side. One always may.
+ * A connection may use this part of the room that is free in its group: the more requests run, the fewer of them one
+ * connection may have. One request may always run.
  */
 const PART_OF_FREE = 1 / 2;
 class ConnectionSlots {
@@ -35820,13 +35612,13 @@ class ConnectionSlots {
     #slots = new WeakMap();
     constructor(limits) {
         this.#limits = limits;
-        this.#unauthenticated = connection_slots_createGroup(limits.strangers);
-        this.#authenticated = connection_slots_createGroup(limits.sockets);
+        this.#unauthenticated = createGroup(limits.strangers);
+        this.#authenticated = createGroup(limits.sockets);
         this.#newcomers = limits.strangers === 0 ? this.#authenticated : this.#unauthenticated;
     }
     /**
-     * A slot until the connection is closed, which counts as unauthenticated. False where none is free and nobody has to
-     * make room. May be called twice.
+     * Gives the connection a slot until it is closed; the connection begins unauthenticated. False if no slot is free and no
+     * other connection can be closed to free one. May be called twice.
      */
     take(connection) {
         if (this.#slots.has(connection))
@@ -35847,7 +35639,7 @@ class ConnectionSlots {
         connection.once('close', () => remove(slot));
         return true;
     }
-    /** `stream`, for instance the plain text of a TLS connection, has the slot of `connection`. */
+    /** Gives `stream`, for instance the decrypted side of a TLS connection, the slot of `connection`. */
     join(stream, connection) {
         const slot = this.#slots.get(connection);
         if (slot !== undefined)
@@ -35857,7 +35649,7 @@ class ConnectionSlots {
     connectionOf(stream) {
         return this.#slots.get(stream)?.connection ?? stream;
     }
-    /** It has shown the key, or needs none: from now on it is closed to make room only while it is idle. */
+    /** Call this if the visitor has shown the key, or needs none: to make room, its connection is then closed only if idle. */
     markAuthenticated(stream) {
         const slot = this.#slots.get(stream);
         if (slot === undefined || slot.isGone || slot.group === this.#authenticated)
@@ -35871,14 +35663,15 @@ class ConnectionSlots {
     isAuthenticated(stream) {
         return this.#slots.get(stream)?.group === this.#authenticated;
     }
-    /** Whether a request is open there. */
+    /** Whether the connection has an open request. */
     isBusy(stream) {
         const slot = this.#slots.get(stream);
         return slot !== undefined && countOpen(slot) > 0;
     }
     /**
-     * Opens a request; returns what to call when it is over (calling it twice, or after its eviction, changes nothing).
-     * Evicts it at once where the connection has too many, or its group has, and nobody in it holds more.
+     * Opens a request. Returns the function to call when it has ended; a second call, or one after an eviction, does nothing.
+     * Evicts the request at once if its connection has too many, or if its group is full and no other connection in it has
+     * at least two more.
      */
     open(stream, share, turn) {
         const slot = this.#slots.get(stream);
@@ -35893,18 +35686,18 @@ class ConnectionSlots {
         return () => connection_slots_close(slot, turn);
     }
     /**
-     * An idle connection makes room, and of unauthenticated ones also a busy one, where idle ones hold less than half of
-     * their slots: newcomers, who are idle too, would else only push out one another.
+     * Closes an idle connection. If less than half of the unauthenticated ones are idle, closes a busy unauthenticated one:
+     * otherwise new connections, which are idle at first, would only push out one another.
      */
     #freeSlot() {
-        const [strangers, authenticated] = [this.#unauthenticated, this.#authenticated];
-        const isFull = strangers.slots.size + authenticated.slots.size >= this.#limits.sockets;
-        const isCrowded = this.#newcomers === strangers && strangers.slots.size >= this.#limits.strangers;
+        const [unauthenticated, authenticated] = [this.#unauthenticated, this.#authenticated];
+        const isFull = unauthenticated.slots.size + authenticated.slots.size >= this.#limits.sockets;
+        const isCrowded = this.#newcomers === unauthenticated && unauthenticated.slots.size >= this.#limits.strangers;
         if (!isFull && !isCrowded)
             return true;
-        const leaving = (isMostlyIdle(strangers) ? findIdle(strangers) : undefined) ??
+        const leaving = (isMostlyIdle(unauthenticated) ? findIdle(unauthenticated) : undefined) ??
             (isCrowded ? undefined : findIdle(authenticated)) ??
-            findBusiest(strangers);
+            findBusiest(unauthenticated);
         if (leaving === undefined)
             return false;
         remove(leaving);
@@ -35912,7 +35705,7 @@ class ConnectionSlots {
         return true;
     }
 }
-function connection_slots_createGroup(capacity) {
+function createGroup(capacity) {
     return { capacity, slots: new Set(), short: new Set(), open: 0, active: 0 };
 }
 function joinGroup(slot, group) {
@@ -35950,7 +35743,7 @@ function connection_slots_close(slot, turn) {
     advance(slot);
     advanceOthers(group);
 }
-/** Begins what may begin. */
+/** Begins the waiting requests that may begin. */
 function advance(slot) {
     const { group } = slot;
     for (const turn of slot.waiting) {
@@ -35970,12 +35763,15 @@ function advanceOthers({ short }) {
     for (const slot of short)
         advance(slot);
 }
-/** How many requests of it may be under way now. */
+/** How many requests of the slot may run now. */
 function findLimit({ group, share }) {
     const free = group.capacity - group.active;
     return Math.max(1, Math.min(share.active, Math.floor(free * PART_OF_FREE)));
 }
-/** For one more request of this slot; only of one that holds more, or two connections would push each other out. */
+/**
+ * Makes room in the group for one more request of this slot. Only a slot with at least two more requests loses one:
+ * otherwise two connections would push out each other's requests forever.
+ */
 function makeRoom(slot) {
     const { group } = slot;
     if (group.open < group.capacity)
@@ -35985,7 +35781,7 @@ function makeRoom(slot) {
         return false;
     return evictNewest(busiest);
 }
-/** What waits goes first: the app has not heard of it. */
+/** Takes a waiting request first, because the app has not seen it. */
 function evictNewest(slot) {
     const newest = [...(slot?.active ?? []), ...(slot?.waiting ?? [])].at(-1);
     if (slot === undefined || newest === undefined)
@@ -36001,7 +35797,7 @@ function isMostlyIdle({ slots }) {
             idle += 1;
     return 2 * idle >= slots.size;
 }
-/** The one idle for longest. */
+/** The slot that has been idle for longest. */
 function findIdle({ slots }) {
     let found;
     for (const slot of slots)
@@ -36009,7 +35805,7 @@ function findIdle({ slots }) {
             found = slot;
     return found;
 }
-/** The one that holds most; the oldest of several. */
+/** The slot with most requests; if there are several, the oldest. */
 function findBusiest({ slots }) {
     let found;
     for (const slot of slots)
@@ -36021,649 +35817,153 @@ function countOpen({ active, waiting }) {
     return active.size + waiting.size;
 }
 
-// EXTERNAL MODULE: external "node:http2"
-var external_node_http2_ = __nccwpck_require__(2467);
-// EXTERNAL MODULE: external "node:stream"
-var external_node_stream_ = __nccwpck_require__(7075);
-;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-request.js
-// One HTTP/2 request as the gateway's passes know requests: what Node's IncomingMessage offers of it. Used by
-// http2-server.ts.
-
-/** Of a field that must stand once, the first counts, as in Node's own `headers`. */
-const ONLY_FIRST = new Set([
-    'authorization',
-    'content-length',
-    'content-type',
-    'host',
-    'origin',
-    'referer',
-    'user-agent',
-]);
-class Http2Request extends external_node_stream_.Readable {
-    /** What depends on it in the passes is what HTTP/1.0 lacks. */
-    httpVersion = '1.1';
-    method;
-    /** The target as it came, '' where there was none. */
-    url;
-    /** Without the pseudo fields, but with a `host`: names and values in turn. */
-    rawHeaders;
-    headers;
-    /** What ends with this request, and with no other of the visitor. */
-    socket;
-    /** Whether all of the body has come. */
-    complete;
-    #isListening = false;
-    constructor(stream, raw) {
-        super();
-        const { pseudo, fields } = splitHead(raw);
-        this.socket = stream;
-        this.method = pseudo.get(':method') ?? '';
-        this.url = pseudo.get(':path') ?? '';
-        this.rawHeaders = renderFields(pseudo.get(':authority'), fields);
-        this.headers = renderHeaders(this.rawHeaders);
-        // An empty body may be over before anybody asks for it.
-        this.complete = stream.endAfterHeaders || stream.readableEnded;
-        // A body of unknown length, in the words of HTTP/1.
-        if (!this.complete && this.headers['content-length'] === undefined)
-            this.headers['transfer-encoding'] = 'chunked';
-        if (this.complete)
-            this.push(null);
-        stream.once('close', () => this.destroy());
-    }
-    _read() {
-        if (this.complete)
-            return;
-        if (this.socket.readableEnded)
-            this.#finish();
-        else if (!this.#isListening)
-            this.#listen();
-        this.socket.resume();
-    }
-    /** Not before somebody wants the body: until then the visitor's window stays as it is. */
-    #listen() {
-        this.#isListening = true;
-        this.socket.on('data', (chunk) => {
-            if (!this.push(chunk))
-                this.socket.pause();
-        });
-        this.socket.once('end', () => this.#finish());
-    }
-    /** Not where the visitor took the rest back: half a body must not look like a whole one. */
-    #finish() {
-        if (this.socket.aborted || this.complete)
-            return;
-        this.complete = true;
-        this.push(null);
-    }
-}
-function splitHead(raw) {
-    const pseudo = new Map();
-    const fields = [];
-    for (let index = 0; index + 1 < raw.length; index += 2) {
-        const [name = '', value = ''] = [raw[index], raw[index + 1]];
-        if (name.startsWith(':'))
-            pseudo.set(name, value);
-        else
-            fields.push([name, value]);
-    }
-    return { pseudo, fields };
-}
+;// CONCATENATED MODULE: ./build/js/shared/reset.js
+// Closes a connection so that the other side notices at once. Used by tunnel and gateway.
 /**
- * `:authority` becomes the Host; a Host beside it stays only where it says something else, for the guard to refuse
- * (RFC 9113, 8.3.1). The pieces of a cookie become one again (8.2.3).
+ * Sends a TCP reset, which arrives even if the other side does not read. Two kinds of socket are destroyed instead:
+ * one with a FIN under way, because libuv refuses to reset it (EINVAL) and Node.js 24 then takes it for closed, so that
+ * nothing is sent and the process never exits; and one that is still connecting, because Node.js would wait for the
+ * connection in order to reset it, on a dead link for two minutes.
  */
-function renderFields(authority, fields) {
-    const raw = authority === undefined ? [] : ['host', authority];
-    const cookies = fields.flatMap(([name, value]) => (name === 'cookie' ? [value] : []));
-    let isCookieDone = false;
-    for (const [name, value] of fields) {
-        if (name === 'host' && value === authority)
-            continue;
-        if (name !== 'cookie')
-            raw.push(name, value);
-        else if (!isCookieDone) {
-            isCookieDone = true;
-            raw.push(name, cookies.join('; '));
-        }
-    }
-    return raw;
-}
-/** As Node's own: lower-case names, repeated fields joined. */
-function renderHeaders(raw) {
-    const headers = Object.create(null);
-    for (let index = 0; index + 1 < raw.length; index += 2) {
-        const [name = '', value = ''] = [raw[index]?.toLowerCase(), raw[index + 1]];
-        const before = headers[name];
-        if (before === undefined)
-            headers[name] = value;
-        else if (!ONLY_FIRST.has(name))
-            headers[name] = `${before}, ${value}`;
-    }
-    return { ...headers };
+function resetSocket(socket) {
+    if (socket.connecting || (socket.writableEnded && !socket.writableFinished))
+        socket.destroy();
+    else
+        socket.resetAndDestroy();
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-response.js
-// The answer to one HTTP/2 request, written as the gateway's passes, and handlers in this process, write answers: what
-// Node's ServerResponse offers of it. Used by http2-server.ts.
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/closing.js
+// Ways to close a visitor's connection. Used by every server of this folder.
 
 
-/** They speak about a connection of HTTP/1, and make an HTTP/2 answer malformed (RFC 9113, 8.2.2). */
-const CONNECTION_FIELDS = new Set([
-    'connection',
-    'http2-settings',
-    'keep-alive',
-    'proxy-connection',
-    'te',
-    'transfer-encoding',
-    'upgrade',
-]);
-/** RFC 9110, 15: with 204 and 205 there is nothing to announce either. */
-const NO_BODY = new Set([204, 205, 304]);
-/** As much of an answer as waits for a visitor who reads slowly; undici hands over pieces of this size. */
-const BUFFER_BYTES = 64 * 1024;
-class Http2Response extends external_node_stream_.Writable {
-    statusCode = 200;
-    /** True from `writeHead` on: nothing of the head can be changed any more. */
-    headersSent = false;
-    #stream;
-    #isHead;
-    #events;
-    #fields = new Map();
-    #trailers = {};
-    #hasResponded = false;
-    constructor(stream, method, events) {
-        super({ highWaterMark: BUFFER_BYTES });
-        this.#stream = stream;
-        this.#events = events;
-        this.#isHead = method === 'HEAD';
-        // The visitor took the request back, or is gone.
-        stream.once('close', () => this.destroy());
-    }
-    setHeader(name, value) {
-        if (this.headersSent)
-            throw new Error('the head of this answer was written already');
-        this.#fields.set(name.toLowerCase(), typeof value === 'object' ? [...value] : String(value));
-        return this;
-    }
-    appendHeader(name, value) {
-        if (this.headersSent)
-            throw new Error('the head of this answer was written already');
-        this.#add(name, typeof value === 'object' ? [...value] : value);
-        return this;
-    }
-    /** As Node's: `writeHead(status, headers)` or `writeHead(status, reason, headers)`; HTTP/2 has no reasons. */
-    writeHead(status, ...rest) {
-        const headers = rest.find(one => typeof one === 'object');
-        this.statusCode = status;
-        for (const [name, value] of listFields(headers))
-            this.#add(name, value);
-        this.headersSent = true;
-        return this;
-    }
-    flushHeaders() {
-        this.headersSent = true;
-        this.#respond(false);
-    }
-    writeContinue() {
-        if (this.#stream.closed || this.#stream.destroyed || this.#hasResponded)
-            return;
-        this.#try(() => this.#stream.additionalHeaders({ ':status': 100 }));
-    }
-    /** Only of use before `end`. */
-    addTrailers(trailers) {
-        const pairs = Array.isArray(trailers) ? trailers : Object.entries(trailers);
-        for (const [name, value] of pairs) {
-            const key = String(name).toLowerCase();
-            if (CONNECTION_FIELDS.has(key))
-                continue;
-            const before = this.#trailers[key];
-            this.#trailers[key] = before === undefined ? value : [before, value].flat().map(String);
-        }
-    }
-    _write(chunk, _, done) {
-        this.headersSent = true;
-        this.#respond(false);
-        // Of a body that nobody may have, or wants any more, nothing is sent.
-        if (this.#hasNoBody() || !this.#stream.writable) {
-            done();
-            return;
-        }
-        const goOn = () => {
-            this.#events.onTaken(chunk.length);
-            done();
-        };
-        if (this.#stream.write(chunk))
-            goOn();
-        else
-            this.#stream.once('drain', goOn);
-    }
-    _final(done) {
-        this.headersSent = true;
-        this.#respond(true);
-        if (this.#stream.writableFinished || !this.#stream.writable)
-            done();
-        else
-            this.#stream.end(() => done());
-    }
-    /** Half an answer must not look like a whole one. */
-    _destroy(error, done) {
-        if (!this.writableFinished && !this.#stream.closed)
-            this.#stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
-        done(error);
-    }
-    #hasNoBody() {
-        return this.#isHead || NO_BODY.has(this.statusCode);
-    }
-    #add(name, value) {
-        const key = name.toLowerCase();
-        const before = this.#fields.get(key);
-        if (before === undefined)
-            this.#fields.set(key, value);
-        else
-            this.#fields.set(key, [before, value].flat());
-    }
-    /** Sends the head, once; `isEnd`: nothing follows it. */
-    #respond(isEnd) {
-        if (this.#hasResponded || this.#stream.closed || this.#stream.destroyed)
-            return;
-        this.#hasResponded = true;
-        const head = { ':status': this.statusCode };
-        for (const [name, value] of this.#fields)
-            if (!CONNECTION_FIELDS.has(name))
-                head[name] = value;
-        if (this.#fields.get('connection') === 'close')
-            this.#events.onLast();
-        // Node sends no body with it, and a length without one would be an error to the visitor.
-        if (this.statusCode === 205)
-            delete head['content-length'];
-        const endStream = this.#hasNoBody() || (isEnd && Object.keys(this.#trailers).length === 0);
-        const waitForTrailers = !endStream && !this.#fields.has('content-length');
-        if (waitForTrailers)
-            this.#stream.once('wantTrailers', () => this.#try(() => this.#stream.sendTrailers(this.#trailers)));
-        this.#try(() => this.#stream.respond(head, { endStream, waitForTrailers }));
-    }
-    /** A field that Node refuses after all costs this one answer. */
-    #try(send) {
-        try {
-            send();
-        }
-        catch (error) {
-            if (!this.#stream.closed)
-                this.#stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
-            this.destroy(error instanceof Error ? error : new Error(String(error)));
-        }
-    }
+
+/** The gateway need not react to a visitor's broken connection, but an 'error' without a listener would end the process. */
+function ignoreErrors(stream) {
+    stream.on('error', () => { });
 }
-/** Of an object, or of names and values in turn. */
-function listFields(headers) {
-    if (headers === undefined || typeof headers === 'string')
-        return [];
-    if (isFlat(headers)) {
-        const fields = [];
-        for (let index = 0; index + 1 < headers.length; index += 2)
-            fields.push([headers[index] ?? '', headers[index + 1] ?? '']);
-        return fields;
-    }
-    return Object.entries(headers).flatMap(([name, value]) => value === undefined ? [] : [[name, Array.isArray(value) ? [...value] : String(value)]]);
-}
-function isFlat(headers) {
-    return Array.isArray(headers);
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/downstream/stalled-readers.js
-// Finds visitors who do not take what is sent to them, and would hold their place, and what waits for them, for ever.
-// Used by visitor-server.ts, for WebSockets too.
-
-/** How often they are looked for, as a part of the limit. */
-const SWEEPS_PER_LIMIT = 4;
-/**
- * Calls `close`, which must not throw, for the streams of `sockets` for which bytes wait, and none were taken for
- * `stalledMs`. Counted are the pieces a stream was given, which are of 64 KB at most; `countTaken` says how much, for
- * streams that do not count it themselves. A stream for which nothing waits may be silent as long as it likes.
- */
-function watchStalledReaders(sockets, stalledMs, close, countTaken = countBytes) {
-    const waits = new WeakMap();
-    const check = (socket, now) => {
-        if (socket.writableLength === 0)
-            return void waits.delete(socket);
-        const taken = countTaken(socket);
-        const wait = waits.get(socket);
-        if (wait === undefined || wait.taken !== taken)
-            waits.set(socket, { taken, since: now });
-        else if (now - wait.since >= stalledMs)
-            close(socket);
-    };
-    const sweep = () => {
-        const now = performance.now();
-        for (const socket of sockets)
-            check(socket, now);
-    };
-    const timer = setInterval(sweep, stalledMs / SWEEPS_PER_LIMIT).unref();
-    return { stop: () => clearInterval(timer) };
-}
-/** Of a stream that does not count its bytes, that of those which wait is all there is to see. */
-function countBytes(socket) {
-    return (socket instanceof external_node_net_.Socket ? socket.bytesWritten : 0) - socket.writableLength;
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-server.js
-// HTTP/2 over streams that are handed in after their TLS handshake: turns every request of a session into the kind of
-// visit that HTTP/1 makes, and bounds sessions in time, streams and heads. Used by tls-front.ts.
-
-
-
-
-
-/** Requests at a time in one session; what browsers ask for at most, and what RFC 9113, 6.5.2 calls reasonable. */
-const MAX_STREAMS = 100;
-const HTTP2_SHARE = { active: MAX_STREAMS, open: MAX_STREAMS };
-/** As much of a head as Node's HTTP/1 parser takes. */
-const MAX_HEAD_BYTES = 16 * 1024;
-/** Browsers send each cookie as a field of its own. */
-const MAX_HEAD_FIELDS = 256;
-/** How often sessions that are over are looked for. */
-const FINISHED_INTERVAL_MS = 500;
-/** While a session is closing: how often a visitor is asked whether it is still there, and for how long it may keep silent. */
-const CLOSING_PRESENCE = { intervalMs: 250, timeoutMs: 1_000 };
-/** As slow as a line may be, and as long as its queue may take, without its visitor being taken for gone. */
-const SLOW_LINE_BYTES_PER_MS = 32;
-const MAX_QUEUE_MS = 120_000;
-const SESSION_OPTIONS = {
-    settings: {
-        maxConcurrentStreams: MAX_STREAMS,
-        maxHeaderListSize: MAX_HEAD_BYTES,
-        // Without it browsers open a connection with HTTP/1.1 for their WebSockets (RFC 8441).
-        enableConnectProtocol: false,
-    },
-    maxHeaderListPairs: MAX_HEAD_FIELDS,
-    // What the app says twice is passed on as it says it.
-    strictSingleValueFields: false,
-    // Rapid reset: a page that is left cancels its requests, but not hundreds again and again.
-    streamResetBurst: 2 * MAX_STREAMS,
-    streamResetRate: 33,
-    maxSessionInvalidFrames: 100,
-    // In megabytes: what nghttp2 may hold for one session beside the streams' own buffers.
-    maxSessionMemory: 4,
-};
-function startHttp2Server(limits, serve, slots) {
-    const sessions = new Map();
-    /** Open requests. */
-    const streams = new Set();
-    /** Bytes of answers that visitors have taken, by stream and by session. */
-    const taken = new WeakMap();
-    const countTaken = (one) => taken.get(one) ?? 0;
-    const stalledReaders = watchStalledReaders(streams, limits.stalledMs, stream => stream.destroy(), countTaken);
-    /** Ends when its requests are over, or its visitor is gone. */
-    const closeSession = (session) => {
-        if (session.destroyed)
-            return;
-        session.close();
-        watchPresence(session, { ...CLOSING_PRESENCE, isNeeded: () => true }, {
-            countSent: () => countTaken(session),
-            leave: () => sessions.get(session)?.destroy(),
-        });
-    };
-    const finished = watchFinished(sessions, limits.lingerMs);
-    let stopped = false;
-    const openStream = (session, stream, raw) => {
-        stream.on('error', ignore);
-        const socket = sessions.get(session);
-        if (socket === undefined)
-            return stream.close(external_node_http2_.constants.NGHTTP2_REFUSED_STREAM);
-        // A visitor who never acknowledges our settings is not held to them by Node.
-        if (measureHead(raw) > MAX_HEAD_BYTES)
-            return refuseHead(stream);
-        if (stopped)
-            return stream.close(external_node_http2_.constants.NGHTTP2_REFUSED_STREAM);
-        streams.add(stream);
-        let hasBegun = false;
-        const begin = () => {
-            if (stream.closed || stream.destroyed || session.destroyed)
-                return;
-            hasBegun = true;
-            const arrival = openArrival(stream, raw, limits, {
-                onLast: () => {
-                    if (!slots.isAuthenticated(socket))
-                        endAfter(stream, socket, limits, () => closeSession(session));
-                },
-                onTaken: bytes => {
-                    for (const one of [stream, session])
-                        taken.set(one, countTaken(one) + bytes);
-                },
-            });
-            serve({ ...arrival, markAuthenticated: () => slots.markAuthenticated(socket) });
-        };
-        const close = slots.open(socket, HTTP2_SHARE, {
-            // A stream that is reset in the packet it came in (rapid reset) has cost the app nothing.
-            begin: () => void setImmediate(begin),
-            evict: () => {
-                stream.close(hasBegun ? external_node_http2_.constants.NGHTTP2_ENHANCE_YOUR_CALM : external_node_http2_.constants.NGHTTP2_REFUSED_STREAM);
-                // A visitor who reads nothing would not let it end; the app's request must.
-                setImmediate(() => stream.destroy());
-            },
-        });
-        stream.once('close', () => {
-            streams.delete(stream);
-            close();
-        });
-    };
-    return {
-        admit: socket => {
-            socket.on('error', ignore);
-            if (stopped || socket.destroyed || !slots.take(socket)) {
-                socket.destroy();
-                return false;
-            }
-            const session = (0,external_node_http2_.performServerHandshake)(socket, SESSION_OPTIONS);
-            sessions.set(session, socket);
-            session.on('error', ignore);
-            session.once('close', () => {
-                sessions.delete(session);
-                closeFlushed(socket, limits.lingerMs);
-            });
-            socket.once('close', () => session.destroy());
-            // The tunnel's sockets stay half open, so that Node would wait for the answers of a visitor who has left.
-            socket.once('end', () => session.destroy());
-            session.once('goaway', () => closeSession(session));
-            // Node also stops reading while a visitor takes nothing, and would never see that one leave either.
-            const presence = { intervalMs: limits.stalledMs / 4, timeoutMs: limits.stalledMs };
-            watchPresence(session, { ...presence, isNeeded: () => slots.isBusy(socket) }, {
-                countSent: () => countTaken(session),
-                leave: () => socket.destroy(),
-            });
-            const watch = watchIdleness(session, limits, () => endSession(session, socket, limits.lingerMs));
-            session.on('stream', (stream, _head, _flags, raw) => {
-                watch(stream);
-                openStream(session, stream, raw);
-            });
-            return true;
-        },
-        stop: async (drainMs = 0) => {
-            stopped = true;
-            const closed = [...sessions.values()].map(awaitClose);
-            // GOAWAY: idle sessions end with it, the others with their last stream.
-            for (const session of sessions.keys())
-                if (drainMs > 0)
-                    session.close();
-            const cut = () => {
-                for (const socket of sessions.values())
-                    socket.destroy();
-            };
-            if (drainMs === 0)
-                cut();
-            const timer = setTimeout(cut, drainMs);
-            await Promise.all(closed);
-            clearTimeout(timer);
-            stalledReaders.stop();
-            finished.stop();
-        },
-    };
-}
-/**
- * Cuts connections whose session is over. Node ends such a connection in an orderly way, and says that the session is
- * closed when the visitor has ended it, too: one who does not, or has left, would keep it for ever.
- */
-function watchFinished(sessions, lingerMs) {
-    const since = new WeakMap();
-    const timer = setInterval(() => {
-        const now = performance.now();
-        for (const [session, socket] of sessions) {
-            if (!session.destroyed)
-                continue;
-            const at = since.get(session);
-            if (at === undefined)
-                since.set(session, now);
-            else if (now - at >= lingerMs)
-                socket.destroy();
-        }
-    }, FINISHED_INTERVAL_MS).unref();
-    return { stop: () => clearInterval(timer) };
-}
-/** Not where it is gone already: the visitor may have taken it back in the same packet. */
-function refuseHead(stream) {
-    if (stream.closed || stream.destroyed)
+/** Sends what is still buffered, then closes. If that takes longer than `lingerMs`, cuts the connection. */
+function closeFlushed(stream, lingerMs) {
+    if (stream.destroyed)
         return;
+    const timer = setTimeout(() => stream.destroy(), lingerMs);
+    stream.once('close', () => clearTimeout(timer));
+    stream.end(() => stream.destroy());
+}
+/**
+ * Closes the stream at once. A TCP connection is reset, so that the system drops the bytes that a visitor does not read.
+ * Never throws, for any kind of stream: Node.js can reset only a bare TCP socket, and throws ERR_INVALID_HANDLE_TYPE for
+ * a TLSSocket, which is a Socket too.
+ */
+function cut(stream) {
     try {
-        stream.respond({ ':status': 431 }, { endStream: true });
+        if (stream instanceof external_node_net_.Socket && !(stream instanceof external_node_tls_.TLSSocket))
+            resetSocket(stream);
+        else
+            stream.destroy();
     }
     catch {
-        stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
+        stream.destroy();
     }
 }
-function openArrival(stream, raw, limits, events) {
-    const request = new Http2Request(stream, raw);
-    const response = new Http2Response(stream, request.method, events);
-    if (!request.complete)
-        boundUpload(stream, request, response, limits);
-    return {
-        // Both have what the passes, and handlers in this process, use of Node's own; see the tests of tls-front.
-        request: request,
-        response: response,
-        awaitsContinue: !request.complete && request.headers.expect?.toLowerCase() === '100-continue',
-        upgrade: undefined,
-    };
-}
-/** As of HTTP/1 requests: so long for all of it, and so long for what is left after an early answer. */
-function boundUpload(stream, request, response, limits) {
-    let timer = setTimeout(() => stream.close(external_node_http2_.constants.NGHTTP2_CANCEL), limits.requestTimeoutMs);
-    response.once('finish', () => {
-        clearTimeout(timer);
-        if (request.complete)
-            return;
-        request.resume();
-        // The answer is whole, and the rest is not wanted (RFC 9113, 8.1).
-        timer = setTimeout(() => stream.close(external_node_http2_.constants.NGHTTP2_NO_ERROR), limits.lingerMs);
-    });
-    request.once('end', () => clearTimeout(timer));
-    stream.once('close', () => clearTimeout(timer));
-}
-/** Ends a session without a request: soon after the handshake, later between two requests. Pings keep none alive. */
-function watchIdleness(session, limits, end) {
-    let open = 0;
-    let timer = setTimeout(end, limits.headersTimeoutMs);
-    session.once('close', () => clearTimeout(timer));
-    return stream => {
-        clearTimeout(timer);
-        open += 1;
-        stream.once('close', () => {
-            open -= 1;
-            if (open > 0 || session.closed)
-                return;
-            clearTimeout(timer);
-            timer = setTimeout(end, limits.keepAliveMs);
-        });
-    };
-}
-/** A session that was refused ends; its other requests may finish, but the refusal itself is taken soon or never. */
-function endAfter(refused, socket, { lingerMs }, closeSession) {
-    const timer = setTimeout(() => socket.destroy(), lingerMs);
-    refused.once('close', () => {
-        clearTimeout(timer);
-        closeSession();
-    });
-}
-/** With a GOAWAY, if the visitor takes it: one who reads nothing is cut. */
-function endSession(session, socket, lingerMs) {
-    session.close();
-    const timer = setTimeout(() => socket.destroy(), lingerMs);
-    socket.once('close', () => clearTimeout(timer));
-}
-/**
- * Asks a visitor again and again to acknowledge our settings (RFC 9113, 6.5.3), as long as `isNeeded`, and calls `leave`
- * where it does not: Node can have stopped reading, and would not see the visitor leave. It does so without a word
- * behind what is malformed on a session that is closing, be it by the visitor's GOAWAY or by ours. Such a session goes on
- * until its answers are out: Node's own client, for one, says GOAWAY and waits. (There are no pings on one that closes.)
- * Behind what was sent before, on a slow line, the answer takes longer.
- */
-function watchPresence(session, { intervalMs, timeoutMs, isNeeded }, { countSent, leave }) {
-    let askedAt;
-    let sentBefore = 0;
-    const ask = () => {
-        // A session is destroyed some time before it is closed, and takes no settings any more.
-        if (session.destroyed)
-            return;
-        const now = performance.now();
-        if (askedAt !== undefined) {
-            const queueMs = Math.min((countSent() - sentBefore) / SLOW_LINE_BYTES_PER_MS, MAX_QUEUE_MS);
-            if (now - askedAt > timeoutMs + queueMs)
-                leave();
-            return;
+
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/connection-set.js
+// The open connections of one server of this folder: admits them, and closes them when the server stops. Used by
+// http1-server, http2-server and tls-front. connection-slots.ts decides for all three whether there is room for a connection.
+
+
+class ConnectionSet {
+    #slots;
+    #open = new Set();
+    #isStopping = false;
+    constructor(slots) {
+        this.#slots = slots;
+    }
+    /** The connections that are not closed yet. */
+    get open() {
+        return this.#open;
+    }
+    get isStopping() {
+        return this.#isStopping;
+    }
+    /** If there is no slot for the connection, or the server is stopping, closes it and returns false. */
+    admit(connection) {
+        ignoreErrors(connection);
+        if (this.#isStopping || connection.destroyed || !this.#slots.take(connection)) {
+            connection.destroy();
+            return false;
         }
-        if (!isNeeded())
-            return;
-        askedAt = now;
-        session.settings(SESSION_OPTIONS.settings, () => {
-            askedAt = undefined;
-            sentBefore = countSent();
-        });
-    };
-    const timer = setInterval(ask, intervalMs);
-    session.once('close', () => clearInterval(timer));
+        this.#open.add(connection);
+        connection.once('close', () => this.#open.delete(connection));
+        // As Node does to the connections it accepts itself.
+        if (connection instanceof external_node_net_.Socket)
+            connection.setNoDelay(true);
+        return true;
+    }
+    /** From now on no connection is admitted. */
+    refuseNew() {
+        this.#isStopping = true;
+    }
+    /**
+     * Refuses new connections, and calls `end` for each open one; `end` may close it now, or once its answers are sent.
+     * Destroys what is still open after `drainMs`. Resolves when all are closed. May be called twice.
+     */
+    async stop(drainMs, end) {
+        this.refuseNew();
+        const closed = [...this.#open].map(awaitClose);
+        if (drainMs === 0)
+            this.#destroyAll();
+        else
+            for (const connection of this.#open)
+                end(connection);
+        const timer = setTimeout(() => this.#destroyAll(), drainMs);
+        await Promise.all(closed);
+        clearTimeout(timer);
+    }
+    #destroyAll() {
+        for (const connection of this.#open)
+            connection.destroy();
+    }
 }
-/** Of a head as RFC 9113, 6.5.2 counts it. */
-function measureHead(raw) {
-    return raw.reduce((sum, text) => sum + text.length + 16, 0);
+/** Resolves when the stream is closed, at once if it already is. */
+function awaitClose(stream) {
+    return new Promise(resolve => {
+        if (stream.closed)
+            resolve();
+        else
+            stream.once('close', () => resolve());
+    });
 }
-/** Lets the last frames out; a visitor who does not take them, or does not hang up, is cut. */
-function closeFlushed(socket, lingerMs) {
-    if (socket.destroyed)
-        return;
-    const timer = setTimeout(() => socket.destroy(), lingerMs);
-    socket.once('close', () => clearTimeout(timer));
-    socket.end(() => socket.destroy());
-}
-function ignore() { }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/linger.js
-// The end of a connection whose visitor is still sending when its answer is out: what comes is read and dropped for a
-// while, because closing on unread bytes may take the answer away again. Used by visitor-server.ts, for every answer.
+// Closes a connection whose visitor is still sending after its answer. Reads and drops the rest for a while before that,
+// because closing a connection with unread bytes can destroy the answer on its way. Used by http1-server.ts.
 
 class Linger {
     #limits;
-    /** The request under way on each connection whose answer may be early. */
+    /** The current request of each connection, if it has a body: its answer may be sent before its end. */
     #requests = new WeakMap();
     #last = new WeakSet();
     #drained = new WeakSet();
     constructor(limits) {
         this.#limits = limits;
     }
-    /** True where the last answer of the connection is out: what else was asked for on it gets none (RFC 9112, 9.6). */
+    /** Whether the last answer of the connection is sent: later requests get no answer (RFC 9112, 9.6). */
     isLast(socket) {
         return this.#last.has(socket);
     }
-    /** Node reads on after an early answer, to find the next request behind the body; this says how long, and how much. */
+    /** After an early answer, Node reads the rest of the body to find the next request. Limits how long and how much. */
     watch(request, response) {
         const { socket } = request;
         this.#holdOpen(socket, request);
         response.once('prefinish', () => {
             if (request.complete)
                 return;
-            // Before Node lets go of a body that nobody asked for, which nobody could count then.
+            // Start reading now: otherwise Node would drop an unread body itself, and its bytes could not be counted.
             request.read(0);
             this.#drain(request, socket);
         });
     }
-    /** The same for a stream that Node has let go of: it ends with the answer. */
+    /** Does this for a connection from which Node has detached its parser; it ends with this answer. */
     watchLast(response, socket) {
         response.once('finish', () => {
             socket.end();
@@ -36672,7 +35972,7 @@ class Linger {
             socket.resume();
         });
     }
-    /** Node destroys a connection at once behind an answer with `Connection: close`; here the rest is waited for first. */
+    /** Node destroys a connection right after an answer with `Connection: close`; here the rest is read first. */
     #holdOpen(socket, request) {
         const isHeld = this.#requests.has(socket);
         this.#requests.set(socket, request);
@@ -36684,7 +35984,7 @@ class Linger {
             if (current === undefined || current.complete)
                 return closeSoon(socket);
             current.once('end', () => closeSoon(socket));
-            // Where it came behind the one that had the last answer, nobody else reads it.
+            // This may be a request after the last answered one, which is read only here.
             this.#drain(current, socket);
         };
     }
@@ -36724,30 +36024,30 @@ function closeSoon(socket) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/queued-requests.js
-// Pipelined requests that wait for the answer before them, and how much memory they take. Used by visitor-server.ts.
+// Limits the memory of pipelined requests that wait for the answer before them. Used by http1-server.ts.
 
-/** For the heads and bodies in the queue of one connection, which is closed beyond it. */
+/** The limit for heads and bodies in the queue of one connection; a connection that exceeds it is closed. */
 const MAX_QUEUED_BYTES = 64 * 1024;
 /**
- * How often the bodies in a queue are measured. One that is full stops the whole connection from being read, and the
- * gateway could not tell any more that the visitor has left.
+ * How often the bodies in a queue are measured. If the buffer of a body is full, Node stops reading the connection, and the
+ * gateway would not notice that the visitor leaves. So such a connection is closed.
  */
 const MEASURE_INTERVAL_MS = 500;
 class QueuedRequests {
     #queues = new WeakMap();
-    /** The request waits from now on. */
+    /** The request begins to wait. */
     add(socket, request) {
         const queue = this.#queues.get(socket) ?? this.#open(socket);
         const measure = () => {
             if (isFull(queue))
                 socket.destroy();
         };
-        queue.requests.set(request, queued_requests_measureHead(request));
+        queue.requests.set(request, measureHead(request));
         if (hasBody(request))
             queue.timer ??= setInterval(measure, MEASURE_INTERVAL_MS);
         measure();
     }
-    /** Its turn has come. */
+    /** The request no longer waits. */
     delete(socket, request) {
         const queue = this.#queues.get(socket);
         if (queue?.requests.delete(request) && queue.requests.size === 0)
@@ -36773,163 +36073,188 @@ function isFull({ requests }) {
     }
     return bytes > MAX_QUEUED_BYTES;
 }
-function queued_requests_measureHead({ rawHeaders, url = '' }) {
+function measureHead({ rawHeaders, url = '' }) {
     return rawHeaders.reduce((sum, text) => sum + text.length, url.length);
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/downstream/visitor-server.js
-// Node's HTTP server over streams that are handed in: counts them, bounds them in time, and turns everything a visitor
-// can ask for (request, upgrade, CONNECT) into one kind of visit. Used by gateway.ts.
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/stalled-readers.js
+// Finds visitors who do not read their answers: they would keep their slot, and the memory for their answer, forever. Used by
+// http1-server.ts, for WebSockets too, and by http2-server.ts.
 
-
-
-
-
-
-
-
-const VISITOR_LIMITS = {
-    sockets: 1_024,
-    strangers: 256,
-    headersTimeoutMs: 10_000,
-    requestTimeoutMs: 300_000,
-    stalledMs: 60_000,
-    keepAliveMs: 75_000,
-    handshakeTimeoutMs: 10_000,
-    lingerMs: 5_000,
-    lingerBytes: 1_024 ** 2,
-};
+/** How many times the streams are checked within `stalledMs`. */
+const SWEEPS_PER_LIMIT = 4;
 /**
- * Pipelined requests wait until the answer before them is out, as it has to go first anyway. Browsers send one at a
- * time; a connection that has more than this in the queue is closed.
+ * Calls `close`, which must not throw, for each stream that has had bytes waiting for `stalledMs` and has sent none of them.
+ * Progress is seen only in whole chunks as they were written, of 64 KB at most. `countTaken` counts the sent bytes of
+ * streams that do not count them. A stream with nothing waiting may be silent for any time.
+ */
+function watchStalledReaders(listOpen, stalledMs, close, countTaken = countBytes) {
+    const waits = new WeakMap();
+    const check = (socket, now) => {
+        if (socket.writableLength === 0)
+            return void waits.delete(socket);
+        const taken = countTaken(socket);
+        const wait = waits.get(socket);
+        if (wait === undefined || wait.taken !== taken)
+            waits.set(socket, { taken, since: now });
+        else if (now - wait.since >= stalledMs)
+            close(socket);
+    };
+    const sweep = () => {
+        const now = performance.now();
+        for (const socket of listOpen())
+            check(socket, now);
+    };
+    const timer = setInterval(sweep, stalledMs / SWEEPS_PER_LIMIT).unref();
+    return { stop: () => clearInterval(timer) };
+}
+/** If the stream does not count its bytes, only a change in the number of waiting bytes can be seen. */
+function countBytes(socket) {
+    return (socket instanceof external_node_net_.Socket ? socket.bytesWritten : 0) - socket.writableLength;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/http1-server.js
+// Node's HTTP/1.1 server, over connections from the tunnel. Turns everything that a visitor can send (request, upgrade,
+// CONNECT) into one kind of visit, one at a time on each connection. Used by gateway.ts and tls-front.ts.
+
+
+
+
+
+
+
+/**
+ * Pipelined requests wait until the answer before them is sent, because answers must keep the order of the requests.
+ * Browsers send one request at a time; a connection with more than `open` requests is closed.
  */
 const HTTP1_SHARE = { active: 1, open: 64 };
-/** How often Node looks for requests over their time. */
+/** How often Node looks for requests that have exceeded a time limit. */
 const CHECK_INTERVAL_MS = 1_000;
-/** `slots`: those it shares with other servers. */
-function startVisitorServer(limits, serve, slots = new ConnectionSlots(limits)) {
-    /** All that are not closed yet. */
-    const sockets = new Set();
-    const queued = new QueuedRequests();
-    let stopped = false;
-    const stalledReaders = watchStalledReaders(sockets, limits.stalledMs, socket => {
-        cut(slots.connectionOf(socket));
-        socket.destroy();
-    });
-    const linger = new Linger(limits);
-    // What came in the same packet is still handed over after the end.
-    const isOver = (socket) => socket.destroyed || linger.isLast(socket);
-    const isBusy = (socket) => slots.isBusy(socket) || linger.isLast(socket);
-    const server = openServer(limits, { linger, isBusy }, arrival => {
-        const { request } = arrival;
-        const { socket } = request;
-        if (isOver(socket))
+class Http1Server {
+    #limits;
+    #handler;
+    #slots;
+    #connections;
+    #queued = new QueuedRequests();
+    #linger;
+    #stalledReaders;
+    #server;
+    /** Ready at once. `slots` are shared with other servers. */
+    constructor(limits, handler, slots) {
+        this.#limits = limits;
+        this.#handler = handler;
+        this.#slots = slots;
+        this.#connections = new ConnectionSet(slots);
+        this.#linger = new Linger(limits);
+        const { open } = this.#connections;
+        this.#stalledReaders = watchStalledReaders(() => open, limits.stalledMs, socket => {
+            cut(slots.connectionOf(socket));
+            socket.destroy();
+        });
+        this.#server = this.#openServer();
+    }
+    admit(connection) {
+        return this.#connections.admit(connection) && this.#server.emit('connection', connection);
+    }
+    async stop(drainMs = 0) {
+        await this.#connections.stop(drainMs, connection => {
+            if (!this.#slots.isBusy(connection))
+                connection.destroy();
+        });
+        this.#stalledReaders.stop();
+        this.#server.close();
+    }
+    #openServer() {
+        const server = (0,external_node_http_.createServer)({
+            headersTimeout: this.#limits.headersTimeoutMs,
+            requestTimeout: this.#limits.requestTimeoutMs,
+            keepAliveTimeout: this.#limits.keepAliveMs,
+            connectionsCheckingInterval: CHECK_INTERVAL_MS,
+            // Always the strict parser, even if NODE_OPTIONS selects the lenient one.
+            insecureHTTPParser: false,
+            // The guard refuses a missing Host instead: unlike Node, it also drops the requests behind it.
+            requireHostHeader: false,
+            // Any other upgrade (h2c) is ignored, as RFC 9110, 7.8 allows, and its request served as usual.
+            shouldUpgradeCallback: isWebSocket,
+        });
+        // 0: no limit, because Node would silently drop the fields above it. The guard refuses too many fields.
+        server.maxHeadersCount = 0;
+        server.on('request', (request, response) => this.#receive(request, response, false));
+        server.on('checkContinue', (request, response) => this.#receive(request, response, true));
+        // Node would answer an unknown expectation itself. The guard answers it, so that `slots` knows every request.
+        server.on('checkExpectation', (request, response) => this.#receive(request, response, false));
+        server.on('upgrade', (request, socket, head) => this.#receiveLast(request, socket, head));
+        server.on('connect', (request, socket) => this.#receiveLast(request, socket));
+        // This server never listens on a port: without this event, headersTimeout and requestTimeout would not work.
+        server.emit('listening');
+        return server;
+    }
+    #receive(request, response, awaitsContinue) {
+        if (hasBody(request))
+            this.#linger.watch(request, response);
+        // After an upgrade that was not accepted, Node reads no further request: close the connection instead of stalling it.
+        if (request.headers.upgrade !== undefined)
+            response.shouldKeepAlive = false;
+        this.#enqueue(request, response, awaitsContinue, undefined);
+    }
+    /** Handles a request after which Node has detached its parser. `head` is set if it may become a WebSocket. */
+    #receiveLast(request, socket, head) {
+        // No honest client requests another protocol before the answers to earlier requests are sent.
+        if (this.#slots.isBusy(socket) || this.#linger.isLast(socket))
+            return void socket.destroy();
+        const response = openLastResponse(request, socket, this.#linger);
+        if (response === undefined)
             return;
-        if (slots.isBusy(socket))
-            queued.add(socket, request);
-        const close = slots.open(socket, HTTP1_SHARE, {
+        const detachResponse = () => response.detachSocket(request.socket);
+        this.#enqueue(request, response, false, head && { socket, head, detachResponse });
+    }
+    /** Handles the request once the answers before it are sent. */
+    #enqueue(request, response, awaitsContinue, upgrade) {
+        const { socket } = request;
+        if (this.#isOver(socket))
+            return;
+        if (this.#slots.isBusy(socket))
+            this.#queued.add(socket, request);
+        const close = this.#slots.open(socket, HTTP1_SHARE, {
             begin: () => {
-                queued.delete(socket, request);
-                if (!isOver(socket))
-                    serve({ ...arrival, markAuthenticated: () => slots.markAuthenticated(socket) });
+                this.#queued.delete(socket, request);
+                if (!this.#isOver(socket))
+                    this.#handle(request, response, awaitsContinue, upgrade);
             },
             evict: () => socket.destroy(),
         });
-        // A WebSocket is a request until its connection is closed.
-        if (arrival.upgrade !== undefined)
+        // A WebSocket counts as an open request until its connection is closed.
+        if (upgrade !== undefined)
             return;
-        arrival.response.once('close', () => {
+        response.once('close', () => {
             close();
-            if (stopped && !slots.isBusy(socket))
-                visitor_server_closeFlushed(socket);
+            if (this.#connections.isStopping && !this.#slots.isBusy(socket))
+                closeFlushed(socket, this.#limits.lingerMs);
         });
-    });
-    return {
-        admit: socket => {
-            socket.on('error', visitor_server_ignore);
-            if (stopped || socket.destroyed || !slots.take(socket)) {
-                socket.destroy();
-                return false;
-            }
-            sockets.add(socket);
-            socket.once('close', () => sockets.delete(socket));
-            // As Node does to the connections it accepts itself.
-            if (socket instanceof external_node_net_.Socket)
-                socket.setNoDelay(true);
-            return server.emit('connection', socket);
-        },
-        stop: async (drainMs = 0) => {
-            stopped = true;
-            for (const socket of sockets)
-                if (drainMs === 0 || !slots.isBusy(socket))
-                    socket.destroy();
-            const timer = setTimeout(() => {
-                for (const socket of sockets)
-                    socket.destroy();
-            }, drainMs);
-            await Promise.all([...sockets].map(socket => awaitClose(socket)));
-            clearTimeout(timer);
-            stalledReaders.stop();
-            server.close();
-        },
-    };
-}
-function openServer(limits, { linger, isBusy }, serve) {
-    const server = (0,external_node_http_.createServer)({
-        headersTimeout: limits.headersTimeoutMs,
-        requestTimeout: limits.requestTimeoutMs,
-        keepAliveTimeout: limits.keepAliveMs,
-        connectionsCheckingInterval: CHECK_INTERVAL_MS,
-        // Not even where NODE_OPTIONS asks for it.
-        insecureHTTPParser: false,
-        // The guard refuses a missing Host too, and lets nothing pass that came behind it; Node would.
-        requireHostHeader: false,
-        // Any other upgrade (h2c) is ignored, as RFC 9110, 7.8 allows, and its request served as usual.
-        shouldUpgradeCallback: isWebSocket,
-    });
-    // No limit on their number, for Node would drop the rest without a word; the guard refuses too many.
-    server.maxHeadersCount = 0;
-    const serveRequest = (request, response, awaitsContinue) => {
-        if (hasBody(request))
-            linger.watch(request, response);
-        // Behind an offer that was not taken Node reads no further request: better a new connection than one that stalls.
-        if (request.headers.upgrade !== undefined)
-            response.shouldKeepAlive = false;
-        serve({ request, response, awaitsContinue, upgrade: undefined });
-    };
-    server.on('request', (request, response) => serveRequest(request, response, false));
-    server.on('checkContinue', (request, response) => serveRequest(request, response, true));
-    // Node would answer by itself what else is expected; the guard does, and nothing is answered that is not counted.
-    server.on('checkExpectation', (request, response) => serveRequest(request, response, false));
-    // Nobody who means well asks to change protocols before the answers to earlier requests are there.
-    server.on('upgrade', (request, socket, head) => {
-        if (isBusy(socket))
-            return void socket.destroy();
-        const response = openLastResponse(request, socket, linger);
-        if (response)
-            serve({ request, response, awaitsContinue: false, upgrade: { socket, head } });
-    });
-    server.on('connect', (request, socket) => {
-        if (isBusy(socket))
-            return void socket.destroy();
-        const response = openLastResponse(request, socket, linger);
-        if (response)
-            serve({ request, response, awaitsContinue: false, upgrade: undefined });
-    });
-    // On a server that never listens this is what arms headersTimeout and requestTimeout.
-    server.emit('listening');
-    return server;
-}
-/** Closes a stream whose last bytes may still be on their way out of this process. */
-function visitor_server_closeFlushed(socket) {
-    socket.end(() => socket.destroy());
+    }
+    #handle(request, response, awaitsContinue, upgrade) {
+        this.#handler.handle({
+            request,
+            response,
+            app: this.#handler.readApp(),
+            address: this.#handler.readAddress(),
+            ownHeaders: [],
+            markAuthenticated: () => this.#slots.markAuthenticated(request.socket),
+            awaitsContinue,
+            upgrade,
+        });
+    }
+    /** True if the request must be ignored: Node still emits requests that came in the same packet as the last one. */
+    #isOver(socket) {
+        return socket.destroyed || this.#linger.isLast(socket);
+    }
 }
 function isWebSocket(request) {
     return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
 }
 /**
- * An ordinary response on a stream that Node has let go of; the stream ends with it. Undefined, and the stream closed,
- * where Node still has an answer of its own there.
+ * Opens an ordinary response on a connection from which Node has detached its parser; the connection ends with it. If Node
+ * is still writing an answer there, closes the connection and returns undefined.
  */
 function openLastResponse(request, socket, linger) {
     const response = new external_node_http_.ServerResponse(request);
@@ -36941,114 +36266,803 @@ function openLastResponse(request, socket, linger) {
         socket.destroy();
         return undefined;
     }
-    // Node's own listeners left with its parser.
-    socket.on('error', visitor_server_ignore).on('drain', () => response.emit('drain'));
+    // Node has removed its own listeners together with its parser.
+    ignoreErrors(socket);
+    socket.on('drain', () => response.emit('drain'));
     linger.watchLast(response, socket);
     return response;
 }
-function visitor_server_ignore() { }
 
-;// CONCATENATED MODULE: ./build/js/gateway/downstream/tls-front.js
-// Where TLS ends: tells TLS from plain HTTP by a visitor's first byte, shakes hands, and hands the visitor on to
-// HTTP/1.1 or HTTP/2, whichever was agreed on. Used by gateway.ts in place of a bare visitor server.
-
-
-
-
-
-
-/** The type of every TLS record that can begin a connection (RFC 8446, 5.1); no HTTP method begins with it. */
-const HANDSHAKE_RECORD = 0x16;
-/** Ready at once; throws where certificate and key are no pair. */
-function startTlsFront(tls, limits, doors) {
-    const visitors = new Set();
-    /** Those who have not said what they speak, or are not done with the handshake. */
-    const greeting = new Set();
-    const slots = new ConnectionSlots(limits);
-    const http1 = startVisitorServer(limits, doors.secure, slots);
-    const http2 = startHttp2Server(limits, doors.secure, slots);
-    const plain = startVisitorServer(limits, doors.plain, slots);
-    const secureContext = (0,external_node_tls_.createSecureContext)({ cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' });
-    let stopped = false;
-    const secure = (visitor) => {
-        const socket = new external_node_tls_.TLSSocket(visitor, {
-            isServer: true,
-            secureContext,
-            ALPNProtocols: ['h2', 'http/1.1'],
-        });
-        slots.join(socket, visitor);
-        const timer = setTimeout(() => socket.destroy(), limits.handshakeTimeoutMs);
-        socket.once('close', () => clearTimeout(timer));
-        // Behind the handshake Node tells nobody else of an error of TLS, and what was to be written is forgotten: only a
-        // server of its own releases the socket's control (_tls_wrap.js), which makes it an 'error' that destroys.
-        socket.on('_tlsError', () => visitor.destroy());
-        // A failed handshake is the visitor's affair; Node closes its connection.
-        socket.on('error', tls_front_ignore);
-        socket.once('secure', () => {
-            clearTimeout(timer);
-            greeting.delete(visitor);
-            // As Node's own server does, which cannot tell whose slot a secured stream has; an HTTP/2 session waits for it.
-            Object.assign(socket, { secureConnecting: false });
-            (socket.alpnProtocol === 'h2' ? http2 : http1).admit(socket);
+// EXTERNAL MODULE: external "node:http2"
+var external_node_http2_ = __nccwpck_require__(2467);
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-presence.js
+// Finds out whether the visitor of an HTTP/2 session is still there. Used by http2-session.ts.
+/** The speed of the slowest connection that we expect; the acknowledgement waits behind the bytes sent before it. */
+const SLOW_LINE_BYTES_PER_MS = 32;
+/** The longest time that these bytes may delay the acknowledgement. */
+const MAX_QUEUE_MS = 120_000;
+/**
+ * Sends our settings again and again: every visitor must acknowledge them (RFC 9113, 6.5.3), so one who does not is gone.
+ * This is needed because Node may have stopped reading, and then does not notice that a visitor leaves. Node stops without
+ * any event after a malformed frame on a session that is closing (after a GOAWAY by either side). Such a session cannot
+ * simply be ended, because it must finish its answers: Node's own client, for example, sends GOAWAY and waits for them. A
+ * ping would not do, because it does not work on a session that is closing.
+ */
+function watchPresence(session, options) {
+    const { settings, intervalMs, timeoutMs, isNeeded, countSent, leave } = options;
+    let askedAt;
+    let sentBefore = 0;
+    const check = () => {
+        // A session is destroyed some time before its 'close' event, and cannot send settings in between.
+        if (session.destroyed)
+            return;
+        const now = performance.now();
+        if (askedAt !== undefined) {
+            const queueMs = Math.min((countSent() - sentBefore) / SLOW_LINE_BYTES_PER_MS, MAX_QUEUE_MS);
+            if (now - askedAt > timeoutMs + queueMs)
+                leave();
+            return;
+        }
+        if (!isNeeded())
+            return;
+        askedAt = now;
+        session.settings(settings, () => {
+            askedAt = undefined;
+            sentBefore = countSent();
         });
     };
-    return {
-        admit: visitor => {
-            visitor.on('error', tls_front_ignore);
-            if (stopped || visitor.destroyed || !slots.take(visitor)) {
-                visitor.destroy();
-                return false;
-            }
-            visitors.add(visitor);
-            greeting.add(visitor);
-            visitor.once('close', () => {
-                visitors.delete(visitor);
-                greeting.delete(visitor);
-            });
-            if (visitor instanceof external_node_net_.Socket)
-                visitor.setNoDelay(true);
-            readFirstByte(visitor, limits.handshakeTimeoutMs, byte => {
-                if (byte === HANDSHAKE_RECORD)
-                    return secure(visitor);
-                greeting.delete(visitor);
-                plain.admit(visitor);
-            });
-            return true;
-        },
-        stop: async (drainMs = 0) => {
-            stopped = true;
-            for (const visitor of greeting)
-                visitor.destroy();
-            await Promise.all([http1, http2, plain].map(server => server.stop(drainMs)));
-            // Connections that TLS has finished with.
-            const closed = [...visitors].map(awaitClose);
-            for (const visitor of visitors)
-                visitor.destroy();
-            await Promise.all(closed);
-        },
+    const timer = setInterval(check, intervalMs);
+    session.once('close', () => clearInterval(timer));
+}
+
+// EXTERNAL MODULE: external "node:stream"
+var external_node_stream_ = __nccwpck_require__(7075);
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-request.js
+// Makes an HTTP/2 request look like Node's HTTP/1.1 request, so that the passes handle both. Used by http2-session.ts.
+
+
+/** If one of these fields is repeated, only the first value is kept, as in Node's own `headers`. */
+const ONLY_FIRST = new Set([
+    'authorization',
+    'content-length',
+    'content-type',
+    'host',
+    'origin',
+    'referer',
+    'user-agent',
+]);
+class Http2Request extends external_node_stream_.Readable {
+    /** 1.1 for the passes: they need to know only that it is not 1.0. */
+    httpVersion = '1.1';
+    method;
+    /** '' if the request had no target. */
+    url;
+    /** Contains `host` in place of the pseudo fields. */
+    rawHeaders;
+    headers;
+    /** The stream of this request alone. */
+    socket;
+    /** Whether the whole body has arrived. */
+    complete;
+    #isListening = false;
+    constructor(stream, raw) {
+        super();
+        const { pseudo, fields } = splitHead(raw);
+        this.socket = stream;
+        this.method = pseudo.get(':method') ?? '';
+        this.url = pseudo.get(':path') ?? '';
+        this.rawHeaders = renderFields(pseudo.get(':authority'), fields);
+        this.headers = renderHeaders(this.rawHeaders);
+        // An empty body may have ended before it is read.
+        this.complete = stream.endAfterHeaders || stream.readableEnded;
+        // HTTP/1.1 announces a body of unknown length like this.
+        if (!this.complete && this.headers['content-length'] === undefined)
+            this.headers['transfer-encoding'] = 'chunked';
+        if (this.complete)
+            this.push(null);
+        stream.once('close', () => this.destroy());
+    }
+    _read() {
+        if (this.complete)
+            return;
+        if (this.socket.readableEnded)
+            this.#finish();
+        else if (!this.#isListening)
+            this.#listen();
+        this.socket.resume();
+    }
+    /** Called only when the body is read: until then the visitor's flow-control window must not grow. */
+    #listen() {
+        this.#isListening = true;
+        this.socket.on('data', (chunk) => {
+            if (!this.push(chunk))
+                this.socket.pause();
+        });
+        this.socket.once('end', () => this.#finish());
+    }
+    /** Ends the body, unless the visitor cancelled the rest: an incomplete body must not look complete. */
+    #finish() {
+        if (this.socket.aborted || this.complete)
+            return;
+        this.complete = true;
+        this.push(null);
+    }
+}
+function splitHead(raw) {
+    const pseudo = new Map();
+    const fields = [];
+    forEachField(raw, (name, value) => {
+        if (name.startsWith(':'))
+            pseudo.set(name, value);
+        else
+            fields.push([name, value]);
+    });
+    return { pseudo, fields };
+}
+/**
+ * `:authority` becomes the Host. An additional Host is kept only if it differs, so that the guard refuses the request (RFC
+ * 9113, 8.3.1). Split cookie fields become one again (8.2.3).
+ */
+function renderFields(authority, fields) {
+    const raw = authority === undefined ? [] : ['host', authority];
+    const cookies = fields.flatMap(([name, value]) => (name === 'cookie' ? [value] : []));
+    let isCookieDone = false;
+    for (const [name, value] of fields) {
+        if (name === 'host' && value === authority)
+            continue;
+        if (name !== 'cookie')
+            raw.push(name, value);
+        else if (!isCookieDone) {
+            isCookieDone = true;
+            raw.push(name, cookies.join('; '));
+        }
+    }
+    return raw;
+}
+/** As Node's own: names in lower case, repeated fields joined. */
+function renderHeaders(raw) {
+    const headers = Object.create(null);
+    forEachField(raw, (name, value) => {
+        const key = name.toLowerCase();
+        const before = headers[key];
+        if (before === undefined)
+            headers[key] = value;
+        else if (!ONLY_FIRST.has(key))
+            headers[key] = `${before}, ${value}`;
+    });
+    return { ...headers };
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-response.js
+// Makes an HTTP/2 answer look like Node's HTTP/1.1 response, so that the passes, and handlers in this process, can write
+// both. Used by http2-session.ts.
+
+
+
+/** These fields describe an HTTP/1 connection, and would make an HTTP/2 answer malformed (RFC 9113, 8.2.2). */
+const CONNECTION_FIELDS = new Set([
+    'connection',
+    'http2-settings',
+    'keep-alive',
+    'proxy-connection',
+    'te',
+    'transfer-encoding',
+    'upgrade',
+]);
+/** Statuses whose answers have no body (RFC 9110, 15). */
+const NO_BODY = new Set([204, 205, 304]);
+/** How much of an answer is buffered for a visitor who reads slowly; undici delivers chunks of this size. */
+const BUFFER_BYTES = 64 * 1024;
+class Http2Response extends external_node_stream_.Writable {
+    statusCode = 200;
+    /** True from `writeHead` on: after that the head cannot be changed. */
+    headersSent = false;
+    #stream;
+    #isHead;
+    #events;
+    #fields = new Map();
+    #trailers = {};
+    #hasResponded = false;
+    constructor(stream, method, events) {
+        super({ highWaterMark: BUFFER_BYTES });
+        this.#stream = stream;
+        this.#events = events;
+        this.#isHead = method === 'HEAD';
+        // The visitor cancelled the request, or is gone.
+        stream.once('close', () => this.destroy());
+    }
+    setHeader(name, value) {
+        if (this.headersSent)
+            throw new Error('the head of this answer is already written');
+        this.#fields.set(name.toLowerCase(), typeof value === 'object' ? [...value] : String(value));
+        return this;
+    }
+    appendHeader(name, value) {
+        if (this.headersSent)
+            throw new Error('the head of this answer is already written');
+        this.#add(name, typeof value === 'object' ? [...value] : value);
+        return this;
+    }
+    /** As Node's: `writeHead(status, headers)` or `writeHead(status, reason, headers)`; HTTP/2 has no reasons. */
+    writeHead(status, ...rest) {
+        this.statusCode = status;
+        const headers = rest.find(one => typeof one === 'object');
+        if (headers !== undefined)
+            this.#addAll(headers);
+        this.headersSent = true;
+        return this;
+    }
+    flushHeaders() {
+        this.headersSent = true;
+        this.#respond(false);
+    }
+    writeContinue() {
+        if (this.#stream.closed || this.#stream.destroyed || this.#hasResponded)
+            return;
+        this.#try(() => this.#stream.additionalHeaders({ ':status': 100 }));
+    }
+    addTrailers(trailers) {
+        for (const [name, value] of trailers) {
+            const key = name.toLowerCase();
+            if (CONNECTION_FIELDS.has(key))
+                continue;
+            const before = this.#trailers[key];
+            this.#trailers[key] = before === undefined ? value : [before, value].flat().map(String);
+        }
+    }
+    _write(chunk, _, done) {
+        this.headersSent = true;
+        this.#respond(false);
+        // Drops the body if the status allows none, or the visitor has cancelled the request.
+        if (this.#hasNoBody() || !this.#stream.writable) {
+            done();
+            return;
+        }
+        const goOn = () => {
+            this.#events.onTaken(chunk.length);
+            done();
+        };
+        if (this.#stream.write(chunk))
+            goOn();
+        else
+            this.#stream.once('drain', goOn);
+    }
+    _final(done) {
+        this.headersSent = true;
+        this.#respond(true);
+        if (this.#stream.writableFinished || !this.#stream.writable)
+            done();
+        else
+            this.#stream.end(() => done());
+    }
+    /** An incomplete answer must not look complete. */
+    _destroy(error, done) {
+        if (!this.writableFinished && !this.#stream.closed)
+            this.#stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
+        done(error);
+    }
+    #hasNoBody() {
+        return this.#isHead || NO_BODY.has(this.statusCode);
+    }
+    #addAll(headers) {
+        if (isRaw(headers)) {
+            forEachField(headers, (name, value) => this.#add(name, value));
+            return;
+        }
+        for (const [name, value] of Object.entries(headers))
+            if (value !== undefined)
+                this.#add(name, Array.isArray(value) ? [...value] : String(value));
+    }
+    #add(name, value) {
+        const key = name.toLowerCase();
+        const before = this.#fields.get(key);
+        if (before === undefined)
+            this.#fields.set(key, value);
+        else
+            this.#fields.set(key, [before, value].flat());
+    }
+    /** Sends the head, once; `isEnd`: nothing follows it. */
+    #respond(isEnd) {
+        if (this.#hasResponded || this.#stream.closed || this.#stream.destroyed)
+            return;
+        this.#hasResponded = true;
+        const head = { ':status': this.statusCode };
+        for (const [name, value] of this.#fields)
+            if (!CONNECTION_FIELDS.has(name))
+                head[name] = value;
+        if (this.#fields.get('connection') === 'close')
+            this.#events.onLast();
+        // Node sends no body with 205, and a length without a body would be an error for the visitor.
+        if (this.statusCode === 205)
+            delete head['content-length'];
+        const endStream = this.#hasNoBody() || (isEnd && Object.keys(this.#trailers).length === 0);
+        const waitForTrailers = !endStream && !this.#fields.has('content-length');
+        if (waitForTrailers)
+            this.#stream.once('wantTrailers', () => this.#try(() => this.#stream.sendTrailers(this.#trailers)));
+        this.#try(() => this.#stream.respond(head, { endStream, waitForTrailers }));
+    }
+    /** If Node refuses a field, only this answer fails, not the session. */
+    #try(send) {
+        try {
+            send();
+        }
+        catch (error) {
+            if (!this.#stream.closed)
+                this.#stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
+            this.destroy(error instanceof Error ? error : new Error(String(error)));
+        }
+    }
+}
+function isRaw(headers) {
+    return Array.isArray(headers);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-session.js
+// One visitor's HTTP/2 session: turns each request into a visit, as http1-server.ts does, and limits the session's time, its
+// number of streams and the size of heads. Used by http2-server.ts.
+
+
+
+
+
+/** Requests at a time in one session: the most that browsers use, and the minimum that RFC 9113, 6.5.2 recommends. */
+const MAX_STREAMS = 100;
+const HTTP2_SHARE = { active: MAX_STREAMS, open: MAX_STREAMS };
+/** The limit of a head in Node's HTTP/1 parser. */
+const MAX_HEAD_BYTES = 16 * 1024;
+/** High, because browsers send each cookie as a field of its own. */
+const MAX_HEAD_FIELDS = 256;
+/** While a session is closing: how often the visitor's presence is checked, and how long the acknowledgement may take. */
+const CLOSING_PRESENCE = { intervalMs: 250, timeoutMs: 1_000 };
+const SESSION_OPTIONS = {
+    settings: {
+        maxConcurrentStreams: MAX_STREAMS,
+        maxHeaderListSize: MAX_HEAD_BYTES,
+        // Browsers then open an HTTP/1.1 connection for their WebSockets (RFC 8441).
+        enableConnectProtocol: false,
+    },
+    maxHeaderListPairs: MAX_HEAD_FIELDS,
+    // A field that the app sends twice is passed on twice.
+    strictSingleValueFields: false,
+    // Against rapid reset: a browser that leaves a page cancels its requests, but does not cancel hundreds again and again.
+    streamResetBurst: 2 * MAX_STREAMS,
+    streamResetRate: 33,
+    maxSessionInvalidFrames: 100,
+    // In megabytes: how much memory nghttp2 may use for one session, apart from the buffers of its streams.
+    maxSessionMemory: 4,
+};
+class VisitorSession {
+    #session;
+    #connection;
+    #context;
+    /** How many bytes of all answers together have been sent. */
+    #takenBytes = 0;
+    #isClosed = false;
+    /** A time of performance.now(): when `cutIfEnded` first found the session ended. */
+    #endedAt;
+    constructor(session, connection, context) {
+        this.#session = session;
+        this.#connection = connection;
+        this.#context = context;
+        session.on('error', () => { });
+        session.once('close', () => this.#onClose());
+        connection.once('close', () => session.destroy());
+        // The tunnel's sockets can be half open, and Node would keep the session of a visitor who has left.
+        connection.once('end', () => session.destroy());
+        session.once('goaway', () => this.#closeWatched());
+        this.#watchBusy();
+        const watchStream = watchIdleness(session, context.limits, () => this.#closeIdle());
+        session.on('stream', (stream, _head, _flags, raw) => {
+            watchStream(stream);
+            this.#receive(stream, raw);
+        });
+    }
+    /** Sends a GOAWAY. An idle session ends at once, any other after its last stream. */
+    close() {
+        this.#session.close();
+    }
+    /**
+     * Cuts the connection some time after the session has ended. Node closes such a connection only when the visitor closes
+     * it too; if the visitor never does, it would stay open forever.
+     */
+    cutIfEnded(now) {
+        if (!this.#session.destroyed)
+            return;
+        this.#endedAt ??= now;
+        if (now - this.#endedAt >= this.#context.limits.lingerMs)
+            this.#connection.destroy();
+    }
+    #onClose() {
+        this.#isClosed = true;
+        this.#context.onClose();
+        closeFlushed(this.#connection, this.#context.limits.lingerMs);
+    }
+    /** Watches busy sessions: Node also stops reading while a visitor does not read, and would not notice that it leaves. */
+    #watchBusy() {
+        const { limits, slots } = this.#context;
+        watchPresence(this.#session, {
+            settings: SESSION_OPTIONS.settings,
+            intervalMs: limits.stalledMs / 4,
+            timeoutMs: limits.stalledMs,
+            isNeeded: () => slots.isBusy(this.#connection),
+            countSent: () => this.#takenBytes,
+            leave: () => this.#connection.destroy(),
+        });
+    }
+    /** Closes the session when its requests have ended, or its visitor is gone. */
+    #closeWatched() {
+        if (this.#session.destroyed)
+            return;
+        this.#session.close();
+        watchPresence(this.#session, {
+            ...CLOSING_PRESENCE,
+            settings: SESSION_OPTIONS.settings,
+            isNeeded: () => true,
+            countSent: () => this.#takenBytes,
+            leave: () => {
+                if (!this.#isClosed)
+                    this.#connection.destroy();
+            },
+        });
+    }
+    /** Sends a GOAWAY, and cuts the connection if that has not closed it in time: the visitor may read nothing. */
+    #closeIdle() {
+        this.#session.close();
+        const timer = this.#cutAfterLinger();
+        this.#connection.once('close', () => clearTimeout(timer));
+    }
+    #cutAfterLinger() {
+        return setTimeout(() => this.#connection.destroy(), this.#context.limits.lingerMs);
+    }
+    #receive(stream, raw) {
+        ignoreErrors(stream);
+        if (this.#isClosed)
+            stream.close(external_node_http2_.constants.NGHTTP2_REFUSED_STREAM);
+        // Node does not enforce this limit until the visitor has acknowledged our settings.
+        else if (http2_session_measureHead(raw) > MAX_HEAD_BYTES)
+            refuseHead(stream);
+        else if (this.#context.isStopping())
+            stream.close(external_node_http2_.constants.NGHTTP2_REFUSED_STREAM);
+        else
+            this.#open(stream, raw);
+    }
+    /** Handles the request when the connection's share allows. */
+    #open(stream, raw) {
+        const { slots, streams } = this.#context;
+        streams.set(stream, 0);
+        let hasBegun = false;
+        const begin = () => {
+            if (stream.closed || stream.destroyed || this.#session.destroyed)
+                return;
+            hasBegun = true;
+            this.#handle(stream, raw);
+        };
+        const close = slots.open(this.#connection, HTTP2_SHARE, {
+            // Later, so that a stream that is reset in the same packet (rapid reset) never reaches the app.
+            begin: () => void setImmediate(begin),
+            evict: () => {
+                stream.close(hasBegun ? external_node_http2_.constants.NGHTTP2_ENHANCE_YOUR_CALM : external_node_http2_.constants.NGHTTP2_REFUSED_STREAM);
+                // If the visitor reads nothing, the stream would stay open, but the app's request must end.
+                setImmediate(() => stream.destroy());
+            },
+        });
+        stream.once('close', () => {
+            streams.delete(stream);
+            close();
+        });
+    }
+    #handle(stream, raw) {
+        const { limits, handler, slots } = this.#context;
+        const request = new Http2Request(stream, raw);
+        const response = new Http2Response(stream, request.method, {
+            onLast: () => {
+                if (!slots.isAuthenticated(this.#connection))
+                    this.#closeAfter(stream);
+            },
+            onTaken: bytes => this.#countTaken(stream, bytes),
+        });
+        if (!request.complete)
+            boundUpload(stream, request, response, limits);
+        handler.handle({
+            request,
+            response,
+            app: handler.readApp(),
+            address: handler.readAddress(),
+            ownHeaders: [],
+            markAuthenticated: () => slots.markAuthenticated(this.#connection),
+            awaitsContinue: !request.complete && request.headers.expect?.toLowerCase() === '100-continue',
+            upgrade: undefined,
+        });
+    }
+    /**
+     * Closes the session after an answer with `Connection: close`. Its other requests may finish. Cuts the connection if this
+     * answer cannot be sent in time.
+     */
+    #closeAfter(refused) {
+        const timer = this.#cutAfterLinger();
+        refused.once('close', () => {
+            clearTimeout(timer);
+            this.#closeWatched();
+        });
+    }
+    #countTaken(stream, bytes) {
+        this.#takenBytes += bytes;
+        const { streams } = this.#context;
+        const before = streams.get(stream);
+        if (before !== undefined)
+            streams.set(stream, before + bytes);
+    }
+}
+/** Does nothing if the stream has ended: the visitor may have cancelled it in the same packet. */
+function refuseHead(stream) {
+    if (stream.closed || stream.destroyed)
+        return;
+    try {
+        stream.respond({ ':status': 431 }, { endStream: true });
+    }
+    catch {
+        stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
+    }
+}
+/** Applies the time limits of HTTP/1 uploads: one for the whole request, one for the rest after an early answer. */
+function boundUpload(stream, request, response, limits) {
+    let timer = setTimeout(() => stream.close(external_node_http2_.constants.NGHTTP2_CANCEL), limits.requestTimeoutMs);
+    response.once('finish', () => {
+        clearTimeout(timer);
+        if (request.complete)
+            return;
+        request.resume();
+        // The answer is complete, so the visitor may stop its upload without an error (RFC 9113, 8.1).
+        timer = setTimeout(() => stream.close(external_node_http2_.constants.NGHTTP2_NO_ERROR), limits.lingerMs);
+    });
+    request.once('end', () => clearTimeout(timer));
+    stream.once('close', () => clearTimeout(timer));
+}
+/** Calls `end` for a session without a request: soon after the handshake, later between two requests. Pings do not count. */
+function watchIdleness(session, limits, end) {
+    let open = 0;
+    let timer = setTimeout(end, limits.headersTimeoutMs);
+    session.once('close', () => clearTimeout(timer));
+    return stream => {
+        clearTimeout(timer);
+        open += 1;
+        stream.once('close', () => {
+            open -= 1;
+            if (open > 0 || session.closed)
+                return;
+            clearTimeout(timer);
+            timer = setTimeout(end, limits.keepAliveMs);
+        });
     };
 }
-/** Takes nothing away: the byte is put back. A visitor who says nothing in time, or leaves, is closed. */
-function readFirstByte(visitor, timeoutMs, onByte) {
-    const timer = setTimeout(() => visitor.destroy(), timeoutMs);
-    const leave = () => visitor.destroy();
+/** The size of a head as RFC 9113, 6.5.2 counts it. */
+function http2_session_measureHead(raw) {
+    return raw.reduce((sum, text) => sum + text.length + 16, 0);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-server.js
+// The HTTP/2 server: gets connections after their TLS handshake, and opens a session on each. Used by tls-front.ts.
+
+
+
+
+/** How often the server looks for sessions that have ended but whose connection is still open. */
+const ENDED_INTERVAL_MS = 500;
+class Http2Server {
+    #limits;
+    #handler;
+    #slots;
+    #connections;
+    #sessions = new Map();
+    /** Open requests → how many bytes of the answer have been sent. */
+    #streams = new Map();
+    #stalledReaders;
+    #endedTimer;
+    /** Ready at once. `slots` are shared with other servers. */
+    constructor(limits, handler, slots) {
+        this.#limits = limits;
+        this.#handler = handler;
+        this.#slots = slots;
+        this.#connections = new ConnectionSet(slots);
+        this.#stalledReaders = watchStalledReaders(() => this.#streams.keys(), limits.stalledMs, stream => stream.destroy(), stream => this.#streams.get(stream) ?? 0);
+        this.#endedTimer = setInterval(() => this.#cutEnded(), ENDED_INTERVAL_MS).unref();
+    }
+    admit(connection) {
+        if (!this.#connections.admit(connection))
+            return false;
+        const session = new VisitorSession((0,external_node_http2_.performServerHandshake)(connection, SESSION_OPTIONS), connection, {
+            limits: this.#limits,
+            handler: this.#handler,
+            slots: this.#slots,
+            streams: this.#streams,
+            isStopping: () => this.#connections.isStopping,
+            onClose: () => this.#sessions.delete(connection),
+        });
+        this.#sessions.set(connection, session);
+        return true;
+    }
+    async stop(drainMs = 0) {
+        await this.#connections.stop(drainMs, connection => this.#sessions.get(connection)?.close());
+        this.#stalledReaders.stop();
+        clearInterval(this.#endedTimer);
+    }
+    #cutEnded() {
+        const now = performance.now();
+        for (const session of this.#sessions.values())
+            session.cutIfEnded(now);
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/tls-front.js
+// Where TLS ends. Distinguishes TLS from plain HTTP by a visitor's first byte, does the TLS handshake, and passes the
+// connection to the HTTP/1.1 or HTTP/2 server, as negotiated (ALPN). Used by gateway.ts in place of a bare HTTP/1.1 server.
+
+
+
+
+
+
+/** The type of the first TLS record of a connection (RFC 8446, 5.1); no HTTP method begins with this byte. */
+const HANDSHAKE_RECORD = 0x16;
+class TlsFront {
+    #limits;
+    #slots;
+    #secureContext;
+    /** All TCP connections, with TLS or plain HTTP. */
+    #connections;
+    /** The connections that have not sent a byte yet, or are in the handshake. */
+    #handshaking = new Set();
+    #http1;
+    #http2;
+    #plain;
+    /** Ready at once; throws if certificate and key do not match. */
+    constructor({ cert, key }, limits, { secure, plain }) {
+        this.#limits = limits;
+        this.#slots = new ConnectionSlots(limits);
+        this.#connections = new ConnectionSet(this.#slots);
+        this.#secureContext = (0,external_node_tls_.createSecureContext)({ cert, key, minVersion: 'TLSv1.2' });
+        this.#http1 = new Http1Server(limits, secure, this.#slots);
+        this.#http2 = new Http2Server(limits, secure, this.#slots);
+        this.#plain = new Http1Server(limits, plain, this.#slots);
+    }
+    admit(connection) {
+        if (!this.#connections.admit(connection))
+            return false;
+        this.#handshaking.add(connection);
+        connection.once('close', () => this.#handshaking.delete(connection));
+        readFirstByte(connection, this.#limits.handshakeTimeoutMs, byte => {
+            if (byte === HANDSHAKE_RECORD)
+                return this.#shakeHands(connection);
+            this.#handshaking.delete(connection);
+            this.#plain.admit(connection);
+        });
+        return true;
+    }
+    async stop(drainMs = 0) {
+        this.#connections.refuseNew();
+        for (const connection of this.#handshaking)
+            connection.destroy();
+        await Promise.all([this.#http1, this.#http2, this.#plain].map(server => server.stop(drainMs)));
+        // Now only TCP connections are left whose TLS has ended.
+        await this.#connections.stop(0, () => { });
+    }
+    #shakeHands(connection) {
+        const socket = new external_node_tls_.TLSSocket(connection, {
+            isServer: true,
+            secureContext: this.#secureContext,
+            ALPNProtocols: ['h2', 'http/1.1'],
+        });
+        this.#slots.join(socket, connection);
+        const timer = setTimeout(() => socket.destroy(), this.#limits.handshakeTimeoutMs);
+        socket.once('close', () => clearTimeout(timer));
+        // After the handshake Node reports a TLS error only with this event, and drops what was to be written. It would emit
+        // 'error' and destroy the socket only for a tls.Server, which releases the socket's control (_tls_wrap.js).
+        socket.on('_tlsError', () => connection.destroy());
+        // A failed handshake is the visitor's problem; Node closes its connection.
+        ignoreErrors(socket);
+        socket.once('secure', () => {
+            clearTimeout(timer);
+            this.#handshaking.delete(connection);
+            // http2 waits for this. Node's tls.Server would set it, but does not show which connection its socket belongs to.
+            Object.assign(socket, { secureConnecting: false });
+            (socket.alpnProtocol === 'h2' ? this.#http2 : this.#http1).admit(socket);
+        });
+    }
+}
+/** Calls `onByte` with the first byte, which stays in the stream. Closes a connection that sends nothing in time, or ends. */
+function readFirstByte(connection, timeoutMs, onByte) {
+    const timer = setTimeout(() => connection.destroy(), timeoutMs);
+    const leave = () => connection.destroy();
     const read = () => {
-        const chunk = visitor.read();
+        const chunk = connection.read();
         if (!Buffer.isBuffer(chunk))
             return;
         clearTimeout(timer);
-        visitor.off('readable', read).off('end', leave);
-        visitor.unshift(chunk);
+        connection.off('readable', read).off('end', leave);
+        connection.unshift(chunk);
         onByte(chunk[0]);
     };
-    visitor.on('readable', read).once('end', leave);
-    visitor.once('close', () => clearTimeout(timer));
+    connection.on('readable', read).once('end', leave);
+    connection.once('close', () => clearTimeout(timer));
 }
-function tls_front_ignore() { }
+
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/visitor-server.js
+// What the servers of this folder have in common: they admit visitors' connections, and limit their number and their times.
+// Used by all of them, and by gateway.ts.
+const VISITOR_LIMITS = {
+    sockets: 1_024,
+    strangers: 256,
+    headersTimeoutMs: 10_000,
+    requestTimeoutMs: 300_000,
+    stalledMs: 60_000,
+    keepAliveMs: 75_000,
+    handshakeTimeoutMs: 10_000,
+    lingerMs: 5_000,
+    lingerBytes: 1_024 ** 2,
+};
+
+;// CONCATENATED MODULE: ./build/js/gateway/own-address.js
+// The preview's public address, and the values of Host and Origin that name it. Made by gateway.ts; the passes get it with
+// every visit. Pure.
+
+const DEFAULT_PORTS = { 'http:': '80', 'https:': '443' };
+/** Names of the machine itself. One allows the others, because no attacker can make them lead elsewhere (DNS rebinding). */
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+/** Undefined if the address is not a URL. */
+function describeAddress({ url: text, host, port }) {
+    const url = URL.parse(text) ?? undefined;
+    if (url === undefined)
+        return undefined;
+    // A proxy in front may send the Host that visitors use, or the one that it connects to.
+    const plain = URL.parse(`${url.protocol}//${addBrackets(host)}:${port}`) ?? url;
+    const names = [url, plain].flatMap(listNames);
+    return {
+        url,
+        hosts: new Set(names.flatMap(name => [name, addDefaultPort(name, url.protocol)])),
+        origins: new Set(names.map(name => `${url.protocol}//${name}`)),
+    };
+}
+/** Reads the address at every request, but parses it again only when it has changed. */
+function rememberAddress(read) {
+    let last;
+    let own;
+    return () => {
+        const current = read();
+        if (current !== last)
+            own = current && describeAddress(current);
+        last = current;
+        return own;
+    };
+}
+/** `host:port` as a browser writes it, without the scheme's default port. */
+function listNames({ hostname, port }) {
+    const names = LOOPBACK.includes(hostname) ? LOOPBACK : [hostname];
+    return names.map(name => (port === '' ? name : `${name}:${port}`));
+}
+function addDefaultPort(name, protocol) {
+    return /:\d+$/.test(name) ? name : `${name}:${DEFAULT_PORTS[protocol]}`;
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/body-limit.js
+// The answer to a body that is longer than `max-body`. Used by passes.ts, which checks `Content-Length`, and by upload.ts,
+// which counts the bytes of chunked bodies.
+
+
+/** A body turned out to be longer than allowed while it was being forwarded to the app. */
+class BodyTooLarge extends Error {
+    name = 'BodyTooLarge';
+    constructor(maxBytes) {
+        super(`the body is longer than the ${maxBytes} bytes of max-body`);
+    }
+}
+function sendTooLarge(visit, maxBytes) {
+    sendNotice(visit, describeTooLarge(maxBytes), { connection: 'close' });
+}
 
 ;// CONCATENATED MODULE: ./build/js/gateway/guard.js
-// What is refused before anything else looks at a request: whatever two HTTP implementations could read differently.
-// Node's parser refuses the rest (two lengths, bare LF, folded lines, a space before the colon).
+// The first pass: refuses every request that two HTTP implementations could read differently. Node's parser refuses the
+// rest (two lengths, bare LF, folded lines, a space before the colon). Used by passes.ts.
+
 
 const CHECKS = [
     checkMethod,
@@ -37062,9 +37076,9 @@ const CHECKS = [
     checkExpectation,
     checkUpgradeBody,
 ];
-/** Browsers send some twenty, and a proxy in front adds a few. */
+/** Browsers send about twenty, and a proxy in front adds a few. */
 const MAX_FIELDS = 256;
-// Fields that frame or route a message. CGI-style servers fold `_` into `-`, so `Content_Length` would be a second one.
+// Fields that frame or route a message. CGI-style servers treat `_` as `-`: they would read `Content_Length` as a second one.
 const FRAMING_FIELDS = new Set([
     'connection',
     'content-length',
@@ -37075,7 +37089,7 @@ const FRAMING_FIELDS = new Set([
     'transfer-encoding',
     'upgrade',
 ]);
-/** The first reason not to let this request in, or undefined. */
+/** The first reason to refuse this request, or undefined. */
 function findRefusal(visit) {
     for (const check of CHECKS) {
         const refusal = check(visit);
@@ -37091,19 +37105,19 @@ function checkVersion({ request }) {
     const { httpVersion } = request;
     if (httpVersion === '1.1' || httpVersion === '1.0')
         return undefined;
-    return { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are spoken here' };
+    return { status: 505, reason: 'only HTTP/1.0 and HTTP/1.1 are supported' };
 }
-/** Node counts the letters of a head (16 KB), not its fields: thousands of empty ones would pass. */
+/** Node limits the size of a head (16 KB), not the number of its fields: thousands of empty fields would pass. */
 function checkFieldCount({ request }) {
     if (request.rawHeaders.length <= 2 * MAX_FIELDS)
         return undefined;
-    return { status: 431, reason: `a request may have ${MAX_FIELDS} header fields` };
+    return { status: 431, reason: `a request may have at most ${MAX_FIELDS} header fields` };
 }
 function checkTarget({ request }) {
     const target = readTarget(request);
     if (!target.startsWith('/'))
         return { status: 400, reason: 'the request target must be a path' };
-    // A browser, and many a URL library, reads both as the beginning of a host name.
+    // Browsers and many URL libraries read a host name after `//` and `/\`.
     if (/^\/[/\\]/.test(target))
         return { status: 400, reason: 'the path must begin with a single slash' };
     if (target.includes('#'))
@@ -37111,22 +37125,26 @@ function checkTarget({ request }) {
     return undefined;
 }
 function checkHost({ request }) {
-    const hosts = readNames(request.rawHeaders).filter(name => name === 'host');
-    return hosts.length === 1 ? undefined : { status: 400, reason: 'the request must have exactly one Host' };
+    if (countFields(request.rawHeaders, 'host') === 1)
+        return undefined;
+    return { status: 400, reason: 'the request must have exactly one Host' };
 }
-/** Exactly one of our names: a name of somebody else's that points here is none (DNS rebinding). */
+/** Host must be one of the preview's own names: another name that points here is refused (DNS rebinding). */
 function checkOwnHost({ request, address }) {
     if (address?.hosts.has(request.headers.host?.toLowerCase() ?? ''))
         return undefined;
     return { status: 421, reason: 'this Host is not the address of this preview' };
 }
 function checkAliases({ request }) {
-    const isAlias = (name) => name.includes('_') && FRAMING_FIELDS.has(name.replaceAll('_', '-'));
-    if (!readNames(request.rawHeaders).some(isAlias))
+    let hasAlias = false;
+    forEachField(request.rawHeaders, name => {
+        hasAlias ||= name.includes('_') && FRAMING_FIELDS.has(name.toLowerCase().replaceAll('_', '-'));
+    });
+    if (!hasAlias)
         return undefined;
     return {
         status: 400,
-        reason: 'a header name looks like one that frames the message, but for an underscore',
+        reason: 'a header name with an underscore looks like one that frames the message',
     };
 }
 function checkTransferEncoding({ request }) {
@@ -37137,14 +37155,14 @@ function checkTransferEncoding({ request }) {
         return { status: 400, reason: 'HTTP/1.0 has no Transfer-Encoding' };
     if (coding.toLowerCase() === 'chunked')
         return undefined;
-    return { status: 501, reason: 'the only Transfer-Encoding understood here is chunked' };
+    return { status: 501, reason: 'the only supported Transfer-Encoding is chunked' };
 }
-/** RFC 9110, 10.1.1: there is only the one. */
+/** RFC 9110, 10.1.1 defines only one expectation. */
 function checkExpectation({ request }) {
     const { expect } = request.headers;
     if (expect === undefined || expect.toLowerCase() === '100-continue')
         return undefined;
-    return { status: 417, reason: 'the only expectation that can be met here is 100-continue' };
+    return { status: 417, reason: 'the only supported expectation is 100-continue' };
 }
 function checkUpgradeBody({ request, upgrade }) {
     if (upgrade === undefined)
@@ -37154,17 +37172,14 @@ function checkUpgradeBody({ request, upgrade }) {
         return undefined;
     return { status: 400, reason: 'a request for a WebSocket must have no body' };
 }
-function readNames(rawHeaders) {
-    return rawHeaders.filter((_, index) => index % 2 === 0).map(name => name.toLowerCase());
-}
 
 ;// CONCATENATED MODULE: ./build/js/gateway/https-only.js
-// The answer to plain HTTP on a port that speaks TLS; used by gateway.ts. The app never hears of such a request.
+// The answer to plain HTTP on a port that speaks TLS. Used by passes.ts; such a request never reaches the app.
 
 
 /**
- * A redirect to the same path of the public address, never to a host the visitor named. Only for GET and HEAD: whatever
- * has a body was sent in the clear already, and is to fail visibly.
+ * Redirects to the same path of the public address, never to a host that the request names. Only GET and HEAD are
+ * redirected: any other request may already have sent a body unencrypted, and should fail visibly.
  */
 function sendToHttps(visit) {
     const { request, upgrade, address } = visit;
@@ -37172,122 +37187,18 @@ function sendToHttps(visit) {
     const mayRepeat = upgrade === undefined && (request.method === 'GET' || request.method === 'HEAD');
     const close = { connection: 'close' };
     if (!mayRepeat || publicUrl?.protocol !== 'https:') {
-        sendText(visit, 403, 'only https is spoken here\n', close);
-        return true;
+        sendText(visit, 403, 'only https is supported here\n', close);
+        return;
     }
     const location = `${publicUrl.origin}${readTarget(request)}`;
-    sendText(visit, 308, `only https is spoken here: ${location}\n`, { ...close, location });
-    return true;
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/own-address.js
-// What the preview is called from outside: the one answer to "is this Host, or this Origin, ours?". Used by guard,
-// access and proxy. Pure.
-const DEFAULT_PORTS = { 'http:': '80', 'https:': '443' };
-/** Names of one's own machine, which stand for each other: none of them can be pointed elsewhere (DNS rebinding). */
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
-/** Undefined where the address is no URL. */
-function describeAddress({ url: text, host, port }) {
-    const url = URL.parse(text) ?? undefined;
-    if (url === undefined)
-        return undefined;
-    // A proxy in front may pass on the name it was called by, or the one it calls.
-    const plain = URL.parse(`${url.protocol}//${host.includes(':') ? `[${host}]` : host}:${port}`) ?? url;
-    const names = [url, plain].flatMap(listNames);
-    return {
-        url,
-        hosts: new Set(names.flatMap(name => [name, addDefaultPort(name, url.protocol)])),
-        origins: new Set(names.map(name => `${url.protocol}//${name}`)),
-    };
-}
-/** Parses an address again only when it has changed: every request asks. */
-function rememberAddress(read) {
-    let last;
-    let address;
-    return () => {
-        const place = read();
-        if (place !== last)
-            address = place && describeAddress(place);
-        last = place;
-        return address;
-    };
-}
-/** `host:port` as a browser writes it, which leaves out the scheme's own port. */
-function listNames({ hostname, port }) {
-    const names = LOOPBACK.includes(hostname) ? LOOPBACK : [hostname];
-    return names.map(name => (port === '' ? name : `${name}:${port}`));
-}
-function addDefaultPort(name, protocol) {
-    return /:\d+$/.test(name) ? name : `${name}:${DEFAULT_PORTS[protocol]}`;
-}
-
-// EXTERNAL MODULE: ./node_modules/undici/lib/dispatcher/pool.js
-var pool = __nccwpck_require__(628);
-;// CONCATENATED MODULE: ./build/js/gateway/upstream/app-link.js
-// The connections to the app: one pool for the address it has now, thrown away the moment it has another or none,
-// because the old port may already belong to another process. Used by gateway and proxy.
-
-/** As many requests as connection-slots.ts lets begin, with the key and without, so that none waits for a connection. */
-const app_link_MAX_CONNECTIONS = 1_280;
-/** How long the app may think before its first byte; undici's own default, and longer than any proxy in front waits. */
-const app_link_ANSWER_TIMEOUT_MS = 300_000;
-/** The app is on this machine: a dial that takes longer is a full accept queue, not distance. */
-const app_link_CONNECT_TIMEOUT_MS = 10_000;
-/** Browsers take a quarter of a megabyte, and apps with long policies or many cookies go beyond Node's 16 KB. */
-const MAX_ANSWER_HEAD_BYTES = 65_536;
-/** Below the 5 s after which Node and many others close an idle connection, so that we are first. */
-const KEEP_ALIVE_MS = 4_000;
-class AppLink {
-    #address;
-    #kept;
-    #fresh;
-    /** Connections to this address, kept alive between requests. Those to any other address are cut. */
-    select(address) {
-        if (!this.leadsTo(address))
-            void this.forget();
-        this.#address = address;
-        this.#kept ??= openPool(address, 1);
-        return this.#kept;
-    }
-    /** Connections used once, for a second try; undefined where the app has moved since. */
-    selectFresh(address) {
-        if (!this.leadsTo(address))
-            return undefined;
-        this.#fresh ??= openPool(address, 0);
-        return this.#fresh;
-    }
-    /** True while `address` is where the app was last seen. */
-    leadsTo(address) {
-        return this.#address?.host === address.host && this.#address.port === address.port;
-    }
-    /** Cuts every connection, so that requests under way fail; resolves when all are closed. May be called twice. */
-    async forget() {
-        const pools = [this.#kept, this.#fresh];
-        this.#address = undefined;
-        this.#kept = undefined;
-        this.#fresh = undefined;
-        await Promise.all(pools.map(pool => pool?.destroy()));
-    }
-}
-/** `pipelining` in undici's sense: 1 keeps connections alive, 0 closes each after its request. */
-function openPool({ host, port }, pipelining) {
-    return new pool(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
-        connections: app_link_MAX_CONNECTIONS,
-        pipelining,
-        allowH2: false,
-        connect: { timeout: app_link_CONNECT_TIMEOUT_MS },
-        maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
-        headersTimeout: app_link_ANSWER_TIMEOUT_MS,
-        // An event stream may be silent for as long as it likes; a visitor who left ends it.
-        bodyTimeout: 0,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-    });
+    sendText(visit, 308, `only https is supported here: ${location}\n`, { ...close, location });
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/headers.js
-// What crosses the gateway in a head: fields of one connection stay behind, the forwarding fields become our own.
-// Pure; used by proxy, answer relay and upgrade.
-// RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They speak about one connection, never about two.
+// Decides which header fields pass the gateway. Fields about one connection do not, and forwarding fields are replaced by our
+// own. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
+
+// RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They describe one connection and must not be forwarded.
 const HOP_BY_HOP = new Set([
     'connection',
     'keep-alive',
@@ -37298,9 +37209,9 @@ const HOP_BY_HOP = new Set([
     'transfer-encoding',
     'upgrade',
 ]);
-// Replaced by what we know, or answered by us; a visitor's word about itself is worth nothing to the app.
-// `Trailer` goes because the trailers of a request stop here: undici has no way to send them. The two `-url` ones make
-// some frameworks serve another path than the one that was asked for, and that may have been asked for a key.
+// Replaced by our own values, or handled by the gateway: the app must not trust what a visitor claims about itself.
+// `Trailer` is removed because undici cannot send the trailers of a request. The two `-url` fields make some frameworks
+// serve a path other than the requested one, for which access.ts might have required a key.
 const NOT_FROM_VISITORS = new Set([
     'expect',
     'forwarded',
@@ -37310,88 +37221,81 @@ const NOT_FROM_VISITORS = new Set([
     'x-real-ip',
     'x-rewrite-url',
 ]);
-// A trailer must not change what the head said about framing, routing or cookies (RFC 9110, 6.5.1).
+// A trailer must not change the framing, routing or cookies of the head (RFC 9110, 6.5.1).
 const NOT_IN_TRAILERS = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
 /**
- * The head the app gets: `Host` as the app knows itself (dev servers refuse any other), and the address visitors typed
- * in `X-Forwarded-Host` and `-Proto`. There is no `X-Forwarded-For`: bore does not tell where a visitor comes from.
+ * The head for the app. `Host` is the app's own (dev servers refuse any other), and `X-Forwarded-Host` and `-Proto` name
+ * the public address. There is no `X-Forwarded-For`, because bore does not pass on the visitor's IP address.
  */
 function renderRequestHeaders(raw, address) {
     const headers = ['host', `localhost:${address.port}`];
-    const isLost = findHopByHop(raw);
-    for (const [name, value] of headers_listFields(raw)) {
+    const isHopByHop = findHopByHop(raw);
+    forEachField(raw, (name, value) => {
         const key = name.toLowerCase();
-        // CGI-style servers cannot tell X_Forwarded_Host from ours.
+        // CGI-style servers cannot distinguish X_Forwarded_Host from X-Forwarded-Host.
         const alias = key.replaceAll('_', '-');
-        if (isLost(key) || NOT_FROM_VISITORS.has(alias) || alias.startsWith('x-forwarded-'))
-            continue;
+        if (isHopByHop(key) || NOT_FROM_VISITORS.has(alias) || alias.startsWith('x-forwarded-'))
+            return;
         headers.push(name, value);
-    }
+    });
     if (address.publicUrl !== undefined) {
         headers.push('x-forwarded-host', address.publicUrl.host);
         headers.push('x-forwarded-proto', address.publicUrl.protocol.slice(0, -1));
     }
     return headers;
 }
-/** The head the visitor gets. `keepsTrailer`: whether the answer goes out chunked, the only form with trailers. */
+/** The head for the visitor. `keepsTrailer`: whether the answer is sent chunked, the only form with trailers. */
 function renderResponseHeaders(raw, status, keepsTrailer) {
-    const isLost = findHopByHop(raw);
+    const isHopByHop = findHopByHop(raw);
     const headers = [];
-    for (const [name, value] of headers_listFields(raw)) {
+    forEachField(raw, (name, value) => {
         const key = name.toLowerCase();
-        if (isLost(key) || (key === 'trailer' && !keepsTrailer))
-            continue;
-        // RFC 9110, 8.6: these have no length, and some clients would wait for that many bytes.
+        if (isHopByHop(key) || (key === 'trailer' && !keepsTrailer))
+            return;
+        // RFC 9110, 8.6: these answers have no length, and some clients would wait for that many bytes.
         if (key === 'content-length' && (status === 204 || status < 200))
-            continue;
+            return;
         headers.push(name, value);
-    }
+    });
     return headers;
 }
-/** Trailers as `[name, value]` pairs, without those that are not allowed there. */
+/** Trailers as `[name, value]` pairs, without fields that are not allowed there. */
 function renderTrailers(raw) {
-    return headers_listFields(raw).filter(([name]) => {
+    const trailers = [];
+    forEachField(raw, (name, value) => {
         const key = name.toLowerCase();
-        return !HOP_BY_HOP.has(key) && !NOT_IN_TRAILERS.has(key);
+        if (!HOP_BY_HOP.has(key) && !NOT_IN_TRAILERS.has(key))
+            trailers.push([name, value]);
     });
-}
-/** True where the list has a field of that lower-case name. */
-function hasField(raw, wanted) {
-    return headers_listFields(raw).some(([name]) => name.toLowerCase() === wanted);
+    return trailers;
 }
 function findHopByHop(raw) {
     const named = new Set();
-    for (const [name, value] of headers_listFields(raw)) {
+    forEachField(raw, (name, value) => {
         if (name.toLowerCase() !== 'connection')
-            continue;
+            return;
         for (const option of value.split(','))
             named.add(option.trim().toLowerCase());
-    }
+    });
     return key => HOP_BY_HOP.has(key) || named.has(key);
-}
-function headers_listFields(raw) {
-    const fields = [];
-    for (let index = 0; index + 1 < raw.length; index += 2)
-        fields.push([raw[index] ?? '', raw[index + 1] ?? '']);
-    return fields;
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/waiting-heads.js
-// Heads of answers that wait for the first piece of their body, so that both go out in one write: in two small ones they
-// would take 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts.
-/** How long a head waits. */
+// Heads of answers that wait for the first chunk of their body, so that both are sent in one write. Two small writes take
+// 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts.
+/** How long a head waits for its body. */
 const HEAD_WAIT_MS = 5;
-/** One timer for all of them: one for each answer would cost more than parsing it. */
+/** All heads share one timer: a timer for each answer would cost more time than parsing the answer. */
 class WaitingHeads {
-    /** With the time each came, of performance.now(); the oldest first. */
+    /** Each waiting answer → since when (performance.now()); the oldest first. */
     #since = new Map();
     #timer;
-    /** To be sent in HEAD_WAIT_MS, unless it is deleted before. */
+    /** Sends the head after HEAD_WAIT_MS, unless `delete` is called before. */
     add(response) {
         this.#since.set(response, performance.now());
         this.#timer ??= setTimeout(() => this.#flush(), HEAD_WAIT_MS);
     }
-    /** Its body has come, or will never. */
+    /** To be called when the body has begun, or never will. */
     delete(response) {
         this.#since.delete(response);
     }
@@ -37412,23 +37316,24 @@ class WaitingHeads {
 const waitingHeads = new WaitingHeads();
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/answer-relay.js
-// Carries one answer of the app to one visitor, as undici hands it over; used by proxy and upgrade.
+// Relays one answer of the app to one visitor, piece by piece as undici reads it. Used by proxy.ts and upgrade.ts.
 
 
 
-/** Up to this size a chunk goes out as text: Node then puts the head in front of it, and writes once. */
+
+/** A first chunk up to this size is written as text, because Node then sends head and chunk in one write. */
 const TEXT_BYTES = 4_096;
 class AnswerRelay {
     response;
     onNoAnswer;
-    /** Whether anything of an answer has come, be it half a head. */
+    /** Whether any byte of an answer has come. */
     hasBegun = false;
     #isHttp11;
     #hasBody;
     #ownHeaders;
     #bodyHasBegun = false;
     #controller;
-    /** `onNoAnswer` is called at most once: the app's answer did not begin, and the visitor still waits for one. */
+    /** `onNoAnswer` is called at most once: if the app's answer has not begun, and the visitor still waits for one. */
     constructor({ request, response, ownHeaders }, onNoAnswer) {
         this.response = response;
         this.#ownHeaders = ownHeaders;
@@ -37447,12 +37352,16 @@ class AnswerRelay {
         this.hasBegun = true;
     }
     onResponseStart(controller, status, _, reason = '') {
-        const raw = readRaw(controller.rawHeaders);
+        const raw = decodeFields(controller.rawHeaders);
         if (status < 200) {
             this.#passInterim(status, raw);
             return;
         }
-        const isChunked = this.#isHttp11 && this.#hasBody && status !== 204 && status !== 304 && !hasField(raw, 'content-length');
+        const isChunked = this.#isHttp11 &&
+            this.#hasBody &&
+            status !== 204 &&
+            status !== 304 &&
+            countFields(raw, 'content-length') === 0;
         const headers = renderResponseHeaders(raw, status, isChunked);
         for (const [name, value] of this.#ownHeaders)
             headers.push(name, value);
@@ -37469,7 +37378,7 @@ class AnswerRelay {
     }
     onResponseEnd(controller) {
         waitingHeads.delete(this.response);
-        const trailers = renderTrailers(readRaw(controller.rawTrailers));
+        const trailers = renderTrailers(decodeFields(controller.rawTrailers));
         if (trailers.length > 0)
             this.response.addTrailers(trailers);
         this.response.end();
@@ -37478,23 +37387,21 @@ class AnswerRelay {
         waitingHeads.delete(this.response);
         if (this.response.destroyed)
             return;
-        // Half an answer must not look like a whole one: without the end of its framing the visitor can tell.
+        // An incomplete answer must not look complete: without the end of its framing, the visitor notices that it is not.
         if (this.response.headersSent)
             this.response.destroy();
         else
             this.onNoAnswer(error);
     }
-    /** Hints (103) and signs of life (102); HTTP/1.0 has none (RFC 9110, 15.2), and none is worth an answer. */
+    /** Passes on 102 and 103. HTTP/1.0 has no interim responses (RFC 9110, 15.2). Failures are ignored. */
     #passInterim(status, raw) {
         if (!this.#isHttp11 || this.response.headersSent)
             return;
-        // Node has it since 24.18, and the runner's may be older.
-        const response = this.response;
         try {
-            response.writeInformation?.(status, renderResponseHeaders(raw, status, false));
+            this.response.writeInformation?.(status, renderResponseHeaders(raw, status, false));
         }
         catch {
-            // What Node would rather not write.
+            // Node refuses some fields and statuses. The final answer must not fail because of that.
         }
     }
     #write(chunk) {
@@ -37511,43 +37418,37 @@ class AnswerRelay {
     }
 }
 /**
- * Whether the app's reason is worth passing on in place of the usual one. Where a status line comes in pieces, undici
- * has only the last of them: the end of the usual reason is not another.
+ * Whether the app's reason phrase differs from the usual one. If a status line comes in several packets, undici has only
+ * the last part of the phrase: so the end of the usual phrase counts as the usual one.
  */
 function isOwnReason(status, reason) {
     return /^[\t\x20-\x7e]+$/.test(reason) && external_node_http_.STATUS_CODES[status]?.endsWith(reason) !== true;
 }
-/** undici hands over what the parser saw: names and values in turn, as bytes. */
-function readRaw(raw) {
-    if (!Array.isArray(raw))
-        return [];
-    return raw.map(part => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
-}
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/upload.js
-// The body of a request on its way to the app; used by proxy.
+// Streams the body of a request to the app. Used by proxy.ts.
 
 
 /**
- * A stream of its own in front of the request's, read only as fast as the app takes it. undici destroys the body it
- * was given when the app answers before the upload is over; what is left of the upload is then read and dropped,
- * because the visitor may not look at the answer before it has sent everything. A visitor who leaves ends the whole
- * request, and this stream with it (see answer-relay.ts).
+ * Returns a stream that reads the request's body only as fast as the app does. It is separate from the request because
+ * undici destroys its body when the app answers before the upload has ended. Then the rest of the upload is read and
+ * dropped, because the visitor may not read the answer before it has sent everything. If the visitor leaves, the app's
+ * request ends, and this stream with it (see answer-relay.ts).
  *
- * A visitor that sent `Expect: 100-continue` is told to go on as soon as there is a connection to the app; where there is
- * none it gets its answer without a byte of the body on the way. The app itself is not asked: undici holds the head back
- * until the first piece of the body.
+ * A visitor who sent `Expect: 100-continue` gets its 100 once the app is connected. If the app cannot be reached, the visitor
+ * gets an answer without sending the body. The 100 does not come from the app, because undici does not send the head
+ * before the first chunk of the body.
  *
- * More than `maxBytes` breaks the app's request off with BodyTooLarge, and the visitor's too where an answer has begun.
+ * If the body is longer than `maxBytes`, the app's request fails with BodyTooLarge; if an answer has begun, that is cut off.
  */
 function openUpload({ request, response, awaitsContinue }, maxBytes) {
-    let asked = !awaitsContinue;
+    let hasContinued = !awaitsContinue;
     let left = maxBytes;
     const body = new external_node_stream_.Readable({
         read() {
-            if (!asked)
+            if (!hasContinued)
                 response.writeContinue();
-            asked = true;
+            hasContinued = true;
             request.resume();
         },
         destroy(error, done) {
@@ -37569,13 +37470,13 @@ function openUpload({ request, response, awaitsContinue }, maxBytes) {
     };
     request.on('data', onData).pause();
     request.once('end', () => body.destroyed || body.push(null));
-    // From here on linger.ts counts.
+    // After the answer, linger.ts counts the bytes.
     response.once('prefinish', () => request.off('data', onData));
     return body;
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/proxy.js
-// Hands a request to the app and its answer to the visitor, both as they come; the last pass of an ordinary visit.
+// Streams a request to the app, and the answer to the visitor. Used by the last pass (passes.ts), and by upgrade.ts.
 
 
 
@@ -37583,7 +37484,7 @@ function openUpload({ request, response, awaitsContinue }, maxBytes) {
 
 /** The methods that may reach the app twice without harm (RFC 9110, 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
-/** Answers sooner or later, with the app's answer or through `onNoAnswer`; everything ends when the visitor leaves. */
+/** Relays the app's answer to the visitor, or calls `onNoAnswer`. Ends the app's request if the visitor leaves. */
 function forwardRequest(visit, route) {
     const request = describeRequest(visit, route);
     const relay = new AnswerRelay(visit, error => {
@@ -37596,7 +37497,7 @@ function forwardRequest(visit, route) {
     });
     route.link.select(route.address).dispatch(request, relay);
 }
-/** The request as the app gets it: the target verbatim, the head ours, the body as it comes. */
+/** The request for the app: the target unchanged, a head of our own, the body streamed. */
 function describeRequest(visit, route) {
     const { request } = visit;
     return {
@@ -37609,7 +37510,7 @@ function describeRequest(visit, route) {
         body: hasBody(request) ? openUpload(visit, route.maxBodyBytes) : null,
     };
 }
-/** The app may close an idle connection in the moment we send on it; that is not the visitor's fault. */
+/** The app may close an idle connection at the moment we send on it; the visitor should not notice. */
 function mayTryAgain(request, error) {
     return (IDEMPOTENT.has(request.method ?? '') &&
         !hasBody(request) &&
@@ -37617,27 +37518,29 @@ function mayTryAgain(request, error) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/upgrade.js
-// WebSockets: asks the app first and joins the two streams only after its 101; the last pass of an upgrade.
+// WebSockets: forwards the upgrade to the app, and joins the two connections only after its 101. Used by the last pass
+// (passes.ts).
 
 
 
-/** After one side has ended its stream, how long the other may go on; a WebSocket's closing handshake is done by then. */
+
+/** How long one side may go on after the other has ended; a WebSocket's closing handshake takes less. */
 const HALF_CLOSED_MS = 30_000;
-/** A visitor who has ended its stream has mostly left: the app has this long from one piece to the next. */
+/** A visitor who has ended its stream has usually left. After that, the app may pause this long between two chunks. */
 const VISITOR_LEFT_MS = 1_000;
-/** What a visitor may send before the app has agreed to the WebSocket; it should send nothing (RFC 6455, 4.1). */
+/** What a visitor may send before the app's 101; it should send nothing (RFC 6455, 4.1). */
 const MAX_EARLY_BYTES = 64 * 1024;
-/** Any answer but 101 is relayed like that of an ordinary request, and the connection is closed behind it. */
+/** An answer other than 101 is relayed as for an ordinary request, and then the connection is closed. */
 function forwardUpgrade(visit, upgrade, route) {
     const request = { ...describeRequest(visit, route), upgrade: 'websocket' };
     const early = new EarlyBytes(visit, upgrade);
-    const relay = new UpgradeRelay(visit, upgrade.socket, early, route.onNoAnswer);
+    const relay = new UpgradeRelay(visit, upgrade, early, route.onNoAnswer);
     route.link.select(route.address).dispatch(request, relay);
 }
 /**
- * Reads a visitor's stream until it is joined with the app's: one that is not read could not tell that the visitor has
- * left, and the app's request would go on for nobody. Who has ended its stream, or sends so much that it is not read any
- * more, waits for the app for a moment only.
+ * Reads a visitor's stream until it is joined with the app's: otherwise the gateway would not notice that the visitor leaves,
+ * and the app's request would continue. If a visitor ends its stream, or sends more than MAX_EARLY_BYTES, its connection is
+ * closed unless the app answers soon.
  */
 class EarlyBytes {
     #socket;
@@ -37651,7 +37554,7 @@ class EarlyBytes {
         this.#socket = socket;
         this.#chunks = [head];
         this.#left = MAX_EARLY_BYTES - head.length;
-        // An answer that is out already ends the stream by itself.
+        // If a complete answer was sent, the stream ends by itself.
         this.#giveUp = () => {
             if (!response.writableEnded)
                 socket.destroy();
@@ -37659,7 +37562,7 @@ class EarlyBytes {
         socket.on('data', this.#onData).once('end', this.#onEnd);
         socket.once('close', () => clearTimeout(this.#timer));
     }
-    /** What has come so far; the stream is left to the caller. */
+    /** The bytes so far; from now on the caller reads the stream. */
     take() {
         clearTimeout(this.#timer);
         this.#socket.off('data', this.#onData).off('end', this.#onEnd).pause();
@@ -37678,27 +37581,27 @@ class EarlyBytes {
     }
 }
 class UpgradeRelay extends AnswerRelay {
-    #socket;
+    #upgrade;
     #early;
-    constructor(visit, socket, early, onNoAnswer) {
+    constructor(visit, upgrade, early, onNoAnswer) {
         super(visit, onNoAnswer);
-        this.#socket = socket;
+        this.#upgrade = upgrade;
         this.#early = early;
     }
     onRequestUpgrade(controller, _, headers, app) {
-        const socket = this.#socket;
-        app.on('error', upgrade_ignore);
+        const { socket } = this.#upgrade;
+        app.on('error', ignore);
         if (socket.destroyed) {
             app.destroy();
             return;
         }
         if (String(headers.upgrade).toLowerCase() !== 'websocket') {
             app.destroy();
-            this.onNoAnswer(new Error('the app switched to a protocol nobody asked for'));
+            this.onNoAnswer(new Error('the app switched to a protocol that was not requested'));
             return;
         }
-        this.response.detachSocket(this.response.req.socket);
-        socket.write(renderSwitch(readRaw(controller.rawHeaders)), 'latin1');
+        this.#upgrade.detachResponse();
+        socket.write(renderSwitch(decodeFields(controller.rawHeaders)), 'latin1');
         const early = this.#early.take();
         if (early.length > 0)
             app.write(early);
@@ -37706,15 +37609,13 @@ class UpgradeRelay extends AnswerRelay {
     }
 }
 function renderSwitch(raw) {
-    const headers = renderResponseHeaders(raw, 101, false);
     const lines = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket'];
-    for (let index = 0; index < headers.length; index += 2)
-        lines.push(`${headers[index]}: ${headers[index + 1]}`);
+    forEachField(renderResponseHeaders(raw, 101, false), (name, value) => lines.push(`${name}: ${value}`));
     return `${lines.join('\r\n')}\r\n\r\n`;
 }
 /**
- * Pipes both ways. The end of one direction is passed on as such; a broken stream takes the other with it, and so does a
- * visitor's end, once the app has no more to say.
+ * Pipes both ways. Passes on the end of one direction. If a stream breaks, destroys the other. If the visitor's stream has
+ * ended, destroys both once the app has been silent for a while.
  */
 function joinStreams(visitor, app) {
     let timer;
@@ -37745,25 +37646,225 @@ function joinStreams(visitor, app) {
         from.once('close', () => {
             if (!from.readableEnded || to.closed)
                 cut();
-            // Nobody takes what the visitor sends any more: read on, or nobody would see it leave.
+            // The app no longer reads what the visitor sends. Read on, to notice when the visitor leaves.
             else if (from === app)
                 visitor.resume();
         });
     }
 }
-function upgrade_ignore() { }
+function ignore() { }
+
+;// CONCATENATED MODULE: ./build/js/gateway/passes.js
+// Everything that happens to a request. Each step is one function, a pass; two lists give their order. Run by gateway.ts.
+
+
+
+
+
+
+
+
+
+
+
+
+/** The passes for each request: over TLS if the gateway has a certificate, otherwise over plain HTTP. */
+const PASSES = [
+    refuseMalformed,
+    answerProbe,
+    checkAccess,
+    clearSiteData,
+    removeOwnCookies,
+    refuseOwnPath,
+    countVisit,
+    refuseLargeBody,
+    answerWhileAway,
+    forwardToApp,
+];
+/** The passes for each request over plain HTTP if the gateway has a certificate. */
+const PLAIN_PASSES = [refuseMalformed, redirectToHttps];
+/**
+ * Refuses with 4xx or 5xx what two HTTP implementations could read differently (see guard.ts), and closes the connection.
+ * Drops the requests behind it in the same packet, because Node still emits them.
+ */
+function refuseMalformed(visit, { rejectedConnections }) {
+    const { socket } = visit.request;
+    if (rejectedConnections.has(socket))
+        return true;
+    const refusal = findRefusal(visit);
+    if (refusal === undefined)
+        return false;
+    rejectedConnections.add(socket);
+    const allow = refusal.status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {};
+    sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
+    return true;
+}
+/**
+ * Answers the address check of exposure/, which needs no key. Closes the connection after the answer: otherwise an
+ * unauthenticated visitor could fill our buffers with answers that it does not read.
+ */
+function answerProbe(visit, { proofKey }) {
+    const proof = readProof(visit.request, proofKey);
+    if (proof === undefined)
+        return false;
+    sendText(visit, 200, proof, { connection: 'close' });
+    return true;
+}
+/**
+ * Refuses with 401 a request without the key or password, and with 403 one that another site has caused. Answers the
+ * sign-in. Removes the key and the password from requests that are let in.
+ */
+function checkAccess(visit, { access }) {
+    return access.check(visit);
+}
+/** Adds `Clear-Site-Data` to the first page of a browser over https, because an earlier preview may have had the address. */
+function clearSiteData(visit, { siteData }) {
+    siteData.addFields(visit);
+    return false;
+}
+/** Removes the gateway's own cookies from the request. */
+function removeOwnCookies({ request }) {
+    dropOwnCookies(request);
+    return false;
+}
+/** Answers 404 for any other path under /__expose; none of these requests reaches the app. */
+function refuseOwnPath(visit) {
+    if (!isOwnPath(readPath(visit.request)))
+        return false;
+    sendText(visit, 404, 'not found\n');
+    return true;
+}
+/** Counts the request; never answers it. */
+function countVisit(_, { tally }) {
+    tally.visits += 1;
+    tally.lastVisitAt = new Date();
+    return false;
+}
+/** Refuses with 413 a `Content-Length` above `max-body`, before a 100 (Continue). upload.ts counts chunked bodies. */
+function refuseLargeBody(visit, { maxBodyBytes }) {
+    // Node's parser accepts only digits.
+    if (Number(visit.request.headers['content-length'] ?? 0) <= maxBodyBytes)
+        return false;
+    sendTooLarge(visit, maxBodyBytes);
+    return true;
+}
+/** Answers 502 or 503, with `Retry-After`, while the app is not running. */
+function answerWhileAway(visit, { link }) {
+    if (visit.app.status === 'running')
+        return false;
+    void link.forget();
+    sendNotice(visit, describeAway(visit.app));
+    return true;
+}
+/** Forwards the request, or the upgrade to WebSocket, to the app; answers 502 or 504 if the app gives no answer. */
+function forwardToApp(visit, context) {
+    if (visit.app.status !== 'running')
+        return false;
+    const { upstream } = visit.app;
+    if (upstream.kind === 'handler') {
+        for (const [name, value] of visit.ownHeaders)
+            visit.response.appendHeader(name, value);
+        upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));
+        return true;
+    }
+    const { link, maxBodyBytes } = context;
+    const onNoAnswer = (error) => answerForApp(visit, context, error);
+    const route = { link, address: upstream, maxBodyBytes, onNoAnswer };
+    if (visit.upgrade === undefined)
+        forwardRequest(visit, route);
+    else
+        forwardUpgrade(visit, visit.upgrade, route);
+    return true;
+}
+/** Redirects GET and HEAD to https, and refuses anything else with 403. */
+function redirectToHttps(visit) {
+    sendToHttps(visit);
+    return true;
+}
+/** Sends the gateway's own answer, because the app gave none. */
+function answerForApp(visit, { readApp, maxBodyBytes, logger }, error) {
+    if (error instanceof BodyTooLarge) {
+        sendTooLarge(visit, maxBodyBytes);
+        return;
+    }
+    logger.debug(`no answer to ${describeVisit(visit)}: ${sanitise_sanitise(errors_describeError(error))}`);
+    const app = readApp();
+    sendNotice(visit, app.status === 'running' ? describeNoAnswer(error) : describeAway(app));
+}
+/** Method and path, fit for a log. */
+function describeVisit({ request }) {
+    return sanitise_sanitise(`${request.method} ${readPath(request)}`);
+}
+
+// EXTERNAL MODULE: ./node_modules/undici/lib/dispatcher/pool.js
+var pool = __nccwpck_require__(628);
+;// CONCATENATED MODULE: ./build/js/gateway/upstream/app-link.js
+// The connections to the app: pools for its current address. They are destroyed as soon as the app has another address or
+// none, because the old port may already belong to another process. Used by gateway.ts, passes.ts and proxy.ts.
+
+
+/** As many as the requests that connection-slots.ts lets run in both groups, so that no request waits for a connection. */
+const app_link_MAX_CONNECTIONS = 1_280;
+/** How long the app may take to send its head; undici's default, and longer than proxies in front usually wait. */
+const app_link_ANSWER_TIMEOUT_MS = 300_000;
+/** The app is on this machine: if connecting takes longer, its accept queue is full. */
+const app_link_CONNECT_TIMEOUT_MS = 10_000;
+/** Browsers accept 256 KB, and apps with long policies or many cookies exceed Node's 16 KB. */
+const MAX_ANSWER_HEAD_BYTES = 65_536;
+/** Less than the 5 s after which Node and many others close an idle connection, so that we close it first. */
+const KEEP_ALIVE_MS = 4_000;
+class AppLink {
+    #address;
+    #kept;
+    #fresh;
+    /** Connections to this address, kept alive between requests. Those to any other address are destroyed. */
+    select(address) {
+        if (!this.leadsTo(address))
+            void this.forget();
+        this.#address = address;
+        this.#kept ??= openPool(address, 1);
+        return this.#kept;
+    }
+    /** Connections used once, for a second try; undefined if the app has another address by now. */
+    selectFresh(address) {
+        if (!this.leadsTo(address))
+            return undefined;
+        this.#fresh ??= openPool(address, 0);
+        return this.#fresh;
+    }
+    /** Whether `address` is where the app was last seen. */
+    leadsTo(address) {
+        return this.#address?.host === address.host && this.#address.port === address.port;
+    }
+    /** Destroys every connection, so that requests under way fail; resolves when all are closed. May be called twice. */
+    async forget() {
+        const pools = [this.#kept, this.#fresh];
+        this.#address = undefined;
+        this.#kept = undefined;
+        this.#fresh = undefined;
+        await Promise.all(pools.map(pool => pool?.destroy()));
+    }
+}
+/** `pipelining` in undici's sense: 1 keeps connections alive, 0 closes each after its request. */
+function openPool({ host, port }, pipelining) {
+    return new pool(`http://${addBrackets(host)}:${port}`, {
+        connections: app_link_MAX_CONNECTIONS,
+        pipelining,
+        allowH2: false,
+        connect: { timeout: app_link_CONNECT_TIMEOUT_MS },
+        maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
+        headersTimeout: app_link_ANSWER_TIMEOUT_MS,
+        // An event stream may be silent for any time; it ends when its visitor leaves.
+        bodyTimeout: 0,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+    });
+}
 
 ;// CONCATENATED MODULE: ./build/js/gateway/gateway.js
-// The gateway: takes visitors' streams out of the tunnel, refuses what is malformed, answers for an app that is away,
-// and hands the rest to the app. Started by entrance.ts; nothing else on the machine can connect to it.
+// The gateway: gets visitors' connections from the tunnel, refuses malformed requests, answers while the app is not running,
+// and forwards everything else to the app. Started by ingress.ts. It has no port: no other program can connect to it.
 //
-//   downstream/ (visitors' connections: HTTP/1.1, TLS, HTTP/2) ──► passes: guard, access/, own pages ──► upstream/ (the app)
-
-
-
-
-
-
+//   downstream/ (visitors' connections: HTTP/1.1, TLS, HTTP/2) ──► passes.ts: guard, access/, own pages ──► upstream/ (the app)
 
 
 
@@ -37778,148 +37879,83 @@ function upgrade_ignore() { }
 
 /** Ready at once: there is no port to listen on. */
 function startGateway(options) {
-    const link = new AppLink();
-    const tally = { visits: 0, lastVisitAt: undefined };
-    const condemned = new WeakSet();
+    const context = createContext(options);
     const readAddress = rememberAddress(options.place);
-    const siteData = new SiteData();
-    const access = new AccessControl(options.rules, siteData, options.endsAt ?? (() => undefined));
-    const passes = [
-        visit => refuseMalformed(condemned, visit),
-        visit => answerProbe(visit, options.proofKey),
-        visit => access.check(visit),
-        visit => siteData.renew(visit),
-        visit => withholdCookies(visit),
-        visit => refuseOwnPath(visit),
-        () => countVisit(tally),
-        visit => refuseLargeBody(visit, options.rules.maxBodyBytes),
-        visit => answerWhileAway(link, visit),
-        visit => handToApp(link, options, visit),
-    ];
-    const plainPasses = [
-        visit => refuseMalformed(condemned, visit),
-        visit => sendToHttps(visit),
-    ];
+    const serveWith = (passes) => ({
+        readApp: options.app,
+        readAddress,
+        handle: visit => runPasses(passes, visit, context),
+    });
     const limits = { ...VISITOR_LIMITS, ...options.limits };
     if (options.rules.access.kind === 'open')
         limits.strangers = 0;
-    const serve = (arrival, among = passes) => {
-        const visit = { ...arrival, app: options.app(), address: readAddress(), ownHeaders: [] };
-        runPasses(among, visit, options.logger);
-    };
     const server = options.tls
-        ? startTlsFront(options.tls, limits, { secure: serve, plain: arrival => serve(arrival, plainPasses) })
-        : startVisitorServer(limits, serve);
+        ? new TlsFront(options.tls, limits, { secure: serveWith(PASSES), plain: serveWith(PLAIN_PASSES) })
+        : new Http1Server(limits, serveWith(PASSES), new ConnectionSlots(limits));
     return {
         accept: socket => {
             if (!server.admit(socket))
-                options.logger.debug('a visitor was turned away: too many are here, or we are leaving');
+                options.logger.debug('a connection was refused: there are too many, or the gateway is stopping');
         },
         get visits() {
-            return tally.visits;
+            return context.tally.visits;
         },
         get lastVisitAt() {
-            return tally.lastVisitAt;
+            return context.tally.lastVisitAt;
         },
         stop: async (drainMs) => {
             await server.stop(drainMs);
-            await link.forget();
+            await context.link.forget();
         },
     };
 }
-/** A mistake of ours costs one visit, not the tunnel. */
-function runPasses(passes, visit, logger) {
-    visit.response.on('error', error => logger.debug(`an answer broke off: ${log_sanitise(errors_describeError(error))}`));
+function createContext({ app, rules, endsAt, proofKey, logger }) {
+    const siteData = new SiteData();
+    return {
+        readApp: app,
+        access: new AccessControl(rules, siteData, endsAt ?? (() => undefined)),
+        siteData,
+        link: new AppLink(),
+        rejectedConnections: new WeakSet(),
+        proofKey,
+        maxBodyBytes: rules.maxBodyBytes,
+        logger,
+        tally: { visits: 0, lastVisitAt: undefined },
+    };
+}
+/** An exception (a bug of the gateway) fails this one request, not the whole preview. */
+function runPasses(passes, visit, context) {
+    const { logger } = context;
+    visit.response.on('error', error => logger.debug(`an answer could not be completed: ${sanitise_sanitise(errors_describeError(error))}`));
     try {
         for (const pass of passes)
-            if (pass(visit))
+            if (pass(visit, context))
                 return;
     }
     catch (error) {
-        logger.warn(`${describeVisit(visit)} failed: ${log_sanitise(errors_describeError(error))}`);
+        logger.warn(`${describeVisit(visit)} failed: ${sanitise_sanitise(errors_describeError(error))}`);
         if (visit.response.headersSent)
             visit.response.destroy();
         else
             sendText(visit, 500, 'the gateway failed on this request\n');
     }
 }
-/**
- * Where two readers could disagree about one request, nothing behind it can be trusted: its connection is closed, and
- * the requests that came in the same packet, which Node would still hand over, are dropped.
- */
-function refuseMalformed(condemned, visit) {
-    const { socket } = visit.request;
-    if (condemned.has(socket))
-        return true;
-    const refusal = findRefusal(visit);
-    if (refusal === undefined)
-        return false;
-    condemned.add(socket);
-    const allow = refusal.status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {};
-    sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
-    return true;
-}
-function withholdCookies({ request }) {
-    dropOwnCookies(request);
-    return false;
-}
-function countVisit(tally) {
-    tally.visits += 1;
-    tally.lastVisitAt = new Date();
-    return false;
-}
-function answerWhileAway(link, visit) {
-    if (visit.app.status === 'running')
-        return false;
-    void link.forget();
-    sendNotice(visit, describeAway(visit.app));
-    return true;
-}
-function handToApp(link, options, visit) {
-    if (visit.app.status !== 'running')
-        return false;
-    const { upstream } = visit.app;
-    if (upstream.kind === 'handler') {
-        for (const [name, value] of visit.ownHeaders)
-            visit.response.appendHeader(name, value);
-        upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));
-        return true;
-    }
-    const { maxBodyBytes } = options.rules;
-    const onNoAnswer = (error) => {
-        if (error instanceof BodyTooLarge)
-            return sendTooLarge(visit, maxBodyBytes);
-        options.logger.debug(`no answer to ${describeVisit(visit)}: ${log_sanitise(errors_describeError(error))}`);
-        const app = options.app();
-        sendNotice(visit, app.status === 'running' ? describeNoAnswer(error) : describeAway(app));
-    };
-    const route = { link, address: upstream, maxBodyBytes, onNoAnswer };
-    if (visit.upgrade === undefined)
-        forwardRequest(visit, route);
-    else
-        forwardUpgrade(visit, visit.upgrade, route);
-    return true;
-}
-function describeVisit({ request }) {
-    return log_sanitise(`${request.method} ${readPath(request)}`);
-}
 
-;// CONCATENATED MODULE: ./build/js/tunnel/protocol.js
-// The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs and src/auth.rs): messages, frames, HMAC.
-// Pure; used by our client and our server.
+;// CONCATENATED MODULE: ./build/js/tunnel/wire/protocol.js
+// The wire protocol of bore 0.5 and 0.6 (ekzhang/bore, src/shared.rs): messages and frames. No I/O; used by our client
+// and our bore server.
 
-
-/** The control port of every real bore server: it is compiled in. */
+/** The control port of every real bore server, which cannot be configured. */
 const protocol_DEFAULT_CONTROL_PORT = 7835;
 /** Longest JSON of a frame, in bytes, the NUL not counted (bore's MAX_FRAME_LENGTH). */
 const MAX_FRAME_LENGTH = 256;
-/** The real server drops a client that says nothing for this long (bore's NETWORK_TIMEOUT). */
+/** The real server drops a client that sends nothing for this long (bore's NETWORK_TIMEOUT). */
 const NETWORK_TIMEOUT_MS = 3_000;
 /** The real server sends a heartbeat at least this often. */
 const HEARTBEAT_INTERVAL_MS = 500;
 /** The real server keeps a visitor waiting for `Accept` this long. */
 const PENDING_VISITOR_MS = 10_000;
-/** What the server's `Error` frames say; the words are the only way to tell them apart (bore, src/server.rs). */
+/** The texts of the server's `Error` frames, the only way to distinguish them (bore, src/server.rs). */
 const ERROR_TEXT = {
     invalidSecret: 'invalid secret',
     secretRequired: 'server requires secret, but no secret was provided',
@@ -37932,35 +37968,45 @@ const ERROR_TEXT = {
 const port = pipe(number(), integer(), minValue(0), maxValue(65_535));
 const id = pipe(string(), uuid());
 const clientMessage = union([
+    /** The first frame on every connection to a server with a secret, in answer to its `Challenge`: see challenge.ts. */
     strictObject({ Authenticate: string() }),
+    /** The request of a control connection: opens this public port, or any if it is 0. */
     strictObject({ Hello: port }),
+    /** The request of a data connection: takes the visitor of this id. The visitor's bytes follow in both directions. */
     strictObject({ Accept: id }),
 ]);
 const serverMessage = union([
+    /** At least every 500 ms on the control connection, so that a dead link is noticed. */
     literal('Heartbeat'),
+    /** On the control connection when a visitor comes: the server waits 10 s for an `Accept` of this id. */
     strictObject({ Connection: id }),
+    /** The first frame on every connection if the server has a secret; otherwise there is none. */
     strictObject({ Challenge: id }),
+    /** Answers `Hello`: the public port that was opened. */
     strictObject({ Hello: port }),
+    /**
+     * The answer to an `Authenticate` or `Hello` that is refused; then the server hangs up. A wrong `Accept` gets none.
+     */
     strictObject({ Error: string() }),
 ]);
-/** One message as it goes over the wire; all of it is ASCII, but for the text of an `Error`. */
+/** A message as text, as it is sent. All of it is ASCII, except the text of an `Error`. */
 function renderFrame(message) {
     return `${JSON.stringify(message)}\0`;
 }
-/** The same in bytes. */
+/** A message in bytes. */
 function encodeFrame(message) {
     return Buffer.from(renderFrame(message));
 }
 const PLAIN_ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
-/** In bytes. What is shorter need not be looked at: for every NUL of a storm, an error of JSON.parse would take 8 µs. */
+/** In bytes. Shorter frames are not parsed: in a flood of NULs, each would cost an error of JSON.parse, 8 µs. */
 const SHORTEST_MESSAGE = '{"Hello":0}'.length;
-/** The message in a frame, or undefined where it is none that a bore server sends. */
+/** The message in a frame, or undefined if no bore server sends it. */
 function decodeServerMessage(frame) {
     if (frame.length < SHORTEST_MESSAGE)
         return undefined;
     return decodePlain(frame.toString('latin1')) ?? protocol_decode(serverMessage, frame);
 }
-/** The two messages that every visitor costs, exactly as the Rust server writes them: many times faster than the schema. */
+/** Decodes the two messages that come for every visitor, as the Rust server writes them: far faster than the schema. */
 function decodePlain(text) {
     const isChallenge = text.startsWith('{"Challenge":"');
     if (!(isChallenge || text.startsWith('{"Connection":"')) || !text.endsWith('"}'))
@@ -37970,7 +38016,7 @@ function decodePlain(text) {
         return undefined;
     return isChallenge ? { Challenge: id } : { Connection: id };
 }
-/** The message in a frame, or undefined where it is none that a bore client sends. */
+/** The message in a frame, or undefined if no bore client sends it. */
 function decodeClientMessage(frame) {
     if (frame.length < SHORTEST_MESSAGE)
         return undefined;
@@ -37985,13 +38031,13 @@ function protocol_decode(schema, frame) {
         return undefined; // not JSON
     }
 }
-/** Cuts a byte stream into frames. Holds less than one frame between two calls, whatever is pushed. */
+/** Cuts a byte stream into frames. Once `next` has returned undefined, it holds less than a frame. */
 class FrameDecoder {
     #rest = Buffer.alloc(0);
     push(chunk) {
         this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     }
-    /** The next frame without its NUL, or undefined where more bytes are needed. Throws FrameTooLong. */
+    /** The next frame without its NUL, or undefined if more bytes are needed. Throws FrameTooLong. */
     next() {
         const end = this.#rest.subarray(0, MAX_FRAME_LENGTH + 1).indexOf(0);
         if (end === -1) {
@@ -38003,14 +38049,14 @@ class FrameDecoder {
         this.#rest = this.#rest.subarray(end + 1);
         return frame;
     }
-    /** The bytes behind the last frame, which are not the decoder's any more. */
+    /** Removes and returns the bytes after the last frame. */
     takeRest() {
         const rest = this.#rest;
         this.#rest = Buffer.alloc(0);
         return rest;
     }
 }
-/** More bytes without a NUL than any message has. `bytes` are its first ones. */
+/** More bytes without a NUL than any message has; `bytes` are the first of them. */
 class FrameTooLong extends Error {
     bytes;
     constructor(bytes) {
@@ -38019,332 +38065,128 @@ class FrameTooLong extends Error {
         this.bytes = Buffer.from(bytes.subarray(0, MAX_FRAME_LENGTH));
     }
 }
-/** A secret as an HMAC key. */
-function deriveKey(secret) {
-    return (0,external_node_crypto_.createSecretKey)((0,external_node_crypto_.createHash)('sha256').update(secret).digest());
-}
-/** SHA-256 works on blocks of this many bytes, which is what HMAC pads its key to (RFC 2104). */
-const BLOCK_BYTES = 64;
-const CHALLENGE_BYTES = 16;
-const padsOf = new WeakMap();
-/**
- * The hex answer to a challenge, a UUID of which the 16 raw bytes are signed: HMAC-SHA256 (RFC 2104). Two plain hashes
- * over prepared blocks take half the time of a `createHmac`, and every visitor needs one answer.
- */
-function answerChallenge(key, challenge) {
-    const { inner, outer } = padsOf.get(key) ?? preparePads(key);
-    inner.write(challenge.replaceAll('-', ''), BLOCK_BYTES, 'hex');
-    (0,external_node_crypto_.hash)('sha256', inner, 'buffer').copy(outer, BLOCK_BYTES);
-    return (0,external_node_crypto_.hash)('sha256', outer, 'hex');
-}
-/** A derived key is 32 bytes, shorter than a block: it is padded, never hashed. */
-function preparePads(key) {
-    const bytes = key.export();
-    const inner = Buffer.alloc(BLOCK_BYTES + CHALLENGE_BYTES, 0x36);
-    const outer = Buffer.alloc(BLOCK_BYTES + 32, 0x5c);
-    for (const pad of [inner, outer])
-        for (const [index, byte] of bytes.entries())
-            pad[index] = (pad[index] ?? 0) ^ byte;
-    padsOf.set(key, { inner, outer });
-    return { inner, outer };
-}
 
 ;// CONCATENATED MODULE: ./build/js/tunnel/timings.js
-// How long the tunnel waits, and for how many: every number with its reason. Tests hand in shorter ones.
+// The tunnel's time limits and maximum numbers, each with its reason. Used everywhere in the tunnel; tests pass shorter
+// times.
 
 /** All in milliseconds. */
 const TIMINGS = {
-    /** For each address of the server: a SYN lost once is repeated after 1 s, lost twice after 3 s. */
+    /** For each address of the server: the kernel repeats a lost SYN after 1 s, and after 3 s. */
     dialAddress: 3_000,
     /**
-     * After this the next address is dialled too, or the same once more: above nearly any round trip, and below the
-     * kernel's own second attempt, so that a link is in use again soon after it was healed.
+     * After this the next address is dialled too, or a silent one again: longer than nearly any round trip, and shorter
+     * than the kernel's pause before its second attempt, so that a repaired link is soon in use again.
      */
     dialNext: 400,
-    /** For all addresses together, the name's resolution included. */
+    /** For all addresses together, name resolution included. */
     dial: 10_000,
-    /** For the server's `Challenge`. One without a secret hangs up after NETWORK_TIMEOUT_MS, which is worth waiting for. */
+    /** For the server's `Challenge`. A server without a secret hangs up after NETWORK_TIMEOUT_MS: we wait to see that. */
     challenge: NETWORK_TIMEOUT_MS + 500,
-    /** Hanging up earlier than this has other reasons than a secret nobody asked for. */
+    /** If a server hangs up earlier than this, the reason is not that it runs without a secret. */
     earlyEnd: NETWORK_TIMEOUT_MS - 500,
     /** For the answer to `Hello`. */
     hello: NETWORK_TIMEOUT_MS,
     /** Ten heartbeats missed. */
     heartbeat: 5_000,
-    /** A session that lasted this long was a good one: the next loss starts with an attempt at once. */
+    /** A session that lasted this long was good: when it is lost, the first attempt is made at once. */
     goodSession: 5_000,
     /**
-     * Between attempts, with as much again at random: a server that restarts does not get everybody in one moment, and
-     * who lost it for half a minute at most is served 0.6 s after it is back.
+     * Between attempts, plus a random time of up to this length, so that all tunnels do not reconnect at one moment.
+     * After an outage of up to half a minute, visitors are served 0.6 s after the server is back.
      */
     retry: 200,
-    /** After an outage of this length the pauses double, */
+    /** After an outage of this length the pauses double with each attempt. */
     fastRetry: 30_000,
-    /** up to this one. */
+    /** The longest pause. */
     slowRetry: 10_000,
     /** Between attempts to get the same port back, which the server frees 0.25 s after a reset. */
     portRetry: 100,
-    /** At the start each server of several is tried this long before the next: one that restarts is back by then. */
+    /** At the start each of several servers is tried this long before the next one: a restart takes less. */
     serverFirst: 3_000,
-    /** A server that is away this long loses the tunnel to the next: a restart is no reason to change the address. */
+    /** A server that is away this long loses the tunnel to the next one. A restart takes less and keeps the address. */
     serverAway: 30_000,
-    /** A first connect waits this long for a taken port: an older job may be dying. */
+    /** A first connect waits this long for a port in use: an older job may be ending. */
     portFirst: 10_000,
-    /** A reconnect waits this long before it takes another port, where it may. */
+    /** A reconnect waits this long for its port before it asks for another one, if `remote-port` allows that. */
     portAgain: 5_000,
-    /** A move to another port. */
-    move: 10_000,
+    /** For a change to another port. */
+    changePort: 10_000,
     /** For one attempt to fetch a visitor: two of them fit before the server drops it. */
-    dataLine: 4_000,
-    /** A line opened ahead waits this long for a visitor; with half a second for the way, the server still listens. */
-    warmHold: NETWORK_TIMEOUT_MS - 500,
-    /** From this distance on lines are opened ahead; nearer, a dial costs less than the book-keeping. */
-    warmRoundTrip: 5,
-    /** Between attempts to fetch a visitor, */
+    dataConnection: 4_000,
+    /** A spare connection waits this long for a visitor: half a second for the network, before the server hangs up. */
+    spareHold: NETWORK_TIMEOUT_MS - 500,
+    /** From this round trip on, spare connections are opened; below it, a dial costs less than the book-keeping. */
+    spareRoundTrip: 5,
+    /** Between attempts to fetch a visitor. */
     visitorRetry: 100,
-    /** until a second before the server drops them. */
+    /** For all attempts to fetch a visitor: a second less than the server keeps a visitor waiting. */
     visitor: PENDING_VISITOR_MS - 1_000,
-    /** Visitors in the middle of something, at the end. */
+    /** For visitors to finish when the tunnel stops. */
     drain: 5_000,
 };
 /** Visitors at a time, fetched and waiting together. Each is two sockets, and a process has 4,096 or more. */
 const MAX_VISITORS = 1_024;
-/** The same where the receiver bounds itself, as the gateway does: who comes makes a stranger leave, and waiting costs no socket. */
-const MAX_INVITED = 4_096;
+/** Higher limit for the gateway, which evicts unauthenticated connections itself. Waiting visitors cost no socket. */
+const MAX_GATEWAY_VISITORS = 4_096;
 /** Connections to the server being opened at a time, by each thread: the usual backlog of a listening socket. */
 const MAX_DIALS = 128;
-/** Attempts before a failure is worth a hint, and before an unknown name is believed. */
+/** Failed attempts before a hint is added to the failure, and before an unknown host name counts as permanent. */
 const ATTEMPTS_BEFORE_HINT = 3;
 
-;// CONCATENATED MODULE: ./build/js/raw-probe.js
-// The proof that a public address leads here where no gateway could answer: our own bytes, sent to the address, come
-// out at our relay. Used by entrance.
-
-
-
-
-/** 256 bits: no visitor sends them by chance. */
-const TOKEN_BYTES = 32;
-/** The way out, through the server and back in takes five round trips; half a second each is a satellite's. */
-const ARRIVAL_TIMEOUT_MS = 3_000;
-/**
- * Connects to `url` (`tcp://host:port`), sends a token, and waits for it at the relay. `unproved`: the connection stood
- * and the token did not come; so it does with a stranger, and where something in between accepts every connection.
- */
-async function askForToken(url, relay, signal) {
-    const token = (0,external_node_crypto_.randomBytes)(TOKEN_BYTES);
-    const over = new AbortController();
-    const limit = AbortSignal.any([signal, over.signal, AbortSignal.timeout(ARRIVAL_TIMEOUT_MS)]);
-    const visitsBefore = relay.visits;
-    const arrival = relay.awaitToken(token, limit);
-    const sent = await raw_probe_send(url, token, limit);
-    try {
-        if (sent instanceof Error)
-            return { kind: 'silent', detail: errors_describeError(sent) };
-        if (await arrival)
-            return { kind: 'proved' };
-        if (signal.aborted)
-            return { kind: 'silent', detail: 'no answer in time' };
-        // They came the same way, and may have taken the place that was meant for us.
-        if (relay.visits > visitsBefore || relay.open >= MAX_VISITORS)
-            return { kind: 'silent', detail: 'too many visitors came in between' };
-        return { kind: 'unproved', detail: 'it takes connections, and what is sent there does not arrive here' };
-    }
-    finally {
-        over.abort();
-        if (!(sent instanceof Error))
-            sent.destroy();
-    }
-}
-/** Resolves with the connection, the bytes on their way, or with why there is none. */
-function raw_probe_send(url, bytes, signal) {
-    const { hostname, port } = new URL(url);
-    const socket = (0,external_node_net_.connect)({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port), noDelay: true });
-    return new Promise(resolve => {
-        const giveUp = () => {
-            socket.destroy();
-            resolve(new Error('no answer in time'));
-        };
-        if (signal.aborted)
-            return giveUp();
-        signal.addEventListener('abort', giveUp, { once: true });
-        socket.on('error', resolve); // and stays: whoever answers may break the connection
-        socket.once('connect', () => {
-            signal.removeEventListener('abort', giveUp);
-            socket.write(bytes);
-            resolve(socket);
-        });
-    });
-}
-
-;// CONCATENATED MODULE: ./build/js/tunnel/read-buffers.js
-// The memory that raw visitors' bytes are read into. Used by relay.ts alone; its rule is what keeps bytes right:
-// a buffer that a write may still hold is never read into again before that write is done.
-/** Enough for what a small read brings: everybody reads into the same one, and writes a copy. */
+;// CONCATENATED MODULE: ./build/js/tunnel/relay/read-buffers.js
+// The buffers that raw visitors' bytes are read into. Used only by pipe.ts, whose opening comment describes a buffer's
+// life. To keep the bytes correct, no read goes into a buffer while a write may still use it.
+/** For small reads: every socket of the thread reads into this one in turn, and writes a copy. */
 const SHARED_BYTES = 64 * 1_024;
 /** For one direction in full flow: fewer and larger system calls. */
 const OWN_BYTES = 256 * 1_024;
-/** Directions with a buffer of their own at a time, 16 MB for each thread; the others go on with copies, a little slower. */
-const MAX_OWN = 64;
-/** Read by every socket in its turn, and free again when its reader returns. */
-const SHARED = Buffer.allocUnsafeSlow(SHARED_BYTES);
-const spare = [];
+/** Buffers lent at a time, 16 MB for each thread; other directions go on with copies, a little slower. */
+const MAX_LENT = 64;
+/** Free again when the callback of the read that filled it returns. */
+const SHARED_BUFFER = Buffer.allocUnsafeSlow(SHARED_BYTES);
+const free = [];
 let lent = 0;
-/** A buffer nobody else reads into, or undefined where too many are lent. To be given back with `giveBack`. */
-function borrow() {
-    if (lent >= MAX_OWN)
+/** A buffer for one direction only; undefined if too many are lent. Give it back with `returnBuffer`. */
+function borrowBuffer() {
+    if (lent >= MAX_LENT)
         return undefined;
     lent += 1;
-    return spare.pop() ?? Buffer.allocUnsafeSlow(OWN_BYTES);
+    return free.pop() ?? Buffer.allocUnsafeSlow(OWN_BYTES);
 }
-/** Only what no write holds any more. */
-function giveBack(buffer) {
+/** Call it only when no write uses the buffer any more. */
+function returnBuffer(buffer) {
     lent -= 1;
-    spare.push(buffer);
+    free.push(buffer);
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/relay.js
-// Raw mode (`protocol: tcp`): carries visitors' bytes to a port of this machine and the answers back, whatever protocol
-// they speak. Made by entrance.ts, fed by visitors.ts.
+;// CONCATENATED MODULE: ./build/js/tunnel/relay/pipe.js
+// One visitor of raw mode and the connection to the app made for it: a Pipe with two ends. Used by relay.ts; visitors/
+// opens data connections with a PipeEnd.
+//
+// A buffer's life. Node.js reads each socket into a buffer we choose (`onread`), which saves an allocation and a
+// stream's book-keeping per read. As long as reads are small, all sockets share one buffer, and what was read is copied
+// for the write: the buffer is free again at once. A read of BULK_BYTES means the direction is in full flow: its end
+// borrows a buffer of its own, which is written without a copy. If the kernel takes all of it, the next read goes into
+// the same buffer. If not, the write holds the buffer until the peer's 'drain'; until then the end reads nothing, and
+// then it reads into another one. A small read, or the close of the socket, returns an end's own buffer; 'drain', or
+// the close of the peer, the one that a write held.
 
 
 
-
-/** A read of this size is a direction in full flow: from here on a copy costs more than a buffer of its own. */
+/** From this size of read on, a copy costs more than a buffer of its own. */
 const BULK_BYTES = 16 * 1_024;
-/** A connection on which nothing moved for this long is forgotten: a visitor who vanished is never reported (bore). */
-const IDLE_MS = 60 * 60_000;
-/** The same where one side has said its last word and the other stays silent. */
-const HALF_CLOSED_IDLE_MS = 5 * 60_000;
-/** How often they are looked for, as a part of the shorter limit. */
-const relay_SWEEPS_PER_LIMIT = 5;
 /** First probe after this much silence; the kernel notices a dead peer some minutes later. */
-const relay_KEEP_ALIVE_MS = 30_000;
-/**
- * Both directions to their ends: the end of one is passed on as such (half-close), a broken connection takes the other
- * with it, and a reader who is slow makes the writer wait. Memory is bounded per connection.
- */
-class Relay {
-    options;
-    #bridges = new Set();
-    #sweeper;
-    #visits = 0;
-    #awaited;
-    #branches = [];
-    constructor(options) {
-        this.options = options;
-    }
-    /** Visitors since the start, our own probes not counted. */
-    get visits() {
-        return this.#branches.reduce((sum, { visits }) => sum + visits, this.#visits);
-    }
-    /** Visitors whose connections, that to the app too, are not closed yet. */
-    get open() {
-        return this.#branches.reduce((sum, { open }) => sum + open, this.#bridges.size);
-    }
-    /** Our own probe is on its way, and has to come out here and not in a branch. */
-    get isAwaiting() {
-        return this.#awaited !== undefined;
-    }
-    /** Counts the visitors of a relay on another thread from now on. */
-    addBranch(branch) {
-        this.#branches.push(branch);
-    }
-    /** `target` may say something else from now on: a port that the app has left may be somebody else's soon. */
-    followTarget() {
-        const target = this.options.target();
-        for (const branch of this.#branches)
-            branch.follow(target);
-    }
-    /** The reading side of a visitor's connection, before it is opened; until `admit` its bytes are the handshake's. */
-    openLeg() {
-        return new Leg();
-    }
-    /**
-     * What `socket`, opened with `leg`, brings from here on is the visitor's, and comes behind `first`. Resets it while the
-     * app is away.
-     */
-    admit(socket, leg, first) {
-        const target = this.options.target();
-        if (target === undefined) {
-            this.options.logger.debug('a visitor was reset: the app is away');
-            resetSocket(socket);
-            return;
-        }
-        if (!(leg instanceof Leg))
-            throw new TypeError('a leg of another relay');
-        const bridge = new Bridge(socket, leg, target, {
-            onAppError: error => this.options.logger.debug(`the app broke a connection: ${errors_describeError(error)}`),
-            onClosed: () => {
-                this.#bridges.delete(bridge);
-                this.options.onClosed?.();
-            },
-        });
-        bridge.begin(first);
-        this.#visits += 1;
-        if (this.#awaited)
-            this.#inspect(bridge, leg, this.#awaited);
-        this.#bridges.add(bridge);
-        this.#sweeper ??= this.#startSweeping();
-    }
-    /**
-     * True when a visitor whose first bytes are `token` came in before `signal` says so, and false else. That visitor is
-     * ourselves: it is reset, and not counted. One at a time.
-     */
-    awaitToken(token, signal) {
-        return new Promise(resolve => {
-            const settle = (seen) => {
-                signal.removeEventListener('abort', onAbort);
-                this.#awaited = undefined;
-                resolve(seen);
-            };
-            const onAbort = () => settle(false);
-            if (signal.aborted)
-                return resolve(false);
-            signal.addEventListener('abort', onAbort, { once: true });
-            this.#awaited = { token, seen: () => settle(true) };
-        });
-    }
-    /** Cuts every connection. More may come. */
-    cut() {
-        for (const bridge of this.#bridges)
-            bridge.cut();
-    }
-    #inspect(bridge, leg, { token, seen }) {
-        leg.inspect = first => {
-            if (!first.subarray(0, token.length).equals(token))
-                return false;
-            this.#visits -= 1;
-            bridge.cut();
-            seen();
-            return true;
-        };
-    }
-    /** Runs while there are connections. */
-    #startSweeping() {
-        const { idleMs = IDLE_MS, halfClosedIdleMs = HALF_CLOSED_IDLE_MS } = this.options;
-        const interval = Math.min(idleMs, halfClosedIdleMs) / relay_SWEEPS_PER_LIMIT;
-        const timer = setInterval(() => {
-            const now = performance.now();
-            for (const bridge of this.#bridges)
-                bridge.sweep(now, idleMs, halfClosedIdleMs);
-            if (this.#bridges.size > 0)
-                return;
-            clearInterval(timer);
-            this.#sweeper = undefined;
-        }, interval);
-        return timer.unref();
-    }
-}
-/** One visitor and the connection to the app made for it. */
-class Bridge {
+const pipe_KEEP_ALIVE_MS = 30_000;
+class Pipe {
     #visitor;
     #app;
     #toApp;
     #isKeptAlive = false;
-    #movedAt = performance.now();
+    #activeAt = performance.now();
+    /** Connects to the app. `visitor` is the end that `socket` was opened with. */
     constructor(socket, visitor, target, events) {
-        const app = new Leg();
+        const app = new PipeEnd();
         const toApp = (0,external_node_net_.connect)({
             ...target,
             noDelay: true,
@@ -38352,7 +38194,7 @@ class Bridge {
             ...app.socketOptions,
         });
         toApp.on('error', events.onAppError);
-        // Either may outlast the other, with a last word that nobody takes.
+        // Either socket may close last, because it may still have bytes to write.
         toApp.on('close', () => socket.destroyed && events.onClosed());
         socket.on('close', () => toApp.destroyed && events.onClosed());
         visitor.join(socket, toApp);
@@ -38361,11 +38203,7 @@ class Bridge {
         this.#app = app;
         this.#toApp = toApp;
     }
-    #keepAlive() {
-        this.#isKeptAlive = true;
-        this.#visitor.keepAlive();
-        this.#app.keepAlive();
-    }
+    /** Sends the app the visitor's bytes that came with the handshake. */
     begin(first) {
         if (first.length > 0)
             this.#toApp.write(first);
@@ -38374,140 +38212,145 @@ class Bridge {
         this.#visitor.cut();
         this.#app.cut();
     }
-    sweep(now, idleMs, halfClosedIdleMs) {
-        // Both, for each forgets its mark.
-        const moved = [this.#visitor.takeMark(), this.#app.takeMark()].includes(true);
-        if (moved)
-            this.#movedAt = now;
-        const isHalfClosed = this.#visitor.isOver || this.#app.isOver;
-        if (now - this.#movedAt >= (isHalfClosed ? halfClosedIdleMs : idleMs))
+    /** Cuts the pipe if nothing was read for too long; called at intervals. */
+    sweep(now, { idleMs, halfClosedIdleMs }) {
+        const visitorWasActive = this.#visitor.takeActivity();
+        const appWasActive = this.#app.takeActivity();
+        if (visitorWasActive || appWasActive)
+            this.#activeAt = now;
+        const isHalfClosed = this.#visitor.hasEnded || this.#app.hasEnded;
+        if (now - this.#activeAt >= (isHalfClosed ? halfClosedIdleMs : idleMs))
             this.cut();
-        // Only here, where long connections come by: it takes four system calls, as many as a short visit has reads.
+        // Not earlier: this takes four system calls, as many as a short visit has reads, and only long visits need it.
         else if (!this.#isKeptAlive)
             this.#keepAlive();
     }
+    #keepAlive() {
+        this.#isKeptAlive = true;
+        this.#visitor.keepAlive();
+        this.#app.keepAlive();
+    }
 }
-/**
- * One socket as a source. Node hands its bytes over in a buffer of ours (`onread`), which saves an allocation and a
- * stream's book-keeping per read: see read-buffers.ts for what may be done with it.
- */
-class Leg {
+/** One socket of a pipe: reads its bytes and writes them to the other socket, its peer. */
+class PipeEnd {
+    /** Options to give to `net.connect`. */
     socketOptions;
-    hear = () => { };
-    /** Gets a copy of the first bytes after `join`; true: they are not the peer's. */
-    inspect;
+    /** Called before `join` with a copy of each chunk that is read. */
+    onData = () => { };
+    /** Called with a copy of the first bytes after `join`. If it returns true, they are not passed on. */
+    inspectFirst;
     #socket;
     #peer;
-    #own;
-    /** In the hands of a write that is not done. */
-    #held;
+    #ownBuffer;
+    /** A write that is not finished still uses this buffer. */
+    #heldBuffer;
     #isPaused = false;
-    #hasMoved = false;
+    #wasActive = false;
     constructor() {
         this.socketOptions = {
-            onread: { buffer: () => this.#own ?? SHARED, callback: length => this.#read(length) },
-            // A write that passes a buffer of ours on is never smaller, and so always ends in 'drain'.
+            onread: { buffer: () => this.#ownBuffer ?? SHARED_BUFFER, callback: length => this.#read(length) },
+            // A write from a borrowed buffer always has at least this size, so that 'drain' always follows it.
             writableHighWaterMark: BULK_BYTES,
         };
     }
-    get isOver() {
+    /** The other side has ended its direction. */
+    get hasEnded() {
         return this.#socket?.readableEnded === true;
     }
-    /** From now on all that is read goes to `peer`. */
+    /** From now on everything read from `socket` is written to `peer`. */
     join(socket, peer) {
         this.#socket = socket;
         this.#peer = peer;
-        socket.on('end', () => this.#end(peer));
-        socket.on('close', () => this.#close());
-        peer.on('drain', () => this.#goOn());
-        peer.on('close', () => this.#takeBack());
+        socket.on('end', () => this.#passEnd(peer));
+        socket.on('close', () => this.#onClose());
+        peer.on('drain', () => this.#onDrain());
+        peer.on('close', () => this.#returnHeld());
     }
     cut() {
         if (this.#socket)
             resetSocket(this.#socket);
     }
     keepAlive() {
-        this.#socket?.setKeepAlive(true, relay_KEEP_ALIVE_MS);
+        this.#socket?.setKeepAlive(true, pipe_KEEP_ALIVE_MS);
     }
     /** Whether anything was read since the last call. */
-    takeMark() {
-        const moved = this.#hasMoved;
-        this.#hasMoved = false;
-        return moved;
+    takeActivity() {
+        const wasActive = this.#wasActive;
+        this.#wasActive = false;
+        return wasActive;
     }
+    /** `length` bytes are in the buffer. Returning false pauses the socket (Node.js, `onread`). */
     #read(length) {
-        const buffer = this.#own ?? SHARED;
+        const buffer = this.#ownBuffer ?? SHARED_BUFFER;
         const peer = this.#peer;
         if (peer === undefined) {
-            this.hear(Buffer.from(buffer.subarray(0, length)));
+            this.onData(Buffer.from(buffer.subarray(0, length)));
             return true;
         }
-        this.#hasMoved = true;
-        if (this.inspect !== undefined && this.#isInspected(buffer.subarray(0, length)))
+        this.#wasActive = true;
+        if (this.inspectFirst !== undefined && this.#isInspected(buffer.subarray(0, length)))
             return false;
-        const goesOn = length < BULK_BYTES ? this.#copy(peer, buffer, length) : this.#pass(peer, buffer, length);
+        const goesOn = length < BULK_BYTES ? this.#writeCopy(peer, buffer, length) : this.#writeBulk(peer, buffer, length);
         this.#isPaused = !goesOn;
         return goesOn;
     }
     #isInspected(chunk) {
-        const { inspect } = this;
-        this.inspect = undefined;
-        return inspect?.(Buffer.from(chunk)) ?? false;
+        const { inspectFirst } = this;
+        this.inspectFirst = undefined;
+        return inspectFirst?.(Buffer.from(chunk)) ?? false;
     }
-    /** The buffer is free when this returns; one of our own is given back, for the flow is a trickle now. */
-    #copy(peer, buffer, length) {
+    #writeCopy(peer, buffer, length) {
         const goesOn = peer.write(Buffer.from(buffer.subarray(0, length)));
-        this.#release();
+        this.#returnOwn();
         return goesOn;
     }
-    #pass(peer, buffer, length) {
-        if (this.#own === undefined) {
+    #writeBulk(peer, buffer, length) {
+        if (this.#ownBuffer === undefined) {
             const goesOn = peer.write(Buffer.from(buffer.subarray(0, length)));
-            this.#own = borrow();
+            this.#ownBuffer = borrowBuffer();
             return goesOn;
         }
         peer.write(buffer.subarray(0, length));
         if (peer.writableLength === 0)
             return true;
-        // What the kernel did not take is still to be written out of this buffer: the next read needs another.
-        this.#held = this.#own;
-        this.#own = borrow();
+        this.#heldBuffer = this.#ownBuffer;
+        this.#ownBuffer = borrowBuffer();
         return false;
     }
-    #goOn() {
-        this.#takeBack();
+    #onDrain() {
+        this.#returnHeld();
         if (!this.#isPaused)
             return;
         this.#isPaused = false;
         this.#socket?.resume();
     }
-    #takeBack() {
-        if (this.#held !== undefined)
-            giveBack(this.#held);
-        this.#held = undefined;
+    #returnHeld() {
+        if (this.#heldBuffer !== undefined)
+            returnBuffer(this.#heldBuffer);
+        this.#heldBuffer = undefined;
     }
-    #release() {
-        if (this.#own !== undefined)
-            giveBack(this.#own);
-        this.#own = undefined;
+    #returnOwn() {
+        if (this.#ownBuffer !== undefined)
+            returnBuffer(this.#ownBuffer);
+        this.#ownBuffer = undefined;
     }
-    #end(peer) {
-        // The last of both ends needs no shutdown of its own: closing says the same.
+    #passEnd(peer) {
+        // When both directions have ended, closing the socket is enough: it sends the end, too.
         if (peer.readableEnded && peer.writableLength === 0)
             peer.destroy();
         else
             peer.end();
     }
-    #close() {
-        this.#release();
+    #onClose() {
+        this.#returnOwn();
         const peer = this.#peer;
         if (peer === undefined)
             return;
-        if (!this.isOver)
+        if (!this.hasEnded)
             resetSocket(peer);
         else if (this.#socket?.writableFinished === true)
             return;
-        // Its last word was heard, though it listens no more: that much is still passed on.
+        // This socket ended its direction and then broke: write what it sent to the peer, then close the peer.
         else if (peer.writableFinished)
             peer.destroy();
         else
@@ -38515,8 +38358,234 @@ class Leg {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/entrance.js
-// What takes visitors in where the tunnel ends: the gateway for http, a relay for raw bytes. Used by exposure and
+;// CONCATENATED MODULE: ./build/js/tunnel/relay/relay.js
+// Raw mode (`protocol: tcp`): carries visitors' bytes to a port of this machine and the answers back, for any protocol.
+// Made by exposure/ingress.ts, and on the second thread by visitor-thread.ts; used by visitors/ as a VisitorSink.
+
+
+
+
+
+/** bore does not report a visitor who disappears without a close: after this much silence the connection is cut. */
+const IDLE_MS = 60 * 60_000;
+const HALF_CLOSED_IDLE_MS = 5 * 60_000;
+/** How many times idle connections are searched for within the shorter limit. */
+const relay_SWEEPS_PER_LIMIT = 5;
+/**
+ * Carries the bytes of both directions. The end of one direction is passed on alone (half-close), a broken connection
+ * breaks the other one, and a slow reader makes the writer wait. Memory is bounded for each connection.
+ */
+class Relay {
+    maxVisitors = MAX_VISITORS;
+    secondThread;
+    idleLimits;
+    #options;
+    #pipes = new Set();
+    #sweeper;
+    #visits = 0;
+    #awaitedToken;
+    #workers = [];
+    constructor(options) {
+        const { secondThread, idleMs = IDLE_MS, halfClosedIdleMs = HALF_CLOSED_IDLE_MS } = options;
+        this.#options = options;
+        this.idleLimits = { idleMs, halfClosedIdleMs };
+        this.secondThread = secondThread && { ...secondThread, relay: this };
+    }
+    /** Where the app is now. */
+    get target() {
+        return this.#options.target();
+    }
+    /** Visitors since the start, our own probes not counted. */
+    get visits() {
+        return this.#workers.reduce((sum, { visits }) => sum + visits, this.#visits);
+    }
+    /** Visitors with at least one open connection: their own, or ours to the app. */
+    get open() {
+        return this.#workers.reduce((sum, { open }) => sum + open, this.#pipes.size);
+    }
+    /** Our own probe is expected. Only this relay can recognise it, not one on another thread. */
+    get isAwaitingToken() {
+        return this.#awaitedToken !== undefined;
+    }
+    /** Counts the visitors of a relay on another thread from now on. */
+    addWorker(worker) {
+        this.#workers.push(worker);
+    }
+    /**
+     * Sends a changed `target` to the workers at once, because another program may soon use the port that the app left.
+     */
+    updateTarget() {
+        const { target } = this;
+        for (const worker of this.#workers)
+            worker.setTarget(target);
+    }
+    /** The reading side of a connection that is about to be opened; until `accept` its bytes belong to the handshake. */
+    openEnd() {
+        return new PipeEnd();
+    }
+    /**
+     * From this call on, `socket`, opened with `end`, carries a visitor's bytes; `first` holds those already read. Resets
+     * the socket while the app is away.
+     */
+    accept(socket, first, end) {
+        if (end === undefined)
+            throw new TypeError('the connection was not opened with a PipeEnd');
+        const { target } = this;
+        const { logger } = this.#options;
+        if (target === undefined) {
+            logger.debug('a visitor was reset: the app is away');
+            resetSocket(socket);
+            return;
+        }
+        const pipe = new Pipe(socket, end, target, {
+            onAppError: error => logger.debug(`the app broke a connection: ${errors_describeError(error)}`),
+            onClosed: () => {
+                this.#pipes.delete(pipe);
+                this.#options.onClosed?.();
+            },
+        });
+        pipe.begin(first);
+        this.#visits += 1;
+        if (this.#awaitedToken)
+            this.#inspect(pipe, end, this.#awaitedToken);
+        this.#pipes.add(pipe);
+        this.#sweeper ??= this.#startSweeping();
+    }
+    /**
+     * Resolves with true when a visitor's first bytes are `token`: it is our own probe, which is reset and not counted.
+     * Resolves with false if `signal` is aborted first. Only one call at a time.
+     */
+    async awaitToken(token, signal) {
+        const seen = Promise.withResolvers();
+        this.#awaitedToken = { token, onSeen: seen.resolve };
+        try {
+            await raceSignal(seen.promise, signal);
+            return true;
+        }
+        catch {
+            return false;
+        }
+        finally {
+            this.#awaitedToken = undefined;
+        }
+    }
+    /** Cuts every connection. New connections may follow. */
+    cut() {
+        for (const pipe of this.#pipes)
+            pipe.cut();
+    }
+    #inspect(pipe, end, { token, onSeen }) {
+        end.inspectFirst = first => {
+            if (!first.subarray(0, token.length).equals(token))
+                return false;
+            this.#visits -= 1;
+            pipe.cut();
+            onSeen();
+            return true;
+        };
+    }
+    /** Runs while there are connections. */
+    #startSweeping() {
+        const { idleMs, halfClosedIdleMs } = this.idleLimits;
+        const timer = setInterval(() => {
+            const now = performance.now();
+            for (const pipe of this.#pipes)
+                pipe.sweep(now, this.idleLimits);
+            if (this.#pipes.size > 0)
+                return;
+            clearInterval(timer);
+            this.#sweeper = undefined;
+        }, Math.min(idleMs, halfClosedIdleMs) / relay_SWEEPS_PER_LIMIT);
+        return timer.unref();
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/visitors/visitor-sink.js
+// The destination of visitors' connections: a Relay for raw bytes, or a receiver of streams. Made by
+// exposure/ingress.ts, used by the other files of this folder.
+
+/** Gives each visitor to `receiver` as a stream. If `receiver` throws, only that visitor is lost. */
+function createStreamSink(receiver) {
+    return {
+        maxVisitors: MAX_GATEWAY_VISITORS,
+        secondThread: undefined,
+        openEnd: () => undefined,
+        accept: (socket, first) => {
+            if (first.length > 0)
+                socket.unshift(first);
+            receiver(socket);
+        },
+        cut: () => { },
+    };
+}
+
+;// CONCATENATED MODULE: ./build/js/exposure/tcp-probe.js
+// Checks that a public address leads here when there is no gateway to answer: a token that is sent to the address must
+// arrive at our relay. Used by ingress.
+
+
+
+
+
+/** 256 bits: no visitor sends them by chance. */
+const TOKEN_BYTES = 32;
+/** The token takes five round trips; over a satellite each takes half a second. */
+const ARRIVAL_TIMEOUT_MS = 3_000;
+/**
+ * Connects to `url` (`tcp://host:port`), sends a token, and waits for it at the relay. `unproved`: the connection
+ * opened, but the token did not arrive: another program has the port, or a proxy in between accepts every connection.
+ */
+async function probeTcp(url, relay, signal) {
+    const token = (0,external_node_crypto_.randomBytes)(TOKEN_BYTES);
+    const over = new AbortController();
+    const limit = AbortSignal.any([signal, over.signal, AbortSignal.timeout(ARRIVAL_TIMEOUT_MS)]);
+    const visitsBefore = relay.visits;
+    const arrival = relay.awaitToken(token, limit);
+    const sent = await tcp_probe_send(url, token, limit);
+    try {
+        if (sent instanceof Error)
+            return { kind: 'silent', detail: errors_describeError(sent) };
+        if (await arrival)
+            return { kind: 'proved' };
+        if (signal.aborted)
+            return { kind: 'silent', detail: 'no answer in time' };
+        // Visitors came through the same port, and may have taken the connection slot meant for the token.
+        if (relay.visits > visitsBefore || relay.open >= MAX_VISITORS)
+            return { kind: 'silent', detail: 'too many visitors came in between' };
+        return {
+            kind: 'unproved',
+            detail: 'it accepts connections, but what is sent there does not arrive here',
+        };
+    }
+    finally {
+        over.abort();
+        if (!(sent instanceof Error))
+            sent.destroy();
+    }
+}
+/** Resolves with the connection once the bytes are sent, or with the error that kept it from opening. */
+function tcp_probe_send(url, bytes, signal) {
+    const { hostname, port } = new URL(url);
+    const socket = (0,external_node_net_.connect)({ host: stripBrackets(hostname), port: Number(port), noDelay: true });
+    return new Promise(resolve => {
+        const giveUp = () => {
+            socket.destroy();
+            resolve(new Error('no answer in time'));
+        };
+        if (signal.aborted)
+            return giveUp();
+        signal.addEventListener('abort', giveUp, { once: true });
+        socket.on('error', resolve); // stays: the other side may break the connection later
+        socket.once('connect', () => {
+            signal.removeEventListener('abort', giveUp);
+            socket.write(bytes);
+            resolve(socket);
+        });
+    });
+}
+
+;// CONCATENATED MODULE: ./build/js/exposure/ingress.js
+// Receives visitors from the tunnel: a gateway for `protocol: http`, a relay for `protocol: tcp`. Used by exposure and
 // public-tunnel.
 
 
@@ -38524,22 +38593,32 @@ class Leg {
 
 
 
+
 /** Ready at once. */
-function openEntrance(options) {
+function openIngress(options) {
     return options.protocol === 'tcp' ? openRelay(options) : openGateway(options);
 }
-function openGateway({ app, place, endsAt, gateway: rules, tls, logger }) {
+function openGateway(options) {
+    const { app, publicAddress, endsAt, gateway: rules, tls, logger } = options;
     const proofKey = (0,external_node_crypto_.randomBytes)(32);
-    const gateway = startGateway({ app, place, endsAt, rules, proofKey, ...(tls && { tls }), logger });
+    const gateway = startGateway({
+        app,
+        place: publicAddress,
+        endsAt,
+        rules,
+        proofKey,
+        ...(tls && { tls }),
+        logger,
+    });
     const certificate = tls && new external_node_crypto_.X509Certificate(tls.cert).fingerprint256;
     return {
-        destination: visitor => gateway.accept(visitor),
+        destination: createStreamSink(visitor => gateway.accept(visitor)),
         get visits() {
             return gateway.visits;
         },
         needsApp: false,
         endsTls: tls !== undefined,
-        ask: (url, signal) => askForProof(url, proofKey, signal, certificate),
+        probe: (url, signal) => probeHttp(url, proofKey, signal, certificate),
         followApp: () => { },
         stop: drainMs => gateway.stop(drainMs),
     };
@@ -38561,44 +38640,27 @@ function openRelay({ app, threadScript, logger }) {
         },
         needsApp: true,
         endsTls: false,
-        ask: async (url, signal) => {
-            // Its visitors are cut off, and so would our own bytes be: that says nothing about the address.
+        probe: async (url, signal) => {
+            // While the app is down, every connection is cut off: our probe would say nothing about the address.
             const address = target();
             const isUp = address && (await findListening({ hosts: [address.host], port: address.port }));
-            return isUp ? askForToken(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };
+            return isUp ? probeTcp(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };
         },
-        followApp: () => relay.followTarget(),
+        followApp: () => relay.updateTarget(),
         stop: async () => { },
     };
-}
-
-;// CONCATENATED MODULE: ./build/js/tunnel/blocked-ports.js
-// Ports that are open and still of no use. Used by placement.ts, and by exposure through public-address.ts.
-/**
- * Browsers, and every `fetch`, refuse to open them because other protocols live there (WHATWG Fetch, "bad port").
- * A link with one of them is of no use to a reviewer.
- */
-const BLOCKED_PORTS = new Set([
-    1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
-    109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515,
-    526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049,
-    3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080,
-]);
-function isBlockedPort(port) {
-    return port !== undefined && BLOCKED_PORTS.has(port);
 }
 
 // EXTERNAL MODULE: external "node:url"
 var external_node_url_ = __nccwpck_require__(3136);
 ;// CONCATENATED MODULE: ./build/js/tunnel/address.js
-// Where a bore server is: read from the `server` input and the command line, shown in messages.
+// The address of a bore server: parsed from the `server` input (inputs/tunnel.ts), rendered in messages.
 
 
 
 
 
-
-/** `host`, `host:port`, `[::1]` or `[::1]:port`; white space around it is no harm. Throws InputError. */
+/** `host`, `host:port`, `[::1]` or `[::1]:port`; white space around it is ignored. Throws InputError. */
 function parseServerAddress(text) {
     const trimmed = text.trim();
     if (trimmed === '')
@@ -38608,7 +38670,7 @@ function parseServerAddress(text) {
         throw refuseAddress(trimmed, describeForm(trimmed));
     return { host: parseHost(parts.v6, parts.name ?? '', trimmed), port: parsePort(parts.port, trimmed) };
 }
-/** `host:port`, with brackets where the host is an IPv6 address. */
+/** `host:port`, with brackets if the host is an IPv6 address. */
 function renderAddress({ host, port }) {
     return (0,external_node_net_.isIPv6)(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
@@ -38616,10 +38678,10 @@ function parseHost(v6, name, text) {
     if (v6 !== undefined) {
         if (isIPv6(v6))
             return v6;
-        throw refuseAddress(text, 'what stands in brackets must be an IPv6 address');
+        throw refuseAddress(text, 'the part in brackets must be an IPv6 address');
     }
-    // The only characters of host names; the conversion gives names in other scripts their form in the DNS.
-    // A dot at the end only says that the name is whole: without it there is one form to compare.
+    // Names in other scripts are converted to their form in the DNS. A final dot only marks the name as complete: without
+    // it, a host has one form to compare.
     const host = domainToASCII(name).replace(/\.$/u, '');
     if (/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/u.test(host) && host.length <= 253)
         return host;
@@ -38641,23 +38703,24 @@ function describeForm(text) {
     return 'write host or host:port';
 }
 function refuseAddress(text, remedy) {
-    // As a whole: an IPv6 address may begin as the runner's commands do, but only on a line of its own.
+    // The whole sentence is made safe: an IPv6 address may begin with `::`, as the runner's commands do at the start of a
+    // line.
     return new InputError(`${sanitise(`\`server\` '${text}`)}' is not an address: ${remedy}`);
 }
 
 ;// CONCATENATED MODULE: ./build/js/tunnel/failure.js
-// What can go wrong between us and a bore server: each failure with its class and with what a user should do.
-// Thrown by dial.ts, greeting.ts and client.ts, judged by attempts.ts and port-choice.ts.
+// What can go wrong between us and a bore server: each failure with its kind and with what the user should do.
+// Thrown by session/, reconnect.ts and retry/port-choice.ts; retry/retry-policy.ts decides what follows.
 
 
 
 
 
-/** Enough to recognise an HTTP server or an SSH banner by. */
+/** Enough to recognise an HTTP server or an SSH banner. */
 const MAX_QUOTE_LENGTH = 60;
 class TunnelFailure extends TunnelError {
     kind;
-    /** What to do about the port where the user chose it. */
+    /** What to do about the port if the user chose it. */
     portAdvice;
     constructor(kind, message, options = {}) {
         super(message, {
@@ -38669,25 +38732,25 @@ class TunnelFailure extends TunnelError {
     }
 }
 /**
- * True where this server will not do, however often it is asked; `served` says whether any server has served in this
- * run, `failures` how often this one has failed in a row. What is wrong with a port is for port-choice.ts to say.
+ * True if trying this server again cannot help. `hasServed`: there was a session in this run, on any server;
+ * `failures`: how often this server has failed since. Not used for port failures, which port-choice.ts decides.
  */
-function isHopeless({ kind }, served, failures) {
+function isPermanent({ kind }, hasServed, failures) {
     if (kind === 'secret' || kind === 'wrong-port')
         return true;
-    if (kind === 'secret-unwanted' || kind === 'not-bore' || kind === 'mute')
-        return !served;
-    return kind === 'unknown-host' && !served && failures >= ATTEMPTS_BEFORE_HINT;
+    if (kind === 'secret-unwanted' || kind === 'not-bore' || kind === 'silent')
+        return !hasServed;
+    return kind === 'unknown-host' && !hasServed && failures >= ATTEMPTS_BEFORE_HINT;
 }
-/** True where the workflow has to change: to go on with another server would hide it until that one is lost too. */
+/** True if the workflow has to change: another server would only hide the mistake, until that server is lost, too. */
 function isMisconfiguration({ kind }) {
     return kind === 'secret' || kind === 'secret-unwanted' || kind === 'port-refused';
 }
-/** A stranger's bytes, short and harmless, in quotes. */
+/** Bytes from the network, in quotes: short, and safe to print. */
 function quote(text) {
-    return `"${log_sanitise(typeof text === 'string' ? text : text.toString('latin1'), MAX_QUOTE_LENGTH)}"`;
+    return `"${sanitise_sanitise(typeof text === 'string' ? text : text.toString('latin1'), MAX_QUOTE_LENGTH)}"`;
 }
-/** The server could not be reached: `error` is of node:net, node:dns, or a time-out. */
+/** The server could not be reached: `error` comes from node:net or node:dns, or is a time-out. */
 function explainDial(server, error) {
     const cause = { cause: error };
     if (hasCode(error, 'ENOTFOUND'))
@@ -38695,15 +38758,15 @@ function explainDial(server, error) {
     const message = `could not reach ${renderAddress(server)}: ${errors_describeError(error)}`;
     return new TunnelFailure('transient', message, cause);
 }
-/** It was given up because something else was to be done. */
-function explainLate(server) {
+/** The attempt reached its time limit. */
+function explainTimeout(server) {
     return new TunnelFailure('transient', `${renderAddress(server)} did not answer in time`);
 }
-/** What a repeated `explainDial` is worth saying in addition. */
+/** What is added to a transient failure that repeats. */
 function hintAtFirewall(server) {
     return `is the bore server running, and does a firewall let connections to port ${server.port} out?`;
 }
-/** The `Error` frame that answered our `Hello(port)`; `hasSecret` says whether we proved one in front of it. */
+/** The `Error` frame that answered our `Hello(port)`; `hasSecret`: we sent a proof before it. */
 function explainErrorFrame(server, port, text, hasSecret) {
     const where = renderAddress(server);
     switch (text) {
@@ -38731,13 +38794,13 @@ function explainErrorFrame(server, port, text, hasSecret) {
             return new TunnelFailure('transient', `${where} answered with an error: ${quote(text)}`);
     }
 }
-/** The failure as it is told where its port is the user's own choice. */
+/** The failure with advice about the port, for a user who chose the port. */
 function explainFixedPort(failure) {
     const { kind, message, portAdvice, cause } = failure;
     return portAdvice === undefined ? failure : new TunnelFailure(kind, `${message}: ${portAdvice}`, { cause });
 }
 const FIT_RANGE = 'set `port-range` to the --min-port and --max-port of the server';
-/** None of the ports that `auto` asked for was given. */
+/** The server gave none of the ports that `auto` asked for. */
 function explainNoCandidate(server, { min, max }, { count, allTaken }) {
     const ports = count === 1
         ? `did not give the only port of \`port-range\`, ${min === max ? min : `${min}-${max}`}`
@@ -38747,26 +38810,28 @@ function explainNoCandidate(server, { min, max }, { count, allTaken }) {
         : FIT_RANGE;
     return new TunnelFailure(allTaken ? 'port-taken' : 'port-refused', `${renderAddress(server)} ${ports}: ${remedy}`);
 }
-/** No failure yet: where any port will do, the server is asked for one. */
+/** Not a failure yet: if any port will do, the server is asked to choose one. */
 function explainAnyPort(server, { allTaken }) {
     const remedy = allTaken ? 'they are all in use' : FIT_RANGE;
-    return `${renderAddress(server)} gives none of this preview's own ports, so it picks one, and another in the next run: ${remedy}`;
+    return `${renderAddress(server)} gives none of this preview's own ports, so it picks one, and may pick another in the next run: ${remedy}`;
 }
 function explainSecretRequired(server) {
     return new TunnelFailure('secret', `the server ${renderAddress(server)} requires a secret: set the \`secret\` input`);
 }
 function explainSecretUnwanted(server) {
-    return new TunnelFailure('secret-unwanted', `the server ${renderAddress(server)} asks for no secret, but one was given: remove \`secret\`, or check \`server\``);
+    return new TunnelFailure('secret-unwanted', `the server ${renderAddress(server)} requires no secret, but one was given: remove \`secret\`, or check \`server\``);
 }
-/** It said something no bore server says (`said`), or, where that is empty, nothing. */
-function explainNotBore(server, said) {
-    const silent = said.length === 0;
-    const detail = silent ? 'it accepts connections and says nothing' : `it says ${quote(firstLine(said))}`;
-    return new TunnelFailure(silent ? 'mute' : 'not-bore', `${renderAddress(server)} does not answer like a bore server (${detail}): check host and port in \`server\``);
+/** `received` is not what a bore server sends; it may be empty. */
+function explainNotBore(server, received) {
+    const silent = received.length === 0;
+    const detail = silent
+        ? 'it accepts connections and sends nothing'
+        : `it sent ${quote(firstLine(received))}`;
+    return new TunnelFailure(silent ? 'silent' : 'not-bore', `${renderAddress(server)} does not answer like a bore server (${detail}): check host and port in \`server\``);
 }
-/** What an HTTP server says after its status line tells nothing more. */
-function firstLine(said) {
-    const text = said.toString('latin1');
+/** The first line: enough for an HTTP answer, whose first line is the status. */
+function firstLine(received) {
+    const text = received.toString('latin1');
     return /^[^\r\n]+/.exec(text)?.[0] ?? text;
 }
 function explainWrongPort(server, asked, got) {
@@ -38774,252 +38839,9 @@ function explainWrongPort(server, asked, got) {
     return new TunnelFailure('wrong-port', `the server ${renderAddress(server)} answered with port ${got}${instead}: it cannot be relied on, check \`server\``);
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/placement.js
-// Where a preview lives: in which order it asks the servers, and each of them for which ports. The same in every run,
-// and unknown beforehand to whoever does not know the server's secret. Used by server-choice.ts and port-choice.ts.
-
-
-/**
- * A preview's address is public, so each one lets anybody test guesses of the secret, at home and without asking the
- * server. This makes a guess cost some 40 ms and 16 MB (scrypt, RFC 7914), as it costs us once at the start.
- */
-const STRETCH = { N: 2 ** 14, r: 8, p: 1 };
-const KEY_BYTES = 32;
-const SALT = 'expose-action, where a preview lives';
-/** As many as readUIntBE reads exactly, and far more than a port needs. */
-const DRAW_BYTES = 6;
-/**
- * The servers, best first, by rendezvous hashing: each one's score is its own affair, so that a server that is added
- * or lost moves only the previews it gets or had.
- */
-function orderServers(servers, identity) {
-    if (servers.length < 2)
-        return [...servers];
-    const scored = servers.map(server => {
-        const { host, port } = server.address;
-        return { server, score: placement_hash(server.secret, ['server', host, port, identity]) };
-    });
-    return scored.sort((a, b) => Buffer.compare(b.score, a.score)).map(({ server }) => server);
-}
-/**
- * Every port of the range once, in an order that is the preview's own; those that browsers refuse are left out, unless
- * there are no others. Lazily: a port costs one hash.
- */
-function* listCandidates(identity, secret, { min, max }) {
-    const isUseful = hasOpenPort(min, max) ? (port) => !isBlockedPort(port) : () => true;
-    // Fisher and Yates' shuffle from the end, one step for each port that is asked for; only what was moved is written.
-    const moved = new Map();
-    for (let left = max - min + 1; left > 0; left -= 1) {
-        const chosen = draw(secret, identity, left);
-        const port = min + (moved.get(chosen) ?? chosen);
-        moved.set(chosen, moved.get(left - 1) ?? left - 1);
-        if (isUseful(port))
-            yield port;
-    }
-}
-function hasOpenPort(min, max) {
-    for (let port = min; port <= max; port += 1)
-        if (!isBlockedPort(port))
-            return true;
-    return false;
-}
-/** A whole number below `limit`, a port count: the remainder favours the smaller ones by less than one in a billion. */
-function draw(secret, identity, limit) {
-    return placement_hash(secret, ['port', limit, identity]).readUIntBE(0, DRAW_BYTES) % limit;
-}
-/** Keyed with the secret where there is one. The parts keep their borders: `ab`, `c` is not `a`, `bc`. */
-function placement_hash(secret, parts) {
-    const text = JSON.stringify(['expose-action', ...parts]);
-    if (secret === undefined)
-        return (0,external_node_crypto_.createHash)('sha256').update(text).digest();
-    return (0,external_node_crypto_.createHmac)('sha256', stretch(secret)).update(text).digest();
-}
-/** By secret; a process knows one, or a few. */
-const stretched = new Map();
-function stretch(secret) {
-    const key = stretched.get(secret) ?? (0,external_node_crypto_.scryptSync)(secret, SALT, KEY_BYTES, STRETCH);
-    stretched.set(secret, key);
-    return key;
-}
-
-;// CONCATENATED MODULE: ./build/js/tunnel/port-choice.js
-// Which public port of one server to ask for next. Used by attempts.ts, through server-choice.ts.
-
-
-
-/**
- * Candidates of `auto` that are asked for. Where half of all ports are taken, 32 in a row are in one of four billion
- * runs; and where the server's own range is narrower, all of them are refused within seconds, which is when people
- * should hear of it.
- */
-const MAX_CANDIDATES = 32;
-/** What a server gives out without a privilege, and where it ends. */
-const LOWEST_PORT = 1_024;
-const HIGHEST_PORT = 65_535;
-class PortChoice {
-    #server;
-    #options;
-    /** Where strangers answer. */
-    #left = new Set();
-    #list;
-    #port;
-    #patience;
-    #takenSince;
-    /** Of this round through the list. */
-    #asked = 1;
-    #wasTaken = false;
-    #wasRefused = false;
-    #isWholeRound = false;
-    /** The server is asked for one of its own choice. */
-    #isAnyPort = false;
-    #served = false;
-    constructor(server, options) {
-        this.#server = server;
-        this.#options = options;
-        this.#list = listPorts(server, options);
-        this.#port = this.#list.next().value ?? 0;
-        const { portAgain, portFirst } = options.timings;
-        this.#patience = readPreferred(server, options) === undefined ? portFirst : portAgain;
-    }
-    /** What to put into `Hello`; 0 for any. */
-    get port() {
-        return this.#port;
-    }
-    /** The server gave us `port`: it is the one to ask for from now on. */
-    settle(port) {
-        this.#port = port;
-        this.#served = true;
-        this.#isWholeRound = false;
-        this.#expect(this.#options.timings.portAgain);
-    }
-    /** A stranger answers at our port: it is not asked for again. False where there is no other. */
-    leave() {
-        if (this.#port === 0)
-            return true; // any port is another one
-        this.#left.add(this.#port);
-        if (this.#advance())
-            return true;
-        this.#startOver();
-        return !this.#left.has(this.#port);
-    }
-    /**
-     * The server did not give us the port (kind `port-taken` or `port-refused`); `now` is of a monotonic clock. Where
-     * another server has served before (`isTakeover`), visitors wait, and the address changes in any case.
-     */
-    judge({ kind }, now, isTakeover) {
-        if (kind === 'port-taken') {
-            this.#takenSince ??= now;
-            if (!isTakeover && now - this.#takenSince < this.#patience)
-                return 'later';
-            this.#wasTaken = true;
-        }
-        else
-            this.#wasRefused = true;
-        if (this.#advance())
-            return 'next';
-        // Who has served for an hour waits for a port to become free; but a range that does not fit stays as it is.
-        const hasServed = this.#served || isTakeover;
-        if (!hasServed || (this.#isWholeRound && !this.#wasTaken))
-            return 'never';
-        this.#startOver();
-        return 'later';
-    }
-    /** The server could not be asked: how long the port is taken already counts anew. */
-    forgetTaken() {
-        this.#takenSince = undefined;
-    }
-    /** True while our own port is taken, by what is left of the session before. */
-    isBeingFreed(now) {
-        return this.#served && this.#takenSince !== undefined && now - this.#takenSince < this.#patience;
-    }
-    /** What came of this round through the list so far. */
-    get asked() {
-        return { count: this.#asked, allTaken: !this.#wasRefused };
-    }
-    /** What people are told of a port that was not given: advice about `remote-port` only where they chose it. */
-    explain(failure) {
-        return this.#options.remotePort.kind === 'fixed' ? explainFixedPort(failure) : failure;
-    }
-    /** What people are told after `never`. */
-    explainEnd(last) {
-        const { remotePort } = this.#options;
-        return remotePort.kind === 'auto'
-            ? explainNoCandidate(this.#server.address, remotePort, this.asked)
-            : this.explain(last);
-    }
-    #expect(patience) {
-        this.#patience = patience;
-        this.#takenSince = undefined;
-    }
-    /** False where the list has no other port. */
-    #advance() {
-        for (let next = this.#list.next(); !next.done; next = this.#list.next()) {
-            if (this.#left.has(next.value))
-                continue;
-            if (next.value === this.#port)
-                return false;
-            this.#port = next.value;
-            this.#isAnyPort ||= next.value === 0;
-            this.#asked += 1;
-            this.#expect(0);
-            return true;
-        }
-        return false;
-    }
-    #startOver() {
-        // Who was given none of them once need not ask for all of them again.
-        this.#list = this.#isAnyPort ? [0].values() : listPorts(this.#server, this.#options);
-        this.#advance();
-        this.#expect(0);
-        this.#asked = 1;
-        this.#wasTaken = false;
-        this.#wasRefused = false;
-        this.#isWholeRound = true;
-    }
-}
-function* listPorts(server, options) {
-    const wish = options.remotePort;
-    if (wish.kind === 'fixed') {
-        yield wish.port;
-        return;
-    }
-    const before = readPreferred(server, options);
-    if (before !== undefined)
-        yield before;
-    if (wish.kind === 'random')
-        for (;;)
-            yield 0;
-    let count = 0;
-    for (const port of listCandidates(options.identity, server.secret, wish)) {
-        if (port !== before)
-            yield port;
-        count += 1;
-        if (count === MAX_CANDIDATES)
-            break;
-    }
-    // Where any port will do, one that changes from run to run is better than none.
-    if (isWholeRange(wish))
-        yield 0;
-}
-/** True where any port that a server gives out will do. */
-function isWholeRange({ min, max }) {
-    return min <= LOWEST_PORT && max === HIGHEST_PORT;
-}
-/** The port the tunnel had on this server before, where the wish allows it. */
-function readPreferred({ address }, { preferred, remotePort }) {
-    if (preferred === undefined || preferred.host !== address.host)
-        return undefined;
-    return allows(remotePort, preferred.port) ? preferred.port : undefined;
-}
-function allows(wish, port) {
-    if (wish.kind === 'auto')
-        return port >= wish.min && port <= wish.max && !isBlockedPort(port);
-    return wish.kind === 'random';
-}
-
-;// CONCATENATED MODULE: ./build/js/tunnel/backoff.js
-// How long to wait before the next attempt. Used by attempts.ts.
-/** `reset()` when a session was a good one: the next attempt is then made at once. */
+;// CONCATENATED MODULE: ./build/js/tunnel/retry/backoff.js
+// How long to wait before the next attempt. Used by retry-policy.ts.
+/** Call `reset()` after a good session, so that the next attempt is made at once. */
 class Backoff {
     #timings;
     #random;
@@ -39029,7 +38851,7 @@ class Backoff {
         this.#timings = timings;
         this.#random = random;
     }
-    /** Milliseconds to wait before the next attempt; `now` is of a monotonic clock. */
+    /** Milliseconds to wait before the next attempt; `now` is the time of a monotonic clock. */
     next(now) {
         const { retry, fastRetry, slowRetry } = this.#timings;
         if (this.#since === undefined) {
@@ -39048,36 +38870,36 @@ class Backoff {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/failure-log.js
-// What went wrong since the tunnel was connected last, server by server: what people are told of it, and how loudly.
-// Used by attempts.ts.
+;// CONCATENATED MODULE: ./build/js/tunnel/retry/failure-log.js
+// The failures of each server since the tunnel was last connected: decides what is logged, at which level, and which
+// failures the final error contains. Used by retry-policy.ts.
 
 
 
 
-/** Sessions that ended as soon as they stood, in a row, before it is worth a warning. */
+/** The number of sessions in a row that ended at once after which a warning is logged. */
 const SHORT_SESSIONS_BEFORE_WARNING = 3;
 class FailureLog {
     #logger;
     #counts = new Map();
-    /** The last failure of each server, as people are told of it. */
+    /** The last failure of each server, worded for the user. */
     #last = new Map();
     #shortSessions = 0;
-    #wentRound = false;
-    /** About a port that is taken. */
-    #told = new Set();
+    #hasGoneRound = false;
+    /** Lines about ports in use that were logged already: each is logged once. */
+    #logged = new Set();
     constructor(logger) {
         this.#logger = logger;
     }
-    /** How often `server` has failed, this time included. */
+    /** Counts a failure of `server` and returns how many there are. */
     count(server) {
         const name = renderAddress(server);
         const count = (this.#counts.get(name) ?? 0) + 1;
         this.#counts.set(name, count);
         return count;
     }
-    /** Keeps a failure and returns what to tell; `isStart` while nobody has served yet and people wait. */
-    note(server, failure, isStart = false) {
+    /** Stores and logs a failure, and returns its text; `isStart`: there was no session yet, and the user waits. */
+    record(server, failure, isStart = false) {
         const name = renderAddress(server);
         const count = this.#counts.get(name) ?? 1;
         const isPuzzling = failure.kind === 'transient' && count >= ATTEMPTS_BEFORE_HINT;
@@ -39089,33 +38911,33 @@ class FailureLog {
             this.#logger.debug(`attempt ${count} failed: ${reason}`);
         return reason;
     }
-    /** All of it in one error; undefined where nothing has failed. */
-    sum() {
+    /** The last failures of all servers in one error; undefined if nothing has failed. */
+    summarise() {
         const [first, ...others] = this.#last.values();
         if (first === undefined || others.length === 0)
             return first;
         const message = [first, ...others].map(one => one.message).join('; ');
         return new TunnelError(message, { retryable: [first, ...others].some(one => one.retryable) });
     }
-    /** `port` is in use, and `next` is asked for: where it is the same, for as long as an older job may be ending. */
-    tellTaken({ host }, port, next) {
+    /** `port` is in use. The next request is for `next`: the same port again while an older job may be ending. */
+    logTaken({ host }, port, next) {
         const text = next === port
-            ? `port ${port} of ${host} is in use, by an older job perhaps: waiting for it to be free`
-            : `port ${port} of ${host} stays in use: asking for ${next === 0 ? 'any other' : next}`;
-        if (this.#told.has(text))
+            ? `port ${port} of ${host} is in use, perhaps by an older job: waiting for it to be free`
+            : `port ${port} of ${host} is still in use: asking for ${next === 0 ? 'any other' : next}`;
+        if (this.#logged.has(text))
             return;
-        this.#told.add(text);
+        this.#logged.add(text);
         this.#logger.info(text);
     }
-    /** The tunnel is connected. */
+    /** The tunnel is connected: all failures are forgotten. */
     clear() {
-        this.#told.clear();
+        this.#logged.clear();
         this.#counts.clear();
         this.#last.clear();
-        this.#wentRound = false;
+        this.#hasGoneRound = false;
     }
-    /** A session is over. A server that drops one after the other fills no log. */
-    tellLoss(server, reason, wasGood) {
+    /** A session is over. If a server drops one session after the other, only the first losses are logged above debug. */
+    logLoss(server, reason, wasGood) {
         this.#shortSessions = wasGood ? 0 : this.#shortSessions + 1;
         const text = `reconnecting to ${renderAddress(server)}: ${reason}`;
         if (this.#shortSessions <= 1)
@@ -39123,230 +38945,534 @@ class FailureLog {
         else
             this.#logger.debug(text);
         if (this.#shortSessions === SHORT_SESSIONS_BEFORE_WARNING)
-            this.#logger.warn(`${renderAddress(server)} opens the tunnel and drops it at once, again and again: ${reason}`);
+            this.#logger.warn(`${renderAddress(server)} repeatedly opens the tunnel and drops it at once: ${reason}`);
     }
-    tellReturn(text) {
+    /** The tunnel is connected again. */
+    logReturn(text) {
         if (this.#shortSessions <= 1)
             this.#logger.info(text);
         else
             this.#logger.debug(text);
     }
-    /** `from` was tried long enough, and `to` is next. Said once: from the second round on it is the same again. */
-    tellTurn(from, to, isNewRound) {
-        this.#wentRound ||= isNewRound;
-        const text = `${renderAddress(from)} stays away: trying ${renderAddress(to)}`;
-        if (this.#wentRound)
+    /** `from` was tried long enough, and `to` is next. The second and later rounds repeat the first: logged at debug. */
+    logNextServer(from, to, isNewRound) {
+        this.#hasGoneRound ||= isNewRound;
+        const text = `${renderAddress(from)} is not available: trying ${renderAddress(to)}`;
+        if (this.#hasGoneRound)
             this.#logger.debug(text);
         else
             this.#logger.info(text);
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/server-choice.js
-// Which server has the tunnel, and which is asked next when that one stays away. Used by attempts.ts, which knows
-// what became of each attempt.
+;// CONCATENATED MODULE: ./build/js/tunnel/wire/challenge.js
+// How a client proves that it knows the server's secret (bore, src/auth.rs). Used by handshake.ts,
+// retry/server-rotation.ts and our own bore server.
+
+/** A secret as an HMAC key. As a KeyObject, one answer takes 3 µs; with the bytes of the key it would take 25 µs. */
+function deriveKey(secret) {
+    return (0,external_node_crypto_.createSecretKey)((0,external_node_crypto_.createHash)('sha256').update(secret).digest());
+}
+/** The answer, in hex, to a challenge, which is a UUID: HMAC-SHA256 of its 16 raw bytes (bore, src/auth.rs). */
+function answerChallenge(key, challenge) {
+    return (0,external_node_crypto_.createHmac)('sha256', key).update(challenge.replaceAll('-', ''), 'hex').digest('hex');
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/retry/blocked-ports.js
+// Ports that browsers refuse to open. Used by placement.ts, port-choice.ts and exposure/public-tunnel.ts.
+/**
+ * Browsers and every `fetch` refuse these ports because other protocols use them (WHATWG Fetch, "bad port"), so a
+ * reviewer could not open the link.
+ */
+const BLOCKED_PORTS = new Set([
+    1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
+    109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515,
+    526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049,
+    3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080,
+]);
+function isBlockedPort(port) {
+    return port !== undefined && BLOCKED_PORTS.has(port);
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/retry/placement.js
+// A preview's own order of servers, and of ports on each server. It is the same in every run, and only someone with the
+// server's secret can predict it. Used by server-rotation.ts and port-choice.ts.
+
+
+/**
+ * A preview's address is public and follows from the secret, so anybody can test guesses of the secret offline. scrypt
+ * (RFC 7914) makes each guess cost some 40 ms and 16 MB; we pay that once, at the start.
+ */
+const STRETCH = { N: 2 ** 14, r: 8, p: 1 };
+const KEY_BYTES = 32;
+const SALT = 'expose-action, where a preview lives';
+/** The most bytes that readUIntBE reads, and far more than a port needs. */
+const DRAW_BYTES = 6;
+/**
+ * The servers, best first, by rendezvous hashing: a server's score does not depend on the other servers. So a new
+ * server moves only the previews that it gets, and a lost one only those that it had.
+ */
+function orderServers(servers, identity) {
+    if (servers.length < 2)
+        return [...servers];
+    const scored = servers.map(server => {
+        const { host, port } = server.address;
+        return { server, score: placement_hash(server.secret, ['server', host, port, identity]) };
+    });
+    return scored.sort((a, b) => Buffer.compare(b.score, a.score)).map(({ server }) => server);
+}
+/**
+ * Every port of the range once, in the preview's own order. Ports that browsers refuse are left out, unless the range
+ * has no others. Lazy: each port costs one hash.
+ */
+function* listCandidates(identity, secret, { min, max }) {
+    const isUseful = hasOpenPort(min, max) ? (port) => !isBlockedPort(port) : () => true;
+    // Fisher-Yates shuffle from the end, one step for each port; the map holds only the entries that were swapped.
+    const swapped = new Map();
+    for (let left = max - min + 1; left > 0; left -= 1) {
+        const chosen = draw(secret, identity, left);
+        const port = min + (swapped.get(chosen) ?? chosen);
+        swapped.set(chosen, swapped.get(left - 1) ?? left - 1);
+        if (isUseful(port))
+            yield port;
+    }
+}
+function hasOpenPort(min, max) {
+    for (let port = min; port <= max; port += 1)
+        if (!isBlockedPort(port))
+            return true;
+    return false;
+}
+/** A whole number below `limit`, at most the number of ports: the bias of the remainder is below one in a billion. */
+function draw(secret, identity, limit) {
+    return placement_hash(secret, ['port', limit, identity]).readUIntBE(0, DRAW_BYTES) % limit;
+}
+/** Keyed with the secret if there is one. JSON keeps the parts apart: `ab`, `c` is not `a`, `bc`. */
+function placement_hash(secret, parts) {
+    const text = JSON.stringify(['expose-action', ...parts]);
+    if (secret === undefined)
+        return (0,external_node_crypto_.createHash)('sha256').update(text).digest();
+    return (0,external_node_crypto_.createHmac)('sha256', stretch(secret)).update(text).digest();
+}
+/** One key for each secret; a process has one or a few. */
+const stretched = new Map();
+function stretch(secret) {
+    const key = stretched.get(secret) ?? (0,external_node_crypto_.scryptSync)(secret, SALT, KEY_BYTES, STRETCH);
+    stretched.set(secret, key);
+    return key;
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/retry/port-choice.js
+// Which public port to ask one server for next. Used by retry-policy.ts, through server-rotation.ts; isWholeRange also by
+// exposure/public-tunnel.ts.
+//
+// Ports are asked for in rounds: the one the tunnel had before, then those that `remotePort` allows, each once.
+// (`random` asks for any port each time, and its round never ends.)
+//
+// | the server's answer | and (the first row that is true)                   | then                                  |
+// |---------------------|---------------------------------------------------|---------------------------------------|
+// | port given          |                                                   | `confirm`: it is asked for first now  |
+// | in use              | within the port's grace period, not in a takeover | 'later': the same port, after a pause |
+// | in use, or refused  | the round has another port                        | 'next': that port, at once            |
+// |                     | there was no session yet, on any server           | 'never': give this server up          |
+// |                     | the round was complete, and every port refused    | 'never': waiting would not help       |
+// |                     | otherwise                                         | 'later': a new round                  |
+//
+// Grace periods: `portFirst` for the first port of all (an older job may be ending), `portAgain` for a port the tunnel
+// had (the server frees it a moment after the session), none for any other.
 
 
 
-/** All times are of one monotonic clock, in milliseconds. */
-class ServerChoice {
-    #places;
+/**
+ * How many candidates of `auto` are asked for. If half of all ports are in use, 32 in a row are in use once in four
+ * billion runs. If the server's own range is narrower, it refuses all of them within seconds, so that the user need not
+ * wait long for the error.
+ */
+const MAX_CANDIDATES = 32;
+/** The ports a server can open without privileges. */
+const LOWEST_PORT = 1_024;
+const HIGHEST_PORT = 65_535;
+class PortChoice {
+    #server;
+    #options;
+    /** Ports on which another program answered our probe; never used again. */
+    #rejected = new Set();
+    #round;
+    #port;
+    #graceMs;
+    #takenSince;
+    /** The server gave none of the ports before, so it was asked to choose one. */
+    #hasAskedForAny = false;
+    #hasServed = false;
+    constructor(server, options) {
+        this.#server = server;
+        this.#options = options;
+        this.#round = startRound(listPorts(server, options), false);
+        this.#port = this.#round.ports.next().value ?? 0;
+        this.#round.count = 1;
+        const { portAgain, portFirst } = options.timings;
+        this.#graceMs = readPreferred(server, options) === undefined ? portFirst : portAgain;
+    }
+    /** The port to put into `Hello`; 0 for any. */
+    get port() {
+        return this.#port;
+    }
+    /** The server opened `port` for us: from now on, this port is asked for first. */
+    confirm(port) {
+        this.#port = port;
+        this.#hasServed = true;
+        this.#round.isComplete = false;
+        this.#startGrace(this.#options.timings.portAgain);
+    }
+    /** Another program answers at our port, so this port is not asked for again. False if there is no other port. */
+    reject() {
+        if (this.#port === 0)
+            return true; // the server will choose another port
+        this.#rejected.add(this.#port);
+        if (this.#advance())
+            return true;
+        this.#startOver();
+        return !this.#rejected.has(this.#port);
+    }
+    /**
+     * The server did not give us the port (kind `port-taken` or `port-refused`); `now` is the time of a
+     * monotonic clock. In a takeover (another server has served before) there is no grace period: visitors wait, and
+     * the address changes in any case.
+     */
+    nextPort({ kind }, now, isTakeover) {
+        if (kind === 'port-taken') {
+            this.#takenSince ??= now;
+            if (!isTakeover && now - this.#takenSince < this.#graceMs)
+                return 'later';
+            this.#round.sawTaken = true;
+        }
+        else
+            this.#round.sawRefused = true;
+        if (this.#advance())
+            return 'next';
+        if (!(this.#hasServed || isTakeover))
+            return 'never';
+        // After a working session, wait for a port; but not if all were refused as out of range.
+        if (this.#round.isComplete && !this.#round.sawTaken)
+            return 'never';
+        this.#startOver();
+        return 'later';
+    }
+    /** The server could not be asked: the grace period starts again with the next answer. */
+    resetGrace() {
+        this.#takenSince = undefined;
+    }
+    /** True while the server may still hold our own port for the previous session. */
+    isBeingFreed(now) {
+        return this.#hasServed && this.#takenSince !== undefined && now - this.#takenSince < this.#graceMs;
+    }
+    /** The results of this round so far. */
+    get asked() {
+        return { count: this.#round.count, allTaken: !this.#round.sawRefused };
+    }
+    /** The failure as it is reported: with advice about `remote-port` only if the user chose the port. */
+    explain(failure) {
+        return this.#options.remotePort.kind === 'fixed' ? explainFixedPort(failure) : failure;
+    }
+    /** The failure as it is reported after 'never'. */
+    explainEnd(last) {
+        const { remotePort } = this.#options;
+        return remotePort.kind === 'auto'
+            ? explainNoCandidate(this.#server.address, remotePort, this.asked)
+            : this.explain(last);
+    }
+    #startGrace(graceMs) {
+        this.#graceMs = graceMs;
+        this.#takenSince = undefined;
+    }
+    /** Goes on to the next port of the round. False if it has no other. */
+    #advance() {
+        const { ports } = this.#round;
+        for (let next = ports.next(); !next.done; next = ports.next()) {
+            if (this.#rejected.has(next.value))
+                continue;
+            if (next.value === this.#port)
+                return false;
+            this.#port = next.value;
+            this.#hasAskedForAny ||= next.value === 0;
+            this.#round.count += 1;
+            this.#startGrace(0);
+            return true;
+        }
+        return false;
+    }
+    #startOver() {
+        // A server that once gave none of our own ports is not asked for all of them again.
+        const ports = this.#hasAskedForAny ? [0].values() : listPorts(this.#server, this.#options);
+        this.#round = startRound(ports, true);
+        this.#advance();
+        this.#round.count = 1;
+        this.#startGrace(0);
+    }
+}
+function startRound(ports, isComplete) {
+    return { ports, count: 0, sawTaken: false, sawRefused: false, isComplete };
+}
+function* listPorts(server, options) {
+    const { remotePort } = options;
+    if (remotePort.kind === 'fixed') {
+        yield remotePort.port;
+        return;
+    }
+    const preferred = readPreferred(server, options);
+    if (preferred !== undefined)
+        yield preferred;
+    if (remotePort.kind === 'random')
+        for (;;)
+            yield 0;
+    let count = 0;
+    for (const port of listCandidates(options.identity, server.secret, remotePort)) {
+        if (port !== preferred)
+            yield port;
+        count += 1;
+        if (count === MAX_CANDIDATES)
+            break;
+    }
+    // If the user set no range, a port that changes from run to run is better than none.
+    if (isWholeRange(remotePort))
+        yield 0;
+}
+/** True for a range that holds every port a server can open without privileges. */
+function isWholeRange({ min, max }) {
+    return min <= LOWEST_PORT && max === HIGHEST_PORT;
+}
+/** The port the tunnel had on this server before, if `remotePort` allows it. */
+function readPreferred({ address }, { preferred, remotePort }) {
+    if (preferred === undefined || preferred.host !== address.host)
+        return undefined;
+    return allows(remotePort, preferred.port) ? preferred.port : undefined;
+}
+function allows(remotePort, port) {
+    if (remotePort.kind === 'auto')
+        return port >= remotePort.min && port <= remotePort.max && !isBlockedPort(port);
+    return remotePort.kind === 'random';
+}
+
+;// CONCATENATED MODULE: ./build/js/tunnel/retry/server-rotation.js
+// Which server has the tunnel, and which one is tried next when that server does not come back. Used by
+// retry-policy.ts, which reports the outcome of each attempt.
+
+
+
+/** All times are milliseconds of the same monotonic clock. */
+class ServerRotation {
+    /** In the preview's own order, best first. */
+    #servers;
     #timings;
-    /** Asked in vain in this round. */
-    #asked = new Set();
-    /** Set aside until some server serves. */
-    #unfit = new Set();
+    #triedThisRound = new Set();
+    /** Servers that are not tried again until any server serves. */
+    #excluded = new Set();
     #current;
     #awaySince;
+    /** The time at which the current server has been tried long enough. */
     #deadline;
     constructor(options, now) {
         const { servers, identity, preferred, timings } = options;
         this.#timings = timings;
-        this.#places = orderServers(servers, identity).map(server => ({
+        this.#servers = orderServers(servers, identity).map(server => ({
             address: server.address,
             key: server.secret === undefined ? undefined : deriveKey(server.secret),
             ports: new PortChoice(server, options),
         }));
-        const [best] = this.#places;
+        const [best] = this.#servers;
         if (best === undefined)
             throw new Error('a tunnel needs a server');
-        this.#current = this.#places.find(({ address }) => address.host === preferred?.host) ?? best;
+        this.#current = this.#servers.find(({ address }) => address.host === preferred?.host) ?? best;
         this.#deadline = now + timings.serverFirst;
     }
     get current() {
         return this.#current;
     }
-    /** The current server serves: whatever was held against the others may be over. */
-    settle() {
-        this.#asked.clear();
-        this.#unfit.clear();
+    /** The current server serves. The problems of the others may be over: none is excluded any more. */
+    confirm() {
+        this.#triedThisRound.clear();
+        this.#excluded.clear();
     }
     /**
-     * The current server is away, and was last heard of at `heardAt`. It stays the current one for a while; one that
-     * only ever serves for moments (`wasGood` false) is away since it began to do so.
+     * The current server is away; its last bytes came at `lastDataAt`. It stays the current server for a grace period. If
+     * its sessions end early (`wasGood` false), the period is counted from the first such loss.
      */
-    lose(heardAt, wasGood, now) {
+    markLost(lastDataAt, wasGood, now) {
         if (wasGood || this.#awaySince === undefined)
-            this.#awaySince = heardAt;
+            this.#awaySince = lastDataAt;
         this.#deadline = this.#awaySince + this.#timings.serverAway;
-        // After a standstill of this machine it was we who were away: one attempt is owed.
+        // If this machine was suspended, the grace period is over although the server may be fine: allow one more attempt.
         if (wasGood)
             this.#deadline = Math.max(this.#deadline, now + this.#timings.serverFirst);
     }
-    /** At the start: the current server answered, if only that a port is taken. It is not away. */
-    hear(now) {
+    /** At the start: the current server answered, perhaps only that a port is in use. Its time starts again. */
+    markReachable(now) {
         this.#deadline = now + this.#timings.serverFirst;
     }
-    /** How long the current server may still be tried; Infinity where there is no other. */
-    patience(now) {
-        return this.#places.length - this.#unfit.size > 1 ? this.#deadline - now : Number.POSITIVE_INFINITY;
+    /** How much longer the current server may be tried; Infinity if there is no other. */
+    graceLeft(now) {
+        return this.#servers.length - this.#excluded.size > 1 ? this.#deadline - now : Number.POSITIVE_INFINITY;
     }
     /**
-     * Goes on to the next server. True where all had their turn, and it is that of the best one again: that comes after
-     * `pauseMs`, and its time counts from then.
+     * Goes on to the next server. True if all servers had their turn and a new round begins with the best one: its first
+     * attempt comes after `pauseMs`, and its time is counted from then.
      */
     advance(now, pauseMs = 0) {
-        this.#asked.add(this.#current);
-        const fit = this.#places.filter(place => !this.#unfit.has(place));
-        const [next] = fit.filter(place => !this.#asked.has(place));
-        if (next === undefined)
-            this.#asked.clear();
-        this.#current = next ?? fit[0] ?? this.#current;
+        this.#triedThisRound.add(this.#current);
+        const usable = this.#servers.filter(server => !this.#excluded.has(server));
+        const next = usable.find(server => !this.#triedThisRound.has(server));
+        const isNewRound = next === undefined;
+        if (isNewRound)
+            this.#triedThisRound.clear();
+        this.#current = next ?? usable[0] ?? this.#current;
         this.#awaySince = undefined;
-        this.#deadline = now + this.#timings.serverFirst + (next === undefined ? pauseMs : 0);
-        return next === undefined;
+        this.#deadline = now + this.#timings.serverFirst + (isNewRound ? pauseMs : 0);
+        return isNewRound;
     }
-    /** Sets the current server aside and goes on to the next. False where none is left. */
-    dismiss(now) {
-        this.#unfit.add(this.#current);
-        if (this.#unfit.size === this.#places.length)
+    /** Excludes the current server and goes on to the next one. False if none is left. */
+    exclude(now) {
+        this.#excluded.add(this.#current);
+        if (this.#excluded.size === this.#servers.length)
             return false;
         this.advance(now);
         return true;
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/attempts.js
-// Decides after each attempt when and where the next one is made, or that there is none. Used by reconnect.ts, which
-// makes them.
+;// CONCATENATED MODULE: ./build/js/tunnel/retry/retry-policy.js
+// Decides after each attempt when and on which server the next one is made, or that it was the last one. Used by
+// reconnect.ts, which makes the attempts.
+//
+// | the attempt ended with                 | then                                                                 |
+// |----------------------------------------|----------------------------------------------------------------------|
+// | a session                              | `markConnected`: it is the last server now, failures are forgotten    |
+// | a port in use or refused               | port-choice.ts: the same port after a pause, another one at once, or |
+// |                                        | this server is excluded                                              |
+// | a failure that will not go away        | this server is excluded                                              |
+// | any other failure of the tunnel        | the same server after a pause, until its grace period is over; then  |
+// |                                        | the next server at once, or the best one after a pause               |
+// | anything else                          | the end: a bug                                                       |
+//
+// After a server is excluded, the next one is tried at once; if none is left, the tunnel fails. Before the first
+// session it also fails if the workflow has to change (isMisconfiguration).
 
 
 
 
 
 
-class Attempts {
+class RetryPolicy {
     #options;
     #timings;
     #servers;
     #backoff;
     #failures;
-    /** Where the last session was. */
-    #home;
+    #lastServer;
     constructor(options, timings) {
         this.#options = options;
         this.#timings = timings;
-        this.#servers = new ServerChoice({ ...options, timings }, performance.now());
+        this.#servers = new ServerRotation({ ...options, timings }, performance.now());
         this.#backoff = new Backoff(timings);
         this.#failures = new FailureLog(options.logger);
     }
-    /** Where the next attempt is made. */
-    get place() {
+    /** The server of the next attempt. */
+    get server() {
         return this.#servers.current;
     }
-    /** Undefined until there was one. */
-    get home() {
-        return this.#home;
+    /** The server of the last session; undefined before the first session. */
+    get lastServer() {
+        return this.#lastServer;
     }
     /**
-     * For one attempt. At the start every server gets the time it takes, and so does one that takes over; but the one
-     * that is away keeps nobody waiting for longer than its patience.
+     * The time limit of one attempt: undefined on a first connect or a new server; on a lost server, the rest of its
+     * grace period.
      */
-    limit() {
-        const patience = this.#servers.patience(performance.now());
-        if (this.place !== this.#home || patience === Number.POSITIVE_INFINITY)
+    createLimit() {
+        const graceMs = this.#servers.graceLeft(performance.now());
+        if (this.server !== this.#lastServer || graceMs === Number.POSITIVE_INFINITY)
             return undefined;
-        return AbortSignal.timeout(Math.max(1, Math.ceil(patience)));
+        return AbortSignal.timeout(Math.max(1, Math.ceil(graceMs)));
     }
-    /** There is a session; the server gave it `port`. */
-    succeed(port) {
-        this.#home = this.place;
-        this.place.ports.settle(port);
-        this.#servers.settle();
+    /** A session has started; the server opened `port`. */
+    markConnected(port) {
+        this.#lastServer = this.server;
+        this.server.ports.confirm(port);
+        this.#servers.confirm();
         this.#failures.clear();
     }
-    /** The session is over; `isWanted` where we ended it ourselves. */
-    lose(session, reason, isWanted) {
+    /** The session is over; `isWanted` if we ended it ourselves. */
+    markLost(session, reason, isWanted) {
         const wasGood = isWanted || performance.now() - session.startedAt >= this.#timings.goodSession;
         if (wasGood)
             this.#backoff.reset();
-        this.#servers.lose(session.heardAt, wasGood, performance.now());
-        this.#failures.tellLoss(this.place.address, reason, wasGood);
+        this.#servers.markLost(session.lastDataAt, wasGood, performance.now());
+        this.#failures.logLoss(this.server.address, reason, wasGood);
     }
-    /** After `lose`: there is a session again. */
-    comeBack(afterMs, port) {
-        this.#failures.tellReturn(`connected again after ${(afterMs / 1_000).toFixed(1)} s, public port ${port}`);
+    /** Call it when a session has started after `markLost`. */
+    logReconnected(afterMs, port) {
+        this.#failures.logReturn(`connected again after ${(afterMs / 1_000).toFixed(1)} s, public port ${port}`);
     }
-    /** Milliseconds until the next attempt, which may be at another server by then. */
+    /** Milliseconds until the next attempt, which may go to another server. */
     nextPause() {
         const now = performance.now();
         const pause = this.#backoff.next(now);
-        if (this.#servers.patience(now) > pause)
+        if (this.#servers.graceLeft(now) > pause)
             return pause;
-        const { address } = this.place;
+        const { address } = this.server;
         const isNewRound = this.#servers.advance(now, pause);
-        this.#failures.tellTurn(address, this.place.address, isNewRound);
+        this.#failures.logNextServer(address, this.server.address, isNewRound);
         return isNewRound ? pause : 0;
     }
-    /** Throws a TunnelError where trying again cannot help. */
-    judge(error) {
+    /** Throws a TunnelError if trying again cannot help. */
+    decideRetry(error) {
         if (!(error instanceof TunnelFailure))
             throw explainBug(error);
-        const { address, ports } = this.place;
-        const failures = this.#failures.count(address);
+        const { address, ports } = this.server;
+        const count = this.#failures.count(address);
         if (error.kind === 'port-taken' || error.kind === 'port-refused')
-            return this.#judgePort(error);
-        if (isHopeless(error, this.#home !== undefined, failures))
-            return this.#dismiss(error);
-        ports.forgetTaken();
-        const reason = this.#failures.note(address, error, this.#home === undefined);
-        return {
-            pauseMs: ports.isBeingFreed(performance.now()) ? this.#timings.portRetry : this.nextPause(),
-            reason,
-        };
+            return this.#decideAboutPort(error);
+        if (isPermanent(error, this.#lastServer !== undefined, count))
+            return this.#excludeServer(error);
+        ports.resetGrace();
+        const reason = this.#failures.record(address, error, this.#lastServer === undefined);
+        return { pauseMs: this.nextPause(), reason };
     }
-    /** Why it was all in vain, where time was over. */
+    /** The error once the time is over: why no attempt succeeded. */
     explainEnd() {
-        return this.#failures.sum() ?? explainLate(this.place.address);
+        return this.#failures.summarise() ?? explainTimeout(this.server.address);
     }
-    #judgePort(failure) {
+    #decideAboutPort(failure) {
         const now = performance.now();
-        const { address, ports } = this.place;
-        if (this.#home === undefined)
-            this.#servers.hear(now);
+        const { ports } = this.server;
+        if (this.#lastServer === undefined)
+            this.#servers.markReachable(now);
         const { port } = ports;
-        const isTakeover = this.#home !== undefined && this.#home !== this.place;
-        const verdict = ports.judge(failure, now, isTakeover);
+        const isTakeover = this.#lastServer !== undefined && this.#lastServer !== this.server;
+        const verdict = ports.nextPort(failure, now, isTakeover);
         if (verdict === 'never')
-            return this.#dismiss(ports.explainEnd(failure));
-        const reason = this.#failures.note(address, ports.explain(failure));
-        // Our own port is taken for a moment after every link that fell silent: that is not worth a line.
-        if (failure.kind === 'port-taken' && (this.#home === undefined || port !== ports.port))
-            this.#failures.tellTaken(address, port, ports.port);
-        if (this.#options.remotePort.kind === 'auto' && ports.port === 0)
-            this.#options.logger.warn(explainAnyPort(address, ports.asked));
+            return this.#excludeServer(ports.explainEnd(failure));
+        const reason = this.#failures.record(this.server.address, ports.explain(failure));
+        this.#logPort(failure, port);
         if (verdict === 'next')
             return { pauseMs: 0, reason };
         return { pauseMs: ports.isBeingFreed(now) ? this.#timings.portRetry : this.nextPause(), reason };
     }
-    /** This server will not do: on to the next one, unless there is none, or the workflow has to change. */
-    #dismiss(failure) {
-        const reason = this.#failures.note(this.place.address, failure);
-        if (this.#home === undefined && isMisconfiguration(failure))
+    /** Logs that the server did not give `port`. The next port has been chosen already. */
+    #logPort(failure, port) {
+        const { address, ports } = this.server;
+        // After a silent link, the server always holds our own port for a moment: this is not logged.
+        if (failure.kind === 'port-taken' && (this.#lastServer === undefined || port !== ports.port))
+            this.#failures.logTaken(address, port, ports.port);
+        if (this.#options.remotePort.kind === 'auto' && ports.port === 0)
+            this.#options.logger.warn(explainAnyPort(address, ports.asked));
+    }
+    #excludeServer(failure) {
+        const reason = this.#failures.record(this.server.address, failure);
+        if (this.#lastServer === undefined && isMisconfiguration(failure))
             throw failure;
-        if (!this.#servers.dismiss(performance.now()))
+        if (!this.#servers.exclude(performance.now()))
             throw this.explainEnd();
-        this.#options.logger.warn(`${reason}; going on with ${renderAddress(this.place.address)}`);
+        this.#options.logger.warn(`${reason}; going on with ${renderAddress(this.server.address)}`);
         return { pauseMs: 0, reason };
     }
 }
@@ -39354,16 +39480,107 @@ function explainBug(error) {
     return new TunnelError(`this is a bug: ${errors_describeError(error)}`, { cause: error, retryable: false });
 }
 
+;// CONCATENATED MODULE: ./build/js/tunnel/wire/frame-reader.js
+// Reads frames off a socket: one at a time in a handshake, then each as it comes. Used by session/ on our client's
+// side, and by server/server.ts on the other.
+
+/** No frame came: the other side hung up, or the time was over. `received`: bytes that are not a whole frame. */
+class NoFrame extends Error {
+    reason;
+    received;
+    constructor(reason, received, options) {
+        super(reason === 'ended' ? 'the connection was closed' : 'no frame came in time', options);
+        this.name = 'NoFrame';
+        this.reason = reason;
+        this.received = received;
+    }
+}
+/** Requires a socket that nothing else reads and that has an 'error' handler. */
+class FrameReader {
+    #socket;
+    #decoder = new FrameDecoder();
+    constructor(socket) {
+        this.#socket = socket;
+    }
+    /** Waits for one frame and consumes no byte after it. Rejects with NoFrame or FrameTooLong. */
+    async next(timeoutMs) {
+        const { promise, resolve, reject } = Promise.withResolvers();
+        const fail = (reason) => reject(new NoFrame(reason, this.#decoder.takeRest(), { cause: this.#socket.errored ?? undefined }));
+        const check = () => {
+            try {
+                const frame = this.#take();
+                if (frame !== undefined)
+                    resolve(frame);
+                else if (this.#socket.destroyed || this.#socket.readableEnded)
+                    fail('ended');
+            }
+            catch (error) {
+                reject(error);
+            }
+        };
+        let isOver = false;
+        // After a stall of this process the timer fires first, while what arrived in time is still unread.
+        const timer = setTimeout(() => setImmediate(() => isOver || fail('timeout')), timeoutMs);
+        const events = ['readable', 'end', 'close'];
+        for (const event of events)
+            this.#socket.on(event, check);
+        check();
+        try {
+            return await promise;
+        }
+        finally {
+            isOver = true;
+            clearTimeout(timer);
+            for (const event of events)
+                this.#socket.off(event, check);
+        }
+    }
+    /** Calls `onFrame` with every frame from now on, and `onBroken` once if the bytes cannot be a frame. */
+    follow(onFrame, onBroken) {
+        const onData = (chunk) => {
+            try {
+                this.#decoder.push(chunk);
+                for (let frame = this.#decoder.next(); frame; frame = this.#decoder.next())
+                    onFrame(frame);
+            }
+            catch (error) {
+                this.#socket.off('data', onData).resume();
+                onBroken(error);
+            }
+        };
+        this.#socket.on('data', onData);
+        onData(Buffer.alloc(0)); // frames that came together with the last one of the handshake
+    }
+    /** Stops reading: puts the bytes after the last frame back into the socket. */
+    release() {
+        const rest = this.#decoder.takeRest();
+        if (rest.length > 0)
+            this.#socket.unshift(rest);
+    }
+    #take() {
+        for (;;) {
+            const frame = this.#decoder.next();
+            if (frame !== undefined)
+                return frame;
+            const chunk = this.#socket.read();
+            if (!Buffer.isBuffer(chunk))
+                return undefined;
+            this.#decoder.push(chunk);
+        }
+    }
+}
+
 ;// CONCATENATED MODULE: external "node:dns/promises"
 const external_node_dns_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns/promises");
-;// CONCATENATED MODULE: ./build/js/tunnel/dial.js
-// Opens the control connection to a server, whichever of its addresses answers. Used by client.ts.
+;// CONCATENATED MODULE: ./build/js/tunnel/session/dial.js
+// Opens the control connection to a server, on the first of its addresses that answers. Used by session.ts.
+
 
 
 
 
 const lookupAll = host => (0,external_node_dns_promises_namespaceObject.lookup)(host, { all: true, order: 'verbatim' });
-/** Asks for the server's addresses, and dials them. Throws TunnelFailure, or the signal's reason. */
+/** Looks up the server's addresses and dials them. Throws TunnelFailure, or the signal's reason. */
 async function dialServer(server, options) {
     const { signal, timings } = options;
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timings.dial)]);
@@ -39383,9 +39600,9 @@ async function resolve({ host, port }, lookup, signal) {
     return found.map(({ address }) => ({ host: address, port }));
 }
 /**
- * The addresses in their order, each with a start on the next; none is given up because another is dialled. When all
- * were dialled it starts again with those that are silent: on a link that is down for a while every packet is lost.
- * Node's own way (autoSelectFamily) gives each address up after 250 ms: too early for another continent.
+ * Dials the addresses in their order, each some time before the next one; starting a dial does not end the others. When
+ * all were dialled, it starts again with the silent ones: while a link is down, every packet is lost.
+ * Node's own algorithm (autoSelectFamily) gives up each address after 250 ms: too early for another continent.
  */
 class Race {
     #addresses;
@@ -39406,7 +39623,7 @@ class Race {
         const timer = setInterval(() => this.#dialNext(), this.#timings.dialNext);
         try {
             if (this.#addresses.length === 0)
-                throw new Error('the host has no address');
+                throw new Error('the host name has no address');
             this.#dialNext();
             return await raceSignal(this.#result.promise, this.#outer);
         }
@@ -39416,8 +39633,8 @@ class Race {
         }
     }
     #dialNext() {
-        const left = this.#addresses.filter(address => !this.#failed.has(address));
-        const address = this.#addresses[this.#turn] ?? left[this.#turn % Math.max(1, left.length)];
+        const silent = this.#addresses.filter(address => !this.#failed.has(address));
+        const address = this.#addresses[this.#turn] ?? silent[this.#turn % Math.max(1, silent.length)];
         this.#turn += 1;
         if (address !== undefined)
             void this.#dial(address);
@@ -39440,172 +39657,143 @@ class Race {
         }
     }
 }
-/** One TCP connection: small writes go out at once, and the end of one direction is not the end of the other. */
+/** One TCP connection: small writes go out at once, and the end of one direction does not end the other. */
 function dialAddress({ host, port }, timeoutMs, signal) {
     return new Promise((resolve, reject) => {
         if (signal.aborted)
             return reject(signal.reason);
         const socket = (0,external_node_net_.connect)({ host, port, noDelay: true, allowHalfOpen: true });
         let isOver = false;
-        const settle = () => {
+        const finish = () => {
             isOver = true;
             clearTimeout(timer);
             signal.removeEventListener('abort', onAbort);
         };
-        const giveUp = (reason) => {
-            settle();
+        const fail = (reason) => {
+            finish();
             socket.destroy();
             reject(reason);
         };
-        const onAbort = () => giveUp(signal.reason);
-        const late = () => isOver || giveUp(new Error(`no answer within ${timeoutMs / 1_000} s`));
-        // After a stall of this process the timer comes first, and the answer waits in the kernel.
-        const timer = setTimeout(() => setImmediate(late), timeoutMs);
+        const onAbort = () => fail(signal.reason);
+        const onTimeout = () => isOver || fail(new Error(`no answer within ${timeoutMs / 1_000} s`));
+        // After a stall of this process the timer fires first, while the answer waits in the kernel.
+        const timer = setTimeout(() => setImmediate(onTimeout), timeoutMs);
         signal.addEventListener('abort', onAbort, { once: true });
-        socket.on('error', giveUp); // and stays: whoever reads the socket sees 'close'
+        socket.on('error', fail); // never removed: the connection's later readers rely on 'close' alone
         socket.once('connect', () => {
-            settle();
+            finish();
             resolve(socket);
         });
     });
 }
-/** A look-up cannot be called back, only left alone. */
-function raceSignal(promise, signal) {
-    return new Promise((resolve, reject) => {
-        const onAbort = () => reject(signal.reason);
-        signal.addEventListener('abort', onAbort, { once: true });
-        // Whatever becomes of it later is heard, or it would end the process.
-        promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-        if (signal.aborted)
-            onAbort();
-    });
+
+;// CONCATENATED MODULE: ./build/js/tunnel/wire/handshake.js
+// The client's side of bore's handshake, as `client_handshake` in bore's src/auth.rs. Used by the control connection
+// (session/open-port.ts) and by each data connection (visitors/data-connection.ts).
+
+
+/** The proof for a server without a secret, which sends no challenge: empty. */
+const NO_PROOF = '';
+/** The frame that proves we know the secret, or undefined if `frame`, the server's first one, is not a challenge. */
+function renderAuthentication(key, frame) {
+    const message = decodeServerMessage(frame);
+    if (typeof message !== 'object' || !('Challenge' in message))
+        return undefined;
+    return renderFrame({ Authenticate: answerChallenge(key, message.Challenge) });
+}
+/**
+ * Sends proof and request in one write: the server does not confirm the proof, and a second small write would wait a
+ * round trip for the acknowledgement of the first one.
+ */
+function sendRequest(socket, proof, request) {
+    socket.write(`${proof}${renderFrame(request)}`, 'latin1');
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/frame-reader.js
-// Reads frames off a socket: one by one in a handshake, then as they come, or not at all. Used by client.ts, and
-// by server.ts on the other side.
+;// CONCATENATED MODULE: ./build/js/tunnel/session/open-port.js
+// The handshake on the control connection: proves the secret, asks for the public port, and explains what goes wrong.
+// Used by session.ts.
 
-/** No frame came: the other side hung up, or time was over. `said` are the bytes that were no frame yet. */
-class NoFrame extends Error {
-    why;
-    said;
-    constructor(why, said, options) {
-        super(why === 'ended' ? 'the connection was closed' : 'nothing came in time', options);
-        this.name = 'NoFrame';
-        this.why = why;
-        this.said = said;
-    }
-}
-/** Expects that nobody else reads the socket, and that it has an 'error' handler. */
-class FrameReader {
-    #socket;
-    #decoder = new FrameDecoder();
-    constructor(socket) {
-        this.#socket = socket;
-    }
-    /** Waits for one frame and consumes nothing behind it. Rejects with NoFrame or FrameTooLong. */
-    async next(timeoutMs) {
-        const { promise, resolve, reject } = Promise.withResolvers();
-        const fail = (why) => reject(new NoFrame(why, this.#decoder.takeRest(), { cause: this.#socket.errored ?? undefined }));
-        const look = () => {
-            try {
-                const frame = this.#take();
-                if (frame !== undefined)
-                    resolve(frame);
-                else if (this.#socket.destroyed || this.#socket.readableEnded)
-                    fail('ended');
-            }
-            catch (error) {
-                reject(error);
-            }
-        };
-        let isOver = false;
-        // After a stall of this process the timer comes first, and what arrived in time is still to be read.
-        const timer = setTimeout(() => setImmediate(() => isOver || fail('timeout')), timeoutMs);
-        const events = ['readable', 'end', 'close'];
-        for (const event of events)
-            this.#socket.on(event, look);
-        look();
-        try {
-            return await promise;
-        }
-        finally {
-            isOver = true;
-            clearTimeout(timer);
-            for (const event of events)
-                this.#socket.off(event, look);
-        }
-    }
-    /** From now on every frame is handed over as it comes; `onBroken` gets what is no frame at all, once. */
-    follow(onFrame, onBroken) {
-        const onData = (chunk) => {
-            try {
-                this.#decoder.push(chunk);
-                for (let frame = this.#decoder.next(); frame; frame = this.#decoder.next())
-                    onFrame(frame);
-            }
-            catch (error) {
-                this.#socket.off('data', onData).resume();
-                onBroken(error);
-            }
-        };
-        this.#socket.on('data', onData);
-        onData(Buffer.alloc(0)); // what came behind the last frame that was waited for
-    }
-    /** Gives the socket back: what was read too far is put back in front. */
-    release() {
-        const rest = this.#decoder.takeRest();
-        if (rest.length > 0)
-            this.#socket.unshift(rest);
-    }
-    #take() {
-        for (;;) {
-            const frame = this.#decoder.next();
-            if (frame !== undefined)
-                return frame;
-            const chunk = this.#socket.read();
-            if (!Buffer.isBuffer(chunk))
-                return undefined;
-            this.#decoder.push(chunk);
-        }
-    }
-}
 
-;// CONCATENATED MODULE: ./build/js/tunnel/greeting.js
-// The first words on the control connection. Used by client.ts; a visitor's connection has its own, in data-line.ts.
 
-/** A frame came, but not one that has its place there. */
-class OddFrame extends Error {
+
+
+/** A frame came that the handshake does not allow at this point. */
+class UnexpectedFrame extends Error {
     frame;
     constructor(frame) {
-        super('the server said something unexpected');
-        this.name = 'OddFrame';
+        super('the server sent something unexpected');
+        this.name = 'UnexpectedFrame';
         this.frame = Buffer.from(frame);
     }
 }
-/**
- * Proves the secret where there is one, and makes the request. Both in one write: the server does not confirm the
- * proof, and a second small write would wait a round trip for the first one's acknowledgement.
- * Rejects with NoFrame, FrameTooLong or OddFrame, all of them before anything of the request was sent.
- */
-async function greet(socket, reader, key, request, timeoutMs) {
-    if (key === undefined) {
-        socket.write(encodeFrame(request));
-        return;
+/** Resolves with the public port the server opened for us. Rejects with TunnelFailure. */
+async function openPort(socket, reader, request) {
+    const { port, timings } = request;
+    const proof = await proveSecret(reader, request);
+    sendRequest(socket, proof, { Hello: port });
+    try {
+        return readPort(request, await reader.next(timings.hello));
     }
-    const frame = await reader.next(timeoutMs);
+    catch (error) {
+        throw explainHandshake(request, error);
+    }
+}
+async function proveSecret(reader, request) {
+    const { server, key, timings } = request;
+    if (key === undefined)
+        return NO_PROOF;
+    const connectedAt = performance.now();
+    try {
+        const frame = await reader.next(timings.challenge);
+        const proof = renderAuthentication(key, frame);
+        if (proof === undefined)
+            throw new UnexpectedFrame(frame);
+        return proof;
+    }
+    catch (error) {
+        // A server without a secret waits for our first frame while we wait for its challenge, and then hangs up.
+        const isLate = performance.now() - connectedAt >= timings.earlyEnd;
+        const saidNothing = error instanceof NoFrame && error.reason === 'ended' && error.received.length === 0;
+        if (isLate && saidNothing)
+            throw explainSecretUnwanted(server);
+        throw explainHandshake(request, error);
+    }
+}
+function readPort({ server, port }, frame) {
     const message = decodeServerMessage(frame);
-    if (typeof message !== 'object' || !('Challenge' in message))
-        throw new OddFrame(frame);
-    const proof = { Authenticate: answerChallenge(key, message.Challenge) };
-    socket.write(Buffer.concat([encodeFrame(proof), encodeFrame(request)]));
+    if (typeof message !== 'object' || !('Hello' in message))
+        throw new UnexpectedFrame(frame);
+    if (message.Hello === 0 || (port !== 0 && message.Hello !== port))
+        throw explainWrongPort(server, port, message.Hello);
+    return message.Hello;
+}
+function explainHandshake(request, error) {
+    const { server } = request;
+    if (error instanceof FrameTooLong)
+        return explainNotBore(server, error.bytes);
+    if (error instanceof UnexpectedFrame)
+        return explainUnexpectedFrame(request, error.frame);
+    if (!(error instanceof NoFrame))
+        return error;
+    if (error.reason === 'timeout' || error.received.length > 0)
+        return explainNotBore(server, error.received);
+    const message = `${renderAddress(server)} closed the connection during the handshake`;
+    return new TunnelFailure('transient', message, { cause: error.cause });
+}
+function explainUnexpectedFrame({ server, key, port }, frame) {
+    const message = decodeServerMessage(frame);
+    if (typeof message === 'object' && 'Error' in message)
+        return explainErrorFrame(server, port, message.Error, key !== undefined);
+    if (typeof message === 'object' && 'Challenge' in message)
+        return explainSecretRequired(server);
+    return explainNotBore(server, frame);
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/watchdog.js
-// Notices a link that has fallen silent. Used by client.ts.
-/** Calls `onSilence` once, as soon as nothing was heard for `timeoutMs`. `readClock` is for tests. */
+;// CONCATENATED MODULE: ./build/js/tunnel/session/watchdog.js
+// Notices that a link has fallen silent. Used by session.ts.
+/** Calls `onSilence` once, when no bytes came for `timeoutMs`. Tests replace `readClock`. */
 function startWatchdog(timeoutMs, onSilence, readClock = () => performance.now()) {
-    let heardAt = readClock();
+    let lastDataAt = readClock();
     let isOver = false;
     const stop = () => {
         isOver = true;
@@ -39614,37 +39802,37 @@ function startWatchdog(timeoutMs, onSilence, readClock = () => performance.now()
     const decide = () => {
         if (isOver)
             return;
-        const leftMs = timeoutMs - (readClock() - heardAt);
-        // Timers count in whole milliseconds, so one may fire before its time by this clock: every third did. Only the rest
-        // is waited for then; all of it once more would be twice the time.
+        const leftMs = timeoutMs - (readClock() - lastDataAt);
+        // Timers count in whole milliseconds, so one may fire early by this clock (every third did). In this case wait only
+        // for the remaining time; a new start would double it.
         if (leftMs > 0) {
             clearTimeout(timer);
-            timer = setTimeout(look, leftMs);
+            timer = setTimeout(check, leftMs);
             return;
         }
         stop();
         onSilence();
     };
-    // After a stall of this process the timer comes first, and the heartbeats wait in the kernel: they are read before
-    // anything is decided, and the timer starts anew with each of them.
-    const look = () => void setImmediate(decide);
-    let timer = setTimeout(look, timeoutMs);
-    const hear = () => {
-        heardAt = readClock();
-        timer.refresh(); // which wakes no timer that was cleared
+    // After a stall of this process the timer fires first, while heartbeats wait in the kernel: setImmediate lets the
+    // event loop read them before the decision.
+    const check = () => void setImmediate(decide);
+    let timer = setTimeout(check, timeoutMs);
+    const onData = () => {
+        lastDataAt = readClock();
+        timer.refresh(); // does not wake a timer that was cleared
     };
     return {
-        get heardAt() {
-            return heardAt;
+        get lastDataAt() {
+            return lastDataAt;
         },
-        hear,
+        onData,
         stop,
     };
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/client.js
-// One session with a bore server: dials, greets, asks for a port, then listens for visitors and heartbeats until the
-// control connection is lost. Used by reconnect.ts, which decides what to do about it.
+;// CONCATENATED MODULE: ./build/js/tunnel/session/session.js
+// One session with a bore server: connects, asks for a port, then receives visitors' announcements and heartbeats until
+// the control connection is lost. Used by reconnect.ts, which decides what happens then.
 
 
 
@@ -39654,22 +39842,22 @@ function startWatchdog(timeoutMs, onSilence, readClock = () => performance.now()
 
 
 
-/** Limits the connections of each address it serves: none is opened there that may not be needed. */
+/** This server limits the connections from each client address, so no spare connections are opened there. */
 const SHARED_SERVER = 'bore.pub';
 /** Resolves when the server has opened the port. Rejects with TunnelFailure, or the signal's reason. */
 async function startSession(options) {
     const { signal } = options;
-    const line = await dialServer(options.server, options);
-    const abandon = () => resetSocket(line.socket);
+    const control = await dialServer(options.server, options);
+    const abandon = () => resetSocket(control.socket);
     signal.addEventListener('abort', abandon, { once: true });
     try {
         signal.throwIfAborted();
         options.onDialled();
-        const reader = new FrameReader(line.socket);
-        return serve(options, line, reader, await askForPort(options, line, reader));
+        const reader = new FrameReader(control.socket);
+        return serve(options, control, reader, await openPort(control.socket, reader, options));
     }
     catch (error) {
-        resetSocket(line.socket);
+        resetSocket(control.socket);
         signal.throwIfAborted();
         throw error;
     }
@@ -39677,149 +39865,95 @@ async function startSession(options) {
         signal.removeEventListener('abort', abandon);
     }
 }
-async function askForPort(options, { socket }, reader) {
-    const { server, key, port, timings } = options;
-    const connectedAt = performance.now();
-    try {
-        await greet(socket, reader, key, { Hello: port }, timings.challenge);
-    }
-    catch (error) {
-        const late = performance.now() - connectedAt >= timings.earlyEnd;
-        if (late && error instanceof NoFrame && error.why === 'ended' && error.said.length === 0)
-            throw explainSecretUnwanted(server);
-        throw explainGreeting(options, error);
-    }
-    try {
-        return readPort(options, await reader.next(timings.hello));
-    }
-    catch (error) {
-        throw explainGreeting(options, error);
-    }
-}
-function readPort({ server, port }, frame) {
-    const message = decodeServerMessage(frame);
-    if (typeof message !== 'object' || !('Hello' in message))
-        throw new OddFrame(frame);
-    if (message.Hello === 0 || (port !== 0 && message.Hello !== port))
-        throw explainWrongPort(server, port, message.Hello);
-    return message.Hello;
-}
-function explainGreeting(options, error) {
-    const { server } = options;
-    if (error instanceof FrameTooLong)
-        return explainNotBore(server, error.bytes);
-    if (error instanceof OddFrame)
-        return explainOddFrame(options, error.frame);
-    if (!(error instanceof NoFrame))
-        return error;
-    if (error.why === 'timeout' || error.said.length > 0)
-        return explainNotBore(server, error.said);
-    const message = `${renderAddress(server)} closed the connection during the handshake`;
-    return new TunnelFailure('transient', message, { cause: error.cause });
-}
-function explainOddFrame({ server, key, port }, frame) {
-    const message = decodeServerMessage(frame);
-    if (typeof message === 'object' && 'Error' in message)
-        return explainErrorFrame(server, port, message.Error, key !== undefined);
-    if (typeof message === 'object' && 'Challenge' in message)
-        return explainSecretRequired(server);
-    return explainNotBore(server, frame);
-}
 function serve(options, { socket, address }, reader, port) {
     const { promise: ended, resolve } = Promise.withResolvers();
     const { heartbeat } = options.timings;
     const watchdog = startWatchdog(heartbeat, () => resolve(`no heartbeat for ${heartbeat / 1_000} s`));
-    const leave = (reason) => {
+    const retire = (reason) => {
         watchdog.stop();
         resolve(reason);
     };
-    const hear = listenForVisitors(options, address);
-    reader.follow(frame => hear(frame), error => leave(errors_describeError(error)));
-    socket.on('data', watchdog.hear);
-    socket.once('end', () => leave('the server closed the control connection'));
-    socket.once('close', () => leave(socket.errored?.message ?? 'the control connection was closed'));
+    const onFrame = createFrameHandler(options, address);
+    reader.follow(frame => onFrame(frame), error => retire(errors_describeError(error)));
+    socket.on('data', watchdog.onData);
+    socket.once('end', () => retire('the server closed the control connection'));
+    socket.once('close', () => retire(socket.errored?.message ?? 'the control connection was closed'));
     return {
         port,
         startedAt: performance.now(),
-        get heardAt() {
-            return watchdog.heardAt;
+        get lastDataAt() {
+            return watchdog.lastDataAt;
         },
         ended,
-        leave,
+        retire,
         stop: () => void resetSocket(socket),
     };
 }
-/** Nothing a server says after `Hello` ends the session: the first oddity is told, the rest ignored. */
-function listenForVisitors({ visitors, logger, server, key }, address) {
-    let told = false;
+/** Nothing a server sends after `Hello` ends the session: the first unexpected frame is logged, the rest ignored. */
+function createFrameHandler({ visitors, logger, server, key }, address) {
+    let hasWarned = false;
     return frame => {
         const message = decodeServerMessage(frame);
         if (message === 'Heartbeat')
             return;
-        // To the very address of this session: another one of the same name may be another server, which knows nobody.
+        // Use the IP address of this session: another address of the same name may be another server, without this visitor.
         if (message !== undefined && 'Connection' in message)
-            return visitors.invite(message.Connection, { address, key, mayWarm: server.host !== SHARED_SERVER });
-        if (told)
+            return visitors.fetch(message.Connection, {
+                address,
+                key,
+                allowsSpares: server.host !== SHARED_SERVER,
+            });
+        if (hasWarned)
             return;
-        told = true;
-        const said = message !== undefined && 'Error' in message ? message.Error : frame;
-        logger.warn(`${renderAddress(server)} says ${quote(said)}; the tunnel goes on`);
+        hasWarned = true;
+        const text = message !== undefined && 'Error' in message ? message.Error : frame;
+        logger.warn(`${renderAddress(server)} sent ${quote(text)}; the tunnel goes on`);
     };
 }
 
 // EXTERNAL MODULE: external "node:worker_threads"
 var external_node_worker_threads_ = __nccwpck_require__(5919);
-;// CONCATENATED MODULE: ./build/js/tunnel/thread-handle.js
-// A second thread that fetches raw visitors and carries their bytes, as the first one sees it. Its own side is
-// src/second-thread.ts. Used by shared-visitors.ts.
+;// CONCATENATED MODULE: ./build/js/tunnel/visitors/thread-handle.js
+// The first thread's handle of the second one, which fetches raw visitors and relays their bytes. The program of the
+// second thread is src/visitor-thread.ts. Used by shared-visitors.ts.
 
 
-/** Beyond the visitors' time to finish, for the thread to end by itself. */
+/** When stopped, the thread gets this much more time than its visitors have to finish; then it is terminated. */
 const END_MS = 1_000;
-/** Places in the shared counts. */
-const THREAD_COUNTS = { invited: 0, load: 1, open: 2, visits: 3 };
+/** Positions in the shared counts. `fetched` counts the ids received; the others are those of Visitors and Relay. */
+const THREAD_COUNTS = { fetched: 0, load: 1, open: 2, visits: 3 };
 class ThreadHandle {
     #worker;
     #counts;
     #ended;
     #isReady = false;
-    #invited = 0;
+    #sent = 0;
     #source;
     #hasNewSource = false;
     #target;
     #ids = [];
     /**
-     * Starts the thread; one that breaks later is told of, and takes nobody any more. Throws where the system gives no
-     * more threads, or there is no such script.
+     * Starts the thread. If it breaks later, a warning is logged, and it takes no more visitors. Throws if the system
+     * refuses a thread or there is no such script.
      */
-    constructor(script, options) {
-        const { destination, logger, timings, maxVisitors, maxDials } = options;
-        const { idleMs, halfClosedIdleMs } = destination.options;
+    constructor(script, relay, options) {
+        const { logger, timings, maxVisitors, maxDials } = options;
         const counts = new SharedArrayBuffer(Object.keys(THREAD_COUNTS).length * Int32Array.BYTES_PER_ELEMENT);
-        const data = {
-            counts,
-            timings,
-            maxVisitors,
-            maxDials,
-            limits: {
-                ...(idleMs !== undefined && { idleMs }),
-                ...(halfClosedIdleMs !== undefined && { halfClosedIdleMs }),
-            },
-        };
+        const data = { counts, timings, maxVisitors, maxDials, limits: relay.idleLimits };
         this.#counts = new Int32Array(counts);
-        // Neither the environment nor the arguments, for both may hold what only the first thread has to know.
+        // Without environment and arguments: both may hold secrets that the thread does not need.
         this.#worker = new external_node_worker_threads_.Worker(script, { workerData: data, env: {}, argv: [], name: 'visitors' });
         this.#worker.unref();
-        this.follow(destination.options.target());
-        this.#worker.on('message', (word) => {
-            if (word.kind === 'ready')
+        this.setTarget(relay.target);
+        this.#worker.on('message', (event) => {
+            if (event.kind === 'ready')
                 this.#isReady = true;
             else
-                logger[word.level](word.text);
+                logger[event.level](event.text);
         });
         this.#worker.on('error', error => {
             this.#isReady = false;
-            logger.warn(`the second thread for visitors broke, and the first one goes on alone; who was on it has to connect again: ${errors_describeError(error)}`);
+            logger.warn(`the second thread for visitors broke, so the first one serves all; visitors on it have to connect again: ${errors_describeError(error)}`);
         });
         this.#ended = new Promise(resolve => this.#worker.once('exit', () => {
             this.#isReady = false;
@@ -39831,9 +39965,9 @@ class ThreadHandle {
     get isReady() {
         return this.#isReady;
     }
-    /** Visitors who are there or on their way, those it has not heard of yet among them. */
+    /** Visitors connected or being fetched, also those in commands that the thread has not read yet. */
     get load() {
-        return this.#invited - this.#read('invited') + this.#read('load');
+        return this.#sent - this.#read('fetched') + this.#read('load');
     }
     get open() {
         return this.#read('open');
@@ -39841,138 +39975,139 @@ class ThreadHandle {
     get visits() {
         return this.#read('visits');
     }
-    invite(id, source) {
+    fetch(id, source) {
         if (this.#source?.address !== source.address)
             this.#changeSource(source);
-        this.#invited += 1;
+        this.#sent += 1;
         this.#ids.push(id);
         if (this.#ids.length === 1)
-            queueMicrotask(() => this.#sendInvitations());
+            queueMicrotask(() => this.#sendIds());
     }
-    /** The port of an app that is away may be somebody else's by now: told at once, not with the next visitor. */
-    follow(target) {
+    /** Sent at once, not with the next visitor: another program may already use the port that the app left. */
+    setTarget(target) {
         if (target?.host === this.#target?.host && target?.port === this.#target?.port)
             return;
         this.#target = target && { host: target.host, port: target.port };
-        this.#tell({ kind: 'target', target: this.#target });
+        this.#send({ kind: 'target', target: this.#target });
     }
     async stop(drainMs) {
-        this.#tell({ kind: 'stop', drainMs });
+        this.#send({ kind: 'stop', drainMs });
         const timer = setTimeout(() => void this.#worker.terminate(), drainMs + END_MS);
         await this.#ended;
         clearTimeout(timer);
     }
     #changeSource(source) {
-        this.#sendInvitations();
+        this.#sendIds();
         this.#source = source;
         this.#hasNewSource = true;
     }
-    /** Those of one read of the control connection together. */
-    #sendInvitations() {
+    /** All ids that came in one read of the control connection, in one command. */
+    #sendIds() {
         if (this.#ids.length === 0)
             return;
-        this.#tell({
-            kind: 'invite',
+        this.#send({
+            kind: 'fetch',
             ids: this.#ids,
             ...(this.#hasNewSource && this.#source && { source: this.#source }),
         });
         this.#ids = [];
         this.#hasNewSource = false;
     }
-    #tell(order) {
-        this.#worker.postMessage(order);
+    #send(command) {
+        this.#worker.postMessage(command);
     }
     #read(name) {
         return Atomics.load(this.#counts, THREAD_COUNTS[name]);
     }
-    /** What it had served still counts. */
+    /** The visits that the thread has served still count. */
     #forgetVisitors() {
-        this.#invited = this.#read('invited');
+        this.#sent = this.#read('fetched');
         Atomics.store(this.#counts, THREAD_COUNTS.load, 0);
         Atomics.store(this.#counts, THREAD_COUNTS.open, 0);
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/data-line.js
-// One connection to the server that fetches one visitor: dialled, proved, and then the visitor's own. Made by
-// visitors.ts for a visitor who waits, or ahead of one (warm). Callbacks and one timer: of many short visits, this is
-// where the time goes (bench B4).
+;// CONCATENATED MODULE: ./build/js/tunnel/visitors/data-connection.js
+// One connection to the server that fetches one visitor: dials, proves the secret, and then carries the visitor's
+// bytes. Opened by visitors.ts for a visitor who waits, or before one comes (spare-connections.ts). It uses callbacks
+// and one timer instead of promises, because many short visits spend most of their time here (bench B4).
 
 
 
-const UNEXPECTED = 'the server said something unexpected';
-class DataLine {
+
+const UNEXPECTED = 'the server sent something unexpected';
+class DataConnection {
     source;
     #holdMs;
     #onDialled;
-    #onLost;
-    #leg;
+    #onFailed;
+    #end;
     #socket;
     #decoder = new FrameDecoder();
     #dialledAt = performance.now();
     #timer;
-    /** The frames that answer the server's challenge, '' where it asks for none. */
+    /** What proves the secret; undefined until the server has sent its challenge. */
     #proof;
     #visitor;
     #isOver = false;
     /**
-     * Dials at once. With `leg` the bytes are read by it, else by whoever gets the socket. `onLost` counts until a visitor
-     * is asked for.
+     * Dials at once. `end` reads the bytes; without it they are read as a stream. A failure calls this `onFailed`; after
+     * `accept` it calls the one given there.
      */
-    constructor(source, leg, limits, events) {
+    constructor(source, end, limits, events) {
         this.source = source;
         this.#holdMs = limits.holdMs;
         this.#onDialled = events.onDialled;
-        this.#onLost = () => events.onLost?.(this);
-        this.#leg = leg;
+        this.#onFailed = () => events.onFailed?.(this);
+        this.#end = end;
         this.#socket = (0,external_node_net_.connect)({
             ...source.address,
             noDelay: true,
             allowHalfOpen: true,
-            ...leg?.socketOptions,
+            ...end?.socketOptions,
         });
-        this.#timer = setTimeout(() => this.#lose('no answer in time'), limits.timeoutMs);
-        this.#socket.on('error', error => this.#lose(error.message)); // and stays: later readers see 'close'
+        this.#timer = setTimeout(() => this.#fail('no answer in time'), limits.timeoutMs);
+        this.#socket.on('error', error => this.#fail(error.message)); // never removed: later readers rely on 'close' alone
         this.#socket.on('end', this.#onEnd);
-        this.#socket.on('connect', () => this.#connected());
-        if (leg)
-            leg.hear = chunk => this.#hear(chunk);
+        this.#socket.on('connect', () => this.#onConnect());
+        if (end)
+            end.onData = chunk => this.#onData(chunk);
         else
             this.#socket.on('readable', this.#onReadable);
     }
-    /** The server may hang up any moment, for it heard nothing since we dialled. */
+    /** The server may hang up at any moment, because it has received nothing since we dialled. */
     get isStale() {
         return this.#ageMs >= this.#holdMs;
     }
     get #ageMs() {
         return performance.now() - this.#dialledAt;
     }
-    /** Fetches the visitor `id`, now or as soon as the server lets us. Once. */
-    accept(id, { onVisitor, onLost }) {
+    /** Fetches the visitor `id`, now or as soon as the server has sent its challenge. To be called once. */
+    accept(id, { onVisitor, onFailed }) {
         this.#visitor = { id, onVisitor };
-        this.#onLost = onLost;
+        this.#onFailed = onFailed;
         if (this.#proof !== undefined)
-            this.#send(this.#visitor, this.#proof);
+            this.#fetch(this.#visitor, this.#proof);
     }
-    /** Where nobody was fetched, says nothing any more and hangs up. */
+    /** Hangs up and calls no event; does nothing if a visitor was fetched. */
     abandon() {
         if (this.#isOver)
             return;
-        this.#settle();
+        this.#finish();
         this.#socket.destroy();
     }
-    #connected() {
+    #onConnect() {
         this.#onDialled?.(this.#ageMs);
         if (this.source.key === undefined)
-            this.#prove('');
+            this.#setProof(NO_PROOF);
     }
     #onReadable = () => {
         const chunk = this.#socket.read();
         if (Buffer.isBuffer(chunk))
-            this.#hear(chunk);
+            this.#onData(chunk);
     };
-    #onEnd = () => this.#lose('the server hung up');
-    #hear(chunk) {
+    #onEnd = () => this.#fail('the server hung up');
+    #onData(chunk) {
         if (this.#isOver)
             return;
         try {
@@ -39980,88 +40115,87 @@ class DataLine {
             const frame = this.#decoder.next();
             if (frame === undefined)
                 return;
-            const message = decodeServerMessage(frame);
             const { key } = this.source;
-            if (key !== undefined && typeof message === 'object' && 'Challenge' in message)
-                this.#prove(renderFrame({ Authenticate: answerChallenge(key, message.Challenge) }));
+            const proof = key && renderAuthentication(key, frame);
+            if (proof === undefined)
+                this.#fail(UNEXPECTED);
             else
-                this.#lose(UNEXPECTED);
+                this.#setProof(proof);
         }
         catch {
-            this.#lose(UNEXPECTED);
+            this.#fail(UNEXPECTED); // more bytes than a frame has
         }
     }
-    #prove(proof) {
+    #setProof(proof) {
         this.#proof = proof;
         clearTimeout(this.#timer);
         if (this.#visitor !== undefined)
-            this.#send(this.#visitor, proof);
+            this.#fetch(this.#visitor, proof);
         else
-            this.#timer = setTimeout(() => this.#lose('nobody came'), this.#holdMs - this.#ageMs);
+            this.#timer = setTimeout(() => this.#fail('no visitor came'), Math.max(0, this.#holdMs - this.#ageMs));
     }
-    /** In one write: a second small one would wait a round trip for the first one's acknowledgement. */
-    #send({ id, onVisitor }, proof) {
-        this.#settle();
+    #fetch({ id, onVisitor }, proof) {
+        this.#finish();
         this.#socket.off('end', this.#onEnd).off('readable', this.#onReadable);
-        this.#socket.write(`${proof}${renderFrame({ Accept: id })}`, 'latin1');
-        onVisitor(this.#socket, this.#leg, this.#decoder.takeRest());
+        sendRequest(this.#socket, proof, { Accept: id });
+        onVisitor(this.#socket, this.#decoder.takeRest(), this.#end);
     }
-    #lose(reason) {
+    #fail(reason) {
         if (this.#isOver)
             return;
-        this.#settle();
+        this.#finish();
         resetSocket(this.#socket);
-        this.#onLost(reason);
+        this.#onFailed(reason);
     }
-    #settle() {
+    #finish() {
         this.#isOver = true;
         clearTimeout(this.#timer);
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/warm-lines.js
-// Connections to the server opened ahead of the visitors who will need them. A browser that comes once opens more
-// connections soon, and over a real distance each would wait for a dial and a challenge: 4 round trips, or 2 when it is
-// warm (bench B7). Used by visitors.ts.
-/** A browser opens six connections to a host; the first one is here when these are opened. */
-const WARM_LINES = 5;
-class WarmLines {
+;// CONCATENATED MODULE: ./build/js/tunnel/visitors/spare-connections.js
+// Spare data connections, opened before the visitors who need them come. A browser opens more connections soon after
+// its first one, and on a far server each would wait 4 round trips for a dial and a challenge; with a spare one it
+// waits 2 (bench B7). Used by visitors.ts.
+/** A browser opens six connections to a host; these are opened when its first one has come. */
+const SPARE_CONNECTIONS = 5;
+class SpareConnections {
     #open;
-    #lines = [];
+    /** Oldest first. */
+    #connections = [];
     constructor(open) {
         this.#open = open;
     }
-    /** The line that was opened first, and so is most likely ready; it is the caller's from here on. None that is stale. */
+    /** Removes and returns the oldest one, which is most likely ready; undefined if none is fresh enough. */
     take(source) {
-        if (this.#lines[0]?.source.address !== source.address)
+        if (this.#connections[0]?.source.address !== source.address)
             this.stop();
-        for (let line = this.#lines.shift(); line; line = this.#lines.shift()) {
-            if (!line.isStale)
-                return line;
-            line.abandon();
+        for (let oldest = this.#connections.shift(); oldest; oldest = this.#connections.shift()) {
+            if (!oldest.isStale)
+                return oldest;
+            oldest.abandon();
         }
         return undefined;
     }
-    /** Opens what is missing; called when a visitor came, never ahead of the first. */
+    /** Opens the missing ones; called when a visitor came, never before the first. */
     refill(source) {
-        while (this.#lines.length < WARM_LINES)
-            this.#lines.push(this.#open(source, lost => {
-                this.#lines = this.#lines.filter(line => line !== lost);
+        while (this.#connections.length < SPARE_CONNECTIONS)
+            this.#connections.push(this.#open(source, failed => {
+                this.#connections = this.#connections.filter(connection => connection !== failed);
             }));
     }
-    /** Hangs up on all of them. May be called twice. */
+    /** Closes all of them. May be called twice. */
     stop() {
-        for (const line of this.#lines)
-            line.abandon();
-        this.#lines = [];
+        for (const connection of this.#connections)
+            connection.abandon();
+        this.#connections = [];
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/tunnel/visitors.js
-// The visitors: fetches each one over a connection of its own, hands it on, and knows who is here. They belong to the
-// tunnel and not to a session, because they live on when the control connection is lost. Used by client.ts and
-// reconnect.ts.
-
+;// CONCATENATED MODULE: ./build/js/tunnel/visitors/visitors.js
+// Fetches each visitor over a data connection of its own, gives it to the sink, and counts the open visitors. Visitors
+// belong to the tunnel and not to a session, because they stay when the control connection is lost. Made by
+// shared-visitors.ts and visitor-thread.ts; session.ts and reconnect.ts use it as VisitorFetcher.
 
 
 
@@ -40070,40 +40204,40 @@ class WarmLines {
 
 class Visitors {
     #options;
-    #here = new Set();
+    #open = new Set();
     #queue = [];
-    /** Ids queued and being fetched: a second invitation with the same id is no second visitor. */
+    /** Ids queued or being fetched: a second announcement with the same id is not another visitor. */
     #expected = new Set();
-    #lines = new Set();
+    #dialling = new Set();
     #retries = new Set();
-    #warm = new WarmLines((source, onLost) => this.#openLine(source, { onLost }));
-    /** The shortest dial to the server of now: one that took longer was only held up, by this machine or that one. */
+    #spares = new SpareConnections((source, onFailed) => this.#connect(source, { onFailed }));
+    /** Shortest connect time to the current server, our estimate of the round trip. */
     #roundTripMs = Number.POSITIVE_INFINITY;
-    #dialled;
+    #measuredServer;
     #isStopped = false;
     constructor(options) {
         this.#options = options;
     }
     get open() {
-        return this.#here.size;
+        return this.#open.size;
     }
-    /** Visitors who are here or on their way. */
+    /** Visitors open, queued or being fetched. */
     get load() {
-        return this.#here.size + this.#expected.size;
+        return this.#open.size + this.#expected.size;
     }
-    invite(id, source) {
+    fetch(id, source) {
         const { maxVisitors, maxDials, timings, logger } = this.#options;
         if (this.#isStopped || this.#expected.has(id))
             return;
         if (this.load >= maxVisitors) {
-            logger.debug(`a visitor was left out: ${maxVisitors} are here already`);
+            logger.debug(explainFull(maxVisitors));
             return;
         }
         this.#expected.add(id);
         this.#options.onChange?.();
         const invitation = { id, source, deadline: performance.now() + timings.visitor };
-        if (this.#lines.size < maxDials)
-            this.#fetch(invitation);
+        if (this.#dialling.size < maxDials)
+            this.#dial(invitation);
         else
             this.#queue.push(invitation);
     }
@@ -40112,102 +40246,97 @@ class Visitors {
         this.#queue.length = 0;
         for (const timer of this.#retries)
             clearTimeout(timer);
-        for (const line of this.#lines)
-            line.abandon();
-        this.#warm.stop();
-        const patience = AbortSignal.timeout(drainMs);
-        for (const socket of this.#here)
+        for (const connection of this.#dialling)
+            connection.abandon();
+        this.#spares.stop();
+        const deadline = AbortSignal.timeout(drainMs);
+        for (const socket of this.#open)
             if (drainMs > 0)
-                await (0,external_node_events_.once)(socket, 'close', { signal: patience }).catch(() => { });
-        for (const socket of this.#here)
+                await (0,external_node_events_.once)(socket, 'close', { signal: deadline }).catch(() => { });
+        for (const socket of this.#open)
             resetSocket(socket);
-        if (this.#options.destination instanceof Relay)
-            this.#options.destination.cut();
+        this.#options.destination.cut();
     }
-    #fetch(invitation) {
+    #dial(invitation) {
         const { source } = invitation;
-        const onDialled = (roundTripMs) => {
-            const before = this.#dialled === source.address ? this.#roundTripMs : Number.POSITIVE_INFINITY;
-            this.#dialled = source.address;
-            this.#roundTripMs = Math.min(before, roundTripMs);
-            this.#warmUp(source);
-        };
-        const line = this.#warm.take(source) ?? this.#openLine(source, { onDialled });
-        this.#lines.add(line);
-        line.accept(invitation.id, {
-            onVisitor: (socket, leg, first) => {
-                this.#forget(line, invitation);
-                this.#handOn(socket, leg, first);
+        const onDialled = (roundTripMs) => this.#onRoundTrip(source, roundTripMs);
+        const connection = this.#spares.take(source) ?? this.#connect(source, { onDialled });
+        this.#dialling.add(connection);
+        connection.accept(invitation.id, {
+            onVisitor: (socket, first, end) => {
+                this.#forget(connection, invitation);
+                this.#deliver(socket, first, end);
                 this.#options.onChange?.();
             },
-            onLost: reason => this.#tryAgain(line, invitation, reason),
+            onFailed: reason => this.#retry(connection, invitation, reason),
         });
-        this.#warmUp(source);
+        this.#openSpares(source);
     }
-    #warmUp(source) {
-        const { warm, timings } = this.#options;
-        if (!warm || !source.mayWarm || this.#isStopped || this.#dialled !== source.address)
+    #onRoundTrip(source, roundTripMs) {
+        const shortest = this.#measuredServer === source.address ? this.#roundTripMs : Number.POSITIVE_INFINITY;
+        this.#measuredServer = source.address;
+        this.#roundTripMs = Math.min(shortest, roundTripMs);
+        this.#openSpares(source);
+    }
+    #openSpares(source) {
+        const { spareConnections, timings } = this.#options;
+        if (!spareConnections || !source.allowsSpares || this.#isStopped)
             return;
-        if (this.#roundTripMs >= timings.warmRoundTrip)
-            this.#warm.refill(source);
+        if (this.#measuredServer !== source.address)
+            return;
+        if (this.#roundTripMs >= timings.spareRoundTrip)
+            this.#spares.refill(source);
     }
-    #openLine(source, events) {
+    #connect(source, events) {
         const { destination, timings } = this.#options;
-        const leg = destination instanceof Relay ? destination.openLeg() : undefined;
-        const limits = { timeoutMs: timings.dataLine, holdMs: timings.warmHold };
-        return new DataLine(source, leg, limits, events);
+        const limits = { timeoutMs: timings.dataConnection, holdMs: timings.spareHold };
+        return new DataConnection(source, destination.openEnd(), limits, events);
     }
-    #forget(line, { id }) {
-        this.#lines.delete(line);
+    #forget(connection, { id }) {
+        this.#dialling.delete(connection);
         this.#expected.delete(id);
-        this.#fetchNext();
+        this.#dialNext();
     }
-    #fetchNext() {
-        while (this.#lines.size < this.#options.maxDials) {
+    #dialNext() {
+        while (this.#dialling.size < this.#options.maxDials) {
             const next = this.#queue.shift();
             if (next === undefined)
                 return;
             if (performance.now() < next.deadline)
-                this.#fetch(next);
+                this.#dial(next);
             else
-                this.#giveUp(next, 'it was not their turn in time');
+                this.#giveUp(next, 'no dial was free in time');
         }
     }
-    #tryAgain(line, invitation, reason) {
+    #retry(connection, invitation, reason) {
         const { visitorRetry } = this.#options.timings;
         if (performance.now() + visitorRetry >= invitation.deadline) {
             this.#giveUp(invitation, reason);
-            this.#forget(line, invitation);
+            this.#forget(connection, invitation);
             return;
         }
-        // The line keeps its place among the dials until it is replaced.
+        // The failed connection counts as being dialled until another one replaces it.
         const timer = setTimeout(() => {
             this.#retries.delete(timer);
-            this.#lines.delete(line);
-            this.#fetch(invitation);
+            this.#dialling.delete(connection);
+            this.#dial(invitation);
         }, visitorRetry);
         this.#retries.add(timer);
     }
     #giveUp({ id }, reason) {
         this.#expected.delete(id);
         this.#options.onChange?.();
-        this.#options.logger.debug(`a visitor was lost: ${log_sanitise(reason)}`);
+        this.#options.logger.debug(`a visitor was lost: ${sanitise_sanitise(reason)}`);
     }
-    #handOn(socket, leg, first) {
+    #deliver(socket, first, end) {
         const { destination, logger } = this.#options;
-        this.#here.add(socket);
+        this.#open.add(socket);
         socket.on('close', () => {
-            this.#here.delete(socket);
+            this.#open.delete(socket);
             this.#options.onChange?.();
         });
         try {
-            if (typeof destination === 'function') {
-                if (first.length > 0)
-                    socket.unshift(first);
-                destination(socket);
-            }
-            else if (leg !== undefined)
-                destination.admit(socket, leg, first);
+            destination.accept(socket, first, end);
         }
         catch (error) {
             resetSocket(socket);
@@ -40215,35 +40344,36 @@ class Visitors {
         }
     }
 }
+/** Log text: a visitor is not fetched. */
+function explainFull(maxVisitors) {
+    return `a visitor was not fetched: the limit of ${maxVisitors} visitors is reached`;
+}
 
-;// CONCATENATED MODULE: ./build/js/tunnel/shared-visitors.js
-// Visitors on two threads: one thread of Node.js carries about two thirds of what the Rust client does on two, when many
-// connections come and go (bench B4). The second is started only where this one is busy with many raw visitors, and takes
-// every other one of those that come then. Made by reconnect.ts.
+;// CONCATENATED MODULE: ./build/js/tunnel/visitors/shared-visitors.js
+// Visitors on two threads: when many connections come and go, one thread of Node.js carries about two thirds of what
+// the Rust client does on two (bench B4). The second is started only while the first is busy with many raw visitors,
+// and then takes every other new one. Used by reconnect.ts.
 
 
 
-
-/** How much of its time this thread worked, over how long, before it gets help. */
+/** How busy the first thread must be, and over how many milliseconds, before the second one is started. */
 const BUSY_SHARE = 0.6;
 const BUSY_MS = 1_000;
-/** So few are no faster on two threads, and cost more. */
-const ALONE = 8;
-/** Ready at once. */
-function openVisitors(options) {
-    const { destination } = options;
-    if (!(destination instanceof Relay))
-        return new Visitors(options);
-    const { secondThread } = destination.options;
-    return secondThread ? new SharedVisitors({ ...options, destination }, secondThread) : new Visitors(options);
+/** Below this many visitors a second thread costs more than it gains. */
+const MIN_VISITORS_FOR_SECOND_THREAD = 8;
+/** Fetches visitors on one thread, or on two if the destination allows it. */
+function createVisitors(options) {
+    const { secondThread } = options.destination;
+    return secondThread ? new SharedVisitors(options, secondThread) : new Visitors(options);
 }
 class SharedVisitors {
     #options;
     #thread;
     #first;
     #second;
+    /** The system refused a second thread; it is not tried again. */
     #isRefused = false;
-    #isTheirTurn = false;
+    #isSecondsTurn = false;
     #measured = performance.eventLoopUtilization();
     #measuredAt = performance.now();
     #isStopped = false;
@@ -40255,36 +40385,39 @@ class SharedVisitors {
     get open() {
         return this.#first.open + (this.#second?.open ?? 0);
     }
-    invite(id, source) {
+    fetch(id, source) {
         if (this.#isStopped)
             return;
         if (this.#second === undefined) {
-            this.#first.invite(id, source);
-            if (!this.#isRefused && this.#first.load >= ALONE && this.#isBusy())
+            this.#first.fetch(id, source);
+            if (this.#needsSecond())
                 this.#startSecond();
             return;
         }
-        const { destination, maxVisitors, logger } = this.#options;
+        const { maxVisitors, logger } = this.#options;
         const isFull = this.#first.load + this.#second.load >= maxVisitors;
         if (isFull)
-            logger.debug(`a visitor was left out: ${maxVisitors} are here already`);
-        else if (this.#takesTurns(this.#second) && !destination.isAwaiting)
-            this.#second.invite(id, source);
+            logger.debug(explainFull(maxVisitors));
+        else if (this.#takesTurns(this.#second) && !this.#thread.relay.isAwaitingToken)
+            this.#second.fetch(id, source);
         else
-            this.#first.invite(id, source);
+            this.#first.fetch(id, source);
     }
     async stop(drainMs) {
         this.#isStopped = true;
         await Promise.all([this.#first.stop(drainMs), this.#second?.stop(drainMs)]);
     }
-    /** In turns and not by their number: a thousand who are silent are less work than one who is busy. */
+    /** Alternates, instead of comparing numbers of visitors: a thousand silent visitors are less work than a busy one. */
     #takesTurns(second) {
-        if (this.#first.load < ALONE || !second.isReady)
+        if (this.#first.load < MIN_VISITORS_FOR_SECOND_THREAD || !second.isReady)
             return false;
-        this.#isTheirTurn = !this.#isTheirTurn;
-        return this.#isTheirTurn;
+        this.#isSecondsTurn = !this.#isSecondsTurn;
+        return this.#isSecondsTurn;
     }
-    /** Asked with each visitor: whoever has none is not busy with them. */
+    #needsSecond() {
+        return !this.#isRefused && this.#first.load >= MIN_VISITORS_FOR_SECOND_THREAD && this.#isBusy();
+    }
+    /** Measured when a visitor comes: a thread without new visitors is not busy with them. */
     #isBusy() {
         const { busyShare = BUSY_SHARE, busyMs = BUSY_MS } = this.#thread;
         const now = performance.now();
@@ -40296,23 +40429,23 @@ class SharedVisitors {
         return utilization >= busyShare;
     }
     #startSecond() {
-        const { destination, logger } = this.#options;
+        const { logger } = this.#options;
+        const { script, relay } = this.#thread;
         try {
-            this.#second = new ThreadHandle(this.#thread.script, this.#options);
-            destination.addBranch(this.#second);
+            this.#second = new ThreadHandle(script, relay, this.#options);
+            relay.addWorker(this.#second);
             logger.debug('many visitors: a second thread takes its share of the new ones');
         }
         catch (error) {
             this.#isRefused = true;
-            logger.warn(`there is no second thread for visitors, so one carries them all: ${errors_describeError(error)}`);
+            logger.warn(`could not start a second thread for visitors, so one serves all: ${errors_describeError(error)}`);
         }
     }
 }
 
 ;// CONCATENATED MODULE: ./build/js/tunnel/reconnect.js
-// The tunnel: one session after the other, on the same server and port wherever that is possible. Used by
-// public-tunnel.ts. When and where the next attempt is made is decided in attempts.ts.
-
+// The tunnel: one session after the other, on the same server and port if possible. Used by exposure/public-tunnel.ts.
+// retry/retry-policy.ts decides when and where the next attempt is made.
 
 
 
@@ -40321,8 +40454,8 @@ class SharedVisitors {
 
 
 /**
- * Resolves at the first Connected. Rejects with TunnelError: at once where trying again cannot help (state Failed),
- * else when `signal` says so, with the last failures seen (state Disconnected).
+ * Resolves at the first Connected. Rejects with TunnelError: at once if trying again cannot help (state Failed),
+ * otherwise when `signal` is aborted, with the last failures (state Disconnected).
  */
 async function reconnect_startTunnel(options) {
     const tunnel = new ReconnectingTunnel(options);
@@ -40332,116 +40465,110 @@ async function reconnect_startTunnel(options) {
 class ReconnectingTunnel {
     #options;
     #timings;
-    #attempts;
+    #retryPolicy;
     #visitors;
     #stopping = new AbortController();
     #session;
     #state = { status: 'Not started' };
-    #moved;
-    #reconnects = 0;
+    /** Set while we change to another port: resolved when Connected there. */
+    #portChange;
     constructor(options) {
         this.#options = options;
         this.#timings = { ...TIMINGS, ...options.timings };
-        this.#attempts = new Attempts(options, this.#timings);
-        this.#visitors = openVisitors({
+        this.#retryPolicy = new RetryPolicy(options, this.#timings);
+        this.#visitors = createVisitors({
             destination: options.destination,
             logger: options.logger,
             timings: this.#timings,
-            warm: options.warm ?? true,
-            maxVisitors: options.maxVisitors ?? (options.destination instanceof Relay ? MAX_VISITORS : MAX_INVITED),
+            spareConnections: options.spareConnections ?? true,
+            maxVisitors: options.maxVisitors ?? options.destination.maxVisitors,
             maxDials: options.maxDials ?? MAX_DIALS,
         });
-    }
-    get state() {
-        return this.#state;
     }
     get openVisitors() {
         return this.#visitors.open;
     }
-    get reconnects() {
-        return this.#reconnects;
-    }
     async start(signal) {
         this.#enter({ status: 'Connecting' });
         const session = await this.#connect(AbortSignal.any([signal, this.#stopping.signal]));
-        void this.#keepUp(session);
+        void this.#replaceSessions(session);
     }
-    async move() {
-        const { address, ports } = this.#attempts.place;
+    async changePort() {
+        const { address, ports } = this.#retryPolicy.server;
         if (this.#stopping.signal.aborted || this.#state.status === 'Failed')
             throw explainClosed();
-        const mayMove = this.#moved !== undefined || (this.#options.remotePort.kind !== 'fixed' && ports.leave());
-        if (!mayMove)
-            throw new TunnelError(`somebody else answers at ${address.host}:${ports.port}: choose another \`remote-port\``, { retryable: false });
-        this.#moved ??= this.#startMove();
+        const isPossible = this.#portChange !== undefined || (this.#options.remotePort.kind !== 'fixed' && ports.reject());
+        if (!isPossible)
+            throw new TunnelError(`another program answers at ${address.host}:${ports.port}: choose another \`remote-port\``, { retryable: false });
+        this.#portChange ??= this.#startPortChange();
         const late = new TunnelError(`${address.host} gave no other port in time`, { retryable: true });
-        const timer = setTimeout(() => this.#endMove(late), this.#timings.move);
-        await this.#moved.promise.finally(() => clearTimeout(timer));
+        const timer = setTimeout(() => this.#failPortChange(late), this.#timings.changePort);
+        await this.#portChange.promise.finally(() => clearTimeout(timer));
     }
     async stop({ drainMs = this.#timings.drain } = {}) {
         if (!this.#stopping.signal.aborted) {
             this.#stopping.abort();
             this.#session?.stop();
-            this.#endMove(explainClosed());
+            this.#failPortChange(explainClosed());
             if (this.#state.status !== 'Failed')
                 this.#enter({ status: 'Disconnected' });
         }
         await this.#visitors.stop(drainMs);
     }
-    /** Replaces every session that ends, until we are stopped or there is no hope. */
-    async #keepUp(first) {
+    /** Replaces every session that ends, until we are stopped, or trying again cannot help. */
+    async #replaceSessions(first) {
         for (let session = first;;) {
             const reason = await session.ended;
             if (this.#stopping.signal.aborted)
                 return;
             const lostAt = performance.now();
-            this.#attempts.lose(session, reason, this.#moved !== undefined);
-            if (this.#moved === undefined)
-                this.#reconnecting(reason);
+            this.#retryPolicy.markLost(session, reason, this.#portChange !== undefined);
+            this.#reportReconnecting(reason);
             try {
                 session = await this.#connect(this.#stopping.signal);
             }
             catch {
-                return; // stopped, or Failed: the state says it
+                return; // stopped, or Failed: `onState` has reported it
             }
-            this.#attempts.comeBack(performance.now() - lostAt, session.port);
+            this.#retryPolicy.logReconnected(performance.now() - lostAt, session.port);
         }
     }
-    /** Tries until there is a session. Rejects with TunnelError where there is no hope, or `signal` ends it. */
+    /** Tries until there is a session. Rejects with TunnelError if that cannot succeed, or `signal` ends it. */
     async #connect(signal) {
-        let pause = this.#attempts.nextPause();
+        let pause = this.#retryPolicy.nextPause();
         for (;;) {
             try {
                 await (0,promises_namespaceObject.setTimeout)(pause, undefined, { signal });
                 const session = await this.#startSession(signal);
                 if (signal.aborted)
-                    session.stop(); // the end came in the very moment of success
+                    session.stop(); // aborted at the moment of success
                 signal.throwIfAborted();
-                this.#settle(session);
+                this.#use(session);
                 return session;
             }
             catch (error) {
                 if (signal.aborted)
-                    throw this.#giveUp();
-                pause = this.#judge(error);
+                    throw this.#explainAbort();
+                pause = this.#decidePause(error);
             }
         }
     }
     async #startSession(signal) {
-        const { place, home } = this.#attempts;
-        const { port } = place.ports;
+        const { server, lastServer } = this.#retryPolicy;
+        const { port } = server.ports;
         const old = this.#session;
-        const limit = this.#attempts.limit();
+        const limit = this.#retryPolicy.createLimit();
         try {
             return await startSession({
-                server: place.address,
-                key: place.key,
+                server: server.address,
+                key: server.key,
                 port,
                 visitors: this.#visitors,
-                // Now, and not when it fell silent, the reset has a way to the server. The one we move away from stays until
-                // there is another, which then cannot be the same.
+                // Only now can a reset reach the server and free the port: when the session fell silent, the link was dead. If
+                // we change to another port, the old session stays open until the new one is ready, so that the server cannot
+                // give us the old port again.
                 onDialled: () => {
-                    if (place === home && port === old?.port)
+                    if (server === lastServer && port === old?.port)
                         old.stop();
                 },
                 lookup: this.#options.lookup,
@@ -40452,55 +40579,56 @@ class ReconnectingTunnel {
         }
         catch (error) {
             if (limit?.aborted && !signal.aborted)
-                throw explainLate(place.address);
+                throw explainTimeout(server.address);
             throw error;
         }
     }
-    #settle(session) {
-        const { place, home } = this.#attempts;
-        if (home !== undefined && this.#moved === undefined)
-            this.#reconnects += 1;
+    #use(session) {
         this.#session?.stop();
         this.#session = session;
-        this.#attempts.succeed(session.port);
-        this.#enter({ status: 'Connected', host: place.address.host, port: session.port });
-        this.#moved?.resolve();
-        this.#moved = undefined;
+        this.#retryPolicy.markConnected(session.port);
+        const { host } = this.#retryPolicy.server.address;
+        this.#enter({ status: 'Connected', host, port: session.port });
+        this.#portChange?.resolve();
+        this.#portChange = undefined;
     }
-    /** Milliseconds until the next attempt; throws where none makes sense. */
-    #judge(error) {
+    /** Milliseconds until the next attempt. Throws if trying again cannot help. */
+    #decidePause(error) {
         try {
-            const { pauseMs, reason } = this.#attempts.judge(error);
+            const { pauseMs, reason } = this.#retryPolicy.decideRetry(error);
             if (this.#state.status === 'Connecting')
                 this.#enter({ status: 'Connecting', reason });
-            else if (this.#moved === undefined)
-                this.#reconnecting(reason);
+            else
+                this.#reportReconnecting(reason);
             return pauseMs;
         }
         catch (failure) {
             this.#session?.stop();
             this.#enter({ status: 'Failed', reason: errors_describeError(failure) });
-            this.#endMove(failure);
+            this.#failPortChange(failure);
             throw failure;
         }
     }
-    #reconnecting(reason) {
+    /** Reports nothing during a change of port, which we wanted: the old address is shown until there is a new one. */
+    #reportReconnecting(reason) {
+        if (this.#portChange !== undefined)
+            return;
         const state = this.#state;
         if (state.status === 'Connected' || (state.status === 'Reconnecting' && state.reason !== reason))
             this.#enter({ status: 'Reconnecting', host: state.host, port: state.port, reason });
     }
-    #giveUp() {
+    #explainAbort() {
         if (this.#state.status === 'Connecting')
             this.#enter({ status: 'Disconnected' });
-        return this.#attempts.explainEnd();
+        return this.#retryPolicy.explainEnd();
     }
-    #startMove() {
-        this.#session?.leave('somebody else answers at our address; asking for another port');
+    #startPortChange() {
+        this.#session?.retire('another program answers at our address; asking for another port');
         return Promise.withResolvers();
     }
-    #endMove(failure) {
-        this.#moved?.reject(failure);
-        this.#moved = undefined;
+    #failPortChange(failure) {
+        this.#portChange?.reject(failure);
+        this.#portChange = undefined;
     }
     #enter(state) {
         this.#state = state;
@@ -40511,20 +40639,106 @@ function explainClosed() {
     return new TunnelError('the tunnel is closed', { retryable: false });
 }
 
-;// CONCATENATED MODULE: ./build/js/way-in.js
-// What an exposure's state says about the way in, and who waits for it. Used by public-tunnel, whose
-// record of it exposure follows.
+;// CONCATENATED MODULE: ./build/js/exposure/address-check.js
+// Checks that the public address leads to this exposure, before it is published. Used by public-tunnel.
 
-class WayInRecord {
+
+/** How long to wait for an answer. Without hairpin NAT, none ever comes. */
+const CHECK_TIMEOUT_MS = 5_000;
+const RETRY_MS = 250;
+/** How many ports are tried if another program answers on each: even one such port is rare. */
+const MAX_FOREIGN_ANSWERS = 3;
+/**
+ * Probes the address until our own proof comes back, for 5 s from its last change. Resolves with undefined if there was
+ * no address, or the signal was aborted. With `isPlain`, an answer without our proof means that another program has the
+ * port: asks for another port, and rejects with a TunnelError if there is none. If `isCertain` is false, it keeps the
+ * last port instead.
+ */
+async function checkAddress(check) {
+    let url = check.readUrl();
+    let deadline = startClock();
+    let lastAnswer = { kind: 'silent', detail: '' };
+    let foreignAnswers = 0;
+    while (performance.now() < deadline && !check.signal.aborted) {
+        const current = check.readUrl();
+        if (current !== url)
+            [url, deadline] = [current, startClock()];
+        const answer = await probeOnce(check, url, deadline);
+        if (check.signal.aborted)
+            return undefined;
+        if (check.readUrl() !== url)
+            continue; // the URL changed meanwhile: drop this answer
+        if (url !== undefined && answer.kind === 'proved')
+            return { kind: 'verified', url };
+        // A probe that the deadline cut off says the least, so the previous answer is kept.
+        const isInTime = performance.now() < deadline;
+        if (answer.kind !== 'proved' && (isInTime || lastAnswer.detail === ''))
+            lastAnswer = answer;
+        if (url !== undefined && answer.kind === 'unproved' && check.isPlain) {
+            foreignAnswers += 1;
+            if (!(await leavePort(check, url, foreignAnswers)))
+                break;
+        }
+        else
+            await (0,promises_namespaceObject.setTimeout)(RETRY_MS, undefined, { signal: check.signal }).catch(() => { });
+    }
+    if (check.signal.aborted || url === undefined)
+        return undefined;
+    check.logger.warn(explain(url, lastAnswer));
+    return { kind: 'unverified', url, reason: lastAnswer.kind };
+}
+function explain(url, { kind, detail }) {
+    switch (kind) {
+        case 'silent':
+            return `${url} did not answer from here (${detail}); that is normal if a network does not route back to itself, so the link is published anyway`;
+        case 'unproved':
+            return `${url} could not be verified (${detail}): another program may have this address, or a proxy in between answers for it; it is published anyway, so try it from elsewhere`;
+        case 'app away':
+            return `${url} could not be checked (${detail}); it is published anyway`;
+    }
+}
+function startClock() {
+    return performance.now() + CHECK_TIMEOUT_MS;
+}
+async function probeOnce(check, url, deadline) {
+    if (url === undefined)
+        return { kind: 'silent', detail: 'the tunnel is away' };
+    const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(deadline - performance.now())));
+    return await check.probe(url, AbortSignal.any([check.signal, timeout]));
+}
+/** Another program answers at the port: asks for a different one. False if this port is to be kept, unverified. */
+async function leavePort(check, url, foreignAnswers) {
+    const message = `another program answers at ${url}: the bore server gave out an address that leads elsewhere`;
+    if (foreignAnswers >= MAX_FOREIGN_ANSWERS) {
+        if (check.isCertain)
+            throw new TunnelError(message, { retryable: false });
+        return false;
+    }
+    check.logger.warn(`${message}; asking for another port`);
+    try {
+        await check.changePort();
+        return true;
+    }
+    catch (error) {
+        if (check.isCertain || check.signal.aborted)
+            throw error;
+        return false;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/exposure/tunnel-status.js
+// The part of an exposure's state that describes the tunnel, and the wait until it is connected. Written by
+// public-tunnel; exposure copies every change into its state.
+
+
+class TunnelStatusRecord {
     #onChange;
     #waiting = new Set();
     #now = {
         tunnel: { status: 'Not started' },
-        url: undefined,
-        verified: undefined,
-        doubt: undefined,
+        address: { kind: 'none' },
         reconnects: 0,
-        moves: 0,
+        addressChanges: 0,
     };
     /** `onChange` is called with every change. */
     constructor(onChange) {
@@ -40539,91 +40753,98 @@ class WayInRecord {
         for (const look of this.#waiting)
             look();
     }
-    /** The tunnel is connected, and its address known to lead here or not to be known. */
-    connect(place, more = {}) {
-        const { host, port, url } = place;
+    /** The tunnel is connected to that server and port, with that address in front. */
+    connect({ host, port }, address, addressChanges = 0) {
         const { tunnel, reconnects } = this.#now;
         this.change({
             tunnel: { status: 'Connected', host, port },
-            url,
+            address,
             reconnects: reconnects + (tunnel.status === 'Reconnecting' ? 1 : 0),
-            ...more,
+            addressChanges: this.#now.addressChanges + addressChanges,
         });
     }
-    /** There is a connection, but its address is not for people's ears yet. */
+    /** Connected, but the address must not be published yet. */
     withhold(reason) {
         const { tunnel } = this.#now;
-        const isKnown = tunnel.status === 'Connected' || tunnel.status === 'Reconnecting';
-        const held = isKnown
+        const hasAddress = tunnel.status === 'Connected' || tunnel.status === 'Reconnecting';
+        const withheld = hasAddress
             ? { ...tunnel, status: 'Reconnecting', reason }
             : { status: 'Connecting', reason };
-        this.change({ tunnel: held });
+        this.change({ tunnel: withheld });
     }
-    /** Resolves when it is Connected. Rejects with TunnelError when it has failed, or when the signal says so. */
-    async awaitConnected(signal) {
-        await new Promise((resolve, reject) => {
-            const settle = (outcome) => {
-                this.#waiting.delete(look);
-                signal.removeEventListener('abort', giveUp);
-                outcome();
-            };
-            const giveUp = () => settle(() => reject(new TunnelError('the tunnel is not connected yet', { retryable: true })));
-            const look = () => {
-                const { tunnel } = this.#now;
-                if (tunnel.status === 'Connected')
-                    settle(resolve);
-                else if (tunnel.status === 'Failed')
-                    settle(() => reject(new TunnelError(tunnel.reason, { retryable: false })));
-            };
-            this.#waiting.add(look);
-            signal.addEventListener('abort', giveUp, { once: true });
-            look(); // it may have failed long ago
-            if (signal.aborted)
-                giveUp();
-        });
+    /** Resolves when Connected. Rejects with a TunnelError when the tunnel has failed, or when the signal is aborted. */
+    async waitUntilConnected(signal) {
+        const connected = Promise.withResolvers();
+        const look = () => {
+            const { tunnel } = this.#now;
+            if (tunnel.status === 'Connected')
+                connected.resolve();
+            if (tunnel.status === 'Failed')
+                connected.reject(new TunnelError(tunnel.reason, { retryable: false }));
+        };
+        this.#waiting.add(look);
+        look(); // it may have failed long ago
+        try {
+            await raceSignal(connected.promise, signal);
+        }
+        catch (error) {
+            throw error instanceof TunnelError
+                ? error
+                : new TunnelError('the tunnel is not connected yet', { retryable: true });
+        }
+        finally {
+            this.#waiting.delete(look);
+        }
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/public-tunnel.js
-// The way in: opens the tunnel, proves that its address leads here, closes and reopens it on command, and says what
-// became of the address. Used by exposure, which owns the state.
+;// CONCATENATED MODULE: ./build/js/exposure/public-tunnel.js
+// Opens the tunnel, checks that its address leads here, and closes and reopens it on command. Used by exposure, which
+// owns the state.
+//
+// It keeps three facts: the current public address (`#location`), the URL that was published (`#publishedUrl`), and what
+// the state says (`#status`). A new URL is checked before it replaces the published one.
 
 
 
 
 
 
-/** Of 64,512 ports 19 are blocked: even one move is rare. */
-const MAX_MOVES = 5;
-/** `tunnel/start` answers within the API client's patience. */
+
+/** Of 64,512 ports 19 are blocked: even one change is rare. */
+const MAX_PORT_CHANGES = 5;
+/** `tunnel/start` must answer before the client of the API gives up. */
 const RESTART_TIMEOUT_MS = 8_000;
 class PublicTunnel {
     #options;
+    #status;
     #tunnel;
-    /** The same, from the moment it begins: its first address may have to be left before it is there. */
+    /** Set while the tunnel starts, so that the port can be changed before `startTunnel` resolves. */
     #starting;
     #turn = Promise.resolve();
-    #wayIn;
-    #place;
-    /** Asked for again after a stop. */
-    #lastPlace;
-    /** The address people were told; undefined before they were. */
-    #announced;
+    /** The current public address, or the last one: it is requested again after a stop. */
+    #location;
+    /** Undefined until an address was published. */
+    #publishedUrl;
     #closed = new AbortController();
-    /** Of the tunnel whose new address is being checked. */
+    /** `#closed` of the tunnel whose new address is being checked. */
     #checking;
     constructor(options) {
         this.#options = options;
-        this.#wayIn = new WayInRecord(options.onChange);
+        this.#status = new TunnelStatusRecord(options.onChange);
     }
-    get wayIn() {
-        return this.#wayIn.now;
+    get status() {
+        return this.#status.now;
     }
-    /** Where visitors come in, or came in last, announced or not; `wayIn` has it only when it is proved. */
-    get lastPlace() {
-        return this.#lastPlace;
+    /** Where visitors come in, or came in last, published or not. */
+    get lastAddress() {
+        return this.#location?.address;
     }
-    /** The first start; resolves when Connected, the address not proved yet. Rejects with TunnelError. */
+    /** Undefined while the tunnel is away. */
+    get #address() {
+        return this.#location?.isConnected ? this.#location.address : undefined;
+    }
+    /** The first start; resolves when Connected, with an unchecked address. Rejects with a TunnelError. */
     open(signal) {
         return this.#inTurn(async () => {
             await this.#open(signal);
@@ -40631,20 +40852,22 @@ class PublicTunnel {
         });
     }
     /**
-     * Asks for a proof through the address, and leaves it where a stranger answers. From now on it counts as announced: a
-     * later change of it is proved first. A tunnel that is away is waited for, until the signal, after which nothing
-     * is announced. Rejects with TunnelError where a stranger cannot be helped.
+     * Checks the address, and changes the port if another program has it. From now on the address counts as published: a
+     * later change is checked first. While the tunnel is away, waits for it; once the signal is aborted, publishes nothing.
+     * Rejects with a TunnelError if another program has the address and there is no other port.
      */
     async verify(signal) {
-        let finding = await this.#prove(signal);
-        while (finding === undefined || (this.#place !== undefined && finding.url !== this.#place.url)) {
+        for (;;) {
+            const checked = await this.#check(signal);
+            if (checked !== undefined && (this.#address === undefined || this.#address.url === checked.url)) {
+                this.#status.change({ address: checked });
+                this.#publishedUrl = checked.url;
+                return;
+            }
             if (signal.aborted)
                 return;
-            await this.#wayIn.awaitConnected(signal);
-            finding = await this.#prove(signal);
+            await this.#status.waitUntilConnected(signal);
         }
-        this.#wayIn.change({ verified: finding.verified, doubt: finding.doubt });
-        this.#announced = this.#wayIn.now.url;
     }
     /** `tunnel/start`: the same port first. Resolves when Connected; rejects with a TunnelError. */
     start() {
@@ -40656,52 +40879,47 @@ class PublicTunnel {
             await this.close(drainMs);
             if (this.#options.signal.aborted)
                 return;
-            this.#wayIn.change({
-                tunnel: { status: 'Disconnected' },
-                url: undefined,
-                verified: undefined,
-                doubt: undefined,
-            });
+            this.#status.change({ tunnel: { status: 'Disconnected' }, address: { kind: 'none' } });
         });
     }
-    /** Gives the public port back at once, which is told, and lets visitors finish. */
+    /** Gives the public port back at once, updates the state, and lets visitors finish for `drainMs`. */
     async close(drainMs) {
         const tunnel = this.#tunnel;
         this.#tunnel = undefined;
-        this.#place = undefined;
+        this.#disconnect();
         this.#closed.abort();
-        if (tunnel !== undefined && this.#wayIn.now.tunnel.status !== 'Failed')
-            this.#wayIn.change({ tunnel: { status: 'Disconnected' } });
+        if (tunnel !== undefined && this.#status.now.tunnel.status !== 'Failed')
+            this.#status.change({ tunnel: { status: 'Disconnected' } });
         await tunnel?.stop({ drainMs });
     }
-    /** One after the other: two starts at once would open two tunnels. */
+    /** Runs one piece of work after the other: two starts at once would open two tunnels. */
     #inTurn(work) {
         const turn = this.#turn.then(work);
-        this.#turn = turn.catch(() => { }); // whoever asked for it hears of the failure
+        this.#turn = turn.catch(() => { }); // the caller gets the failure
         return turn;
     }
     async #startAgain() {
         if (this.#options.signal.aborted)
             throw new TunnelError('the exposure has ended', { retryable: false });
-        if (this.#wayIn.now.tunnel.status === 'Connected')
+        if (this.#status.now.tunnel.status === 'Connected')
             return;
         const signal = AbortSignal.any([AbortSignal.timeout(RESTART_TIMEOUT_MS), this.#options.signal]);
         if (this.#tunnel === undefined)
             await this.#open(signal);
-        await this.#wayIn.awaitConnected(signal);
+        await this.#status.waitUntilConnected(signal);
     }
     async #open(signal) {
-        const { config, entrance, logger } = this.#options;
-        const { servers, identity, remotePort, warm } = config;
+        const { config, ingress, logger } = this.#options;
+        const { servers, identity, remotePort, spareConnections } = config;
         this.#closed = new AbortController();
         const { signal: closed } = this.#closed;
         this.#starting = reconnect_startTunnel({
             servers,
             identity,
             remotePort,
-            preferred: this.#lastPlace,
-            destination: entrance.destination,
-            warm,
+            preferred: this.lastAddress,
+            destination: ingress.destination,
+            spareConnections,
             onState: state => {
                 if (!closed.aborted)
                     this.#follow(state);
@@ -40715,44 +40933,50 @@ class PublicTunnel {
         else
             this.#tunnel = tunnel;
     }
-    async #move() {
+    async #changePort() {
         const tunnel = await this.#starting;
-        await tunnel?.move();
+        await tunnel?.changePort();
+    }
+    #disconnect() {
+        if (this.#location !== undefined)
+            this.#location = { ...this.#location, isConnected: false };
     }
     #follow(tunnel) {
         if (this.#options.signal.aborted)
             return;
         if (tunnel.status !== 'Connected') {
-            this.#place = undefined;
-            this.#wayIn.change({ tunnel });
+            this.#disconnect();
+            this.#status.change({ tunnel });
             return;
         }
         const { host, port } = tunnel;
-        this.#place = { host, port, url: public_address_renderPublicUrl(this.#options.config.publicUrl, host, port) };
-        this.#lastPlace = this.#place;
-        const { url, verified } = this.#wayIn.now;
-        const isKnown = this.#place.url === url && verified !== undefined;
-        if (this.#announced === undefined || isKnown)
-            this.#wayIn.connect(this.#place);
+        const url = renderPublicUrl(this.#options.config.publicUrl, host, port);
+        this.#location = { address: { host, port, url }, isConnected: true };
+        const { address } = this.#status.now;
+        const isChecked = address.kind === 'verified' || address.kind === 'unverified';
+        if (isChecked && address.url === url)
+            this.#status.connect(tunnel, address);
+        else if (this.#publishedUrl === undefined)
+            this.#status.connect(tunnel, { kind: 'unchecked', url });
         else
-            void this.#checkNewPlace();
+            void this.#checkNewAddress();
     }
-    /** People hear of a new address when it is known to lead here; until then the tunnel is on its way. */
-    async #checkNewPlace() {
-        this.#wayIn.withhold('the new address is being checked');
+    /** A new address is published when its check is over; until then the state says that the tunnel reconnects. */
+    async #checkNewAddress() {
+        this.#status.withhold('the new address is being checked');
         const closed = this.#closed;
         if (this.#checking === closed)
-            return; // that check goes on with where the tunnel is by then
+            return; // the running check reads the new address by itself
         this.#checking = closed;
         try {
             const signal = AbortSignal.any([this.#options.signal, closed.signal]);
-            // Where the tunnel is lost again, the next Connected begins anew.
-            while (this.#place !== undefined && !signal.aborted) {
+            // If the tunnel is lost again, the next Connected begins a new check.
+            while (this.#address !== undefined && !signal.aborted) {
                 await this.#leaveBlockedPort();
-                const finding = await this.#prove(signal);
-                if (finding === undefined || finding.url !== this.#place?.url)
+                const checked = await this.#check(signal);
+                if (checked === undefined || checked.url !== this.#address?.url)
                     continue;
-                this.#announce(this.#place, finding);
+                this.#publish(this.#address, checked);
                 return;
             }
         }
@@ -40765,57 +40989,55 @@ class PublicTunnel {
                 this.#checking = undefined;
         }
     }
-    #announce(place, { url, verified, doubt }) {
-        const hasMoved = url !== this.#announced;
-        this.#announced = url;
-        this.#wayIn.connect(place, { verified, doubt, moves: this.#wayIn.now.moves + (hasMoved ? 1 : 0) });
-        if (hasMoved)
-            this.#options.logger.warn(`the public address changed: it is ${url} now`);
+    #publish(server, address) {
+        const hasChanged = address.url !== this.#publishedUrl;
+        this.#publishedUrl = address.url;
+        this.#status.connect(server, address, hasChanged ? 1 : 0);
+        if (hasChanged)
+            this.#options.logger.warn(`the public address changed: it is ${address.url} now`);
     }
-    #prove(signal) {
-        const { config, entrance, logger } = this.#options;
-        // Without a gateway, whatever accepts every connection looks like a stranger: a port of the user's choice is kept.
-        const isCertain = !entrance.needsApp;
-        return proveAddress({
-            readUrl: () => this.#place?.url,
-            ask: (url, limit) => entrance.ask(url, limit),
-            isPlain: isPlainPublicUrl(config.publicUrl, entrance.endsTls) &&
+    #check(signal) {
+        const { config, ingress, logger } = this.#options;
+        // Without a gateway, anything that accepts every connection looks like another program: a fixed port is kept then.
+        const isCertain = !ingress.needsApp;
+        return checkAddress({
+            readUrl: () => this.#address?.url,
+            probe: (url, limit) => ingress.probe(url, limit),
+            isPlain: isPlainPublicUrl(config.publicUrl, ingress.endsTls) &&
                 (isCertain || config.remotePort.kind !== 'fixed'),
             isCertain,
-            move: () => this.#move(),
+            changePort: () => this.#changePort(),
             logger,
             signal,
         });
     }
-    /** A link no browser opens is no link: where the server chose such a port, it is asked for another. */
+    /** Browsers refuse to open some ports: if the server chose one of them, changes the port. */
     async #leaveBlockedPort() {
-        const { config, entrance } = this.#options;
+        const { config, ingress, logger } = this.#options;
         const { remotePort, publicUrl } = config;
-        if (!/^https?:/.test(publicUrl) || !isPlainPublicUrl(publicUrl, entrance.endsTls))
+        if (!/^https?:/.test(publicUrl) || !isPlainPublicUrl(publicUrl, ingress.endsTls))
             return;
-        for (let moves = 0; isBlockedPort(this.#place?.port); moves += 1) {
-            this.#options.logger.warn(`browsers refuse to open port ${this.#place?.port}: another \`remote-port\` is better`);
-            if (!isServersChoice(remotePort) || moves === MAX_MOVES)
+        for (let changes = 0; isBlockedPort(this.#address?.port); changes += 1) {
+            logger.warn(`browsers refuse to open port ${this.#address?.port}: another port is needed`);
+            if (!isServersChoice(remotePort) || changes === MAX_PORT_CHANGES)
                 return;
-            await this.#move();
+            await this.#changePort();
         }
     }
 }
-/** `auto` asks for blocked ports only where its range has no others; in the whole range such a port was the server's. */
-function isServersChoice(wish) {
-    if (wish.kind === 'auto')
-        return isWholeRange(wish);
-    return wish.kind === 'random';
+/** Whether the server chose the blocked port: `auto` asks for one itself only if a narrower range has no other. */
+function isServersChoice(remotePort) {
+    return remotePort.kind === 'auto' ? isWholeRange(remotePort) : remotePort.kind === 'random';
 }
 
-;// CONCATENATED MODULE: ./build/js/exposure.js
+;// CONCATENATED MODULE: ./build/js/exposure/exposure.js
 // One exposure: composes gateway, tunnel and app, owns the state, and is its only writer.
 //
-//   visitor ──► bore server ──► tunnel ──► entrance ──► app          entrance: gateway │ relay (raw bytes)
-//                                  └─────────┴───────────┴──► state ──► control API, comment, summary
+//   visitor ──► bore server ──► tunnel ──► ingress ──► app           ingress: gateway │ relay (raw bytes)
+//                                  └─────────┴──────────┴───► state ──► control API, comment, summary
 //
-// Data flows to the right, knowledge flows down. Started in the order gateway, tunnel, app, so that an early visitor
-// finds a page that says "starting"; stopped in reverse, but for the tunnel's port, which is given back first.
+// Data flows to the right, state flows down. Started in the order gateway, tunnel, app, so that an early visitor
+// finds a page that says "starting"; stopped in reverse, except that the tunnel's port is given back first.
 
 
 
@@ -40826,20 +41048,20 @@ function isServersChoice(wish) {
 
 
 
-/** Visitors in mid-download get this long at the end. */
+/** At the end, visitors have this long to finish their downloads. */
 const exposure_DRAIN_MS = 5_000;
-/** Strangers answer at once; where the network does not route back nobody does, and the app need not wait for that. */
-const PROOF_HEAD_START_MS = 1_000;
-/** Two clocks are compared this often: a laptop that slept must not come back to an exposure past its end. */
+/** How long the app waits for the check: another program answers at once, and without hairpin NAT no answer comes. */
+const CHECK_HEAD_START_MS = 1_000;
+/** How often two clocks are compared with the end: after a laptop has slept, an exposure past its end must stop. */
 const CLOCK_CHECK_MS = 1_000;
 const exposure_MAX_LINE_LENGTH = 1_000;
-/** As many as anybody reads. */
+/** Nobody would read more. */
 const MAX_WARNINGS = 10;
 class Exposure {
     #options;
     #listeners = new Set();
     #cancelled = new AbortController();
-    #entrance;
+    #ingress;
     #tunnel;
     #app;
     #appStart;
@@ -40849,10 +41071,10 @@ class Exposure {
     constructor(options) {
         this.#options = options;
         const { config, logger } = options;
-        this.#entrance = openEntrance({
+        this.#ingress = openIngress({
             protocol: config.protocol,
             app: () => this.#state.app,
-            place: () => this.#tunnel.lastPlace,
+            publicAddress: () => this.#tunnel.lastAddress,
             endsAt: () => this.#expiresAt,
             gateway: config.gateway,
             threadScript: config.tunnel.threadScript,
@@ -40861,16 +41083,16 @@ class Exposure {
         });
         this.#tunnel = new PublicTunnel({
             config: config.tunnel,
-            entrance: this.#entrance,
-            onChange: wayIn => this.#followTunnel(wayIn),
+            ingress: this.#ingress,
+            onChange: status => this.#followTunnel(status),
             onLost: error => void this.fail(error),
             logger,
             signal: this.#cancelled.signal,
         });
         this.#state = {
-            ...this.#tunnel.wayIn,
+            ...this.#tunnel.status,
             mode: config.spec.mode,
-            phase: { phase: 'starting' },
+            phase: { kind: 'starting' },
             app: { status: 'starting' },
             restarts: 0,
             warnings: [],
@@ -40878,11 +41100,15 @@ class Exposure {
     }
     get #expiresAt() {
         const { phase } = this.#state;
-        return phase.phase === 'live' ? phase.expiresAt : undefined;
+        return phase.kind === 'live' ? phase.expiresAt : undefined;
     }
     get state() {
-        const { url } = this.#state;
-        return { ...this.#state, visits: this.#entrance.visits, link: url && this.#renderLink(url) };
+        const url = this.#url;
+        return { ...this.#state, visits: this.#ingress.visits, link: url && this.#renderLink(url) };
+    }
+    get #url() {
+        const { address } = this.#state;
+        return address.kind === 'none' ? undefined : address.url;
     }
     #renderLink(url) {
         const { access } = this.#options.config.gateway;
@@ -40902,10 +41128,10 @@ class Exposure {
         const signal = AbortSignal.any([timeout, this.#cancelled.signal]);
         try {
             await this.#tunnel.open(signal);
-            this.#options.logger.info(`tunnel connected: ${this.#state.url}`);
+            this.#options.logger.info(`tunnel connected: ${this.#url}`);
             await this.#startBehind(signal);
             if (signal.aborted)
-                throw new TunnelError('the public address was not proved in time', { retryable: false });
+                throw new TunnelError('the public address was not checked in time', { retryable: false });
             this.#goLive();
         }
         catch (error) {
@@ -40915,19 +41141,19 @@ class Exposure {
             throw error;
         }
     }
-    /** An app is told its address when it starts, so a stranger who answers there is left before the first start. */
+    /** The app gets its public URL when it starts, so a port on which another program answers is changed before that. */
     async #startBehind(signal) {
-        if (this.#entrance.needsApp) {
+        if (this.#ingress.needsApp) {
             await this.#startApp(signal);
             return this.#tunnel.verify(signal);
         }
         const verified = this.#tunnel.verify(signal);
-        await Promise.race([verified, (0,promises_namespaceObject.setTimeout)(PROOF_HEAD_START_MS, undefined, { ref: false })]);
+        await Promise.race([verified, (0,promises_namespaceObject.setTimeout)(CHECK_HEAD_START_MS, undefined, { ref: false })]);
         await Promise.all([verified, this.#startApp(signal)]);
     }
-    /** Ends it well; resolves when nothing of it is left. May be called twice, the first reason counts. */
+    /** Ends the exposure as planned; resolves when all of it has ended. A second call changes nothing. */
     stop(reason = 'stopped') {
-        return this.#end(liveAt => ({ phase: 'ended', reason, ...liveAt, endedAt: new Date() }));
+        return this.#end(liveAt => ({ kind: 'ended', reason, ...liveAt, endedAt: new Date() }));
     }
     /** `tunnel/start`: the same port first. Resolves when Connected; rejects with a TunnelError. */
     startTunnel() {
@@ -40937,12 +41163,12 @@ class Exposure {
     stopTunnel() {
         return this.#tunnel.stop(exposure_DRAIN_MS);
     }
-    #followTunnel(wayIn) {
+    #followTunnel(status) {
         if (this.#ending)
             return;
-        this.#update(wayIn);
-        const { tunnel } = wayIn;
-        if (tunnel.status === 'Failed' && this.#state.phase.phase === 'live')
+        this.#update(status);
+        const { tunnel } = status;
+        if (tunnel.status === 'Failed' && this.#state.phase.kind === 'live')
             void this.fail(new TunnelError(tunnel.reason, { retryable: false }));
     }
     async #startApp(signal) {
@@ -40951,7 +41177,7 @@ class Exposure {
         (0,external_node_fs_.mkdirSync)(appFolder, { recursive: true, mode: 0o700 });
         this.#appStart = startApp({
             spec: config.spec,
-            publicUrl: () => this.#state.url ?? '',
+            publicUrl: () => this.#url ?? '',
             baseEnvironment: config.baseEnvironment,
             env: config.env,
             healthPath: config.healthPath,
@@ -40967,15 +41193,15 @@ class Exposure {
         if (this.#ending)
             return;
         this.#update({ app, restarts: this.#state.restarts + (app.status === 'restarting' ? 1 : 0) });
-        this.#entrance.followApp();
-        if (app.status === 'failed' && this.#state.phase.phase === 'live')
+        this.#ingress.followApp();
+        if (app.status === 'failed' && this.#state.phase.kind === 'live')
             void this.fail(new AppError(app.reason, { lastLines: app.lastLines }));
     }
     #goLive() {
         const { durationMs } = this.#options.config;
         const liveAt = new Date();
         const expiresAt = durationMs === undefined ? undefined : new Date(liveAt.getTime() + durationMs);
-        this.#update({ phase: { phase: 'live', liveAt, ...(expiresAt && { expiresAt }) } });
+        this.#update({ phase: { kind: 'live', liveAt, ...(expiresAt && { expiresAt }) } });
         if (expiresAt && durationMs !== undefined)
             this.#watchClocks(expiresAt.getTime(), performance.now() + durationMs);
     }
@@ -40985,7 +41211,7 @@ class Exposure {
             return void this.stop('duration over');
         this.#clock = setTimeout(() => this.#watchClocks(wallEnd, monotonicEnd), Math.min(leftMs, CLOCK_CHECK_MS));
     }
-    /** Something is not as it should be, and the exposure goes on: said in the log, and in every state from now on. */
+    /** A problem that does not end the exposure: goes to the log, and into every state from now on. */
     warn(message) {
         const { warnings } = this.#state;
         if (warnings.includes(message) || warnings.length >= MAX_WARNINGS)
@@ -40993,11 +41219,11 @@ class Exposure {
         this.#update({ warnings: [...warnings, message] });
         this.#options.logger.warn(message);
     }
-    /** Ends it badly: `error` is what people are told. May be called twice, the first counts. */
+    /** Ends the exposure as failed; people read the message of `error`. May be called twice: the first error counts. */
     fail(error) {
         const lastLines = error instanceof AppError ? error.lastLines.map(shortenLine) : [];
         const reason = errors_describeError(error);
-        return this.#end(liveAt => ({ phase: 'failed', reason, lastLines, ...liveAt, endedAt: new Date() }), error);
+        return this.#end(liveAt => ({ kind: 'failed', reason, lastLines, ...liveAt, endedAt: new Date() }), error);
     }
     #end(finish, error) {
         this.#ending ??= this.#release(finish, error);
@@ -41007,17 +41233,17 @@ class Exposure {
         clearTimeout(this.#clock);
         this.#cancelled.abort();
         const { phase } = this.#state;
-        const outcome = finish(phase.phase === 'live' ? { liveAt: phase.liveAt } : {});
-        // The port is free at once; who is in the middle of a download keeps gateway and app until the drain is over.
+        const outcome = finish(phase.kind === 'live' ? { liveAt: phase.liveAt } : {});
+        // The port is free at once; gateway and app stay until downloads are over, or DRAIN_MS have passed.
         const drained = this.#tunnel.close(exposure_DRAIN_MS);
-        await this.#attempt('the visitors', this.#entrance.stop(exposure_DRAIN_MS));
+        await this.#attempt('the visitors', this.#ingress.stop(exposure_DRAIN_MS));
         await this.#attempt('the tunnel', drained);
         await this.#appStart?.then(app => app.stop()).catch(() => { }); // a start that failed left nothing
-        // The end is told in any case: a file that is open on Windows, or a mount, may keep its folder.
+        // On Windows an open file, or a mount, may keep the folder from being removed: the end is reported anyway.
         const left = await removeFolder((0,external_node_path_.join)(this.#options.folder, 'app'));
         if (left !== undefined)
             this.warn(left);
-        const failed = outcome.phase === 'failed';
+        const failed = outcome.kind === 'failed';
         const lostTunnel = error instanceof TunnelError;
         this.#update({
             phase: outcome,
@@ -41027,7 +41253,7 @@ class Exposure {
                 : { status: 'stopped' },
         });
     }
-    /** Of the end: what fails is logged, and the rest is ended all the same. */
+    /** Waits for one part of the end. If it fails, that is logged, and the other parts still end. */
     async #attempt(what, ending) {
         await ending.catch(error => this.#options.logger.warn(`${what} did not end well: ${errors_describeError(error)}`));
     }
@@ -41043,112 +41269,66 @@ class Exposure {
         }
     }
 }
-/** A line that is longer is data, and nobody reads it in a comment. */
+/** A longer line is data, and nobody reads that in a comment. */
 function shortenLine(line) {
     return line.length > exposure_MAX_LINE_LENGTH ? `${line.slice(0, exposure_MAX_LINE_LENGTH)}…` : line;
 }
-/** A start that ran into its deadline says so, together with what it was waiting for. */
+/** If the time limit ended the start: an error that says so, with the given one as its cause. */
 function explainStart(error, timeout, timeoutMs) {
     if (!timeout.aborted)
         return error;
-    const message = `not ready within ${formatDuration(timeoutMs)}, the \`startup-timeout\``;
+    const message = `not ready within ${duration_formatDuration(timeoutMs)}, the \`startup-timeout\``;
     if (error instanceof TunnelError)
         return new TunnelError(message, { cause: error, retryable: false });
     return new AppError(message, { cause: error, lastLines: error instanceof AppError ? error.lastLines : [] });
 }
 
-;// CONCATENATED MODULE: ./build/js/processes.js
-// Processes by id, safe against recycled ids, and the journal of children that post reaps from.
-// A pid alone names nobody: it is trusted only together with the start time it was recorded with.
+;// CONCATENATED MODULE: ./build/js/supervisor/ends.js
+// Events outside of the exposure that end it: the `continue` file appears, or the runner is gone. Used by supervision.
 
 
-
-
-const ProcessRecordSchema = object({
-    pid: pipe(number(), integer(), minValue(2)),
-    /** Opaque; compared only with what `readStartTime` says later on the same machine. */
-    startTime: string(),
-    role: string(),
-});
-const processes_POLL_MS = 25;
-/** When the process began, in a form that only serves comparison; undefined when there is no such process. */
-function readStartTime(pid) {
+/** How often the file and the runner are checked. */
+const WATCH_MS = 500;
+/** Calls `end` when one of them happens; returns the function that stops watching. */
+function watchEnds(config, end) {
+    const { continueFile, runner } = config;
+    const before = readModified(continueFile);
+    const timer = setInterval(() => {
+        const now = readModified(continueFile);
+        if (now !== undefined && now !== before)
+            end('continue file');
+        if (runner && !processes_isAlive(runner))
+            end('runner gone');
+    }, WATCH_MS);
+    return () => clearInterval(timer);
+}
+/** When the file was last written. One from before the start counts only once it is written again, a link never. */
+function readModified(file) {
     try {
-        if (process.platform === 'linux')
-            return readProcStat(pid)?.startTime;
-        const [command, args] = process.platform === 'win32'
-            ? ['powershell.exe', ['-NoProfile', '-Command', `(Get-Process -Id ${pid}).StartTime.Ticks`]]
-            : ['ps', ['-o', 'lstart=', '-p', String(pid)]];
-        const text = (0,external_node_child_process_.execFileSync)(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-        return text.trim() || undefined;
+        const found = file === undefined ? undefined : (0,external_node_fs_.lstatSync)(file);
+        return found?.isFile() ? found.mtimeMs : undefined;
     }
     catch {
         return undefined;
     }
 }
-/** Linux: parent, group and start time (proc(5) fields 4, 5, 22: clock ticks since boot); undefined for zombies. */
-function readProcStat(pid) {
-    const stat = (0,external_node_fs_.readFileSync)(`/proc/${pid}/stat`, 'utf8');
-    // The command's name may hold spaces and parentheses: fields are counted from its last ')'.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const startTime = fields[19];
-    if (fields[0] === 'Z' || startTime === undefined)
-        return undefined;
-    return { parent: Number(fields[1]), group: Number(fields[2]), startTime };
-}
-function recordProcess(pid, role) {
-    return { pid, startTime: readStartTime(pid) ?? 'unknown', role };
-}
-/** Whether the very process of the record still runs. */
-function processes_isAlive(record) {
-    return readStartTime(record.pid) === record.startTime;
-}
-/**
- * Ends the process and its group: SIGTERM, then SIGKILL after `graceMs`. A group whose leader is gone is ended too:
- * its number cannot be given to another process while the group has members. Resolves when nothing is left or after
- * another `graceMs`.
- */
-async function endProcess(record, graceMs) {
-    for (const signal of ['SIGTERM', 'SIGKILL']) {
-        if (!isPresent(record))
-            return;
-        signalGroup(record.pid, signal);
-        for (const end = performance.now() + graceMs; performance.now() < end && isPresent(record);)
-            await delay(processes_POLL_MS);
-    }
-}
-function isPresent(record) {
-    const startTime = readStartTime(record.pid);
-    if (startTime !== undefined)
-        return startTime === record.startTime;
-    return process.platform === 'linux' && hasMembers(record.pid);
-}
-function signalGroup(pid, signal) {
-    for (const target of process.platform === 'win32' ? [pid] : [-pid, pid]) {
-        try {
-            process.kill(target, signal);
-        }
-        catch {
-            // gone already, or never a group of its own
-        }
-    }
-}
-/** Linux: whether a process group has living members. */
-function hasMembers(group) {
-    return readdirSync('/proc').some(entry => {
-        try {
-            return /^\d+$/.test(entry) && readProcStat(Number(entry))?.group === group;
-        }
-        catch {
-            return false; // gone between the two reads
-        }
-    });
-}
-/** Appends to the journal (0600) in the turn of the spawn, so that no child is unknown when its owner dies. */
+
+;// CONCATENATED MODULE: ./build/js/supervisor/process-journal.js
+// The journal of an exposure's processes: post and the foreground read it to end what a killed supervisor left behind.
+// Used by background, supervision, step and commands.
+
+
+
+const ProcessRecordSchema = object({
+    pid: pipe(number(), integer(), minValue(2)),
+    startTime: string(),
+    role: string(),
+});
+/** Appends to the journal (0600). Called in the same tick as the spawn, so that every child is on record if we die. */
 function writeJournal(file, record) {
     (0,external_node_fs_.appendFileSync)(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
 }
-/** The journal's records, newest first; a torn last line is skipped. */
+/** The journal's records, newest first; skips a last line that was cut off. */
 function readJournal(file) {
     let text;
     try {
@@ -41169,28 +41349,11 @@ function readJournal(file) {
     })
         .reverse();
 }
-/** Ends every recorded process that is still there; returns those that had been. */
+/** Ends every recorded process that still runs, and returns those. */
 async function reapJournal(file, graceMs) {
     const left = readJournal(file).filter(isPresent);
     await Promise.all(left.map(record => endProcess(record, graceMs)));
     return left;
-}
-/**
- * The nearest ancestor of this process with that name. A parent is not taken for its place alone: under a shell or a
- * container it may end long before the job. Linux only; elsewhere undefined.
- */
-function findAncestor(name) {
-    if (process.platform !== 'linux')
-        return undefined;
-    try {
-        for (let pid = process.ppid; pid > 1; pid = readProcStat(pid)?.parent ?? 0)
-            if (readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name)
-                return recordProcess(pid, name);
-    }
-    catch {
-        // an ancestor that may not be read is no answer
-    }
-    return undefined;
 }
 
 ;// CONCATENATED MODULE: ./node_modules/universal-user-agent/index.js
@@ -43837,10 +44000,16 @@ throttling.VERSION = plugin_throttling_dist_bundle_VERSION;
 throttling.triggersNotification = triggersNotification;
 
 
-;// CONCATENATED MODULE: ./build/js/proxy.js
-// Requests that go through the job's proxy where one is set: those to GitHub. Used by report and app/wasmrun-release.
-// Those to this machine never do: loopback.ts.
-/** A proxy variable holds something else. The message leaves its value out, which may hold a password. */
+;// CONCATENATED MODULE: ./build/js/shared/proxy.js
+// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release; supervisor
+// passes the variables on. Requests to this machine never go through it: see loopback.ts.
+const VARIABLES = (/* unused pure expression or super */ null && (['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']));
+/** The variables of an environment that name a proxy. */
+function selectProxyVariables(environment) {
+    const names = VARIABLES.flatMap(name => [name, name.toLowerCase()]);
+    return Object.fromEntries(names.flatMap(name => (environment[name] === undefined ? [] : [[name, environment[name]]])));
+}
+/** A proxy variable is not the address of a proxy. The message leaves out its value, which may contain a password. */
 class ProxyError extends Error {
     constructor(variable) {
         super(`${variable} is not the address of a proxy (its value is not shown, it may hold a password): ` +
@@ -43848,10 +44017,10 @@ class ProxyError extends Error {
         this.name = 'ProxyError';
     }
 }
-/** The schemes undici speaks to a proxy. */
+/** The schemes of proxies that undici supports. */
 const SCHEMES = new Set(['http:', 'https:', 'socks5:', 'socks:']);
 /**
- * A `fetch` that honours the proxy variables; rejects with a ProxyError where one of them cannot be used. Its idle
+ * A `fetch` that honours the proxy variables; rejects with a ProxyError if one of them cannot be used. Its idle
  * connections keep no process alive, so it need not be closed.
  */
 async function createFetch(environment) {
@@ -43862,7 +44031,7 @@ async function createFetch(environment) {
     const { fetch: fetchThrough } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
     return (url, options) => fetchThrough(url, { ...options, dispatcher });
 }
-/** undici would read the environment by itself; what counts is what was handed in. Throws a ProxyError. */
+/** Uses only the given variables; left alone, undici would read the environment. Rejects with a ProxyError. */
 async function createDispatcher(environment) {
     const proxies = {
         httpProxy: readProxy(environment, 'HTTP_PROXY'),
@@ -43873,7 +44042,7 @@ async function createDispatcher(environment) {
     const { EnvHttpProxyAgent } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
     return new EnvHttpProxyAgent(proxies);
 }
-/** The proxy's URL; empty where there is none. */
+/** The proxy's URL; '' if there is none. */
 function readProxy(environment, name) {
     const { variable, value } = readVariable(environment, name);
     if (value === '')
@@ -43889,12 +44058,12 @@ function readVariable(environment, name) {
     const variable = environment[lower] === undefined ? name : lower;
     return { variable, value: environment[variable]?.trim() ?? '' };
 }
-/** A path means that a `/` of the password has cut the host short. */
+/** False if there is a path: then the password contains a `/`, and the host is only a part of it. */
 function isProxy({ protocol, hostname, pathname, search, hash, username, password }) {
     if (!SCHEMES.has(protocol) || hostname === '' || pathname.length > 1 || search !== '' || hash !== '')
         return false;
     try {
-        // As undici does later, without a message that says what it is about.
+        // undici decodes them later, and its error would not name the variable.
         for (const part of [username, password])
             decodeURIComponent(part);
         return true;
@@ -43904,9 +44073,13 @@ function isProxy({ protocol, hostname, pathname, search, hash, username, passwor
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/report/github.js
-// The one connection to GitHub's REST API: every answer is checked by a schema, every request has a time limit,
-// and rate limits are waited out as GitHub asks. Works with Enterprise servers through `apiUrl`.
+;// CONCATENATED MODULE: ./build/js/github/api.js
+// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the connection
+// waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and supervisor/.
+//
+// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for every
+// route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so that we cannot
+// pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is wrong.
 
 
 
@@ -43914,17 +44087,18 @@ function isProxy({ protocol, hostname, pathname, search, hash, username, passwor
 
 
 
-/** A single request, from sending to the last byte of the answer; GitHub itself gives up after 10 s. */
+
+/** For a single request, from sending it to the last byte of the answer. GitHub itself gives up after 10 s. */
 const REQUEST_TIMEOUT_MS = 15_000;
-/** Longest pause asked for by `Retry-After` that is waited out; secondary limits ask for a minute. */
+/** The longest pause that we accept from `Retry-After`; secondary rate limits ask for a minute. */
 const LONGEST_PAUSE_MS = 60_000;
-/** A request that met the rate limit is tried this many times more. */
+/** How many more times a request is tried after it met the rate limit. */
 const MAX_RATE_LIMIT_RETRIES = 2;
 /** GitHub refused, could not be reached, or answered with something unexpected. */
 class GitHubError extends Error {
-    /** HTTP status; undefined where there was no answer. */
+    /** HTTP status; undefined if there was no answer. */
     status;
-    /** True where asking again later may help. */
+    /** Whether a later request may succeed. */
     retryable;
     constructor(message, options) {
         super(message, options);
@@ -43933,14 +44107,14 @@ class GitHubError extends Error {
         this.retryable = options.retryable;
     }
 }
-/** Asks nothing yet. */
+/** Sends nothing yet. */
 function connectGitHub(options) {
     const octokit = createOctokit(options);
     return {
         async request(schema, route, { parameters, signal }) {
             const request = octokit.request(route, { ...parameters, request: signal ? { signal } : {} });
-            const response = await settle(request, route, signal);
-            return github_check(schema, response.data, route);
+            const response = await awaitAnswer(request, route, signal);
+            return api_check(schema, response.data, route);
         },
         async list(schema, route, { parameters, signal }) {
             const items = [];
@@ -43951,22 +44125,22 @@ function connectGitHub(options) {
                     items.push(...(Array.isArray(data) ? data : [data]));
                 }
             };
-            await settle(collect(), route, signal);
-            return items.map(item => github_check(schema, item, route));
+            await awaitAnswer(collect(), route, signal);
+            return items.map(item => api_check(schema, item, route));
         },
         async readLogin(signal) {
             const query = 'query { viewer { login } }';
-            const answer = await settle(octokit.graphql(query), 'POST /graphql', signal);
-            return github_check(Viewer, answer, 'POST /graphql').viewer.login;
+            const answer = await awaitAnswer(octokit.graphql(query), 'POST /graphql', signal);
+            return api_check(Viewer, answer, 'POST /graphql').viewer.login;
         },
     };
 }
 const Viewer = object({ viewer: object({ login: string() }) });
 const ThrottledOctokit = Octokit.plugin(paginateRest, throttling);
 function createOctokit(options) {
-    const { token, apiUrl, logger, environment = {}, longestPauseMs = LONGEST_PAUSE_MS } = options;
+    const { token, apiUrl, logger, proxy = {} } = options;
     const retry = (seconds, _request, _octokit, tries) => {
-        const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= longestPauseMs;
+        const wanted = tries < MAX_RATE_LIMIT_RETRIES && seconds * 1000 <= LONGEST_PAUSE_MS;
         logger.info(`GitHub's rate limit is reached; ${wanted ? `trying again in ${seconds} s` : 'giving up'}`);
         return wanted;
     };
@@ -43975,44 +44149,32 @@ function createOctokit(options) {
         baseUrl: apiUrl.replace(/\/+$/, ''),
         userAgent: 'expose-action',
         log: { debug: logger.debug, info: logger.debug, warn: logger.debug, error: logger.debug },
-        request: { fetch: createFetchInTime(environment) },
-        // One queue for each connection: the limits belong to the token.
+        request: { fetch: createFetchInTime(proxy) },
+        // One queue for each connection, because the limits belong to the token.
         throttle: { onRateLimit: retry, onSecondaryRateLimit: retry, id: crypto.randomUUID() },
     });
 }
-/** The limit starts when a request is sent, not while it waits its turn. */
-function createFetchInTime(environment) {
+/** The time limit starts when a request is sent, not while it waits in the queue. */
+function createFetchInTime(proxy) {
     let opened;
     return async (url, options) => {
-        opened ??= createFetch(environment);
+        opened ??= createFetch(proxy);
         const send = await opened;
         const limit = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
         const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
         return send(url, { ...options, signal });
     };
 }
-/** The work's result, or a GitHubError; the signal ends the wait even while a rate limit is waited out. */
-async function settle(work, route, signal) {
-    const { promise: aborted, reject } = Promise.withResolvers();
-    const abort = () => reject(signal?.reason);
-    signal?.addEventListener('abort', abort);
-    if (signal?.aborted)
-        abort();
+/** Resolves with the result, or rejects as `GitHub` documents. The signal also ends a pause for a rate limit. */
+async function awaitAnswer(work, route, signal) {
     try {
-        return await Promise.race([work, aborted]);
+        return await (signal ? raceSignal(work, signal) : work);
     }
     catch (error) {
         if (signal?.aborted)
-            throw github_isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
+            throw isTimeout(signal.reason) ? renderTimeout(route, signal.reason) : signal.reason;
         throw explainFailure(error, route);
     }
-    finally {
-        signal?.removeEventListener('abort', abort);
-    }
-}
-/** `AbortSignal.timeout` ends with this: a limit that was reached, not somebody's wish. */
-function github_isTimeout(reason) {
-    return reason instanceof Error && reason.name === 'TimeoutError';
 }
 function renderTimeout(route, cause) {
     return new GitHubError(`GitHub did not answer in time (${route})`, { retryable: false, cause });
@@ -44020,8 +44182,8 @@ function renderTimeout(route, cause) {
 function explainFailure(error, route) {
     if (error instanceof Error && error.cause instanceof ProxyError)
         return new GitHubError(error.cause.message, { retryable: false, cause: error.cause });
-    const message = log_sanitise(errors_describeError(error));
-    // Octokit invents status 500 where no answer came; only a failure with a response has a real one.
+    const message = sanitise_sanitise(errors_describeError(error));
+    // Octokit sets status 500 if no answer came; only an error with a response has a real status.
     const answered = is(Answered, error) ? error : undefined;
     if (!answered) {
         return new GitHubError(`GitHub could not be reached (${route}): ${message}`, {
@@ -44038,59 +44200,77 @@ function explainFailure(error, route) {
     });
 }
 const Answered = object({ status: number(), response: object({ status: number() }) });
-function github_check(schema, data, route) {
+function api_check(schema, data, route) {
     const result = safeParse(schema, data);
     if (result.success)
         return result.output;
-    const problem = log_sanitise(summarize(result.issues));
+    const problem = sanitise_sanitise(summarize(result.issues));
     throw new GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: false });
 }
 
-;// CONCATENATED MODULE: ./build/js/state.js
-// What is known about one exposure: two facts (tunnel, app) and the phase they add up to.
-// exposure.ts is the only writer; control, report and the gateway's pages only read.
-/** A line to paste for an address that no browser opens (`tcp://host:port`); undefined for a web address. */
-function renderClientLine(url) {
-    const parsed = URL.parse(url);
-    if (parsed?.protocol !== 'tcp:')
-        return undefined;
-    return `nc ${parsed.hostname.replace(/^\[|\]$/g, '')} ${parsed.port}`;
+;// CONCATENATED MODULE: ./build/js/github/wording.js
+// Sentences about missing permissions, and about who can open a preview. Used by step/report-target and comment-writer.ts.
+const PERMISSIONS = {
+    comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
+    deployment: { does: 'create a deployment', line: 'deployments: write' },
+    'pull request lookup': { does: 'find the pull request', line: 'pull-requests: read' },
+};
+/** A warning in one line: GitHub's message and, after a refusal, the two lines of YAML that give the permission. */
+function describeReportFailure(feature, error) {
+    const { does, line } = PERMISSIONS[feature];
+    const problem = `could not ${does}: ${error.message}`;
+    if (error.status !== 403 && error.status !== 404)
+        return problem;
+    return `${problem}. If the token lacks the permission, add two lines to the job: "permissions:", and indented below it "${line}"`;
 }
-/** The same below an address that stands indented by two; '' for a web address. */
-function renderClientRow(url) {
-    const line = renderClientLine(url);
-    return line === undefined ? '' : `  ${line}\n`;
+/** What a visitor needs apart from the link; undefined if the link is enough. */
+function describeEntry(access) {
+    if (access === 'given key')
+        return 'It asks for a key: the author of the workflow has it.';
+    if (access === 'basic')
+        return 'It asks for a user and a password: the author of the workflow has them.';
+    return undefined;
+}
+/** The warning for previews that show more than the repository does; undefined if they do not. */
+function describeOpenWarning(access, visibility) {
+    if (visibility === 'public')
+        return undefined;
+    if (access === 'open')
+        return 'Anyone with the address can open this preview, and port scans can find it.';
+    if (access === 'link')
+        return 'Anyone with the link can open this preview.';
+    return undefined;
 }
 
-;// CONCATENATED MODULE: ./build/js/report/text.js
-// Other people's text in Markdown: as inline code, with a fence no text can close, and in no other way.
-// Used by markdown.ts for every value it shows.
+;// CONCATENATED MODULE: ./build/js/github/comment/escaping.js
+// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for every
+// value that it shows.
 
 /**
- * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one
- * space on both sides is dropped. Inside, GitHub links nothing and mentions nobody.
+ * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one space
+ * on both sides is dropped. GitHub makes no links and no mentions inside a code span.
  */
 function renderCode(text, maxLength) {
-    const line = log_sanitise(text, maxLength);
+    const line = sanitise_sanitise(text, maxLength);
     if (line.trim() === '')
         return '(empty)';
     const fence = '`'.repeat(longestRun(line) + 1);
     const pad = /^[ `]|[ `]$/.test(line) ? ' ' : '';
     return `${fence}${pad}${line}${pad}${fence}`;
 }
-/** Lines as one block of code. CommonMark 4.5: only a longer or equal fence closes it. */
+/** Lines as one code block. CommonMark 4.5: only a fence of at least the same length closes it. */
 function renderCodeBlock(lines) {
-    const clean = lines.map(line => log_sanitise(line));
+    const clean = lines.map(line => sanitise_sanitise(line));
     const fence = '`'.repeat(Math.max(3, ...clean.map(line => longestRun(line) + 1)));
     return [`${fence}text`, ...clean, fence].join('\n');
 }
-/** Longer than any sentence: this only keeps the default limit off. */
+/** Longer than any sentence, so that `renderCode` cuts nothing: `renderSentence` has already limited the text. */
 const MAX_CODE_LENGTH = 2_000;
-/** Plain words, short numbers, and the punctuation around them: nothing here means anything to Markdown or GitHub. */
+/** Plain words, short numbers, and the punctuation around them: nothing of this is Markdown, a link or a mention. */
 const WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
-/** A sentence of ours that may hold names and values: those, and what stands in backticks, become inline code. */
+/** One of our own sentences. Names and values in it, and text in backticks, become inline code. */
 function renderSentence(text, maxLength = 500) {
-    const pieces = log_sanitise(text, maxLength).split('`');
+    const pieces = sanitise_sanitise(text, maxLength).split('`');
     return pieces
         .map(piece => piece.trim())
         .map((piece, index) => index % 2 === 0 || piece === '' ? renderWords(piece) : renderCode(piece, maxLength))
@@ -44113,16 +44293,16 @@ function renderWords(text) {
         .map(({ plain, words }) => (plain ? words.join(' ') : renderCode(words.join(' '), MAX_CODE_LENGTH)))
         .join(' ');
 }
-/** A link whose text is Markdown of ours; the address as inline code where it is not a web address. */
+/** A link with trusted Markdown as its text. An address that is not http(s) is shown as inline code. */
 function renderLink(markdown, address) {
     const url = URL.parse(address);
     if (url === null || !/^https?:$/.test(url.protocol))
         return renderCode(address);
-    // The URL parser has already encoded `<`, `>`, spaces and controls everywhere but in the fragment.
+    // The URL parser has already encoded `<`, `>`, spaces and controls everywhere except in the fragment.
     const target = url.href.replace(/[\\<>`\s]/g, encodeURIComponent).replaceAll('&', '&amp;');
     return `[${markdown}](<${target}>)`;
 }
-/** To the minute, in UTC: readers are in many time zones. */
+/** In UTC, because readers are in many time zones; without seconds. */
 function renderTime(time) {
     return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
@@ -44130,32 +44310,34 @@ function longestRun(text) {
     return Math.max(0, ...(text.match(/`+/g) ?? []).map(run => run.length));
 }
 
-;// CONCATENATED MODULE: ./build/js/report/markdown.js
-// The comment and the step summary as Markdown. Pure: the same view gives the same text.
-// Written so that a runner that dies leaves no lie behind: whatever can end says when it will.
+;// CONCATENATED MODULE: ./build/js/github/comment/markdown.js
+// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. The text always names the
+// end of the preview, because a runner that dies cannot correct it. Used by comment-writer.ts and step/summary.ts.
 
 
-/** GitHub refuses longer comments. Every part is bounded far below; this is for the sum of them. */
+
+
+/** GitHub refuses longer comments. The limits of the parts are much lower, so that their sum stays below this one. */
 const MAX_COMMENT_LENGTH = 65_536;
-/** Lines of the app's console that help; more are in the log. */
+/** How many of the app's last lines are shown; more are in the log. */
 const MAX_LAST_LINES = 20;
-/** A comment is no place for a list of everything; the log has them all. */
+/** How many warnings are shown; all are in the log. */
 const markdown_MAX_WARNINGS = 10;
-/** The whole comment: the marker opens it, so that nobody who quotes it can pass for us. */
+/** The whole comment. The marker comes first: a quoted comment has it further down, and does not count as ours. */
 function renderComment(view, marker) {
     return `${marker}\n${renderPreview(view)}\n`;
 }
-/** The step summary: the comment's text, and once there are some, the figures. */
+/** The step summary: the comment's text, and the figures if there are any. */
 function renderSummary(view, figures) {
     if (figures === undefined)
         return `${renderPreview(view)}\n`;
-    const { visits, restarts, reconnects, moves, durationMs } = figures;
+    const { visits, restarts, reconnects, addressChanges, durationMs } = figures;
     const parts = [
-        `live for ${renderDuration(durationMs)}`,
+        `live for ${formatDuration(Math.round(durationMs / 1000) * 1000)}`,
         renderCount(visits, 'visit'),
         renderCount(restarts, 'app restart'),
         renderCount(reconnects, 'tunnel reconnect'),
-        ...(moves > 0 ? [`${renderCount(moves, 'change')} of address`] : []),
+        ...(addressChanges > 0 ? [`${renderCount(addressChanges, 'change')} of address`] : []),
     ];
     return `${renderPreview(view)}\n\n${parts.join(' · ')}\n`;
 }
@@ -44211,39 +44393,36 @@ function renderLive(preview, state) {
     lines.push(renderEnd(preview, state.endsAt));
     if (preview.entry !== undefined)
         lines.push(renderSentence(preview.entry));
-    if (state.doubt !== undefined)
-        lines.push(DOUBTS[state.doubt]);
+    if (state.unverifiedReason !== undefined)
+        lines.push(UNVERIFIED[state.unverifiedReason]);
     return lines;
 }
-const DOUBTS = {
+const UNVERIFIED = {
     silent: 'The runner could not reach this address itself, so it is not verified from here.',
-    unproved: 'The runner could not tell whether this address leads to the preview: **somebody else may have it**, so it is not verified from here.',
+    unproved: 'The runner could not tell whether this address leads to the preview: **another program may have it**, so it is not verified from here.',
     'app away': 'The app was away when this address was checked, so it is not verified from here.',
 };
 const OUTAGES = {
     tunnel: 'The tunnel has been down',
-    'tunnel closed': 'The workflow has had the tunnel closed',
+    'tunnel closed': 'The tunnel has been closed by the workflow',
     app: 'The app has been down',
 };
 const OUTLOOKS = {
-    tunnel: 'It is being opened again, and this comment will say when it is.',
-    'tunnel closed': 'This comment will say when it is open again.',
-    app: 'It is being started again, and this comment will say when it answers.',
+    tunnel: 'It is being opened again, and this comment will show when it is open.',
+    'tunnel closed': 'This comment will show when it is open again.',
+    app: 'It is being started again, and this comment will show when it answers.',
 };
 /** Each is followed by "at" and the time. */
 const ENDINGS = {
     'job ended': 'It ended with its job',
     'duration over': 'Its time was over',
-    'continue file': 'The workflow went on',
+    'continue file': 'The workflow continued',
     stopped: 'It was stopped',
-    cancelled: 'The run was cancelled',
     'runner gone': 'The runner went away',
 };
 const AGAIN = 'Push a commit or run the workflow again to get a new one.';
 function renderFailed(state) {
     const paragraphs = [renderCode(state.reason, 1_000)];
-    if (state.advice !== undefined)
-        paragraphs.push(`What to do: ${renderSentence(state.advice, 1_000)}`);
     const lines = state.lastLines.slice(-MAX_LAST_LINES);
     if (lines.length > 0) {
         paragraphs.push('<details><summary>Last lines of the app</summary>', renderCodeBlock(lines), '</details>');
@@ -44251,25 +44430,25 @@ function renderFailed(state) {
     paragraphs.push(`It failed at ${renderTime(state.endedAt)}.${renderOldAddress(state.url)}`);
     return paragraphs;
 }
-/** The end, said from the first write on: a runner that dies cannot say it any more. */
+/** The end. It is shown from the first write on, because a runner that dies cannot add it later. */
 function renderEnd(preview, endsAt) {
     if (endsAt === undefined) {
         return `The preview ends with its ${renderLink('job', preview.runUrl)} and may be gone after that.`;
     }
     return `The preview runs until **${renderTime(endsAt)}** at the latest and may be gone after that.`;
 }
-/** No link: tomorrow the port may be somebody else's. */
+/** The last address, not as a link, because another program may get the port later. */
 function renderOldAddress(url) {
     return url === undefined
         ? ''
         : ` Its address was ${markdown_renderAddress(url)}, which may be somebody else's by now.`;
 }
-/** Address as text, without the key that may be in its path or query. */
+/** The address as text, without path and query, because they may contain the key. */
 function markdown_renderAddress(url) {
     const parsed = URL.parse(url);
     return renderCode(parsed === null || parsed.host === '' ? url : `${parsed.protocol}//${parsed.host}`);
 }
-/** Warnings about what is, or will be, reachable; nothing to warn about once it is gone. */
+/** Warnings about what visitors can reach; none once the preview is over. */
 function renderCautions({ openWarning, warnings }, state) {
     if (state.kind === 'ended' || state.kind === 'failed')
         return [];
@@ -44284,32 +44463,23 @@ function renderFooter({ preview, updatedAt }) {
     const run = renderLink('workflow run', preview.runUrl);
     return `<sub>${commit} · ${preview.mode} mode · ${run} · updated ${renderTime(updatedAt)}</sub>`;
 }
-function renderCount(count, noun) {
-    return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-function renderDuration(milliseconds) {
-    const seconds = Math.max(0, Math.round(milliseconds / 1000));
-    const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
-    if (hours > 0)
-        return `${hours} h ${minutes} min`;
-    return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
-}
 
-;// CONCATENATED MODULE: ./build/js/report/marker.js
-// The hidden first line of our comment: which preview it belongs to, and which run wrote it last.
-/** Only hex digits and decimals go in, so nothing can close the HTML comment early. */
+;// CONCATENATED MODULE: ./build/js/github/comment/marker.js
+// The hidden first line of our comment: which preview it belongs to, and which run wrote it last. Used by comment-writer.ts
+// and own-comment.ts.
+/** The values are only hex and decimal digits, so that none can close the HTML comment early. */
 const MARKER = /^<!-- expose-action preview=([0-9a-f]{1,64}) run=(\d{1,20}) attempt=(\d{1,6}) -->/;
 function renderMarker({ key, runId, runAttempt }) {
     return `<!-- expose-action preview=${key} run=${runId} attempt=${runAttempt} -->`;
 }
-/** The marker that opens a comment's body; a comment that only quotes one further down is not ours. */
+/** The marker that opens a comment's body; a marker further down is a quote and does not count. */
 function readMarker(body) {
     const [, key, runId, attempt] = MARKER.exec(body) ?? [];
     if (key === undefined || runId === undefined || attempt === undefined)
         return undefined;
     return { key, runId, runAttempt: Number(attempt) };
 }
-/** Negative where `a` is the older run, positive where it is the newer, 0 where both are the same attempt. */
+/** Negative if `a` is the older run, positive if it is the newer one, 0 if both are the same attempt. */
 function compareRuns(a, b) {
     const [idA, idB] = [BigInt(a.runId), BigInt(b.runId)];
     if (idA !== idB)
@@ -44317,28 +44487,27 @@ function compareRuns(a, b) {
     return a.runAttempt - b.runAttempt;
 }
 
-;// CONCATENATED MODULE: ./build/js/report/own-comment.js
-// Our one comment on a pull request: finding it, telling whose it is, and writing it. comment.ts decides when.
-// Found by marker and author together, on all pages: a marker alone can be copied by anyone who can comment.
+;// CONCATENATED MODULE: ./build/js/github/comment/own-comment.js
+// Our one comment on a pull request: finds it by its marker and its author, on all pages, and writes it. The marker is not
+// enough, because anyone who can comment can copy it. Used by comment-writer.ts, which decides when to write.
 
 
 
 const CommentSchema = object({
     id: number(),
     body: nullish(string(), ''),
-    html_url: string(),
     user: nullable(object({ login: string() })),
 });
 const RunSchema = object({ run_attempt: optional(number(), 1) });
-/** The login behind a job's own token, for servers that do not say who the token's user is. */
+/** The login of a job's own token, for servers that do not return the token's user. */
 const JOB_TOKEN_LOGIN = 'github-actions[bot]';
 const ONE = '/repos/{owner}/{repo}/issues/comments/{comment_id}';
 const ALL = '/repos/{owner}/{repo}/issues/{issue_number}/comments';
 class OwnComment {
     #options;
-    /** Opens every body that is written. */
+    /** The first line of every body that is written. */
     marker;
-    /** The comment this process wrote, and the user it wrote it as, once known. */
+    /** The comment that this process wrote, and its author, once they are known. */
     #id;
     #login;
     constructor(options) {
@@ -44346,28 +44515,31 @@ class OwnComment {
         this.#options = options;
         this.marker = { key: identity.key, runId, runAttempt };
     }
-    /** Rejects with a GitHubError. The body opens with the marker. Safe to repeat: a first try that got through is found again. */
+    /**
+     * Creates or edits the comment. `body` must begin with the marker. Can be repeated after a failure: it finds a comment that
+     * the failed attempt created. Rejects with a GitHubError.
+     */
     async write(body) {
         const found = (await this.#readOwn()) ?? (await this.#findAll());
         const created = found.length === 0 ? await this.#create(body) : undefined;
         const [kept, ...spare] = created ? await this.#findBeside(created) : found;
         if (kept === undefined)
-            throw new Error('a comment was made and then not found');
+            throw new Error('a comment was created and then not found');
         for (const { id } of spare)
             await this.#remove(id);
         if (await this.#mustYieldTo(kept.marker))
             return { kind: 'yielded', to: kept.marker };
         this.#id = kept.id;
         if (kept.id !== created?.id)
-            await this.#ask(CommentSchema, `PATCH ${ONE}`, { comment_id: kept.id, body });
-        return { kind: 'written', url: kept.html_url };
+            await this.#request(CommentSchema, `PATCH ${ONE}`, { comment_id: kept.id, body });
+        return { kind: 'written' };
     }
-    /** The comment written before, as it is now; undefined where there is none, or somebody deleted it. */
+    /** The comment that this process wrote before, as it is now; undefined if there is none, or somebody deleted it. */
     async #readOwn() {
         if (this.#id === undefined)
             return undefined;
         try {
-            const comment = await this.#ask(CommentSchema, `GET ${ONE}`, { comment_id: this.#id });
+            const comment = await this.#request(CommentSchema, `GET ${ONE}`, { comment_id: this.#id });
             return [{ ...comment, marker: this.#readMarker(comment) ?? this.marker }];
         }
         catch (error) {
@@ -44377,10 +44549,10 @@ class OwnComment {
             return undefined;
         }
     }
-    /** All our comments for this preview, the newest run's first. More than one only where two runs started at once. */
+    /** All our comments for this preview, that of the newest run first. There are several only if two runs started at once. */
     async #findAll() {
         const { github, target, signal } = this.#options;
-        const parameters = { ...this.#place(), issue_number: target.pullRequest };
+        const parameters = { ...this.#repository(), issue_number: target.pullRequest };
         const comments = await github.list(CommentSchema, `GET ${ALL}`, { parameters, signal });
         const marked = comments.flatMap(comment => {
             const marker = this.#readMarker(comment);
@@ -44395,11 +44567,11 @@ class OwnComment {
     }
     async #create(body) {
         const parameters = { issue_number: this.#options.target.pullRequest, body };
-        const comment = await this.#ask(CommentSchema, `POST ${ALL}`, parameters);
+        const comment = await this.#request(CommentSchema, `POST ${ALL}`, parameters);
         this.#login = comment.user?.login ?? this.#login;
         return { ...comment, marker: this.marker };
     }
-    /** Looks again after making one: another run may have made its own in the same second. */
+    /** Looks again after a comment was created, because another run may have created its own at the same time. */
     async #findBeside(created) {
         const all = await this.#findAll();
         return all.some(({ id }) => id === created.id) ? all : [...all, created];
@@ -44407,25 +44579,25 @@ class OwnComment {
     async #remove(id) {
         this.#options.logger.debug(`deleting comment ${id}: another comment shows the same preview`);
         try {
-            await this.#ask(unknown(), `DELETE ${ONE}`, { comment_id: id });
+            await this.#request(unknown(), `DELETE ${ONE}`, { comment_id: id });
         }
         catch (error) {
             if (!isStatus(error, 404))
                 throw error;
         }
     }
-    /** True for a newer run that GitHub knows. A run it denies was made up, or deleted: its comment is taken over. */
+    /** True if the marker names a newer run that GitHub knows. If GitHub does not know it, this run takes over the comment. */
     async #mustYieldTo(marker) {
         if (compareRuns(marker, this.marker) <= 0)
             return false;
         try {
             const route = 'GET /repos/{owner}/{repo}/actions/runs/{run_id}';
-            const run = await this.#ask(RunSchema, route, { run_id: marker.runId });
+            const run = await this.#request(RunSchema, route, { run_id: marker.runId });
             return run.run_attempt >= marker.runAttempt;
         }
         catch (error) {
-            // A token without `actions: read` cannot ask. The marker is under our own name: believing it hides one link
-            // at worst, while overwriting a newer run's link would leave a dead one.
+            // A token without `actions: read` cannot check the run. The author is our own user, so trust the marker: at worst this
+            // hides one link, while overwriting the link of a newer run would leave a dead one.
             if (isStatus(error, 403))
                 return true;
             if (isStatus(error, 404))
@@ -44446,11 +44618,11 @@ class OwnComment {
         const marker = readMarker(comment.body);
         return marker?.key === this.marker.key ? marker : undefined;
     }
-    #ask = (schema, route, parameters) => {
+    #request = (schema, route, parameters) => {
         const { github, signal } = this.#options;
-        return github.request(schema, route, { parameters: { ...this.#place(), ...parameters }, signal });
+        return github.request(schema, route, { parameters: { ...this.#repository(), ...parameters }, signal });
     };
-    #place() {
+    #repository() {
         const { owner, name: repo } = this.#options.repository;
         return { owner, repo };
     }
@@ -44459,43 +44631,9 @@ function isStatus(error, status) {
     return error instanceof GitHubError && error.status === status;
 }
 
-;// CONCATENATED MODULE: ./build/js/report/wording.js
-// Sentences that more than one part of the action says: missing permissions, and who can open a preview.
-const PERMISSIONS = {
-    comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
-    deployment: { does: 'create a deployment', line: 'deployments: write' },
-    'pull request lookup': { does: 'find the pull request', line: 'pull-requests: read' },
-};
-/** One warning of one line: what GitHub said and, where it was a refusal, the two lines of YAML that give the permission. */
-function describeReportFailure(feature, error) {
-    const { does, line } = PERMISSIONS[feature];
-    const problem = `could not ${does}: ${error.message}`;
-    if (error.status !== 403 && error.status !== 404)
-        return problem;
-    return `${problem}. If the token lacks the permission, add two lines to the job: "permissions:", and indented below it "${line}"`;
-}
-/** What a visitor needs beside the link; undefined where the link is enough. */
-function describeEntry(access) {
-    if (access === 'given key')
-        return 'It asks for a key: the author of the workflow has it.';
-    if (access === 'basic')
-        return 'It asks for a user and a password: the author of the workflow has them.';
-    return undefined;
-}
-/** The warning for previews that show a stranger what the repository would not. */
-function describeOpenWarning(access, visibility) {
-    if (visibility === 'public')
-        return undefined;
-    if (access === 'open')
-        return 'Anyone with the address can open this preview, and ports can be found by trying.';
-    if (access === 'link')
-        return 'Anyone with the link can open this preview.';
-    return undefined;
-}
-
-;// CONCATENATED MODULE: ./build/js/report/comment.js
-// The sticky comment: one per preview, edited and never repeated. Writes are serialised, and only the newest view is
-// written. Whatever goes wrong here is one warning; the preview does not care.
+;// CONCATENATED MODULE: ./build/js/github/comment/comment-writer.js
+// Decides when the sticky comment is written: one comment per preview, which is edited and never repeated. Writes one view at
+// a time, always the newest. A failure is one warning and never affects the preview. Used by the supervisor and by post.
 
 
 
@@ -44503,44 +44641,40 @@ function describeOpenWarning(access, visibility) {
 
 
 
-/** A hiccup of GitHub's is over in seconds; a longer outage is left to the next change of state. */
+/** Short failures of GitHub end in seconds. After a longer one, only the next change of state is written. */
 const RETRY_DELAYS_MS = [1_000, 4_000];
-/** Nothing is written before the first `update`. The signal ends all writing, also a wait for a rate limit. */
-function startComment(options) {
-    const { github, job, target, logger, signal } = options;
-    const comment = new OwnComment({ github, repository: job.repository, target, logger, signal });
-    return new CommentWriter(comment, logger, signal);
-}
 class CommentWriter {
-    commentUrl;
     #comment;
     #logger;
     #signal;
     #newest;
     #writing;
     #warned = false;
-    /** Set when there is nothing more to be done here: no permission, or a newer run has taken over. */
+    /** True once nothing more can be written: the permission is missing, or a newer run has taken over. */
     #closed = false;
-    constructor(comment, logger, signal) {
-        this.#comment = comment;
+    /** Nothing is written before the first `update`. */
+    constructor({ github, job, target, logger, signal }) {
+        this.#comment = new OwnComment({ github, repository: job.repository, target, logger, signal });
         this.#logger = logger;
         this.#signal = signal;
     }
+    /** Never rejects. Resolves when this view, or a newer one, is written or given up. */
     update(view) {
         this.#newest = view;
         this.#writing ??= this.#writeAll();
         return this.#writing;
     }
+    /** Resolves when nothing is left to write. */
     async flush() {
         await this.#writing;
     }
     async #writeAll() {
-        // Two changes in one turn are one write.
+        // Wait, so that two changes in one turn of the event loop become one write.
         await Promise.resolve();
         for (let view = this.#take(); view !== undefined; view = this.#take()) {
             await this.#write(view).catch(error => this.#giveUp(error));
         }
-        // In the same turn as the last look, so that no update can fall in between.
+        // In the same turn as the last #take, so that no update can come in between.
         this.#writing = undefined;
     }
     #take() {
@@ -44558,7 +44692,7 @@ class CommentWriter {
                 const retryable = error instanceof GitHubError && error.retryable;
                 if (!retryable || delayMs === undefined)
                     throw error;
-                this.#logger.debug(`the comment is tried again in ${delayMs} ms: ${errors_describeError(error)}`);
+                this.#logger.debug(`the comment will be written again in ${delayMs} ms: ${errors_describeError(error)}`);
                 await (0,promises_namespaceObject.setTimeout)(delayMs, undefined, this.#signal ? { signal: this.#signal } : {});
                 newest = this.#take() ?? newest;
             }
@@ -44566,10 +44700,8 @@ class CommentWriter {
     }
     async #writeOnce(view) {
         const written = await this.#comment.write(renderComment(view, renderMarker(this.#comment.marker)));
-        if (written.kind === 'written') {
-            this.commentUrl = written.url;
+        if (written.kind === 'written')
             return;
-        }
         this.#closed = true;
         this.#logger.info(`run ${written.to.runId} is newer: from now on the comment shows its preview`);
     }
@@ -44585,9 +44717,9 @@ class CommentWriter {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/report/job.js
-// What the runner told us about the job. inputs.ts reads it from the environment and hands it in;
-// this folder never looks at the environment itself.
+;// CONCATENATED MODULE: ./build/js/github/job.js
+// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this folder,
+// which never reads the environment itself.
 /** The page of this attempt of the run, with its logs. */
 function renderRunUrl(job) {
     return `${renderRepositoryUrl(job)}/actions/runs/${job.runId}/attempts/${job.runAttempt}`;
@@ -44600,143 +44732,137 @@ function renderRepositoryUrl({ serverUrl, repository }) {
     return `${serverUrl}/${repository.owner}/${repository.name}`;
 }
 
-;// CONCATENATED MODULE: ./build/js/report/view.js
-// What the comment and the summary show: the exposure's two facts (tunnel, app) and its phase, as one state of the
-// preview, with only what is valid in it.
+;// CONCATENATED MODULE: ./build/js/github/comment/view.js
+// What the comment and the summary show: turns the states of the tunnel, the app and the exposure into one state of the
+// preview. Used by the supervisor's reports, by markdown.ts, and by the step for its summary and the last comment.
 
-/** Shorter outages are not worth a write: most are over before anybody has read about them. */
+/** Shorter outages are not written: most are over before anybody could read about them. */
 const OUTAGE_SHOWN_AFTER_MS = 15_000;
-function viewOf(exposure, context) {
-    const { phase } = exposure;
-    const lastUrl = context.lastUrl ?? exposure.url;
+function viewOf(state, context) {
+    const { exposure } = state;
+    const lastUrl = context.lastUrl ?? state.public_url ?? undefined;
     const url = lastUrl === undefined ? {} : { url: lastUrl };
-    switch (phase.phase) {
+    switch (exposure.phase) {
         case 'starting':
             return { kind: 'starting', ...endOf(context.endsAt) };
         case 'live':
-            return viewLive(exposure, phase.expiresAt, context);
+            return viewLive(state, exposure.expires_at, context);
         case 'ended':
-            return { kind: 'ended', ...url, reason: phase.reason, endedAt: phase.endedAt };
+            return { kind: 'ended', ...url, reason: exposure.reason, endedAt: new Date(exposure.ended_at) };
         case 'failed': {
-            const advice = context.advice === undefined ? {} : { advice: context.advice };
-            const { reason, endedAt } = phase;
-            const lastLines = context.hideConsole ? [] : phase.lastLines;
-            return { kind: 'failed', ...url, reason, lastLines, ...advice, endedAt };
+            const { reason, ended_at, last_lines } = exposure;
+            const lastLines = context.hideConsole ? [] : last_lines;
+            return { kind: 'failed', ...url, reason, lastLines, endedAt: new Date(ended_at) };
         }
     }
 }
-function viewLive(exposure, expiresAt, context) {
-    const { now, outageSince: since, lastUrl } = context;
-    const outage = readOutage(exposure);
-    const url = exposure.url ?? lastUrl;
-    const shown = since !== undefined && now.getTime() - since.getTime() >= OUTAGE_SHOWN_AFTER_MS;
-    if (outage !== undefined && since !== undefined && (shown || url === undefined)) {
-        return {
-            kind: 'reconnecting',
-            ...(url === undefined ? {} : { url }),
-            outage,
-            since,
-            ...endOf(expiresAt),
-        };
-    }
+function viewLive(state, expiresAt, context) {
+    const { now, outageSince: since, lastUrl, lastLink } = context;
+    const endsAt = endOf(expiresAt === null ? undefined : new Date(expiresAt));
+    const outage = readOutage(state);
+    const url = state.public_url ?? lastUrl;
+    const isShown = since !== undefined && now.getTime() - since.getTime() >= OUTAGE_SHOWN_AFTER_MS;
+    if (outage !== undefined && since !== undefined && (isShown || url === undefined))
+        return { kind: 'reconnecting', ...(url === undefined ? {} : { url }), outage, since, ...endsAt };
     if (url === undefined)
-        return { kind: 'starting', ...endOf(expiresAt) };
-    const doubt = exposure.doubt === undefined ? {} : { doubt: exposure.doubt };
-    return { kind: 'live', url: exposure.link ?? url, ...doubt, ...endOf(expiresAt) };
+        return { kind: 'starting', ...endsAt };
+    const unverified = state.doubt === null ? {} : { unverifiedReason: state.doubt };
+    return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...unverified, ...endsAt };
 }
-/** The tunnel comes first: without it nobody sees how the app is. */
-function readOutage({ tunnel, app }) {
-    if (tunnel.status === 'Disconnected')
+/** The tunnel comes first: without it, visitors cannot reach the app, whatever its state is. */
+function readOutage({ status, app }) {
+    if (status === 'Disconnected')
         return 'tunnel closed';
-    if (tunnel.status !== 'Connected')
+    if (status !== 'Connected')
         return 'tunnel';
     return app.status === 'running' ? undefined : 'app';
 }
 function endOf(endsAt) {
     return endsAt === undefined ? {} : { endsAt };
 }
-/** The facts that hold from start to end. */
+/** The facts that do not change during the preview. */
 function describePreview(job, facts) {
-    return { ...facts, commitUrl: renderCommitUrl(job, facts.commit), runUrl: renderRunUrl(job) };
+    const { name, mode, commit, entry, openWarning, warnings } = facts;
+    const [commitUrl, runUrl] = [renderCommitUrl(job, commit), renderRunUrl(job)];
+    return { name, mode, commit, commitUrl, runUrl, entry, openWarning, warnings };
 }
 
-;// CONCATENATED MODULE: ./build/js/reporting.js
-// Keeps the comment in step with the exposure: turns its states into views, and waits before it speaks of an outage.
-// Used by the supervision; post uses the same pieces when the supervisor is dead.
+;// CONCATENATED MODULE: ./build/js/supervisor/reporting.js
+// Keeps the comment in step with the exposure: turns its states into views, and shows an outage only when it lasts. Used
+// by supervision; post uses the same parts when the supervisor is dead.
 
 
 
-/** The last word must not keep the post step, which has 30 s in all. */
+
+/** The last write must not hold up the post step, which has 30 s in all. */
 const FINISH_TIMEOUT_MS = 8_000;
-/** The comment of a preview, written through the proxy of `environment`; nothing is written before its first update. */
-function openComment(config, environment, logger, signal) {
+/** The comment of a preview, written through the job's proxy; nothing is written before its first update. */
+function openComment(config, proxy, logger, signal) {
     const { job, token, pullRequest, identity } = config;
-    const github = connectGitHub({ token, apiUrl: job.apiUrl, logger, environment });
+    const github = connectGitHub({ token, apiUrl: job.apiUrl, logger, proxy });
     const target = { pullRequest, identity, runId: job.runId, runAttempt: job.runAttempt };
-    return startComment({ github, job, target, logger, signal });
+    return new CommentWriter({ github, job, target, logger, signal });
 }
-/** The facts of a preview, as its comment and its summary show them. */
-function describeFacts(config, preview, mode) {
-    const { openWarning, entry, showConsole: _, ...rest } = preview;
-    return describePreview(config.job, {
-        ...rest,
-        name: config.identity.name,
-        mode,
-        ...(entry !== undefined && { entry }),
-        ...(openWarning !== undefined && { openWarning }),
-    });
-}
-/** Tells the pull request every change people care about; without one to tell, does nothing. */
+/** Writes every change that people care about to the comment; does nothing if there is no comment to write. */
 function startReporting(config, exposure, logger) {
     if (config.comment === undefined)
         return { finish: async () => { } };
-    const given = new AbortController();
-    const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, given.signal);
-    const facts = describeFacts(config.comment, config.preview, exposure.state.mode);
-    const memory = new Memory(config);
+    const overdue = new AbortController();
+    const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, overdue.signal);
+    const { job, identity, preview: constant } = config.comment;
+    const facts = describePreview(job, { ...constant, name: identity.name, mode: exposure.state.mode });
+    const history = new History(config.exposure, constant);
     let timer;
     let last = '';
-    const tell = () => {
+    const report = (current) => {
         const now = new Date();
-        const state = viewOf(exposure.state, memory.recall(exposure.state, now));
-        const preview = { ...facts, warnings: [...facts.warnings, ...exposure.state.warnings] };
+        const message = describeState(current);
+        const state = viewOf(message, history.observe(message, now));
+        const preview = { ...facts, warnings: [...facts.warnings, ...message.warnings] };
         const key = JSON.stringify([state, preview.warnings]);
         if (key !== last)
             void comment.update({ preview, state, updatedAt: now });
         last = key;
         clearTimeout(timer);
-        if (memory.outageSince !== undefined && state.kind !== 'reconnecting')
-            timer = setTimeout(tell, OUTAGE_SHOWN_AFTER_MS - (now.getTime() - memory.outageSince.getTime()) + 1);
+        const { outageSince } = history;
+        if (outageSince === undefined || state.kind === 'reconnecting')
+            return;
+        const untilShown = OUTAGE_SHOWN_AFTER_MS - (now.getTime() - outageSince.getTime()) + 1;
+        timer = setTimeout(() => report(exposure.state), untilShown);
     };
-    exposure.subscribe(tell);
-    tell();
+    exposure.subscribe(report);
+    report(exposure.state);
     return {
         finish: async () => {
             clearTimeout(timer);
-            const limit = setTimeout(() => given.abort(), FINISH_TIMEOUT_MS);
+            const limit = setTimeout(() => overdue.abort(), FINISH_TIMEOUT_MS);
             await comment.flush();
             clearTimeout(limit);
         },
     };
 }
-/** What a view needs to know of the past. */
-class Memory {
+/** What a view needs to know about earlier states. */
+class History {
     outageSince;
     #lastUrl;
+    #lastLink;
     #endsAt;
     #hideConsole;
-    constructor({ exposure, preview }) {
+    constructor(exposure, preview) {
         this.#hideConsole = !preview.showConsole;
         if (exposure.durationMs !== undefined)
             this.#endsAt = new Date(Date.now() + exposure.startupTimeoutMs + exposure.durationMs);
     }
-    recall(state, now) {
-        const isUp = state.tunnel.status === 'Connected' && state.app.status === 'running';
-        this.outageSince = isUp || state.phase.phase !== 'live' ? undefined : (this.outageSince ?? now);
-        this.#lastUrl = state.url ?? this.#lastUrl;
+    /** Records the state, and returns what a view of it needs to know about earlier ones. */
+    observe(state, now) {
+        const isUp = state.status === 'Connected' && state.app.status === 'running';
+        this.outageSince = isUp || state.exposure.phase !== 'live' ? undefined : (this.outageSince ?? now);
+        this.#lastUrl = state.public_url ?? this.#lastUrl;
+        this.#lastLink = state.preview_url ?? this.#lastLink;
         return {
             now,
             lastUrl: this.#lastUrl,
+            lastLink: this.#lastLink,
             endsAt: this.#endsAt,
             outageSince: this.outageSince,
             hideConsole: this.#hideConsole,
@@ -44744,14 +44870,14 @@ class Memory {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/session.js
-// The folder of one exposure on this machine, by which main, post, stop and the `expose` command find it.
+;// CONCATENATED MODULE: ./build/js/supervisor/session-folder.js
+// The folder of one exposure on this machine. Main, post, stop and the `expose` command find the exposure through it.
 //
 //   expose-XXXXXX/   0700, in RUNNER_TEMP or the system's temp folder
 //     session.json   how to reach it (0600: it holds the control token)
 //     journal        every process it started
-//     expose.log     what it said
-//     outcome.json   its last state, written when it ends; blank before, so that its place on the disk is there then
+//     expose.log     its log
+//     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 
@@ -44761,7 +44887,7 @@ class Memory {
 
 
 const PREFIX = 'expose-';
-/** More than a last state takes, with twenty lines of the app at their longest, 1,000 characters of up to six bytes. */
+/** Enough for any last state: it has up to twenty lines of the app, of 1,000 characters of up to six bytes each. */
 const OUTCOME_BYTES = 160 * 1024;
 const SessionSchema = object({
     /** What people see; not unique. */
@@ -44790,16 +44916,19 @@ function createSessionFolder(parent) {
     writeFileSync(sessionFiles(folder).outcome, ' '.repeat(OUTCOME_BYTES), { mode: 0o600 });
     return folder;
 }
-function writeSession(folder, session) {
+/** Writes and returns the session of a preview whose API listens. Throws if its folder has one already. */
+function writeSession({ folder, name, controlToken }, { pid, startTime }, controlUrl) {
+    const session = { name, pid, startTime, controlUrl, controlToken };
     writeFileSync(sessionFiles(folder).session, JSON.stringify(session), { mode: 0o600, flag: 'wx' });
+    return session;
 }
-/** The session of a folder, or undefined where it got no further than the folder. */
+/** The session of a folder, or undefined if its supervisor never got ready. */
 function readSession(folder) {
     return readDocument(sessionFiles(folder).session, SessionSchema);
 }
 /**
- * The last state: for post, and for `expose status` after the end. Written over the blanks that were put there at the
- * start: on a full disk there is no room for a new file, and post would take the supervisor for killed.
+ * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at the
+ * start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
 function writeOutcome(folder, state) {
     const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
@@ -44826,9 +44955,8 @@ function readDocument(file, schema) {
     }
 }
 /**
- * The folder a command is meant for: of those with the wanted name, or of all, the only one; running ones win over
- * ended ones.
- * Throws an InputError that lists them where there are several.
+ * The session a command is meant for: the only one with the wanted name, or the only one at all. Ended ones count only
+ * if none runs. Throws an InputError if there is none, and one that lists them if there are several.
  */
 function chooseSession(parent, wanted) {
     const all = listSessions(parent);
@@ -44841,18 +44969,18 @@ function chooseSession(parent, wanted) {
     if (only === undefined)
         throw new InputError(`nothing is exposed here (looked for ${join(parent, `${PREFIX}*`)}): start it first`);
     if (candidates.length > 1)
-        throw new InputError(`several exposures are here, say which with \`session\`: there ${describeList(candidates)}`);
+        throw new InputError(`several exposures are here; choose one with \`session\`: there ${describeList(candidates)}`);
     return only;
 }
-/** One that has ended is over, although its process may still be busy with the last word in the comment. */
+/** False from the end on, even while its process still writes the last comment. */
 function isRunning({ folder, session }) {
     return isAlive(session) && readOutcome(folder) === undefined;
 }
-/** By the `session` output, the folder's path or name, or the name people see, which several may have. */
+/** Whether `wanted` is its `session` output, the folder's path or name, or the name people see, which is not unique. */
 function isCalled({ folder, session }, wanted) {
     return [sessionFiles(folder).session, folder, basename(folder), session.name].includes(wanted);
 }
-/** All that got as far as an API; a skipped preview leaves none. */
+/** The sessions whose control API was started, running or ended; a skipped preview leaves none. */
 function listSessions(parent) {
     if (!existsSync(parent))
         return [];
@@ -44876,7 +45004,7 @@ function describeList(all) {
         ? 'are none'
         : `are ${all.map(one => `${basename(one.folder)} (${one.session.name})`).join(', ')}`;
 }
-/** Writes the `expose` command for later steps: this very bundle, run by this very Node. Returns the folder for PATH. */
+/** Writes the `expose` command for later steps: it runs this bundle with this Node. Returns the folder for PATH. */
 function writeCommand(folder, cliScript) {
     const { bin } = sessionFiles(folder);
     mkdirSync(bin, { recursive: true, mode: 0o700 });
@@ -44887,9 +45015,9 @@ function writeCommand(folder, cliScript) {
     return bin;
 }
 
-;// CONCATENATED MODULE: ./build/js/supervision.js
-// One exposure with its API, its comment, and the ends that come from outside. Used by supervisor, and by cli in the
-// foreground.
+;// CONCATENATED MODULE: ./build/js/supervisor/supervision.js
+// One exposure with its control API, its comment, and the events that end it from outside. Used by the supervisor
+// process, and by `expose run` and `demo` in the foreground.
 
 
 
@@ -44897,11 +45025,10 @@ function writeCommand(folder, cliScript) {
 
 
 
-/** A file somebody touches, a runner that died: seen within this time. */
-const WATCH_MS = 500;
-/** One that comes again and again must not fill the log. */
+
+/** A bug that repeats must not fill the log. */
 const MAX_BUGS_LOGGED = 10;
-/** Resolves when the control API listens; the exposure itself is then on its way. */
+/** Resolves when the control API listens, while the exposure still starts. */
 async function startSupervision(config, logger) {
     const files = sessionFiles(config.folder);
     const exposure = new Exposure({
@@ -44911,39 +45038,38 @@ async function startSupervision(config, logger) {
         onChild: ({ pid, role }) => {
             const problem = attempt(() => writeJournal(files.journal, recordProcess(pid, role)));
             if (problem !== undefined)
-                exposure.warn(`${role} is on no record, and is left behind if this process is killed: ${problem}`);
+                exposure.warn(`${role} could not be recorded, and would keep running if this process is killed: ${problem}`);
         },
     });
-    failOnBugs(exposure, logger);
     const ended = awaitEnd(exposure);
     const reporting = startReporting(config, exposure, logger);
     const api = await startControlApi(exposure, config.controlToken);
     const unwatch = watchEnds(config, reason => void exposure.stop(reason));
-    // What went wrong is part of the last state, where everybody finds it.
+    // The reason is part of the last state, which all readers get.
     exposure.start().catch(error => logger.debug(`the start failed: ${errors_describeError(error)}`));
     const finish = async () => {
         const state = await ended;
         unwatch();
         const problem = attempt(() => writeOutcome(config.folder, state));
         if (problem !== undefined)
-            exposure.warn(`how the preview ended could not be written down: ${problem}`);
+            exposure.warn(`the outcome of the preview could not be saved: ${problem}`);
         await reporting.finish().catch(error => logger.warn(`the last report failed: ${errors_describeError(error)}`));
         await api.stop();
         return state;
     };
-    return { exposure, controlUrl: api.url, finished: finish() };
+    return { exposure, controlUrl: api.url, finished: finish(), failOnBug: createBugHandler(exposure, logger) };
 }
-/** What nobody caught ends the exposure. Logging and failing may fail, too: neither throws, or it would come back here. */
-function failOnBugs(exposure, logger) {
+/** Logging and failing may fail, too: neither throws, or the error would come back here. */
+function createBugHandler(exposure, logger) {
     let left = MAX_BUGS_LOGGED;
-    process.on('uncaughtException', error => {
+    return error => {
         if (left > 0)
             logger.error(`a bug in expose, please report it: ${error.stack ?? errors_describeError(error)}`);
         left -= 1;
         exposure.fail(error).catch(() => { });
-    });
+    };
 }
-/** Why it failed; undefined where it did not. */
+/** Why `act` failed; undefined if it did not. */
 function attempt(act) {
     try {
         act();
@@ -44956,37 +45082,16 @@ function attempt(act) {
 function awaitEnd(exposure) {
     return new Promise(resolve => {
         exposure.subscribe(state => {
-            if (state.phase.phase === 'ended' || state.phase.phase === 'failed')
+            if (state.phase.kind === 'ended' || state.phase.kind === 'failed')
                 resolve(state);
         });
     });
 }
-/** Looks for the two ends that come from outside: the `continue` file, and a runner that is gone. */
-function watchEnds(config, end) {
-    const { continueFile, runner } = config;
-    const before = readModified(continueFile);
-    const timer = setInterval(() => {
-        const now = readModified(continueFile);
-        if (now !== undefined && now !== before)
-            end('continue file');
-        if (runner && !processes_isAlive(runner))
-            end('runner gone');
-    }, WATCH_MS);
-    return () => clearInterval(timer);
-}
-/** A file that was there before the start does not count until it is made anew; a link in its place does not count. */
-function readModified(file) {
-    try {
-        const found = file === undefined ? undefined : (0,external_node_fs_.lstatSync)(file);
-        return found?.isFile() ? found.mtimeMs : undefined;
-    }
-    catch {
-        return undefined;
-    }
-}
 
 ;// CONCATENATED MODULE: ./build/js/supervisor.js
 // Entry of the background process: reads its configuration from stdin and runs one exposure to its end.
+
+
 
 
 
@@ -44999,22 +45104,23 @@ async function run() {
     const secrets = [...listSecrets(config.exposure), config.comment?.token, config.controlToken];
     let warn = (_message) => { };
     // Standard output is the log file.
-    const log = new LogFile(STDOUT, MAX_LOG_BYTES, reason => warn(`the log of the preview is not whole: ${reason}`));
+    const log = new LogFile(STDOUT, MAX_LOG_BYTES, reason => warn(`the log of the preview is incomplete: ${reason}`));
     const logger = createLogger({
         level: config.logLevel,
         hidden: secrets.filter(secret => secret !== undefined),
         write: (line, level) => log.writeLine(`${PREFIXES[level]}${line}`, level === 'error'),
         isFull: () => log.isFull,
     });
-    const { exposure, controlUrl, finished } = await startSupervision(config, logger);
+    const { exposure, controlUrl, finished, failOnBug } = await startSupervision(config, logger);
+    process.on('uncaughtException', failOnBug);
     warn = message => exposure.warn(message);
     process.on('SIGTERM', () => void exposure.stop('job ended'));
-    // A main that is gone by now was cancelled: post comes to end this.
+    // If main is gone by now, it was cancelled, and post will end this process.
     process.send?.({ controlUrl }, undefined, {}, () => { });
     await finished;
 }
 const STDOUT = 1;
-/** A talkative app must not fill the runner's disk. */
+/** An app that prints a lot must not fill the runner's disk. */
 const MAX_LOG_BYTES = 10 * 1024 * 1024;
 const PREFIXES = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' };
 tolerateBrokenOutput();
