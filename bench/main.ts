@@ -1,4 +1,5 @@
-// The entry of `npm run bench`: prints the plan, runs the cases, saves each result, and writes the report of all results.
+// The entry of `npm run bench`: prints the plan, runs the cases, saves each result, and writes the report of all
+// results.
 
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

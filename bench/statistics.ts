@@ -6,7 +6,9 @@ export interface Spread {
   high: number;
 }
 
-/** The value below which a share (0 to 1) of the samples lies, interpolated between two samples. NaN without samples. */
+/**
+ * The value below which a share (0 to 1) of the samples lies, interpolated between two samples. NaN without samples.
+ */
 export function quantile(samples: readonly number[], share: number): number {
   const sorted = samples.toSorted((a, b) => a - b);
   const position = (sorted.length - 1) * share;

@@ -1,5 +1,6 @@
-// Compiles src with tsc, and bundles each program in its root into dist/NAME. dist is committed: it is what runners run.
-// Each bundle is replaced as a whole, so that a program that starts during a build finds the old one or the new one.
+// Compiles src with tsc, and bundles each program in its root into dist/NAME. dist is committed: it is what runners
+// run. Each bundle is replaced as a whole, so that a program that starts during a build finds the old one or the new
+// one.
 
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';

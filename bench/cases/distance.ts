@@ -14,8 +14,8 @@ export const FAR_NAMES: readonly FarName[] = ['bore local', 'raw', 'gateway'];
 /** Longer than a spare connection lives: it is closed when no visitor has come for 2.5 s since it was opened. */
 const SILENCE_MS = 4_000;
 /**
- * Measurements for each round. A visit takes one round trip more if the server's last heartbeat is not acknowledged yet,
- * so a few visits are not enough.
+ * Measurements for each round. A visit takes one round trip more if the server's last heartbeat is not acknowledged
+ * yet, so a few visits are not enough.
  */
 const FIRST_VISITS = 2;
 /** The time from one visitor to the next, if one follows the other. */
@@ -64,7 +64,9 @@ async function measureLink(bench: Bench, rttMs: number): Promise<Row[]> {
   ];
 }
 
-/** Sends a visitor and then `followers` more. The figure is the followers' median; without followers, the first's time. */
+/**
+ * Sends a visitor and then `followers` more. The figure is the followers' median; without followers, the first's time.
+ */
 async function visit(link: FarLink, name: FarName, followers: number): Promise<Figures> {
   const args = ['-url', `${link.tunnel(name).url}/`, '-fresh', '-count', `${followers + 1}`];
   if (followers > 0) args.push('-skip', '1', '-pause', `${FOLLOW_MS}ms`);
@@ -74,7 +76,9 @@ async function visit(link: FarLink, name: FarName, followers: number): Promise<F
   return { p50 };
 }
 
-/** Returns a function that resolves when a tunnel has had no visitor for 4 s. The caller then sends the next visitor. */
+/**
+ * Returns a function that resolves when a tunnel has had no visitor for 4 s. The caller then sends the next visitor.
+ */
 export function trackSilence(): (name: string) => Promise<void> {
   const quietSince = new Map<string, number>();
   return async name => {

@@ -16,7 +16,9 @@ import { median } from '../statistics.ts';
 const VISITORS = 1_000;
 /** Visitors come in two halves. The first also makes Node allocate code and heap that the second half uses too. */
 const HALF = VISITORS / 2;
-/** How often our tunnel is started. One start says little, because memory depends on when garbage was last collected. */
+/**
+ * How often our tunnel is started. One start says little, because memory depends on when garbage was last collected.
+ */
 const STARTS = 5;
 const KB_PER_MB = 1_000;
 /**

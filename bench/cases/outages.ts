@@ -15,7 +15,9 @@ const QUICK_OUTAGES_S = [1, 5];
 const LONG_OUTAGE_S = 30;
 /** Service before each outage. The tunnel resets its retry delays only after a session of 5 s. */
 const SERVICE_MS = 6_000;
-/** Lanes run in parallel, because they spend nearly all of the time waiting. Each is a server, a tunnel and visitors. */
+/**
+ * Lanes run in parallel, because they spend nearly all of the time waiting. Each is a server, a tunnel and visitors.
+ */
 const LANES = 10;
 const WASMRUN_LANES = 5;
 /** Lanes start one after another, so that they do not all work at the same moment. */

@@ -1,4 +1,5 @@
-// Starts programs, reads their output line by line, and ends them when the benchmark ends. Used by the rig and the cases.
+// Starts programs, reads their output line by line, and ends them when the benchmark ends. Used by the rig and the
+// cases.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -24,8 +25,8 @@ export interface Program {
   /** Resolves with its exit code; null after a signal. */
   readonly ended: Promise<number | null>;
   /**
-   * Resolves with the first line, past or future, for which `find` returns a value. Rejects at the time limit, or if the
-   * program ends. `what` names the wanted thing in the error.
+   * Resolves with the first line, past or future, for which `find` returns a value. Rejects at the time limit, or if
+   * the program ends. `what` names the wanted thing in the error.
    */
   waitFor<T>(find: (text: string) => T | undefined, what: string, limitMs?: number): Promise<Found<T>>;
   closeInput(): void;

@@ -1,5 +1,5 @@
-// The paths of the programs a benchmark runs: those that scripts/install-real-parts installed, and two small programs in
-// Go that are built into the same cache folder. Used by the rig and main.ts.
+// The paths of the programs a benchmark runs: those that scripts/install-real-parts installed, and two small programs
+// in Go that are built into the same cache folder. Used by the rig and main.ts.
 
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';

@@ -67,7 +67,9 @@ async function startBoreLocal(target: TunnelTarget): Promise<RunningTunnel> {
 /** wasmrun also looks for a second port, at least 20 above the given one. */
 const MAX_WASMRUN_PORT = 65_000;
 
-/** Starts `wasmrun os --expose` with an empty program, and sets the exposed port over its API, as wasmrun's page does. */
+/**
+ * Starts `wasmrun os --expose` with an empty program, and sets the exposed port over its API, as wasmrun's page does.
+ */
 async function startWasmrun(target: TunnelTarget): Promise<RunningTunnel> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-wasmrun-'));
   mkdirSync(join(folder, 'home', '.wasmrun', 'runtimes'), { recursive: true });

@@ -19,7 +19,10 @@ import { startWeb } from './web/web.ts';
 
 export interface AppOptions {
   spec: AppSpec;
-  /** Base URL for `EXPOSE_URL`, and for `{url}` in `env`, `args` and `command`; read at each start because it may change. */
+  /**
+   * Base URL for `EXPOSE_URL`, and for `{url}` in `env`, `args` and `command`; read at each start because it may
+   * change.
+   */
   publicUrl: () => string;
   /** What the app may see of the job's environment (see environment.ts), without `env`. */
   baseEnvironment: Readonly<Record<string, string>>;
@@ -81,7 +84,9 @@ export async function startApp(options: AppOptions, timing?: RestartTiming): Pro
   };
 }
 
-/** One start: resolves when the program has answered. The folder of the start is removed when the program is stopped. */
+/**
+ * One start: resolves when the program has answered. The folder of the start is removed when the program is stopped.
+ */
 async function startOnce(
   options: AppOptions,
   { onOutput, lastLines }: { onOutput: ProgramContext['onOutput']; lastLines: () => readonly string[] },

@@ -1,4 +1,5 @@
-// Runs an exposure in the foreground of a terminal, with its status on one line, until Ctrl-C. Used by `run` and `demo`.
+// Runs an exposure in the foreground of a terminal, with its status on one line, until Ctrl-C. Used by `run` and
+// `demo`.
 
 import { listSecrets } from '../exposure/config.ts';
 import { renderCount } from '../shared/count.ts';

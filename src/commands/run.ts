@@ -17,7 +17,9 @@ import { printAside } from './terminal.ts';
 
 /** The usual exit code after Ctrl-C: 128 + SIGINT. */
 const CANCELLED = 130;
-/** How long cleaning up may take: an interrupted installation leaves thousands of files, and nothing removes them later. */
+/**
+ * How long cleaning up may take: an interrupted installation leaves thousands of files, and nothing removes them later.
+ */
 const UNDO_MS = 30_000;
 
 /** Flag → its help. A flag has the name of its input; inputs that only make sense in a job have no flag. */
@@ -88,7 +90,9 @@ export const run: Command = {
   },
 };
 
-/** The same for each run of one folder, port and name by this user on this machine. The public port is derived from it. */
+/**
+ * The same for each run of one folder, port and name by this user on this machine. The public port is derived from it.
+ */
 function identifyLocalPreview({ app, name }: Inputs, user: string): string {
   return JSON.stringify([user, hostname(), app.path, app.port ?? '', name ?? '']);
 }

@@ -1,4 +1,5 @@
-// `expose url`, `status` and `stop`: they find a preview of this job or machine by its session folder, and send it requests.
+// `expose url`, `status` and `stop`: they find a preview of this job or machine by its session folder, and send it
+// requests.
 
 import { basename } from 'node:path';
 import { callControl, readState } from '../control/client.ts';

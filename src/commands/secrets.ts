@@ -1,5 +1,5 @@
-// Reads secrets from a file or the environment, never from an argument, because every user of the machine can read those.
-// Used by run and server.
+// Reads secrets from a file or the environment, never from an argument, because every user of the machine can read
+// those. Used by run and server.
 
 import { readFileSync } from 'node:fs';
 import { describeError, InputError } from '../shared/errors.ts';

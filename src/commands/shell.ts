@@ -1,4 +1,5 @@
-// What `expose` reads from the environment of the shell that called it. cli reads it once, and passes it to every command.
+// What `expose` reads from the environment of the shell that called it. cli reads it once, and passes it to every
+// command.
 
 import { tmpdir } from 'node:os';
 import { type HostContext, readHost } from '../supervisor/host.ts';

@@ -1,5 +1,5 @@
-// Output to the terminal, sanitised because names and paths contain untrusted text, and terminals obey control characters.
-// Used by every command; while a preview runs, foreground.ts has its own output.
+// Output to the terminal, sanitised because names and paths contain untrusted text, and terminals obey control
+// characters. Used by every command; while a preview runs, foreground.ts has its own output.
 
 import { sanitiseLines } from '../shared/sanitise.ts';
 

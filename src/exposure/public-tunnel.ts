@@ -1,8 +1,8 @@
 // Opens the tunnel, checks that its address leads here, and closes and reopens it on command. Used by exposure, which
 // owns the state.
 //
-// It keeps three facts: the current public address (`#location`), the URL that was published (`#publishedUrl`), and what
-// the state says (`#status`). A new URL is checked before it replaces the published one.
+// It keeps three facts: the current public address (`#location`), the URL that was published (`#publishedUrl`), and
+// what the state says (`#status`). A new URL is checked before it replaces the published one.
 
 import type { PublicAddress } from '../gateway/own-address.ts';
 import { TunnelError } from '../shared/errors.ts';
@@ -79,8 +79,8 @@ export class PublicTunnel {
 
   /**
    * Checks the address, and changes the port if another program has it. From now on the address counts as published: a
-   * later change is checked first. While the tunnel is away, waits for it; once the signal is aborted, publishes nothing.
-   * Rejects with a TunnelError if another program has the address and there is no other port.
+   * later change is checked first. While the tunnel is away, waits for it; once the signal is aborted, publishes
+   * nothing. Rejects with a TunnelError if another program has the address and there is no other port.
    */
   async verify(signal: AbortSignal): Promise<void> {
     for (;;) {

@@ -1,5 +1,5 @@
-// The answer to a body that is longer than `max-body`. Used by passes.ts, which checks `Content-Length`, and by upload.ts,
-// which counts the bytes of chunked bodies.
+// The answer to a body that is longer than `max-body`. Used by passes.ts, which checks `Content-Length`, and by
+// upload.ts, which counts the bytes of chunked bodies.
 
 import { sendNotice } from './pages/answer.ts';
 import { describeTooLarge } from './pages/notice.ts';

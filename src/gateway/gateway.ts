@@ -29,7 +29,10 @@ export interface GatewayRules extends AccessRules {
 export interface GatewayOptions {
   /** Called at every request; only a running app has an upstream. */
   app: () => AppState;
-  /** The public address, also while the tunnel is down and some visitors are still connected. Decides which Host is ours. */
+  /**
+   * The public address, also while the tunnel is down and some visitors are still connected. Decides which Host is
+   * ours.
+   */
   place: () => PublicAddress | undefined;
   rules: GatewayRules;
   /** When the exposure ends, if that is known. */
@@ -50,8 +53,8 @@ export interface Gateway {
   readonly visits: number;
   readonly lastVisitAt: Date | undefined;
   /**
-   * Closes every connection, WebSockets too. Unfinished answers get `drainMs` (default 0) to finish. Resolves when all are
-   * closed. May be called twice.
+   * Closes every connection, WebSockets too. Unfinished answers get `drainMs` (default 0) to finish. Resolves when all
+   * are closed. May be called twice.
    */
   stop(drainMs?: number): Promise<void>;
 }

@@ -28,7 +28,8 @@ const CHECKS: readonly Check[] = [
 /** Browsers send about twenty, and a proxy in front adds a few. */
 const MAX_FIELDS = 256;
 
-// Fields that frame or route a message. CGI-style servers treat `_` as `-`: they would read `Content_Length` as a second one.
+// Fields that frame or route a message. CGI-style servers treat `_` as `-`: they would read `Content_Length` as a
+// second one.
 const FRAMING_FIELDS: ReadonlySet<string> = new Set([
   'connection',
   'content-length',

@@ -1,5 +1,5 @@
-// The preview's public address, and the values of Host and Origin that name it. Made by gateway.ts; the passes get it with
-// every visit. Pure.
+// The preview's public address, and the values of Host and Origin that name it. Made by gateway.ts; the passes get it
+// with every visit. Pure.
 
 import { addBrackets } from '../shared/public-url.ts';
 
@@ -21,7 +21,9 @@ export interface OwnAddress {
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
 
-/** Names of the machine itself. One allows the others, because no attacker can make them lead elsewhere (DNS rebinding). */
+/**
+ * Names of the machine itself. One allows the others, because no attacker can make them lead elsewhere (DNS rebinding).
+ */
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
 /** Undefined if the address is not a URL. */

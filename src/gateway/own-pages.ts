@@ -1,5 +1,6 @@
-// The gateway's own paths under /__expose/, apart from the sign-in (access.ts), and its short answers in plain text. No page
-// there accepts a cookie as authorization, because the app shares the origin. Used by passes.ts, and `sendText` by others.
+// The gateway's own paths under /__expose/, apart from the sign-in (access.ts), and its short answers in plain text. No
+// page there accepts a cookie as authorization, because the app shares the origin. Used by passes.ts, and `sendText` by
+// others.
 
 import type { HttpRequest } from '../shared/http-message.ts';
 import { PROBE_PATH, renderProof } from './probe.ts';

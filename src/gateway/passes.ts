@@ -1,4 +1,5 @@
-// Everything that happens to a request. Each step is one function, a pass; two lists give their order. Run by gateway.ts.
+// Everything that happens to a request. Each step is one function, a pass; two lists give their order. Run by
+// gateway.ts.
 
 import type { Duplex } from 'node:stream';
 import { describeError } from '../shared/errors.ts';
@@ -60,8 +61,8 @@ export const PASSES: readonly Pass[] = [
 export const PLAIN_PASSES: readonly Pass[] = [refuseMalformed, redirectToHttps];
 
 /**
- * Refuses with 4xx or 5xx what two HTTP implementations could read differently (see guard.ts), and closes the connection.
- * Drops the requests behind it in the same packet, because Node still emits them.
+ * Refuses with 4xx or 5xx what two HTTP implementations could read differently (see guard.ts), and closes the
+ * connection. Drops the requests behind it in the same packet, because Node still emits them.
  */
 function refuseMalformed(visit: Visit, { rejectedConnections }: PassContext): boolean {
   const { socket } = visit.request;
@@ -93,7 +94,10 @@ function checkAccess(visit: Visit, { access }: PassContext): boolean {
   return access.check(visit);
 }
 
-/** Adds `Clear-Site-Data` to the first page of a browser over https, because an earlier preview may have had the address. */
+/**
+ * Adds `Clear-Site-Data` to the first page of a browser over https, because an earlier preview may have had the
+ * address.
+ */
 function clearSiteData(visit: Visit, { siteData }: PassContext): boolean {
   siteData.addFields(visit);
   return false;

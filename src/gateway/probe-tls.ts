@@ -11,8 +11,8 @@ export class ForeignPeerError extends Error {
 }
 
 /**
- * Opens a TLS connection. The server must have the certificate with this SHA-256 fingerprint, or, because a proxy may be in
- * between, one that the machine trusts for this name. Rejects with ForeignPeerError if it has neither.
+ * Opens a TLS connection. The server must have the certificate with this SHA-256 fingerprint, or, because a proxy may
+ * be in between, one that the machine trusts for this name. Rejects with ForeignPeerError if it has neither.
  */
 export function connectTls(url: string, fingerprint: string, signal: AbortSignal): Promise<TLSSocket> {
   const { hostname, port } = new URL(url);

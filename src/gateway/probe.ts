@@ -1,5 +1,5 @@
-// The probe proves that a public address leads to this exposure: it sends a challenge, and only this exposure has the key to
-// sign it. Sent by exposure/ before a URL is published, answered by passes.ts.
+// The probe proves that a public address leads to this exposure: it sends a challenge, and only this exposure has the
+// key to sign it. Sent by exposure/ before a URL is published, answered by passes.ts.
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { get as getHttp, type IncomingMessage, type RequestOptions } from 'node:http';

@@ -1,5 +1,5 @@
-// Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the gateway
-// that reads, changes or writes a whole head. Pure.
+// Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the
+// gateway that reads, changes or writes a whole head. Pure.
 
 /** `[name, value, name, value, …]`; names in any case. */
 export type RawHeaders = readonly string[];

@@ -1,5 +1,5 @@
-// One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used by
-// every pass.
+// One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used
+// by every pass.
 
 import type { Duplex } from 'node:stream';
 import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';

@@ -1,9 +1,11 @@
-// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the connection
-// waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and supervisor/.
+// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the
+// connection waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and
+// supervisor/.
 //
-// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for every
-// route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so that we cannot
-// pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is wrong.
+// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for
+// every route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so
+// that we cannot pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is
+// wrong.
 
 import { Octokit } from '@octokit/core';
 import { paginateRest } from '@octokit/plugin-paginate-rest';

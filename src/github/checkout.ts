@@ -1,5 +1,5 @@
-// The commit that is checked out in a folder, read from git's own files. It does not run git, which could run programs that
-// the checkout configures. Used by the fork rules.
+// The commit that is checked out in a folder, read from git's own files. It does not run git, which could run programs
+// that the checkout configures. Used by the fork rules.
 
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -16,7 +16,9 @@ export function readCheckedOutCommit(path: string): string | undefined {
   }
 }
 
-/** The nearest `.git` in this folder or above. In worktrees and submodules it is a file that contains the folder's path. */
+/**
+ * The nearest `.git` in this folder or above. In worktrees and submodules it is a file that contains the folder's path.
+ */
 function findGitFolder(path: string): string | undefined {
   const candidate = join(path, '.git');
   const found = statSync(candidate, { throwIfNoEntry: false });
@@ -26,7 +28,9 @@ function findGitFolder(path: string): string | undefined {
   return parent === path ? undefined : findGitFolder(parent);
 }
 
-/** HEAD is a commit, or names a branch whose commit is in a file of its own or in `packed-refs` (gitrepository-layout). */
+/**
+ * HEAD is a commit, or names a branch whose commit is in a file of its own or in `packed-refs` (gitrepository-layout).
+ */
 function resolveHead(folder: string): string | undefined {
   const head = readText(join(folder, 'HEAD'));
   if (COMMIT.test(head)) return head;

@@ -1,5 +1,5 @@
-// Reads and checks the payloads of `issue_comment` and `workflow_run`, which name a pull request without describing it. Used
-// by fork-rules and pull-request.
+// Reads and checks the payloads of `issue_comment` and `workflow_run`, which name a pull request without describing it.
+// Used by fork-rules and pull-request.
 
 import * as v from 'valibot';
 import type { Job } from './job.ts';

@@ -1,6 +1,6 @@
-// The fork rules decide whether the code on the runner may run in a job that has secrets. The step checks them before it
-// reads its other inputs, because a fork's job has no `vars` and no secrets, so its inputs look wrong. docs/forks.md explains
-// the rules to users; GitHub Security Lab describes the attack in "Preventing pwn requests".
+// The fork rules decide whether the code on the runner may run in a job that has secrets. The step checks them before
+// it reads its other inputs, because a fork's job has no `vars` and no secrets, so its inputs look wrong. docs/forks.md
+// explains the rules to users; GitHub Security Lab describes the attack in "Preventing pwn requests".
 
 import { describeError } from '../shared/errors.ts';
 import { sanitise } from '../shared/sanitise.ts';
@@ -22,16 +22,23 @@ export const FORKS_PAGE = 'https://github.com/wasmrun/expose-action/blob/main/do
 /** For a pull request from a fork, jobs of these events have a read-only token and no secrets. */
 const PULL_REQUEST_EVENTS = ['pull_request', 'pull_request_review', 'pull_request_review_comment'];
 
-/** If Dependabot is the actor, jobs of these events get Dependabot's own secrets and a read-only token (GitHub docs). */
+/**
+ * If Dependabot is the actor, jobs of these events get Dependabot's own secrets and a read-only token (GitHub docs).
+ */
 const DEPENDABOT_EVENTS = [...PULL_REQUEST_EVENTS, 'push', 'create', 'deployment', 'deployment_status'];
 
-/** Jobs of these events have secrets and a write token, whoever caused the event, and are often about untrusted code. */
+/**
+ * Jobs of these events have secrets and a write token, whoever caused the event, and are often about untrusted code.
+ */
 const PRIVILEGED_EVENTS = ['pull_request_target', 'workflow_run', 'issue_comment', 'repository_dispatch'];
 
 /** These events are about a commit of the repository itself, so workflows have no reason to check out a fork. */
 const OWN_COMMIT_EVENTS = ['push', 'schedule', 'merge_group'];
 
-/** People with write access cause these, mostly for the run's own commit; what the job built may be outside any checkout. */
+/**
+ * People with write access cause these, mostly for the run's own commit; what the job built may be outside any
+ * checkout.
+ */
 const CHECKOUT_OPTIONAL_EVENTS = ['workflow_dispatch', 'release'];
 
 const DEPENDABOT = 'dependabot[bot]';
@@ -45,7 +52,9 @@ interface ForkRuleOptions {
   signal: AbortSignal;
 }
 
-/** If GitHub gives no answer in time, the code is untrusted. Rejects only if the signal is aborted for another reason. */
+/**
+ * If GitHub gives no answer in time, the code is untrusted. Rejects only if the signal is aborted for another reason.
+ */
 export async function checkForkRules(options: ForkRuleOptions): Promise<Verdict> {
   const { job, allowUntrustedHead } = options;
   const withheld = findWithheld(job);
@@ -120,7 +129,10 @@ async function readHead({ job, github, signal }: ForkRuleOptions): Promise<Head 
   return { repository: now.headRepository, commits: listHeads(now, fromEvent) };
 }
 
-/** The head now, and the head at the time of the event, because within one repository a push in between is not an attack. */
+/**
+ * The head now, and the head at the time of the event, because within one repository a push in between is not an
+ * attack.
+ */
 function listHeads(now: PullRequest, then: PullRequest | undefined): string[] {
   const own = then !== undefined && then.headRepository === now.headRepository;
   return own ? [...new Set([then.headSha, now.headSha])] : [now.headSha];

@@ -1,5 +1,5 @@
-// The identity of a preview, which stays the same from run to run. own-comment.ts finds the preview's comment by it, so that
-// several previews of one pull request never edit each other's comments. Used by the step.
+// The identity of a preview, which stays the same from run to run. own-comment.ts finds the preview's comment by it, so
+// that several previews of one pull request never edit each other's comments. Used by the step.
 
 import { createHash } from 'node:crypto';
 import type { Job } from './job.ts';
@@ -25,8 +25,8 @@ export function identifyPreview(job: Job, name: string | undefined): PreviewIden
 }
 
 /**
- * The text from which the preview's public address is derived: repository, pull request or branch, and the preview's key.
- * Sends no request to GitHub, because a missing answer must not change the address.
+ * The text from which the preview's public address is derived: repository, pull request or branch, and the preview's
+ * key. Sends no request to GitHub, because a missing answer must not change the address.
  */
 export function identifyAddress(job: Job, { key }: PreviewIdentity, number: number | undefined): string {
   const { owner, name } = job.repository;

@@ -1,5 +1,5 @@
-// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this folder,
-// which never reads the environment itself.
+// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this
+// folder, which never reads the environment itself.
 
 export interface Job {
   eventName: string;

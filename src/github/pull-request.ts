@@ -1,5 +1,5 @@
-// Finds the pull request that a run belongs to, in the event or otherwise through the API, and whether the repository is
-// public. Used by step/report-target, identity.ts and the fork rules.
+// Finds the pull request that a run belongs to, in the event or otherwise through the API, and whether the repository
+// is public. Used by step/report-target, identity.ts and the fork rules.
 
 import * as v from 'valibot';
 import type { GitHub } from './api.ts';

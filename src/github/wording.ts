@@ -1,4 +1,5 @@
-// Sentences about missing permissions, and about who can open a preview. Used by step/report-target and comment-writer.ts.
+// Sentences about missing permissions, and about who can open a preview. Used by step/report-target and
+// comment-writer.ts.
 
 import type { GitHubError } from './api.ts';
 import type { Visibility } from './pull-request.ts';

@@ -1,5 +1,5 @@
-// The inputs about access and limits: who may open the preview, which paths need no key, how large a body may be. Used by
-// inputs; supervisor/access.ts resolves `auto` when it is known whether the repository is public.
+// The inputs about access and limits: who may open the preview, which paths need no key, how large a body may be. Used
+// by inputs; supervisor/access.ts resolves `auto` when it is known whether the repository is public.
 
 import { findPatternProblem } from '../gateway/access/public-paths.ts';
 import { InputError } from '../shared/errors.ts';
@@ -13,7 +13,9 @@ export const DEFAULT_MAX_BODY = '25MB';
 
 /** Shorter keys can be guessed; 16 characters of base64 are 96 bits, of hex 64. */
 const MIN_KEY_LENGTH = 16;
-/** The access that the workflow requests. `auto` depends on the repository; a link without a key gets a generated one. */
+/**
+ * The access that the workflow requests. `auto` depends on the repository; a link without a key gets a generated one.
+ */
 export type RequestedAccess =
   | { kind: 'auto' }
   | { kind: 'open' }

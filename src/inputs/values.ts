@@ -7,7 +7,9 @@ import type { Protocol } from '../shared/state.ts';
 export const DEFAULT_HEALTH_PATH = '/';
 export const DEFAULT_STARTUP_TIMEOUT = '120s';
 
-/** A template such as `https://{port}.preview.example.com`, with a scheme of the protocol and nothing after the port. */
+/**
+ * A template such as `https://{port}.preview.example.com`, with a scheme of the protocol and nothing after the port.
+ */
 export function parsePublicUrl(template: string, protocol: Protocol): string {
   const sample = template.replaceAll('{host}', 'host.example').replaceAll('{port}', '12345');
   const url = URL.canParse(sample) ? new URL(sample) : undefined;

@@ -3,8 +3,8 @@
 import { InputError } from './errors.ts';
 
 /**
- * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1 ms;
- * the difference is room for what the code adds to a duration.
+ * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1
+ * ms; the difference is room for what the code adds to a duration.
  */
 export const MAX_DURATION_MS = 24 * 24 * 3_600_000;
 

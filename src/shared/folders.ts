@@ -12,7 +12,10 @@ import { sanitise } from './sanitise.ts';
 const ATTEMPTS = 3;
 const RETRY_DELAY_MS = 200;
 
-/** Removes the folder and its contents, if it exists. If that fails, resolves with a warning that says why; never rejects. */
+/**
+ * Removes the folder and its contents, if it exists. If that fails, resolves with a warning that says why; never
+ * rejects.
+ */
 export async function removeFolder(folder: string): Promise<string | undefined> {
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -1,5 +1,5 @@
-// The types of a request and its response: what Node's classes for HTTP/1.1 and the gateway's classes for HTTP/2 have in
-// common. Used by gateway/ and app/web/.
+// The types of a request and its response: what Node's classes for HTTP/1.1 and the gateway's classes for HTTP/2 have
+// in common. Used by gateway/ and app/web/.
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';

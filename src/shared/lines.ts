@@ -1,4 +1,5 @@
-// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log file.
+// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log
+// file.
 
 /** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
 const MAX_LINE_LENGTH = 16_384;

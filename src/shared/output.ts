@@ -1,6 +1,6 @@
-// Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone or
-// slow. Used by the programs and by commands/foreground.ts. Nothing here throws, and every 'error' event has a listener:
-// otherwise the handler for uncaught errors would run, and try to write again.
+// Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone
+// or slow. Used by the programs and by commands/foreground.ts. Nothing here throws, and every 'error' event has a
+// listener: otherwise the handler for uncaught errors would run, and try to write again.
 
 import { writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
@@ -82,8 +82,8 @@ export class LineOutput {
 }
 
 /**
- * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works again,
- * a line says so.
+ * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works
+ * again, a line says so.
  */
 export class LogFile {
   readonly #descriptor: number;

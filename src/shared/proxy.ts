@@ -1,5 +1,5 @@
-// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release; supervisor
-// passes the variables on. Requests to this machine never go through it: see loopback.ts.
+// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release;
+// supervisor passes the variables on. Requests to this machine never go through it: see loopback.ts.
 
 import type { Dispatcher } from 'undici';
 

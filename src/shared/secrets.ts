@@ -1,5 +1,5 @@
-// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control, tunnel,
-// exposure and step.
+// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control,
+// tunnel, exposure and step.
 
 import { hash, timingSafeEqual } from 'node:crypto';
 
@@ -11,7 +11,9 @@ export function isSame(given: string, wanted: string): boolean {
   return timingSafeEqual(hash('sha256', given, 'buffer'), hash('sha256', wanted, 'buffer'));
 }
 
-/** The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line. */
+/**
+ * The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line.
+ */
 export function listKeyTexts(key: string): string[] {
   const lines = key.split('\n').map(line => line.trim());
   return [key.trim(), ...lines].filter(

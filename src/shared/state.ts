@@ -12,13 +12,16 @@ export type TunnelState =
   | { status: 'Disconnected' }
   | { status: 'Failed'; reason: string };
 
-/** Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol: tcp`, the app was down. */
+/**
+ * Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol:
+ * tcp`, the app was down.
+ */
 export const UNVERIFIED_REASONS = ['silent', 'unproved', 'app away'] as const;
 export type UnverifiedReason = (typeof UNVERIFIED_REASONS)[number];
 
 /**
- * The public address. It stays while the tunnel reconnects, and is gone once the tunnel is closed. `url` is the base URL
- * without a trailing slash; `unchecked` until the first check is over.
+ * The public address. It stays while the tunnel reconnects, and is gone once the tunnel is closed. `url` is the base
+ * URL without a trailing slash; `unchecked` until the first check is over.
  */
 export type AddressState =
   | { kind: 'none' }

@@ -1,6 +1,6 @@
-// The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork rules,
-// and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has the
-// rest. Secrets are masked when they are read.
+// The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork
+// rules, and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has
+// the rest. Secrets are masked when they are read.
 
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

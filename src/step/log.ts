@@ -1,5 +1,5 @@
-// The step's log: a logger for main and post, and copies of the supervisor's log. The runner's command parser is off while
-// such a copy is printed. Used by preview, report-target and teardown.
+// The step's log: a logger for main and post, and copies of the supervisor's log. The runner's command parser is off
+// while such a copy is printed. Used by preview, report-target and teardown.
 
 import { renderCount } from '../shared/count.ts';
 import { createLogger, type Logger, type LogLevel } from '../shared/log.ts';
@@ -19,8 +19,8 @@ export function createStepLogger(level: LogLevel): Logger {
 }
 
 /**
- * Copies the file's lines to the step's log as the file grows. Until `stop`, the runner obeys no command, not even ours.
- * `stop` returns how many bytes of the file were shown.
+ * Copies the file's lines to the step's log as the file grows. Until `stop`, the runner obeys no command, not even
+ * ours. `stop` returns how many bytes of the file were shown.
  */
 export function relayLog(file: string): { stop(): number } {
   const resume = suspendCommands();

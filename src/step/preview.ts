@@ -1,5 +1,5 @@
-// What the main step does: checks the fork rules, reads the inputs, starts the supervisor, waits until the preview is live,
-// writes the outputs, and in a hold waits for the end. Used by main.
+// What the main step does: checks the fork rules, reads the inputs, starts the supervisor, waits until the preview is
+// live, writes the outputs, and in a hold waits for the end. Used by main.
 
 import * as core from '@actions/core';
 import { followStates } from '../control/client.ts';
@@ -63,7 +63,9 @@ export async function runPreview(cancellation: Cancellation): Promise<void> {
   }
 }
 
-/** The one place that decides how an error is shown. The stack trace of an unexpected error is in the debug log only. */
+/**
+ * The one place that decides how an error is shown. The stack trace of an unexpected error is in the debug log only.
+ */
 export function reportFailure(error: unknown): void {
   const known = error instanceof InputError || error instanceof PreviewError;
   print.failure(describeError(error));
@@ -188,7 +190,8 @@ function publish(state: StateMessage, started: Started, hold: boolean): void {
   try {
     writeOutputs(state, started);
   } catch (error) {
-    // Without outputs, later steps would have no address. In a hold, no later step runs before the end: a warning is enough.
+    // Without outputs, later steps would have no address. In a hold, no later step runs before the end: a warning is
+    // enough.
     if (!hold) throw new Error('the outputs could not be written', { cause: error });
     print.info(`warning: the outputs could not be written: ${describeError(error)}`);
   }

@@ -1,5 +1,5 @@
-// Decides whether there is a preview (the fork rules), which pull request gets its comment, and who can open it (`access`).
-// Used by preview, before anything is started.
+// Decides whether there is a preview (the fork rules), which pull request gets its comment, and who can open it
+// (`access`). Used by preview, before anything is started.
 
 import * as core from '@actions/core';
 import { connectGitHub, type GitHub, GitHubError } from '../github/api.ts';
@@ -68,8 +68,8 @@ export async function applyForkRules(options: {
 }
 
 /**
- * Finds the pull request that gets the comment, and resolves who can open the preview. If GitHub does not answer, there is
- * only a warning. Throws an InputError if the workflow must set `access`.
+ * Finds the pull request that gets the comment, and resolves who can open the preview. If GitHub does not answer, there
+ * is only a warning. Throws an InputError if the workflow must set `access`.
  */
 export async function findReportTarget(options: {
   job: Job;

@@ -1,5 +1,5 @@
-// What the post step does: ends the supervisor and all that it started, makes sure that the comment shows the end, writes the
-// summary, and removes the session folder. Used by post.
+// What the post step does: ends the supervisor and all that it started, makes sure that the comment shows the end,
+// writes the summary, and removes the session folder. Used by post.
 
 import { existsSync } from 'node:fs';
 import { describePreview, viewOf } from '../github/comment/view.ts';
@@ -47,7 +47,9 @@ export async function tearDown(): Promise<void> {
   if (left !== undefined) print.warning(left);
 }
 
-/** main was cancelled, or failed, before it started the supervisor: all that can be left is an installation of wasmrun. */
+/**
+ * main was cancelled, or failed, before it started the supervisor: all that can be left is an installation of wasmrun.
+ */
 async function undoStart({ folder, installFolder }: StepState): Promise<void> {
   const { reaped } = await stopBackground(folder, undefined);
   if (reaped.length > 0) print.info(`ended processes that were left behind: ${reaped.join(', ')}`);

@@ -1,5 +1,5 @@
-// Decides what the `access` input means in this repository or on this machine. Used by step and commands before they plan
-// an exposure.
+// Decides what the `access` input means in this repository or on this machine. Used by step and commands before they
+// plan an exposure.
 
 import { randomBytes } from 'node:crypto';
 import type { ExposureConfig } from '../exposure/config.ts';
@@ -17,8 +17,8 @@ export interface ResolvedAccess {
 }
 
 /**
- * Resolves `auto`: `open` if everybody can read the repository anyway, otherwise a link with a key. Throws an InputError
- * if raw bytes would be open to everybody without the workflow saying so.
+ * Resolves `auto`: `open` if everybody can read the repository anyway, otherwise a link with a key. Throws an
+ * InputError if raw bytes would be open to everybody without the workflow saying so.
  */
 export function resolveAccess(
   requested: RequestedAccess,

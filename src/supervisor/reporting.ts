@@ -1,5 +1,5 @@
-// Keeps the comment in step with the exposure: turns its states into views, and shows an outage only when it lasts. Used
-// by supervision; post uses the same parts when the supervisor is dead.
+// Keeps the comment in step with the exposure: turns its states into views, and shows an outage only when it lasts.
+// Used by supervision; post uses the same parts when the supervisor is dead.
 
 import type { Exposure } from '../exposure/exposure.ts';
 import { connectGitHub } from '../github/api.ts';

@@ -85,8 +85,8 @@ export function readSession(folder: string): Session | undefined {
 }
 
 /**
- * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at the
- * start: a full disk has no room for a new file, and without one post would report a killed supervisor.
+ * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
+ * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
 export function writeOutcome(folder: string, state: ExposureState): void {
   const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));

@@ -1,6 +1,6 @@
-// Requests to this machine do not go through a proxy, even in a job with NODE_USE_ENV_PROXY=1 and HTTP_PROXY but without
-// NO_PROXY: for the proxy, 127.0.0.1 is another machine. Node reads the variables when it starts, so each test runs a
-// process.
+// Requests to this machine do not go through a proxy, even in a job with NODE_USE_ENV_PROXY=1 and HTTP_PROXY but
+// without NO_PROXY: for the proxy, 127.0.0.1 is another machine. Node reads the variables when it starts, so each test
+// runs a process.
 
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -30,7 +30,9 @@ beforeEach(async () => {
 
 const source = (path: string) => JSON.stringify(resolve(path));
 
-/** Resolves with the lines that the code printed. A first request, to another machine, shows that the proxy is in use. */
+/**
+ * Resolves with the lines that the code printed. A first request, to another machine, shows that the proxy is in use.
+ */
 async function runBehindProxy(code: string): Promise<string[]> {
   const printed = await runScript(`await fetch('http://elsewhere.test/');\n${code}`, {
     NODE_USE_ENV_PROXY: '1',

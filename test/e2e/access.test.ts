@@ -84,7 +84,9 @@ describeWithReal(['bore'], 'a preview', () => {
     });
   });
 
-  /** Without a key or password visitors are refused, except in open previews; with what was handed out they are let in. */
+  /**
+   * Without a key or password visitors are refused, except in open previews; with what was handed out they are let in.
+   */
   async function letsIn(outcome: Outcome, url: string, link: string): Promise<void> {
     const before = visits;
     const bare = await fetch(`${url}/secret.html`);

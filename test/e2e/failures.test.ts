@@ -227,7 +227,9 @@ async function serve(host: string): Promise<Record<string, string>> {
   return { server: host, secret: SECRET };
 }
 
-/** A PATH with node, bash and what `programs` (name → script) adds; the machine's own wasmrun and cargo are not on it. */
+/**
+ * A PATH with node, bash and what `programs` (name → script) adds; the machine's own wasmrun and cargo are not on it.
+ */
 function bringPrograms(workspace: string, programs: Record<string, string>): void {
   const bin = join(dirname(workspace), 'programs');
   mkdirSync(bin);

@@ -55,7 +55,10 @@ export interface Status {
   exposure: { phase: string; reason?: string; live_at?: string; ended_at?: string };
 }
 
-/** A job on a pull request whose step has these inputs; nothing is started yet. `repository`: null if the event does not describe it. */
+/**
+ * A job on a pull request whose step has these inputs; nothing is started yet. `repository`: null if the event does not
+ * describe it.
+ */
 export async function createPreview(
   inputs: Record<string, string>,
   files: Record<string, string> = {},

@@ -1,5 +1,5 @@
-// A preview that cannot write: the disk is full, a folder cannot be removed, a terminal or a pipe is gone. It goes on or
-// ends as it should, the comment stays correct, and signals keep working. Driven through the built bundles.
+// A preview that cannot write: the disk is full, a folder cannot be removed, a terminal or a pipe is gone. It goes on
+// or ends as it should, the comment stays correct, and signals keep working. Driven through the built bundles.
 
 import { execFileSync, spawn } from 'node:child_process';
 import {

@@ -19,7 +19,9 @@ interface Step {
   with?: Record<string, string | number | boolean>;
 }
 
-/** The inputs of the action's step in the page's workflow, `index` counted from 0, as the runner would hand them over. */
+/**
+ * The inputs of the action's step in the page's workflow, `index` counted from 0, as the runner would hand them over.
+ */
 function readInputs(page: string, index: number, host: string): Record<string, string> {
   const workflows = [...readFileSync(resolve(page), 'utf8').matchAll(/^```yaml\n(name: [\s\S]*?)^```/gm)];
   const workflow = parse(workflows[index]?.[1] ?? '') as { jobs: Record<string, { steps: Step[] }> };

@@ -21,7 +21,10 @@ export interface Exposed {
   stop(): Promise<void>;
 }
 
-/** `app` is a port that something serves, or a command that is started in `path`. `host` is a loopback address of its own. */
+/**
+ * `app` is a port that something serves, or a command that is started in `path`. `host` is a loopback address of its
+ * own.
+ */
 export async function expose(
   app: { port?: number; command?: string; path?: string },
   host: string,

@@ -1,4 +1,5 @@
-// Answers that depend on what was asked: no body, a part of it, another place, nothing new. Compared as in answers.test.ts.
+// Answers that depend on what was asked: no body, a part of it, another place, nothing new. Compared as in
+// answers.test.ts.
 
 import type { RequestListener } from 'node:http';
 import { expect, it } from 'vitest';

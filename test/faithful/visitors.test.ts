@@ -1,5 +1,5 @@
-// The two visitors of the comparison suite: both see the same of a server. A visitor that overlooks something would make
-// every comparison succeed.
+// The two visitors of the comparison suite: both see the same of a server. A visitor that overlooks something would
+// make every comparison succeed.
 
 import { createServer as createHttp1Server, type RequestListener, type ServerResponse } from 'node:http';
 import {

@@ -1,5 +1,5 @@
-// Random bytes that are almost requests, many on a connection and in unusual packets. The app must never see a request that
-// the gateway did not count, and no connection may stay open. EXPOSE_FUZZ_RUNS sets the number of requests.
+// Random bytes that are almost requests, many on a connection and in unusual packets. The app must never see a request
+// that the gateway did not count, and no connection may stay open. EXPOSE_FUZZ_RUNS sets the number of requests.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -222,7 +222,10 @@ function countSockets(): number {
   return process.getActiveResourcesInfo().filter(name => name === 'TCPSocketWrap').length;
 }
 
-/** Sends the bytes in packets of that size, and waits for the end of the connection, because the last request is refused. */
+/**
+ * Sends the bytes in packets of that size, and waits for the end of the connection, because the last request is
+ * refused.
+ */
 async function converse(port: number, bytes: string, packet: number): Promise<void> {
   const socket = connect(port, '127.0.0.1').setNoDelay(true);
   let hung = false;

@@ -1,5 +1,5 @@
-// Without a key, no request reaches the app: tries all methods, paths, encodings, protocols and upgrades, in every state of
-// an app and every way to serve one. The app counts the requests that reach it.
+// Without a key, no request reaches the app: tries all methods, paths, encodings, protocols and upgrades, in every
+// state of an app and every way to serve one. The app counts the requests that reach it.
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';

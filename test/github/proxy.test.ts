@@ -1,5 +1,5 @@
-// GitHub's API in a job that can reach the network only through a proxy. Only the proxy can resolve the host names of these
-// tests, so that no request can reach GitHub without it.
+// GitHub's API in a job that can reach the network only through a proxy. Only the proxy can resolve the host names of
+// these tests, so that no request can reach GitHub without it.
 
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// What the runner sees of the supervisor's log. step/log.ts writes to the output of its process, so each test runs it in a
-// process of its own.
+// What the runner sees of the supervisor's log. step/log.ts writes to the output of its process, so each test runs it
+// in a process of its own.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Requests that HTTP parsers are known to misread, as bytes: the kinds of cases in the test suites of llhttp and Node.js,
-// and some of our own. Data of bad-requests.test.ts.
+// Requests that HTTP parsers are known to misread, as bytes: the kinds of cases in the test suites of llhttp and
+// Node.js, and some of our own. Data of bad-requests.test.ts.
 
 /** The Host of every request whose case is about something else. */
 const HOST = 'Host: bore.example:4321\r\n';

@@ -1,5 +1,6 @@
-// A gateway in a process of its own, so that its memory can be measured. Run as `node gateway-child.ts APP_PORT [OPTIONS]`,
-// with the options of `openDoor` as JSON. Prints its port as the first line, and ends with its standard input.
+// A gateway in a process of its own, so that its memory can be measured. Run as `node gateway-child.ts APP_PORT
+// [OPTIONS]`, with the options of `openDoor` as JSON. Prints its port as the first line, and ends with its standard
+// input.
 
 import { openDoor } from './gateway-door.ts';
 

@@ -26,7 +26,9 @@ interface DoorOptions extends Partial<Omit<GatewayOptions, 'rules'>> {
   rules?: Partial<GatewayOptions['rules']>;
 }
 
-/** `app`: the port of the app, or its state. `publicUrl`: the URL that visitors open, with `{port}` for the door's port. */
+/**
+ * `app`: the port of the app, or its state. `publicUrl`: the URL that visitors open, with `{port}` for the door's port.
+ */
 export async function openDoor(
   app: number | (() => AppState),
   { publicUrl = PUBLIC_URL, rules, ...options }: DoorOptions = {},

@@ -103,8 +103,8 @@ export interface ProtocolApp {
 }
 
 /**
- * Under `/` and `/public/`: `/hang` is never answered, `/begun` begins and never ends, `/flood` is endless and as fast as
- * it is read, anything else is answered at once. WebSockets behave likewise, and end with their visitor.
+ * Under `/` and `/public/`: `/hang` is never answered, `/begun` begins and never ends, `/flood` is endless and as fast
+ * as it is read, anything else is answered at once. WebSockets behave likewise, and end with their visitor.
  */
 export async function startProtocolApp(): Promise<ProtocolApp> {
   const [open, sockets] = [new Set<object>(), new Set<Socket>()];

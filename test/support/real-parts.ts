@@ -51,7 +51,9 @@ export function requirePart(part: RealPart): string {
   return path;
 }
 
-/** A suite that needs real programs: without them it is skipped and says so, or fails where CI or REQUIRE_REAL is set. */
+/**
+ * A suite that needs real programs: without them it is skipped and says so, or fails where CI or REQUIRE_REAL is set.
+ */
 export function describeWithReal(parts: readonly RealPart[], title: string, define: () => void): void {
   const missing = parts.filter(part => realPart(part) === undefined);
   const hint = missing.includes('tun-rig') ? '; tun-rig needs root and /dev/net/tun' : '';

@@ -1,4 +1,5 @@
-// The runner's side of a log: which commands it finds there, and text made to smuggle some in. Tried in test/shared/log.test.ts.
+// The runner's side of a log: which commands it finds there, and text made to smuggle some in. Tried in
+// test/shared/log.test.ts.
 
 import fc from 'fast-check';
 

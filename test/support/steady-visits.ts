@@ -1,5 +1,5 @@
-// Visits at a steady rate, each over a new connection, during an attack; counts which succeed, and why others fail. Used by
-// the tests of the gateway's limits.
+// Visits at a steady rate, each over a new connection, during an attack; counts which succeed, and why others fail.
+// Used by the tests of the gateway's limits.
 
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';

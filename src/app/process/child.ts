@@ -1,5 +1,5 @@
-// Runs a program in a process group of its own, reads its output line by line, and ends it with all its children. Used by
-// every mode that runs a program, and by the installation of wasmrun.
+// Runs a program in a process group of its own, reads its output line by line, and ends it with all its children. Used
+// by every mode that runs a program, and by the installation of wasmrun.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
-// When a program counts as up: its port accepts, and its health path answers. Used by app.ts, listener.ts, `mode: port`,
-// and exposure/ingress.ts.
+// When a program counts as up: its port accepts, and its health path answers. Used by app.ts, listener.ts, `mode:
+// port`, and exposure/ingress.ts.
 
 import { get } from 'node:http';
 import { connect } from 'node:net';
@@ -51,8 +51,8 @@ async function acceptsConnection(host: string, port: number): Promise<boolean> {
 }
 
 /**
- * Resolves when GET `path` answers with a status below 500. `onAttempt` is called with the outcome of each other attempt
- * (`status 502`, `no answer`). Rejects with the signal's reason.
+ * Resolves when GET `path` answers with a status below 500. `onAttempt` is called with the outcome of each other
+ * attempt (`status 502`, `no answer`). Rejects with the signal's reason.
  */
 export async function waitForHealth(
   target: { address: Address; path: string; onAttempt: (outcome: string) => void },

@@ -1,5 +1,5 @@
-// Which files wasmrun ships into its VM: the rules of wasmrun 1.0.0 (project_files.rs), which differ from git's. Used by
-// staging.ts, which reports before the start what the VM will not see.
+// Which files wasmrun ships into its VM: the rules of wasmrun 1.0.0 (project_files.rs), which differ from git's. Used
+// by staging.ts, which reports before the start what the VM will not see.
 
 /** Left out wherever they are, files and folders alike. */
 const IGNORED_NAMES = new Set([
@@ -66,7 +66,9 @@ function findPattern(patterns: readonly Pattern[], path: string, isFolder: boole
   return last === undefined || last.negated ? undefined : `.gitignore: ${last.text}`;
 }
 
-/** A pattern with a slash is matched against the whole path, one without against the name (for files, every name in it). */
+/**
+ * A pattern with a slash is matched against the whole path, one without against the name (for files, every name in it).
+ */
 function matchesPath(pattern: Pattern, path: string, isFolder: boolean): boolean {
   if (pattern.text.includes('/')) return matchesTokens(pattern.tokens, path);
   const names = path.split('/');

@@ -67,7 +67,8 @@ function findProgram(folder: string): string | undefined {
     return `${sanitise(main)} is \`main\` of package.json`;
   const entry = DETECTED_FILES.find(name => isFile(join(folder, name)));
   if (entry === undefined) return undefined;
-  // Emscripten writes index.html, index.js and index.wasm: without a package, a script beside a page belongs to the page.
+  // Emscripten writes index.html, index.js and index.wasm: without a package, a script beside a page belongs to the
+  // page.
   if (isFile(join(folder, 'index.html')) && readProjectFile(folder, 'package.json') === undefined)
     return undefined;
   return `${entry} is a Node.js program`;

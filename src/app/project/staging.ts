@@ -1,5 +1,5 @@
-// Makes the copy of a project that OS mode runs on. The checkout itself is not used, because wasmrun's API can write into
-// the folder it serves, and our network policy becomes a part of it. Used by os.ts and, for a plain copy, exec.ts.
+// Makes the copy of a project that OS mode runs on. The checkout itself is not used, because wasmrun's API can write
+// into the folder it serves, and our network policy becomes a part of it. Used by os.ts and, for a plain copy, exec.ts.
 
 import { copyFile, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';

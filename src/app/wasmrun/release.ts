@@ -1,5 +1,5 @@
-// Installs wasmrun from the .deb of its GitHub release: looks it up, downloads, checks and unpacks it, without root. Used
-// by install.ts.
+// Installs wasmrun from the .deb of its GitHub release: looks it up, downloads, checks and unpacks it, without root.
+// Used by install.ts.
 
 import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync } from 'node:fs';

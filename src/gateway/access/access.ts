@@ -1,6 +1,6 @@
-// Decides which requests are let in. Refuses unauthenticated visitors, all with the same answer. Removes the key or password
-// from the requests that it lets in, so that the app never sees it. Used by passes.ts, before any pass whose answer depends
-// on the app.
+// Decides which requests are let in. Refuses unauthenticated visitors, all with the same answer. Removes the key or
+// password from the requests that it lets in, so that the app never sees it. Used by passes.ts, before any pass whose
+// answer depends on the app.
 
 import type { HttpRequest } from '../../shared/http-message.ts';
 import { isSame } from '../../shared/secrets.ts';
@@ -81,7 +81,8 @@ export class AccessControl {
     if (credential === 'key') return 'shown';
     if (this.#isPublic(readPath(visit.request))) return 'public';
     if (credential === 'password') {
-      // Scripts of the app may later replace the browser's `Authorization` with one of their own; then the cookie counts.
+      // Scripts of the app may later replace the browser's `Authorization` with one of their own; then the cookie
+      // counts.
       if (!hasSession && visit.address) visit.ownHeaders.push(['set-cookie', this.#issue(visit.address.url)]);
       return 'ambient';
     }
@@ -116,7 +117,10 @@ export class AccessControl {
     return this.#cookies.issue(url, this.#endsAt());
   }
 
-  /** Redirects to `target`, which lacks the key: the key must not stay in the address bar, in histories and in `Referer`. */
+  /**
+   * Redirects to `target`, which lacks the key: the key must not stay in the address bar, in histories and in
+   * `Referer`.
+   */
   #signIn(visit: Visit, target: string): true {
     const { request, response, address } = visit;
     if (address === undefined) return this.#refuse(visit);
@@ -183,8 +187,9 @@ function isPageLoad({ request, upgrade }: Visit): boolean {
 }
 
 /**
- * Whether another site made the browser send the request. `SameSite` does not prevent this: another port of the same host
- * is the same site. Every browser sends `Origin` with methods that are not safe, and with WebSockets (Fetch Standard, 3.2).
+ * Whether another site made the browser send the request. `SameSite` does not prevent this: another port of the same
+ * host is the same site. Every browser sends `Origin` with methods that are not safe, and with WebSockets (Fetch
+ * Standard, 3.2).
  */
 function isCrossSite({ request, upgrade, address }: Visit): boolean {
   const { origin } = request.headers;

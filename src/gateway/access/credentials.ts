@@ -1,5 +1,5 @@
-// The key, password or session that a visitor sends: reads it from the request, and removes it so that the app does not see
-// it. Used by access.ts and passes.ts. exposure.ts makes the link with the key here.
+// The key, password or session that a visitor sends: reads it from the request, and removes it so that the app does not
+// see it. Used by access.ts and passes.ts. exposure.ts makes the link with the key here.
 
 import type { HttpRequest } from '../../shared/http-message.ts';
 import { rewriteFields } from '../raw-headers.ts';
@@ -15,8 +15,8 @@ export function renderKeyLink(url: string, key: string): string {
 }
 
 /**
- * Removes the key's parameter from a request target; the rest stays byte for byte. `key` is the value of the first one, or
- * undefined if there is none.
+ * Removes the key's parameter from a request target; the rest stays byte for byte. `key` is the value of the first one,
+ * or undefined if there is none.
  */
 export function splitKey(target: string): { key: string | undefined; rest: string } {
   const start = target.indexOf('?');

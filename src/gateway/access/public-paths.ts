@@ -1,7 +1,7 @@
 // Patterns of paths that need no key, such as `/webhooks/**`. Used by access.ts, and by inputs/ to check the patterns.
 //
-// The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path is
-// public only if every such reading of it matches. A path with dot segments is never public.
+// The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path
+// is public only if every such reading of it matches. A path with dot segments is never public.
 
 import picomatch from 'picomatch';
 

@@ -1,8 +1,8 @@
 // The cookie of a visitor who has shown the key once. Used by access.ts, credentials.ts and site-data.ts.
 //
-// Cookies are not bound to a port (RFC 6265, 8.5): a server on another port of the same host receives ours. So the cookie
-// never contains the key. It contains its expiry and a MAC over the address and the expiry, with a secret of this exposure,
-// which is worthless anywhere else.
+// Cookies are not bound to a port (RFC 6265, 8.5): a server on another port of the same host receives ours. So the
+// cookie never contains the key. It contains its expiry and a MAC over the address and the expiry, with a secret of
+// this exposure, which is worthless anywhere else.
 
 import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
 

@@ -5,7 +5,9 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { resetSocket } from '../../shared/reset.ts';
 
-/** The gateway need not react to a visitor's broken connection, but an 'error' without a listener would end the process. */
+/**
+ * The gateway need not react to a visitor's broken connection, but an 'error' without a listener would end the process.
+ */
 export function ignoreErrors(stream: Duplex): void {
   stream.on('error', () => {});
 }
@@ -19,9 +21,9 @@ export function closeFlushed(stream: Duplex, lingerMs: number): void {
 }
 
 /**
- * Closes the stream at once. A TCP connection is reset, so that the system drops the bytes that a visitor does not read.
- * Never throws, for any kind of stream: Node.js can reset only a bare TCP socket, and throws ERR_INVALID_HANDLE_TYPE for
- * a TLSSocket, which is a Socket too.
+ * Closes the stream at once. A TCP connection is reset, so that the system drops the bytes that a visitor does not
+ * read. Never throws, for any kind of stream: Node.js can reset only a bare TCP socket, and throws
+ * ERR_INVALID_HANDLE_TYPE for a TLSSocket, which is a Socket too.
  */
 export function cut(stream: Duplex): void {
   try {

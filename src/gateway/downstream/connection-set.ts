@@ -1,5 +1,6 @@
 // The open connections of one server of this folder: admits them, and closes them when the server stops. Used by
-// http1-server, http2-server and tls-front. connection-slots.ts decides for all three whether there is room for a connection.
+// http1-server, http2-server and tls-front. connection-slots.ts decides for all three whether there is room for a
+// connection.
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';

@@ -1,18 +1,20 @@
-// Decides which visitors' connections may stay open, and how many requests of each may run. All servers of a gateway share
-// one ConnectionSlots, so that TLS, HTTP/1.1 and HTTP/2 share its limits. Used by them, and by connection-set.ts.
+// Decides which visitors' connections may stay open, and how many requests of each may run. All servers of a gateway
+// share one ConnectionSlots, so that TLS, HTTP/1.1 and HTTP/2 share its limits. Used by them, and by connection-set.ts.
 //
-// There are two groups, authenticated connections and all others; neither can use up the room for requests of the other.
-// In a full group the connection with most requests loses one first. So the first request of a connection is served as
-// long as another connection of the group has two. docs/threat-model.md describes what this guarantees.
+// There are two groups, authenticated connections and all others; neither can use up the room for requests of the
+// other. In a full group the connection with most requests loses one first. So the first request of a connection is
+// served as long as another connection of the group has two. docs/threat-model.md describes what this guarantees.
 
 import type { Duplex } from 'node:stream';
 
 export interface SlotLimits {
-  /** Connections at a time; an idle one costs about 25 KB. Also the limit of open requests on authenticated connections. */
+  /**
+   * Connections at a time; an idle one costs about 25 KB. Also the limit of open requests on authenticated connections.
+   */
   sockets: number;
   /**
-   * Unauthenticated connections at a time, and also the limit of open requests on them. 0 if no key is needed: then every
-   * connection counts as authenticated.
+   * Unauthenticated connections at a time, and also the limit of open requests on them. 0 if no key is needed: then
+   * every connection counts as authenticated.
    */
   strangers: number;
 }
@@ -77,8 +79,8 @@ export class ConnectionSlots {
   }
 
   /**
-   * Gives the connection a slot until it is closed; the connection begins unauthenticated. False if no slot is free and no
-   * other connection can be closed to free one. May be called twice.
+   * Gives the connection a slot until it is closed; the connection begins unauthenticated. False if no slot is free and
+   * no other connection can be closed to free one. May be called twice.
    */
   take(connection: Duplex): boolean {
     if (this.#slots.has(connection)) return true;
@@ -109,7 +111,10 @@ export class ConnectionSlots {
     return this.#slots.get(stream)?.connection ?? stream;
   }
 
-  /** Call this if the visitor has shown the key, or needs none: to make room, its connection is then closed only if idle. */
+  /**
+   * Call this if the visitor has shown the key, or needs none: to make room, its connection is then closed only if
+   * idle.
+   */
   markAuthenticated(stream: Duplex): void {
     const slot = this.#slots.get(stream);
     if (slot === undefined || slot.isGone || slot.group === this.#authenticated) return;
@@ -130,9 +135,9 @@ export class ConnectionSlots {
   }
 
   /**
-   * Opens a request. Returns the function to call when it has ended; a second call, or one after an eviction, does nothing.
-   * Evicts the request at once if its connection has too many, or if its group is full and no other connection in it has
-   * at least two more.
+   * Opens a request. Returns the function to call when it has ended; a second call, or one after an eviction, does
+   * nothing. Evicts the request at once if its connection has too many, or if its group is full and no other connection
+   * in it has at least two more.
    */
   open(stream: Duplex, share: RequestShare, turn: Turn): () => void {
     const slot = this.#slots.get(stream);
@@ -148,8 +153,8 @@ export class ConnectionSlots {
   }
 
   /**
-   * Closes an idle connection. If less than half of the unauthenticated ones are idle, closes a busy unauthenticated one:
-   * otherwise new connections, which are idle at first, would only push out one another.
+   * Closes an idle connection. If less than half of the unauthenticated ones are idle, closes a busy unauthenticated
+   * one: otherwise new connections, which are idle at first, would only push out one another.
    */
   #freeSlot(): boolean {
     const [unauthenticated, authenticated] = [this.#unauthenticated, this.#authenticated];

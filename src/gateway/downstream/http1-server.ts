@@ -90,7 +90,8 @@ export class Http1Server implements VisitorServer {
 
   #receive(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
     if (hasBody(request)) this.#linger.watch(request, response);
-    // After an upgrade that was not accepted, Node reads no further request: close the connection instead of stalling it.
+    // After an upgrade that was not accepted, Node reads no further request: close the connection instead of stalling
+    // it.
     if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     this.#enqueue(request, response, awaitsContinue, undefined);
   }
@@ -160,8 +161,8 @@ function isWebSocket(request: IncomingMessage): boolean {
 }
 
 /**
- * Opens an ordinary response on a connection from which Node has detached its parser; the connection ends with it. If Node
- * is still writing an answer there, closes the connection and returns undefined.
+ * Opens an ordinary response on a connection from which Node has detached its parser; the connection ends with it. If
+ * Node is still writing an answer there, closes the connection and returns undefined.
  */
 function openLastResponse(
   request: IncomingMessage,

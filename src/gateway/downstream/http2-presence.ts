@@ -22,11 +22,11 @@ export interface PresenceOptions {
 }
 
 /**
- * Sends our settings again and again: every visitor must acknowledge them (RFC 9113, 6.5.3), so one who does not is gone.
- * This is needed because Node may have stopped reading, and then does not notice that a visitor leaves. Node stops without
- * any event after a malformed frame on a session that is closing (after a GOAWAY by either side). Such a session cannot
- * simply be ended, because it must finish its answers: Node's own client, for example, sends GOAWAY and waits for them. A
- * ping would not do, because it does not work on a session that is closing.
+ * Sends our settings again and again: every visitor must acknowledge them (RFC 9113, 6.5.3), so one who does not is
+ * gone. This is needed because Node may have stopped reading, and then does not notice that a visitor leaves. Node
+ * stops without any event after a malformed frame on a session that is closing (after a GOAWAY by either side). Such a
+ * session cannot simply be ended, because it must finish its answers: Node's own client, for example, sends GOAWAY and
+ * waits for them. A ping would not do, because it does not work on a session that is closing.
  */
 export function watchPresence(session: ServerHttp2Session, options: PresenceOptions): void {
   const { settings, intervalMs, timeoutMs, isNeeded, countSent, leave } = options;

@@ -84,8 +84,8 @@ function splitHead(raw: RawHeaders): { pseudo: Map<string, string>; fields: [str
 }
 
 /**
- * `:authority` becomes the Host. An additional Host is kept only if it differs, so that the guard refuses the request (RFC
- * 9113, 8.3.1). Split cookie fields become one again (8.2.3).
+ * `:authority` becomes the Host. An additional Host is kept only if it differs, so that the guard refuses the request
+ * (RFC 9113, 8.3.1). Split cookie fields become one again (8.2.3).
  */
 function renderFields(authority: string | undefined, fields: readonly [string, string][]): string[] {
   const raw = authority === undefined ? [] : ['host', authority];

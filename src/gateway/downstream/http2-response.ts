@@ -1,5 +1,5 @@
-// Makes an HTTP/2 answer look like Node's HTTP/1.1 response, so that the passes, and handlers in this process, can write
-// both. Used by http2-session.ts.
+// Makes an HTTP/2 answer look like Node's HTTP/1.1 response, so that the passes, and handlers in this process, can
+// write both. Used by http2-session.ts.
 
 import type { OutgoingHttpHeaders } from 'node:http';
 import { constants, type OutgoingHttpHeaders as Http2Headers, type ServerHttp2Stream } from 'node:http2';

@@ -1,5 +1,5 @@
-// One visitor's HTTP/2 session: turns each request into a visit, as http1-server.ts does, and limits the session's time, its
-// number of streams and the size of heads. Used by http2-server.ts.
+// One visitor's HTTP/2 session: turns each request into a visit, as http1-server.ts does, and limits the session's
+// time, its number of streams and the size of heads. Used by http2-server.ts.
 
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
@@ -22,7 +22,9 @@ const MAX_HEAD_BYTES = 16 * 1024;
 /** High, because browsers send each cookie as a field of its own. */
 const MAX_HEAD_FIELDS = 256;
 
-/** While a session is closing: how often the visitor's presence is checked, and how long the acknowledgement may take. */
+/**
+ * While a session is closing: how often the visitor's presence is checked, and how long the acknowledgement may take.
+ */
 const CLOSING_PRESENCE = { intervalMs: 250, timeoutMs: 1_000 };
 
 export const SESSION_OPTIONS = {
@@ -35,7 +37,8 @@ export const SESSION_OPTIONS = {
   maxHeaderListPairs: MAX_HEAD_FIELDS,
   // A field that the app sends twice is passed on twice.
   strictSingleValueFields: false,
-  // Against rapid reset: a browser that leaves a page cancels its requests, but does not cancel hundreds again and again.
+  // Against rapid reset: a browser that leaves a page cancels its requests, but does not cancel hundreds again and
+  // again.
   streamResetBurst: 2 * MAX_STREAMS,
   streamResetRate: 33,
   maxSessionInvalidFrames: 100,
@@ -89,8 +92,8 @@ export class VisitorSession {
   }
 
   /**
-   * Cuts the connection some time after the session has ended. Node closes such a connection only when the visitor closes
-   * it too; if the visitor never does, it would stay open forever.
+   * Cuts the connection some time after the session has ended. Node closes such a connection only when the visitor
+   * closes it too; if the visitor never does, it would stay open forever.
    */
   cutIfEnded(now: number): void {
     if (!this.#session.destroyed) return;
@@ -104,7 +107,9 @@ export class VisitorSession {
     closeFlushed(this.#connection, this.#context.limits.lingerMs);
   }
 
-  /** Watches busy sessions: Node also stops reading while a visitor does not read, and would not notice that it leaves. */
+  /**
+   * Watches busy sessions: Node also stops reading while a visitor does not read, and would not notice that it leaves.
+   */
   #watchBusy(): void {
     const { limits, slots } = this.#context;
     watchPresence(this.#session, {
@@ -200,8 +205,8 @@ export class VisitorSession {
   }
 
   /**
-   * Closes the session after an answer with `Connection: close`. Its other requests may finish. Cuts the connection if this
-   * answer cannot be sent in time.
+   * Closes the session after an answer with `Connection: close`. Its other requests may finish. Cuts the connection if
+   * this answer cannot be sent in time.
    */
   #closeAfter(refused: ServerHttp2Stream): void {
     const timer = this.#cutAfterLinger();
@@ -248,7 +253,10 @@ function boundUpload(
   stream.once('close', () => clearTimeout(timer));
 }
 
-/** Calls `end` for a session without a request: soon after the handshake, later between two requests. Pings do not count. */
+/**
+ * Calls `end` for a session without a request: soon after the handshake, later between two requests. Pings do not
+ * count.
+ */
 function watchIdleness(
   session: ServerHttp2Session,
   limits: VisitorLimits,

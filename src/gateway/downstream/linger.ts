@@ -1,5 +1,5 @@
-// Closes a connection whose visitor is still sending after its answer. Reads and drops the rest for a while before that,
-// because closing a connection with unread bytes can destroy the answer on its way. Used by http1-server.ts.
+// Closes a connection whose visitor is still sending after its answer. Reads and drops the rest for a while before
+// that, because closing a connection with unread bytes can destroy the answer on its way. Used by http1-server.ts.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';

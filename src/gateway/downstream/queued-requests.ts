@@ -8,8 +8,8 @@ import { hasBody } from '../visit.ts';
 const MAX_QUEUED_BYTES = 64 * 1024;
 
 /**
- * How often the bodies in a queue are measured. If the buffer of a body is full, Node stops reading the connection, and the
- * gateway would not notice that the visitor leaves. So such a connection is closed.
+ * How often the bodies in a queue are measured. If the buffer of a body is full, Node stops reading the connection, and
+ * the gateway would not notice that the visitor leaves. So such a connection is closed.
  */
 const MEASURE_INTERVAL_MS = 500;
 

@@ -1,5 +1,5 @@
-// Finds visitors who do not read their answers: they would keep their slot, and the memory for their answer, forever. Used by
-// http1-server.ts, for WebSockets too, and by http2-server.ts.
+// Finds visitors who do not read their answers: they would keep their slot, and the memory for their answer, forever.
+// Used by http1-server.ts, for WebSockets too, and by http2-server.ts.
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -15,9 +15,9 @@ interface Wait {
 }
 
 /**
- * Calls `close`, which must not throw, for each stream that has had bytes waiting for `stalledMs` and has sent none of them.
- * Progress is seen only in whole chunks as they were written, of 64 KB at most. `countTaken` counts the sent bytes of
- * streams that do not count them. A stream with nothing waiting may be silent for any time.
+ * Calls `close`, which must not throw, for each stream that has had bytes waiting for `stalledMs` and has sent none of
+ * them. Progress is seen only in whole chunks as they were written, of 64 KB at most. `countTaken` counts the sent
+ * bytes of streams that do not count them. A stream with nothing waiting may be silent for any time.
  */
 export function watchStalledReaders<Stream extends Duplex>(
   listOpen: () => Iterable<Stream>,

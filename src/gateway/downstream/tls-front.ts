@@ -1,5 +1,6 @@
 // Where TLS ends. Distinguishes TLS from plain HTTP by a visitor's first byte, does the TLS handshake, and passes the
-// connection to the HTTP/1.1 or HTTP/2 server, as negotiated (ALPN). Used by gateway.ts in place of a bare HTTP/1.1 server.
+// connection to the HTTP/1.1 or HTTP/2 server, as negotiated (ALPN). Used by gateway.ts in place of a bare HTTP/1.1
+// server.
 
 import type { Duplex } from 'node:stream';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
@@ -79,8 +80,8 @@ export class TlsFront implements VisitorServer {
     this.#slots.join(socket, connection);
     const timer = setTimeout(() => socket.destroy(), this.#limits.handshakeTimeoutMs);
     socket.once('close', () => clearTimeout(timer));
-    // After the handshake Node reports a TLS error only with this event, and drops what was to be written. It would emit
-    // 'error' and destroy the socket only for a tls.Server, which releases the socket's control (_tls_wrap.js).
+    // After the handshake Node reports a TLS error only with this event, and drops what was to be written. It would
+    // emit 'error' and destroy the socket only for a tls.Server, which releases the socket's control (_tls_wrap.js).
     socket.on('_tlsError', () => connection.destroy());
     // A failed handshake is the visitor's problem; Node closes its connection.
     ignoreErrors(socket);
@@ -94,7 +95,10 @@ export class TlsFront implements VisitorServer {
   }
 }
 
-/** Calls `onByte` with the first byte, which stays in the stream. Closes a connection that sends nothing in time, or ends. */
+/**
+ * Calls `onByte` with the first byte, which stays in the stream. Closes a connection that sends nothing in time, or
+ * ends.
+ */
 function readFirstByte(
   connection: Duplex,
   timeoutMs: number,

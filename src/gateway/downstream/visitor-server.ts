@@ -1,5 +1,5 @@
-// What the servers of this folder have in common: they admit visitors' connections, and limit their number and their times.
-// Used by all of them, and by gateway.ts.
+// What the servers of this folder have in common: they admit visitors' connections, and limit their number and their
+// times. Used by all of them, and by gateway.ts.
 
 import type { Duplex } from 'node:stream';
 import type { SlotLimits } from './connection-slots.ts';
@@ -9,8 +9,8 @@ export interface VisitorServer {
   /** Takes over the connection. False if it was closed at once: there is no slot for it, or the server has stopped. */
   admit(connection: Duplex): boolean;
   /**
-   * Admits no more connections, and closes idle ones at once. Unfinished answers, and WebSockets, get `drainMs` (default 0).
-   * Resolves when every connection is closed. May be called twice.
+   * Admits no more connections, and closes idle ones at once. Unfinished answers, and WebSockets, get `drainMs`
+   * (default 0). Resolves when every connection is closed. May be called twice.
    */
   stop(drainMs?: number): Promise<void>;
 }

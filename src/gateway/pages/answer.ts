@@ -4,7 +4,9 @@ import type { Visit } from '../visit.ts';
 import type { Notice } from './notice.ts';
 import { renderJson, renderPage, renderPolicy, renderText } from './page.ts';
 
-/** Sends HTML only if `Accept` names it. Browsers name it for pages, not for scripts, styles and images; curl does not. */
+/**
+ * Sends HTML only if `Accept` names it. Browsers name it for pages, not for scripts, styles and images; curl does not.
+ */
 export function sendNotice(
   { request, response }: Visit,
   notice: Notice,

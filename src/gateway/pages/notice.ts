@@ -1,5 +1,5 @@
-// The text of the gateway's own answers: one notice for each reason why a visitor does not get the app's answer. Used by
-// the passes, sent by answer.ts.
+// The text of the gateway's own answers: one notice for each reason why a visitor does not get the app's answer. Used
+// by the passes, sent by answer.ts.
 
 import { hasCode } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';

@@ -85,7 +85,10 @@ export function renderText({ title, what, nextForScripts, detail, retryAfterS }:
   return `${lines.filter(line => line !== undefined).join('\n')}\n`;
 }
 
-/** JSON, for a program: `{"error","detail"?,"status","retry_after"?}`; `retry_after` in seconds, if trying again may help. */
+/**
+ * JSON, for a program: `{"error","detail"?,"status","retry_after"?}`; `retry_after` in seconds, if trying again may
+ * help.
+ */
 export function renderJson(notice: Notice): string {
   const { title, what, detail, status, retryAfterS } = notice;
   return `${JSON.stringify({ error: `${title}: ${what}`, detail, status, retry_after: retryAfterS })}\n`;

@@ -105,8 +105,8 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
 }
 
 /**
- * Whether the app's reason phrase differs from the usual one. If a status line comes in several packets, undici has only
- * the last part of the phrase: so the end of the usual phrase counts as the usual one.
+ * Whether the app's reason phrase differs from the usual one. If a status line comes in several packets, undici has
+ * only the last part of the phrase: so the end of the usual phrase counts as the usual one.
  */
 function isOwnReason(status: number, reason: string): boolean {
   return /^[\t\x20-\x7e]+$/.test(reason) && STATUS_CODES[status]?.endsWith(reason) !== true;

@@ -1,5 +1,5 @@
-// The connections to the app: pools for its current address. They are destroyed as soon as the app has another address or
-// none, because the old port may already belong to another process. Used by gateway.ts, passes.ts and proxy.ts.
+// The connections to the app: pools for its current address. They are destroyed as soon as the app has another address
+// or none, because the old port may already belong to another process. Used by gateway.ts, passes.ts and proxy.ts.
 
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
@@ -8,7 +8,9 @@ import type { Upstream } from '../../shared/state.ts';
 
 export type AppAddress = Extract<Upstream, { kind: 'address' }>;
 
-/** As many as the requests that connection-slots.ts lets run in both groups, so that no request waits for a connection. */
+/**
+ * As many as the requests that connection-slots.ts lets run in both groups, so that no request waits for a connection.
+ */
 const MAX_CONNECTIONS = 1_280;
 
 /** How long the app may take to send its head; undici's default, and longer than proxies in front usually wait. */

@@ -1,5 +1,5 @@
-// Decides which header fields pass the gateway. Fields about one connection do not, and forwarding fields are replaced by our
-// own. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
+// Decides which header fields pass the gateway. Fields about one connection do not, and forwarding fields are replaced
+// by our own. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
 
 import { forEachField, type RawHeaders } from '../raw-headers.ts';
 
@@ -32,8 +32,8 @@ const NOT_FROM_VISITORS: ReadonlySet<string> = new Set([
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
 
 /**
- * The head for the app. `Host` is the app's own (dev servers refuse any other), and `X-Forwarded-Host` and `-Proto` name
- * the public address. There is no `X-Forwarded-For`, because bore does not pass on the visitor's IP address.
+ * The head for the app. `Host` is the app's own (dev servers refuse any other), and `X-Forwarded-Host` and `-Proto`
+ * name the public address. There is no `X-Forwarded-For`, because bore does not pass on the visitor's IP address.
  */
 export function renderRequestHeaders(
   raw: RawHeaders,

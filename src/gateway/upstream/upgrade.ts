@@ -27,9 +27,9 @@ export function forwardUpgrade(visit: Visit, upgrade: Upgrade, route: Route): vo
 }
 
 /**
- * Reads a visitor's stream until it is joined with the app's: otherwise the gateway would not notice that the visitor leaves,
- * and the app's request would continue. If a visitor ends its stream, or sends more than MAX_EARLY_BYTES, its connection is
- * closed unless the app answers soon.
+ * Reads a visitor's stream until it is joined with the app's: otherwise the gateway would not notice that the visitor
+ * leaves, and the app's request would continue. If a visitor ends its stream, or sends more than MAX_EARLY_BYTES, its
+ * connection is closed unless the app answers soon.
  */
 class EarlyBytes {
   readonly #socket: Duplex;
@@ -114,8 +114,8 @@ function renderSwitch(raw: RawHeaders): string {
 }
 
 /**
- * Pipes both ways. Passes on the end of one direction. If a stream breaks, destroys the other. If the visitor's stream has
- * ended, destroys both once the app has been silent for a while.
+ * Pipes both ways. Passes on the end of one direction. If a stream breaks, destroys the other. If the visitor's stream
+ * has ended, destroys both once the app has been silent for a while.
  */
 function joinStreams(visitor: Duplex, app: Duplex): void {
   let timer: NodeJS.Timeout | undefined;

@@ -10,11 +10,12 @@ import type { Visit } from '../visit.ts';
  * dropped, because the visitor may not read the answer before it has sent everything. If the visitor leaves, the app's
  * request ends, and this stream with it (see answer-relay.ts).
  *
- * A visitor who sent `Expect: 100-continue` gets its 100 once the app is connected. If the app cannot be reached, the visitor
- * gets an answer without sending the body. The 100 does not come from the app, because undici does not send the head
- * before the first chunk of the body.
+ * A visitor who sent `Expect: 100-continue` gets its 100 once the app is connected. If the app cannot be reached, the
+ * visitor gets an answer without sending the body. The 100 does not come from the app, because undici does not send the
+ * head before the first chunk of the body.
  *
- * If the body is longer than `maxBytes`, the app's request fails with BodyTooLarge; if an answer has begun, that is cut off.
+ * If the body is longer than `maxBytes`, the app's request fails with BodyTooLarge; if an answer has begun, that is cut
+ * off.
  */
 export function openUpload({ request, response, awaitsContinue }: Visit, maxBytes: number): Readable {
   let hasContinued = !awaitsContinue;

@@ -1,5 +1,6 @@
-// Decides when the sticky comment is written: one comment per preview, which is edited and never repeated. Writes one view at
-// a time, always the newest. A failure is one warning and never affects the preview. Used by the supervisor and by post.
+// Decides when the sticky comment is written: one comment per preview, which is edited and never repeated. Writes one
+// view at a time, always the newest. A failure is one warning and never affects the preview. Used by the supervisor and
+// by post.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../../shared/errors.ts';

@@ -1,11 +1,11 @@
-// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for every
-// value that it shows.
+// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for
+// every value that it shows.
 
 import { sanitise } from '../../shared/sanitise.ts';
 
 /**
- * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one space
- * on both sides is dropped. GitHub makes no links and no mentions inside a code span.
+ * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one
+ * space on both sides is dropped. GitHub makes no links and no mentions inside a code span.
  */
 export function renderCode(text: string, maxLength?: number): string {
   const line = sanitise(text, maxLength);

@@ -1,5 +1,5 @@
-// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. The text always names the
-// end of the preview, because a runner that dies cannot correct it. Used by comment-writer.ts and step/summary.ts.
+// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. The text always names
+// the end of the preview, because a runner that dies cannot correct it. Used by comment-writer.ts and step/summary.ts.
 
 import { renderCount } from '../../shared/count.ts';
 import { formatDuration } from '../../shared/duration.ts';

@@ -1,5 +1,5 @@
-// The hidden first line of our comment: which preview it belongs to, and which run wrote it last. Used by comment-writer.ts
-// and own-comment.ts.
+// The hidden first line of our comment: which preview it belongs to, and which run wrote it last. Used by
+// comment-writer.ts and own-comment.ts.
 
 /** One attempt of one workflow run. `runId` is a decimal number that may outgrow a double. */
 export interface Run {

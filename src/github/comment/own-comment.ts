@@ -1,5 +1,5 @@
-// Our one comment on a pull request: finds it by its marker and its author, on all pages, and writes it. The marker is not
-// enough, because anyone who can comment can copy it. Used by comment-writer.ts, which decides when to write.
+// Our one comment on a pull request: finds it by its marker and its author, on all pages, and writes it. The marker is
+// not enough, because anyone who can comment can copy it. Used by comment-writer.ts, which decides when to write.
 
 import * as v from 'valibot';
 import type { Logger } from '../../shared/log.ts';
@@ -13,7 +13,9 @@ export interface CommentTarget extends Run {
   identity: PreviewIdentity;
 }
 
-/** The result of a write. `yielded`: a newer run has taken over the comment, and this run must not write it any more. */
+/**
+ * The result of a write. `yielded`: a newer run has taken over the comment, and this run must not write it any more.
+ */
 export type Written = { kind: 'written' } | { kind: 'yielded'; to: Run };
 
 export interface OwnCommentOptions {
@@ -56,8 +58,8 @@ export class OwnComment {
   }
 
   /**
-   * Creates or edits the comment. `body` must begin with the marker. Can be repeated after a failure: it finds a comment that
-   * the failed attempt created. Rejects with a GitHubError.
+   * Creates or edits the comment. `body` must begin with the marker. Can be repeated after a failure: it finds a
+   * comment that the failed attempt created. Rejects with a GitHubError.
    */
   async write(body: string): Promise<Written> {
     const found = (await this.#readOwn()) ?? (await this.#findAll());
@@ -85,7 +87,10 @@ export class OwnComment {
     }
   }
 
-  /** All our comments for this preview, that of the newest run first. There are several only if two runs started at once. */
+  /**
+   * All our comments for this preview, that of the newest run first. There are several only if two runs started at
+   * once.
+   */
   async #findAll(): Promise<MarkedComment[]> {
     const { github, target, signal } = this.#options;
     const parameters = { ...this.#repository(), issue_number: target.pullRequest };
@@ -123,7 +128,10 @@ export class OwnComment {
     }
   }
 
-  /** True if the marker names a newer run that GitHub knows. If GitHub does not know it, this run takes over the comment. */
+  /**
+   * True if the marker names a newer run that GitHub knows. If GitHub does not know it, this run takes over the
+   * comment.
+   */
   async #mustYieldTo(marker: Marker): Promise<boolean> {
     if (compareRuns(marker, this.marker) <= 0) return false;
     try {
@@ -131,8 +139,8 @@ export class OwnComment {
       const run = await this.#request(RunSchema, route, { run_id: marker.runId });
       return run.run_attempt >= marker.runAttempt;
     } catch (error) {
-      // A token without `actions: read` cannot check the run. The author is our own user, so trust the marker: at worst this
-      // hides one link, while overwriting the link of a newer run would leave a dead one.
+      // A token without `actions: read` cannot check the run. The author is our own user, so trust the marker: at worst
+      // this hides one link, while overwriting the link of a newer run would leave a dead one.
       if (isStatus(error, 403)) return true;
       if (isStatus(error, 404)) return false;
       throw error;

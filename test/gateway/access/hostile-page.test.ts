@@ -1,5 +1,5 @@
-// Pages that attack, in a real browser: the app's own page attacks the gateway, a page on another port of the host attacks
-// the preview, and an earlier preview's service worker attacks the next one.
+// Pages that attack, in a real browser: the app's own page attacks the gateway, a page on another port of the host
+// attacks the preview, and an earlier preview's service worker attacks the next one.
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -190,8 +190,8 @@ describeWithReal(['chromium'], 'a page of the app that attacks', () => {
     );
     expect(await read('/a')).toBe('old commit'); // it works
     door = secondDoor;
-    // The worker answers the navigation itself. The browser's check for a newer worker clears it, but the browser sends that
-    // check only while the worker is idle: with a request every half second, the page stayed old.
+    // The worker answers the navigation itself. The browser's check for a newer worker clears it, but the browser sends
+    // that check only while the worker is idle: with a request every half second, the page stayed old.
     await expect.poll(() => read('/'), { timeout: 45_000, interval: 3_000 }).toBe('second');
     expect(await page.evaluate('navigator.serviceWorker.getRegistrations().then(all => all.length)')).toBe(0);
   }, 90_000);

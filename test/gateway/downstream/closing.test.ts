@@ -1,5 +1,6 @@
-// Every way in which the gateway itself closes a visitor's connection, over every protocol. Each runs from a timer or from
-// an event of another visitor. An exception there would be uncaught and end the preview; Vitest fails if there is one.
+// Every way in which the gateway itself closes a visitor's connection, over every protocol. Each runs from a timer or
+// from an event of another visitor. An exception there would be uncaught and end the preview; Vitest fails if there is
+// one.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { VisitorLimits } from '../../../src/gateway/downstream/visitor-server.ts';

@@ -1,5 +1,6 @@
-// The promise of docs/threat-model.md about attackers that hold as many connections and requests as they can: a reviewer is
-// still served, over HTTP/1.1 and HTTP/2, and the gateway's memory and descriptors stay limited. Uses the real limits.
+// The promise of docs/threat-model.md about attackers that hold as many connections and requests as they can: a
+// reviewer is still served, over HTTP/1.1 and HTTP/2, and the gateway's memory and descriptors stay limited. Uses the
+// real limits.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

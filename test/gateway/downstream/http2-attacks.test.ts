@@ -1,5 +1,5 @@
-// Attacks over HTTP/2: none may reach the app, or use much of the gateway's time or memory. nghttp2 refuses most of them;
-// these tests make sure that this does not change.
+// Attacks over HTTP/2: none may reach the app, or use much of the gateway's time or memory. nghttp2 refuses most of
+// them; these tests make sure that this does not change.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { VisitorLimits } from '../../../src/gateway/downstream/visitor-server.ts';
@@ -293,7 +293,8 @@ describe('an endless head', () => {
 
   it('that decompresses to megabytes (HPACK bomb) is refused', async () => {
     const { app, client } = await openAttack();
-    // A field of 4,000 bytes is put into the table (literal with indexing), then referenced thousands of times (index 62).
+    // A field of 4,000 bytes is put into the table (literal with indexing), then referenced thousands of times (index
+    // 62).
     const value = Buffer.alloc(4_000, 'b');
     const stored = Buffer.concat([
       Buffer.of(0x40, 3),

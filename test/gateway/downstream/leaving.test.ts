@@ -1,5 +1,5 @@
-// A visitor leaves in the middle of a request, in every possible way and over every protocol: the app's request must end,
-// and no connection may be kept. bore passes on every end of a visitor's connection as a FIN.
+// A visitor leaves in the middle of a request, in every possible way and over every protocol: the app's request must
+// end, and no connection may be kept. bore passes on every end of a visitor's connection as a FIN.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Door, openDoor } from '../../support/gateway-door.ts';

@@ -1,5 +1,5 @@
-// Random visitors, and a random app, against a gateway in a process of its own. Nothing that they do may cause an uncaught
-// error there, keep an ended connection open, or stop the gateway from answering. Variables change the run:
+// Random visitors, and a random app, against a gateway in a process of its own. Nothing that they do may cause an
+// uncaught error there, keep an ended connection open, or stop the gateway from answering. Variables change the run:
 // EXPOSE_FUZZ_VISITS (visits in each case), EXPOSE_SEED, EXPOSE_FUZZ_SOURCES (a folder in place of src), and
 // EXPOSE_FUZZ_VISIT (the seed of one visit, to repeat only that).
 
@@ -33,7 +33,10 @@ const TIMEOUT_MS = 120_000 + VISITS * 40;
 /** Longer than any limit of the gateway: one direction of a WebSocket may outlive the other by 30 s. */
 const GONE_DEADLINE_MS = 45_000;
 const EXIT_DEADLINE_MS = 10_000;
-/** At least this share of the visits must reach the app, otherwise the test would prove nothing; usually every fifth does. */
+/**
+ * At least this share of the visits must reach the app, otherwise the test would prove nothing; usually every fifth
+ * does.
+ */
 const LEAST_SHARE = 1 / 25;
 
 /** Short, so that many visits reach every limit; and slightly more connections than there are visitors. */
@@ -124,8 +127,8 @@ async function startGatewayUnderFire(setup: Setup): Promise<GatewayUnderFire> {
 }
 
 /**
- * Makes all visits, WIDTH at a time; the seed of each is made of the case's seed and its number. Resolves with the seeds,
- * by the port of the visitor.
+ * Makes all visits, WIDTH at a time; the seed of each is made of the case's seed and its number. Resolves with the
+ * seeds, by the port of the visitor.
  */
 async function makeVisits(port: number, protocol: Protocol, seed: number): Promise<Map<number, number>> {
   const seeds = new Map<number, number>();

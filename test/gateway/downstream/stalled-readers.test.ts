@@ -193,7 +193,8 @@ describe('a visitor is not closed', () => {
         received += text;
       });
     await waitUntil(() => received.includes('data: 1'), 'the stream has begun');
-    // Two later visitors who do not read are closed, one after the other. That takes longer than the time limit of this one.
+    // Two later visitors who do not read are closed, one after the other. That takes longer than the time limit of this
+    // one.
     for (const gone of [1, 2]) {
       await visit(door.port, GET.replace('/', '/flood'));
       await waitUntil(() => stalled.gone === gone, 'the other one is closed');

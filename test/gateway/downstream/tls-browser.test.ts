@@ -1,4 +1,5 @@
-// A real browser, with TLS that ends at the gateway: HTTP/2 for pages, HTTP/1.1 for WebSockets, and the redirect to https.
+// A real browser, with TLS that ends at the gateway: HTTP/2 for pages, HTTP/1.1 for WebSockets, and the redirect to
+// https.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';

@@ -1,5 +1,6 @@
-// Finds the code in Markdown by the rules of CommonMark 0.31 for fenced blocks (4.5) and code spans (6.1), independently of
-// src/. GitHub would interpret only the text outside the code. Used by escaping.test.ts and markdown.test.ts.
+// Finds the code in Markdown by the rules of CommonMark 0.31 for fenced blocks (4.5) and code spans (6.1),
+// independently of src/. GitHub would interpret only the text outside the code. Used by escaping.test.ts and
+// markdown.test.ts.
 
 import fc from 'fast-check';
 

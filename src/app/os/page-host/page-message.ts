@@ -1,5 +1,5 @@
-// What a page host reports about wasmrun's page: messages between the page and its Worker, refused requests, and failures
-// of the page. Used by both hosts and by page-program.ts.
+// What a page host reports about wasmrun's page: messages between the page and its Worker, refused requests, and
+// failures of the page. Used by both hosts and by page-program.ts.
 
 import * as v from 'valibot';
 

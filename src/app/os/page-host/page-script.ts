@@ -60,8 +60,8 @@ export function watchPage(scope: PageScope, report: (message: PageMessage) => vo
 }
 
 /**
- * For the browser, whose page must not wait: output is dropped while 256 reports are being sent, and the next report says
- * how much. All other messages are always sent.
+ * For the browser, whose page must not wait: output is dropped while 256 reports are being sent, and the next report
+ * says how much. All other messages are always sent.
  */
 export function limitOutput(
   send: (message: PageMessage) => Promise<unknown>,
