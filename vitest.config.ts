@@ -59,7 +59,7 @@ export default defineConfig({
     // The report is what .ci/run counts.
     reporters: ['default', ['json', { outputFile: 'build/test-report.json' }]],
     projects: [
-      { extends: true, test: { name: 'rest', include: ['test/**/*.test.ts'], exclude: LOAD, maxWorkers: 4 } },
+      { extends: true, test: { name: 'rest', include: ['test/**/*.test.ts'], exclude: LOAD, maxWorkers: 6 } },
       { extends: true, test: { name: 'load', include: LOAD, fileParallelism: false } },
     ],
   },

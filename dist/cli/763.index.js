@@ -86,7 +86,8 @@ function readHost(environment, tempFolder) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/commands/shell.js
-// What `expose` reads from the environment of the shell that called it. cli reads it once, and passes it to every command.
+// What `expose` reads from the environment of the shell that called it. cli reads it once, and passes it to every
+// command.
 
 
 /** Secret input → the variable it comes from if no file is given. */
@@ -125,8 +126,8 @@ function readShell(environment) {
 /* harmony export */   T6: () => (/* binding */ ProxyError),
 /* harmony export */   cp: () => (/* binding */ selectProxyVariables)
 /* harmony export */ });
-// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release; supervisor
-// passes the variables on. Requests to this machine never go through it: see loopback.ts.
+// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release;
+// supervisor passes the variables on. Requests to this machine never go through it: see loopback.ts.
 const VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
 /** The variables of an environment that name a proxy. */
 function selectProxyVariables(environment) {

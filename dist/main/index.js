@@ -2022,9 +2022,9 @@ function hasCode(error, ...codes) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/shared/output.js
-// Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone or
-// slow. Used by the programs and by commands/foreground.ts. Nothing here throws, and every 'error' event has a listener:
-// otherwise the handler for uncaught errors would run, and try to write again.
+// Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone
+// or slow. Used by the programs and by commands/foreground.ts. Nothing here throws, and every 'error' event has a
+// listener: otherwise the handler for uncaught errors would run, and try to write again.
 
 
 /** How much waits for a slow reader. Beyond that, lines are left out, because an app may print without end. */
@@ -2092,8 +2092,8 @@ class LineOutput {
     }
 }
 /**
- * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works again,
- * a line says so.
+ * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works
+ * again, a line says so.
  */
 class LogFile {
     #descriptor;
@@ -10693,7 +10693,10 @@ function requestLoopback(url, options) {
 ;// CONCATENATED MODULE: ./build/js/shared/state.js
 // What is known about one exposure: two facts (tunnel, app) and the phase they add up to.
 // exposure.ts is the only writer; control, github and the gateway's pages only read.
-/** Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol: tcp`, the app was down. */
+/**
+ * Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol:
+ * tcp`, the app was down.
+ */
 const UNVERIFIED_REASONS = ['silent', 'unproved', 'app away'];
 /** The four ways the app can be run; `auto` is resolved before anything starts. */
 const APP_MODES = ['os', 'exec', 'web', 'port'];
@@ -10886,8 +10889,8 @@ async function* readEvents(body) {
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: ./build/js/github/events.js
-// Reads and checks the payloads of `issue_comment` and `workflow_run`, which name a pull request without describing it. Used
-// by fork-rules and pull-request.
+// Reads and checks the payloads of `issue_comment` and `workflow_run`, which name a pull request without describing it.
+// Used by fork-rules and pull-request.
 
 const IssueEvent = object({
     issue: object({ number: number(), pull_request: optional(object({})) }),
@@ -10918,8 +10921,8 @@ function readWorkflowRun({ event }) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/pull-request.js
-// Finds the pull request that a run belongs to, in the event or otherwise through the API, and whether the repository is
-// public. Used by step/report-target, identity.ts and the fork rules.
+// Finds the pull request that a run belongs to, in the event or otherwise through the API, and whether the repository
+// is public. Used by step/report-target, identity.ts and the fork rules.
 
 
 /** The fields that are read of a pull request; events and the API describe it in the same form. */
@@ -11010,8 +11013,8 @@ function toVisibility(repository) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/identity.js
-// The identity of a preview, which stays the same from run to run. own-comment.ts finds the preview's comment by it, so that
-// several previews of one pull request never edit each other's comments. Used by the step.
+// The identity of a preview, which stays the same from run to run. own-comment.ts finds the preview's comment by it, so
+// that several previews of one pull request never edit each other's comments. Used by the step.
 
 
 /** 128 bits: no two previews of a repository share a key by chance. */
@@ -11026,8 +11029,8 @@ function identifyPreview(job, name) {
     return { key, name: shown };
 }
 /**
- * The text from which the preview's public address is derived: repository, pull request or branch, and the preview's key.
- * Sends no request to GitHub, because a missing answer must not change the address.
+ * The text from which the preview's public address is derived: repository, pull request or branch, and the preview's
+ * key. Sends no request to GitHub, because a missing answer must not change the address.
  */
 function identifyAddress(job, { key }, number) {
     const { owner, name } = job.repository;
@@ -11056,8 +11059,8 @@ function isRecord(value) {
 // Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
 
 /**
- * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1 ms;
- * the difference is room for what the code adds to a duration.
+ * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1
+ * ms; the difference is room for what the code adds to a duration.
  */
 const MAX_DURATION_MS = 24 * 24 * 3_600_000;
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
@@ -11420,8 +11423,8 @@ function session_folder_readSession(folder) {
     return readDocument(session_folder_sessionFiles(folder).session, SessionSchema);
 }
 /**
- * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at the
- * start: a full disk has no room for a new file, and without one post would report a killed supervisor.
+ * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
+ * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
 function writeOutcome(folder, state) {
     const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
@@ -11609,7 +11612,8 @@ var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:events"
 var external_node_events_ = __nccwpck_require__(8474);
 ;// CONCATENATED MODULE: ./build/js/shared/lines.js
-// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log file.
+// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log
+// file.
 /** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
 const MAX_LINE_LENGTH = 16_384;
 /** How many lines an error carries: more would not be read. */
@@ -11722,8 +11726,8 @@ class LineSplitter {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/process/child.js
-// Runs a program in a process group of its own, reads its output line by line, and ends it with all its children. Used by
-// every mode that runs a program, and by the installation of wasmrun.
+// Runs a program in a process group of its own, reads its output line by line, and ends it with all its children. Used
+// by every mode that runs a program, and by the installation of wasmrun.
 
 
 
@@ -11875,8 +11879,8 @@ var external_node_stream_ = __nccwpck_require__(7075);
 ;// CONCATENATED MODULE: external "node:stream/promises"
 const external_node_stream_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
 ;// CONCATENATED MODULE: ./build/js/shared/proxy.js
-// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release; supervisor
-// passes the variables on. Requests to this machine never go through it: see loopback.ts.
+// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release;
+// supervisor passes the variables on. Requests to this machine never go through it: see loopback.ts.
 const VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
 /** The variables of an environment that name a proxy. */
 function selectProxyVariables(environment) {
@@ -11948,8 +11952,8 @@ function isProxy({ protocol, hostname, pathname, search, hash, username, passwor
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/wasmrun/release.js
-// Installs wasmrun from the .deb of its GitHub release: looks it up, downloads, checks and unpacks it, without root. Used
-// by install.ts.
+// Installs wasmrun from the .deb of its GitHub release: looks it up, downloads, checks and unpacks it, without root.
+// Used by install.ts.
 
 
 
@@ -14035,7 +14039,8 @@ function mode_findProgram(folder) {
     const entry = DETECTED_FILES.find(name => isFile((0,external_node_path_.join)(folder, name)));
     if (entry === undefined)
         return undefined;
-    // Emscripten writes index.html, index.js and index.wasm: without a package, a script beside a page belongs to the page.
+    // Emscripten writes index.html, index.js and index.wasm: without a package, a script beside a page belongs to the
+    // page.
     if (isFile((0,external_node_path_.join)(folder, 'index.html')) && readProjectFile(folder, 'package.json') === undefined)
         return undefined;
     return `${entry} is a Node.js program`;
@@ -14113,7 +14118,9 @@ function findProblem(key, value, env) {
 
 const DEFAULT_HEALTH_PATH = '/';
 const DEFAULT_STARTUP_TIMEOUT = '120s';
-/** A template such as `https://{port}.preview.example.com`, with a scheme of the protocol and nothing after the port. */
+/**
+ * A template such as `https://{port}.preview.example.com`, with a scheme of the protocol and nothing after the port.
+ */
 function parsePublicUrl(template, protocol) {
     const sample = template.replaceAll('{host}', 'host.example').replaceAll('{port}', '12345');
     const url = URL.canParse(sample) ? new URL(sample) : undefined;
@@ -14271,8 +14278,8 @@ function checkTcpPages({ spa, isolation, }) {
 ;// CONCATENATED MODULE: ./build/js/gateway/access/public-paths.js
 // Patterns of paths that need no key, such as `/webhooks/**`. Used by access.ts, and by inputs/ to check the patterns.
 //
-// The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path is
-// public only if every such reading of it matches. A path with dot segments is never public.
+// The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path
+// is public only if every such reading of it matches. A path with dot segments is never public.
 
 /** No app encodes its paths more often than this; a path that is encoded more often is not public. */
 const MAX_DECODINGS = 4;
@@ -14352,8 +14359,8 @@ function hasDotSegment(path) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/inputs/gateway.js
-// The inputs about access and limits: who may open the preview, which paths need no key, how large a body may be. Used by
-// inputs; supervisor/access.ts resolves `auto` when it is known whether the repository is public.
+// The inputs about access and limits: who may open the preview, which paths need no key, how large a body may be. Used
+// by inputs; supervisor/access.ts resolves `auto` when it is known whether the repository is public.
 
 
 
@@ -15080,8 +15087,8 @@ function listWarnings(tunnel, { access }, durationMs) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/shared/secrets.js
-// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control, tunnel,
-// exposure and step.
+// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control,
+// tunnel, exposure and step.
 
 /** A shorter line of a key reveals nothing, and masking it would blank out half of the log. */
 const MIN_HIDDEN_LENGTH = 8;
@@ -15089,7 +15096,9 @@ const MIN_HIDDEN_LENGTH = 8;
 function isSame(given, wanted) {
     return timingSafeEqual(hash('sha256', given, 'buffer'), hash('sha256', wanted, 'buffer'));
 }
-/** The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line. */
+/**
+ * The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line.
+ */
 function secrets_listKeyTexts(key) {
     const lines = key.split('\n').map(line => line.trim());
     return [key.trim(), ...lines].filter(text => text.length >= MIN_HIDDEN_LENGTH && !/^-----.*-----$/.test(text));
@@ -15132,9 +15141,9 @@ function readUntrimmed(name) {
 ;// CONCATENATED MODULE: external "node:os"
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: ./build/js/step/job-environment.js
-// The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork rules,
-// and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has the
-// rest. Secrets are masked when they are read.
+// The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork
+// rules, and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has
+// the rest. Secrets are masked when they are read.
 
 
 
@@ -15277,8 +15286,9 @@ class LineReader {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/print.js
-// All output of main, post and stop goes through this file, which sanitises it: names, paths and messages contain untrusted
-// text, and the runner executes commands that it finds in the log. Nothing else in step/, main, post or stop prints.
+// All output of main, post and stop goes through this file, which sanitises it: names, paths and messages contain
+// untrusted text, and the runner executes commands that it finds in the log. Nothing else in step/, main, post or stop
+// prints.
 
 
 
@@ -15310,8 +15320,8 @@ function suspendCommands() {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/log.js
-// The step's log: a logger for main and post, and copies of the supervisor's log. The runner's command parser is off while
-// such a copy is printed. Used by preview, report-target and teardown.
+// The step's log: a logger for main and post, and copies of the supervisor's log. The runner's command parser is off
+// while such a copy is printed. Used by preview, report-target and teardown.
 
 
 
@@ -15331,8 +15341,8 @@ function createStepLogger(level) {
     });
 }
 /**
- * Copies the file's lines to the step's log as the file grows. Until `stop`, the runner obeys no command, not even ours.
- * `stop` returns how many bytes of the file were shown.
+ * Copies the file's lines to the step's log as the file grows. Until `stop`, the runner obeys no command, not even
+ * ours. `stop` returns how many bytes of the file were shown.
  */
 function relayLog(file) {
     const resume = suspendCommands();
@@ -18098,12 +18108,14 @@ function raceSignal(promise, signal) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/api.js
-// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the connection
-// waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and supervisor/.
+// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the
+// connection waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and
+// supervisor/.
 //
-// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for every
-// route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so that we cannot
-// pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is wrong.
+// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for
+// every route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so
+// that we cannot pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is
+// wrong.
 
 
 
@@ -18233,8 +18245,8 @@ function api_check(schema, data, route) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/checkout.js
-// The commit that is checked out in a folder, read from git's own files. It does not run git, which could run programs that
-// the checkout configures. Used by the fork rules.
+// The commit that is checked out in a folder, read from git's own files. It does not run git, which could run programs
+// that the checkout configures. Used by the fork rules.
 
 
 const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
@@ -18248,7 +18260,9 @@ function readCheckedOutCommit(path) {
         return undefined;
     }
 }
-/** The nearest `.git` in this folder or above. In worktrees and submodules it is a file that contains the folder's path. */
+/**
+ * The nearest `.git` in this folder or above. In worktrees and submodules it is a file that contains the folder's path.
+ */
 function findGitFolder(path) {
     const candidate = (0,external_node_path_.join)(path, '.git');
     const found = (0,external_node_fs_namespaceObject.statSync)(candidate, { throwIfNoEntry: false });
@@ -18259,7 +18273,9 @@ function findGitFolder(path) {
     const parent = (0,external_node_path_.dirname)(path);
     return parent === path ? undefined : findGitFolder(parent);
 }
-/** HEAD is a commit, or names a branch whose commit is in a file of its own or in `packed-refs` (gitrepository-layout). */
+/**
+ * HEAD is a commit, or names a branch whose commit is in a file of its own or in `packed-refs` (gitrepository-layout).
+ */
 function resolveHead(folder) {
     const head = checkout_readText((0,external_node_path_.join)(folder, 'HEAD'));
     if (COMMIT.test(head))
@@ -18285,9 +18301,9 @@ function readOptional(file) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/fork-rules.js
-// The fork rules decide whether the code on the runner may run in a job that has secrets. The step checks them before it
-// reads its other inputs, because a fork's job has no `vars` and no secrets, so its inputs look wrong. docs/forks.md explains
-// the rules to users; GitHub Security Lab describes the attack in "Preventing pwn requests".
+// The fork rules decide whether the code on the runner may run in a job that has secrets. The step checks them before
+// it reads its other inputs, because a fork's job has no `vars` and no secrets, so its inputs look wrong. docs/forks.md
+// explains the rules to users; GitHub Security Lab describes the attack in "Preventing pwn requests".
 
 
 
@@ -18297,16 +18313,25 @@ function readOptional(file) {
 const FORKS_PAGE = 'https://github.com/wasmrun/expose-action/blob/main/docs/forks.md';
 /** For a pull request from a fork, jobs of these events have a read-only token and no secrets. */
 const PULL_REQUEST_EVENTS = ['pull_request', 'pull_request_review', 'pull_request_review_comment'];
-/** If Dependabot is the actor, jobs of these events get Dependabot's own secrets and a read-only token (GitHub docs). */
+/**
+ * If Dependabot is the actor, jobs of these events get Dependabot's own secrets and a read-only token (GitHub docs).
+ */
 const DEPENDABOT_EVENTS = [...PULL_REQUEST_EVENTS, 'push', 'create', 'deployment', 'deployment_status'];
-/** Jobs of these events have secrets and a write token, whoever caused the event, and are often about untrusted code. */
+/**
+ * Jobs of these events have secrets and a write token, whoever caused the event, and are often about untrusted code.
+ */
 const PRIVILEGED_EVENTS = ['pull_request_target', 'workflow_run', 'issue_comment', 'repository_dispatch'];
 /** These events are about a commit of the repository itself, so workflows have no reason to check out a fork. */
 const OWN_COMMIT_EVENTS = ['push', 'schedule', 'merge_group'];
-/** People with write access cause these, mostly for the run's own commit; what the job built may be outside any checkout. */
+/**
+ * People with write access cause these, mostly for the run's own commit; what the job built may be outside any
+ * checkout.
+ */
 const CHECKOUT_OPTIONAL_EVENTS = ['workflow_dispatch', 'release'];
 const DEPENDABOT = 'dependabot[bot]';
-/** If GitHub gives no answer in time, the code is untrusted. Rejects only if the signal is aborted for another reason. */
+/**
+ * If GitHub gives no answer in time, the code is untrusted. Rejects only if the signal is aborted for another reason.
+ */
 async function checkForkRules(options) {
     const { job, allowUntrustedHead } = options;
     const withheld = findWithheld(job);
@@ -18384,7 +18409,10 @@ async function readHead({ job, github, signal }) {
     const now = await readPullRequest({ job, github, number, signal });
     return { repository: now.headRepository, commits: listHeads(now, fromEvent) };
 }
-/** The head now, and the head at the time of the event, because within one repository a push in between is not an attack. */
+/**
+ * The head now, and the head at the time of the event, because within one repository a push in between is not an
+ * attack.
+ */
 function listHeads(now, then) {
     const own = then !== undefined && then.headRepository === now.headRepository;
     return own ? [...new Set([then.headSha, now.headSha])] : [now.headSha];
@@ -18426,7 +18454,8 @@ function renderRefusal(job, reason) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/wording.js
-// Sentences about missing permissions, and about who can open a preview. Used by step/report-target and comment-writer.ts.
+// Sentences about missing permissions, and about who can open a preview. Used by step/report-target and
+// comment-writer.ts.
 const PERMISSIONS = {
     comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
     deployment: { does: 'create a deployment', line: 'deployments: write' },
@@ -18460,15 +18489,15 @@ function describeOpenWarning(access, visibility) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/supervisor/access.js
-// Decides what the `access` input means in this repository or on this machine. Used by step and commands before they plan
-// an exposure.
+// Decides what the `access` input means in this repository or on this machine. Used by step and commands before they
+// plan an exposure.
 
 
 /** 192 bits. */
 const GENERATED_KEY_BYTES = 24;
 /**
- * Resolves `auto`: `open` if everybody can read the repository anyway, otherwise a link with a key. Throws an InputError
- * if raw bytes would be open to everybody without the workflow saying so.
+ * Resolves `auto`: `open` if everybody can read the repository anyway, otherwise a link with a key. Throws an
+ * InputError if raw bytes would be open to everybody without the workflow saying so.
  */
 function resolveAccess(requested, protocol, isPublic) {
     switch (requested.kind) {
@@ -18501,8 +18530,8 @@ function generateLink() {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/report-target.js
-// Decides whether there is a preview (the fork rules), which pull request gets its comment, and who can open it (`access`).
-// Used by preview, before anything is started.
+// Decides whether there is a preview (the fork rules), which pull request gets its comment, and who can open it
+// (`access`). Used by preview, before anything is started.
 
 
 
@@ -18549,8 +18578,8 @@ async function applyForkRules(options) {
     }
 }
 /**
- * Finds the pull request that gets the comment, and resolves who can open the preview. If GitHub does not answer, there is
- * only a warning. Throws an InputError if the workflow must set `access`.
+ * Finds the pull request that gets the comment, and resolves who can open the preview. If GitHub does not answer, there
+ * is only a warning. Throws an InputError if the workflow must set `access`.
  */
 async function findReportTarget(options) {
     const { job, github, guard, inputs } = options;
@@ -18769,12 +18798,12 @@ function count_renderCount(count, noun) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/escaping.js
-// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for every
-// value that it shows.
+// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for
+// every value that it shows.
 
 /**
- * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one space
- * on both sides is dropped. GitHub makes no links and no mentions inside a code span.
+ * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one
+ * space on both sides is dropped. GitHub makes no links and no mentions inside a code span.
  */
 function renderCode(text, maxLength) {
     const line = sanitise(text, maxLength);
@@ -18837,8 +18866,8 @@ function longestRun(text) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/markdown.js
-// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. The text always names the
-// end of the preview, because a runner that dies cannot correct it. Used by comment-writer.ts and step/summary.ts.
+// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. The text always names
+// the end of the preview, because a runner that dies cannot correct it. Used by comment-writer.ts and step/summary.ts.
 
 
 
@@ -18991,8 +19020,8 @@ function renderFooter({ preview, updatedAt }) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/job.js
-// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this folder,
-// which never reads the environment itself.
+// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this
+// folder, which never reads the environment itself.
 /** The page of this attempt of the run, with its logs. */
 function renderRunUrl(job) {
     return `${renderRepositoryUrl(job)}/actions/runs/${job.runId}/attempts/${job.runAttempt}`;
@@ -19093,8 +19122,8 @@ function measureLife({ exposure }) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/preview.js
-// What the main step does: checks the fork rules, reads the inputs, starts the supervisor, waits until the preview is live,
-// writes the outputs, and in a hold waits for the end. Used by main.
+// What the main step does: checks the fork rules, reads the inputs, starts the supervisor, waits until the preview is
+// live, writes the outputs, and in a hold waits for the end. Used by main.
 
 
 
@@ -19145,7 +19174,9 @@ async function runPreview(cancellation) {
         setOutput('status', 'Failed');
     }
 }
-/** The one place that decides how an error is shown. The stack trace of an unexpected error is in the debug log only. */
+/**
+ * The one place that decides how an error is shown. The stack trace of an unexpected error is in the debug log only.
+ */
 function reportFailure(error) {
     const known = error instanceof errors_InputError || error instanceof PreviewError;
     print_print.failure(errors_describeError(error));
@@ -19256,7 +19287,8 @@ function publish(state, started, hold) {
         writeOutputs(state, started);
     }
     catch (error) {
-        // Without outputs, later steps would have no address. In a hold, no later step runs before the end: a warning is enough.
+        // Without outputs, later steps would have no address. In a hold, no later step runs before the end: a warning is
+        // enough.
         if (!hold)
             throw new Error('the outputs could not be written', { cause: error });
         print_print.info(`warning: the outputs could not be written: ${errors_describeError(error)}`);

@@ -86587,8 +86587,8 @@ function watchPage(scope, report) {
     };
 }
 /**
- * For the browser, whose page must not wait: output is dropped while 256 reports are being sent, and the next report says
- * how much. All other messages are always sent.
+ * For the browser, whose page must not wait: output is dropped while 256 reports are being sent, and the next report
+ * says how much. All other messages are always sent.
  */
 function limitOutput(send) {
     let waiting = 0;

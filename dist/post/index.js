@@ -1964,9 +1964,9 @@ function errors_hasCode(error, ...codes) {
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 ;// CONCATENATED MODULE: ./build/js/shared/output.js
-// Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone or
-// slow. Used by the programs and by commands/foreground.ts. Nothing here throws, and every 'error' event has a listener:
-// otherwise the handler for uncaught errors would run, and try to write again.
+// Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone
+// or slow. Used by the programs and by commands/foreground.ts. Nothing here throws, and every 'error' event has a
+// listener: otherwise the handler for uncaught errors would run, and try to write again.
 
 
 /** How much waits for a slow reader. Beyond that, lines are left out, because an app may print without end. */
@@ -2034,8 +2034,8 @@ class LineOutput {
     }
 }
 /**
- * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works again,
- * a line says so.
+ * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works
+ * again, a line says so.
  */
 class LogFile {
     #descriptor;
@@ -3072,8 +3072,9 @@ function escapeCharacter(character) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/print.js
-// All output of main, post and stop goes through this file, which sanitises it: names, paths and messages contain untrusted
-// text, and the runner executes commands that it finds in the log. Nothing else in step/, main, post or stop prints.
+// All output of main, post and stop goes through this file, which sanitises it: names, paths and messages contain
+// untrusted text, and the runner executes commands that it finds in the log. Nothing else in step/, main, post or stop
+// prints.
 
 
 
@@ -3105,8 +3106,8 @@ function print_suspendCommands() {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/job.js
-// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this folder,
-// which never reads the environment itself.
+// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this
+// folder, which never reads the environment itself.
 /** The page of this attempt of the run, with its logs. */
 function renderRunUrl(job) {
     return `${renderRepositoryUrl(job)}/actions/runs/${job.runId}/attempts/${job.runAttempt}`;
@@ -3190,7 +3191,10 @@ const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createR
  */
 const ATTEMPTS = 3;
 const RETRY_DELAY_MS = 200;
-/** Removes the folder and its contents, if it exists. If that fails, resolves with a warning that says why; never rejects. */
+/**
+ * Removes the folder and its contents, if it exists. If that fails, resolves with a warning that says why; never
+ * rejects.
+ */
 async function removeFolder(folder) {
     for (let attempt = 1;; attempt += 1) {
         try {
@@ -10966,7 +10970,10 @@ function requestLoopback(url, options) {
 ;// CONCATENATED MODULE: ./build/js/shared/state.js
 // What is known about one exposure: two facts (tunnel, app) and the phase they add up to.
 // exposure.ts is the only writer; control, github and the gateway's pages only read.
-/** Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol: tcp`, the app was down. */
+/**
+ * Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol:
+ * tcp`, the app was down.
+ */
 const UNVERIFIED_REASONS = ['silent', 'unproved', 'app away'];
 /** The four ways the app can be run; `auto` is resolved before anything starts. */
 const APP_MODES = ['os', 'exec', 'web', 'port'];
@@ -11258,8 +11265,8 @@ function readSession(folder) {
     return readDocument(session_folder_sessionFiles(folder).session, SessionSchema);
 }
 /**
- * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at the
- * start: a full disk has no room for a new file, and without one post would report a killed supervisor.
+ * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
+ * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
 function writeOutcome(folder, state) {
     const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
@@ -14103,8 +14110,8 @@ function raceSignal(promise, signal) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/shared/proxy.js
-// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release; supervisor
-// passes the variables on. Requests to this machine never go through it: see loopback.ts.
+// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release;
+// supervisor passes the variables on. Requests to this machine never go through it: see loopback.ts.
 const VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
 /** The variables of an environment that name a proxy. */
 function selectProxyVariables(environment) {
@@ -14176,12 +14183,14 @@ function isProxy({ protocol, hostname, pathname, search, hash, username, passwor
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/api.js
-// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the connection
-// waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and supervisor/.
+// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the
+// connection waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and
+// supervisor/.
 //
-// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for every
-// route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so that we cannot
-// pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is wrong.
+// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for
+// every route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so
+// that we cannot pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is
+// wrong.
 
 
 
@@ -14311,7 +14320,8 @@ function api_check(schema, data, route) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/wording.js
-// Sentences about missing permissions, and about who can open a preview. Used by step/report-target and comment-writer.ts.
+// Sentences about missing permissions, and about who can open a preview. Used by step/report-target and
+// comment-writer.ts.
 const PERMISSIONS = {
     comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
     deployment: { does: 'create a deployment', line: 'deployments: write' },
@@ -14355,8 +14365,8 @@ function renderCount(count, noun) {
 // Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
 
 /**
- * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1 ms;
- * the difference is room for what the code adds to a duration.
+ * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1
+ * ms; the difference is room for what the code adds to a duration.
  */
 const MAX_DURATION_MS = 24 * 24 * 3_600_000;
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
@@ -14423,12 +14433,12 @@ function renderClientRow(url) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/escaping.js
-// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for every
-// value that it shows.
+// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for
+// every value that it shows.
 
 /**
- * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one space
- * on both sides is dropped. GitHub makes no links and no mentions inside a code span.
+ * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one
+ * space on both sides is dropped. GitHub makes no links and no mentions inside a code span.
  */
 function renderCode(text, maxLength) {
     const line = sanitise(text, maxLength);
@@ -14491,8 +14501,8 @@ function longestRun(text) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/markdown.js
-// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. The text always names the
-// end of the preview, because a runner that dies cannot correct it. Used by comment-writer.ts and step/summary.ts.
+// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. The text always names
+// the end of the preview, because a runner that dies cannot correct it. Used by comment-writer.ts and step/summary.ts.
 
 
 
@@ -14645,8 +14655,8 @@ function renderFooter({ preview, updatedAt }) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/marker.js
-// The hidden first line of our comment: which preview it belongs to, and which run wrote it last. Used by comment-writer.ts
-// and own-comment.ts.
+// The hidden first line of our comment: which preview it belongs to, and which run wrote it last. Used by
+// comment-writer.ts and own-comment.ts.
 /** The values are only hex and decimal digits, so that none can close the HTML comment early. */
 const MARKER = /^<!-- expose-action preview=([0-9a-f]{1,64}) run=(\d{1,20}) attempt=(\d{1,6}) -->/;
 function renderMarker({ key, runId, runAttempt }) {
@@ -14668,8 +14678,8 @@ function compareRuns(a, b) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/own-comment.js
-// Our one comment on a pull request: finds it by its marker and its author, on all pages, and writes it. The marker is not
-// enough, because anyone who can comment can copy it. Used by comment-writer.ts, which decides when to write.
+// Our one comment on a pull request: finds it by its marker and its author, on all pages, and writes it. The marker is
+// not enough, because anyone who can comment can copy it. Used by comment-writer.ts, which decides when to write.
 
 
 
@@ -14696,8 +14706,8 @@ class OwnComment {
         this.marker = { key: identity.key, runId, runAttempt };
     }
     /**
-     * Creates or edits the comment. `body` must begin with the marker. Can be repeated after a failure: it finds a comment that
-     * the failed attempt created. Rejects with a GitHubError.
+     * Creates or edits the comment. `body` must begin with the marker. Can be repeated after a failure: it finds a
+     * comment that the failed attempt created. Rejects with a GitHubError.
      */
     async write(body) {
         const found = (await this.#readOwn()) ?? (await this.#findAll());
@@ -14729,7 +14739,10 @@ class OwnComment {
             return undefined;
         }
     }
-    /** All our comments for this preview, that of the newest run first. There are several only if two runs started at once. */
+    /**
+     * All our comments for this preview, that of the newest run first. There are several only if two runs started at
+     * once.
+     */
     async #findAll() {
         const { github, target, signal } = this.#options;
         const parameters = { ...this.#repository(), issue_number: target.pullRequest };
@@ -14766,7 +14779,10 @@ class OwnComment {
                 throw error;
         }
     }
-    /** True if the marker names a newer run that GitHub knows. If GitHub does not know it, this run takes over the comment. */
+    /**
+     * True if the marker names a newer run that GitHub knows. If GitHub does not know it, this run takes over the
+     * comment.
+     */
     async #mustYieldTo(marker) {
         if (compareRuns(marker, this.marker) <= 0)
             return false;
@@ -14776,8 +14792,8 @@ class OwnComment {
             return run.run_attempt >= marker.runAttempt;
         }
         catch (error) {
-            // A token without `actions: read` cannot check the run. The author is our own user, so trust the marker: at worst this
-            // hides one link, while overwriting the link of a newer run would leave a dead one.
+            // A token without `actions: read` cannot check the run. The author is our own user, so trust the marker: at worst
+            // this hides one link, while overwriting the link of a newer run would leave a dead one.
             if (isStatus(error, 403))
                 return true;
             if (isStatus(error, 404))
@@ -14812,8 +14828,9 @@ function isStatus(error, status) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/comment-writer.js
-// Decides when the sticky comment is written: one comment per preview, which is edited and never repeated. Writes one view at
-// a time, always the newest. A failure is one warning and never affects the preview. Used by the supervisor and by post.
+// Decides when the sticky comment is written: one comment per preview, which is edited and never repeated. Writes one
+// view at a time, always the newest. A failure is one warning and never affects the preview. Used by the supervisor and
+// by post.
 
 
 
@@ -14898,8 +14915,8 @@ class CommentWriter {
 }
 
 ;// CONCATENATED MODULE: ./build/js/supervisor/reporting.js
-// Keeps the comment in step with the exposure: turns its states into views, and shows an outage only when it lasts. Used
-// by supervision; post uses the same parts when the supervisor is dead.
+// Keeps the comment in step with the exposure: turns its states into views, and shows an outage only when it lasts.
+// Used by supervision; post uses the same parts when the supervisor is dead.
 
 
 
@@ -14983,9 +15000,9 @@ class History {
 ;// CONCATENATED MODULE: external "node:os"
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: ./build/js/step/job-environment.js
-// The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork rules,
-// and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has the
-// rest. Secrets are masked when they are read.
+// The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork
+// rules, and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has
+// the rest. Secrets are masked when they are read.
 
 
 
@@ -15088,7 +15105,8 @@ function log_createLogger(options) {
 const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
 
 ;// CONCATENATED MODULE: ./build/js/shared/lines.js
-// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log file.
+// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log
+// file.
 /** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
 const MAX_LINE_LENGTH = 16_384;
 /** How many lines an error carries: more would not be read. */
@@ -15202,8 +15220,8 @@ class LineReader {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/log.js
-// The step's log: a logger for main and post, and copies of the supervisor's log. The runner's command parser is off while
-// such a copy is printed. Used by preview, report-target and teardown.
+// The step's log: a logger for main and post, and copies of the supervisor's log. The runner's command parser is off
+// while such a copy is printed. Used by preview, report-target and teardown.
 
 
 
@@ -15223,8 +15241,8 @@ function createStepLogger(level) {
     });
 }
 /**
- * Copies the file's lines to the step's log as the file grows. Until `stop`, the runner obeys no command, not even ours.
- * `stop` returns how many bytes of the file were shown.
+ * Copies the file's lines to the step's log as the file grows. Until `stop`, the runner obeys no command, not even
+ * ours. `stop` returns how many bytes of the file were shown.
  */
 function relayLog(file) {
     const resume = suspendCommands();
@@ -15358,8 +15376,8 @@ const AppSpecSchema = variant('mode', [
 ]);
 
 ;// CONCATENATED MODULE: ./build/js/shared/secrets.js
-// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control, tunnel,
-// exposure and step.
+// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control,
+// tunnel, exposure and step.
 
 /** A shorter line of a key reveals nothing, and masking it would blank out half of the log. */
 const MIN_HIDDEN_LENGTH = 8;
@@ -15367,7 +15385,9 @@ const MIN_HIDDEN_LENGTH = 8;
 function isSame(given, wanted) {
     return timingSafeEqual(hash('sha256', given, 'buffer'), hash('sha256', wanted, 'buffer'));
 }
-/** The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line. */
+/**
+ * The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line.
+ */
 function secrets_listKeyTexts(key) {
     const lines = key.split('\n').map(line => line.trim());
     return [key.trim(), ...lines].filter(text => text.length >= MIN_HIDDEN_LENGTH && !/^-----.*-----$/.test(text));
@@ -15571,8 +15591,8 @@ function measureLife({ exposure }) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/teardown.js
-// What the post step does: ends the supervisor and all that it started, makes sure that the comment shows the end, writes the
-// summary, and removes the session folder. Used by post.
+// What the post step does: ends the supervisor and all that it started, makes sure that the comment shows the end,
+// writes the summary, and removes the session folder. Used by post.
 
 
 
@@ -15624,7 +15644,9 @@ async function tearDown() {
     if (left !== undefined)
         print_print.warning(left);
 }
-/** main was cancelled, or failed, before it started the supervisor: all that can be left is an installation of wasmrun. */
+/**
+ * main was cancelled, or failed, before it started the supervisor: all that can be left is an installation of wasmrun.
+ */
 async function undoStart({ folder, installFolder }) {
     const { reaped } = await stopBackground(folder, undefined);
     if (reaped.length > 0)

@@ -7684,7 +7684,10 @@ function requestLoopback(url, options) {
 ;// CONCATENATED MODULE: ./build/js/shared/state.js
 // What is known about one exposure: two facts (tunnel, app) and the phase they add up to.
 // exposure.ts is the only writer; control, github and the gateway's pages only read.
-/** Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol: tcp`, the app was down. */
+/**
+ * Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol:
+ * tcp`, the app was down.
+ */
 const UNVERIFIED_REASONS = ['silent', 'unproved', 'app away'];
 /** The four ways the app can be run; `auto` is resolved before anything starts. */
 const APP_MODES = ['os', 'exec', 'web', 'port'];
@@ -7877,9 +7880,9 @@ async function* readEvents(body) {
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
 ;// CONCATENATED MODULE: ./build/js/shared/output.js
-// Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone or
-// slow. Used by the programs and by commands/foreground.ts. Nothing here throws, and every 'error' event has a listener:
-// otherwise the handler for uncaught errors would run, and try to write again.
+// Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone
+// or slow. Used by the programs and by commands/foreground.ts. Nothing here throws, and every 'error' event has a
+// listener: otherwise the handler for uncaught errors would run, and try to write again.
 
 
 /** How much waits for a slow reader. Beyond that, lines are left out, because an app may print without end. */
@@ -7947,8 +7950,8 @@ class LineOutput {
     }
 }
 /**
- * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works again,
- * a line says so.
+ * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works
+ * again, a line says so.
  */
 class LogFile {
     #descriptor;
@@ -8950,9 +8953,9 @@ function getIDToken(aud) {
 
 //# sourceMappingURL=core.js.map
 ;// CONCATENATED MODULE: ./build/js/step/job-environment.js
-// The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork rules,
-// and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has the
-// rest. Secrets are masked when they are read.
+// The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork
+// rules, and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has
+// the rest. Secrets are masked when they are read.
 
 
 
@@ -9068,8 +9071,9 @@ function escapeCharacter(character) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/step/print.js
-// All output of main, post and stop goes through this file, which sanitises it: names, paths and messages contain untrusted
-// text, and the runner executes commands that it finds in the log. Nothing else in step/, main, post or stop prints.
+// All output of main, post and stop goes through this file, which sanitises it: names, paths and messages contain
+// untrusted text, and the runner executes commands that it finds in the log. Nothing else in step/, main, post or stop
+// prints.
 
 
 
@@ -9317,8 +9321,8 @@ function readSession(folder) {
     return readDocument(sessionFiles(folder).session, SessionSchema);
 }
 /**
- * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at the
- * start: a full disk has no room for a new file, and without one post would report a killed supervisor.
+ * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
+ * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
 function writeOutcome(folder, state) {
     const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));

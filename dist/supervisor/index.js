@@ -30181,8 +30181,8 @@ function hasCode(error, ...codes) {
 // Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
 
 /**
- * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1 ms;
- * the difference is room for what the code adds to a duration.
+ * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1
+ * ms; the difference is room for what the code adds to a duration.
  */
 const MAX_DURATION_MS = 24 * 24 * 3_600_000;
 const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
@@ -30215,8 +30215,8 @@ function duration_formatDuration(ms) {
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: ./build/js/shared/secrets.js
-// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control, tunnel,
-// exposure and step.
+// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control,
+// tunnel, exposure and step.
 
 /** A shorter line of a key reveals nothing, and masking it would blank out half of the log. */
 const MIN_HIDDEN_LENGTH = 8;
@@ -30224,7 +30224,9 @@ const MIN_HIDDEN_LENGTH = 8;
 function isSame(given, wanted) {
     return (0,external_node_crypto_.timingSafeEqual)((0,external_node_crypto_.hash)('sha256', given, 'buffer'), (0,external_node_crypto_.hash)('sha256', wanted, 'buffer'));
 }
-/** The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line. */
+/**
+ * The texts of a PEM key to hide in logs: the whole key, and each of its lines, because the runner masks line by line.
+ */
 function listKeyTexts(key) {
     const lines = key.split('\n').map(line => line.trim());
     return [key.trim(), ...lines].filter(text => text.length >= MIN_HIDDEN_LENGTH && !/^-----.*-----$/.test(text));
@@ -30233,7 +30235,10 @@ function listKeyTexts(key) {
 ;// CONCATENATED MODULE: ./build/js/shared/state.js
 // What is known about one exposure: two facts (tunnel, app) and the phase they add up to.
 // exposure.ts is the only writer; control, github and the gateway's pages only read.
-/** Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol: tcp`, the app was down. */
+/**
+ * Why the public address is unverified: no answer (no hairpin NAT), an answer without our proof, or, with `protocol:
+ * tcp`, the app was down.
+ */
 const UNVERIFIED_REASONS = ['silent', 'unproved', 'app away'];
 /** The four ways the app can be run; `auto` is resolved before anything starts. */
 const APP_MODES = ['os', 'exec', 'web', 'port'];
@@ -30381,9 +30386,9 @@ const silentLogger = { debug() { }, info() { }, warn() { }, error() { } };
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
 ;// CONCATENATED MODULE: ./build/js/shared/output.js
-// Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone or
-// slow. Used by the programs and by commands/foreground.ts. Nothing here throws, and every 'error' event has a listener:
-// otherwise the handler for uncaught errors would run, and try to write again.
+// Writes to streams and files that may fail at any moment: a full disk, a closed terminal, a pipe whose reader is gone
+// or slow. Used by the programs and by commands/foreground.ts. Nothing here throws, and every 'error' event has a
+// listener: otherwise the handler for uncaught errors would run, and try to write again.
 
 
 /** How much waits for a slow reader. Beyond that, lines are left out, because an app may print without end. */
@@ -30451,8 +30456,8 @@ class LineOutput {
     }
 }
 /**
- * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works again,
- * a line says so.
+ * A log file of limited size, behind a descriptor. What cannot be written is lost and counted; when writing works
+ * again, a line says so.
  */
 class LogFile {
     #descriptor;
@@ -30814,7 +30819,10 @@ var promises_ = __nccwpck_require__(1455);
  */
 const ATTEMPTS = 3;
 const RETRY_DELAY_MS = 200;
-/** Removes the folder and its contents, if it exists. If that fails, resolves with a warning that says why; never rejects. */
+/**
+ * Removes the folder and its contents, if it exists. If that fails, resolves with a warning that says why; never
+ * rejects.
+ */
 async function removeFolder(folder) {
     for (let attempt = 1;; attempt += 1) {
         try {
@@ -30830,7 +30838,8 @@ async function removeFolder(folder) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/shared/lines.js
-// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log file.
+// Splits text that arrives in pieces into lines. Used by app for the consoles of programs, and by step for the log
+// file.
 /** A program that never ends its line must not fill our memory; longer lines are passed on in pieces. */
 const MAX_LINE_LENGTH = 16_384;
 /** How many lines an error carries: more would not be read. */
@@ -31122,8 +31131,8 @@ class LineSplitter {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/process/child.js
-// Runs a program in a process group of its own, reads its output line by line, and ends it with all its children. Used by
-// every mode that runs a program, and by the installation of wasmrun.
+// Runs a program in a process group of its own, reads its output line by line, and ends it with all its children. Used
+// by every mode that runs a program, and by the installation of wasmrun.
 
 
 
@@ -31299,8 +31308,8 @@ async function port_owner_readText(path) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/process/readiness.js
-// When a program counts as up: its port accepts, and its health path answers. Used by app.ts, listener.ts, `mode: port`,
-// and exposure/ingress.ts.
+// When a program counts as up: its port accepts, and its health path answers. Used by app.ts, listener.ts, `mode:
+// port`, and exposure/ingress.ts.
 
 
 
@@ -31339,8 +31348,8 @@ async function acceptsConnection(host, port) {
     });
 }
 /**
- * Resolves when GET `path` answers with a status below 500. `onAttempt` is called with the outcome of each other attempt
- * (`status 502`, `no answer`). Rejects with the signal's reason.
+ * Resolves when GET `path` answers with a status below 500. `onAttempt` is called with the outcome of each other
+ * attempt (`status 502`, `no answer`). Rejects with the signal's reason.
  */
 async function waitForHealth(target, signal) {
     for (;;) {
@@ -31548,8 +31557,8 @@ function statPath(path) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/project/ignore-rules.js
-// Which files wasmrun ships into its VM: the rules of wasmrun 1.0.0 (project_files.rs), which differ from git's. Used by
-// staging.ts, which reports before the start what the VM will not see.
+// Which files wasmrun ships into its VM: the rules of wasmrun 1.0.0 (project_files.rs), which differ from git's. Used
+// by staging.ts, which reports before the start what the VM will not see.
 /** Left out wherever they are, files and folders alike. */
 const IGNORED_NAMES = new Set([
     ...['.git', 'node_modules', 'target', 'dist', '__pycache__', '.venv', 'venv', '.DS_Store', '.idea'],
@@ -31598,7 +31607,9 @@ function findPattern(patterns, path, isFolder) {
     const last = patterns.findLast(pattern => (isFolder || !pattern.foldersOnly) && matchesPath(pattern, path, isFolder));
     return last === undefined || last.negated ? undefined : `.gitignore: ${last.text}`;
 }
-/** A pattern with a slash is matched against the whole path, one without against the name (for files, every name in it). */
+/**
+ * A pattern with a slash is matched against the whole path, one without against the name (for files, every name in it).
+ */
 function matchesPath(pattern, path, isFolder) {
     if (pattern.text.includes('/'))
         return matchesTokens(pattern.tokens, path);
@@ -33080,8 +33091,8 @@ function parseToml(text) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/project/staging.js
-// Makes the copy of a project that OS mode runs on. The checkout itself is not used, because wasmrun's API can write into
-// the folder it serves, and our network policy becomes a part of it. Used by os.ts and, for a plain copy, exec.ts.
+// Makes the copy of a project that OS mode runs on. The checkout itself is not used, because wasmrun's API can write
+// into the folder it serves, and our network policy becomes a part of it. Used by os.ts and, for a plain copy, exec.ts.
 
 
 
@@ -33389,8 +33400,8 @@ function selectHostEnvironment(environment) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/os/page-host/page-message.js
-// What a page host reports about wasmrun's page: messages between the page and its Worker, refused requests, and failures
-// of the page. Used by both hosts and by page-program.ts.
+// What a page host reports about wasmrun's page: messages between the page and its Worker, refused requests, and
+// failures of the page. Used by both hosts and by page-program.ts.
 
 /** wasmrun's own message types (os.js of wasmrun 1.0.0); `terminated` and those in kebab-case are ours. */
 const PageMessageSchema = variant('type', [
@@ -33460,8 +33471,8 @@ function watchPage(scope, report) {
     };
 }
 /**
- * For the browser, whose page must not wait: output is dropped while 256 reports are being sent, and the next report says
- * how much. All other messages are always sent.
+ * For the browser, whose page must not wait: output is dropped while 256 reports are being sent, and the next report
+ * says how much. All other messages are always sent.
  */
 function limitOutput(send) {
     let waiting = 0;
@@ -34520,7 +34531,9 @@ async function startApp(options, timing) {
         stop: () => loop.stop(),
     };
 }
-/** One start: resolves when the program has answered. The folder of the start is removed when the program is stopped. */
+/**
+ * One start: resolves when the program has answered. The folder of the start is removed when the program is stopped.
+ */
 async function startOnce(options, { onOutput, lastLines }, signal) {
     const folder = await (0,promises_.mkdtemp)((0,external_node_path_.join)(options.folder, 'app-'));
     const removeOwnFolder = async () => {
@@ -34619,8 +34632,8 @@ async function waitUntilHealthy(program, path, lastLines, signal) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/raw-headers.js
-// Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the gateway
-// that reads, changes or writes a whole head. Pure.
+// Header fields as Node and undici give them: names and values in turn, as on the wire. Used by every file of the
+// gateway that reads, changes or writes a whole head. Pure.
 /** Calls `onField` for each field, in order. */
 function forEachField(raw, onField) {
     for (let index = 0; index + 1 < raw.length; index += 2)
@@ -34655,8 +34668,8 @@ function decodeFields(raw) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/visit.js
-// One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used by
-// every pass.
+// One visit: a request, what is known about it, and the means to answer it. Built by the servers of downstream/, used
+// by every pass.
 /** The request target exactly as received. Do not parse it against a base URL: `//host` would choose another host. */
 function readTarget(request) {
     return request.url ?? '';
@@ -34675,9 +34688,9 @@ function hasBody(request) {
 ;// CONCATENATED MODULE: ./build/js/gateway/access/session-cookie.js
 // The cookie of a visitor who has shown the key once. Used by access.ts, credentials.ts and site-data.ts.
 //
-// Cookies are not bound to a port (RFC 6265, 8.5): a server on another port of the same host receives ours. So the cookie
-// never contains the key. It contains its expiry and a MAC over the address and the expiry, with a secret of this exposure,
-// which is worthless anywhere else.
+// Cookies are not bound to a port (RFC 6265, 8.5): a server on another port of the same host receives ours. So the
+// cookie never contains the key. It contains its expiry and a MAC over the address and the expiry, with a secret of
+// this exposure, which is worthless anywhere else.
 
 /** A preview without an end ends with its job, and jobs on hosted runners last six hours. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
@@ -34739,8 +34752,8 @@ function splitCookies(header) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/access/credentials.js
-// The key, password or session that a visitor sends: reads it from the request, and removes it so that the app does not see
-// it. Used by access.ts and passes.ts. exposure.ts makes the link with the key here.
+// The key, password or session that a visitor sends: reads it from the request, and removes it so that the app does not
+// see it. Used by access.ts and passes.ts. exposure.ts makes the link with the key here.
 
 
 
@@ -34751,8 +34764,8 @@ function renderKeyLink(url, key) {
     return `${url}/?${KEY_PARAMETER}=${encodeURIComponent(key)}`;
 }
 /**
- * Removes the key's parameter from a request target; the rest stays byte for byte. `key` is the value of the first one, or
- * undefined if there is none.
+ * Removes the key's parameter from a request target; the rest stays byte for byte. `key` is the value of the first one,
+ * or undefined if there is none.
  */
 function splitKey(target) {
     const start = target.indexOf('?');
@@ -34870,8 +34883,8 @@ class ForeignPeerError extends Error {
     name = 'ForeignPeerError';
 }
 /**
- * Opens a TLS connection. The server must have the certificate with this SHA-256 fingerprint, or, because a proxy may be in
- * between, one that the machine trusts for this name. Rejects with ForeignPeerError if it has neither.
+ * Opens a TLS connection. The server must have the certificate with this SHA-256 fingerprint, or, because a proxy may
+ * be in between, one that the machine trusts for this name. Rejects with ForeignPeerError if it has neither.
  */
 function connectTls(url, fingerprint, signal) {
     const { hostname, port } = new URL(url);
@@ -34906,8 +34919,8 @@ function isNoTls(error) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/probe.js
-// The probe proves that a public address leads to this exposure: it sends a challenge, and only this exposure has the key to
-// sign it. Sent by exposure/ before a URL is published, answered by passes.ts.
+// The probe proves that a public address leads to this exposure: it sends a challenge, and only this exposure has the
+// key to sign it. Sent by exposure/ before a URL is published, answered by passes.ts.
 
 
 
@@ -34988,8 +35001,9 @@ function probe_describeFailure(error, signal) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/own-pages.js
-// The gateway's own paths under /__expose/, apart from the sign-in (access.ts), and its short answers in plain text. No page
-// there accepts a cookie as authorization, because the app shares the origin. Used by passes.ts, and `sendText` by others.
+// The gateway's own paths under /__expose/, apart from the sign-in (access.ts), and its short answers in plain text. No
+// page there accepts a cookie as authorization, because the app shares the origin. Used by passes.ts, and `sendText` by
+// others.
 
 
 const OWN_FOLDER = '/__expose';
@@ -35096,7 +35110,10 @@ function renderText({ title, what, nextForScripts, detail, retryAfterS }) {
     const lines = [`${title}.`, what, detail, nextForScripts, again];
     return `${lines.filter(line => line !== undefined).join('\n')}\n`;
 }
-/** JSON, for a program: `{"error","detail"?,"status","retry_after"?}`; `retry_after` in seconds, if trying again may help. */
+/**
+ * JSON, for a program: `{"error","detail"?,"status","retry_after"?}`; `retry_after` in seconds, if trying again may
+ * help.
+ */
 function renderJson(notice) {
     const { title, what, detail, status, retryAfterS } = notice;
     return `${JSON.stringify({ error: `${title}: ${what}`, detail, status, retry_after: retryAfterS })}\n`;
@@ -35108,7 +35125,9 @@ function escapeHtml(text) {
 ;// CONCATENATED MODULE: ./build/js/gateway/pages/answer.js
 // Sends a notice in the form that the visitor accepts: HTML, JSON or plain text. Used by the gateway's passes.
 
-/** Sends HTML only if `Accept` names it. Browsers name it for pages, not for scripts, styles and images; curl does not. */
+/**
+ * Sends HTML only if `Accept` names it. Browsers name it for pages, not for scripts, styles and images; curl does not.
+ */
 function sendNotice({ request, response }, notice, headers = {}) {
     const [type, body] = render(request.headers.accept ?? '', notice);
     response.writeHead(notice.status, {
@@ -35134,8 +35153,8 @@ function render(accept, notice) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/pages/notice.js
-// The text of the gateway's own answers: one notice for each reason why a visitor does not get the app's answer. Used by
-// the passes, sent by answer.ts.
+// The text of the gateway's own answers: one notice for each reason why a visitor does not get the app's answer. Used
+// by the passes, sent by answer.ts.
 
 
 /** A start takes seconds; reloading more often would only fill the log. */
@@ -35293,8 +35312,8 @@ var picomatch = __nccwpck_require__(4006);
 ;// CONCATENATED MODULE: ./build/js/gateway/access/public-paths.js
 // Patterns of paths that need no key, such as `/webhooks/**`. Used by access.ts, and by inputs/ to check the patterns.
 //
-// The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path is
-// public only if every such reading of it matches. A path with dot segments is never public.
+// The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path
+// is public only if every such reading of it matches. A path with dot segments is never public.
 
 /** No app encodes its paths more often than this; a path that is encoded more often is not public. */
 const MAX_DECODINGS = 4;
@@ -35374,9 +35393,9 @@ function hasDotSegment(path) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/access/access.js
-// Decides which requests are let in. Refuses unauthenticated visitors, all with the same answer. Removes the key or password
-// from the requests that it lets in, so that the app never sees it. Used by passes.ts, before any pass whose answer depends
-// on the app.
+// Decides which requests are let in. Refuses unauthenticated visitors, all with the same answer. Removes the key or
+// password from the requests that it lets in, so that the app never sees it. Used by passes.ts, before any pass whose
+// answer depends on the app.
 
 
 
@@ -35431,7 +35450,8 @@ class AccessControl {
         if (this.#isPublic(readPath(visit.request)))
             return 'public';
         if (credential === 'password') {
-            // Scripts of the app may later replace the browser's `Authorization` with one of their own; then the cookie counts.
+            // Scripts of the app may later replace the browser's `Authorization` with one of their own; then the cookie
+            // counts.
             if (!hasSession && visit.address)
                 visit.ownHeaders.push(['set-cookie', this.#issue(visit.address.url)]);
             return 'ambient';
@@ -35463,7 +35483,10 @@ class AccessControl {
     #issue(url) {
         return this.#cookies.issue(url, this.#endsAt());
     }
-    /** Redirects to `target`, which lacks the key: the key must not stay in the address bar, in histories and in `Referer`. */
+    /**
+     * Redirects to `target`, which lacks the key: the key must not stay in the address bar, in histories and in
+     * `Referer`.
+     */
     #signIn(visit, target) {
         const { request, response, address } = visit;
         if (address === undefined)
@@ -35534,8 +35557,9 @@ function isPageLoad({ request, upgrade }) {
     return (request.method === 'GET' || request.method === 'HEAD') && upgrade === undefined;
 }
 /**
- * Whether another site made the browser send the request. `SameSite` does not prevent this: another port of the same host
- * is the same site. Every browser sends `Origin` with methods that are not safe, and with WebSockets (Fetch Standard, 3.2).
+ * Whether another site made the browser send the request. `SameSite` does not prevent this: another port of the same
+ * host is the same site. Every browser sends `Origin` with methods that are not safe, and with WebSockets (Fetch
+ * Standard, 3.2).
  */
 function isCrossSite({ request, upgrade, address }) {
     const { origin } = request.headers;
@@ -35592,12 +35616,12 @@ class SiteData {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/connection-slots.js
-// Decides which visitors' connections may stay open, and how many requests of each may run. All servers of a gateway share
-// one ConnectionSlots, so that TLS, HTTP/1.1 and HTTP/2 share its limits. Used by them, and by connection-set.ts.
+// Decides which visitors' connections may stay open, and how many requests of each may run. All servers of a gateway
+// share one ConnectionSlots, so that TLS, HTTP/1.1 and HTTP/2 share its limits. Used by them, and by connection-set.ts.
 //
-// There are two groups, authenticated connections and all others; neither can use up the room for requests of the other.
-// In a full group the connection with most requests loses one first. So the first request of a connection is served as
-// long as another connection of the group has two. docs/threat-model.md describes what this guarantees.
+// There are two groups, authenticated connections and all others; neither can use up the room for requests of the
+// other. In a full group the connection with most requests loses one first. So the first request of a connection is
+// served as long as another connection of the group has two. docs/threat-model.md describes what this guarantees.
 /**
  * A connection may use this part of the room that is free in its group: the more requests run, the fewer of them one
  * connection may have. One request may always run.
@@ -35617,8 +35641,8 @@ class ConnectionSlots {
         this.#newcomers = limits.strangers === 0 ? this.#authenticated : this.#unauthenticated;
     }
     /**
-     * Gives the connection a slot until it is closed; the connection begins unauthenticated. False if no slot is free and no
-     * other connection can be closed to free one. May be called twice.
+     * Gives the connection a slot until it is closed; the connection begins unauthenticated. False if no slot is free and
+     * no other connection can be closed to free one. May be called twice.
      */
     take(connection) {
         if (this.#slots.has(connection))
@@ -35649,7 +35673,10 @@ class ConnectionSlots {
     connectionOf(stream) {
         return this.#slots.get(stream)?.connection ?? stream;
     }
-    /** Call this if the visitor has shown the key, or needs none: to make room, its connection is then closed only if idle. */
+    /**
+     * Call this if the visitor has shown the key, or needs none: to make room, its connection is then closed only if
+     * idle.
+     */
     markAuthenticated(stream) {
         const slot = this.#slots.get(stream);
         if (slot === undefined || slot.isGone || slot.group === this.#authenticated)
@@ -35669,9 +35696,9 @@ class ConnectionSlots {
         return slot !== undefined && countOpen(slot) > 0;
     }
     /**
-     * Opens a request. Returns the function to call when it has ended; a second call, or one after an eviction, does nothing.
-     * Evicts the request at once if its connection has too many, or if its group is full and no other connection in it has
-     * at least two more.
+     * Opens a request. Returns the function to call when it has ended; a second call, or one after an eviction, does
+     * nothing. Evicts the request at once if its connection has too many, or if its group is full and no other connection
+     * in it has at least two more.
      */
     open(stream, share, turn) {
         const slot = this.#slots.get(stream);
@@ -35686,8 +35713,8 @@ class ConnectionSlots {
         return () => connection_slots_close(slot, turn);
     }
     /**
-     * Closes an idle connection. If less than half of the unauthenticated ones are idle, closes a busy unauthenticated one:
-     * otherwise new connections, which are idle at first, would only push out one another.
+     * Closes an idle connection. If less than half of the unauthenticated ones are idle, closes a busy unauthenticated
+     * one: otherwise new connections, which are idle at first, would only push out one another.
      */
     #freeSlot() {
         const [unauthenticated, authenticated] = [this.#unauthenticated, this.#authenticated];
@@ -35837,7 +35864,9 @@ function resetSocket(socket) {
 
 
 
-/** The gateway need not react to a visitor's broken connection, but an 'error' without a listener would end the process. */
+/**
+ * The gateway need not react to a visitor's broken connection, but an 'error' without a listener would end the process.
+ */
 function ignoreErrors(stream) {
     stream.on('error', () => { });
 }
@@ -35850,9 +35879,9 @@ function closeFlushed(stream, lingerMs) {
     stream.end(() => stream.destroy());
 }
 /**
- * Closes the stream at once. A TCP connection is reset, so that the system drops the bytes that a visitor does not read.
- * Never throws, for any kind of stream: Node.js can reset only a bare TCP socket, and throws ERR_INVALID_HANDLE_TYPE for
- * a TLSSocket, which is a Socket too.
+ * Closes the stream at once. A TCP connection is reset, so that the system drops the bytes that a visitor does not
+ * read. Never throws, for any kind of stream: Node.js can reset only a bare TCP socket, and throws
+ * ERR_INVALID_HANDLE_TYPE for a TLSSocket, which is a Socket too.
  */
 function cut(stream) {
     try {
@@ -35868,7 +35897,8 @@ function cut(stream) {
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/connection-set.js
 // The open connections of one server of this folder: admits them, and closes them when the server stops. Used by
-// http1-server, http2-server and tls-front. connection-slots.ts decides for all three whether there is room for a connection.
+// http1-server, http2-server and tls-front. connection-slots.ts decides for all three whether there is room for a
+// connection.
 
 
 class ConnectionSet {
@@ -35935,8 +35965,8 @@ function awaitClose(stream) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/linger.js
-// Closes a connection whose visitor is still sending after its answer. Reads and drops the rest for a while before that,
-// because closing a connection with unread bytes can destroy the answer on its way. Used by http1-server.ts.
+// Closes a connection whose visitor is still sending after its answer. Reads and drops the rest for a while before
+// that, because closing a connection with unread bytes can destroy the answer on its way. Used by http1-server.ts.
 
 class Linger {
     #limits;
@@ -36029,8 +36059,8 @@ function closeSoon(socket) {
 /** The limit for heads and bodies in the queue of one connection; a connection that exceeds it is closed. */
 const MAX_QUEUED_BYTES = 64 * 1024;
 /**
- * How often the bodies in a queue are measured. If the buffer of a body is full, Node stops reading the connection, and the
- * gateway would not notice that the visitor leaves. So such a connection is closed.
+ * How often the bodies in a queue are measured. If the buffer of a body is full, Node stops reading the connection, and
+ * the gateway would not notice that the visitor leaves. So such a connection is closed.
  */
 const MEASURE_INTERVAL_MS = 500;
 class QueuedRequests {
@@ -36078,15 +36108,15 @@ function measureHead({ rawHeaders, url = '' }) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/stalled-readers.js
-// Finds visitors who do not read their answers: they would keep their slot, and the memory for their answer, forever. Used by
-// http1-server.ts, for WebSockets too, and by http2-server.ts.
+// Finds visitors who do not read their answers: they would keep their slot, and the memory for their answer, forever.
+// Used by http1-server.ts, for WebSockets too, and by http2-server.ts.
 
 /** How many times the streams are checked within `stalledMs`. */
 const SWEEPS_PER_LIMIT = 4;
 /**
- * Calls `close`, which must not throw, for each stream that has had bytes waiting for `stalledMs` and has sent none of them.
- * Progress is seen only in whole chunks as they were written, of 64 KB at most. `countTaken` counts the sent bytes of
- * streams that do not count them. A stream with nothing waiting may be silent for any time.
+ * Calls `close`, which must not throw, for each stream that has had bytes waiting for `stalledMs` and has sent none of
+ * them. Progress is seen only in whole chunks as they were written, of 64 KB at most. `countTaken` counts the sent
+ * bytes of streams that do not count them. A stream with nothing waiting may be silent for any time.
  */
 function watchStalledReaders(listOpen, stalledMs, close, countTaken = countBytes) {
     const waits = new WeakMap();
@@ -36192,7 +36222,8 @@ class Http1Server {
     #receive(request, response, awaitsContinue) {
         if (hasBody(request))
             this.#linger.watch(request, response);
-        // After an upgrade that was not accepted, Node reads no further request: close the connection instead of stalling it.
+        // After an upgrade that was not accepted, Node reads no further request: close the connection instead of stalling
+        // it.
         if (request.headers.upgrade !== undefined)
             response.shouldKeepAlive = false;
         this.#enqueue(request, response, awaitsContinue, undefined);
@@ -36253,8 +36284,8 @@ function isWebSocket(request) {
     return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
 }
 /**
- * Opens an ordinary response on a connection from which Node has detached its parser; the connection ends with it. If Node
- * is still writing an answer there, closes the connection and returns undefined.
+ * Opens an ordinary response on a connection from which Node has detached its parser; the connection ends with it. If
+ * Node is still writing an answer there, closes the connection and returns undefined.
  */
 function openLastResponse(request, socket, linger) {
     const response = new external_node_http_.ServerResponse(request);
@@ -36282,11 +36313,11 @@ const SLOW_LINE_BYTES_PER_MS = 32;
 /** The longest time that these bytes may delay the acknowledgement. */
 const MAX_QUEUE_MS = 120_000;
 /**
- * Sends our settings again and again: every visitor must acknowledge them (RFC 9113, 6.5.3), so one who does not is gone.
- * This is needed because Node may have stopped reading, and then does not notice that a visitor leaves. Node stops without
- * any event after a malformed frame on a session that is closing (after a GOAWAY by either side). Such a session cannot
- * simply be ended, because it must finish its answers: Node's own client, for example, sends GOAWAY and waits for them. A
- * ping would not do, because it does not work on a session that is closing.
+ * Sends our settings again and again: every visitor must acknowledge them (RFC 9113, 6.5.3), so one who does not is
+ * gone. This is needed because Node may have stopped reading, and then does not notice that a visitor leaves. Node
+ * stops without any event after a malformed frame on a session that is closing (after a GOAWAY by either side). Such a
+ * session cannot simply be ended, because it must finish its answers: Node's own client, for example, sends GOAWAY and
+ * waits for them. A ping would not do, because it does not work on a session that is closing.
  */
 function watchPresence(session, options) {
     const { settings, intervalMs, timeoutMs, isNeeded, countSent, leave } = options;
@@ -36400,8 +36431,8 @@ function splitHead(raw) {
     return { pseudo, fields };
 }
 /**
- * `:authority` becomes the Host. An additional Host is kept only if it differs, so that the guard refuses the request (RFC
- * 9113, 8.3.1). Split cookie fields become one again (8.2.3).
+ * `:authority` becomes the Host. An additional Host is kept only if it differs, so that the guard refuses the request
+ * (RFC 9113, 8.3.1). Split cookie fields become one again (8.2.3).
  */
 function renderFields(authority, fields) {
     const raw = authority === undefined ? [] : ['host', authority];
@@ -36434,8 +36465,8 @@ function renderHeaders(raw) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-response.js
-// Makes an HTTP/2 answer look like Node's HTTP/1.1 response, so that the passes, and handlers in this process, can write
-// both. Used by http2-session.ts.
+// Makes an HTTP/2 answer look like Node's HTTP/1.1 response, so that the passes, and handlers in this process, can
+// write both. Used by http2-session.ts.
 
 
 
@@ -36598,8 +36629,8 @@ function isRaw(headers) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-session.js
-// One visitor's HTTP/2 session: turns each request into a visit, as http1-server.ts does, and limits the session's time, its
-// number of streams and the size of heads. Used by http2-server.ts.
+// One visitor's HTTP/2 session: turns each request into a visit, as http1-server.ts does, and limits the session's
+// time, its number of streams and the size of heads. Used by http2-server.ts.
 
 
 
@@ -36612,7 +36643,9 @@ const HTTP2_SHARE = { active: MAX_STREAMS, open: MAX_STREAMS };
 const MAX_HEAD_BYTES = 16 * 1024;
 /** High, because browsers send each cookie as a field of its own. */
 const MAX_HEAD_FIELDS = 256;
-/** While a session is closing: how often the visitor's presence is checked, and how long the acknowledgement may take. */
+/**
+ * While a session is closing: how often the visitor's presence is checked, and how long the acknowledgement may take.
+ */
 const CLOSING_PRESENCE = { intervalMs: 250, timeoutMs: 1_000 };
 const SESSION_OPTIONS = {
     settings: {
@@ -36624,7 +36657,8 @@ const SESSION_OPTIONS = {
     maxHeaderListPairs: MAX_HEAD_FIELDS,
     // A field that the app sends twice is passed on twice.
     strictSingleValueFields: false,
-    // Against rapid reset: a browser that leaves a page cancels its requests, but does not cancel hundreds again and again.
+    // Against rapid reset: a browser that leaves a page cancels its requests, but does not cancel hundreds again and
+    // again.
     streamResetBurst: 2 * MAX_STREAMS,
     streamResetRate: 33,
     maxSessionInvalidFrames: 100,
@@ -36662,8 +36696,8 @@ class VisitorSession {
         this.#session.close();
     }
     /**
-     * Cuts the connection some time after the session has ended. Node closes such a connection only when the visitor closes
-     * it too; if the visitor never does, it would stay open forever.
+     * Cuts the connection some time after the session has ended. Node closes such a connection only when the visitor
+     * closes it too; if the visitor never does, it would stay open forever.
      */
     cutIfEnded(now) {
         if (!this.#session.destroyed)
@@ -36677,7 +36711,9 @@ class VisitorSession {
         this.#context.onClose();
         closeFlushed(this.#connection, this.#context.limits.lingerMs);
     }
-    /** Watches busy sessions: Node also stops reading while a visitor does not read, and would not notice that it leaves. */
+    /**
+     * Watches busy sessions: Node also stops reading while a visitor does not read, and would not notice that it leaves.
+     */
     #watchBusy() {
         const { limits, slots } = this.#context;
         watchPresence(this.#session, {
@@ -36775,8 +36811,8 @@ class VisitorSession {
         });
     }
     /**
-     * Closes the session after an answer with `Connection: close`. Its other requests may finish. Cuts the connection if this
-     * answer cannot be sent in time.
+     * Closes the session after an answer with `Connection: close`. Its other requests may finish. Cuts the connection if
+     * this answer cannot be sent in time.
      */
     #closeAfter(refused) {
         const timer = this.#cutAfterLinger();
@@ -36818,7 +36854,10 @@ function boundUpload(stream, request, response, limits) {
     request.once('end', () => clearTimeout(timer));
     stream.once('close', () => clearTimeout(timer));
 }
-/** Calls `end` for a session without a request: soon after the handshake, later between two requests. Pings do not count. */
+/**
+ * Calls `end` for a session without a request: soon after the handshake, later between two requests. Pings do not
+ * count.
+ */
 function watchIdleness(session, limits, end) {
     let open = 0;
     let timer = setTimeout(end, limits.headersTimeoutMs);
@@ -36895,7 +36934,8 @@ class Http2Server {
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/tls-front.js
 // Where TLS ends. Distinguishes TLS from plain HTTP by a visitor's first byte, does the TLS handshake, and passes the
-// connection to the HTTP/1.1 or HTTP/2 server, as negotiated (ALPN). Used by gateway.ts in place of a bare HTTP/1.1 server.
+// connection to the HTTP/1.1 or HTTP/2 server, as negotiated (ALPN). Used by gateway.ts in place of a bare HTTP/1.1
+// server.
 
 
 
@@ -36955,8 +36995,8 @@ class TlsFront {
         this.#slots.join(socket, connection);
         const timer = setTimeout(() => socket.destroy(), this.#limits.handshakeTimeoutMs);
         socket.once('close', () => clearTimeout(timer));
-        // After the handshake Node reports a TLS error only with this event, and drops what was to be written. It would emit
-        // 'error' and destroy the socket only for a tls.Server, which releases the socket's control (_tls_wrap.js).
+        // After the handshake Node reports a TLS error only with this event, and drops what was to be written. It would
+        // emit 'error' and destroy the socket only for a tls.Server, which releases the socket's control (_tls_wrap.js).
         socket.on('_tlsError', () => connection.destroy());
         // A failed handshake is the visitor's problem; Node closes its connection.
         ignoreErrors(socket);
@@ -36969,7 +37009,10 @@ class TlsFront {
         });
     }
 }
-/** Calls `onByte` with the first byte, which stays in the stream. Closes a connection that sends nothing in time, or ends. */
+/**
+ * Calls `onByte` with the first byte, which stays in the stream. Closes a connection that sends nothing in time, or
+ * ends.
+ */
 function readFirstByte(connection, timeoutMs, onByte) {
     const timer = setTimeout(() => connection.destroy(), timeoutMs);
     const leave = () => connection.destroy();
@@ -36987,8 +37030,8 @@ function readFirstByte(connection, timeoutMs, onByte) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/visitor-server.js
-// What the servers of this folder have in common: they admit visitors' connections, and limit their number and their times.
-// Used by all of them, and by gateway.ts.
+// What the servers of this folder have in common: they admit visitors' connections, and limit their number and their
+// times. Used by all of them, and by gateway.ts.
 const VISITOR_LIMITS = {
     sockets: 1_024,
     strangers: 256,
@@ -37002,11 +37045,13 @@ const VISITOR_LIMITS = {
 };
 
 ;// CONCATENATED MODULE: ./build/js/gateway/own-address.js
-// The preview's public address, and the values of Host and Origin that name it. Made by gateway.ts; the passes get it with
-// every visit. Pure.
+// The preview's public address, and the values of Host and Origin that name it. Made by gateway.ts; the passes get it
+// with every visit. Pure.
 
 const DEFAULT_PORTS = { 'http:': '80', 'https:': '443' };
-/** Names of the machine itself. One allows the others, because no attacker can make them lead elsewhere (DNS rebinding). */
+/**
+ * Names of the machine itself. One allows the others, because no attacker can make them lead elsewhere (DNS rebinding).
+ */
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 /** Undefined if the address is not a URL. */
 function describeAddress({ url: text, host, port }) {
@@ -37044,8 +37089,8 @@ function addDefaultPort(name, protocol) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/body-limit.js
-// The answer to a body that is longer than `max-body`. Used by passes.ts, which checks `Content-Length`, and by upload.ts,
-// which counts the bytes of chunked bodies.
+// The answer to a body that is longer than `max-body`. Used by passes.ts, which checks `Content-Length`, and by
+// upload.ts, which counts the bytes of chunked bodies.
 
 
 /** A body turned out to be longer than allowed while it was being forwarded to the app. */
@@ -37078,7 +37123,8 @@ const CHECKS = [
 ];
 /** Browsers send about twenty, and a proxy in front adds a few. */
 const MAX_FIELDS = 256;
-// Fields that frame or route a message. CGI-style servers treat `_` as `-`: they would read `Content_Length` as a second one.
+// Fields that frame or route a message. CGI-style servers treat `_` as `-`: they would read `Content_Length` as a
+// second one.
 const FRAMING_FIELDS = new Set([
     'connection',
     'content-length',
@@ -37195,8 +37241,8 @@ function sendToHttps(visit) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/headers.js
-// Decides which header fields pass the gateway. Fields about one connection do not, and forwarding fields are replaced by our
-// own. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
+// Decides which header fields pass the gateway. Fields about one connection do not, and forwarding fields are replaced
+// by our own. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
 
 // RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They describe one connection and must not be forwarded.
 const HOP_BY_HOP = new Set([
@@ -37224,8 +37270,8 @@ const NOT_FROM_VISITORS = new Set([
 // A trailer must not change the framing, routing or cookies of the head (RFC 9110, 6.5.1).
 const NOT_IN_TRAILERS = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
 /**
- * The head for the app. `Host` is the app's own (dev servers refuse any other), and `X-Forwarded-Host` and `-Proto` name
- * the public address. There is no `X-Forwarded-For`, because bore does not pass on the visitor's IP address.
+ * The head for the app. `Host` is the app's own (dev servers refuse any other), and `X-Forwarded-Host` and `-Proto`
+ * name the public address. There is no `X-Forwarded-For`, because bore does not pass on the visitor's IP address.
  */
 function renderRequestHeaders(raw, address) {
     const headers = ['host', `localhost:${address.port}`];
@@ -37281,8 +37327,8 @@ function findHopByHop(raw) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/waiting-heads.js
-// Heads of answers that wait for the first chunk of their body, so that both are sent in one write. Two small writes take
-// 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts.
+// Heads of answers that wait for the first chunk of their body, so that both are sent in one write. Two small writes
+// take 44 ms through bore (Nagle at the server meets a delayed ACK at the visitor). Used by answer-relay.ts.
 /** How long a head waits for its body. */
 const HEAD_WAIT_MS = 5;
 /** All heads share one timer: a timer for each answer would cost more time than parsing the answer. */
@@ -37418,8 +37464,8 @@ class AnswerRelay {
     }
 }
 /**
- * Whether the app's reason phrase differs from the usual one. If a status line comes in several packets, undici has only
- * the last part of the phrase: so the end of the usual phrase counts as the usual one.
+ * Whether the app's reason phrase differs from the usual one. If a status line comes in several packets, undici has
+ * only the last part of the phrase: so the end of the usual phrase counts as the usual one.
  */
 function isOwnReason(status, reason) {
     return /^[\t\x20-\x7e]+$/.test(reason) && external_node_http_.STATUS_CODES[status]?.endsWith(reason) !== true;
@@ -37435,11 +37481,12 @@ function isOwnReason(status, reason) {
  * dropped, because the visitor may not read the answer before it has sent everything. If the visitor leaves, the app's
  * request ends, and this stream with it (see answer-relay.ts).
  *
- * A visitor who sent `Expect: 100-continue` gets its 100 once the app is connected. If the app cannot be reached, the visitor
- * gets an answer without sending the body. The 100 does not come from the app, because undici does not send the head
- * before the first chunk of the body.
+ * A visitor who sent `Expect: 100-continue` gets its 100 once the app is connected. If the app cannot be reached, the
+ * visitor gets an answer without sending the body. The 100 does not come from the app, because undici does not send the
+ * head before the first chunk of the body.
  *
- * If the body is longer than `maxBytes`, the app's request fails with BodyTooLarge; if an answer has begun, that is cut off.
+ * If the body is longer than `maxBytes`, the app's request fails with BodyTooLarge; if an answer has begun, that is cut
+ * off.
  */
 function openUpload({ request, response, awaitsContinue }, maxBytes) {
     let hasContinued = !awaitsContinue;
@@ -37538,9 +37585,9 @@ function forwardUpgrade(visit, upgrade, route) {
     route.link.select(route.address).dispatch(request, relay);
 }
 /**
- * Reads a visitor's stream until it is joined with the app's: otherwise the gateway would not notice that the visitor leaves,
- * and the app's request would continue. If a visitor ends its stream, or sends more than MAX_EARLY_BYTES, its connection is
- * closed unless the app answers soon.
+ * Reads a visitor's stream until it is joined with the app's: otherwise the gateway would not notice that the visitor
+ * leaves, and the app's request would continue. If a visitor ends its stream, or sends more than MAX_EARLY_BYTES, its
+ * connection is closed unless the app answers soon.
  */
 class EarlyBytes {
     #socket;
@@ -37614,8 +37661,8 @@ function renderSwitch(raw) {
     return `${lines.join('\r\n')}\r\n\r\n`;
 }
 /**
- * Pipes both ways. Passes on the end of one direction. If a stream breaks, destroys the other. If the visitor's stream has
- * ended, destroys both once the app has been silent for a while.
+ * Pipes both ways. Passes on the end of one direction. If a stream breaks, destroys the other. If the visitor's stream
+ * has ended, destroys both once the app has been silent for a while.
  */
 function joinStreams(visitor, app) {
     let timer;
@@ -37655,7 +37702,8 @@ function joinStreams(visitor, app) {
 function ignore() { }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/passes.js
-// Everything that happens to a request. Each step is one function, a pass; two lists give their order. Run by gateway.ts.
+// Everything that happens to a request. Each step is one function, a pass; two lists give their order. Run by
+// gateway.ts.
 
 
 
@@ -37684,8 +37732,8 @@ const PASSES = [
 /** The passes for each request over plain HTTP if the gateway has a certificate. */
 const PLAIN_PASSES = [refuseMalformed, redirectToHttps];
 /**
- * Refuses with 4xx or 5xx what two HTTP implementations could read differently (see guard.ts), and closes the connection.
- * Drops the requests behind it in the same packet, because Node still emits them.
+ * Refuses with 4xx or 5xx what two HTTP implementations could read differently (see guard.ts), and closes the
+ * connection. Drops the requests behind it in the same packet, because Node still emits them.
  */
 function refuseMalformed(visit, { rejectedConnections }) {
     const { socket } = visit.request;
@@ -37717,7 +37765,10 @@ function answerProbe(visit, { proofKey }) {
 function checkAccess(visit, { access }) {
     return access.check(visit);
 }
-/** Adds `Clear-Site-Data` to the first page of a browser over https, because an earlier preview may have had the address. */
+/**
+ * Adds `Clear-Site-Data` to the first page of a browser over https, because an earlier preview may have had the
+ * address.
+ */
 function clearSiteData(visit, { siteData }) {
     siteData.addFields(visit);
     return false;
@@ -37799,11 +37850,13 @@ function describeVisit({ request }) {
 // EXTERNAL MODULE: ./node_modules/undici/lib/dispatcher/pool.js
 var pool = __nccwpck_require__(628);
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/app-link.js
-// The connections to the app: pools for its current address. They are destroyed as soon as the app has another address or
-// none, because the old port may already belong to another process. Used by gateway.ts, passes.ts and proxy.ts.
+// The connections to the app: pools for its current address. They are destroyed as soon as the app has another address
+// or none, because the old port may already belong to another process. Used by gateway.ts, passes.ts and proxy.ts.
 
 
-/** As many as the requests that connection-slots.ts lets run in both groups, so that no request waits for a connection. */
+/**
+ * As many as the requests that connection-slots.ts lets run in both groups, so that no request waits for a connection.
+ */
 const app_link_MAX_CONNECTIONS = 1_280;
 /** How long the app may take to send its head; undici's default, and longer than proxies in front usually wait. */
 const app_link_ANSWER_TIMEOUT_MS = 300_000;
@@ -40802,8 +40855,8 @@ class TunnelStatusRecord {
 // Opens the tunnel, checks that its address leads here, and closes and reopens it on command. Used by exposure, which
 // owns the state.
 //
-// It keeps three facts: the current public address (`#location`), the URL that was published (`#publishedUrl`), and what
-// the state says (`#status`). A new URL is checked before it replaces the published one.
+// It keeps three facts: the current public address (`#location`), the URL that was published (`#publishedUrl`), and
+// what the state says (`#status`). A new URL is checked before it replaces the published one.
 
 
 
@@ -40853,8 +40906,8 @@ class PublicTunnel {
     }
     /**
      * Checks the address, and changes the port if another program has it. From now on the address counts as published: a
-     * later change is checked first. While the tunnel is away, waits for it; once the signal is aborted, publishes nothing.
-     * Rejects with a TunnelError if another program has the address and there is no other port.
+     * later change is checked first. While the tunnel is away, waits for it; once the signal is aborted, publishes
+     * nothing. Rejects with a TunnelError if another program has the address and there is no other port.
      */
     async verify(signal) {
         for (;;) {
@@ -44001,8 +44054,8 @@ throttling.triggersNotification = triggersNotification;
 
 
 ;// CONCATENATED MODULE: ./build/js/shared/proxy.js
-// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release; supervisor
-// passes the variables on. Requests to this machine never go through it: see loopback.ts.
+// Requests to GitHub, which go through the job's proxy if one is set. Used by github and app/wasmrun/release;
+// supervisor passes the variables on. Requests to this machine never go through it: see loopback.ts.
 const VARIABLES = (/* unused pure expression or super */ null && (['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']));
 /** The variables of an environment that name a proxy. */
 function selectProxyVariables(environment) {
@@ -44074,12 +44127,14 @@ function isProxy({ protocol, hostname, pathname, search, hash, username, passwor
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/api.js
-// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the connection
-// waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and supervisor/.
+// The one connection to GitHub's REST API. A schema checks every answer, every request has a time limit, and the
+// connection waits as long as a rate limit requires. Works with Enterprise servers through `apiUrl`. Used by step/ and
+// supervisor/.
 //
-// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for every
-// route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so that we cannot
-// pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is wrong.
+// Built on @octokit/core, not on @actions/github 9.1, which adds 1.08 MB to each of four bundles, with a method for
+// every route and a second undici. @actions/github also reads the proxy from the environment when it is imported, so
+// that we cannot pass one; it has no SOCKS, ignores HTTP_PROXY for https, and silently uses no proxy if the value is
+// wrong.
 
 
 
@@ -44209,7 +44264,8 @@ function api_check(schema, data, route) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/wording.js
-// Sentences about missing permissions, and about who can open a preview. Used by step/report-target and comment-writer.ts.
+// Sentences about missing permissions, and about who can open a preview. Used by step/report-target and
+// comment-writer.ts.
 const PERMISSIONS = {
     comment: { does: 'comment on the pull request', line: 'pull-requests: write' },
     deployment: { does: 'create a deployment', line: 'deployments: write' },
@@ -44243,12 +44299,12 @@ function describeOpenWarning(access, visibility) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/escaping.js
-// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for every
-// value that it shows.
+// Renders untrusted text in Markdown, always as code with a fence that the text cannot close. Used by markdown.ts for
+// every value that it shows.
 
 /**
- * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one space
- * on both sides is dropped. GitHub makes no links and no mentions inside a code span.
+ * Text as inline code. CommonMark 6.1: a code span ends only at a run of as many backticks as it began with, and one
+ * space on both sides is dropped. GitHub makes no links and no mentions inside a code span.
  */
 function renderCode(text, maxLength) {
     const line = sanitise_sanitise(text, maxLength);
@@ -44311,8 +44367,8 @@ function longestRun(text) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/markdown.js
-// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. The text always names the
-// end of the preview, because a runner that dies cannot correct it. Used by comment-writer.ts and step/summary.ts.
+// Renders the comment and the step summary as Markdown. Pure: the same view gives the same text. The text always names
+// the end of the preview, because a runner that dies cannot correct it. Used by comment-writer.ts and step/summary.ts.
 
 
 
@@ -44465,8 +44521,8 @@ function renderFooter({ preview, updatedAt }) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/marker.js
-// The hidden first line of our comment: which preview it belongs to, and which run wrote it last. Used by comment-writer.ts
-// and own-comment.ts.
+// The hidden first line of our comment: which preview it belongs to, and which run wrote it last. Used by
+// comment-writer.ts and own-comment.ts.
 /** The values are only hex and decimal digits, so that none can close the HTML comment early. */
 const MARKER = /^<!-- expose-action preview=([0-9a-f]{1,64}) run=(\d{1,20}) attempt=(\d{1,6}) -->/;
 function renderMarker({ key, runId, runAttempt }) {
@@ -44488,8 +44544,8 @@ function compareRuns(a, b) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/own-comment.js
-// Our one comment on a pull request: finds it by its marker and its author, on all pages, and writes it. The marker is not
-// enough, because anyone who can comment can copy it. Used by comment-writer.ts, which decides when to write.
+// Our one comment on a pull request: finds it by its marker and its author, on all pages, and writes it. The marker is
+// not enough, because anyone who can comment can copy it. Used by comment-writer.ts, which decides when to write.
 
 
 
@@ -44516,8 +44572,8 @@ class OwnComment {
         this.marker = { key: identity.key, runId, runAttempt };
     }
     /**
-     * Creates or edits the comment. `body` must begin with the marker. Can be repeated after a failure: it finds a comment that
-     * the failed attempt created. Rejects with a GitHubError.
+     * Creates or edits the comment. `body` must begin with the marker. Can be repeated after a failure: it finds a
+     * comment that the failed attempt created. Rejects with a GitHubError.
      */
     async write(body) {
         const found = (await this.#readOwn()) ?? (await this.#findAll());
@@ -44549,7 +44605,10 @@ class OwnComment {
             return undefined;
         }
     }
-    /** All our comments for this preview, that of the newest run first. There are several only if two runs started at once. */
+    /**
+     * All our comments for this preview, that of the newest run first. There are several only if two runs started at
+     * once.
+     */
     async #findAll() {
         const { github, target, signal } = this.#options;
         const parameters = { ...this.#repository(), issue_number: target.pullRequest };
@@ -44586,7 +44645,10 @@ class OwnComment {
                 throw error;
         }
     }
-    /** True if the marker names a newer run that GitHub knows. If GitHub does not know it, this run takes over the comment. */
+    /**
+     * True if the marker names a newer run that GitHub knows. If GitHub does not know it, this run takes over the
+     * comment.
+     */
     async #mustYieldTo(marker) {
         if (compareRuns(marker, this.marker) <= 0)
             return false;
@@ -44596,8 +44658,8 @@ class OwnComment {
             return run.run_attempt >= marker.runAttempt;
         }
         catch (error) {
-            // A token without `actions: read` cannot check the run. The author is our own user, so trust the marker: at worst this
-            // hides one link, while overwriting the link of a newer run would leave a dead one.
+            // A token without `actions: read` cannot check the run. The author is our own user, so trust the marker: at worst
+            // this hides one link, while overwriting the link of a newer run would leave a dead one.
             if (isStatus(error, 403))
                 return true;
             if (isStatus(error, 404))
@@ -44632,8 +44694,9 @@ function isStatus(error, status) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/comment/comment-writer.js
-// Decides when the sticky comment is written: one comment per preview, which is edited and never repeated. Writes one view at
-// a time, always the newest. A failure is one warning and never affects the preview. Used by the supervisor and by post.
+// Decides when the sticky comment is written: one comment per preview, which is edited and never repeated. Writes one
+// view at a time, always the newest. A failure is one warning and never affects the preview. Used by the supervisor and
+// by post.
 
 
 
@@ -44718,8 +44781,8 @@ class CommentWriter {
 }
 
 ;// CONCATENATED MODULE: ./build/js/github/job.js
-// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this folder,
-// which never reads the environment itself.
+// The job as the runner describes it. step/job-environment.ts reads it from the environment and passes it to this
+// folder, which never reads the environment itself.
 /** The page of this attempt of the run, with its logs. */
 function renderRunUrl(job) {
     return `${renderRepositoryUrl(job)}/actions/runs/${job.runId}/attempts/${job.runAttempt}`;
@@ -44788,8 +44851,8 @@ function describePreview(job, facts) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/supervisor/reporting.js
-// Keeps the comment in step with the exposure: turns its states into views, and shows an outage only when it lasts. Used
-// by supervision; post uses the same parts when the supervisor is dead.
+// Keeps the comment in step with the exposure: turns its states into views, and shows an outage only when it lasts.
+// Used by supervision; post uses the same parts when the supervisor is dead.
 
 
 
@@ -44927,8 +44990,8 @@ function readSession(folder) {
     return readDocument(sessionFiles(folder).session, SessionSchema);
 }
 /**
- * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at the
- * start: a full disk has no room for a new file, and without one post would report a killed supervisor.
+ * Saves the last state, for post, and for `expose status` after the end. It replaces the blanks that were written at
+ * the start: a full disk has no room for a new file, and without one post would report a killed supervisor.
  */
 function writeOutcome(folder, state) {
     const text = Buffer.from(JSON.stringify(describeState(state)).padEnd(OUTCOME_BYTES));
