@@ -171,7 +171,16 @@ describe('expose run', () => {
     const port = await server.printed(/listening on 127\.0\.0\.1:(\d+)/);
     const urls: string[] = [];
     // Below the ports that the kernel gives to connections: one of them could have the preview's port for a moment.
-    const common = ['run', SITE, '--server', `127.0.0.1:${port}`, '--mode', 'web', '--port-range', '14000-14999'];
+    const common = [
+      'run',
+      SITE,
+      '--server',
+      `127.0.0.1:${port}`,
+      '--mode',
+      'web',
+      '--port-range',
+      '14000-14999',
+    ];
     for (const more of [[], [], ['--name', 'other']]) {
       const run = new Cli([...common, ...more]);
       urls.push(new URL(await run.printed(/^ {2}(http:\S+)$/m)).origin);
