@@ -1,8 +1,6 @@
 // The machine that a preview runs on, read from its environment once: by step/machine.ts in a job, by
 // commands/shell.ts in a shell. All other code gets this object, not the environment.
 
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { selectEnvironment, selectInstallEnvironment, selectWasmrunEnvironment } from '../app/environment.ts';
 import { type ProxyEnvironment, selectProxyVariables } from '../shared/proxy.ts';
 
@@ -15,8 +13,8 @@ export interface HostContext {
   tempFolder: string;
   /** PATH: where wasmrun is looked for first. */
   pathVariable: string;
-  /** RUNNER_TOOL_CACHE, or a folder of our own with the same layout: where wasmrun is installed. */
-  toolCache: string;
+  /** RUNNER_TOOL_CACHE: where wasmrun is installed; undefined outside of a job. */
+  toolCache: string | undefined;
   /** The `releases` address of GitHub's API, from which wasmrun is installed. */
   releasesUrl: string;
   /** Whether connections to a far bore server may be opened ahead of visitors. */
@@ -39,7 +37,7 @@ export function readHost(environment: NodeJS.ProcessEnv, tempFolder: string): Ho
   return {
     tempFolder,
     pathVariable: environment.PATH ?? '',
-    toolCache: environment.RUNNER_TOOL_CACHE || join(homedir(), '.cache', 'expose-action', 'tools'),
+    toolCache: environment.RUNNER_TOOL_CACHE || undefined,
     releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
     spareConnections: !/^(off|false|0)$/i.test(environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
     proxy: selectProxyVariables(environment),

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { realpathSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findOrInstallWasmrun, type WasmrunOptions } from '../app/wasmrun/install.ts';
 import type { ExposureConfig } from '../exposure/config.ts';
@@ -94,7 +95,8 @@ export async function locateWasmrun(
     ...context,
     version: app.wasmrunVersion,
     pathVariable: host.pathVariable,
-    toolCache: host.toolCache,
+    // Read only now: without HOME and without an entry in passwd, there is no home folder.
+    toolCache: host.toolCache ?? join(homedir(), '.cache', 'expose-action', 'tools'),
     tempFolder: host.tempFolder,
     releasesUrl: host.releasesUrl,
     environment: host.childEnvironments.installation,

@@ -27,9 +27,8 @@ export type Lookup = (host: string) => Promise<readonly { address: string }[]>;
 export interface TunnelOptions {
   /**
    * At least one. At the start each is tried for 3 s, in the preview's own order; the next one takes over when the one
-   * in
-   * use is away for 30 s. A server that is down, or is not a bore server, is logged and skipped. But if the secret
-   * is wrong or the port out of range, the start fails, because the workflow has to change.
+   * in use is away for 30 s. A server that is down, or is not a bore server, is logged and skipped. But if the secret is
+   * wrong or the port out of range, the start fails, because the workflow has to change.
    */
   servers: readonly TunnelServer[];
   /** Names the preview, the same name in every run: the order of the servers and the ports of `auto` depend on it. */

@@ -17,6 +17,11 @@ it('reads secrets, user and proxy from their variables', () => {
   expect(shell.host.proxy).toEqual({ https_proxy: 'http://proxy.test' });
 });
 
+it('does not look for the home folder, which may not exist, unless wasmrun is installed there', () => {
+  expect(readShell({}).host.toolCache).toBeUndefined();
+  expect(readShell({ RUNNER_TOOL_CACHE: '/tools' }).host.toolCache).toBe('/tools');
+});
+
 it('looks for sessions in RUNNER_TEMP in a job, and makes its own in the temp folder', () => {
   const shell = readShell({ RUNNER_TEMP: '/runner/temp' });
   expect([shell.sessionsFolder, shell.host.tempFolder]).toEqual(['/runner/temp', tmpdir()]);
