@@ -15,8 +15,6 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:os"
 var external_node_os_ = __webpack_require__(8161);
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __webpack_require__(6760);
 ;// CONCATENATED MODULE: ./build/js/app/environment.js
 // Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts.
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
@@ -65,15 +63,13 @@ var proxy = __webpack_require__(5894);
 // commands/shell.ts in a shell. All other code gets this object, not the environment.
 
 
-
-
 const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
 /** Reads everything of the environment that a preview needs. */
 function readHost(environment, tempFolder) {
     return {
         tempFolder,
         pathVariable: environment.PATH ?? '',
-        toolCache: environment.RUNNER_TOOL_CACHE || (0,external_node_path_.join)((0,external_node_os_.homedir)(), '.cache', 'expose-action', 'tools'),
+        toolCache: environment.RUNNER_TOOL_CACHE || undefined,
         releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
         spareConnections: !/^(off|false|0)$/i.test(environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
         proxy: (0,proxy/* selectProxyVariables */.cp)(environment),

@@ -1510,6 +1510,8 @@ function generateLink() {
     };
 }
 
+// EXTERNAL MODULE: external "node:os"
+var external_node_os_ = __webpack_require__(8161);
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __webpack_require__(1455);
 // EXTERNAL MODULE: external "node:child_process"
@@ -2358,6 +2360,7 @@ async function installWithCargo(options) {
 
 
 
+
 /** Compiling wasmrun takes minutes; it does not count towards `startup-timeout`. */
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
 /** 256 bits. */
@@ -2415,7 +2418,8 @@ async function locateWasmrun(app, host, logger, context) {
         ...context,
         version: app.wasmrunVersion,
         pathVariable: host.pathVariable,
-        toolCache: host.toolCache,
+        // Read only now: without HOME and without an entry in passwd, there is no home folder.
+        toolCache: host.toolCache ?? (0,external_node_path_.join)((0,external_node_os_.homedir)(), '.cache', 'expose-action', 'tools'),
         tempFolder: host.tempFolder,
         releasesUrl: host.releasesUrl,
         environment: host.childEnvironments.installation,
@@ -3665,8 +3669,6 @@ function skipRuns(tokens, positions) {
     return positions;
 }
 
-// EXTERNAL MODULE: external "node:os"
-var external_node_os_ = __webpack_require__(8161);
 ;// CONCATENATED MODULE: ./build/js/app/project/network-policy.js
 // What a program in wasmrun's VM may connect to: our list of the runner's own ranges, merged into the project's
 // wasmrun.toml. Used by staging.ts. wasmnet 0.2.0 checks its deny rules first, for every address a name resolves to,
@@ -11306,8 +11308,10 @@ class PublicTunnel {
         if (!/^https?:/.test(publicUrl) || !isPlainPublicUrl(publicUrl, ingress.endsTls))
             return;
         for (let changes = 0; isBlockedPort(this.#address?.port); changes += 1) {
-            logger.warn(`browsers refuse to open port ${this.#address?.port}: another port is needed`);
-            if (!isServersChoice(remotePort) || changes === MAX_PORT_CHANGES)
+            const canChange = isServersChoice(remotePort) && changes < MAX_PORT_CHANGES;
+            const remedy = canChange ? 'asking for another port' : 'choose another `remote-port`';
+            logger.warn(`browsers refuse to open port ${this.#address?.port}: ${remedy}`);
+            if (!canChange)
                 return;
             await this.#changePort();
         }
@@ -13242,8 +13246,6 @@ __webpack_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:os"
 var external_node_os_ = __webpack_require__(8161);
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __webpack_require__(6760);
 ;// CONCATENATED MODULE: ./build/js/app/environment.js
 // Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts.
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
@@ -13292,15 +13294,13 @@ var proxy = __webpack_require__(5894);
 // commands/shell.ts in a shell. All other code gets this object, not the environment.
 
 
-
-
 const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
 /** Reads everything of the environment that a preview needs. */
 function readHost(environment, tempFolder) {
     return {
         tempFolder,
         pathVariable: environment.PATH ?? '',
-        toolCache: environment.RUNNER_TOOL_CACHE || (0,external_node_path_.join)((0,external_node_os_.homedir)(), '.cache', 'expose-action', 'tools'),
+        toolCache: environment.RUNNER_TOOL_CACHE || undefined,
         releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
         spareConnections: !/^(off|false|0)$/i.test(environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
         proxy: (0,proxy/* selectProxyVariables */.cp)(environment),

@@ -11607,6 +11607,8 @@ async function stopBackground(folder, supervisor) {
     return { reaped: reaped.map(record => record.role), outcome };
 }
 
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
 // EXTERNAL MODULE: external "node:events"
@@ -12385,6 +12387,7 @@ async function installWithCargo(options) {
 
 
 
+
 /** Compiling wasmrun takes minutes; it does not count towards `startup-timeout`. */
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
 /** 256 bits. */
@@ -12442,7 +12445,8 @@ async function locateWasmrun(app, host, logger, context) {
         ...context,
         version: app.wasmrunVersion,
         pathVariable: host.pathVariable,
-        toolCache: host.toolCache,
+        // Read only now: without HOME and without an entry in passwd, there is no home folder.
+        toolCache: host.toolCache ?? (0,external_node_path_.join)((0,external_node_os_namespaceObject.homedir)(), '.cache', 'expose-action', 'tools'),
         tempFolder: host.tempFolder,
         releasesUrl: host.releasesUrl,
         environment: host.childEnvironments.installation,
@@ -15138,8 +15142,6 @@ function readUntrimmed(name) {
     return getInput(name, { trimWhitespace: false });
 }
 
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: ./build/js/step/job-environment.js
 // The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork
 // rules, and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has
@@ -15410,15 +15412,13 @@ function environment_pick(job, keep) {
 // commands/shell.ts in a shell. All other code gets this object, not the environment.
 
 
-
-
 const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
 /** Reads everything of the environment that a preview needs. */
 function readHost(environment, tempFolder) {
     return {
         tempFolder,
         pathVariable: environment.PATH ?? '',
-        toolCache: environment.RUNNER_TOOL_CACHE || (0,external_node_path_.join)((0,external_node_os_namespaceObject.homedir)(), '.cache', 'expose-action', 'tools'),
+        toolCache: environment.RUNNER_TOOL_CACHE || undefined,
         releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
         spareConnections: !/^(off|false|0)$/i.test(environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
         proxy: selectProxyVariables(environment),

@@ -15310,15 +15310,13 @@ function environment_pick(job, keep) {
 // commands/shell.ts in a shell. All other code gets this object, not the environment.
 
 
-
-
 const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
 /** Reads everything of the environment that a preview needs. */
 function readHost(environment, tempFolder) {
     return {
         tempFolder,
         pathVariable: environment.PATH ?? '',
-        toolCache: environment.RUNNER_TOOL_CACHE || (0,external_node_path_.join)((0,external_node_os_namespaceObject.homedir)(), '.cache', 'expose-action', 'tools'),
+        toolCache: environment.RUNNER_TOOL_CACHE || undefined,
         releasesUrl: environment.EXPOSE_WASMRUN_RELEASES_URL || RELEASES_URL,
         spareConnections: !/^(off|false|0)$/i.test(environment.EXPOSE_WARM_CONNECTIONS?.trim() ?? ''),
         proxy: selectProxyVariables(environment),

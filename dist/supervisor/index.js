@@ -41071,8 +41071,10 @@ class PublicTunnel {
         if (!/^https?:/.test(publicUrl) || !isPlainPublicUrl(publicUrl, ingress.endsTls))
             return;
         for (let changes = 0; isBlockedPort(this.#address?.port); changes += 1) {
-            logger.warn(`browsers refuse to open port ${this.#address?.port}: another port is needed`);
-            if (!isServersChoice(remotePort) || changes === MAX_PORT_CHANGES)
+            const canChange = isServersChoice(remotePort) && changes < MAX_PORT_CHANGES;
+            const remedy = canChange ? 'asking for another port' : 'choose another `remote-port`';
+            logger.warn(`browsers refuse to open port ${this.#address?.port}: ${remedy}`);
+            if (!canChange)
                 return;
             await this.#changePort();
         }
