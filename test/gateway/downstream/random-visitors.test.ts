@@ -229,6 +229,8 @@ describe('a random visit', () => {
     // A TLS handshake, even an incomplete one, has random numbers of its own.
     const isRepeatable = ({ tls }: { tls?: object }) => !usesTls(protocol) || tls !== undefined;
     expect(one.filter(isRepeatable)).toEqual(two.filter(isRepeatable));
-    expect(new Set(one.map(visit => JSON.stringify(visit))).size).toBe(seeds.length);
+    // With new seeds every night, two of the short visits may be alike by chance.
+    const different = new Set(one.map(visit => JSON.stringify(visit))).size;
+    expect(different).toBeGreaterThanOrEqual(scale(seeds.length, 45));
   });
 });
