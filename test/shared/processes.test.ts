@@ -1,9 +1,8 @@
 // Processes and process groups of this machine.
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   endProcess,
   findAncestor,
@@ -14,32 +13,17 @@ import {
   readStartTime,
   recordProcess,
 } from '../../src/shared/processes.ts';
+import { startGroup } from '../support/process-group.ts';
 import { isRunning } from '../support/running.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const GRACE_MS = 5_000;
 
-/** A child in a group of its own; resolves when it has printed a line. */
-async function start(script: string): Promise<{ child: ChildProcess; pid: number; line: string }> {
-  const child = spawn('bash', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
-  const { pid } = child;
-  if (pid === undefined) throw new Error('no bash');
-  onTestFinished(() => {
-    try {
-      process.kill(-pid, 'SIGKILL');
-    } catch {
-      // gone, as it should be
-    }
-  });
-  const [line] = await once(child.stdout, 'data');
-  return { child, pid, line: String(line).trim() };
-}
-
 const SLEEP = 'echo up; exec sleep 300';
 
 describe('a recorded process', () => {
   it('is alive until it has ended', async () => {
-    const { child, pid } = await start(SLEEP);
+    const { child, pid } = await startGroup(SLEEP);
     const record = recordProcess(pid, 'sleep');
     expect(isAlive(record)).toBe(true);
     child.kill('SIGKILL');
@@ -48,7 +32,7 @@ describe('a recorded process', () => {
   });
 
   it('is never signalled if its number belongs to a process with another start time', async () => {
-    const { pid } = await start(SLEEP);
+    const { pid } = await startGroup(SLEEP);
     const recycled = { ...recordProcess(pid, 'somebody before'), startTime: '1' };
     expect([isAlive(recycled), isPresent(recycled)]).toEqual([false, false]);
     await endProcess(recycled, GRACE_MS);
@@ -56,19 +40,19 @@ describe('a recorded process', () => {
   });
 
   it('is never signalled if it had ended before its start time was read', async () => {
-    const { pid } = await start(SLEEP);
+    const { pid } = await startGroup(SLEEP);
     await endProcess({ pid, startTime: 'unknown', role: 'somebody before' }, GRACE_MS);
     expect(isRunning(pid)).toBe(true);
   });
 
   it('is ended with its group', async () => {
-    const { pid, line } = await start('sleep 300 & echo $!; wait');
+    const { pid, line } = await startGroup('sleep 300 & echo $!; wait');
     await endProcess(recordProcess(pid, 'bash'), GRACE_MS);
     expect([pid, Number(line)].filter(isRunning)).toEqual([]);
   });
 
   it('that has ended is ended with what is left of its group', async () => {
-    const { child, pid, line } = await start('sleep 300 & echo $!');
+    const { child, pid, line } = await startGroup('sleep 300 & echo $!');
     const record = recordProcess(pid, 'bash');
     if (child.exitCode === null) await once(child, 'exit');
     const orphan = Number(line);
@@ -79,7 +63,7 @@ describe('a recorded process', () => {
   });
 
   it('is killed if it ignores SIGTERM', async () => {
-    const { pid } = await start("trap '' TERM; echo up; while :; do sleep 1; done");
+    const { pid } = await startGroup("trap '' TERM; echo up; while :; do sleep 1; done");
     await endProcess(recordProcess(pid, 'bash'), 200);
     expect(isRunning(pid)).toBe(false);
   });
@@ -92,7 +76,7 @@ describe('a recorded process', () => {
 
 describe('a process group', () => {
   it('ends with its leader and its other members', async () => {
-    const { pid, line } = await start('sleep 300 & echo $!; wait');
+    const { pid, line } = await startGroup('sleep 300 & echo $!; wait');
     const group = new ProcessGroup(pid);
     expect(group.isRunning()).toBe(true);
     await group.end(GRACE_MS);
@@ -101,14 +85,16 @@ describe('a process group', () => {
   });
 
   it.each([200, 0])('that ignores SIGTERM is killed after %i ms', async graceMs => {
-    const { pid } = await start("trap '' TERM; echo up; while :; do sleep 1; done");
+    const { pid } = await startGroup("trap '' TERM; echo up; while :; do sleep 1; done");
     await new ProcessGroup(pid).end(graceMs);
     expect(isRunning(pid)).toBe(false);
   });
 
   it('counts as gone if only a zombie is left', async () => {
     // Its parent, which sleeps, does not reap it.
-    const { line } = await start('setsid -f bash -c "exit 0" ; (setsid sleep 0.1 & echo $!; exec sleep 300)');
+    const { line } = await startGroup(
+      'setsid -f bash -c "exit 0" ; (setsid sleep 0.1 & echo $!; exec sleep 300)',
+    );
     const zombie = Number(line);
     await waitUntil(() => !isRunning(zombie), 'it has ended');
     expect(new ProcessGroup(zombie).isRunning()).toBe(false);
@@ -117,7 +103,9 @@ describe('a process group', () => {
 
 describe('the stat of a process', () => {
   it('is read past a name with spaces and parentheses', async () => {
-    const { pid } = await start(`printf 'a) Z 1' > /proc/self/comm; echo up; read -t 300 < <(sleep 300)`);
+    const { pid } = await startGroup(
+      `printf 'a) Z 1' > /proc/self/comm; echo up; read -t 300 < <(sleep 300)`,
+    );
     expect(readProcessStat(pid)).toEqual({
       name: 'a) Z 1',
       parent: process.pid,

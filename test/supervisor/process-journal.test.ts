@@ -1,6 +1,5 @@
 // The journal of processes, and the end of what it lists.
 
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +7,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { recordProcess } from '../../src/shared/processes.ts';
 import { readJournal, reapJournal, writeJournal } from '../../src/supervisor/process-journal.ts';
+import { startGroup } from '../support/process-group.ts';
 import { isRunning } from '../support/running.ts';
 
 const GRACE_MS = 5_000;
@@ -54,19 +54,3 @@ describe('the journal', () => {
     expect(isRunning(Number(line))).toBe(false);
   });
 });
-
-/** Bash in a group of its own; resolves when it has printed a line. */
-async function startGroup(script: string) {
-  const child = spawn('bash', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
-  const { pid } = child;
-  if (pid === undefined) throw new Error('no bash');
-  onTestFinished(() => {
-    try {
-      process.kill(-pid, 'SIGKILL');
-    } catch {
-      // gone, as it should be
-    }
-  });
-  const [line] = await once(child.stdout, 'data');
-  return { child, pid, line: String(line).trim() };
-}
