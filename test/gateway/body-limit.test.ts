@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { Agent, request as sendRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { GatewayOptions } from '../../src/gateway/gateway.ts';
+import { useClosers } from '../support/closers.ts';
 import { type Door, openDoor, sendRaw } from '../support/gateway-door.ts';
 import { OPEN_GATEWAY } from '../support/open-gateway.ts';
 import { OK, startRawApp } from '../support/raw-app.ts';
@@ -13,10 +14,7 @@ const RULES = { ...OPEN_GATEWAY, maxBodyBytes: MAX };
 const POST = 'POST /up HTTP/1.1\r\nHost: bore.example:4321\r\n';
 const NEXT = 'GET /next HTTP/1.1\r\nHost: bore.example:4321\r\nConnection: close\r\n\r\n';
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closers = useClosers();
 
 async function open(options: Partial<GatewayOptions> = {}, answer?: Parameters<typeof startRawApp>[0]) {
   const app = await startRawApp(answer);

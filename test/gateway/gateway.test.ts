@@ -2,15 +2,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { AppState } from '../../src/shared/state.ts';
+import { useClosers } from '../support/closers.ts';
 import { openDoor, runningOn, sendRaw } from '../support/gateway-door.ts';
 import { OK, startRawApp } from '../support/raw-app.ts';
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closers = useClosers();
 
 async function openApp(...answer: Parameters<typeof startRawApp>) {
   const app = await startRawApp(...answer);

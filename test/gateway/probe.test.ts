@@ -2,16 +2,14 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { probeHttp, renderProof } from '../../src/gateway/probe.ts';
+import { useClosers } from '../support/closers.ts';
 import { type Door, openDoor, PROOF_KEY, sendRaw } from '../support/gateway-door.ts';
 import { startRawApp } from '../support/raw-app.ts';
 import { TestCa, type TestCertificate } from '../support/test-ca.ts';
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closers = useClosers();
 
 async function openSilentDoor(): Promise<Door> {
   const door = await openDoor(() => ({ status: 'starting' }));

@@ -5,8 +5,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { AccessRules } from '../../src/gateway/access/access.ts';
+import { useClosers } from '../support/closers.ts';
 import { openDoor } from '../support/gateway-door.ts';
 import { scale } from '../support/scale.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -136,10 +137,7 @@ const makeConnection = (length: number) =>
     packet: fc.integer({ min: 1, max: 3_000 }),
   });
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closers = useClosers();
 
 describe('request smuggling: random requests', () => {
   it.each([

@@ -3,9 +3,10 @@
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Access } from '../../src/gateway/access/access.ts';
 import type { AppState } from '../../src/shared/state.ts';
+import { useClosers } from '../support/closers.ts';
 import { openDoor, runningOn, sendRaw } from '../support/gateway-door.ts';
 import { startRawApp } from '../support/raw-app.ts';
 
@@ -65,10 +66,7 @@ const OTHER_PROTOCOLS = [
   '*1\r\n$4\r\nPING\r\n',
 ];
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closers = useClosers();
 
 const ACCESS: Record<string, Access> = {
   link: { kind: 'link', key: 'K3y-of-this-preview_0123456789' },

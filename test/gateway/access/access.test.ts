@@ -1,5 +1,6 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { GatewayRules } from '../../../src/gateway/gateway.ts';
+import { useClosers } from '../../support/closers.ts';
 import { type Door, openDoor, sendRaw } from '../../support/gateway-door.ts';
 import { OPEN_GATEWAY } from '../../support/open-gateway.ts';
 import { type RawApp, startRawApp } from '../../support/raw-app.ts';
@@ -20,10 +21,7 @@ const BASIC_HEADER = `Authorization: Basic ${Buffer.from('ada:pässword:with col
 const UPGRADE =
   'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n';
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closers = useClosers();
 
 async function open(rules: GatewayRules, options: Parameters<typeof openDoor>[1] = {}) {
   const app = await startRawApp();

@@ -10,17 +10,15 @@ import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { PublicAddress } from '../../../src/gateway/own-address.ts';
+import { useClosers } from '../../support/closers.ts';
 import { openDoor, runningOn } from '../../support/gateway-door.ts';
 import { describeWithReal, requirePart } from '../../support/real-parts.ts';
 
 const KEY = 'K3y-of-this-preview_0123456789';
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closers = useClosers();
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

@@ -1,7 +1,8 @@
 // Ways in which the app could still get keys and passwords, and header fields of visitors that could mislead it.
 
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { AccessRules } from '../../../src/gateway/access/access.ts';
+import { useClosers } from '../../support/closers.ts';
 import { openDoor, sendRaw } from '../../support/gateway-door.ts';
 import { startRawApp } from '../../support/raw-app.ts';
 
@@ -12,10 +13,7 @@ const LINK: AccessRules = { access: { kind: 'link', key: KEY }, publicPaths };
 const BASIC: AccessRules = { access: { kind: 'basic', user: 'ada', password: 'secret word' }, publicPaths };
 const PASSWORD = Buffer.from('ada:secret word').toString('base64');
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closers = useClosers();
 
 async function open(rules: AccessRules) {
   const app = await startRawApp();

@@ -2,8 +2,9 @@
 // from an event of another visitor. An exception there would be uncaught and end the preview; Vitest fails if there is
 // one.
 
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VisitorLimits } from '../../../src/gateway/downstream/visitor-server.ts';
+import { useClosers } from '../../support/closers.ts';
 import { openDoor } from '../../support/gateway-door.ts';
 import { FRAME, renderFrame } from '../../support/http2-frames.ts';
 import {
@@ -22,7 +23,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 const KEY = 'K3y-of-this-preview_0123456789';
 const NEVER_MS = 600_000;
 
-const closers: (() => unknown)[] = [];
+const closers = useClosers();
 let ca: TestCa;
 let tls: TestCertificate;
 beforeAll(() => {
@@ -30,9 +31,6 @@ beforeAll(() => {
   tls = ca.issue(['IP:127.0.0.1']);
 });
 afterAll(() => ca.remove());
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
 
 async function open(protocol: Protocol, limits: Partial<VisitorLimits>, rules = {}) {
   const app = await startProtocolApp();

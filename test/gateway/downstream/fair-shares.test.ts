@@ -10,7 +10,8 @@ import { connect as connectHttp2 } from 'node:http2';
 import { request as requestHttps } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { useClosers } from '../../support/closers.ts';
 import { FRAME, listRequestFields, renderFrame, renderHeaders } from '../../support/http2-frames.ts';
 import { openVisitor, type ProtocolApp, startProtocolApp } from '../../support/protocols.ts';
 import { TestCa, type TestCertificate } from '../../support/test-ca.ts';
@@ -24,7 +25,7 @@ const MAX_DESCRIPTORS = 3_000;
 const MAX_GROWTH_MB = 400;
 const REVIEWS = 6;
 
-const closers: (() => unknown)[] = [];
+const closers = useClosers();
 let ca: TestCa;
 let tls: TestCertificate;
 beforeAll(() => {
@@ -32,9 +33,6 @@ beforeAll(() => {
   tls = ca.issue(['IP:127.0.0.1']);
 });
 afterAll(() => ca.remove());
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
 
 interface Target {
   app: ProtocolApp;

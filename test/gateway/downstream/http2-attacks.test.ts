@@ -1,9 +1,10 @@
 // Attacks over HTTP/2: none may reach the app, or use much of the gateway's time or memory. nghttp2 refuses most of
 // them; these tests make sure that this does not change.
 
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VisitorLimits } from '../../../src/gateway/downstream/visitor-server.ts';
 import type { GatewayOptions } from '../../../src/gateway/gateway.ts';
+import { useClosers } from '../../support/closers.ts';
 import { openDoor } from '../../support/gateway-door.ts';
 import {
   CODE,
@@ -23,7 +24,7 @@ import { startRawApp } from '../../support/raw-app.ts';
 import { TestCa, type TestCertificate } from '../../support/test-ca.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-const closers: (() => unknown)[] = [];
+const closers = useClosers();
 let ca: TestCa;
 let tls: TestCertificate;
 beforeAll(() => {
@@ -31,9 +32,6 @@ beforeAll(() => {
   tls = ca.issue(['DNS:localhost']);
 });
 afterAll(() => ca.remove());
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
 
 async function openAttack(
   options: {

@@ -10,16 +10,17 @@ import {
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHandler } from '../../../src/app/web/web.ts';
 import type { VisitorLimits } from '../../../src/gateway/downstream/visitor-server.ts';
 import type { HttpRequest, HttpResponse } from '../../../src/shared/http-message.ts';
+import { useClosers } from '../../support/closers.ts';
 import { type Door, openDoor, PROOF_KEY } from '../../support/gateway-door.ts';
 import { OK, startRawApp } from '../../support/raw-app.ts';
 import { TestCa, type TestCertificate } from '../../support/test-ca.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-const closers: (() => unknown)[] = [];
+const closers = useClosers();
 let ca: TestCa;
 let tls: TestCertificate;
 beforeAll(() => {
@@ -27,9 +28,6 @@ beforeAll(() => {
   tls = ca.issue(['DNS:localhost']);
 });
 afterAll(() => ca.remove());
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
 
 type Opened = Door & { session: ClientHttp2Session };
 

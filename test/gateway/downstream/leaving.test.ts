@@ -1,7 +1,8 @@
 // A visitor leaves in the middle of a request, in every possible way and over every protocol: the app's request must
 // end, and no connection may be kept. bore passes on every end of a visitor's connection as a FIN.
 
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { useClosers } from '../../support/closers.ts';
 import { type Door, openDoor } from '../../support/gateway-door.ts';
 import {
   FRAME,
@@ -38,7 +39,7 @@ const LIMITS = {
 
 const VISITORS = 3;
 
-const closers: (() => unknown)[] = [];
+const closers = useClosers();
 let ca: TestCa;
 let tls: TestCertificate;
 beforeAll(() => {
@@ -46,9 +47,6 @@ beforeAll(() => {
   tls = ca.issue(['IP:127.0.0.1', 'DNS:localhost']);
 });
 afterAll(() => ca.remove());
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
 
 const goaway = renderFrame({ type: FRAME.goaway, flags: 0, stream: 0, payload: Buffer.alloc(8) });
 

@@ -10,8 +10,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROBE_PATH, renderProof } from '../../../src/gateway/probe.ts';
+import { useClosers } from '../../support/closers.ts';
 import { PROOF_KEY } from '../../support/gateway-door.ts';
 import type { ChildMessage, ParentCommand, Report, Setup } from '../../support/gateway-under-fire.ts';
 import { openVisitor, type Protocol, usesHttp2, usesTls } from '../../support/protocols.ts';
@@ -64,7 +65,7 @@ const CASES = PROTOCOLS.flatMap(protocol => [
   { protocol, access: 'link', rules: LINK_RULES },
 ]).map((row, index) => ({ ...row, seed: SEED + index * 1_000_000 }));
 
-const closers: (() => unknown)[] = [];
+const closers = useClosers();
 let ca: TestCa;
 let tls: TestCertificate;
 beforeAll(() => {
@@ -72,9 +73,6 @@ beforeAll(() => {
   tls = ca.issue(['IP:127.0.0.1']);
 });
 afterAll(() => ca.remove());
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
 
 interface GatewayUnderFire {
   readonly port: number;

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { VisitorLimits } from '../../../src/gateway/downstream/visitor-server.ts';
+import { useClosers } from '../../support/closers.ts';
 import { openDoor } from '../../support/gateway-door.ts';
 import {
   FRAME,
@@ -22,10 +23,7 @@ const UPGRADE = GET.replace(
 );
 const STALLED_MS = 300;
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closers = useClosers();
 
 async function open(
   app: RequestListener | Server,

@@ -8,9 +8,10 @@ import { duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VISITOR_LIMITS } from '../../../src/gateway/downstream/visitor-server.ts';
 import type { GatewayOptions } from '../../../src/gateway/gateway.ts';
+import { useClosers } from '../../support/closers.ts';
 import { type Door, openDoor, sendRaw } from '../../support/gateway-door.ts';
 import { OPEN_GATEWAY } from '../../support/open-gateway.ts';
 import { startRawApp } from '../../support/raw-app.ts';
@@ -18,7 +19,7 @@ import { TestCa, type TestCertificate } from '../../support/test-ca.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 const run = promisify(execFile);
-const closers: (() => unknown)[] = [];
+const closers = useClosers();
 let ca: TestCa;
 let identity: TestCertificate;
 beforeAll(() => {
@@ -26,9 +27,6 @@ beforeAll(() => {
   identity = ca.issue(['DNS:localhost', 'IP:127.0.0.1']);
 });
 afterAll(() => ca.remove());
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
 
 async function openTls(options: Partial<GatewayOptions> = {}, answer?: Parameters<typeof startRawApp>[0]) {
   const app = await startRawApp(answer);

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { useClosers } from '../../support/closers.ts';
 import { openDoor } from '../../support/gateway-door.ts';
 import { OPEN_GATEWAY } from '../../support/open-gateway.ts';
 import { describeWithReal } from '../../support/real-parts.ts';
@@ -15,10 +16,7 @@ const BEARER = { authorization: `Bearer ${KEY}` };
 const KEYED = { ...OPEN_GATEWAY, access: { kind: 'link', key: KEY } } as const;
 const SILENT = 2_000;
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closers = useClosers();
 
 async function openApp(): Promise<number> {
   const server = createServer((request, response) => {

@@ -10,15 +10,13 @@ import { connect } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { useClosers } from '../../support/closers.ts';
 import { type Door, openDoor, sendRaw } from '../../support/gateway-door.ts';
 import { OK, startRawApp } from '../../support/raw-app.ts';
 
 const HEAD = 'Host: bore.example:4321\r\nConnection: close\r\n';
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closers = useClosers();
 
 async function openApp(listener: RequestListener): Promise<Door & { server: Server }> {
   const server = createServer(listener).listen(0, '127.0.0.1');

@@ -1,17 +1,15 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import { useClosers } from '../../support/closers.ts';
 import { type Door, openDoor, sendRaw } from '../../support/gateway-door.ts';
 import { OK, startRawApp } from '../../support/raw-app.ts';
 
 const ASK =
   'Host: bore.example:4321\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n';
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closers = useClosers();
 
 async function openEcho(): Promise<Door & { server: WebSocketServer }> {
   const server = new WebSocketServer({

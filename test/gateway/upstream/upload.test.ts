@@ -12,15 +12,13 @@ import {
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { VisitorLimits } from '../../../src/gateway/downstream/visitor-server.ts';
+import { useClosers } from '../../support/closers.ts';
 import { type Door, openDoor, sendRaw } from '../../support/gateway-door.ts';
 import { OPEN_GATEWAY } from '../../support/open-gateway.ts';
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closers = useClosers();
 
 async function openApp(
   app: RequestListener | Server,
