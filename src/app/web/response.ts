@@ -16,6 +16,8 @@ export interface FileAnswer {
   file: FoundFile;
   /** Name of the encoding the file is stored in. */
   encoding?: string;
+  /** 200, or 404 for an error page, which has neither validators nor ranges. */
+  status: number;
 }
 
 const ENCODINGS: readonly { name: string; ending: string }[] = [
@@ -53,6 +55,7 @@ function acceptsEncoding(accepted: string, name: string): boolean {
 export async function sendFile(answer: FileAnswer): Promise<void> {
   const { request, response, file } = answer;
   try {
+    if (answer.status !== 200) return await sendErrorPage(answer);
     const etag = createETag(file.stats);
     setHeaders(answer, etag);
     if (isNotModified(request, etag, file.stats)) {
@@ -72,6 +75,16 @@ export async function sendFile(answer: FileAnswer): Promise<void> {
   } finally {
     await file.handle.close();
   }
+}
+
+async function sendErrorPage(answer: FileAnswer): Promise<void> {
+  const { response, file, status } = answer;
+  response.statusCode = status;
+  response.setHeader('content-type', findMediaType(answer.path));
+  response.setHeader('cache-control', 'no-store');
+  response.setHeader('vary', 'Accept-Encoding');
+  if (answer.encoding !== undefined) response.setHeader('content-encoding', answer.encoding);
+  await sendBytes(answer, { start: 0, end: Number(file.stats.size) - 1 });
 }
 
 function setHeaders({ response, file, encoding }: FileAnswer, etag: string): void {

@@ -6,12 +6,14 @@ import type { HttpRequest, HttpResponse } from '../../shared/http-message.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import type { Handler, Refuse } from '../../shared/state.ts';
 import type { AppSpec, Program } from '../program.ts';
-import { type FoundFile, findFile } from './files.ts';
+import { INDEX, lookUp, type OpenFile, openFile } from './lookup.ts';
 import { chooseEncoding, sendFile } from './response.ts';
 
 type WebSpec = Extract<AppSpec, { mode: 'web' }>;
 
-const INDEX = 'index.html';
+/** Sent with status 404 (all static hosts), and with 200 for pages that the app's own router knows (Surge, sirv). */
+const ERROR_PAGE = '/404.html';
+const FALLBACK_PAGE = '/200.html';
 
 /** Starts no process. Files are looked up with every request, so that a rebuilt app is served at once. */
 export async function startWeb(spec: WebSpec): Promise<Program> {
@@ -21,15 +23,15 @@ export async function startWeb(spec: WebSpec): Promise<Program> {
       restartable: false,
     });
   });
-  const index = await findFile(root, `/${INDEX}`);
-  if (index.kind !== 'file')
+  const index = await openFile(root, `/${INDEX}`);
+  if (index === undefined)
     throw new AppError(
       `${sanitise(root)} has no ${INDEX} to serve; give \`path\` the folder of the built app`,
       {
         restartable: false,
       },
     );
-  await index.handle.close();
+  await index.file.handle.close();
   return {
     upstream: { kind: 'handler', handle: createHandler({ ...spec, path: root }) },
     ended: new Promise(() => undefined),
@@ -61,27 +63,50 @@ async function answer(
   }
   const target = request.url ?? '/';
   const path = target.replace(/[?#].*$/s, '');
-  const found = await findFile(spec.path, path.endsWith('/') ? `${path}${INDEX}` : path);
-  if (found.kind === 'folder') return sendRedirect(response, path, target.slice(path.length));
-  if (found.kind === 'file') return await sendFound(spec, path, found, request, response);
-  const index =
-    spec.spa && found.kind === 'missing' && asksForPage(request, path)
-      ? await findFile(spec.path, `/${INDEX}`)
-      : found;
-  if (index.kind === 'file') return await sendFound(spec, `/${INDEX}`, index, request, response);
-  refuse(404);
+  const found = await lookUp(spec.path, path);
+  switch (found.kind) {
+    case 'redirect':
+      return sendRedirect(response, `${found.location}${target.slice(path.length)}`);
+    case 'file':
+      return await send(spec, found, request, response);
+    default:
+      return await answerMissing(spec, { path, hidden: found.kind === 'refused' }, request, response, refuse);
+  }
 }
 
-async function sendFound(
+/** The page of an app with a router of its own, the folder's own error page, or the gateway's. */
+async function answerMissing(
   spec: WebSpec,
-  path: string,
-  found: FoundFile,
+  { path, hidden }: { path: string; hidden: boolean },
   request: HttpRequest,
   response: HttpResponse,
+  refuse: Refuse,
 ): Promise<void> {
-  const plainPath = path.endsWith('/') ? `${path}${INDEX}` : path;
-  const encoded = await chooseEncoding(spec.path, plainPath, found, request.headers['accept-encoding']);
-  await sendFile({ request, response, path: plainPath, ...encoded });
+  const fallback = hidden || !asksForPage(request, path) ? undefined : await openFallback(spec);
+  if (fallback !== undefined) return await send(spec, fallback, request, response);
+  const errorPage = await openFile(spec.path, ERROR_PAGE);
+  if (errorPage === undefined) return refuse(404);
+  await send(spec, errorPage, request, response, 404);
+}
+
+/**
+ * Builds that prerender some pages write a 200.html beside index.html for all others (SvelteKit, Nuxt): its name says
+ * what it is for, so it needs no `spa`.
+ */
+async function openFallback(spec: WebSpec): Promise<OpenFile | undefined> {
+  const page = await openFile(spec.path, FALLBACK_PAGE);
+  return page ?? (spec.spa ? await openFile(spec.path, `/${INDEX}`) : undefined);
+}
+
+async function send(
+  spec: WebSpec,
+  { path, file }: OpenFile,
+  request: HttpRequest,
+  response: HttpResponse,
+  status = 200,
+): Promise<void> {
+  const encoded = await chooseEncoding(spec.path, path, file, request.headers['accept-encoding']);
+  await sendFile({ request, response, path, status, ...encoded });
 }
 
 /** A missing script or image is a 404: a page in its place would hide the mistake. */
@@ -96,10 +121,8 @@ function setIsolation(response: HttpResponse): void {
   response.setHeader('cross-origin-resource-policy', 'same-origin');
 }
 
-/** To the same path with a slash, so that relative links work. Relative itself: `//x/` would be another host. */
-function sendRedirect(response: HttpResponse, path: string, query: string): void {
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  response.setHeader('location', `./${name}/${query}`);
+function sendRedirect(response: HttpResponse, location: string): void {
+  response.setHeader('location', location);
   response.setHeader('cache-control', 'no-store');
   response.statusCode = 302;
   response.end();

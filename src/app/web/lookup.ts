@@ -1,0 +1,63 @@
+// Decides what a URL path of a web app leads to, by the conventions of static hosts (docs/web.md has them as a table).
+// Used by web.ts.
+
+import { type FoundFile, findFile } from './files.ts';
+
+export const INDEX = 'index.html';
+
+/** An open file, and the URL path it was found at: its ending decides the type. */
+export interface OpenFile {
+  kind: 'file';
+  file: FoundFile;
+  path: string;
+}
+
+/** `location` is relative, because `//x/` would be another host. */
+export type Target =
+  | OpenFile
+  | { kind: 'redirect'; location: string }
+  | { kind: 'missing' }
+  | { kind: 'refused' };
+
+/**
+ * Looks up `path` (percent-encoded, without query) below `root`. A file wins over a page without its ending (`/about`
+ * for about.html), which wins over a folder's index: this is the order of GitHub Pages, Netlify and Cloudflare Pages.
+ * Redirects keep relative links right: to a folder with its slash, to a page without one.
+ */
+export async function lookUp(root: string, path: string): Promise<Target> {
+  if (path.endsWith('/')) return await lookUpFolder(root, path);
+  const found = await findFile(root, path);
+  if (found.kind === 'file') return { kind: 'file', file: found, path };
+  if (found.kind === 'refused') return found;
+  const page = await openFile(root, `${path}.html`);
+  if (page !== undefined) return page;
+  if (found.kind === 'folder' && (await isFile(root, `${path}/${INDEX}`)))
+    return { kind: 'redirect', location: `./${lastName(path)}/` };
+  return { kind: 'missing' };
+}
+
+async function lookUpFolder(root: string, path: string): Promise<Target> {
+  const found = await findFile(root, `${path}${INDEX}`);
+  if (found.kind === 'file') return { kind: 'file', file: found, path: `${path}${INDEX}` };
+  if (found.kind === 'refused') return found;
+  const page = path.replace(/\/+$/, '');
+  if (page !== '' && (await isFile(root, `${page}.html`)))
+    return { kind: 'redirect', location: `../${lastName(page)}` };
+  return { kind: 'missing' };
+}
+
+/** The file at `path`, undefined if visitors can see none there. */
+export async function openFile(root: string, path: string): Promise<OpenFile | undefined> {
+  const found = await findFile(root, path);
+  return found.kind === 'file' ? { kind: 'file', file: found, path } : undefined;
+}
+
+async function isFile(root: string, path: string): Promise<boolean> {
+  const opened = await openFile(root, path);
+  await opened?.file.handle.close();
+  return opened !== undefined;
+}
+
+function lastName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
