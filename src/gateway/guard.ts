@@ -80,7 +80,7 @@ function checkHost({ request }: Visit): Refusal | undefined {
   return { status: 400, reason: 'the request must have exactly one Host' };
 }
 
-/** Host must be one of the preview's own names: another name that points here is refused (DNS rebinding). */
+/** Host must be one of the preview's own names: any other name that points here is refused (DNS rebinding). */
 function checkOwnHost({ request, address }: Visit): Refusal | undefined {
   if (address?.hosts.has(request.headers.host?.toLowerCase() ?? '')) return undefined;
   return { status: 421, reason: 'this Host is not the address of this preview' };

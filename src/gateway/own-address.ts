@@ -13,9 +13,12 @@ export interface PublicAddress {
 
 export interface OwnAddress {
   readonly url: URL;
-  /** Allowed values of `Host`, in lower case, with the port. */
+  /**
+   * Allowed values of `Host`, in lower case: with the port, and without it, because some clients leave it out. That is
+   * safe: a browser names the port in Host (RFC 9110, 7.2), so no page can make it send a Host without one.
+   */
   readonly hosts: ReadonlySet<string>;
-  /** Allowed values of `Origin`. */
+  /** Allowed values of `Origin`. Without the port, it would be the page of another server: the one on port 80 or 443. */
   readonly origins: ReadonlySet<string>;
 }
 
@@ -35,7 +38,7 @@ function describeAddress({ url: text, host, port }: PublicAddress): OwnAddress |
   const names = [url, plain].flatMap(listNames);
   return {
     url,
-    hosts: new Set(names.flatMap(name => [name, addDefaultPort(name, url.protocol)])),
+    hosts: new Set(names.flatMap(name => [name, withOtherPort(name, url.protocol)])),
     origins: new Set(names.map(name => `${url.protocol}//${name}`)),
   };
 }
@@ -58,6 +61,8 @@ function listNames({ hostname, port }: URL): string[] {
   return names.map(name => (port === '' ? name : `${name}:${port}`));
 }
 
-function addDefaultPort(name: string, protocol: string): string {
-  return /:\d+$/.test(name) ? name : `${name}:${DEFAULT_PORTS[protocol]}`;
+/** The name without its port; a name without a port gets the default one. */
+function withOtherPort(name: string, protocol: string): string {
+  const plain = name.replace(/:\d+$/, '');
+  return plain === name ? `${name}:${DEFAULT_PORTS[protocol]}` : plain;
 }

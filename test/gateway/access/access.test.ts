@@ -396,8 +396,12 @@ describe('the Host field (DNS rebinding)', () => {
   it.each([
     ['bore.example:4321', 200],
     ['BORE.example:4321', 200],
-    ['bore.example', 421],
+    ['bore.example', 200],
+    ['Bore.Example', 200],
+    ['bore.example.', 421],
     ['bore.example:80', 421],
+    ['example', 421],
+    ['sub.bore.example', 421],
     ['bore.example:04321', 421],
     ['bore.example.:4321', 421],
     ['user@bore.example:4321', 421],
@@ -429,6 +433,38 @@ describe('the Host field (DNS rebinding)', () => {
       expect(
         await sendRaw(door.port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`),
       ).toMatch(/^HTTP\/1.1 200 /);
+  });
+});
+
+describe('a client that leaves the port out of Host', () => {
+  it.each([
+    ['[2001:db8::1]', 200],
+    ['[2001:DB8::1]', 200],
+    ['[2001:db8::1]:4321', 200],
+    ['2001:db8::1', 421],
+    ['[2001:db8::2]', 421],
+    ['[2001:db8::1]:80', 421],
+  ])('is served if the name is ours, also for IPv6 addresses: %s gets %d', async (host, status) => {
+    const place = { url: 'http://[2001:db8::1]:4321', host: '2001:db8::1', port: 4321 };
+    const { door } = await open(OPEN_GATEWAY, { place: () => place });
+    const answer = await sendRaw(door.port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  });
+
+  it('needs the key like any other, and an Origin without the port is another server (cross-site)', async () => {
+    const { app, door, ask } = await open(LINK);
+    const post = async (fields: string) =>
+      (
+        await sendRaw(
+          door.port,
+          `POST / HTTP/1.1\r\nHost: bore.example\r\nConnection: close\r\nContent-Length: 0\r\n${fields}\r\n`,
+        )
+      ).slice(0, 12);
+    const cookie = await signIn(ask);
+    expect(await post('')).toBe('HTTP/1.1 401');
+    expect(await post(`${cookie}Origin: http://bore.example\r\n`)).toBe('HTTP/1.1 403');
+    expect(app.connections).toBe(0);
+    expect(await post(cookie)).toBe('HTTP/1.1 200');
   });
 });
 
