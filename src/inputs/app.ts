@@ -26,6 +26,8 @@ export interface AppInputs {
   mode: AppMode;
   /** Why `auto` chose this mode; one log line. */
   modeReason: string;
+  /** What is allowed but may not work. */
+  warnings: string[];
   port: number | undefined;
   command: string | undefined;
   args: string[];
@@ -73,6 +75,7 @@ export function parseAppInputs(
     path,
     mode: chosen.value.mode,
     modeReason: chosen.value.reason,
+    warnings: chosen.value.warning === undefined ? [] : [chosen.value.warning],
     port: port.value,
     command,
     args: parseArgs(read('args')),

@@ -119,6 +119,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
     name: text('name') || undefined,
     logLevel: logLevel.value,
     warnings: [
+      ...app.value.warnings,
       ...listWarnings(tunnel.value, gateway.value, lifetime.value.durationMs),
       ...(tls.value ? listTlsWarnings(tls.value, lifetime.value.durationMs) : []),
     ],

@@ -1,14 +1,17 @@
 // The step each quick start tells users to paste, run with its very inputs on its example, until the hold ends.
 
+import { randomBytes } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join, resolve } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
+import { JCO } from '../../src/app/project/exec-file.ts';
 import { listen } from '../support/listen.ts';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
 import { click, type Reviewer } from '../support/reviewer.ts';
 import { RunnerJob } from '../support/runner.ts';
+import { isFull } from '../support/scale.ts';
 import { startRealServer } from '../support/tunnel-rig.ts';
 import { startWasmhub } from '../support/wasmhub-server.ts';
 
@@ -150,5 +153,26 @@ describeWithReal(['bore', 'wasmrun', 'runtime'], 'the quick start', () => {
     expect(await (await visit()).text()).toContain('Hello from WebAssembly');
     expect(job.log).toContain('mode os: index.js is `main` of package.json');
     await endHold(job);
+  });
+});
+
+describe.runIf(isFull)('in the nightly run', () => {
+  describeWithReal(['bore', 'wasmrun', 'runtime', 'jco'], 'the quick start', () => {
+    it('for a component serves examples/http-component with jco', async () => {
+      const host = '127.0.0.186';
+      const inputs = readInputs('docs/exec.md', 1, host);
+      const installed = inputs.command?.replace(`npx --yes ${JCO}`, requirePart('jco')) ?? '';
+      expect(installed).toContain(requirePart('jco'));
+      const job = await createJob('docs/exec.md', host, copyExample('http-component', 'app'), {
+        ...inputs,
+        command: installed,
+      });
+      const { url, visit } = await startHold(job);
+      expect(await (await visit()).text()).toContain(`Hello from a component</h1><p>${url}</p>`);
+      const body = randomBytes(300_000);
+      const echoed = await visit('/echo', { method: 'POST', body });
+      expect(Buffer.from(await echoed.arrayBuffer()).equals(body)).toBe(true);
+      await endHold(job);
+    });
   });
 });

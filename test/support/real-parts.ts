@@ -19,6 +19,7 @@ export type RealPart =
       | 'go-app'
       | 'kosoku'
       | 'h2spec'
+      | 'jco'
     )
   | PackagedPart;
 

@@ -1,11 +1,12 @@
 // Chooses the mode of an app, and checks that its path suits it. Used by inputs before anything starts.
 
-import type { Stats } from 'node:fs';
+import { readdirSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InputError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import type { AppMode } from '../../shared/state.ts';
 import { DETECTED_FILES, isFile, readPackage, statPath } from './entry-file.ts';
+import { checkExecFile } from './exec-file.ts';
 import { readProjectConfig } from './project-config.ts';
 import { leadsOut, readProjectFile } from './project-file.ts';
 
@@ -21,6 +22,8 @@ export interface ModeChoice {
   mode: AppMode;
   /** For the log: `server.js is a Node.js program`. */
   reason: string;
+  /** What is allowed but may not work. */
+  warning?: string;
 }
 
 /** Chooses and checks the mode. Throws an InputError that says what was looked for, or which inputs contradict. */
@@ -34,7 +37,8 @@ export function chooseMode(input: ModeInput): ModeChoice {
     const choice =
       input.mode === 'auto' ? findMode(input.path, found) : checkMode(input.mode, input.path, found);
     checkProjectFiles(choice.mode, input.path);
-    return choice;
+    const warning = choice.mode === 'exec' ? checkExecFile(input.path) : undefined;
+    return { ...choice, ...(warning !== undefined && { warning }) };
   }
   if (input.mode !== 'auto' && input.mode !== 'port')
     throw new InputError(
@@ -55,8 +59,14 @@ function findMode(path: string, found: Stats): ModeChoice {
   throw new InputError(
     `path: nothing to run in ${sanitise(path)}. Looked for [os] in wasmrun.toml, \`main\` of package.json and ` +
       `${DETECTED_FILES.join(', ')} (mode: os), and for index.html (mode: web). ` +
-      'Give the folder that has one of them, a .wasm file, or `port` or `command`',
+      `Give the folder that has one of them, a .wasm file${listWasmFiles(path)}, or \`port\` or \`command\``,
   );
+}
+
+/** ` (app.wasm)`: a program that was built into the folder. */
+function listWasmFiles(folder: string): string {
+  const names = readdirSync(folder).filter(name => name.endsWith('.wasm'));
+  return names.length === 0 ? '' : ` (${sanitise(names.sort().join(', '))})`;
 }
 
 /** Why OS mode can run the folder; undefined if it cannot. */

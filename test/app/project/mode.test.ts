@@ -6,8 +6,11 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { chooseMode } from '../../../src/app/project/mode.ts';
 import { InputError } from '../../../src/shared/errors.ts';
+import { renderModule } from '../../support/wasm-bytes.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../../examples');
+/** What `mode: exec` takes. */
+const SERVER = renderModule({ imports: ['wasi_snapshot_preview1 sock_accept'], exports: ['_start'] });
 let folder: string;
 
 beforeEach(() => {
@@ -44,7 +47,7 @@ describe('mode: auto', () => {
   });
 
   it('chooses exec for a .wasm file, and port if a port or a command is given', () => {
-    write({ 'a.wasm': '', 'index.html': '' });
+    write({ 'a.wasm': SERVER, 'index.html': '' });
     expect(chooseMode({ mode: 'auto', path: join(folder, 'a.wasm') }).mode).toBe('exec');
     expect(chooseMode({ mode: 'auto', path: folder, port: 3000 }).mode).toBe('port');
     expect(chooseMode({ mode: 'auto', path: folder, command: 'npm start' })).toEqual({
@@ -131,8 +134,13 @@ describe('the check of the path', () => {
     );
   });
 
+  it('names the .wasm file that is in a folder without a page', () => {
+    write({ 'README.md': '', 'b.wasm': '', 'a.wasm': '' });
+    expect(explain({ mode: 'auto', path: folder })).toContain(' a .wasm file (a.wasm, b.wasm), or `port`');
+  });
+
   it('ignores a broken wasmrun.toml in modes that do not read it', () => {
-    write({ 'wasmrun.toml': '[os\n', 'index.html': '', 'a.wasm': '' });
+    write({ 'wasmrun.toml': '[os\n', 'index.html': '', 'a.wasm': SERVER });
     expect(chooseMode({ mode: 'web', path: folder }).mode).toBe('web');
     expect(chooseMode({ mode: 'exec', path: join(folder, 'a.wasm') }).mode).toBe('exec');
     expect(chooseMode({ mode: 'auto', path: folder, port: 3000 }).mode).toBe('port');
@@ -149,7 +157,7 @@ describe('the check of the path', () => {
   });
 });
 
-function write(files: Record<string, string>): void {
+function write(files: Record<string, string | Buffer>): void {
   for (const [name, content] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), content);
