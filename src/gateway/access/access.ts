@@ -4,11 +4,12 @@
 
 import type { HttpRequest } from '../../shared/http-message.ts';
 import { isSame } from '../../shared/secrets.ts';
-import { sendText } from '../own-pages.ts';
-import { sendNotice } from '../pages/answer.ts';
+import { sendNotice, wantsPage } from '../pages/answer.ts';
 import { describeRefusal } from '../pages/notice.ts';
 import { readPath, readTarget, type Visit } from '../visit.ts';
 import { dropAuthorization, readBasic, readBearer, splitKey, takeKey } from './credentials.ts';
+import { refuseCrossSite } from './cross-site.ts';
+import { isPreflight, READABLE_BY_ALL, sendPreflight } from './preflight.ts';
 import { compilePatterns } from './public-paths.ts';
 import { SessionCookies } from './session-cookie.ts';
 import type { SiteData } from './site-data.ts';
@@ -30,9 +31,6 @@ const SIGN_IN_PATH = '/__expose/sign-in';
 
 /** A key and the name of its field take a few hundred bytes. */
 const MAX_FORM_BYTES = 4_096;
-
-/** Methods that only read (RFC 9110, 9.2.1): a page of any other site can make a browser send them. */
-const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
  * Why a request is let in:
@@ -69,10 +67,11 @@ export class AccessControl {
     const credential = this.#takeAuthorization(request);
     if (readPath(request) === SIGN_IN_PATH) return this.#answerSignIn(visit, hasSession);
     const isRightKey = this.#isKey(key);
-    if (isRightKey && isPageLoad(visit)) return this.#signIn(visit, readTarget(request));
+    if (isRightKey && isPageLoad(visit) && !isForeignFetch(request))
+      return this.#signIn(visit, readTarget(request));
     const grant = isRightKey ? 'shown' : this.#findGrant(visit, credential, hasSession);
     if (grant === undefined) return this.#refuse(visit);
-    if (grant === 'ambient' && isCrossSite(visit)) return refuseCrossSite(visit);
+    if (grant === 'ambient' && refuseCrossSite(visit)) return true;
     // A request to a public path does not authenticate its connection, unless it has a session or a credential as well.
     return grant === 'public' && !hasSession && credential === undefined ? false : letIn(visit);
   }
@@ -148,7 +147,7 @@ export class AccessControl {
   /** Reads the only body that the gateway itself uses. Anybody can send one, so its length is limited. */
   #readForm(visit: Visit): void {
     const { request, response, awaitsContinue } = visit;
-    if (isCrossSite(visit)) return void refuseCrossSite(visit);
+    if (refuseCrossSite(visit)) return;
     if (awaitsContinue) response.writeContinue();
     let form = '';
     request.setEncoding('latin1');
@@ -165,10 +164,20 @@ export class AccessControl {
     });
   }
 
-  /** The same answer for every path, method and upgrade, whether the app runs or not. The connection is closed. */
+  /**
+   * The same answer for every path, method and upgrade, whether the app runs or not; only preflights get another one.
+   * The page says more to a visitor who sent a form. The connection is closed.
+   */
   #refuse(visit: Visit, { wrongKey = false } = {}): true {
+    const { request } = visit;
+    if (isPreflight(request)) {
+      sendPreflight(visit);
+      return true;
+    }
     const kind = this.#access.kind === 'basic' ? 'basic' : 'link';
-    sendNotice(visit, describeRefusal(kind, wrongKey, SIGN_IN_PATH), {
+    const isLostForm = request.method === 'POST' && wantsPage(request) && readPath(request) !== SIGN_IN_PATH;
+    sendNotice(visit, describeRefusal(kind, wrongKey, isLostForm ? undefined : SIGN_IN_PATH), {
+      ...READABLE_BY_ALL,
       connection: 'close',
       'www-authenticate':
         kind === 'basic' ? 'Basic realm="preview", charset="UTF-8"' : 'Bearer realm="preview"',
@@ -187,19 +196,11 @@ function isPageLoad({ request, upgrade }: Visit): boolean {
 }
 
 /**
- * Whether another site made the browser send the request. `SameSite` does not prevent this: another port of the same
- * host is the same site. Every browser sends `Origin` with methods that are not safe, and with WebSockets (Fetch
- * Standard, 3.2).
+ * Whether a script of another origin reads the answer, with `fetch` or `EventSource`. It could not use the cookie of a
+ * sign-in. Some browsers send `Origin` with page loads too, after a redirect.
  */
-function isCrossSite({ request, upgrade, address }: Visit): boolean {
-  const { origin } = request.headers;
-  if (origin === undefined || (SAFE.has(request.method ?? '') && upgrade === undefined)) return false;
-  return !address?.origins.has(origin.toLowerCase());
-}
-
-function refuseCrossSite(visit: Visit): true {
-  sendText(visit, 403, 'this request comes from another site\n', { connection: 'close' });
-  return true;
+function isForeignFetch(request: HttpRequest): boolean {
+  return request.headers.origin !== undefined && !wantsPage(request);
 }
 
 /** Where to go after the sign-in: back to the page that showed the form. */

@@ -1,18 +1,21 @@
 // Sends a notice in the form that the visitor accepts: HTML, JSON or plain text. Used by the gateway's passes.
 
+import type { HttpRequest } from '../../shared/http-message.ts';
 import type { Visit } from '../visit.ts';
 import type { Notice } from './notice.ts';
 import { renderJson, renderPage, renderPolicy, renderText } from './page.ts';
 
-/**
- * Sends HTML only if `Accept` names it. Browsers name it for pages, not for scripts, styles and images; curl does not.
- */
+/** Whether `Accept` names HTML. Browsers name it for pages, not for scripts, styles and images; curl does not. */
+export function wantsPage({ headers }: HttpRequest): boolean {
+  return /\btext\/html\b/i.test(headers.accept ?? '');
+}
+
 export function sendNotice(
   { request, response }: Visit,
   notice: Notice,
   headers: Record<string, string> = {},
 ): void {
-  const [type, body] = render(request.headers.accept ?? '', notice);
+  const [type, body] = render(request, notice);
   response.writeHead(notice.status, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),
@@ -28,8 +31,9 @@ export function sendNotice(
   response.end(body);
 }
 
-function render(accept: string, notice: Notice): [type: string, body: string] {
-  if (/\btext\/html\b/i.test(accept)) return ['text/html; charset=utf-8', renderPage(notice)];
-  if (/\bapplication\/(?:[\w.-]+\+)?json\b/i.test(accept)) return ['application/json', renderJson(notice)];
+function render(request: HttpRequest, notice: Notice): [type: string, body: string] {
+  if (wantsPage(request)) return ['text/html; charset=utf-8', renderPage(notice)];
+  if (/\bapplication\/(?:[\w.-]+\+)?json\b/i.test(request.headers.accept ?? ''))
+    return ['application/json', renderJson(notice)];
   return ['text/plain; charset=utf-8', renderText(notice)];
 }

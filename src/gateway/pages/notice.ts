@@ -7,7 +7,7 @@ import type { AppState } from '../../shared/state.ts';
 
 /** All fields are plain text. `detail` comes from the app, and is sanitised to one line. */
 export interface Notice {
-  status: 401 | 404 | 405 | 413 | 500 | 502 | 503 | 504;
+  status: 401 | 403 | 404 | 405 | 413 | 500 | 502 | 503 | 504;
   /** Decides the colour of the mark. */
   mood: 'waiting' | 'trouble' | 'failed' | 'ended' | 'locked';
   title: string;
@@ -86,9 +86,10 @@ export function describeAway(app: Exclude<AppState, { status: 'running' }>): Not
 
 /**
  * The notice for a visitor without the key or password. It is the same for every request, and shows nothing of the app;
- * only its title differs if a key was sent that is `wrong`.
+ * only its title differs if a key was sent that is `wrong`. Without `keyForm` it is for a visitor who has sent a form
+ * of the app: the sign-in cannot bring back what the form contained.
  */
-export function describeRefusal(kind: 'link' | 'basic', wrong: boolean, keyForm: string): Notice {
+export function describeRefusal(kind: 'link' | 'basic', wrong: boolean, keyForm: string | undefined): Notice {
   const isLink = kind === 'link';
   return {
     status: 401,
@@ -97,13 +98,39 @@ export function describeRefusal(kind: 'link' | 'basic', wrong: boolean, keyForm:
     what: isLink
       ? 'It needs a key, which is part of the link that was handed out.'
       : 'It needs a user and a password.',
-    next: isLink
-      ? 'Open it with the whole link, or paste the key here.'
-      : 'The author of the workflow has them; reload the page to be asked again.',
+    next: keyForm === undefined ? LOST_FORM : isLink ? PASTE_KEY : ASK_AUTHOR,
     nextForScripts: isLink ? 'Send it as Authorization: Bearer KEY.' : 'Send them as HTTP Basic.',
-    ...(isLink && { keyForm }),
+    ...(keyForm === undefined ? { leadsHome: true } : isLink && { keyForm }),
   };
 }
+
+const PASTE_KEY = 'Open it with the whole link, or paste the key here.';
+const ASK_AUTHOR = 'The author of the workflow has them; reload the page to be asked again.';
+const LOST_FORM =
+  'You were sent here with a form, and nothing of it has reached the app. If you have signed in before: browsers leave the cookie out if another site sends the form, such as a sign-in or payment service. The author of the workflow can then add this path to public-paths. Go on at the start page.';
+
+/** The notice for a request that has only a cookie or password, and may come from another site. */
+export function describeForeignRequest(sender: 'foreign' | 'unnamed'): Notice {
+  const common = { status: 403, mood: 'locked', leadsHome: true } as const;
+  if (sender === 'foreign')
+    return {
+      ...common,
+      title: 'This request comes from another site',
+      what: "Its Origin is not the address of this preview, so the visitor's cookie or password does not count. Nothing of it has reached the app.",
+      next: 'Go on at the start page. If another site has to send such requests, the author of the workflow can add their path to public-paths.',
+      nextForScripts: 'Send the key as Authorization: Bearer KEY, or add the path to public-paths.',
+    };
+  return {
+    ...common,
+    title: 'This request does not say which page sent it',
+    what: 'Its Origin is "null", so it may come from another site. Nothing of it has reached the app.',
+    next: `The app's own pages do this if they have Referrer-Policy: no-referrer, which is the default of helmet. ${SAY_ORIGIN}`,
+    nextForScripts: `Send the key as Authorization: Bearer KEY. If a page of the app sent this: ${SAY_ORIGIN}`,
+  };
+}
+
+const SAY_ORIGIN =
+  'Set Referrer-Policy: same-origin in the app, or use https (input tls-cert): then browsers say in Sec-Fetch-Site that it is the own page.';
 
 /** The notice for a file that `mode: web` cannot serve. */
 export function describeFile(status: 404 | 405 | 500): Notice {

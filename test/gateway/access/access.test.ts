@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { GatewayRules } from '../../../src/gateway/gateway.ts';
+import type { AppState } from '../../../src/shared/state.ts';
 import { useClosers } from '../../support/closers.ts';
 import { type Door, openDoor, sendRaw } from '../../support/gateway-door.ts';
 import { OPEN_GATEWAY } from '../../support/open-gateway.ts';
@@ -278,8 +279,14 @@ describe('a request of another site with the cookie (cross-site)', () => {
     'another port': 'Origin: http://bore.example:4322\r\n',
     'another scheme': `Origin: https://${HOST}\r\n`,
     'a sandboxed page': 'Origin: null\r\n',
+    'a sandboxed page, over https': 'Origin: null\r\nSec-Fetch-Site: cross-site\r\n',
+    'a hidden page of another port': 'Origin: null\r\nSec-Fetch-Site: same-site\r\n',
+    'a page without an origin': 'Origin: null\r\nSec-Fetch-Site: none\r\n',
+    'two answers': 'Origin: null\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Site: same-origin\r\n',
+    'another site that claims to be ours': 'Origin: https://evil.example\r\nSec-Fetch-Site: same-origin\r\n',
+    'ours under no-referrer, over https': 'Origin: null\r\nSec-Fetch-Site: same-origin\r\n',
   };
-  const isOurs = (name: string) => name === 'none' || name === 'ours';
+  const isOurs = (name: string) => name === 'none' || name.startsWith('ours');
   it.each(Object.entries(origins))('is accepted or refused by its Origin: %s', async (name, origin) => {
     const { app, ask } = await open(LINK);
     const cookie = await signIn(ask);
@@ -295,6 +302,26 @@ describe('a request of another site with the cookie (cross-site)', () => {
     expect(app.requestLines.length - before).toBe(isOurs(name) ? 5 : 0);
   });
 
+  it.each([
+    ['Origin: https://evil.example\r\n', 'This request comes from another site', 'public-paths'],
+    ['Origin: null\r\n', 'does not say which page sent it', 'Referrer-Policy: same-origin'],
+    [
+      'Origin: null\r\nSec-Fetch-Site: cross-site\r\n',
+      'This request comes from another site',
+      'public-paths',
+    ],
+  ])('is told why, and what to do, in a page and in text: %s', async (fields, title, remedy) => {
+    const { ask } = await open(LINK);
+    const cookie = await signIn(ask);
+    for (const accept of ['', 'Accept: text/html\r\n']) {
+      const { head, body } = await ask('POST /', `${cookie}${fields}${accept}Content-Length: 0\r\n`);
+      expect(head).toMatch(/^HTTP\/1.1 403 [\s\S]*\r\nconnection: close\r\n/i);
+      expect(body).toContain(title);
+      expect(body).toContain(remedy);
+      expect(body).not.toContain('evil');
+    }
+  });
+
   it('is also refused if it has a password that the browser remembers', async () => {
     const { ask } = await open(BASIC);
     const evil = `${BASIC_HEADER}Origin: https://evil.example\r\nContent-Length: 0\r\n`;
@@ -307,6 +334,116 @@ describe('a request of another site with the cookie (cross-site)', () => {
     expect((await ask('POST /', `${evil}Authorization: Bearer ${KEY}\r\n`)).status).toBe(200);
     expect((await ask('POST /webhooks/a', evil)).status).toBe(200);
     expect((await ask('POST /webhooks/a', `${await signIn(ask)}${evil}`)).status).toBe(200);
+  });
+});
+
+describe('a CORS preflight without the key', () => {
+  const ASK = 'Origin: https://evil.example\r\nAccess-Control-Request-Method: DELETE\r\n';
+  const states: Record<string, AppState> = {
+    starting: { status: 'starting' },
+    stopped: { status: 'stopped' },
+    failed: { status: 'failed', reason: 'it ended', lastLines: [] },
+  };
+
+  it.each([
+    ['link', LINK],
+    ['basic', BASIC],
+  ])(
+    'gets one constant answer, whatever it asks and whether the app runs, and reaches nothing: %s',
+    async (_, rules) => {
+      const { app, door, ask } = await open(rules);
+      const away = Object.values(states).map(state => openDoor(() => state, { rules }));
+      const asks = [ask];
+      for (const other of await Promise.all(away)) {
+        closers.push(other.stop);
+        asks.push((line, fields) => askOnce(other, line, fields));
+      }
+      const answers = new Set<string>();
+      for (const send of asks)
+        for (const path of ['/', '/api/x?y', '/%2e%2e/', '/__expose', '/__expose/sign-in', '/__expose/probe'])
+          for (const more of [
+            '',
+            'Access-Control-Request-Headers: authorization,x-of-the-app\r\n',
+            'Access-Control-Request-Private-Network: true\r\n',
+            'Cookie: expose-session-4321=9999999999.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n',
+          ])
+            answers.add(
+              (await send(`OPTIONS ${path}`, `${ASK}${more}`)).head.replace(/\r\ndate: [^\r]*/i, ''),
+            );
+      expect([...answers]).toHaveLength(1);
+      expect([...answers][0]?.toLowerCase().split('\r\n')).toEqual([
+        'http/1.1 204 no content',
+        'access-control-allow-origin: *',
+        'access-control-allow-methods: *',
+        'access-control-allow-headers: *, authorization',
+        'access-control-max-age: 600',
+        'cache-control: no-store',
+        'connection: close',
+      ]);
+      expect([app.connections, door.gateway.visits]).toEqual([0, 0]);
+    },
+  );
+
+  it.each([
+    ['OPTIONS /', ''],
+    ['OPTIONS /', 'Origin: https://evil.example\r\n'],
+    ['OPTIONS /', 'Access-Control-Request-Method: GET\r\n'],
+    ['GET /', ASK],
+    ['POST /', ASK],
+  ])('is only what the standard calls so: %s %s', async (line, fields) => {
+    const { app, ask } = await open(LINK);
+    const { status, head } = await ask(line, fields);
+    expect(status).toBe(401);
+    expect(head).toMatch(/^access-control-allow-origin: \*\r?$/im); // a script sees the 401
+    expect(head).not.toMatch(/allow-credentials|allow-headers/i);
+    expect(app.connections).toBe(0);
+  });
+
+  it('is answered by the app if its path is public, or if it has the key', async () => {
+    const { app, ask } = await open(LINK);
+    for (const line of ['OPTIONS /webhooks/a', `OPTIONS /api?expose-key=${KEY}`])
+      expect((await ask(line, ASK)).status).toBe(200);
+    expect(app.requestLines).toEqual(['OPTIONS /webhooks/a HTTP/1.1', 'OPTIONS /api HTTP/1.1']);
+  });
+
+  it('is answered by the app in an open preview', async () => {
+    const { app, ask } = await open(OPEN_GATEWAY);
+    expect((await ask('OPTIONS /', ASK)).status).toBe(200);
+    expect(app.requestLines).toHaveLength(1);
+  });
+});
+
+describe('a script on a page of another origin', () => {
+  const ORIGIN = 'Origin: http://bore.example:9\r\n';
+
+  it('gets the answer with the key in its address, without a redirect that needs a cookie', async () => {
+    const { app, ask } = await open(LINK);
+    expect(
+      (await ask(`GET /events?expose-key=${KEY}`, `${ORIGIN}Accept: text/event-stream\r\n`)).status,
+    ).toBe(200);
+    expect(app.requestLines).toEqual(['GET /events HTTP/1.1']);
+    // A page load after a redirect may have an Origin too.
+    expect((await ask(`GET /?expose-key=${KEY}`, 'Origin: null\r\nAccept: text/html,*/*\r\n')).status).toBe(
+      303,
+    );
+  });
+});
+
+describe('a form of another site, without the cookie', () => {
+  it.each([
+    ['link', LINK],
+    ['basic', BASIC],
+  ])('gets a page that says what happened and leads to the start page: %s', async (_, rules) => {
+    const { app, ask } = await open(rules);
+    const form =
+      'Origin: https://appleid.apple.example\r\nAccept: text/html\r\nContent-Length: 4\r\n\r\nid=1';
+    const { status, body } = await ask('POST /callback', form);
+    expect(status).toBe(401);
+    expect(body).toContain('nothing of it has reached the app');
+    expect(body).toContain('public-paths');
+    expect(body).toContain('<a class="button" href="/">');
+    expect(body).not.toContain('<form');
+    expect(app.connections).toBe(0);
   });
 });
 
