@@ -2,6 +2,7 @@
 
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
+import { describeAppPort } from '../shared/app-authority.ts';
 import { AppError, isTimeout } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
 import { LAST_LINES, LastLines } from '../shared/lines.ts';
@@ -201,8 +202,8 @@ async function waitUntilHealthy(
     // An open port proves nothing: in OS mode wasmrun opens it before the program listens.
     throw new AppError(
       last === 'no answer'
-        ? `the app did not answer GET ${path} on port ${upstream.port} in time; let it listen there, check \`health-path\`, or raise \`startup-timeout\``
-        : `the app answered GET ${path} on port ${upstream.port} with ${last} until the time was over; it is up when the status is below 500: check \`health-path\`, or raise \`startup-timeout\``,
+        ? `the app did not answer GET ${path} on ${describeAppPort(upstream)} in time; let it listen there, check \`health-path\`, or raise \`startup-timeout\``
+        : `the app answered GET ${path} on ${describeAppPort(upstream)} with ${last} until the time was over; it is up when the status is below 500: check \`health-path\`, or raise \`startup-timeout\``,
       { cause: error, lastLines: lastLines() },
     );
   }

@@ -31,6 +31,8 @@ export const AppSpecSchema = v.variant('mode', [
     mode: v.literal('port'),
     path: v.string(),
     port: v.optional(Port),
+    /** The machine of the port, if it is another one: a name, or an IP address without brackets. */
+    service: v.optional(v.string()),
     command: v.optional(v.string()),
   }),
 ]);

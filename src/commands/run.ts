@@ -25,7 +25,7 @@ const UNDO_MS = 30_000;
 /** Flag → its help. A flag has the name of its input; inputs that only make sense in a job have no flag. */
 const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'mode MODE': 'auto, os, exec, web or port (default auto)',
-  'port N': 'a local port that something already serves',
+  'port PORT': 'a local port that something already serves, or HOST:PORT',
   'command LINE': 'a command to start first, with bash',
   'args LINES': 'arguments for the program in exec mode, one per line',
   'env LINES': 'KEY=VALUE lines for the app (exec and port mode)',
@@ -94,7 +94,9 @@ export const run: Command = {
  * The same for each run of one folder, port and name by this user on this machine. The public port is derived from it.
  */
 function identifyLocalPreview({ app, name }: Inputs, user: string): string {
-  return JSON.stringify([user, hostname(), app.path, app.port ?? '', name ?? '']);
+  // Only at the end, and only if given: all other previews keep the port that they have.
+  const service = app.service === undefined ? [] : [app.service];
+  return JSON.stringify([user, hostname(), app.path, app.port ?? '', name ?? '', ...service]);
 }
 
 function createSource(call: CommandCall): InputSource {

@@ -8,6 +8,7 @@ import { parseDuration } from '../shared/duration.ts';
 import { InputError } from '../shared/errors.ts';
 import { APP_MODES, type AppMode, type Protocol } from '../shared/state.ts';
 import { parseEnv } from './env.ts';
+import { parsePortInput } from './port.ts';
 import type { InputSource, Problems } from './problems.ts';
 import {
   DEFAULT_HEALTH_PATH,
@@ -15,7 +16,6 @@ import {
   parseBoolean,
   parseChoice,
   parseHealthPath,
-  parseWholeNumber,
 } from './values.ts';
 
 const MODES = ['auto', ...APP_MODES] as const;
@@ -29,6 +29,8 @@ export interface AppInputs {
   /** What is allowed but may not work. */
   warnings: string[];
   port: number | undefined;
+  /** The machine of the port; undefined for this one. */
+  service: string | undefined;
   command: string | undefined;
   args: string[];
   env: Record<string, string>;
@@ -50,10 +52,12 @@ export function parseAppInputs(
   const { environment, base, protocol, problems } = context;
   const text = (name: string) => read(name).trim();
   const path = resolve(base, text('path') || '.');
-  const port = problems.check(() => parseWholeNumber(text('port') || undefined, 'port', 1, 65_535));
   const command = text('command') || undefined;
+  const port = problems.check(() => parsePortInput(text('port'), command));
   const wanted = problems.check(() => parseChoice(text('mode') || 'auto', 'mode', MODES));
-  const chosen = problems.check(() => chooseMode({ mode: wanted.value, path, port: port.known, command }));
+  const chosen = problems.check(() =>
+    chooseMode({ mode: wanted.value, path, port: port.value?.port, command }),
+  );
   const env = problems.check(() => parseEnv(read('env'), environment));
   problems.check(() => checkEnvUse(text('env'), chosen.value.mode));
   const version = problems.check(() => parseVersion(text('wasmrun-version')));
@@ -76,7 +80,8 @@ export function parseAppInputs(
     mode: chosen.value.mode,
     modeReason: chosen.value.reason,
     warnings: chosen.value.warning === undefined ? [] : [chosen.value.warning],
-    port: port.value,
+    port: port.value?.port,
+    service: port.value?.service,
     command,
     args: parseArgs(read('args')),
     env: env.value,

@@ -29,8 +29,13 @@ export type AddressState =
   | { kind: 'verified'; url: string }
   | { kind: 'unverified'; url: string; reason: UnverifiedReason };
 
-/** Where the app's answers come from: a port on this machine, or a handler in this process (`mode: web`). */
-export type Upstream = { kind: 'address'; host: string; port: number } | { kind: 'handler'; handle: Handler };
+/**
+ * Where the app's answers come from: a port of an IP address, or a handler in this process (`mode: web`). `service` is
+ * the name of another machine, which `host` is an address of; absent for this machine.
+ */
+export type Upstream =
+  | { kind: 'address'; host: string; port: number; service?: string }
+  | { kind: 'handler'; handle: Handler };
 
 /** Answers one request, or calls `refuse`. */
 export type Handler = (request: HttpRequest, response: HttpResponse, refuse: Refuse) => void;

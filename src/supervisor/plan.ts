@@ -126,6 +126,6 @@ function describeSpec(app: AppInputs, wasmrun: string): ExposureConfig['spec'] {
     case 'web':
       return { mode, path, spa: app.spa, crossOriginIsolation: app.crossOriginIsolation };
     case 'port':
-      return { mode, path, port: app.port, command: app.command };
+      return { mode, path, port: app.port, service: app.service, command: app.command };
   }
 }

@@ -2,12 +2,20 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { raceSignal } from '../../shared/abort.ts';
+import { describeAppPort } from '../../shared/app-authority.ts';
 import { AppError, isTimeout } from '../../shared/errors.ts';
+import { sanitise } from '../../shared/sanitise.ts';
+import type { Upstream } from '../../shared/state.ts';
 import { findFreePort } from '../process/free-port.ts';
 import { LOOPBACK_HOSTS, startListener } from '../process/listener.ts';
-import { waitForListening } from '../process/readiness.ts';
+import { findListening, waitForListening } from '../process/readiness.ts';
 import type { AppSpec, Program, ProgramContext } from '../program.ts';
+import { resolveService, type ServiceAddress } from './service-address.ts';
 
+/** Each attempt may ask the network's DNS. */
+const REMOTE_POLL_MS = 250;
 /** The options of bash in a `run:` step with `shell: bash`. */
 const BASH_ARGS = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];
 
@@ -18,7 +26,7 @@ export async function startPort(
   context: ProgramContext,
 ): Promise<Program> {
   if (spec.command !== undefined) return await startCommand(spec, spec.command, env, context);
-  if (spec.port !== undefined) return await findService(spec.port, context);
+  if (spec.port !== undefined) return await findService({ ...spec, port: spec.port }, context);
   throw new AppError('mode: port needs `port`, `command` or both; give one of them', { restartable: false });
 }
 
@@ -44,10 +52,19 @@ async function startCommand(
 }
 
 /** A service that another step started is neither restarted nor ended: `ended` never resolves, `stop` does nothing. */
-async function findService(port: number, context: ProgramContext): Promise<Program> {
+async function findService(
+  { port, service }: { port: number; service?: string | undefined },
+  { signal }: ProgramContext,
+): Promise<Program> {
+  const upstream = await (service === undefined
+    ? findLocal(port, signal)
+    : findRemote({ host: service, port }, signal));
+  return { upstream, ended: new Promise(() => undefined), stop: async () => undefined };
+}
+
+async function findLocal(port: number, signal: AbortSignal): Promise<Upstream> {
   try {
-    const upstream = await waitForListening({ hosts: LOOPBACK_HOSTS, port }, context.signal);
-    return { upstream, ended: new Promise(() => undefined), stop: async () => undefined };
+    return await waitForListening({ hosts: LOOPBACK_HOSTS, port }, signal);
   } catch (error) {
     if (!isTimeout(error)) throw error;
     throw new AppError(
@@ -56,6 +73,42 @@ async function findService(port: number, context: ProgramContext): Promise<Progr
       { cause: error },
     );
   }
+}
+
+/**
+ * Waits until one address of the host accepts, and keeps to that address: a name that leads elsewhere later has no
+ * effect.
+ */
+async function findRemote(target: ServiceAddress, signal: AbortSignal): Promise<Upstream> {
+  const { host, port } = target;
+  let last: unknown;
+  try {
+    for (;;) {
+      const hosts = await raceSignal(resolveService(host), signal).catch(error => {
+        if (error instanceof AppError || signal.aborted) throw error;
+        last = error;
+        return [];
+      });
+      const found = await findListening({ hosts, port });
+      if (found !== undefined) return { ...found, service: host };
+      if (hosts.length > 0) last = undefined;
+      await delay(REMOTE_POLL_MS, undefined, { signal });
+    }
+  } catch (error) {
+    if (!isTimeout(signal.reason) || error instanceof AppError) throw error;
+    throw new AppError(describeUnreachable(target, last), { cause: last ?? signal.reason });
+  }
+}
+
+/** `failure` is what the resolver answered; undefined if it knew the host. */
+function describeUnreachable({ host, port }: ServiceAddress, failure: unknown): string {
+  const service = describeAppPort({ port, service: host });
+  if (failure === undefined)
+    return `nothing listens on ${service}; is it the port inside of the service's container, and does the service start in time?`;
+  return (
+    `\`port\` names ${service}, and the host ${sanitise(host)} is not known here; services of the job have names only ` +
+    `in a job with \`container:\`. In other jobs, publish the port (\`ports: ["${port}:${port}"]\`) and write \`port: ${port}\``
+  );
 }
 
 /** On Windows the first `bash` of PATH may be that of WSL, which sees another file system. */

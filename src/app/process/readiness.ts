@@ -4,6 +4,7 @@
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { renderAppAuthority } from '../../shared/app-authority.ts';
 import type { Upstream } from '../../shared/state.ts';
 
 type Address = Extract<Upstream, { kind: 'address' }>;
@@ -76,7 +77,7 @@ async function fetchStatus(address: Address, path: string, signal: AbortSignal):
       host: address.host,
       port: address.port,
       path,
-      headers: { host: `localhost:${address.port}`, 'user-agent': 'expose-action' },
+      headers: { host: renderAppAuthority(address), 'user-agent': 'expose-action' },
       agent: false,
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
     });

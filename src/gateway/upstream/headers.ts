@@ -1,6 +1,7 @@
 // Decides which header fields pass the gateway. Fields about one connection do not, and forwarding fields are replaced
 // by our own. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
 
+import { type AppName, renderAppAuthority } from '../../shared/app-authority.ts';
 import { forEachField, type RawHeaders } from '../raw-headers.ts';
 
 // RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They describe one connection and must not be forwarded.
@@ -37,9 +38,9 @@ const NOT_IN_TRAILERS: ReadonlySet<string> = new Set(['content-length', 'host', 
  */
 export function renderRequestHeaders(
   raw: RawHeaders,
-  address: { port: number; publicUrl: URL | undefined },
+  address: AppName & { publicUrl: URL | undefined },
 ): string[] {
-  const headers = ['host', `localhost:${address.port}`];
+  const headers = ['host', renderAppAuthority(address)];
   const isHopByHop = findHopByHop(raw);
   forEachField(raw, (name, value) => {
     const key = name.toLowerCase();

@@ -40,7 +40,7 @@ export function describeRequest(visit: Visit, route: Route): Dispatcher.Dispatch
     method: request.method ?? 'GET',
     path: readTarget(request),
     headers: renderRequestHeaders(request.rawHeaders, {
-      port: route.address.port,
+      ...route.address,
       publicUrl: visit.address?.url,
     }),
     body: hasBody(request) ? openUpload(visit, route.maxBodyBytes) : null,

@@ -14,6 +14,15 @@ describe('the head for the app', () => {
     expect(headers).toEqual(['host', 'localhost:8080', 'Accept', '*/*', ...OURS]);
   });
 
+  it.each([
+    [{ port: 6379, service: 'redis' }, 'redis:6379'],
+    [{ port: 80, service: 'web' }, 'web'],
+    [{ port: 80, service: 'fd12::5' }, '[fd12::5]'],
+    [{ port: 80 }, 'localhost'],
+  ])('has the name of a service on another machine as Host: %j', (address, host) => {
+    expect(renderRequestHeaders([], { ...address, publicUrl: undefined })).toEqual(['host', host]);
+  });
+
   it('has no forwarding fields if the public address is not known', () => {
     expect(renderRequestHeaders(['Host', 'a'], { port: 1, publicUrl: undefined })).toEqual([
       'host',
