@@ -219,4 +219,28 @@ describeWithReal(['chromium'], 'a preview with a key, in Chromium', () => {
     },
     30_000,
   );
+
+  it.each([
+    ['', [], ''],
+    [' crossorigin="use-credentials"', [], '{"name":"x"}'],
+    ['', ['/app.webmanifest'], '{"name":"x"}'],
+  ])(
+    'loads the manifest with one of the documented remedies only: %j, public-paths %j',
+    async (attribute, publicPaths, data) => {
+      const { url } = await openPreview({
+        publicPaths,
+        answer: (request, response) =>
+          request.url === '/'
+            ? response
+                .setHeader('content-type', 'text/html')
+                .end(`<!doctype html><link rel="manifest" href="/app.webmanifest"${attribute}>`)
+            : response.end('{"name":"x"}'),
+      });
+      const page = await openPage();
+      await signIn(page, url);
+      const session = await page.createCDPSession();
+      expect((await session.send('Page.getAppManifest')).data ?? '').toBe(data);
+    },
+    30_000,
+  );
 });
