@@ -8,6 +8,7 @@ import { PLAIN_PUBLIC_URLS } from '../shared/public-url.ts';
 import { PROTOCOLS, type Protocol } from '../shared/state.ts';
 import { type AppInputs, parseAppInputs } from './app.ts';
 import { DEFAULT_MAX_BODY, type GatewayInputs, parseGatewayInputs } from './gateway.ts';
+import { listHttpsWarnings } from './https-zones.ts';
 import { type InputSource, Problems } from './problems.ts';
 import { listTlsWarnings, parseTlsInputs, type TlsInputs } from './tls.ts';
 import { DEFAULT_PORT_RANGE, parseTunnelInputs, type TunnelInputs } from './tunnel.ts';
@@ -106,10 +107,11 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
   boolean('allow-untrusted-head', false);
   const logLevel = problems.check(() => parseChoice(text('log-level') || 'info', 'log-level', LOG_LEVELS));
   problems.throwIfAny();
+  const publicTunnel = tls.value ? { ...tunnel.value, publicUrl: tls.value.publicUrl } : tunnel.value;
   return {
     protocol,
     app: app.value,
-    tunnel: tls.value ? { ...tunnel.value, publicUrl: tls.value.publicUrl } : tunnel.value,
+    tunnel: publicTunnel,
     tls: tls.value,
     gateway: gateway.value,
     ...lifetime.value,
@@ -121,6 +123,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
     warnings: [
       ...app.value.warnings,
       ...listWarnings(tunnel.value, gateway.value, lifetime.value.durationMs),
+      ...listHttpsWarnings(publicTunnel),
       ...(tls.value ? listTlsWarnings(tls.value, lifetime.value.durationMs) : []),
     ],
   };

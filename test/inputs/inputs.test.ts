@@ -391,10 +391,28 @@ describe('a right value', () => {
     [{ 'basic-auth': 'ada:short' }, /password of `basic-auth` is shorter than 8 characters/],
     [{ duration: '25h' }, /above 24 hours/],
     [
+      { server: 'bore.example.dev' },
+      /^browsers open names under \.dev only with https, .*bore\.example\.dev .*`tls-cert`.*`public-url`/,
+    ],
+    [{ server: 'BORE.Example.PAGE:7000' }, /under \.page .*bore\.example\.page/],
+    [{ server: 'bore.example.zip.' }, /under \.zip/],
+    [{ 'public-url': 'http://{port}.x.app' }, /under \.app .*link to \{port\}\.x\.app/],
+    [
       { server: 'a.example,b.example', 'public-url': 'https://{port}.x.example' },
       /^`public-url` has no \{host\}, .* write it like https:\/\/\{port\}\.\{host\}$/,
     ],
   ])('%j is allowed with a warning', (given, warning) => {
     expect(parse(given).warnings).toEqual([expect.stringMatching(warning)]);
+  });
+
+  it.each<Record<string, string>>([
+    { server: 'bore.example.dev', 'public-url': 'https://{port}.example.dev' },
+    { ...RAW, access: 'open', server: 'bore.example.dev' },
+    { server: 'dev.example.com' },
+    { server: 'bore.mydev' },
+    { server: '203.0.113.1' },
+    { server: '[2001:db8::1]' },
+  ])('%j draws no warning about https', given => {
+    expect(parse(given).warnings).toEqual([]);
   });
 });

@@ -54,6 +54,15 @@ describe('a certificate and its key', () => {
     expect(inputs.warnings).toEqual([]);
   });
 
+  it('make a name under .dev work, where browsers open only https', () => {
+    const { cert, key } = ca.issue(['DNS:bore.example.dev']);
+    const given = { server: 'bore.example.dev', 'tls-cert': cert, 'tls-key': key };
+    expect(parse(given).warnings).toEqual([]);
+    expect(parse({ ...given, 'tls-cert': '', 'tls-key': '' }).warnings).toEqual([
+      expect.stringContaining('only with https'),
+    ]);
+  });
+
   it('are optional', () => {
     const inputs = parse({ 'tls-cert': '', 'tls-key': ' \n' });
     expect([inputs.tls, inputs.tunnel.publicUrl]).toEqual([undefined, 'http://{host}:{port}']);
