@@ -46,6 +46,7 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'access KIND': 'who may open it: link (with a key), basic, or open (default link)',
   'public-paths PATTERNS': 'paths that need no key, for example /webhooks/**',
   'max-body SIZE': 'longest upload (default 25MB)',
+  'compress WORD': 'compress answers: true or false (default true)',
   'name NAME': 'distinguishes previews of the same folder: their ports, and --session',
   'duration TIME': 'how long it stays up, for example 45m (default: until Ctrl-C)',
   'log-level LEVEL': 'quiet, info or debug (default info)',

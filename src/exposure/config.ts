@@ -36,6 +36,7 @@ export const ExposureConfigSchema = v.object({
     ]),
     publicPaths: v.array(v.string()),
     maxBodyBytes: v.pipe(v.number(), v.minValue(1)),
+    compress: v.boolean(),
   }),
   /** PEM; absent: plain HTTP. */
   tls: v.optional(v.object({ cert: v.string(), key: v.string() })),

@@ -18,12 +18,15 @@ import { type PublicAddress, rememberAddress } from './own-address.ts';
 import { sendText } from './own-pages.ts';
 import { describeVisit, PASSES, type Pass, type PassContext, PLAIN_PASSES } from './passes.ts';
 import { AppLink } from './upstream/app-link.ts';
+import { Compression } from './upstream/compression.ts';
 import type { Visit, VisitHandler } from './visit.ts';
 
 /** The inputs about visitors. */
 export interface GatewayRules extends AccessRules {
   /** Longest body of a request. */
   maxBodyBytes: number;
+  /** Whether answers of the app are compressed for visitors who accept that. */
+  compress: boolean;
 }
 
 export interface GatewayOptions {
@@ -101,6 +104,7 @@ function createContext({ app, rules, endsAt, proofKey, logger }: GatewayOptions)
     rejectedConnections: new WeakSet(),
     proofKey,
     maxBodyBytes: rules.maxBodyBytes,
+    compression: rules.compress ? new Compression() : undefined,
     logger,
     tally: { visits: 0, lastVisitAt: undefined },
   };

@@ -16,6 +16,7 @@ import { isOwnPath, readProof, sendText } from './own-pages.ts';
 import { sendNotice } from './pages/answer.ts';
 import { describeAway, describeFile, describeNoAnswer } from './pages/notice.ts';
 import type { AppLink } from './upstream/app-link.ts';
+import type { Compression } from './upstream/compression.ts';
 import { forwardRequest, type Route } from './upstream/proxy.ts';
 import { forwardUpgrade } from './upstream/upgrade.ts';
 import { readPath, type Visit } from './visit.ts';
@@ -30,6 +31,8 @@ export interface PassContext {
   readonly rejectedConnections: WeakSet<Duplex>;
   readonly proofKey: Buffer;
   readonly maxBodyBytes: number;
+  /** Undefined with `compress: false`. */
+  readonly compression: Compression | undefined;
   readonly logger: Logger;
   readonly tally: Tally;
 }
@@ -148,9 +151,9 @@ function forwardToApp(visit: Visit, context: PassContext): boolean {
     upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));
     return true;
   }
-  const { link, maxBodyBytes } = context;
+  const { link, maxBodyBytes, compression } = context;
   const onNoAnswer = (error: Error) => answerForApp(visit, context, error);
-  const route: Route = { link, address: upstream, maxBodyBytes, onNoAnswer };
+  const route: Route = { link, address: upstream, maxBodyBytes, compression, onNoAnswer };
   if (visit.upgrade === undefined) forwardRequest(visit, route);
   else forwardUpgrade(visit, visit.upgrade, route);
   return true;

@@ -5,7 +5,7 @@ import { findPatternProblem } from '../gateway/access/public-paths.ts';
 import { InputError } from '../shared/errors.ts';
 import type { Protocol } from '../shared/state.ts';
 import type { InputSource, Problems } from './problems.ts';
-import { parseBytes, parseChoice } from './values.ts';
+import { parseBoolean, parseBytes, parseChoice } from './values.ts';
 
 const ACCESS_WORDS = ['auto', 'open', 'link', 'basic'] as const;
 
@@ -27,6 +27,8 @@ export interface GatewayInputs {
   publicPaths: string[];
   /** Longest body of a request, in bytes. */
   maxBodyBytes: number;
+  /** Whether answers are compressed for visitors who accept that. */
+  compress: boolean;
 }
 
 /** Notes every problem in `problems`; throws if there is one. */
@@ -35,6 +37,7 @@ export function parseGatewayInputs(read: InputSource, protocol: Protocol, proble
   const access = problems.check(() => parseAccess(text('access'), text('access-key'), text('basic-auth')));
   const publicPaths = problems.check(() => parsePatterns(read('public-paths')));
   const maxBodyBytes = problems.check(() => parseBytes(text('max-body') || DEFAULT_MAX_BODY, 'max-body'));
+  const compress = problems.check(() => parseBoolean(text('compress'), 'compress', true));
   if (protocol === 'tcp') {
     problems.check(() => checkTcpAccess(access.value));
     problems.check(() => checkTcpUse('public-paths', text('public-paths'), '', 'there are no paths'));
@@ -42,7 +45,12 @@ export function parseGatewayInputs(read: InputSource, protocol: Protocol, proble
       checkTcpUse('max-body', text('max-body'), DEFAULT_MAX_BODY, 'there are no requests with a body'),
     );
   }
-  return { access: access.value, publicPaths: publicPaths.value, maxBodyBytes: maxBodyBytes.value };
+  return {
+    access: access.value,
+    publicPaths: publicPaths.value,
+    maxBodyBytes: maxBodyBytes.value,
+    compress: compress.value,
+  };
 }
 
 /** With `access: auto`, a key means link and a password means basic. No message shows either of them. */

@@ -74,6 +74,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'basic-auth': '',
   'public-paths': '',
   'max-body': DEFAULT_MAX_BODY,
+  compress: 'true',
   hold: 'false',
   duration: '',
   'github-token': '',

@@ -59,7 +59,7 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
       healthPath: app.healthPath,
       startupTimeoutMs: app.startupTimeoutMs,
       durationMs: inputs.durationMs,
-      gateway: { access, publicPaths: gateway.publicPaths, maxBodyBytes: gateway.maxBodyBytes },
+      gateway: { ...gateway, access },
       tls: tls && { cert: tls.cert, key: tls.key },
       tunnel: {
         servers: [...tunnel.servers],

@@ -168,6 +168,18 @@ describeFaithful('on purpose', '127.0.0.46', world => {
     expect(dates).toEqual([false, true]);
   });
 
+  it('an answer that would be compressed for another visitor says that it varies', async () => {
+    world.app.handle((_, response) => void response.writeHead(200, { 'content-type': 'text/css' }).end('{}'));
+    const seen = [];
+    for (const door of [world.direct, world.through]) {
+      const visitor = door.openVisitor();
+      const head = await visitor.request({}).next();
+      seen.push(head.kind === 'head' && head.headers.find(([name]) => name === 'vary')?.[1]);
+      visitor.close();
+    }
+    expect(seen).toEqual([undefined, 'Accept-Encoding']);
+  });
+
   it.each(['/__expose', '/__expose/', '/__expose/x?y'])('%s is the gateway’s own', async path => {
     world.app.handle((_, response) => void response.end('the app'));
     const act = async (door: typeof world.direct) => {

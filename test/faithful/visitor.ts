@@ -62,8 +62,14 @@ export interface Answer {
  */
 const NOT_COMPARED: ReadonlySet<string> = new Set(['connection', 'date', 'keep-alive', 'transfer-encoding']);
 
+/** Without what the gateway adds to `Vary`, which differences.test.ts shows. */
 export function selectCompared(fields: readonly Field[]): Field[] {
-  return fields.filter(([name]) => !NOT_COMPARED.has(name));
+  return fields.flatMap(([name, value]) => {
+    if (NOT_COMPARED.has(name)) return [];
+    if (name !== 'vary') return [[name, value] as const];
+    const rest = value.replace(/(?:^|, )Accept-Encoding$/, '');
+    return rest === '' ? [] : [[name, rest] as const];
+  });
 }
 
 /** Pairs of a list as Node has it, `[name, value, name, value, …]`. */

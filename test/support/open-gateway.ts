@@ -6,4 +6,5 @@ export const OPEN_GATEWAY: ExposureConfig['gateway'] = {
   access: { kind: 'open' },
   publicPaths: [],
   maxBodyBytes: 25 * 1024 ** 2,
+  compress: true,
 };

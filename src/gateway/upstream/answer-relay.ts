@@ -2,35 +2,43 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { Dispatcher } from 'undici';
+import type { Coding } from '../../shared/content-coding.ts';
 import type { HttpResponse } from '../../shared/http-message.ts';
 import { countFields, decodeFields, type RawHeaders } from '../raw-headers.ts';
 import type { Visit } from '../visit.ts';
+import { addVary, type Compression, type Eligibility } from './compression.ts';
+import { EncodedAnswer } from './encoded-answer.ts';
 import { renderResponseHeaders, renderTrailers } from './headers.ts';
-import { waitingHeads } from './waiting-heads.ts';
-
-/** A first chunk up to this size is written as text, because Node then sends head and chunk in one write. */
-const TEXT_BYTES = 4_096;
+import { waitingHeads, writeFirst } from './waiting-heads.ts';
 
 export class AnswerRelay implements Dispatcher.DispatchHandler {
   readonly response: HttpResponse;
   readonly onNoAnswer: (error: Error) => void;
   /** Whether any byte of an answer has come. */
   hasBegun = false;
+  readonly #visit: Visit;
+  readonly #compression: Compression | undefined;
   readonly #isHttp11: boolean;
   readonly #hasBody: boolean;
-  readonly #ownHeaders: Visit['ownHeaders'];
   #bodyHasBegun = false;
+  /** Set if the body is compressed. */
+  #encoded: EncodedAnswer | undefined;
   #controller: Dispatcher.DispatchController | undefined;
 
-  /** `onNoAnswer` is called at most once: if the app's answer has not begun, and the visitor still waits for one. */
-  constructor({ request, response, ownHeaders }: Visit, onNoAnswer: (error: Error) => void) {
+  /**
+   * `onNoAnswer` is called at most once: if the app's answer has not begun, and the visitor still waits for one. Without
+   * `compression`, the answer is passed on as it is.
+   */
+  constructor(visit: Visit, onNoAnswer: (error: Error) => void, compression?: Compression) {
+    const { request, response } = visit;
     this.response = response;
-    this.#ownHeaders = ownHeaders;
+    this.#visit = visit;
+    this.#compression = compression;
     this.#isHttp11 = request.httpVersion === '1.1';
     this.#hasBody = request.method !== 'HEAD';
     this.onNoAnswer = onNoAnswer;
     response.once('close', () => this.#endWithVisitor());
-    response.on('drain', () => this.#controller?.resume());
+    response.on('drain', () => (this.#encoded === undefined ? this.#resume() : this.#encoded.drained()));
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -55,29 +63,31 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
       status !== 304 &&
       countFields(raw, 'content-length') === 0;
     const headers = renderResponseHeaders(raw, status, isChunked);
-    for (const [name, value] of this.#ownHeaders) headers.push(name, value);
-    if (isOwnReason(status, reason)) this.response.writeHead(status, reason, headers);
-    else this.response.writeHead(status, headers);
-    waitingHeads.add(this.response);
+    for (const [name, value] of this.#visit.ownHeaders) headers.push(name, value);
+    this.#begin({ status, reason, headers }, this.#compression?.judge(this.#visit.request, status, raw));
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    waitingHeads.delete(this.response);
+    waitingHeads.delete(this.#encoded ?? this.response);
     if (!this.#write(chunk)) controller.pause();
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
-    waitingHeads.delete(this.response);
+    waitingHeads.delete(this.#encoded ?? this.response);
     const trailers = renderTrailers(decodeFields(controller.rawTrailers));
+    if (this.#encoded !== undefined) {
+      this.#encoded.end(trailers);
+      return;
+    }
     if (trailers.length > 0) this.response.addTrailers(trailers);
     this.response.end();
   }
 
   onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
-    waitingHeads.delete(this.response);
+    waitingHeads.delete(this.#encoded ?? this.response);
     if (this.response.destroyed) return;
     // An incomplete answer must not look complete: without the end of its framing, the visitor notices that it is not.
-    if (this.response.headersSent) this.response.destroy();
+    if (this.response.headersSent || this.#encoded !== undefined) this.response.destroy();
     else this.onNoAnswer(error);
   }
 
@@ -91,17 +101,62 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     }
   }
 
+  /** Writes the head, or leaves that to `#encoded`. */
+  #begin(head: Head, eligible: Eligibility | undefined): void {
+    const { coding, isDoubtful = false } = eligible ?? {};
+    if (eligible !== undefined) addVary(head.headers);
+    if (this.#compression === undefined || coding === undefined)
+      this.#compression?.matchTags(head, this.#visit.request);
+    else if (this.#hasBody) this.#encoded = this.#encode(head, coding, isDoubtful, this.#compression);
+    else this.#compression.encodeHead(head.headers, coding);
+    if (this.#encoded === undefined) this.#writeHead(head);
+    waitingHeads.add(this.#encoded ?? this.response);
+  }
+
+  #encode(head: Head, coding: Coding, isDoubtful: boolean, compression: Compression): EncodedAnswer {
+    const hasLength = countFields(head.headers, 'content-length') > 0;
+    return new EncodedAnswer({
+      response: this.response,
+      coding,
+      isDoubtful,
+      slots: compression.slots,
+      writeHead: (chosen, length) => {
+        if (chosen !== undefined) compression.encodeHead(head.headers, chosen);
+        if (hasLength && length !== undefined) head.headers.push('content-length', String(length));
+        this.#writeHead(head);
+      },
+      onReady: () => this.#resume(),
+    });
+  }
+
+  #writeHead({ status, reason, headers }: Head): void {
+    if (isOwnReason(status, reason)) this.response.writeHead(status, reason, headers);
+    else this.response.writeHead(status, headers);
+  }
+
   #write(chunk: Buffer): boolean {
+    if (this.#encoded !== undefined) return this.#encoded.write(chunk);
     const isFirst = !this.#bodyHasBegun;
     this.#bodyHasBegun = true;
-    if (isFirst && chunk.length <= TEXT_BYTES) return this.response.write(chunk.toString('latin1'), 'latin1');
-    return this.response.write(chunk);
+    return isFirst ? writeFirst(this.response, chunk) : this.response.write(chunk);
+  }
+
+  #resume(): void {
+    this.#controller?.resume();
   }
 
   #endWithVisitor(): void {
-    waitingHeads.delete(this.response);
+    waitingHeads.delete(this.#encoded ?? this.response);
+    this.#encoded?.close();
     if (!this.response.writableFinished) this.#controller?.abort(new Error('the visitor is gone'));
   }
+}
+
+/** The head of a final answer, as the visitor gets it. */
+interface Head {
+  status: number;
+  reason: string;
+  headers: string[];
 }
 
 /**

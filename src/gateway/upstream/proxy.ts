@@ -6,6 +6,7 @@ import type { HttpRequest } from '../../shared/http-message.ts';
 import { hasBody, readTarget, type Visit } from '../visit.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import type { AppAddress, AppLink } from './app-link.ts';
+import type { Compression } from './compression.ts';
 import { renderRequestHeaders } from './headers.ts';
 import { openUpload } from './upload.ts';
 
@@ -17,6 +18,8 @@ export interface Route {
   address: AppAddress;
   /** Longest request body. */
   maxBodyBytes: number;
+  /** Undefined: answers are passed on as they are. */
+  compression: Compression | undefined;
   /** Called if the app gave no answer; the visitor still waits for one. */
   onNoAnswer: (error: Error) => void;
 }
@@ -24,25 +27,29 @@ export interface Route {
 /** Relays the app's answer to the visitor, or calls `onNoAnswer`. Ends the app's request if the visitor leaves. */
 export function forwardRequest(visit: Visit, route: Route): void {
   const request = describeRequest(visit, route);
-  const relay = new AnswerRelay(visit, error => {
+  const { compression } = route;
+  const onNoAnswer = (error: Error) => {
     const mayAgain = !relay.hasBegun && mayTryAgain(visit.request, error);
     const again = mayAgain ? route.link.selectFresh(route.address) : undefined;
     if (again === undefined) route.onNoAnswer(error);
-    else again.dispatch(request, new AnswerRelay(visit, route.onNoAnswer));
-  });
+    else again.dispatch(request, new AnswerRelay(visit, route.onNoAnswer, compression));
+  };
+  const relay = new AnswerRelay(visit, onNoAnswer, compression);
   route.link.select(route.address).dispatch(request, relay);
 }
 
 /** The request for the app: the target unchanged, a head of our own, the body streamed. */
 export function describeRequest(visit: Visit, route: Route): Dispatcher.DispatchOptions {
   const { request } = visit;
+  const headers = renderRequestHeaders(request.rawHeaders, {
+    ...route.address,
+    publicUrl: visit.address?.url,
+  });
+  if (request.headers.range === undefined) route.compression?.tags.restore(headers);
   return {
     method: request.method ?? 'GET',
     path: readTarget(request),
-    headers: renderRequestHeaders(request.rawHeaders, {
-      ...route.address,
-      publicUrl: visit.address?.url,
-    }),
+    headers,
     body: hasBody(request) ? openUpload(visit, route.maxBodyBytes) : null,
   };
 }

@@ -3,23 +3,41 @@
 
 import type { HttpResponse } from '../../shared/http-message.ts';
 
+/** A first chunk up to this size is written as text, because Node then sends head and chunk in one write. */
+const TEXT_BYTES = 4_096;
+
+/** Writes the first chunk of a body. */
+export function writeFirst(response: HttpResponse, chunk: Buffer): boolean {
+  return chunk.length <= TEXT_BYTES
+    ? response.write(chunk.toString('latin1'), 'latin1')
+    : response.write(chunk);
+}
+
+/** Ends an answer with the last chunk of its body, which may be the first one. */
+export function endWith(response: HttpResponse, chunk: Buffer): void {
+  if (chunk.length <= TEXT_BYTES) response.end(chunk.toString('latin1'), 'latin1');
+  else response.end(chunk);
+}
+
 /** How long a head waits for its body. */
 const HEAD_WAIT_MS = 5;
+
+type WaitingHead = Pick<HttpResponse, 'flushHeaders'>;
 
 /** All heads share one timer: a timer for each answer would cost more time than parsing the answer. */
 class WaitingHeads {
   /** Each waiting answer → since when (performance.now()); the oldest first. */
-  readonly #since = new Map<HttpResponse, number>();
+  readonly #since = new Map<WaitingHead, number>();
   #timer: NodeJS.Timeout | undefined;
 
   /** Sends the head after HEAD_WAIT_MS, unless `delete` is called before. */
-  add(response: HttpResponse): void {
+  add(response: WaitingHead): void {
     this.#since.set(response, performance.now());
     this.#timer ??= setTimeout(() => this.#flush(), HEAD_WAIT_MS);
   }
 
   /** To be called when the body has begun, or never will. */
-  delete(response: HttpResponse): void {
+  delete(response: WaitingHead): void {
     this.#since.delete(response);
   }
 

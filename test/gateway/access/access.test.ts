@@ -12,11 +12,13 @@ const LINK: GatewayRules = {
   access: { kind: 'link', key: KEY },
   publicPaths: ['/webhooks/**'],
   maxBodyBytes: 1 << 20,
+  compress: true,
 };
 const BASIC: GatewayRules = {
   access: { kind: 'basic', user: 'ada', password: 'pässword:with colon' },
   publicPaths: [],
   maxBodyBytes: 1 << 20,
+  compress: true,
 };
 const BASIC_HEADER = `Authorization: Basic ${Buffer.from('ada:pässword:with colon').toString('base64')}\r\n`;
 const UPGRADE =

@@ -52,7 +52,12 @@ const LIMITS: Setup['limits'] = {
   sockets: 60,
   strangers: 20,
 };
-const RULES: Setup['rules'] = { access: { kind: 'open' }, publicPaths: [], maxBodyBytes: 20_000 };
+const RULES: Setup['rules'] = {
+  access: { kind: 'open' },
+  publicPaths: [],
+  maxBodyBytes: 20_000,
+  compress: true,
+};
 const LINK_RULES: Setup['rules'] = {
   ...RULES,
   access: { kind: 'link', key: KEY },
