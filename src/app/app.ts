@@ -2,13 +2,14 @@
 
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeAppPort } from '../shared/app-authority.ts';
+import { describeAppPort, renderAppAuthority } from '../shared/app-authority.ts';
 import { AppError, isTimeout } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
+import type { HostHeader } from '../shared/host-rule.ts';
 import { LAST_LINES, LastLines } from '../shared/lines.ts';
 import type { Logger } from '../shared/log.ts';
 import { sanitise } from '../shared/sanitise.ts';
-import type { AppState } from '../shared/state.ts';
+import type { AppState, Upstream } from '../shared/state.ts';
 import { startExec } from './exec/exec.ts';
 import { startOs } from './os/os.ts';
 import { startPort } from './port/port.ts';
@@ -31,6 +32,8 @@ export interface AppOptions {
   env: Readonly<Record<string, string>>;
   /** Path that must answer with a status below 500; undefined if an accepting port is enough (`protocol: tcp`). */
   healthPath: string | undefined;
+  /** The address that the app sees as its own; unused if `healthPath` is undefined. */
+  hostHeader: HostHeader;
   /** Private folder (0700) of the exposure. */
   folder: string;
   logger: Logger;
@@ -111,9 +114,9 @@ async function startOnce(
       signal,
     });
     const program = await waitForStart(start, signal);
-    await waitUntilHealthy(program, options.healthPath, lastLines, signal);
+    const upstream = await waitUntilHealthy(program, { ...options, publicUrl, lastLines }, signal);
     return {
-      upstream: program.upstream,
+      upstream,
       ...(program.pid === undefined ? {} : { pid: program.pid }),
       ended: program.ended,
       stop: () => program.stop().then(removeOwnFolder),
@@ -180,22 +183,28 @@ async function startProgram(
   }
 }
 
-/** Stops the program if it does not become healthy. */
+/** Resolves with the upstream and its host rule. Stops the program if it does not become healthy. */
 async function waitUntilHealthy(
   program: Program,
-  path: string | undefined,
-  lastLines: () => readonly string[],
+  options: Pick<AppOptions, 'healthPath' | 'hostHeader'> & {
+    publicUrl: string;
+    lastLines: () => readonly string[];
+  },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Upstream> {
   const { upstream } = program;
-  if (upstream.kind !== 'address' || path === undefined) return;
+  const { healthPath: path, publicUrl, lastLines } = options;
+  if (upstream.kind !== 'address' || path === undefined) return upstream;
   let last = 'no answer';
   const onAttempt = (outcome: string) => {
     last = outcome;
   };
-  const target = { address: upstream, path, onAttempt };
+  const hostHeader = options.hostHeader === 'preserve' ? 'preserve' : 'rewrite';
+  const host = hostHeader === 'preserve' ? new URL(publicUrl).host : renderAppAuthority(upstream);
+  const target = { address: upstream, host, path, onAttempt };
   try {
     await raceEnd(over => waitForHealth(target, over), program.ended, signal);
+    return { ...upstream, hostHeader };
   } catch (error) {
     await program.stop();
     if (!isTimeout(error)) throw error;

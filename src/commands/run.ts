@@ -36,6 +36,7 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'cross-origin-isolation': 'web mode: send COOP and COEP',
   'protocol PROTOCOL': 'http, or tcp for raw bytes (default http)',
   'health-path PATH': 'path that must answer before the URL is shown (default /)',
+  'host-header RULE': 'the Host that the app sees: rewrite, preserve or auto (default auto)',
   'startup-timeout TIME': 'how long app and tunnel together may take (default 120s)',
   'server HOST': 'bore server, HOST or HOST:PORT; comma-separated (default bore.pub)',
   'remote-port PORT': 'public port: auto (always the same), random, or a number',

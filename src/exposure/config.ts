@@ -4,6 +4,7 @@
 import * as v from 'valibot';
 import { AppSpecSchema } from '../app/program.ts';
 import { MAX_DURATION_MS } from '../shared/duration.ts';
+import { HOST_HEADERS } from '../shared/host-rule.ts';
 import { listKeyTexts } from '../shared/secrets.ts';
 import { PROTOCOLS } from '../shared/state.ts';
 
@@ -19,6 +20,8 @@ export const ExposureConfigSchema = v.object({
   baseEnvironment: Environment,
   /** Absent if an accepting port is enough. */
   healthPath: v.optional(v.string()),
+  /** Absent: `auto`. Unused with `protocol: tcp`. */
+  hostHeader: v.optional(v.picklist(HOST_HEADERS)),
   startupTimeoutMs: Milliseconds,
   /** From "live" on; absent: until it is stopped. */
   durationMs: v.optional(Milliseconds),

@@ -174,6 +174,7 @@ export class Exposure {
       baseEnvironment: config.baseEnvironment,
       env: config.env,
       healthPath: config.healthPath,
+      hostHeader: config.hostHeader ?? 'auto',
       folder: appFolder,
       logger,
       onChild,

@@ -14,10 +14,11 @@ export interface PublicAddress {
 export interface OwnAddress {
   readonly url: URL;
   /**
-   * Allowed values of `Host`, in lower case: with the port, and without it, because some clients leave it out. That is
-   * safe: a browser names the port in Host (RFC 9110, 7.2), so no page can make it send a Host without one.
+   * Each allowed value of `Host`, in lower case → the origin of the page that the visitor sees under it. With the port,
+   * and without it, because some clients leave it out. That is safe: a browser names the port in Host (RFC 9110, 7.2),
+   * so no page can make it send a Host without one.
    */
-  readonly hosts: ReadonlySet<string>;
+  readonly hosts: ReadonlyMap<string, string>;
   /** Allowed values of `Origin`. Without the port, it would be the page of another server: the one on port 80 or 443. */
   readonly origins: ReadonlySet<string>;
 }
@@ -35,11 +36,23 @@ function describeAddress({ url: text, host, port }: PublicAddress): OwnAddress |
   if (url === undefined) return undefined;
   // A proxy in front may send the Host that visitors use, or the one that it connects to.
   const plain = URL.parse(`${url.protocol}//${addBrackets(host)}:${port}`) ?? url;
-  const names = [url, plain].flatMap(listNames);
+  const toOrigin = (name: string) => `${url.protocol}//${name}`;
+  const own = listNames(url);
+  const origins = new Set([...own, ...listNames(plain)].map(toOrigin));
+  // A Host that is not in the URL was written by the proxy, whose visitors see the URL.
+  const hosts = [
+    ...listNames(plain).map(name => [name, url.origin]),
+    ...own.map(name => [name, toOrigin(name)]),
+  ];
   return {
     url,
-    hosts: new Set(names.flatMap(name => [name, withOtherPort(name, url.protocol)])),
-    origins: new Set(names.map(name => `${url.protocol}//${name}`)),
+    hosts: new Map(
+      hosts.flatMap(([name = '', origin = '']) => [
+        [name, origin],
+        [withOtherPort(name, url.protocol), origin],
+      ]),
+    ),
+    origins,
   };
 }
 

@@ -6,6 +6,7 @@ import { chooseMode, type ModeChoice } from '../app/project/mode.ts';
 import { parseWasmrunVersion } from '../app/wasmrun/version.ts';
 import { parseDuration } from '../shared/duration.ts';
 import { InputError } from '../shared/errors.ts';
+import { HOST_HEADERS, type HostHeader } from '../shared/host-rule.ts';
 import { APP_MODES, type AppMode, type Protocol } from '../shared/state.ts';
 import { parseEnv } from './env.ts';
 import { parsePortInput } from './port.ts';
@@ -41,6 +42,8 @@ export interface AppInputs {
   crossOriginIsolation: boolean;
   /** Undefined with `protocol: tcp`: a port that accepts is enough. */
   healthPath: string | undefined;
+  /** Undefined with `protocol: tcp`. */
+  hostHeader: HostHeader | undefined;
   startupTimeoutMs: number;
 }
 
@@ -67,12 +70,16 @@ export function parseAppInputs(
     parseBoolean(text('cross-origin-isolation'), 'cross-origin-isolation', false),
   );
   const healthPath = problems.check(() => parseHealthPath(text('health-path') || DEFAULT_HEALTH_PATH));
+  const hostHeader = problems.check(() =>
+    parseChoice(text('host-header') || 'auto', 'host-header', HOST_HEADERS),
+  );
   const startupTimeoutMs = problems.check(() =>
     parseDuration(text('startup-timeout') || DEFAULT_STARTUP_TIMEOUT, 'startup-timeout'),
   );
   if (protocol === 'tcp') {
     problems.check(() => checkTcpMode(wanted.value, chosen.known));
     problems.check(() => checkTcpHealthPath(healthPath.value));
+    problems.check(() => checkTcpHostHeader(hostHeader.known));
     problems.check(() => checkTcpPages({ spa: spa.known, isolation: isolation.known }));
   }
   return {
@@ -91,6 +98,7 @@ export function parseAppInputs(
     spa: spa.value,
     crossOriginIsolation: isolation.value,
     healthPath: protocol === 'tcp' ? undefined : healthPath.value,
+    hostHeader: protocol === 'tcp' ? undefined : hostHeader.value,
     startupTimeoutMs: startupTimeoutMs.value,
   };
 }
@@ -130,6 +138,13 @@ function checkTcpHealthPath(healthPath: string): void {
   if (healthPath !== DEFAULT_HEALTH_PATH)
     throw new InputError(
       '`health-path` cannot be used with `protocol: tcp`: the app is up when its port accepts; leave it out',
+    );
+}
+
+function checkTcpHostHeader(hostHeader: HostHeader | undefined): void {
+  if (hostHeader !== undefined && hostHeader !== 'auto')
+    throw new InputError(
+      '`host-header` cannot be used with `protocol: tcp`: bytes reach the app unread; leave it out',
     );
 }
 

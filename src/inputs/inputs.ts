@@ -61,6 +61,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'cross-origin-isolation': 'false',
   protocol: 'http',
   'health-path': DEFAULT_HEALTH_PATH,
+  'host-header': 'auto',
   'startup-timeout': DEFAULT_STARTUP_TIMEOUT,
   server: 'bore.pub',
   secret: '',

@@ -1,6 +1,7 @@
 // What is known about one exposure: two facts (tunnel, app) and the phase they add up to.
 // exposure.ts is the only writer; control, github and the gateway's pages only read.
 
+import type { HostRule } from './host-rule.ts';
 import type { HttpRequest, HttpResponse } from './http-message.ts';
 
 /** The status of the tunnel, in the words of wasmrun's own API. `host` and `port` are the bore server's. */
@@ -31,10 +32,11 @@ export type AddressState =
 
 /**
  * Where the app's answers come from: a port of an IP address, or a handler in this process (`mode: web`). `service` is
- * the name of another machine, which `host` is an address of; absent for this machine.
+ * the name of another machine, which `host` is an address of; absent for this machine. Without `hostHeader`, the rule is
+ * `rewrite`.
  */
 export type Upstream =
-  | { kind: 'address'; host: string; port: number; service?: string }
+  | { kind: 'address'; host: string; port: number; service?: string; hostHeader?: HostRule }
   | { kind: 'handler'; handle: Handler };
 
 /** Answers one request, or calls `refuse`. */

@@ -57,6 +57,7 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
       env: app.env,
       baseEnvironment: needsWasmrun(app.mode) ? childEnvironments.wasmrun : childEnvironments.program,
       healthPath: app.healthPath,
+      hostHeader: app.hostHeader,
       startupTimeoutMs: app.startupTimeoutMs,
       durationMs: inputs.durationMs,
       gateway: { ...gateway, access },

@@ -30,7 +30,7 @@ describeWithReal(['bore'], 'a job with a certificate', () => {
     await startRealServer(host, { secret: SECRET });
     const { cert, key } = ca.issue([`IP:${host}`]);
     const preview = await createPreview(
-      { server: host, command: 'node app.js', 'tls-cert': cert, 'tls-key': key },
+      { server: host, command: 'node app.js', 'host-header': 'preserve', 'tls-cert': cert, 'tls-key': key },
       { 'app.js': WITH_HEADERS },
     );
     const { job, github } = preview;

@@ -47,8 +47,8 @@ describeFaithful('on purpose', '127.0.0.46', world => {
   });
 
   it.each([
-    ['X-Forwarded-Host', 'evil.example', () => [world.through.url.host]],
-    ['X-Forwarded-Proto', 'gopher', () => [world.through.url.protocol.slice(0, -1)]],
+    ['X-Forwarded-Host', 'evil.example', () => []],
+    ['X-Forwarded-Proto', 'gopher', () => []],
     ['X-Forwarded-For', '10.0.0.1', () => []],
     ['X-Forwarded-Port', '1', () => []],
     ['X-Forwarded-Prefix', '/evil', () => []],

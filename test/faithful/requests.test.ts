@@ -12,23 +12,19 @@ const noise = new Noise(11);
 const GAINS_LENGTH: ReadonlySet<string> = new Set(['PROPFIND', 'PUT', 'QUERY']);
 
 /**
- * What the gateway changes in a head on purpose: the app's own name in Host, and the address the visitor typed. The
+ * What the gateway changes in a head on purpose: the app's own name in Host. The
  * length of a body moves behind the other fields, which says the same (RFC 9110, 5.3), and an empty body has a length
  * where it had none: undici sends one with methods it expects a body of, and instead of an empty chunked body.
  */
-function differInHead(direct: SeenRequest, { app, through }: World): SeenRequest {
+function differInHead(direct: SeenRequest, { app }: World): SeenRequest {
   const isLength = ([name]: Field) => name === 'content-length';
-  const forwarded: Field[] = [
-    ['x-forwarded-host', through.url.host],
-    ['x-forwarded-proto', through.url.protocol.slice(0, -1)],
-  ];
   const headers = direct.headers.map(
     ([name, value]): Field => [name, name === 'host' ? `localhost:${app.port}` : value],
   );
   const others = headers.filter(field => !isLength(field));
   const gainsLength = direct.body.bytes === 0 && GAINS_LENGTH.has(direct.method ?? '');
   const length: Field[] = gainsLength ? [['content-length', '0']] : headers.filter(isLength);
-  return { ...direct, headers: [...others, ...forwarded, ...length] };
+  return { ...direct, headers: [...others, ...length] };
 }
 
 /** The app's view of a question. */

@@ -72,8 +72,9 @@ function openWorld(host: string, route: Route): World {
     world.app = await startProgrammableApp();
     closers.push(world.app.stop);
     const { change, tls, remove } = route.isSecure ? openTls(host) : PLAIN;
+    const rewrite: ChangeConfig = usual => ({ ...change(usual), hostHeader: 'rewrite' });
     closers.push(async () => remove());
-    const exposed = await expose({ port: world.app.port }, host, change);
+    const exposed = await expose({ port: world.app.port }, host, rewrite);
     closers.push(exposed.stop);
     world.direct = describeDoor(new URL(`http://127.0.0.1:${world.app.port}`), 'http/1.1');
     world.through = describeDoor(exposed.url, route.protocol, tls);

@@ -128,6 +128,8 @@ describe('a wrong value', () => {
       /^`protocol` is tcp, and what was found at `path` is a web app, .* give the `port`/,
     ],
     [{ ...RAW, 'health-path': '/up' }, /^`health-path` cannot be used with `protocol: tcp`: .*leave it out$/],
+    [{ 'host-header': 'on' }, /^`host-header` is 'on': write one of auto, rewrite, preserve$/],
+    [{ ...RAW, 'host-header': 'rewrite' }, /^`host-header` cannot be used with `protocol: tcp`/],
     [{ ...RAW, spa: 'true' }, /^`spa` cannot be used with `protocol: tcp`/],
     [{ ...RAW, 'cross-origin-isolation': 'true' }, /^`cross-origin-isolation` cannot be used with `prot/],
     [
@@ -270,7 +272,14 @@ describe('the inputs of a step', () => {
 describe('the defaults', () => {
   it('mean a preview in the background over bore.pub, with a comment', () => {
     expect(parse()).toMatchObject({
-      app: { mode: 'web', path: join(base, 'site'), vm: 'auto', healthPath: '/', startupTimeoutMs: 120_000 },
+      app: {
+        mode: 'web',
+        path: join(base, 'site'),
+        vm: 'auto',
+        healthPath: '/',
+        hostHeader: 'auto',
+        startupTimeoutMs: 120_000,
+      },
       protocol: 'http',
       tunnel: {
         servers: [{ address: { host: 'bore.pub', port: 7835 }, secret: undefined }],
@@ -344,7 +353,7 @@ describe('a right value', () => {
       RAW,
       {
         protocol: 'tcp',
-        app: { mode: 'port', port: 6379, healthPath: undefined },
+        app: { mode: 'port', port: 6379, healthPath: undefined, hostHeader: undefined },
         tunnel: { publicUrl: 'tcp://{host}:{port}' },
       },
     ],

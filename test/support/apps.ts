@@ -47,6 +47,7 @@ export function createOptions(spec: AppSpec, options: Partial<AppOptions>): AppO
     baseEnvironment: { PATH: `${dirname(process.execPath)}:${process.env.PATH ?? ''}` },
     env: {},
     healthPath: '/',
+    hostHeader: 'auto',
     folder,
     logger: createLogger({ level: 'quiet', write: () => undefined }),
     onChild: () => undefined,

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway/gateway.ts';
+import type { HostRule } from '../../src/shared/host-rule.ts';
 import type { AppState } from '../../src/shared/state.ts';
 import { OPEN_GATEWAY } from './open-gateway.ts';
 
@@ -58,8 +59,8 @@ export async function openDoor(
   return { gateway, port, url: `http://127.0.0.1:${port}`, log, stop };
 }
 
-export function runningOn(port: number): AppState {
-  return { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port } };
+export function runningOn(port: number, hostHeader: HostRule = 'rewrite'): AppState {
+  return { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port, hostHeader } };
 }
 
 /** Sends the bytes, and resolves with everything received until the gateway closed the connection. */

@@ -4,7 +4,6 @@
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { renderAppAuthority } from '../../shared/app-authority.ts';
 import type { Upstream } from '../../shared/state.ts';
 
 type Address = Extract<Upstream, { kind: 'address' }>;
@@ -52,16 +51,16 @@ async function acceptsConnection(host: string, port: number): Promise<boolean> {
 }
 
 /**
- * Resolves when GET `path` answers with a status below 500. `onAttempt` is called with the outcome of each other
+ * Resolves when GET `path` answers with a status below 500; `host` is the Host header. `onAttempt` is called with the outcome of each other
  * attempt (`status 502`, `no answer`). Rejects with the signal's reason.
  */
 export async function waitForHealth(
-  target: { address: Address; path: string; onAttempt: (outcome: string) => void },
+  target: { address: Address; host: string; path: string; onAttempt: (outcome: string) => void },
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
-    const status = await fetchStatus(target.address, target.path, signal);
+    const status = await fetchStatus(target, signal);
     if (status !== undefined && status < 500) return;
     // An attempt that was cut off by the deadline says nothing about the app.
     signal.throwIfAborted();
@@ -70,14 +69,16 @@ export async function waitForHealth(
   }
 }
 
-/** Sends the Host header that the gateway sends later: development servers refuse any host other than localhost. */
-async function fetchStatus(address: Address, path: string, signal: AbortSignal): Promise<number | undefined> {
+async function fetchStatus(
+  { address, host, path }: { address: Address; host: string; path: string },
+  signal: AbortSignal,
+): Promise<number | undefined> {
   return await new Promise(resolve => {
     const request = get({
       host: address.host,
       port: address.port,
       path,
-      headers: { host: renderAppAuthority(address), 'user-agent': 'expose-action' },
+      headers: { host, 'user-agent': 'expose-action' },
       agent: false,
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
     });

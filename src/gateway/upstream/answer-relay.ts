@@ -9,10 +9,12 @@ import type { Visit } from '../visit.ts';
 import { addVary, type Compression, type Eligibility } from './compression.ts';
 import { EncodedAnswer } from './encoded-answer.ts';
 import { renderResponseHeaders, renderTrailers } from './headers.ts';
+import type { Names } from './names.ts';
 import { waitingHeads, writeFirst } from './waiting-heads.ts';
 
 export class AnswerRelay implements Dispatcher.DispatchHandler {
   readonly response: HttpResponse;
+  readonly names: Names;
   readonly onNoAnswer: (error: Error) => void;
   /** Whether any byte of an answer has come. */
   hasBegun = false;
@@ -29,9 +31,10 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
    * `onNoAnswer` is called at most once: if the app's answer has not begun, and the visitor still waits for one. Without
    * `compression`, the answer is passed on as it is.
    */
-  constructor(visit: Visit, onNoAnswer: (error: Error) => void, compression?: Compression) {
+  constructor(visit: Visit, names: Names, onNoAnswer: (error: Error) => void, compression?: Compression) {
     const { request, response } = visit;
     this.response = response;
+    this.names = names;
     this.#visit = visit;
     this.#compression = compression;
     this.#isHttp11 = request.httpVersion === '1.1';
@@ -62,7 +65,7 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
       status !== 204 &&
       status !== 304 &&
       countFields(raw, 'content-length') === 0;
-    const headers = renderResponseHeaders(raw, status, isChunked);
+    const headers = renderResponseHeaders(raw, this.names, { status, keepsTrailer: isChunked });
     for (const [name, value] of this.#visit.ownHeaders) headers.push(name, value);
     this.#begin({ status, reason, headers }, this.#compression?.judge(this.#visit.request, status, raw));
   }
@@ -74,7 +77,7 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
     waitingHeads.delete(this.#encoded ?? this.response);
-    const trailers = renderTrailers(decodeFields(controller.rawTrailers));
+    const trailers = renderTrailers(decodeFields(controller.rawTrailers), this.names);
     if (this.#encoded !== undefined) {
       this.#encoded.end(trailers);
       return;
@@ -95,7 +98,8 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   #passInterim(status: number, raw: RawHeaders): void {
     if (!this.#isHttp11 || this.response.headersSent) return;
     try {
-      this.response.writeInformation?.(status, renderResponseHeaders(raw, status, false));
+      const headers = renderResponseHeaders(raw, this.names, { status, keepsTrailer: false });
+      this.response.writeInformation?.(status, headers);
     } catch {
       // Node refuses some fields and statuses. The final answer must not fail because of that.
     }

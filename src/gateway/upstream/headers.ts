@@ -1,8 +1,8 @@
-// Decides which header fields pass the gateway. Fields about one connection do not, and forwarding fields are replaced
-// by our own. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
+// Decides which header fields pass the gateway. Fields about one connection do not, forwarding fields are replaced by our
+// own, and names.ts maps the fields that name the preview. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
 
-import { type AppName, renderAppAuthority } from '../../shared/app-authority.ts';
 import { forEachField, type RawHeaders } from '../raw-headers.ts';
+import type { Names } from './names.ts';
 
 // RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They describe one connection and must not be forwarded.
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -32,32 +32,28 @@ const NOT_FROM_VISITORS: ReadonlySet<string> = new Set([
 // A trailer must not change the framing, routing or cookies of the head (RFC 9110, 6.5.1).
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
 
-/**
- * The head for the app. `Host` is the app's own (dev servers refuse any other), and `X-Forwarded-Host` and `-Proto`
- * name the public address. There is no `X-Forwarded-For`, because bore does not pass on the visitor's IP address.
- */
-export function renderRequestHeaders(
-  raw: RawHeaders,
-  address: AppName & { publicUrl: URL | undefined },
-): string[] {
-  const headers = ['host', renderAppAuthority(address)];
+/** The head for the app. There is no `X-Forwarded-For`, because bore does not pass on the visitor's IP address. */
+export function renderRequestHeaders(raw: RawHeaders, names: Names): string[] {
+  const headers = ['host', names.host];
   const isHopByHop = findHopByHop(raw);
   forEachField(raw, (name, value) => {
     const key = name.toLowerCase();
     // CGI-style servers cannot distinguish X_Forwarded_Host from X-Forwarded-Host.
     const alias = key.replaceAll('_', '-');
     if (isHopByHop(key) || NOT_FROM_VISITORS.has(alias) || alias.startsWith('x-forwarded-')) return;
-    headers.push(name, value);
+    const mapped = names.toApp(key, value);
+    if (mapped !== undefined) headers.push(name, mapped);
   });
-  if (address.publicUrl !== undefined) {
-    headers.push('x-forwarded-host', address.publicUrl.host);
-    headers.push('x-forwarded-proto', address.publicUrl.protocol.slice(0, -1));
-  }
+  headers.push(...names.forwardedFields);
   return headers;
 }
 
 /** The head for the visitor. `keepsTrailer`: whether the answer is sent chunked, the only form with trailers. */
-export function renderResponseHeaders(raw: RawHeaders, status: number, keepsTrailer: boolean): string[] {
+export function renderResponseHeaders(
+  raw: RawHeaders,
+  names: Names,
+  { status, keepsTrailer }: { status: number; keepsTrailer: boolean },
+): string[] {
   const isHopByHop = findHopByHop(raw);
   const headers: string[] = [];
   forEachField(raw, (name, value) => {
@@ -65,17 +61,17 @@ export function renderResponseHeaders(raw: RawHeaders, status: number, keepsTrai
     if (isHopByHop(key) || (key === 'trailer' && !keepsTrailer)) return;
     // RFC 9110, 8.6: these answers have no length, and some clients would wait for that many bytes.
     if (key === 'content-length' && (status === 204 || status < 200)) return;
-    headers.push(name, value);
+    headers.push(name, names.toVisitor(key, value));
   });
   return headers;
 }
 
 /** Trailers as `[name, value]` pairs, without fields that are not allowed there. */
-export function renderTrailers(raw: RawHeaders): [string, string][] {
+export function renderTrailers(raw: RawHeaders, names: Names): [string, string][] {
   const trailers: [string, string][] = [];
   forEachField(raw, (name, value) => {
     const key = name.toLowerCase();
-    if (!HOP_BY_HOP.has(key) && !NOT_IN_TRAILERS.has(key)) trailers.push([name, value]);
+    if (!HOP_BY_HOP.has(key) && !NOT_IN_TRAILERS.has(key)) trailers.push([name, names.toVisitor(key, value)]);
   });
   return trailers;
 }

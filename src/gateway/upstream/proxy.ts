@@ -8,6 +8,7 @@ import { AnswerRelay } from './answer-relay.ts';
 import type { AppAddress, AppLink } from './app-link.ts';
 import type { Compression } from './compression.ts';
 import { renderRequestHeaders } from './headers.ts';
+import { chooseNames, type Names } from './names.ts';
 import { openUpload } from './upload.ts';
 
 /** The methods that may reach the app twice without harm (RFC 9110, 9.2.2). */
@@ -26,25 +27,23 @@ export interface Route {
 
 /** Relays the app's answer to the visitor, or calls `onNoAnswer`. Ends the app's request if the visitor leaves. */
 export function forwardRequest(visit: Visit, route: Route): void {
-  const request = describeRequest(visit, route);
+  const names = chooseNames(visit, route.address);
+  const request = describeRequest(visit, route, names);
   const { compression } = route;
   const onNoAnswer = (error: Error) => {
     const mayAgain = !relay.hasBegun && mayTryAgain(visit.request, error);
     const again = mayAgain ? route.link.selectFresh(route.address) : undefined;
     if (again === undefined) route.onNoAnswer(error);
-    else again.dispatch(request, new AnswerRelay(visit, route.onNoAnswer, compression));
+    else again.dispatch(request, new AnswerRelay(visit, names, route.onNoAnswer, compression));
   };
-  const relay = new AnswerRelay(visit, onNoAnswer, compression);
+  const relay = new AnswerRelay(visit, names, onNoAnswer, compression);
   route.link.select(route.address).dispatch(request, relay);
 }
 
 /** The request for the app: the target unchanged, a head of our own, the body streamed. */
-export function describeRequest(visit: Visit, route: Route): Dispatcher.DispatchOptions {
+export function describeRequest(visit: Visit, route: Route, names: Names): Dispatcher.DispatchOptions {
   const { request } = visit;
-  const headers = renderRequestHeaders(request.rawHeaders, {
-    ...route.address,
-    publicUrl: visit.address?.url,
-  });
+  const headers = renderRequestHeaders(request.rawHeaders, names);
   if (request.headers.range === undefined) route.compression?.tags.restore(headers);
   return {
     method: request.method ?? 'GET',

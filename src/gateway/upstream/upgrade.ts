@@ -7,6 +7,7 @@ import { decodeFields, forEachField, type RawHeaders } from '../raw-headers.ts';
 import type { Upgrade, Visit } from '../visit.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import { renderResponseHeaders } from './headers.ts';
+import { chooseNames, type Names } from './names.ts';
 import { describeRequest, type Route } from './proxy.ts';
 
 /** How long one side may go on after the other has ended; a WebSocket's closing handshake takes less. */
@@ -20,9 +21,10 @@ const MAX_EARLY_BYTES = 64 * 1024;
 
 /** An answer other than 101 is relayed as for an ordinary request, and then the connection is closed. */
 export function forwardUpgrade(visit: Visit, upgrade: Upgrade, route: Route): void {
-  const request = { ...describeRequest(visit, route), upgrade: 'websocket' };
+  const names = chooseNames(visit, route.address);
+  const request = { ...describeRequest(visit, route, names), upgrade: 'websocket' };
   const early = new EarlyBytes(visit, upgrade);
-  const relay = new UpgradeRelay(visit, upgrade, early, route.onNoAnswer);
+  const relay = new UpgradeRelay(visit, names, { upgrade, early, onNoAnswer: route.onNoAnswer });
   route.link.select(route.address).dispatch(request, relay);
 }
 
@@ -76,10 +78,14 @@ class UpgradeRelay extends AnswerRelay {
   readonly #upgrade: Upgrade;
   readonly #early: EarlyBytes;
 
-  constructor(visit: Visit, upgrade: Upgrade, early: EarlyBytes, onNoAnswer: (error: Error) => void) {
-    super(visit, onNoAnswer);
-    this.#upgrade = upgrade;
-    this.#early = early;
+  constructor(
+    visit: Visit,
+    names: Names,
+    options: { upgrade: Upgrade; early: EarlyBytes; onNoAnswer: (error: Error) => void },
+  ) {
+    super(visit, names, options.onNoAnswer);
+    this.#upgrade = options.upgrade;
+    this.#early = options.early;
   }
 
   onRequestUpgrade(
@@ -100,16 +106,17 @@ class UpgradeRelay extends AnswerRelay {
       return;
     }
     this.#upgrade.detachResponse();
-    socket.write(renderSwitch(decodeFields(controller.rawHeaders)), 'latin1');
+    socket.write(renderSwitch(decodeFields(controller.rawHeaders), this.names), 'latin1');
     const early = this.#early.take();
     if (early.length > 0) app.write(early);
     joinStreams(socket, app);
   }
 }
 
-function renderSwitch(raw: RawHeaders): string {
+function renderSwitch(raw: RawHeaders, names: Names): string {
   const lines = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket'];
-  forEachField(renderResponseHeaders(raw, 101, false), (name, value) => lines.push(`${name}: ${value}`));
+  const fields = renderResponseHeaders(raw, names, { status: 101, keepsTrailer: false });
+  forEachField(fields, (name, value) => lines.push(`${name}: ${value}`));
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 

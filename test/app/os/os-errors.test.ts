@@ -107,6 +107,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
       baseEnvironment: context.environment,
       env: {},
       healthPath: '/',
+      hostHeader: 'auto',
       onState: () => undefined,
     });
     await expect(started).rejects.toThrow(/^the app did not answer GET \/ on port \d+ in time/);

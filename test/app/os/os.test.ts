@@ -127,6 +127,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
           baseEnvironment: context.environment,
           env: {},
           healthPath: '/',
+          hostHeader: 'auto',
           onState: state => states.push(state),
         },
         { pausesMs: [10, 10], resetAfterMs: 60_000, startMs: 45_000 },

@@ -54,7 +54,7 @@ describe('mode: port with a command', () => {
     const port = await findFreePort();
     const command = node(`require('node:http').createServer((q, s) => s.end('six')).listen(${port}, '::1')`);
     const { app } = await start({ mode: 'port', path: folder, port, command });
-    expect(app.state).toEqual({ status: 'running', upstream: { kind: 'address', host: '::1', port } });
+    expect(app.state).toMatchObject({ status: 'running', upstream: { kind: 'address', host: '::1', port } });
   });
 
   it('refuses a port that is already taken', async () => {

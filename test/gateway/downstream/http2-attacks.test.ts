@@ -79,10 +79,7 @@ describe('smuggling from HTTP/2 into the app’s HTTP/1.1', () => {
   ])('by %s fails: the app gets the request without that field', async (_, field) => {
     const { app, client } = await openAttack();
     expect(await ask(client, 1, renderHeaders(1, listRequestFields({}, field)))).toBe('status 200');
-    expect(app.seen).toBe(
-      `GET / HTTP/1.1\r\nhost: localhost:${app.port}\r\nconnection: keep-alive\r\n` +
-        'x-forwarded-host: a\r\nx-forwarded-proto: https\r\n\r\n',
-    );
+    expect(app.seen).toBe(`GET / HTTP/1.1\r\nhost: localhost:${app.port}\r\nconnection: keep-alive\r\n\r\n`);
   });
 
   it.each<[string, Field[], string]>([

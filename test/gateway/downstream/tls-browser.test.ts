@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { type Door, openDoor } from '../../support/gateway-door.ts';
+import { type Door, openDoor, runningOn } from '../../support/gateway-door.ts';
 import { describeWithReal, requirePart } from '../../support/real-parts.ts';
 import { hashPublicKey, TestCa, type TestCertificate } from '../../support/test-ca.ts';
 
@@ -69,7 +69,8 @@ describeWithReal(['chromium'], 'Chromium, with TLS that ends at the gateway', ()
       socket.on('message', data => socket.send(`echo ${data}`));
     });
     const publicUrl = 'https://localhost:{port}';
-    const door = await openDoor((app.address() as AddressInfo).port, { tls, publicUrl });
+    const state = runningOn((app.address() as AddressInfo).port, 'preserve');
+    const door = await openDoor(() => state, { tls, publicUrl });
     const url = `https://localhost:${door.port}`;
     closers.push(
       () => app.close(),

@@ -4,29 +4,23 @@ import {
   renderResponseHeaders,
   renderTrailers,
 } from '../../../src/gateway/upstream/headers.ts';
+import type { Names } from '../../../src/gateway/upstream/names.ts';
 
-const ADDRESS = { port: 8080, publicUrl: new URL('https://8.preview.example') };
 const OURS = ['x-forwarded-host', '8.preview.example', 'x-forwarded-proto', 'https'];
+/** Marks what it maps. */
+const NAMES: Names = {
+  host: 'localhost:8080',
+  forwardedFields: OURS,
+  toApp: (key, value) => (key === 'referer' ? undefined : key === 'origin' ? `app ${value}` : value),
+  toVisitor: (key, value) => (key === 'location' ? `visitor ${value}` : value),
+};
 
 describe('the head for the app', () => {
-  it('has the app as Host, and the public address in X-Forwarded-Host and -Proto', () => {
-    const headers = renderRequestHeaders(['Host', 'evil.example', 'Accept', '*/*'], ADDRESS);
-    expect(headers).toEqual(['host', 'localhost:8080', 'Accept', '*/*', ...OURS]);
-  });
-
-  it.each([
-    [{ port: 6379, service: 'redis' }, 'redis:6379'],
-    [{ port: 80, service: 'web' }, 'web'],
-    [{ port: 80, service: 'fd12::5' }, '[fd12::5]'],
-    [{ port: 80 }, 'localhost'],
-  ])('has the name of a service on another machine as Host: %j', (address, host) => {
-    expect(renderRequestHeaders([], { ...address, publicUrl: undefined })).toEqual(['host', host]);
-  });
-
-  it('has no forwarding fields if the public address is not known', () => {
-    expect(renderRequestHeaders(['Host', 'a'], { port: 1, publicUrl: undefined })).toEqual([
-      'host',
-      'localhost:1',
+  it('has the Host of the app’s names, maps each field, and ends with the forwarding fields', () => {
+    const raw = ['Host', 'evil.example', 'Accept', '*/*', 'Origin', 'a', 'Referer', 'b'];
+    expect(renderRequestHeaders(raw, NAMES)).toEqual([
+      ...['host', 'localhost:8080', 'Accept', '*/*', 'Origin', 'app a'],
+      ...OURS,
     ]);
   });
 
@@ -38,7 +32,7 @@ describe('the head for the app', () => {
     'Forwarded',
     'X-Real-IP',
   ])('has no %s from the visitor', name => {
-    expect(renderRequestHeaders([name, '10.0.0.1'], ADDRESS)).toEqual(['host', 'localhost:8080', ...OURS]);
+    expect(renderRequestHeaders([name, '10.0.0.1'], NAMES)).toEqual(['host', 'localhost:8080', ...OURS]);
   });
 
   it('has no hop-by-hop fields, and none that the visitor’s Connection names', () => {
@@ -55,16 +49,16 @@ describe('the head for the app', () => {
       'Expect',
       '100-continue',
     );
-    expect(renderRequestHeaders(raw, ADDRESS)).toEqual(['host', 'localhost:8080', ...OURS]);
+    expect(renderRequestHeaders(raw, NAMES)).toEqual(['host', 'localhost:8080', ...OURS]);
   });
 
   it('keeps our own fields even if the visitor’s Connection names them', () => {
-    expect(renderRequestHeaders(['Connection', 'x-forwarded-host'], ADDRESS).slice(2)).toEqual(OURS);
+    expect(renderRequestHeaders(['Connection', 'x-forwarded-host'], NAMES).slice(2)).toEqual(OURS);
   });
 
   it('keeps order, spelling and repetition of everything else', () => {
     const raw = ['Cookie', 'a=1', 'X-One', '1', 'cookie', 'b=2', 'X-One', '2'];
-    expect(renderRequestHeaders(raw, ADDRESS).slice(2, -4)).toEqual(raw);
+    expect(renderRequestHeaders(raw, NAMES).slice(2, -4)).toEqual(raw);
   });
 });
 
@@ -82,22 +76,43 @@ describe('the head for the visitor', () => {
       'Transfer-Encoding',
       'chunked',
     ];
-    expect(renderResponseHeaders(raw, 200, true)).toEqual(['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2']);
+    expect(renderResponseHeaders(raw, NAMES, { status: 200, keepsTrailer: true })).toEqual([
+      'Set-Cookie',
+      'a=1',
+      'Set-Cookie',
+      'b=2',
+    ]);
+  });
+
+  it('maps each field', () => {
+    const raw = ['Location', 'a', 'X-One', 'b'];
+    const mapped = ['Location', 'visitor a', 'X-One', 'b'];
+    expect(renderResponseHeaders(raw, NAMES, { status: 103, keepsTrailer: false })).toEqual(mapped);
+    expect(renderTrailers(raw, NAMES).flat()).toEqual(mapped);
   });
 
   it('announces trailers only if the answer can have some', () => {
-    expect(renderResponseHeaders(['Trailer', 'X-Sum'], 200, true)).toEqual(['Trailer', 'X-Sum']);
-    expect(renderResponseHeaders(['Trailer', 'X-Sum'], 200, false)).toEqual([]);
+    expect(renderResponseHeaders(['Trailer', 'X-Sum'], NAMES, { status: 200, keepsTrailer: true })).toEqual([
+      'Trailer',
+      'X-Sum',
+    ]);
+    expect(renderResponseHeaders(['Trailer', 'X-Sum'], NAMES, { status: 200, keepsTrailer: false })).toEqual(
+      [],
+    );
   });
 
   it('has no length if the status means that there is no body', () => {
-    expect(renderResponseHeaders(['Content-Length', '5'], 204, false)).toEqual([]);
-    expect(renderResponseHeaders(['Content-Length', '5'], 304, false)).toEqual(['Content-Length', '5']);
+    expect(
+      renderResponseHeaders(['Content-Length', '5'], NAMES, { status: 204, keepsTrailer: false }),
+    ).toEqual([]);
+    expect(
+      renderResponseHeaders(['Content-Length', '5'], NAMES, { status: 304, keepsTrailer: false }),
+    ).toEqual(['Content-Length', '5']);
   });
 });
 
 it('drops trailers that would change what the head says', () => {
   expect(
-    renderTrailers(['X-Sum', '1', 'Content-Length', '9', 'Set-Cookie', 'a=b', 'Connection', 'close']),
+    renderTrailers(['X-Sum', '1', 'Content-Length', '9', 'Set-Cookie', 'a=b', 'Connection', 'close'], NAMES),
   ).toEqual([['X-Sum', '1']]);
 });

@@ -67,7 +67,7 @@ describe('a request', () => {
       `GET / HTTP/1.1\r\n${HEAD}X-Forwarded-For: 10.0.0.1\r\nForwarded: for=10.0.0.1\r\n\r\n`,
     );
     expect(app.seen).toContain(`host: localhost:${app.port}\r\n`);
-    expect(app.seen).toContain('x-forwarded-host: bore.example:4321\r\nx-forwarded-proto: http\r\n');
+    expect(app.seen).not.toContain('x-forwarded');
     expect(app.seen).not.toContain('10.0.0.1');
   });
 
