@@ -46,8 +46,8 @@ export const osMode: Case = {
 };
 
 const RUNTIME =
-  'Both hosts run the program in the WASI runtime of our tests (a JavaScript interpreter written in Go), not in ' +
-  "wasmhub's. Requests go directly to the program's port, without tunnel and gateway.";
+  "Both hosts run the program in wasmhub's Node.js runtime 0.6.0. Requests go directly to the program's port, without " +
+  'tunnel and gateway.';
 const MEMORY =
   'Memory is the sum over all processes, from the command line to the browser, after the requests. Shared pages count ' +
   'once.';

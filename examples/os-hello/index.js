@@ -20,12 +20,11 @@ const routes = {
     send(response, 200, 'application/json', JSON.stringify({ hello: 'world', visits }));
   },
   'POST /echo': (request, response) => {
-    let body = '';
-    request.setEncoding('utf8');
-    request.on('data', chunk => {
-      body += chunk;
-    });
+    const chunks = [];
+    request.on('data', chunk => chunks.push(chunk));
     request.on('end', () => {
+      // Not chunk by chunk: one chunk may end within a character.
+      const body = Buffer.concat(chunks).toString();
       console.log(`echo: ${body.length} characters`);
       send(response, 200, request.headers['content-type'] || 'text/plain', body);
     });

@@ -39,7 +39,7 @@ const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
 /** Path of the program (of the `.wasm` for `runtime`), or undefined where it is not installed or may not run. */
 export function realPart(part: RealPart): string | undefined {
   if (part === 'tun-rig' && !mayMakeLinks()) return undefined;
-  if (part === 'runtime') return [join(CACHE, 'nodejs-runtime.wasm')].find(isReadable);
+  if (part === 'runtime') return [join(CACHE, 'wasmhub-nodejs.wasm')].find(isReadable);
   const folders = (process.env.PATH ?? '').split(delimiter);
   const names = ON_PATH[part]?.flatMap(name => folders.map(folder => join(folder, name)));
   return (names ?? [join(CACHE, 'bin', part)]).find(isReadable);

@@ -1,4 +1,4 @@
-// What OS mode reports when it cannot start. With the real wasmrun, and a stand-in for wasmhub.
+// What OS mode reports when it cannot start. With the real wasmrun, and a local server in place of wasmhub's releases.
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';

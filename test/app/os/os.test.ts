@@ -138,7 +138,7 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os', () => {
       await fetch(`http://127.0.0.1:${port}/crash`).catch(() => undefined);
       await waitUntil(() => running().length === 2, 'it runs again');
       expect(states.map(({ status }) => status)).toEqual(['starting', 'running', 'restarting', 'running']);
-      expect(app.consoleTail().join('\n')).toContain('undefinedFunction is not defined');
+      expect(app.consoleTail().join('\n')).toContain("'undefinedFunction' is not defined");
       await app.stop();
       expect(readdirSync(context.folder)).toEqual([]);
     });
