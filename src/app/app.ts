@@ -173,7 +173,7 @@ async function startProgram(
         context,
       );
     case 'web':
-      return await startWeb(spec);
+      return await startWeb(spec, context.logger);
     case 'port':
       return await startPort(
         spec.command === undefined ? spec : { ...spec, command: fillIn(spec.command) },

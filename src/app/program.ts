@@ -26,7 +26,15 @@ export const AppSpecSchema = v.variant('mode', [
     pageHostScript: v.string(),
   }),
   v.object({ mode: v.literal('exec'), path: v.string(), wasmrun: v.string(), args: v.array(v.string()) }),
-  v.object({ mode: v.literal('web'), path: v.string(), spa: v.boolean(), crossOriginIsolation: v.boolean() }),
+  v.object({
+    mode: v.literal('web'),
+    path: v.string(),
+    spa: v.boolean(),
+    /** True sends COOP and COEP with `require-corp`. */
+    crossOriginIsolation: v.union([v.boolean(), v.literal('credentialless')]),
+    /** Where visitors see the folder, like /repo/; absent: at /. */
+    basePath: v.optional(v.string()),
+  }),
   v.object({
     mode: v.literal('port'),
     path: v.string(),

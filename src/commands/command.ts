@@ -23,7 +23,10 @@ export interface Command {
   notes?: string;
   /** How many arguments it takes that are not flags; 0 if absent. */
   maxArguments?: number;
-  /** Flag → what it means; those that take a value are written `name VALUE`. Every command has --json and --help. */
+  /**
+   * Flag → what it means. Those that take a value are written `name VALUE`, or `name[=VALUE]` if they mean true without
+   * one. Every command has --json and --help.
+   */
   flags: Readonly<Record<string, string>>;
   run(call: CommandCall): Promise<ExitCode>;
 }

@@ -43,14 +43,18 @@ export async function runCommand(args: readonly string[], shell: ShellContext): 
 }
 
 function parseCall(command: Command, args: readonly string[], shell: ShellContext): CommandCall {
+  const flags = Object.keys({ ...command.flags, ...COMMON_FLAGS });
   const options = Object.fromEntries(
-    Object.keys({ ...command.flags, ...COMMON_FLAGS }).map(flag => {
-      const [name = '', value] = flag.split(' ');
+    flags.map(flag => {
+      const [name = '', value] = flag.split(/ |\[=/);
       return [name, { type: value === undefined ? ('boolean' as const) : ('string' as const) }];
     }),
   );
+  // parseArgs has no flags with an optional value.
+  const complete = (arg: string) =>
+    flags.some(flag => `--${flag}`.startsWith(`${arg}[=`)) ? `${arg}=true` : arg;
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    const { values, positionals } = parseArgs({ args: args.map(complete), options, allowPositionals: true });
     const extra = positionals[command.maxArguments ?? 0];
     if (extra !== undefined && !values.help)
       throw new InputError(`unexpected argument '${sanitise(extra)}'; see --help`);

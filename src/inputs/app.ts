@@ -4,9 +4,12 @@ import { resolve } from 'node:path';
 import { VM_HOSTS } from '../app/program.ts';
 import { chooseMode, type ModeChoice } from '../app/project/mode.ts';
 import { parseWasmrunVersion } from '../app/wasmrun/version.ts';
+import { NO_BASE } from '../app/web/base-path.ts';
+import { checkPage } from '../app/web/page-check.ts';
 import { parseDuration } from '../shared/duration.ts';
 import { InputError } from '../shared/errors.ts';
 import { HOST_HEADERS, type HostHeader } from '../shared/host-rule.ts';
+import { sanitise } from '../shared/sanitise.ts';
 import { APP_MODES, type AppMode, type Protocol } from '../shared/state.ts';
 import { parseEnv } from './env.ts';
 import { parsePortInput } from './port.ts';
@@ -14,11 +17,13 @@ import type { InputSource, Problems } from './problems.ts';
 import {
   DEFAULT_HEALTH_PATH,
   DEFAULT_STARTUP_TIMEOUT,
+  parseBasePath,
   parseBoolean,
   parseChoice,
   parseHealthPath,
 } from './values.ts';
 
+const ISOLATIONS = ['true', 'false', 'credentialless'] as const;
 const MODES = ['auto', ...APP_MODES] as const;
 
 export interface AppInputs {
@@ -39,7 +44,9 @@ export interface AppInputs {
   vm: (typeof VM_HOSTS)[number];
   browser: string | undefined;
   spa: boolean;
-  crossOriginIsolation: boolean;
+  crossOriginIsolation: boolean | 'credentialless';
+  /** Found in the app's page if it was not given; `/` where it has none. */
+  basePath: string;
   /** Undefined with `protocol: tcp`: a port that accepts is enough. */
   healthPath: string | undefined;
   /** Undefined with `protocol: tcp`. */
@@ -66,9 +73,8 @@ export function parseAppInputs(
   const version = problems.check(() => parseVersion(text('wasmrun-version')));
   const vm = problems.check(() => parseChoice(text('vm') || 'auto', 'vm', VM_HOSTS));
   const spa = problems.check(() => parseBoolean(text('spa'), 'spa', false));
-  const isolation = problems.check(() =>
-    parseBoolean(text('cross-origin-isolation'), 'cross-origin-isolation', false),
-  );
+  const isolation = problems.check(() => parseIsolation(text('cross-origin-isolation')));
+  const basePath = problems.check(() => parseBasePath(text('base-path') || 'auto'));
   const healthPath = problems.check(() => parseHealthPath(text('health-path') || DEFAULT_HEALTH_PATH));
   const hostHeader = problems.check(() =>
     parseChoice(text('host-header') || 'auto', 'host-header', HOST_HEADERS),
@@ -80,13 +86,18 @@ export function parseAppInputs(
     problems.check(() => checkTcpMode(wanted.value, chosen.known));
     problems.check(() => checkTcpHealthPath(healthPath.value));
     problems.check(() => checkTcpHostHeader(hostHeader.known));
-    problems.check(() => checkTcpPages({ spa: spa.known, isolation: isolation.known }));
+    problems.check(() =>
+      checkTcpPages({ spa: spa.known, isolation: isolation.known, basePath: basePath.known }),
+    );
   }
+  const page = problems.check(() =>
+    chosen.value.mode === 'web' ? checkPage(path, basePath.value) : { basePath: NO_BASE, warnings: [] },
+  );
   return {
     path,
     mode: chosen.value.mode,
-    modeReason: chosen.value.reason,
-    warnings: chosen.value.warning === undefined ? [] : [chosen.value.warning],
+    modeReason: describeMode(chosen.value, page.value.basePath),
+    warnings: [...(chosen.value.warning === undefined ? [] : [chosen.value.warning]), ...page.value.warnings],
     port: port.value?.port,
     service: port.value?.service,
     command,
@@ -97,10 +108,20 @@ export function parseAppInputs(
     browser: text('browser') || undefined,
     spa: spa.value,
     crossOriginIsolation: isolation.value,
+    basePath: page.value.basePath,
     healthPath: protocol === 'tcp' ? undefined : healthPath.value,
     hostHeader: protocol === 'tcp' ? undefined : hostHeader.value,
     startupTimeoutMs: startupTimeoutMs.value,
   };
+}
+
+function describeMode({ reason }: ModeChoice, basePath: string): string {
+  return basePath === NO_BASE ? reason : `${reason}; served below the base path ${sanitise(basePath)}`;
+}
+
+function parseIsolation(text: string): boolean | 'credentialless' {
+  const choice = parseChoice(text || 'false', 'cross-origin-isolation', ISOLATIONS);
+  return choice === 'credentialless' ? choice : choice === 'true';
 }
 
 /** One argument per line. */
@@ -151,9 +172,11 @@ function checkTcpHostHeader(hostHeader: HostHeader | undefined): void {
 function checkTcpPages({
   spa,
   isolation,
+  basePath,
 }: {
   spa: boolean | undefined;
-  isolation: boolean | undefined;
+  isolation: boolean | 'credentialless' | undefined;
+  basePath: string | undefined;
 }): void {
   const problems: string[] = [];
   if (spa)
@@ -161,6 +184,10 @@ function checkTcpPages({
   if (isolation)
     problems.push(
       '`cross-origin-isolation` cannot be used with `protocol: tcp`: there are no headers to send; leave it out',
+    );
+  if (basePath !== undefined && basePath !== 'auto')
+    problems.push(
+      '`base-path` cannot be used with `protocol: tcp`: no page is served for the app; leave it out',
     );
   if (problems.length > 0) throw new InputError(problems);
 }

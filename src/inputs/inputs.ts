@@ -58,6 +58,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   vm: 'auto',
   browser: '',
   spa: 'false',
+  'base-path': 'auto',
   'cross-origin-isolation': 'false',
   protocol: 'http',
   'health-path': DEFAULT_HEALTH_PATH,
@@ -124,6 +125,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
     logLevel: logLevel.value,
     warnings: [
       ...app.value.warnings,
+      ...listWebWarnings(app.value, tls.value?.publicUrl ?? tunnel.value.publicUrl),
       ...listWarnings(tunnel.value, gateway.value, lifetime.value.durationMs),
       ...listHttpsWarnings(publicTunnel),
       ...(tls.value ? listTlsWarnings(tls.value, lifetime.value.durationMs) : []),
@@ -146,6 +148,14 @@ function parseLifetime(
       `\`hold\` is '${holdText}' and \`duration\` is '${durationText}': give only one of them`,
     );
   return { hold: true, durationMs: hold };
+}
+
+/** Browsers isolate a page only in a secure context (HTML Standard, cross-origin isolation). */
+function listWebWarnings({ mode, crossOriginIsolation }: AppInputs, publicUrl: string): string[] {
+  if (mode !== 'web' || crossOriginIsolation === false || publicUrl.startsWith('https:')) return [];
+  return [
+    '`cross-origin-isolation` has no effect over http, so there is no SharedArrayBuffer: use `tls-cert`, or `public-url` with a proxy that has TLS',
+  ];
 }
 
 function listWarnings(

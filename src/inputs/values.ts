@@ -71,6 +71,23 @@ export function parseHealthPath(text: string): string {
   throw new InputError(`\`health-path\` is '${text}': write a path that begins with one /`);
 }
 
+/** What no path of a folder holds: an empty or dotted segment, an encoded separator, a bare percent sign. */
+const BROKEN_PATH = /\/\/|\/(\.|%2e){1,2}\/|%(2f|5c|00)|%(?![\da-f]{2})/i;
+
+/**
+ * The base path of a web app, percent-encoded and with a slash at both ends; `auto` as it is. People write it with and
+ * without the last slash (Vite's `base`, `homepage` of Create React App).
+ */
+export function parseBasePath(text: string): string {
+  if (text.toLowerCase() === 'auto') return 'auto';
+  const path = text.endsWith('/') ? text : `${text}/`;
+  if (/^\/[^\s?#\\]*$/.test(path) && !BROKEN_PATH.test(path))
+    return new URL(path, 'http://host.example').pathname;
+  throw new InputError(
+    `\`base-path\` is '${text}': write auto, or a path that begins with one /, like /repo/`,
+  );
+}
+
 const BYTES = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 } as const;
 
 /** Bytes of `500KB`, `25MB` or `2GB`; as with most servers, 1 KB is 1,024 bytes. */

@@ -125,7 +125,13 @@ function describeSpec(app: AppInputs, wasmrun: string): ExposureConfig['spec'] {
     case 'exec':
       return { mode, path, wasmrun, args: app.args };
     case 'web':
-      return { mode, path, spa: app.spa, crossOriginIsolation: app.crossOriginIsolation };
+      return {
+        mode,
+        path,
+        spa: app.spa,
+        crossOriginIsolation: app.crossOriginIsolation,
+        basePath: app.basePath,
+      };
     case 'port':
       return { mode, path, port: app.port, service: app.service, command: app.command };
   }

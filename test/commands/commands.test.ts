@@ -109,6 +109,18 @@ describe('wrong usage', () => {
     expect(code).toBe(2);
   });
 
+  it.each([
+    ['--cross-origin-isolation', []],
+    ['--cross-origin-isolation=credentialless', []],
+    ['--cross-origin-isolation=maybe', [/^expose run: `cross-origin-isolation` is 'maybe'/]],
+  ] as const)('%s is understood without and with a value', async (flag, messages) => {
+    const { err } = await expose(['run', SITE, flag, '--vm', 'foo']);
+    expect(err.trim().split('\n')).toEqual([
+      expect.stringMatching(/^expose run: `vm` is 'foo'/),
+      ...messages.map(message => expect.stringMatching(message)),
+    ]);
+  });
+
   it('with several wrong flags names each of them on a line', async () => {
     const { code, err } = await expose(['run', '/nowhere', '--server', 'http://x', '--vm', 'foo']);
     expect(code).toBe(2);

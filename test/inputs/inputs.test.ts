@@ -17,6 +17,10 @@ beforeEach(() => {
   mkdirSync(join(base, 'node'));
   writeFileSync(join(base, 'node', 'server.js'), '');
   mkdirSync(join(base, 'empty'));
+  mkdirSync(join(base, 'broken'));
+  writeFileSync(join(base, 'broken', 'index.html'), '<link rel="stylesheet" href="gone.css">Text');
+  mkdirSync(join(base, 'source'));
+  writeFileSync(join(base, 'source', 'index.html'), '<script type="module" src="/src/main.ts"></script>');
 });
 afterEach(() => rmSync(base, { recursive: true }));
 
@@ -78,7 +82,10 @@ describe('a wrong value', () => {
     [{ 'wasmrun-version': '0.9.0' }, /^`wasmrun-version` is '0\.9\.0', .* 1\.0\.0 is the first that works/],
     [{ vm: 'qemu' }, /^`vm` is 'qemu': write one of auto, node, browser$/],
     [{ spa: 'yes' }, /^`spa` is 'yes': write true or false$/],
-    [{ 'cross-origin-isolation': '1' }, /^`cross-origin-isolation` is '1': write true or false$/],
+    [
+      { 'cross-origin-isolation': '1' },
+      /^`cross-origin-isolation` is '1': write one of true, false, credentialless$/,
+    ],
     [{ 'health-path': 'health' }, /^`health-path` is 'health': write a path that begins with one \/$/],
     [{ 'health-path': '//host/x' }, /^`health-path` is '\/\/host\/x'/],
     [{ 'startup-timeout': '2 min' }, /^`startup-timeout` is '2 min', which is not a duration/],
@@ -131,6 +138,9 @@ describe('a wrong value', () => {
     [{ 'host-header': 'on' }, /^`host-header` is 'on': write one of auto, rewrite, preserve$/],
     [{ ...RAW, 'host-header': 'rewrite' }, /^`host-header` cannot be used with `protocol: tcp`/],
     [{ ...RAW, spa: 'true' }, /^`spa` cannot be used with `protocol: tcp`/],
+    [{ 'base-path': 'https://ada.github.io/repo/' }, /^`base-path` is 'https:/],
+    [{ ...RAW, 'base-path': '/repo/' }, /^`base-path` cannot be used with `prot/],
+    [{ ...RAW, 'cross-origin-isolation': 'credentialless' }, /^`cross-origin-isolation` cannot be used with/],
     [{ ...RAW, 'cross-origin-isolation': 'true' }, /^`cross-origin-isolation` cannot be used with `prot/],
     [
       { ...RAW, 'public-url': 'https://{port}.x' },
@@ -269,6 +279,38 @@ describe('the inputs of a step', () => {
   });
 });
 
+describe('a web app', () => {
+  it.each([
+    'repo',
+    '//repo/',
+    '/a//b/',
+    '/../x/',
+    '/%2e%2E/x/',
+    '/a/.',
+    '/a b/',
+    '/a?b',
+    '/a#b',
+    '/a\\b',
+    '/a%2fb/',
+    '/%/',
+  ])('cannot have the base path %s', path => {
+    expect(findProblems({ 'base-path': path })).toEqual([
+      `\`base-path\` is '${path}': write auto, or a path that begins with one /, like /repo/`,
+    ]);
+  });
+
+  it('that can only show a blank page is refused', () => {
+    expect(findProblems({ path: 'source' })).toEqual([
+      expect.stringMatching(/^path: index\.html loads \/src\/main\.ts, which no browser can run: .*build it/),
+    ]);
+  });
+
+  it('behind https may be isolated without a warning', () => {
+    const given = { 'cross-origin-isolation': 'true', 'public-url': 'https://{port}.x.example' };
+    expect(parse(given).warnings).toEqual([]);
+  });
+});
+
 describe('the defaults', () => {
   it('mean a preview in the background over bore.pub, with a comment', () => {
     expect(parse()).toMatchObject({
@@ -382,6 +424,17 @@ describe('a right value', () => {
     [{ port: '[FD12::0005]:80' }, { app: { port: 80, service: 'fd12::5' } }],
     [{ port: 'localhost:3000' }, { app: { port: 3000, service: undefined } }],
     [{ path: 'node' }, { app: { mode: 'os' } }],
+    [{}, { app: { basePath: '/', crossOriginIsolation: false } }],
+    [
+      { 'base-path': '/org/repo' },
+      { app: { basePath: '/org/repo/', modeReason: expect.stringMatching(/\/org\/repo\/$/) } },
+    ],
+    [{ 'base-path': '/caf%C3%A9/' }, { app: { basePath: '/caf%C3%A9/' } }],
+    [{ 'base-path': '/café/' }, { app: { basePath: '/caf%C3%A9/' } }],
+    [{ 'base-path': '/' }, { app: { basePath: '/' } }],
+    [{ 'base-path': 'AUTO' }, { app: { basePath: '/' } }],
+    [{ 'cross-origin-isolation': 'True' }, { app: { crossOriginIsolation: true } }],
+    [{ 'cross-origin-isolation': 'credentialless' }, { app: { crossOriginIsolation: 'credentialless' } }],
     [{ 'wasmrun-version': 'v1.0.0' }, { app: { wasmrunVersion: '1.0.0' } }],
     [{ args: ' --a \n\nb c\n' }, { app: { args: ['--a', 'b c'] } }],
     [
@@ -402,6 +455,8 @@ describe('a right value', () => {
     [{ secret: 'bore.pub' }, /occurs in the server's address/],
     [{ 'basic-auth': 'ada:short' }, /password of `basic-auth` is shorter than 8 characters/],
     [{ duration: '25h' }, /above 24 hours/],
+    [{ 'cross-origin-isolation': 'true' }, /^`cross-origin-isolation` has no effect over http/],
+    [{ path: 'broken' }, /^index\.html loads \/gone\.css, missing from /],
     [
       { server: 'bore.example.dev' },
       /^browsers open names under \.dev only with https, .*bore\.example\.dev .*`tls-cert`.*`public-url`/,

@@ -9,6 +9,7 @@ import { DETECTED_FILES, isFile, readPackage, statPath } from './entry-file.ts';
 import { checkExecFile } from './exec-file.ts';
 import { readProjectConfig } from './project-config.ts';
 import { leadsOut, readProjectFile } from './project-file.ts';
+import { findBuiltFolder, findStartPage } from './start-page.ts';
 
 export interface ModeInput {
   mode: 'auto' | AppMode;
@@ -55,12 +56,20 @@ function findMode(path: string, found: Stats): ModeChoice {
     throw new InputError(`path: ${sanitise(path)} is neither a folder nor a .wasm file; give one of them`);
   const program = findProgram(path);
   if (program !== undefined) return { mode: 'os', reason: program };
-  if (isFile(join(path, 'index.html'))) return { mode: 'web', reason: 'the folder has an index.html' };
+  const page = findStartPage(path);
+  if (page !== undefined)
+    return { mode: 'web', reason: `the folder has ${page === 'index.html' ? 'an' : 'a'} ${page}` };
   throw new InputError(
     `path: nothing to run in ${sanitise(path)}. Looked for [os] in wasmrun.toml, \`main\` of package.json and ` +
       `${DETECTED_FILES.join(', ')} (mode: os), and for index.html (mode: web). ` +
-      `Give the folder that has one of them, a .wasm file${listWasmFiles(path)}, or \`port\` or \`command\``,
+      `Give the folder that has one of them, a .wasm file${listWasmFiles(path)}, or \`port\` or \`command\`${suggestBuiltFolder(path)}`,
   );
+}
+
+/** The rest of a sentence: people often give the project instead of its build. */
+function suggestBuiltFolder(project: string): string {
+  const folder = findBuiltFolder(project);
+  return folder === undefined ? '' : `; ${sanitise(folder)} has a built page: is it the \`path\`?`;
 }
 
 /** ` (app.wasm)`: a program that was built into the folder. */
@@ -79,7 +88,7 @@ function findProgram(folder: string): string | undefined {
   if (entry === undefined) return undefined;
   // Emscripten writes index.html, index.js and index.wasm: without a package, a script beside a page belongs to the
   // page.
-  if (isFile(join(folder, 'index.html')) && readProjectFile(folder, 'package.json') === undefined)
+  if (findStartPage(folder) !== undefined && readProjectFile(folder, 'package.json') === undefined)
     return undefined;
   return `${entry} is a Node.js program`;
 }
@@ -96,9 +105,9 @@ function checkMode(mode: AppMode, path: string, found: Stats): ModeChoice {
   }
   if (!found.isDirectory())
     throw new InputError(`path: mode: ${mode} needs a folder, and ${shown} is not one; give the folder`);
-  if (mode === 'web' && !isFile(join(path, 'index.html')))
+  if (mode === 'web' && findStartPage(path) === undefined)
     throw new InputError(
-      `path: ${shown} has no index.html, which mode: web serves; give the folder of the built app`,
+      `path: ${shown} has no index.html, which mode: web serves; give the folder of the built app${suggestBuiltFolder(path)}`,
     );
   return choice;
 }

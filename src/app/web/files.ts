@@ -2,7 +2,7 @@
 // response.ts.
 
 import type { BigIntStats } from 'node:fs';
-import { constants } from 'node:fs';
+import { constants, realpathSync, statSync } from 'node:fs';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { hasCode } from '../../shared/errors.ts';
@@ -32,9 +32,7 @@ export async function findFile(root: string, urlPath: string): Promise<Found> {
   if (segments === undefined || !areVisible(segments)) return { kind: 'refused' };
   try {
     const real = await realpath(join(root, ...segments));
-    const inside = relative(root, real);
-    // Checked again on the real path, because of links out of the root or to hidden files, and short names (GIT~1).
-    if (isAbsolute(inside) || !areVisible(inside.split(sep))) return { kind: 'refused' };
+    if (!isVisibleBelow(root, real)) return { kind: 'refused' };
     const stats = await stat(real);
     if (stats.isDirectory()) return { kind: 'folder' };
     return stats.isFile() ? await openFile(real) : { kind: 'refused' };
@@ -42,6 +40,24 @@ export async function findFile(root: string, urlPath: string): Promise<Found> {
     if (hasCode(error, ...MISSING)) return { kind: 'missing' };
     throw error;
   }
+}
+
+/** Whether `findFile` would find a file there now; for checks before the start. Never throws. */
+export function hasFile(root: string, urlPath: string): boolean {
+  const segments = decodeSegments(urlPath);
+  if (segments === undefined || !areVisible(segments)) return false;
+  try {
+    const real = realpathSync(join(root, ...segments));
+    return isVisibleBelow(root, real) && statSync(real).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Checks a real path again, because of links out of the root or to hidden files, and short names (GIT~1). */
+function isVisibleBelow(root: string, real: string): boolean {
+  const inside = relative(root, real);
+  return !isAbsolute(inside) && areVisible(inside.split(sep));
 }
 
 /** Checks the opened file, because another one may have been at the path a moment ago. */

@@ -1,12 +1,17 @@
 // `mode: web`: a folder with a built web app, answered by a handler inside this process. Used by app.ts.
 
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AppError } from '../../shared/errors.ts';
 import type { HttpRequest, HttpResponse } from '../../shared/http-message.ts';
+import { type Logger, silentLogger } from '../../shared/log.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import type { Handler, Refuse } from '../../shared/state.ts';
 import type { AppSpec, Program } from '../program.ts';
-import { INDEX, lookUp, type OpenFile, openFile } from './lookup.ts';
+import { START_PAGES } from '../project/start-page.ts';
+import { NO_BASE, stripBase } from './base-path.ts';
+import { hasFile } from './files.ts';
+import { INDEX, lookUp, type OpenFile, openFile, type Target } from './lookup.ts';
 import { chooseEncoding, sendFile } from './response.ts';
 
 type WebSpec = Extract<AppSpec, { mode: 'web' }>;
@@ -16,22 +21,21 @@ const ERROR_PAGE = '/404.html';
 const FALLBACK_PAGE = '/200.html';
 
 /** Starts no process. Files are looked up with every request, so that a rebuilt app is served at once. */
-export async function startWeb(spec: WebSpec): Promise<Program> {
+export async function startWeb(spec: WebSpec, logger: Logger = silentLogger): Promise<Program> {
   const root = await realpath(spec.path).catch((cause: unknown) => {
     throw new AppError(`the folder ${sanitise(spec.path)} cannot be read; check \`path\``, {
       cause,
       restartable: false,
     });
   });
-  const index = await openFile(root, `/${INDEX}`);
-  if (index === undefined)
+  const page = START_PAGES.find(name => hasFile(root, `/${name}`));
+  if (page === undefined)
     throw new AppError(
       `${sanitise(root)} has no ${INDEX} to serve; give \`path\` the folder of the built app`,
-      {
-        restartable: false,
-      },
+      { restartable: false },
     );
-  await index.file.handle.close();
+  const { size } = await stat(join(root, page));
+  if (size === 0) logger.warn(`${page} is empty, so visitors see a blank page: was the app built?`);
   return {
     upstream: { kind: 'handler', handle: createHandler({ ...spec, path: root }) },
     ended: new Promise(() => undefined),
@@ -39,10 +43,28 @@ export async function startWeb(spec: WebSpec): Promise<Program> {
   };
 }
 
+/** One request, and what it needs to be answered. */
+interface Visit {
+  spec: WebSpec;
+  request: HttpRequest;
+  response: HttpResponse;
+  /** Sends a page of the gateway's own. */
+  refuse: Refuse;
+  /** Percent-encoded. */
+  path: string;
+  /** With its question mark; empty without one. */
+  query: string;
+  base: string;
+}
+
 /** Answers GET and HEAD from the folder `path`, a real path. Never rejects and never throws. */
 export function createHandler(spec: WebSpec): Handler {
   return (request, response, refuse) => {
-    answer(spec, request, response, refuse).catch(() => {
+    const target = request.url ?? '/';
+    const path = target.replace(/[?#].*$/s, '');
+    const query = target.slice(path.length);
+    const base = spec.basePath ?? NO_BASE;
+    answer({ spec, request, response, refuse, path, query, base }).catch(() => {
       // The visitor left, or the file vanished while it was sent.
       if (response.headersSent) response.destroy();
       else refuse(500);
@@ -50,59 +72,72 @@ export function createHandler(spec: WebSpec): Handler {
   };
 }
 
-async function answer(
-  spec: WebSpec,
-  request: HttpRequest,
-  response: HttpResponse,
-  refuse: Refuse,
-): Promise<void> {
-  if (spec.crossOriginIsolation) setIsolation(response);
+async function answer(visit: Visit): Promise<void> {
+  const { spec, request, response, refuse, path, query, base } = visit;
+  if (spec.crossOriginIsolation !== false) setIsolation(response, spec.crossOriginIsolation);
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD');
     return refuse(405);
   }
-  const target = request.url ?? '/';
-  const path = target.replace(/[?#].*$/s, '');
-  const found = await lookUp(spec.path, path);
+  const found = await lookUpBelow(spec.path, base, path);
   switch (found.kind) {
     case 'redirect':
-      return sendRedirect(response, `${found.location}${target.slice(path.length)}`);
+      return sendRedirect(response, `${found.location}${query}`);
     case 'file':
-      return await send(spec, found, request, response);
-    default:
-      return await answerMissing(spec, { path, hidden: found.kind === 'refused' }, request, response, refuse);
+      return await send(visit, found);
+    case 'missing':
+      return await answerUnknown(visit);
+    case 'refused':
+      return await answerMissing(visit);
   }
 }
 
-/** The page of an app with a router of its own, the folder's own error page, or the gateway's. */
-async function answerMissing(
-  spec: WebSpec,
-  { path, hidden }: { path: string; hidden: boolean },
-  request: HttpRequest,
-  response: HttpResponse,
-  refuse: Refuse,
-): Promise<void> {
-  const fallback = hidden || !asksForPage(request, path) ? undefined : await openFallback(spec);
-  if (fallback !== undefined) return await send(spec, fallback, request, response);
-  const errorPage = await openFile(spec.path, ERROR_PAGE);
-  if (errorPage === undefined) return refuse(404);
-  await send(spec, errorPage, request, response, 404);
+/**
+ * Below the base path, a file is also found under the path as it is: the folder may have one of that name. Elsewhere,
+ * files are found, and pages are redirected to their place below the base path: routers start from there.
+ */
+async function lookUpBelow(root: string, base: string, path: string): Promise<Target> {
+  const below = stripBase(base, path);
+  if (below !== undefined) {
+    const found = await lookUp(root, below);
+    return found.kind === 'missing' && below !== path ? await lookUp(root, path) : found;
+  }
+  if (`${path}/` === base) return { kind: 'redirect', location: base };
+  const found = await lookUp(root, path);
+  if (found.kind !== 'file' || !found.path.endsWith('.html')) return found;
+  await found.file.handle.close();
+  return { kind: 'redirect', location: `${base}${path.slice(1)}` };
+}
+
+/** With the page of an app that has a router of its own, if a page is asked for. */
+async function answerUnknown(visit: Visit): Promise<void> {
+  const { spec, request, response, path, query, base } = visit;
+  const page = asksForPage(request, path) ? await openFallback(spec) : undefined;
+  if (page === undefined) return await answerMissing(visit);
+  if (stripBase(base, path) !== undefined) return await send(visit, page);
+  await page.file.handle.close();
+  sendRedirect(response, `${base}${path.slice(1)}${query}`);
+}
+
+/** With the folder's own error page, or the gateway's. */
+async function answerMissing(visit: Visit): Promise<void> {
+  const page = await openFile(visit.spec.path, ERROR_PAGE);
+  if (page === undefined) return visit.refuse(404);
+  await send(visit, page, 404);
 }
 
 /**
  * Builds that prerender some pages write a 200.html beside index.html for all others (SvelteKit, Nuxt): its name says
  * what it is for, so it needs no `spa`.
  */
-async function openFallback(spec: WebSpec): Promise<OpenFile | undefined> {
-  const page = await openFile(spec.path, FALLBACK_PAGE);
-  return page ?? (spec.spa ? await openFile(spec.path, `/${INDEX}`) : undefined);
+async function openFallback({ path, spa }: WebSpec): Promise<OpenFile | undefined> {
+  const page = await openFile(path, FALLBACK_PAGE);
+  return page ?? (spa ? await openFile(path, `/${INDEX}`) : undefined);
 }
 
 async function send(
-  spec: WebSpec,
+  { spec, request, response }: Visit,
   { path, file }: OpenFile,
-  request: HttpRequest,
-  response: HttpResponse,
   status = 200,
 ): Promise<void> {
   const encoded = await chooseEncoding(spec.path, path, file, request.headers['accept-encoding']);
@@ -115,9 +150,9 @@ function asksForPage(request: HttpRequest, path: string): boolean {
 }
 
 /** SharedArrayBuffer needs these on the page and on what it loads (HTML Standard, cross-origin isolation). */
-function setIsolation(response: HttpResponse): void {
+function setIsolation(response: HttpResponse, kind: true | 'credentialless'): void {
   response.setHeader('cross-origin-opener-policy', 'same-origin');
-  response.setHeader('cross-origin-embedder-policy', 'require-corp');
+  response.setHeader('cross-origin-embedder-policy', kind === true ? 'require-corp' : kind);
   response.setHeader('cross-origin-resource-policy', 'same-origin');
 }
 

@@ -120,3 +120,77 @@ describe('200.html', () => {
     site.close();
   });
 });
+
+describe('an app built for a base path', () => {
+  const files = {
+    'index.html': 'start',
+    'about.html': 'about',
+    'assets/x.js': 'script',
+    'docs/index.html': 'docs',
+    'repo/own.txt': 'a folder with the name of the base path',
+  };
+
+  it.each(['/repo/', '/org/my%20repo/'])('is served below %s, and its files also at /', async basePath => {
+    const site = await serveSite(files, { basePath });
+    expect((await site.ask(basePath)).text).toBe('start');
+    expect((await site.ask(`${basePath}assets/x.js`)).text).toBe('script');
+    expect((await site.ask('/assets/x.js')).text).toBe('script');
+    expect((await site.ask(`${basePath}about?a=1`)).text).toBe('about');
+    expect((await site.ask(`${basePath}docs`)).headers.location).toBe('./docs/');
+    expect((await site.ask(`${basePath}none`, PAGE)).status).toBe(404);
+    expect((await site.ask('/repo/own.txt')).status).toBe(200);
+    for (const [path, location] of [
+      ['/?key=1', `${basePath}?key=1`],
+      ['/index.html', `${basePath}index.html`],
+      [basePath.slice(0, -1), basePath],
+      ['/about?a=1', `${basePath}about?a=1`],
+      ['/docs/', `${basePath}docs/`],
+    ] as const)
+      expect(await site.ask(path, PAGE)).toMatchObject({ status: 302, headers: { location } });
+    site.close();
+  });
+
+  it('with a router gets its pages below the base path only', async () => {
+    const site = await serveSite(files, { basePath: '/repo/', spa: true });
+    expect(await site.ask('/repo/users/7', PAGE)).toMatchObject({ status: 200, text: 'start' });
+    expect(await site.ask('/users/7?a=1', PAGE)).toMatchObject({
+      status: 302,
+      headers: { location: '/repo/users/7?a=1' },
+    });
+    expect((await site.ask('/repo/none.js')).status).toBe(404);
+    site.close();
+  });
+
+  it('is reached however its path is encoded', async () => {
+    const site = await serveSite(files, { basePath: '/caf%C3%A9/' });
+    for (const path of ['/caf%C3%A9/about', '/caf%c3%a9/about', '/c%61f%C3%A9/about'])
+      expect((await site.ask(path)).text).toBe('about');
+    expect((await site.ask('/caf%E9/about')).status).toBe(404);
+    site.close();
+  });
+
+  it('shows no hidden file, and redirects to no other host', async () => {
+    const site = await serveSite({ ...files, '.env': 'secret' }, { basePath: '/repo/', spa: true });
+    for (const path of ['/repo/.env', '/.env', '/repo/../.env', '/repo/%2e%2e/.env', '/repo//.env'])
+      expect((await site.ask(path, PAGE)).status).toBe(404);
+    for (const path of ['//evil.test/', '//evil.test/about', '/repo//evil.test/docs', '/\\evil.test'])
+      expect((await site.ask(path, PAGE)).headers.location ?? '/repo/').toMatch(/^(\/repo\/|\.\/)/);
+    site.close();
+  });
+});
+
+describe('cross-origin isolation', () => {
+  it.each([
+    [true, 'require-corp'],
+    ['credentialless', 'credentialless'],
+  ] as const)('%s asks for COEP %s on every answer', async (crossOriginIsolation, policy) => {
+    const site = await serveSite({ 'index.html': 'start' }, { crossOriginIsolation });
+    for (const path of ['/', '/none'])
+      expect((await site.ask(path)).headers).toMatchObject({
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-embedder-policy': policy,
+        'cross-origin-resource-policy': 'same-origin',
+      });
+    site.close();
+  });
+});
