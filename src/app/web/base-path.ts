@@ -1,7 +1,7 @@
 // The path that a web app was built for, like /repo/ on GitHub Pages: found in what its page loads, and taken off the
 // paths that visitors ask for. Used by page-check.ts and web.ts.
 
-import { hasFile } from './files.ts';
+import { decodeSegment, hasFile } from './files.ts';
 
 /** The base path of an app that was built for the root of a host. */
 export const NO_BASE = '/';
@@ -12,17 +12,10 @@ export function stripBase(base: string, path: string): string | undefined {
   const expected = base.slice(1, -1).split('/');
   const [, ...segments] = path.split('/');
   if (segments.length <= expected.length) return undefined;
-  // `%C3%A9`, `%c3%a9` and `é` are one name.
-  const isBelow = expected.every((segment, index) => decode(segment) === decode(segments[index] ?? ''));
+  const isBelow = expected.every(
+    (segment, index) => decodeSegment(segment) === decodeSegment(segments[index] ?? ''),
+  );
   return isBelow ? `/${segments.slice(expected.length).join('/')}` : undefined;
-}
-
-function decode(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
 }
 
 /** Whether `path` leads to a file of the folder, if the app is served below `base`. */

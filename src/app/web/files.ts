@@ -29,7 +29,15 @@ const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants
  */
 export async function findFile(root: string, urlPath: string): Promise<Found> {
   const segments = decodeSegments(urlPath);
-  if (segments === undefined || !areVisible(segments)) return { kind: 'refused' };
+  if (isHidden(segments)) return { kind: 'refused' };
+  for (const spelling of listSpellings(segments)) {
+    const found = await findSpelling(root, spelling);
+    if (found.kind !== 'missing') return found;
+  }
+  return { kind: 'missing' };
+}
+
+async function findSpelling(root: string, segments: readonly string[]): Promise<Found> {
   try {
     const real = await realpath(join(root, ...segments));
     if (!isVisibleBelow(root, real)) return { kind: 'refused' };
@@ -45,7 +53,10 @@ export async function findFile(root: string, urlPath: string): Promise<Found> {
 /** Whether `findFile` would find a file there now; for checks before the start. Never throws. */
 export function hasFile(root: string, urlPath: string): boolean {
   const segments = decodeSegments(urlPath);
-  if (segments === undefined || !areVisible(segments)) return false;
+  return !isHidden(segments) && listSpellings(segments).some(spelling => hasSpelling(root, spelling));
+}
+
+function hasSpelling(root: string, segments: readonly string[]): boolean {
   try {
     const real = realpathSync(join(root, ...segments));
     return isVisibleBelow(root, real) && statSync(real).isFile();
@@ -69,18 +80,45 @@ async function openFile(path: string): Promise<Found> {
   return { kind: 'refused' };
 }
 
-/** The path's segments, or undefined if one cannot be a file name: a NUL, an encoded separator. */
-function decodeSegments(urlPath: string): string[] | undefined {
+/** A segment that is not encoded properly is taken as it is, because links to `100%.txt` are written so. */
+function decodeSegments(urlPath: string): string[] {
+  return urlPath
+    .split('/')
+    .filter(segment => segment !== '')
+    .map(decodeSegment);
+}
+
+/** Also used to compare paths: `%C3%A9`, `%c3%a9` and `é` are one name. */
+export function decodeSegment(segment: string): string {
   try {
-    const segments = urlPath
-      .split('/')
-      .filter(segment => segment !== '')
-      .map(decodeURIComponent);
-    const forbidden = process.platform === 'win32' ? /[/\\\0:]/ : /[/\\\0]/;
-    return segments.some(segment => forbidden.test(segment)) ? undefined : segments;
+    return decodeURIComponent(segment);
   } catch {
-    return undefined;
+    return segment;
   }
+}
+
+const SEPARATOR = /[/\\]/;
+
+/** Hidden files stay hidden behind encoded separators. No file has a NUL in its name. */
+function isHidden(segments: readonly string[]): boolean {
+  return (
+    !areVisible(segments.flatMap(segment => segment.split(SEPARATOR))) ||
+    segments.some(segment => segment.includes('\0'))
+  );
+}
+
+/**
+ * How the names of a path may be stored: macOS and its archives have decomposed umlauts, where pages have composed
+ * ones. None if a name cannot be a file's, like those of routers with an encoded separator.
+ */
+function listSpellings(segments: readonly string[]): string[][] {
+  const forbidden = process.platform === 'win32' ? /[/\\:]/ : SEPARATOR;
+  if (segments.some(segment => forbidden.test(segment))) return [];
+  const forms = [
+    segments.join('/'),
+    ...(['NFC', 'NFD'] as const).map(form => segments.join('/').normalize(form)),
+  ];
+  return [...new Set(forms)].map(form => form.split('/'));
 }
 
 /** False for `..` too: it begins with a dot. */

@@ -1,6 +1,7 @@
 // `mode: web`: the conventions of static hosts that exports rely on, as docs/web.md lists them.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findMediaType } from '../../../src/app/web/media-types.ts';
 import { type Site, serveSite } from './site.ts';
 
 const PAGE = { accept: 'text/html' };
@@ -75,6 +76,56 @@ describe('links without .html', () => {
     const answer = await spa.ask('/images', PAGE);
     expect([answer.status, answer.text]).toEqual([200, 'start']);
   });
+});
+
+describe('names of files', () => {
+  it.each([
+    ['/100%.txt', '100%.txt'],
+    ['/50%25%20off.txt', '50% off.txt'],
+    ['/%C3%BC.txt', 'u\u0308.txt'],
+    ['/u%CC%88.txt', '\u00fc.txt'],
+    ['/a+b&c.txt', 'a+b&c.txt'],
+    ['/a%23b%3Fc.txt', 'a#b?c.txt'],
+    ['/INDEX.TXT', 'INDEX.TXT'],
+  ])('%s is the file %s', async (path, name) => {
+    const site = await serveSite({ 'index.html': 'start', [name]: 'found' });
+    expect(await site.ask(path)).toMatchObject({
+      status: 200,
+      text: 'found',
+    });
+    site.close();
+  });
+
+  it.each(['/users/a%2Fb', '/users/50%', '/users/%5Cx', '/users/%E9'])(
+    '%s is no file, but may be a path of the router',
+    async path => {
+      const files = { 'index.html': 'start' };
+      const [plain, spa] = [await serveSite(files), await serveSite(files, { spa: true })];
+      expect((await plain.ask(path, PAGE)).status).toBe(404);
+      expect(await spa.ask(path, PAGE)).toMatchObject({ status: 200, text: 'start' });
+      plain.close();
+      spa.close();
+    },
+  );
+});
+
+it.each([
+  ['a.mjs', 'text/javascript; charset=utf-8'],
+  ['a.wasm', 'application/wasm'],
+  ['a.WASM', 'application/wasm'],
+  ['a%2Ewasm', 'application/wasm'],
+  ['a.webmanifest', 'application/manifest+json'],
+  ['a.data', 'application/octet-stream'],
+  ['a.pck', 'application/octet-stream'],
+  ['a.onnx', 'application/octet-stream'],
+  ['a.constructor', 'application/octet-stream'],
+  ['js', 'application/octet-stream'],
+  ['a.b/c', 'application/octet-stream'],
+  ['a.svg', 'image/svg+xml'],
+  ['a.yaml', 'text/yaml; charset=utf-8'],
+  ['.well-known/apple-app-site-association', 'application/json'],
+])('the media type of %s is %s', (path, type) => {
+  expect(findMediaType(`/${path}`)).toBe(type);
 });
 
 describe('404.html', () => {
