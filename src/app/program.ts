@@ -34,6 +34,8 @@ export const AppSpecSchema = v.variant('mode', [
     crossOriginIsolation: v.union([v.boolean(), v.literal('credentialless')]),
     /** Where visitors see the folder, like /repo/; absent: at /. */
     basePath: v.optional(v.string()),
+    /** Absent: yes. */
+    compress: v.optional(v.boolean()),
   }),
   v.object({
     mode: v.literal('port'),

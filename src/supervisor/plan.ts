@@ -53,7 +53,7 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
     logLevel: inputs.logLevel,
     exposure: {
       protocol,
-      spec: describeSpec(app, wasmrun),
+      spec: describeSpec(inputs, wasmrun),
       env: app.env,
       baseEnvironment: needsWasmrun(app.mode) ? childEnvironments.wasmrun : childEnvironments.program,
       healthPath: app.healthPath,
@@ -110,7 +110,7 @@ function needsWasmrun(mode: AppMode): boolean {
   return mode === 'os' || mode === 'exec';
 }
 
-function describeSpec(app: AppInputs, wasmrun: string): ExposureConfig['spec'] {
+function describeSpec({ app, gateway }: Inputs, wasmrun: string): ExposureConfig['spec'] {
   const { mode, path } = app;
   switch (mode) {
     case 'os':
@@ -131,6 +131,7 @@ function describeSpec(app: AppInputs, wasmrun: string): ExposureConfig['spec'] {
         spa: app.spa,
         crossOriginIsolation: app.crossOriginIsolation,
         basePath: app.basePath,
+        compress: gateway.compress,
       };
     case 'port':
       return { mode, path, port: app.port, service: app.service, command: app.command };

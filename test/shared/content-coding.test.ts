@@ -1,9 +1,7 @@
 // Which coding a visitor is sent, and which media types are worth one.
 
 import { describe, expect, it } from 'vitest';
-import { type Coding, chooseCoding, rateMediaType } from '../../src/shared/content-coding.ts';
-
-const ALL: readonly Coding[] = ['zstd', 'br', 'gzip'];
+import { chooseCoding, rateMediaType } from '../../src/shared/content-coding.ts';
 
 describe('Accept-Encoding', () => {
   it.each([
@@ -38,7 +36,7 @@ describe('Accept-Encoding', () => {
     ['notgzip, gzip2, brotli', undefined],
     ['__proto__, constructor', undefined],
   ])('%j means %s', (accepted, coding) => {
-    expect(chooseCoding(accepted, ALL)).toBe(coding);
+    expect(chooseCoding(accepted)).toBe(coding);
   });
 
   it('leaves the choice between equal codings to the sender', () => {

@@ -127,3 +127,28 @@ function areVisible(segments: readonly string[]): boolean {
     (segment, index) => !segment.startsWith('.') || (index === 0 && segment === '.well-known'),
   );
 }
+
+const CHUNK_BYTES = 64 * 1024;
+
+/** Both ends are included. Throws if the file is shorter: the visitor must see a broken response, not wait for the rest. */
+export async function* readBytes(
+  handle: FileHandle,
+  { start, end }: { start: number; end: number },
+): AsyncGenerator<Buffer> {
+  for (let position = start; position <= end; ) {
+    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - position + 1));
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) throw new Error('the file became shorter while it was sent');
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+/**
+ * Changes with every write and every replacement of the file, also if a tool sets the time of the last write back.
+ * Different for each coding (RFC 9110, 8.8.3.3).
+ */
+export function createETag(stats: BigIntStats, coding?: string): string {
+  const parts = [stats.size, stats.mtimeNs, stats.ctimeNs, stats.ino].map(number => number.toString(36));
+  return `"${[...parts, ...(coding === undefined ? [] : [coding])].join('-')}"`;
+}

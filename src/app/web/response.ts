@@ -1,11 +1,12 @@
 // Sends one file as an HTTP response: type, encoding, validators, ranges (RFC 9110). Used by web.ts.
 
 import type { BigIntStats } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import { type Coding, chooseCoding } from '../../shared/content-coding.ts';
 import type { HttpRequest, HttpResponse } from '../../shared/http-message.ts';
-import { type FoundFile, findFile } from './files.ts';
+import { createETag, type FoundFile, findFile, readBytes } from './files.ts';
 import { findMediaType } from './media-types.ts';
+import type { Variants } from './variants.ts';
 
 export interface FileAnswer {
   request: HttpRequest;
@@ -16,11 +17,13 @@ export interface FileAnswer {
   file: FoundFile;
   /** Name of the encoding the file is stored in. */
   encoding?: string;
+  /** Undefined: nothing is compressed here. */
+  variants: Variants | undefined;
   /** 200, or 404 for an error page, which has neither validators nor ranges. */
   status: number;
 }
 
-const ENCODINGS: readonly { name: string; ending: string }[] = [
+const ENCODINGS: readonly { name: Coding; ending: string }[] = [
   { name: 'br', ending: '.br' },
   { name: 'gzip', ending: '.gz' },
 ];
@@ -33,7 +36,7 @@ export async function chooseEncoding(
   accepted: string | string[] | undefined,
 ): Promise<{ file: FoundFile; encoding?: string }> {
   for (const { name, ending } of ENCODINGS) {
-    if (!acceptsEncoding(String(accepted ?? ''), name)) continue;
+    if (chooseCoding(accepted?.toString(), [name]) === undefined) continue;
     const sibling = await findFile(root, path + ending);
     if (sibling.kind !== 'file') continue;
     // One older than the file is left over from an earlier build. Archives keep whole seconds only.
@@ -44,62 +47,75 @@ export async function chooseEncoding(
   return { file };
 }
 
-function acceptsEncoding(accepted: string, name: string): boolean {
-  return accepted.split(',').some(part => {
-    const [coding, ...parameters] = part.split(';').map(text => text.trim().toLowerCase());
-    return coding === name && !parameters.some(parameter => /^q=0(\.0*)?$/.test(parameter));
-  });
-}
-
 /** Sends the file, or the part of it that was asked for. Rejects when the visitor leaves or the file gets shorter. */
 export async function sendFile(answer: FileAnswer): Promise<void> {
   const { request, response, file } = answer;
+  const type = findMediaType(answer.path);
   try {
-    if (answer.status !== 200) return await sendErrorPage(answer);
-    const etag = createETag(file.stats);
-    setHeaders(answer, etag);
-    if (isNotModified(request, etag, file.stats)) {
+    const coding =
+      answer.encoding === undefined ? await answer.variants?.choose(request, type, file) : undefined;
+    const etag = createETag(file.stats, coding);
+    setHeaders(answer, etag, coding);
+    if (answer.status === 200 && isNotModified(request, etag, file.stats)) {
       response.statusCode = 304;
       response.end();
       return;
     }
-    response.setHeader('content-type', findMediaType(answer.path));
-    const size = Number(file.stats.size);
-    const range = isRangeValid(request, etag, file.stats) ? parseRange(request.headers.range, size) : 'whole';
-    if (range === 'unsatisfiable') return sendUnsatisfiable(response, size);
-    if (range !== 'whole') {
-      response.statusCode = 206;
-      response.setHeader('content-range', `bytes ${range.start}-${range.end}/${size}`);
-    }
-    await sendBytes(answer, range === 'whole' ? { start: 0, end: size - 1 } : range);
+    response.statusCode = answer.status;
+    response.setHeader('content-type', type);
+    if (coding !== undefined) await sendVariant(answer, etag, coding);
+    else if (answer.status === 200) await sendRange(answer, etag);
+    else await sendBytes(answer, { start: 0, end: Number(file.stats.size) - 1 });
   } finally {
     await file.handle.close();
   }
 }
 
-async function sendErrorPage(answer: FileAnswer): Promise<void> {
-  const { response, file, status } = answer;
-  response.statusCode = status;
-  response.setHeader('content-type', findMediaType(answer.path));
-  response.setHeader('cache-control', 'no-store');
+/** `coding`: of the variant that is sent, which has no ranges. */
+function setHeaders(
+  { response, file, encoding, status }: FileAnswer,
+  etag: string,
+  coding: Coding | undefined,
+): void {
   response.setHeader('vary', 'Accept-Encoding');
-  if (answer.encoding !== undefined) response.setHeader('content-encoding', answer.encoding);
-  await sendBytes(answer, { start: 0, end: Number(file.stats.size) - 1 });
-}
-
-function setHeaders({ response, file, encoding }: FileAnswer, etag: string): void {
+  const sent = encoding ?? coding;
+  if (sent !== undefined) response.setHeader('content-encoding', sent);
+  if (status !== 200) {
+    response.setHeader('cache-control', 'no-store');
+    return;
+  }
   response.setHeader('etag', etag);
   response.setHeader('last-modified', file.stats.mtime.toUTCString());
-  response.setHeader('accept-ranges', 'bytes');
+  if (coding === undefined) response.setHeader('accept-ranges', 'bytes');
   // The file of the next commit has the same URL.
   response.setHeader('cache-control', 'no-cache');
-  response.setHeader('vary', 'Accept-Encoding');
-  if (encoding !== undefined) response.setHeader('content-encoding', encoding);
 }
 
-/** Changes with every write and every replacement of the file. */
-function createETag(stats: BigIntStats): string {
-  return `"${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}-${stats.ino.toString(36)}"`;
+async function sendVariant(
+  { request, response, file, variants }: FileAnswer,
+  tag: string,
+  coding: Coding,
+): Promise<void> {
+  const length = variants?.findLength(tag);
+  if (length !== undefined) response.setHeader('content-length', length);
+  if (request.method === 'HEAD' || variants === undefined) {
+    response.end();
+    return;
+  }
+  const variant = variants.open(tag, file, coding);
+  await variant.send(response).finally(() => variant.settled);
+}
+
+async function sendRange(answer: FileAnswer, etag: string): Promise<void> {
+  const { request, response, file } = answer;
+  const size = Number(file.stats.size);
+  const range = isRangeValid(request, etag, file.stats) ? parseRange(request.headers.range, size) : 'whole';
+  if (range === 'unsatisfiable') return sendUnsatisfiable(response, size);
+  if (range !== 'whole') {
+    response.statusCode = 206;
+    response.setHeader('content-range', `bytes ${range.start}-${range.end}/${size}`);
+  }
+  await sendBytes(answer, range === 'whole' ? { start: 0, end: size - 1 } : range);
 }
 
 /** RFC 9110 §13.2.2: the date counts only if no tag was sent. */
@@ -157,17 +173,4 @@ async function sendBytes({ request, response, file }: FileAnswer, range: ByteRan
     return;
   }
   await pipeline(readBytes(file.handle, range), response);
-}
-
-const CHUNK_BYTES = 64 * 1024;
-
-/** Throws if the file is shorter than promised: the visitor must see a broken response, not wait for the rest. */
-async function* readBytes(handle: FileHandle, { start, end }: ByteRange): AsyncGenerator<Buffer> {
-  for (let position = start; position <= end; ) {
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - position + 1));
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
-    if (bytesRead === 0) throw new Error('the file became shorter while it was sent');
-    position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
-  }
 }

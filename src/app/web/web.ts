@@ -13,6 +13,7 @@ import { NO_BASE, stripBase } from './base-path.ts';
 import { hasFile } from './files.ts';
 import { INDEX, lookUp, type OpenFile, openFile, type Target } from './lookup.ts';
 import { chooseEncoding, sendFile } from './response.ts';
+import { Variants } from './variants.ts';
 
 type WebSpec = Extract<AppSpec, { mode: 'web' }>;
 
@@ -46,6 +47,7 @@ export async function startWeb(spec: WebSpec, logger: Logger = silentLogger): Pr
 /** One request, and what it needs to be answered. */
 interface Visit {
   spec: WebSpec;
+  variants: Variants | undefined;
   request: HttpRequest;
   response: HttpResponse;
   /** Sends a page of the gateway's own. */
@@ -59,12 +61,13 @@ interface Visit {
 
 /** Answers GET and HEAD from the folder `path`, a real path. Never rejects and never throws. */
 export function createHandler(spec: WebSpec): Handler {
+  const variants = spec.compress === false ? undefined : new Variants();
   return (request, response, refuse) => {
     const target = request.url ?? '/';
     const path = target.replace(/[?#].*$/s, '');
     const query = target.slice(path.length);
     const base = spec.basePath ?? NO_BASE;
-    answer({ spec, request, response, refuse, path, query, base }).catch(() => {
+    answer({ spec, variants, request, response, refuse, path, query, base }).catch(() => {
       // The visitor left, or the file vanished while it was sent.
       if (response.headersSent) response.destroy();
       else refuse(500);
@@ -136,12 +139,12 @@ async function openFallback({ path, spa }: WebSpec): Promise<OpenFile | undefine
 }
 
 async function send(
-  { spec, request, response }: Visit,
+  { spec, variants, request, response }: Visit,
   { path, file }: OpenFile,
   status = 200,
 ): Promise<void> {
   const encoded = await chooseEncoding(spec.path, path, file, request.headers['accept-encoding']);
-  await sendFile({ request, response, path, status, ...encoded });
+  await sendFile({ request, response, path, status, variants, ...encoded });
 }
 
 /** A missing script or image is a 404: a page in its place would hide the mistake. */

@@ -2,13 +2,13 @@
 // encoded-answer.ts. Used by answer-relay.ts and proxy.ts.
 
 import { type Coding, chooseCoding, MIN_BYTES, rateMediaType } from '../../shared/content-coding.ts';
+import { EncoderSlots } from '../../shared/encoder-slots.ts';
 import type { HttpRequest } from '../../shared/http-message.ts';
 import { forEachField, type RawHeaders, rewriteFields } from '../raw-headers.ts';
-import { EncoderSlots } from './encoder-slots.ts';
 import { WeakenedTags } from './weakened-tags.ts';
 
-/** In our order: zstd takes the least time. */
-const PREFERRED: readonly Coding[] = ['zstd', 'br', 'gzip'];
+/** Each takes up to 1 MB. Further answers are sent as they are. */
+const MAX_ENCODERS = 32;
 
 /** Statuses without a body, or with a part of one (RFC 9110, 15). */
 const NEVER: ReadonlySet<number> = new Set([204, 205, 206, 304]);
@@ -37,7 +37,7 @@ export interface Eligibility {
 
 /** The compression of one gateway. */
 export class Compression {
-  readonly slots = new EncoderSlots();
+  readonly slots = new EncoderSlots(MAX_ENCODERS);
   readonly tags = new WeakenedTags();
 
   /** Undefined if the answer is passed on unchanged, whoever asks. `raw`: the app's head. */
@@ -55,7 +55,7 @@ export class Compression {
     const { 'accept-encoding': accepted, 'cache-control': control = '', range } = request.headers;
     if (accepted === undefined || request.httpVersion === '1.0' || range !== undefined) return undefined;
     if (forbidsChange(control) || isForeign(request) || this.slots.areFull) return undefined;
-    return chooseCoding(String(accepted), PREFERRED);
+    return chooseCoding(String(accepted));
   }
 
   /** Changes the head of an answer whose body is sent in `coding`. Its length is not known yet. */

@@ -4,8 +4,8 @@
 import type { Transform } from 'node:stream';
 import { type Coding, MIN_BYTES } from '../../shared/content-coding.ts';
 import { compressAtOnce, openEncoder, savesEnough } from '../../shared/encoder.ts';
+import type { EncoderSlots } from '../../shared/encoder-slots.ts';
 import type { HttpResponse } from '../../shared/http-message.ts';
-import type { EncoderSlots } from './encoder-slots.ts';
 import { endWith, writeFirst } from './waiting-heads.ts';
 
 /** A body that has come whole and is not longer is encoded at once (see compressAtOnce). */
@@ -120,7 +120,7 @@ export class EncodedAnswer {
       this.#begin('encoded');
       return true;
     }
-    const encoded = compressAtOnce(coding, bytes);
+    const encoded = compressAtOnce(coding, 'fast', bytes);
     if (encoded.length >= bytes.length) return this.#sendPlain(bytes);
     this.#form = 'encoded';
     writeHead(coding, encoded.length);
@@ -157,7 +157,7 @@ export class EncodedAnswer {
   }
 
   #open(): Transform {
-    const encoder = openEncoder(this.#options.coding);
+    const encoder = openEncoder(this.#options.coding, 'fast');
     encoder.on('data', (chunk: Buffer) => this.#output.push(chunk));
     // What has been sent must not look complete.
     encoder.on('error', () => this.#options.response.destroy());

@@ -1,16 +1,19 @@
 // Limits what compression takes from the machine, on which the job's tests may be running: memory by the number of open
-// encoders, CPU by letting one of them work at a time. Used by compression.ts and encoded-answer.ts.
-
-/** Each takes up to 1 MB. Further answers are sent as they are. */
-const MAX_ENCODERS = 32;
+// encoders, CPU by letting one of them work at a time. Used by the gateway and by `mode: web`.
 
 export class EncoderSlots {
+  readonly #limit: number;
   #open = 0;
   #isWorking = false;
   readonly #waiting: (() => void)[] = [];
 
+  /** `limit`: how many encoders may be open. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
   get areFull(): boolean {
-    return this.#open >= MAX_ENCODERS;
+    return this.#open >= this.#limit;
   }
 
   /** Call the result when the encoder is closed; further calls do nothing. */
