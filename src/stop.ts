@@ -3,12 +3,10 @@
 import { callControl } from './control/client.ts';
 import { describeError } from './shared/errors.ts';
 import { tolerateBrokenOutput } from './shared/output.ts';
+import { limitStop, MAX_STOP_TIMEOUT_MS } from './shared/stop-times.ts';
 import { readStopInputs, readTempFolder } from './step/job-environment.ts';
 import { print } from './step/print.ts';
 import { chooseSession, isRunning, listSessions } from './supervisor/session-folder.ts';
-
-/** Visitors drain for 5 s, then the app gets 5 s. */
-const STOP_TIMEOUT_MS = 20_000;
 
 async function run(): Promise<void> {
   const tempFolder = readTempFolder();
@@ -19,7 +17,7 @@ async function run(): Promise<void> {
   const found = chooseSession(tempFolder, wanted);
   const { session } = found;
   if (!isRunning(found)) return print.info(`${session.name} had ended already`);
-  await callControl(session, 'POST /api/stop', STOP_TIMEOUT_MS);
+  await callControl(session, 'POST /api/stop', limitStop(MAX_STOP_TIMEOUT_MS));
   print.info(`${session.name} has ended`);
 }
 

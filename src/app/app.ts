@@ -34,6 +34,8 @@ export interface AppOptions {
   healthPath: string | undefined;
   /** The address that the app sees as its own; unused if `healthPath` is undefined. */
   hostHeader: HostHeader;
+  /** How long a command, or wasmrun in `mode: exec`, may take to stop before it is killed. */
+  stopTimeoutMs: number;
   /** Private folder (0700) of the exposure. */
   folder: string;
   logger: Logger;
@@ -54,10 +56,10 @@ export interface App {
 /** Enough to see what led to a crash, in the status page and in the failed comment. */
 const CONSOLE_LINES = 200;
 /**
- * How long a start may take to fail by itself after its signal is aborted: its error then says what it waited for, and
- * its processes are stopped. Longer than the time any process gets to stop.
+ * How long a start may take to fail by itself after its signal is aborted, beyond the time its processes have to stop:
+ * its error then says what it waited for.
  */
-const START_GRACE_MS = 15_000;
+const START_GRACE_MS = 10_000;
 /** A longer line is data, not a message. */
 const CONSOLE_LINE_LENGTH = 1_000;
 
@@ -103,7 +105,7 @@ async function startOnce(
   };
   const publicUrl = options.publicUrl();
   const environment = { ...options.baseEnvironment, EXPOSE_URL: publicUrl };
-  const { logger, onChild } = options;
+  const { logger, onChild, stopTimeoutMs } = options;
   try {
     const start = startProgram(options, publicUrl, {
       folder,
@@ -111,9 +113,10 @@ async function startOnce(
       logger,
       onOutput,
       onChild,
+      stopTimeoutMs,
       signal,
     });
-    const program = await waitForStart(start, signal);
+    const program = await waitForStart(start, signal, START_GRACE_MS + stopTimeoutMs);
     const upstream = await waitUntilHealthy(program, { ...options, publicUrl, lastLines }, signal);
     return {
       upstream,
@@ -134,7 +137,7 @@ async function startOnce(
 export async function waitForStart(
   start: Promise<Program>,
   signal: AbortSignal,
-  graceMs = START_GRACE_MS,
+  graceMs: number,
 ): Promise<Program> {
   const over = Promise.withResolvers<never>();
   let timer: NodeJS.Timeout | undefined;

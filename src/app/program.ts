@@ -59,6 +59,8 @@ export interface ProgramContext {
   /** Called with each line of the program's console; not sanitised. */
   onOutput: (line: string) => void;
   onChild: OnChild;
+  /** How long the program may take to stop before it is killed. */
+  stopTimeoutMs: number;
   /** Aborts the start, which then rejects with the signal's reason. */
   signal: AbortSignal;
 }

@@ -39,6 +39,7 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'health-path PATH': 'path that must answer before the URL is shown (default /)',
   'host-header RULE': 'the Host that the app sees: rewrite, preserve or auto (default auto)',
   'startup-timeout TIME': 'how long app and tunnel together may take (default 120s)',
+  'stop-timeout TIME': 'how long the app may take to stop (default 5s)',
   'server HOST': 'bore server, HOST or HOST:PORT; with commas (default bore.pub)',
   'remote-port PORT': 'public port: auto (always the same), random, or a number',
   'port-range RANGE': 'range of --remote-port auto (default 1024-65535)',

@@ -8,12 +8,10 @@ import { describeError } from '../shared/errors.ts';
 import { isAlive } from '../shared/processes.ts';
 import { renderClientLine } from '../shared/public-url.ts';
 import type { StateMessage } from '../shared/state-json.ts';
+import { limitStop, MAX_STOP_TIMEOUT_MS } from '../shared/stop-times.ts';
 import { chooseSession, isRunning, readOutcome, type Session } from '../supervisor/session-folder.ts';
 import type { Command, CommandCall } from './command.ts';
 import { print, printAside, printJson } from './terminal.ts';
-
-/** Long enough for visitors to be drained. */
-const STOP_TIMEOUT_MS = 20_000;
 
 const SESSION_FLAG = {
   'session NAME': 'which preview, if there are several (its name, or the `session` output)',
@@ -55,7 +53,7 @@ export const stop: Command = {
     const found = findSession(call);
     const { folder, session } = found;
     const running = isRunning(found);
-    if (running) await callControl(session, 'POST /api/stop', STOP_TIMEOUT_MS);
+    if (running) await callControl(session, 'POST /api/stop', limitStop(MAX_STOP_TIMEOUT_MS));
     const message = running ? 'stopped' : 'had ended already';
     if (call.flags.json) printJson({ success: true, message });
     else print(`${basename(folder)} ${message}`);

@@ -23,6 +23,8 @@ export const ExposureConfigSchema = v.object({
   /** Absent: `auto`. Unused with `protocol: tcp`. */
   hostHeader: v.optional(v.picklist(HOST_HEADERS)),
   startupTimeoutMs: Milliseconds,
+  /** Absent: DEFAULT_STOP_TIMEOUT_MS. */
+  stopTimeoutMs: v.optional(Milliseconds),
   /** From "live" on; absent: until it is stopped. */
   durationMs: v.optional(Milliseconds),
   /** For the gateway; unused with `protocol: tcp`. */

@@ -16,13 +16,12 @@ import { AppError, describeError, TunnelError } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
 import type { Logger } from '../shared/log.ts';
 import type { AppState, EndReason, ExposureState, Phase } from '../shared/state.ts';
+import { DEFAULT_STOP_TIMEOUT_MS, DRAIN_MS } from '../shared/stop-times.ts';
 import type { ExposureConfig } from './config.ts';
 import { type Ingress, openIngress } from './ingress.ts';
 import { PublicTunnel } from './public-tunnel.ts';
 import type { TunnelStatus } from './tunnel-status.ts';
 
-/** At the end, visitors have this long to finish their downloads. */
-const DRAIN_MS = 5_000;
 /** How long the app waits for the check: another program answers at once, and without hairpin NAT no answer comes. */
 const CHECK_HEAD_START_MS = 1_000;
 /** How often two clocks are compared with the end: after a laptop has slept, an exposure past its end must stop. */
@@ -37,6 +36,8 @@ export interface ExposureOptions {
   folder: string;
   logger: Logger;
   onChild: (child: { pid: number; role: string }) => void;
+  /** Called when the end begins, with the state that it will have: visitors and app may need half a minute to stop. */
+  onEnding?: (last: ExposureState) => void;
 }
 
 export class Exposure {
@@ -175,6 +176,7 @@ export class Exposure {
       env: config.env,
       healthPath: config.healthPath,
       hostHeader: config.hostHeader ?? 'auto',
+      stopTimeoutMs: config.stopTimeoutMs ?? DEFAULT_STOP_TIMEOUT_MS,
       folder: appFolder,
       logger,
       onChild,
@@ -237,7 +239,8 @@ export class Exposure {
     clearTimeout(this.#clock);
     this.#cancelled.abort();
     const { phase } = this.#state;
-    const outcome = finish(phase.kind === 'live' ? { liveAt: phase.liveAt } : {});
+    const last = describeEnd(finish(phase.kind === 'live' ? { liveAt: phase.liveAt } : {}), error);
+    this.#announceEnd(last);
     // The port is free at once; gateway and app stay until downloads are over, or DRAIN_MS have passed.
     const drained = this.#tunnel.close(DRAIN_MS);
     await this.#attempt('the visitors', this.#ingress.stop(DRAIN_MS));
@@ -246,16 +249,15 @@ export class Exposure {
     // On Windows an open file, or a mount, may keep the folder from being removed: the end is reported anyway.
     const left = await removeFolder(join(this.#options.folder, 'app'));
     if (left !== undefined) this.warn(left);
-    const failed = outcome.kind === 'failed';
-    const lostTunnel = error instanceof TunnelError;
-    this.#update({
-      phase: outcome,
-      tunnel: failed ? { status: 'Failed', reason: outcome.reason } : { status: 'Disconnected' },
-      app:
-        failed && !lostTunnel
-          ? { status: 'failed', reason: outcome.reason, lastLines: outcome.lastLines }
-          : { status: 'stopped' },
-    });
+    this.#update(last);
+  }
+
+  #announceEnd(last: Partial<ExposureState>): void {
+    try {
+      this.#options.onEnding?.({ ...this.state, ...last });
+    } catch (error) {
+      this.#options.logger.error(`the end could not be passed on: ${describeError(error)}`);
+    }
   }
 
   /** Waits for one part of the end. If it fails, that is logged, and the other parts still end. */
@@ -275,6 +277,18 @@ export class Exposure {
       }
     }
   }
+}
+
+/** The last state of an exposure that ended in this phase, because of this error if there was one. */
+function describeEnd(phase: Phase, error: unknown): Pick<ExposureState, 'phase' | 'tunnel' | 'app'> {
+  if (phase.kind !== 'failed')
+    return { phase, tunnel: { status: 'Disconnected' }, app: { status: 'stopped' } };
+  const { reason, lastLines } = phase;
+  return {
+    phase,
+    tunnel: { status: 'Failed', reason },
+    app: error instanceof TunnelError ? { status: 'stopped' } : { status: 'failed', reason, lastLines },
+  };
 }
 
 /** A longer line is data, and nobody reads that in a comment. */

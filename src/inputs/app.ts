@@ -11,12 +11,14 @@ import { InputError } from '../shared/errors.ts';
 import { HOST_HEADERS, type HostHeader } from '../shared/host-rule.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import { APP_MODES, type AppMode, type Protocol } from '../shared/state.ts';
+import { MAX_STOP_TIMEOUT_MS } from '../shared/stop-times.ts';
 import { parseEnv } from './env.ts';
 import { parsePortInput } from './port.ts';
 import type { InputSource, Problems } from './problems.ts';
 import {
   DEFAULT_HEALTH_PATH,
   DEFAULT_STARTUP_TIMEOUT,
+  DEFAULT_STOP_TIMEOUT,
   parseBasePath,
   parseBoolean,
   parseChoice,
@@ -52,6 +54,7 @@ export interface AppInputs {
   /** Undefined with `protocol: tcp`. */
   hostHeader: HostHeader | undefined;
   startupTimeoutMs: number;
+  stopTimeoutMs: number;
 }
 
 /** Relative paths are resolved against `base`. Notes every problem in `problems`; throws if there is one. */
@@ -82,6 +85,7 @@ export function parseAppInputs(
   const startupTimeoutMs = problems.check(() =>
     parseDuration(text('startup-timeout') || DEFAULT_STARTUP_TIMEOUT, 'startup-timeout'),
   );
+  const stopTimeoutMs = problems.check(() => parseStopTimeout(text('stop-timeout') || DEFAULT_STOP_TIMEOUT));
   if (protocol === 'tcp') {
     problems.check(() => checkTcpMode(wanted.value, chosen.known));
     problems.check(() => checkTcpHealthPath(healthPath.value));
@@ -112,6 +116,7 @@ export function parseAppInputs(
     healthPath: protocol === 'tcp' ? undefined : healthPath.value,
     hostHeader: protocol === 'tcp' ? undefined : hostHeader.value,
     startupTimeoutMs: startupTimeoutMs.value,
+    stopTimeoutMs: stopTimeoutMs.value,
   };
 }
 
@@ -122,6 +127,14 @@ function describeMode({ reason }: ModeChoice, basePath: string): string {
 function parseIsolation(text: string): boolean | 'credentialless' {
   const choice = parseChoice(text || 'false', 'cross-origin-isolation', ISOLATIONS);
   return choice === 'credentialless' ? choice : choice === 'true';
+}
+
+function parseStopTimeout(text: string): number {
+  const ms = parseDuration(text, 'stop-timeout');
+  if (ms <= MAX_STOP_TIMEOUT_MS) return ms;
+  throw new InputError(
+    `\`stop-timeout\` is '${text}': write at most ${MAX_STOP_TIMEOUT_MS / 1_000}s; the post step, which ends the app, has 30 s for everything`,
+  );
 }
 
 /** One argument per line. */

@@ -15,6 +15,7 @@ import { DEFAULT_PORT_RANGE, parseTunnelInputs, type TunnelInputs } from './tunn
 import {
   DEFAULT_HEALTH_PATH,
   DEFAULT_STARTUP_TIMEOUT,
+  DEFAULT_STOP_TIMEOUT,
   parseBoolean,
   parseChoice,
   parseWholeNumber,
@@ -64,6 +65,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'health-path': DEFAULT_HEALTH_PATH,
   'host-header': 'auto',
   'startup-timeout': DEFAULT_STARTUP_TIMEOUT,
+  'stop-timeout': DEFAULT_STOP_TIMEOUT,
   server: 'bore.pub',
   secret: '',
   'remote-port': 'auto',

@@ -6,6 +6,7 @@ import type { Protocol } from '../shared/state.ts';
 
 export const DEFAULT_HEALTH_PATH = '/';
 export const DEFAULT_STARTUP_TIMEOUT = '120s';
+export const DEFAULT_STOP_TIMEOUT = '5s';
 
 /**
  * A template such as `https://{port}.preview.example.com`, with a scheme of the protocol and nothing after the port.

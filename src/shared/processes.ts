@@ -3,8 +3,10 @@
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from './errors.ts';
+import { KILL_MS } from './stop-times.ts';
 
 /** A process that may be gone by now. */
 export interface ProcessRecord {
@@ -14,9 +16,9 @@ export interface ProcessRecord {
   role: string;
 }
 
+/** The first look comes soon; each later one reads all of /proc, so they become rarer. */
 const POLL_MS = 20;
-/** SIGKILL takes effect at once, except for a process in an uninterruptible call of the kernel. */
-const KILL_MS = 1_000;
+const MAX_POLL_MS = 200;
 
 /** A process as Linux describes it, proc_pid_stat(5). */
 export interface ProcessStat {
@@ -86,17 +88,24 @@ export function waitForEnd(
 
 /**
  * Ends the process and its group: SIGTERM, then SIGKILL after `graceMs`. A group whose leader is gone is ended too:
- * its number cannot be given to another process while the group has members. Resolves when nothing is left or after
- * another `graceMs`.
+ * its number cannot be given to another process while the group has members. Resolves when nothing is left or KILL_MS
+ * after SIGKILL, with whether that was needed.
  */
-export async function endProcess(record: ProcessRecord, graceMs: number): Promise<void> {
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    if (!isPresent(record)) return;
+export async function endProcess(record: ProcessRecord, graceMs: number): Promise<{ killed: boolean }> {
+  const steps = [
+    ['SIGTERM', graceMs],
+    ['SIGKILL', KILL_MS],
+  ] as const;
+  let killed = false;
+  for (const [signal, waitMs] of steps) {
+    if (!isPresent(record)) break;
+    killed = signal === 'SIGKILL';
     signalGroup(record.pid, signal);
     // The process may be a member of another group.
     signalProcess(record.pid, signal);
-    await waitUntilGone(() => isPresent(record), graceMs);
+    await waitUntilGone(() => isPresent(record), waitMs);
   }
+  return { killed };
 }
 
 /** Whether the process of the record, or a member of its group, still runs. */
@@ -123,14 +132,20 @@ export class ProcessGroup {
     return this.#signal(0) && (process.platform !== 'linux' || hasMembers(this.#leader));
   }
 
-  /** SIGTERM, and SIGKILL for what is left after `graceMs`; with 0, SIGKILL at once. Resolves when nothing is left. */
-  async end(graceMs: number): Promise<void> {
+  /**
+   * SIGTERM, and SIGKILL for what is left after `graceMs`; with 0, SIGKILL at once. Resolves when nothing is left, with
+   * the members that had `graceMs` and did not use it.
+   */
+  async end(graceMs: number): Promise<readonly GroupMember[]> {
+    let killed: readonly GroupMember[] = [];
     if (graceMs > 0) {
       this.#signal('SIGTERM');
-      if (await waitUntilGone(() => this.isRunning(), graceMs)) return;
+      if (await waitUntilGone(() => this.isRunning(), graceMs)) return [];
+      killed = listMembers(this.#leader);
     }
     this.#signal('SIGKILL');
     await waitUntilGone(() => this.isRunning(), KILL_MS);
+    return killed;
   }
 
   #signal(signal: NodeJS.Signals | 0): boolean {
@@ -156,14 +171,35 @@ function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
 
 /** False if the time limit is reached first. */
 async function waitUntilGone(isRunning: () => boolean, limitMs: number): Promise<boolean> {
-  for (const end = performance.now() + limitMs; isRunning(); await delay(POLL_MS))
-    if (performance.now() >= end) return false;
+  const end = performance.now() + limitMs;
+  for (let pauseMs = POLL_MS; isRunning(); pauseMs = Math.min(pauseMs * 1.2, MAX_POLL_MS)) {
+    const leftMs = end - performance.now();
+    if (leftMs <= 0) return false;
+    await delay(Math.min(pauseMs, leftMs));
+  }
   return true;
 }
 
 /** Linux: whether a process group has members that run. */
 function hasMembers(group: number): boolean {
   return listProcesses().some(pid => readProcessStat(pid)?.group === group);
+}
+
+/** `name` is that of its program; other systems than Linux tell only the leader, without a name. */
+export interface GroupMember {
+  pid: number;
+  name: string | undefined;
+}
+
+function listMembers(group: number): GroupMember[] {
+  if (process.platform !== 'linux') return [{ pid: group, name: undefined }];
+  return listProcesses().flatMap(pid => {
+    const stat = readProcessStat(pid);
+    if (stat?.group !== group) return [];
+    // Node.js names its main thread `MainThread`; the command line has the program as people call it.
+    const [command = ''] = readText(`/proc/${pid}/cmdline`).split('\0');
+    return { pid, name: basename(command) || stat.name };
+  });
 }
 
 /** Linux: the ids of all processes. */

@@ -35,8 +35,11 @@ import { writeSummary } from './summary.ts';
 
 /** How often a hold repeats the link in the log: annotations are shown only after the step. */
 const REMIND_MS = 60_000;
-/** How long main waits for the end after the preview's time is over: the supervisor should have ended it. */
-const END_GRACE_MS = 15_000;
+/**
+ * How long main waits for the end after the preview's time is over, and the app's time to stop: the supervisor should
+ * have ended it.
+ */
+const END_GRACE_MS = 10_000;
 /** The sockets of a process that is killed close a moment before it counts as ended. */
 const DEATH_TIMEOUT_MS = 1_000;
 
@@ -99,6 +102,7 @@ async function startSupervisor(options: {
     hold: inputs.hold,
     identity,
     mode: inputs.app.mode,
+    stopTimeoutMs: inputs.app.stopTimeoutMs,
     preview,
     pullRequest: comment?.pullRequest,
   };
@@ -164,7 +168,8 @@ async function expose(job: Job, inputs: Inputs, started: Started): Promise<void>
     last = await awaitState(states, ({ exposure }) => exposure.phase !== 'starting');
     if (last?.exposure.phase === 'live') {
       publish(last, started, inputs.hold);
-      if (inputs.hold) last = await hold(states, last, over);
+      const endGraceMs = END_GRACE_MS + inputs.app.stopTimeoutMs;
+      if (inputs.hold) last = await hold(states, last, { over, endGraceMs });
     }
   } finally {
     recordShownLog(relay.stop());
@@ -233,13 +238,13 @@ function recordShownLog(bytes: number): void {
 async function hold(
   states: AsyncGenerator<StateMessage>,
   live: StateMessage,
-  over: AbortController,
+  { over, endGraceMs }: { over: AbortController; endGraceMs: number },
 ): Promise<StateMessage | undefined> {
   const endsAt = live.exposure.phase === 'live' ? live.exposure.expires_at : null;
   let url = live.preview_url;
   const reminder = setInterval(() => print.info(`Preview: ${url}${describeRest(endsAt)}`), REMIND_MS);
   const leftMs = endsAt === null ? undefined : Math.min(Date.parse(endsAt) - Date.now(), MAX_DURATION_MS);
-  const untilEnd = leftMs === undefined ? undefined : leftMs + END_GRACE_MS;
+  const untilEnd = leftMs === undefined ? undefined : leftMs + endGraceMs;
   const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
   try {
     return await awaitState(states, ({ exposure, preview_url }) => {

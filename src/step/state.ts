@@ -19,6 +19,8 @@ const StepStateSchema = v.object({
   pullRequest: v.optional(v.number()),
   identity: v.object({ key: v.string(), name: v.string() }),
   mode: v.picklist(APP_MODES),
+  /** How long the app may take to stop. */
+  stopTimeoutMs: v.number(),
   preview: PreviewSchema,
 });
 

@@ -3,10 +3,13 @@
 
 import { existsSync } from 'node:fs';
 import { describePreview, viewOf } from '../github/comment/view.ts';
+import { formatDuration } from '../shared/duration.ts';
 import { removeFolder } from '../shared/folders.ts';
 import { isAlive } from '../shared/processes.ts';
 import type { StateMessage } from '../shared/state-json.ts';
-import { stopBackground } from '../supervisor/background.ts';
+import { limitInPost } from '../shared/stop-times.ts';
+import { type StopOptions, stopBackground } from '../supervisor/background.ts';
+import type { ReapedProcess } from '../supervisor/process-journal.ts';
 import { openComment } from '../supervisor/reporting.ts';
 import { sessionFiles } from '../supervisor/session-folder.ts';
 import { readForkRuleInputs, readJob } from './job-environment.ts';
@@ -20,8 +23,11 @@ import { measureLife, writeSummary } from './summary.ts';
 const LOG_LINES = 200;
 /** If a preview was live for less than this, reviewers can hardly have seen it. */
 const SHORT_LIFE_MS = 60_000;
-/** post has 30 s in all, and ending the processes may take 20 of them. */
 const COMMENT_TIMEOUT_MS = 8_000;
+/** Kept of post's time when the processes are ended: for a last SIGKILL, a short comment, and what follows it. */
+const AFTER_PROCESSES_MS = 3_000;
+/** For the summary, and for removing the folder. */
+const AFTER_COMMENT_MS = 500;
 
 /** Ends what main started. Does nothing if main started nothing. */
 export async function tearDown(): Promise<void> {
@@ -30,8 +36,8 @@ export async function tearDown(): Promise<void> {
   if (!existsSync(step.folder) && !(step.supervisor && isAlive(step.supervisor)))
     return print.info('the preview was already taken down');
   if (step.supervisor === undefined) return undoStart(step);
-  const { reaped, outcome } = await stopBackground(step.folder, step.supervisor);
-  if (reaped.length > 0) print.info(`ended processes that were left behind: ${reaped.join(', ')}`);
+  const { reaped, outcome } = await stopBackground(step.folder, step.supervisor, limitStops(step));
+  tellReaped(reaped, step.stopTimeoutMs);
   const state = outcome ?? describeDeath(step);
   const { log } = sessionFiles(step.folder);
   const shown = readShownLog();
@@ -50,13 +56,29 @@ export async function tearDown(): Promise<void> {
 /**
  * main was cancelled, or failed, before it started the supervisor: all that can be left is an installation of wasmrun.
  */
-async function undoStart({ folder, installFolder }: StepState): Promise<void> {
-  const { reaped } = await stopBackground(folder, undefined);
-  if (reaped.length > 0) print.info(`ended processes that were left behind: ${reaped.join(', ')}`);
+async function undoStart(step: StepState): Promise<void> {
+  const { folder, installFolder, stopTimeoutMs } = step;
+  const { reaped } = await stopBackground(folder, undefined, limitStops(step));
+  tellReaped(reaped, stopTimeoutMs);
   for (const one of [installFolder, folder]) {
     const left = one === undefined ? undefined : await removeFolder(one);
     if (left !== undefined) print.warning(left);
   }
+}
+
+function limitStops({ stopTimeoutMs }: StepState): StopOptions {
+  return { stopTimeoutMs, limit: wantedMs => limitInPost(wantedMs, AFTER_PROCESSES_MS) };
+}
+
+function tellReaped(reaped: readonly ReapedProcess[], stopTimeoutMs: number): void {
+  if (reaped.length === 0) return;
+  const list = (some: readonly ReapedProcess[]) => some.map(({ role, pid }) => `${role} (${pid})`).join(', ');
+  print.info(`ended processes that were left behind: ${list(reaped)}`);
+  const killed = reaped.filter(one => one.killed);
+  if (killed.length > 0)
+    print.info(
+      `killed, because it did not stop within ${formatDuration(stopTimeoutMs)}, the \`stop-timeout\`: ${list(killed)}`,
+    );
 }
 
 /** Not called after a hold, because no later step runs during it. */
@@ -101,7 +123,7 @@ async function writeLastComment(step: StepState, state: StateMessage): Promise<v
   const { pullRequest, identity, preview } = step;
   if (pullRequest === undefined || token === '') return;
   const config = { job, token, pullRequest, identity, preview };
-  const limit = AbortSignal.timeout(COMMENT_TIMEOUT_MS);
+  const limit = AbortSignal.timeout(limitInPost(COMMENT_TIMEOUT_MS, AFTER_COMMENT_MS));
   const comment = openComment(config, readMachine().proxy, createStepLogger('info'), limit);
   const updatedAt = new Date();
   await comment.update({

@@ -6,15 +6,14 @@ import * as v from 'valibot';
 import { callControl } from '../control/client.ts';
 import { endProcess, isAlive, type ProcessRecord, recordProcess, waitForEnd } from '../shared/processes.ts';
 import { type StateMessage, StateMessageSchema } from '../shared/state-json.ts';
+import { DEFAULT_STOP_TIMEOUT_MS, limitStop } from '../shared/stop-times.ts';
 import type { SupervisorConfig } from './config.ts';
-import { reapJournal, writeJournal } from './process-journal.ts';
+import { type ReapedProcess, reapJournal, writeJournal } from './process-journal.ts';
 import { readOutcome, readSession, type Session, sessionFiles, writeSession } from './session-folder.ts';
 
 /** Until it is ready, the supervisor only loads its bundle and opens a loopback port. */
 const READY_TIMEOUT_MS = 20_000;
-/** Visitors drain for 5 s, the app gets 5 s, the comment a few more; post as a whole has 30 s. */
-const STOP_TIMEOUT_MS = 14_000;
-/** After its answer the supervisor only writes the last comment, which has a limit of 8 s. */
+/** After its answer the supervisor only waits for the last comment, which was begun with the end, within 8 s. */
 const FINISH_TIMEOUT_MS = 9_000;
 const SIGNAL_GRACE_MS = 3_000;
 
@@ -104,29 +103,37 @@ function awaitReady(
 
 /** How an exposure ended. */
 export interface BackgroundEnd {
-  /** The roles of the processes that had to be killed; empty if everything ended by itself. */
-  reaped: string[];
+  /** The processes that were left behind; empty if everything ended by itself. */
+  reaped: ReapedProcess[];
   /** Its last state, from its file or its API; undefined if it was killed. */
   outcome: StateMessage | undefined;
+}
+
+export interface StopOptions {
+  /** How long the app may take to stop. */
+  stopTimeoutMs?: number;
+  /** Shortens a wait to the time that the caller has left. */
+  limit?: (wantedMs: number) => number;
 }
 
 /** Ends an exposure and everything it left: through its API, then with signals, then from its journal. */
 export async function stopBackground(
   folder: string,
   supervisor: ProcessRecord | undefined,
+  { stopTimeoutMs = DEFAULT_STOP_TIMEOUT_MS, limit = wantedMs => wantedMs }: StopOptions = {},
 ): Promise<BackgroundEnd> {
   const session = readSession(folder);
   let answer: unknown;
   if (supervisor && session && isAlive(supervisor)) {
-    answer = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).catch(
+    answer = await callControl(session, 'POST /api/stop?reason=job+ended', limitStop(stopTimeoutMs)).catch(
       () => undefined, // signals follow
     );
-    if (answer !== undefined) await waitForEnd(supervisor, FINISH_TIMEOUT_MS);
+    if (answer !== undefined) await waitForEnd(supervisor, limit(FINISH_TIMEOUT_MS));
   }
-  if (supervisor) await endProcess(supervisor, SIGNAL_GRACE_MS);
-  const reaped = await reapJournal(sessionFiles(folder).journal, SIGNAL_GRACE_MS);
+  if (supervisor) await endProcess(supervisor, limit(SIGNAL_GRACE_MS));
+  const reaped = await reapJournal(sessionFiles(folder).journal, limit(stopTimeoutMs));
   const stopped = v.safeParse(StoppedSchema, answer);
   // The file is newer, if it could be written.
   const outcome = readOutcome(folder) ?? (stopped.success ? stopped.output.state : undefined);
-  return { reaped: reaped.map(record => record.role), outcome };
+  return { reaped, outcome };
 }

@@ -59,6 +59,7 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
       healthPath: app.healthPath,
       hostHeader: app.hostHeader,
       startupTimeoutMs: app.startupTimeoutMs,
+      stopTimeoutMs: app.stopTimeoutMs,
       durationMs: inputs.durationMs,
       gateway: { ...gateway, access },
       tls: tls && { cert: tls.cert, key: tls.key },

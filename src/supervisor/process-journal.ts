@@ -36,9 +36,13 @@ export function readJournal(file: string): ProcessRecord[] {
     .reverse();
 }
 
-/** Ends every recorded process that still runs, and returns those. */
-export async function reapJournal(file: string, graceMs: number): Promise<ProcessRecord[]> {
+/** A process that still ran, and whether it had to be killed. */
+export interface ReapedProcess extends ProcessRecord {
+  killed: boolean;
+}
+
+/** Ends every recorded process that still runs, with SIGKILL after `graceMs`, and returns those. */
+export async function reapJournal(file: string, graceMs: number): Promise<ReapedProcess[]> {
   const left = readJournal(file).filter(isPresent);
-  await Promise.all(left.map(record => endProcess(record, graceMs)));
-  return left;
+  return await Promise.all(left.map(async record => ({ ...record, ...(await endProcess(record, graceMs)) })));
 }

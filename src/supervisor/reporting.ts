@@ -11,10 +11,14 @@ import type { ExposureState } from '../shared/state.ts';
 import { describeState, type StateMessage } from '../shared/state-json.ts';
 import type { SupervisorConfig } from './config.ts';
 
-/** The last write must not hold up the post step, which has 30 s in all. */
+/**
+ * The last write must not hold up the post step, which has 30 s in all: it begins with the end, while the app stops.
+ */
 const FINISH_TIMEOUT_MS = 8_000;
 
 export interface Reporting {
+  /** Begins to write the state that the end will have; the time limit of the last write begins, too. */
+  announceEnd(last: ExposureState): void;
   /** Resolves when the last state is written, or the time limit is reached. */
   finish(): Promise<void>;
 }
@@ -37,7 +41,7 @@ export function openComment(
 
 /** Writes every change that people care about to the comment; does nothing if there is no comment to write. */
 export function startReporting(config: SupervisorConfig, exposure: Exposure, logger: Logger): Reporting {
-  if (config.comment === undefined) return { finish: async () => {} };
+  if (config.comment === undefined) return { announceEnd: () => {}, finish: async () => {} };
   const overdue = new AbortController();
   const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, overdue.signal);
   const { job, identity, preview: constant } = config.comment;
@@ -59,16 +63,27 @@ export function startReporting(config: SupervisorConfig, exposure: Exposure, log
     const untilShown = OUTAGE_SHOWN_AFTER_MS - (now.getTime() - outageSince.getTime()) + 1;
     timer = setTimeout(() => report(exposure.state), untilShown);
   };
-  exposure.subscribe(report);
+  let limit: NodeJS.Timeout | undefined;
+  exposure.subscribe(current => {
+    // While it ends, the exposure still counts as live.
+    if (limit === undefined || isOver(current)) report(current);
+  });
   report(exposure.state);
   return {
+    announceEnd: last => {
+      limit ??= setTimeout(() => overdue.abort(), FINISH_TIMEOUT_MS);
+      report(last);
+    },
     finish: async () => {
       clearTimeout(timer);
-      const limit = setTimeout(() => overdue.abort(), FINISH_TIMEOUT_MS);
       await comment.flush();
       clearTimeout(limit);
     },
   };
+}
+
+function isOver({ phase }: ExposureState): boolean {
+  return phase.kind === 'ended' || phase.kind === 'failed';
 }
 
 /** What a view needs to know about earlier states. */

@@ -40,6 +40,7 @@ export async function startSupervision(config: SupervisorConfig, logger: Logger)
           `${role} could not be recorded, and would keep running if this process is killed: ${problem}`,
         );
     },
+    onEnding: last => reporting.announceEnd(last),
   });
   const ended = awaitEnd(exposure);
   const reporting = startReporting(config, exposure, logger);

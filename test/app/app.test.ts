@@ -135,7 +135,7 @@ describe('a start that exceeds its time limit', () => {
     const start = Promise.withResolvers<Program>();
     const signal = AbortSignal.timeout(1);
     signal.addEventListener('abort', () => start.reject(new Error('waited for a port')));
-    await expect(waitForStart(start.promise, signal)).rejects.toThrow('waited for a port');
+    await expect(waitForStart(start.promise, signal, 15_000)).rejects.toThrow('waited for a port');
   });
 });
 

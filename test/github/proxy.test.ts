@@ -250,6 +250,7 @@ describe('the proxy of the job', () => {
       supervisor: { pid: 2 ** 30, startTime: 'long ago', role: 'supervisor' },
       identity: { key: 'k', name: 'web' },
       mode: 'web',
+      stopTimeoutMs: 5_000,
       preview: { commit: HEAD, warnings: [], showConsole: false },
       pullRequest: 7,
     };

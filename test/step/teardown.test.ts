@@ -20,7 +20,7 @@ function tearDown({ hold, addressChanges }: { hold: boolean; addressChanges: num
   const preview = { commit: 'a1b2c3d', warnings: [], showConsole: false };
   const supervisor = { pid: 4_000_000, startTime: '1', role: 'supervisor' };
   const identity = { key: 'k', name: 'web' };
-  const state: StepState = { folder, hold, identity, mode: 'web', preview, supervisor };
+  const state: StepState = { folder, hold, identity, mode: 'web', stopTimeoutMs: 5_000, preview, supervisor };
   const module = JSON.stringify(resolve('src/step/teardown.ts'));
   const code = `const { tearDown } = await import(${module});\nawait tearDown();`;
   return execFileSync(process.execPath, ['--input-type=module', '-e', code], {

@@ -177,7 +177,7 @@ ${READY} ${STAY}`;
     expect(isRunning(record.pid)).toBe(false);
   });
 
-  it('includes the processes that it left behind, and returns their roles', async () => {
+  it('includes the processes that it left behind, and returns them', async () => {
     const script = `import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync } from 'node:fs';
 const { pid } = spawn('sleep', ['300'], { detached: true, stdio: 'ignore' });
@@ -190,7 +190,7 @@ ${READY} ${STAY}`;
     await waitUntil(() => !isRunning(record.pid), 'the supervisor is dead');
     const orphan = readJournal(sessionFiles(folder).journal).find(({ role }) => role === 'the app');
     expect(orphan && isAlive(orphan)).toBe(true);
-    expect((await stopBackground(folder, record)).reaped).toEqual(['the app']);
+    expect((await stopBackground(folder, record)).reaped).toMatchObject([{ role: 'the app', killed: false }]);
     expect(orphan && isRunning(orphan.pid)).toBe(false);
   });
 

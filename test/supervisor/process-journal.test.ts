@@ -50,7 +50,7 @@ describe('the journal', () => {
     const record = recordProcess(pid, 'bash');
     if (child.exitCode === null) await once(child, 'exit');
     writeJournal(journal, record);
-    expect(await reapJournal(journal, GRACE_MS)).toEqual([record]);
+    expect(await reapJournal(journal, GRACE_MS)).toEqual([{ ...record, killed: false }]);
     expect(isRunning(Number(line))).toBe(false);
   });
 });

@@ -48,6 +48,7 @@ export function createOptions(spec: AppSpec, options: Partial<AppOptions>): AppO
     env: {},
     healthPath: '/',
     hostHeader: 'auto',
+    stopTimeoutMs: 5_000,
     folder,
     logger: createLogger({ level: 'quiet', write: () => undefined }),
     onChild: () => undefined,

@@ -69,6 +69,7 @@ export async function createOsRig(faults: WasmhubFaults = {}): Promise<OsRig> {
       logger: createLogger({ level: 'debug', write: line => rig.log.push(line) }),
       onOutput: line => rig.output.push(line),
       onChild: child => rig.children.push(child),
+      stopTimeoutMs: 5_000,
       signal: AbortSignal.timeout(45_000),
       ...overrides,
     }),

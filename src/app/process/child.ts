@@ -8,8 +8,9 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, hasCode } from '../../shared/errors.ts';
 import { LastLines } from '../../shared/lines.ts';
-import { ProcessGroup } from '../../shared/processes.ts';
+import { type GroupMember, ProcessGroup } from '../../shared/processes.ts';
 import { sanitise } from '../../shared/sanitise.ts';
+import { DEFAULT_STOP_TIMEOUT_MS } from '../../shared/stop-times.ts';
 import type { OnChild } from '../program.ts';
 import { LineSplitter } from './lines.ts';
 
@@ -25,6 +26,10 @@ export interface ChildOptions {
   onLine: (line: string) => void;
   /** Called synchronously after the spawn. */
   onChild: OnChild;
+  /** How long the group has to stop after SIGTERM. */
+  stopTimeoutMs?: number;
+  /** Called with what did not stop in that time, and was killed. */
+  onKill?: (killed: readonly GroupMember[]) => void;
 }
 
 export interface Child {
@@ -33,7 +38,10 @@ export interface Child {
   readonly ended: Promise<ChildEnd>;
   /** Its last 20 lines, oldest first. */
   lastLines(): readonly string[];
-  /** Ends the whole group: SIGTERM, after `graceMs` SIGKILL. Resolves when nothing is left; may be called twice. */
+  /**
+   * Ends the whole group: SIGTERM, and SIGKILL after `graceMs` (by default `stopTimeoutMs`). Resolves when nothing is
+   * left; may be called twice.
+   */
   stop(graceMs?: number): Promise<void>;
 }
 
@@ -44,8 +52,6 @@ export interface ChildEnd {
 
 type Spawned = ChildProcessByStdio<null, Readable, Readable>;
 
-/** Time to finish open requests; the post step has 30 s for everything. */
-const STOP_GRACE_MS = 5_000;
 /** How long to wait for the last lines after the program's end: a grandchild may keep the pipes open. */
 const DRAIN_MS = 50;
 /** taskkill ends a program at once, or not at all. */
@@ -68,10 +74,14 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   options.onChild({ pid, role: options.role });
   // Also emitted if a signal cannot be delivered. The program's end is reported by `ended`.
   child.on('error', () => undefined);
-  return watchChild(child, pid, options.onLine);
+  return watchChild(child, pid, options);
 }
 
-function watchChild(child: Spawned, pid: number, onLine: (line: string) => void): Child {
+function watchChild(
+  child: Spawned,
+  pid: number,
+  { onLine, onKill, stopTimeoutMs = DEFAULT_STOP_TIMEOUT_MS }: ChildOptions,
+): Child {
   const lines = new LastLines();
   const keepLine = (line: string) => {
     lines.add(line);
@@ -84,7 +94,11 @@ function watchChild(child: Spawned, pid: number, onLine: (line: string) => void)
   const group = new ProcessGroup(pid);
   // If the group is empty now, another process may get its number: the group must notice that at once.
   child.once('exit', () => group.isRunning());
-  const end = (graceMs: number) => (process.platform === 'win32' ? stopTree(child, pid) : group.end(graceMs));
+  const end = async (graceMs: number) => {
+    if (process.platform === 'win32') return await stopTree(child, pid);
+    const killed = await group.end(graceMs);
+    if (killed.length > 0) onKill?.(killed);
+  };
   const ended = waitForEnd(child).then(end => {
     for (const splitter of splitters) splitter.end();
     return end;
@@ -94,7 +108,7 @@ function watchChild(child: Spawned, pid: number, onLine: (line: string) => void)
     pid,
     ended,
     lastLines: () => lines.list(),
-    stop: (graceMs = STOP_GRACE_MS) => {
+    stop: (graceMs = stopTimeoutMs) => {
       stopping ??= end(graceMs);
       return stopping;
     },

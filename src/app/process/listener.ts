@@ -1,6 +1,8 @@
 // Starts a program that must listen on a port. Used by the modes exec and port; app.ts and os/ use only `raceEnd`.
 
+import { formatDuration } from '../../shared/duration.ts';
 import { AppError, isTimeout } from '../../shared/errors.ts';
+import type { GroupMember } from '../../shared/processes.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import type { Program, ProgramContext } from '../program.ts';
 import { type Child, type ChildEnd, type ChildOptions, describeEnd, startChild } from './child.ts';
@@ -80,7 +82,17 @@ function describeLoss(role: string, child: Child, end: ChildEnd): AppError {
 
 function toChildOptions(options: ListenerOptions): ChildOptions {
   const { command, args, cwd, environment, role, context } = options;
-  return { command, args, cwd, environment, role, onLine: context.onOutput, onChild: context.onChild };
+  const { onOutput: onLine, onChild, stopTimeoutMs, logger } = context;
+  const onKill = (killed: readonly GroupMember[]) =>
+    logger.warn(
+      `${role} did not stop within ${formatDuration(stopTimeoutMs)}, the \`stop-timeout\`, and was killed: ${listNames(killed)}`,
+    );
+  return { command, args, cwd, environment, role, onLine, onChild, stopTimeoutMs, onKill };
+}
+
+function listNames(members: readonly GroupMember[]): string {
+  const names = members.map(({ pid, name }) => (name === undefined ? `${pid}` : `${name} (${pid})`));
+  return sanitise(names.join(', '));
 }
 
 /** Resolves as `wait` does. If the program ends first, aborts the wait and rejects with the program's error. */

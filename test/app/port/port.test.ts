@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../../src/app/app.ts';
 import { findFreePort } from '../../../src/app/process/free-port.ts';
+import { createLogger } from '../../../src/shared/log.ts';
 import type { AppState } from '../../../src/shared/state.ts';
 import {
   ask,
@@ -81,6 +82,22 @@ describe('mode: port with a command', () => {
     const command = `setsid ${node(SERVE)} & echo "daemon: $!"; sleep 600`;
     const { app } = await start({ mode: 'port', path: folder, command });
     process.kill(Number.parseInt(await ask(app), 10));
+  });
+
+  it('says which processes did not stop in time, and were killed', async () => {
+    const log: string[] = [];
+    const command = `trap '' TERM; ${node(SERVE)} & while :; do wait; done`;
+    const options = {
+      stopTimeoutMs: 1_000,
+      logger: createLogger({ level: 'info', write: line => log.push(line) }),
+    };
+    const { app } = await start({ mode: 'port', path: folder, command }, options);
+    const { pid } = app;
+    await app.stop();
+    const killed = log.find(line => line.includes('was killed'));
+    expect(killed).toBe(
+      `the command did not stop within 1s, the \`stop-timeout\`, and was killed: bash (${pid})`,
+    );
   });
 
   it('reports exit code and last lines of a command that ends', async () => {

@@ -38,6 +38,7 @@ async function start(vm: 'node' | 'browser', scripts: { worker: string; page?: s
     logger: createLogger({ level: 'quiet', write: () => undefined }),
     onOutput: () => undefined,
     onChild: () => undefined,
+    stopTimeoutMs: 5_000,
     signal: AbortSignal.timeout(45_000),
   };
   const options = {
