@@ -13,8 +13,9 @@ import type { AppState, Upstream } from '../shared/state.ts';
 import { startExec } from './exec/exec.ts';
 import { startOs } from './os/os.ts';
 import { startPort } from './port/port.ts';
+import { findHttpsDemand } from './process/https-demand.ts';
 import { raceEnd } from './process/listener.ts';
-import { waitForHealth } from './process/readiness.ts';
+import { type HealthOutcome, waitForHealth } from './process/readiness.ts';
 import type { AppSpec, OnChild, Program, ProgramContext } from './program.ts';
 import { RestartLoop, type RestartTiming } from './restart.ts';
 import { startWeb } from './web/web.ts';
@@ -41,6 +42,8 @@ export interface AppOptions {
   logger: Logger;
   onChild: OnChild;
   onState: (state: AppState) => void;
+  /** Called with a problem that does not end the preview. */
+  onWarning?: (message: string) => void;
   /** Ends the first start only; a TimeoutError as its reason means that startup-timeout is over. */
   signal: AbortSignal;
 }
@@ -189,7 +192,7 @@ async function startProgram(
 /** Resolves with the upstream and its host rule. Stops the program if it does not become healthy. */
 async function waitUntilHealthy(
   program: Program,
-  options: Pick<AppOptions, 'healthPath' | 'hostHeader'> & {
+  options: Pick<AppOptions, 'healthPath' | 'hostHeader' | 'onWarning'> & {
     publicUrl: string;
     lastLines: () => readonly string[];
   },
@@ -198,25 +201,37 @@ async function waitUntilHealthy(
   const { upstream } = program;
   const { healthPath: path, publicUrl, lastLines } = options;
   if (upstream.kind !== 'address' || path === undefined) return upstream;
-  let last = 'no answer';
-  const onAttempt = (outcome: string) => {
+  let last: HealthOutcome = { kind: 'none' };
+  const onAttempt = (outcome: HealthOutcome) => {
+    // In between, the same port may close connections: what was understood once says more.
+    if (outcome.kind === 'closed' && last.kind === 'invalid') return;
     last = outcome;
   };
   const hostHeader = options.hostHeader === 'preserve' ? 'preserve' : 'rewrite';
   const host = hostHeader === 'preserve' ? new URL(publicUrl).host : renderAppAuthority(upstream);
   const target = { address: upstream, host, path, onAttempt };
   try {
-    await raceEnd(over => waitForHealth(target, over), program.ended, signal);
+    const answer = await raceEnd(over => waitForHealth(target, over), program.ended, signal);
+    const demand = findHttpsDemand(answer, path, publicUrl);
+    if (demand !== undefined) options.onWarning?.(demand);
     return { ...upstream, hostHeader };
   } catch (error) {
     await program.stop();
     if (!isTimeout(error)) throw error;
-    // An open port proves nothing: in OS mode wasmrun opens it before the program listens.
-    throw new AppError(
-      last === 'no answer'
-        ? `the app did not answer GET ${path} on ${describeAppPort(upstream)} in time; let it listen there, check \`health-path\`, or raise \`startup-timeout\``
-        : `the app answered GET ${path} on ${describeAppPort(upstream)} with ${last} until the time was over; it is up when the status is below 500: check \`health-path\`, or raise \`startup-timeout\``,
-      { cause: error, lastLines: lastLines() },
-    );
+    const message = describeUnhealthy(path, describeAppPort(upstream), last);
+    throw new AppError(message, { cause: error, lastLines: lastLines() });
+  }
+}
+
+/** An open port proves nothing: in OS mode wasmrun opens it before the program listens. */
+function describeUnhealthy(path: string, place: string, last: HealthOutcome): string {
+  switch (last.kind) {
+    case 'answer':
+      return `the app answered GET ${path} on ${place} with status ${last.status} until the time was over; it is up when the status is below 500: check \`health-path\`, or raise \`startup-timeout\``;
+    case 'invalid':
+      return `the app's answer to GET ${path} on ${place} is not valid HTTP: ${last.problem}; ${last.remedy}`;
+    case 'closed':
+    case 'none':
+      return `the app did not answer GET ${path} on ${place} in time; let it listen there, check \`health-path\`, or raise \`startup-timeout\`${last.kind === 'closed' ? ' (it closed each connection without an answer)' : ''}`;
   }
 }

@@ -181,6 +181,7 @@ export class Exposure {
       logger,
       onChild,
       onState: state => this.#followApp(state),
+      onWarning: message => this.warn(message),
       signal,
     });
     this.#app = await this.#appStart;

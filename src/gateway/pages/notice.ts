@@ -2,6 +2,7 @@
 // by the passes, sent by answer.ts.
 
 import { hasCode } from '../../shared/errors.ts';
+import { explainInvalidAnswer } from '../../shared/invalid-answer.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import type { AppState } from '../../shared/state.ts';
 
@@ -189,8 +190,21 @@ function renderBytes(bytes: number): string {
   return bytes === 1 ? '1 byte' : `${bytes} bytes`;
 }
 
-/** The notice for an app that runs but gave no answer to this request. */
+/** The notice for an app that runs but gave no answer to this request, or none that is valid. */
 export function describeNoAnswer(error: Error): Notice {
+  const invalid = explainInvalidAnswer(error);
+  if (invalid !== undefined) {
+    const remedy = `${invalid.remedy.charAt(0).toUpperCase()}${invalid.remedy.slice(1)}.`;
+    return {
+      status: 502,
+      mood: 'failed',
+      title: 'The app answered, but not with valid HTTP',
+      what: `What it sent could not be understood as an HTTP answer: ${invalid.problem}.`,
+      next: remedy,
+      nextForScripts: remedy,
+      retryAfterS: NO_ANSWER_RETRY_S,
+    };
+  }
   const isLate = hasCode(error, 'UND_ERR_HEADERS_TIMEOUT');
   return {
     status: isLate ? 504 : 502,

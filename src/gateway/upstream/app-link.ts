@@ -3,6 +3,7 @@
 
 import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
+import { MAX_ANSWER_HEAD_BYTES } from '../../shared/invalid-answer.ts';
 import { addBrackets } from '../../shared/public-url.ts';
 import type { Upstream } from '../../shared/state.ts';
 
@@ -18,9 +19,6 @@ export const ANSWER_TIMEOUT_MS = 300_000;
 
 /** The app is on this machine: if connecting takes longer, its accept queue is full. */
 const CONNECT_TIMEOUT_MS = 10_000;
-
-/** Browsers accept 256 KB, and apps with long policies or many cookies exceed Node's 16 KB. */
-const MAX_ANSWER_HEAD_BYTES = 65_536;
 
 /** Less than the 5 s after which Node and many others close an idle connection, so that we close it first. */
 const KEEP_ALIVE_MS = 4_000;

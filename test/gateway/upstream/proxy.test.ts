@@ -270,6 +270,51 @@ describe('an answer', () => {
   });
 });
 
+describe('an answer that is not valid HTTP', () => {
+  const ok = 'Content-Length: 2\r\n\r\nok';
+  it.each([
+    ['bare line feeds', `HTTP/1.1 200 OK\n${ok}`, 'without CR LF'],
+    ['one bare line feed', `HTTP/1.1 200 OK\r\nA: b\n${ok}`, 'without CR LF'],
+    ['a space in a name', `HTTP/1.1 200 OK\r\nA b: c\r\n${ok}`, 'header line that is not valid'],
+    ['no colon', `HTTP/1.1 200 OK\r\nnonsense\r\n${ok}`, 'header line that is not valid'],
+    ['two lengths', `HTTP/1.1 200 OK\r\nContent-Length: 3\r\n${ok}`, 'a second Content-Length'],
+    ['the same length twice', `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n${ok}`, 'a second Content-Length'],
+    ['a length that is no number', 'HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok', 'not a number'],
+    [
+      'a coding before a length',
+      `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n${ok}`,
+      'both Content-Length and Transfer-Encoding',
+    ],
+    [
+      'a length before a coding',
+      'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      'a Transfer-Encoding',
+    ],
+    ['a head over 64 KB', `HTTP/1.1 200 OK\r\nA: ${'x'.repeat(70_000)}\r\n${ok}`, 'longer than 64 KB'],
+    ['another version', `HTTP/2 200 OK\r\n${ok}`, 'another version'],
+    ['an odd status', `HTTP/1.1 99 OK\r\n${ok}`, 'its status is not'],
+    ['a CGI script', `Content-Type: text/html\r\n\r\nok`, 'no status line'],
+    ['HTML alone', '<html>hello</html>', 'begins with "<html>hello</html>"'],
+    ['a TLS alert', '\x15\x03\x01\x00\x02\x02\x46', 'speaks TLS'],
+    ['HTTP/2 alone', '\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80', 'speaks HTTP/2 only'],
+    ['SSH', 'SSH-2.0-OpenSSH_9.6\r\n', 'speaks SSH'],
+    ['MySQL', 'J\0\0\0\n8.0.36\0', 'speaks MySQL'],
+    ['Redis', "-ERR unknown command 'GET'\r\n", 'speaks Redis'],
+    ['hostile text', '::error::\x1b[31m<b>', 'begins with "'],
+  ])('is a 502 that says what was wrong, and what to do: %s', async (_, bytes, problem) => {
+    const { app, door } = await openRaw(socket => socket.end(bytes, 'latin1'));
+    const response = await fetch(door.url);
+    expect(response.status).toBe(502);
+    const text = await response.text();
+    expect(text).toContain('The app answered, but not with valid HTTP.');
+    expect(text.split('\n')[1]).toMatch(/^What it sent could not be understood as an HTTP answer: \S.*\.$/);
+    expect(text).toContain(problem);
+    expect(text.split('\n')[2]).toMatch(/^[A-Z].*\.$/);
+    expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f]|^::/m);
+    expect(app.requestLines).toHaveLength(1);
+  });
+});
+
 /** Resolves with the value once it has not changed for ten reads in a row. */
 async function settle(read: () => number): Promise<number> {
   let [last, same] = [read(), 0];
