@@ -68,10 +68,10 @@ export async function expose(
   return { url: new URL(link ?? ''), appPort: state.upstream.port, stop };
 }
 
-export async function openBrowser(): Promise<Browser> {
+export async function openBrowser(flags: readonly string[] = []): Promise<Browser> {
   return await puppeteer.launch({
     executablePath: requirePart('chromium'),
-    args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--no-proxy-server'],
+    args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', '--no-proxy-server', ...flags],
     pipe: true,
   });
 }
