@@ -1,4 +1,5 @@
-// Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts.
+// Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts, and by
+// command-environment.ts, which adds to them.
 
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
 const SYSTEM = 'PATH HOME USER SHELL LANG TZ TMPDIR TERM CI RUNNER_TRACKING_ID';
@@ -18,7 +19,7 @@ const ALLOWED = new Set(`${SYSTEM} ${NETWORK}`.split(' '));
 const ALLOWED_ON_WINDOWS = new Set(`${SYSTEM} ${NETWORK} ${WINDOWS}`.toUpperCase().split(' '));
 const ALLOWED_FOR_INSTALLATION = new Set(RUST.split(' '));
 
-/** The variables that any program may see: for the supervisor, and for the app in `mode: web` and `port`. */
+/** The variables that any program may see: for the supervisor, and for the app in `mode: web`. */
 export function selectEnvironment(
   job: NodeJS.ProcessEnv,
   platform: NodeJS.Platform = process.platform,

@@ -7,7 +7,7 @@ import type { InputSource } from '../inputs/problems.ts';
 import { Cancellation } from '../shared/cancellation.ts';
 import { createLogger } from '../shared/log.ts';
 import { resolveAccess } from '../supervisor/access.ts';
-import { locateWasmrun, planSupervisor } from '../supervisor/plan.ts';
+import { describeLeftOut, locateWasmrun, planSupervisor } from '../supervisor/plan.ts';
 import { createSessionFolder } from '../supervisor/session-folder.ts';
 import type { Command, CommandCall } from './command.ts';
 import { LEAVE_SIGNALS, runForeground } from './foreground.ts';
@@ -37,7 +37,7 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'cross-origin-isolation[=KIND]': 'web mode: send COOP and COEP; KIND may be credentialless',
   'protocol PROTOCOL': 'http, or tcp for raw bytes (default http)',
   'health-path PATH': 'path that must answer before the URL is shown (default /)',
-  'host-header RULE': 'the Host that the app sees: rewrite, preserve or auto (default auto)',
+  'host-header RULE': 'the Host the app sees: rewrite, preserve or auto (default auto)',
   'startup-timeout TIME': 'how long app and tunnel together may take (default 120s)',
   'stop-timeout TIME': 'how long the app may take to stop (default 5s)',
   'server HOST': 'bore server, HOST or HOST:PORT; with commas (default bore.pub)',
@@ -74,6 +74,8 @@ export const run: Command = {
     for (const warning of inputs.warnings) printAside(`warning: ${warning}`);
     const logger = createLogger({ level: inputs.logLevel, write: printAside });
     logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
+    const leftOut = describeLeftOut(inputs.app, host);
+    if (leftOut !== undefined) logger.debug(leftOut);
     // On a laptop `auto` never means open, because the repository is unknown here.
     const { access, reason } = resolveAccess(inputs.gateway.access, inputs.protocol, false);
     logger.info(`access ${access.kind}: ${reason}`);

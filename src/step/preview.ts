@@ -15,7 +15,7 @@ import { renderClientRow } from '../shared/public-url.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import type { StateMessage } from '../shared/state-json.ts';
 import { startBackground } from '../supervisor/background.ts';
-import { locateWasmrun, planSupervisor, resolveBundle } from '../supervisor/plan.ts';
+import { describeLeftOut, locateWasmrun, planSupervisor, resolveBundle } from '../supervisor/plan.ts';
 import { writeJournal } from '../supervisor/process-journal.ts';
 import {
   createSessionFolder,
@@ -95,6 +95,8 @@ async function startSupervisor(options: {
   const { job, guard, inputs, target, runner, cancellation } = options;
   const logger = createStepLogger(inputs.logLevel);
   logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
+  const leftOut = describeLeftOut(inputs.app, runner);
+  if (leftOut !== undefined) logger.info(leftOut);
   const { identity, access, preview, comment } = target;
   const folder = createSessionFolder(runner.tempFolder);
   let state: StepState = {

@@ -1,6 +1,7 @@
 // The machine that a preview runs on, read from its environment once: by step/machine.ts in a job, by
 // commands/shell.ts in a shell. All other code gets this object, not the environment.
 
+import { type CommandEnvironment, selectCommandEnvironment } from '../app/command-environment.ts';
 import { selectEnvironment, selectInstallEnvironment, selectWasmrunEnvironment } from '../app/environment.ts';
 import { type ProxyEnvironment, selectProxyVariables } from '../shared/proxy.ts';
 
@@ -23,13 +24,15 @@ export interface HostContext {
   proxy: ProxyEnvironment;
   /** What child processes see: the allow-listed parts of the environment. */
   childEnvironments: {
-    /** Of the supervisor, and of the app in `mode: web` and `port`. */
+    /** Of the supervisor, and of the app in `mode: web`. */
     program: Environment;
     /** Of the app in `mode: os` and `exec`. */
     wasmrun: Environment;
     /** Of the programs that install wasmrun. */
     installation: Environment;
   };
+  /** What a `command` sees, and the names of what it does not. */
+  commandEnvironment: CommandEnvironment;
 }
 
 /** Reads everything of the environment that a preview needs. */
@@ -46,5 +49,6 @@ export function readHost(environment: NodeJS.ProcessEnv, tempFolder: string): Ho
       wasmrun: selectWasmrunEnvironment(environment),
       installation: selectInstallEnvironment(environment),
     },
+    commandEnvironment: selectCommandEnvironment(environment),
   };
 }

@@ -9,12 +9,15 @@ import type { ExposureConfig } from '../exposure/config.ts';
 import type { AppInputs } from '../inputs/app.ts';
 import type { Inputs } from '../inputs/inputs.ts';
 import type { Logger } from '../shared/log.ts';
+import { sanitise } from '../shared/sanitise.ts';
 import type { AppMode } from '../shared/state.ts';
 import type { SupervisorConfig } from './config.ts';
 import type { HostContext } from './host.ts';
 
 /** Compiling wasmrun takes minutes; it does not count towards `startup-timeout`. */
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
+/** Characters of a list of names: a workflow has a few, a laptop many. */
+const MAX_LEFT_OUT = 500;
 /** 256 bits. */
 const TOKEN_BYTES = 32;
 
@@ -45,7 +48,6 @@ export function resolveBundle(name: 'supervisor' | 'page-host' | 'visitor-thread
 export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
   const { inputs, host, wasmrun, folder, name, identity, access } = plan;
   const { protocol, app, gateway, tunnel, tls } = inputs;
-  const { childEnvironments } = host;
   return {
     folder,
     name,
@@ -55,7 +57,7 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
       protocol,
       spec: describeSpec(inputs, wasmrun),
       env: app.env,
-      baseEnvironment: needsWasmrun(app.mode) ? childEnvironments.wasmrun : childEnvironments.program,
+      baseEnvironment: chooseEnvironment(app, host),
       healthPath: app.healthPath,
       hostHeader: app.hostHeader,
       startupTimeoutMs: app.startupTimeoutMs,
@@ -105,6 +107,27 @@ export async function locateWasmrun(
     logger,
     signal: AbortSignal.any([context.signal, limit]),
   });
+}
+
+function chooseEnvironment(
+  { mode, command }: AppInputs,
+  { childEnvironments, commandEnvironment }: HostContext,
+): Readonly<Record<string, string>> {
+  if (needsWasmrun(mode)) return childEnvironments.wasmrun;
+  return command === undefined ? childEnvironments.program : commandEnvironment.passed;
+}
+
+/**
+ * A line for the log about the variables of the job that the command does not see; undefined if there are none. A
+ * command that misses one may fail in any way, and its author looks here.
+ */
+export function describeLeftOut(
+  { command, env }: AppInputs,
+  { commandEnvironment }: HostContext,
+): string | undefined {
+  const names = commandEnvironment.leftOut.filter(name => !(name in env));
+  if (command === undefined || names.length === 0) return undefined;
+  return `variables of the job that \`command\` does not see, unless you name them in \`env\`: ${sanitise(names.join(', '), MAX_LEFT_OUT)}`;
 }
 
 function needsWasmrun(mode: AppMode): boolean {

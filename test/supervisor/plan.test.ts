@@ -6,24 +6,47 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { INPUT_DEFAULTS, parseInputs } from '../../src/inputs/inputs.ts';
 import { readHost } from '../../src/supervisor/host.ts';
-import { planSupervisor } from '../../src/supervisor/plan.ts';
+import { describeLeftOut, planSupervisor } from '../../src/supervisor/plan.ts';
 
-function hasSpareConnections(environment: NodeJS.ProcessEnv): boolean | undefined {
+function planExposure(environment: NodeJS.ProcessEnv, given: Record<string, string> = {}) {
   const path = mkdtempSync(join(tmpdir(), 'plan-'));
   onTestFinished(() => rmSync(path, { recursive: true }));
   writeFileSync(join(path, 'index.html'), '');
-  const inputs = parseInputs(name => INPUT_DEFAULTS[name] ?? '', environment, path);
+  const inputs = parseInputs(name => given[name] ?? INPUT_DEFAULTS[name] ?? '', environment, path);
+  const host = readHost(environment, tmpdir());
   const { exposure } = planSupervisor({
     inputs,
-    host: readHost(environment, tmpdir()),
+    host,
     wasmrun: '',
     folder: path,
     name: 'app',
     identity: 'a preview',
     access: { kind: 'open' },
   });
-  return exposure.tunnel.spareConnections;
+  return { exposure, leftOut: describeLeftOut(inputs.app, host) };
 }
+
+const hasSpareConnections = (environment: NodeJS.ProcessEnv) =>
+  planExposure(environment).exposure.tunnel.spareConnections;
+
+const JOB = { PATH: '/bin', JAVA_HOME: '/opt/java', STRIPE_KEY: 'secret-value', FEATURE_X: 'on' };
+
+it('gives a command the tools of the job, and says by name what it does not get', () => {
+  const { exposure, leftOut } = planExposure(JOB, { command: 'java -jar app.jar', env: 'FEATURE_X' });
+  expect(exposure.baseEnvironment).toEqual({ PATH: '/bin', JAVA_HOME: '/opt/java' });
+  expect(exposure.env).toEqual({ FEATURE_X: 'on' });
+  expect(leftOut).toBe(
+    'variables of the job that `command` does not see, unless you name them in `env`: STRIPE_KEY',
+  );
+});
+
+it('gives nothing of that to the other modes', () => {
+  for (const given of [{}, { port: '80' }]) {
+    const { exposure, leftOut } = planExposure(JOB, given);
+    expect(exposure.baseEnvironment).toEqual({ PATH: '/bin' });
+    expect(leftOut).toBeUndefined();
+  }
+});
 
 it.each(['off', 'OFF', 'false', 'False', '0', ' off '])(
   'EXPOSE_WARM_CONNECTIONS=%s switches spare connections off',
