@@ -2,7 +2,7 @@
 
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describeAppPort, renderAppAuthority } from '../shared/app-authority.ts';
+import { describeAppPort } from '../shared/app-authority.ts';
 import { AppError, isTimeout } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
 import type { HostHeader } from '../shared/host-rule.ts';
@@ -11,6 +11,7 @@ import type { Logger } from '../shared/log.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import type { AppState, Upstream } from '../shared/state.ts';
 import { startExec } from './exec/exec.ts';
+import { findHostRule, renderFirstHost } from './host-header/host-header.ts';
 import { startOs } from './os/os.ts';
 import { startPort } from './port/port.ts';
 import { findHttpsDemand } from './process/https-demand.ts';
@@ -77,8 +78,18 @@ export async function startApp(options: AppOptions, timing?: RestartTiming): Pro
     options.logger.info(`app | ${sanitise(line, CONSOLE_LINE_LENGTH)}`);
   };
   const lastLines = () => lines.list(LAST_LINES);
+  let prefersPublicPort = true;
+  const startNext = async (signal: AbortSignal) => {
+    try {
+      return await startOnce(options, { onOutput, lastLines, prefersPublicPort }, signal);
+    } catch (error) {
+      // A program that died a moment ago may be unable to use its port for a minute (without SO_REUSEADDR).
+      prefersPublicPort = false;
+      throw error;
+    }
+  };
   const loop = new RestartLoop({
-    startOnce: signal => startOnce(options, { onOutput, lastLines }, signal),
+    startOnce: startNext,
     onState: options.onState,
     logger: options.logger,
     ...(timing === undefined ? {} : { timing }),
@@ -93,12 +104,19 @@ export async function startApp(options: AppOptions, timing?: RestartTiming): Pro
   };
 }
 
+interface StartOptions {
+  onOutput: ProgramContext['onOutput'];
+  lastLines: () => readonly string[];
+  /** Whether a command should get the number of the public port as PORT. */
+  prefersPublicPort: boolean;
+}
+
 /**
  * One start: resolves when the program has answered. The folder of the start is removed when the program is stopped.
  */
 async function startOnce(
   options: AppOptions,
-  { onOutput, lastLines }: { onOutput: ProgramContext['onOutput']; lastLines: () => readonly string[] },
+  { onOutput, lastLines, prefersPublicPort }: StartOptions,
   signal: AbortSignal,
 ): Promise<Program> {
   const folder = await mkdtemp(join(options.folder, 'app-'));
@@ -110,17 +128,10 @@ async function startOnce(
   const environment = { ...options.baseEnvironment, EXPOSE_URL: publicUrl };
   const { logger, onChild, stopTimeoutMs } = options;
   try {
-    const start = startProgram(options, publicUrl, {
-      folder,
-      environment,
-      logger,
-      onOutput,
-      onChild,
-      stopTimeoutMs,
-      signal,
-    });
+    const context = { folder, environment, logger, onOutput, onChild, stopTimeoutMs, signal };
+    const start = startProgram(options, { publicUrl, prefersPublicPort }, context);
     const program = await waitForStart(start, signal, START_GRACE_MS + stopTimeoutMs);
-    const upstream = await waitUntilHealthy(program, { ...options, publicUrl, lastLines }, signal);
+    const upstream = await waitUntilHealthy(program, options, lastLines, signal);
     return {
       upstream,
       ...(program.pid === undefined ? {} : { pid: program.pid }),
@@ -163,7 +174,7 @@ export async function waitForStart(
 
 async function startProgram(
   options: AppOptions,
-  publicUrl: string,
+  { publicUrl, prefersPublicPort }: { publicUrl: string; prefersPublicPort: boolean },
   context: ProgramContext,
 ): Promise<Program> {
   const { spec } = options;
@@ -183,23 +194,28 @@ async function startProgram(
     case 'port':
       return await startPort(
         spec.command === undefined ? spec : { ...spec, command: fillIn(spec.command) },
-        env,
+        // Then addresses that the app builds from its own port are right.
+        { env, preferredPort: prefersPublicPort ? readPort(publicUrl) : undefined },
         context,
       );
   }
 }
 
+/** The port in the address bar, if one is shown there. Those below 1024 belong to the system. */
+function readPort(publicUrl: string): number | undefined {
+  const port = Number(URL.parse(publicUrl)?.port);
+  return port >= 1_024 ? port : undefined;
+}
+
 /** Resolves with the upstream and its host rule. Stops the program if it does not become healthy. */
 async function waitUntilHealthy(
   program: Program,
-  options: Pick<AppOptions, 'healthPath' | 'hostHeader' | 'onWarning'> & {
-    publicUrl: string;
-    lastLines: () => readonly string[];
-  },
+  options: AppOptions,
+  lastLines: () => readonly string[],
   signal: AbortSignal,
 ): Promise<Upstream> {
   const { upstream } = program;
-  const { healthPath: path, publicUrl, lastLines } = options;
+  const { healthPath: path } = options;
   if (upstream.kind !== 'address' || path === undefined) return upstream;
   let last: HealthOutcome = { kind: 'none' };
   const onAttempt = (outcome: HealthOutcome) => {
@@ -207,14 +223,13 @@ async function waitUntilHealthy(
     if (outcome.kind === 'closed' && last.kind === 'invalid') return;
     last = outcome;
   };
-  const hostHeader = options.hostHeader === 'preserve' ? 'preserve' : 'rewrite';
-  const host = hostHeader === 'preserve' ? new URL(publicUrl).host : renderAppAuthority(upstream);
-  const target = { address: upstream, host, path, onAttempt };
+  const target = { address: upstream, host: renderFirstHost(upstream, options), path, onAttempt };
   try {
     const answer = await raceEnd(over => waitForHealth(target, over), program.ended, signal);
-    const demand = findHttpsDemand(answer, path, publicUrl);
+    const demand = findHttpsDemand(answer, path, options.publicUrl());
     if (demand !== undefined) options.onWarning?.(demand);
-    return { ...upstream, hostHeader };
+    const ask = (over: AbortSignal) => findHostRule(upstream, path, options, over);
+    return { ...upstream, hostHeader: await raceEnd(ask, program.ended, signal) };
   } catch (error) {
     await program.stop();
     if (!isTimeout(error)) throw error;

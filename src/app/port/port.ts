@@ -8,7 +8,7 @@ import { describeAppPort } from '../../shared/app-authority.ts';
 import { AppError, isTimeout } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import type { Upstream } from '../../shared/state.ts';
-import { findFreePort } from '../process/free-port.ts';
+import { findFreePort, isFreePort } from '../process/free-port.ts';
 import { LOOPBACK_HOSTS, startListener } from '../process/listener.ts';
 import { findListening, waitForListening } from '../process/readiness.ts';
 import type { AppSpec, Program, ProgramContext } from '../program.ts';
@@ -19,13 +19,20 @@ const REMOTE_POLL_MS = 250;
 /** The options of bash in a `run:` step with `shell: bash`. */
 const BASH_ARGS = ['--noprofile', '--norc', '-eo', 'pipefail', '-c'];
 
-/** Starts the command, or finds the running service. Only a command gets `env`. */
+/** What only a command gets. */
+export interface CommandOptions {
+  env: Readonly<Record<string, string>>;
+  /** The value of PORT if the port is chosen here, and this one is free. */
+  preferredPort: number | undefined;
+}
+
+/** Starts the command, or finds the running service. */
 export async function startPort(
   spec: Extract<AppSpec, { mode: 'port' }>,
-  env: Readonly<Record<string, string>>,
+  options: CommandOptions,
   context: ProgramContext,
 ): Promise<Program> {
-  if (spec.command !== undefined) return await startCommand(spec, spec.command, env, context);
+  if (spec.command !== undefined) return await startCommand(spec, spec.command, options, context);
   if (spec.port !== undefined) return await findService({ ...spec, port: spec.port }, context);
   throw new AppError('mode: port needs `port`, `command` or both; give one of them', { restartable: false });
 }
@@ -33,10 +40,10 @@ export async function startPort(
 async function startCommand(
   spec: { path: string; port?: number | undefined },
   command: string,
-  env: Readonly<Record<string, string>>,
+  { env, preferredPort }: CommandOptions,
   context: ProgramContext,
 ): Promise<Program> {
-  const port = spec.port ?? (await findFreePort());
+  const port = spec.port ?? (await choosePort(preferredPort));
   const handedOver = { PORT: String(port) };
   // Only the port chosen here is watched, so `env` must not replace it; with a given `port`, `env` may set PORT.
   const ports = spec.port === undefined ? { ...env, ...handedOver } : { ...handedOver, ...env };
@@ -49,6 +56,10 @@ async function startCommand(
     port,
     context,
   });
+}
+
+async function choosePort(preferred: number | undefined): Promise<number> {
+  return preferred !== undefined && (await isFreePort(preferred)) ? preferred : await findFreePort();
 }
 
 /** A service that another step started is neither restarted nor ended: `ended` never resolves, `stop` does nothing. */

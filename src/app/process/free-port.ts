@@ -2,15 +2,37 @@
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { AppError } from '../../shared/errors.ts';
+import { AppError, hasCode } from '../../shared/errors.ts';
 
 /** A TCP port of 127.0.0.1, at most `max`, that was free a moment ago. */
 export async function findFreePort(max = 65_535): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
+  const port = await tryToListen('127.0.0.1', 0);
+  return port <= max ? port : await findFreePort(max);
+}
+
+/** Every address that a program may listen on. Some systems let two programs have one port at different addresses. */
+const ADDRESSES = ['127.0.0.1', '::1', '0.0.0.0', '::'];
+
+/** Whether a program may listen on `port`, at whichever address it does. */
+export async function isFreePort(port: number): Promise<boolean> {
+  for (const address of ADDRESSES) {
+    const failure: unknown = await tryToListen(address, port).then(
+      () => undefined,
+      error => error,
+    );
+    // A machine without IPv6 cannot have the port taken there.
+    if (failure !== undefined && !hasCode(failure, 'EADDRNOTAVAIL', 'EAFNOSUPPORT')) return false;
+  }
+  return true;
+}
+
+/** Listens for a moment, and resolves with the port. Rejects with the system's error. */
+async function tryToListen(host: string, port: number): Promise<number> {
+  const server = createServer().listen({ host, port, ipv6Only: true });
   await once(server, 'listening');
   const address = server.address();
   server.close();
   await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new AppError('no free port on 127.0.0.1');
-  return address.port <= max ? address.port : await findFreePort(max);
+  if (address === null || typeof address === 'string') throw new AppError(`no free port on ${host}`);
+  return address.port;
 }

@@ -1,15 +1,17 @@
 // `mode: port`: commands that are started, and services that run already.
 
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { startApp } from '../../../src/app/app.ts';
 import { findFreePort } from '../../../src/app/process/free-port.ts';
 import { createLogger } from '../../../src/shared/log.ts';
 import type { AppState } from '../../../src/shared/state.ts';
 import {
   ask,
+  base,
   createOptions,
   fail,
   folder,
@@ -49,6 +51,45 @@ describe('mode: port with a command', () => {
       .filter(line => line.includes('='))
       .map(line => line.split('=')[0]);
     expect(names.sort()).toEqual(['EXPOSE_URL', 'PATH', 'PORT', 'PWD', 'SHLVL', '_']);
+  });
+
+  it('gives the command the number of the public port as PORT, again after a restart', async () => {
+    const port = await findFreePort();
+    const publicUrl = () => `http://preview.test:${port}`;
+    const { app } = await start(
+      { mode: 'port', path: folder, command: `exec ${node(SERVE)}` },
+      { publicUrl },
+    );
+    expect(base(app)).toBe(`http://127.0.0.1:${port}`);
+    process.kill(Number.parseInt(await ask(app), 10), 'SIGKILL');
+    await expect.poll(() => [app.restarts, app.state.status], { timeout: 10_000 }).toEqual([1, 'running']);
+    expect(base(app)).toBe(`http://127.0.0.1:${port}`);
+  });
+
+  it.each(['127.0.0.1', '127.0.0.9', '::1', '0.0.0.0', '::'])(
+    'gives the command another port if that number is taken on the runner: %s',
+    async host => {
+      const taken = createTcpServer(socket => socket.destroy()).listen(0, host);
+      await once(taken, 'listening');
+      onTestFinished(() => void taken.close());
+      const { port } = taken.address() as AddressInfo;
+      const publicUrl = () => `http://preview.test:${port}`;
+      const { app } = await start(
+        { mode: 'port', path: folder, command: `exec ${node(SERVE)}` },
+        { publicUrl },
+      );
+      expect(base(app)).not.toContain(`:${port}`);
+    },
+  );
+
+  it('gives the command another port if it could not be started with that of the public address', async () => {
+    const port = await findFreePort();
+    const publicUrl = () => `http://preview.test:${port}`;
+    const command = `test -e broken -a "$PORT" = ${port} && exit 1; touch broken; exec ${node(SERVE)}`;
+    const { app } = await start({ mode: 'port', path: folder, command }, { publicUrl });
+    process.kill(Number.parseInt(await ask(app), 10), 'SIGKILL');
+    await expect.poll(() => [app.restarts, app.state.status], { timeout: 10_000 }).toEqual([2, 'running']);
+    expect(base(app)).not.toContain(`:${port}`);
   });
 
   it('uses the port that was given, on IPv6 too', async () => {

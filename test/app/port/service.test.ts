@@ -26,10 +26,13 @@ async function serve(host: string) {
 
 const specOf = (service: string, port: number): AppSpec => ({ mode: 'port', path: folder, port, service });
 
+/** The service is asked for its health only. */
+const REWRITE = { hostHeader: 'rewrite' } as const;
+
 describe('a service on another machine', () => {
   it('is reached at its address, and sees its own name as the Host of the health request', async () => {
     const { hosts, port } = await serve('127.0.0.2');
-    const { app } = await start(specOf('127.0.0.2', port));
+    const { app } = await start(specOf('127.0.0.2', port), REWRITE);
     const upstream = { kind: 'address', host: '127.0.0.2', port, service: '127.0.0.2' };
     expect(app.state).toMatchObject({ status: 'running', upstream });
     expect(hosts).toEqual([`127.0.0.2:${port}`]);
@@ -37,7 +40,7 @@ describe('a service on another machine', () => {
 
   it('is reached by its name, and pinned to the address that answered', async () => {
     const { hosts, port } = await serve('0.0.0.0');
-    const { app } = await start(specOf(hostname(), port));
+    const { app } = await start(specOf(hostname(), port), REWRITE);
     expect(app.state).toMatchObject({
       upstream: { host: expect.stringMatching(/^[\d.]+$/), service: hostname() },
     });
@@ -46,7 +49,7 @@ describe('a service on another machine', () => {
 
   it('is reached over IPv6, with brackets in its Host', async () => {
     const { hosts, port } = await serve('::1');
-    await start(specOf('::1', port));
+    await start(specOf('::1', port), REWRITE);
     expect(hosts).toEqual([`[::1]:${port}`]);
   });
 
@@ -54,7 +57,7 @@ describe('a service on another machine', () => {
     const port = await findFreePort();
     const server = createServer((_, response) => response.end());
     onTestFinished(() => void server.close());
-    const started = start(specOf('127.0.0.2', port));
+    const started = start(specOf('127.0.0.2', port), REWRITE);
     server.listen(port, '127.0.0.2');
     expect((await started).app.state.status).toBe('running');
   });
