@@ -20,6 +20,7 @@ import {
   parseChoice,
   parseWholeNumber,
 } from './values.ts';
+import { listWebWarnings } from './web.ts';
 
 const DEFAULT_HOLD_MS = 30 * 60_000;
 /** The job's token expires after a day; from then on the comment cannot be edited. */
@@ -150,14 +151,6 @@ function parseLifetime(
       `\`hold\` is '${holdText}' and \`duration\` is '${durationText}': give only one of them`,
     );
   return { hold: true, durationMs: hold };
-}
-
-/** Browsers isolate a page only in a secure context (HTML Standard, cross-origin isolation). */
-function listWebWarnings({ mode, crossOriginIsolation }: AppInputs, publicUrl: string): string[] {
-  if (mode !== 'web' || crossOriginIsolation === false || publicUrl.startsWith('https:')) return [];
-  return [
-    '`cross-origin-isolation` has no effect over http, so there is no SharedArrayBuffer: use `tls-cert`, or `public-url` with a proxy that has TLS',
-  ];
 }
 
 function listWarnings(

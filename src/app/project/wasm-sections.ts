@@ -11,6 +11,8 @@ export interface ModuleSections {
   functions: ReadonlySet<string>;
   /** Whether a function runs when the module is instantiated. */
   hasStart: boolean;
+  /** Whether a memory is shared between threads. */
+  sharesMemory: boolean;
 }
 
 /** An open file, and its size in bytes. */
@@ -49,17 +51,22 @@ const MAX_SECTIONS = 100_000;
 /** Far more than the names of any program. */
 const MAX_NAMES_BYTES = 16 * 1024 * 1024;
 
-const MODULE_IDS = { import: 2, export: 7, start: 8 } as const;
+const MODULE_IDS = { import: 2, memory: 5, export: 7, start: 8 } as const;
+/** In the flags of limits. */
+const SHARED = 0x02;
 const COMPONENT_IDS = { import: 10, export: 11 } as const;
 
 /** Throws a CutOffError or an UnknownEncodingError. */
 export function readModuleSections(opened: OpenFile): ModuleSections {
   const sections = listSections(opened);
   const bytesOf = (id: number) => readBodies(opened, sections, id);
+  const imports = bytesOf(MODULE_IDS.import).flatMap(parseImports);
+  const memories = bytesOf(MODULE_IDS.memory).flatMap(parseMemories);
   return {
-    imports: bytesOf(MODULE_IDS.import).flatMap(parseImports),
+    imports: imports.map(({ module, name }) => ({ module, name })),
     functions: new Set(bytesOf(MODULE_IDS.export).flatMap(parseFunctionExports)),
     hasStart: sections.some(({ id }) => id === MODULE_IDS.start),
+    sharesMemory: [...memories, ...imports.map(({ memory }) => memory)].some(flags => (flags & SHARED) !== 0),
   };
 }
 
@@ -112,29 +119,37 @@ function readAt({ file }: OpenFile, position: number, length: number): Buffer {
   return buffer.subarray(0, read);
 }
 
-function parseImports(body: Buffer): { module: string; name: string }[] {
+/** `memory`: the flags of an imported memory, otherwise 0. */
+function parseImports(body: Buffer): { module: string; name: string; memory: number }[] {
   const bytes = new Bytes(body);
-  return Array.from(bytes.counts(), () => {
-    const found = { module: bytes.name(), name: bytes.name() };
-    skipImportType(bytes);
-    return found;
-  });
+  return Array.from(bytes.counts(), () => ({
+    module: bytes.name(),
+    name: bytes.name(),
+    memory: readImportType(bytes),
+  }));
 }
 
-function skipImportType(bytes: Bytes): void {
+/** The flags of each memory. */
+function parseMemories(body: Buffer): number[] {
+  const bytes = new Bytes(body);
+  return Array.from(bytes.counts(), () => readLimits(bytes));
+}
+
+function readImportType(bytes: Bytes): number {
   const kind = bytes.byte();
+  if (kind === 2) return readLimits(bytes);
   if (kind === 0) bytes.skipNumber();
   else if (kind === 1) {
     skipValueType(bytes);
-    skipLimits(bytes);
-  } else if (kind === 2) skipLimits(bytes);
-  else if (kind === 3) {
+    readLimits(bytes);
+  } else if (kind === 3) {
     skipValueType(bytes);
     bytes.byte();
   } else if (kind === 4) {
     bytes.byte();
     bytes.skipNumber();
   } else throw new UnknownEncodingError(`import of kind ${kind}`);
+  return 0;
 }
 
 /** One byte, or for a typed reference a byte and its heap type. */
@@ -143,12 +158,14 @@ function skipValueType(bytes: Bytes): void {
   if (type === 0x63 || type === 0x64) bytes.skipNumber();
 }
 
-function skipLimits(bytes: Bytes): void {
+/** Returns the flags. */
+function readLimits(bytes: Bytes): number {
   const flags = bytes.byte();
   bytes.skipNumber();
   if ((flags & 0x01) !== 0) bytes.skipNumber();
   // The custom page size of a memory.
   if ((flags & 0x08) !== 0) bytes.skipNumber();
+  return flags;
 }
 
 function parseFunctionExports(body: Buffer): string[] {

@@ -21,7 +21,12 @@ export function stripBase(base: string, path: string): string | undefined {
 /** Whether `path` leads to a file of the folder, if the app is served below `base`. */
 export function isServed(root: string, base: string, path: string): boolean {
   const below = stripBase(base, path);
-  return hasFile(root, path) || (below !== undefined && hasFile(root, below));
+  return isThere(root, path) || (below !== undefined && isThere(root, below));
+}
+
+/** Compressed only, a file is served, too. */
+function isThere(root: string, path: string): boolean {
+  return ['', '.br', '.gz'].some(ending => hasFile(root, path + ending));
 }
 
 /**
@@ -30,13 +35,13 @@ export function isServed(root: string, base: string, path: string): boolean {
  */
 export function findBasePath(root: string, paths: readonly string[], documentBase: string): string {
   const votes = new Map<string, number>();
-  const missing = paths.filter(path => !hasFile(root, path));
+  const missing = paths.filter(path => !isThere(root, path));
   for (const base of missing.flatMap(path => findBaseOf(root, path) ?? []))
     votes.set(base, (votes.get(base) ?? 0) + 1);
   const [best] = [...votes].sort(([, one], [, other]) => other - one);
   if (best !== undefined) return best[0];
   // A page without files of its own: only its links say where it belongs.
-  return paths.every(path => !hasFile(root, path)) && !hasFile(root, `${documentBase}index.html`)
+  return paths.every(path => !isThere(root, path)) && !hasFile(root, `${documentBase}index.html`)
     ? documentBase
     : NO_BASE;
 }
@@ -45,7 +50,7 @@ export function findBasePath(root: string, paths: readonly string[], documentBas
 function findBaseOf(root: string, path: string): string | undefined {
   const segments = path.split('/').slice(1);
   const length = segments.findIndex(
-    (_, index) => index > 0 && hasFile(root, `/${segments.slice(index).join('/')}`),
+    (_, index) => index > 0 && isThere(root, `/${segments.slice(index).join('/')}`),
   );
   return length < 0 ? undefined : `/${segments.slice(0, length).join('/')}/`;
 }

@@ -1,15 +1,14 @@
 // Decides what a URL path of a web app leads to, by the conventions of static hosts (docs/web.md has them as a table).
 // Used by web.ts.
 
-import { type FoundFile, findFile } from './files.ts';
+import { findFile } from './files.ts';
+import { openCompressedOnly, type Stored } from './stored-encoding.ts';
 
 export const INDEX = 'index.html';
 
-/** An open file, and the URL path it was found at: its ending decides the type. */
-export interface OpenFile {
+/** An open file, and the URL path it was found at. */
+export interface OpenFile extends Stored {
   kind: 'file';
-  file: FoundFile;
-  path: string;
 }
 
 /** `location` is relative, because `//x/` would be another host. */
@@ -31,9 +30,13 @@ export async function lookUp(root: string, path: string): Promise<Target> {
   if (found.kind === 'refused') return found;
   const page = await openFile(root, `${path}.html`);
   if (page !== undefined) return page;
-  if (found.kind === 'folder' && (await isFile(root, `${path}/${INDEX}`)))
-    return { kind: 'redirect', location: `./${lastName(path)}/` };
-  return { kind: 'missing' };
+  if (found.kind === 'missing') {
+    const compressed = await openCompressedOnly(root, path);
+    return compressed === undefined ? found : { kind: 'file', ...compressed };
+  }
+  return (await isFile(root, `${path}/${INDEX}`))
+    ? { kind: 'redirect', location: `./${lastName(path)}/` }
+    : { kind: 'missing' };
 }
 
 async function lookUpFolder(root: string, path: string): Promise<Target> {

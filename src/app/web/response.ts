@@ -2,49 +2,22 @@
 
 import type { BigIntStats } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { type Coding, chooseCoding } from '../../shared/content-coding.ts';
+import { createBrotliDecompress, createGunzip } from 'node:zlib';
+import type { Coding } from '../../shared/content-coding.ts';
 import type { HttpRequest, HttpResponse } from '../../shared/http-message.ts';
-import { createETag, type FoundFile, findFile, readBytes } from './files.ts';
+import { createETag, readBytes } from './files.ts';
 import { findMediaType } from './media-types.ts';
+import type { Stored } from './stored-encoding.ts';
 import type { Variants } from './variants.ts';
 
-export interface FileAnswer {
+/** The file is closed when the answer is sent. */
+export interface FileAnswer extends Stored {
   request: HttpRequest;
   response: HttpResponse;
-  /** URL path of the file; its ending decides the type. */
-  path: string;
-  /** Closed when the answer is sent. */
-  file: FoundFile;
-  /** Name of the encoding the file is stored in. */
-  encoding?: string;
   /** Undefined: nothing is compressed here. */
   variants: Variants | undefined;
   /** 200, or 404 for an error page, which has neither validators nor ranges. */
   status: number;
-}
-
-const ENCODINGS: readonly { name: Coding; ending: string }[] = [
-  { name: 'br', ending: '.br' },
-  { name: 'gzip', ending: '.gz' },
-];
-
-/** The precompressed sibling that the visitor accepts, or the file itself. Only the chosen one stays open. */
-export async function chooseEncoding(
-  root: string,
-  path: string,
-  file: FoundFile,
-  accepted: string | string[] | undefined,
-): Promise<{ file: FoundFile; encoding?: string }> {
-  for (const { name, ending } of ENCODINGS) {
-    if (chooseCoding(accepted?.toString(), [name]) === undefined) continue;
-    const sibling = await findFile(root, path + ending);
-    if (sibling.kind !== 'file') continue;
-    // One older than the file is left over from an earlier build. Archives keep whole seconds only.
-    const fresh = sibling.stats.mtimeMs / 1000n >= file.stats.mtimeMs / 1000n;
-    await (fresh ? file : sibling).handle.close();
-    if (fresh) return { file: sibling, encoding: name };
-  }
-  return { file };
 }
 
 /** Sends the file, or the part of it that was asked for. Rejects when the visitor leaves or the file gets shorter. */
@@ -54,7 +27,7 @@ export async function sendFile(answer: FileAnswer): Promise<void> {
   try {
     const coding =
       answer.encoding === undefined ? await answer.variants?.choose(request, type, file) : undefined;
-    const etag = createETag(file.stats, coding);
+    const etag = createETag(file.stats, answer.decode ? 'identity' : coding);
     setHeaders(answer, etag, coding);
     if (answer.status === 200 && isNotModified(request, etag, file.stats)) {
       response.statusCode = 304;
@@ -64,6 +37,7 @@ export async function sendFile(answer: FileAnswer): Promise<void> {
     response.statusCode = answer.status;
     response.setHeader('content-type', type);
     if (coding !== undefined) await sendVariant(answer, etag, coding);
+    else if (answer.decode) await sendDecoded(answer);
     else if (answer.status === 200) await sendRange(answer, etag);
     else await sendBytes(answer, { start: 0, end: Number(file.stats.size) - 1 });
   } finally {
@@ -71,14 +45,14 @@ export async function sendFile(answer: FileAnswer): Promise<void> {
   }
 }
 
-/** `coding`: of the variant that is sent, which has no ranges. */
+/** `coding`: of the variant that is sent. Variants and decompressed files have no ranges. */
 function setHeaders(
-  { response, file, encoding, status }: FileAnswer,
+  { response, file, encoding, decode, status }: FileAnswer,
   etag: string,
   coding: Coding | undefined,
 ): void {
   response.setHeader('vary', 'Accept-Encoding');
-  const sent = encoding ?? coding;
+  const sent = decode ? undefined : (encoding ?? coding);
   if (sent !== undefined) response.setHeader('content-encoding', sent);
   if (status !== 200) {
     response.setHeader('cache-control', 'no-store');
@@ -86,7 +60,7 @@ function setHeaders(
   }
   response.setHeader('etag', etag);
   response.setHeader('last-modified', file.stats.mtime.toUTCString());
-  if (coding === undefined) response.setHeader('accept-ranges', 'bytes');
+  if (coding === undefined && !decode) response.setHeader('accept-ranges', 'bytes');
   // The file of the next commit has the same URL.
   response.setHeader('cache-control', 'no-cache');
 }
@@ -106,10 +80,22 @@ async function sendVariant(
   await variant.send(response).finally(() => variant.settled);
 }
 
+/** The length is not known before. */
+async function sendDecoded({ request, response, file, encoding }: FileAnswer): Promise<void> {
+  if (request.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  const decoder = encoding === 'br' ? createBrotliDecompress() : createGunzip();
+  await pipeline(readBytes(file.handle, { start: 0, end: Number(file.stats.size) - 1 }), decoder, response);
+}
+
 async function sendRange(answer: FileAnswer, etag: string): Promise<void> {
   const { request, response, file } = answer;
   const size = Number(file.stats.size);
-  const range = isRangeValid(request, etag, file.stats) ? parseRange(request.headers.range, size) : 'whole';
+  // Of HEAD, too, a range would be ignored (RFC 9110 §14.2).
+  const hasRange = request.method === 'GET' && isRangeValid(request, etag, file.stats);
+  const range = hasRange ? parseRange(request.headers.range, size) : 'whole';
   if (range === 'unsatisfiable') return sendUnsatisfiable(response, size);
   if (range !== 'whole') {
     response.statusCode = 206;

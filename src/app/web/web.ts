@@ -12,7 +12,8 @@ import { START_PAGES } from '../project/start-page.ts';
 import { NO_BASE, stripBase } from './base-path.ts';
 import { hasFile } from './files.ts';
 import { INDEX, lookUp, type OpenFile, openFile, type Target } from './lookup.ts';
-import { chooseEncoding, sendFile } from './response.ts';
+import { sendFile } from './response.ts';
+import { chooseStored } from './stored-encoding.ts';
 import { Variants } from './variants.ts';
 
 type WebSpec = Extract<AppSpec, { mode: 'web' }>;
@@ -140,11 +141,15 @@ async function openFallback({ path, spa }: WebSpec): Promise<OpenFile | undefine
 
 async function send(
   { spec, variants, request, response }: Visit,
-  { path, file }: OpenFile,
+  found: OpenFile,
   status = 200,
 ): Promise<void> {
-  const encoded = await chooseEncoding(spec.path, path, file, request.headers['accept-encoding']);
-  await sendFile({ request, response, path, status, variants, ...encoded });
+  const accepted = request.headers['accept-encoding']?.toString();
+  const stored = await chooseStored(spec.path, found, accepted).catch(async (error: unknown) => {
+    await found.file.handle.close();
+    throw error;
+  });
+  await sendFile({ request, response, status, variants, ...stored });
 }
 
 /** A missing script or image is a 404: a page in its place would hide the mistake. */
