@@ -759,8 +759,8 @@ async function run() {
         return 2;
     }
     // Loaded only now: an older Node would fail on the first module that it does not understand.
-    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(628), __nccwpck_require__.e(292), __nccwpck_require__.e(962)]).then(__nccwpck_require__.bind(__nccwpck_require__, 962));
-    const { readShell } = await __nccwpck_require__.e(/* import() */ 763).then(__nccwpck_require__.bind(__nccwpck_require__, 1763));
+    const { runCommand } = await Promise.all(/* import() */[__nccwpck_require__.e(628), __nccwpck_require__.e(696), __nccwpck_require__.e(320)]).then(__nccwpck_require__.bind(__nccwpck_require__, 4320));
+    const { readShell } = await __nccwpck_require__.e(/* import() */ 66).then(__nccwpck_require__.bind(__nccwpck_require__, 5066));
     return runCommand(process.argv.slice(2), readShell(process.env));
 }
 (0,_shared_output_js__WEBPACK_IMPORTED_MODULE_0__/* .tolerateBrokenOutput */ .ts)();

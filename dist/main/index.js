@@ -1986,7 +1986,7 @@ class TunnelError extends Error {
     }
 }
 /** The app did not start, or ended. */
-class AppError extends Error {
+class errors_AppError extends Error {
     /** Exit code of the program; undefined if it did not exit, or not by itself. */
     exitCode;
     /** The last lines it printed, oldest first; at most 20. */
@@ -2017,7 +2017,7 @@ function isTimeout(error) {
     return error instanceof Error && error.name === 'TimeoutError';
 }
 /** True for an error of node:fs, node:net or node:dns with that `code`. */
-function hasCode(error, ...codes) {
+function errors_hasCode(error, ...codes) {
     return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
@@ -10868,7 +10868,7 @@ async function* followStates(address, signal) {
     }
 }
 function isConnectionLost(error) {
-    return hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
+    return errors_hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
 }
 /** The `data` of each server-sent event. The API writes one data line per event. */
 async function* readEvents(body) {
@@ -11092,6 +11092,35 @@ function formatDuration(ms) {
 
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+;// CONCATENATED MODULE: ./build/js/shared/stop-times.js
+// How long the parts of an end may take. The post step has promised to be over after 30 s (a cancelled job is killed
+// some minutes later), and everything here has to fit into that. Used wherever a preview is ended.
+/** At the end, visitors have this long to finish their downloads. */
+const DRAIN_MS = 5_000;
+/** Time for the app to stop after SIGTERM, unless `stop-timeout` says otherwise. */
+const stop_times_DEFAULT_STOP_TIMEOUT_MS = 5_000;
+/** The longest `stop-timeout`: `docker compose` gives its containers 10 s by default. */
+const MAX_STOP_TIMEOUT_MS = 20_000;
+/** SIGKILL takes effect at once, except for a process in an uninterruptible call of the kernel. */
+const stop_times_KILL_MS = 1_000;
+/** All of post. */
+const POST_LIMIT_MS = 30_000;
+/** Until an answer of the control API arrives on a busy machine. */
+const ANSWER_MS = 1_000;
+/** When an answer to `POST /api/stop` is overdue: visitors are drained, the app has stopped or was killed. */
+function stop_times_limitStop(stopTimeoutMs) {
+    return DRAIN_MS + stopTimeoutMs + stop_times_KILL_MS + ANSWER_MS;
+}
+/**
+ * `wantedMs`, or what is left of post's time if that is less; `keptMs` is kept for what comes later. post begins with
+ * its process.
+ */
+function limitInPost(wantedMs, keptMs) {
+    return Math.max(0, Math.min(wantedMs, POST_LIMIT_MS - keptMs - performance.now()));
+}
+
 ;// CONCATENATED MODULE: ./build/js/shared/processes.js
 // Processes by id, safe against recycled ids, and process groups. The only reader of /proc/PID/stat, and the one place
 // that ends a group. A pid alone identifies no process: it is trusted only with the start time it was recorded with.
@@ -11099,9 +11128,11 @@ const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createReq
 
 
 
+
+
+/** The first look comes soon; each later one reads all of /proc, so they become rarer. */
 const POLL_MS = 20;
-/** SIGKILL takes effect at once, except for a process in an uninterruptible call of the kernel. */
-const KILL_MS = 1_000;
+const MAX_POLL_MS = 200;
 /** Linux only: undefined elsewhere, and for a process that has ended, a zombie included. */
 function readProcessStat(pid) {
     const stat = readText(`/proc/${pid}/stat`);
@@ -11154,18 +11185,25 @@ function processes_waitForEnd(record, timeoutMs) {
 }
 /**
  * Ends the process and its group: SIGTERM, then SIGKILL after `graceMs`. A group whose leader is gone is ended too:
- * its number cannot be given to another process while the group has members. Resolves when nothing is left or after
- * another `graceMs`.
+ * its number cannot be given to another process while the group has members. Resolves when nothing is left or KILL_MS
+ * after SIGKILL, with whether that was needed.
  */
 async function processes_endProcess(record, graceMs) {
-    for (const signal of ['SIGTERM', 'SIGKILL']) {
+    const steps = [
+        ['SIGTERM', graceMs],
+        ['SIGKILL', KILL_MS],
+    ];
+    let killed = false;
+    for (const [signal, waitMs] of steps) {
         if (!processes_isPresent(record))
-            return;
+            break;
+        killed = signal === 'SIGKILL';
         signalGroup(record.pid, signal);
         // The process may be a member of another group.
         signalProcess(record.pid, signal);
-        await waitUntilGone(() => processes_isPresent(record), graceMs);
+        await waitUntilGone(() => processes_isPresent(record), waitMs);
     }
+    return { killed };
 }
 /** Whether the process of the record, or a member of its group, still runs. */
 function processes_isPresent(record) {
@@ -11188,15 +11226,21 @@ class ProcessGroup {
     isRunning() {
         return this.#signal(0) && (process.platform !== 'linux' || hasMembers(this.#leader));
     }
-    /** SIGTERM, and SIGKILL for what is left after `graceMs`; with 0, SIGKILL at once. Resolves when nothing is left. */
+    /**
+     * SIGTERM, and SIGKILL for what is left after `graceMs`; with 0, SIGKILL at once. Resolves when nothing is left, with
+     * the members that had `graceMs` and did not use it.
+     */
     async end(graceMs) {
+        let killed = [];
         if (graceMs > 0) {
             this.#signal('SIGTERM');
             if (await waitUntilGone(() => this.isRunning(), graceMs))
-                return;
+                return [];
+            killed = listMembers(this.#leader);
         }
         this.#signal('SIGKILL');
-        await waitUntilGone(() => this.isRunning(), KILL_MS);
+        await waitUntilGone(() => this.isRunning(), stop_times_KILL_MS);
+        return killed;
     }
     #signal(signal) {
         this.#isGone ||= !signalGroup(this.#leader, signal);
@@ -11214,19 +11258,35 @@ function signalProcess(pid, signal) {
         return true;
     }
     catch (error) {
-        return !hasCode(error, 'ESRCH');
+        return !errors_hasCode(error, 'ESRCH');
     }
 }
 /** False if the time limit is reached first. */
 async function waitUntilGone(isRunning, limitMs) {
-    for (const end = performance.now() + limitMs; isRunning(); await (0,promises_namespaceObject.setTimeout)(POLL_MS))
-        if (performance.now() >= end)
+    const end = performance.now() + limitMs;
+    for (let pauseMs = POLL_MS; isRunning(); pauseMs = Math.min(pauseMs * 1.2, MAX_POLL_MS)) {
+        const leftMs = end - performance.now();
+        if (leftMs <= 0)
             return false;
+        await (0,promises_namespaceObject.setTimeout)(Math.min(pauseMs, leftMs));
+    }
     return true;
 }
 /** Linux: whether a process group has members that run. */
 function hasMembers(group) {
     return listProcesses().some(pid => readProcessStat(pid)?.group === group);
+}
+function listMembers(group) {
+    if (process.platform !== 'linux')
+        return [{ pid: group, name: undefined }];
+    return listProcesses().flatMap(pid => {
+        const stat = readProcessStat(pid);
+        if (stat?.group !== group)
+            return [];
+        // Node.js names its main thread `MainThread`; the command line has the program as people call it.
+        const [command = ''] = readText(`/proc/${pid}/cmdline`).split('\0');
+        return { pid, name: (0,external_node_path_.basename)(command) || stat.name };
+    });
 }
 /** Linux: the ids of all processes. */
 function listProcesses() {
@@ -11296,7 +11356,7 @@ const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202
  * start of a line, `##[name]` anywhere in it, and a bare CR ends a line too (actions/runner, ActionCommand.cs).
  * The result is one line of at most `maxLength` characters.
  */
-function sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
+function sanitise_sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
     const clean = shorten(text, maxLength)
         .replace(UNSAFE, escapeCharacter)
         .replaceAll('##[', '#\\x23[')
@@ -11308,7 +11368,7 @@ function sanitise(text, maxLength = MAX_UNTRUSTED_LENGTH) {
 function sanitiseLines(text) {
     return text
         .split('\n')
-        .map(line => sanitise(line, Number.POSITIVE_INFINITY))
+        .map(line => sanitise_sanitise(line, Number.POSITIVE_INFINITY))
         .join('\n');
 }
 function shorten(text, maxLength) {
@@ -11357,15 +11417,12 @@ function readJournal(file) {
     })
         .reverse();
 }
-/** Ends every recorded process that still runs, and returns those. */
+/** Ends every recorded process that still runs, with SIGKILL after `graceMs`, and returns those. */
 async function process_journal_reapJournal(file, graceMs) {
     const left = readJournal(file).filter(isPresent);
-    await Promise.all(left.map(record => endProcess(record, graceMs)));
-    return left;
+    return await Promise.all(left.map(async (record) => ({ ...record, ...(await endProcess(record, graceMs)) })));
 }
 
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: ./build/js/supervisor/session-folder.js
 // The folder of one exposure on this machine. Main, post, stop and the `expose` command find the exposure through it.
 //
@@ -11521,11 +11578,10 @@ function writeCommand(folder, cliScript) {
 
 
 
+
 /** Until it is ready, the supervisor only loads its bundle and opens a loopback port. */
 const READY_TIMEOUT_MS = 20_000;
-/** Visitors drain for 5 s, the app gets 5 s, the comment a few more; post as a whole has 30 s. */
-const STOP_TIMEOUT_MS = 14_000;
-/** After its answer the supervisor only writes the last comment, which has a limit of 8 s. */
+/** After its answer the supervisor only waits for the last comment, which was begun with the end, within 8 s. */
 const FINISH_TIMEOUT_MS = 9_000;
 const SIGNAL_GRACE_MS = 3_000;
 const StoppedSchema = object({ state: state_json_StateMessageSchema });
@@ -11590,21 +11646,21 @@ function awaitReady(child, timeoutMs) {
     });
 }
 /** Ends an exposure and everything it left: through its API, then with signals, then from its journal. */
-async function stopBackground(folder, supervisor) {
+async function stopBackground(folder, supervisor, { stopTimeoutMs = DEFAULT_STOP_TIMEOUT_MS, limit = wantedMs => wantedMs } = {}) {
     const session = readSession(folder);
     let answer;
     if (supervisor && session && isAlive(supervisor)) {
-        answer = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).catch(() => undefined);
+        answer = await callControl(session, 'POST /api/stop?reason=job+ended', limitStop(stopTimeoutMs)).catch(() => undefined);
         if (answer !== undefined)
-            await waitForEnd(supervisor, FINISH_TIMEOUT_MS);
+            await waitForEnd(supervisor, limit(FINISH_TIMEOUT_MS));
     }
     if (supervisor)
-        await endProcess(supervisor, SIGNAL_GRACE_MS);
-    const reaped = await reapJournal(sessionFiles(folder).journal, SIGNAL_GRACE_MS);
+        await endProcess(supervisor, limit(SIGNAL_GRACE_MS));
+    const reaped = await reapJournal(sessionFiles(folder).journal, limit(stopTimeoutMs));
     const stopped = v.safeParse(StoppedSchema, answer);
     // The file is newer, if it could be written.
     const outcome = readOutcome(folder) ?? (stopped.success ? stopped.output.state : undefined);
-    return { reaped: reaped.map(record => record.role), outcome };
+    return { reaped, outcome };
 }
 
 ;// CONCATENATED MODULE: external "node:os"
@@ -11739,10 +11795,9 @@ class LineSplitter {
 
 
 
-/** Time to finish open requests; the post step has 30 s for everything. */
-const STOP_GRACE_MS = 5_000;
+
 /** How long to wait for the last lines after the program's end: a grandchild may keep the pipes open. */
-const DRAIN_MS = 50;
+const child_DRAIN_MS = 50;
 /** taskkill ends a program at once, or not at all. */
 const TASKKILL_MS = 1_000;
 /** Starts a program; resolves when it was spawned. Rejects with an AppError that says what is missing. */
@@ -11762,9 +11817,9 @@ async function startChild(options) {
     options.onChild({ pid, role: options.role });
     // Also emitted if a signal cannot be delivered. The program's end is reported by `ended`.
     child.on('error', () => undefined);
-    return watchChild(child, pid, options.onLine);
+    return watchChild(child, pid, options);
 }
-function watchChild(child, pid, onLine) {
+function watchChild(child, pid, { onLine, onKill, stopTimeoutMs = stop_times_DEFAULT_STOP_TIMEOUT_MS }) {
     const lines = new LastLines();
     const keepLine = (line) => {
         lines.add(line);
@@ -11778,7 +11833,13 @@ function watchChild(child, pid, onLine) {
     const group = new ProcessGroup(pid);
     // If the group is empty now, another process may get its number: the group must notice that at once.
     child.once('exit', () => group.isRunning());
-    const end = (graceMs) => (process.platform === 'win32' ? stopTree(child, pid) : group.end(graceMs));
+    const end = async (graceMs) => {
+        if (process.platform === 'win32')
+            return await stopTree(child, pid);
+        const killed = await group.end(graceMs);
+        if (killed.length > 0)
+            onKill?.(killed);
+    };
     const ended = child_waitForEnd(child).then(end => {
         for (const splitter of splitters)
             splitter.end();
@@ -11789,7 +11850,7 @@ function watchChild(child, pid, onLine) {
         pid,
         ended,
         lastLines: () => lines.list(),
-        stop: (graceMs = STOP_GRACE_MS) => {
+        stop: (graceMs = stopTimeoutMs) => {
             stopping ??= end(graceMs);
             return stopping;
         },
@@ -11799,7 +11860,7 @@ function watchChild(child, pid, onLine) {
 async function child_waitForEnd(child) {
     return await new Promise(resolve => {
         child.once('exit', (code, signal) => {
-            const timer = setTimeout(() => resolve({ code, signal }), DRAIN_MS);
+            const timer = setTimeout(() => resolve({ code, signal }), child_DRAIN_MS);
             child.once('close', () => {
                 clearTimeout(timer);
                 resolve({ code, signal });
@@ -11823,16 +11884,16 @@ const REMEDIES = {
     ar: 'install binutils',
 };
 function describeSpawnFailure(options, cause) {
-    const command = sanitise(options.command);
+    const command = sanitise_sanitise(options.command);
     if (!(0,external_node_fs_namespaceObject.existsSync)(options.cwd))
-        return new AppError(`${options.role} cannot start: its folder ${sanitise(options.cwd)} does not exist; check \`path\``, { cause, restartable: false });
+        return new errors_AppError(`${options.role} cannot start: its folder ${sanitise_sanitise(options.cwd)} does not exist; check \`path\``, { cause, restartable: false });
     const remedy = REMEDIES[options.command] ?? 'install it, or put its folder on PATH';
-    const message = hasCode(cause, 'ENOENT')
+    const message = errors_hasCode(cause, 'ENOENT')
         ? `${options.role} cannot start: the program ${command} was not found; ${remedy}`
-        : hasCode(cause, 'EACCES')
+        : errors_hasCode(cause, 'EACCES')
             ? `${options.role} cannot start: ${command} may not be executed; make it executable (chmod +x)`
             : `${options.role} cannot start: ${command} could not be run`;
-    return new AppError(message, { cause, restartable: false });
+    return new errors_AppError(message, { cause, restartable: false });
 }
 /** How a program ended, in words: `with exit code 1`, `by signal SIGKILL`. */
 function describeEnd(end) {
@@ -11872,8 +11933,8 @@ async function runCommand(options) {
     const lastLines = child.lastLines();
     if (end.code === 0)
         return lastLines;
-    const last = sanitise(lastLines.findLast(line => line.trim() !== '') ?? 'it printed nothing');
-    throw new AppError(`${role} ended ${describeEnd(end)} (${last})`, { lastLines });
+    const last = sanitise_sanitise(lastLines.findLast(line => line.trim() !== '') ?? 'it printed nothing');
+    throw new errors_AppError(`${role} ended ${describeEnd(end)} (${last})`, { lastLines });
 }
 
 // EXTERNAL MODULE: external "node:stream"
@@ -11968,13 +12029,13 @@ function isProxy({ protocol, hostname, pathname, search, hash, username, passwor
 
 
 /** The API refused the request: a bad token, or the rate limit. A request without the token may succeed. */
-class RefusalError extends AppError {
+class RefusalError extends errors_AppError {
 }
 /** The rate limit is used up. */
 class RateLimitError extends RefusalError {
 }
 /** What was downloaded is not what was published. No other way is tried then: a person should look at it. */
-class DigestError extends AppError {
+class DigestError extends errors_AppError {
 }
 /** The .deb needs glibc, whose loader is at a fixed place; names of the architectures as the release has them. */
 const TARGETS = {
@@ -12016,24 +12077,24 @@ async function installFromRelease(options) {
 function findTarget() {
     const target = TARGETS[process.arch];
     if (process.platform !== 'linux' || target === undefined)
-        throw new AppError(`there is no ready-made wasmrun for ${process.platform} ${process.arch}`);
+        throw new errors_AppError(`there is no ready-made wasmrun for ${process.platform} ${process.arch}`);
     if ((0,external_node_fs_namespaceObject.existsSync)(target.loader))
         return target.name;
-    throw new AppError('the ready-made wasmrun needs glibc, which this system (musl, as in Alpine) does not have');
+    throw new errors_AppError('the ready-made wasmrun needs glibc, which this system (musl, as in Alpine) does not have');
 }
 async function findAsset(name, options, dispatcher) {
     const url = `${options.releasesUrl}/tags/v${options.version}`;
     const answer = await fetchRelease(url, options, dispatcher);
     const release = safeParse(Release, await readJson(answer, url));
     if (!release.success)
-        throw new AppError(`${url} did not answer with a release`);
+        throw new errors_AppError(`${url} did not answer with a release`);
     const listed = release.output.assets.find(asset => asset.name === name);
     if (listed === undefined)
-        throw new AppError(`the release v${options.version} has no ${name}`);
+        throw new errors_AppError(`the release v${options.version} has no ${name}`);
     const asset = safeParse(Asset, listed);
     if (asset.success)
         return asset.output;
-    throw new AppError(`${name} is published without a usable digest, size or address`);
+    throw new errors_AppError(`${name} is published without a usable digest, size or address`);
 }
 /** Sends the token if it may be sent to `url`. If GitHub refuses it, tries again without: the release is public. */
 async function fetchRelease(url, options, dispatcher) {
@@ -12064,7 +12125,7 @@ async function fetchFrom(url, options) {
     // Loaded late: most jobs install nothing.
     const { fetch } = await __nccwpck_require__.e(/* import() */ 752).then(__nccwpck_require__.t.bind(__nccwpck_require__, 6752, 19));
     const answer = await fetch(url, options).catch((cause) => {
-        throw new AppError(`${url} cannot be reached`, { cause });
+        throw new errors_AppError(`${url} cannot be reached`, { cause });
     });
     if (answer.ok)
         return answer;
@@ -12073,7 +12134,7 @@ async function fetchFrom(url, options) {
 }
 function describeRefusal(url, { status, headers }, hasToken) {
     if (![401, 403, 429].includes(status))
-        return new AppError(`${url} answered ${status}`);
+        return new errors_AppError(`${url} answered ${status}`);
     const end = readLimitEnd(headers);
     if (end !== undefined) {
         const until = `until ${end.toISOString().slice(11, 16)} UTC`;
@@ -12099,7 +12160,7 @@ async function readJson(answer, url) {
         return JSON.parse(Buffer.concat(chunks).toString('utf8'));
     }
     catch (cause) {
-        throw new AppError(`${url} did not answer with JSON`, { cause });
+        throw new errors_AppError(`${url} did not answer with JSON`, { cause });
     }
 }
 async function* limitBytes(answer, limit) {
@@ -12107,7 +12168,7 @@ async function* limitBytes(answer, limit) {
     for await (const chunk of answer.body ?? external_node_stream_.Readable.from([])) {
         total += chunk.length;
         if (total > limit)
-            throw new AppError(`more than ${limit} bytes arrived`);
+            throw new errors_AppError(`more than ${limit} bytes arrived`);
         yield chunk;
     }
 }
@@ -12140,12 +12201,12 @@ async function downloadOnce(asset, file, outer, dispatcher) {
         await (0,external_node_stream_promises_namespaceObject.pipeline)(limitBytes(answer, asset.size), observe, (0,external_node_fs_namespaceObject.createWriteStream)(file), { signal });
     }
     catch (cause) {
-        throw new AppError(`the download of ${asset.name} broke off after ${size} of ${asset.size} bytes`, {
+        throw new errors_AppError(`the download of ${asset.name} broke off after ${size} of ${asset.size} bytes`, {
             cause,
         });
     }
     if (size < asset.size)
-        throw new AppError(`the download of ${asset.name} ended after ${size} of ${asset.size} bytes`);
+        throw new errors_AppError(`the download of ${asset.name} ended after ${size} of ${asset.size} bytes`);
     const digest = `sha256:${hash.digest('hex')}`;
     if (digest !== asset.digest)
         throw new DigestError(`${asset.name} is not what was published: its digest is ${digest}, and should be ${asset.digest}. ` +
@@ -12158,7 +12219,7 @@ async function unpack(file, options) {
     const run = (command, ...args) => runCommand({ command, args, cwd: folder, environment, signal, ...(onChild && { onChild }) });
     await (0,promises_.mkdir)(folder);
     await run('dpkg-deb', '-x', file, folder).catch(async (error) => {
-        if (!(error instanceof AppError && hasCode(error.cause, 'ENOENT')))
+        if (!(error instanceof errors_AppError && errors_hasCode(error.cause, 'ENOENT')))
             throw error;
         await unpackWithAr(file, run);
     });
@@ -12167,7 +12228,7 @@ async function unpack(file, options) {
         await (0,promises_.chmod)(options.program, 0o755);
     }
     catch (cause) {
-        throw new AppError('the .deb holds no usr/bin/wasmrun', { cause });
+        throw new errors_AppError('the .deb holds no usr/bin/wasmrun', { cause });
     }
     await Promise.all([folder, file].map(path => (0,promises_.rm)(path, { recursive: true, force: true })));
 }
@@ -12180,7 +12241,7 @@ async function unpackWithAr(file, run) {
         await run('tar', '-xf', data);
     }
     catch (cause) {
-        throw new AppError(`the .deb cannot be unpacked (that needs dpkg-deb, or ar and tar): ${sanitise(errors_describeError(cause))}`, { cause });
+        throw new errors_AppError(`the .deb cannot be unpacked (that needs dpkg-deb, or ar and tar): ${sanitise_sanitise(errors_describeError(cause))}`, { cause });
     }
 }
 
@@ -12191,7 +12252,7 @@ async function unpackWithAr(file, run) {
 /** `1.0.0` or `v1.0.0`, from 1.0.0 on. Throws an InputError. */
 function parseWasmrunVersion(text) {
     const version = /^v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)$/.exec(text.trim())?.[1];
-    const problem = `\`wasmrun-version\` is '${sanitise(text)}'`;
+    const problem = `\`wasmrun-version\` is '${sanitise_sanitise(text)}'`;
     if (version === undefined)
         throw new errors_InputError(`${problem}: write an exact version like 1.0.0, or leave it out`);
     if (isTooOld(version))
@@ -12249,7 +12310,7 @@ async function findOnPath(options, wanted) {
     if (version === undefined || (wanted !== undefined && version !== wanted))
         return undefined;
     if (isTooOld(version))
-        throw new AppError(`wasmrun ${version} at ${path} is too old, 1.0.0 is the first that works; ` +
+        throw new errors_AppError(`wasmrun ${version} at ${path} is too old, 1.0.0 is the first that works; ` +
             `update it, set wasmrun-version: ${PINNED_VERSION} to have that installed, ${MODES_WITHOUT}`, { restartable: false });
     options.logger.info(`wasmrun ${version}: ${path}`);
     return path;
@@ -12279,7 +12340,7 @@ async function readVersion(path, options) {
     });
     const version = /wasmrun v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.]+)?)/.exec(lines.join('\n'))?.[1];
     if (version === undefined)
-        throw new AppError(`${path} --version names no version`);
+        throw new errors_AppError(`${path} --version names no version`);
     return version;
 }
 /**
@@ -12312,7 +12373,7 @@ async function createStage(cached, options) {
         }
     }
     const [first] = failures;
-    throw new AppError(`wasmrun cannot be installed: neither ${options.toolCache} nor ${options.tempFolder} can be written to`, {
+    throw new errors_AppError(`wasmrun cannot be installed: neither ${options.toolCache} nor ${options.tempFolder} can be written to`, {
         cause: first,
         restartable: false,
     });
@@ -12336,7 +12397,7 @@ async function install(stage, version, options) {
     const check = async () => {
         const installed = await readVersion(program, options);
         if (installed !== version)
-            throw new AppError(`version ${installed} was installed instead`);
+            throw new errors_AppError(`version ${installed} was installed instead`);
     };
     const failures = [];
     for (const attempt of [installFromRelease, installWithCargo]) {
@@ -12353,14 +12414,14 @@ async function install(stage, version, options) {
             failures.push(error);
         }
     }
-    throw new AppError(`wasmrun ${version} was not found and could not be installed: ${failures.map(errors_describeError).join('; and ')}. ` +
+    throw new errors_AppError(`wasmrun ${version} was not found and could not be installed: ${failures.map(errors_describeError).join('; and ')}. ` +
         `Install it in an earlier step (cargo install wasmrun), ${MODES_WITHOUT}`, { restartable: false });
 }
 async function installWithCargo(options) {
     const { stage, version, failure, environment, signal, logger } = options;
     const cargo = findProgram(process.platform === 'win32' ? 'cargo.exe' : 'cargo', options.pathVariable);
     if (cargo === undefined)
-        throw new AppError('cargo is not on PATH (https://rustup.rs)');
+        throw new errors_AppError('cargo is not on PATH (https://rustup.rs)');
     const notice = `wasmrun ${version} is built with cargo, which takes 5 to 10 minutes (${errors_describeError(failure)})`;
     // A token would save these minutes, and the message says so: a warning is seen.
     if (failure instanceof RateLimitError)
@@ -12388,8 +12449,11 @@ async function installWithCargo(options) {
 
 
 
+
 /** Compiling wasmrun takes minutes; it does not count towards `startup-timeout`. */
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
+/** Characters of a list of names: a workflow has a few, a laptop many. */
+const MAX_LEFT_OUT = 500;
 /** 256 bits. */
 const TOKEN_BYTES = 32;
 /** The bundle or source file of another program, beside the one that runs now. */
@@ -12403,7 +12467,6 @@ function resolveBundle(name) {
 function planSupervisor(plan) {
     const { inputs, host, wasmrun, folder, name, identity, access } = plan;
     const { protocol, app, gateway, tunnel, tls } = inputs;
-    const { childEnvironments } = host;
     return {
         folder,
         name,
@@ -12411,13 +12474,15 @@ function planSupervisor(plan) {
         logLevel: inputs.logLevel,
         exposure: {
             protocol,
-            spec: describeSpec(app, wasmrun),
+            spec: describeSpec(inputs, wasmrun),
             env: app.env,
-            baseEnvironment: needsWasmrun(app.mode) ? childEnvironments.wasmrun : childEnvironments.program,
+            baseEnvironment: chooseEnvironment(app, host),
             healthPath: app.healthPath,
+            hostHeader: app.hostHeader,
             startupTimeoutMs: app.startupTimeoutMs,
+            stopTimeoutMs: app.stopTimeoutMs,
             durationMs: inputs.durationMs,
-            gateway: { access, publicPaths: gateway.publicPaths, maxBodyBytes: gateway.maxBodyBytes },
+            gateway: { ...gateway, access },
             tls: tls && { cert: tls.cert, key: tls.key },
             tunnel: {
                 servers: [...tunnel.servers],
@@ -12454,10 +12519,25 @@ async function locateWasmrun(app, host, logger, context) {
         signal: AbortSignal.any([context.signal, limit]),
     });
 }
+function chooseEnvironment({ mode, command }, { childEnvironments, commandEnvironment }) {
+    if (needsWasmrun(mode))
+        return childEnvironments.wasmrun;
+    return command === undefined ? childEnvironments.program : commandEnvironment.passed;
+}
+/**
+ * A line for the log about the variables of the job that the command does not see; undefined if there are none. A
+ * command that misses one may fail in any way, and its author looks here.
+ */
+function describeLeftOut({ command, env }, { commandEnvironment }) {
+    const names = commandEnvironment.leftOut.filter(name => !(name in env));
+    if (command === undefined || names.length === 0)
+        return undefined;
+    return `variables of the job that \`command\` does not see, unless you name them in \`env\`: ${sanitise_sanitise(names.join(', '), MAX_LEFT_OUT)}`;
+}
 function needsWasmrun(mode) {
     return mode === 'os' || mode === 'exec';
 }
-function describeSpec(app, wasmrun) {
+function describeSpec({ app, gateway }, wasmrun) {
     const { mode, path } = app;
     switch (mode) {
         case 'os':
@@ -12472,9 +12552,16 @@ function describeSpec(app, wasmrun) {
         case 'exec':
             return { mode, path, wasmrun, args: app.args };
         case 'web':
-            return { mode, path, spa: app.spa, crossOriginIsolation: app.crossOriginIsolation };
+            return {
+                mode,
+                path,
+                spa: app.spa,
+                crossOriginIsolation: app.crossOriginIsolation,
+                basePath: app.basePath,
+                compress: gateway.compress,
+            };
         case 'port':
-            return { mode, path, port: app.port, command: app.command };
+            return { mode, path, port: app.port, service: app.service, command: app.command };
     }
 }
 
@@ -12498,7 +12585,7 @@ function createLogger(options) {
             return;
         const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
         for (const line of clean.split('\n'))
-            options.write(sanitise(line, Number.POSITIVE_INFINITY), level);
+            options.write(sanitise_sanitise(line, Number.POSITIVE_INFINITY), level);
     };
     return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
 }
@@ -12523,11 +12610,23 @@ const AppSpecSchema = variant('mode', [
         pageHostScript: string(),
     }),
     object({ mode: literal('exec'), path: string(), wasmrun: string(), args: array(string()) }),
-    object({ mode: literal('web'), path: string(), spa: dist_boolean(), crossOriginIsolation: dist_boolean() }),
+    object({
+        mode: literal('web'),
+        path: string(),
+        spa: dist_boolean(),
+        /** True sends COOP and COEP with `require-corp`. */
+        crossOriginIsolation: union([dist_boolean(), literal('credentialless')]),
+        /** Where visitors see the folder, like /repo/; absent: at /. */
+        basePath: optional(string()),
+        /** Absent: yes. */
+        compress: optional(dist_boolean()),
+    }),
     object({
         mode: literal('port'),
         path: string(),
         port: optional(Port),
+        /** The machine of the port, if it is another one: a name, or an IP address without brackets. */
+        service: optional(string()),
         command: optional(string()),
     }),
 ]);
@@ -12568,9 +12667,9 @@ function openExisting(folder, name) {
     }
     catch (cause) {
         // A link is ELOOP, a socket ENXIO (EOPNOTSUPP on macOS).
-        if (hasCode(cause, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO', 'ENODEV', 'EOPNOTSUPP'))
+        if (errors_hasCode(cause, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO', 'ENODEV', 'EOPNOTSUPP'))
             return undefined;
-        throw new errors_InputError(`path: ${name} in ${sanitise(folder)} cannot be read; check its permissions`, {
+        throw new errors_InputError(`path: ${name} in ${sanitise_sanitise(folder)} cannot be read; check its permissions`, {
             cause,
         });
     }
@@ -12626,10 +12725,415 @@ function statPath(path) {
     }
     catch (error) {
         // The last two: `main` of package.json may be any text.
-        if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'))
+        if (errors_hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'))
             return undefined;
-        throw new errors_InputError(`path: ${sanitise(path)} cannot be read; check its permissions`, { cause: error });
+        throw new errors_InputError(`path: ${sanitise_sanitise(path)} cannot be read; check its permissions`, { cause: error });
     }
+}
+
+;// CONCATENATED MODULE: ./build/js/app/project/wasm-sections.js
+// Reads what a WebAssembly file imports and exports, without compiling it: only the head of each section is read, so
+// that a file of any size takes a millisecond. Used by wasm-file.ts. Formats: WebAssembly core 3.0, "Binary Format";
+// Component Model, "Binary.md" (its outer sections have the same form).
+
+/** A section reaches beyond the end of the file. */
+class CutOffError extends Error {
+    /** How many bytes the file should have at least. */
+    expected;
+    constructor(expected) {
+        super(`a section ends at byte ${expected}`);
+        this.expected = expected;
+    }
+}
+/** The file uses an encoding that this reader does not know. */
+class UnknownEncodingError extends Error {
+}
+/** Magic number, version and layer. */
+const PREAMBLE_BYTES = 8;
+/** Id and size of a section: one byte, and a number of at most five. */
+const SECTION_HEAD_BYTES = 6;
+/** Compilers write a few hundred at most. */
+const MAX_SECTIONS = 100_000;
+/** Far more than the names of any program. */
+const MAX_NAMES_BYTES = 16 * 1024 * 1024;
+const MODULE_IDS = { import: 2, export: 7, start: 8 };
+const COMPONENT_IDS = { import: 10, export: 11 };
+/** Throws a CutOffError or an UnknownEncodingError. */
+function readModuleSections(opened) {
+    const sections = listSections(opened);
+    const bytesOf = (id) => readBodies(opened, sections, id);
+    return {
+        imports: bytesOf(MODULE_IDS.import).flatMap(parseImports),
+        functions: new Set(bytesOf(MODULE_IDS.export).flatMap(parseFunctionExports)),
+        hasStart: sections.some(({ id }) => id === MODULE_IDS.start),
+    };
+}
+/**
+ * The texts that hold the names of a component's imports and exports (`wasi:http/incoming-handler@0.2.3`), between
+ * other bytes. Throws a CutOffError or an UnknownEncodingError.
+ */
+function readComponentNames(opened) {
+    const sections = listSections(opened);
+    const textOf = (id) => readBodies(opened, sections, id)
+        .map(body => body.toString('latin1'))
+        .join('\n');
+    return { imports: textOf(COMPONENT_IDS.import), exports: textOf(COMPONENT_IDS.export) };
+}
+function listSections(opened) {
+    const sections = [];
+    for (let at = PREAMBLE_BYTES; at < opened.size;) {
+        const head = readSectionHead(opened, at);
+        const section = { ...head, start: at + head.length };
+        at = section.start + section.size;
+        if (at > opened.size)
+            throw new CutOffError(at);
+        sections.push(section);
+        if (sections.length > MAX_SECTIONS)
+            throw new UnknownEncodingError('too many sections');
+    }
+    return sections;
+}
+function readSectionHead(opened, at) {
+    const bytes = new Bytes(readAt(opened, at, SECTION_HEAD_BYTES));
+    try {
+        return { id: bytes.byte(), size: bytes.number(), length: bytes.position };
+    }
+    catch (error) {
+        if (at + SECTION_HEAD_BYTES > opened.size)
+            throw new CutOffError(opened.size + 1);
+        throw error;
+    }
+}
+function readBodies(opened, sections, id) {
+    const wanted = sections.filter(section => section.id === id);
+    if (wanted.reduce((sum, { size }) => sum + size, 0) > MAX_NAMES_BYTES)
+        throw new UnknownEncodingError('too many names');
+    return wanted.map(({ start, size }) => readAt(opened, start, size));
+}
+function readAt({ file }, position, length) {
+    const buffer = Buffer.alloc(length);
+    const read = (0,external_node_fs_namespaceObject.readSync)(file, buffer, 0, length, position);
+    return buffer.subarray(0, read);
+}
+function parseImports(body) {
+    const bytes = new Bytes(body);
+    return Array.from(bytes.counts(), () => {
+        const found = { module: bytes.name(), name: bytes.name() };
+        skipImportType(bytes);
+        return found;
+    });
+}
+function skipImportType(bytes) {
+    const kind = bytes.byte();
+    if (kind === 0)
+        bytes.skipNumber();
+    else if (kind === 1) {
+        skipValueType(bytes);
+        skipLimits(bytes);
+    }
+    else if (kind === 2)
+        skipLimits(bytes);
+    else if (kind === 3) {
+        skipValueType(bytes);
+        bytes.byte();
+    }
+    else if (kind === 4) {
+        bytes.byte();
+        bytes.skipNumber();
+    }
+    else
+        throw new UnknownEncodingError(`import of kind ${kind}`);
+}
+/** One byte, or for a typed reference a byte and its heap type. */
+function skipValueType(bytes) {
+    const type = bytes.byte();
+    if (type === 0x63 || type === 0x64)
+        bytes.skipNumber();
+}
+function skipLimits(bytes) {
+    const flags = bytes.byte();
+    bytes.skipNumber();
+    if ((flags & 0x01) !== 0)
+        bytes.skipNumber();
+    // The custom page size of a memory.
+    if ((flags & 0x08) !== 0)
+        bytes.skipNumber();
+}
+function parseFunctionExports(body) {
+    const bytes = new Bytes(body);
+    const names = [];
+    for (const _ of bytes.counts()) {
+        const name = bytes.name();
+        const kind = bytes.byte();
+        bytes.skipNumber();
+        if (kind === 0)
+            names.push(name);
+    }
+    return names;
+}
+/** Reads values one after another; throws an UnknownEncodingError where there is none. */
+class Bytes {
+    #bytes;
+    position = 0;
+    constructor(bytes) {
+        this.#bytes = bytes;
+    }
+    byte() {
+        const byte = this.#bytes[this.position];
+        if (byte === undefined)
+            throw new UnknownEncodingError('a value is missing');
+        this.position += 1;
+        return byte;
+    }
+    /** An unsigned number of at most 32 bits, LEB128. */
+    number() {
+        let value = 0;
+        for (let shift = 0; shift < 35; shift += 7) {
+            const byte = this.byte();
+            value += (byte & 0x7f) * 2 ** shift;
+            if ((byte & 0x80) === 0)
+                return value;
+        }
+        throw new UnknownEncodingError('a number is too long');
+    }
+    /** Of any size, signed or not. */
+    skipNumber() {
+        while ((this.byte() & 0x80) !== 0)
+            ;
+    }
+    name() {
+        const length = this.number();
+        const name = this.#bytes.toString('utf8', this.position, this.position + length);
+        this.position += length;
+        return name;
+    }
+    /** Counts up to a number that is read now; a number that is too large ends in an error, not in memory. */
+    *counts() {
+        const count = this.number();
+        for (let index = 0; index < count; index += 1)
+            yield index;
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/app/project/wasm-file.js
+// What a .wasm file really is, from its bytes: people also put pointers, error pages and compressed files there. Used
+// by exec-file.ts, and for the files of a built web app.
+
+
+
+
+
+/** Enough for the magic number of every format, and for the first words of a text. */
+const HEAD_BYTES = 1_024;
+const MAGIC = '\0asm';
+const wasm_file_PREAMBLE_BYTES = 8;
+const SHOWN_CHARACTERS = 40;
+/** Reads a regular file, or a link to one. Throws an InputError if it cannot be read. */
+function readWasmFile(path) {
+    const file = wasm_file_open(path);
+    try {
+        const found = (0,external_node_fs_namespaceObject.fstatSync)(file);
+        const head = Buffer.alloc(HEAD_BYTES);
+        const length = found.isFile() ? (0,external_node_fs_namespaceObject.readSync)(file, head, 0, HEAD_BYTES, 0) : 0;
+        return recognise({ file, size: found.size }, head.subarray(0, length), (0,external_node_path_.basename)(path));
+    }
+    finally {
+        (0,external_node_fs_namespaceObject.closeSync)(file);
+    }
+}
+function wasm_file_open(path) {
+    try {
+        // Without O_NONBLOCK, opening a pipe waits for its writer.
+        return (0,external_node_fs_namespaceObject.openSync)(path, external_node_fs_namespaceObject.constants.O_RDONLY | external_node_fs_namespaceObject.constants.O_NONBLOCK);
+    }
+    catch (cause) {
+        throw new errors_InputError(`path: ${sanitise_sanitise(path)} cannot be read; check its permissions`, { cause });
+    }
+}
+function recognise(opened, head, name) {
+    if (head.toString('latin1', 0, MAGIC.length) !== MAGIC)
+        return broken(describeOther(head, name));
+    if (head.length < wasm_file_PREAMBLE_BYTES)
+        return broken(describeCut(opened.size, wasm_file_PREAMBLE_BYTES));
+    const [version, layer] = [head.readUInt16LE(4), head.readUInt16LE(6)];
+    if (layer > 1 || (layer === 0 && version !== 1))
+        return broken(`is WebAssembly of version ${version}${layer > 0 ? `, layer ${layer}` : ''}, which nothing runs; build it with a released compiler (version 1)`);
+    try {
+        return layer === 1
+            ? { kind: 'component', ...readComponentNames(opened) }
+            : { kind: 'module', sections: readModuleSections(opened) };
+    }
+    catch (error) {
+        if (error instanceof CutOffError)
+            return broken(describeCut(opened.size, error.expected));
+        if (!(error instanceof UnknownEncodingError))
+            throw error;
+        return layer === 1
+            ? { kind: 'component', exports: '', imports: '' }
+            : { kind: 'module', sections: undefined };
+    }
+}
+const broken = (problem) => ({ kind: 'broken', problem });
+function describeCut(size, expected) {
+    return `is cut off or damaged: it has ${size} bytes, and its contents need at least ${expected}; was its build, copy or download interrupted?`;
+}
+/** The first bytes of what people have by mistake under this name, as latin1, and what it is. */
+const FORMATS = [
+    ['\x1f\x8b', 'is compressed (gzip); unpack it first: `gunzip`'],
+    ['\x28\xb5\x2f\xfd', 'is compressed (zstd); unpack it first: `zstd -d`'],
+    ['\xfd7zXZ\0', 'is compressed (xz); unpack it first: `xz -d`'],
+    ['BZh', 'is compressed (bzip2); unpack it first: `bzip2 -d`'],
+    ['PK\x03\x04', 'is a zip archive; unpack it first: `unzip`'],
+    ['7z\xbc\xaf\x27\x1c', 'is a 7z archive; unpack it first'],
+    ['!<arch>\n', 'is an archive of object files (.a), not linked yet; link it into a program'],
+    ['BC\xc0\xde', 'is LLVM bitcode, not linked yet; link it into a program'],
+    ['wasmer', 'was compiled by Wasmer for one kind of machine; give the .wasm file that it was made from'],
+    // XCOFF and Java's class files are rarer than a program for the Mac.
+    ...['\xfe\xed\xfa\xce', '\xfe\xed\xfa\xcf', '\xce\xfa\xed\xfe', '\xcf\xfa\xed\xfe', '\xca\xfe\xba\xbe'].map(start => [start, describeNative('macOS')]),
+    ['MZ', describeNative('Windows')],
+];
+/** Wasmtime's compiled programs are ELF files with this number of an operating system (ELFOSABI_WASMTIME). */
+const WASMTIME_ABI = 200;
+function describeNative(system) {
+    return `is a program for ${system}, not WebAssembly; build it for wasm32-wasip1, or start it with \`command\``;
+}
+function describeOther(head, name) {
+    if (head.length === 0)
+        return 'is empty (0 bytes); look at the step that should have written it';
+    const start = head.toString('latin1');
+    const format = FORMATS.find(([magic]) => start.startsWith(magic));
+    if (format !== undefined)
+        return format[1];
+    if (start.startsWith('\x7fELF'))
+        return head[7] === WASMTIME_ABI
+            ? 'was compiled by Wasmtime for one kind of machine (.cwasm); give the .wasm file that it was made from'
+            : describeNative('Linux');
+    const text = wasm_file_readText(head);
+    if (text !== undefined)
+        return describeText(text, name);
+    const bytes = head.subarray(0, 4).toString('hex').replace(/..\B/g, '$& ');
+    return `is not WebAssembly, which begins with the bytes 00 61 73 6d: it begins with ${bytes}. Look at the step that wrote it; if it is compressed (brotli), unpack it first`;
+}
+/** Undefined if the bytes are not text: those have no control characters. The last one may be cut in the middle. */
+function wasm_file_readText(head) {
+    const text = head.toString('utf8').replace(/\ufffd$/, '');
+    return /[\u0000-\u0008\u000e-\u001a\u001c-\u001f\ufffd]/.test(text)
+        ? undefined
+        : text.replace(/^\ufeff/, '');
+}
+function describeText(text, name) {
+    if (/^version https:\/\/(git-lfs|hawser)\.github\.com\//.test(text))
+        return 'is a Git LFS pointer, not the file itself; add `lfs: true` to actions/checkout';
+    const trimmed = text.trimStart();
+    if (/^(<!doctype html|<html|<head|<body|<\?xml|<!--)/i.test(trimmed))
+        return 'is an HTML or XML page, not WebAssembly: a download probably saved an error page; check its address, and let it fail on errors (`curl -f`)';
+    // Comments may come first.
+    if (/^(;;[^\n]*\n\s*|\(;[\s\S]*?;\)\s*)*\(\s*(module|component|type|func|import|export|memory)\b/.test(trimmed))
+        return `is WebAssembly as text; translate it first: \`wat2wasm ${sanitise_sanitise(name.replace(/\.wasm$/, '.wat'))}\``;
+    if (trimmed.startsWith('AGFzb'))
+        return 'is WebAssembly as base64 text; decode it first: `base64 -d`';
+    const shown = sanitise_sanitise(trimmed.split('\n')[0]?.trim() ?? '', SHOWN_CHARACTERS);
+    return `is text that begins with '${shown}', not WebAssembly; look at the step that wrote it`;
+}
+
+;// CONCATENATED MODULE: ./build/js/app/project/exec-file.js
+// Checks that a .wasm file is a program that `mode: exec` can run and that can take connections. Used by mode.ts before
+// anything starts. What wasmrun 1.0.0 offers is in its sources: runtime/wasi/mod.rs and runtime/core/native_executor.rs.
+
+
+
+
+const WASI = 'wasi_snapshot_preview1';
+/** wasmrun runs the start section, else one of these exports. */
+const ENTRIES = ['main', '_start'];
+/** The version that docs/exec.md and its test use. */
+const JCO = '@bytecodealliance/jco@1.35.0';
+/** Names in one message: enough to recognise the program. */
+const MAX_NAMES = 5;
+/**
+ * Throws an InputError that says what the file is, and what to do. Returns a warning if the program imports functions
+ * that wasmrun does not have.
+ */
+function checkExecFile(path) {
+    const wasm = readWasmFile(path);
+    const problem = findProblem(wasm, (0,external_node_path_.basename)(path));
+    if (problem !== undefined)
+        throw new errors_InputError(`path: ${sanitise_sanitise(path)} ${problem}`);
+    const missing = wasm.kind === 'module' ? listForeignImports(wasm.sections?.imports ?? []) : [];
+    if (missing.length === 0)
+        return undefined;
+    return `${sanitise_sanitise((0,external_node_path_.basename)(path))} imports functions that wasmrun does not have, and ends if it calls one of them: ${sanitise_sanitise(missing.join(', '))}`;
+}
+/**
+ * Only a warning is due: wasmrun looks a function up when it is called. Those of WASI preview 1 are left out, because
+ * libraries import more of it than they call.
+ */
+function listForeignImports(imports) {
+    return (imports
+        // AssemblyScript calls `env.abort` only to report an error that ends the program anyway.
+        .filter(({ module, name }) => module !== WASI && !(module === 'env' && name === 'abort'))
+        .map(({ module, name }) => `${module}.${name}`));
+}
+function findProblem(wasm, name) {
+    switch (wasm.kind) {
+        case 'broken':
+            return wasm.problem;
+        case 'component':
+            return describeComponent(wasm, sanitise_sanitise(name));
+        case 'module':
+            return wasm.sections && findModuleProblem(wasm.sections);
+    }
+}
+function describeComponent(component, name) {
+    if (/wasi:http\/(incoming-)?handler\b/.test(component.exports))
+        return ('is a WebAssembly component that answers HTTP (wasi:http), and `mode: exec` runs core modules only. ' +
+            `Serve it with jco: leave \`mode\` out, set \`path\` to its folder and \`command\` to \`npx --yes ${JCO} serve --port "$PORT" ${name}\``);
+    const what = component.exports.includes('wasi:cli/run')
+        ? 'is a WebAssembly component with a command (wasi:cli)'
+        : 'is a WebAssembly component';
+    return `${what}, and \`mode: exec\` runs core modules only; build it for wasm32-wasip1, or start it with \`command\` and a runtime for components`;
+}
+function findModuleProblem({ imports, functions, hasStart }) {
+    const hasEntry = hasStart || ENTRIES.some(entry => functions.has(entry));
+    const takesConnections = imports.some(({ module, name }) => module === WASI && name === 'sock_accept');
+    if (hasEntry && takesConnections)
+        return undefined;
+    const builder = findBrowserBuilder(imports);
+    if (builder !== undefined)
+        return `was built for the browser (${builder}), and \`mode: exec\` has no page; give the folder with its index.html (\`mode: web\`)`;
+    if (!hasEntry)
+        return describeLibrary(functions);
+    if (imports.some(({ module }) => module === 'wasi_unstable'))
+        return 'was built for an early form of WASI (wasi_unstable), which wasmrun does not have; build it with a newer compiler, for wasm32-wasip1';
+    return ('can take no connections: it does not import `sock_accept` of WASI preview 1, and a program in `mode: exec` gets ' +
+        `its listening socket in WASMHUB_LISTEN_FD (see docs/exec.md). It imports ${listModules(imports)}`);
+}
+function describeLibrary(functions) {
+    const exported = functions.size === 0 ? 'nothing' : [...functions].slice(0, MAX_NAMES).join(', ');
+    return (`is a library: it has no \`_start\` or \`main\` to run, and exports ${sanitise_sanitise(exported)}; build a program ` +
+        '(with a main function, for wasm32-wasip1), or give the folder of the page that loads it (`mode: web`)');
+}
+function listModules(imports) {
+    const modules = [...new Set(imports.map(({ module }) => module))];
+    if (modules.length === 0)
+        return 'nothing';
+    return `from ${sanitise_sanitise(modules.slice(0, MAX_NAMES).join(', '))}`;
+}
+/** The tool whose JavaScript a module needs, by its imports. */
+function findBrowserBuilder(imports) {
+    const from = (pattern) => imports.some(({ module }) => pattern.test(module));
+    if (from(/^(__wbindgen|wbg$)|_bg\.js$/))
+        return 'wasm-bindgen';
+    if (from(/^(gojs|go)$/))
+        return 'Go with GOOS=js';
+    if (from(/^dart2wasm/))
+        return 'Dart';
+    if (from(/^js_code$|\.uninstantiated\.mjs$/))
+        return 'Kotlin';
+    const isEmscripten = imports.some(({ module, name }) => (module === 'env' && /^(_?emscripten_|__syscall_|invoke_|_embind_|__cxa_throw$)/.test(name)) ||
+        // Emscripten shortens all names in optimised builds.
+        (module === 'a' && name.length <= 3));
+    return isEmscripten ? 'Emscripten' : undefined;
 }
 
 ;// CONCATENATED MODULE: ./node_modules/smol-toml/dist/error.js
@@ -13978,7 +14482,7 @@ function parseProjectConfig(text) {
     const result = safeParse(ConfigSchema, parseToml(text));
     if (result.success)
         return result.output;
-    throw new errors_InputError(result.issues.map(issue => `path: wasmrun.toml: ${getDotPath(issue) ?? 'the file'} is wrong: ${sanitise(issue.message)}`));
+    throw new errors_InputError(result.issues.map(issue => `path: wasmrun.toml: ${getDotPath(issue) ?? 'the file'} is wrong: ${sanitise_sanitise(issue.message)}`));
 }
 function parseToml(text) {
     try {
@@ -13986,10 +14490,81 @@ function parseToml(text) {
     }
     catch (cause) {
         const place = cause instanceof TomlError ? ` (line ${cause.line}, column ${cause.column})` : '';
-        const reason = sanitise(errors_describeError(cause).split('\n')[0] ?? '');
+        const reason = sanitise_sanitise(errors_describeError(cause).split('\n')[0] ?? '');
         throw new errors_InputError(`path: wasmrun.toml cannot be read${place}: ${reason}; correct the file`, {
             cause,
         });
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/app/project/start-page.js
+// The page that a built web app begins with, and where it is if `path` is one folder too high. Used by mode.ts and by
+// the files of web.
+
+
+
+/** In this order. Builds of apps with only one page (SvelteKit) may write no index.html. */
+const START_PAGES = ['index.html', '200.html'];
+/** Where frameworks write their build, relative to the project; `*` is the app's name (Angular). */
+const BUILT_FOLDERS = [
+    'dist',
+    'build',
+    'out',
+    'dist/browser',
+    'dist/*/browser',
+    'dist/*',
+    'dist/client',
+    'build/client',
+    'build/web',
+    'build/dist/js/productionExecutable',
+    'browser',
+    'client',
+    '.output/public',
+    'www',
+    '_site',
+    'site',
+    'public',
+    'storybook-static',
+    '.vitepress/dist',
+    'docs/.vitepress/dist',
+    'docs/build',
+    'docs',
+];
+/** More than any page with its scripts in one file needs to show what it loads. */
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+/** Create React App's, Vue CLI's and webpack's source of a page. */
+const SOURCE_MARK = /%PUBLIC_URL%|<%/;
+/** The name of the start page in `folder`; undefined if there is none. */
+function findStartPage(folder) {
+    return START_PAGES.find(name => isFile((0,external_node_path_.join)(folder, name)));
+}
+/** The text of a page, without byte order mark; of a very long one, only its start. Throws if it cannot be read. */
+function readPageText(path) {
+    const file = (0,external_node_fs_namespaceObject.openSync)(path, 'r');
+    try {
+        const bytes = Buffer.alloc(MAX_PAGE_BYTES);
+        return bytes.toString('utf8', 0, (0,external_node_fs_namespaceObject.readSync)(file, bytes, 0, MAX_PAGE_BYTES, 0)).replace(/^\ufeff/, '');
+    }
+    finally {
+        (0,external_node_fs_namespaceObject.closeSync)(file);
+    }
+}
+/** The folder below `project` (`dist`, `dist/app/browser`) that has a built page; undefined if none has. */
+function findBuiltFolder(project) {
+    return BUILT_FOLDERS.flatMap(folder => expand(project, folder)).find(folder => {
+        const page = findStartPage((0,external_node_path_.join)(project, folder));
+        return page !== undefined && !SOURCE_MARK.test(readPageText((0,external_node_path_.join)(project, folder, page)));
+    });
+}
+function expand(project, folder) {
+    const [before, after] = folder.split('*');
+    if (before === undefined || after === undefined)
+        return [folder];
+    try {
+        return (0,external_node_fs_namespaceObject.readdirSync)((0,external_node_path_.join)(project, before)).map(name => `${before}${name}${after}`);
+    }
+    catch {
+        return [];
     }
 }
 
@@ -14001,9 +14576,12 @@ function parseToml(text) {
 
 
 
+
+
+
 /** Chooses and checks the mode. Throws an InputError that says what was looked for, or which inputs contradict. */
 function chooseMode(input) {
-    const path = sanitise(input.path);
+    const path = sanitise_sanitise(input.path);
     const found = statPath(input.path);
     if (found === undefined)
         throw new errors_InputError(`path: ${path} does not exist; was it built in an earlier step?`);
@@ -14011,7 +14589,8 @@ function chooseMode(input) {
     if (input.port === undefined && input.command === undefined) {
         const choice = input.mode === 'auto' ? findMode(input.path, found) : checkMode(input.mode, input.path, found);
         checkProjectFiles(choice.mode, input.path);
-        return choice;
+        const warning = choice.mode === 'exec' ? checkExecFile(input.path) : undefined;
+        return { ...choice, ...(warning !== undefined && { warning }) };
     }
     if (input.mode !== 'auto' && input.mode !== 'port')
         throw new errors_InputError(`mode: ${input.mode} contradicts \`${service}\`, which means mode: port; leave one of the two out`);
@@ -14023,15 +14602,26 @@ function findMode(path, found) {
     if (found.isFile() && path.endsWith('.wasm'))
         return { mode: 'exec', reason: 'the path is a .wasm file' };
     if (!found.isDirectory())
-        throw new errors_InputError(`path: ${sanitise(path)} is neither a folder nor a .wasm file; give one of them`);
+        throw new errors_InputError(`path: ${sanitise_sanitise(path)} is neither a folder nor a .wasm file; give one of them`);
     const program = mode_findProgram(path);
     if (program !== undefined)
         return { mode: 'os', reason: program };
-    if (isFile((0,external_node_path_.join)(path, 'index.html')))
-        return { mode: 'web', reason: 'the folder has an index.html' };
-    throw new errors_InputError(`path: nothing to run in ${sanitise(path)}. Looked for [os] in wasmrun.toml, \`main\` of package.json and ` +
+    const page = findStartPage(path);
+    if (page !== undefined)
+        return { mode: 'web', reason: `the folder has ${page === 'index.html' ? 'an' : 'a'} ${page}` };
+    throw new errors_InputError(`path: nothing to run in ${sanitise_sanitise(path)}. Looked for [os] in wasmrun.toml, \`main\` of package.json and ` +
         `${DETECTED_FILES.join(', ')} (mode: os), and for index.html (mode: web). ` +
-        'Give the folder that has one of them, a .wasm file, or `port` or `command`');
+        `Give the folder that has one of them, a .wasm file${listWasmFiles(path)}, or \`port\` or \`command\`${suggestBuiltFolder(path)}`);
+}
+/** The rest of a sentence: people often give the project instead of its build. */
+function suggestBuiltFolder(project) {
+    const folder = findBuiltFolder(project);
+    return folder === undefined ? '' : `; ${sanitise_sanitise(folder)} has a built page: is it the \`path\`?`;
+}
+/** ` (app.wasm)`: a program that was built into the folder. */
+function listWasmFiles(folder) {
+    const names = (0,external_node_fs_namespaceObject.readdirSync)(folder).filter(name => name.endsWith('.wasm'));
+    return names.length === 0 ? '' : ` (${sanitise_sanitise(names.sort().join(', '))})`;
 }
 /** Why OS mode can run the folder; undefined if it cannot. */
 function mode_findProgram(folder) {
@@ -14039,18 +14629,18 @@ function mode_findProgram(folder) {
         return 'wasmrun.toml has an [os] table';
     const { main } = readPackage(folder);
     if (main !== undefined && !leadsOut(main) && isFile((0,external_node_path_.join)(folder, main)))
-        return `${sanitise(main)} is \`main\` of package.json`;
+        return `${sanitise_sanitise(main)} is \`main\` of package.json`;
     const entry = DETECTED_FILES.find(name => isFile((0,external_node_path_.join)(folder, name)));
     if (entry === undefined)
         return undefined;
     // Emscripten writes index.html, index.js and index.wasm: without a package, a script beside a page belongs to the
     // page.
-    if (isFile((0,external_node_path_.join)(folder, 'index.html')) && readProjectFile(folder, 'package.json') === undefined)
+    if (findStartPage(folder) !== undefined && readProjectFile(folder, 'package.json') === undefined)
         return undefined;
     return `${entry} is a Node.js program`;
 }
 function checkMode(mode, path, found) {
-    const shown = sanitise(path);
+    const shown = sanitise_sanitise(path);
     const choice = { mode, reason: 'as given' };
     if (mode === 'port')
         throw new errors_InputError('mode: port needs `port`, `command` or both; give one of them');
@@ -14061,8 +14651,8 @@ function checkMode(mode, path, found) {
     }
     if (!found.isDirectory())
         throw new errors_InputError(`path: mode: ${mode} needs a folder, and ${shown} is not one; give the folder`);
-    if (mode === 'web' && !isFile((0,external_node_path_.join)(path, 'index.html')))
-        throw new errors_InputError(`path: ${shown} has no index.html, which mode: web serves; give the folder of the built app`);
+    if (mode === 'web' && findStartPage(path) === undefined)
+        throw new errors_InputError(`path: ${shown} has no index.html, which mode: web serves; give the folder of the built app${suggestBuiltFolder(path)}`);
     return choice;
 }
 /** The start would refuse these files, too, but then the preview has failed; here it is a wrong input. */
@@ -14075,6 +14665,3568 @@ function checkProjectFiles(mode, path) {
     else if (mode === 'exec')
         readProjectFile((0,external_node_path_.dirname)(path), '.gitignore');
 }
+
+;// CONCATENATED MODULE: ./build/js/app/web/files.js
+// Finds the file of a folder that a URL path names, and refuses those that visitors must not see. Used by web.ts and
+// response.ts.
+
+
+
+
+/** Error codes of a path that leads nowhere. */
+const MISSING = (/* unused pure expression or super */ null && (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EACCES', 'EPERM']));
+/** A FIFO must not block the open; a link put there after the check must not be followed. Windows has neither flag. */
+const OPEN_FLAGS = external_node_fs_namespaceObject.constants.O_RDONLY | (external_node_fs_namespaceObject.constants.O_NONBLOCK ?? 0) | (external_node_fs_namespaceObject.constants.O_NOFOLLOW ?? 0);
+/**
+ * Looks up a URL path (still percent-encoded, without query) below `root`, a real path. Only regular files whose real
+ * path stays in the root are found, and no dotfiles but those in `.well-known` (RFC 8615).
+ */
+async function findFile(root, urlPath) {
+    const segments = decodeSegments(urlPath);
+    if (isHidden(segments))
+        return { kind: 'refused' };
+    for (const spelling of listSpellings(segments)) {
+        const found = await findSpelling(root, spelling);
+        if (found.kind !== 'missing')
+            return found;
+    }
+    return { kind: 'missing' };
+}
+async function findSpelling(root, segments) {
+    try {
+        const real = await realpath(join(root, ...segments));
+        if (!isVisibleBelow(root, real))
+            return { kind: 'refused' };
+        const stats = await stat(real);
+        if (stats.isDirectory())
+            return { kind: 'folder' };
+        return stats.isFile() ? await openFile(real) : { kind: 'refused' };
+    }
+    catch (error) {
+        if (hasCode(error, ...MISSING))
+            return { kind: 'missing' };
+        throw error;
+    }
+}
+/** Whether `findFile` would find a file there now; for checks before the start. Never throws. */
+function hasFile(root, urlPath) {
+    const segments = decodeSegments(urlPath);
+    return !isHidden(segments) && listSpellings(segments).some(spelling => hasSpelling(root, spelling));
+}
+function hasSpelling(root, segments) {
+    try {
+        const real = (0,external_node_fs_namespaceObject.realpathSync)((0,external_node_path_.join)(root, ...segments));
+        return isVisibleBelow(root, real) && (0,external_node_fs_namespaceObject.statSync)(real).isFile();
+    }
+    catch {
+        return false;
+    }
+}
+/** Checks a real path again, because of links out of the root or to hidden files, and short names (GIT~1). */
+function isVisibleBelow(root, real) {
+    const inside = (0,external_node_path_.relative)(root, real);
+    return !(0,external_node_path_.isAbsolute)(inside) && areVisible(inside.split(external_node_path_.sep));
+}
+/** Checks the opened file, because another one may have been at the path a moment ago. */
+async function openFile(path) {
+    const handle = await open(path, OPEN_FLAGS);
+    const stats = await handle.stat({ bigint: true });
+    if (stats.isFile())
+        return { kind: 'file', handle, stats };
+    await handle.close();
+    return { kind: 'refused' };
+}
+/** A segment that is not encoded properly is taken as it is, because links to `100%.txt` are written so. */
+function decodeSegments(urlPath) {
+    return urlPath
+        .split('/')
+        .filter(segment => segment !== '')
+        .map(decodeSegment);
+}
+/** Also used to compare paths: `%C3%A9`, `%c3%a9` and `é` are one name. */
+function decodeSegment(segment) {
+    try {
+        return decodeURIComponent(segment);
+    }
+    catch {
+        return segment;
+    }
+}
+const SEPARATOR = /[/\\]/;
+/** Hidden files stay hidden behind encoded separators. No file has a NUL in its name. */
+function isHidden(segments) {
+    return (!areVisible(segments.flatMap(segment => segment.split(SEPARATOR))) ||
+        segments.some(segment => segment.includes('\0')));
+}
+/**
+ * How the names of a path may be stored: macOS and its archives have decomposed umlauts, where pages have composed
+ * ones. None if a name cannot be a file's, like those of routers with an encoded separator.
+ */
+function listSpellings(segments) {
+    const forbidden = process.platform === 'win32' ? /[/\\:]/ : SEPARATOR;
+    if (segments.some(segment => forbidden.test(segment)))
+        return [];
+    const forms = [
+        segments.join('/'),
+        ...['NFC', 'NFD'].map(form => segments.join('/').normalize(form)),
+    ];
+    return [...new Set(forms)].map(form => form.split('/'));
+}
+/** False for `..` too: it begins with a dot. */
+function areVisible(segments) {
+    return segments.every((segment, index) => !segment.startsWith('.') || (index === 0 && segment === '.well-known'));
+}
+const CHUNK_BYTES = (/* unused pure expression or super */ null && (64 * 1024));
+/** Both ends are included. Throws if the file is shorter: the visitor must see a broken response, not wait for the rest. */
+async function* readBytes(handle, { start, end }) {
+    for (let position = start; position <= end;) {
+        const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - position + 1));
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
+        if (bytesRead === 0)
+            throw new Error('the file became shorter while it was sent');
+        position += bytesRead;
+        yield buffer.subarray(0, bytesRead);
+    }
+}
+/**
+ * Changes with every write and every replacement of the file, also if a tool sets the time of the last write back.
+ * Different for each coding (RFC 9110, 8.8.3.3).
+ */
+function createETag(stats, coding) {
+    const parts = [stats.size, stats.mtimeNs, stats.ctimeNs, stats.ino].map(number => number.toString(36));
+    return `"${[...parts, ...(coding === undefined ? [] : [coding])].join('-')}"`;
+}
+
+;// CONCATENATED MODULE: ./build/js/app/web/base-path.js
+// The path that a web app was built for, like /repo/ on GitHub Pages: found in what its page loads, and taken off the
+// paths that visitors ask for. Used by page-check.ts and web.ts.
+
+/** The base path of an app that was built for the root of a host. */
+const NO_BASE = '/';
+/** Below the base path, the path of the file in the folder, which begins with a slash; otherwise undefined. */
+function stripBase(base, path) {
+    if (base === NO_BASE)
+        return path;
+    const expected = base.slice(1, -1).split('/');
+    const [, ...segments] = path.split('/');
+    if (segments.length <= expected.length)
+        return undefined;
+    const isBelow = expected.every((segment, index) => decodeSegment(segment) === decodeSegment(segments[index] ?? ''));
+    return isBelow ? `/${segments.slice(expected.length).join('/')}` : undefined;
+}
+/** Whether `path` leads to a file of the folder, if the app is served below `base`. */
+function isServed(root, base, path) {
+    const below = stripBase(base, path);
+    return hasFile(root, path) || (below !== undefined && hasFile(root, below));
+}
+/**
+ * The base path that makes the most of `paths` lead to files, if they lead nowhere without one. `documentBase` is the
+ * path of `<base href>`. The first of several equally good ones is returned.
+ */
+function findBasePath(root, paths, documentBase) {
+    const votes = new Map();
+    const missing = paths.filter(path => !hasFile(root, path));
+    for (const base of missing.flatMap(path => findBaseOf(root, path) ?? []))
+        votes.set(base, (votes.get(base) ?? 0) + 1);
+    const [best] = [...votes].sort(([, one], [, other]) => other - one);
+    if (best !== undefined)
+        return best[0];
+    // A page without files of its own: only its links say where it belongs.
+    return paths.every(path => !hasFile(root, path)) && !hasFile(root, `${documentBase}index.html`)
+        ? documentBase
+        : NO_BASE;
+}
+/** The shortest beginning of `path` without which it is the path of a file. */
+function findBaseOf(root, path) {
+    const segments = path.split('/').slice(1);
+    const length = segments.findIndex((_, index) => index > 0 && hasFile(root, `/${segments.slice(index).join('/')}`));
+    return length < 0 ? undefined : `/${segments.slice(0, length).join('/')}/`;
+}
+
+;// CONCATENATED MODULE: ./node_modules/htmlparser2/node_modules/entities/dist/decode-codepoint.js
+// Adapted from https://github.com/mathiasbynens/he/blob/36afe179392226cf1b6ccdb16ebbb7a5a844d93a/src/he.js#L106-L134
+/**
+ * C1 Unicode control character reference replacements (code points 128–159).
+ * Index i gives the replacement for code point 128+i; 0 means "no replacement".
+ */
+const c1 = [
+    8364, 0, 8218, 402, 8222, 8230, 8224, 8225, 710, 8240, 352, 8249, 338, 0,
+    381, 0, 0, 8216, 8217, 8220, 8221, 8226, 8211, 8212, 732, 8482, 353, 8250,
+    339, 0, 382, 376,
+];
+/**
+ * True for NUL, UTF-16 surrogates, and values past U+10FFFF.
+ * @param codePoint Unicode code point to check.
+ */
+function isInvalidCodePoint(codePoint) {
+    return (codePoint === 0 ||
+        (codePoint >= 0xd8_00 && codePoint <= 0xdf_ff) ||
+        codePoint > 0x10_ff_ff);
+}
+/**
+ * Replace the given code point with U+FFFD if it is NUL (0), a surrogate, or
+ * outside the valid Unicode range. Code points in the C1 controls range
+ * (128–159) are remapped to their Windows-1252 equivalents, following the
+ * HTML spec. All other code points are returned unchanged.
+ * @param codePoint Unicode code point to convert.
+ */
+function replaceCodePoint(codePoint) {
+    if (isInvalidCodePoint(codePoint)) {
+        return 0xff_fd;
+    }
+    if (codePoint >= 128 && codePoint <= 159) {
+        return c1[codePoint - 128] || codePoint;
+    }
+    return codePoint;
+}
+/**
+ * XML numeric character references are the referenced Unicode code point.
+ * Invalid values still become U+FFFD; the HTML Windows-1252 C1 remap is not
+ * applied.
+ * @see https://www.w3.org/TR/xml/#NT-CharRef
+ * @param codePoint Unicode code point to convert.
+ */
+function decode_codepoint_replaceCodePointXML(codePoint) {
+    return isInvalidCodePoint(codePoint) ? 0xff_fd : codePoint;
+}
+/**
+ * Convert the code point of a decoded numeric entity to a string, replacing
+ * invalid values.
+ *
+ * Fast path for plain BMP code points: [1..0x7F] and [0xA0..0xD7FF] pass
+ * `replaceCodePoint` unchanged (no NUL, C1 remap, surrogate, or out-of-range
+ * handling) and fit a single charCode. 0xd760 = 0xD800 (the first surrogate)
+ * - 0xA0.
+ * @param codePoint Unicode code point to convert.
+ */
+function decode_codepoint_codePointToString(codePoint) {
+    return (codePoint - 1) >>> 0 < 0x7f || (codePoint - 0xa0) >>> 0 < 0xd7_60
+        ? String.fromCharCode(codePoint)
+        : String.fromCodePoint(replaceCodePoint(codePoint));
+}
+//# sourceMappingURL=decode-codepoint.js.map
+;// CONCATENATED MODULE: ./node_modules/htmlparser2/node_modules/entities/dist/generated/decode-data-xml.js
+// Generated using scripts/write-decode-map.ts
+/** Packed XML decode trie data. */
+const xmlDecodeTree = /* #__PURE__ */ new Uint16Array([
+    512, 26_465, 29_036, 7, 0, 2, 4, 116, 24_638, 116, 24_636, 8693, 29_807,
+    24_610, 621, 1, 0, 0, 3, 112, 24_614, 111, 115, 24_615,
+]);
+//# sourceMappingURL=decode-data-xml.js.map
+;// CONCATENATED MODULE: ./node_modules/htmlparser2/node_modules/entities/dist/internal/bin-trie-flags.js
+/**
+ * Bit flags & masks for the binary trie encoding used for entity decoding.
+ *
+ * The trie is a flat `Uint16Array`. Every node starts with one header word:
+ *
+ *   15..14 VALUE_LENGTH   Number of words the value occupies, +1.
+ *                         0 = no value; 1 = value inline in bits 12..0;
+ *                         2/3 = value in the 1/2 words after the header.
+ *   13     FLAG13         If VALUE_LENGTH > 0: semicolon required ("strict"
+ *                         entity; `;` is never stored as a branch).
+ *                         If VALUE_LENGTH == 0: this node is a compact run.
+ *   12..7  BRANCH_LENGTH  Number of branches (or run length for runs).
+ *   6..0   JUMP_TABLE     Jump-table offset / single-branch char / first
+ *                         run char (see below).
+ *
+ * Branch data follows the header and any value words. Its shape is selected
+ * by (JUMP_TABLE, BRANCH_LENGTH) in the header:
+ *
+ *   Single branch  JUMP_TABLE = the only child's char, BRANCH_LENGTH = 0.
+ *                  No branch words; the child node follows immediately.
+ *   Jump table     JUMP_TABLE = first covered char (> 0), BRANCH_LENGTH =
+ *                  table length. One word per covered char: 0 = no branch,
+ *                  otherwise the child's offset from the END of the table,
+ *                  +1 (so 0 stays the no-branch sentinel).
+ *   Dictionary     JUMP_TABLE = 0, BRANCH_LENGTH = number of branches.
+ *                  ceil(n/2) words of sorted keys packed two per word
+ *                  (low byte first), then n pointer words storing the
+ *                  child's offset from the END of the branch data.
+ *   Compact run    VALUE_LENGTH = 0, FLAG13 set. BRANCH_LENGTH = run
+ *                  length (3..63), JUMP_TABLE = first char; remaining run
+ *                  chars packed two per word after the header. The target
+ *                  node follows the packed words immediately.
+ *
+ * Pointers are end-relative (rather than relative to the pointer's own
+ * position) because that makes the common "child encoded right after the
+ * branch data" case a small constant, which compresses far better. Offsets
+ * to already-encoded (shared) nodes wrap via uint16 modulo arithmetic; the
+ * decoder masks navigation results with `& 0xff_ff` to match.
+ */
+var bin_trie_flags_BinTrieFlags;
+(function (BinTrieFlags) {
+    BinTrieFlags[BinTrieFlags["VALUE_LENGTH"] = 49152] = "VALUE_LENGTH";
+    BinTrieFlags[BinTrieFlags["FLAG13"] = 8192] = "FLAG13";
+    BinTrieFlags[BinTrieFlags["BRANCH_LENGTH"] = 8064] = "BRANCH_LENGTH";
+    BinTrieFlags[BinTrieFlags["JUMP_TABLE"] = 127] = "JUMP_TABLE";
+    /** Bits 12..0: the inline value of a VALUE_LENGTH = 1 header word. */
+    BinTrieFlags[BinTrieFlags["VALUE_MASK"] = 8191] = "VALUE_MASK";
+})(bin_trie_flags_BinTrieFlags || (bin_trie_flags_BinTrieFlags = {}));
+//# sourceMappingURL=bin-trie-flags.js.map
+;// CONCATENATED MODULE: ./node_modules/htmlparser2/node_modules/entities/dist/decode.js
+
+
+
+
+var CharCodes;
+(function (CharCodes) {
+    CharCodes[CharCodes["AMP"] = 38] = "AMP";
+    CharCodes[CharCodes["NUM"] = 35] = "NUM";
+    CharCodes[CharCodes["SEMI"] = 59] = "SEMI";
+    CharCodes[CharCodes["EQUALS"] = 61] = "EQUALS";
+    CharCodes[CharCodes["ZERO"] = 48] = "ZERO";
+    CharCodes[CharCodes["NINE"] = 57] = "NINE";
+    CharCodes[CharCodes["LOWER_A"] = 97] = "LOWER_A";
+    CharCodes[CharCodes["LOWER_X"] = 120] = "LOWER_X";
+})(CharCodes || (CharCodes = {}));
+/** Bit that needs to be set to convert an upper case ASCII character to lower case */
+const TO_LOWER_BIT = 0b10_0000;
+/*
+ * `parseNumericEntity` packs its two results into one 32-bit integer:
+ * `(consumed << CONSUMED_SHIFT) | codePoint`. The 21-bit code point field
+ * fits any valid Unicode value (max 0x10FFFF, clamped before packing); the
+ * consumed count excludes `&` and gets the remaining 11 bits. Extract it
+ * with `>>>` so the topmost bit isn't treated as a sign.
+ *
+ * Plain consts rather than a `const enum`: with `isolatedModules`, enum
+ * member reads compile to runtime property loads.
+ */
+const CONSUMED_SHIFT = 21;
+const CODE_POINT_MASK = 0x1f_ff_ff;
+/**
+ * Reserved consumed field for counts of at least 2047 characters after `&`.
+ * The true count is in `longNumericConsumed`.
+ */
+const CONSUMED_OVERFLOW = 0x7_ff;
+/**
+ * Side channel for numeric entities of at least 2048 characters including
+ * `&`. Set by `parseNumericEntity` when its consumed count reaches the
+ * reserved value `CONSUMED_OVERFLOW`; callers read the true count from here.
+ * A module-level slot avoids a tuple allocation on the hot path.
+ */
+let longNumericConsumed = 0;
+/**
+ * Extract the consumed count from a `parseNumericEntity` packed result,
+ * recovering the true length from `longNumericConsumed` when the packed
+ * field contains the sentinel. Read it before the next `parseNumericEntity`
+ * call, which may overwrite the side channel. This helper owns that protocol.
+ * @param packed Packed result of `parseNumericEntity`.
+ */
+function unpackConsumed(packed) {
+    const consumed = packed >>> CONSUMED_SHIFT;
+    return consumed === CONSUMED_OVERFLOW ? longNumericConsumed : consumed;
+}
+/**
+ * Unsigned subtraction trick: (code - lo) >>> 0 wraps negatives to large
+ * values, so a single `<=` covers the entire [lo..hi] range check.
+ * @param code Code point to check.
+ */
+function isNumber(code) {
+    return (code - CharCodes.ZERO) >>> 0 <= 9;
+}
+function isHexadecimalCharacter(code) {
+    return ((code | TO_LOWER_BIT) - CharCodes.LOWER_A) >>> 0 <= 5; // F - a
+}
+function isAlpha(code) {
+    return ((code | TO_LOWER_BIT) - CharCodes.LOWER_A) >>> 0 <= 25; // Z - a
+}
+/**
+ * Checks if the given character is a valid end character for an entity in an attribute.
+ *
+ * Attribute values that aren't terminated properly aren't parsed, and shouldn't lead to a parser error.
+ * See the example in https://html.spec.whatwg.org/multipage/parsing.html#named-character-reference-state
+ * @param code Code point to check.
+ */
+function isEntityInAttributeInvalidEnd(code) {
+    return code === CharCodes.EQUALS || isAlpha(code) || isNumber(code);
+}
+var EntityDecoderState;
+(function (EntityDecoderState) {
+    EntityDecoderState[EntityDecoderState["EntityStart"] = 0] = "EntityStart";
+    EntityDecoderState[EntityDecoderState["NumericStart"] = 1] = "NumericStart";
+    EntityDecoderState[EntityDecoderState["NumericDecimal"] = 2] = "NumericDecimal";
+    EntityDecoderState[EntityDecoderState["NumericHex"] = 3] = "NumericHex";
+    EntityDecoderState[EntityDecoderState["NamedEntity"] = 4] = "NamedEntity";
+})(EntityDecoderState || (EntityDecoderState = {}));
+/**
+ * Decoding mode for named entities.
+ */
+var DecodingMode;
+(function (DecodingMode) {
+    /** Entities in text nodes that can end with any character. */
+    DecodingMode[DecodingMode["Legacy"] = 0] = "Legacy";
+    /** Only allow entities terminated with a semicolon. */
+    DecodingMode[DecodingMode["Strict"] = 1] = "Strict";
+    /** Entities in attributes have limitations on ending characters. */
+    DecodingMode[DecodingMode["Attribute"] = 2] = "Attribute";
+})(DecodingMode || (DecodingMode = {}));
+/**
+ * Token decoder with support of writing partial entities.
+ */
+class EntityDecoder {
+    decodeTree;
+    emitCodePoint;
+    errors;
+    /** The current state of the decoder. */
+    state = EntityDecoderState.EntityStart;
+    /** Characters that were consumed while parsing an entity. */
+    consumed = 1;
+    /**
+     * The result of the entity.
+     *
+     * For named entities: the trie index of the best legacy match so far
+     * (0 = none). For numeric entities: the accumulated code point.
+     */
+    result = 0;
+    /** The current index in the decode tree. */
+    treeIndex = 0;
+    /**
+     * Characters consumed since the last recorded legacy match, plus one.
+     * Invariant at the top of the `stateNamedEntity` loop: `excess` equals
+     * the number of unrecorded consumed characters + 1.
+     */
+    // biome-ignore lint/correctness/noUnusedPrivateClassMembers: False positive (read via destructuring)
+    excess = 1;
+    /** The mode in which the decoder is operating. */
+    decodeMode = DecodingMode.Strict;
+    /** The number of characters that have been consumed in the current run. */
+    // biome-ignore lint/correctness/noUnusedPrivateClassMembers: False positive
+    runConsumed = 0;
+    constructor(
+    /** The predefined HTML or XML decode tree. */
+    decodeTree, 
+    /**
+     * The function that is called when a codepoint is decoded.
+     *
+     * For named entities that decode to multiple code points, this will
+     * be called multiple times, with the second codepoint, and the same
+     * `consumed` value.
+     * @param codepoint The decoded codepoint.
+     * @param consumed The number of characters consumed by the decoder.
+     */
+    emitCodePoint, 
+    /** An object that is used to produce errors. */
+    errors) {
+        this.decodeTree = decodeTree;
+        this.emitCodePoint = emitCodePoint;
+        this.errors = errors;
+    }
+    /**
+     * Resets the instance to make it reusable.
+     * @param decodeMode Entity decoding mode to use.
+     */
+    startEntity(decodeMode) {
+        this.decodeMode = decodeMode;
+        this.state = EntityDecoderState.EntityStart;
+        this.result = 0;
+        this.treeIndex = 0;
+        this.excess = 1;
+        this.consumed = 1;
+        this.runConsumed = 0;
+    }
+    /**
+     * Write an entity to the decoder. This can be called multiple times with partial entities.
+     * If the entity is incomplete, the decoder will return -1.
+     *
+     * Mirrors the non-streaming `decodeWithTrie`, but with the ability to stop decoding if the
+     * entity is incomplete, and resume when the next string is written.
+     * @param input The string containing the entity (or a continuation of the entity).
+     * @param offset The offset at which the entity begins. Should be 0 if this is not the first call.
+     * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+     */
+    write(input, offset) {
+        switch (this.state) {
+            case EntityDecoderState.EntityStart: {
+                if (input.charCodeAt(offset) === CharCodes.NUM) {
+                    this.state = EntityDecoderState.NumericStart;
+                    this.consumed += 1;
+                    return this.stateNumericStart(input, offset + 1);
+                }
+                this.state = EntityDecoderState.NamedEntity;
+                return this.stateNamedEntity(input, offset);
+            }
+            case EntityDecoderState.NumericStart: {
+                return this.stateNumericStart(input, offset);
+            }
+            case EntityDecoderState.NumericDecimal: {
+                return this.stateNumericDecimal(input, offset);
+            }
+            case EntityDecoderState.NumericHex: {
+                return this.stateNumericHex(input, offset);
+            }
+            default: {
+                // NamedEntity — the only remaining state.
+                return this.stateNamedEntity(input, offset);
+            }
+        }
+    }
+    /**
+     * Switches between the numeric decimal and hexadecimal states.
+     *
+     * Equivalent to the `Numeric character reference state` in the HTML spec.
+     * @param input The string containing the entity (or a continuation of the entity).
+     * @param offset The current offset.
+     * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+     */
+    // eslint-disable-next-line unicorn/consistent-class-member-order
+    stateNumericStart(input, offset) {
+        if (offset >= input.length) {
+            return -1;
+        }
+        if ((input.charCodeAt(offset) | TO_LOWER_BIT) === CharCodes.LOWER_X) {
+            this.state = EntityDecoderState.NumericHex;
+            this.consumed += 1;
+            return this.stateNumericHex(input, offset + 1);
+        }
+        this.state = EntityDecoderState.NumericDecimal;
+        return this.stateNumericDecimal(input, offset);
+    }
+    /**
+     * Parses a hexadecimal numeric entity.
+     *
+     * Equivalent to the `Hexademical character reference state` in the HTML
+     * spec. Digit parsing matches the hex loop in `parseNumericEntity`.
+     * The accumulated value is preserved for numeric validation callbacks.
+     * @param input The string containing the entity (or a continuation of the entity).
+     * @param offset The current offset.
+     * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+     */
+    stateNumericHex(input, offset) {
+        const inputLength = input.length;
+        // Local accumulators; flushed before any exit (see stateNamedEntity).
+        let { result } = this;
+        let { consumed } = this;
+        while (offset < inputLength) {
+            const char = input.charCodeAt(offset);
+            if (isNumber(char) || isHexadecimalCharacter(char)) {
+                // Convert hex digit to value (0-15); 'a'/'A' -> 10.
+                const digit = char <= CharCodes.NINE
+                    ? char - CharCodes.ZERO
+                    : (char | TO_LOWER_BIT) - CharCodes.LOWER_A + 10;
+                result = result * 16 + digit;
+                consumed += 1;
+                offset += 1;
+            }
+            else {
+                this.result = result;
+                this.consumed = consumed;
+                return this.emitNumericEntity(char, 3);
+            }
+        }
+        this.result = result;
+        this.consumed = consumed;
+        return -1; // Incomplete entity
+    }
+    /**
+     * Parses a decimal numeric entity.
+     *
+     * Equivalent to the `Decimal character reference state` in the HTML
+     * spec. Digit parsing matches the decimal loop in `parseNumericEntity`.
+     * The accumulated value is preserved for numeric validation callbacks.
+     * @param input The string containing the entity (or a continuation of the entity).
+     * @param offset The current offset.
+     * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+     */
+    stateNumericDecimal(input, offset) {
+        const inputLength = input.length;
+        // Local accumulators; flushed before any exit (see stateNamedEntity).
+        let { result } = this;
+        let { consumed } = this;
+        while (offset < inputLength) {
+            const digit = input.charCodeAt(offset) - CharCodes.ZERO;
+            if (digit >>> 0 > 9) {
+                this.result = result;
+                this.consumed = consumed;
+                return this.emitNumericEntity(digit + CharCodes.ZERO, 2);
+            }
+            result = result * 10 + digit;
+            consumed += 1;
+            offset += 1;
+        }
+        this.result = result;
+        this.consumed = consumed;
+        return -1; // Incomplete entity
+    }
+    /**
+     * Validate and emit a numeric entity.
+     *
+     * Implements the logic from the `Hexademical character reference start
+     * state` and `Numeric character reference end state` in the HTML spec.
+     * @param lastCp The last code point of the entity. Used to see if the
+     *               entity was terminated with a semicolon.
+     * @param expectedLength The minimum number of characters that should be
+     *                       consumed. Used to validate that at least one digit
+     *                       was consumed.
+     * @returns The number of characters that were consumed.
+     */
+    emitNumericEntity(lastCp, expectedLength) {
+        // Ensure we consumed at least one digit.
+        if (this.consumed <= expectedLength) {
+            this.errors?.absenceOfDigitsInNumericCharacterReference(this.consumed);
+            return 0;
+        }
+        // Figure out if this is a legit end of the entity
+        if (lastCp === CharCodes.SEMI) {
+            this.consumed += 1;
+        }
+        else if (this.decodeMode === DecodingMode.Strict) {
+            return 0;
+        }
+        this.emitCodePoint((this.decodeTree === xmlDecodeTree
+            ? decode_codepoint_replaceCodePointXML
+            : replaceCodePoint)(this.result), this.consumed);
+        if (this.errors) {
+            if (lastCp !== CharCodes.SEMI) {
+                this.errors.missingSemicolonAfterCharacterReference();
+            }
+            this.errors.validateNumericCharacterReference(this.result);
+        }
+        return this.consumed;
+    }
+    /**
+     * Flush locally-tracked walk state back to the fields, then emit the
+     * recorded legacy match or reject (cold path — at most once per
+     * entity). Called after failed navigation (leaf node, branch miss, or
+     * compact-run mismatch). In attribute mode, reject if no legacy was
+     * recorded at the current node, if we descended past it, or if the
+     * pending input character is an invalid attribute terminator.
+     * @param consumed Locally-tracked consumed count.
+     * @param excess Locally-tracked excess count.
+     * @param char Pending input character (may be the mismatching char).
+     * @param valueLength Value length at the current trie node.
+     */
+    flushAndEmitLegacyOrReject(consumed, excess, char, valueLength) {
+        this.consumed = consumed;
+        this.excess = excess;
+        return this.result === 0 ||
+            (this.decodeMode === DecodingMode.Attribute &&
+                (valueLength === 0 ||
+                    excess > 1 ||
+                    isEntityInAttributeInvalidEnd(char)))
+            ? 0
+            : this.emitNotTerminatedNamedEntity();
+    }
+    /**
+     * Parses a named entity.
+     *
+     * Equivalent to the `Named character reference state` in the HTML spec.
+     * @param input The string containing the entity (or a continuation of the entity).
+     * @param offset The current offset.
+     * @returns The number of characters that were consumed, or -1 if the entity is incomplete.
+     */
+    stateNamedEntity(input, offset) {
+        const { decodeTree } = this;
+        const inputLength = input.length;
+        const isStrict = this.decodeMode === DecodingMode.Strict;
+        /*
+         * Local copies of the resumable walk state avoid per-character
+         * field writes. They are flushed back to the fields
+         * on every exit (chunk end, and before any emit helper that reads
+         * them). `this.result` is only written at the (rare) record points,
+         * so it stays a direct field write.
+         *
+         * Legacy-match recording happens in two idempotent places: at the
+         * loop top when sitting on a value node, and in the chunk-end
+         * epilogue (so `end()` sees matches that land exactly on a chunk
+         * boundary). Recording applies `consumed += excess - 1; excess = 1`,
+         * which is a no-op when repeated — the loop-top invariant is
+         * `excess` = unrecorded consumed characters + 1.
+         */
+        let { treeIndex } = this;
+        let { excess } = this;
+        let { consumed } = this;
+        let current = decodeTree[treeIndex];
+        while (offset < inputLength) {
+            /*
+             * Descend through value-less jump-table nodes (including the
+             * single-branch encoding) inline, mirroring `decodeWithTrie`:
+             * this avoids a `determineBranch` call per level for the
+             * dominant node shape — including the root on the first write.
+             */
+            while ((current &
+                (bin_trie_flags_BinTrieFlags.VALUE_LENGTH | bin_trie_flags_BinTrieFlags.FLAG13)) ===
+                0 &&
+                (current & bin_trie_flags_BinTrieFlags.JUMP_TABLE) !== 0) {
+                const char = input.charCodeAt(offset);
+                const jumpOffset = current & bin_trie_flags_BinTrieFlags.JUMP_TABLE;
+                const branchCount = (current & bin_trie_flags_BinTrieFlags.BRANCH_LENGTH) >> 7;
+                if (branchCount === 0) {
+                    // Single branch encoded inline in the jump offset bits.
+                    if (char !== jumpOffset) {
+                        return this.flushAndEmitLegacyOrReject(consumed, excess, char, 0);
+                    }
+                    treeIndex += 1;
+                }
+                else {
+                    const slot = char - jumpOffset;
+                    if (slot >>> 0 >= branchCount) {
+                        return this.flushAndEmitLegacyOrReject(consumed, excess, char, 0);
+                    }
+                    const stored = decodeTree[treeIndex + 1 + slot];
+                    if (stored === 0) {
+                        return this.flushAndEmitLegacyOrReject(consumed, excess, char, 0);
+                    }
+                    // End-relative: branch data ends at treeIndex+1+branchCount.
+                    treeIndex = (treeIndex + branchCount + stored) & 0xff_ff;
+                }
+                current = decodeTree[treeIndex];
+                offset += 1;
+                excess += 1;
+                /*
+                 * `charCodeAt` past the end returns NaN, which would alias
+                 * to slot 0 after `>>> 0` — bail out explicitly.
+                 */
+                // eslint-disable-next-line unicorn/no-break-in-nested-loop
+                if (offset >= inputLength)
+                    break;
+            }
+            if (offset >= inputLength)
+                break;
+            // Handle compact runs (resumable across chunks).
+            if ((current &
+                (bin_trie_flags_BinTrieFlags.VALUE_LENGTH | bin_trie_flags_BinTrieFlags.FLAG13)) ===
+                bin_trie_flags_BinTrieFlags.FLAG13) {
+                const runLength = (current & bin_trie_flags_BinTrieFlags.BRANCH_LENGTH) >> 7; /* 3..63 */
+                let { runConsumed } = this;
+                // If we are starting a run, check the first char.
+                if (runConsumed === 0) {
+                    const char = input.charCodeAt(offset);
+                    if (char !== (current & bin_trie_flags_BinTrieFlags.JUMP_TABLE)) {
+                        return this.flushAndEmitLegacyOrReject(consumed, excess, char, 0);
+                    }
+                    offset += 1;
+                    excess += 1;
+                    runConsumed = 1;
+                }
+                // Check remaining characters in the run (packed two per uint16 word).
+                while (runConsumed < runLength) {
+                    if (offset >= inputLength) {
+                        this.treeIndex = treeIndex;
+                        this.excess = excess;
+                        this.consumed = consumed;
+                        this.runConsumed = runConsumed;
+                        return -1;
+                    }
+                    const charIndexInPacked = runConsumed - 1;
+                    const packedWord = decodeTree[treeIndex + 1 + (charIndexInPacked >> 1)];
+                    const expectedChar = (packedWord >> ((charIndexInPacked & 1) << 3)) & 0xff;
+                    const char = input.charCodeAt(offset);
+                    if (char !== expectedChar) {
+                        this.runConsumed = 0;
+                        return this.flushAndEmitLegacyOrReject(consumed, excess, char, 0);
+                    }
+                    offset += 1;
+                    excess += 1;
+                    runConsumed += 1;
+                }
+                this.runConsumed = 0;
+                treeIndex += 1 + (runLength >> 1);
+                current = decodeTree[treeIndex];
+                // Loop top handles the landed-on node (record/emit/branch).
+                continue;
+            }
+            // Header plus out-of-line value words; 0 means no value.
+            const valueLength = current >>> 14;
+            const char = input.charCodeAt(offset);
+            if (valueLength !== 0) {
+                // Record a legacy match (FLAG13 clear = semicolon optional).
+                if (!isStrict && (current & bin_trie_flags_BinTrieFlags.FLAG13) === 0) {
+                    this.result = treeIndex;
+                    consumed += excess - 1;
+                    excess = 1;
+                }
+                /*
+                 * Implicit semicolon handling: emit immediately. Covers both
+                 * strict (FLAG13 set) and legacy entities — neither stores
+                 * an explicit `;` branch in the trie.
+                 */
+                if (char === CharCodes.SEMI) {
+                    return this.emitNamedEntityData(treeIndex, valueLength, consumed + excess);
+                }
+                /*
+                 * `valueLength === 1` packs the codepoint into the header
+                 * word's low 13 bits, where branch metadata also lives. Skip
+                 * the branch lookup on leaves so those value bits aren't
+                 * reinterpreted as branch offsets.
+                 */
+                if (valueLength === 1) {
+                    return this.flushAndEmitLegacyOrReject(consumed, excess, char, valueLength);
+                }
+            }
+            // Value-bearing or dictionary node: dispatch through determineBranch.
+            const next = determineBranch(decodeTree, current, treeIndex + (valueLength || 1), char);
+            if (next < 0) {
+                return this.flushAndEmitLegacyOrReject(consumed, excess, char, valueLength);
+            }
+            treeIndex = next;
+            current = decodeTree[treeIndex];
+            offset += 1;
+            excess += 1;
+        }
+        /*
+         * Chunk exhausted. Record a legacy match we may be sitting on, so a
+         * subsequent `end()` emits it, then persist the walk state.
+         */
+        if (!isStrict &&
+            current >>> 14 !== 0 &&
+            (current & bin_trie_flags_BinTrieFlags.FLAG13) === 0) {
+            this.result = treeIndex;
+            consumed += excess - 1;
+            excess = 1;
+        }
+        this.treeIndex = treeIndex;
+        this.excess = excess;
+        this.consumed = consumed;
+        return -1;
+    }
+    /**
+     * Emit a named entity that was not terminated with a semicolon.
+     * @returns The number of characters consumed.
+     */
+    emitNotTerminatedNamedEntity() {
+        const { result, decodeTree } = this;
+        const valueLength = decodeTree[result] >>> 14;
+        this.emitNamedEntityData(result, valueLength, this.consumed);
+        this.errors?.missingSemicolonAfterCharacterReference();
+        return this.consumed;
+    }
+    /**
+     * Emit a named entity.
+     * @param result The index of the entity in the decode tree.
+     * @param valueLength Encoded value length (header plus any value words).
+     * @param consumed The number of characters consumed.
+     * @returns The number of characters consumed.
+     */
+    emitNamedEntityData(result, valueLength, consumed) {
+        const { decodeTree } = this;
+        this.emitCodePoint(valueLength === 1
+            ? decodeTree[result] & bin_trie_flags_BinTrieFlags.VALUE_MASK
+            : decodeTree[result + 1], consumed);
+        if (valueLength === 3) {
+            // Emit the second UTF-16 code unit.
+            this.emitCodePoint(decodeTree[result + 2], consumed);
+        }
+        return consumed;
+    }
+    /**
+     * Signal to the parser that the end of the input was reached.
+     *
+     * Remaining data will be emitted and relevant errors will be produced.
+     * @returns The number of characters consumed.
+     */
+    end() {
+        switch (this.state) {
+            case EntityDecoderState.NamedEntity: {
+                // Emit a named entity if we have one.
+                return this.result !== 0 &&
+                    (this.decodeMode !== DecodingMode.Attribute ||
+                        this.result === this.treeIndex)
+                    ? this.emitNotTerminatedNamedEntity()
+                    : 0;
+            }
+            // Otherwise, emit a numeric entity if we have one.
+            case EntityDecoderState.NumericDecimal: {
+                return this.emitNumericEntity(0, 2);
+            }
+            case EntityDecoderState.NumericHex: {
+                return this.emitNumericEntity(0, 3);
+            }
+            case EntityDecoderState.NumericStart: {
+                this.errors?.absenceOfDigitsInNumericCharacterReference(this.consumed);
+                return 0;
+            }
+            default: {
+                // EntityStart or unknown — return 0.
+                return 0;
+            }
+        }
+    }
+}
+/**
+ * Determines the branch of the current node that is taken given the current
+ * character. This function is used to traverse the trie.
+ *
+ * See `BinTrieFlags` for the branch-data layouts handled here.
+ * @param decodeTree The trie.
+ * @param current The current node's header word.
+ * @param nodeIndex Index of the node's first branch-data word (the header
+ *   plus any value words have been skipped by the caller).
+ * @param char The current character.
+ * @returns The index of the next node, or -1 if no branch is taken.
+ */
+function determineBranch(decodeTree, current, nodeIndex, char) {
+    const branchCount = (current & bin_trie_flags_BinTrieFlags.BRANCH_LENGTH) >> 7;
+    const jumpOffset = current & bin_trie_flags_BinTrieFlags.JUMP_TABLE;
+    // Case 1: Single branch or jump table (jumpOffset encodes the first/only char code).
+    if (jumpOffset) {
+        if (branchCount === 0) {
+            // Single branch encoded inline in the jump offset bits.
+            return char === jumpOffset ? nodeIndex : -1;
+        }
+        /*
+         * Jump table: branchCount consecutive slots starting at jumpOffset.
+         * Unsigned comparison handles both < 0 and >= branchCount in one check.
+         */
+        const slot = char - jumpOffset;
+        if (slot >>> 0 >= branchCount)
+            return -1;
+        const stored = decodeTree[nodeIndex + slot];
+        /*
+         * 0 = empty slot (no branch); otherwise the child's offset from the
+         * end of the branch array, +1 (end-relative pointers compress
+         * better). `& 0xff_ff` mirrors the encoder's uint16 wrap for
+         * backreferences to already-encoded nodes.
+         */
+        return stored === 0
+            ? -1
+            : (nodeIndex + branchCount + stored - 1) & 0xff_ff;
+    }
+    /*
+     * Case 2: Packed dictionary. Linear scan — over 90% of dict nodes have
+     * <= 4 branches in the HTML trie, where the constant-factor savings
+     * dominate over binary search's asymptotic edge.
+     */
+    if (branchCount === 0)
+        return -1;
+    const packedKeySlots = (branchCount + 1) >> 1;
+    const branchEnd = nodeIndex + packedKeySlots + branchCount;
+    for (let index = 0; index < branchCount; index++) {
+        const packed = decodeTree[nodeIndex + (index >> 1)];
+        const key = (packed >> ((index & 1) << 3)) & 0xff;
+        if (key === char) {
+            const pointerIndex = nodeIndex + packedKeySlots + index;
+            // Pointers are relative to the end of the branch data.
+            return (branchEnd + decodeTree[pointerIndex]) & 0xff_ff;
+        }
+        // Keys are sorted; if we've passed `char`, no match is possible.
+        if (key > char)
+            return -1;
+    }
+    return -1;
+}
+/**
+ * Read the decoded value from a trie node.
+ * @param decodeTree The trie.
+ * @param nodeIndex The index of the node.
+ * @param valueLength The length of the value (1, 2, or 3).
+ * @returns The decoded string.
+ */
+function readTrieValue(decodeTree, nodeIndex, valueLength) {
+    if (valueLength === 1) {
+        return String.fromCharCode(decodeTree[nodeIndex] & BinTrieFlags.VALUE_MASK);
+    }
+    if (valueLength === 2) {
+        return String.fromCharCode(decodeTree[nodeIndex + 1]);
+    }
+    return String.fromCharCode(decodeTree[nodeIndex + 1], decodeTree[nodeIndex + 2]);
+}
+/**
+ * Parse a numeric entity (`&#DDD;` or `&#xHHH;`).
+ *
+ * Encodes the result as `(consumed << CONSUMED_SHIFT) | codepoint` (see
+ * the packing comment at the top of the file; overlong entities spill
+ * their length into `longNumericConsumed`). Returns 0 when no digits were
+ * found.
+ *
+ * This is the sync counterpart of the streaming
+ * `EntityDecoder#stateNumericDecimal` / `#stateNumericHex`. Digit parsing
+ * matches those methods; only this packed result needs a value clamp.
+ * @param input       The input string.
+ * @param numberStart Index of the `#` character.
+ * @param inputLength Cached `input.length`.
+ */
+function parseNumericEntity(input, numberStart, inputLength) {
+    let offset = numberStart + 1; // Skip "#"
+    let cp = 0;
+    let digitStart = offset;
+    /*
+     * Separate decimal and hexadecimal loops: each multiplies by a constant
+     * and runs a single digit test, instead of a per-character base check.
+     */
+    if (offset < inputLength &&
+        (input.charCodeAt(offset) | TO_LOWER_BIT) === CharCodes.LOWER_X) {
+        offset += 1;
+        digitStart = offset;
+        while (offset < inputLength) {
+            const char = input.charCodeAt(offset);
+            if (isNumber(char)) {
+                cp = cp * 16 + (char - CharCodes.ZERO);
+            }
+            else if (isHexadecimalCharacter(char)) {
+                cp = cp * 16 + ((char | TO_LOWER_BIT) - CharCodes.LOWER_A + 10);
+            }
+            else {
+                break;
+            }
+            offset += 1;
+        }
+    }
+    else {
+        while (offset < inputLength) {
+            const digit = input.charCodeAt(offset) - CharCodes.ZERO;
+            if (digit >>> 0 > 9)
+                break;
+            cp = cp * 10 + digit;
+            offset += 1;
+        }
+    }
+    if (offset === digitStart)
+        return 0;
+    // Include the semicolon in consumed when present.
+    if (offset < inputLength && input.charCodeAt(offset) === CharCodes.SEMI) {
+        offset += 1;
+    }
+    /*
+     * Clamp out-of-range values to 0x110000 so they fit the 21-bit field
+     * and decode to U+FFFD. Lengths at or above CONSUMED_OVERFLOW use the
+     * side channel described with the packing constants.
+     */
+    if (cp > 0x10_ff_ff)
+        cp = 0x11_00_00;
+    let consumed = offset - numberStart;
+    if (consumed >= CONSUMED_OVERFLOW) {
+        // eslint-disable-next-line unicorn/no-top-level-assignment-in-function -- deliberate side channel, see `longNumericConsumed`
+        longNumericConsumed = consumed;
+        consumed = CONSUMED_OVERFLOW;
+    }
+    return (consumed << CONSUMED_SHIFT) | cp;
+}
+/**
+ * Decode all entities in `input` using the HTML trie.
+ *
+ * Hard-wired to `htmlDecodeTree`: the inline root navigation below assumes
+ * the HTML root's jump-table shape, so this must not be generalized to
+ * other tries (the XML trie's dictionary root would silently match no
+ * entities — `decodeXML` has its own hand-coded fast path instead).
+ * @param input      The string to decode.
+ * @param isStrict Only match semicolon-terminated entities.
+ * @param isAttribute Whether to apply attribute-specific parsing rules (disallowing certain non-semicolon terminators).
+ * @returns The decoded string.
+ */
+function decodeWithTrie(input, isStrict, isAttribute) {
+    const decodeTree = htmlDecodeTree;
+    // Fast path: no entities at all — return input without any allocation.
+    let offset = input.indexOf("&");
+    if (offset < 0)
+        return input;
+    const inputLength = input.length;
+    /*
+     * `chunkStart` marks the start of the next pending slice. Rejected
+     * entities don't advance it, so consecutive rejections are stitched
+     * into a single `slice` once a real match (or end of input) is hit.
+     */
+    let chunkStart = 0;
+    let result = "";
+    /*
+     * Root navigation fields, hoisted out of the per-entity loop. The HTML
+     * root is a multi-branch jump-table covering [A-Za-z]; see the inline
+     * first-iteration comment below.
+     */
+    const root = decodeTree[0];
+    const rootJumpOffset = root & BinTrieFlags.JUMP_TABLE;
+    const rootBranchCount = (root & BinTrieFlags.BRANCH_LENGTH) >> 7;
+    do {
+        const entityStart = offset + 1;
+        // Quick check: entity names must start with [A-Za-z], numeric with #.
+        const firstChar = input.charCodeAt(entityStart);
+        let consumed;
+        let value;
+        if (firstChar === CharCodes.NUM) {
+            const packed = parseNumericEntity(input, entityStart, inputLength);
+            consumed = unpackConsumed(packed);
+            // In strict mode, require semicolon termination.
+            if (isStrict &&
+                consumed > 0 &&
+                input.charCodeAt(entityStart + consumed - 1) !== CharCodes.SEMI) {
+                consumed = 0;
+            }
+            value =
+                consumed === 0
+                    ? ""
+                    : codePointToString(packed & CODE_POINT_MASK);
+        }
+        else if (isAlpha(firstChar)) {
+            consumed = 0;
+            value = "";
+            /*
+             * The generator guarantees a jump-table root. Consume the first
+             * character directly, then walk from its child.
+             */
+            const rootSlotIndex = firstChar - rootJumpOffset;
+            let nodeIndex;
+            if (rootSlotIndex >>> 0 < rootBranchCount) {
+                const stored = decodeTree[1 + rootSlotIndex];
+                nodeIndex =
+                    stored === 0 ? -1 : (rootBranchCount + stored) & 0xff_ff;
+            }
+            else {
+                nodeIndex = -1;
+            }
+            /*
+             * Best legacy (no-semicolon) match so far, as trie coordinates.
+             * Deferring `readTrieValue` to the end avoids allocating a
+             * string for matches that longer matches supersede.
+             */
+            let bestNodeIndex = 0;
+            let bestValueLength = 0;
+            let current = nodeIndex < 0 ? 0 : decodeTree[nodeIndex];
+            let index = entityStart + 1;
+            /*
+             * Walk the trie from the root child. The `trie` label lets the
+             * inner descent and compact-run loops abandon the entity (and
+             * fall through to the legacy/reject handling) directly.
+             */
+            trie: while (index < inputLength) {
+                /*
+                 * Inline value-less jump tables and single branches. A miss
+                 * falls through to the recorded legacy match or rejection.
+                 */
+                while (
+                // Value-less, non-run node with a nonzero jump offset.
+                (current &
+                    (BinTrieFlags.VALUE_LENGTH | BinTrieFlags.FLAG13)) ===
+                    0 &&
+                    (current & BinTrieFlags.JUMP_TABLE) !== 0) {
+                    const jumpOffset = current & BinTrieFlags.JUMP_TABLE;
+                    const branchCount = (current & BinTrieFlags.BRANCH_LENGTH) >> 7;
+                    if (branchCount === 0) {
+                        // Single branch encoded inline in the jump offset bits.
+                        if (input.charCodeAt(index) !== jumpOffset)
+                            break trie;
+                        nodeIndex += 1;
+                    }
+                    else {
+                        const slot = input.charCodeAt(index) - jumpOffset;
+                        if (slot >>> 0 >= branchCount)
+                            break trie;
+                        const stored = decodeTree[nodeIndex + 1 + slot];
+                        if (stored === 0)
+                            break trie;
+                        // End-relative: branch data ends at nodeIndex+1+branchCount.
+                        nodeIndex =
+                            (nodeIndex + branchCount + stored) & 0xff_ff;
+                    }
+                    current = decodeTree[nodeIndex];
+                    index += 1;
+                    /*
+                     * `charCodeAt` past the end returns NaN, which would
+                     * alias to slot 0 after `>>> 0` — bail out explicitly.
+                     */
+                    if (index >= inputLength)
+                        break trie;
+                }
+                // FLAG13 without a value marks a compact run.
+                if ((current &
+                    (BinTrieFlags.VALUE_LENGTH | BinTrieFlags.FLAG13)) ===
+                    BinTrieFlags.FLAG13) {
+                    const runLength = (current & BinTrieFlags.BRANCH_LENGTH) >> 7;
+                    // Check first char (stored in JUMP_TABLE bits).
+                    if (input.charCodeAt(index) !==
+                        (current & BinTrieFlags.JUMP_TABLE)) {
+                        // eslint-disable-next-line unicorn/no-break-in-nested-loop
+                        break;
+                    }
+                    index += 1;
+                    // Check remaining characters (packed two per uint16 word).
+                    const remaining = runLength - 1;
+                    let wordIndex = nodeIndex + 1;
+                    let charIndexInPacked = 0;
+                    /*
+                     * Process pairs: read one packed word, compare low byte then high byte.
+                     * No explicit bounds check needed — charCodeAt returns NaN for OOB,
+                     * which never equals an integer, so the mismatch break fires naturally.
+                     */
+                    for (; charIndexInPacked + 1 < remaining; charIndexInPacked += 2) {
+                        const packed = decodeTree[wordIndex];
+                        if (input.charCodeAt(index) !== (packed & 0xff))
+                            break trie;
+                        index += 1;
+                        if (input.charCodeAt(index) !== ((packed >> 8) & 0xff))
+                            break trie;
+                        index += 1;
+                        wordIndex += 1;
+                    }
+                    // Handle odd trailing char.
+                    if (charIndexInPacked < remaining) {
+                        if (input.charCodeAt(index) !==
+                            (decodeTree[wordIndex] & 0xff))
+                            // eslint-disable-next-line unicorn/no-break-in-nested-loop
+                            break;
+                        index += 1;
+                    }
+                    nodeIndex += 1 + (runLength >> 1);
+                    current = decodeTree[nodeIndex];
+                    // eslint-disable-next-line unicorn/no-break-in-nested-loop
+                    continue;
+                }
+                // Header plus out-of-line value words; 0 means no value.
+                const valueLength = current >>> 14;
+                const char = input.charCodeAt(index);
+                /*
+                 * Check current node for a value before navigating.
+                 * This handles both: (a) values reached via compact runs on the
+                 * previous iteration, and (b) values at regular branch targets.
+                 */
+                if (valueLength !== 0) {
+                    // If char is `;`, emit immediately.
+                    if (char === CharCodes.SEMI) {
+                        consumed = index - entityStart + 1;
+                        // Inline leaves carry the value in the low 13 bits.
+                        value =
+                            valueLength === 1
+                                ? String.fromCharCode(current & BinTrieFlags.VALUE_MASK)
+                                : readTrieValue(decodeTree, nodeIndex, valueLength);
+                        // eslint-disable-next-line unicorn/no-break-in-nested-loop
+                        break;
+                    }
+                    // Record non-terminated (legacy) match (FLAG13 clear = semicolon optional).
+                    if (!isStrict && (current & BinTrieFlags.FLAG13) === 0) {
+                        consumed = index - entityStart;
+                        bestNodeIndex = nodeIndex;
+                        bestValueLength = valueLength;
+                    }
+                    /*
+                     * A valueLength of 1 means the value is packed inline in the header
+                     * word — these are always leaf nodes with no branches, so we can
+                     * stop walking the trie.
+                     */
+                    // eslint-disable-next-line unicorn/no-break-in-nested-loop
+                    if (valueLength === 1)
+                        break;
+                }
+                // Navigate to the next node (valueLength || 1: skip past value words, minimum 1 for header).
+                const next = determineBranch(decodeTree, current, nodeIndex + (valueLength || 1), char);
+                // eslint-disable-next-line unicorn/no-break-in-nested-loop
+                if (next < 0)
+                    break;
+                nodeIndex = next;
+                current = decodeTree[nodeIndex];
+                index += 1;
+            }
+            /*
+             * Post-loop: if the semicolon path didn't set value,
+             * check for a final legacy match. The last navigation may
+             * have landed on a legacy node whose value hasn't been
+             * recorded yet (loop exited before the top-of-loop check
+             * could run).
+             */
+            if (value === "") {
+                const finalVL = current >>> 14;
+                if (finalVL !== 0 &&
+                    !isStrict &&
+                    (current & BinTrieFlags.FLAG13) === 0) {
+                    consumed = index - entityStart;
+                    bestNodeIndex = nodeIndex;
+                    bestValueLength = finalVL;
+                }
+                if (consumed > 0) {
+                    value = readTrieValue(decodeTree, bestNodeIndex, bestValueLength);
+                }
+            }
+        }
+        else {
+            consumed = 0;
+            value = "";
+        }
+        /*
+         * The attribute end-char rule (HTML spec §13.2.5.73) only applies to
+         * unterminated *named* references.  Semicolon-terminated entities and
+         * numeric entities are always accepted, matching EntityDecoder behavior.
+         *
+         * When `attribute` is false (the common case), short-circuit skips all
+         * the unterminated-named checks entirely.
+         */
+        if (consumed === 0 ||
+            (isAttribute &&
+                firstChar !== CharCodes.NUM &&
+                input.charCodeAt(entityStart + consumed - 1) !==
+                    CharCodes.SEMI &&
+                entityStart + consumed < inputLength &&
+                isEntityInAttributeInvalidEnd(input.charCodeAt(entityStart + consumed)))) {
+            // Rejected: leave `&` in the pending chunk, scan past it.
+            offset = entityStart;
+        }
+        else {
+            if (chunkStart < offset) {
+                result += input.slice(chunkStart, offset);
+            }
+            result += value;
+            offset = chunkStart = entityStart + consumed;
+        }
+        /*
+         * Adjacent entities (`&x;&y;`) are common in entity-dense input;
+         * checking the single character at `offset` first skips the
+         * `indexOf` call (and its per-call overhead) for that case.
+         */
+        if (input.charCodeAt(offset) !== CharCodes.AMP) {
+            offset = input.indexOf("&", offset);
+        }
+    } while (offset >= 0);
+    return result + input.slice(chunkStart);
+}
+/**
+ * Decodes an HTML string.
+ * @param htmlString The string to decode.
+ * @param mode The decoding mode.
+ * @returns The decoded string.
+ */
+function decodeHTML(htmlString, mode = DecodingMode.Legacy) {
+    return decodeWithTrie(htmlString, mode === DecodingMode.Strict, mode === DecodingMode.Attribute);
+}
+/**
+ * Decodes an HTML string in an attribute.
+ * @param htmlAttribute The string to decode.
+ * @returns The decoded string.
+ */
+function decodeHTMLAttribute(htmlAttribute) {
+    return decodeWithTrie(htmlAttribute, false, true);
+}
+/**
+ * Decodes an HTML string, requiring all entities to be terminated by a semicolon.
+ * @param htmlString The string to decode.
+ * @returns The decoded string.
+ */
+function decodeHTMLStrict(htmlString) {
+    return decodeWithTrie(htmlString, true, false);
+}
+/**
+ * Decodes an XML string, requiring all entities to be terminated by a semicolon.
+ *
+ * Uses a hand-coded fast path for the 5 XML named entities (amp, lt, gt,
+ * quot, apos) plus numeric entities, bypassing the trie entirely.
+ * @param xmlString The string to decode.
+ * @returns The decoded string.
+ */
+function decodeXML(xmlString) {
+    let offset = xmlString.indexOf("&");
+    if (offset < 0)
+        return xmlString;
+    let lastIndex = 0;
+    let result = "";
+    do {
+        const start = offset + 1;
+        let consumed = 0;
+        let value = "";
+        const c1 = xmlString.charCodeAt(start);
+        if (c1 === CharCodes.NUM) {
+            const packed = parseNumericEntity(xmlString, start, xmlString.length);
+            consumed = unpackConsumed(packed);
+            // XML is always strict — require semicolon.
+            if (consumed === 0 ||
+                xmlString.charCodeAt(start + consumed - 1) !== CharCodes.SEMI) {
+                consumed = 0;
+            }
+            else {
+                const codePoint = packed & CODE_POINT_MASK;
+                // Nonzero BMP values below the surrogate range need no replacement.
+                value =
+                    (codePoint - 1) >>> 0 < 0xd7_ff
+                        ? String.fromCharCode(codePoint)
+                        : String.fromCodePoint(replaceCodePointXML(codePoint));
+            }
+        }
+        else {
+            /* eslint-disable unicorn/no-break-in-nested-loop -- Keep XML name dispatch inline with the decode loop. */
+            switch (c1) {
+                // &lt; / &gt;
+                case 0x6c:
+                case 0x67: {
+                    if (xmlString.charCodeAt(start + 1) === 0x74 &&
+                        xmlString.charCodeAt(start + 2) === CharCodes.SEMI) {
+                        consumed = 3;
+                        value = c1 === 0x6c ? "<" : ">";
+                    }
+                    break;
+                }
+                // &amp; / &apos;
+                case 0x61: {
+                    const c2 = xmlString.charCodeAt(start + 1);
+                    if (c2 === 0x6d &&
+                        xmlString.charCodeAt(start + 2) === 0x70 &&
+                        xmlString.charCodeAt(start + 3) === CharCodes.SEMI) {
+                        consumed = 4;
+                        value = "&";
+                    }
+                    else if (c2 === 0x70 &&
+                        xmlString.charCodeAt(start + 2) === 0x6f &&
+                        xmlString.charCodeAt(start + 3) === 0x73 &&
+                        xmlString.charCodeAt(start + 4) === CharCodes.SEMI) {
+                        consumed = 5;
+                        value = "'";
+                    }
+                    break;
+                }
+                // &quot;
+                case 0x71: {
+                    if (xmlString.charCodeAt(start + 1) === 0x75 &&
+                        xmlString.charCodeAt(start + 2) === 0x6f &&
+                        xmlString.charCodeAt(start + 3) === 0x74 &&
+                        xmlString.charCodeAt(start + 4) === CharCodes.SEMI) {
+                        consumed = 5;
+                        value = '"';
+                    }
+                    break;
+                }
+            }
+            /* eslint-enable unicorn/no-break-in-nested-loop */
+        }
+        if (consumed > 0) {
+            if (lastIndex < offset)
+                result += xmlString.slice(lastIndex, offset);
+            result += value;
+            offset = lastIndex = start + consumed;
+        }
+        else {
+            offset = start;
+        }
+        /*
+         * Adjacent entities (`&x;&y;`) are common in entity-dense input;
+         * checking the single character at `lastIndex` first skips the
+         * `indexOf` call (and its per-call overhead) for that case.
+         */
+        offset =
+            xmlString.charCodeAt(offset) === CharCodes.AMP
+                ? offset
+                : xmlString.indexOf("&", offset);
+    } while (offset >= 0);
+    return result + xmlString.slice(lastIndex);
+}
+
+// Re-export for use by eg. htmlparser2
+
+
+//# sourceMappingURL=decode.js.map
+;// CONCATENATED MODULE: ./node_modules/htmlparser2/node_modules/entities/dist/internal/decode-shared.js
+/*
+ * Inverse of the encoder's SAFE alphabet (0x21..0x7E minus 0x22, 0x24, 0x5C),
+ * precomputed once at module load. Entries for excluded chars stay 0 but
+ * are never read.
+ */
+const BASE91_INVERSE = /* #__PURE__ */ (() => {
+    const table = new Uint8Array(127);
+    let code = 0;
+    for (let char = 0x21; char <= 0x7e; char++) {
+        if (char !== 0x22 && char !== 0x24 && char !== 0x5c) {
+            table[char] = code++;
+        }
+    }
+    return table;
+})();
+/**
+ * Decode a dictionary-encoded trie string back into its Uint16Array.
+ *
+ * Stream layout (consumed in this order):
+ *   1. dict1 atoms — `dict1AtomCount` uint16 values, delta+RLE encoded.
+ *   2. dict2 atoms — `atomCount - dict1AtomCount` values, delta+RLE.
+ *   3. dict2 ngrams — `ngramCount - (dictSize - dict1AtomCount)` entries,
+ *      each a pair of slot codes that resolve to earlier slots.
+ *   4. dict1 ngrams — `dictSize - dict1AtomCount` entries, same shape.
+ *   5. data — slot codes, each expanding to one or more uint16 values.
+ *
+ * Codes use a 91-char base (printable ASCII minus `"`, `$`, `\`):
+ *   - char1 < dictSize  → 1-char code, slot = char1
+ *   - char1 ≥ dictSize  → 2-char code, slot = dictSize + (char1 - dictSize)*91 + char2
+ *
+ * Slot index → token kind:
+ *   [0, A)                  dict1 atoms     (1-char codes)
+ *   [A, dictSize)           dict1 ngrams    (1-char codes)
+ *   [dictSize, dictSize+D)  dict2 atoms     (2-char codes)
+ *   [dictSize+D, end)       dict2 ngrams    (2-char codes)
+ *
+ * Both atom dicts decode before any ngram, and dict2 ngrams decode before
+ * dict1 ngrams. So every ngram entry references slots whose contents are
+ * already filled — no forward references to handle.
+ *
+ * This runs on library import. Flat typed arrays store each slot as either
+ * a plain value (`single`, covering every atom) or a range in a shared
+ * `pool` (ngrams).
+ * @param input Packed trie string.
+ * @param resultLength Expected number of uint16 values in the output.
+ * @param atomCount Total number of distinct uint16 values in the trie.
+ * @param dict1AtomCount Atoms in the 1-char range (`A` above).
+ * @param ngramCount Total number of ngram entries (dict1 + dict2).
+ * @param dictSize Number of 1-char code slots; the rest of `BASE - dictSize`
+ *   first-byte values are 2-char codes.
+ */
+function decodeTrieDict(input, resultLength, atomCount, dict1AtomCount, ngramCount, dictSize) {
+    const base = 91;
+    const inputLength = input.length;
+    // For 2-char codes, slot = char1 * base - twoCharBias + char2.
+    const twoCharBias = dictSize * (base - 1);
+    let pos = 0;
+    /** Read one slot code at `pos` and return its slot index, advancing pos. */
+    const readSlotCode = () => {
+        const c1 = BASE91_INVERSE[input.charCodeAt(pos++)];
+        return c1 < dictSize
+            ? c1
+            : c1 * base - twoCharBias + BASE91_INVERSE[input.charCodeAt(pos++)];
+    };
+    const dict2AtomCount = atomCount - dict1AtomCount;
+    const slotCount = atomCount + ngramCount;
+    /*
+     * Per-slot contents: atoms (always a single value) live directly in
+     * `single`; ngram slots hold -1 there and expand to
+     * `pool[start[slot] .. start[slot] + length[slot])`.
+     */
+    const single = new Int32Array(slotCount);
+    single.fill(-1, dict1AtomCount, dictSize);
+    single.fill(-1, dictSize + dict2AtomCount, slotCount);
+    const start = new Int32Array(slotCount);
+    const length = new Int32Array(slotCount);
+    /**
+     * Decode `count` ascending uint16 values from a delta+RLE stream into
+     * `single[off..off+count)`.
+     *
+     *   code < 89   → delta = code
+     *   code == 89  → run-length: next char encodes runLength-2; emit `runLength` consecutive +1 values
+     *   code == 90, next < 90  → escape: delta = 89 + next * BASE + after-next
+     *   code == 90, next == 90 → double-escape: extra char for very large deltas
+     * @param count
+     * @param off
+     */
+    function decodeDelta(count, off) {
+        let previous = 0;
+        let slot = off;
+        const end = off + count;
+        while (slot < end) {
+            const code = BASE91_INVERSE[input.charCodeAt(pos++)];
+            if (code < 89) {
+                previous += code;
+                single[slot++] = previous;
+            }
+            else if (code === 89) {
+                let runLength = BASE91_INVERSE[input.charCodeAt(pos++)] + 2;
+                while (runLength--)
+                    single[slot++] = ++previous;
+            }
+            else {
+                const next = BASE91_INVERSE[input.charCodeAt(pos++)];
+                previous +=
+                    89 +
+                        // eslint-disable-next-line unicorn/prefer-minimal-ternary -- branches read a different number of side-effecting input bytes
+                        (next < 90
+                            ? next * base + BASE91_INVERSE[input.charCodeAt(pos++)]
+                            : BASE91_INVERSE[input.charCodeAt(pos++)] * 8281 +
+                                BASE91_INVERSE[input.charCodeAt(pos++)] * base +
+                                BASE91_INVERSE[input.charCodeAt(pos++)]);
+                single[slot++] = previous;
+            }
+        }
+    }
+    // Streams 1 & 2: atoms decoded into their slot ranges.
+    decodeDelta(dict1AtomCount, 0);
+    decodeDelta(dict2AtomCount, dictSize);
+    /*
+     * Streams 3 & 4 are read in two passes: first collect every ngram's two
+     * references and derive its expanded length (each ref resolves to an earlier
+     * slot, so lengths are already known), which sizes the shared pool.
+     * Pool ranges are handed out in decode order, so the second pass fills
+     * the pool contiguously with a single write cursor.
+     */
+    const references = new Int32Array(ngramCount * 2);
+    let poolSize = 0;
+    let ngramIndex = 0;
+    /**
+     * Read `count` ngram entries (each = 2 slot-code references) for the slots
+     * starting at `startSlot`, recording references and assigning pool ranges.
+     * @param count
+     * @param startSlot
+     */
+    function readNgramReferences(count, startSlot) {
+        for (let index = 0; index < count; index++) {
+            const slot = startSlot + index;
+            const a = readSlotCode();
+            const b = readSlotCode();
+            references[ngramIndex * 2] = a;
+            references[ngramIndex * 2 + 1] = b;
+            ngramIndex += 1;
+            start[slot] = poolSize;
+            const entryLength = (single[a] < 0 ? length[a] : 1) +
+                (single[b] < 0 ? length[b] : 1);
+            length[slot] = entryLength;
+            poolSize += entryLength;
+        }
+    }
+    readNgramReferences(ngramCount - dictSize + dict1AtomCount, dictSize + dict2AtomCount);
+    readNgramReferences(dictSize - dict1AtomCount, dict1AtomCount);
+    // Second pass: concatenate each ngram's two halves into the pool.
+    const pool = new Uint16Array(poolSize);
+    let write = 0;
+    for (let index = 0; index < ngramIndex; index++) {
+        for (let half = 0; half < 2; half++) {
+            const source = references[index * 2 + half];
+            const value = single[source];
+            if (value < 0) {
+                let read = start[source];
+                const readEnd = read + length[source];
+                while (read < readEnd)
+                    pool[write++] = pool[read++];
+            }
+            else {
+                pool[write++] = value;
+            }
+        }
+    }
+    // Stream 5: data. Each code expands to its slot's stored values.
+    const out = new Uint16Array(resultLength);
+    let outIndex = 0;
+    while (pos < inputLength) {
+        let slot = BASE91_INVERSE[input.charCodeAt(pos++)];
+        if (slot >= dictSize) {
+            slot =
+                slot * base -
+                    twoCharBias +
+                    BASE91_INVERSE[input.charCodeAt(pos++)];
+        }
+        const value = single[slot];
+        if (value < 0) {
+            let read = start[slot];
+            const readEnd = read + length[slot];
+            while (read < readEnd)
+                out[outIndex++] = pool[read++];
+        }
+        else {
+            out[outIndex++] = value;
+        }
+    }
+    return out;
+}
+//# sourceMappingURL=decode-shared.js.map
+;// CONCATENATED MODULE: ./node_modules/htmlparser2/node_modules/entities/dist/generated/decode-data-html.js
+// Generated using scripts/write-decode-map.ts
+
+/** Packed HTML decode trie data. */
+const decode_data_html_htmlDecodeTree = /* #__PURE__ */ decodeTrieDict("!}.&u%}'&}*'~!6*)%&,~!J~!J~%L~y<~!R,~~%Lu~~#GD~~#|)1#%}^%}2%+#.##%##%}&%##%'#%##&%#%#'%#&#%#&#'#%%#&#%##%#)%''%&%#%#'%#%%#%%}%%%#%#&(23#%%#&-%0%('1#(##%#'##+%'*.:1}#%#6-+(%'%%#%%%}#L'2351&('%}&/N'(0(/*-%(%%}#'+&T%7.2}#&%&#%#36/5##%&%%#&#%%#))2%%##%&&'0~!#*+&'%1~!%).'3q?&%'1~!.##%6(~!+%%%(Gw'rT~!E#<nA%#jZ~!H%(~!42##~!*31&~!G%U~#)5~#`3~!J~!Z~%]~%Y~%C~!q~!u~#kz~%#~!6'~!D~!U~!?~#T~!c%~!G#'~%7|~!G~!J~!G&~#pb~(Df}#%}*&}#%##%##%##&#-}&'#'&%#.++}%mI,#,@&(}*%}*'%&##&#%##%}&0}#.},U},%}+%}&%}#%##&}B%(}(%}+%)})%##%#&}&%##%&}<%}>%#%&}*%}(%}9%}/%})%}*%}*%}?&}&%}3%}&*#%})%#%#)}#&#-#+*%E%%'%'#%}#*V##&##I}#&&##%&%#&&Qf%%))w/0+&%#(#.%-''''++++7}>%4'',##1,#%#&%##&#'##&#*#9)%&%}#*}%,#+P(%A&%#'&##wSD',9E00#y#@}(+}&%&>~!#~!X}#*}(&&}(&}(,%}%&#+&}#&}I%#%}%)#(},'%#*}4%%#%}(''}#/##(##),%-##%%)#&}(.}&%#&}%%}*&#%},&&}&%}#%*'#%})%}D&}&%}-&}6&#&}-,%}#%})-(~+`~,=?~I9'9%~!,#%})%})%}@%}?%}(~!?~#<~#pP~#BG~#=1#%K+~#?#~%;)~#A~#mF1~#A'~'X%'~#lR~#N~'N~#r~#m#-~#i'?%#'%~#B%##%,%#~#_%#0%~#]732~,w~2+#:&#%&'0%&>%}#>##F+)#%&&#(+_}4&}-%}(&}@&}O7Fdf0@+/v4}&WU##&/0#&'('B#%}.%}'+#%}#%%&#&%#%##+#&#)#6#'#.},%}c%},%#%##%&#&%#&~#>'*-.%##%##%}#%%}%'~#)D1}#%*&~#_%%'(~#S2%'.}#~#=##*'*-%}&'%'##&&~'E%.#&~#M4}%%##&'%#~#O1##%&#'+~#<B%##%%'%+~#;#@%}#&%#&&%#(~#H1}'%'##&&~#?A}&'~#D#%32}'&&&&~#[}'(#%}'~#;C})&}%%#%~#=&%,3}%'(#%%~#^'#&&)#%'~#Y%-~#d-%'~#^%%&#&&&}#~#b~2t*&'~&(~&@~0%~e~3}%*''0})&}+~!9##-}#%-hD*)1fC#%/&/fB#40~!+#)*4~!+~!K'&:~!/*7~!.#~!H~!L':~%x&~!H#~!*~%1~!I#~!+A~#p'~!F~~#-#~,,(~.Z~!V~%;'B'mq-W~!N~%I%#&&#&}#%},%%}'%}+X#%}#&}(%}'%}<%}#%}%%'}'%}:~![)9@~%>~#UA%-%##&~!C%~!-.9:~!1~!-^2/:a~!y,D*J#-5)/4~%23,~#G~!L1~!0X3`~!2+~!!0-~&E~!W~!o,>Y&]~%cZx_&~#O*9#A#'#+I'%#)~!0B*-5A+-((F&*M#)(-7-5+'-3a5Vi~!Y~!?+[)%3),ERHm~!+:D,VG.+)?fB%%*(%)'(#&80%1'8`K8?`+'Z#&O&'H5#*9)A%%5&3))0%39+.*7#()&&*=4@**L)<'_&*+..;(#*+)./&0#3)%')-8(4ixD(&.}%,('aI:,)%,k2231T)I'#/-W7,/'Q#.'Y24+h')37</31&83##&0#),H(?'&?/1##%#&&#%''-%&&&#(&''&#.-'%#%%(,')*'&#&#'##%(%(#%('#&##%%%%('%#%#%%#%#&%##h>w+v<ayvyvcg.uuhKr}g/v|g>u9i[~>g5uI~=RvdwEg;v/g;uk!!TTSx]@RT!U!#!@VBRUU!'UTe-d0c`e&gSdicedFcrdTaqb.kYcAohdYd@a3e+d}dMdtd.aJ#bqcK`dle/e.e'dwdPdodddjbEb}ogd^ofdpduc6j?l%d{drdqc)d7bacOdQ%T#Y)X.sR[yH>6Vyv3[xwLu>vo'!*.[yBacahoj>6Rew3[xqdZa#!a&#^(X-[yG>6Vyu3[xvg3sEr|g.u/Ri9db0T#^(Xa)!-[y;>6Vylg4wKs{JwNZt3@3r=c4Z([xlg;wKt!cpq's@v7A'*a(a+!-a#[y<3Dt?3Dt'>6Vym3[xmg9rxsNJwLZt4~?r?db1T#`-!(Xa,!0[yS>6Vz%NuQs.g4wKtnJwNZtS@3r>c4Z([y%g;wKtrdga8!a(!#&T*Y-Xa#!a0<or[yc3Dtq>6Vz43[y3JwNZtf@3s!Ju}!%Dti:pm3c_%X#tjB5pkd6q!r]u?voC'*-a.a2!0a&a+[yI3DtI3Ds~3DtH>6Vyw3[xx;:s#~<5pKJwNZtE@3r~d`a)!a2T#a.(!+U.X1[yT3Dt`3Dtv>6Vz&3[y&g9rxwzcxstPu.<rAJwLZtT~?r@dZa%!a.&^*Za(/Reu[ya>6Vz23[y1g3sEr}wkg{NuQRg{ci(U#5@b`~,cg#U(2WnH5wugcRh7dX#T(Y,a'Ta!!a,[yZ<]mj>6Vz,3[y+Pv#5ReZKu+=,%!H}7ABwkaS?Rh:BcW(X#<]mrj:ubv/ARekdg%!(!a.*Ta(Y.X1!#sP>Rl*Dt6[y>>6Vyo3Wf*jOvuumvuRgRJuq*!:9<B@bX~3jVv&v@s@5Re[d/rQt{uAvo&a&a*)a2!,0Wf!3Dt0=Bs'>6Re}3[xy~<5s%JwJZt1~Gs)c;&!#2sJkNuXvzq7rxu,Re8dka4!a8(aEZ+a@Y.X1Xa)[yd=Bs(3DtP>6Vz53[y4cX#X&Re:avRe9~<5s&JwJZtQ~Gs*i^rzvdRg+Jv{%!2sbB@bX}kdga,!Za?&^*T1/!a'Dt+[y6>6Vyf3Wf%g/u;s4hGu6?Rh-JvZ,!c%#&RoX54Rivj7uyvf8RgTKvZB%*!2sGh<vu5Rgq<=C::9bb~#dZ#T&Ta6Y.X*Dt>[y93Wf)coZ(T,6VyifluvRgC@95@B@bX~/hFu34cC#T,k/unq8w8Q5RkUklwQuzunq8w8Q5Rk8d/rJu?v8w9)-&!a0a;a&aIWejg3sEr/h1s<DtDJvyZqY5aws3Jvy!&Wei~Hr1:au5@Bag>23E~5c:Z&bX};kKv?w&unuVu5Rjc;>bs)#~@:Rh.=ay<a]C;b`}Vd6s/t{uAvoaxa()!a,a7%-a#a2Dt,[yF2Wo[>6Vyt3[xuNuPRi&NuPwpi#RoWh?vf8Ri%Jv]!%Ri:KvxD!.'2WeAjZu`q9rxu,Re7woeAg-unLq(qA_/*2Wg_g3u5q^9:4E}/jTrxrzv=Wkkd~0UX#^^Xa-a1a5T&a=U1a'*aEa]!a*aPaA-adok[y54Rn>;:p3~Dp5g9rpsFNvZqjg3uJp4~<5p0Pw;5qlJwNZt*@3p1Pw:5p/Ou!5p2JvG'!6Vye=<qnJvh_[xhg3v,Rh3kOwOw-sDuev/Re^dha[a%!%!a+#Ta7)-5TaCaO!aka!a)sf[yb2>Rl!9ARiq5E}Qg=ucRkBE|oJrJ_@Wk~@Wk{JrJ_@Wk|@WkyJrJ_@Wk}@WkzJvO_[y2g-vMRmiKuYC!)&>Ri;>Ri<@3RkNc](X#@9Rk=g5vuRmhKvDB!+'=]meg3u4Rmgd)#Y'Vz3CARmfd`a+!%T'!+#Ta1Ta6TaM-sTDt9[yA9sYd'%Y#s[[xpj:ueunaXRgEjRq,v-vuqdd2'`#6Rev<32@5>:2<E}5xIo9a*X#Y(;5RePJvD_g>vyRgNj8w)v8<wggs:RgXiZt|vjx,hSq3ah!-(~@:Ro/Ou!5RhWj^v(pyw8unRhUdx-UY#^Ua.a3a70!)%UX1TaDa)'omRiRRhE[y:3Dsz=Br,>6Vyj3[xkg6ruwjcqsrPw;5r*Ku]D'Zt-@3r(~?r.i[vwv]dU1a--U#`a4(g/vsRhPOu!5RhLj:rmu9Wo!~@:wdh@g/vsRiTjXuvvNr}:RhBj^v(pyw8unRn]dz1UYa'a+^Y(!aETZalaRY.Ta?a4[yDJw1!#qLsW>6Vyrfzq-pLflpwRe|Js>%!Dt@3Dt&Jvy_[xs~HrnjMuwpsw'RecKu+D#'!t<~Grl~?rjg5u-x,gwp{ah!-(~@:Rg~Ou!5Rh'jXuvvNr}:Rh#cW#X/c;&!#2sLi[v7u7RgpJv)(!iLrxu,Re6j7v@s@5Se[e7d`aW!Za(a`T.a#!a3!&aDa-!9)Dt_=6s+3[x~~DR|h~DS6avhGun5RkZj3w)v-]mkKunB!&*]kb97R|i<ARk<c:Z(6Vy}Juh'!wziMRoS:F|vkLuauJv5vtvQRh1d='T+Y#VyO~DR|jcF#T'7R|g97R|kJv3'!ay<Rj,Jvh&!:ReXcsa6*a+#a#_aIRf9aLRf?c,Z&Rf5Rf7c.Z&Rf;Rf>cQ#%T'p-Rf8Rf=ct#%'(*!,p,Rf4p+Rf6Rf:Rf<d~'Ua%U*^UYa(!a,-!#a4YaTalaEX0a8a<Weo3Dt/3Dsx=Br93Wen~Dr;~<5p<JwNZt2@3p=Pw:5p;Ou!5r3c7&!#:p>3Ds}KvGB)_6Vyk2sM=<r7x'eovA(!hFu1ARf}cV#X&@r5j6rvwQa^Rf3c=Za'wkghJv__g;unRggA53B9=b^}%j6uduo5Jq;!(hIv%2Re`Ou4ARe_e%a#^^^Xa&!a*a2!&a6YaP!*ad!#a:aE/5Rn?[y@>6Vyp;:pE~DrY~<5pBJwNZt8@3pCh=rt3rWPw:5pAJup_[xoNuPpF9c!#'45pD5ARn)d8#X'X*3@rU72s]h>v<<sSjJpqvewOJq/(!hNw'5ReBk0s2u3w/w'5ReE5@Jq.!a+JQ!&WeU23d(#Y&RjG5]jBk!u7w&u0udARjEe#+^^^Ub#!a2/a`Z(agT1!a-a;|@TaG!aS[yV=Re~fow'RguNuPRe?bz#'>RoUWeL>:Cbb|?JwPZtVg6ruRmzJvD'!6Vz(g/vmRh~Jvy_[y(g9voRgyx*cy(#2>Ri2B9b]~9kIw9u7rluJu3Rg]dI#a%UY'@=p%CAx.gQZ&RhwwygtRm{x5g_Z'+ABqR9Woa=Bp&dV#^*Xa'!&@o{g4v]Rk;Jv{!%Rk[wkkiA5RkiwwfUB=x,fUuqC&*!>RfTg8v0RfV~ARfSd;rJsAuAv9wR'ae+/aO!a@aza/a#[yQ@Wg!2Wemg3sEr0JvB_g>uvReWg2v+Re=KupB_+[y!2AbY~-~Hr2AJwD!(h<~El>h<~El?Kun@+_:9b`}Kg-v/Ri3g;vtwyk_9]k_d=&T#*U.6qh@Ab`|K9:H|CJv[!&3Dtex'fDwC%!Rf[9WlMd[(^X,!a%Z06Vz!@WgBg=v~Rgvg,QRe@awd,#Y+jTv|Q~EfWj]uNr|~FRfXdy#Y&^Ua%!aO.!(a)Ua;=!a@aKap!a-,a!Ta]a[rSa]p?[y82sK=Bq~;:p:~<5p8Pw:5p7d'#Y'Wf(;RnRi[u4w&RgJJvG'!6Vyh=<r#ijuuv/sIKuYD'ZtG@3p9~Gr&d2#`(g<vtRgFj`u5w&rqpxRf2CJuY!+:wfnTOu!5Rg}jNs1ucv&RfwJvA!&3@q|BDcC#T,k/unq8w8Q5RkTklwQuzunq8w8Q5Rk9dga#!a'!a=#a0!:+Tb*b@aO.a4!aba8aFJv^}?!VyR~Dr<g;u%Rn.~<5p[x'e`wNZtR@3p]Pw:5pZhNvjBp.woe_g5u-r4JwF!%DtO3:ooc7&!#:p^3DtpLuGw(!+%)Dtk6Vz#2sd=<r8d'#Y([y#<x3gJt`w@!)%}MRiowzikRij=]ilxAf3,U(#B2Rf#g0v-Rm[ck{`U#]giKv3>)!&6Ri154s,KuGB_%@r68r:dJ|t`#X(9<E|u2@H|rx3gJu?w'!+'1Nu7Reg4=H~+9<wxgY95Rm]xLggZ-`(X}U2:Ri4h<uOawRmsJv__5@bb{jbV~3dka#a'a]!,#a+U=a>b6a3b%!/aKa/)!arwve^VyJ;:pR~DpTg3uJpS~<5pOPw;5qmPw:5pNOu!5pQJvG'!6Vyx=<qoJvA!{~Jup!%@qk7Rn/KvyD!}''[xz;>wkh'?Rh,x8gyt`w5D!&),(SgyccRgztJ@3pPB5p#d'(Y#<]mmifubw&RgoJvE&!82s^JvF&!8Rf,ADb]~;x=h'rNu]vK!,%'*0RnORh)4Rh*AqQg-vaRnNg;wHwkh'ba~4cE#Ta*x3gctyw@'!+%RnFRnD<4Rn@hFvK5RnCxWg[#`&a0Ua()`1Rm75Rg[c]%X#qi8Rg^NvdRj>BwzgZauwji7Rm6A4wgg]d1#&(*,.0a#Rm;Rm<Rm=Rm>Rm?Rm@RmARmBe%#^^^Xaea?aC/b+(,!a+a#!a/!>a&Ta<aKbD!2wphBRnk[yPw}hE|.=Br-3Dtm>6Vy~g6urRf.x,hPrNav!%'RnqRo%Ro#Nu;q[Pw;5r+JwNZtM@3r)d'#Y'Weh;xChL#`&RnmRnoKu}>%(!Rne~Bs-;2wjcussJv+'!aYSO}6@B<5?ba~8LrNvj!.%*ROwungw~ng~:9;Ri^>wtnig;wHRnixDh@|(UZ.x1h@|)!#:2<H|*xHn]#-UX'3Ro)z=iT}6ARns=Bwsn_wpnaRncw]aR(#UXa&Ua*a/=]iPd'#Y&Ro'WnXf{QRm2hNvj]nZd`'T~&1`{|`#9b]{}c:'!#Wl{>@=be}]?cl{{U#:5Abb}Jds#^YaF!a*b4a#a3aPa>&Tb!bH!*a_!Eau?/a&RjY<]gj>6Vz*;:pe~DrZg,QRj1JwNZtX@wihspcJvZ&!VyX9WmOJu|!|N2WmHJvh&!]ht~Bpbcn&T(!#RmQ<s7Nu;padH#X'`+WmJ@>RmKCARhnKup=!)&Wf+:RhqNuPpf9c!#'45pd5AwghpARn(Ls@w!%,)!RmP@Wfe<E|IJva!&WmNg8vsRmLd`*.`#Y'Xa!axRn*]hrA8Rhug5s@rXg8u!RmMd8#X'X*3@rV72smdI*#UY&RmICARho~GsgxVgd)Ta'U-Y&Xa!T#RnEWnA@Wffg1uDRi0hFvK5RnBxGnG&#`%owp)@wsf+bX}Ze-*1!a*^^^Ua|!#a.aq&Ya2!a>.a6!a:aO`aJDtL[y`@Wg#>6Vz12@wzoYRoZNuPRi!NuPRhzg=ucRi,@=b`{Yg=ucRi-ACJvB!&Sh[ebSh]ebi`wUuFRm4Jw2_[y0JvB!.<Ju(!&SoG}6Shd}6<Ju(!&SoH}6She}6Kur@._g5vHRieJvx!{L2G{Kx6gd'T#?Rh82Wi5cZ#X(g1w)Rm5dW-Y(Ta#!a)!#aYa=wnfE=su2>>bU{0j9udv:<svj8uQv-7RgHdE%#^'sq9sp=>Bb_{TJv`!&g/r|snj6v(us5d,#Y(56H}[978H}]Jw5!&g1rushJvB!+j;v{u5?zDhd}6}bj;v{u5?zDhe}6}ce*#`(^^^a[aea!=!a6a*aoXb1a.!aAbL!b>,b'aL!aV@Wf|2Wlg3[y/JwNZt^@3piPw:5pgJunZou3@rsJva&!Vy_g<v~Rm#JvG'!6Vz0=<r{Ju{%!:pj@WfsiXuJu3Rm:JvZ&!WfA~Bph@c4Z&Dtwax5rubx(#:awRk1@d,#Y&RfjRfid1#,Y(@Wfp2Wlrg5s@ryKu[@!,'=]ig9wlk?Rk>g5u-rqJvy'!@9RkQcH(T#=>Ri~@<wkj(Wj(KuZB*!&<7rw@9RkRcH(T#=>Ri}@<wkj)Wj)dg(Ta2Xa9X#`-!a*CARhg@@=I}d9x;c~#X%so=<sj>2@@=aybb}XjWv0Q~EfEj3vLv;<d,#Y(56H}`978H}_dgaPaFa'a/!#a3Y0a_a;a|!1(a7-[yE3[xt;:pJNvZrrg3uJrvJwNZt=@3pIh=rt3rxPw:5pGOu!5rpJvG'!6Vys=<rz@c4Z&Dt(ax5rtJvZ!&~BpH@wsfNg-vaRlNci*U#=<wei<F}a5@Jq.!a*JQ!%@qZ23d(#Y&RjH5]jCk!u7w&u0udARjFd/prq=tyvpaEa(a:.!a1aZ(@@=I}:9wpd%=<sX55w_h}@@=I{t=ay<aU@@=I}T=ay<2@@=I})?C9:9au@9Cb]}DP~=x-fAZ(2Wl1=ay<aU@@=I}>5@d##Y+jTv|vV~EfFj]uNpn~FRfGdgaK!Z2&!a8a-Tb({E!acTbM*!a(DtY[yYd'%Y#sl[y*hHvh>Re5x2c{Z}.j4uCvcawRiMd+#X+_x&d!},<5RkX;2Hzw@x,gavfB-!{CcF&T#Roe;RodwWbBg5urRgaKvHC*_6Vz+<4opieuew&Rmq@d]&Y)X,T#X0Rh}<BqP=4qS9:ReMg/ujReNJw0!/<Jui%!bd{kawwnemRelAxUa?a3#*.&UX(Ya+a/RhvRnQ<o}9Wmtd-#Y&RgSRmw9;Rmxay=Rmyg-vaRmuxEhSrNu,v-voC!%(aR.a(a7+1Ro1>Ro5CE{A9b]{@;5x#eO{:g;urRi+KrNA!%(Ro3>Ro79;Ri_Ku@>{;&!x%gX|{KunA_+g5QRj/g3u5Rj#g>uERj%wio/xRhS&!,!#^1U}wba{8>>@=be}qC@:D5ba{7Ku+A&!}x?ba}t>>@=be}se(aA^^^Uat!b0#{pa+awUazbGa#aLb9bgaWac'a5TbS=Br!d1#`%scp_Jvl!#rT>Re0JvX&!VyN=H{Fcm#U&:pY=ReaJv2&!]h0=]nUJvG'!6Vy|=<r%JrM_=]h2@Wlud'#)U'Wf'b]{i=]h/Jvh!&~BpWg=v]RnMx+ny#'Nu;pVwjnu=]nwxJnx,T#`&Reqwjnt=]nvieu9vrRjLLuYwP(#+!th@wih5pX~Gr'g5v/Rh4KunA'!-CARnP@wwiN:Rm_9x'cvw>!|l=<saKvAA!0&3@q}>w^e1bp#&Re2Re3BDx7gH#T|f5H|eKuZ>!%(:qNAH{]Jv6!+3B2B9=b^{X<5<B92:E{ZLvhwA(a;a%!igQuyRmad+#Y}m@3Rh5d8#X'X*:AqUAHzmaxwbh<aXRnVcF}RT#Nw&cj#U(BWnug/vsRntdka)(a3+.Zb7aYYan1!bVa@Xa}[y^@b[{G=H{+hFu73Rj&Pv#5ReQcK%T#sig1v{Rj'Ku+D#'!t]~Grm~?rkKuMB!01d5#`'Vy.ta3Dtu~Hroc8#'{^45s85AwZbP&!#Rn!wghxWn#KvEA!)&2RlA2RlBx:h|#(T,=]j09Wobz>x]z/@awRoTd+#Y(az]hFhCrm4d,#Y+jTv|Q~EfMj]uNr|~FRfOdCa!Xa9_X#@<plJvf!%b`{(9;Rgwc;.!#2x7cw#T|UDb]|T5Ju={(!=@E{&Jv)&!Ab`{'awJvf!~*>>@=be{#KuY>!+&4Ezyi[ugv&RjIdea+T)#UXa&T-T&a!Rh9auRmW=]kLg5vuRn+g3u4Rn-Ow6ARn,hHus5xNk?#UX(U~)/g8v0RkD~AwkkF?Ri.OuNBwkkA?Ri/d|a2`a*^UYa.!aBTZaTa'Xa;!(!2!-a#b2[yC>6Vyq3[xr2Wi?g1rusVh%s?DtF~<5rbJs;%!DtBfswKtCj[uvuSsEu3RgVx3o:u+wN'*Zt;@3rd~Grh~?rfg8w)Lq)qE&-a%!>bI|`jWv0vV~EfCjTv|vV~Ef@j]uNpn~FRfBcK#T']gWNu7x,k7q4ai(0!hHv8<RhmkMu9vrsBuev/RhlCJvB!,g<v{wchh~@:Rhji[vrv{wchi~@:RhkdS&a5UY#Ta!RgPwwiI5BwciI~@:Rh`x'iJvj'!5]iJPu8Bwch]~@:Rhach)U#h3rp]gLh@t|Ax,hTq3ah!-(~@:Ro0Ou!5RhXj^v(pyw8unRhVd|)`,^UYas!a?/a2Z'a^Ta{Tb7Ta(a#!a,Wf&9sZ3DtAadamov=Bqt3[xig8vsRm~>waiL2b`{QJv*_Ouv2qgj<v]v2BqfdR'X*X#Y-@3qr~Gqv~?p6hHv-]glPup5Lq+q?_%*b_{qF{n9b^{rOu4ARhpKvCD!+&~Bqp:5Dbb}nwoiKl&unuTuBv]v+ueunaXRf0=Jvh!0nKufu8v1w&w7q%w&uHrz:Rgnj5w,uxDJq/(!hNw'5ReCk0s2u3w/w'5ReFd>Za&!*UaA=<wkgsRnSJv^!%Refifw3vyRgOKu_B'!,<]gkiiu:w&Rh<=C@a^<B57@2F{[<B5@aW:=3away9A5aW=<B=C@a^<B57@2F{Ie-#`(^^^bCara.b8aza6!/bZ,!adTbnTbOb+aFaS!aAT9@Wf~2Wli3Dtl2@d,#Y&RfnRfmJwJZtN~GqyJva&!VyMg<v~Rm%iXuJu3Rm9Jv[_=]ih9wlkDRkCd1#`(@Wg>2Wls3cH#T(@<Rj*=>Ri|b~'#23s9h<~El.d'#Y&Dtxi^rzvdRl#d*#U%(o|B2s`hJwSaxRmDKv4B&!1:Rmdd5#`'Vx}to~Hq{x'f1v3(!BA5ba|bJv_&!Wfug1v]ReIdO+U/Y#&G}-8wze=Rh{g1v]ReHg/uQRf/by#)ibQwERl/cH#T(@<Rj+=>Ri{cNu+vlax-!(#a0qa9<Rii2;;bU{H;x<i=&X#Rk`<4wwi=C9H~8xAI(Y#<azRi@45wXI<B9;5bb~7dL(X#Xa(+!aL6Vy{g5QqOau:5au2@ay547EzbxOcU(UX-T#Ta#:Cbb|A?wjh/b_|SOw6ARgtihr}u7Rhy<d1#T)X1@@=I|~=ay<2@@=aybb}Sj3vLv;<d,#Y(56H}A978H}@dGpvs@uAu`vcw9*!aFa+ai%(b!aXa8.a?a[ozWey=sU2@G}Nch&U#Rf_WexKu+D#'!t:~Gr`~?r^j]uNr|~FRg*j^psurwJt|RmcKv)@&!)7Rkv~Br[@wxfO:Rl3co#U'6Rezj_q#vIuavjRltwzeyh@vr5JqD0!>aY?C9:9au@9Cb]}9cl#U*5;5<H||jbuus1ucv&Rfvg1v~d/pppzqFr^a--a~!aMat1(hFv;Wiz@@=Izoj5uuv-7Rix~Cw`fk2WlVcZ#X,k)u3vWs@u2]ktg;wEx'fBq(_2Wg/jTv|vV~EfoJv]!15x'hzqG!(P~EfU~CRl_j6v(us5x4i-#T(2WmZ?C2F|d>Kq<aj1!*jTqIsBv=Wl`~Cw`fi2WlWj`v0u*~>RlR=c>Z,k#u3vWs@u2]kr<c1Z+jTqIsBv=Wla~Cw`fm2WlXdmb3!a{(arZa`bkTa%TbQTa-a9+c'!aM!/[yL=Bqug.w'RifhFvyDRj.g>vgwyk^9]k^Jv3_@WfbAARkhJw2_[x|JvB_wkoIRoKwkoJRoLd'(Y#<]gm=<9<H|yd'%_X#skDtb3awwqkgNulRkgdB#^',9:p'hJwSaxRmEBwVb8@4=H|qLu+w50&!)@3qs~?pU>Awwn;;Rn=c:Z'ARn<=<qwKvC@!/&~BqqJv6!&]eVb^z^xRge'/a%+^`#Sge}6<4Rn3=]n0Pw2>Rn8Jw0!&>Rn:>Rn6cY#a7+!a&=<wkaNw~h3z_c5Z{=wjh#=]nLKv^D!&)Vyz=bW|swYb<WetcG#T(2wxa@qVx@gD#Y&b^|V5JwG&!5bb|pg/w&RgD@x=kHs=uAvn!a%%/'+RmSRh694Ro`g-vaRmRhHv-]mlxCcS#`&ba~.5cD#Ta)P~=d,#Y(56H{>978H{Dd_#{2^Y%_+qbbb{6g3sERhsbU{?dfa.,`a(Xa<!aiX#(55RiG54RiHcI#T'WiU3RiVNvdwtfcRlKNvdd,#Y&RlHRlExQgf.1*^T'X#Sgf}6Wn4=]hfPrk>Rn7Jw0!&>Rn5>Rn9Lunw?&a2!,5<oq@@wqfdRlJj5Q~=d,#Y(~ARfcOuN]fdDKw;ay(}i!547E}j?cI#T(@5bV}iCbV}hdv(^^Tb?a40,b##Tbo!a*bR!a<b|a/!aKai!aU[yK=]o^g:v>ReGJwPZtK<7Rh+h<~El,Pv#5ReR@awwxjCg,ulRjDJv6&!]j!z?aQeeg>w=Sh<eeJw;!&axEzOg,Qosc!#*:wkeJ]eJ>x'h-u(!%Ro.w~h.zPdNZ(X,Ya![x{;9ReY;wkgxRiF:x?ap#Y&RmUg<s2Rkod]+UY0TZ'!a&A9sw<=bczLNvuw{gqzNhJwSaxRmCKuLay!#&s_Rf-55b^{uJvZa!!c%#(55Ri654wmiu5RiuawLu,vp!+}^%b_}Y9;wkgxba}o>A9:=b^}zKuh=a''!3awRk3c*'!#aHRk6c+Z&Rk5Rk4Jv)&!awRjSawd9*`#0?C2@EzMj8u<uJ5RmbjQrquJu3x,k>uq@_+=ayb^|W~ARkEOuN]k@7dhzV^X/X&a-#zRzSb`zXcJzTT#2WkVKvDBzW!%FzY9;5bbzWjQrquJu3Jw3%!b`zU=ayb^zQd:#X(T-a!6Vyywxh}=b]{Jg=u1RiAdGp~qHtzv!w(wA+a+a;<!aJaYai'anasb(=azRmV:Cbb{MLq2vb!%')RjuRjrRjtRjqx3jnqCw3!%')Rk(Rk+Rk&Rk)Lq2vb!%')Rj{RjxRjzRjwLq2vb!%')RjsRjpRjfRjex3jcqCw3!%')Rk'Rk*RjkRjl9<CbbzfOu4ARhxLq2vb!%')RjyRjvRjhRjgx=joq*uKvb!%')+-Rk.Rk%Rj~Rk-Rk#Rj}x=jdq*uKvb!%')+-Rk,Rk!Rj|RjmRjjRjidAq&qKs@uAv8Aa.'*-a@a&0!aM@a5[y73Dsy3Ds|3Dt):wxgI2sHJwJZt.~Gqxwsf0ikrzt}Rl0Jvy_[xj~HqzKv_A|D!&WfP8axRoVcf,U#k(v]v+ueunaXRf1Ju}'!g8u#Ri=jQw!sCunLprq>!,')~<5qeGzq9F{W=c##%s5au:5aU3CBE|;d4#X(D!a&6Vygx(b;#(=]ed?C2F{N<capoq2r[a&!aPa9,'Pw;5s:@@=I|,55w_h|@@=IzcP~=x'fCqB_2Wl2>aU@@=I|1OuNBc1Z+jTqIsBv=Wlc~Cw`fl2WlZ~AcTa%!Z+jTqIsBv=Wlb~Cw`fh2WlYk+uNqJsBv=WlSg,u3dca3#UXaMYa)TaB-=cM|7T#<bI}l5@B932:aV2G{BOuNBJq:|M!5Ezt=<B=C@a^<B57@2F{v>cB{/T#=ay<bI{3Jv6!a.6BKq0ah&+!5E}HP~Ef{978BaU@@=Iza<7d#.Y#978BaU@@=IzH~AJq0!(@@=IzG978BaU@@=IzFe,aU*Y&^^^bvJb,b:bFad!a,c2Ta>aL.bo6!a#CbTa'T#Re{2Wlh2@G{yg6t~Ro_NvdRfticuRQRllJv3&!x&c|zs@Jw3!%RflwpfkRlpKuL;%(!Re<@G|C2GzdhIvuBwgjAg-u0RjAKQB%!(GzZ@G|5NuuRl7d='T+Y#Vy[g<v~Rm!==G|>JvA!)@wma=]m1ifuaw&RmnLs@vT'!|/+[y,g:v>ReTJw1!#qX=x!eC{bLu+wT&)ZtZauq_~Graci&U#F|89:r_Lupvq!.)&2RlG8RfaC=x!eF{_h?rpWlmd&'!#X|&]k::xJey#`'T|+<E|&2@H|%dE#(^,g;u.RiEg6vjRiC9xCkA{O|zY#g=ucRmXKs0@!&*@G|m@awRknJuh!,3d(}gY}eJvj!%Rm):Jw3!%Rm+Rm-Ls0w(&!a(a#@b[|6cZ#X'7RkxWgAOu4ARn'dH'U#Y*Vz-Wm'CARm}d]*#a%^a*T'aK!a<9bV{PC=p*Jw4!&SgxcbB5r]idw(wBRmF7xFkt#&`(Rm/Rm8E|!JuY_9:Rl5=wrgr2:bbxd@xXfB(a*#T+!.X0X1Ta/a'T&RlDRfL>RlyARl9b[z[>RfZ:RlL:RfRwlg/ARl;9;RlxKv,A/!%7s69<74=BA5ba{-8Bde#`a<XaKYa1,a'P~=wxfB2bZ}}?C972@@=I}r8@55B9;5bb}G978B2@@=aybb}3j3vLv;<Jw3&!>Rfk=ayb^}4~Ad1#`*@@=aybb{w2@>==<bbz]dx+UY#^UaF!a9!bB'Ya1.!ajXa#%olRhD[y=3Dt#Ov5BrHKuMB%!(Rf^Wep~HrJwkiQjKr|~FRg)Ku+D#'!t5~GrF~?rDdV)UY,Z/_7RkuG{<~BrBg,rlsO:235B@bX}|d?a1!#`(6Vyn5@d##Y+jTv|vV~EfIj]uNpn~FRfH7Lq2vb1!a9-978BaU@@=Iz9978BbU}#~AJq0!(@@=Iz8978BaU@@=Iz7~AJQ|}!978BbU}!JvkaK!AdUa21-U#`a+(g/vsRn~Ou!5RPj:rmu9WhOjXuvvNr}:RhAj^v(pyw8unRn[kPr}p|u7vwv]RiSBd;pppzq@qHQa?(b.!a.a`@.|xa(hFv;Wiyj5uuv-7Riw~Cw`fg2WlU978BbU|wOuNBJqG!(P~EfD~CRlQcZ#X,k)u3vWs@u2]ksg;wEx'f@q1_2Wg.j]uNpn~FRfqJv]!15x'h{qG!(@@=IzK~CRl^j6v(us5x4i,#T(2WmY?C2F{1>Kq<aj1!*jTqIsBv=Wld~Cw`fj2Wl[j`v0u*~>RlT=c>Z,k#u3vWs@u2]kq<c1Z+jTqIsBv=Wle~Cw`fn2Wl]dn1#c(a(b^a2!b/bAT(bj!aDa7bu,a_a{c0!2T0g:v>ReD2@G{42@G{5~DpM~<5rc=Bx6i>{RT#RnI@zCx]y]z:2Jv[!zr5Awyk]9]k]dD(Y+X#6Vz.g=wKtgwhaCwgmTWj2Lu,w%_+/[y-B;b^xeg3u3Rj-2@bX{*KrJ<!+'@Wg(g?QRlC@Jv`!%b[zIwsfII}8JQ_@w|kW|=Jv(%!AqcOuNBJvEzh!bYzjLs@wP#(0!oy@>RkdJwMZtc3Dtd@BcG#T'9bWxg2@2Fznd*#Y+;2x'c}w<zizixNgwa#Z'U+!/!a'!a+w~g~z6wcn{Rn}wcnzRn|5Rh%=]nJg5vuRmvNvdRlvcprJu}w*az*a#!%.a.'Bot9qT]kj@Wg'ay2Gzv@Jv`!%b[zEwsfHI}1;ck#Ux`<Cbbx_Lu+w!a&0*!wko*wwo,So,}6Juqxf!E}PigQuyRm`d3(`#8>Rn%:A5B;bZ~%KvhCa!a2!x>k7#Uxb@b{#xaRk7Jw0!)>wwhlShl}6>wwhmShm}6CJvB!.x'hhvj{!!5Bwkhhbaz}x'hivjz~!5Bwkhibaz|xEhTrNu,v-vpD!a%&/)a3a.,%Ro2t[CE{)@3re9b]{%wjo09:rgc:Z&Ro6=<riifuaw&RmoKrNA!%(Ro4>Ro89;Ri`dSaL'UYzxZb)7Rka3xRhT&!,!#^1U}vbaz{>>@=be}yC@:D5bazzKu+A&!}{?ba}y>>@=be}wxBh[t`u~vJvr!%a!a()a,a0a4RoC=]o;Ju(!%RoGRhdwjh`=]oAg>w#Ro?g5vuRo=NvdRl|Ku]C.!&;RoEJvB!%RoORoMBx'h[v+_?w~h`}~5?w~hd~!xKh]oiptu-utv.vp!#%&a30a@a'a+(a/aOp(o~p!RoDJu(!%RoHRhewjha=]oBNvdRl}g>w#Ro@g5vuRo>c[#X']o<CauRoRAd-#Y':RkpauRoQKu]C.!&;RoFJvB!%RoNRoPBx'h]v+_?w~ha}t5?w~he}ue!/UbhYacXaW^Tc&a;b:a-c/#b&aja1(!cL+!bKbt!bmcRc9aIc?8[yW3Dtt94Rg`Jv}!&SiRMzBhEebShEMNuPRe>x7gL#TzuwjirRipc<Z&>on;>z=h-MSh.Mwqczx'a7vj&!>Re4@=ResJt__NuPRi*NuPRi)j]uNr|~FRfzKrJ>_+@Wfy@Wf]2WocKrJ<!+'@Wg%g/QRl@@Jv`!&awRl<wsfFIzgLu(w*!.*&ShBMwvhIRhI9;RhNx1hK'!#Sn]Mx1hK~0!#:2<H~7cNu+w7D*'1ZtW>Rn1~?rOc:Z&Rn2=<rQ<7wjh&=BSnLMc]#X(6Vz)w[b=a!U#9wzgMc3#&(RgMRitRis<x,gKt`ax!&+SioM=BSilMc3#&(RgKRinRimKurB,!&SiQMzBhDebShDM6BJQ!(P~Efx978B2@@=I}WLrJw!!,a*&@G}O@9wkibRid@@x'fKwC!&SlDMSfLMjUv~Q~EfKKv3@a+!(hFv-]mpx/hYZ(C5RiWz<o/MwkhY?So/M@x,gbvfB*&!SgEM:SoeeehFu3:Rgbda(,^TZa)X/7Sg[eb:2RgI~BrMC@wgkc:wwkcRerx3h(uUvK!&*,SnOM4Sh*MArRg;wHRh(x=h;rJvPwI!a4',a'0@Wg&=BSh/Mg>w=Rh=g3w*wwgGRgGcW(X#;Sg}M2Gzk@Jv`!&awRl=wsfGIz`dKZ*T'Y-:RhR7RhQg5u-p`j6v(us5d,#Y+~Awkia?RicOuNBwkibba}Ld6p~tyu_vbAa'a+!a/'a3aEa8a!>Sh,ebJv{!&Sh@ebSaReb9;SgwebNuPRi(NvdRl)NuPRi'hHu^<Rm^Jvv_@Wl(g;u1Si/ebKu'B&!*Sh?eb@Wl'z@aPeb95Si.ebcpputyvjB)!,&a+0a%ShAMWeK@G}C@WfJ9;RhMwvhH9w{ia}ix,hJvRA1(!zAn[MRhHx1hJ~*!#hFv(BSn[MBJQ!(@@=I~'978B2@@=I}2db.Ua<'X}+T#a0XaG2G}E;wkg|wuh!Rh!x,hZu,@)!&So0MVy)C5RiXACJvB!&5RiY5RiZg8w)cG}*T#2@bU}=KsA>(!a.3wkhZba~(x,h^u(A!&(SoCMRhb5Bz=h[eb?w~hb~6x,h_u(A!&(SoDMRhc5Bz=h]eb?w~hc~6e)aA1T#T,^^^c-bMb&blcPaP(a/!0!bA=b5c@a(!bfbrc#2afwmhARnjwchORnp2Wlf3DtsNvdRl-2@wpa<]m0bx(#:awRk2@Jw3!%RfhwpfgRlnKQB%!(G{V@G|'NuuRl6d='T+Y#VyUg<v~Rl~==G|<Jv+'!aYShC}6@B<5?ba~8@Jw3'!g2QRljhLrpWlOd+#Y'g.w'rIg>w*wgj@g-u0Rj@Lu+wT&)ZtUauq]~GrGci&U#F|39:rELrNvj!.%*RhCwunfw~nf~:9;Ri]>wtnhg;wHRnhx3hDs@v~!/+'@Wfr@9RkSNu&Rlo=@<5GzoKs0@_+@Wl+@awRkmJuh!-3d(}pY#qWJvj!%Rm(:Jw3!%Rm,Rm*de&!1U-U#`)Re;@G|.@9Ri82@wjfvRlq=@<5GzpLvOvr!).&2RlF8Rf`C=x!eE{.Jw3_g2QRlkhLrpWlPde(!#U{s,UXa*Ta'[y'g:v>ReS;x0PZ&RnlRnn~HrKJw1}f!=x!eB|2w]aP(#Xa&a*Ta.Ua2a7=]iOd'#Y&Ro&WnWg;u.RiDg6vjRiBNvdRlzhNvj]nYJuW_2Wm3x)kFze{9d])!a.!,Y01!#&aC!a3RndC=ox~BrC@2b^{pg,rlse7x'ksuq!%Rm.E{xidw(wBRmGx9o+)X#wwo-So-}69:Rl4@xSf@a#XZ'X)X,Ta(/ARl8b[xc>RfY:RlI:RfQwlg.ARl:9;Rlwdn'#^XafaQa1X1TaHTa)@b[{zcZ#X'7RkwWg@Ou4ARn&x)kG#{,g7u/RkGdH'U#Y*Vz'Wm&CARm|bx#(A]gUbUzJj9Q~=d,#Y(56H}l978H{U7d,0#U*2>ABb_xZ978BbU{e~AJQ{g!978BbU{hxMh?ad{oUYZ.x1h?{l!#:2<H{mx3n[t{vl!,&a%3Ro(z=iS}6ARnr=Bwsn^wvn`Rnbd`*T}B0!#^X'BG{c9b]{a>>@=be}F?JvS!&BG{d7BG}(Bde#`a1X,Ya@!a'P~=wxf@2bZ}I56B2@@=aybb}08@55B9;5bb}<j3vLv;<Jw3&!>Rfg=ayb^}&OuNBKuLA!)a!P~=x#fD{f2@>==<bbzl?C972@@=Ix^d6rSu,v7w*C(0a)a6#B+a%!sQ[y?3Dt%3[xn~<5rLOu!5p@Ku+D#'!t7~GrP~?rNKvlaya7'!h+v-5qMg=t|cd,U#5AAaa5Abb{S@52B5@a[@52B5Gx[iXueu;d<#`a(!/549C;ag>23ExY5@Dah89b^~689Jv)!~2b[~1Lv'w(%*!a#bX|aPrmawRe]keu7uhv-q6rxu,q`xTo]/a5aU!bNaDXbi!b-!ao!b<bwA!#5@B932:aV2G|:d-)Y#hJrL>RhG<7@C5<H|_=Cau:5aj5@B932:bJ|ng>vIbs)#?C2F|9jPv0w.vISh-MKvUaz(.!9ABbb|[5;5<H|Eg>unwfh;9:4E|YjQsBt|vjx'hYq3!(?C2F|J:2<BaY?C2F|GOu!5x,g|p{ah!-(?C2F|c9:4E|OjXuvvNr}:Rh&i[w*t|cd+U#jJvsu)vsSn~Mkfrmu9p}u7vwv]So!McW#Xa!ax5@A5aY:5;5<H|>kJv~vYrquJu3x4ib#T)2@SmZM?C2F|Bj:rmu9@xPhI(a*a#U#`a3-5Abb|L~@:RhK9:4E|0@52B5G|#C::aY?C2F|-:2<BaY?C2F|.5Jvk!a)javYrquJu3x4ia#T)2@SmYM?C2F|HAxPhH(!a#U#`a*-5Abb|4~@:RhJ9:4E|R@52B5G|F:2<BaY?C2F|Sc^#Xa2j=Qq5CJvB!-g<v{z;hhM?C2F|Zi[vrv{z;hiM?C2F|XKsA>!a)-g<v{z;h[eb?C2F|]i[vrv{z;h]eb?C2F|^iZu.vix,hZq3ah!.(?C2F|QOu!5ShXM:2<BaY?C2F|P", 13_494, 2713, 49, 25, 61);
+//# sourceMappingURL=decode-data-html.js.map
+;// CONCATENATED MODULE: ./node_modules/htmlparser2/dist/Tokenizer.js
+
+var Tokenizer_CharCodes;
+(function (CharCodes) {
+    CharCodes[CharCodes["Tab"] = 9] = "Tab";
+    CharCodes[CharCodes["NewLine"] = 10] = "NewLine";
+    CharCodes[CharCodes["FormFeed"] = 12] = "FormFeed";
+    CharCodes[CharCodes["CarriageReturn"] = 13] = "CarriageReturn";
+    CharCodes[CharCodes["Space"] = 32] = "Space";
+    CharCodes[CharCodes["ExclamationMark"] = 33] = "ExclamationMark";
+    CharCodes[CharCodes["Number"] = 35] = "Number";
+    CharCodes[CharCodes["Amp"] = 38] = "Amp";
+    CharCodes[CharCodes["SingleQuote"] = 39] = "SingleQuote";
+    CharCodes[CharCodes["DoubleQuote"] = 34] = "DoubleQuote";
+    CharCodes[CharCodes["Dash"] = 45] = "Dash";
+    CharCodes[CharCodes["Slash"] = 47] = "Slash";
+    CharCodes[CharCodes["Zero"] = 48] = "Zero";
+    CharCodes[CharCodes["Nine"] = 57] = "Nine";
+    CharCodes[CharCodes["Semi"] = 59] = "Semi";
+    CharCodes[CharCodes["Lt"] = 60] = "Lt";
+    CharCodes[CharCodes["Eq"] = 61] = "Eq";
+    CharCodes[CharCodes["Gt"] = 62] = "Gt";
+    CharCodes[CharCodes["Questionmark"] = 63] = "Questionmark";
+    CharCodes[CharCodes["UpperA"] = 65] = "UpperA";
+    CharCodes[CharCodes["LowerA"] = 97] = "LowerA";
+    CharCodes[CharCodes["UpperF"] = 70] = "UpperF";
+    CharCodes[CharCodes["LowerF"] = 102] = "LowerF";
+    CharCodes[CharCodes["UpperZ"] = 90] = "UpperZ";
+    CharCodes[CharCodes["LowerZ"] = 122] = "LowerZ";
+    CharCodes[CharCodes["LowerX"] = 120] = "LowerX";
+    CharCodes[CharCodes["OpeningSquareBracket"] = 91] = "OpeningSquareBracket";
+})(Tokenizer_CharCodes || (Tokenizer_CharCodes = {}));
+/** All the states the tokenizer can be in. */
+var State;
+(function (State) {
+    State[State["Text"] = 1] = "Text";
+    State[State["BeforeTagName"] = 2] = "BeforeTagName";
+    State[State["InTagName"] = 3] = "InTagName";
+    State[State["InSelfClosingTag"] = 4] = "InSelfClosingTag";
+    State[State["BeforeClosingTagName"] = 5] = "BeforeClosingTagName";
+    State[State["InClosingTagName"] = 6] = "InClosingTagName";
+    State[State["AfterClosingTagName"] = 7] = "AfterClosingTagName";
+    // Attributes
+    State[State["BeforeAttributeName"] = 8] = "BeforeAttributeName";
+    State[State["InAttributeName"] = 9] = "InAttributeName";
+    State[State["AfterAttributeName"] = 10] = "AfterAttributeName";
+    State[State["BeforeAttributeValue"] = 11] = "BeforeAttributeValue";
+    State[State["InAttributeValueDq"] = 12] = "InAttributeValueDq";
+    State[State["InAttributeValueSq"] = 13] = "InAttributeValueSq";
+    State[State["InAttributeValueNq"] = 14] = "InAttributeValueNq";
+    // Declarations
+    State[State["BeforeDeclaration"] = 15] = "BeforeDeclaration";
+    State[State["InDeclaration"] = 16] = "InDeclaration";
+    // Processing instructions
+    State[State["InProcessingInstruction"] = 17] = "InProcessingInstruction";
+    // Comments & CDATA
+    State[State["BeforeComment"] = 18] = "BeforeComment";
+    State[State["CDATASequence"] = 19] = "CDATASequence";
+    State[State["DeclarationSequence"] = 20] = "DeclarationSequence";
+    State[State["InSpecialComment"] = 21] = "InSpecialComment";
+    State[State["InCommentLike"] = 22] = "InCommentLike";
+    // Special tags
+    State[State["SpecialStartSequence"] = 23] = "SpecialStartSequence";
+    State[State["InSpecialTag"] = 24] = "InSpecialTag";
+    State[State["InPlainText"] = 25] = "InPlainText";
+    State[State["InEntity"] = 26] = "InEntity";
+})(State || (State = {}));
+function isWhitespace(c) {
+    return (c === Tokenizer_CharCodes.Space ||
+        c === Tokenizer_CharCodes.NewLine ||
+        c === Tokenizer_CharCodes.Tab ||
+        c === Tokenizer_CharCodes.FormFeed ||
+        c === Tokenizer_CharCodes.CarriageReturn);
+}
+function isEndOfTagSection(c) {
+    return c === Tokenizer_CharCodes.Slash || c === Tokenizer_CharCodes.Gt || isWhitespace(c);
+}
+function isASCIIAlpha(c) {
+    return ((c >= Tokenizer_CharCodes.LowerA && c <= Tokenizer_CharCodes.LowerZ) ||
+        (c >= Tokenizer_CharCodes.UpperA && c <= Tokenizer_CharCodes.UpperZ));
+}
+/**
+ * Quote style used for parsed attributes.
+ */
+var QuoteType;
+(function (QuoteType) {
+    QuoteType[QuoteType["NoValue"] = 0] = "NoValue";
+    QuoteType[QuoteType["Unquoted"] = 1] = "Unquoted";
+    QuoteType[QuoteType["Single"] = 2] = "Single";
+    QuoteType[QuoteType["Double"] = 3] = "Double";
+})(QuoteType || (QuoteType = {}));
+/**
+ * Sequences used to match longer strings.
+ *
+ * We don't have `Script`, `Style`, or `Title` here. Instead, we re-use the *End
+ * sequences with an increased offset.
+ */
+const Sequences = {
+    Empty: new Uint8Array(0),
+    Cdata: new Uint8Array([0x43, 0x44, 0x41, 0x54, 0x41, 0x5b]), // CDATA[
+    CdataEnd: new Uint8Array([0x5d, 0x5d, 0x3e]), // ]]>
+    CommentEnd: new Uint8Array([0x2d, 0x2d, 0x21, 0x3e]), // `--!>`
+    Doctype: new Uint8Array([0x64, 0x6f, 0x63, 0x74, 0x79, 0x70, 0x65]), // `doctype`
+    IframeEnd: new Uint8Array([0x3c, 0x2f, 0x69, 0x66, 0x72, 0x61, 0x6d, 0x65]), // `</iframe`
+    NoembedEnd: new Uint8Array([
+        0x3c, 0x2f, 0x6e, 0x6f, 0x65, 0x6d, 0x62, 0x65, 0x64,
+    ]), // `</noembed`
+    NoframesEnd: new Uint8Array([
+        0x3c, 0x2f, 0x6e, 0x6f, 0x66, 0x72, 0x61, 0x6d, 0x65, 0x73,
+    ]), // `</noframes`
+    Plaintext: new Uint8Array([
+        0x3c, 0x2f, 0x70, 0x6c, 0x61, 0x69, 0x6e, 0x74, 0x65, 0x78, 0x74,
+    ]), // `</plaintext`
+    ScriptEnd: new Uint8Array([0x3c, 0x2f, 0x73, 0x63, 0x72, 0x69, 0x70, 0x74]), // `</script`
+    StyleEnd: new Uint8Array([0x3c, 0x2f, 0x73, 0x74, 0x79, 0x6c, 0x65]), // `</style`
+    TitleEnd: new Uint8Array([0x3c, 0x2f, 0x74, 0x69, 0x74, 0x6c, 0x65]), // `</title`
+    TextareaEnd: new Uint8Array([
+        0x3c, 0x2f, 0x74, 0x65, 0x78, 0x74, 0x61, 0x72, 0x65, 0x61,
+    ]), // `</textarea`
+    XmpEnd: new Uint8Array([0x3c, 0x2f, 0x78, 0x6d, 0x70]), // `</xmp`
+};
+/**
+ * Maps the first lowercase character of an HTML tag name to the sequence
+ * used for special-tag detection.  All sequences share a common layout
+ * where index 2 is the first tag-name character, so matching always
+ * continues from offset 3.
+ */
+const specialStartSequences = new Map([
+    [Sequences.IframeEnd[2], Sequences.IframeEnd],
+    [Sequences.NoembedEnd[2], Sequences.NoembedEnd],
+    [Sequences.Plaintext[2], Sequences.Plaintext],
+    [Sequences.ScriptEnd[2], Sequences.ScriptEnd],
+    [Sequences.TitleEnd[2], Sequences.TitleEnd],
+    [Sequences.XmpEnd[2], Sequences.XmpEnd],
+]);
+/**
+ * Tokenizer implementation used by `Parser`.
+ */
+class Tokenizer {
+    cbs;
+    /** The current state the tokenizer is in. */
+    state = State.Text;
+    /** The read buffer. */
+    buffer = "";
+    /** The beginning of the section that is currently being read. */
+    sectionStart = 0;
+    /** The index within the buffer that we are currently looking at. */
+    index = 0;
+    /** The start of the last entity. */
+    entityStart = 0;
+    /** Some behavior, eg. when decoding entities, is done while we are in another state. This keeps track of the other state type. */
+    baseState = State.Text;
+    /** For special parsing behavior inside of script and style tags. */
+    isSpecial = false;
+    /** Indicates whether the tokenizer has been paused. */
+    running = true;
+    /** The offset of the current buffer. */
+    offset = 0;
+    xmlMode;
+    decodeEntities;
+    recognizeSelfClosing;
+    entityDecoder;
+    constructor({ xmlMode = false, decodeEntities = true, recognizeSelfClosing = xmlMode, }, cbs) {
+        this.cbs = cbs;
+        this.xmlMode = xmlMode;
+        this.decodeEntities = decodeEntities;
+        this.recognizeSelfClosing = recognizeSelfClosing;
+        this.entityDecoder = new EntityDecoder(xmlMode ? xmlDecodeTree : decode_data_html_htmlDecodeTree, (cp, consumed) => this.emitCodePoint(cp, consumed));
+    }
+    reset() {
+        this.state = State.Text;
+        this.buffer = "";
+        this.sectionStart = 0;
+        this.index = 0;
+        this.baseState = State.Text;
+        this.isSpecial = false;
+        this.currentSequence = Sequences.Empty;
+        this.sequenceIndex = 0;
+        this.running = true;
+        this.offset = 0;
+    }
+    write(chunk) {
+        this.offset += this.buffer.length;
+        this.buffer = chunk;
+        this.parse();
+    }
+    end() {
+        if (this.running)
+            this.finish();
+    }
+    pause() {
+        this.running = false;
+    }
+    resume() {
+        this.running = true;
+        if (this.index < this.buffer.length + this.offset) {
+            this.parse();
+        }
+    }
+    stateText(c) {
+        if (c === Tokenizer_CharCodes.Lt ||
+            (!this.decodeEntities && this.fastForwardTo(Tokenizer_CharCodes.Lt))) {
+            if (this.index > this.sectionStart) {
+                this.cbs.ontext(this.sectionStart, this.index);
+            }
+            this.state = State.BeforeTagName;
+            this.sectionStart = this.index;
+        }
+        else if (this.decodeEntities && c === Tokenizer_CharCodes.Amp) {
+            this.startEntity();
+        }
+    }
+    currentSequence = Sequences.Empty;
+    sequenceIndex = 0;
+    enterTagBody() {
+        if (this.currentSequence === Sequences.Plaintext) {
+            this.currentSequence = Sequences.Empty;
+            this.state = State.InPlainText;
+        }
+        else if (this.isSpecial) {
+            this.state = State.InSpecialTag;
+            this.sequenceIndex = 0;
+        }
+        else {
+            this.state = State.Text;
+        }
+    }
+    /**
+     * Match the opening tag name against an HTML text-only tag sequence.
+     *
+     * Some tags share an initial prefix (`script`/`style`, `title`/`textarea`,
+     * `noembed`/`noframes`), so we may switch to an alternate sequence at the
+     * first distinguishing byte.  On a successful full match we fall back to
+     * the normal tag-name state; a later `>` will enter raw-text, RCDATA, or
+     * plaintext mode based on `currentSequence` / `isSpecial`.
+     * @param c Current character code point.
+     */
+    stateSpecialStartSequence(c) {
+        const lower = c | 0x20;
+        // Still matching — check for an alternate sequence at branch points.
+        if (this.sequenceIndex < this.currentSequence.length) {
+            if (lower === this.currentSequence[this.sequenceIndex]) {
+                this.sequenceIndex++;
+                return;
+            }
+            if (this.sequenceIndex === 3) {
+                if (this.currentSequence === Sequences.ScriptEnd &&
+                    lower === Sequences.StyleEnd[3]) {
+                    this.currentSequence = Sequences.StyleEnd;
+                    this.sequenceIndex = 4;
+                    return;
+                }
+                if (this.currentSequence === Sequences.TitleEnd &&
+                    lower === Sequences.TextareaEnd[3]) {
+                    this.currentSequence = Sequences.TextareaEnd;
+                    this.sequenceIndex = 4;
+                    return;
+                }
+            }
+            else if (this.sequenceIndex === 4 &&
+                this.currentSequence === Sequences.NoembedEnd &&
+                lower === Sequences.NoframesEnd[4]) {
+                this.currentSequence = Sequences.NoframesEnd;
+                this.sequenceIndex = 5;
+                return;
+            }
+        }
+        else if (isEndOfTagSection(c)) {
+            // Full match on a valid tag boundary — keep the sequence.
+            this.sequenceIndex = 0;
+            this.state = State.InTagName;
+            this.stateInTagName(c);
+            return;
+        }
+        // No match — abandon special-tag detection.
+        this.isSpecial = false;
+        this.currentSequence = Sequences.Empty;
+        this.sequenceIndex = 0;
+        this.state = State.InTagName;
+        this.stateInTagName(c);
+    }
+    stateCDATASequence(c) {
+        if (c === Sequences.Cdata[this.sequenceIndex]) {
+            if (++this.sequenceIndex === Sequences.Cdata.length) {
+                this.state = State.InCommentLike;
+                this.currentSequence = Sequences.CdataEnd;
+                this.sequenceIndex = 0;
+                this.sectionStart = this.index + 1;
+            }
+        }
+        else {
+            this.sequenceIndex = 0;
+            if (this.xmlMode) {
+                this.state = State.InDeclaration;
+                this.stateInDeclaration(c); // Reconsume the character
+            }
+            else {
+                this.state = State.InSpecialComment;
+                this.stateInSpecialComment(c); // Reconsume the character
+            }
+        }
+    }
+    /**
+     * When we wait for one specific character, we can speed things up
+     * by skipping through the buffer until we find it.
+     * @param c Current character code point.
+     * @returns Whether the character was found.
+     */
+    fastForwardTo(c) {
+        while (++this.index < this.buffer.length + this.offset) {
+            if (this.buffer.charCodeAt(this.index - this.offset) === c) {
+                return true;
+            }
+        }
+        /*
+         * We increment the index at the end of the `parse` loop,
+         * so set it to `buffer.length - 1` here.
+         *
+         * TODO: Refactor `parse` to increment index before calling states.
+         */
+        this.index = this.buffer.length + this.offset - 1;
+        return false;
+    }
+    /**
+     * Emit a comment token and return to the text state.
+     * @param offset Number of characters in the end sequence that have already been matched.
+     */
+    emitComment(offset) {
+        this.cbs.oncomment(this.sectionStart, this.index, offset);
+        this.sequenceIndex = 0;
+        this.sectionStart = this.index + 1;
+        this.state = State.Text;
+    }
+    /**
+     * Comments and CDATA end with `-->` and `]]>`.
+     *
+     * Their common qualities are:
+     * - Their end sequences have a distinct character they start with.
+     * - That character is then repeated, so we have to check multiple repeats.
+     * - All characters but the start character of the sequence can be skipped.
+     * @param c Current character code point.
+     */
+    stateInCommentLike(c) {
+        if (!this.xmlMode &&
+            this.currentSequence === Sequences.CommentEnd &&
+            this.sequenceIndex <= 1 &&
+            /*
+             * We're still at the very start of the comment: the only
+             * characters consumed since `<!--` are the dashes that
+             * advanced sequenceIndex (0 for `<!-->`, 1 for `<!--->`).
+             */
+            this.index === this.sectionStart + this.sequenceIndex &&
+            c === Tokenizer_CharCodes.Gt) {
+            // Abruptly closed empty HTML comment.
+            this.emitComment(this.sequenceIndex);
+        }
+        else if (this.currentSequence === Sequences.CommentEnd &&
+            this.sequenceIndex === 2 &&
+            c === Tokenizer_CharCodes.Gt) {
+            // `!` is optional here, so the same sequence also accepts `-->`.
+            this.emitComment(2);
+        }
+        else if (this.currentSequence === Sequences.CommentEnd &&
+            this.sequenceIndex === this.currentSequence.length - 1 &&
+            c !== Tokenizer_CharCodes.Gt) {
+            this.sequenceIndex = Number(c === Tokenizer_CharCodes.Dash);
+        }
+        else if (c === this.currentSequence[this.sequenceIndex]) {
+            if (++this.sequenceIndex === this.currentSequence.length) {
+                if (this.currentSequence === Sequences.CdataEnd) {
+                    this.cbs.oncdata(this.sectionStart, this.index, 2);
+                }
+                else {
+                    this.cbs.oncomment(this.sectionStart, this.index, 3);
+                }
+                this.sequenceIndex = 0;
+                this.sectionStart = this.index + 1;
+                this.state = State.Text;
+            }
+        }
+        else if (this.sequenceIndex === 0) {
+            // Fast-forward to the first character of the sequence
+            if (this.fastForwardTo(this.currentSequence[0])) {
+                this.sequenceIndex = 1;
+            }
+        }
+        else if (c !== this.currentSequence[this.sequenceIndex - 1]) {
+            // Allow long sequences, eg. --->, ]]]>
+            this.sequenceIndex = 0;
+        }
+    }
+    /**
+     * HTML only allows ASCII alpha characters (a-z and A-Z) at the beginning of a tag name.
+     *
+     * XML allows a lot more characters here (@see https://www.w3.org/TR/REC-xml/#NT-NameStartChar).
+     * We allow anything that wouldn't end the tag.
+     * @param c Current character code point.
+     */
+    isTagStartChar(c) {
+        return this.xmlMode ? !isEndOfTagSection(c) : isASCIIAlpha(c);
+    }
+    /**
+     * Scan raw-text / RCDATA content for the matching end tag.
+     *
+     * For RCDATA tags (`<title>`, `<textarea>`) entities are decoded inline.
+     * For raw-text tags (`<script>`, `<style>`, etc.) we fast-forward to `<`.
+     * @param c Current character code point.
+     */
+    stateInSpecialTag(c) {
+        if (this.sequenceIndex === this.currentSequence.length) {
+            if (isEndOfTagSection(c)) {
+                const endOfText = this.index - this.currentSequence.length;
+                if (this.sectionStart < endOfText) {
+                    // Spoof the index so that reported locations match up.
+                    const actualIndex = this.index;
+                    this.index = endOfText;
+                    this.cbs.ontext(this.sectionStart, endOfText);
+                    this.index = actualIndex;
+                }
+                this.isSpecial = false;
+                this.sectionStart = endOfText + 2; // Skip over the `</`
+                this.stateInClosingTagName(c);
+                return; // We are done; skip the rest of the function.
+            }
+            this.sequenceIndex = 0;
+        }
+        if ((c | 0x20) === this.currentSequence[this.sequenceIndex]) {
+            this.sequenceIndex += 1;
+        }
+        else if (this.sequenceIndex === 0) {
+            if (this.currentSequence === Sequences.TitleEnd ||
+                this.currentSequence === Sequences.TextareaEnd) {
+                // RCDATA tags have to parse entities while still looking for their end tag.
+                if (this.decodeEntities && c === Tokenizer_CharCodes.Amp) {
+                    this.startEntity();
+                }
+            }
+            else if (this.fastForwardTo(Tokenizer_CharCodes.Lt)) {
+                // Outside of RCDATA tags, we can fast-forward.
+                this.sequenceIndex = 1;
+            }
+        }
+        else {
+            // If we see a `<`, set the sequence index to 1; useful for eg. `<</script>`.
+            this.sequenceIndex = Number(c === Tokenizer_CharCodes.Lt);
+        }
+    }
+    stateBeforeTagName(c) {
+        if (c === Tokenizer_CharCodes.ExclamationMark) {
+            this.state = State.BeforeDeclaration;
+            this.sectionStart = this.index + 1;
+        }
+        else if (c === Tokenizer_CharCodes.Questionmark) {
+            if (this.xmlMode) {
+                this.state = State.InProcessingInstruction;
+                this.sequenceIndex = 0;
+                this.sectionStart = this.index + 1;
+            }
+            else {
+                this.state = State.InSpecialComment;
+                this.sectionStart = this.index;
+            }
+        }
+        else if (this.isTagStartChar(c)) {
+            this.sectionStart = this.index;
+            const special = this.xmlMode || this.cbs.isInForeignContext?.()
+                ? undefined
+                : specialStartSequences.get(c | 0x20);
+            if (special === undefined) {
+                this.state = State.InTagName;
+            }
+            else {
+                this.isSpecial = true;
+                this.currentSequence = special;
+                this.sequenceIndex = 3;
+                this.state = State.SpecialStartSequence;
+            }
+        }
+        else if (c === Tokenizer_CharCodes.Slash) {
+            this.state = State.BeforeClosingTagName;
+        }
+        else {
+            this.state = State.Text;
+            this.stateText(c);
+        }
+    }
+    stateInTagName(c) {
+        if (isEndOfTagSection(c)) {
+            this.cbs.onopentagname(this.sectionStart, this.index);
+            this.sectionStart = -1;
+            this.state = State.BeforeAttributeName;
+            this.stateBeforeAttributeName(c);
+        }
+    }
+    stateBeforeClosingTagName(c) {
+        if (isWhitespace(c)) {
+            if (this.xmlMode) {
+                // Ignore
+            }
+            else {
+                this.state = State.InSpecialComment;
+                this.sectionStart = this.index;
+            }
+        }
+        else if (c === Tokenizer_CharCodes.Gt) {
+            this.state = State.Text;
+            if (!this.xmlMode) {
+                this.sectionStart = this.index + 1;
+            }
+        }
+        else {
+            this.state = this.isTagStartChar(c)
+                ? State.InClosingTagName
+                : State.InSpecialComment;
+            this.sectionStart = this.index;
+        }
+    }
+    stateInClosingTagName(c) {
+        if (isEndOfTagSection(c)) {
+            this.cbs.onclosetag(this.sectionStart, this.index);
+            this.sectionStart = -1;
+            this.state = State.AfterClosingTagName;
+            this.stateAfterClosingTagName(c);
+        }
+    }
+    stateAfterClosingTagName(c) {
+        // Skip everything until ">"
+        if (c === Tokenizer_CharCodes.Gt || this.fastForwardTo(Tokenizer_CharCodes.Gt)) {
+            this.state = State.Text;
+            this.sectionStart = this.index + 1;
+        }
+    }
+    stateBeforeAttributeName(c) {
+        if (c === Tokenizer_CharCodes.Gt) {
+            this.cbs.onopentagend(this.index);
+            this.enterTagBody();
+            this.sectionStart = this.index + 1;
+        }
+        else if (c === Tokenizer_CharCodes.Slash) {
+            this.state = State.InSelfClosingTag;
+        }
+        else if (!isWhitespace(c)) {
+            this.state = State.InAttributeName;
+            this.sectionStart = this.index;
+        }
+    }
+    /**
+     * Handle `/` before `>` in an opening tag.
+     *
+     * In HTML mode, text-only tags ignore the self-closing flag and still enter
+     * their raw-text/RCDATA/plaintext state unless self-closing tags are being
+     * recognized. In XML mode, or for ordinary tags, the tokenizer returns to
+     * regular text parsing after emitting the self-closing callback.
+     * @param c Current character code point.
+     */
+    stateInSelfClosingTag(c) {
+        if (c === Tokenizer_CharCodes.Gt) {
+            this.cbs.onselfclosingtag(this.index);
+            this.sectionStart = this.index + 1;
+            if (!this.recognizeSelfClosing) {
+                this.enterTagBody();
+                return;
+            }
+            this.state = State.Text;
+            this.isSpecial = false; // Reset special state, in case of self-closing special tags
+            this.currentSequence = Sequences.Empty;
+        }
+        else if (!isWhitespace(c)) {
+            this.state = State.BeforeAttributeName;
+            this.stateBeforeAttributeName(c);
+        }
+    }
+    stateInAttributeName(c) {
+        if (c === Tokenizer_CharCodes.Eq || isEndOfTagSection(c)) {
+            this.cbs.onattribname(this.sectionStart, this.index);
+            this.sectionStart = this.index;
+            this.state = State.AfterAttributeName;
+            this.stateAfterAttributeName(c);
+        }
+    }
+    stateAfterAttributeName(c) {
+        if (c === Tokenizer_CharCodes.Eq) {
+            this.state = State.BeforeAttributeValue;
+        }
+        else if (c === Tokenizer_CharCodes.Slash || c === Tokenizer_CharCodes.Gt) {
+            this.cbs.onattribend(QuoteType.NoValue, this.sectionStart);
+            this.sectionStart = -1;
+            this.state = State.BeforeAttributeName;
+            this.stateBeforeAttributeName(c);
+        }
+        else if (!isWhitespace(c)) {
+            this.cbs.onattribend(QuoteType.NoValue, this.sectionStart);
+            this.state = State.InAttributeName;
+            this.sectionStart = this.index;
+        }
+    }
+    stateBeforeAttributeValue(c) {
+        if (c === Tokenizer_CharCodes.DoubleQuote) {
+            this.state = State.InAttributeValueDq;
+            this.sectionStart = this.index + 1;
+        }
+        else if (c === Tokenizer_CharCodes.SingleQuote) {
+            this.state = State.InAttributeValueSq;
+            this.sectionStart = this.index + 1;
+        }
+        else if (!isWhitespace(c)) {
+            this.sectionStart = this.index;
+            this.state = State.InAttributeValueNq;
+            this.stateInAttributeValueNoQuotes(c); // Reconsume token
+        }
+    }
+    handleInAttributeValue(c, quote) {
+        if (c === quote ||
+            (!this.decodeEntities && this.fastForwardTo(quote))) {
+            this.cbs.onattribdata(this.sectionStart, this.index);
+            this.sectionStart = -1;
+            this.cbs.onattribend(quote === Tokenizer_CharCodes.DoubleQuote
+                ? QuoteType.Double
+                : QuoteType.Single, this.index + 1);
+            this.state = State.BeforeAttributeName;
+        }
+        else if (this.decodeEntities && c === Tokenizer_CharCodes.Amp) {
+            this.startEntity();
+        }
+    }
+    stateInAttributeValueDoubleQuotes(c) {
+        this.handleInAttributeValue(c, Tokenizer_CharCodes.DoubleQuote);
+    }
+    stateInAttributeValueSingleQuotes(c) {
+        this.handleInAttributeValue(c, Tokenizer_CharCodes.SingleQuote);
+    }
+    stateInAttributeValueNoQuotes(c) {
+        if (isWhitespace(c) || c === Tokenizer_CharCodes.Gt) {
+            this.cbs.onattribdata(this.sectionStart, this.index);
+            this.sectionStart = -1;
+            this.cbs.onattribend(QuoteType.Unquoted, this.index);
+            this.state = State.BeforeAttributeName;
+            this.stateBeforeAttributeName(c);
+        }
+        else if (this.decodeEntities && c === Tokenizer_CharCodes.Amp) {
+            this.startEntity();
+        }
+    }
+    /**
+     * Distinguish between CDATA, declarations, HTML comments, and HTML bogus
+     * comments after `<!`.
+     *
+     * In HTML mode, only real comments and doctypes stay on declaration paths;
+     * everything else becomes a bogus comment terminated by the next `>`.
+     * @param c Current character code point.
+     */
+    stateBeforeDeclaration(c) {
+        if (c === Tokenizer_CharCodes.OpeningSquareBracket) {
+            this.state = State.CDATASequence;
+            this.sequenceIndex = 0;
+        }
+        else if (this.xmlMode) {
+            this.state =
+                c === Tokenizer_CharCodes.Dash
+                    ? State.BeforeComment
+                    : State.InDeclaration;
+        }
+        else if ((c | 0x20) === Sequences.Doctype[0]) {
+            this.state = State.DeclarationSequence;
+            this.currentSequence = Sequences.Doctype;
+            this.sequenceIndex = 1;
+        }
+        else if (c === Tokenizer_CharCodes.Gt) {
+            this.cbs.oncomment(this.sectionStart, this.index, 0);
+            this.state = State.Text;
+            this.sectionStart = this.index + 1;
+        }
+        else if (c === Tokenizer_CharCodes.Dash) {
+            this.state = State.BeforeComment;
+        }
+        else {
+            this.state = State.InSpecialComment;
+        }
+    }
+    /**
+     * Continue matching `doctype` after `<!d`.
+     *
+     * A full `doctype` match stays on the declaration path; any other name falls
+     * back to an HTML bogus comment, which matches browser behavior for
+     * non-doctype `<!...>` constructs.
+     * @param c Current character code point.
+     */
+    stateDeclarationSequence(c) {
+        if (this.sequenceIndex === this.currentSequence.length) {
+            this.state = State.InDeclaration;
+            this.stateInDeclaration(c);
+        }
+        else if ((c | 0x20) === this.currentSequence[this.sequenceIndex]) {
+            this.sequenceIndex += 1;
+        }
+        else if (c === Tokenizer_CharCodes.Gt) {
+            this.cbs.oncomment(this.sectionStart, this.index, 0);
+            this.state = State.Text;
+            this.sectionStart = this.index + 1;
+        }
+        else {
+            this.state = State.InSpecialComment;
+        }
+    }
+    stateInDeclaration(c) {
+        if (c === Tokenizer_CharCodes.Gt || this.fastForwardTo(Tokenizer_CharCodes.Gt)) {
+            this.cbs.ondeclaration(this.sectionStart, this.index);
+            this.state = State.Text;
+            this.sectionStart = this.index + 1;
+        }
+    }
+    /**
+     * XML processing instructions (`<?...?>`).
+     *
+     * In HTML mode `<?` is routed to `InSpecialComment` instead, so this
+     * state is only reachable in XML mode.
+     * @param c Current character code point.
+     */
+    stateInProcessingInstruction(c) {
+        if (c === Tokenizer_CharCodes.Questionmark) {
+            // Remember that we just consumed `?`, so the next `>` closes the PI.
+            this.sequenceIndex = 1;
+        }
+        else if (c === Tokenizer_CharCodes.Gt && this.sequenceIndex === 1) {
+            this.cbs.onprocessinginstruction(this.sectionStart, this.index - 1);
+            this.sequenceIndex = 0;
+            this.state = State.Text;
+            this.sectionStart = this.index + 1;
+        }
+        else {
+            // Keep scanning for the next `?`, which can start a closing `?>`.
+            this.sequenceIndex = Number(this.fastForwardTo(Tokenizer_CharCodes.Questionmark));
+        }
+    }
+    stateBeforeComment(c) {
+        if (c === Tokenizer_CharCodes.Dash) {
+            this.state = State.InCommentLike;
+            this.currentSequence = Sequences.CommentEnd;
+            this.sequenceIndex = 0;
+            this.sectionStart = this.index + 1;
+        }
+        else if (this.xmlMode) {
+            this.state = State.InDeclaration;
+        }
+        else if (c === Tokenizer_CharCodes.Gt) {
+            this.cbs.oncomment(this.sectionStart, this.index, 0);
+            this.state = State.Text;
+            this.sectionStart = this.index + 1;
+        }
+        else {
+            this.state = State.InSpecialComment;
+        }
+    }
+    stateInSpecialComment(c) {
+        if (c === Tokenizer_CharCodes.Gt || this.fastForwardTo(Tokenizer_CharCodes.Gt)) {
+            this.cbs.oncomment(this.sectionStart, this.index, 0);
+            this.state = State.Text;
+            this.sectionStart = this.index + 1;
+        }
+    }
+    startEntity() {
+        this.baseState = this.state;
+        this.state = State.InEntity;
+        this.entityStart = this.index;
+        this.entityDecoder.startEntity(this.xmlMode
+            ? DecodingMode.Strict
+            : this.baseState === State.Text ||
+                this.baseState === State.InSpecialTag
+                ? DecodingMode.Legacy
+                : DecodingMode.Attribute);
+    }
+    stateInEntity() {
+        const indexInBuffer = this.index - this.offset;
+        const length = this.entityDecoder.write(this.buffer, indexInBuffer);
+        // If `length` is positive, we are done with the entity.
+        if (length >= 0) {
+            this.state = this.baseState;
+            if (length === 0) {
+                this.index -= 1;
+            }
+        }
+        else {
+            if (indexInBuffer < this.buffer.length &&
+                this.buffer.charCodeAt(indexInBuffer) === Tokenizer_CharCodes.Amp) {
+                this.state = this.baseState;
+                this.index -= 1;
+                return;
+            }
+            // Mark buffer as consumed.
+            this.index = this.offset + this.buffer.length - 1;
+        }
+    }
+    /**
+     * Remove data that has already been consumed from the buffer.
+     */
+    cleanup() {
+        // If we are inside of text or attributes, emit what we already have.
+        if (this.running && this.sectionStart !== this.index) {
+            if (this.state === State.Text ||
+                this.state === State.InPlainText ||
+                (this.state === State.InSpecialTag && this.sequenceIndex === 0)) {
+                this.cbs.ontext(this.sectionStart, this.index);
+                this.sectionStart = this.index;
+            }
+            else if (this.state === State.InAttributeValueDq ||
+                this.state === State.InAttributeValueSq ||
+                this.state === State.InAttributeValueNq) {
+                this.cbs.onattribdata(this.sectionStart, this.index);
+                this.sectionStart = this.index;
+            }
+        }
+    }
+    shouldContinue() {
+        return this.index < this.buffer.length + this.offset && this.running;
+    }
+    /**
+     * Iterates through the buffer, calling the function corresponding to the current state.
+     *
+     * States that are more likely to be hit are higher up, as a performance improvement.
+     */
+    parse() {
+        while (this.shouldContinue()) {
+            const c = this.buffer.charCodeAt(this.index - this.offset);
+            switch (this.state) {
+                case State.Text: {
+                    this.stateText(c);
+                    break;
+                }
+                case State.InPlainText: {
+                    // Skip to end of buffer; cleanup() emits the text.
+                    this.index = this.buffer.length + this.offset - 1;
+                    break;
+                }
+                case State.SpecialStartSequence: {
+                    this.stateSpecialStartSequence(c);
+                    break;
+                }
+                case State.InSpecialTag: {
+                    this.stateInSpecialTag(c);
+                    break;
+                }
+                case State.CDATASequence: {
+                    this.stateCDATASequence(c);
+                    break;
+                }
+                case State.DeclarationSequence: {
+                    this.stateDeclarationSequence(c);
+                    break;
+                }
+                case State.InAttributeValueDq: {
+                    this.stateInAttributeValueDoubleQuotes(c);
+                    break;
+                }
+                case State.InAttributeName: {
+                    this.stateInAttributeName(c);
+                    break;
+                }
+                case State.InCommentLike: {
+                    this.stateInCommentLike(c);
+                    break;
+                }
+                case State.InSpecialComment: {
+                    this.stateInSpecialComment(c);
+                    break;
+                }
+                case State.BeforeAttributeName: {
+                    this.stateBeforeAttributeName(c);
+                    break;
+                }
+                case State.InTagName: {
+                    this.stateInTagName(c);
+                    break;
+                }
+                case State.InClosingTagName: {
+                    this.stateInClosingTagName(c);
+                    break;
+                }
+                case State.BeforeTagName: {
+                    this.stateBeforeTagName(c);
+                    break;
+                }
+                case State.AfterAttributeName: {
+                    this.stateAfterAttributeName(c);
+                    break;
+                }
+                case State.InAttributeValueSq: {
+                    this.stateInAttributeValueSingleQuotes(c);
+                    break;
+                }
+                case State.BeforeAttributeValue: {
+                    this.stateBeforeAttributeValue(c);
+                    break;
+                }
+                case State.BeforeClosingTagName: {
+                    this.stateBeforeClosingTagName(c);
+                    break;
+                }
+                case State.AfterClosingTagName: {
+                    this.stateAfterClosingTagName(c);
+                    break;
+                }
+                case State.InAttributeValueNq: {
+                    this.stateInAttributeValueNoQuotes(c);
+                    break;
+                }
+                case State.InSelfClosingTag: {
+                    this.stateInSelfClosingTag(c);
+                    break;
+                }
+                case State.InDeclaration: {
+                    this.stateInDeclaration(c);
+                    break;
+                }
+                case State.BeforeDeclaration: {
+                    this.stateBeforeDeclaration(c);
+                    break;
+                }
+                case State.BeforeComment: {
+                    this.stateBeforeComment(c);
+                    break;
+                }
+                case State.InProcessingInstruction: {
+                    this.stateInProcessingInstruction(c);
+                    break;
+                }
+                case State.InEntity: {
+                    this.stateInEntity();
+                    break;
+                }
+            }
+            this.index++;
+        }
+        this.cleanup();
+    }
+    finish() {
+        if (this.state === State.InEntity) {
+            this.entityDecoder.end();
+            this.state = this.baseState;
+        }
+        this.handleTrailingData();
+        this.cbs.onend();
+    }
+    handleTrailingCommentLikeData(endIndex) {
+        if (this.state !== State.InCommentLike) {
+            return false;
+        }
+        if (this.currentSequence === Sequences.CdataEnd) {
+            if (this.xmlMode) {
+                if (this.sectionStart < endIndex) {
+                    this.cbs.oncdata(this.sectionStart, endIndex, 0);
+                }
+            }
+            else {
+                /* In HTML mode, unclosed CDATA is a bogus comment. */
+                const cdataStart = this.sectionStart - Sequences.Cdata.length - 1;
+                this.cbs.oncomment(cdataStart, endIndex, 0);
+            }
+        }
+        else {
+            const offset = this.xmlMode
+                ? 0
+                : Math.min(this.sequenceIndex, Sequences.CommentEnd.length - 1);
+            this.cbs.oncomment(this.sectionStart, endIndex, offset);
+        }
+        return true;
+    }
+    handleTrailingMarkupDeclaration(endIndex) {
+        if (this.xmlMode) {
+            switch (this.state) {
+                case State.InSpecialComment:
+                case State.BeforeComment:
+                case State.CDATASequence:
+                case State.DeclarationSequence:
+                case State.InDeclaration: {
+                    this.cbs.ontext(this.sectionStart, endIndex);
+                    return true;
+                }
+                default: {
+                    return false;
+                }
+            }
+        }
+        switch (this.state) {
+            case State.BeforeDeclaration:
+            case State.InSpecialComment:
+            case State.BeforeComment:
+            case State.CDATASequence: {
+                this.cbs.oncomment(this.sectionStart, endIndex, 0);
+                return true;
+            }
+            case State.DeclarationSequence: {
+                if (this.sequenceIndex !== Sequences.Doctype.length) {
+                    this.cbs.oncomment(this.sectionStart, endIndex, 0);
+                }
+                return true;
+            }
+            case State.InDeclaration: {
+                return true;
+            }
+            default: {
+                return false;
+            }
+        }
+    }
+    /** Handle any trailing data. */
+    handleTrailingData() {
+        const endIndex = this.buffer.length + this.offset;
+        if (this.handleTrailingCommentLikeData(endIndex) ||
+            this.handleTrailingMarkupDeclaration(endIndex)) {
+            return;
+        }
+        // If there is no remaining data, we are done.
+        if (this.sectionStart >= endIndex) {
+            return;
+        }
+        switch (this.state) {
+            case State.InTagName:
+            case State.BeforeAttributeName:
+            case State.BeforeAttributeValue:
+            case State.AfterAttributeName:
+            case State.InAttributeName:
+            case State.InAttributeValueSq:
+            case State.InAttributeValueDq:
+            case State.InAttributeValueNq:
+            case State.InClosingTagName: {
+                /*
+                 * If we are currently in an opening or closing tag, us not calling the
+                 * respective callback signals that the tag should be ignored.
+                 */
+                break;
+            }
+            default: {
+                this.cbs.ontext(this.sectionStart, endIndex);
+            }
+        }
+    }
+    emitCodePoint(cp, consumed) {
+        if (this.baseState !== State.Text &&
+            this.baseState !== State.InSpecialTag) {
+            if (this.sectionStart < this.entityStart) {
+                this.cbs.onattribdata(this.sectionStart, this.entityStart);
+            }
+            this.sectionStart = this.entityStart + consumed;
+            this.index = this.sectionStart - 1;
+            this.cbs.onattribentity(cp);
+        }
+        else {
+            if (this.sectionStart < this.entityStart) {
+                this.cbs.ontext(this.sectionStart, this.entityStart);
+            }
+            this.sectionStart = this.entityStart + consumed;
+            this.index = this.sectionStart - 1;
+            this.cbs.ontextentity(cp, this.sectionStart);
+        }
+    }
+}
+//# sourceMappingURL=Tokenizer.js.map
+;// CONCATENATED MODULE: ./node_modules/htmlparser2/dist/Parser.js
+const { fromCodePoint } = String;
+
+const formTags = new Set([
+    "input",
+    "option",
+    "optgroup",
+    "select",
+    "button",
+    "datalist",
+    "textarea",
+]);
+const pTag = new Set(["p"]);
+const headingTags = new Set(["h1", "h2", "h3", "h4", "h5", "h6", "p"]);
+const tableSectionTags = new Set(["thead", "tbody"]);
+const ddtTags = new Set(["dd", "dt"]);
+const rtpTags = new Set(["rt", "rp"]);
+const openImpliesClose = new Map([
+    ["tr", new Set(["tr", "th", "td"])],
+    ["th", new Set(["th"])],
+    ["td", new Set(["thead", "th", "td"])],
+    ["body", new Set(["head", "link", "script"])],
+    ["a", new Set(["a"])],
+    ["li", new Set(["li"])],
+    ["p", pTag],
+    ["h1", headingTags],
+    ["h2", headingTags],
+    ["h3", headingTags],
+    ["h4", headingTags],
+    ["h5", headingTags],
+    ["h6", headingTags],
+    ["select", formTags],
+    ["input", formTags],
+    ["output", formTags],
+    ["button", formTags],
+    ["datalist", formTags],
+    ["textarea", formTags],
+    ["option", new Set(["option"])],
+    ["optgroup", new Set(["optgroup", "option"])],
+    ["dd", ddtTags],
+    ["dt", ddtTags],
+    ["address", pTag],
+    ["article", pTag],
+    ["aside", pTag],
+    ["blockquote", pTag],
+    ["details", pTag],
+    ["div", pTag],
+    ["dl", pTag],
+    ["fieldset", pTag],
+    ["figcaption", pTag],
+    ["figure", pTag],
+    ["footer", pTag],
+    ["form", pTag],
+    ["header", pTag],
+    ["hr", pTag],
+    ["main", pTag],
+    ["nav", pTag],
+    ["ol", pTag],
+    ["pre", pTag],
+    ["section", pTag],
+    ["table", pTag],
+    ["ul", pTag],
+    ["rt", rtpTags],
+    ["rp", rtpTags],
+    ["tbody", tableSectionTags],
+    ["tfoot", tableSectionTags],
+]);
+const DOCUMENT_TYPE = "doctype";
+const voidElements = new Set([
+    "area",
+    "base",
+    "basefont",
+    "br",
+    "col",
+    "command",
+    "embed",
+    "frame",
+    "hr",
+    "img",
+    "input",
+    "isindex",
+    "keygen",
+    "link",
+    "meta",
+    "param",
+    "source",
+    "track",
+    "wbr",
+]);
+const foreignContextElements = new Set(["math", "svg"]);
+/**
+ * Elements that can be used to integrate HTML content within foreign namespaces (e.g., SVG or MathML).
+ *
+ * Entries must use the SVG-adjusted casing (e.g. "foreignObject" not
+ * "foreignobject") since they are compared against adjusted tag names.
+ */
+const htmlIntegrationElements = new Set([
+    "mi",
+    "mo",
+    "mn",
+    "ms",
+    "mtext",
+    "annotation-xml",
+    "foreignObject",
+    "desc",
+    "title",
+]);
+const svgTagNameAdjustments = new Map([
+    ["altglyph", "altGlyph"],
+    ["altglyphdef", "altGlyphDef"],
+    ["altglyphitem", "altGlyphItem"],
+    ["animatecolor", "animateColor"],
+    ["animatemotion", "animateMotion"],
+    ["animatetransform", "animateTransform"],
+    ["clippath", "clipPath"],
+    ["feblend", "feBlend"],
+    ["fecolormatrix", "feColorMatrix"],
+    ["fecomponenttransfer", "feComponentTransfer"],
+    ["fecomposite", "feComposite"],
+    ["feconvolvematrix", "feConvolveMatrix"],
+    ["fediffuselighting", "feDiffuseLighting"],
+    ["fedisplacementmap", "feDisplacementMap"],
+    ["fedistantlight", "feDistantLight"],
+    ["fedropshadow", "feDropShadow"],
+    ["feflood", "feFlood"],
+    ["fefunca", "feFuncA"],
+    ["fefuncb", "feFuncB"],
+    ["fefuncg", "feFuncG"],
+    ["fefuncr", "feFuncR"],
+    ["fegaussianblur", "feGaussianBlur"],
+    ["feimage", "feImage"],
+    ["femerge", "feMerge"],
+    ["femergenode", "feMergeNode"],
+    ["femorphology", "feMorphology"],
+    ["feoffset", "feOffset"],
+    ["fepointlight", "fePointLight"],
+    ["fespecularlighting", "feSpecularLighting"],
+    ["fespotlight", "feSpotLight"],
+    ["fetile", "feTile"],
+    ["feturbulence", "feTurbulence"],
+    ["foreignobject", "foreignObject"],
+    ["glyphref", "glyphRef"],
+    ["lineargradient", "linearGradient"],
+    ["radialgradient", "radialGradient"],
+    ["textpath", "textPath"],
+]);
+var ForeignContext;
+(function (ForeignContext) {
+    ForeignContext[ForeignContext["None"] = 0] = "None";
+    ForeignContext[ForeignContext["Svg"] = 1] = "Svg";
+    ForeignContext[ForeignContext["MathML"] = 2] = "MathML";
+})(ForeignContext || (ForeignContext = {}));
+const reNameEnd = /\s|\//;
+/**
+ * Incremental parser implementation.
+ */
+class Parser {
+    options;
+    /** The start index of the last event. */
+    startIndex = 0;
+    /** The end index of the last event. */
+    endIndex = 0;
+    /**
+     * Store the start index of the current open tag,
+     * so we can update the start index for attributes.
+     */
+    openTagStart = 0;
+    tagname = "";
+    attribname = "";
+    attribvalue = "";
+    attribs = null;
+    stack = [];
+    foreignContext;
+    cbs;
+    lowerCaseTagNames;
+    lowerCaseAttributeNames;
+    recognizeSelfClosing;
+    /** We are parsing HTML. Inverse of the `xmlMode` option. */
+    htmlMode;
+    tokenizer;
+    buffers = [];
+    bufferOffset = 0;
+    /** The index of the last written buffer. Used when resuming after a `pause()`. */
+    writeIndex = 0;
+    /** Indicates whether the parser has finished running / `.end` has been called. */
+    ended = false;
+    constructor(cbs, options = {}) {
+        this.options = options;
+        this.cbs = cbs ?? {};
+        this.htmlMode = !this.options.xmlMode;
+        this.lowerCaseTagNames = options.lowerCaseTags ?? this.htmlMode;
+        this.lowerCaseAttributeNames =
+            options.lowerCaseAttributeNames ?? this.htmlMode;
+        this.recognizeSelfClosing =
+            options.recognizeSelfClosing ?? !this.htmlMode;
+        this.tokenizer = new (options.Tokenizer ?? Tokenizer)(this.options, this);
+        this.foreignContext = [ForeignContext.None];
+        this.cbs.onparserinit?.(this);
+    }
+    // Tokenizer event handlers
+    /**
+     * @param start Start index for the current parser event.
+     * @param endIndex End index for the current parser event.
+     * @internal
+     */
+    ontext(start, endIndex) {
+        const data = this.getSlice(start, endIndex);
+        this.endIndex = endIndex - 1;
+        this.cbs.ontext?.(data);
+        this.startIndex = endIndex;
+    }
+    /**
+     * @param cp Current Unicode code point.
+     * @param endIndex End index for the current parser event.
+     * @internal
+     */
+    ontextentity(cp, endIndex) {
+        this.endIndex = endIndex - 1;
+        this.cbs.ontext?.(fromCodePoint(cp));
+        this.startIndex = endIndex;
+    }
+    /** @internal */
+    isInForeignContext() {
+        return this.foreignContext[0] !== ForeignContext.None;
+    }
+    /**
+     * Checks if the current tag is a void element. Override this if you want
+     * to specify your own additional void elements.
+     * @param name Name of the pseudo selector.
+     */
+    isVoidElement(name) {
+        return this.htmlMode && voidElements.has(name);
+    }
+    /**
+     * Read a tag name from the buffer.
+     *
+     * When `lowerCaseTagNames` is enabled (the default in HTML mode), the name
+     * is lowercased and may be adjusted for SVG casing or the `image` → `img`
+     * alias.
+     * @param start Start index of the tag name in the buffer.
+     * @param endIndex End index of the tag name in the buffer.
+     */
+    readTagName(start, endIndex) {
+        const name = this.lowerCaseTagNames
+            ? this.getSlice(start, endIndex).toLowerCase()
+            : this.getSlice(start, endIndex);
+        if (!(this.lowerCaseTagNames && this.htmlMode)) {
+            return name;
+        }
+        if (this.foreignContext[0] === ForeignContext.Svg) {
+            return svgTagNameAdjustments.get(name) ?? name;
+        }
+        /*
+         * Closing tags for SVG elements inside HTML integration points
+         * (e.g. </foreignObject> while inside its own content) need case
+         * adjustment so the name matches what was pushed to the stack.
+         * `foreignContext.length > 1` means a foreign ancestor exists —
+         * the base [None] entry plus at least one pushed context.
+         */
+        if (this.foreignContext.length > 1) {
+            const adjusted = svgTagNameAdjustments.get(name);
+            if (adjusted !== undefined && this.stack.includes(adjusted)) {
+                return adjusted;
+            }
+        }
+        if (!this.isInForeignContext()) {
+            return name === "image" ? "img" : name;
+        }
+        return name;
+    }
+    /**
+     * @param start Start index for the current parser event.
+     * @param endIndex End index for the current parser event.
+     * @internal
+     */
+    onopentagname(start, endIndex) {
+        this.endIndex = endIndex;
+        this.emitOpenTag(this.readTagName(start, endIndex));
+    }
+    emitOpenTag(name) {
+        this.openTagStart = this.startIndex;
+        this.tagname = name;
+        /*
+         * The spec ignores a second <form> when one is already open.
+         * Setting tagname to "" suppresses all downstream effects: attribs
+         * stays null so endOpenTag is a no-op, and closeCurrentTag can't
+         * match "" on the stack.
+         */
+        if (this.htmlMode && name === "form" && this.stack.includes("form")) {
+            this.tagname = "";
+            return;
+        }
+        const impliesClose = this.htmlMode && openImpliesClose.get(name);
+        if (impliesClose) {
+            while (this.stack.length > 0 && impliesClose.has(this.stack[0])) {
+                this.popElement(true);
+            }
+        }
+        if (!this.isVoidElement(name)) {
+            this.stack.unshift(name);
+            if (this.htmlMode) {
+                if (name === "svg") {
+                    this.foreignContext.unshift(ForeignContext.Svg);
+                }
+                else if (name === "math") {
+                    this.foreignContext.unshift(ForeignContext.MathML);
+                }
+                else if (htmlIntegrationElements.has(name)) {
+                    this.foreignContext.unshift(ForeignContext.None);
+                }
+            }
+        }
+        this.cbs.onopentagname?.(name);
+        if (this.cbs.onopentag)
+            this.attribs = {};
+    }
+    endOpenTag(isImplied) {
+        this.startIndex = this.openTagStart;
+        if (this.attribs) {
+            this.cbs.onopentag?.(this.tagname, this.attribs, isImplied);
+            this.attribs = null;
+        }
+        if (this.cbs.onclosetag && this.isVoidElement(this.tagname)) {
+            this.cbs.onclosetag(this.tagname, true);
+        }
+        this.tagname = "";
+    }
+    /**
+     * @param endIndex End index for the current parser event.
+     * @internal
+     */
+    onopentagend(endIndex) {
+        this.endIndex = endIndex;
+        this.endOpenTag(false);
+        // Set `startIndex` for next node
+        this.startIndex = endIndex + 1;
+    }
+    /**
+     * @param start Start index for the current parser event.
+     * @param endIndex End index for the current parser event.
+     * @internal
+     */
+    onclosetag(start, endIndex) {
+        this.endIndex = endIndex;
+        const name = this.readTagName(start, endIndex);
+        if (!this.isVoidElement(name)) {
+            const pos = this.stack.indexOf(name);
+            if (pos !== -1) {
+                for (let index = 0; index < pos; index++) {
+                    this.popElement(true);
+                }
+                this.popElement(false);
+            }
+            else if (this.htmlMode && name === "p") {
+                // Implicit open before close
+                this.emitOpenTag("p");
+                this.closeCurrentTag(true);
+            }
+        }
+        else if (this.htmlMode && name === "br") {
+            // We can't use `emitOpenTag` for implicit open, as `br` would be implicitly closed.
+            this.cbs.onopentagname?.("br");
+            this.cbs.onopentag?.("br", {}, true);
+            this.cbs.onclosetag?.("br", false);
+        }
+        // Set `startIndex` for next node
+        this.startIndex = endIndex + 1;
+    }
+    /**
+     * @param endIndex End index for the current parser event.
+     * @internal
+     */
+    onselfclosingtag(endIndex) {
+        this.endIndex = endIndex;
+        if (this.recognizeSelfClosing || this.isInForeignContext()) {
+            this.closeCurrentTag(false);
+            // Set `startIndex` for next node
+            this.startIndex = endIndex + 1;
+        }
+        else {
+            // Ignore the fact that the tag is self-closing.
+            this.onopentagend(endIndex);
+        }
+    }
+    /**
+     * Pop the top element off the stack, emit a close event, and maintain
+     * the foreign context stack.
+     * @param implied Whether this close is implied (not from an explicit end tag).
+     */
+    popElement(implied) {
+        // biome-ignore lint/style/noNonNullAssertion: The element is guaranteed to exist.
+        const element = this.stack.shift();
+        if (this.htmlMode &&
+            (foreignContextElements.has(element) ||
+                htmlIntegrationElements.has(element))) {
+            this.foreignContext.shift();
+        }
+        this.cbs.onclosetag?.(element, implied);
+    }
+    closeCurrentTag(isOpenImplied) {
+        const name = this.tagname;
+        this.endOpenTag(isOpenImplied);
+        // Self-closing tags will be on the top of the stack
+        if (this.stack[0] === name) {
+            this.popElement(!isOpenImplied);
+        }
+    }
+    /**
+     * @param start Start index for the current parser event.
+     * @param endIndex End index for the current parser event.
+     * @internal
+     */
+    onattribname(start, endIndex) {
+        this.startIndex = start;
+        const name = this.getSlice(start, endIndex);
+        this.attribname = this.lowerCaseAttributeNames
+            ? name.toLowerCase()
+            : name;
+    }
+    /**
+     * @param start Start index for the current parser event.
+     * @param endIndex End index for the current parser event.
+     * @internal
+     */
+    onattribdata(start, endIndex) {
+        this.attribvalue += this.getSlice(start, endIndex);
+    }
+    /**
+     * @param cp Current Unicode code point.
+     * @internal
+     */
+    onattribentity(cp) {
+        this.attribvalue += fromCodePoint(cp);
+    }
+    /**
+     * @param quote Quote type used for the current attribute.
+     * @param endIndex End index for the current parser event.
+     * @internal
+     */
+    onattribend(quote, endIndex) {
+        this.endIndex = endIndex;
+        this.cbs.onattribute?.(this.attribname, this.attribvalue, quote === QuoteType.Double
+            ? '"'
+            : quote === QuoteType.Single
+                ? "'"
+                : quote === QuoteType.NoValue
+                    ? undefined
+                    : null);
+        if (this.attribs && !Object.hasOwn(this.attribs, this.attribname)) {
+            this.attribs[this.attribname] = this.attribvalue;
+        }
+        this.attribvalue = "";
+    }
+    getInstructionName(value) {
+        const index = value.search(reNameEnd);
+        let name = index < 0 ? value : value.substr(0, index);
+        if (this.lowerCaseTagNames) {
+            name = name.toLowerCase();
+        }
+        return name;
+    }
+    /**
+     * @param start Start index for the current parser event.
+     * @param endIndex End index for the current parser event.
+     * @internal
+     */
+    ondeclaration(start, endIndex) {
+        this.endIndex = endIndex;
+        const value = this.getSlice(start, endIndex);
+        if (this.cbs.onprocessinginstruction) {
+            /*
+             * In HTML mode, ondeclaration is only reached for DOCTYPE
+             * (the tokenizer routes everything else to bogus comments).
+             */
+            const name = this.htmlMode
+                ? this.lowerCaseTagNames
+                    ? DOCUMENT_TYPE
+                    : value.slice(0, DOCUMENT_TYPE.length)
+                : this.getInstructionName(value);
+            this.cbs.onprocessinginstruction(`!${name}`, `!${value}`);
+        }
+        // Set `startIndex` for next node
+        this.startIndex = endIndex + 1;
+    }
+    /**
+     * @param start Start index for the current parser event.
+     * @param endIndex End index for the current parser event.
+     * @internal
+     */
+    onprocessinginstruction(start, endIndex) {
+        this.endIndex = endIndex;
+        const value = this.getSlice(start, endIndex);
+        if (this.cbs.onprocessinginstruction) {
+            const name = this.getInstructionName(value);
+            this.cbs.onprocessinginstruction(`?${name}`, `?${value}`);
+        }
+        // Set `startIndex` for next node
+        this.startIndex = endIndex + 1;
+    }
+    /**
+     * @param start Start index for the current parser event.
+     * @param endIndex End index for the current parser event.
+     * @param offset Offset applied when computing parser indices.
+     * @internal
+     */
+    oncomment(start, endIndex, offset) {
+        this.endIndex = endIndex;
+        this.cbs.oncomment?.(this.getSlice(start, endIndex - offset));
+        this.cbs.oncommentend?.();
+        // Set `startIndex` for next node
+        this.startIndex = endIndex + 1;
+    }
+    /**
+     * @param start Start index for the current parser event.
+     * @param endIndex End index for the current parser event.
+     * @param offset Offset applied when computing parser indices.
+     * @internal
+     */
+    oncdata(start, endIndex, offset) {
+        this.endIndex = endIndex;
+        const value = this.getSlice(start, endIndex - offset);
+        if (!this.htmlMode || this.options.recognizeCDATA) {
+            this.cbs.oncdatastart?.();
+            this.cbs.ontext?.(value);
+            this.cbs.oncdataend?.();
+        }
+        else if (this.isInForeignContext()) {
+            this.cbs.ontext?.(value);
+        }
+        else {
+            this.cbs.oncomment?.(`[CDATA[${value}]]`);
+            this.cbs.oncommentend?.();
+        }
+        // Set `startIndex` for next node
+        this.startIndex = endIndex + 1;
+    }
+    /** @internal */
+    onend() {
+        if (this.cbs.onclosetag) {
+            // Set the end index for all remaining tags
+            this.endIndex = this.startIndex;
+            for (let index = 0; index < this.stack.length; index++) {
+                this.cbs.onclosetag(this.stack[index], true);
+            }
+        }
+        this.cbs.onend?.();
+    }
+    /**
+     * Resets the parser to a blank state, ready to parse a new HTML document
+     */
+    reset() {
+        this.cbs.onreset?.();
+        this.tokenizer.reset();
+        this.tagname = "";
+        this.attribname = "";
+        this.attribvalue = "";
+        this.attribs = null;
+        this.stack.length = 0;
+        this.startIndex = 0;
+        this.endIndex = 0;
+        this.cbs.onparserinit?.(this);
+        this.buffers.length = 0;
+        this.foreignContext.length = 0;
+        this.foreignContext.unshift(ForeignContext.None);
+        this.bufferOffset = 0;
+        this.writeIndex = 0;
+        this.ended = false;
+    }
+    /**
+     * Resets the parser, then parses a complete document and
+     * pushes it to the handler.
+     * @param data Document to parse.
+     */
+    parseComplete(data) {
+        this.reset();
+        this.end(data);
+    }
+    getSlice(start, end) {
+        if (start === end) {
+            return "";
+        }
+        while (start - this.bufferOffset >= this.buffers[0].length) {
+            this.shiftBuffer();
+        }
+        let slice = this.buffers[0].slice(start - this.bufferOffset, end - this.bufferOffset);
+        while (end - this.bufferOffset > this.buffers[0].length) {
+            this.shiftBuffer();
+            slice += this.buffers[0].slice(0, end - this.bufferOffset);
+        }
+        return slice;
+    }
+    shiftBuffer() {
+        this.bufferOffset += this.buffers[0].length;
+        this.writeIndex--;
+        this.buffers.shift();
+    }
+    /**
+     * Parses a chunk of data and calls the corresponding callbacks.
+     * @param chunk Chunk to parse.
+     */
+    write(chunk) {
+        if (this.ended) {
+            this.cbs.onerror?.(new Error(".write() after done!"));
+            return;
+        }
+        this.buffers.push(chunk);
+        if (this.tokenizer.running) {
+            this.tokenizer.write(chunk);
+            this.writeIndex++;
+        }
+    }
+    /**
+     * Parses the end of the buffer and clears the stack, calls onend.
+     * @param chunk Optional final chunk to parse.
+     */
+    end(chunk) {
+        if (this.ended) {
+            this.cbs.onerror?.(new Error(".end() after done!"));
+            return;
+        }
+        if (chunk)
+            this.write(chunk);
+        this.ended = true;
+        this.tokenizer.end();
+    }
+    /**
+     * Pauses parsing. The parser won't emit events until `resume` is called.
+     */
+    pause() {
+        this.tokenizer.pause();
+    }
+    /**
+     * Resumes parsing after `pause` was called.
+     */
+    resume() {
+        this.tokenizer.resume();
+        while (this.tokenizer.running &&
+            this.writeIndex < this.buffers.length) {
+            this.tokenizer.write(this.buffers[this.writeIndex++]);
+        }
+        if (this.ended)
+            this.tokenizer.end();
+    }
+}
+//# sourceMappingURL=Parser.js.map
+;// CONCATENATED MODULE: ./build/js/app/web/page.js
+// What a page loads, and whether it shows anything, read from its HTML. Used by page-check.ts.
+
+const SCRIPT_TYPES = /^(|module|(text|application)\/(javascript|ecmascript))$/i;
+/** `rel` of links whose files a page can do without. */
+const OPTIONAL_LINKS = ['preload', 'prefetch', 'icon', 'apple-touch-icon', 'manifest'];
+/** Browsers with scripts ignore what is in these. */
+const INERT_ELEMENTS = ['noscript', 'template'];
+/** Text in these is not shown either. */
+const HIDDEN_ELEMENTS = [...INERT_ELEMENTS, 'title', 'script', 'style'];
+const SHOWN_ELEMENTS = [
+    'img',
+    'picture',
+    'svg',
+    'canvas',
+    'video',
+    'audio',
+    'iframe',
+    'frame',
+    'object',
+    'embed',
+    'input',
+    'button',
+    'select',
+    'textarea',
+    'hr',
+    'table',
+];
+/** Never throws: as in a browser, any text is a page. */
+function readPage(html) {
+    const references = [];
+    const page = {
+        base: undefined,
+        inline: 'none',
+        hasContent: false,
+        isTrunkSource: false,
+    };
+    const open = [];
+    const isIn = (elements) => open.some(name => elements.includes(name));
+    const parser = new Parser({
+        onopentag(name, attributes) {
+            if (!isIn(INERT_ELEMENTS)) {
+                page.isTrunkSource ||= 'data-trunk' in attributes;
+                page.hasContent ||=
+                    SHOWN_ELEMENTS.includes(name) || /^refresh$/i.test(attributes['http-equiv'] ?? '');
+                if (name === 'base')
+                    page.base ??= attributes.href;
+                if (name === 'script')
+                    page.inline = strongest(page.inline, addScript(attributes, references));
+                if (name === 'link')
+                    addLink(attributes, references);
+            }
+            if (HIDDEN_ELEMENTS.includes(name))
+                open.push(name);
+        },
+        onclosetag(name) {
+            const last = open.lastIndexOf(name);
+            if (last >= 0)
+                open.splice(last, 1);
+        },
+        ontext(text) {
+            page.hasContent ||= text.trim() !== '' && !isIn(HIDDEN_ELEMENTS);
+        },
+    });
+    parser.end(html);
+    return { ...page, references };
+}
+function strongest(one, other) {
+    return one === 'module' || other === 'none' ? one : other;
+}
+/** Returns how a script without a file runs; `none` for one with a file, or for data. */
+function addScript(attributes, references) {
+    const { src, type = '' } = attributes;
+    if (!SCRIPT_TYPES.test(type.trim()))
+        return 'none';
+    const kind = /^module$/i.test(type.trim()) ? 'module' : 'script';
+    if (src === undefined)
+        return kind;
+    // Browsers with modules do not load what is there for those without.
+    if (!('nomodule' in attributes))
+        references.push({ kind, url: src });
+    return 'none';
+}
+function addLink({ rel = '', href }, references) {
+    const relations = rel.toLowerCase().split(/\s+/);
+    const has = (...names) => names.some(name => relations.includes(name));
+    if (href === undefined || href.trim() === '')
+        return;
+    if (has('modulepreload'))
+        references.push({ kind: 'import', url: href });
+    else if (has('stylesheet') && !has('alternate'))
+        references.push({ kind: 'style', url: href });
+    else if (has(...OPTIONAL_LINKS))
+        references.push({ kind: 'other', url: href });
+}
+
+;// CONCATENATED MODULE: ./build/js/app/web/source-page.js
+// Recognises the page of an app's source, which shows nothing before it is built. Used by page-check.ts.
+/** What no browser runs. */
+const SOURCE_ENDING = /\.([cm]?tsx?|jsx|vue|svelte|astro|coffee|elm|rs)$/i;
+/** Of Create React App and Vite, webpack and Vue CLI, Jinja and Jekyll, JavaScript. */
+const TEMPLATE_MARK = /%[A-Z_][A-Z\d_]{2,}%|<%|\{\{|\$\{/;
+/** Jekyll's. */
+const FRONT_MATTER = /^---\r?\n/;
+/** Why the page is a source, as the end of a sentence that begins with its name; undefined if it is not. */
+function findSourceMark(page, text) {
+    if (page.isTrunkSource)
+        return 'has data-trunk attributes, which Trunk replaces when it builds the app';
+    const script = page.references.find(({ kind, url }) => (kind === 'script' || kind === 'module') && SOURCE_ENDING.test(url.replace(/[?#].*$/s, '')));
+    if (script !== undefined)
+        return `loads ${script.url}, which no browser can run`;
+    const template = [page.base ?? '', ...page.references.map(({ url }) => url)].find(url => TEMPLATE_MARK.test(url));
+    if (template !== undefined)
+        return `refers to ${template}, which a build replaces`;
+    return FRONT_MATTER.test(text) ? 'begins with front matter, which a build removes' : undefined;
+}
+
+;// CONCATENATED MODULE: ./build/js/app/web/page-check.js
+// Looks at the page of a built web app before anything starts: for which base path it was built, and whether it can
+// only end as a blank page. Used by inputs/app.ts.
+
+
+
+
+
+
+
+
+/** An address that no page has: what is on other hosts differs from it. */
+const PAGE_URL = 'http://page.invalid/';
+const PAGE_ORIGIN = new URL(PAGE_URL).origin;
+/** Names in one message. */
+const SHOWN_FILES = 3;
+/**
+ * `wanted` is the base path, or `auto`. Throws an InputError if the page is the source of an app, or if none of its
+ * scripts is there.
+ */
+function checkPage(folder, wanted) {
+    const root = (0,external_node_fs_namespaceObject.realpathSync)(folder);
+    const name = findStartPage(root);
+    if (name === undefined)
+        return { basePath: wanted === 'auto' ? NO_BASE : wanted, warnings: [] };
+    const text = readPageText((0,external_node_path_.join)(root, name));
+    const page = readPage(text);
+    const mark = findSourceMark(page, text);
+    if (mark !== undefined)
+        throw new errors_InputError(`path: ${name} ${sanitise_sanitise(mark)}: ${describeSource(root)}`);
+    const documentBase = URL.parse(page.base ?? '', PAGE_URL) ?? new URL(PAGE_URL);
+    const start = { root, name, page, references: listLocal(page, documentBase) };
+    const found = findBase(start, documentBase);
+    const basePath = wanted === 'auto' ? found : wanted;
+    const missing = start.references.filter(({ kind, path }) => kind !== 'other' && !isServed(root, basePath, path));
+    if (missing.length === 0)
+        return { basePath, warnings: text !== '' && isEmpty(page) ? [describeEmpty(name)] : [] };
+    const message = `${describeMissing(start, missing, basePath)}. ${describeRemedy(start, found, basePath)}`;
+    if (isDead(start, missing))
+        throw new errors_InputError(`path: ${message}`);
+    return { basePath, warnings: [message] };
+}
+/** What is loaded from other hosts, from `data:` and the like is not a matter of the folder. */
+function listLocal(page, documentBase) {
+    return page.references.flatMap(reference => {
+        const url = URL.parse(reference.url, documentBase.href);
+        return url?.origin === PAGE_ORIGIN ? [{ ...reference, path: url.pathname }] : [];
+    });
+}
+function findBase({ root, references }, documentBase) {
+    if (documentBase.origin !== PAGE_ORIGIN)
+        return NO_BASE;
+    return findBasePath(root, references.map(({ path }) => path), documentBase.pathname.replace(/[^/]*$/, ''));
+}
+/**
+ * No script of the page is there, neither a file nor, where it loads no modules, one in the page. A page with text
+ * shows at least that if it only misses classic scripts.
+ */
+function isDead({ page, references }, missing) {
+    const isScript = ({ kind }) => kind === 'module' || kind === 'script' || kind === 'import';
+    const scripts = missing.filter(isScript);
+    if (scripts.length === 0 || scripts.length < references.filter(isScript).length)
+        return false;
+    if (scripts.some(({ kind }) => kind === 'import'))
+        return true;
+    return page.inline !== 'module' && (scripts.some(({ kind }) => kind === 'module') || !page.hasContent);
+}
+function isEmpty({ hasContent, inline, references }) {
+    return (!hasContent && inline === 'none' && !references.some(({ kind }) => kind === 'script' || kind === 'module'));
+}
+function describeEmpty(name) {
+    return `${name} has neither text nor a script, so visitors see a blank page: was the app built?`;
+}
+function describeSource(root) {
+    const built = findBuiltFolder(root);
+    const what = 'this is the source of an app, not its build';
+    return built === undefined
+        ? `${what}; build it in an earlier step, and give \`path\` the folder of the build (often dist)`
+        : `${what}; give \`path\` the folder of the build: ${sanitise_sanitise(built)} has a page`;
+}
+function describeMissing({ root, name }, missing, basePath) {
+    const paths = [...new Set(missing.map(({ path }) => path))];
+    const more = paths.length > SHOWN_FILES ? ` and ${paths.length - SHOWN_FILES} more` : '';
+    const shown = `${paths
+        .slice(0, SHOWN_FILES)
+        .map(path => sanitise_sanitise(path))
+        .join(', ')}${more}`;
+    const below = basePath === NO_BASE ? '' : `, served below ${sanitise_sanitise(basePath)}`;
+    return `${name} loads ${shown}, missing from ${sanitise_sanitise(root)}${below}`;
+}
+function describeRemedy({ root }, found, basePath) {
+    if (found !== NO_BASE && found !== basePath)
+        return `It fits the base path ${sanitise_sanitise(found)}: leave \`base-path\` out, or give that`;
+    const built = findBuiltFolder(root);
+    if (built !== undefined)
+        return `${sanitise_sanitise(built)} has a page, too: perhaps \`path\` must be that folder`;
+    return 'Check the build and `path`; if a server adds a path in front of these files, give it as `base-path`';
+}
+
+;// CONCATENATED MODULE: ./build/js/shared/host-rule.js
+// Under which name the app is addressed: the two rules behind the input `host-header`. Used by inputs/, app/ (which
+// chooses a rule at each start) and gateway/ (which follows it).
+/**
+ * - `rewrite`: the app sees itself as localhost (a service on another machine: under its name there). `Host` says so, and
+ *   in `Origin` and `Referer` the preview's own address.
+ * - `preserve`: the app sees the public address, as the visitor sent it.
+ */
+const HOST_RULES = ['rewrite', 'preserve'];
+/** The values of the input: a rule, or `auto` to ask the app. */
+const HOST_HEADERS = ['auto', ...HOST_RULES];
 
 ;// CONCATENATED MODULE: ./build/js/inputs/env.js
 // The `env` input: what the app gets in addition to the allow-list of app/environment.ts. Used by inputs/app.ts.
@@ -14092,7 +18244,7 @@ function parseEnv(text, job) {
         const at = line.indexOf('=');
         const key = (at < 0 ? line : line.slice(0, at)).trim();
         const value = at < 0 ? job[key] : line.slice(at + 1);
-        const problem = findProblem(key, value, env);
+        const problem = env_findProblem(key, value, env);
         if (problem !== undefined)
             problems.push(`env, line ${index + 1}: ${problem}`);
         else if (value !== undefined)
@@ -14102,7 +18254,7 @@ function parseEnv(text, job) {
         throw new errors_InputError(problems);
     return Object.fromEntries(env);
 }
-function findProblem(key, value, env) {
+function env_findProblem(key, value, env) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key))
         return 'expected KEY=VALUE, the key of letters, digits and _; a value cannot span lines';
     if (key === 'EXPOSE_URL')
@@ -14116,12 +18268,106 @@ function findProblem(key, value, env) {
     return undefined;
 }
 
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+;// CONCATENATED MODULE: external "node:dns/promises"
+const external_node_dns_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:dns/promises");
+;// CONCATENATED MODULE: ./build/js/app/port/service-address.js
+// The address of a service on another machine, such as a service container of the job: `port: redis:6379`. Used by
+// port.ts, and by the inputs before anything starts.
+
+
+
+
+/**
+ * Addresses at which no service of a job listens, and at which clouds hand the credentials of the machine to everybody
+ * who asks (169.254.169.254, fd00:ec2::254, 168.63.129.16, 100.100.100.200). A link in a pull request must not lead
+ * there, even if a name in the workflow does. The rest is never the address of one machine.
+ */
+const NEVER_EXPOSED = new external_node_net_.BlockList();
+NEVER_EXPOSED.addSubnet('169.254.0.0', 16);
+NEVER_EXPOSED.addSubnet('fe80::', 10, 'ipv6');
+NEVER_EXPOSED.addAddress('168.63.129.16');
+NEVER_EXPOSED.addAddress('100.100.100.200');
+NEVER_EXPOSED.addAddress('fd00:ec2::254', 'ipv6');
+NEVER_EXPOSED.addSubnet('0.0.0.0', 8);
+NEVER_EXPOSED.addAddress('::', 'ipv6');
+NEVER_EXPOSED.addSubnet('224.0.0.0', 3);
+NEVER_EXPOSED.addSubnet('ff00::', 8, 'ipv6');
+/** False for a name, and for the addresses above, also when written as IPv6 (`::ffff:169.254.169.254`). */
+function isNeverExposed(address) {
+    const version = (0,external_node_net_.isIP)(address);
+    return version !== 0 && NEVER_EXPOSED.check(address, version === 4 ? 'ipv4' : 'ipv6');
+}
+/** Why it is refused, after the address. */
+const NEVER_EXPOSED_REASON = 'which is never exposed: it belongs to the machine or the network itself, and clouds give out credentials there';
+/**
+ * All addresses of the host, in the system's order. Rejects with the resolver's error, or with an AppError if one of
+ * them is never exposed: an attempt to connect could end at any of them.
+ */
+async function resolveService(host) {
+    const addresses = (await lookup(host, { all: true })).map(({ address }) => address);
+    const refused = addresses.find(isNeverExposed);
+    if (refused === undefined)
+        return addresses;
+    const where = refused === host ? host : `${sanitise(host)} is ${refused},`;
+    throw new AppError(`\`port\`: ${where} ${NEVER_EXPOSED_REASON}`, { restartable: false });
+}
+
+;// CONCATENATED MODULE: ./build/js/inputs/port.js
+// The `port` input: a port of this machine, or `host:port` of another one. Used by inputs/app.ts.
+
+
+
+
+
+/** `8080`, `redis:6379` or `[fd12::5]:8080`; undefined for an empty text. Throws an InputError. */
+function parsePortInput(text, command) {
+    if (text === '')
+        return undefined;
+    if (/^\d+$/.test(text))
+        return { port: parsePort(text, text), service: undefined };
+    const [, host = '', digits = ''] = /^(\[[^\]]*\]|[^:/@?#[\]\s]+):(\d+)$/.exec(text) ?? [];
+    // The parser of URLs knows names in other scripts, and the many forms of an IP address.
+    const name = URL.parse(`http://${host}`)?.hostname ?? '';
+    if (name === '')
+        throw refuse(text, describeForm(text));
+    const port = parsePort(digits, text);
+    const service = stripBrackets(name);
+    if (service === 'localhost')
+        return { port, service: undefined };
+    if (isNeverExposed(service))
+        throw refuse(text, `it leads to ${service}, ${NEVER_EXPOSED_REASON}`);
+    if (command !== undefined)
+        throw refuse(text, `\`command\` starts the app on this machine; write only the number, ${port}`);
+    return { port, service };
+}
+function parsePort(digits, text) {
+    const port = Number(digits);
+    if (port >= 1 && port <= 65_535)
+        return port;
+    throw refuse(text, 'write a whole number from 1 to 65535');
+}
+function describeForm(text) {
+    if (text.includes('//'))
+        return 'write it without http:// and without a path, like redis:6379';
+    if ((0,external_node_net_.isIPv6)(text))
+        return 'write an IPv6 address in brackets, and a port, like [fd12::5]:8080';
+    if (/^[\w.-]*[a-z][\w.-]*$/i.test(text))
+        return `add the port of the service, like ${text}:8080`;
+    return 'write a whole number from 1 to 65535, or host:port for a service on another machine';
+}
+function refuse(text, remedy) {
+    return new errors_InputError(`\`port\` is '${sanitise_sanitise(text)}': ${remedy}`);
+}
+
 ;// CONCATENATED MODULE: ./build/js/inputs/values.js
 // Parses single input values. Each parser names the input and the value in its InputError. Used by the files of this
 // folder and by commands/server.ts.
 
 const DEFAULT_HEALTH_PATH = '/';
 const DEFAULT_STARTUP_TIMEOUT = '120s';
+const DEFAULT_STOP_TIMEOUT = '5s';
 /**
  * A template such as `https://{port}.preview.example.com`, with a scheme of the protocol and nothing after the port.
  */
@@ -14182,6 +18428,20 @@ function parseHealthPath(text) {
         return text;
     throw new errors_InputError(`\`health-path\` is '${text}': write a path that begins with one /`);
 }
+/** What no path of a folder holds: an empty or dotted segment, an encoded separator, a bare percent sign. */
+const BROKEN_PATH = /\/\/|\/(\.|%2e){1,2}\/|%(2f|5c|00)|%(?![\da-f]{2})/i;
+/**
+ * The base path of a web app, percent-encoded and with a slash at both ends; `auto` as it is. People write it with and
+ * without the last slash (Vite's `base`, `homepage` of Create React App).
+ */
+function parseBasePath(text) {
+    if (text.toLowerCase() === 'auto')
+        return 'auto';
+    const path = text.endsWith('/') ? text : `${text}/`;
+    if (/^\/[^\s?#\\]*$/.test(path) && !BROKEN_PATH.test(path))
+        return new URL(path, 'http://host.example').pathname;
+    throw new errors_InputError(`\`base-path\` is '${text}': write auto, or a path that begins with one /, like /repo/`);
+}
 const BYTES = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
 /** Bytes of `500KB`, `25MB` or `2GB`; as with most servers, 1 KB is 1,024 bytes. */
 function parseBytes(text, input) {
@@ -14204,34 +18464,48 @@ function parseBytes(text, input) {
 
 
 
+
+
+
+
+
+
+const ISOLATIONS = ['true', 'false', 'credentialless'];
 const MODES = ['auto', ...APP_MODES];
 /** Relative paths are resolved against `base`. Notes every problem in `problems`; throws if there is one. */
 function parseAppInputs(read, context) {
     const { environment, base, protocol, problems } = context;
     const text = (name) => read(name).trim();
     const path = (0,external_node_path_.resolve)(base, text('path') || '.');
-    const port = problems.check(() => parseWholeNumber(text('port') || undefined, 'port', 1, 65_535));
     const command = text('command') || undefined;
+    const port = problems.check(() => parsePortInput(text('port'), command));
     const wanted = problems.check(() => parseChoice(text('mode') || 'auto', 'mode', MODES));
-    const chosen = problems.check(() => chooseMode({ mode: wanted.value, path, port: port.known, command }));
+    const chosen = problems.check(() => chooseMode({ mode: wanted.value, path, port: port.value?.port, command }));
     const env = problems.check(() => parseEnv(read('env'), environment));
     problems.check(() => checkEnvUse(text('env'), chosen.value.mode));
     const version = problems.check(() => parseVersion(text('wasmrun-version')));
     const vm = problems.check(() => parseChoice(text('vm') || 'auto', 'vm', VM_HOSTS));
     const spa = problems.check(() => values_parseBoolean(text('spa'), 'spa', false));
-    const isolation = problems.check(() => values_parseBoolean(text('cross-origin-isolation'), 'cross-origin-isolation', false));
+    const isolation = problems.check(() => parseIsolation(text('cross-origin-isolation')));
+    const basePath = problems.check(() => parseBasePath(text('base-path') || 'auto'));
     const healthPath = problems.check(() => parseHealthPath(text('health-path') || DEFAULT_HEALTH_PATH));
+    const hostHeader = problems.check(() => parseChoice(text('host-header') || 'auto', 'host-header', HOST_HEADERS));
     const startupTimeoutMs = problems.check(() => parseDuration(text('startup-timeout') || DEFAULT_STARTUP_TIMEOUT, 'startup-timeout'));
+    const stopTimeoutMs = problems.check(() => parseStopTimeout(text('stop-timeout') || DEFAULT_STOP_TIMEOUT));
     if (protocol === 'tcp') {
         problems.check(() => checkTcpMode(wanted.value, chosen.known));
         problems.check(() => checkTcpHealthPath(healthPath.value));
-        problems.check(() => checkTcpPages({ spa: spa.known, isolation: isolation.known }));
+        problems.check(() => checkTcpHostHeader(hostHeader.known));
+        problems.check(() => checkTcpPages({ spa: spa.known, isolation: isolation.known, basePath: basePath.known }));
     }
+    const page = problems.check(() => chosen.value.mode === 'web' ? checkPage(path, basePath.value) : { basePath: NO_BASE, warnings: [] });
     return {
         path,
         mode: chosen.value.mode,
-        modeReason: chosen.value.reason,
-        port: port.value,
+        modeReason: describeMode(chosen.value, page.value.basePath),
+        warnings: [...(chosen.value.warning === undefined ? [] : [chosen.value.warning]), ...page.value.warnings],
+        port: port.value?.port,
+        service: port.value?.service,
         command,
         args: parseArgs(read('args')),
         env: env.value,
@@ -14240,9 +18514,25 @@ function parseAppInputs(read, context) {
         browser: text('browser') || undefined,
         spa: spa.value,
         crossOriginIsolation: isolation.value,
+        basePath: page.value.basePath,
         healthPath: protocol === 'tcp' ? undefined : healthPath.value,
+        hostHeader: protocol === 'tcp' ? undefined : hostHeader.value,
         startupTimeoutMs: startupTimeoutMs.value,
+        stopTimeoutMs: stopTimeoutMs.value,
     };
+}
+function describeMode({ reason }, basePath) {
+    return basePath === NO_BASE ? reason : `${reason}; served below the base path ${sanitise_sanitise(basePath)}`;
+}
+function parseIsolation(text) {
+    const choice = parseChoice(text || 'false', 'cross-origin-isolation', ISOLATIONS);
+    return choice === 'credentialless' ? choice : choice === 'true';
+}
+function parseStopTimeout(text) {
+    const ms = parseDuration(text, 'stop-timeout');
+    if (ms <= MAX_STOP_TIMEOUT_MS)
+        return ms;
+    throw new errors_InputError(`\`stop-timeout\` is '${text}': write at most ${MAX_STOP_TIMEOUT_MS / 1_000}s; the post step, which ends the app, has 30 s for everything`);
 }
 /** One argument per line. */
 function parseArgs(text) {
@@ -14269,12 +18559,18 @@ function checkTcpHealthPath(healthPath) {
     if (healthPath !== DEFAULT_HEALTH_PATH)
         throw new errors_InputError('`health-path` cannot be used with `protocol: tcp`: the app is up when its port accepts; leave it out');
 }
-function checkTcpPages({ spa, isolation, }) {
+function checkTcpHostHeader(hostHeader) {
+    if (hostHeader !== undefined && hostHeader !== 'auto')
+        throw new errors_InputError('`host-header` cannot be used with `protocol: tcp`: bytes reach the app unread; leave it out');
+}
+function checkTcpPages({ spa, isolation, basePath, }) {
     const problems = [];
     if (spa)
         problems.push('`spa` cannot be used with `protocol: tcp`: no page is served for the app; leave it out');
     if (isolation)
         problems.push('`cross-origin-isolation` cannot be used with `protocol: tcp`: there are no headers to send; leave it out');
+    if (basePath !== undefined && basePath !== 'auto')
+        problems.push('`base-path` cannot be used with `protocol: tcp`: no page is served for the app; leave it out');
     if (problems.length > 0)
         throw new errors_InputError(problems);
 }
@@ -14378,12 +18674,18 @@ function parseGatewayInputs(read, protocol, problems) {
     const access = problems.check(() => parseAccess(text('access'), text('access-key'), text('basic-auth')));
     const publicPaths = problems.check(() => parsePatterns(read('public-paths')));
     const maxBodyBytes = problems.check(() => parseBytes(text('max-body') || DEFAULT_MAX_BODY, 'max-body'));
+    const compress = problems.check(() => values_parseBoolean(text('compress'), 'compress', true));
     if (protocol === 'tcp') {
         problems.check(() => checkTcpAccess(access.value));
         problems.check(() => checkTcpUse('public-paths', text('public-paths'), '', 'there are no paths'));
         problems.check(() => checkTcpUse('max-body', text('max-body'), DEFAULT_MAX_BODY, 'there are no requests with a body'));
     }
-    return { access: access.value, publicPaths: publicPaths.value, maxBodyBytes: maxBodyBytes.value };
+    return {
+        access: access.value,
+        publicPaths: publicPaths.value,
+        maxBodyBytes: maxBodyBytes.value,
+        compress: compress.value,
+    };
 }
 /** With `access: auto`, a key means link and a password means basic. No message shows either of them. */
 function parseAccess(accessText, key, basicAuth) {
@@ -14449,6 +18751,37 @@ function checkTcpUse(input, text, fallback, why) {
         throw new errors_InputError(`\`${input}\` cannot be used with \`protocol: tcp\`: ${why}; leave it out`);
 }
 
+;// CONCATENATED MODULE: ./build/js/inputs/https-zones.js
+// Warns of a plain http link under a top-level domain where browsers open only https (HSTS preload list): a click there
+// shows an error page of the browser, although everything here works. Used by inputs.
+
+/**
+ * The top-level domains of the HSTS preload list with `include_subdomains`: Chromium's
+ * net/http/transport_security_state_static.json, which Firefox and Safari use too. As of November 2026: every
+ * top-level domain of the Public Suffix List, opened over http in Chromium 156.
+ */
+const HTTPS_ONLY = new Set(`amazon android app audible azure bank bing boo channel chrome dad day dev eat esq fire fly foo fujitsu gle gmail
+  google hangout hotmail imdb ing insurance kindle meet meme microsoft mov new nexus office page phd play prime prof
+  rsvp search silk skype windows xbox xn--cckwcxetd xn--jlq480n2rg youtube zappos zip`.split(/\s+/));
+/** Stands for the port until it is known. */
+const SAMPLE_PORT = 12_345;
+/** One warning for each server whose link browsers would refuse. */
+function listHttpsWarnings({ servers, publicUrl }) {
+    const hosts = servers.flatMap(({ address }) => findHttpsOnlyHost(publicUrl, address.host) ?? []);
+    return [...new Set(hosts)].map(host => {
+        const zone = host.slice(host.lastIndexOf('.'));
+        return `browsers open names under ${zone} only with https, so the link to ${host.replace(`${SAMPLE_PORT}`, '{port}')} will show an error: set \`tls-cert\`, or put a proxy with https in front and set \`public-url\` to https://…`;
+    });
+}
+function findHttpsOnlyHost(publicUrl, server) {
+    const url = URL.parse(renderPublicUrl(publicUrl, server, SAMPLE_PORT));
+    if (url?.protocol !== 'http:')
+        return undefined;
+    // A name may end with the dot of the root.
+    const host = url.hostname.replace(/\.$/, '');
+    return HTTPS_ONLY.has(host.slice(host.lastIndexOf('.') + 1)) ? host : undefined;
+}
+
 ;// CONCATENATED MODULE: ./build/js/inputs/problems.js
 // Collects what is wrong with the inputs, so that one run shows all of it. Used by inputs and its parts. Every parser
 // throws an InputError for a wrong value; `check` notes it and goes on.
@@ -14485,8 +18818,6 @@ const REFUSED = {
     known: undefined,
 };
 
-// EXTERNAL MODULE: external "node:net"
-var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: external "node:tls"
 var external_node_tls_ = __nccwpck_require__(1692);
 ;// CONCATENATED MODULE: ./build/js/inputs/tls.js
@@ -14501,9 +18832,9 @@ var external_node_tls_ = __nccwpck_require__(1692);
 /** Certificates are usually renewed weeks before they expire: so close to the end, a renewal was missed. */
 const NEAR_END_MS = 3 * 24 * 60 * 60_000;
 /** How many names of a certificate a message lists. */
-const MAX_NAMES = 10;
+const tls_MAX_NAMES = 10;
 /** Any port will do: certificates contain none. */
-const SAMPLE_PORT = 12_345;
+const tls_SAMPLE_PORT = 12_345;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 /** Undefined if neither input is given. Notes every problem in `problems`; throws if there is one. */
 function parseTlsInputs(read, context) {
@@ -14552,7 +18883,7 @@ function parseChain(text) {
         throw new errors_InputError('`tls-cert` holds a private key: it belongs in `tls-key` alone; give the text of the certificate (fullchain.pem)');
     const blocks = text.match(CERTIFICATE);
     if (blocks === null)
-        throw new errors_InputError(`\`tls-cert\` is not a PEM certificate, but ${describeText(text)}: give the text of the file (fullchain.pem), from -----BEGIN CERTIFICATE----- on`);
+        throw new errors_InputError(`\`tls-cert\` is not a PEM certificate, but ${tls_describeText(text)}: give the text of the file (fullchain.pem), from -----BEGIN CERTIFICATE----- on`);
     return blocks.map((block, index) => parseCertificate(block, index));
 }
 function parseCertificate(block, index) {
@@ -14569,17 +18900,17 @@ function tls_parseKey(text) {
     if (/ENCRYPTED/.test(text))
         throw new errors_InputError('`tls-key` is protected by a passphrase: give the key without one (openssl pkey -in key.pem), as a secret of the repository');
     if (!/-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/.test(text))
-        throw new errors_InputError(`\`tls-key\` is not a PEM private key, but ${describeText(text)}: give the text of the file (privkey.pem), from -----BEGIN PRIVATE KEY----- on`);
+        throw new errors_InputError(`\`tls-key\` is not a PEM private key, but ${tls_describeText(text)}: give the text of the file (privkey.pem), from -----BEGIN PRIVATE KEY----- on`);
     try {
         return (0,external_node_crypto_.createPrivateKey)(text);
     }
     catch {
         // OpenSSL's message does not help here, and as a cause it might reveal a part of the key.
-        throw new errors_InputError(`\`tls-key\` cannot be read as a private key (it is ${describeText(text)}): give the text of the file as it is, line breaks included`);
+        throw new errors_InputError(`\`tls-key\` cannot be read as a private key (it is ${tls_describeText(text)}): give the text of the file as it is, line breaks included`);
     }
 }
 /** What kind of text it is, without its content. */
-function describeText(text) {
+function tls_describeText(text) {
     const size = `a text of ${text.length} characters in ${text.split('\n').length} lines`;
     if (text.includes('\\n'))
         return `${size}, in which line breaks are written as \\n`;
@@ -14598,7 +18929,7 @@ function checkPair(chain, key, keyText) {
         (0,external_node_tls_.createSecureContext)({ cert: renderChain(chain), key: keyText, minVersion: 'TLSv1.2' });
     }
     catch (cause) {
-        throw new errors_InputError(`\`tls-cert\` and \`tls-key\` cannot be used for TLS (${sanitise(errors_describeError(cause))}): make new ones, with a usual key (P-256, or RSA of 2048 bits)`);
+        throw new errors_InputError(`\`tls-cert\` and \`tls-key\` cannot be used for TLS (${sanitise_sanitise(errors_describeError(cause))}): make new ones, with a usual key (P-256, or RSA of 2048 bits)`);
     }
 }
 function checkDates(leaf, now) {
@@ -14617,10 +18948,10 @@ function chooseTemplate(publicUrl) {
 }
 /** Checks the certificate's names against the public host of every server. */
 function checkNames(leaf, { servers }, publicUrl) {
-    const hosts = servers.map(({ address }) => new URL(renderPublicUrl(publicUrl, address.host, SAMPLE_PORT)).hostname);
+    const hosts = servers.map(({ address }) => new URL(renderPublicUrl(publicUrl, address.host, tls_SAMPLE_PORT)).hostname);
     const missing = [...new Set(hosts)].filter(host => !isFor(leaf, host));
     if (missing.length > 0)
-        throw new errors_InputError(missing.map(host => `the certificate of \`tls-cert\` is not for ${sanitise(host)}, which visitors use, but ${describeNames(leaf)}: get one for that name, or change \`public-url\``));
+        throw new errors_InputError(missing.map(host => `the certificate of \`tls-cert\` is not for ${sanitise_sanitise(host)}, which visitors use, but ${describeNames(leaf)}: get one for that name, or change \`public-url\``));
 }
 function isFor(leaf, host) {
     const bare = stripBrackets(host);
@@ -14636,8 +18967,8 @@ function describeNames(leaf) {
     const [first = ''] = names;
     if (first === '')
         return 'for no name at all';
-    const rest = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
-    return `for ${sanitise(names.slice(0, MAX_NAMES).join(', '))}${rest}`;
+    const rest = names.length > tls_MAX_NAMES ? ` and ${names.length - tls_MAX_NAMES} more` : '';
+    return `for ${sanitise_sanitise(names.slice(0, tls_MAX_NAMES).join(', '))}${rest}`;
 }
 function renderChain(chain) {
     return chain.map(String).join('');
@@ -14784,8 +19115,8 @@ function parseServerAddress(text) {
         throw new errors_InputError('`server` is empty; give the host of a bore server');
     const parts = /^(?:\[(?<v6>[^\]]*)\]|(?<name>[^:[\]]*))(?::(?<port>[^:]*))?$/su.exec(trimmed)?.groups;
     if (parts === undefined)
-        throw refuseAddress(trimmed, describeForm(trimmed));
-    return { host: parseHost(parts.v6, parts.name ?? '', trimmed), port: parsePort(parts.port, trimmed) };
+        throw refuseAddress(trimmed, address_describeForm(trimmed));
+    return { host: parseHost(parts.v6, parts.name ?? '', trimmed), port: address_parsePort(parts.port, trimmed) };
 }
 /** `host:port`, with brackets if the host is an IPv6 address. */
 function renderAddress({ host, port }) {
@@ -14802,17 +19133,17 @@ function parseHost(v6, name, text) {
     const host = (0,external_node_url_.domainToASCII)(name).replace(/\.$/u, '');
     if (/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/u.test(host) && host.length <= 253)
         return host;
-    throw refuseAddress(text, describeForm(text));
+    throw refuseAddress(text, address_describeForm(text));
 }
-function parsePort(text, whole) {
+function address_parsePort(text, whole) {
     if (text === undefined)
         return DEFAULT_CONTROL_PORT;
     const port = /^[0-9]{1,5}$/u.test(text) ? Number(text) : 0;
     if (port >= 1 && port <= 65_535)
         return port;
-    throw refuseAddress(whole, whole.includes('//') ? describeForm(whole) : 'the port must be a whole number from 1 to 65535');
+    throw refuseAddress(whole, whole.includes('//') ? address_describeForm(whole) : 'the port must be a whole number from 1 to 65535');
 }
-function describeForm(text) {
+function address_describeForm(text) {
     if (text.includes('//'))
         return 'write the host alone, without http:// or a path';
     if ((0,external_node_net_.isIPv6)(text))
@@ -14822,7 +19153,7 @@ function describeForm(text) {
 function refuseAddress(text, remedy) {
     // The whole sentence is made safe: an IPv6 address may begin with `::`, as the runner's commands do at the start of a
     // line.
-    return new errors_InputError(`${sanitise(`\`server\` '${text}`)}' is not an address: ${remedy}`);
+    return new errors_InputError(`${sanitise_sanitise(`\`server\` '${text}`)}' is not an address: ${remedy}`);
 }
 
 ;// CONCATENATED MODULE: ./build/js/inputs/tunnel.js
@@ -14964,6 +19295,7 @@ function parseTemplate(text, protocol) {
 
 
 
+
 const DEFAULT_HOLD_MS = 30 * 60_000;
 /** The job's token expires after a day; from then on the comment cannot be edited. */
 const LONG_DURATION_MS = 24 * 60 * 60_000;
@@ -14981,10 +19313,13 @@ const INPUT_DEFAULTS = {
     vm: 'auto',
     browser: '',
     spa: 'false',
+    'base-path': 'auto',
     'cross-origin-isolation': 'false',
     protocol: 'http',
     'health-path': DEFAULT_HEALTH_PATH,
+    'host-header': 'auto',
     'startup-timeout': DEFAULT_STARTUP_TIMEOUT,
+    'stop-timeout': DEFAULT_STOP_TIMEOUT,
     server: 'bore.pub',
     secret: '',
     'remote-port': 'auto',
@@ -14997,6 +19332,7 @@ const INPUT_DEFAULTS = {
     'basic-auth': '',
     'public-paths': '',
     'max-body': DEFAULT_MAX_BODY,
+    compress: 'true',
     hold: 'false',
     duration: '',
     'github-token': '',
@@ -15026,10 +19362,11 @@ function parseInputs(read, environment, base) {
     boolean('allow-untrusted-head', false);
     const logLevel = problems.check(() => parseChoice(text('log-level') || 'info', 'log-level', LOG_LEVELS));
     problems.throwIfAny();
+    const publicTunnel = tls.value ? { ...tunnel.value, publicUrl: tls.value.publicUrl } : tunnel.value;
     return {
         protocol,
         app: app.value,
-        tunnel: tls.value ? { ...tunnel.value, publicUrl: tls.value.publicUrl } : tunnel.value,
+        tunnel: publicTunnel,
         tls: tls.value,
         gateway: gateway.value,
         ...lifetime.value,
@@ -15039,7 +19376,10 @@ function parseInputs(read, environment, base) {
         name: text('name') || undefined,
         logLevel: logLevel.value,
         warnings: [
+            ...app.value.warnings,
+            ...listWebWarnings(app.value, tls.value?.publicUrl ?? tunnel.value.publicUrl),
             ...listWarnings(tunnel.value, gateway.value, lifetime.value.durationMs),
+            ...listHttpsWarnings(publicTunnel),
             ...(tls.value ? listTlsWarnings(tls.value, lifetime.value.durationMs) : []),
         ],
     };
@@ -15056,6 +19396,14 @@ function parseLifetime(holdText, durationText) {
     if (duration !== undefined && duration !== hold)
         throw new errors_InputError(`\`hold\` is '${holdText}' and \`duration\` is '${durationText}': give only one of them`);
     return { hold: true, durationMs: hold };
+}
+/** Browsers isolate a page only in a secure context (HTML Standard, cross-origin isolation). */
+function listWebWarnings({ mode, crossOriginIsolation }, publicUrl) {
+    if (mode !== 'web' || crossOriginIsolation === false || publicUrl.startsWith('https:'))
+        return [];
+    return [
+        '`cross-origin-isolation` has no effect over http, so there is no SharedArrayBuffer: use `tls-cert`, or `public-url` with a proxy that has TLS',
+    ];
 }
 function listWarnings(tunnel, { access }, durationMs) {
     const { servers, publicUrl } = tunnel;
@@ -15226,7 +19574,7 @@ function parseMatrix(text) {
 
 
 const log_tail_POLL_MS = 200;
-const CHUNK_BYTES = 64 * 1024;
+const log_tail_CHUNK_BYTES = 64 * 1024;
 /** Calls `onLine` with every whole line of the file from byte `from` on, as the file grows. */
 function followLog(file, onLine, from = 0) {
     const reader = new LineReader(file, from);
@@ -15272,7 +19620,7 @@ class LineReader {
         catch {
             return new Uint8Array(); // not written yet, or removed at the end
         }
-        const buffer = Buffer.alloc(CHUNK_BYTES);
+        const buffer = Buffer.alloc(log_tail_CHUNK_BYTES);
         try {
             const bytes = (0,external_node_fs_namespaceObject.readSync)(handle, buffer, 0, buffer.length, this.#position);
             this.#position += bytes;
@@ -15367,7 +19715,8 @@ function printTail(file, title, count, from = 0) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/environment.js
-// Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts.
+// Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts, and by
+// command-environment.ts, which adds to them.
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
 const SYSTEM = 'PATH HOME USER SHELL LANG TZ TMPDIR TERM CI RUNNER_TRACKING_ID';
 /** Without these nothing reaches the network behind a company proxy; tools read both spellings. */
@@ -15382,7 +19731,7 @@ const RUST = 'CARGO_HOME RUSTUP_HOME RUSTUP_TOOLCHAIN CARGO_HTTP_CAINFO CARGO_HT
 const ALLOWED = new Set(`${SYSTEM} ${NETWORK}`.split(' '));
 const ALLOWED_ON_WINDOWS = new Set(`${SYSTEM} ${NETWORK} ${WINDOWS}`.toUpperCase().split(' '));
 const ALLOWED_FOR_INSTALLATION = new Set(RUST.split(' '));
-/** The variables that any program may see: for the supervisor, and for the app in `mode: web` and `port`. */
+/** The variables that any program may see: for the supervisor, and for the app in `mode: web`. */
 function selectEnvironment(job, platform = process.platform) {
     return environment_pick(job, name => isAllowed(name, platform));
 }
@@ -15407,9 +19756,84 @@ function environment_pick(job, keep) {
     return picked;
 }
 
+;// CONCATENATED MODULE: ./build/js/app/command-environment.js
+// Which of the job's environment variables a `command` sees: what tells it where the tools of the job are and how they
+// are set, as in any other step, and nothing that is or points at a credential. Used by supervisor/host.ts.
+//
+// Not simply everything that a `run:` step gets: the command's answers are public, and error pages and debug routes of
+// many frameworks show their whole environment. So it is still a list of what passes, but one of kinds, not of names:
+// the settings of known tools, and the folders of any tool. `env` passes the rest, by name.
+
+
+
+/** What describes the run. */
+const OF_THE_RUNNER = /^(GITHUB|RUNNER)_/;
+/** The files through which a step gives the runner orders. */
+const ORDERS = /^GITHUB_(ENV|OUTPUT|PATH|STATE|STEP_SUMMARY)$/;
+/** Settings of compilers, package managers and runtimes, by the first word of their name. */
+const TOOLS = new Set(('ANDROID BUN CARGO CGO CMAKE COMPOSE CONAN CONDA COREPACK CPLUS DENO DOTNET DYLD ELECTRON ERL ERLANG FLUTTER ' +
+    'GEM GO GRADLE HEX JAVA JDK JRE KOTLIN LD LIBRARY MAMBA MAVEN MESON MIX NEXT NIX NODE NPM NUGET NUXT NVM OPAM ' +
+    'PERL PERL5 PHP PIP PIPX PIXI PKG PLAYWRIGHT PNPM POETRY PUB PUPPETEER PYENV PYTHON R RACK RAILS RBENV RUBY ' +
+    'RUBYLIB RUBYOPT RUST RUSTC RUSTUP SDKMAN STACK SWIFT TESTCONTAINERS TURBO UV VCPKG VIRTUAL VITE VOLTA XDG YARN ZIG').split(' '));
+const TOOL_NAMES = new Set(('AR CC CFLAGS CLASSPATH CONTAINER_HOST CPATH CPP CPPFLAGS CXX CXXFLAGS DEBIAN_FRONTEND DISPLAY DJANGO_SETTINGS_MODULE ' +
+    'DOCKER_BUILDKIT DOCKER_CONTEXT DOCKER_DEFAULT_PLATFORM DOCKER_HOST FLASK_APP FLASK_ENV FORCE_COLOR BUNDLE_GEMFILE ' +
+    'IMAGEOS IMAGEVERSION LDFLAGS MAKEFLAGS MANPATH NM NO_COLOR RANLIB RUSTFLAGS').split(' '));
+/** A tool's folder, or a list of folders: `LLVM_ROOT`, `NVM_DIR`, `JAVA_HOME_17_X64`. */
+const FOLDER_WORDS = /(^|_)(HOME|ROOT|DIR|DIRS|PATH|PATHS|PREFIX|BIN|LIB|SDK|LOCATION|INSTALL|INSTALLATION)(_|$)/;
+/** The name of a credential: a word of it, or a part that is part of no other word. */
+const CREDENTIAL_WORDS = /(^|_)(AUTH|CERT|CERTIFICATE|COOKIE|CRED|CREDS|DSN|IDENTITY|JWT|KEY|KEYCHAIN|KEYRING|KEYS|KEYSTORE|LOGIN|OAUTH|PASS|PASSFILE|PAT|PWD|SALT|SAS|SESSION|SIGNING|SSH|WEBHOOK)(_|$)/;
+const CREDENTIAL_PARTS = /TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PRIVATE|ACCESS_?KEY|ASKPASS|XAUTHORITY|AUTHTOKEN|_AUTH$/;
+/** Where tools keep credentials, and the variables of clouds, which point at theirs. */
+const CREDENTIAL_PLACES = /^(ACTIONS|ALIYUN|ARM|AWS|AZURE|BORE|CLOUDSDK|DOCKER_CONFIG|EXPOSE|GCLOUD|GCP|GIT_CONFIG|GNUPGHOME|GOOGLE|GPG|HELM|INPUT|KUBE|NETRC|NPM_CONFIG_(GLOBAL|USER)CONFIG|OCI|PGSERVICEFILE|PIP_CONFIG_FILE|STATE|VAULT|WASMRUN_TUNNEL)/;
+/** `https://user:password@host`, and the beginnings of well-known tokens and keys. */
+const CREDENTIAL_VALUES = /\/\/[^/@\s]*:[^/@\s]+@|\b(gh[a-z]_|github_pat_|glpat-|npm_[A-Za-z0-9]{30}|sk_(live|test)_|xox[a-z]-|AKIA|eyJ[A-Za-z0-9])|-----BEGIN /;
+/** What bash sets by itself, and what means nothing outside of the step. */
+const OF_THE_SHELL = /^(_|OLDPWD|PWD|SHLVL|BASH.*|COLUMNS|LINES)$/;
+function selectCommandEnvironment(job, platform = process.platform) {
+    const passed = selectEnvironment(job, platform);
+    const leftOut = [];
+    for (const [name, value] of Object.entries(job)) {
+        if (value === undefined || name in passed)
+            continue;
+        const key = name.toUpperCase();
+        if (isForCommand(key, value, platform))
+            passed[name] = value;
+        else if (!/^(ACTIONS|GITHUB|INPUT|STATE)_/.test(key) && !OF_THE_SHELL.test(key))
+            leftOut.push(name);
+    }
+    return { passed, leftOut: leftOut.sort() };
+}
+function isForCommand(name, value, platform) {
+    if (isCredential(name, value) || ORDERS.test(name))
+        return false;
+    const [word = ''] = name.split('_');
+    return (OF_THE_RUNNER.test(name) ||
+        TOOL_NAMES.has(name) ||
+        TOOLS.has(word) ||
+        // setup-python's pythonLocation; GOROOT, GOPATH and GOFLAGS.
+        /^(PYTHON|GO(ROOT|PATH|FLAGS|PROXY|BIN|CACHE|MODCACHE|TOOLCHAIN|OS|ARCH|ENV|NOPROXY|NOSUMDB|SUMDB|EXPERIMENT))/.test(name) ||
+        isFolder(name, value, platform));
+}
+function isCredential(name, value) {
+    return (CREDENTIAL_PLACES.test(name) ||
+        CREDENTIAL_WORDS.test(name) ||
+        CREDENTIAL_PARTS.test(name) ||
+        CREDENTIAL_VALUES.test(value));
+}
+/** An absolute path, or a list of them: by the variable's name, or because the first one is there. */
+function isFolder(name, value, platform) {
+    const { isAbsolute, delimiter } = platform === 'win32' ? external_node_path_.win32 : external_node_path_.posix;
+    const entries = value.split(delimiter).filter(entry => entry !== '');
+    const [first] = entries;
+    if (first === undefined || !entries.every(entry => isAbsolute(entry)))
+        return false;
+    return FOLDER_WORDS.test(name) || (0,external_node_fs_namespaceObject.existsSync)(first);
+}
+
 ;// CONCATENATED MODULE: ./build/js/supervisor/host.js
 // The machine that a preview runs on, read from its environment once: by step/machine.ts in a job, by
 // commands/shell.ts in a shell. All other code gets this object, not the environment.
+
 
 
 const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
@@ -15427,6 +19851,7 @@ function readHost(environment, tempFolder) {
             wasmrun: selectWasmrunEnvironment(environment),
             installation: selectInstallEnvironment(environment),
         },
+        commandEnvironment: selectCommandEnvironment(environment),
     };
 }
 
@@ -15825,10 +20250,10 @@ function getValues(context, operator, key, modifier) {
 }
 function parseUrl(template) {
   return {
-    expand: expand.bind(null, template)
+    expand: dist_bundle_expand.bind(null, template)
   };
 }
-function expand(template, context) {
+function dist_bundle_expand(template, context) {
   var operators = ["+", "#", ".", "/", ";", "?", "&"];
   template = template.replace(
     /\{([^\{\}]+)\}|([^\{\}]+)/g,
@@ -18218,7 +22643,7 @@ function renderTimeout(route, cause) {
 function explainFailure(error, route) {
     if (error instanceof Error && error.cause instanceof ProxyError)
         return new GitHubError(error.cause.message, { retryable: false, cause: error.cause });
-    const message = sanitise(errors_describeError(error));
+    const message = sanitise_sanitise(errors_describeError(error));
     // Octokit sets status 500 if no answer came; only an error with a response has a real status.
     const answered = is(Answered, error) ? error : undefined;
     if (!answered) {
@@ -18240,7 +22665,7 @@ function api_check(schema, data, route) {
     const result = safeParse(schema, data);
     if (result.success)
         return result.output;
-    const problem = sanitise(summarize(result.issues));
+    const problem = sanitise_sanitise(summarize(result.issues));
     throw new GitHubError(`GitHub's answer to ${route} is not as documented: ${problem}`, { retryable: false });
 }
 
@@ -18378,7 +22803,7 @@ async function findUntrustedReason(options) {
         const commit = readCheckedOutCommit(path);
         if (commit !== undefined && head.commits.includes(commit))
             return undefined;
-        const expected = head.commits.map(sha => sanitise(sha)).join(' or ');
+        const expected = head.commits.map(sha => sanitise_sanitise(sha)).join(' or ');
         return `${renderFound(path, commit)}, but the head ${expected} was expected`;
     }
     catch (error) {
@@ -18394,7 +22819,7 @@ function findUnexpectedCommit(job, path) {
         return undefined;
     if (commit === undefined && CHECKOUT_OPTIONAL_EVENTS.includes(job.eventName))
         return undefined;
-    return `${renderFound(path, commit)}, but this run's own commit ${sanitise(job.sha)} was expected`;
+    return `${renderFound(path, commit)}, but this run's own commit ${sanitise_sanitise(job.sha)} was expected`;
 }
 /** The head of the pull request a privileged event is about, or why it is unknown. */
 async function readHead({ job, github, signal }) {
@@ -18441,12 +22866,12 @@ function ownName({ repository }) {
 }
 function renderFound(path, commit) {
     const found = commit === undefined ? 'no commit was found' : `commit ${commit} is checked out`;
-    return `${found} at ${sanitise(path)}`;
+    return `${found} at ${sanitise_sanitise(path)}`;
 }
 function renderOrigin(repository) {
     return repository === ''
         ? 'this pull request comes from a repository that is gone'
-        : `this pull request comes from the fork ${sanitise(repository)}`;
+        : `this pull request comes from the fork ${sanitise_sanitise(repository)}`;
 }
 function renderRefusal(job, reason) {
     return (`refused: ${reason}. A ${job.eventName} job has secrets and a token that can write, so code that nobody ` +
@@ -18633,6 +23058,7 @@ async function findPullRequestToReport(job, github, inputs, signal) {
 
 
 
+
 const config_Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
 const Milliseconds = pipe(number(), minValue(0), maxValue(MAX_DURATION_MS));
 const Environment = record(string(), string());
@@ -18644,7 +23070,11 @@ const ExposureConfigSchema = object({
     baseEnvironment: Environment,
     /** Absent if an accepting port is enough. */
     healthPath: optional(string()),
+    /** Absent: `auto`. Unused with `protocol: tcp`. */
+    hostHeader: optional(picklist(HOST_HEADERS)),
     startupTimeoutMs: Milliseconds,
+    /** Absent: DEFAULT_STOP_TIMEOUT_MS. */
+    stopTimeoutMs: optional(Milliseconds),
     /** From "live" on; absent: until it is stopped. */
     durationMs: optional(Milliseconds),
     /** For the gateway; unused with `protocol: tcp`. */
@@ -18661,6 +23091,7 @@ const ExposureConfigSchema = object({
         ]),
         publicPaths: array(string()),
         maxBodyBytes: pipe(number(), minValue(1)),
+        compress: dist_boolean(),
     }),
     /** PEM; absent: plain HTTP. */
     tls: optional(object({ cert: string(), key: string() })),
@@ -18770,6 +23201,8 @@ const StepStateSchema = object({
     pullRequest: optional(number()),
     identity: object({ key: string(), name: string() }),
     mode: picklist(APP_MODES),
+    /** How long the app may take to stop. */
+    stopTimeoutMs: number(),
     preview: PreviewSchema,
 });
 /** May be called several times: the last state counts. */
@@ -18806,7 +23239,7 @@ function count_renderCount(count, noun) {
  * space on both sides is dropped. GitHub makes no links and no mentions inside a code span.
  */
 function renderCode(text, maxLength) {
-    const line = sanitise(text, maxLength);
+    const line = sanitise_sanitise(text, maxLength);
     if (line.trim() === '')
         return '(empty)';
     const fence = '`'.repeat(longestRun(line) + 1);
@@ -18815,7 +23248,7 @@ function renderCode(text, maxLength) {
 }
 /** Lines as one code block. CommonMark 4.5: only a fence of at least the same length closes it. */
 function renderCodeBlock(lines) {
-    const clean = lines.map(line => sanitise(line));
+    const clean = lines.map(line => sanitise_sanitise(line));
     const fence = '`'.repeat(Math.max(3, ...clean.map(line => longestRun(line) + 1)));
     return [`${fence}text`, ...clean, fence].join('\n');
 }
@@ -18825,7 +23258,7 @@ const MAX_CODE_LENGTH = 2_000;
 const WORD = /^[("']*[A-Za-z]+(?:['’][A-Za-z]+|-[A-Za-z]+)*[)"']*[.,:;!?]?[)"']*$|^\d{1,4}[,;%]?$|^[–—.,:;]$/;
 /** One of our own sentences. Names and values in it, and text in backticks, become inline code. */
 function renderSentence(text, maxLength = 500) {
-    const pieces = sanitise(text, maxLength).split('`');
+    const pieces = sanitise_sanitise(text, maxLength).split('`');
     return pieces
         .map(piece => piece.trim())
         .map((piece, index) => index % 2 === 0 || piece === '' ? renderWords(piece) : renderCode(piece, maxLength))
@@ -19146,8 +23579,11 @@ function measureLife({ exposure }) {
 
 /** How often a hold repeats the link in the log: annotations are shown only after the step. */
 const REMIND_MS = 60_000;
-/** How long main waits for the end after the preview's time is over: the supervisor should have ended it. */
-const END_GRACE_MS = 15_000;
+/**
+ * How long main waits for the end after the preview's time is over, and the app's time to stop: the supervisor should
+ * have ended it.
+ */
+const END_GRACE_MS = 10_000;
 /** The sockets of a process that is killed close a moment before it counts as ended. */
 const DEATH_TIMEOUT_MS = 1_000;
 /** The preview could not start, or failed in a hold. The message says why, so that no stack trace is needed. */
@@ -19189,6 +23625,9 @@ async function startSupervisor(options) {
     const { job, guard, inputs, target, runner, cancellation } = options;
     const logger = createStepLogger(inputs.logLevel);
     logger.info(`mode ${inputs.app.mode}: ${inputs.app.modeReason}`);
+    const leftOut = describeLeftOut(inputs.app, runner);
+    if (leftOut !== undefined)
+        logger.info(leftOut);
     const { identity, access, preview, comment } = target;
     const folder = createSessionFolder(runner.tempFolder);
     let state = {
@@ -19196,6 +23635,7 @@ async function startSupervisor(options) {
         hold: inputs.hold,
         identity,
         mode: inputs.app.mode,
+        stopTimeoutMs: inputs.app.stopTimeoutMs,
         preview,
         pullRequest: comment?.pullRequest,
     };
@@ -19259,8 +23699,9 @@ async function expose(job, inputs, started) {
         last = await awaitState(states, ({ exposure }) => exposure.phase !== 'starting');
         if (last?.exposure.phase === 'live') {
             publish(last, started, inputs.hold);
+            const endGraceMs = END_GRACE_MS + inputs.app.stopTimeoutMs;
             if (inputs.hold)
-                last = await hold(states, last, over);
+                last = await hold(states, last, { over, endGraceMs });
         }
     }
     finally {
@@ -19327,12 +23768,12 @@ function recordShownLog(bytes) {
     }
 }
 /** Waits for the end and repeats the link; stops waiting when the end is overdue. */
-async function hold(states, live, over) {
+async function hold(states, live, { over, endGraceMs }) {
     const endsAt = live.exposure.phase === 'live' ? live.exposure.expires_at : null;
     let url = live.preview_url;
     const reminder = setInterval(() => print_print.info(`Preview: ${url}${describeRest(endsAt)}`), REMIND_MS);
     const leftMs = endsAt === null ? undefined : Math.min(Date.parse(endsAt) - Date.now(), MAX_DURATION_MS);
-    const untilEnd = leftMs === undefined ? undefined : leftMs + END_GRACE_MS;
+    const untilEnd = leftMs === undefined ? undefined : leftMs + endGraceMs;
     const deadline = untilEnd === undefined ? undefined : setTimeout(() => over.abort(), untilEnd);
     try {
         return await awaitState(states, ({ exposure, preview_url }) => {
@@ -19365,7 +23806,7 @@ async function conclude(state, session) {
 function renderFailure(reason, lastLines) {
     if (lastLines.length === 0)
         return reason;
-    return `${reason}\nthe last lines of the app:\n${lastLines.map(line => `  ${sanitise(line)}`).join('\n')}`;
+    return `${reason}\nthe last lines of the app:\n${lastLines.map(line => `  ${sanitise_sanitise(line)}`).join('\n')}`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/main.js

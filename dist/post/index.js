@@ -3175,6 +3175,41 @@ function view_describePreview(job, facts) {
     return { name, mode, commit, commitUrl, runUrl, entry, openWarning, warnings };
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/duration.js
+// Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
+
+/**
+ * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1
+ * ms; the difference is room for what the code adds to a duration.
+ */
+const MAX_DURATION_MS = 24 * 24 * 3_600_000;
+const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
+/** Milliseconds of `1h30m`, `45m` or `90s`; `input` names the input in the InputError. */
+function parseDuration(text, input) {
+    const match = /^(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?$/.exec(text.trim().toLowerCase());
+    const [hours, minutes, seconds] = (match ?? []).slice(1).map(part => Number(part ?? 0));
+    const total = (hours ?? 0) * UNITS_MS.h + (minutes ?? 0) * UNITS_MS.m + (seconds ?? 0) * UNITS_MS.s;
+    if (match === null || total === 0)
+        throw new InputError(`\`${input}\` is '${text}', which is not a duration: write it like 90s, 45m or 1h30m`);
+    if (total > MAX_DURATION_MS)
+        throw new InputError(`\`${input}\` is '${text}': no duration is longer than ${MAX_DURATION_MS / UNITS_MS.h}h (24 days)`);
+    return total;
+}
+/** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
+function formatDuration(ms) {
+    const seconds = Math.max(0, Math.floor(ms / 1000));
+    const parts = [
+        [Math.floor(seconds / 3600), 'h'],
+        [Math.floor((seconds % 3600) / 60), 'm'],
+        [seconds % 60, 's'],
+    ];
+    const first = parts.findIndex(([count]) => count > 0);
+    if (first < 0)
+        return '0s';
+    const shown = parts.slice(first, first + 2).filter(([count]) => count > 0);
+    return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
+}
+
 // EXTERNAL MODULE: external "node:fs/promises"
 var promises_ = __nccwpck_require__(1455);
 ;// CONCATENATED MODULE: external "node:timers/promises"
@@ -3211,6 +3246,35 @@ async function removeFolder(folder) {
 
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+;// CONCATENATED MODULE: ./build/js/shared/stop-times.js
+// How long the parts of an end may take. The post step has promised to be over after 30 s (a cancelled job is killed
+// some minutes later), and everything here has to fit into that. Used wherever a preview is ended.
+/** At the end, visitors have this long to finish their downloads. */
+const DRAIN_MS = 5_000;
+/** Time for the app to stop after SIGTERM, unless `stop-timeout` says otherwise. */
+const DEFAULT_STOP_TIMEOUT_MS = 5_000;
+/** The longest `stop-timeout`: `docker compose` gives its containers 10 s by default. */
+const MAX_STOP_TIMEOUT_MS = 20_000;
+/** SIGKILL takes effect at once, except for a process in an uninterruptible call of the kernel. */
+const stop_times_KILL_MS = 1_000;
+/** All of post. */
+const POST_LIMIT_MS = 30_000;
+/** Until an answer of the control API arrives on a busy machine. */
+const ANSWER_MS = 1_000;
+/** When an answer to `POST /api/stop` is overdue: visitors are drained, the app has stopped or was killed. */
+function limitStop(stopTimeoutMs) {
+    return DRAIN_MS + stopTimeoutMs + stop_times_KILL_MS + ANSWER_MS;
+}
+/**
+ * `wantedMs`, or what is left of post's time if that is less; `keptMs` is kept for what comes later. post begins with
+ * its process.
+ */
+function limitInPost(wantedMs, keptMs) {
+    return Math.max(0, Math.min(wantedMs, POST_LIMIT_MS - keptMs - performance.now()));
+}
+
 ;// CONCATENATED MODULE: ./build/js/shared/processes.js
 // Processes by id, safe against recycled ids, and process groups. The only reader of /proc/PID/stat, and the one place
 // that ends a group. A pid alone identifies no process: it is trusted only with the start time it was recorded with.
@@ -3218,9 +3282,11 @@ const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createReq
 
 
 
+
+
+/** The first look comes soon; each later one reads all of /proc, so they become rarer. */
 const POLL_MS = 20;
-/** SIGKILL takes effect at once, except for a process in an uninterruptible call of the kernel. */
-const KILL_MS = 1_000;
+const MAX_POLL_MS = 200;
 /** Linux only: undefined elsewhere, and for a process that has ended, a zombie included. */
 function readProcessStat(pid) {
     const stat = readText(`/proc/${pid}/stat`);
@@ -3273,18 +3339,25 @@ function waitForEnd(record, timeoutMs) {
 }
 /**
  * Ends the process and its group: SIGTERM, then SIGKILL after `graceMs`. A group whose leader is gone is ended too:
- * its number cannot be given to another process while the group has members. Resolves when nothing is left or after
- * another `graceMs`.
+ * its number cannot be given to another process while the group has members. Resolves when nothing is left or KILL_MS
+ * after SIGKILL, with whether that was needed.
  */
 async function endProcess(record, graceMs) {
-    for (const signal of ['SIGTERM', 'SIGKILL']) {
+    const steps = [
+        ['SIGTERM', graceMs],
+        ['SIGKILL', stop_times_KILL_MS],
+    ];
+    let killed = false;
+    for (const [signal, waitMs] of steps) {
         if (!isPresent(record))
-            return;
+            break;
+        killed = signal === 'SIGKILL';
         signalGroup(record.pid, signal);
         // The process may be a member of another group.
         signalProcess(record.pid, signal);
-        await waitUntilGone(() => isPresent(record), graceMs);
+        await waitUntilGone(() => isPresent(record), waitMs);
     }
+    return { killed };
 }
 /** Whether the process of the record, or a member of its group, still runs. */
 function isPresent(record) {
@@ -3307,15 +3380,21 @@ class ProcessGroup {
     isRunning() {
         return this.#signal(0) && (process.platform !== 'linux' || hasMembers(this.#leader));
     }
-    /** SIGTERM, and SIGKILL for what is left after `graceMs`; with 0, SIGKILL at once. Resolves when nothing is left. */
+    /**
+     * SIGTERM, and SIGKILL for what is left after `graceMs`; with 0, SIGKILL at once. Resolves when nothing is left, with
+     * the members that had `graceMs` and did not use it.
+     */
     async end(graceMs) {
+        let killed = [];
         if (graceMs > 0) {
             this.#signal('SIGTERM');
             if (await waitUntilGone(() => this.isRunning(), graceMs))
-                return;
+                return [];
+            killed = listMembers(this.#leader);
         }
         this.#signal('SIGKILL');
         await waitUntilGone(() => this.isRunning(), KILL_MS);
+        return killed;
     }
     #signal(signal) {
         this.#isGone ||= !signalGroup(this.#leader, signal);
@@ -3338,14 +3417,30 @@ function signalProcess(pid, signal) {
 }
 /** False if the time limit is reached first. */
 async function waitUntilGone(isRunning, limitMs) {
-    for (const end = performance.now() + limitMs; isRunning(); await (0,external_node_timers_promises_namespaceObject.setTimeout)(POLL_MS))
-        if (performance.now() >= end)
+    const end = performance.now() + limitMs;
+    for (let pauseMs = POLL_MS; isRunning(); pauseMs = Math.min(pauseMs * 1.2, MAX_POLL_MS)) {
+        const leftMs = end - performance.now();
+        if (leftMs <= 0)
             return false;
+        await (0,external_node_timers_promises_namespaceObject.setTimeout)(Math.min(pauseMs, leftMs));
+    }
     return true;
 }
 /** Linux: whether a process group has members that run. */
 function hasMembers(group) {
     return listProcesses().some(pid => readProcessStat(pid)?.group === group);
+}
+function listMembers(group) {
+    if (process.platform !== 'linux')
+        return [{ pid: group, name: undefined }];
+    return listProcesses().flatMap(pid => {
+        const stat = readProcessStat(pid);
+        if (stat?.group !== group)
+            return [];
+        // Node.js names its main thread `MainThread`; the command line has the program as people call it.
+        const [command = ''] = readText(`/proc/${pid}/cmdline`).split('\0');
+        return { pid, name: basename(command) || stat.name };
+    });
 }
 /** Linux: the ids of all processes. */
 function listProcesses() {
@@ -11199,15 +11294,12 @@ function readJournal(file) {
     })
         .reverse();
 }
-/** Ends every recorded process that still runs, and returns those. */
+/** Ends every recorded process that still runs, with SIGKILL after `graceMs`, and returns those. */
 async function reapJournal(file, graceMs) {
     const left = readJournal(file).filter(isPresent);
-    await Promise.all(left.map(record => endProcess(record, graceMs)));
-    return left;
+    return await Promise.all(left.map(async (record) => ({ ...record, ...(await endProcess(record, graceMs)) })));
 }
 
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: ./build/js/supervisor/session-folder.js
 // The folder of one exposure on this machine. Main, post, stop and the `expose` command find the exposure through it.
 //
@@ -11363,11 +11455,10 @@ function writeCommand(folder, cliScript) {
 
 
 
+
 /** Until it is ready, the supervisor only loads its bundle and opens a loopback port. */
 const READY_TIMEOUT_MS = 20_000;
-/** Visitors drain for 5 s, the app gets 5 s, the comment a few more; post as a whole has 30 s. */
-const STOP_TIMEOUT_MS = 14_000;
-/** After its answer the supervisor only writes the last comment, which has a limit of 8 s. */
+/** After its answer the supervisor only waits for the last comment, which was begun with the end, within 8 s. */
 const FINISH_TIMEOUT_MS = 9_000;
 const SIGNAL_GRACE_MS = 3_000;
 const StoppedSchema = object({ state: state_json_StateMessageSchema });
@@ -11432,21 +11523,21 @@ function awaitReady(child, timeoutMs) {
     });
 }
 /** Ends an exposure and everything it left: through its API, then with signals, then from its journal. */
-async function stopBackground(folder, supervisor) {
+async function stopBackground(folder, supervisor, { stopTimeoutMs = DEFAULT_STOP_TIMEOUT_MS, limit = wantedMs => wantedMs } = {}) {
     const session = readSession(folder);
     let answer;
     if (supervisor && session && processes_isAlive(supervisor)) {
-        answer = await callControl(session, 'POST /api/stop?reason=job+ended', STOP_TIMEOUT_MS).catch(() => undefined);
+        answer = await callControl(session, 'POST /api/stop?reason=job+ended', limitStop(stopTimeoutMs)).catch(() => undefined);
         if (answer !== undefined)
-            await waitForEnd(supervisor, FINISH_TIMEOUT_MS);
+            await waitForEnd(supervisor, limit(FINISH_TIMEOUT_MS));
     }
     if (supervisor)
-        await endProcess(supervisor, SIGNAL_GRACE_MS);
-    const reaped = await reapJournal(session_folder_sessionFiles(folder).journal, SIGNAL_GRACE_MS);
+        await endProcess(supervisor, limit(SIGNAL_GRACE_MS));
+    const reaped = await reapJournal(session_folder_sessionFiles(folder).journal, limit(stopTimeoutMs));
     const stopped = safeParse(StoppedSchema, answer);
     // The file is newer, if it could be written.
     const outcome = readOutcome(folder) ?? (stopped.success ? stopped.output.state : undefined);
-    return { reaped: reaped.map(record => record.role), outcome };
+    return { reaped, outcome };
 }
 
 ;// CONCATENATED MODULE: ./node_modules/universal-user-agent/index.js
@@ -14361,41 +14452,6 @@ function renderCount(count, noun) {
     return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-;// CONCATENATED MODULE: ./build/js/shared/duration.js
-// Durations as people write them in workflows: `90s`, `45m`, `1h30m`. Used by inputs, log lines and reports.
-
-/**
- * 24 days: the longest duration of any input. Node's timers take 2^31 - 1 ms (24.8 days) and turn longer ones into 1
- * ms; the difference is room for what the code adds to a duration.
- */
-const MAX_DURATION_MS = 24 * 24 * 3_600_000;
-const UNITS_MS = { h: 3_600_000, m: 60_000, s: 1_000 };
-/** Milliseconds of `1h30m`, `45m` or `90s`; `input` names the input in the InputError. */
-function parseDuration(text, input) {
-    const match = /^(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?$/.exec(text.trim().toLowerCase());
-    const [hours, minutes, seconds] = (match ?? []).slice(1).map(part => Number(part ?? 0));
-    const total = (hours ?? 0) * UNITS_MS.h + (minutes ?? 0) * UNITS_MS.m + (seconds ?? 0) * UNITS_MS.s;
-    if (match === null || total === 0)
-        throw new InputError(`\`${input}\` is '${text}', which is not a duration: write it like 90s, 45m or 1h30m`);
-    if (total > MAX_DURATION_MS)
-        throw new InputError(`\`${input}\` is '${text}': no duration is longer than ${MAX_DURATION_MS / UNITS_MS.h}h (24 days)`);
-    return total;
-}
-/** `1h 30m`, `45m`, `12s`: the two largest units, rounded down. */
-function formatDuration(ms) {
-    const seconds = Math.max(0, Math.floor(ms / 1000));
-    const parts = [
-        [Math.floor(seconds / 3600), 'h'],
-        [Math.floor((seconds % 3600) / 60), 'm'],
-        [seconds % 60, 's'],
-    ];
-    const first = parts.findIndex(([count]) => count > 0);
-    if (first < 0)
-        return '0s';
-    const shown = parts.slice(first, first + 2).filter(([count]) => count > 0);
-    return shown.map(([count, unit]) => `${count}${unit}`).join(' ');
-}
-
 ;// CONCATENATED MODULE: ./build/js/shared/public-url.js
 // How the public address is written: the templates of `public-url`, IPv6 brackets, and the command to paste for TCP.
 // Used wherever an address is parsed, printed or dialled.
@@ -14921,7 +14977,9 @@ class CommentWriter {
 
 
 
-/** The last write must not hold up the post step, which has 30 s in all. */
+/**
+ * The last write must not hold up the post step, which has 30 s in all: it begins with the end, while the app stops.
+ */
 const reporting_FINISH_TIMEOUT_MS = 8_000;
 /** The comment of a preview, written through the job's proxy; nothing is written before its first update. */
 function openComment(config, proxy, logger, signal) {
@@ -14933,7 +14991,7 @@ function openComment(config, proxy, logger, signal) {
 /** Writes every change that people care about to the comment; does nothing if there is no comment to write. */
 function startReporting(config, exposure, logger) {
     if (config.comment === undefined)
-        return { finish: async () => { } };
+        return { announceEnd: () => { }, finish: async () => { } };
     const overdue = new AbortController();
     const comment = openComment(config.comment, config.exposure.baseEnvironment, logger, overdue.signal);
     const { job, identity, preview: constant } = config.comment;
@@ -14957,16 +15015,27 @@ function startReporting(config, exposure, logger) {
         const untilShown = OUTAGE_SHOWN_AFTER_MS - (now.getTime() - outageSince.getTime()) + 1;
         timer = setTimeout(() => report(exposure.state), untilShown);
     };
-    exposure.subscribe(report);
+    let limit;
+    exposure.subscribe(current => {
+        // While it ends, the exposure still counts as live.
+        if (limit === undefined || isOver(current))
+            report(current);
+    });
     report(exposure.state);
     return {
+        announceEnd: last => {
+            limit ??= setTimeout(() => overdue.abort(), reporting_FINISH_TIMEOUT_MS);
+            report(last);
+        },
         finish: async () => {
             clearTimeout(timer);
-            const limit = setTimeout(() => overdue.abort(), reporting_FINISH_TIMEOUT_MS);
             await comment.flush();
             clearTimeout(limit);
         },
     };
+}
+function isOver({ phase }) {
+    return phase.kind === 'ended' || phase.kind === 'failed';
 }
 /** What a view needs to know about earlier states. */
 class History {
@@ -15265,7 +15334,8 @@ function printTail(file, title, count, from = 0) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/environment.js
-// Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts.
+// Which of the job's environment variables a program may see: allow-lists. Used by supervisor/host.ts, and by
+// command-environment.ts, which adds to them.
 /** Needed to run at all, to speak the user's language, and to be cleaned up by the runner (RUNNER_TRACKING_ID). */
 const SYSTEM = 'PATH HOME USER SHELL LANG TZ TMPDIR TERM CI RUNNER_TRACKING_ID';
 /** Without these nothing reaches the network behind a company proxy; tools read both spellings. */
@@ -15280,7 +15350,7 @@ const RUST = 'CARGO_HOME RUSTUP_HOME RUSTUP_TOOLCHAIN CARGO_HTTP_CAINFO CARGO_HT
 const ALLOWED = new Set(`${SYSTEM} ${NETWORK}`.split(' '));
 const ALLOWED_ON_WINDOWS = new Set(`${SYSTEM} ${NETWORK} ${WINDOWS}`.toUpperCase().split(' '));
 const ALLOWED_FOR_INSTALLATION = new Set(RUST.split(' '));
-/** The variables that any program may see: for the supervisor, and for the app in `mode: web` and `port`. */
+/** The variables that any program may see: for the supervisor, and for the app in `mode: web`. */
 function selectEnvironment(job, platform = process.platform) {
     return environment_pick(job, name => isAllowed(name, platform));
 }
@@ -15305,9 +15375,84 @@ function environment_pick(job, keep) {
     return picked;
 }
 
+;// CONCATENATED MODULE: ./build/js/app/command-environment.js
+// Which of the job's environment variables a `command` sees: what tells it where the tools of the job are and how they
+// are set, as in any other step, and nothing that is or points at a credential. Used by supervisor/host.ts.
+//
+// Not simply everything that a `run:` step gets: the command's answers are public, and error pages and debug routes of
+// many frameworks show their whole environment. So it is still a list of what passes, but one of kinds, not of names:
+// the settings of known tools, and the folders of any tool. `env` passes the rest, by name.
+
+
+
+/** What describes the run. */
+const OF_THE_RUNNER = /^(GITHUB|RUNNER)_/;
+/** The files through which a step gives the runner orders. */
+const ORDERS = /^GITHUB_(ENV|OUTPUT|PATH|STATE|STEP_SUMMARY)$/;
+/** Settings of compilers, package managers and runtimes, by the first word of their name. */
+const TOOLS = new Set(('ANDROID BUN CARGO CGO CMAKE COMPOSE CONAN CONDA COREPACK CPLUS DENO DOTNET DYLD ELECTRON ERL ERLANG FLUTTER ' +
+    'GEM GO GRADLE HEX JAVA JDK JRE KOTLIN LD LIBRARY MAMBA MAVEN MESON MIX NEXT NIX NODE NPM NUGET NUXT NVM OPAM ' +
+    'PERL PERL5 PHP PIP PIPX PIXI PKG PLAYWRIGHT PNPM POETRY PUB PUPPETEER PYENV PYTHON R RACK RAILS RBENV RUBY ' +
+    'RUBYLIB RUBYOPT RUST RUSTC RUSTUP SDKMAN STACK SWIFT TESTCONTAINERS TURBO UV VCPKG VIRTUAL VITE VOLTA XDG YARN ZIG').split(' '));
+const TOOL_NAMES = new Set(('AR CC CFLAGS CLASSPATH CONTAINER_HOST CPATH CPP CPPFLAGS CXX CXXFLAGS DEBIAN_FRONTEND DISPLAY DJANGO_SETTINGS_MODULE ' +
+    'DOCKER_BUILDKIT DOCKER_CONTEXT DOCKER_DEFAULT_PLATFORM DOCKER_HOST FLASK_APP FLASK_ENV FORCE_COLOR BUNDLE_GEMFILE ' +
+    'IMAGEOS IMAGEVERSION LDFLAGS MAKEFLAGS MANPATH NM NO_COLOR RANLIB RUSTFLAGS').split(' '));
+/** A tool's folder, or a list of folders: `LLVM_ROOT`, `NVM_DIR`, `JAVA_HOME_17_X64`. */
+const FOLDER_WORDS = /(^|_)(HOME|ROOT|DIR|DIRS|PATH|PATHS|PREFIX|BIN|LIB|SDK|LOCATION|INSTALL|INSTALLATION)(_|$)/;
+/** The name of a credential: a word of it, or a part that is part of no other word. */
+const CREDENTIAL_WORDS = /(^|_)(AUTH|CERT|CERTIFICATE|COOKIE|CRED|CREDS|DSN|IDENTITY|JWT|KEY|KEYCHAIN|KEYRING|KEYS|KEYSTORE|LOGIN|OAUTH|PASS|PASSFILE|PAT|PWD|SALT|SAS|SESSION|SIGNING|SSH|WEBHOOK)(_|$)/;
+const CREDENTIAL_PARTS = /TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PRIVATE|ACCESS_?KEY|ASKPASS|XAUTHORITY|AUTHTOKEN|_AUTH$/;
+/** Where tools keep credentials, and the variables of clouds, which point at theirs. */
+const CREDENTIAL_PLACES = /^(ACTIONS|ALIYUN|ARM|AWS|AZURE|BORE|CLOUDSDK|DOCKER_CONFIG|EXPOSE|GCLOUD|GCP|GIT_CONFIG|GNUPGHOME|GOOGLE|GPG|HELM|INPUT|KUBE|NETRC|NPM_CONFIG_(GLOBAL|USER)CONFIG|OCI|PGSERVICEFILE|PIP_CONFIG_FILE|STATE|VAULT|WASMRUN_TUNNEL)/;
+/** `https://user:password@host`, and the beginnings of well-known tokens and keys. */
+const CREDENTIAL_VALUES = /\/\/[^/@\s]*:[^/@\s]+@|\b(gh[a-z]_|github_pat_|glpat-|npm_[A-Za-z0-9]{30}|sk_(live|test)_|xox[a-z]-|AKIA|eyJ[A-Za-z0-9])|-----BEGIN /;
+/** What bash sets by itself, and what means nothing outside of the step. */
+const OF_THE_SHELL = /^(_|OLDPWD|PWD|SHLVL|BASH.*|COLUMNS|LINES)$/;
+function selectCommandEnvironment(job, platform = process.platform) {
+    const passed = selectEnvironment(job, platform);
+    const leftOut = [];
+    for (const [name, value] of Object.entries(job)) {
+        if (value === undefined || name in passed)
+            continue;
+        const key = name.toUpperCase();
+        if (isForCommand(key, value, platform))
+            passed[name] = value;
+        else if (!/^(ACTIONS|GITHUB|INPUT|STATE)_/.test(key) && !OF_THE_SHELL.test(key))
+            leftOut.push(name);
+    }
+    return { passed, leftOut: leftOut.sort() };
+}
+function isForCommand(name, value, platform) {
+    if (isCredential(name, value) || ORDERS.test(name))
+        return false;
+    const [word = ''] = name.split('_');
+    return (OF_THE_RUNNER.test(name) ||
+        TOOL_NAMES.has(name) ||
+        TOOLS.has(word) ||
+        // setup-python's pythonLocation; GOROOT, GOPATH and GOFLAGS.
+        /^(PYTHON|GO(ROOT|PATH|FLAGS|PROXY|BIN|CACHE|MODCACHE|TOOLCHAIN|OS|ARCH|ENV|NOPROXY|NOSUMDB|SUMDB|EXPERIMENT))/.test(name) ||
+        isFolder(name, value, platform));
+}
+function isCredential(name, value) {
+    return (CREDENTIAL_PLACES.test(name) ||
+        CREDENTIAL_WORDS.test(name) ||
+        CREDENTIAL_PARTS.test(name) ||
+        CREDENTIAL_VALUES.test(value));
+}
+/** An absolute path, or a list of them: by the variable's name, or because the first one is there. */
+function isFolder(name, value, platform) {
+    const { isAbsolute, delimiter } = platform === 'win32' ? external_node_path_.win32 : external_node_path_.posix;
+    const entries = value.split(delimiter).filter(entry => entry !== '');
+    const [first] = entries;
+    if (first === undefined || !entries.every(entry => isAbsolute(entry)))
+        return false;
+    return FOLDER_WORDS.test(name) || (0,external_node_fs_namespaceObject.existsSync)(first);
+}
+
 ;// CONCATENATED MODULE: ./build/js/supervisor/host.js
 // The machine that a preview runs on, read from its environment once: by step/machine.ts in a job, by
 // commands/shell.ts in a shell. All other code gets this object, not the environment.
+
 
 
 const RELEASES_URL = 'https://api.github.com/repos/anistark/wasmrun/releases';
@@ -15325,6 +15470,7 @@ function readHost(environment, tempFolder) {
             wasmrun: selectWasmrunEnvironment(environment),
             installation: selectInstallEnvironment(environment),
         },
+        commandEnvironment: selectCommandEnvironment(environment),
     };
 }
 
@@ -15364,14 +15510,38 @@ const AppSpecSchema = variant('mode', [
         pageHostScript: string(),
     }),
     object({ mode: literal('exec'), path: string(), wasmrun: string(), args: array(string()) }),
-    object({ mode: literal('web'), path: string(), spa: dist_boolean(), crossOriginIsolation: dist_boolean() }),
+    object({
+        mode: literal('web'),
+        path: string(),
+        spa: dist_boolean(),
+        /** True sends COOP and COEP with `require-corp`. */
+        crossOriginIsolation: union([dist_boolean(), literal('credentialless')]),
+        /** Where visitors see the folder, like /repo/; absent: at /. */
+        basePath: optional(string()),
+        /** Absent: yes. */
+        compress: optional(dist_boolean()),
+    }),
     object({
         mode: literal('port'),
         path: string(),
         port: optional(Port),
+        /** The machine of the port, if it is another one: a name, or an IP address without brackets. */
+        service: optional(string()),
         command: optional(string()),
     }),
 ]);
+
+;// CONCATENATED MODULE: ./build/js/shared/host-rule.js
+// Under which name the app is addressed: the two rules behind the input `host-header`. Used by inputs/, app/ (which
+// chooses a rule at each start) and gateway/ (which follows it).
+/**
+ * - `rewrite`: the app sees itself as localhost (a service on another machine: under its name there). `Host` says so, and
+ *   in `Origin` and `Referer` the preview's own address.
+ * - `preserve`: the app sees the public address, as the visitor sent it.
+ */
+const HOST_RULES = ['rewrite', 'preserve'];
+/** The values of the input: a rule, or `auto` to ask the app. */
+const HOST_HEADERS = ['auto', ...HOST_RULES];
 
 ;// CONCATENATED MODULE: ./build/js/shared/secrets.js
 // Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control,
@@ -15399,6 +15569,7 @@ function secrets_listKeyTexts(key) {
 
 
 
+
 const config_Port = pipe(number(), integer(), minValue(1), maxValue(65_535));
 const Milliseconds = pipe(number(), minValue(0), maxValue(MAX_DURATION_MS));
 const Environment = record(string(), string());
@@ -15410,7 +15581,11 @@ const ExposureConfigSchema = object({
     baseEnvironment: Environment,
     /** Absent if an accepting port is enough. */
     healthPath: optional(string()),
+    /** Absent: `auto`. Unused with `protocol: tcp`. */
+    hostHeader: optional(picklist(HOST_HEADERS)),
     startupTimeoutMs: Milliseconds,
+    /** Absent: DEFAULT_STOP_TIMEOUT_MS. */
+    stopTimeoutMs: optional(Milliseconds),
     /** From "live" on; absent: until it is stopped. */
     durationMs: optional(Milliseconds),
     /** For the gateway; unused with `protocol: tcp`. */
@@ -15427,6 +15602,7 @@ const ExposureConfigSchema = object({
         ]),
         publicPaths: array(string()),
         maxBodyBytes: pipe(number(), minValue(1)),
+        compress: dist_boolean(),
     }),
     /** PEM; absent: plain HTTP. */
     tls: optional(object({ cert: string(), key: string() })),
@@ -15536,6 +15712,8 @@ const StepStateSchema = object({
     pullRequest: optional(number()),
     identity: object({ key: string(), name: string() }),
     mode: picklist(APP_MODES),
+    /** How long the app may take to stop. */
+    stopTimeoutMs: number(),
     preview: PreviewSchema,
 });
 /** May be called several times: the last state counts. */
@@ -15604,12 +15782,17 @@ function measureLife({ exposure }) {
 
 
 
+
+
 /** The whole log is the `log-file` output; this much of it is worth a group in the step's log. */
 const LOG_LINES = 200;
 /** If a preview was live for less than this, reviewers can hardly have seen it. */
 const SHORT_LIFE_MS = 60_000;
-/** post has 30 s in all, and ending the processes may take 20 of them. */
 const COMMENT_TIMEOUT_MS = 8_000;
+/** Kept of post's time when the processes are ended: for a last SIGKILL, a short comment, and what follows it. */
+const AFTER_PROCESSES_MS = 3_000;
+/** For the summary, and for removing the folder. */
+const AFTER_COMMENT_MS = 500;
 /** Ends what main started. Does nothing if main started nothing. */
 async function tearDown() {
     const step = readStepState();
@@ -15619,9 +15802,8 @@ async function tearDown() {
         return print_print.info('the preview was already taken down');
     if (step.supervisor === undefined)
         return undoStart(step);
-    const { reaped, outcome } = await stopBackground(step.folder, step.supervisor);
-    if (reaped.length > 0)
-        print_print.info(`ended processes that were left behind: ${reaped.join(', ')}`);
+    const { reaped, outcome } = await stopBackground(step.folder, step.supervisor, limitStops(step));
+    tellReaped(reaped, step.stopTimeoutMs);
     const state = outcome ?? describeDeath(step);
     const { log } = session_folder_sessionFiles(step.folder);
     const shown = readShownLog();
@@ -15645,15 +15827,27 @@ async function tearDown() {
 /**
  * main was cancelled, or failed, before it started the supervisor: all that can be left is an installation of wasmrun.
  */
-async function undoStart({ folder, installFolder }) {
-    const { reaped } = await stopBackground(folder, undefined);
-    if (reaped.length > 0)
-        print_print.info(`ended processes that were left behind: ${reaped.join(', ')}`);
+async function undoStart(step) {
+    const { folder, installFolder, stopTimeoutMs } = step;
+    const { reaped } = await stopBackground(folder, undefined, limitStops(step));
+    tellReaped(reaped, stopTimeoutMs);
     for (const one of [installFolder, folder]) {
         const left = one === undefined ? undefined : await removeFolder(one);
         if (left !== undefined)
             print_print.warning(left);
     }
+}
+function limitStops({ stopTimeoutMs }) {
+    return { stopTimeoutMs, limit: wantedMs => limitInPost(wantedMs, AFTER_PROCESSES_MS) };
+}
+function tellReaped(reaped, stopTimeoutMs) {
+    if (reaped.length === 0)
+        return;
+    const list = (some) => some.map(({ role, pid }) => `${role} (${pid})`).join(', ');
+    print_print.info(`ended processes that were left behind: ${list(reaped)}`);
+    const killed = reaped.filter(one => one.killed);
+    if (killed.length > 0)
+        print_print.info(`killed, because it did not stop within ${formatDuration(stopTimeoutMs)}, the \`stop-timeout\`: ${list(killed)}`);
 }
 /** Not called after a hold, because no later step runs during it. */
 function warnOfAddressChanges(changes) {
@@ -15694,7 +15888,7 @@ async function writeLastComment(step, state) {
     if (pullRequest === undefined || token === '')
         return;
     const config = { job, token, pullRequest, identity, preview };
-    const limit = AbortSignal.timeout(COMMENT_TIMEOUT_MS);
+    const limit = AbortSignal.timeout(limitInPost(COMMENT_TIMEOUT_MS, AFTER_COMMENT_MS));
     const comment = openComment(config, readMachine().proxy, createStepLogger('info'), limit);
     const updatedAt = new Date();
     await comment.update({

@@ -7999,6 +7999,33 @@ class LogFile {
     }
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/stop-times.js
+// How long the parts of an end may take. The post step has promised to be over after 30 s (a cancelled job is killed
+// some minutes later), and everything here has to fit into that. Used wherever a preview is ended.
+/** At the end, visitors have this long to finish their downloads. */
+const DRAIN_MS = 5_000;
+/** Time for the app to stop after SIGTERM, unless `stop-timeout` says otherwise. */
+const DEFAULT_STOP_TIMEOUT_MS = 5_000;
+/** The longest `stop-timeout`: `docker compose` gives its containers 10 s by default. */
+const MAX_STOP_TIMEOUT_MS = 20_000;
+/** SIGKILL takes effect at once, except for a process in an uninterruptible call of the kernel. */
+const stop_times_KILL_MS = 1_000;
+/** All of post. */
+const POST_LIMIT_MS = 30_000;
+/** Until an answer of the control API arrives on a busy machine. */
+const ANSWER_MS = 1_000;
+/** When an answer to `POST /api/stop` is overdue: visitors are drained, the app has stopped or was killed. */
+function limitStop(stopTimeoutMs) {
+    return DRAIN_MS + stopTimeoutMs + stop_times_KILL_MS + ANSWER_MS;
+}
+/**
+ * `wantedMs`, or what is left of post's time if that is less; `keptMs` is kept for what comes later. post begins with
+ * its process.
+ */
+function limitInPost(wantedMs, keptMs) {
+    return Math.max(0, Math.min(wantedMs, POST_LIMIT_MS - keptMs - performance.now()));
+}
+
 ;// CONCATENATED MODULE: external "node:os"
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: external "node:path"
@@ -9115,9 +9142,11 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 
 
 
+
+
+/** The first look comes soon; each later one reads all of /proc, so they become rarer. */
 const POLL_MS = 20;
-/** SIGKILL takes effect at once, except for a process in an uninterruptible call of the kernel. */
-const KILL_MS = 1_000;
+const MAX_POLL_MS = 200;
 /** Linux only: undefined elsewhere, and for a process that has ended, a zombie included. */
 function readProcessStat(pid) {
     const stat = readText(`/proc/${pid}/stat`);
@@ -9170,18 +9199,25 @@ function waitForEnd(record, timeoutMs) {
 }
 /**
  * Ends the process and its group: SIGTERM, then SIGKILL after `graceMs`. A group whose leader is gone is ended too:
- * its number cannot be given to another process while the group has members. Resolves when nothing is left or after
- * another `graceMs`.
+ * its number cannot be given to another process while the group has members. Resolves when nothing is left or KILL_MS
+ * after SIGKILL, with whether that was needed.
  */
 async function endProcess(record, graceMs) {
-    for (const signal of ['SIGTERM', 'SIGKILL']) {
+    const steps = [
+        ['SIGTERM', graceMs],
+        ['SIGKILL', KILL_MS],
+    ];
+    let killed = false;
+    for (const [signal, waitMs] of steps) {
         if (!isPresent(record))
-            return;
+            break;
+        killed = signal === 'SIGKILL';
         signalGroup(record.pid, signal);
         // The process may be a member of another group.
         signalProcess(record.pid, signal);
-        await waitUntilGone(() => isPresent(record), graceMs);
+        await waitUntilGone(() => isPresent(record), waitMs);
     }
+    return { killed };
 }
 /** Whether the process of the record, or a member of its group, still runs. */
 function isPresent(record) {
@@ -9204,15 +9240,21 @@ class ProcessGroup {
     isRunning() {
         return this.#signal(0) && (process.platform !== 'linux' || hasMembers(this.#leader));
     }
-    /** SIGTERM, and SIGKILL for what is left after `graceMs`; with 0, SIGKILL at once. Resolves when nothing is left. */
+    /**
+     * SIGTERM, and SIGKILL for what is left after `graceMs`; with 0, SIGKILL at once. Resolves when nothing is left, with
+     * the members that had `graceMs` and did not use it.
+     */
     async end(graceMs) {
+        let killed = [];
         if (graceMs > 0) {
             this.#signal('SIGTERM');
             if (await waitUntilGone(() => this.isRunning(), graceMs))
-                return;
+                return [];
+            killed = listMembers(this.#leader);
         }
         this.#signal('SIGKILL');
         await waitUntilGone(() => this.isRunning(), KILL_MS);
+        return killed;
     }
     #signal(signal) {
         this.#isGone ||= !signalGroup(this.#leader, signal);
@@ -9235,14 +9277,30 @@ function signalProcess(pid, signal) {
 }
 /** False if the time limit is reached first. */
 async function waitUntilGone(isRunning, limitMs) {
-    for (const end = performance.now() + limitMs; isRunning(); await delay(POLL_MS))
-        if (performance.now() >= end)
+    const end = performance.now() + limitMs;
+    for (let pauseMs = POLL_MS; isRunning(); pauseMs = Math.min(pauseMs * 1.2, MAX_POLL_MS)) {
+        const leftMs = end - performance.now();
+        if (leftMs <= 0)
             return false;
+        await delay(Math.min(pauseMs, leftMs));
+    }
     return true;
 }
 /** Linux: whether a process group has members that run. */
 function hasMembers(group) {
     return listProcesses().some(pid => readProcessStat(pid)?.group === group);
+}
+function listMembers(group) {
+    if (process.platform !== 'linux')
+        return [{ pid: group, name: undefined }];
+    return listProcesses().flatMap(pid => {
+        const stat = readProcessStat(pid);
+        if (stat?.group !== group)
+            return [];
+        // Node.js names its main thread `MainThread`; the command line has the program as people call it.
+        const [command = ''] = readText(`/proc/${pid}/cmdline`).split('\0');
+        return { pid, name: basename(command) || stat.name };
+    });
 }
 /** Linux: the ids of all processes. */
 function listProcesses() {
@@ -9417,8 +9475,7 @@ function writeCommand(folder, cliScript) {
 
 
 
-/** Visitors drain for 5 s, then the app gets 5 s. */
-const STOP_TIMEOUT_MS = 20_000;
+
 async function run() {
     const tempFolder = readTempFolder();
     const { session: wanted } = readStopInputs();
@@ -9429,7 +9486,7 @@ async function run() {
     const { session } = found;
     if (!isRunning(found))
         return print.info(`${session.name} had ended already`);
-    await callControl(session, 'POST /api/stop', STOP_TIMEOUT_MS);
+    await callControl(session, 'POST /api/stop', limitStop(MAX_STOP_TIMEOUT_MS));
     print.info(`${session.name} has ended`);
 }
 tolerateBrokenOutput();
