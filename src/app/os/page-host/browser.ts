@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, Page } from 'puppeteer-core';
 import { ProcessGroup } from '../../../shared/processes.ts';
 import { sanitise } from '../../../shared/sanitise.ts';
+import { joinWrites } from './join-writes.ts';
 import {
   PAGE_TIMEOUT_MS,
   type PageHost,
@@ -16,7 +17,7 @@ import {
   selectHostEnvironment,
 } from './page-host.ts';
 import { readPageMessage } from './page-message.ts';
-import { limitOutput, pressRun, watchPage } from './page-script.ts';
+import { addToWorker, limitOutput, pressRun, watchPage } from './page-script.ts';
 
 const NAMES = ['google-chrome', 'google-chrome-stable', 'chromium', 'chromium-browser', 'chrome.exe'];
 /** Where the installers of macOS and Windows put Chrome. */
@@ -115,6 +116,8 @@ async function launchBrowser(executable: string, { context }: PageHostOptions): 
       headless: true,
       pipe: true,
       userDataDir: profile,
+      // Nobody sees the page, and painting its animations cost more processor time than the program.
+      defaultViewport: { width: 1, height: 1 },
       args: process.getuid?.() === 0 ? [...FLAGS, '--no-sandbox'] : FLAGS,
       env: { ...selectHostEnvironment(context.environment), HOME: profile },
       handleSIGINT: false,
@@ -153,7 +156,11 @@ async function watchInBrowser(page: Page, { onMessage }: PageHostOptions): Promi
     const message = readPageMessage(value);
     if (message !== undefined) onMessage(message);
   });
-  await page.evaluateOnNewDocument(`(${watchPage})(globalThis, (${limitOutput})(globalThis.${REPORT}))`);
+  const workerSource = JSON.stringify(`(${joinWrites})(self);`);
+  await page.evaluateOnNewDocument(
+    `(${addToWorker})(globalThis, location.href, ${workerSource});
+    (${watchPage})(globalThis, (${limitOutput})(globalThis.${REPORT}));`,
+  );
 }
 
 /** Closes Chrome, and kills what is left of its process group: puppeteer gives it one of its own. */

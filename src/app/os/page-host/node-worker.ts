@@ -1,6 +1,7 @@
 // A Worker as wasmrun's page expects it, on a thread of Node.js. Used by node-page.ts.
 
 import { Worker } from 'node:worker_threads';
+import { joinWrites } from './join-writes.ts';
 
 /** For the VM's JavaScript around the WASM: mostly the project's files as base64, at most 67 MB. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 64 };
@@ -21,6 +22,7 @@ const PRELUDE = `{
   };
   parentPort.on('message', data => self.onmessage({ data }));
 }
+(${joinWrites})(self);
 `;
 
 type Handler = ((event: Event) => void) | null;

@@ -59,6 +59,18 @@ export function watchPage(scope: PageScope, report: (message: PageMessage) => vo
   };
 }
 
+/** For the browser: runs `source` in the page's Worker, before the Worker's own script. `base` is the page's address. */
+export function addToWorker(scope: PageScope, base: string, source: string): void {
+  const OriginalWorker = scope.Worker;
+  scope.Worker = class extends OriginalWorker {
+    constructor(url: string, options?: unknown) {
+      const original = new URL(url, base).href;
+      const script = `${source}\nimportScripts(${JSON.stringify(original)});`;
+      super(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), options);
+    }
+  };
+}
+
 /**
  * For the browser, whose page must not wait: output is dropped while 256 reports are being sent, and the next report
  * says how much. All other messages are always sent.

@@ -54,13 +54,27 @@ async function start(vm: 'node' | 'browser', scripts: { worker: string; page?: s
 const readOutput = () => messages.map(message => (message.type === 'stdout' ? message.text : '')).join('');
 const exited = () => messages.some(({ type }) => type === 'exit');
 
+/** The page reports each message of a socket that it got, once the program has ended. */
+const LIST_WRITES = `
+  const list = [];
+  onMessage = ({ type, op, id, bytes }) => {
+    if (type === 'exit') fetch('/api/runtime/' + list.join(';'));
+    else list.push(id + ': ' + (op === 'send' ? bytes.join() : op));
+  };`;
+const readList = () =>
+  messages
+    .find(message => message.type === 'request-failed')
+    ?.path.split('/')
+    .at(-1)
+    ?.split(';');
+
 describeWithReal(['chromium'], 'a page host', () => {
   describe.each(['node', 'browser'] as const)('(%s)', vm => {
     it('reports the messages between page and Worker, except those of sockets', async () => {
       const worker = `self.onmessage = () => {
         for (const message of [
           { type: 'status', status: 'running' }, { type: 'stdout', text: 'out' }, { type: 'stderr', text: 'err' },
-          { type: 'sock', op: 'send' }, { type: 'exit', code: 4 },
+          { type: 'sock', op: 'close' }, { type: 'exit', code: 4 },
         ]) self.postMessage(message);
       }`;
       await start(vm, { worker });
@@ -102,6 +116,41 @@ describeWithReal(['chromium'], 'a page host', () => {
           reason: '{"error":"nothing here"}',
         },
       ]);
+    });
+
+    it('joins what the Worker writes to a connection, until it tells the page something else', async () => {
+      const worker = `self.onmessage = () => {
+        const write = (id, ...bytes) => self.postMessage({ type: 'sock', op: 'send', id, bytes: new Uint8Array(bytes) });
+        write(1, 1, 2); write(2, 20); write(1, 3); write(1); write(1, 4, 5);
+        self.postMessage({ type: 'sock', op: 'close', id: 1 });
+        write(2, 21);
+        self.postMessage({ type: 'exit', code: 0 });
+      }`;
+      await start(vm, { worker, page: LIST_WRITES });
+      await waitUntil(() => messages.some(({ type }) => type === 'request-failed'), 'the list is reported');
+      expect(readList()).toEqual(['1: 1,2,3,4,5', '2: 20', '1: close', '2: 21']);
+    });
+
+    it('cuts a write that is too large for one frame of the network proxy', async () => {
+      const worker = `self.onmessage = () => {
+        const bytes = new Uint8Array(9 * 1024 * 1024).map((_, index) => index % 251);
+        self.postMessage({ type: 'sock', op: 'send', id: 1, bytes: bytes.subarray(0, 100) });
+        self.postMessage({ type: 'sock', op: 'send', id: 1, bytes: bytes.subarray(100) });
+        self.postMessage({ type: 'exit', code: 0 });
+      }`;
+      const page = `
+        let next = 0;
+        const sizes = [];
+        onMessage = ({ type, bytes }) => {
+          if (type === 'exit') fetch('/api/runtime/' + sizes.join());
+          else if (bytes.every(byte => byte === next++ % 251)) sizes.push(bytes.length);
+        };`;
+      await start(vm, { worker, page });
+      await waitUntil(() => messages.some(({ type }) => type === 'request-failed'), 'the sizes are reported');
+      const report = messages.find(message => message.type === 'request-failed');
+      const sizes = report?.path.split('/').at(-1)?.split(',').map(Number) ?? [];
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(4 * 1024 * 1024);
+      expect(sizes.reduce((sum, size) => sum + size)).toBe(9 * 1024 * 1024);
     });
 
     it('survives a program that prints without end', async () => {
