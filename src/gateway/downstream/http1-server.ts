@@ -9,6 +9,7 @@ import { ConnectionSet } from './connection-set.ts';
 import type { ConnectionSlots, RequestShare } from './connection-slots.ts';
 import { Linger } from './linger.ts';
 import { QueuedRequests } from './queued-requests.ts';
+import { CountedRequest, SlowUploads } from './slow-uploads.ts';
 import { watchStalledReaders } from './stalled-readers.ts';
 import type { VisitorLimits, VisitorServer } from './visitor-server.ts';
 
@@ -21,6 +22,9 @@ const HTTP1_SHARE: RequestShare = { active: 1, open: 64 };
 /** How often Node looks for requests that have exceeded a time limit. */
 const CHECK_INTERVAL_MS = 1_000;
 
+const TIMED_OUT =
+  'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nthe upload stood still, or came too slowly\n';
+
 export class Http1Server implements VisitorServer {
   readonly #limits: VisitorLimits;
   readonly #handler: VisitHandler;
@@ -29,6 +33,7 @@ export class Http1Server implements VisitorServer {
   readonly #queued = new QueuedRequests();
   readonly #linger: Linger;
   readonly #stalledReaders: { stop(): void };
+  readonly #slowUploads: SlowUploads;
   readonly #server: Server;
 
   /** Ready at once. `slots` are shared with other servers. */
@@ -38,6 +43,7 @@ export class Http1Server implements VisitorServer {
     this.#slots = slots;
     this.#connections = new ConnectionSet(slots);
     this.#linger = new Linger(limits);
+    this.#slowUploads = new SlowUploads(limits);
     const { open } = this.#connections;
     this.#stalledReaders = watchStalledReaders(
       () => open,
@@ -59,13 +65,16 @@ export class Http1Server implements VisitorServer {
       if (!this.#slots.isBusy(connection)) connection.destroy();
     });
     this.#stalledReaders.stop();
+    this.#slowUploads.stop();
     this.#server.close();
   }
 
   #openServer(): Server {
     const server = createServer({
+      IncomingMessage: CountedRequest,
       headersTimeout: this.#limits.headersTimeoutMs,
-      requestTimeout: this.#limits.requestTimeoutMs,
+      // Node's limit is for the whole request; slow-uploads.ts has a better one.
+      requestTimeout: 0,
       keepAliveTimeout: this.#limits.keepAliveMs,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
       // Always the strict parser, even if NODE_OPTIONS selects the lenient one.
@@ -83,7 +92,7 @@ export class Http1Server implements VisitorServer {
     server.on('checkExpectation', (request, response) => this.#receive(request, response, false));
     server.on('upgrade', (request, socket, head) => this.#receiveLast(request, socket, head));
     server.on('connect', (request, socket) => this.#receiveLast(request, socket));
-    // This server never listens on a port: without this event, headersTimeout and requestTimeout would not work.
+    // This server never listens on a port: without this event, headersTimeout would not work.
     server.emit('listening');
     return server;
   }
@@ -138,6 +147,7 @@ export class Http1Server implements VisitorServer {
     awaitsContinue: boolean,
     upgrade: Upgrade | undefined,
   ): void {
+    if (request instanceof CountedRequest && hasBody(request)) this.#watchUpload(request, response);
     this.#handler.handle({
       request,
       response,
@@ -148,6 +158,17 @@ export class Http1Server implements VisitorServer {
       awaitsContinue,
       upgrade,
     });
+  }
+
+  /** After the answer, `linger` limits the rest. */
+  #watchUpload(request: CountedRequest, response: ServerResponse): void {
+    const { socket } = request;
+    const leave = this.#slowUploads.watch(request, () => {
+      // As Node does for its own limits.
+      if (!response.headersSent && socket.writable) socket.write(TIMED_OUT);
+      socket.destroy();
+    });
+    response.once('prefinish', leave).once('close', leave);
   }
 
   /** True if the request must be ignored: Node still emits requests that came in the same packet as the last one. */

@@ -30,6 +30,8 @@ export class Http2Request extends Readable implements HttpRequest {
   readonly socket: ServerHttp2Stream;
   /** Whether the whole body has arrived. */
   complete: boolean;
+  /** Of the body. */
+  receivedBytes = 0;
   #isListening = false;
 
   constructor(stream: ServerHttp2Stream, raw: RawHeaders) {
@@ -60,6 +62,7 @@ export class Http2Request extends Readable implements HttpRequest {
   #listen(): void {
     this.#isListening = true;
     this.socket.on('data', (chunk: Buffer) => {
+      this.receivedBytes += chunk.length;
       if (!this.push(chunk)) this.socket.pause();
     });
     this.socket.once('end', () => this.#finish());

@@ -6,6 +6,7 @@ import type { VisitHandler } from '../visit.ts';
 import { ConnectionSet } from './connection-set.ts';
 import type { ConnectionSlots } from './connection-slots.ts';
 import { SESSION_OPTIONS, VisitorSession } from './http2-session.ts';
+import { SlowUploads } from './slow-uploads.ts';
 import { watchStalledReaders } from './stalled-readers.ts';
 import type { VisitorLimits, VisitorServer } from './visitor-server.ts';
 
@@ -21,6 +22,7 @@ export class Http2Server implements VisitorServer {
   /** Open requests → how many bytes of the answer have been sent. */
   readonly #streams = new Map<ServerHttp2Stream, number>();
   readonly #stalledReaders: { stop(): void };
+  readonly #slowUploads: SlowUploads;
   readonly #endedTimer: NodeJS.Timeout;
 
   /** Ready at once. `slots` are shared with other servers. */
@@ -35,6 +37,7 @@ export class Http2Server implements VisitorServer {
       stream => stream.destroy(),
       stream => this.#streams.get(stream) ?? 0,
     );
+    this.#slowUploads = new SlowUploads(limits);
     this.#endedTimer = setInterval(() => this.#cutEnded(), ENDED_INTERVAL_MS).unref();
   }
 
@@ -44,6 +47,7 @@ export class Http2Server implements VisitorServer {
       limits: this.#limits,
       handler: this.#handler,
       slots: this.#slots,
+      slowUploads: this.#slowUploads,
       streams: this.#streams,
       isStopping: () => this.#connections.isStopping,
       onClose: () => this.#sessions.delete(connection),
@@ -55,6 +59,7 @@ export class Http2Server implements VisitorServer {
   async stop(drainMs = 0): Promise<void> {
     await this.#connections.stop(drainMs, connection => this.#sessions.get(connection)?.close());
     this.#stalledReaders.stop();
+    this.#slowUploads.stop();
     clearInterval(this.#endedTimer);
   }
 

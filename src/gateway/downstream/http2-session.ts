@@ -10,6 +10,7 @@ import type { ConnectionSlots, RequestShare } from './connection-slots.ts';
 import { watchPresence } from './http2-presence.ts';
 import { Http2Request } from './http2-request.ts';
 import { Http2Response } from './http2-response.ts';
+import type { SlowUploads } from './slow-uploads.ts';
 import type { VisitorLimits } from './visitor-server.ts';
 
 /** Requests at a time in one session: the most that browsers use, and the minimum that RFC 9113, 6.5.2 recommends. */
@@ -51,6 +52,7 @@ export interface SessionContext {
   readonly limits: VisitorLimits;
   readonly handler: VisitHandler;
   readonly slots: ConnectionSlots;
+  readonly slowUploads: SlowUploads;
   /** Open requests of all sessions → how many bytes of the answer have been sent. */
   readonly streams: Map<ServerHttp2Stream, number>;
   /** True once the server is stopping: then new requests are refused. */
@@ -183,7 +185,7 @@ export class VisitorSession {
   }
 
   #handle(stream: ServerHttp2Stream, raw: RawHeaders): void {
-    const { limits, handler, slots } = this.#context;
+    const { handler, slots } = this.#context;
     const request = new Http2Request(stream, raw);
     const response = new Http2Response(stream, request.method, {
       onLast: () => {
@@ -191,7 +193,7 @@ export class VisitorSession {
       },
       onTaken: bytes => this.#countTaken(stream, bytes),
     });
-    if (!request.complete) boundUpload(stream, request, response, limits);
+    if (!request.complete) boundUpload(stream, request, response, this.#context);
     handler.handle({
       request,
       response,
@@ -234,23 +236,27 @@ function refuseHead(stream: ServerHttp2Stream): void {
   }
 }
 
-/** Applies the time limits of HTTP/1 uploads: one for the whole request, one for the rest after an early answer. */
+/** Applies the limits of HTTP/1 uploads: for their pace, and for the rest after an early answer. */
 function boundUpload(
   stream: ServerHttp2Stream,
   request: Http2Request,
   response: Http2Response,
-  limits: VisitorLimits,
+  { slowUploads, limits }: SessionContext,
 ): void {
-  let timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), limits.requestTimeoutMs);
+  let timer: NodeJS.Timeout | undefined;
+  const leave = slowUploads.watch(request, () => stream.close(constants.NGHTTP2_CANCEL));
   response.once('finish', () => {
-    clearTimeout(timer);
+    leave();
     if (request.complete) return;
     request.resume();
     // The answer is complete, so the visitor may stop its upload without an error (RFC 9113, 8.1).
     timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), limits.lingerMs);
   });
   request.once('end', () => clearTimeout(timer));
-  stream.once('close', () => clearTimeout(timer));
+  stream.once('close', () => {
+    leave();
+    clearTimeout(timer);
+  });
 }
 
 /**

@@ -18,9 +18,9 @@ export interface VisitorServer {
 export interface VisitorLimits extends LingerLimits, SlotLimits {
   /** For a request's head. Browsers send it at once; a slower visitor may be an attacker (slowloris). */
   headersTimeoutMs: number;
-  /** For a whole request, including a large upload over a slow line. */
+  /** For each 16 KB of an upload (see slow-uploads.ts). The whole upload may take any time. */
   requestTimeoutMs: number;
-  /** How long bytes may wait for a visitor that reads none of them. */
+  /** How long bytes may wait for a visitor that reads none of them, and the gateway for one that sends no more. */
   stalledMs: number;
   /** Between two requests; over a minute, as browsers and proxies expect. */
   keepAliveMs: number;
