@@ -14,7 +14,7 @@ import { findRefusal } from './guard.ts';
 import { sendToHttps } from './https-only.ts';
 import { isOwnPath, readProof, sendText } from './own-pages.ts';
 import { sendNotice } from './pages/answer.ts';
-import { describeAway, describeFile, describeNoAnswer } from './pages/notice.ts';
+import { describeAway, describeFile, describeNoAnswer, withoutReload } from './pages/notice.ts';
 import type { AppLink } from './upstream/app-link.ts';
 import type { Compression } from './upstream/compression.ts';
 import { forwardRequest, type Route } from './upstream/proxy.ts';
@@ -42,6 +42,9 @@ export interface Tally {
   visits: number;
   lastVisitAt: Date | undefined;
 }
+
+/** A page that takes longer is work, not a click. */
+const LONG_WORK_MS = 10_000;
 
 /** One step. Returns true if it has answered the request, or will: no later pass sees the request. */
 export type Pass = (visit: Visit, context: PassContext) => boolean;
@@ -152,7 +155,8 @@ function forwardToApp(visit: Visit, context: PassContext): boolean {
     return true;
   }
   const { link, maxBodyBytes, compression } = context;
-  const onNoAnswer = (error: Error) => answerForApp(visit, context, error);
+  const begun = performance.now();
+  const onNoAnswer = (error: Error) => answerForApp(visit, context, error, performance.now() - begun);
   const route: Route = { link, address: upstream, maxBodyBytes, compression, onNoAnswer };
   if (visit.upgrade === undefined) forwardRequest(visit, route);
   else forwardUpgrade(visit, visit.upgrade, route);
@@ -165,15 +169,24 @@ function redirectToHttps(visit: Visit): boolean {
   return true;
 }
 
-/** Sends the gateway's own answer, because the app gave none. */
-function answerForApp(visit: Visit, { readApp, maxBodyBytes, logger }: PassContext, error: Error): void {
+/**
+ * Sends the gateway's own answer, because the app gave none. If the app has worked on the request for long, the page
+ * does not reload by itself: that would start the work again, which may have ended the app.
+ */
+function answerForApp(
+  visit: Visit,
+  { readApp, maxBodyBytes, logger }: PassContext,
+  error: Error,
+  workedMs: number,
+): void {
   if (error instanceof BodyTooLarge) {
     sendTooLarge(visit, maxBodyBytes);
     return;
   }
   logger.debug(`no answer to ${describeVisit(visit)}: ${sanitise(describeError(error))}`);
   const app = readApp();
-  sendNotice(visit, app.status === 'running' ? describeNoAnswer(error) : describeAway(app));
+  const notice = app.status === 'running' ? describeNoAnswer(error) : describeAway(app);
+  sendNotice(visit, workedMs < LONG_WORK_MS ? notice : withoutReload(notice));
 }
 
 /** Method and path, fit for a log. */

@@ -61,6 +61,8 @@ export const TIMINGS = {
 
 export type Timings = Readonly<Record<keyof typeof TIMINGS, number>>;
 
+/** First probe of a visitor's connection after this much silence; the kernel notices a dead peer some minutes later. */
+export const KEEP_ALIVE_MS = 30_000;
 /** Visitors at a time, fetched and waiting together. Each is two sockets, and a process has 4,096 or more. */
 export const MAX_VISITORS = 1_024;
 /** Higher limit for the gateway, which evicts unauthenticated connections itself. Waiting visitors cost no socket. */

@@ -2,7 +2,7 @@
 
 import type { HttpRequest } from '../../shared/http-message.ts';
 import type { Visit } from '../visit.ts';
-import type { Notice } from './notice.ts';
+import { type Notice, withoutReload } from './notice.ts';
 import { renderJson, renderPage, renderPolicy, renderText } from './page.ts';
 
 /** Whether `Accept` names HTML. Browsers name it for pages, not for scripts, styles and images; curl does not. */
@@ -15,7 +15,7 @@ export function sendNotice(
   notice: Notice,
   headers: Record<string, string> = {},
 ): void {
-  const [type, body] = render(request, notice);
+  const [type, body] = render(request, canRepeat(request) ? notice : withoutReload(notice));
   response.writeHead(notice.status, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),
@@ -29,6 +29,11 @@ export function sendNotice(
     ...headers,
   });
   response.end(body);
+}
+
+/** A page reloads itself with GET: it would lose what another method has sent. */
+function canRepeat({ method }: HttpRequest): boolean {
+  return method === 'GET' || method === 'HEAD';
 }
 
 function render(request: HttpRequest, notice: Notice): [type: string, body: string] {

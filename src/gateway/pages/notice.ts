@@ -21,6 +21,8 @@ export interface Notice {
   detail?: string;
   /** When to try again, in seconds: `Retry-After`, and the page's own reload; absent if that would not help. */
   retryAfterS?: number;
+  /** The page does not reload by itself, although trying again may help. */
+  staysAsItIs?: boolean;
   /** Where the page's form sends the key; absent if there is no form. */
   keyForm?: string;
   /** Whether the page has a link to the start page. */
@@ -39,7 +41,14 @@ const NO_ANSWER_RETRY_S = 5;
 /** The app does not come back by itself, but the next commit's preview has the same address. */
 const OVER_RETRY_S = 30;
 
-const RELOADS = 'This page reloads by itself.';
+const STAYS =
+  'This page does not reload by itself, because that would start the work again, or lose what you sent.';
+
+/** The same notice, on a page that leaves it to the visitor to try again. */
+export function withoutReload(notice: Notice): Notice {
+  if (notice.retryAfterS === undefined) return notice;
+  return { ...notice, staysAsItIs: true, next: `${STAYS} To try again, go back and start from there.` };
+}
 
 /** The notice for an app that is not running. */
 export function describeAway(app: Exclude<AppState, { status: 'running' }>): Notice {
@@ -50,7 +59,7 @@ export function describeAway(app: Exclude<AppState, { status: 'running' }>): Not
         mood: 'waiting',
         title: 'The app is starting',
         what: 'The preview is open, but its app does not answer yet.',
-        next: `${RELOADS} It shows the app as soon as the app answers.`,
+        next: 'It shows the app as soon as the app answers.',
         retryAfterS: STARTING_RETRY_S,
       };
     case 'restarting':
@@ -59,7 +68,7 @@ export function describeAway(app: Exclude<AppState, { status: 'running' }>): Not
         mood: 'trouble',
         title: 'The app is restarting',
         what: `The app stopped and is being started again (attempt ${app.attempt}).`,
-        next: `${RELOADS} It shows the app as soon as the app answers again.`,
+        next: 'It shows the app as soon as the app answers again.',
         detail: sanitise(app.reason),
         retryAfterS: Math.min(2 ** Math.max(1, app.attempt), MAX_RESTARTING_RETRY_S),
       };
@@ -205,20 +214,25 @@ export function describeNoAnswer(error: Error): Notice {
       retryAfterS: NO_ANSWER_RETRY_S,
     };
   }
-  const isLate = hasCode(error, 'UND_ERR_HEADERS_TIMEOUT');
+  if (hasCode(error, 'UND_ERR_HEADERS_TIMEOUT'))
+    return {
+      status: 504,
+      mood: 'trouble',
+      title: 'The app did not answer in time',
+      what: 'It accepted the request, but sent no answer for an hour.',
+      next: `${STAYS} The log of the workflow run shows what the app printed.`,
+    };
   return {
-    status: isLate ? 504 : 502,
+    status: 502,
     mood: 'trouble',
-    title: isLate ? 'The app did not answer in time' : 'The app did not answer',
+    title: 'The app did not answer',
     what: explainNoAnswer(error),
-    next: `${RELOADS} If that does not help, the log of the workflow run shows what the app printed.`,
+    next: 'If that does not help, the log of the workflow run shows what the app printed.',
     retryAfterS: NO_ANSWER_RETRY_S,
   };
 }
 
 function explainNoAnswer(error: Error): string {
-  if (hasCode(error, 'UND_ERR_HEADERS_TIMEOUT'))
-    return 'It accepted the request, but sent no answer for five minutes.';
   if (hasCode(error, 'ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT'))
     return 'Nothing accepts connections on its port.';
   if (hasCode(error, 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'))

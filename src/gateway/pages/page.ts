@@ -44,7 +44,8 @@ export function renderPolicy({ keyForm }: Notice): string {
 /** A whole HTML document. */
 export function renderPage(notice: Notice): string {
   const detail = notice.detail === undefined ? '' : `<pre>${escapeHtml(notice.detail)}</pre>\n`;
-  const reload = notice.retryAfterS;
+  const reload = notice.staysAsItIs ? undefined : notice.retryAfterS;
+  const next = reload === undefined ? notice.next : `This page reloads by itself. ${notice.next}`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -59,7 +60,7 @@ ${reload === undefined ? '' : `<meta http-equiv="refresh" content="${reload}">\n
 <span class="mark"></span>
 <h1>${escapeHtml(notice.title)}</h1>
 <p>${escapeHtml(notice.what)}</p>
-${detail}<p class="soft">${escapeHtml(notice.next)}</p>
+${detail}<p class="soft">${escapeHtml(next)}</p>
 ${renderForm(notice.keyForm)}${notice.leadsHome ? '<a class="button" href="/">To the start page</a>\n' : ''}<footer>${notice.status} ${STATUS_CODES[notice.status]}${reload === undefined ? '' : ` · next try in ${reload} s`}</footer>
 </main>
 </body>

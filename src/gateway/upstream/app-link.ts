@@ -14,8 +14,11 @@ export type AppAddress = Extract<Upstream, { kind: 'address' }>;
  */
 const MAX_CONNECTIONS = 1_280;
 
-/** How long the app may take to send its head; undici's default, and longer than proxies in front usually wait. */
-export const ANSWER_TIMEOUT_MS = 300_000;
+/**
+ * How long the app may take to send its head. Local models and reports need many minutes. If the visitor leaves, the
+ * app's request ends at once, so this limit is only for those who wait.
+ */
+const ANSWER_TIMEOUT_MS = 60 * 60_000;
 
 /** The app is on this machine: if connecting takes longer, its accept queue is full. */
 const CONNECT_TIMEOUT_MS = 10_000;

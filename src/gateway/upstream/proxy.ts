@@ -14,6 +14,9 @@ import { openUpload } from './upload.ts';
 /** The methods that may reach the app twice without harm (RFC 9110, 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
+/** An idle connection that the app is closing breaks at once. Later, the app has worked on the request. */
+const TRY_AGAIN_MS = 1_000;
+
 export interface Route {
   link: AppLink;
   address: AppAddress;
@@ -30,8 +33,10 @@ export function forwardRequest(visit: Visit, route: Route): void {
   const names = chooseNames(visit, route.address);
   const request = describeRequest(visit, route, names);
   const { compression } = route;
+  const begun = performance.now();
   const onNoAnswer = (error: Error) => {
-    const mayAgain = !relay.hasBegun && mayTryAgain(visit.request, error);
+    const isEarly = !relay.hasBegun && performance.now() - begun < TRY_AGAIN_MS;
+    const mayAgain = isEarly && mayTryAgain(visit.request, error);
     const again = mayAgain ? route.link.selectFresh(route.address) : undefined;
     if (again === undefined) route.onNoAnswer(error);
     else again.dispatch(request, new AnswerRelay(visit, names, route.onNoAnswer, compression));

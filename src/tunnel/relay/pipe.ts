@@ -11,12 +11,11 @@
 
 import { connect, type OnReadOpts, type Socket } from 'node:net';
 import { resetSocket } from '../../shared/reset.ts';
+import { KEEP_ALIVE_MS } from '../timings.ts';
 import { borrowBuffer, returnBuffer, SHARED_BUFFER } from './read-buffers.ts';
 
 /** From this size of read on, a copy costs more than a buffer of its own. */
 const BULK_BYTES = 16 * 1_024;
-/** First probe after this much silence; the kernel notices a dead peer some minutes later. */
-const KEEP_ALIVE_MS = 30_000;
 
 /** Where the app listens. */
 export interface Target {

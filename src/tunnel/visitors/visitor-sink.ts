@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { PipeEnd } from '../relay/pipe.ts';
 import type { Relay, SecondThreadOptions } from '../relay/relay.ts';
-import { MAX_GATEWAY_VISITORS } from '../timings.ts';
+import { KEEP_ALIVE_MS, MAX_GATEWAY_VISITORS } from '../timings.ts';
 
 export interface VisitorSink {
   /** Visitors at a time, fetched and waiting together. */
@@ -33,6 +33,9 @@ export function createStreamSink(receiver: StreamReceiver): VisitorSink {
     secondThread: undefined,
     openEnd: () => undefined,
     accept: (socket, first) => {
+      // A visitor may wait long for an answer or an event, and cloud networks forget a connection that is silent for
+      // four minutes (Azure's outbound connections, for instance, which GitHub's runners have).
+      socket.setKeepAlive(true, KEEP_ALIVE_MS);
       if (first.length > 0) socket.unshift(first);
       receiver(socket);
     },

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { Window } from 'happy-dom';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { describeAway } from '../../../src/gateway/pages/notice.ts';
+import { describeAway, describeNoAnswer, withoutReload } from '../../../src/gateway/pages/notice.ts';
 import { renderPage } from '../../../src/gateway/pages/page.ts';
 import type { AppState } from '../../../src/shared/state.ts';
 import { type Door, openDoor } from '../../support/gateway-door.ts';
@@ -55,6 +55,28 @@ describe('a page', () => {
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(response.headers.get('retry-after')).toBe('2');
     expect(await response.text()).toContain('<meta http-equiv="refresh" content="2">');
+  });
+
+  it('does not reload after a form, which that would lose, and says so', async () => {
+    const page = await (await ask('text/html', 'POST')).text();
+    expect(page).not.toContain('http-equiv="refresh"');
+    expect(page).not.toContain('next try in');
+    expect(page).toContain('This page does not reload by itself');
+    const asked = await (await ask('text/html')).text();
+    expect(asked).toContain('This page reloads by itself.');
+  });
+
+  it('does not reload if the app did not answer in time, which would start its work again', async () => {
+    const late = Object.assign(new Error('Headers Timeout Error'), { code: 'UND_ERR_HEADERS_TIMEOUT' });
+    const closed = Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' });
+    for (const notice of [describeNoAnswer(late), withoutReload(describeNoAnswer(closed))]) {
+      const page = renderPage(notice);
+      expect(page).not.toContain('http-equiv="refresh"');
+      expect(page).toContain('This page does not reload by itself');
+    }
+    expect(describeNoAnswer(late)).toMatchObject({ status: 504, what: expect.stringContaining('an hour') });
+    expect(describeNoAnswer(late).retryAfterS).toBeUndefined();
+    expect(renderPage(describeNoAnswer(closed))).toContain('http-equiv="refresh"');
   });
 
   it('reloads more rarely the more often the app has been restarted, up to a limit', () => {

@@ -98,6 +98,12 @@ describe('a request', () => {
     expect(app.requestLines).toHaveLength(2);
   });
 
+  it('is never sent twice after the app has worked on it', async () => {
+    const { app, door } = await openRaw(socket => void setTimeout(() => socket.destroy(), 1_100));
+    expect((await fetch(door.url)).status).toBe(502);
+    expect(app.requestLines).toHaveLength(1);
+  });
+
   it('ends at the app when the visitor leaves', async () => {
     const door = await openApp((_, response) => response.write('first'));
     const gone = once(door.server, 'request').then(([request]) => once(request.socket, 'close'));
