@@ -1,36 +1,57 @@
 // What may not work of a web app that is served as the inputs say. Used by inputs.ts.
 
 import { checkFolder, nameFiles } from '../app/web/folder-check.ts';
+import { readHostRules } from '../app/web/host-files.ts';
 import type { AppInputs } from './app.ts';
+
+type WebInputs = Pick<AppInputs, 'mode' | 'path' | 'crossOriginIsolation'>;
 
 const NEEDS_HTTPS = 'use `tls-cert`, or `public-url` with a proxy that has TLS';
 
 /** Warnings; none for other modes than web. */
 export function listWebWarnings(
-  { mode, path, crossOriginIsolation }: Pick<AppInputs, 'mode' | 'path' | 'crossOriginIsolation'>,
+  { mode, path, crossOriginIsolation }: WebInputs,
   publicUrl: string,
 ): string[] {
   if (mode !== 'web') return [];
   const isSecure = publicUrl.startsWith('https:');
-  const isIsolated = crossOriginIsolation !== false;
+  const isWanted = crossOriginIsolation !== false;
   const { warnings, threads, brotli } = checkFolder(path);
   return [
     ...warnings,
-    // Browsers isolate a page only in a secure context (HTML Standard, cross-origin isolation).
-    ...(isIsolated && !isSecure
-      ? [
-          `\`cross-origin-isolation\` has no effect over http, so there is no SharedArrayBuffer: ${NEEDS_HTTPS}`,
-        ]
+    ...(isWanted && !isSecure ? [ISOLATION_WITHOUT_HTTPS] : []),
+    ...(threads !== undefined && !isWanted
+      ? warnOfThreads(threads, { isSecure, isIsolated: isIsolatedByFile(path) })
       : []),
-    ...(threads !== undefined && !isIsolated
-      ? [
-          `${nameFiles([threads])} uses threads, and browsers allow those only on isolated pages over https: set \`cross-origin-isolation: true\`${isSecure ? '' : `, and ${NEEDS_HTTPS}`}`,
-        ]
-      : []),
-    ...(brotli.length > 0 && !isSecure
-      ? [
-          `compressed with brotli: ${nameFiles(brotli)}. Browsers accept that only over https; over http the files are sent decompressed, which takes longer: ${NEEDS_HTTPS}`,
-        ]
-      : []),
+    ...(brotli.length > 0 && !isSecure ? [describeBrotli(brotli)] : []),
   ];
+}
+
+/** Browsers isolate a page only in a secure context (HTML Standard, cross-origin isolation). */
+const ISOLATION_WITHOUT_HTTPS = `\`cross-origin-isolation\` has no effect over http, so there is no SharedArrayBuffer: ${NEEDS_HTTPS}`;
+
+function warnOfThreads(
+  file: string,
+  { isSecure, isIsolated }: { isSecure: boolean; isIsolated: boolean },
+): string[] {
+  const missing = [
+    ...(isIsolated ? [] : ['set `cross-origin-isolation: true`']),
+    ...(isSecure ? [] : [NEEDS_HTTPS]),
+  ];
+  if (missing.length === 0) return [];
+  return [
+    `${nameFiles([file])} uses threads, and browsers allow those only on isolated pages over https: ${missing.join(', and ')}`,
+  ];
+}
+
+function describeBrotli(files: readonly string[]): string {
+  return `compressed with brotli: ${nameFiles(files)}. Browsers accept that only over https; over http the files are sent decompressed, which takes longer: ${NEEDS_HTTPS}`;
+}
+
+/** `_headers` may isolate the page, too. */
+function isIsolatedByFile(folder: string): boolean {
+  const names = readHostRules(folder)
+    .listFields('/')
+    .map(([name]) => name.toLowerCase());
+  return names.includes('cross-origin-embedder-policy') && names.includes('cross-origin-opener-policy');
 }

@@ -97,12 +97,15 @@ export function decodeSegment(segment: string): string {
   }
 }
 
+/** Rules for the host (host-files.ts), which may hold passwords; hosts do not send them either. */
+const HOST_FILES = ['_headers', '_redirects'];
 const SEPARATOR = /[/\\]/;
 
 /** Hidden files stay hidden behind encoded separators. No file has a NUL in its name. */
 function isHidden(segments: readonly string[]): boolean {
   return (
     !areVisible(segments.flatMap(segment => segment.split(SEPARATOR))) ||
+    (segments.length === 1 && HOST_FILES.includes(segments[0] ?? '')) ||
     segments.some(segment => segment.includes('\0'))
   );
 }

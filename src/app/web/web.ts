@@ -11,6 +11,7 @@ import type { AppSpec, Program } from '../program.ts';
 import { START_PAGES } from '../project/start-page.ts';
 import { NO_BASE, stripBase } from './base-path.ts';
 import { hasFile } from './files.ts';
+import { type HostRules, type Redirection, readHostRules } from './host-files.ts';
 import { INDEX, lookUp, type OpenFile, openFile, type Target } from './lookup.ts';
 import { sendFile } from './response.ts';
 import { chooseStored } from './stored-encoding.ts';
@@ -21,6 +22,9 @@ type WebSpec = Extract<AppSpec, { mode: 'web' }>;
 /** Sent with status 404 (all static hosts), and with 200 for pages that the app's own router knows (Surge, sirv). */
 const ERROR_PAGE = '/404.html';
 const FALLBACK_PAGE = '/200.html';
+
+/** Characters of a log line. */
+const MAX_LISTED = 1_000;
 
 /** Starts no process. Files are looked up with every request, so that a rebuilt app is served at once. */
 export async function startWeb(spec: WebSpec, logger: Logger = silentLogger): Promise<Program> {
@@ -38,6 +42,8 @@ export async function startWeb(spec: WebSpec, logger: Logger = silentLogger): Pr
     );
   const { size } = await stat(join(root, page));
   if (size === 0) logger.warn(`${page} is empty, so visitors see a blank page: was the app built?`);
+  const { ignored } = readHostRules(root);
+  if (ignored.length > 0) logger.info(`not honoured here: ${sanitise(ignored.join('; '), MAX_LISTED)}`);
   return {
     upstream: { kind: 'handler', handle: createHandler({ ...spec, path: root }) },
     ended: new Promise(() => undefined),
@@ -49,6 +55,7 @@ export async function startWeb(spec: WebSpec, logger: Logger = silentLogger): Pr
 interface Visit {
   spec: WebSpec;
   variants: Variants | undefined;
+  rules: HostRules;
   request: HttpRequest;
   response: HttpResponse;
   /** Sends a page of the gateway's own. */
@@ -63,12 +70,13 @@ interface Visit {
 /** Answers GET and HEAD from the folder `path`, a real path. Never rejects and never throws. */
 export function createHandler(spec: WebSpec): Handler {
   const variants = spec.compress === false ? undefined : new Variants();
+  const rules = readHostRules(spec.path);
   return (request, response, refuse) => {
     const target = request.url ?? '/';
     const path = target.replace(/[?#].*$/s, '');
     const query = target.slice(path.length);
     const base = spec.basePath ?? NO_BASE;
-    answer({ spec, variants, request, response, refuse, path, query, base }).catch(() => {
+    answer({ spec, variants, rules, request, response, refuse, path, query, base }).catch(() => {
       // The visitor left, or the file vanished while it was sent.
       if (response.headersSent) response.destroy();
       else refuse(500);
@@ -77,20 +85,26 @@ export function createHandler(spec: WebSpec): Handler {
 }
 
 async function answer(visit: Visit): Promise<void> {
-  const { spec, request, response, refuse, path, query, base } = visit;
+  const { spec, rules, request, response, refuse, path, query, base } = visit;
+  const localPath = stripBase(base, path) ?? path;
+  for (const [name, value] of rules.listFields(localPath)) setField(response, name, value);
   if (spec.crossOriginIsolation !== false) setIsolation(response, spec.crossOriginIsolation);
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD');
     return refuse(405);
   }
+  const forced = rules.redirect(localPath, true);
+  if (forced !== undefined) return await follow(visit, forced);
   const found = await lookUpBelow(spec.path, base, path);
   switch (found.kind) {
     case 'redirect':
       return sendRedirect(response, `${found.location}${query}`);
     case 'file':
       return await send(visit, found);
-    case 'missing':
-      return await answerUnknown(visit);
+    case 'missing': {
+      const rule = rules.redirect(localPath, false);
+      return rule === undefined ? await answerUnknown(visit) : await follow(visit, rule);
+    }
     case 'refused':
       return await answerMissing(visit);
   }
@@ -111,6 +125,29 @@ async function lookUpBelow(root: string, base: string, path: string): Promise<Ta
   if (found.kind !== 'file' || !found.path.endsWith('.html')) return found;
   await found.file.handle.close();
   return { kind: 'redirect', location: `${base}${path.slice(1)}` };
+}
+
+/** A page may have several links; of other fields, the last one counts. */
+function setField(response: HttpResponse, name: string, value: string): void {
+  if (name.toLowerCase() === 'link') response.appendHeader(name, value);
+  else response.setHeader(name, value);
+}
+
+/** As a rule of `_redirects` says. Missing scripts get no page, as with `spa`. */
+async function follow(visit: Visit, rule: Redirection): Promise<void> {
+  const { spec, request, response, path, query, base } = visit;
+  if (rule.kind === 'redirect') {
+    const { location, status } = rule;
+    const isWhole = !location.startsWith('/') || stripBase(base, location) !== undefined;
+    const target = isWhole ? location : `${base}${location.slice(1)}`;
+    return sendRedirect(response, /[?#]/.test(target) ? target : `${target}${query}`, status);
+  }
+  const found = await lookUp(spec.path, stripBase(base, rule.path) ?? rule.path);
+  if (found.kind !== 'file') return await answerMissing(visit);
+  if (!found.path.endsWith('.html') || asksForPage(request, path))
+    return await send(visit, found, rule.status);
+  await found.file.handle.close();
+  await answerMissing(visit);
 }
 
 /** With the page of an app that has a router of its own, if a page is asked for. */
@@ -164,10 +201,10 @@ function setIsolation(response: HttpResponse, kind: true | 'credentialless'): vo
   response.setHeader('cross-origin-resource-policy', 'same-origin');
 }
 
-function sendRedirect(response: HttpResponse, location: string): void {
+function sendRedirect(response: HttpResponse, location: string, status = 302): void {
   response.setHeader('location', location);
   response.setHeader('cache-control', 'no-store');
-  response.statusCode = 302;
+  response.statusCode = status;
   response.end();
 }
 

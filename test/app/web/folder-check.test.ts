@@ -94,6 +94,12 @@ describe('threads', () => {
     expect(warn(files, { publicUrl: https })).toEqual([
       expect.stringMatching(/^app\.wasm uses threads, .*set `cross-origin-isolation: true`$/),
     ]);
+    const headers =
+      '/*\n  Cross-Origin-Opener-Policy: same-origin\n  Cross-Origin-Embedder-Policy: require-corp\n';
+    expect(warn({ ...files, _headers: headers }, { publicUrl: https })).toEqual([]);
+    expect(warn({ ...files, _headers: headers })).toEqual([
+      expect.stringMatching(/^app\.wasm uses threads, .* over https: use `tls-cert`/),
+    ]);
     for (const isolation of [true, 'credentialless'] as const) {
       expect(warn(files, { publicUrl: https, isolation })).toEqual([]);
       expect(warn(files, { isolation })).toEqual([
