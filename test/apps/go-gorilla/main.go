@@ -1,0 +1,39 @@
+// The stock upgrader of gorilla/websocket takes a socket only where Origin names the Host that was asked.
+package main
+
+import (
+	"log"
+	"net/http"
+	"os"
+
+	"github.com/gorilla/websocket"
+)
+
+const page = `<!doctype html><title>gorilla/websocket</title><link rel="icon" href="data:,">
+<h1>first words</h1><p id="socket"></p><script>
+const socket = new WebSocket(location.origin.replace('http', 'ws') + '/socket');
+socket.onopen = () => socket.send('ping');
+socket.onmessage = ({ data }) => { document.querySelector('#socket').textContent = data; };
+</script>`
+
+func main() {
+	upgrader := websocket.Upgrader{}
+	http.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte(page))
+	})
+	http.HandleFunc("/socket", func(w http.ResponseWriter, r *http.Request) {
+		socket, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer socket.Close()
+		for {
+			kind, _, err := socket.ReadMessage()
+			if err != nil || socket.WriteMessage(kind, []byte("pong")) != nil {
+				return
+			}
+		}
+	})
+	log.Fatal(http.ListenAndServe(":"+os.Getenv("PORT"), nil))
+}

@@ -1,0 +1,47 @@
+// Real apps behind a real bore server, driven in Chromium from another network namespace. The gate runs the light rows;
+// all of them run where EXPOSE_FULL=1 is set, and in `npm run apps`.
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeWithReal } from '../support/real-parts.ts';
+import { isFull } from '../support/scale.ts';
+import { type Drive, startDrive } from './drive.ts';
+import { isInstalled } from './installed.ts';
+import type { AppRow } from './row.ts';
+import { ROWS } from './rows.ts';
+
+const ROW_MS = 180_000;
+const mustRun = Boolean(process.env.CI || process.env.REQUIRE_REAL);
+const rows = ROWS.filter(({ heavy }) => isFull || !heavy);
+const [present, absent] = [rows.filter(isHere), rows.filter(row => !isHere(row))];
+
+function isHere({ app }: AppRow): boolean {
+  return mustRun || isInstalled(app, ROWS);
+}
+
+describeWithReal(['bore', 'chromium', 'tun-rig'], 'a real app works for a reviewer', () => {
+  let drive: Drive;
+  beforeAll(async () => {
+    drive = await startDrive(ROWS);
+  });
+  afterAll(() => drive?.stop());
+
+  for (const access of ['open', 'link'] as const)
+    it.each(present)(
+      `${access === 'open' ? 'with open access' : 'with a key'}: $title`,
+      async row => {
+        const seen = await drive.visit(row, access);
+        const { limit } = row;
+        for (const { name } of row.steps)
+          expect([name, seen[name]]).toEqual([
+            name,
+            limit?.step === name ? expect.stringContaining(limit.seen) : 'ok',
+          ]);
+      },
+      ROW_MS,
+    );
+
+  it.skip.each(absent)(
+    '$title (skipped: its app is not installed, see scripts/install-real-parts)',
+    () => {},
+  );
+});

@@ -1,0 +1,4 @@
+import { Counter } from './Counter';
+
+export default { title: 'Counter', component: Counter };
+export const Plain = {};
