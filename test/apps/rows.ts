@@ -18,11 +18,6 @@ export const ROWS: readonly AppRow[] = [
     versions: ['webpack', 'webpack-dev-server'],
     inputs: { command: 'npx webpack serve --mode development --port "$PORT"' },
     steps: [shows('first words'), counts(), reloads('src/index.js')],
-    limit: {
-      step: 'reload',
-      seen: 'first words',
-      remedy: 'its client opens a WebSocket at the app\'s own port; reload the page by hand',
-    },
   },
   {
     id: 'socket-io',
@@ -117,8 +112,17 @@ export const ROWS: readonly AppRow[] = [
     limit: {
       step: 'form',
       seen: 'Cross-site POST form submissions are forbidden',
-      remedy: 'adapter-node takes itself for https, also on localhost: set its `ORIGIN`',
+      remedy: 'adapter-node takes its address for https, on localhost too; `env: ORIGIN={url}` sets it',
     },
+  },
+  {
+    id: 'sveltekit-node-origin',
+    title: 'SvelteKit, adapter-node, told its address',
+    app: 'sveltekit',
+    versions: ['@sveltejs/kit', '@sveltejs/adapter-node'],
+    build: 'npx vite build',
+    inputs: { command: 'node build', env: 'ORIGIN={url}' },
+    steps: [shows('first words'), counts(), posts()],
   },
   {
     id: 'astro-dev',
