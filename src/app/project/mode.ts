@@ -66,8 +66,12 @@ function findMode(path: string, found: Stats): ModeChoice {
   );
 }
 
+const ANGULAR_PAGE = 'index.csr.html';
+
 /** The rest of a sentence: people often give the project instead of its build. */
 function suggestBuiltFolder(project: string): string {
+  if (isFile(join(project, ANGULAR_PAGE)))
+    return `; ${ANGULAR_PAGE} is Angular's page without server rendering: copy it to index.html`;
   const folder = findBuiltFolder(project);
   return folder === undefined ? '' : `; ${sanitise(folder)} has a built page: is it the \`path\`?`;
 }
