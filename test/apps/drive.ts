@@ -5,7 +5,7 @@ import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import * as v from 'valibot';
@@ -61,6 +61,8 @@ export async function startDrive(
       ...['netns', 'exec', rig.server, ...inside, requirePart('chromium')],
       ...(await puppeteer.defaultArgs({ userDataDir: join(folder, 'profile') })),
       ...['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--remote-debugging-pipe'],
+      // Rows with `tls-cert` have a certificate of their own making.
+      '--ignore-certificate-errors',
       ...chromiumFlags,
     ],
   });
@@ -78,7 +80,7 @@ export async function startDrive(
         [
           ...inside.slice(1),
           ...[process.execPath, resolve('dist/cli/index.js'), 'run', '--server', SERVER_NAME, '--json'],
-          ...flags.flatMap(([name, value]) => (name === 'path' ? [value] : [`--${name}`, value])),
+          ...flags.map(([name, value]) => writeFlag(name, value)),
         ],
         { cwd: run.folder, env: run.environment, stdio: ['ignore', 'pipe', 'pipe'] },
       );
@@ -87,6 +89,12 @@ export async function startDrive(
     },
     stop: () => kept.disposeAsync(),
   };
+}
+
+/** An input as an argument of `expose run`. */
+function writeFlag(name: string, value: string): string {
+  if (name === 'path') return value;
+  return value === 'true' ? `--${name}` : `--${name}=${value}`;
 }
 
 interface Run extends Disposable {
@@ -102,7 +110,9 @@ function copyApp({ app }: AppRow, rows: readonly AppRow[]): Run {
   const folder = mkdtempSync(join(APPS_FOLDER, RUN_PREFIX));
   for (const name of readdirSync(installed).filter(entry => entry !== 'venv'))
     execFileSync('cp', [name === 'node_modules' ? '-al' : '-a', join(installed, name), folder]);
-  const path = [join(installed, 'venv/bin'), process.env.PATH].join(delimiter);
+  const path = [join(installed, 'venv/bin'), dirname(requirePart('wasmrun')), process.env.PATH].join(
+    delimiter,
+  );
   return {
     folder,
     // What a runner's steps have; without a prompt, and without questions to the network.
@@ -157,12 +167,16 @@ async function useApp(browser: Browser, row: AppRow, link: string, folder: strin
     const seen: Seen = {};
     const response = await page.goto(link, { waitUntil: 'load', timeout: LIVE_MS });
     if (response?.status() !== 200) return { page: `HTTP ${response?.status()}` };
-    for (const { name, run } of row.steps)
-      seen[name] = await run({ page, folder }).then(
+    for (const { name, run } of row.steps) {
+      const found = await run({ page, folder }).then(
         () => 'ok',
         error => String(error instanceof Error ? error.message : error),
       );
-    if (seen.page === 'ok' && errors.length > 0 && row.limit === undefined) seen.page = `the console says ${errors.join(' | ')}`;
+      // Several steps may share a column, which then shows the first that failed.
+      if ((seen[name] ?? 'ok') === 'ok') seen[name] = found;
+    }
+    if (seen.page === 'ok' && errors.length > 0 && row.limit === undefined)
+      seen.page = `the console says ${errors.join(' | ')}`;
     return seen;
   } finally {
     await context.close();
@@ -172,14 +186,17 @@ async function useApp(browser: Browser, row: AppRow, link: string, folder: strin
 /** Chromium's note on a header that has no effect over plain http; nothing fails by it. */
 const IGNORED = /^The \S+ header has been ignored, because the URL's origin was untrustworthy/;
 
+/** Loaders only warn if they cannot compile a module while it is loaded, and then compile it later. */
+const SLOW_COMPILATION = /(instantiate|compile)Streaming|wasm streaming compile failed/;
+
 /** What the browser's console shows in red, each once. */
 function watchErrors(page: Page): string[] {
   const errors: string[] = [];
   const add = (text: string) => void (errors.includes(text) || errors.push(text));
   page.on('pageerror', error => add(String(error)));
   page.on('console', message => {
-    if (message.type() === 'error' && !IGNORED.test(message.text()))
-      add(`${message.text()} (${message.location().url ?? ''})`);
+    const isError = message.type() === 'error' || SLOW_COMPILATION.test(message.text());
+    if (isError && !IGNORED.test(message.text())) add(`${message.text()} (${message.location().url ?? ''})`);
   });
   return errors;
 }

@@ -1,5 +1,6 @@
 // Where the apps of the matrix are installed: scripts/install-apps.ts puts them there, drive.ts copies them from there.
 
+import { execSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -48,20 +49,34 @@ export function listBuilds(app: string, rows: readonly AppRow[]): string[] {
   return [...new Set(builds)].filter(build => build !== '');
 }
 
-/** Versions of a row's packages, from package-lock.json, requirements.txt or go.mod. Throws where one is missing. */
+/** What builds a row without being one of its packages: the command that prints its version. */
+const TOOLS: Readonly<Record<string, string>> = { Go: 'go version', Rust: 'rustc --version' };
+
+/**
+ * Versions of a row's packages, from package-lock.json, requirements.txt, go.mod or source/Cargo.lock, and of the tools
+ * of this machine. Throws where one is missing.
+ */
 export function readVersions({ app, versions }: AppRow): string[] {
   const files = listSources(app);
   const read = (file: string) =>
     files.includes(file) ? readFileSync(join(sourceOf(app), file), 'utf8') : '';
-  const [lock, requirements, modules] = [read('package-lock.json'), read('requirements.txt'), read('go.mod')];
+  const lock = read('package-lock.json');
   const packages: Record<string, { version?: string }> = lock === '' ? {} : JSON.parse(lock).packages;
   return versions.map(name => {
     const escaped = name.replace(/[.]/g, '\\.');
     const version =
       packages[`node_modules/${name}`]?.version ??
-      new RegExp(`^${escaped}==(\\S+)$`, 'm').exec(requirements)?.[1] ??
-      new RegExp(`\\s${escaped} v(\\S+)`).exec(modules)?.[1];
+      new RegExp(`^${escaped}==(\\S+)$`, 'm').exec(read('requirements.txt'))?.[1] ??
+      new RegExp(`\\s${escaped} v(\\S+)`).exec(read('go.mod'))?.[1] ??
+      new RegExp(`name = "${escaped}"\nversion = "(.+)"`).exec(read('source/Cargo.lock'))?.[1] ??
+      readToolVersion(name);
     if (version === undefined) throw new Error(`${app} has no lock file with a version of ${name}`);
     return `${name.split('/').at(-1)} ${version}`;
   });
+}
+
+function readToolVersion(name: string): string | undefined {
+  const command = TOOLS[name];
+  if (command === undefined) return undefined;
+  return /\d+\.\d+(\.\d+)?/.exec(execSync(command, { encoding: 'utf8' }))?.[0];
 }

@@ -18,7 +18,7 @@ function isHere({ app }: AppRow): boolean {
   return mustRun || isInstalled(app, ROWS);
 }
 
-describeWithReal(['bore', 'chromium', 'tun-rig'], 'a real app works for a reviewer', () => {
+describeWithReal(['bore', 'chromium', 'tun-rig', 'wasmrun'], 'a real app works for a reviewer', () => {
   let drive: Drive;
   beforeAll(async () => {
     drive = await startDrive(ROWS);

@@ -108,6 +108,8 @@ async function waitForText(page: Page, selector: string, text: string): Promise<
     const found = await page.evaluate(seen).catch(() => undefined);
     const shown = String(await page.evaluate('document.body.innerText').catch(() => '')).trim();
     const excerpt = shown.replace(/\s+/g, ' ').slice(0, EXCERPT_LENGTH);
-    throw new Error(`${selector} says ${JSON.stringify(found)} and not ${wanted}; the page says "${excerpt}"`);
+    throw new Error(
+      `${selector} says ${JSON.stringify(found)} and not ${wanted}; the page says "${excerpt}"`,
+    );
   });
 }

@@ -1,6 +1,7 @@
 // The matrix of real apps: each row is an app as its users start it. docs/apps.md shows what was seen.
 
 import { type AppRow, counts, posts, reloads, shows, talks } from './row.ts';
+import { WASM_ROWS } from './wasm-rows.ts';
 
 export const ROWS: readonly AppRow[] = [
   {
@@ -199,4 +200,5 @@ export const ROWS: readonly AppRow[] = [
     steps: [shows('first words'), counts(), reloads('src/App.vue')],
     heavy: true,
   },
+  ...WASM_ROWS,
 ];

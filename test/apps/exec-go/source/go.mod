@@ -1,0 +1,3 @@
+module expose.test/exec-go
+
+go 1.24

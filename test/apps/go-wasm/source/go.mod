@@ -1,0 +1,3 @@
+module expose.test/go-wasm
+
+go 1.24

@@ -1,0 +1,5 @@
+export default {
+  title: 'Pages',
+  cleanUrls: true,
+  head: [['link', { rel: 'icon', href: 'data:,' }]],
+};
