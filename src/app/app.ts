@@ -221,6 +221,9 @@ async function waitUntilHealthy(
   const onAttempt = (outcome: HealthOutcome) => {
     // In between, the same port may close connections: what was understood once says more.
     if (outcome.kind === 'closed' && last.kind === 'invalid') return;
+    // This will hardly change, and `startup-timeout` may be long.
+    if (outcome.kind === 'invalid' && last.kind !== 'invalid')
+      options.logger.warn(`${describeUnhealthy(path, describeAppPort(upstream), outcome)}; still waiting`);
     last = outcome;
   };
   const target = { address: upstream, host: renderFirstHost(upstream, options), path, onAttempt };

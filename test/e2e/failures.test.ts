@@ -274,6 +274,25 @@ describeWithReal(['bore'], 'an app that does not start', () => {
     );
   });
 
+  it.each([
+    [
+      'is not quite HTTP',
+      "s.end('HTTP/1.1 200 OK\\nContent-Length: 2\\n\\nok')",
+      /ends a line of its head without CR LF/,
+    ],
+    [
+      'is TLS',
+      's.end(Buffer.from([21, 3, 3, 0, 2, 2, 10]))',
+      /speaks TLS \(https\); let the app speak plain http/,
+    ],
+  ])('is reported with what was wrong if its answer %s', async (_, answer, words) => {
+    const tunnel = await serve('127.0.0.57');
+    const program = `require('net').createServer(s => s.once('data', () => ${answer})).listen(process.env.PORT)`;
+    const failure = await run({ ...tunnel, command: `exec node -e "${program}"`, 'startup-timeout': '3s' });
+    expectFailed(failure, /the app's answer to GET \/ on port \d+ is not valid HTTP: it /);
+    expectFailed(failure, words);
+  });
+
   it('is reported as such if nothing listens on the given port', async () => {
     const tunnel = await serve('127.0.0.58');
     const closed = createServer().listen(0, '127.0.0.1');
