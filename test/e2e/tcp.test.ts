@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
 import { describeWithReal, requirePart } from '../support/real-parts.ts';
@@ -25,6 +26,57 @@ async function askRedis(url: string, ...args: string[]): Promise<string> {
 function runRedis(host: string, inputs: Record<string, string> = {}): Promise<Preview> {
   return createPreview({ server: host, protocol: 'tcp', command: REDIS, ...inputs });
 }
+
+/**
+ * A gRPC service without its library: HTTP/2 in plain text, and the status in the trailers. It answers each call with
+ * the message it got.
+ */
+const GRPC = `const { createServer } = require('node:http2');
+createServer((request, response) => {
+  response.writeHead(200, { 'content-type': 'application/grpc', trailer: 'grpc-status' });
+  request.on('data', chunk => response.write(chunk));
+  request.on('end', () => {
+    response.addTrailers({ 'grpc-status': '0' });
+    response.end();
+  });
+}).listen(process.env.PORT, '127.0.0.1');`;
+
+/** A gRPC message of this text: a byte that says it is not compressed, its length, its bytes. */
+function frameMessage(text: string): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(Buffer.byteLength(text), 1);
+  return Buffer.concat([head, Buffer.from(text)]);
+}
+
+/** One call with a stream of messages in each direction; resolves with what came back, and its status. */
+async function call(session: ClientHttp2Session, messages: readonly string[]) {
+  const stream = session.request({ ':method': 'POST', ':path': '/echo.Echo/Chat', te: 'trailers' });
+  const trailers = once(stream, 'trailers');
+  for (const message of messages) stream.write(frameMessage(message));
+  stream.end();
+  const received = Buffer.concat(await stream.toArray());
+  return { received, status: (await trailers)[0]['grpc-status'] };
+}
+
+describeWithReal(['bore'], 'gRPC', () => {
+  it('reaches a service in plain text, with many calls at a time', async () => {
+    const host = '127.0.0.155';
+    await startRealServer(host, { secret: SECRET });
+    const preview = await createPreview(
+      { server: host, protocol: 'tcp', command: 'node grpc.js' },
+      { 'grpc.js': GRPC },
+    );
+    const session = connectHttp2((await goLive(preview)).replace('tcp:', 'http:'));
+    const texts = ['hello', 'x'.repeat(200_000)];
+    const answers = await Promise.all(Array.from({ length: 20 }, () => call(session, texts)));
+    for (const { received, status } of answers) {
+      expect(received.equals(Buffer.concat(texts.map(frameMessage)))).toBe(true);
+      expect(status).toBe('0');
+    }
+    session.close();
+    expect((await preview.job.post()).code).toBe(0);
+  });
+});
 
 describeWithReal(['bore', 'redis-server', 'redis-cli'], 'raw bytes', () => {
   it('reach a Redis on the runner from outside', async () => {

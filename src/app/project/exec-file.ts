@@ -1,6 +1,7 @@
 // Checks that a .wasm file is a program that `mode: exec` can run and that can take connections. Used by mode.ts before
 // anything starts. What wasmrun 1.0.0 offers is in its sources: runtime/wasi/mod.rs and runtime/core/native_executor.rs.
 
+import type { Stats } from 'node:fs';
 import { basename } from 'node:path';
 import { InputError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';
@@ -26,6 +27,23 @@ export function checkExecFile(path: string): string | undefined {
   const missing = wasm.kind === 'module' ? listForeignImports(wasm.sections?.imports ?? []) : [];
   if (missing.length === 0) return undefined;
   return `${sanitise(basename(path))} imports functions that wasmrun does not have, and ends if it calls one of them: ${sanitise(missing.join(', '))}`;
+}
+
+/** What people have in place of the .wasm file itself: `app.wasm.gz`, `app.wat`, `app.cwasm`. */
+const RELATED_NAME = /\.(wat|wast|cwasm|wasm\.[a-z0-9]+)$/i;
+
+/**
+ * For a file with another name: throws an InputError if it is WebAssembly, which wasmrun takes only under a name in
+ * .wasm, or if it is made from a .wasm file.
+ */
+export function checkOtherName(path: string, found: Stats): void {
+  if (!found.isFile()) return;
+  const wasm = readWasmFile(path);
+  if (wasm.kind !== 'broken')
+    throw new InputError(
+      `path: ${sanitise(path)} is WebAssembly, but wasmrun takes only names that end in .wasm; rename it`,
+    );
+  if (RELATED_NAME.test(path)) throw new InputError(`path: ${sanitise(path)} ${wasm.problem}`);
 }
 
 /**

@@ -6,7 +6,7 @@ import { InputError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import type { AppMode } from '../../shared/state.ts';
 import { DETECTED_FILES, isFile, readPackage, statPath } from './entry-file.ts';
-import { checkExecFile } from './exec-file.ts';
+import { checkExecFile, checkOtherName } from './exec-file.ts';
 import { readProjectConfig } from './project-config.ts';
 import { leadsOut, readProjectFile } from './project-file.ts';
 import { findBuiltFolder, findStartPage } from './start-page.ts';
@@ -52,8 +52,10 @@ export function chooseMode(input: ModeInput): ModeChoice {
 
 function findMode(path: string, found: Stats): ModeChoice {
   if (found.isFile() && path.endsWith('.wasm')) return { mode: 'exec', reason: 'the path is a .wasm file' };
-  if (!found.isDirectory())
+  if (!found.isDirectory()) {
+    checkOtherName(path, found);
     throw new InputError(`path: ${sanitise(path)} is neither a folder nor a .wasm file; give one of them`);
+  }
   const program = findProgram(path);
   if (program !== undefined) return { mode: 'os', reason: program };
   const page = findStartPage(path);
@@ -66,8 +68,12 @@ function findMode(path: string, found: Stats): ModeChoice {
   );
 }
 
+const ANGULAR_PAGE = 'index.csr.html';
+
 /** The rest of a sentence: people often give the project instead of its build. */
 function suggestBuiltFolder(project: string): string {
+  if (isFile(join(project, ANGULAR_PAGE)))
+    return `; ${ANGULAR_PAGE} is Angular's page without server rendering: copy it to index.html`;
   const folder = findBuiltFolder(project);
   return folder === undefined ? '' : `; ${sanitise(folder)} has a built page: is it the \`path\`?`;
 }
@@ -99,6 +105,7 @@ function checkMode(mode: AppMode, path: string, found: Stats): ModeChoice {
   if (mode === 'port') throw new InputError('mode: port needs `port`, `command` or both; give one of them');
   if (mode === 'exec') {
     if (found.isFile() && path.endsWith('.wasm')) return choice;
+    checkOtherName(path, found);
     throw new InputError(
       `path: mode: exec runs one .wasm file, and ${shown} is not one; give the path of the file`,
     );

@@ -1,14 +1,15 @@
 // Looks at the page of a built web app before anything starts: for which base path it was built, and whether it can
 // only end as a blank page. Used by inputs/app.ts.
 
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import { findBuiltFolder, findStartPage, readPageText } from '../project/start-page.ts';
 import { findBasePath, isServed, NO_BASE } from './base-path.ts';
+import { decodeSegment, hasFile } from './files.ts';
 import { type Page, type Reference, readPage } from './page.ts';
-import { findSourceMark } from './source-page.ts';
+import { findSourceImport, findSourceMark } from './source-page.ts';
 
 export interface PageCheck {
   /** Begins and ends with a slash. */
@@ -36,6 +37,9 @@ interface StartPage {
 /** An address that no page has: what is on other hosts differs from it. */
 const PAGE_URL = 'http://page.invalid/';
 const PAGE_ORIGIN = new URL(PAGE_URL).origin;
+/** Bazel, Nix and some packagers write such links. */
+const LEADS_OUT =
+  'is hidden, or a link that leads out of the folder, and only what is in it is served: copy the files (`cp -rL`)';
 /** Names in one message. */
 const SHOWN_FILES = 3;
 
@@ -47,12 +51,20 @@ export function checkPage(folder: string, wanted: string): PageCheck {
   const root = realpathSync(folder);
   const name = findStartPage(root);
   if (name === undefined) return { basePath: wanted === 'auto' ? NO_BASE : wanted, warnings: [] };
+  if (!hasFile(root, `/${name}`)) throw new InputError(`path: ${name} in ${sanitise(root)} ${LEADS_OUT}`);
   const text = readPageText(join(root, name));
   const page = readPage(text);
-  const mark = findSourceMark(page, text);
-  if (mark !== undefined) throw new InputError(`path: ${name} ${sanitise(mark)}: ${describeSource(root)}`);
   const documentBase = URL.parse(page.base ?? '', PAGE_URL) ?? new URL(PAGE_URL);
   const start = { root, name, page, references: listLocal(page, documentBase) };
+  const modules = start.references.filter(({ kind, path }) => kind === 'module' && hasFile(root, path));
+  const mark =
+    findSourceMark(page, text) ??
+    findSourceImport(
+      root,
+      page,
+      modules.map(({ path }) => path),
+    );
+  if (mark !== undefined) throw new InputError(`path: ${name} ${sanitise(mark)}: ${describeSource(root)}`);
   const found = findBase(start, documentBase);
   const basePath = wanted === 'auto' ? found : wanted;
   const missing = start.references.filter(
@@ -60,7 +72,7 @@ export function checkPage(folder: string, wanted: string): PageCheck {
   );
   if (missing.length === 0)
     return { basePath, warnings: text !== '' && isEmpty(page) ? [describeEmpty(name)] : [] };
-  const message = `${describeMissing(start, missing, basePath)}. ${describeRemedy(start, found, basePath)}`;
+  const message = `${describeMissing(start, missing, basePath)}. ${describeRemedy(start, missing, { found, basePath })}`;
   if (isDead(start, missing)) throw new InputError(`path: ${message}`);
   return { basePath, warnings: [message] };
 }
@@ -127,9 +139,15 @@ function describeMissing(
   return `${name} loads ${shown}, missing from ${sanitise(root)}${below}`;
 }
 
-function describeRemedy({ root }: StartPage, found: string, basePath: string): string {
+function describeRemedy(
+  { root }: StartPage,
+  missing: readonly LocalReference[],
+  { found, basePath }: { found: string; basePath: string },
+): string {
   if (found !== NO_BASE && found !== basePath)
     return `It fits the base path ${sanitise(found)}: leave \`base-path\` out, or give that`;
+  if (missing.some(({ path }) => existsSync(join(root, decodeSegment(path)))))
+    return `One of them ${LEADS_OUT}`;
   const built = findBuiltFolder(root);
   if (built !== undefined) return `${sanitise(built)} has a page, too: perhaps \`path\` must be that folder`;
   return 'Check the build and `path`; if a server adds a path in front of these files, give it as `base-path`';

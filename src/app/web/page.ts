@@ -15,6 +15,8 @@ export interface Page {
   references: readonly Reference[];
   /** What runs without a file: a script in the page itself, `module` if it can import files. */
   inline: 'none' | 'script' | 'module';
+  /** Without one, a module cannot import packages by name. */
+  hasImportMap: boolean;
   /** Text, or an element that shows something by itself. */
   hasContent: boolean;
   /** Trunk's instructions for its build (https://trunkrs.dev/assets/): a browser ignores them. */
@@ -56,6 +58,7 @@ export function readPage(html: string): Page {
   const page = {
     base: undefined as string | undefined,
     inline: 'none' as Inline,
+    hasImportMap: false,
     hasContent: false,
     isTrunkSource: false,
   };
@@ -67,6 +70,7 @@ export function readPage(html: string): Page {
         page.isTrunkSource ||= 'data-trunk' in attributes;
         page.hasContent ||=
           SHOWN_ELEMENTS.includes(name) || /^refresh$/i.test(attributes['http-equiv'] ?? '');
+        page.hasImportMap ||= name === 'script' && /^importmap$/i.test(attributes.type?.trim() ?? '');
         if (name === 'base') page.base ??= attributes.href;
         if (name === 'script') page.inline = strongest(page.inline, addScript(attributes, references));
         if (name === 'link') addLink(attributes, references);

@@ -1,8 +1,9 @@
 // Node's HTTP/1.1 server, over connections from the tunnel. Turns everything that a visitor can send (request, upgrade,
 // CONNECT) into one kind of visit, one at a time on each connection. Used by gateway.ts and tls-front.ts.
 
-import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { type IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Duplex } from 'node:stream';
+import { hasCode } from '../../shared/errors.ts';
 import { hasBody, type Upgrade, type VisitHandler } from '../visit.ts';
 import { closeFlushed, cut, ignoreErrors } from './closing.ts';
 import { ConnectionSet } from './connection-set.ts';
@@ -19,11 +20,40 @@ import type { VisitorLimits, VisitorServer } from './visitor-server.ts';
  */
 const HTTP1_SHARE: RequestShare = { active: 1, open: 64 };
 
+const HTTP2_REFUSAL = [
+  'HTTP/1.1 400 Bad Request',
+  'content-type: text/plain; charset=utf-8',
+  'connection: close',
+  '',
+  'HTTP/2 works over https only. To expose a gRPC service, use `protocol: tcp`: see docs/tcp.md of expose-action.\n',
+].join('\r\n');
+/** How long such a client may take to read that. */
+const HTTP2_LINGER_MS = 1_000;
+
 /** How often Node looks for requests that have exceeded a time limit. */
 const CHECK_INTERVAL_MS = 1_000;
 
 const TIMED_OUT =
   'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nthe upload stood still, or came too slowly\n';
+
+/**
+ * Node's server, which answers with 400 what it cannot parse. It says more to a client that begins with HTTP/2 without
+ * TLS ("prior knowledge", RFC 9113, 3.3), as gRPC clients do. Not a listener for `clientError`: that would have to
+ * answer every other error, too.
+ */
+class ParsingServer extends Server<typeof CountedRequest> {
+  /** Whether an answer is being sent: nothing may be written into it. */
+  isBusy: (connection: Duplex) => boolean = () => false;
+
+  override emit(event: string, ...args: unknown[]): boolean {
+    const [error, socket] = args;
+    const isHttp2 = event === 'clientError' && hasCode(error, 'HPE_PAUSED_H2_UPGRADE');
+    if (!isHttp2 || !(socket instanceof Duplex) || this.isBusy(socket)) return super.emit(event, ...args);
+    socket.write(HTTP2_REFUSAL);
+    closeFlushed(socket, HTTP2_LINGER_MS);
+    return true;
+  }
+}
 
 export class Http1Server implements VisitorServer {
   readonly #limits: VisitorLimits;
@@ -70,7 +100,7 @@ export class Http1Server implements VisitorServer {
   }
 
   #openServer(): Server {
-    const server = createServer({
+    const server = new ParsingServer({
       IncomingMessage: CountedRequest,
       headersTimeout: this.#limits.headersTimeoutMs,
       // Node's limit is for the whole request; slow-uploads.ts has a better one.
@@ -84,6 +114,7 @@ export class Http1Server implements VisitorServer {
       // Any other upgrade (h2c) is ignored, as RFC 9110, 7.8 allows, and its request served as usual.
       shouldUpgradeCallback: isWebSocket,
     });
+    server.isBusy = connection => this.#slots.isBusy(connection);
     // 0: no limit, because Node would silently drop the fields above it. The guard refuses too many fields.
     server.maxHeadersCount = 0;
     server.on('request', (request, response) => this.#receive(request, response, false));

@@ -61,9 +61,19 @@ export function renderResponseHeaders(
     if (isHopByHop(key) || (key === 'trailer' && !keepsTrailer)) return;
     // RFC 9110, 8.6: these answers have no length, and some clients would wait for that many bytes.
     if (key === 'content-length' && (status === 204 || status < 200)) return;
-    headers.push(name, names.toVisitor(key, value));
+    const mapped = names.toVisitor(key, value);
+    const shown = names.isPlain && key === 'content-security-policy' ? dropUpgrade(mapped) : mapped;
+    if (shown !== '' || value === '') headers.push(name, shown);
   });
   return headers;
+}
+
+/**
+ * Removes `upgrade-insecure-requests` from policies (W3C Upgrade Insecure Requests, 3.1), which helmet sets by default.
+ * Browsers would load everything of the preview with https, which it does not have.
+ */
+function dropUpgrade(policies: string): string {
+  return policies.replace(/(^|[;,])\s*upgrade-insecure-requests(?:\s[^;,]*)?(?:;|(?=,)|$)/gi, '$1');
 }
 
 /** Trailers as `[name, value]` pairs, without fields that are not allowed there. */

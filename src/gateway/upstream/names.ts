@@ -15,6 +15,8 @@ export interface Names {
   readonly host: string;
   /** Names and values in turn. */
   readonly forwardedFields: readonly string[];
+  /** Whether the visitor uses plain http, so that the preview has no https. */
+  readonly isPlain: boolean;
   /** The value of a request's field for the app; undefined to leave the field out. `key` is the name in lower case. */
   toApp(key: string, value: string): string | undefined;
   /** The value of an answer's field for the visitor. */
@@ -38,8 +40,10 @@ export function chooseNames(
 class PublicNames implements Names {
   readonly host: string;
   readonly forwardedFields: readonly string[];
+  readonly isPlain: boolean;
 
   constructor(origin: string) {
+    this.isPlain = origin.startsWith('http:');
     this.host = readAuthority(origin);
     const scheme = origin.slice(0, origin.indexOf(':'));
     this.forwardedFields = ['x-forwarded-host', this.host, 'x-forwarded-proto', scheme];
@@ -62,6 +66,7 @@ class PublicNames implements Names {
 class LocalNames implements Names {
   readonly host: string;
   readonly forwardedFields: readonly string[] = [];
+  readonly isPlain: boolean;
   readonly #address: OwnAddress | undefined;
   readonly #visited: string | undefined;
 
@@ -69,6 +74,7 @@ class LocalNames implements Names {
     this.host = host;
     this.#address = address;
     this.#visited = visited;
+    this.isPlain = visited?.startsWith('http:') === true;
   }
 
   toApp(key: string, value: string): string | undefined {

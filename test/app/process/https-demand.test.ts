@@ -4,7 +4,6 @@ import { expect, it } from 'vitest';
 import { findHttpsDemand } from '../../../src/app/process/https-demand.ts';
 
 const PUBLIC = 'http://bore.example:4321';
-const HELMET = "default-src 'self';script-src-attr 'none';upgrade-insecure-requests";
 
 it.each<[number, Record<string, string>, RegExp]>([
   [
@@ -14,12 +13,9 @@ it.each<[number, Record<string, string>, RegExp]>([
   ],
   [302, { location: 'https://127.0.0.1/login' }, /redirects/],
   [308, { location: 'https://bore.example/' }, /redirects/],
-  [200, { 'content-security-policy': HELMET }, /upgrade-insecure-requests.*helmet.*`tls-cert`/],
-  [404, { 'content-security-policy': 'Upgrade-Insecure-Requests;' }, /upgrade-insecure-requests/],
 ])('is a warning: %d %j', (status, headers, warning) => {
   expect(findHttpsDemand({ status, headers }, '/', PUBLIC)).toMatch(warning);
-  for (const harmless of ['https://bore.example:4321', 'http://localhost:4321', 'http://127.0.0.1:4321'])
-    expect(findHttpsDemand({ status, headers }, '/', harmless)).toBeUndefined();
+  expect(findHttpsDemand({ status, headers }, '/', 'https://bore.example:4321')).toBeUndefined();
 });
 
 it.each<[number, Record<string, string>]>([
@@ -27,8 +23,6 @@ it.each<[number, Record<string, string>]>([
   [302, { location: 'http://localhost:3000/login' }],
   [302, { location: 'https://accounts.example/login' }],
   [201, { location: 'https://localhost:3000/1' }],
-  [200, { 'content-security-policy': "default-src 'self'" }],
-  [200, { 'content-security-policy-report-only': HELMET }],
   [302, { location: 'https://' }],
   [200, {}],
 ])('is nothing to warn of: %d %j', (status, headers) => {

@@ -90,6 +90,19 @@ describe('a .wasm file', () => {
     expect(refusal(path)).toContain(`path: ${path} `);
   });
 
+  it.each([
+    ['app.wasm.gz', gzipSync(server), /app\.wasm\.gz is compressed \(gzip\)/],
+    ['app.wasm.br', brotliCompressSync(server), /app\.wasm\.br is not WebAssembly, .*brotli/],
+    ['app.wat', '(module)', /app\.wat is WebAssembly as text; .*`wat2wasm app\.wat`/],
+    ['app.cwasm', Buffer.from('7f454c46020101c8', 'hex'), /app\.cwasm was compiled by Wasmtime/],
+    ['app', server, /app is WebAssembly, but wasmrun takes only names that end in \.wasm; rename it/],
+    ['app.WASM', server, /app\.WASM is WebAssembly, but wasmrun takes only names/],
+    ['notes.txt', 'text', /notes\.txt (is neither a folder nor a \.wasm file|is not one)/],
+  ])('with the name %s is refused with what it is', (name, bytes, expected) => {
+    const path = write(name, bytes);
+    for (const mode of ['auto', 'exec'] as const) expect(() => chooseMode({ mode, path })).toThrow(expected);
+  });
+
   it('cannot smuggle a command of the runner into the message', () => {
     const path = write('x.wasm', '##[error]owned\u001b[31m::error::');
     expect(refusal(path)).not.toMatch(/##\[|\u001b/);

@@ -171,7 +171,9 @@ describe('a page that can only stay blank is an error', () => {
     const outside = create({ 'x.js': '' });
     const folder = create({ 'index.html': script('/x.js') });
     symlinkSync(join(outside, 'x.js'), join(folder, 'x.js'));
-    expect(() => checkPage(folder, 'auto')).toThrow('/x.js');
+    expect(() => checkPage(folder, 'auto')).toThrow(
+      /\/x\.js, missing from .*One of them is hidden, or a link/,
+    );
   });
 
   it.each([
@@ -192,6 +194,7 @@ describe('a page that can only stay blank is an error', () => {
       'refers to <%= BASE_URL %>favicon.ico',
     ],
     ['Trunk', { 'index.html': '<link data-trunk rel="rust"/>' }, 'data-trunk'],
+    ['Django', { 'index.html': '<link rel=stylesheet href="{% static \'a.css\' %}">' }, '{% static'],
     ['Jekyll', { 'index.html': '---\nlayout: home\n---\nHello' }, 'front matter'],
     [
       'a template of a server',
@@ -201,6 +204,38 @@ describe('a page that can only stay blank is an error', () => {
   ] satisfies [string, Files, string][])('the source of %s', (_, files, message) => {
     expect(() => check(files)).toThrow(message);
     expect(() => check(files)).toThrow('this is the source of an app, not its build; build it');
+  });
+
+  it.each([
+    ['a package', "import { createApp } from 'vue'", 'vue'],
+    ['a package without a binding', "import 'lit/polyfill.js';", 'lit/polyfill.js'],
+    ['a package, over several lines', "import {\n  a,\n  b,\n} from '@scope/x';", '@scope/x'],
+    ['a stylesheet', "import './style.css'", './style.css'],
+    ['a picture', "import logo from '/logo.svg?url'", '/logo.svg?url'],
+    ['a component', "import App from './App.vue'", './App.vue'],
+  ])('a module that imports %s', (_, code, specifier) => {
+    const files = { 'index.html': script('/src/main.js'), 'src/main.js': `// start\n${code}\nrun()` };
+    expect(() => check({ ...files, 'package.json': '{}' })).toThrow(
+      `loads /src/main.js, which imports '${specifier}', and only a build can resolve that`,
+    );
+    expect(check(files).warnings).toEqual([]);
+    const html = `<script type="importmap">{}</script>${script('/src/main.js')}`;
+    expect(check({ ...files, 'package.json': '{}', 'index.html': html }).warnings).toEqual([]);
+  });
+
+  it('but not a module that imports only files', () => {
+    const code =
+      "import './a.js';\nimport x from 'https://cdn.example/x.js';\nawait import('y');\nconst s = `import z`;";
+    const files = { 'index.html': script('/src/main.js'), 'src/main.js': code, 'package.json': '{}' };
+    expect(check(files).warnings).toEqual([]);
+  });
+
+  it('a page that is a link out of the folder', () => {
+    const [folder, outside] = [create({}), create({ 'page.html': 'Text' })];
+    symlinkSync(join(outside, 'page.html'), join(folder, 'index.html'));
+    expect(() => checkPage(folder, 'auto')).toThrow(
+      /^path: index.html in .* a link that leads out of the folder/,
+    );
   });
 
   it('the source of an app that was built: the folder is named', () => {

@@ -11,6 +11,9 @@ import { describeWithReal, requirePart } from '../../support/real-parts.ts';
 import { hashPublicKey, TestCa, type TestCertificate } from '../../support/test-ca.ts';
 
 const KEY = 'K3y-of-this-preview_0123456789';
+/** The default of helmet 8. */
+const HELMET =
+  "default-src 'self';base-uri 'self';font-src 'self' https: data:;form-action 'self';frame-ancestors 'self';img-src 'self' data:;object-src 'none';script-src 'self';script-src-attr 'none';style-src 'self' https: 'unsafe-inline';upgrade-insecure-requests";
 const FORM = '<form method="post" action="/form"><input name="a" value="b"><button>Send</button></form>';
 
 const closers = useClosers();
@@ -102,7 +105,8 @@ describeWithReal(['chromium'], 'a preview with a key, in Chromium', () => {
   ] as const)(
     'takes the form of the app, or says how to make that possible: %s, Referrer-Policy: %s',
     async (scheme, policy, outcome) => {
-      const { seen, url } = await openPreview({ scheme, fields: { 'referrer-policy': policy } });
+      const fields = { 'referrer-policy': policy, 'content-security-policy': HELMET };
+      const { seen, url } = await openPreview({ scheme, fields });
       const page = await openPage();
       await page.goto(url);
       // The key's own form works under every policy, because the page comes from the gateway.

@@ -11,6 +11,7 @@ const OURS = ['x-forwarded-host', '8.preview.example', 'x-forwarded-proto', 'htt
 const NAMES: Names = {
   host: 'localhost:8080',
   forwardedFields: OURS,
+  isPlain: false,
   toApp: (key, value) => (key === 'referer' ? undefined : key === 'origin' ? `app ${value}` : value),
   toVisitor: (key, value) => (key === 'location' ? `visitor ${value}` : value),
 };
@@ -89,6 +90,28 @@ describe('the head for the visitor', () => {
     const mapped = ['Location', 'visitor a', 'X-One', 'b'];
     expect(renderResponseHeaders(raw, NAMES, { status: 103, keepsTrailer: false })).toEqual(mapped);
     expect(renderTrailers(raw, NAMES).flat()).toEqual(mapped);
+  });
+
+  it.each([
+    ['upgrade-insecure-requests', undefined],
+    ["default-src 'self';upgrade-insecure-requests", "default-src 'self';"],
+    ["default-src 'self'; Upgrade-Insecure-Requests ; img-src *", "default-src 'self'; img-src *"],
+    ["upgrade-insecure-requests; img-src *, default-src 'self'", " img-src *, default-src 'self'"],
+    ['upgrade-insecure-requests, img-src *', ', img-src *'],
+    [
+      'x-upgrade-insecure-requests; upgrade-insecure-requests-x',
+      'x-upgrade-insecure-requests; upgrade-insecure-requests-x',
+    ],
+  ])('does not make browsers use https if the preview has none: %s', (policy, expected) => {
+    const render = (isPlain: boolean, name = 'Content-Security-Policy') =>
+      renderResponseHeaders(
+        [name, policy],
+        { ...NAMES, toVisitor: (_, value) => value, isPlain },
+        { status: 200, keepsTrailer: false },
+      );
+    expect(render(true)).toEqual(expected === undefined ? [] : ['Content-Security-Policy', expected]);
+    expect(render(false)).toEqual(['Content-Security-Policy', policy]);
+    expect(render(true, 'X-Of-The-App')).toEqual(['X-Of-The-App', policy]);
   });
 
   it('announces trailers only if the answer can have some', () => {
