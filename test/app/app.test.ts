@@ -1,5 +1,6 @@
 // Restarts of an app, and the end of a start that takes too long.
 
+import { writeFileSync } from 'node:fs';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -23,6 +24,21 @@ describe('an app whose program has ended', () => {
     expect(states[3]?.status).toBe('running');
     expect(await ask(app)).not.toBe(first);
     expect(app.restarts).toBe(1);
+  });
+
+  it('is asked again which address it takes, for it may be another program now', async () => {
+    const script = `require('node:http').createServer((q, s) => {
+      s.statusCode = require('node:fs').existsSync('strict') && !q.headers.host.startsWith('localhost') ? 403 : 200;
+      s.end(String(process.pid));
+    }).listen(process.env.PORT, '127.0.0.1')`;
+    const { app, states } = await start({ mode: 'port', path: folder, command: `exec ${node(script)}` });
+    writeFileSync(join(folder, 'strict'), '');
+    process.kill(Number(await ask(app)), 'SIGKILL');
+    await expect.poll(() => [app.restarts, app.state.status], { timeout: 10_000 }).toEqual([1, 'running']);
+    const rules = states.map(state =>
+      state.status === 'running' && state.upstream.kind === 'address' ? state.upstream.hostHeader : undefined,
+    );
+    expect(rules.filter(Boolean)).toEqual(['preserve', 'rewrite']);
   });
 
   it('is not replaced by another process that has taken its port', async () => {

@@ -1,5 +1,5 @@
 // The names of the preview on both sides of the gateway: what the app sees as its own address, and how the addresses in
-// its answers are mapped back. Which rule applies is chosen at each start of the app (app/host-choice.ts). Used by
+// its answers are mapped back. Which rule applies is chosen at each start of the app (app/host-header/). Used by
 // headers.ts, for every request. Pure.
 //
 // The app must see one address: programs compare `Host` with `Origin`, `Referer` or `X-Forwarded-Host`, and refuse
@@ -43,10 +43,16 @@ class PublicNames implements Names {
   readonly isPlain: boolean;
 
   constructor(origin: string) {
-    this.isPlain = origin.startsWith('http:');
-    this.host = readAuthority(origin);
     const scheme = origin.slice(0, origin.indexOf(':'));
-    this.forwardedFields = ['x-forwarded-host', this.host, 'x-forwarded-proto', scheme];
+    this.isPlain = scheme === 'http';
+    this.host = readAuthority(origin);
+    const port = /:(\d+)$/.exec(this.host)?.[1] ?? (this.isPlain ? '80' : '443');
+    this.forwardedFields = [
+      ...['x-forwarded-host', this.host],
+      ...['x-forwarded-proto', scheme],
+      // Tomcat takes the port from here, and otherwise assumes the scheme's default.
+      ...['x-forwarded-port', port],
+    ];
   }
 
   toApp(_: string, value: string): string {
@@ -59,9 +65,9 @@ class PublicNames implements Names {
 }
 
 /**
- * `rewrite`: the app sees `http://localhost:PORT`, an origin that the gateway invents (or that of a service on another
- * machine, `http://redis:6379`). There is no `X-Forwarded-Host` or
- * `-Proto`: an app that trusts them would expect another `Origin` than it gets.
+ * `rewrite`: the app sees `http://localhost:PORT`, an origin that the gateway invents (for a service on another machine,
+ * `http://redis:6379`). There are no forwarding fields: an app that trusts them would expect another `Origin` than it
+ * gets.
  */
 class LocalNames implements Names {
   readonly host: string;
@@ -175,6 +181,7 @@ function dropDomain(cookie: string, { local }: Mapping): string {
 const SOURCE = /(?<=^|[\s;,])(?:(http|ws)s?:\/\/)?([^\s;,/]+)(?=[\s;,/]|$)/gi;
 
 function mapSources(policy: string, { local, visited }: Mapping): string {
+  if (!policy.toLowerCase().includes(local)) return policy;
   return policy.replace(SOURCE, (source: string, scheme: string | undefined, host: string) => {
     if (host.toLowerCase() !== local) return source;
     if (scheme === undefined) return readAuthority(visited);

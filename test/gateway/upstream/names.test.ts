@@ -203,12 +203,16 @@ describe('with `rewrite`', () => {
 
 describe('with `preserve`', () => {
   it.each([
-    [PLAIN, 'http', 'bore.example:4321'],
-    [PROXIED, 'https', '4321.preview.example'],
-  ])('the app sees the public address everywhere: $url', (place, scheme, authority) => {
+    [PLAIN, 'http', 'bore.example:4321', '4321'],
+    [PROXIED, 'https', '4321.preview.example', '443'],
+  ])('the app sees the public address everywhere: $url', (place, scheme, authority, port) => {
     const open = names('preserve', { place });
     expect(open.host).toBe(authority);
-    expect(open.forwardedFields).toEqual(['x-forwarded-host', authority, 'x-forwarded-proto', scheme]);
+    expect(open.forwardedFields).toEqual([
+      ...['x-forwarded-host', authority],
+      ...['x-forwarded-proto', scheme],
+      ...['x-forwarded-port', port],
+    ]);
     for (const key of ['origin', 'referer']) expect(open.toApp(key, place.url)).toBe(place.url);
   });
 
