@@ -11,10 +11,13 @@ import { selectEnvironment } from './environment.ts';
 
 type Environment = Record<string, string>;
 
-/** What describes the run. */
-const OF_THE_RUNNER = /^(GITHUB|RUNNER)_/;
-/** The files through which a step gives the runner orders. */
-const ORDERS = /^GITHUB_(ENV|OUTPUT|PATH|STATE|STEP_SUMMARY)$/;
+/** What describes the machine; RUNNER_TOOL_CACHE is where setup-actions put their tools. */
+const OF_THE_RUNNER = /^RUNNER_/;
+/**
+ * Of the run, not of its tools: the token, the files through which a step gives the runner orders, and the folder with
+ * the files of all steps.
+ */
+const OF_THE_RUN = /^(GITHUB_|RUNNER_TEMP$)/;
 
 /** Settings of compilers, package managers and runtimes, by the first word of their name. */
 const TOOLS = new Set(
@@ -47,8 +50,9 @@ const CREDENTIAL_PLACES =
 /** `https://user:password@host`, and the beginnings of well-known tokens and keys. */
 const CREDENTIAL_VALUES =
   /\/\/[^/@\s]*:[^/@\s]+@|\b(gh[a-z]_|github_pat_|glpat-|npm_[A-Za-z0-9]{30}|sk_(live|test)_|xox[a-z]-|AKIA|eyJ[A-Za-z0-9])|-----BEGIN /;
-/** What bash sets by itself, and what means nothing outside of the step. */
-const OF_THE_SHELL = /^(_|OLDPWD|PWD|SHLVL|BASH.*|COLUMNS|LINES)$/;
+/** What the runner gives every step, and what bash sets by itself: nobody misses these. */
+const NOT_WORTH_A_WORD =
+  /^((ACTIONS|GITHUB|INPUT|STATE)_.*|RUNNER_TEMP|_|OLDPWD|PWD|SHLVL|BASH.*|COLUMNS|LINES)$/;
 
 /** The variables that a command sees, and the names of those of the job that it does not. */
 export interface CommandEnvironment {
@@ -67,13 +71,13 @@ export function selectCommandEnvironment(
     if (value === undefined || name in passed) continue;
     const key = name.toUpperCase();
     if (isForCommand(key, value, platform)) passed[name] = value;
-    else if (!/^(ACTIONS|GITHUB|INPUT|STATE)_/.test(key) && !OF_THE_SHELL.test(key)) leftOut.push(name);
+    else if (!NOT_WORTH_A_WORD.test(key)) leftOut.push(name);
   }
   return { passed, leftOut: leftOut.sort() };
 }
 
 function isForCommand(name: string, value: string, platform: NodeJS.Platform): boolean {
-  if (isCredential(name, value) || ORDERS.test(name)) return false;
+  if (isCredential(name, value) || OF_THE_RUN.test(name)) return false;
   const [word = ''] = name.split('_');
   return (
     OF_THE_RUNNER.test(name) ||
