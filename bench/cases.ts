@@ -12,6 +12,7 @@ import { keptConnections, newConnections } from './cases/requests.ts';
 import { silence } from './cases/silence.ts';
 import { portFree, start } from './cases/start.ts';
 import { oneStream, sixteenStreams } from './cases/throughput.ts';
+import { webApp } from './cases/web-app.ts';
 
 export const CASES: readonly Case[] = [
   oneStream,
@@ -29,4 +30,5 @@ export const CASES: readonly Case[] = [
   start,
   osMode,
   endurance,
+  webApp,
 ];

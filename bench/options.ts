@@ -24,7 +24,7 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [B3 B4 …] [options]
 
-Without names, it runs all cases from B1 to B14 that have no result yet.
+Without names, it runs all cases but B15 that have no result yet.
   --fresh       run the cases that have a result too
   --plan        only print what would run, and how long it takes
   --render      only write RESULTS.md and ratios.svg, from the existing results

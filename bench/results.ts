@@ -20,7 +20,7 @@ export interface Row {
   /** A more ambitious value than the target. It is only shown. */
   goal?: number;
   /** What a ratio divides by. */
-  peer?: 'bore local' | 'wasmrun' | 'browser host';
+  peer?: 'bore local' | 'bore local with Caddy' | 'wasmrun' | 'browser host';
   /** The medians of the two figures that a ratio divides. */
   absolute?: { ours: number; peer: number; unit: string };
   /** The medians of the processor time. */

@@ -6,6 +6,8 @@
 //	POST /sink      reads the body, answers with its length in bytes
 //	GET  /halves    an answer in two small writes: the head, then the body
 //	GET  /page      a page with 30 objects, /object/1 to /object/30
+//
+// With a folder as its second argument, it serves the files in it instead, as they are.
 package main
 
 import (
@@ -43,6 +45,10 @@ func main() {
 	}
 	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
 	go endWithStdin()
+	if len(os.Args) > 2 {
+		fmt.Fprintln(os.Stderr, http.Serve(listener, http.FileServer(http.Dir(os.Args[2]))))
+		return
+	}
 	http.HandleFunc("/", small)
 	http.HandleFunc("/bytes", bytes)
 	http.HandleFunc("/sink", sink)

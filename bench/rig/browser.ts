@@ -1,9 +1,10 @@
-// Runs Chromium in a network namespace, to load pages as reviewers do. Used by cases/pages.ts.
+// Runs Chromium in a network namespace, to load pages as reviewers do. Used by cases/pages.ts and
+// cases/web-app.ts.
 
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { launch } from 'puppeteer-core';
+import { type BrowserContext, launch } from 'puppeteer-core';
 
 const CHROMIUM = '/usr/bin/chromium';
 const LOAD_LIMIT_MS = 30_000;
@@ -28,9 +29,48 @@ export interface Browser {
   stop(): Promise<void>;
 }
 
-/** Resolves with undefined if Chromium is not installed. `trusted`: the hash of the public key the browser accepts. */
-export async function startBrowser(namespace: string, trusted: string): Promise<Browser | undefined> {
-  if (!existsSync(CHROMIUM)) return undefined;
+/** A browser for web apps that tell when they run. */
+export interface AppBrowser {
+  readonly version: string;
+  /**
+   * Opens the app without a cache, and then again. Resolves with the ms until it ran, each time. Rejects unless it loaded
+   * `objects` files.
+   */
+  visitTwice(url: string, objects: number): Promise<number[]>;
+  stop(): Promise<void>;
+}
+
+/** `trusted`: the hash of the public key the browser accepts. */
+export async function startAppBrowser(namespace: string, trusted: string): Promise<AppBrowser> {
+  const { browser, version, stop } = await launchIn(namespace, trusted);
+  return {
+    version,
+    stop,
+    visitTwice: async (url, objects) => {
+      const context = await browser.createBrowserContext();
+      try {
+        return [await visitApp(context, url, objects), await visitApp(context, url, objects)];
+      } finally {
+        await context.close();
+      }
+    },
+  };
+}
+
+async function visitApp(context: BrowserContext, url: string, objects: number): Promise<number> {
+  const page = await context.newPage();
+  await page.goto(url, { waitUntil: 'load', timeout: LOAD_LIMIT_MS });
+  await page.waitForFunction('globalThis.mainRanAt !== undefined', { timeout: LOAD_LIMIT_MS });
+  const figures = await page.evaluate(
+    `[mainRanAt, performance.getEntriesByType('resource').filter(one => [200, 304].includes(one.responseStatus)).length]`,
+  );
+  const [millis = Number.NaN, loaded] = figures as number[];
+  if (loaded !== objects) throw new Error(`${url} has ${loaded} of its ${objects} objects`);
+  await page.close();
+  return millis;
+}
+
+async function launchIn(namespace: string, trusted: string) {
   const profile = mkdtempSync(join(tmpdir(), 'bench-chromium-'));
   const browser = await launch({
     // Controlled over a pipe, because a port would be in the other namespace.
@@ -43,7 +83,22 @@ export async function startBrowser(namespace: string, trusted: string): Promise<
     ],
   });
   return {
+    browser,
     version: (await browser.version()).replace('/', ' ').replace('Headless', ''),
+    stop: async () => {
+      await browser.close();
+      rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}
+
+/** Resolves with undefined if Chromium is not installed. `trusted`: the hash of the public key the browser accepts. */
+export async function startBrowser(namespace: string, trusted: string): Promise<Browser | undefined> {
+  if (!existsSync(CHROMIUM)) return undefined;
+  const { browser, version, stop } = await launchIn(namespace, trusted);
+  return {
+    version,
+    stop,
     loadPage: async url => {
       // A new context has no open connections.
       const context = await browser.createBrowserContext();
@@ -65,10 +120,6 @@ export async function startBrowser(namespace: string, trusted: string): Promise<
       } finally {
         await context.close();
       }
-    },
-    stop: async () => {
-      await browser.close();
-      rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
     },
   };
 }

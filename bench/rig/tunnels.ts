@@ -22,6 +22,8 @@ export interface TunnelTarget {
   server: string;
   /** The port of 127.0.0.1 that is exposed. */
   port: number;
+  /** A folder with a web app that is exposed instead. Only for `gateway`. */
+  folder?: string;
   /** The public port to ask for. Default: one that the server or the client chooses. */
   remotePort?: number;
   /** Files with certificate and key, for TLS that ends on the runner. Only for `gateway`. */
@@ -128,7 +130,11 @@ export function parseState(text: string): OwnState | undefined {
 /** The command and arguments of `expose run` for this target. */
 export function describeOwnCommand(name: OwnName, target: TunnelTarget): [string, ...string[]] {
   const entry = target.fromSource ? PROGRAMS.exposeSource : PROGRAMS.expose;
-  const flags = ['--mode', 'port', '--port', `${target.port}`, '--server', target.server, '--json'];
+  const app =
+    target.folder === undefined
+      ? ['--mode', 'port', '--port', `${target.port}`]
+      : [target.folder, '--mode', 'web'];
+  const flags = [...app, '--server', target.server, '--json'];
   flags.push('--access', 'open'); // both peers are open too
   if (target.remotePort !== undefined) flags.push('--remote-port', `${target.remotePort}`);
   // Without it, the client would first try ports outside the server's range, which is not what is measured.

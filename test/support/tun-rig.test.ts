@@ -48,6 +48,16 @@ async function openCall(rig: TunRig) {
   return { ...call, server: server.child, connectMs: Number(call.said[0]?.split(' ')[1]) };
 }
 
+/** Gives each connection 250 KB. */
+const GIVE = `require('node:net').createServer(s => s.on('error', () => {}).end(Buffer.alloc(250_000)))
+  .listen(${PORT}, '${SERVER_ADDRESS}', () => console.log('listening'))`;
+/** Says how many bytes it was given, and in how many milliseconds. */
+const TAKE = `const socket = require('node:net').connect({ port: ${PORT}, host: '${SERVER_ADDRESS}' });
+  let began, bytes = 0;
+  socket.once('connect', () => { began = performance.now(); });
+  socket.on('data', chunk => { bytes += chunk.length; });
+  socket.on('end', () => console.log(bytes, performance.now() - began))`;
+
 describeWithReal(['tun-rig'], 'a link between two namespaces', () => {
   it('takes the round-trip time to connect, also after that was changed', async () => {
     const rig = await startRig(120);
@@ -56,6 +66,19 @@ describeWithReal(['tun-rig'], 'a link between two namespaces', () => {
     const call = runNode(rig, rig.runner, CALL);
     await waitUntil(() => call.said.length === 1, 'it is connected');
     expect(Number(call.said[0]?.split(' ')[1])).toBeGreaterThanOrEqual(240);
+  });
+
+  it('passes on only as many bytes as it is told to, and loses none for good', async () => {
+    const rig = await startRig(0);
+    await rig.setRate(4);
+    const server = runNode(rig, rig.server, GIVE);
+    await waitUntil(() => server.said.length > 0, 'the server listens');
+    const call = runNode(rig, rig.runner, TAKE);
+    await waitUntil(() => call.said.length === 1, 'it has everything');
+    const [bytes, millis] = (call.said[0] ?? '').split(' ').map(Number);
+    expect(bytes).toBe(250_000);
+    // 2 Mbit, without what the rig may send late because it was late itself.
+    expect(millis).toBeGreaterThan(400);
   });
 
   it.each(['both', 'toServer', 'toClient'] as const)(

@@ -23,6 +23,8 @@ export interface TunRig {
   run(namespace: string, command: string, args?: readonly string[], options?: SpawnOptions): ChildProcess;
   /** For packets sent from now on; half of it each way. */
   setRtt(rttMs: number): Promise<void>;
+  /** For each direction; 0 is no limit, as at the start. */
+  setRate(mbitPerSecond: number): Promise<void>;
   /** Packets vanish from now on; those on their way still arrive. */
   drop(direction?: 'toServer' | 'toClient' | 'both'): Promise<void>;
   heal(): Promise<void>;
@@ -63,6 +65,7 @@ export async function startTunRig({ rttMs }: { rttMs: number }): Promise<TunRig>
     run: (namespace, command, args = [], options = {}) =>
       spawn(requirePart('ip'), ['netns', 'exec', namespace, command, ...args], options),
     setRtt: ms => say(`delay ${ms / 2}ms`),
+    setRate: mbitPerSecond => say(`rate ${mbitPerSecond * 1e6}`),
     drop: (direction = 'both') => say(`drop ${direction}`),
     heal: () => say('heal'),
     stop,

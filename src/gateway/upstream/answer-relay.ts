@@ -112,7 +112,8 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
     if (this.#compression === undefined || coding === undefined)
       this.#compression?.matchTags(head, this.#visit.request);
     else if (this.#hasBody) this.#encoded = this.#encode(head, coding, isDoubtful, this.#compression);
-    else this.#compression.encodeHead(head.headers, coding);
+    // Without a body there is no sample, so nobody knows what an answer to GET would be.
+    else if (!isDoubtful) this.#compression.encodeHead(head.headers, coding);
     if (this.#encoded === undefined) this.#writeHead(head);
     waitingHeads.add(this.#encoded ?? this.response);
   }

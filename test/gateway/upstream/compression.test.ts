@@ -196,6 +196,19 @@ describe('an answer of the app', () => {
     expect(headers).not.toHaveProperty('vary');
   });
 
+  it('of the gateway itself is never compressed, such as the sign-in and the page of a failed app (BREACH)', async () => {
+    const access = { kind: 'link', key: 'a key of sixteen characters' };
+    const page = { accept: 'text/html', 'accept-encoding': 'gzip, br, zstd' };
+    const signIn = await ask(await openConstant(TEXT, {}, 200, { access }), page);
+    const broken = await openApp((_, response) => response.destroy());
+    const failed = await ask(broken, page);
+    for (const { headers, bytes } of [signIn, failed]) {
+      expect(headers).not.toHaveProperty('content-encoding');
+      expect(String(bytes)).toMatch(/^<!doctype html>/i);
+    }
+    expect([signIn.status, failed.status]).toEqual([401, 502]);
+  });
+
   it.each([401, 404, 500, 201])('with status %s is compressed too', async status => {
     const answer = await ask(await openConstant(TEXT, {}, status), { 'accept-encoding': 'gzip' });
     expect([answer.status, answer.headers['content-encoding'], String(answer.body)]).toEqual([
@@ -242,6 +255,12 @@ describe('an answer of the app', () => {
     expect(head.headers).toMatchObject(expected);
     expect(head.headers).not.toHaveProperty('content-length');
     expect(head.bytes).toHaveLength(0);
+  });
+
+  it('of an unknown kind has the fields of the file to HEAD: nobody has looked at its bytes', async () => {
+    const door = await openConstant(LONG, { 'content-type': 'application/octet-stream' });
+    const { headers } = await ask(door, { 'accept-encoding': 'gzip' }, 'HEAD');
+    expect(headers).toMatchObject({ 'content-length': String(LONG.length), vary: 'Accept-Encoding' });
   });
 
   it('keeps its trailers', async () => {

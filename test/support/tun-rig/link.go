@@ -18,9 +18,14 @@ type packet struct {
 	due   time.Time
 }
 
+// How long a packet may wait for its turn on a slow line. A router that keeps more is rare, and would drop it.
+const maxQueue = 200 * time.Millisecond
+
 type direction struct {
 	// Nanoseconds that each packet is held back.
 	delay atomic.Int64
+	// Bits per second; 0 is no limit.
+	rate atomic.Int64
 	// Packets that arrive now vanish; those on their way do not.
 	dropping atomic.Bool
 }
@@ -31,6 +36,7 @@ func (d *direction) carry(from, to *os.File) {
 	defer close(onTheWay)
 	go deliver(onTheWay, to)
 	buffer := make([]byte, maxPacketBytes)
+	var free time.Time // when the line has sent all packets so far
 	for {
 		length, err := from.Read(buffer)
 		if err != nil {
@@ -39,7 +45,17 @@ func (d *direction) carry(from, to *os.File) {
 		if d.dropping.Load() {
 			continue
 		}
-		due := time.Now().Add(time.Duration(d.delay.Load()))
+		now := time.Now()
+		if free.Before(now) {
+			free = now
+		}
+		if rate := d.rate.Load(); rate > 0 {
+			if free.Sub(now) > maxQueue {
+				continue
+			}
+			free = free.Add(time.Duration(int64(length) * 8 * int64(time.Second) / rate))
+		}
+		due := free.Add(time.Duration(d.delay.Load()))
 		select {
 		case onTheWay <- packet{append([]byte(nil), buffer[:length]...), due}:
 		default: // as any full queue does

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -77,7 +78,7 @@ func obey(toServer, toClient *direction) {
 	}
 }
 
-// command is `delay DURATION` (one way), `drop toServer|toClient|both` or `heal`.
+// command is `delay DURATION` (one way), `rate BITS_PER_SECOND`, `drop toServer|toClient|both` or `heal`.
 func command(words []string, toServer, toClient *direction) error {
 	verb, argument := strings.Join(words, " "), ""
 	if len(words) == 2 {
@@ -91,6 +92,13 @@ func command(words []string, toServer, toClient *direction) error {
 		}
 		toServer.delay.Store(int64(oneWay))
 		toClient.delay.Store(int64(oneWay))
+	case "rate":
+		rate, err := strconv.ParseInt(argument, 10, 64)
+		if err != nil || rate < 0 {
+			return fmt.Errorf("'%s' is no rate: write bits per second, or 0 for no limit", argument)
+		}
+		toServer.rate.Store(rate)
+		toClient.rate.Store(rate)
 	case "drop":
 		if argument != "both" && argument != "toServer" && argument != "toClient" {
 			return fmt.Errorf("'%s' is no direction: write toServer, toClient or both", argument)
@@ -101,7 +109,7 @@ func command(words []string, toServer, toClient *direction) error {
 		toServer.dropping.Store(false)
 		toClient.dropping.Store(false)
 	default:
-		return fmt.Errorf("'%s' is no command: write delay, drop or heal", verb)
+		return fmt.Errorf("'%s' is no command: write delay, rate, drop or heal", verb)
 	}
 	return nil
 }
