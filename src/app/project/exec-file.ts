@@ -9,24 +9,32 @@ import { readWasmFile, type WasmFile } from './wasm-file.ts';
 import type { ModuleSections } from './wasm-sections.ts';
 
 const WASI = 'wasi_snapshot_preview1';
-/** wasmrun runs the start section, else one of these exports. */
+/** wasmrun runs the start section, else one of these exports; never two of them. */
 const ENTRIES = ['main', '_start'];
 /** The version that docs/exec.md and its test use. */
 export const JCO = '@bytecodealliance/jco@1.35.0';
 /** Names in one message: enough to recognise the program. */
 const MAX_NAMES = 5;
 
-/**
- * Throws an InputError that says what the file is, and what to do. Returns a warning if the program imports functions
- * that wasmrun does not have.
- */
+/** Throws an InputError that says what the file is, and what to do. Returns a warning if the program may not work. */
 export function checkExecFile(path: string): string | undefined {
   const wasm = readWasmFile(path);
   const problem = findProblem(wasm, basename(path));
   if (problem !== undefined) throw new InputError(`path: ${sanitise(path)} ${problem}`);
-  const missing = wasm.kind === 'module' ? listForeignImports(wasm.sections?.imports ?? []) : [];
+  const doubt = wasm.kind === 'module' && wasm.sections ? findDoubt(wasm.sections) : undefined;
+  return doubt && `${sanitise(basename(path))} ${doubt}`;
+}
+
+function findDoubt({ imports, functions, hasStart }: ModuleSections): string | undefined {
+  const unused = ENTRIES.find(entry => functions.has(entry));
+  if (hasStart && unused !== undefined)
+    return (
+      `has a start section, which wasmrun runs instead of \`${unused}\`, so the program may end at once; with ` +
+      'AssemblyScript, write it as top-level code and build it with `--exportStart _start`'
+    );
+  const missing = listForeignImports(imports);
   if (missing.length === 0) return undefined;
-  return `${sanitise(basename(path))} imports functions that wasmrun does not have, and ends if it calls one of them: ${sanitise(missing.join(', '))}`;
+  return `imports functions that wasmrun does not have, and ends if it calls one of them: ${sanitise(missing.join(', '))}`;
 }
 
 /** What people have in place of the .wasm file itself: `app.wasm.gz`, `app.wat`, `app.cwasm`. */

@@ -244,6 +244,13 @@ describe('mode: exec', () => {
     expect(checkExecFile(write('a.wasm', renderModule(usual)))).toBeUndefined();
   });
 
+  it('warns that a start section runs instead of the entry', () => {
+    const path = write('a.wasm', renderModule({ imports: [ACCEPT], exports: ['_start'], start: true }));
+    expect(checkExecFile(path)).toMatch(
+      /^a\.wasm has a start section, which wasmrun runs instead of `_start`.*`--exportStart _start`$/,
+    );
+  });
+
   it('does not wait for a pipe under that name', () => {
     const path = join(folder, 'pipe.wasm');
     execFileSync('mkfifo', [path]);
