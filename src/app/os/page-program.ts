@@ -3,6 +3,7 @@
 import { AppError } from '../../shared/errors.ts';
 import { LastLines, LineBuffer } from '../../shared/lines.ts';
 import { sanitise } from '../../shared/sanitise.ts';
+import { adviseOnOutput } from '../project/runtime-modules.ts';
 import { PageHostError } from './page-host/page-host.ts';
 import type { PageMessage } from './page-host/page-message.ts';
 
@@ -109,7 +110,12 @@ export class PageProgram {
 
   #end(message: string, options: { exitCode?: number } = {}): void {
     for (const stream of Object.values(this.#streams)) for (const line of stream.end()) this.#addLine(line);
-    this.#ended.resolve(new AppError(message, { ...options, lastLines: this.lastLines() }));
+    this.#ended.resolve(
+      new AppError(`${message}${adviseOnOutput(this.lastLines())}`, {
+        ...options,
+        lastLines: this.lastLines(),
+      }),
+    );
   }
 
   #addLine(line: string): void {

@@ -1,14 +1,12 @@
 // Which file of a Node.js project is run. Used by mode.ts to recognise a project, and by staging.ts to check that the
-// file is copied. wasmrun 1.0.0 has two lists of names: one detects a project, in the other its page finds the program.
+// file is copied. wasmrun 1.0.0 recognises a project by
+// fewer names than those under which its page finds the program.
 
 import { type Stats, statSync } from 'node:fs';
 import * as v from 'valibot';
 import { hasCode, InputError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import { readProjectFile } from './project-file.ts';
-
-/** The files by which wasmrun recognises a Node.js project, in its order, after `main` of package.json. */
-export const DETECTED_FILES: readonly string[] = ['index.js', 'server.js', 'app.js', 'main.js'];
 
 /** Where wasmrun's page looks for the program, in its order, after wasmrun.toml and package.json. */
 export const ENTRY_FILES: readonly string[] = [
@@ -21,6 +19,9 @@ export const ENTRY_FILES: readonly string[] = [
   'server',
   'src/server',
 ].map(name => `${name}.js`);
+
+/** Those by which wasmrun recognises a Node.js project that has no package.json. */
+export const DETECTED_FILES: readonly string[] = ENTRY_FILES.filter(name => !name.includes('/'));
 
 /** A member of another type counts as absent. */
 const EntryName = v.fallback(v.optional(v.string()), undefined);

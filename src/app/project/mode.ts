@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { InputError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import type { AppMode } from '../../shared/state.ts';
-import { DETECTED_FILES, isFile, readPackage, statPath } from './entry-file.ts';
+import { DETECTED_FILES, ENTRY_FILES, isFile, readPackage, statPath } from './entry-file.ts';
 import { checkExecFile, checkOtherName } from './exec-file.ts';
 import { readProjectConfig } from './project-config.ts';
 import { leadsOut, readProjectFile } from './project-file.ts';
@@ -63,7 +63,7 @@ function findMode(path: string, found: Stats): ModeChoice {
     return { mode: 'web', reason: `the folder has ${page === 'index.html' ? 'an' : 'a'} ${page}` };
   throw new InputError(
     `path: nothing to run in ${sanitise(path)}. Looked for [os] in wasmrun.toml, \`main\` of package.json and ` +
-      `${DETECTED_FILES.join(', ')} (mode: os), and for index.html (mode: web). ` +
+      `${ENTRY_FILES.join(', ')} (mode: os), and for index.html (mode: web). ` +
       `Give the folder that has one of them, a .wasm file${listWasmFiles(path)}, or \`port\` or \`command\`${suggestBuiltFolder(path)}`,
   );
 }
@@ -90,12 +90,12 @@ function findProgram(folder: string): string | undefined {
   const { main } = readPackage(folder);
   if (main !== undefined && !leadsOut(main) && isFile(join(folder, main)))
     return `${sanitise(main)} is \`main\` of package.json`;
-  const entry = DETECTED_FILES.find(name => isFile(join(folder, name)));
+  const hasPackage = readProjectFile(folder, 'package.json') !== undefined;
+  const entry = (hasPackage ? ENTRY_FILES : DETECTED_FILES).find(name => isFile(join(folder, name)));
   if (entry === undefined) return undefined;
   // Emscripten writes index.html, index.js and index.wasm: without a package, a script beside a page belongs to the
   // page.
-  if (findStartPage(folder) !== undefined && readProjectFile(folder, 'package.json') === undefined)
-    return undefined;
+  if (findStartPage(folder) !== undefined && !hasPackage) return undefined;
   return `${entry} is a Node.js program`;
 }
 

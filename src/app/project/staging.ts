@@ -1,6 +1,7 @@
 // Makes the copy of a project that OS mode runs on. The checkout itself is not used, because wasmrun's API can write
 // into the folder it serves, and our network policy becomes a part of it. Used by os.ts and, for a plain copy, exec.ts.
 
+import { readFileSync } from 'node:fs';
 import { copyFile, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 import { AppError } from '../../shared/errors.ts';
@@ -16,6 +17,7 @@ import {
 } from './network-policy.ts';
 import { CONFIG_FILE, readProjectConfig } from './project-config.ts';
 import { leadsOut, readProjectFile } from './project-file.ts';
+import { checkProgram } from './runtime-modules.ts';
 
 /** wasmrun 1.0.0 ships no more than this into the VM (project_files.rs); larger files would be missing silently. */
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
@@ -49,7 +51,11 @@ export async function stageProject(source: string, target: string, logger: Logge
     logger.warn(
       `wasmrun.toml: os.network.bind_ports ${sanitise(refused)} is not within ${DEFAULT_BIND_PORTS}, which is used instead`,
     );
-  await checkEntry(walk, config.os?.entry);
+  const entry = await checkEntry(walk, config.os?.entry);
+  if (entry === undefined || !entry.endsWith('.js')) return;
+  const read = (path: string) =>
+    walk.files.has(path) ? readFileSync(join(walk.to, path), 'utf8') : undefined;
+  for (const warning of checkProgram(entry, read)) logger.warn(warning);
 }
 
 /**
@@ -115,17 +121,22 @@ function describeStaging({ files, bytes, leftOut }: Walk, use: string): string {
   return rules.length === 0 ? copied : `${copied}; left out: ${rules.join(', ')}`;
 }
 
-/** The file the page will run: named by wasmrun.toml, otherwise by package.json, otherwise one of the usual names. */
-async function checkEntry(walk: Walk, configured: string | undefined): Promise<void> {
+/**
+ * The file the page will run: named by wasmrun.toml, otherwise by package.json, otherwise one of the usual names.
+ * Undefined if the page takes any script.
+ */
+async function checkEntry(walk: Walk, configured: string | undefined): Promise<string | undefined> {
   const wanted = configured ?? readPackageEntry(walk.from);
   const entry = wanted === undefined ? undefined : posix.normalize(wanted);
-  if (entry !== undefined && walk.files.has(entry)) return;
+  if (entry !== undefined && walk.files.has(entry)) return entry;
   if (entry !== undefined && (configured !== undefined || isFile(join(walk.from, entry))))
     throw describeLostEntry(walk, entry);
-  if (ENTRY_FILES.some(name => walk.files.has(name))) return;
+  const usual = ENTRY_FILES.find(name => walk.files.has(name));
+  if (usual !== undefined) return usual;
   for (const name of ENTRY_FILES) if (isFile(join(walk.from, name))) throw describeLostEntry(walk, name);
   // As a last resort the page takes any script of the root; without one there is nothing to run.
   if (![...walk.files].some(path => path.endsWith('.js'))) throw await describeUnsuited(walk.from);
+  return undefined;
 }
 
 function describeLostEntry(walk: Walk, entry: string): AppError {

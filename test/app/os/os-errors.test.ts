@@ -50,6 +50,24 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'mode: os, when it does not
     expect(error.lastLines.join('\n')).toContain('max_connection');
   });
 
+  it('says what to do about a module that the runtime does not have, before and after the start', async () => {
+    rig = await createOsRig();
+    const context = rig.createContext();
+    const files = { 'index.js': 'setTimeout(() => require("node:http2"), 100)' };
+    const program = await startOs(rig.createSpec(rig.createProject(files)), context);
+    const advice = "wasmrun's runtime has no node:http2: replace it when you bundle";
+    expect(rig.log.join('\n')).toContain(`index.js: ${advice}`);
+    expect((await program.ended).message).toContain(`exit code 1; ${advice}`);
+    await program.stop();
+  });
+
+  it('refuses ES modules before anything starts', async () => {
+    rig = await createOsRig();
+    const error = await fail({ 'index.js': 'import http from "node:http";' });
+    expect(error.message).toContain('runs only CommonJS: bundle the program');
+    expect(rig.children).toEqual([]);
+  });
+
   it('reports that no port of bind_ports is free', async () => {
     rig = await createOsRig();
     const { server, port } = await listen();

@@ -88,13 +88,21 @@ describe('mode: auto', () => {
     expect(explain({ mode: 'auto', path: folder })).toContain(`${name} is over 1 MB`);
   });
 
+  it('finds a program where the page finds it, too: in src, if there is a package.json', () => {
+    write({ 'package.json': '{}', 'src/server.js': '' });
+    expect(chooseMode({ mode: 'auto', path: folder })).toEqual({
+      mode: 'os',
+      reason: 'src/server.js is a Node.js program',
+    });
+  });
+
   it('lists what was looked for if there is nothing to run', () => {
     write({ 'README.md': '' });
     const message = explain({ mode: 'auto', path: folder });
     for (const word of [
       '[os] in wasmrun.toml',
       'package.json',
-      'index.js, server.js, app.js, main.js',
+      'index.js, src/index.js, main.js, app.js',
       'index.html',
     ])
       expect(message).toContain(word);
