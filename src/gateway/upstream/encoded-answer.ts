@@ -65,14 +65,16 @@ export class EncodedAnswer {
 
   /** Sends the head without waiting for the body. */
   flushHeaders(): void {
-    if (this.#form === undefined) this.#begin(this.#options.isDoubtful ? 'plain' : 'encoded');
-    this.#options.response.flushHeaders();
+    this.#attempt(() => {
+      if (this.#form === undefined) this.#begin(this.#options.isDoubtful ? 'plain' : 'encoded');
+      this.#options.response.flushHeaders();
+    });
   }
 
   /** To be called when the visitor has read what was written. */
   drained(): void {
     if (this.#form === 'plain') this.#options.onReady();
-    else this.#goOn();
+    else this.#attempt(() => this.#goOn());
   }
 
   /** To be called when the answer has ended, however it did. May be called twice. */
@@ -90,8 +92,17 @@ export class EncodedAnswer {
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
-      this.#advance();
+      this.#attempt(() => this.#advance());
     });
+  }
+
+  /** An exception fails this one answer, not the whole preview: nobody above catches it. */
+  #attempt(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#options.response.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   #advance(): void {
@@ -148,7 +159,7 @@ export class EncodedAnswer {
     this.#options.slots.work(done => {
       if (this.#isClosed) return done();
       this.#endWork = done;
-      const deliver = () => this.#deliver(isLast);
+      const deliver = () => this.#attempt(() => this.#deliver(isLast));
       if (isLast) encoder.once('end', deliver).end(bytes);
       else encoder.write(bytes, deliver);
     });
@@ -189,5 +200,6 @@ export class EncodedAnswer {
     const trailers = this.#trailers ?? [];
     if (trailers.length > 0) response.addTrailers(trailers);
     endWith(response, bytes);
+    this.close();
   }
 }
