@@ -68,9 +68,9 @@ export function parseAppInputs(
   const command = text('command') || undefined;
   const port = problems.check(() => parsePortInput(text('port'), command));
   const wanted = problems.check(() => parseChoice(text('mode') || 'auto', 'mode', MODES));
-  const chosen = problems.check(() =>
-    chooseMode({ mode: wanted.value, path, port: port.value?.port, command }),
-  );
+  // A port that was refused implies `mode: port`, too: nothing is missing in the folder then.
+  const givenPort = text('port') === '' ? undefined : (port.known?.port ?? 0);
+  const chosen = problems.check(() => chooseMode({ mode: wanted.value, path, port: givenPort, command }));
   const env = problems.check(() => parseEnv(read('env'), environment));
   problems.check(() => checkEnvUse(text('env'), chosen.value.mode));
   const version = problems.check(() => parseVersion(text('wasmrun-version')));

@@ -46,6 +46,14 @@ function findProblems(given: Record<string, string>): readonly string[] {
 }
 
 describe('a wrong value', () => {
+  it('of port still means mode port: nothing else is reported but a path that is not there', () => {
+    expect(findProblems({ port: 'redis', path: 'empty' })).toHaveLength(1);
+    expect(findProblems({ port: '0', path: 'nowhere' })).toEqual([
+      expect.stringMatching(/^`port` is '0'/),
+      expect.stringMatching(/^path: \S+nowhere does not exist/),
+    ]);
+  });
+
   it.each<[Record<string, string>, RegExp]>([
     [{ path: 'nowhere' }, /^path: \S+nowhere does not exist; was it built in an earlier step\?$/],
     [{ path: 'empty' }, /^path: nothing to run in \S+empty\. Looked for .*index\.html/],
