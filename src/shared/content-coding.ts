@@ -1,5 +1,5 @@
-// Content codings (RFC 9110, 8.4): which one a visitor is sent, and which media types are worth one. Used by the gateway
-// for the app's answers, and by `mode: web` for files. Pure.
+// Content codings (RFC 9110, 8.4): which one a visitor is sent, and which media types are worth one. Used by the
+// gateway for the app's answers, and by `mode: web` for files. Pure.
 
 /** In our order: zstd takes the least time. */
 const CODINGS = ['zstd', 'br', 'gzip'] as const;

@@ -27,8 +27,8 @@ export class EncoderSlots {
   }
 
   /**
-   * Calls `start` when no other encoder works. What it starts takes about a millisecond. It must call `done` in any case;
-   * further calls do nothing.
+   * Calls `start` when no other encoder works. What it starts takes about a millisecond. It must call `done` in any
+   * case; further calls do nothing.
    */
   work(start: (done: () => void) => void): void {
     if (this.#isWorking) this.#waiting.push(() => this.#run(start));

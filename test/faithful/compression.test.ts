@@ -266,7 +266,8 @@ describeWithReal(['bore', 'chromium'], 'a browser', () => {
       const answer = await fetch('/${coding}', { cache: 'no-store' });
       const text = await answer.text();
       const [entry] = performance.getEntriesByName(answer.url);
-      return { coding: answer.headers.get('content-encoding'), text, isSmaller: entry.encodedBodySize < entry.decodedBodySize };
+      const isSmaller = entry.encodedBodySize < entry.decodedBodySize;
+      return { coding: answer.headers.get('content-encoding'), text, isSmaller };
     })()`);
     expect(seen).toEqual({ coding, text, isSmaller: true });
   });

@@ -133,7 +133,9 @@ function areVisible(segments: readonly string[]): boolean {
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** Both ends are included. Throws if the file is shorter: the visitor must see a broken response, not wait for the rest. */
+/**
+ * Both ends are included. Throws if the file is shorter: the visitor must see a broken response, not wait for the rest.
+ */
 export async function* readBytes(
   handle: FileHandle,
   { start, end }: { start: number; end: number },

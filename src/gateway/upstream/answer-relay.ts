@@ -28,8 +28,8 @@ export class AnswerRelay implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
 
   /**
-   * `onNoAnswer` is called at most once: if the app's answer has not begun, and the visitor still waits for one. Without
-   * `compression`, the answer is passed on as it is.
+   * `onNoAnswer` is called at most once: if the app's answer has not begun, and the visitor still waits for one.
+   * Without `compression`, the answer is passed on as it is.
    */
   constructor(visit: Visit, names: Names, onNoAnswer: (error: Error) => void, compression?: Compression) {
     const { request, response } = visit;

@@ -110,8 +110,9 @@ function forbidsChange(cacheControl: string): boolean {
 
 /**
  * Whether a page of another site made the browser send this request. Such a page can choose a part of the answer, and
- * learn from its compressed length what else is in it (BREACH). It could not make a person click for each try, so a page
- * load after a click is no such request. Browsers say this over https only; over http, the answer itself can be read.
+ * learn from its compressed length what else is in it (BREACH). It could not make a person click for each try, so a
+ * page load after a click is not such a request. Browsers send these fields over https only; over http, an attacker can
+ * read the answer itself.
  */
 function isForeign({ headers }: HttpRequest): boolean {
   const site = headers['sec-fetch-site'];

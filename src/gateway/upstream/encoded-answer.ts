@@ -1,5 +1,5 @@
-// Compresses the body of one answer, piece by piece. Nothing waits for more: what the app has sent is encoded and passed
-// on as soon as the encoder is free. Used by answer-relay.ts.
+// Compresses the body of one answer, piece by piece. Nothing waits for more: what the app has sent is encoded and
+// passed on as soon as the encoder is free. Used by answer-relay.ts.
 
 import type { Transform } from 'node:stream';
 import { type Coding, MIN_BYTES } from '../../shared/content-coding.ts';
