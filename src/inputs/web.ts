@@ -40,7 +40,7 @@ function warnOfThreads(
   ];
   if (missing.length === 0) return [];
   return [
-    `${nameFiles([file])} uses threads, and browsers allow those only on isolated pages over https: ${missing.join(', and ')}`,
+    `${nameFiles([file])} uses threads, which browsers allow only on isolated pages over https; otherwise it uses one thread, or does not start: ${missing.join(', and ')}`,
   ];
 }
 

@@ -45,7 +45,7 @@ async function lookUpFolder(root: string, path: string): Promise<Target> {
   if (found.kind === 'refused') return found;
   const page = path.replace(/\/+$/, '');
   if (page !== '' && (await isFile(root, `${page}.html`)))
-    return { kind: 'redirect', location: `../${lastName(page)}` };
+    return { kind: 'redirect', location: `${'../'.repeat(path.length - page.length)}${lastName(page)}` };
   return { kind: 'missing' };
 }
 

@@ -27,10 +27,11 @@ export function findSourceMark(page: Page, text: string): string | undefined {
   return FRONT_MATTER.test(text) ? 'begins with front matter, which a build removes' : undefined;
 }
 
-/** A static import at the start of a line; the specifier. */
-const IMPORT = /^[ \t]*import\b[^'"`;()]*['"]([^'"\n]+)['"]/gm;
+/** A static import at the start of a line; the specifier. With a type (`with { type: 'css' }`), browsers know more. */
+const IMPORT = /^[ \t]*import\b[^'"`;()]*['"]([^'"\n]+)['"](?!\s*(?:with|assert)\b)/gm;
 const ADDRESS = /^(?:\.{0,2}\/|[a-z][a-z\d+.-]*:)/i;
-const ASSET = /\.(?:css|scss|sass|less|styl|svg|png|jpe?g|gif|webp|vue|svelte|[cm]?tsx?|jsx)(?:\?.*)?$/i;
+const ASSET =
+  /\.(?:css|scss|sass|less|styl|svg|png|jpe?g|gif|webp|vue|svelte|[cm]?tsx?|jsx)(?:\?.*)?$|\?(?:init|url|raw|inline|worker)\b/i;
 
 /**
  * Why the modules at these paths cannot run before a build: one imports a package by name, or a stylesheet. Only looked

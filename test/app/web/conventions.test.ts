@@ -58,6 +58,7 @@ describe('links without .html', () => {
     ['/about/?a=1', '../about?a=1'],
     ['/blog/?a=1', '../blog?a=1'],
     ['/blog/first/', '../first'],
+    ['/about//', '../../about'],
   ])('%s is redirected to %s, so that relative links are right', async (path, location) => {
     for (const site of [plain, spa]) {
       const answer = await site.ask(path, PAGE);

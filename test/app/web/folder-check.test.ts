@@ -98,7 +98,7 @@ describe('threads', () => {
       '/*\n  Cross-Origin-Opener-Policy: same-origin\n  Cross-Origin-Embedder-Policy: require-corp\n';
     expect(warn({ ...files, _headers: headers }, { publicUrl: https })).toEqual([]);
     expect(warn({ ...files, _headers: headers })).toEqual([
-      expect.stringMatching(/^app\.wasm uses threads, .* over https: use `tls-cert`/),
+      expect.stringMatching(/^app\.wasm uses threads, .* does not start: use `tls-cert`/),
     ]);
     for (const isolation of [true, 'credentialless'] as const) {
       expect(warn(files, { publicUrl: https, isolation })).toEqual([]);

@@ -212,6 +212,7 @@ describe('a page that can only stay blank is an error', () => {
     ['a package, over several lines', "import {\n  a,\n  b,\n} from '@scope/x';", '@scope/x'],
     ['a stylesheet', "import './style.css'", './style.css'],
     ['a picture', "import logo from '/logo.svg?url'", '/logo.svg?url'],
+    ['a module of WebAssembly, by Vite', "import init from './y.wasm?init'", './y.wasm?init'],
     ['a component', "import App from './App.vue'", './App.vue'],
   ])('a module that imports %s', (_, code, specifier) => {
     const files = { 'index.html': script('/src/main.js'), 'src/main.js': `// start\n${code}\nrun()` };
@@ -225,7 +226,7 @@ describe('a page that can only stay blank is an error', () => {
 
   it('but not a module that imports only files', () => {
     const code =
-      "import './a.js';\nimport x from 'https://cdn.example/x.js';\nawait import('y');\nconst s = `import z`;";
+      "import './a.js';\nimport x from 'https://cdn.example/x.js';\nawait import('y');\nimport sheet from './a.css' with { type: 'css' };\nconst s = `import z`;";
     const files = { 'index.html': script('/src/main.js'), 'src/main.js': code, 'package.json': '{}' };
     expect(check(files).warnings).toEqual([]);
   });
