@@ -5,7 +5,7 @@ import { firstByte } from './cases/distance.ts';
 import { endurance } from './cases/endurance.ts';
 import { addedLatency, twoWrites } from './cases/latency.ts';
 import { memory } from './cases/memory.ts';
-import { osMode } from './cases/os-mode.ts';
+import { osAnswers, osMode } from './cases/os-mode.ts';
 import { outages } from './cases/outages.ts';
 import { page } from './cases/pages.ts';
 import { keptConnections, newConnections } from './cases/requests.ts';
@@ -29,6 +29,7 @@ export const CASES: readonly Case[] = [
   portFree,
   start,
   osMode,
+  osAnswers,
   endurance,
   webApp,
 ];

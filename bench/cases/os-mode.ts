@@ -1,4 +1,4 @@
-// B14: a program in OS mode, with wasmrun's page hosted by Node.js and by a browser. Run by main.ts.
+// B14 and B17: a program in OS mode, with wasmrun's page hosted by Node.js and by a browser. Run by main.ts.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,22 +9,30 @@ import { type Bench, type Case, chooseSeconds } from '../case.ts';
 import type { Row } from '../results.ts';
 import { PORT_RANGE, SECRET, startBoreServer } from '../rig/bore-server.ts';
 import { listProcessTree, readPssMb } from '../rig/proc.ts';
-import { type Program, startProgram } from '../rig/process.ts';
+import { type Found, type Program, startProgram } from '../rig/process.ts';
 import { PROGRAMS } from '../rig/programs.ts';
 import { divideRounds, type Figures, measureRounds, pick, type Rounds } from '../rig/rounds.ts';
-import { parseState } from '../rig/tunnels.ts';
-import { runWrk } from '../rig/visitors.ts';
+import { type OwnState, parseState } from '../rig/tunnels.ts';
+import { runVisitor, runWrk } from '../rig/visitors.ts';
 import { median } from '../statistics.ts';
 
 const HOSTS = ['browser', 'node'] as const;
 type Host = (typeof HOSTS)[number];
 
-const PROGRAM = `require('http').createServer((request, response) => {
-  response.end('a small answer\\n');
-}).listen(3000)\n`;
+const PROGRAM = `
+  const objects = Buffer.alloc(2048, 'o');
+  const large = Buffer.alloc(1048576, 'l');
+  require('http').createServer((request, response) => {
+    if (request.url === '/large') response.end(large);
+    else if (request.url.startsWith('/object/')) response.end(objects);
+    else response.end('a small answer\\n');
+  }).listen(3000)\n`;
 const START_LIMIT_MS = 90_000;
 const CONNECTIONS = 8;
 const SECONDS = 2;
+const WARM_UP_REQUESTS = 30;
+const REQUESTS = 200;
+const LARGE_REQUESTS = 7;
 const START_REACH_MS: Readonly<Record<Host, number>> = { node: 1_500, browser: 4_000 };
 
 export const osMode: Case = {
@@ -33,17 +41,40 @@ export const osMode: Case = {
   minutes: bench => (bench.quick ? 0.5 : 0.4 + bench.rounds * 0.5),
   run: async bench => {
     await using stack = new AsyncDisposableStack();
-    const server = stack.adopt(await startBoreServer(), one => one.kill());
-    const hub = stack.adopt(await startWasmhub({ runtime: requirePart('runtime') }), one => one.stop());
-    const folder = mkdtempSync(join(tmpdir(), 'bench-os-'));
-    stack.defer(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
-    const environment = { folder, server: server.host, hubUrl: hub.url };
-    createProject(folder);
+    const environment = await prepare(stack);
     for (const host of HOSTS) await measure(bench, host, environment);
     const measured = await measureRounds(HOSTS, bench.rounds, host => measure(bench, host, environment));
     return { rows: buildRows(measured), notes: [RUNTIME, MEMORY] };
   },
 };
+
+export const osAnswers: Case = {
+  id: 'B17',
+  title: 'OS mode: answers through the tunnel, in Node.js and in a browser',
+  minutes: bench => (bench.quick ? 0.5 : 0.4 + bench.rounds * 0.5),
+  run: async bench => {
+    await using stack = new AsyncDisposableStack();
+    const environment = await prepare(stack);
+    const measured = await measureRounds(HOSTS, bench.rounds, host =>
+      measureAnswers(bench, host, environment),
+    );
+    return { rows: buildAnswerRows(measured), notes: [ANSWERS] };
+  },
+};
+
+const ANSWERS =
+  "The program runs in wasmhub's Node.js runtime 0.6.0, and the visitor comes through tunnel and gateway. Before its " +
+  'writes were joined, an answer on one connection took 68 ms and eight connections got 120 requests/s.';
+
+/** Starts the servers, and creates the project. */
+async function prepare(stack: AsyncDisposableStack): Promise<OsEnvironment> {
+  const server = stack.adopt(await startBoreServer(), one => one.kill());
+  const hub = stack.adopt(await startWasmhub({ runtime: requirePart('runtime') }), one => one.stop());
+  const folder = mkdtempSync(join(tmpdir(), 'bench-os-'));
+  stack.defer(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  createProject(folder);
+  return { folder, server: server.host, hubUrl: hub.url };
+}
 
 const RUNTIME =
   "Both hosts run the program in wasmhub's Node.js runtime 0.6.0. Requests go directly to the program's port, without " +
@@ -73,16 +104,9 @@ async function measure(bench: Bench, host: Host, environment: OsEnvironment): Pr
   const began = performance.now();
   const program = startOsMode(bench, host, environment);
   try {
-    const { value: port, at } = await program.waitFor(
-      text => {
-        const state = parseState(text);
-        return state?.exposure.phase === 'live' ? (state.app.port ?? undefined) : undefined;
-      },
-      `the announced URL, with the ${host} host`,
-      START_LIMIT_MS,
-    );
+    const { value: state, at } = await waitUntilLive(program, host);
     const load = { connections: CONNECTIONS, seconds: chooseSeconds(bench, SECONDS) };
-    const { perSecond, errors } = await runWrk(`http://127.0.0.1:${port}/`, load);
+    const { perSecond, errors } = await runWrk(`http://127.0.0.1:${state.app.port}/`, load);
     if (errors > 0) bench.log(`${host}: ${errors} requests failed`);
     return { startMs: at - began, perSecond, memoryMb: readPssMb(listProcessTree(program.pid)) };
   } finally {
@@ -90,10 +114,63 @@ async function measure(bench: Bench, host: Host, environment: OsEnvironment): Pr
   }
 }
 
+async function measureAnswers(bench: Bench, host: Host, environment: OsEnvironment): Promise<Figures> {
+  const program = startOsMode(bench, host, environment);
+  try {
+    const { value: state } = await waitUntilLive(program, host);
+    const url = `http://${environment.server}:${state.public_port}`;
+    await timeRequests(`${url}/`, WARM_UP_REQUESTS);
+    const load = { connections: CONNECTIONS, seconds: chooseSeconds(bench, SECONDS) };
+    return {
+      oneMs: median(await timeRequests(`${url}/`, REQUESTS)),
+      perSecond: (await runWrk(`${url}/`, load)).perSecond,
+      pageMs: (await runVisitor<{ millis: number }>('load', ['-url', url])).millis,
+      largeMs: median(await timeRequests(`${url}/large`, LARGE_REQUESTS)),
+    };
+  } finally {
+    await program.stop();
+  }
+}
+
+/** Requests one after the other on a kept connection: ms until the last byte of each. */
+async function timeRequests(url: string, count: number): Promise<number[]> {
+  const samples: number[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const began = performance.now();
+    const response = await fetch(url);
+    await response.arrayBuffer();
+    samples.push(performance.now() - began);
+  }
+  return samples;
+}
+
+async function waitUntilLive(program: Program, host: Host): Promise<Found<OwnState>> {
+  return await program.waitFor(
+    text => {
+      const state = parseState(text);
+      return state?.exposure.phase === 'live' ? state : undefined;
+    },
+    `the announced URL, with the ${host} host`,
+    START_LIMIT_MS,
+  );
+}
+
 function startOsMode(bench: Bench, host: Host, { folder, server, hubUrl }: OsEnvironment): Program {
   const entry = bench.fromSource ? PROGRAMS.exposeSource : PROGRAMS.expose;
   const range = `${PORT_RANGE.min}-${PORT_RANGE.max}`;
-  const args = ['--mode', 'os', '--vm', host, '--server', server, '--port-range', range, '--json'];
+  const args = [
+    '--mode',
+    'os',
+    '--vm',
+    host,
+    '--server',
+    server,
+    '--port-range',
+    range,
+    '--access',
+    'open',
+    '--json',
+  ];
   return startProgram(process.execPath, [entry, 'run', join(folder, 'app'), ...args], {
     environment: {
       BORE_SECRET: SECRET,
@@ -131,4 +208,20 @@ function buildRows(measured: Rounds<Host>): Row[] {
     },
     ...rowsOf('memoryMb', host => ({ what: `${host} host, memory`, unit: 'MB' })),
   ];
+}
+
+function buildAnswerRows(measured: Rounds<Host>): Row[] {
+  return HOSTS.toReversed().flatMap((host): Row[] => {
+    const row = (key: string, what: string): Pick<Row, 'what' | 'samples' | 'take'> => ({
+      what: `${host} host, ${what}`,
+      samples: pick(measured[host], key),
+      take: 'median',
+    });
+    return [
+      { ...row('oneMs', 'one request after the other'), unit: 'ms', better: 'lower', reach: 12 },
+      { ...row('perSecond', '8 connections'), unit: 'requests/s', better: 'higher', reach: 800 },
+      { ...row('pageMs', 'a page of 30 objects, 6 connections'), unit: 'ms', better: 'lower' },
+      { ...row('largeMs', '1 MB down'), unit: 'ms', better: 'lower' },
+    ];
+  });
 }
