@@ -80,7 +80,6 @@ async function openFile(path: string): Promise<Found> {
   return { kind: 'refused' };
 }
 
-/** A segment that is not encoded properly is taken as it is, because links to `100%.txt` are written so. */
 function decodeSegments(urlPath: string): string[] {
   return urlPath
     .split('/')
@@ -88,10 +87,13 @@ function decodeSegments(urlPath: string): string[] {
     .map(decodeSegment);
 }
 
-/** Also used to compare paths: `%C3%A9`, `%c3%a9` and `é` are one name. */
+/** Browsers send it as it is written in a link, also beside what they encode themselves: `100% yes` is `100%%20yes`. */
+const BARE_PERCENT = /%(?![0-9a-f]{2})/gi;
+
+/** Also used to compare paths: `%C3%A9`, `%c3%a9` and `é` are one name. What is no UTF-8 stays as it is. */
 export function decodeSegment(segment: string): string {
   try {
-    return decodeURIComponent(segment);
+    return decodeURIComponent(segment.replace(BARE_PERCENT, '%25'));
   } catch {
     return segment;
   }

@@ -83,6 +83,7 @@ describe('names of files', () => {
   it.each([
     ['/100%.txt', '100%.txt'],
     ['/50%25%20off.txt', '50% off.txt'],
+    ['/100%%20ja+nein%.txt', '100% ja+nein%.txt'],
     ['/%C3%BC.txt', 'u\u0308.txt'],
     ['/u%CC%88.txt', '\u00fc.txt'],
     ['/a+b&c.txt', 'a+b&c.txt'],
