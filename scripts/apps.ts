@@ -7,13 +7,13 @@ import { ROWS } from '../test/apps/rows.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { input: { type: 'string', multiple: true, default: [] }, access: { type: 'string' } },
+  options: { input: { type: 'string', multiple: true, default: [] }, access: { type: 'string' }, log: { type: 'boolean' } },
 });
 const inputs = Object.fromEntries(
   values.input.map(text => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]),
 );
 const rows = positionals.length > 0 ? ROWS.filter(({ id }) => positionals.includes(id)) : ROWS;
-const drive = await startDrive(ROWS);
+const drive = await startDrive(ROWS, values.log ? { log: console.error } : {});
 try {
   for (const row of rows)
     for (const access of ['open', 'link'] as const satisfies Access[]) {

@@ -32,11 +32,15 @@ export interface Drive {
   stop(): Promise<void>;
 }
 
+interface DriveOptions {
+  chromiumFlags?: readonly string[];
+  /** Gets each line that `expose run` logs. */
+  log?: (line: string) => void;
+}
+
 /** Resolves when the bore server and Chromium run. `rows`: all rows, which say how an app was built. */
-export async function startDrive(
-  rows: readonly AppRow[],
-  chromiumFlags: readonly string[] = [],
-): Promise<Drive> {
+export async function startDrive(rows: readonly AppRow[], options: DriveOptions = {}): Promise<Drive> {
+  const { chromiumFlags = [], log = () => {} } = options;
   await using stack = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'apps-'));
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -84,7 +88,7 @@ export async function startDrive(
         ],
         { cwd: run.folder, env: run.environment, stdio: ['ignore', 'pipe', 'pipe'] },
       );
-      await using preview = watchPreview(child);
+      await using preview = watchPreview(child, log);
       return await useApp(browser, row, await preview.link, run.folder);
     },
     stop: () => kept.disposeAsync(),
@@ -134,7 +138,7 @@ interface RunningPreview extends AsyncDisposable {
 }
 
 /** Reads what `expose run --json` prints. */
-function watchPreview(child: ChildProcess): RunningPreview {
+function watchPreview(child: ChildProcess, onLine: (line: string) => void): RunningPreview {
   const log: string[] = [];
   const exited = once(child, 'exit');
   const link = Promise.withResolvers<string>();
@@ -143,7 +147,10 @@ function watchPreview(child: ChildProcess): RunningPreview {
   link.promise.catch(() => {}).finally(() => clearTimeout(timer));
   exited.then(() => fail('the preview has ended'));
   if (child.stdout === null || child.stderr === null) throw new Error('no pipes');
-  createInterface(child.stderr).on('line', line => log.push(line));
+  createInterface(child.stderr).on('line', line => {
+    log.push(line);
+    onLine(line);
+  });
   createInterface(child.stdout).on('line', line => {
     const state = v.parse(StateMessageSchema, JSON.parse(line));
     if (state.exposure.phase === 'live' && state.preview_url !== null) link.resolve(state.preview_url);
