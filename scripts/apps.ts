@@ -1,28 +1,78 @@
-// `npm run apps`: drives all rows of the matrix of real apps and writes what was seen to docs/apps.md. With IDs of rows
-// it only prints; `--input name=value` adds an input of the action to every row.
+// `npm run apps`: drives all rows of the matrix of real apps, and writes docs/apps.md if every row went as it says.
+// With IDs of rows it only prints what was seen. `--input NAME=VALUE` adds an input to every row, `--access open` (or
+// link) leaves out the other, `--log` shows what expose logs.
 
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Access, startDrive } from '../test/apps/drive.ts';
+import { type Drive, startDrive } from '../test/apps/drive.ts';
+import { type AppRow, listSurprises, type Seen } from '../test/apps/row.ts';
 import { ROWS } from '../test/apps/rows.ts';
+import { renderLimits, renderTable } from '../test/apps/table.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { input: { type: 'string', multiple: true, default: [] }, access: { type: 'string' }, log: { type: 'boolean' } },
+  options: {
+    input: { type: 'string', multiple: true, default: [] },
+    access: { type: 'string' },
+    log: { type: 'boolean' },
+  },
 });
-const inputs = Object.fromEntries(
-  values.input.map(text => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]),
-);
-const rows = positionals.length > 0 ? ROWS.filter(({ id }) => positionals.includes(id)) : ROWS;
+const ACCESSES = (['open', 'link'] as const).filter(access => (values.access ?? access) === access);
+const inputs = Object.fromEntries(values.input.map(text => text.split(/=(.*)/s).slice(0, 2)));
+const unknown = positionals.filter(id => ROWS.every(row => row.id !== id));
+if (unknown.length > 0) throw new Error(`there is no row ${unknown.join(', ')} in test/apps/rows.ts`);
+const rows = ROWS.filter(({ id }) => positionals.length === 0 || positionals.includes(id));
+
 const drive = await startDrive(ROWS, values.log ? { log: console.error } : {});
+let surprises = 0;
 try {
-  for (const row of rows)
-    for (const access of ['open', 'link'] as const satisfies Access[]) {
-      if (values.access !== undefined && access !== values.access) continue;
-      const began = performance.now();
-      const seen = await drive.visit(row, access, inputs).catch(error => ({ page: String(error) }));
-      const seconds = ((performance.now() - began) / 1000).toFixed(1);
-      console.log(`${row.id} (${access}, ${seconds} s):`, JSON.stringify(seen));
-    }
+  for (const row of rows) surprises += await driveRow(drive, row);
+  const isComplete = rows.length === ROWS.length && ACCESSES.length === 2 && values.input.length === 0;
+  if (surprises > 0) process.exitCode = 1;
+  else if (isComplete) writePage(await drive.browser.version());
 } finally {
   await drive.stop();
+}
+
+/** Returns how many steps did not go as the row says. */
+async function driveRow({ visit }: Drive, row: AppRow): Promise<number> {
+  let count = 0;
+  for (const access of ACCESSES) {
+    const began = performance.now();
+    const seen = await visit(row, access, inputs).catch((error): Seen => ({ page: String(error) }));
+    const unexpected = listSurprises(row, seen);
+    count += unexpected.length;
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    const result = unexpected.length > 0 ? unexpected.join('; ') : 'as the row says';
+    console.log(`${row.id} (${access}, ${seconds} s): ${result}`);
+  }
+  return count;
+}
+
+function writePage(browser: string): void {
+  const today = new Date().toISOString().slice(0, 10);
+  writeFileSync(
+    resolve('docs/apps.md'),
+    `# Apps that were tried
+
+Each app below was started as its users start it, without configuration for tunnels, and used in a browser on another
+machine: through a bore server with a host name, with \`access: open\` and with a key. \`npm run apps\` does all this, and
+wrote this page on ${today} (${browser}, Node ${process.version}). The lighter rows also run with every change.
+
+- **page**: the first page appears, and the browser's console shows no error.
+- **click**: a button that needs the code on the page works.
+- **form**: a form is posted, and its answer appears.
+- **WebSocket**: the page opens one and gets an answer.
+- **hot reload**: an edited source file changes the open page.
+
+“–” means that the app has nothing of this kind. Inputs that are not listed have their default.
+
+${renderTable(ROWS)}
+
+## What does not work
+
+${renderLimits(ROWS)}
+`,
+  );
 }

@@ -13,7 +13,7 @@ import { StateMessageSchema } from '../../src/shared/state-json.ts';
 import { requirePart } from '../support/real-parts.ts';
 import { SERVER_ADDRESS, startTunRig } from '../support/tun-rig.ts';
 import { APPS_FOLDER, installedAt, isInstalled, RUN_PREFIX } from './installed.ts';
-import type { AppRow, StepName } from './row.ts';
+import type { AppRow, Seen } from './row.ts';
 
 /** Under an IP address, servers that check host names check nothing. */
 export const SERVER_NAME = 'preview.test';
@@ -22,8 +22,6 @@ const LIVE_MS = 60_000;
 const END_MS = 20_000;
 
 export type Access = 'open' | 'link';
-/** `ok`, or what the reviewer saw instead. */
-export type Seen = Partial<Record<StepName, string>>;
 
 export interface Drive {
   readonly browser: Browser;

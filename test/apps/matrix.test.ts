@@ -6,7 +6,7 @@ import { describeWithReal } from '../support/real-parts.ts';
 import { isFull } from '../support/scale.ts';
 import { type Drive, startDrive } from './drive.ts';
 import { isInstalled } from './installed.ts';
-import type { AppRow } from './row.ts';
+import { type AppRow, listSurprises } from './row.ts';
 import { ROWS } from './rows.ts';
 
 const ROW_MS = 180_000;
@@ -25,17 +25,12 @@ describeWithReal(['bore', 'chromium', 'tun-rig', 'wasmrun'], 'a real app works f
   });
   afterAll(() => drive?.stop());
 
-  for (const access of ['open', 'link'] as const)
+  // Whoever gets in with a key gets in without one; the night tries both.
+  for (const access of isFull ? (['open', 'link'] as const) : (['link'] as const))
     it.each(present)(
       `${access === 'open' ? 'with open access' : 'with a key'}: $title`,
       async row => {
-        const seen = await drive.visit(row, access);
-        const { limit } = row;
-        for (const { name } of row.steps)
-          expect([name, seen[name]]).toEqual([
-            name,
-            limit?.step === name ? expect.stringContaining(limit.seen) : 'ok',
-          ]);
+        expect(listSurprises(row, await drive.visit(row, access))).toEqual([]);
       },
       ROW_MS,
     );

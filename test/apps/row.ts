@@ -3,15 +3,15 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Page } from 'puppeteer-core';
+import type { Frame, Page } from 'puppeteer-core';
 
 /** The columns of the table, in its order. */
 export const STEP_NAMES = ['page', 'click', 'form', 'socket', 'reload'] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
 export interface Visit {
-  /** Shows the first page of the app, through the tunnel. */
-  page: Page;
+  /** Shows the first page of the app, through the tunnel; or a frame of it (`inFrame`). */
+  page: Page | Frame;
   /** The app's folder of this run: a step may edit a file in it. */
   folder: string;
 }
@@ -40,6 +40,17 @@ export interface AppRow {
   heavy?: true;
   /** What cannot work, and what the user sees. The test fails when it works after all. */
   limit?: { step: StepName; seen: string; remedy: string };
+}
+
+/** `ok` for each step that worked, otherwise what the reviewer saw instead. */
+export type Seen = Partial<Record<StepName, string>>;
+
+/** The steps that did not go as the row says, each with what was seen. */
+export function listSurprises({ steps, limit }: AppRow, seen: Seen): string[] {
+  const names = [...new Set(steps.map(({ name }) => name))];
+  return names
+    .filter(name => (limit?.step === name ? !seen[name]?.includes(limit.seen) : seen[name] !== 'ok'))
+    .map(name => `${name}: ${seen[name] ?? 'not tried'}`);
 }
 
 /** How long a step may take: a development server compiles a page when it is asked for. */
@@ -100,8 +111,19 @@ export const reloads = (file: string, from = 'first words', to = 'second words')
   },
 });
 
+/** The step is done inside a frame of the page. */
+export const inFrame = (frameName: string, step: Step): Step => ({
+  name: step.name,
+  run: async ({ page, folder }) => {
+    const frame = await page.waitForSelector(`iframe#${frameName}`, { timeout: STEP_MS });
+    const inside = await frame?.contentFrame();
+    if (!inside) throw new Error(`there is no frame ${frameName}`);
+    await step.run({ page: inside, folder });
+  },
+});
+
 /** Waits until the element has exactly this text. */
-async function waitForText(page: Page, selector: string, text: string): Promise<void> {
+async function waitForText(page: Page | Frame, selector: string, text: string): Promise<void> {
   const seen = `document.querySelector(${JSON.stringify(selector)})?.textContent.trim()`;
   const [wanted, timeout] = [JSON.stringify(text), STEP_MS];
   await page.waitForFunction(`${seen} === ${wanted}`, { timeout }).catch(async () => {

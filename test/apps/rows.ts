@@ -1,6 +1,6 @@
 // The matrix of real apps: each row is an app as its users start it. docs/apps.md shows what was seen.
 
-import { type AppRow, counts, posts, reloads, shows, talks } from './row.ts';
+import { type AppRow, counts, inFrame, posts, reloads, shows, talks } from './row.ts';
 import { WASM_ROWS } from './wasm-rows.ts';
 
 export const ROWS: readonly AppRow[] = [
@@ -19,6 +19,14 @@ export const ROWS: readonly AppRow[] = [
     versions: ['webpack', 'webpack-dev-server'],
     inputs: { command: 'npx webpack serve --mode development --port "$PORT"' },
     steps: [shows('first words'), counts(), reloads('src/index.js')],
+  },
+  {
+    id: 'express-helmet',
+    title: 'Express with helmet',
+    app: 'node-servers',
+    versions: ['express', 'helmet'],
+    inputs: { command: 'node express-helmet.js' },
+    steps: [shows('first words'), counts(), posts()],
   },
   {
     id: 'socket-io',
@@ -115,6 +123,7 @@ export const ROWS: readonly AppRow[] = [
       seen: 'Cross-site POST form submissions are forbidden',
       remedy: 'adapter-node takes its address for https, on localhost too; `env: ORIGIN={url}` sets it',
     },
+    heavy: true,
   },
   {
     id: 'sveltekit-node-origin',
@@ -198,6 +207,17 @@ export const ROWS: readonly AppRow[] = [
     versions: ['@vue/cli-service', 'webpack-dev-server'],
     inputs: { command: 'npx vue-cli-service serve --port "$PORT"' },
     steps: [shows('first words'), counts(), reloads('src/App.vue')],
+    heavy: true,
+  },
+  {
+    id: 'storybook',
+    title: 'Storybook, development server',
+    app: 'storybook',
+    versions: ['storybook', '@storybook/react-vite'],
+    inputs: { command: 'npx storybook dev --ci --port "$PORT"' },
+    steps: [shows('first words'), counts(), reloads('src/Counter.jsx')].map(step =>
+      inFrame('storybook-preview-iframe', step),
+    ),
     heavy: true,
   },
   ...WASM_ROWS,
