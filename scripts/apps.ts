@@ -41,7 +41,7 @@ async function driveRow({ visit }: Drive, row: AppRow): Promise<number> {
   for (const access of ACCESSES) {
     const began = performance.now();
     const seen = await visit(row, access, inputs).catch((error): Seen => ({ page: String(error) }));
-    const unexpected = listSurprises(row, seen);
+    const unexpected = listSurprises(row, access, seen);
     count += unexpected.length;
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     const result = unexpected.length > 0 ? unexpected.join('; ') : 'as the row says';

@@ -13,7 +13,7 @@ import { StateMessageSchema } from '../../src/shared/state-json.ts';
 import { requirePart } from '../support/real-parts.ts';
 import { SERVER_ADDRESS, startTunRig } from '../support/tun-rig.ts';
 import { APPS_FOLDER, installedAt, isInstalled, RUN_PREFIX } from './installed.ts';
-import type { AppRow, Seen } from './row.ts';
+import { type Access, type AppRow, limitWith, type Seen } from './row.ts';
 
 /** Under an IP address, servers that check host names check nothing. */
 export const SERVER_NAME = 'preview.test';
@@ -21,7 +21,6 @@ const SECRET = 'a-secret-of-the-bore-server';
 const LIVE_MS = 60_000;
 const END_MS = 20_000;
 
-export type Access = 'open' | 'link';
 
 export interface Drive {
   readonly browser: Browser;
@@ -87,7 +86,7 @@ export async function startDrive(rows: readonly AppRow[], options: DriveOptions 
         { cwd: run.folder, env: run.environment, stdio: ['ignore', 'pipe', 'pipe'] },
       );
       await using preview = watchPreview(child, log);
-      return await useApp(browser, row, await preview.link, run.folder);
+      return await useApp(browser, row, access, await preview.link, run.folder);
     },
     stop: () => kept.disposeAsync(),
   };
@@ -164,28 +163,40 @@ function watchPreview(child: ChildProcess, onLine: (line: string) => void): Runn
 }
 
 /** Opens the link and does the row's steps, one after the other on the same page; a failed one does not end it. */
-async function useApp(browser: Browser, row: AppRow, link: string, folder: string): Promise<Seen> {
+async function useApp(browser: Browser, row: AppRow, access: Access, link: string, folder: string): Promise<Seen> {
   const context = await browser.createBrowserContext();
   try {
     const page = await context.newPage();
     const errors = watchErrors(page);
     const seen: Seen = {};
+    const limit = limitWith(row, access);
     const response = await page.goto(link, { waitUntil: 'load', timeout: LIVE_MS });
     if (response?.status() !== 200) return { page: `HTTP ${response?.status()}` };
     for (const { name, run } of row.steps) {
-      const found = await run({ page, folder }).then(
+      const outcome = run({ page, view: page, folder }).then(
         () => 'ok',
         error => String(error instanceof Error ? error.message : error),
       );
+      const refusal = limit?.step === name ? [waitForRefusal(page, limit.seen, outcome)] : [];
+      const found = await Promise.race([outcome, ...refusal]);
       // Several steps may share a column, which then shows the first that failed.
       if ((seen[name] ?? 'ok') === 'ok') seen[name] = found;
     }
-    if (seen.page === 'ok' && errors.length > 0 && row.limit === undefined)
+    if (seen.page === 'ok' && errors.length > 0 && limit === undefined)
       seen.page = `the console says ${errors.join(' | ')}`;
     return seen;
   } finally {
     await context.close();
   }
+}
+
+/** Resolves with the text when the page shows it: sooner than the step gives up. */
+function waitForRefusal(page: Page, text: string, otherwise: Promise<string>): Promise<string> {
+  const shown = `document.body?.innerText.includes(${JSON.stringify(text)})`;
+  return page.waitForFunction(shown).then(
+    () => text,
+    () => otherwise,
+  );
 }
 
 /** Chromium's note on a header that has no effect over plain http; nothing fails by it. */

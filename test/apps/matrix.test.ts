@@ -30,7 +30,7 @@ describeWithReal(['bore', 'chromium', 'tun-rig', 'wasmrun'], 'a real app works f
     it.each(present)(
       `${access === 'open' ? 'with open access' : 'with a key'}: $title`,
       async row => {
-        expect(listSurprises(row, await drive.visit(row, access))).toEqual([]);
+        expect(listSurprises(row, access, await drive.visit(row, access))).toEqual([]);
       },
       ROW_MS,
     );

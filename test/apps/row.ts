@@ -9,9 +9,13 @@ import type { Frame, Page } from 'puppeteer-core';
 export const STEP_NAMES = ['page', 'click', 'form', 'socket', 'reload'] as const;
 export type StepName = (typeof STEP_NAMES)[number];
 
+export type Access = 'open' | 'link';
+
 export interface Visit {
-  /** Shows the first page of the app, through the tunnel; or a frame of it (`inFrame`). */
-  page: Page | Frame;
+  /** Shows the first page of the app, through the tunnel. */
+  page: Page;
+  /** Where the elements are that a step uses: the page, or a frame of it (`inFrame`). */
+  view: Page | Frame;
   /** The app's folder of this run: a step may edit a file in it. */
   folder: string;
 }
@@ -20,6 +24,16 @@ export interface Step {
   name: StepName;
   /** Rejects with what the reviewer sees instead. */
   run(visit: Visit): Promise<void>;
+}
+
+export interface Limit {
+  step: StepName;
+  /** Only with this access; otherwise with each. */
+  access?: Access;
+  /** Part of what the user sees. */
+  seen: string;
+  /** The reason, and what helps. */
+  remedy: string;
 }
 
 /** One app, started as its users start it and without any configuration for tunnels. */
@@ -39,14 +53,20 @@ export interface AppRow {
   /** Needs minutes or hundreds of megabytes: only where EXPOSE_FULL=1 is set. */
   heavy?: true;
   /** What cannot work, and what the user sees. The test fails when it works after all. */
-  limit?: { step: StepName; seen: string; remedy: string };
+  limit?: Limit;
 }
 
 /** `ok` for each step that worked, otherwise what the reviewer saw instead. */
 export type Seen = Partial<Record<StepName, string>>;
 
+/** What cannot work with this access. */
+export const limitWith = ({ limit }: AppRow, access: Access): Limit | undefined =>
+  limit?.access === undefined || limit.access === access ? limit : undefined;
+
 /** The steps that did not go as the row says, each with what was seen. */
-export function listSurprises({ steps, limit }: AppRow, seen: Seen): string[] {
+export function listSurprises(row: AppRow, access: Access, seen: Seen): string[] {
+  const { steps } = row;
+  const limit = limitWith(row, access);
   const names = [...new Set(steps.map(({ name }) => name))];
   return names
     .filter(name => (limit?.step === name ? !seen[name]?.includes(limit.seen) : seen[name] !== 'ok'))
@@ -64,19 +84,19 @@ const EXCERPT_LENGTH = 200;
 /** The first page shows this. What the browser's console says in all steps together fails this one (drive.ts). */
 export const shows = (text: string, selector = 'h1'): Step => ({
   name: 'page',
-  run: ({ page }) => waitForText(page, selector, text),
+  run: ({ view }) => waitForText(view, selector, text),
 });
 
 /** A click needs the code on the client. It is repeated, as the page is there before its code. */
 export const counts = (): Step => ({
   name: 'click',
-  run: async ({ page }) => {
+  run: async ({ view }) => {
     const clicked = `(() => {
       const button = document.querySelector('#count');
       if (button?.textContent.trim() === '0') button.click();
       return Number(button?.textContent) > 0;
     })()`;
-    await page.waitForFunction(clicked, { timeout: STEP_MS, polling: 200 }).catch(() => {
+    await view.waitForFunction(clicked, { timeout: STEP_MS, polling: 200 }).catch(() => {
       throw new Error('the counter stays at 0');
     });
   },
@@ -85,29 +105,29 @@ export const counts = (): Step => ({
 /** A form is posted, and the page that answers repeats its field. */
 export const posts = (): Step => ({
   name: 'form',
-  run: async ({ page }) => {
-    await page.type('input[name=word]', 'hello');
-    await page.click('form button');
-    await waitForText(page, '#said', 'hello');
+  run: async ({ view }) => {
+    await view.type('input[name=word]', 'hello');
+    await view.click('form button');
+    await waitForText(view, '#said', 'hello');
   },
 });
 
 /** The page opens a WebSocket, says `ping` and shows the answer. */
 export const talks = (): Step => ({
   name: 'socket',
-  run: ({ page }) => waitForText(page, '#socket', 'pong'),
+  run: ({ view }) => waitForText(view, '#socket', 'pong'),
 });
 
 /** An edited file of the app changes the page that is open. */
 export const reloads = (file: string, from = 'first words', to = 'second words'): Step => ({
   name: 'reload',
-  run: async ({ page, folder }) => {
+  run: async ({ view, folder }) => {
     const path = join(folder, file);
     const edited = readFileSync(path, 'utf8').replace(from, to);
     const save = () => writeFileSync(path, edited);
     save();
     const timer = setInterval(save, SAVE_AGAIN_MS);
-    await waitForText(page, 'h1', to).finally(() => clearInterval(timer));
+    await waitForText(view, 'h1', to).finally(() => clearInterval(timer));
   },
 });
 
@@ -118,17 +138,17 @@ export const inFrame = (frameName: string, step: Step): Step => ({
     const frame = await page.waitForSelector(`iframe#${frameName}`, { timeout: STEP_MS });
     const inside = await frame?.contentFrame();
     if (!inside) throw new Error(`there is no frame ${frameName}`);
-    await step.run({ page: inside, folder });
+    await step.run({ page, view: inside, folder });
   },
 });
 
 /** Waits until the element has exactly this text. */
-async function waitForText(page: Page | Frame, selector: string, text: string): Promise<void> {
+async function waitForText(view: Page | Frame, selector: string, text: string): Promise<void> {
   const seen = `document.querySelector(${JSON.stringify(selector)})?.textContent.trim()`;
   const [wanted, timeout] = [JSON.stringify(text), STEP_MS];
-  await page.waitForFunction(`${seen} === ${wanted}`, { timeout }).catch(async () => {
-    const found = await page.evaluate(seen).catch(() => undefined);
-    const shown = String(await page.evaluate('document.body.innerText').catch(() => '')).trim();
+  await view.waitForFunction(`${seen} === ${wanted}`, { timeout }).catch(async () => {
+    const found = await view.evaluate(seen).catch(() => undefined);
+    const shown = String(await view.evaluate('document.body.innerText').catch(() => '')).trim();
     const excerpt = shown.replace(/\s+/g, ' ').slice(0, EXCERPT_LENGTH);
     throw new Error(
       `${selector} says ${JSON.stringify(found)} and not ${wanted}; the page says "${excerpt}"`,

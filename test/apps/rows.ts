@@ -27,6 +27,13 @@ export const ROWS: readonly AppRow[] = [
     versions: ['express', 'helmet'],
     inputs: { command: 'node express-helmet.js' },
     steps: [shows('first words'), counts(), posts()],
+    limit: {
+      step: 'form',
+      access: 'link',
+      seen: 'This request does not say which page sent it',
+      remedy:
+        'over http and with a key, a form under `Referrer-Policy: no-referrer` cannot be told from one of another site; with https it works, as with `same-origin`',
+    },
   },
   {
     id: 'socket-io',
@@ -121,17 +128,18 @@ export const ROWS: readonly AppRow[] = [
     limit: {
       step: 'form',
       seen: 'Cross-site POST form submissions are forbidden',
-      remedy: 'adapter-node takes its address for https, on localhost too; `env: ORIGIN={url}` sets it',
+      remedy:
+        'adapter-node takes its address for https, on localhost too; `env: PROTOCOL_HEADER=x-forwarded-proto` tells it',
     },
     heavy: true,
   },
   {
-    id: 'sveltekit-node-origin',
-    title: 'SvelteKit, adapter-node, told its address',
+    id: 'sveltekit-node-scheme',
+    title: 'SvelteKit, adapter-node, told its scheme',
     app: 'sveltekit',
     versions: ['@sveltejs/kit', '@sveltejs/adapter-node'],
     build: 'npx vite build',
-    inputs: { command: 'node build', env: 'ORIGIN={url}' },
+    inputs: { command: 'node build', env: 'PROTOCOL_HEADER=x-forwarded-proto' },
     steps: [shows('first words'), counts(), posts()],
   },
   {

@@ -34,7 +34,7 @@ export function renderLimits(rows: readonly AppRow[]): string {
 function renderRow(row: AppRow): string[] {
   const { title, inputs, steps, limit } = row;
   const cells = STEPS.map(name => {
-    if (limit?.step === name) return 'no, see below';
+    if (limit?.step === name) return limit.access === 'link' ? 'not with a key, see below' : 'no, see below';
     return steps.some(step => step.name === name) ? 'yes' : '–';
   });
   const listed = Object.entries(inputs).map(([name, value]) => `\`${name}: ${value.replace(/\|/g, '\\|')}\``);
