@@ -11,6 +11,8 @@ import type { HostRule } from '../../shared/host-rule.ts';
 /** What the app answered to GET of its page, at one of the two addresses. */
 export interface PageAnswer {
   status: number;
+  /** It loads a script from its own origin. */
+  hasScript: boolean;
   /** It redirects to another origin. */
   leadsAway: boolean;
   /** It contains a URL with `localhost:PORT`. */
@@ -49,6 +51,9 @@ export function chooseHostRule(answers: HostAnswers): HostChoice {
   if (open > local) return rewrite(`refuses its public address with status ${atPublic.status}`);
   if (script && rank(script.atPublic) > rank(script.atLocal))
     return rewrite(`refuses its script at its public address with status ${script.atPublic}`);
+  // webpack-dev-server 4, and so Vue CLI 5 and Create React App 5, refuse a Host with status 200 and a short text.
+  if (atLocal?.hasScript && !atPublic.hasScript && open === local)
+    return rewrite('shows a page without its script at its public address');
   if (local > open) return preserve('answers only at its public address');
   if (isHttps && atPublic.publicSchemes.includes('http'))
     return rewrite('takes itself for http, and its public address is https');

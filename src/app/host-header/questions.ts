@@ -103,6 +103,7 @@ function describePage(page: Page, { local, open }: { local: Name; open: Name }):
   const everything = `${JSON.stringify(headers)} ${text}`;
   return {
     status,
+    hasScript: findScript(page) !== undefined,
     leadsAway: next !== undefined && next.origin !== url.origin,
     namesLocal: listSchemes(everything, local.authority).length > 0,
     publicSchemes: listSchemes(everything, open.authority),

@@ -71,6 +71,19 @@ describe('a server that checks the Host, as Vite and webpack do', () => {
     expect(log).toEqual(['host-header rewrite: the app refuses its public address with status 403']);
   });
 
+  it.each([HTTP, HTTPS])(
+    'is localhost if it refuses with status 200 and a text, as webpack-dev-server 4 does: %s',
+    async url => {
+      const app: RequestListener = (request, response) =>
+        sendPage(isLocal(request) ? '<script src="/app.js"></script>' : 'Invalid Host header')(
+          request,
+          response,
+        );
+      const { rule, log } = await choose(app, { url, env: { SITE: '{url}' } });
+      expect([rule, log[0]]).toEqual(['rewrite', expect.stringContaining('a page without its script')]);
+    },
+  );
+
   it('is localhost even if it knows its address', async () => {
     const app: RequestListener = (request, response) =>
       void response.writeHead(isLocal(request) ? 200 : 403).end();
