@@ -24,15 +24,31 @@ const unknown = positionals.filter(id => ROWS.every(row => row.id !== id));
 if (unknown.length > 0) throw new Error(`there is no row ${unknown.join(', ')} in test/apps/rows.ts`);
 const rows = ROWS.filter(({ id }) => positionals.length === 0 || positionals.includes(id));
 
+/** As many as share a small machine without time-outs. */
+const AT_A_TIME = 2;
+
 const drive = await startDrive(ROWS, values.log ? { log: console.error } : {});
-let surprises = 0;
 try {
-  for (const row of rows) surprises += await driveRow(drive, row);
+  const surprising = await driveAll(drive, rows, AT_A_TIME);
+  // Once more, alone: on a busy machine a step may have had too little time.
+  const left = await driveAll(drive, surprising, 1);
   const isComplete = rows.length === ROWS.length && ACCESSES.length === 2 && values.input.length === 0;
-  if (surprises > 0) process.exitCode = 1;
+  if (left.length > 0) process.exitCode = 1;
   else if (isComplete) writePage(await drive.browser.version());
 } finally {
   await drive.stop();
+}
+
+/** Returns the rows that did not go as they say. */
+async function driveAll(by: Drive, all: readonly AppRow[], atATime: number): Promise<AppRow[]> {
+  const queue = [...all];
+  const surprising: AppRow[] = [];
+  const work = async () => {
+    for (let row = queue.shift(); row !== undefined; row = queue.shift())
+      if ((await driveRow(by, row)) > 0) surprising.push(row);
+  };
+  await Promise.all(Array.from({ length: atATime }, work));
+  return surprising;
 }
 
 /** Returns how many steps did not go as the row says. */

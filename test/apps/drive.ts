@@ -190,9 +190,11 @@ async function useApp(browser: Browser, row: AppRow, access: Access, link: strin
   }
 }
 
-/** Resolves with the text when the page shows it: sooner than the step gives up. */
-function waitForRefusal(page: Page, text: string, otherwise: Promise<string>): Promise<string> {
+/** Resolves with the text as soon as the page shows it, which is sooner than the step gives up. */
+async function waitForRefusal(page: Page, text: string, otherwise: Promise<string>): Promise<string> {
   const shown = `document.body?.innerText.includes(${JSON.stringify(text)})`;
+  // A text that is there before the step does not say how the step went.
+  if (await page.evaluate(shown).catch(() => true)) return otherwise;
   return page.waitForFunction(shown).then(
     () => text,
     () => otherwise,

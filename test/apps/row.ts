@@ -119,15 +119,15 @@ export const talks = (): Step => ({
 });
 
 /** An edited file of the app changes the page that is open. */
-export const reloads = (file: string, from = 'first words', to = 'second words'): Step => ({
+export const reloads = (file: string, selector = 'h1'): Step => ({
   name: 'reload',
   run: async ({ view, folder }) => {
     const path = join(folder, file);
-    const edited = readFileSync(path, 'utf8').replace(from, to);
+    const edited = readFileSync(path, 'utf8').replace('first words', 'second words');
     const save = () => writeFileSync(path, edited);
     save();
     const timer = setInterval(save, SAVE_AGAIN_MS);
-    await waitForText(view, 'h1', to).finally(() => clearInterval(timer));
+    await waitForText(view, selector, 'second words').finally(() => clearInterval(timer));
   },
 });
 

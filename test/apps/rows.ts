@@ -215,6 +215,11 @@ export const ROWS: readonly AppRow[] = [
     versions: ['@vue/cli-service', 'webpack-dev-server'],
     inputs: { command: 'npx vue-cli-service serve --port "$PORT"' },
     steps: [shows('first words'), counts(), reloads('src/App.vue')],
+    limit: {
+      step: 'reload',
+      seen: 'first words',
+      remedy: 'its page connects to the address of the machine that it was started on; reload it by hand',
+    },
     heavy: true,
   },
   {
@@ -223,9 +228,11 @@ export const ROWS: readonly AppRow[] = [
     app: 'storybook',
     versions: ['storybook', '@storybook/react-vite'],
     inputs: { command: 'npx storybook dev --ci --port "$PORT"' },
-    steps: [shows('first words'), counts(), reloads('src/Counter.jsx')].map(step =>
-      inFrame('storybook-preview-iframe', step),
-    ),
+    steps: [
+      shows('first words', '#storybook-root h1'),
+      counts(),
+      reloads('src/Counter.jsx', '#storybook-root h1'),
+    ].map(step => inFrame('storybook-preview-iframe', step)),
     heavy: true,
   },
   ...WASM_ROWS,
