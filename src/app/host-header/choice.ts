@@ -29,7 +29,7 @@ export interface HostAnswers {
   atPublic: PageAnswer | undefined;
   /** The statuses of the page's first script, which a browser asks for with an Origin; undefined without a script. */
   script: { atLocal: number | undefined; atPublic: number | undefined } | undefined;
-  /** `{url}` or EXPOSE_URL is in what the app is started with. */
+  /** The app is started with its public address, or with the name of a field that contains it. */
   isTold: boolean;
   /** The public address is https. */
   isHttps: boolean;
@@ -57,7 +57,7 @@ export function chooseHostRule(answers: HostAnswers): HostChoice {
   if (local > open) return preserve('answers only at its public address');
   if (isHttps && atPublic.publicSchemes.includes('http'))
     return rewrite('takes itself for http, and its public address is https');
-  if (isTold) return preserve('knows its public address from `{url}` or EXPOSE_URL');
+  if (isTold) return preserve('is started with its public address');
   if (atPublic.namesLocal) return rewrite('calls itself localhost, whatever its address is');
   if (!isHttps) return preserve('answers at its public address as at localhost');
   const seesHttps = atPublic.publicSchemes.includes('https') || (atPublic.isSecure && !atLocal?.isSecure);

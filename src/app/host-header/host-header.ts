@@ -43,9 +43,12 @@ export async function findHostRule(
   return rule;
 }
 
+/** What tells a program its public address, or where to read it: SvelteKit's PROTOCOL_HEADER=x-forwarded-proto. */
+const PUBLIC_ADDRESS = /\{url\}|\bEXPOSE_URL\b|\bx-forwarded-(?:host|proto)\b/i;
+
 /** Whether the app is started with its public address. */
 function isTold({ spec, env }: HostHeaderOptions): boolean {
   const command = spec.mode === 'port' ? spec.command : undefined;
   const args = spec.mode === 'exec' ? spec.args : [];
-  return [command ?? '', ...args, ...Object.values(env)].some(text => /\{url\}|\bEXPOSE_URL\b/.test(text));
+  return [command ?? '', ...args, ...Object.values(env)].some(text => PUBLIC_ADDRESS.test(text));
 }

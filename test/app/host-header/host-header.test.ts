@@ -128,6 +128,7 @@ describe('a server that takes both addresses', () => {
     ['in the command', { spec: { command: 'ORIGIN={url} node build' } }],
     ['as a variable', { spec: { command: 'node build --origin "$EXPOSE_URL"' } }],
     ['in env', { env: { ORIGIN: '{url}' } }],
+    ['by the name of a field', { env: { PROTOCOL_HEADER: 'X-Forwarded-Proto' } }],
   ])('has its public address if it was given it %s', async (_, given) => {
     expect((await choose(PLAIN, { ...given, url: HTTPS })).rule).toBe('preserve');
   });
