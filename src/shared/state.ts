@@ -33,10 +33,17 @@ export type AddressState =
 /**
  * Where the app's answers come from: a port of an IP address, or a handler in this process (`mode: web`). `service` is
  * the name of another machine, which `host` is an address of; absent for this machine. Without `hostHeader`, the rule is
- * `rewrite`.
+ * `rewrite`. `leavesBodies`: the app may take the unread rest of a body for the next request.
  */
 export type Upstream =
-  | { kind: 'address'; host: string; port: number; service?: string; hostHeader?: HostRule }
+  | {
+      kind: 'address';
+      host: string;
+      port: number;
+      service?: string;
+      hostHeader?: HostRule;
+      leavesBodies?: true;
+    }
   | { kind: 'handler'; handle: Handler };
 
 /** Answers one request, or calls `refuse`. */

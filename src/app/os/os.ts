@@ -44,7 +44,9 @@ export async function startOs(spec: OsSpec, context: ProgramContext): Promise<Pr
 
 function createProgram(server: OsServer, { host, program, port }: RunningPage): Program {
   return {
-    upstream: { kind: 'address', host: '127.0.0.1', port },
+    // wasmhub's runtime 0.6.0 takes the unread rest of a body for the next request on the connection, and its answer
+    // would go to the next visitor.
+    upstream: { kind: 'address', host: '127.0.0.1', port, leavesBodies: true },
     pid: host.pid,
     ended: Promise.race([program.ended, server.ended]),
     stop: async () => void (await Promise.all([host.stop(), server.stop()])),

@@ -42,7 +42,11 @@ export function forwardRequest(visit: Visit, route: Route): void {
     else again.dispatch(request, new AnswerRelay(visit, names, route.onNoAnswer, compression));
   };
   const relay = new AnswerRelay(visit, names, onNoAnswer, compression);
-  route.link.select(route.address).dispatch(request, relay);
+  const kept = route.link.select(route.address);
+  // After a body that the app may not have read, the connection is not used again.
+  const once = route.address.leavesBodies && hasBody(visit.request);
+  const connections = once ? (route.link.selectFresh(route.address) ?? kept) : kept;
+  connections.dispatch(request, relay);
 }
 
 /** The request for the app: the target unchanged, a head of our own, the body streamed. */

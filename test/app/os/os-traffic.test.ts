@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Program } from '../../../src/app/program.ts';
+import { openDoor } from '../../support/gateway-door.ts';
 import { createOsRig, type OsRig } from '../../support/os-rig.ts';
 import { describeWithReal } from '../../support/real-parts.ts';
 
@@ -47,7 +48,11 @@ const PROGRAM = `
     },
     '/': (request, response) => response.end('a page'),
   };
-  http.createServer((request, response) => routes[request.url](request, response)).listen(3000);
+  http.createServer((request, response) => {
+    const route = routes[request.url];
+    if (route) route(request, response);
+    else response.end('at ' + request.url);
+  }).listen(3000);
 `;
 
 describeWithReal(['wasmrun', 'runtime', 'chromium'], 'the traffic of a program in OS mode', () => {
@@ -95,6 +100,23 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'the traffic of a program i
         Array.from({ length: SLOW }, async () => await (await fetch(`${url}/slow`)).text()),
       );
       expect(answers.map(Number).sort((a, b) => a - b)).toEqual([...answers.keys()]);
+    });
+
+    it('gives no visitor the answer to a request that another one hid in a body', async () => {
+      const door = await openDoor(() => ({ status: 'running', upstream: program.upstream }));
+      const ask = async (path: string, init?: RequestInit) =>
+        `${path} ${await (await fetch(`${door.url}${path}`, init)).text()}`;
+      const body = 'GET /hidden HTTP/1.1\r\nHost: a.example\r\n\r\n';
+      for (let turn = 0; turn < 40; turn += 1) {
+        const paths = [`/path/${turn}/post`, `/path/${turn}/a`, `/path/${turn}/b`] as const;
+        const answers = await Promise.all([
+          ask(paths[0], { method: 'POST', body }),
+          ask(paths[1]),
+          ask(paths[2]),
+        ]);
+        expect(answers).toEqual(paths.map(path => `${path} at ${path}`));
+      }
+      await door.stop();
     });
 
     it('answers HEAD without a body, and 204 with two cookies', async () => {
