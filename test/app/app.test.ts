@@ -73,7 +73,7 @@ describe('an app whose program has ended', () => {
     const canary = createTcpServer(socket => socket.destroy());
     await listen(canary, port);
     await expect
-      .poll(() => app.state, { interval: 1 })
+      .poll(() => app.state, { interval: 1, timeout: 20_000 })
       .toMatchObject({ reason: expect.stringContaining('taken') });
     canary.close();
     await expect.poll(() => app.state.status, { timeout: 20_000 }).toBe('running');
