@@ -74,7 +74,7 @@ export function listSurprises(row: AppRow, access: Access, seen: Seen): string[]
 }
 
 /** How long a step may take: a development server compiles a page when it is asked for. */
-const STEP_MS = 20_000;
+const STEP_MS = 30_000;
 /** How often an edited file is saved again: the page may not be connected yet when it is saved first. */
 const SAVE_AGAIN_MS = 3_000;
 

@@ -26,7 +26,7 @@ export function renderLimits(rows: readonly AppRow[]): string {
     .flatMap(({ title, limit }) =>
       limit === undefined
         ? []
-        : [`- **${title}**, ${COLUMNS[limit.step]}: “${limit.seen}”. Reason and remedy: ${limit.remedy}.`],
+        : [`- **${title}**, ${COLUMNS[limit.step]}: “${limit.seen}”. Reason and remedy: ${limit.remedy.replace(/\.$/, '')}.`],
     )
     .join('\n');
 }
