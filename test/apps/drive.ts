@@ -21,7 +21,6 @@ const SECRET = 'a-secret-of-the-bore-server';
 const LIVE_MS = 60_000;
 const END_MS = 20_000;
 
-
 export interface Drive {
   readonly browser: Browser;
   /** Starts the row's app, and does its steps in a browser of its own. `inputs` are added to those of the row. */
@@ -163,7 +162,13 @@ function watchPreview(child: ChildProcess, onLine: (line: string) => void): Runn
 }
 
 /** Opens the link and does the row's steps, one after the other on the same page; a failed one does not end it. */
-async function useApp(browser: Browser, row: AppRow, access: Access, link: string, folder: string): Promise<Seen> {
+async function useApp(
+  browser: Browser,
+  row: AppRow,
+  access: Access,
+  link: string,
+  folder: string,
+): Promise<Seen> {
   const context = await browser.createBrowserContext();
   try {
     const page = await context.newPage();

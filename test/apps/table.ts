@@ -26,7 +26,9 @@ export function renderLimits(rows: readonly AppRow[]): string {
     .flatMap(({ title, limit }) =>
       limit === undefined
         ? []
-        : [`- **${title}**, ${COLUMNS[limit.step]}: “${limit.seen}”. Reason and remedy: ${limit.remedy.replace(/\.$/, '')}.`],
+        : [
+            `- **${title}**, ${COLUMNS[limit.step]}: “${limit.seen}”. Reason and remedy: ${limit.remedy.replace(/\.$/, '')}.`,
+          ],
     )
     .join('\n');
 }
