@@ -12681,14 +12681,13 @@ function leadsOut(path) {
 
 ;// CONCATENATED MODULE: ./build/js/app/project/entry-file.js
 // Which file of a Node.js project is run. Used by mode.ts to recognise a project, and by staging.ts to check that the
-// file is copied. wasmrun 1.0.0 has two lists of names: one detects a project, in the other its page finds the program.
+// file is copied. wasmrun 1.0.0 recognises a project by
+// fewer names than those under which its page finds the program.
 
 
 
 
 
-/** The files by which wasmrun recognises a Node.js project, in its order, after `main` of package.json. */
-const DETECTED_FILES = ['index.js', 'server.js', 'app.js', 'main.js'];
 /** Where wasmrun's page looks for the program, in its order, after wasmrun.toml and package.json. */
 const ENTRY_FILES = [
     'index',
@@ -12700,6 +12699,8 @@ const ENTRY_FILES = [
     'server',
     'src/server',
 ].map(name => `${name}.js`);
+/** Those by which wasmrun recognises a Node.js project that has no package.json. */
+const DETECTED_FILES = ENTRY_FILES.filter(name => !name.includes('/'));
 /** A member of another type counts as absent. */
 const EntryName = fallback(optional(string()), undefined);
 const PackageSchema = object({ main: EntryName, module: EntryName });
@@ -12756,16 +12757,21 @@ const SECTION_HEAD_BYTES = 6;
 const MAX_SECTIONS = 100_000;
 /** Far more than the names of any program. */
 const MAX_NAMES_BYTES = 16 * 1024 * 1024;
-const MODULE_IDS = { import: 2, export: 7, start: 8 };
+const MODULE_IDS = { import: 2, memory: 5, export: 7, start: 8 };
+/** In the flags of limits. */
+const SHARED = 0x02;
 const COMPONENT_IDS = { import: 10, export: 11 };
 /** Throws a CutOffError or an UnknownEncodingError. */
 function readModuleSections(opened) {
     const sections = listSections(opened);
     const bytesOf = (id) => readBodies(opened, sections, id);
+    const imports = bytesOf(MODULE_IDS.import).flatMap(parseImports);
+    const memories = bytesOf(MODULE_IDS.memory).flatMap(parseMemories);
     return {
-        imports: bytesOf(MODULE_IDS.import).flatMap(parseImports),
+        imports: imports.map(({ module, name }) => ({ module, name })),
         functions: new Set(bytesOf(MODULE_IDS.export).flatMap(parseFunctionExports)),
         hasStart: sections.some(({ id }) => id === MODULE_IDS.start),
+        sharesMemory: [...memories, ...imports.map(({ memory }) => memory)].some(flags => (flags & SHARED) !== 0),
     };
 }
 /**
@@ -12815,24 +12821,30 @@ function readAt({ file }, position, length) {
     const read = (0,external_node_fs_namespaceObject.readSync)(file, buffer, 0, length, position);
     return buffer.subarray(0, read);
 }
+/** `memory`: the flags of an imported memory, otherwise 0. */
 function parseImports(body) {
     const bytes = new Bytes(body);
-    return Array.from(bytes.counts(), () => {
-        const found = { module: bytes.name(), name: bytes.name() };
-        skipImportType(bytes);
-        return found;
-    });
+    return Array.from(bytes.counts(), () => ({
+        module: bytes.name(),
+        name: bytes.name(),
+        memory: readImportType(bytes),
+    }));
 }
-function skipImportType(bytes) {
+/** The flags of each memory. */
+function parseMemories(body) {
+    const bytes = new Bytes(body);
+    return Array.from(bytes.counts(), () => readLimits(bytes));
+}
+function readImportType(bytes) {
     const kind = bytes.byte();
+    if (kind === 2)
+        return readLimits(bytes);
     if (kind === 0)
         bytes.skipNumber();
     else if (kind === 1) {
         skipValueType(bytes);
-        skipLimits(bytes);
+        readLimits(bytes);
     }
-    else if (kind === 2)
-        skipLimits(bytes);
     else if (kind === 3) {
         skipValueType(bytes);
         bytes.byte();
@@ -12843,6 +12855,7 @@ function skipImportType(bytes) {
     }
     else
         throw new UnknownEncodingError(`import of kind ${kind}`);
+    return 0;
 }
 /** One byte, or for a typed reference a byte and its heap type. */
 function skipValueType(bytes) {
@@ -12850,7 +12863,8 @@ function skipValueType(bytes) {
     if (type === 0x63 || type === 0x64)
         bytes.skipNumber();
 }
-function skipLimits(bytes) {
+/** Returns the flags. */
+function readLimits(bytes) {
     const flags = bytes.byte();
     bytes.skipNumber();
     if ((flags & 0x01) !== 0)
@@ -12858,6 +12872,7 @@ function skipLimits(bytes) {
     // The custom page size of a memory.
     if ((flags & 0x08) !== 0)
         bytes.skipNumber();
+    return flags;
 }
 function parseFunctionExports(body) {
     const bytes = new Bytes(body);
@@ -13044,25 +13059,45 @@ function describeText(text, name) {
 
 
 const WASI = 'wasi_snapshot_preview1';
-/** wasmrun runs the start section, else one of these exports. */
+/** wasmrun runs the start section, else one of these exports; never two of them. */
 const ENTRIES = ['main', '_start'];
 /** The version that docs/exec.md and its test use. */
 const JCO = '@bytecodealliance/jco@1.35.0';
 /** Names in one message: enough to recognise the program. */
 const MAX_NAMES = 5;
-/**
- * Throws an InputError that says what the file is, and what to do. Returns a warning if the program imports functions
- * that wasmrun does not have.
- */
+/** Throws an InputError that says what the file is, and what to do. Returns a warning if the program may not work. */
 function checkExecFile(path) {
     const wasm = readWasmFile(path);
     const problem = findProblem(wasm, (0,external_node_path_.basename)(path));
     if (problem !== undefined)
         throw new errors_InputError(`path: ${sanitise_sanitise(path)} ${problem}`);
-    const missing = wasm.kind === 'module' ? listForeignImports(wasm.sections?.imports ?? []) : [];
+    const doubt = wasm.kind === 'module' && wasm.sections ? findDoubt(wasm.sections) : undefined;
+    return doubt && `${sanitise_sanitise((0,external_node_path_.basename)(path))} ${doubt}`;
+}
+function findDoubt({ imports, functions, hasStart }) {
+    const unused = ENTRIES.find(entry => functions.has(entry));
+    if (hasStart && unused !== undefined)
+        return (`has a start section, which wasmrun runs instead of \`${unused}\`, so the program may end at once; with ` +
+            'AssemblyScript, write it as top-level code and build it with `--exportStart _start`');
+    const missing = listForeignImports(imports);
     if (missing.length === 0)
         return undefined;
-    return `${sanitise_sanitise((0,external_node_path_.basename)(path))} imports functions that wasmrun does not have, and ends if it calls one of them: ${sanitise_sanitise(missing.join(', '))}`;
+    return `imports functions that wasmrun does not have, and ends if it calls one of them: ${sanitise_sanitise(missing.join(', '))}`;
+}
+/** What people have in place of the .wasm file itself: `app.wasm.gz`, `app.wat`, `app.cwasm`. */
+const RELATED_NAME = /\.(wat|wast|cwasm|wasm\.[a-z0-9]+)$/i;
+/**
+ * For a file with another name: throws an InputError if it is WebAssembly, which wasmrun takes only under a name in
+ * .wasm, or if it is made from a .wasm file.
+ */
+function checkOtherName(path, found) {
+    if (!found.isFile())
+        return;
+    const wasm = readWasmFile(path);
+    if (wasm.kind !== 'broken')
+        throw new errors_InputError(`path: ${sanitise_sanitise(path)} is WebAssembly, but wasmrun takes only names that end in .wasm; rename it`);
+    if (RELATED_NAME.test(path))
+        throw new errors_InputError(`path: ${sanitise_sanitise(path)} ${wasm.problem}`);
 }
 /**
  * Only a warning is due: wasmrun looks a function up when it is called. Those of WASI preview 1 are left out, because
@@ -14601,8 +14636,10 @@ function chooseMode(input) {
 function findMode(path, found) {
     if (found.isFile() && path.endsWith('.wasm'))
         return { mode: 'exec', reason: 'the path is a .wasm file' };
-    if (!found.isDirectory())
+    if (!found.isDirectory()) {
+        checkOtherName(path, found);
         throw new errors_InputError(`path: ${sanitise_sanitise(path)} is neither a folder nor a .wasm file; give one of them`);
+    }
     const program = mode_findProgram(path);
     if (program !== undefined)
         return { mode: 'os', reason: program };
@@ -14610,11 +14647,14 @@ function findMode(path, found) {
     if (page !== undefined)
         return { mode: 'web', reason: `the folder has ${page === 'index.html' ? 'an' : 'a'} ${page}` };
     throw new errors_InputError(`path: nothing to run in ${sanitise_sanitise(path)}. Looked for [os] in wasmrun.toml, \`main\` of package.json and ` +
-        `${DETECTED_FILES.join(', ')} (mode: os), and for index.html (mode: web). ` +
+        `${ENTRY_FILES.join(', ')} (mode: os), and for index.html (mode: web). ` +
         `Give the folder that has one of them, a .wasm file${listWasmFiles(path)}, or \`port\` or \`command\`${suggestBuiltFolder(path)}`);
 }
+const ANGULAR_PAGE = 'index.csr.html';
 /** The rest of a sentence: people often give the project instead of its build. */
 function suggestBuiltFolder(project) {
+    if (isFile((0,external_node_path_.join)(project, ANGULAR_PAGE)))
+        return `; ${ANGULAR_PAGE} is Angular's page without server rendering: copy it to index.html`;
     const folder = findBuiltFolder(project);
     return folder === undefined ? '' : `; ${sanitise_sanitise(folder)} has a built page: is it the \`path\`?`;
 }
@@ -14630,12 +14670,13 @@ function mode_findProgram(folder) {
     const { main } = readPackage(folder);
     if (main !== undefined && !leadsOut(main) && isFile((0,external_node_path_.join)(folder, main)))
         return `${sanitise_sanitise(main)} is \`main\` of package.json`;
-    const entry = DETECTED_FILES.find(name => isFile((0,external_node_path_.join)(folder, name)));
+    const hasPackage = readProjectFile(folder, 'package.json') !== undefined;
+    const entry = (hasPackage ? ENTRY_FILES : DETECTED_FILES).find(name => isFile((0,external_node_path_.join)(folder, name)));
     if (entry === undefined)
         return undefined;
     // Emscripten writes index.html, index.js and index.wasm: without a package, a script beside a page belongs to the
     // page.
-    if (findStartPage(folder) !== undefined && readProjectFile(folder, 'package.json') === undefined)
+    if (findStartPage(folder) !== undefined && !hasPackage)
         return undefined;
     return `${entry} is a Node.js program`;
 }
@@ -14647,6 +14688,7 @@ function checkMode(mode, path, found) {
     if (mode === 'exec') {
         if (found.isFile() && path.endsWith('.wasm'))
             return choice;
+        checkOtherName(path, found);
         throw new errors_InputError(`path: mode: exec runs one .wasm file, and ${shown} is not one; give the path of the file`);
     }
     if (!found.isDirectory())
@@ -14736,26 +14778,30 @@ async function openFile(path) {
     await handle.close();
     return { kind: 'refused' };
 }
-/** A segment that is not encoded properly is taken as it is, because links to `100%.txt` are written so. */
 function decodeSegments(urlPath) {
     return urlPath
         .split('/')
         .filter(segment => segment !== '')
         .map(decodeSegment);
 }
-/** Also used to compare paths: `%C3%A9`, `%c3%a9` and `é` are one name. */
+/** Browsers send it as it is written in a link, also beside what they encode themselves: `100% yes` is `100%%20yes`. */
+const BARE_PERCENT = /%(?![0-9a-f]{2})/gi;
+/** Also used to compare paths: `%C3%A9`, `%c3%a9` and `é` are one name. What is no UTF-8 stays as it is. */
 function decodeSegment(segment) {
     try {
-        return decodeURIComponent(segment);
+        return decodeURIComponent(segment.replace(BARE_PERCENT, '%25'));
     }
     catch {
         return segment;
     }
 }
+/** Rules for the host (host-files.ts), which may hold passwords; hosts do not send them either. */
+const HOST_FILES = ['_headers', '_redirects'];
 const SEPARATOR = /[/\\]/;
 /** Hidden files stay hidden behind encoded separators. No file has a NUL in its name. */
 function isHidden(segments) {
     return (!areVisible(segments.flatMap(segment => segment.split(SEPARATOR))) ||
+        (segments.length === 1 && HOST_FILES.includes(segments[0] ?? '')) ||
         segments.some(segment => segment.includes('\0')));
 }
 /**
@@ -14777,7 +14823,9 @@ function areVisible(segments) {
     return segments.every((segment, index) => !segment.startsWith('.') || (index === 0 && segment === '.well-known'));
 }
 const CHUNK_BYTES = (/* unused pure expression or super */ null && (64 * 1024));
-/** Both ends are included. Throws if the file is shorter: the visitor must see a broken response, not wait for the rest. */
+/**
+ * Both ends are included. Throws if the file is shorter: the visitor must see a broken response, not wait for the rest.
+ */
 async function* readBytes(handle, { start, end }) {
     for (let position = start; position <= end;) {
         const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - position + 1));
@@ -14817,7 +14865,11 @@ function stripBase(base, path) {
 /** Whether `path` leads to a file of the folder, if the app is served below `base`. */
 function isServed(root, base, path) {
     const below = stripBase(base, path);
-    return hasFile(root, path) || (below !== undefined && hasFile(root, below));
+    return isThere(root, path) || (below !== undefined && isThere(root, below));
+}
+/** Compressed only, a file is served, too. */
+function isThere(root, path) {
+    return ['', '.br', '.gz'].some(ending => hasFile(root, path + ending));
 }
 /**
  * The base path that makes the most of `paths` lead to files, if they lead nowhere without one. `documentBase` is the
@@ -14825,21 +14877,21 @@ function isServed(root, base, path) {
  */
 function findBasePath(root, paths, documentBase) {
     const votes = new Map();
-    const missing = paths.filter(path => !hasFile(root, path));
+    const missing = paths.filter(path => !isThere(root, path));
     for (const base of missing.flatMap(path => findBaseOf(root, path) ?? []))
         votes.set(base, (votes.get(base) ?? 0) + 1);
     const [best] = [...votes].sort(([, one], [, other]) => other - one);
     if (best !== undefined)
         return best[0];
     // A page without files of its own: only its links say where it belongs.
-    return paths.every(path => !hasFile(root, path)) && !hasFile(root, `${documentBase}index.html`)
+    return paths.every(path => !isThere(root, path)) && !hasFile(root, `${documentBase}index.html`)
         ? documentBase
         : NO_BASE;
 }
 /** The shortest beginning of `path` without which it is the path of a file. */
 function findBaseOf(root, path) {
     const segments = path.split('/').slice(1);
-    const length = segments.findIndex((_, index) => index > 0 && hasFile(root, `/${segments.slice(index).join('/')}`));
+    const length = segments.findIndex((_, index) => index > 0 && isThere(root, `/${segments.slice(index).join('/')}`));
     return length < 0 ? undefined : `/${segments.slice(0, length).join('/')}/`;
 }
 
@@ -18034,6 +18086,7 @@ function readPage(html) {
     const page = {
         base: undefined,
         inline: 'none',
+        hasImportMap: false,
         hasContent: false,
         isTrunkSource: false,
     };
@@ -18045,6 +18098,7 @@ function readPage(html) {
                 page.isTrunkSource ||= 'data-trunk' in attributes;
                 page.hasContent ||=
                     SHOWN_ELEMENTS.includes(name) || /^refresh$/i.test(attributes['http-equiv'] ?? '');
+                page.hasImportMap ||= name === 'script' && /^importmap$/i.test(attributes.type?.trim() ?? '');
                 if (name === 'base')
                     page.base ??= attributes.href;
                 if (name === 'script')
@@ -18098,10 +18152,13 @@ function addLink({ rel = '', href }, references) {
 
 ;// CONCATENATED MODULE: ./build/js/app/web/source-page.js
 // Recognises the page of an app's source, which shows nothing before it is built. Used by page-check.ts.
+
+
+
 /** What no browser runs. */
 const SOURCE_ENDING = /\.([cm]?tsx?|jsx|vue|svelte|astro|coffee|elm|rs)$/i;
 /** Of Create React App and Vite, webpack and Vue CLI, Jinja and Jekyll, JavaScript. */
-const TEMPLATE_MARK = /%[A-Z_][A-Z\d_]{2,}%|<%|\{\{|\$\{/;
+const TEMPLATE_MARK = /%[A-Z_][A-Z\d_]{2,}%|<%|\{[{%]|\$\{/;
 /** Jekyll's. */
 const FRONT_MATTER = /^---\r?\n/;
 /** Why the page is a source, as the end of a sentence that begins with its name; undefined if it is not. */
@@ -18116,6 +18173,26 @@ function findSourceMark(page, text) {
         return `refers to ${template}, which a build replaces`;
     return FRONT_MATTER.test(text) ? 'begins with front matter, which a build removes' : undefined;
 }
+/** A static import at the start of a line; the specifier. With a type (`with { type: 'css' }`), browsers know more. */
+const IMPORT = /^[ \t]*import\b[^'"`;()]*['"]([^'"\n]+)['"](?!\s*(?:with|assert)\b)/gm;
+const ADDRESS = /^(?:\.{0,2}\/|[a-z][a-z\d+.-]*:)/i;
+const ASSET = /\.(?:css|scss|sass|less|styl|svg|png|jpe?g|gif|webp|vue|svelte|[cm]?tsx?|jsx)(?:\?.*)?$|\?(?:init|url|raw|inline|worker)\b/i;
+/**
+ * Why the modules at these paths cannot run before a build: one imports a package by name, or a stylesheet. Only looked
+ * for beside a package.json, which builds leave behind: what a bundle contains may look like an import.
+ */
+function findSourceImport(root, page, paths) {
+    if (page.hasImportMap || readProjectFile(root, 'package.json') === undefined)
+        return undefined;
+    for (const path of paths) {
+        const text = readProjectFile(root, (0,external_node_path_.join)('.', decodeSegment(path)));
+        const specifiers = [...(text ?? '').matchAll(IMPORT)].map(([, specifier = '']) => specifier);
+        const unknown = specifiers.find(specifier => !ADDRESS.test(specifier) || ASSET.test(specifier));
+        if (unknown !== undefined)
+            return `loads ${path}, which imports '${unknown}', and only a build can resolve that`;
+    }
+    return undefined;
+}
 
 ;// CONCATENATED MODULE: ./build/js/app/web/page-check.js
 // Looks at the page of a built web app before anything starts: for which base path it was built, and whether it can
@@ -18128,9 +18205,12 @@ function findSourceMark(page, text) {
 
 
 
+
 /** An address that no page has: what is on other hosts differs from it. */
 const PAGE_URL = 'http://page.invalid/';
 const PAGE_ORIGIN = new URL(PAGE_URL).origin;
+/** Bazel, Nix and some packagers write such links. */
+const LEADS_OUT = 'is hidden, or a link that leads out of the folder, and only what is in it is served: copy the files (`cp -rL`)';
 /** Names in one message. */
 const SHOWN_FILES = 3;
 /**
@@ -18142,19 +18222,23 @@ function checkPage(folder, wanted) {
     const name = findStartPage(root);
     if (name === undefined)
         return { basePath: wanted === 'auto' ? NO_BASE : wanted, warnings: [] };
+    if (!hasFile(root, `/${name}`))
+        throw new errors_InputError(`path: ${name} in ${sanitise_sanitise(root)} ${LEADS_OUT}`);
     const text = readPageText((0,external_node_path_.join)(root, name));
     const page = readPage(text);
-    const mark = findSourceMark(page, text);
-    if (mark !== undefined)
-        throw new errors_InputError(`path: ${name} ${sanitise_sanitise(mark)}: ${describeSource(root)}`);
     const documentBase = URL.parse(page.base ?? '', PAGE_URL) ?? new URL(PAGE_URL);
     const start = { root, name, page, references: listLocal(page, documentBase) };
+    const modules = start.references.filter(({ kind, path }) => kind === 'module' && hasFile(root, path));
+    const mark = findSourceMark(page, text) ??
+        findSourceImport(root, page, modules.map(({ path }) => path));
+    if (mark !== undefined)
+        throw new errors_InputError(`path: ${name} ${sanitise_sanitise(mark)}: ${describeSource(root)}`);
     const found = findBase(start, documentBase);
     const basePath = wanted === 'auto' ? found : wanted;
     const missing = start.references.filter(({ kind, path }) => kind !== 'other' && !isServed(root, basePath, path));
     if (missing.length === 0)
         return { basePath, warnings: text !== '' && isEmpty(page) ? [describeEmpty(name)] : [] };
-    const message = `${describeMissing(start, missing, basePath)}. ${describeRemedy(start, found, basePath)}`;
+    const message = `${describeMissing(start, missing, basePath)}. ${describeRemedy(start, missing, { found, basePath })}`;
     if (isDead(start, missing))
         throw new errors_InputError(`path: ${message}`);
     return { basePath, warnings: [message] };
@@ -18207,9 +18291,11 @@ function describeMissing({ root, name }, missing, basePath) {
     const below = basePath === NO_BASE ? '' : `, served below ${sanitise_sanitise(basePath)}`;
     return `${name} loads ${shown}, missing from ${sanitise_sanitise(root)}${below}`;
 }
-function describeRemedy({ root }, found, basePath) {
+function describeRemedy({ root }, missing, { found, basePath }) {
     if (found !== NO_BASE && found !== basePath)
         return `It fits the base path ${sanitise_sanitise(found)}: leave \`base-path\` out, or give that`;
+    if (missing.some(({ path }) => (0,external_node_fs_namespaceObject.existsSync)((0,external_node_path_.join)(root, decodeSegment(path)))))
+        return `One of them ${LEADS_OUT}`;
     const built = findBuiltFolder(root);
     if (built !== undefined)
         return `${sanitise_sanitise(built)} has a page, too: perhaps \`path\` must be that folder`;
@@ -18480,7 +18566,9 @@ function parseAppInputs(read, context) {
     const command = text('command') || undefined;
     const port = problems.check(() => parsePortInput(text('port'), command));
     const wanted = problems.check(() => parseChoice(text('mode') || 'auto', 'mode', MODES));
-    const chosen = problems.check(() => chooseMode({ mode: wanted.value, path, port: port.value?.port, command }));
+    // A port that was refused implies `mode: port`, too: nothing is missing in the folder then.
+    const givenPort = text('port') === '' ? undefined : (port.known?.port ?? 0);
+    const chosen = problems.check(() => chooseMode({ mode: wanted.value, path, port: givenPort, command }));
     const env = problems.check(() => parseEnv(read('env'), environment));
     problems.check(() => checkEnvUse(text('env'), chosen.value.mode));
     const version = problems.check(() => parseVersion(text('wasmrun-version')));
@@ -19281,9 +19369,299 @@ function parseTemplate(text, protocol) {
     return isDefault ? PLAIN_PUBLIC_URLS[protocol] : parsePublicUrl(text, protocol);
 }
 
+;// CONCATENATED MODULE: ./build/js/app/web/folder-check.js
+// Looks through the folder of a web app for files that browsers cannot use as they are. Used by inputs/web.ts.
+
+
+
+
+/** A look must not take long; what is beyond is not checked. */
+const MAX_ENTRIES = 10_000;
+const MAX_WASM_FILES = 50;
+/** Sizes of Git LFS pointers: three short lines (git-lfs, docs/spec.md). */
+const POINTER_BYTES = { min: 100, max: 200 };
+const POINTER_START = 'version https://git-lfs.github.com/';
+const MAX_POINTERS = 100;
+/** Paths are relative to `root`. Never throws: what cannot be read is left to the visitors' requests. */
+function checkFolder(root) {
+    const files = listFiles(root);
+    const known = new Set(files);
+    const wasm = files.filter(file => file.endsWith('.wasm')).slice(0, MAX_WASM_FILES);
+    const looked = wasm.map(file => ({ file, ...look((0,external_node_path_.join)(root, file)) }));
+    const broken = looked.find(({ problem }) => problem !== undefined);
+    const pointers = files
+        .filter(file => !file.endsWith('.wasm'))
+        .filter(file => isPointer((0,external_node_path_.join)(root, file)))
+        .slice(0, MAX_POINTERS);
+    return {
+        warnings: [
+            ...(broken === undefined ? [] : [`${sanitise_sanitise(broken.file)} ${broken.problem}`]),
+            ...(pointers.length === 0
+                ? []
+                : [
+                    `not the files themselves, but pointers of Git LFS: ${nameFiles(pointers)}; add \`lfs: true\` to actions/checkout`,
+                ]),
+        ],
+        threads: looked.find(({ sharesMemory }) => sharesMemory)?.file,
+        brotli: files.filter(file => file.endsWith('.br') && !known.has(file.slice(0, -'.br'.length))),
+    };
+}
+/** `Build/a.wasm.br and 2 more` */
+function nameFiles([first = '', ...rest]) {
+    return `${sanitise_sanitise(first)}${rest.length === 0 ? '' : ` and ${rest.length} more`}`;
+}
+/** Hidden folders are not served, and packages are not part of a build. */
+function listFiles(root) {
+    const files = [];
+    const folders = [''];
+    for (let folder = folders.shift(); folder !== undefined; folder = folders.shift())
+        for (const entry of listEntries((0,external_node_path_.join)(root, folder))) {
+            const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+            if (files.length + folders.length > MAX_ENTRIES)
+                return files;
+            if (entry.name.startsWith('.') || entry.name === 'node_modules')
+                continue;
+            if (entry.isDirectory())
+                folders.push(path);
+            else if (entry.isFile())
+                files.push(path);
+        }
+    return files;
+}
+function listEntries(folder) {
+    try {
+        return (0,external_node_fs_namespaceObject.readdirSync)(folder, { withFileTypes: true });
+    }
+    catch {
+        return [];
+    }
+}
+function look(path) {
+    try {
+        const found = readWasmFile(path);
+        if (found.kind === 'broken')
+            return { problem: found.problem, sharesMemory: false };
+        return { sharesMemory: found.kind === 'module' && (found.sections?.sharesMemory ?? false) };
+    }
+    catch {
+        return { sharesMemory: false };
+    }
+}
+function isPointer(path) {
+    try {
+        const { size } = (0,external_node_fs_namespaceObject.statSync)(path);
+        return size >= POINTER_BYTES.min && size <= POINTER_BYTES.max && readHead(path) === POINTER_START;
+    }
+    catch {
+        return false;
+    }
+}
+function readHead(path) {
+    const file = (0,external_node_fs_namespaceObject.openSync)(path, 'r');
+    try {
+        const head = Buffer.alloc(POINTER_START.length);
+        return head.toString('latin1', 0, (0,external_node_fs_namespaceObject.readSync)(file, head, 0, head.length, 0));
+    }
+    finally {
+        (0,external_node_fs_namespaceObject.closeSync)(file);
+    }
+}
+
+;// CONCATENATED MODULE: ./build/js/app/web/path-pattern.js
+// The path patterns of `_redirects` and `_headers`: `/blog/:year/*`. Used by host-files.ts.
+
+const PLACEHOLDER = /^:([A-Za-z]\w*)$/;
+/** Undefined for what is not a path, and for a `*` that is not the last segment: only Cloudflare knows that one. */
+function parsePattern(text) {
+    const segments = splitPath(text);
+    const isOpen = segments.at(-1) === '*';
+    const fixed = isOpen ? segments.slice(0, -1) : segments;
+    if (!text.startsWith('/') || fixed.some(segment => segment.includes('*')))
+        return undefined;
+    return { match: path => matchSegments(fixed, isOpen, splitPath(path)) };
+}
+function matchSegments(pattern, isOpen, segments) {
+    if (segments.length < pattern.length || (segments.length > pattern.length && !isOpen))
+        return undefined;
+    const found = {};
+    for (const [index, expected] of pattern.entries()) {
+        const segment = segments[index] ?? '';
+        const name = PLACEHOLDER.exec(expected)?.[1];
+        if (name !== undefined)
+            found[name] = segment;
+        else if (decodeSegment(expected) !== decodeSegment(segment))
+            return undefined;
+    }
+    return isOpen ? { ...found, splat: segments.slice(pattern.length).join('/') } : found;
+}
+function splitPath(path) {
+    return path.split('/').filter(segment => segment !== '');
+}
+/** Puts the values of the placeholders into a path or an address. */
+function fillIn(text, values) {
+    return text.replace(/:([A-Za-z]\w*)/g, (written, name) => Object.hasOwn(values, name) ? (values[name] ?? written) : written);
+}
+
+;// CONCATENATED MODULE: ./build/js/app/web/host-files.js
+// `_redirects` and `_headers` of a build: the files that Netlify, Cloudflare Pages, GitLab Pages and others share. Used
+// by web.ts. Syntax: https://docs.netlify.com/manage/routing/redirects/overview/,
+// https://developers.cloudflare.com/pages/configuration/headers/.
+
+
+
+
+/** They belong to hosts that do more than send files, or to their command lines. */
+const OTHER_FILES = [
+    'vercel.json',
+    'netlify.toml',
+    'staticwebapp.config.json',
+    'firebase.json',
+    'serve.json',
+    '_worker.js',
+    '.htaccess',
+    'web.config',
+];
+const REDIRECTS = [301, 302, 303, 307, 308];
+const REWRITES = [200, 404];
+/** Not permanent, because the next commit has the same address. */
+const DEFAULT_STATUS = 302;
+/**
+ * Fields that `_headers` does not decide: those of the bytes and the connection, caches (they would show an old commit
+ * under the same address), and what holds for the whole host, on which other previews are too. Netlify's Basic-Auth is
+ * no field of answers at all.
+ */
+const OWN_FIELDS = new Set([
+    ...['content-type', 'content-length', 'content-encoding', 'content-range', 'transfer-encoding', 'trailer'],
+    ...['connection', 'keep-alive', 'upgrade', 'te', 'date', 'etag', 'last-modified', 'accept-ranges', 'vary'],
+    ...['cache-control', 'cdn-cache-control', 'netlify-cdn-cache-control', 'expires', 'pragma', 'location'],
+    ...['strict-transport-security', 'alt-svc', 'clear-site-data', 'set-cookie', 'basic-auth'],
+]);
+const FIELD = /^([!#$%&'*+.^_`|~\w-]+):\s*([\t\x20-\x7e]*)$/;
+/** Reads both files of the folder. Throws an InputError if one is there and cannot be read. */
+function readHostRules(root) {
+    const ignored = [];
+    const redirects = readLines(root, '_redirects').flatMap(line => parseRedirect(line) ?? note(ignored, line));
+    const [forced, usual] = [redirects.filter(rule => rule.isForced), redirects.filter(rule => !rule.isForced)];
+    const headers = parseHeaders(readLines(root, '_headers'), ignored);
+    return {
+        redirect: (path, isForced) => findRedirection(isForced ? forced : usual, path),
+        listFields: path => headers.filter(({ pattern }) => pattern.match(path)).flatMap(({ fields }) => fields),
+        ignored: [...ignored, ...OTHER_FILES.filter(name => (0,external_node_fs_namespaceObject.existsSync)((0,external_node_path_.join)(root, name)))],
+    };
+}
+function readLines(root, file) {
+    return (readProjectFile(root, file) ?? '')
+        .split(/\r?\n/)
+        .map((text, index) => ({ file, number: index + 1, text: text.replace(/(^|\s)#.*$/, '').trimEnd() }))
+        .filter(({ text }) => text !== '');
+}
+function note(ignored, { file, number, text }) {
+    ignored.push(`${file}, line ${number}: ${text.trim()}`);
+    return [];
+}
+/** Undefined for a rule that cannot be kept: for other hosts, for countries or roles, with query parameters, a proxy. */
+function parseRedirect({ text }) {
+    const [from = '', to = '', code = String(DEFAULT_STATUS), ...conditions] = text.trim().split(/\s+/);
+    const pattern = parsePattern(from);
+    const [, digits = '', force = ''] = /^(\d{3})(!?)$/.exec(code) ?? [];
+    const status = Number(digits);
+    const isLocal = to.startsWith('/');
+    // A placeholder in the host would let visitors choose where a link of the preview leads.
+    const isAddress = /^https?:\/\/[^/:?#@\\]+(:\d+)?([/?#]|$)/i.test(to);
+    const isKept = isLocal
+        ? [...REDIRECTS, ...REWRITES].includes(status)
+        : isAddress && REDIRECTS.includes(status);
+    if (pattern === undefined || !isKept || conditions.length > 0)
+        return undefined;
+    return { pattern, to, status, isForced: force !== '' };
+}
+function findRedirection(rules, path) {
+    for (const { pattern, to, status } of rules) {
+        const values = pattern.match(path);
+        if (values === undefined)
+            continue;
+        const target = fillIn(to, values);
+        if (REWRITES.includes(status))
+            return { kind: 'rewrite', path: target.replace(/[?#].*$/s, ''), status };
+        return { kind: 'redirect', location: stayHere(target), status };
+    }
+    return undefined;
+}
+/** `//x` and `/\x` would be another host. */
+function stayHere(target) {
+    return target.replace(/^[/\\]+/, '/');
+}
+function parseHeaders(lines, ignored) {
+    const rules = [];
+    let open;
+    for (const line of lines) {
+        if (!/^\s/.test(line.text)) {
+            const pattern = parsePattern(line.text);
+            open = pattern && { pattern, fields: [] };
+            if (open === undefined)
+                note(ignored, line);
+            else
+                rules.push(open);
+            continue;
+        }
+        const [, name = '', value = ''] = FIELD.exec(line.text.trim()) ?? [];
+        if (name === '' || OWN_FIELDS.has(name.toLowerCase()) || open === undefined)
+            note(ignored, line);
+        else
+            open.fields.push([name, value]);
+    }
+    return rules;
+}
+
+;// CONCATENATED MODULE: ./build/js/inputs/web.js
+// What may not work of a web app that is served as the inputs say. Used by inputs.ts.
+
+
+const NEEDS_HTTPS = 'use `tls-cert`, or `public-url` with a proxy that has TLS';
+/** Warnings; none for other modes than web. */
+function listWebWarnings({ mode, path, crossOriginIsolation }, publicUrl) {
+    if (mode !== 'web')
+        return [];
+    const isSecure = publicUrl.startsWith('https:');
+    const isWanted = crossOriginIsolation !== false;
+    const { warnings, threads, brotli } = checkFolder(path);
+    return [
+        ...warnings,
+        ...(isWanted && !isSecure ? [ISOLATION_WITHOUT_HTTPS] : []),
+        ...(threads !== undefined && !isWanted
+            ? warnOfThreads(threads, { isSecure, isIsolated: isIsolatedByFile(path) })
+            : []),
+        ...(brotli.length > 0 && !isSecure ? [describeBrotli(brotli)] : []),
+    ];
+}
+/** Browsers isolate a page only in a secure context (HTML Standard, cross-origin isolation). */
+const ISOLATION_WITHOUT_HTTPS = `\`cross-origin-isolation\` has no effect over http, so there is no SharedArrayBuffer: ${NEEDS_HTTPS}`;
+function warnOfThreads(file, { isSecure, isIsolated }) {
+    const missing = [
+        ...(isIsolated ? [] : ['set `cross-origin-isolation: true`']),
+        ...(isSecure ? [] : [NEEDS_HTTPS]),
+    ];
+    if (missing.length === 0)
+        return [];
+    return [
+        `${nameFiles([file])} uses threads, which browsers allow only on isolated pages over https; otherwise it uses one thread, or does not start: ${missing.join(', and ')}`,
+    ];
+}
+function describeBrotli(files) {
+    return `compressed with brotli: ${nameFiles(files)}. Browsers accept that only over https; over http the files are sent decompressed, which takes longer: ${NEEDS_HTTPS}`;
+}
+/** `_headers` may isolate the page, too. */
+function isIsolatedByFile(folder) {
+    const names = readHostRules(folder)
+        .listFields('/')
+        .map(([name]) => name.toLowerCase());
+    return names.includes('cross-origin-embedder-policy') && names.includes('cross-origin-opener-policy');
+}
+
 ;// CONCATENATED MODULE: ./build/js/inputs/inputs.js
 // Turns the text of the inputs into checked values. All problems are reported together, and an empty string means "not
 // given". The action's inputs and the command line's flags pass through the same checks.
+
 
 
 
@@ -19396,14 +19774,6 @@ function parseLifetime(holdText, durationText) {
     if (duration !== undefined && duration !== hold)
         throw new errors_InputError(`\`hold\` is '${holdText}' and \`duration\` is '${durationText}': give only one of them`);
     return { hold: true, durationMs: hold };
-}
-/** Browsers isolate a page only in a secure context (HTML Standard, cross-origin isolation). */
-function listWebWarnings({ mode, crossOriginIsolation }, publicUrl) {
-    if (mode !== 'web' || crossOriginIsolation === false || publicUrl.startsWith('https:'))
-        return [];
-    return [
-        '`cross-origin-isolation` has no effect over http, so there is no SharedArrayBuffer: use `tls-cert`, or `public-url` with a proxy that has TLS',
-    ];
 }
 function listWarnings(tunnel, { access }, durationMs) {
     const { servers, publicUrl } = tunnel;
@@ -19766,10 +20136,13 @@ function environment_pick(job, keep) {
 
 
 
-/** What describes the run. */
-const OF_THE_RUNNER = /^(GITHUB|RUNNER)_/;
-/** The files through which a step gives the runner orders. */
-const ORDERS = /^GITHUB_(ENV|OUTPUT|PATH|STATE|STEP_SUMMARY)$/;
+/** What describes the machine; RUNNER_TOOL_CACHE is where setup-actions put their tools. */
+const OF_THE_RUNNER = /^RUNNER_/;
+/**
+ * Of the run, not of its tools: the token, the files through which a step gives the runner orders, and the folder with
+ * the files of all steps.
+ */
+const OF_THE_RUN = /^(GITHUB_|RUNNER_TEMP$)/;
 /** Settings of compilers, package managers and runtimes, by the first word of their name. */
 const TOOLS = new Set(('ANDROID BUN CARGO CGO CMAKE COMPOSE CONAN CONDA COREPACK CPLUS DENO DOTNET DYLD ELECTRON ERL ERLANG FLUTTER ' +
     'GEM GO GRADLE HEX JAVA JDK JRE KOTLIN LD LIBRARY MAMBA MAVEN MESON MIX NEXT NIX NODE NPM NUGET NUXT NVM OPAM ' +
@@ -19787,8 +20160,8 @@ const CREDENTIAL_PARTS = /TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PRIV
 const CREDENTIAL_PLACES = /^(ACTIONS|ALIYUN|ARM|AWS|AZURE|BORE|CLOUDSDK|DOCKER_CONFIG|EXPOSE|GCLOUD|GCP|GIT_CONFIG|GNUPGHOME|GOOGLE|GPG|HELM|INPUT|KUBE|NETRC|NPM_CONFIG_(GLOBAL|USER)CONFIG|OCI|PGSERVICEFILE|PIP_CONFIG_FILE|STATE|VAULT|WASMRUN_TUNNEL)/;
 /** `https://user:password@host`, and the beginnings of well-known tokens and keys. */
 const CREDENTIAL_VALUES = /\/\/[^/@\s]*:[^/@\s]+@|\b(gh[a-z]_|github_pat_|glpat-|npm_[A-Za-z0-9]{30}|sk_(live|test)_|xox[a-z]-|AKIA|eyJ[A-Za-z0-9])|-----BEGIN /;
-/** What bash sets by itself, and what means nothing outside of the step. */
-const OF_THE_SHELL = /^(_|OLDPWD|PWD|SHLVL|BASH.*|COLUMNS|LINES)$/;
+/** What the runner gives every step, and what bash sets by itself: nobody misses these. */
+const NOT_WORTH_A_WORD = /^((ACTIONS|GITHUB|INPUT|STATE)_.*|RUNNER_TEMP|_|OLDPWD|PWD|SHLVL|BASH.*|COLUMNS|LINES)$/;
 function selectCommandEnvironment(job, platform = process.platform) {
     const passed = selectEnvironment(job, platform);
     const leftOut = [];
@@ -19798,13 +20171,13 @@ function selectCommandEnvironment(job, platform = process.platform) {
         const key = name.toUpperCase();
         if (isForCommand(key, value, platform))
             passed[name] = value;
-        else if (!/^(ACTIONS|GITHUB|INPUT|STATE)_/.test(key) && !OF_THE_SHELL.test(key))
+        else if (!NOT_WORTH_A_WORD.test(key))
             leftOut.push(name);
     }
     return { passed, leftOut: leftOut.sort() };
 }
 function isForCommand(name, value, platform) {
-    if (isCredential(name, value) || ORDERS.test(name))
+    if (isCredential(name, value) || OF_THE_RUN.test(name))
         return false;
     const [word = ''] = name.split('_');
     return (OF_THE_RUNNER.test(name) ||
@@ -22795,7 +23168,7 @@ async function findUntrustedReason(options) {
     if (job.eventName === 'repository_dispatch')
         return 'this run was started by repository_dispatch, and it is unknown whose code it is about';
     try {
-        const head = job.eventName === 'workflow_run' ? readRunHead(job) : await readHead(options);
+        const head = job.eventName === 'workflow_run' ? readRunHead(job) : await fork_rules_readHead(options);
         if (typeof head === 'string')
             return head;
         if (!isOwn(job, head.repository))
@@ -22822,7 +23195,7 @@ function findUnexpectedCommit(job, path) {
     return `${renderFound(path, commit)}, but this run's own commit ${sanitise_sanitise(job.sha)} was expected`;
 }
 /** The head of the pull request a privileged event is about, or why it is unknown. */
-async function readHead({ job, github, signal }) {
+async function fork_rules_readHead({ job, github, signal }) {
     const fromEvent = readEventPullRequest(job);
     const issue = readIssue(job);
     if (!fromEvent && !issue)

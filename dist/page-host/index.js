@@ -7841,7 +7841,7 @@ const web_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("s
  * Based on:
  * https://github.com/jsdom/jsdom/blob/master/lib/jsdom/living/file-api/Blob-impl.js (MIT licensed).
  */
-class page_host_Blob {
+class Blob_Blob {
     type = '';
     [PropertySymbol_buffer];
     /**
@@ -7859,7 +7859,7 @@ class page_host_Blob {
                 if (bit instanceof ArrayBuffer) {
                     buffer = external_buffer_.Buffer.from(new Uint8Array(bit));
                 }
-                else if (bit instanceof page_host_Blob) {
+                else if (bit instanceof Blob_Blob) {
                     buffer = bit[PropertySymbol_buffer];
                 }
                 else if (bit instanceof external_buffer_.Buffer) {
@@ -7929,7 +7929,7 @@ class page_host_Blob {
         const span = Math.max(relativeEnd - relativeStart, 0);
         const buffer = this[PropertySymbol_buffer];
         const slicedBuffer = buffer.slice(relativeStart, relativeStart + span);
-        const blob = new page_host_Blob([], { type: relativeContentType });
+        const blob = new Blob_Blob([], { type: relativeContentType });
         blob[PropertySymbol_buffer] = slicedBuffer;
         return blob;
     }
@@ -8013,7 +8013,7 @@ class URL_URL extends external_url_.URL {
      * @returns URL.
      */
     static createObjectURL(object) {
-        if (object instanceof page_host_Blob) {
+        if (object instanceof Blob_Blob) {
             const blob = new external_buffer_.Blob([object[PropertySymbol_buffer]], { type: object.type });
             return super.createObjectURL(blob);
         }
@@ -19992,7 +19992,7 @@ class Clipboard {
             throw new this.#window.DOMException(`Failed to execute 'writeText' on 'Clipboard': The request is not allowed`);
         }
         this.#data = [
-            new this.#window.ClipboardItem({ 'text/plain': new page_host_Blob([text], { type: 'text/plain' }) })
+            new this.#window.ClipboardItem({ 'text/plain': new Blob_Blob([text], { type: 'text/plain' }) })
         ];
     }
 }
@@ -20040,10 +20040,10 @@ class ClipboardItem {
         if (!this.#data[type]) {
             throw new DOMException_DOMException(`Failed to execute 'getType' on 'ClipboardItem': The type '${type}' was not found`);
         }
-        if (this.#data[type] instanceof page_host_Blob) {
+        if (this.#data[type] instanceof Blob_Blob) {
             return this.#data[type];
         }
-        return new page_host_Blob([await this.#data[type]], { type });
+        return new Blob_Blob([await this.#data[type]], { type });
     }
 }
 //# sourceMappingURL=ClipboardItem.js.map
@@ -30724,7 +30724,7 @@ class DataTransferItem {
  * Based on:
  * https://github.com/jsdom/jsdom/blob/master/lib/jsdom/living/file-api/File-impl.js (MIT licensed).
  */
-class File extends page_host_Blob {
+class File extends Blob_Blob {
     lastModified;
     name;
     /**
@@ -32192,7 +32192,7 @@ class FormData_FormData {
      * @param [filename] Filename.
      */
     append(name, value, filename) {
-        if (filename && !(value instanceof page_host_Blob)) {
+        if (filename && !(value instanceof Blob_Blob)) {
             throw new this[PropertySymbol_window].TypeError('Failed to execute "append" on "FormData": parameter 2 is not of type "Blob".');
         }
         this.#entries.push({
@@ -32329,7 +32329,7 @@ class FormData_FormData {
             }
             return value;
         }
-        if (value instanceof page_host_Blob) {
+        if (value instanceof Blob_Blob) {
             const file = new File([], 'blob', { type: value.type });
             file[PropertySymbol_buffer] = value[PropertySymbol_buffer];
             return file;
@@ -32376,7 +32376,7 @@ class FetchBodyUtility {
                 contentLength: buffer.length
             };
         }
-        else if (body instanceof page_host_Blob) {
+        else if (body instanceof Blob_Blob) {
             const buffer = body[PropertySymbol_buffer];
             return {
                 buffer,
@@ -33144,7 +33144,7 @@ class Request_Request {
     async blob() {
         const type = this.headers.get('Content-Type') || '';
         const buffer = await this.arrayBuffer();
-        return new page_host_Blob([buffer], { type });
+        return new Blob_Blob([buffer], { type });
     }
     /**
      * Returns buffer.
@@ -33380,7 +33380,7 @@ class Response_Response {
     async blob() {
         const type = this.headers.get('Content-Type') || '';
         const buffer = await this.arrayBuffer();
-        return new page_host_Blob([buffer], { type });
+        return new Blob_Blob([buffer], { type });
     }
     /**
      * Returns buffer.
@@ -47181,7 +47181,7 @@ class OffscreenCanvas_OffscreenCanvas {
         const adapter = settings?.canvasAdapter;
         if (!adapter) {
             return new Promise((resolve) => {
-                this[PropertySymbol_window].requestAnimationFrame(() => resolve(new page_host_Blob([], options)));
+                this[PropertySymbol_window].requestAnimationFrame(() => resolve(new Blob_Blob([], options)));
             });
         }
         return new Promise((resolve, reject) => {
@@ -47420,7 +47420,7 @@ class HTMLCanvasElement extends HTMLElement {
         const settings = new WindowBrowserContext(this[PropertySymbol_window]).getSettings();
         const adapter = settings?.canvasAdapter;
         if (!adapter) {
-            this[PropertySymbol_window].requestAnimationFrame(() => callback(new page_host_Blob([], { type: type || 'image/png' })));
+            this[PropertySymbol_window].requestAnimationFrame(() => callback(new Blob_Blob([], { type: type || 'image/png' })));
             return;
         }
         if (this.#offscreenCanvas) {
@@ -67642,7 +67642,7 @@ class FileReader_FileReader extends EventTarget_EventTarget {
      * @param blob Blob.
      */
     readAsArrayBuffer(blob) {
-        if (!(blob instanceof page_host_Blob)) {
+        if (!(blob instanceof Blob_Blob)) {
             throw new this[PropertySymbol_window].TypeError(`Failed to execute 'readAsArrayBuffer' on 'FileReader': parameter 1 is not of type 'Blob'.`);
         }
         this.#readFile(blob, file_FileReaderFormatEnum.buffer);
@@ -67653,7 +67653,7 @@ class FileReader_FileReader extends EventTarget_EventTarget {
      * @param blob Blob.
      */
     readAsBinaryString(blob) {
-        if (!(blob instanceof page_host_Blob)) {
+        if (!(blob instanceof Blob_Blob)) {
             throw new this[PropertySymbol_window].TypeError(`Failed to execute 'readAsBinaryString' on 'FileReader': parameter 1 is not of type 'Blob'.`);
         }
         this.#readFile(blob, file_FileReaderFormatEnum.binaryString);
@@ -67664,7 +67664,7 @@ class FileReader_FileReader extends EventTarget_EventTarget {
      * @param blob Blob.
      */
     readAsDataURL(blob) {
-        if (!(blob instanceof page_host_Blob)) {
+        if (!(blob instanceof Blob_Blob)) {
             throw new this[PropertySymbol_window].TypeError(`Failed to execute 'readAsDataURL' on 'FileReader': parameter 1 is not of type 'Blob'.`);
         }
         this.#readFile(blob, file_FileReaderFormatEnum.dataURL);
@@ -67676,7 +67676,7 @@ class FileReader_FileReader extends EventTarget_EventTarget {
      * @param [encoding] Encoding.
      */
     readAsText(blob, encoding = null) {
-        if (!(blob instanceof page_host_Blob)) {
+        if (!(blob instanceof Blob_Blob)) {
             throw new this[PropertySymbol_window].TypeError(`Failed to execute 'readAsText' on 'FileReader': parameter 1 is not of type 'Blob'.`);
         }
         this.#readFile(blob, file_FileReaderFormatEnum.text, encoding || 'UTF-8');
@@ -68159,7 +68159,7 @@ class WebSocket_WebSocket extends EventTarget_EventTarget {
         if (data instanceof ArrayBuffer) {
             buffer = Buffer.from(new Uint8Array(data));
         }
-        else if (data instanceof page_host_Blob) {
+        else if (data instanceof Blob_Blob) {
             buffer = data[PropertySymbol_buffer];
         }
         else if (data instanceof Buffer) {
@@ -82082,7 +82082,7 @@ class BrowserWindow extends EventTarget_EventTarget {
     Location = Location;
     CustomElementRegistry = CustomElementRegistry;
     ResizeObserver = ResizeObserver;
-    Blob = page_host_Blob;
+    Blob = Blob_Blob;
     File = File;
     Storage = Storage;
     CookieStore = CookieStore;
@@ -86406,8 +86406,83 @@ class GlobalWindow extends Window {
 //# sourceMappingURL=index.js.map
 ;// CONCATENATED MODULE: external "node:worker_threads"
 const external_node_worker_threads_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:worker_threads");
+;// CONCATENATED MODULE: ./build/js/app/os/page-host/join-writes.js
+// Joins what the program writes. Runs inside the VM's worker, before wasmrun's script there, so it must be
+// self-contained: the worker gets its source text. Used by node-worker.ts and browser.ts.
+/**
+ * Sends what the program writes to one connection in one go as one message. wasmhub's runtime writes an answer in five
+ * pieces. wasmrun's page makes a frame of each, and its network proxy a TCP segment without TCP_NODELAY, so that the
+ * kernel holds back the second piece until the first is acknowledged: 40 ms for every answer. A message is also cut
+ * where the proxy would refuse its frame: over 16 MiB (tungstenite's `max_frame_size`), it closes all connections.
+ *
+ * Joined bytes are sent when the program waits, reads, or tells its host anything else.
+ */
+function joinWrites(scope) {
+    const maxWaiting = 4 * 1024 * 1024;
+    const maxMessage = 4 * 1024 * 1024;
+    const waiting = new Map();
+    let waitingBytes = 0;
+    const post = scope.postMessage.bind(scope);
+    const flush = () => {
+        if (waiting.size === 0)
+            return;
+        for (const [id, pieces] of waiting) {
+            const joined = join(pieces);
+            for (let at = 0; at < joined.length; at += maxMessage)
+                post({ type: 'sock', op: 'send', id, bytes: joined.subarray(at, at + maxMessage) });
+        }
+        waiting.clear();
+        waitingBytes = 0;
+    };
+    const join = (pieces) => {
+        const [first] = pieces;
+        if (pieces.length === 1 && first !== undefined)
+            return first;
+        const joined = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+        let at = 0;
+        for (const piece of pieces) {
+            joined.set(piece, at);
+            at += piece.length;
+        }
+        return joined;
+    };
+    scope.postMessage = (message, transfer) => {
+        const write = message;
+        if (write.type !== 'sock' || write.op !== 'send') {
+            flush();
+            post(message, transfer);
+            return;
+        }
+        const pieces = waiting.get(write.id);
+        if (pieces === undefined)
+            waiting.set(write.id, [write.bytes]);
+        else
+            pieces.push(write.bytes);
+        waitingBytes += write.bytes.length;
+        if (waitingBytes >= maxWaiting)
+            flush();
+    };
+    /** These two return to the program when something arrived, or time has passed: another turn. */
+    const ends = ['poll_oneoff', 'sock_recv'];
+    const instantiate = scope.WebAssembly.instantiate;
+    scope.WebAssembly.instantiate = async (source, imports) => {
+        const wasi = { ...imports.wasi_snapshot_preview1 };
+        for (const name of ends) {
+            const call = wasi[name];
+            if (typeof call !== 'function')
+                continue;
+            wasi[name] = (...args) => {
+                flush();
+                return call(...args);
+            };
+        }
+        return await instantiate(source, { ...imports, wasi_snapshot_preview1: wasi });
+    };
+}
+
 ;// CONCATENATED MODULE: ./build/js/app/os/page-host/node-worker.js
 // A Worker as wasmrun's page expects it, on a thread of Node.js. Used by node-page.ts.
+
 
 /** For the VM's JavaScript around the WASM: mostly the project's files as base64, at most 67 MB. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 64 };
@@ -86427,6 +86502,7 @@ const PRELUDE = `{
   };
   parentPort.on('message', data => self.onmessage({ data }));
 }
+(${joinWrites})(self);
 `;
 class NodeWorker extends EventTarget {
     onmessage = null;
@@ -86584,6 +86660,17 @@ function watchPage(scope, report) {
             report({ type: 'request-failed', path, status: response.status, reason: reason.slice(0, 2000) });
         }
         return response;
+    };
+}
+/** For the browser: runs `source` in the page's Worker, before the Worker's own script. `base` is the page's address. */
+function addToWorker(scope, base, source) {
+    const OriginalWorker = scope.Worker;
+    scope.Worker = class extends OriginalWorker {
+        constructor(url, options) {
+            const original = new URL(url, base).href;
+            const script = `${source}\nimportScripts(${JSON.stringify(original)});`;
+            super(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), options);
+        }
     };
 }
 /**

@@ -15385,10 +15385,13 @@ function environment_pick(job, keep) {
 
 
 
-/** What describes the run. */
-const OF_THE_RUNNER = /^(GITHUB|RUNNER)_/;
-/** The files through which a step gives the runner orders. */
-const ORDERS = /^GITHUB_(ENV|OUTPUT|PATH|STATE|STEP_SUMMARY)$/;
+/** What describes the machine; RUNNER_TOOL_CACHE is where setup-actions put their tools. */
+const OF_THE_RUNNER = /^RUNNER_/;
+/**
+ * Of the run, not of its tools: the token, the files through which a step gives the runner orders, and the folder with
+ * the files of all steps.
+ */
+const OF_THE_RUN = /^(GITHUB_|RUNNER_TEMP$)/;
 /** Settings of compilers, package managers and runtimes, by the first word of their name. */
 const TOOLS = new Set(('ANDROID BUN CARGO CGO CMAKE COMPOSE CONAN CONDA COREPACK CPLUS DENO DOTNET DYLD ELECTRON ERL ERLANG FLUTTER ' +
     'GEM GO GRADLE HEX JAVA JDK JRE KOTLIN LD LIBRARY MAMBA MAVEN MESON MIX NEXT NIX NODE NPM NUGET NUXT NVM OPAM ' +
@@ -15406,8 +15409,8 @@ const CREDENTIAL_PARTS = /TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PRIV
 const CREDENTIAL_PLACES = /^(ACTIONS|ALIYUN|ARM|AWS|AZURE|BORE|CLOUDSDK|DOCKER_CONFIG|EXPOSE|GCLOUD|GCP|GIT_CONFIG|GNUPGHOME|GOOGLE|GPG|HELM|INPUT|KUBE|NETRC|NPM_CONFIG_(GLOBAL|USER)CONFIG|OCI|PGSERVICEFILE|PIP_CONFIG_FILE|STATE|VAULT|WASMRUN_TUNNEL)/;
 /** `https://user:password@host`, and the beginnings of well-known tokens and keys. */
 const CREDENTIAL_VALUES = /\/\/[^/@\s]*:[^/@\s]+@|\b(gh[a-z]_|github_pat_|glpat-|npm_[A-Za-z0-9]{30}|sk_(live|test)_|xox[a-z]-|AKIA|eyJ[A-Za-z0-9])|-----BEGIN /;
-/** What bash sets by itself, and what means nothing outside of the step. */
-const OF_THE_SHELL = /^(_|OLDPWD|PWD|SHLVL|BASH.*|COLUMNS|LINES)$/;
+/** What the runner gives every step, and what bash sets by itself: nobody misses these. */
+const NOT_WORTH_A_WORD = /^((ACTIONS|GITHUB|INPUT|STATE)_.*|RUNNER_TEMP|_|OLDPWD|PWD|SHLVL|BASH.*|COLUMNS|LINES)$/;
 function selectCommandEnvironment(job, platform = process.platform) {
     const passed = selectEnvironment(job, platform);
     const leftOut = [];
@@ -15417,13 +15420,13 @@ function selectCommandEnvironment(job, platform = process.platform) {
         const key = name.toUpperCase();
         if (isForCommand(key, value, platform))
             passed[name] = value;
-        else if (!/^(ACTIONS|GITHUB|INPUT|STATE)_/.test(key) && !OF_THE_SHELL.test(key))
+        else if (!NOT_WORTH_A_WORD.test(key))
             leftOut.push(name);
     }
     return { passed, leftOut: leftOut.sort() };
 }
 function isForCommand(name, value, platform) {
-    if (isCredential(name, value) || ORDERS.test(name))
+    if (isCredential(name, value) || OF_THE_RUN.test(name))
         return false;
     const [word = ''] = name.split('_');
     return (OF_THE_RUNNER.test(name) ||

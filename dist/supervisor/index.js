@@ -31822,14 +31822,13 @@ function leadsOut(path) {
 
 ;// CONCATENATED MODULE: ./build/js/app/project/entry-file.js
 // Which file of a Node.js project is run. Used by mode.ts to recognise a project, and by staging.ts to check that the
-// file is copied. wasmrun 1.0.0 has two lists of names: one detects a project, in the other its page finds the program.
+// file is copied. wasmrun 1.0.0 recognises a project by
+// fewer names than those under which its page finds the program.
 
 
 
 
 
-/** The files by which wasmrun recognises a Node.js project, in its order, after `main` of package.json. */
-const DETECTED_FILES = ['index.js', 'server.js', 'app.js', 'main.js'];
 /** Where wasmrun's page looks for the program, in its order, after wasmrun.toml and package.json. */
 const ENTRY_FILES = [
     'index',
@@ -31841,6 +31840,8 @@ const ENTRY_FILES = [
     'server',
     'src/server',
 ].map(name => `${name}.js`);
+/** Those by which wasmrun recognises a Node.js project that has no package.json. */
+const DETECTED_FILES = ENTRY_FILES.filter(name => !name.includes('/'));
 /** A member of another type counts as absent. */
 const EntryName = fallback(optional(string()), undefined);
 const PackageSchema = object({ main: EntryName, module: EntryName });
@@ -33406,6 +33407,120 @@ function parseToml(text) {
     }
 }
 
+;// CONCATENATED MODULE: external "node:module"
+const external_node_module_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:module");
+;// CONCATENATED MODULE: external "node:vm"
+const external_node_vm_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:vm");
+;// CONCATENATED MODULE: ./build/js/app/project/runtime-modules.js
+// What wasmhub's Node.js runtime 0.6.0 can load: its modules (main.js, `builtins`), and which programs it can parse.
+// Used by staging.ts before the start, and by page-program.ts when a program has ended.
+
+
+
+
+
+/** Those that load. Some only throw when they are used (`child_process`, `tls`, `zlib`, …), with a message of their own. */
+const MODULES = new Set([
+    ...[
+        'assert',
+        'async_hooks',
+        'buffer',
+        'child_process',
+        'console',
+        'crypto',
+        'dgram',
+        'events',
+        'fs',
+        'fs/promises',
+    ],
+    ...['http', 'https', 'net', 'os', 'path', 'process', 'querystring', 'stream', 'string_decoder', 'timers'],
+    ...['timers/promises', 'tls', 'tty', 'url', 'util', 'worker_threads', 'zlib'],
+]);
+const GUIDE = 'docs/os.md#packages-bundle-them';
+/** A program of this many files of its own is more than a warning needs. */
+const MAX_FILES = 200;
+/** How far before a call its `try` is looked for. */
+const LOOK_BACK = 200;
+/** What to do about a module that the program cannot load. `name` is as written in `require`. */
+function adviseOnModule(name) {
+    const shown = sanitise_sanitise(name);
+    const plain = name.replace(/^node:/, '');
+    if (/^[./]/.test(name))
+        return `${shown} is not among the files in the VM; see which were left out`;
+    if (name.startsWith('node:') || external_node_module_namespaceObject.builtinModules.includes(plain))
+        return `wasmrun's runtime has no ${shown}: replace it when you bundle (${GUIDE}), or use \`mode: port\` with a \`command\``;
+    return `${shown} is not in the VM, which gets no node_modules: bundle the program (${GUIDE})`;
+}
+/** The rest of a sentence about a program that ended: what its last lines say is missing, and what to do. */
+function adviseOnOutput(lines) {
+    const text = lines.join('\n');
+    const missing = /Cannot find module '([^'\n]+)'/.exec(text)?.[1];
+    if (missing !== undefined)
+        return `; ${adviseOnModule(missing)}`;
+    if (/is not supported in this sandbox/.test(text))
+        return "; wasmrun's runtime cannot do that (docs/os.md#the-runtime); use `mode: port` with a `command`";
+    return '';
+}
+/**
+ * Looks at the program before it starts. Throws an AppError if the runtime cannot parse the entry file. Returns a
+ * warning for each module that is required and cannot be loaded: only the program knows whether it does without.
+ */
+function checkProgram(entry, read) {
+    const warnings = new Set();
+    const files = new Set([entry]);
+    for (const file of files) {
+        const source = read(file);
+        if (source === undefined || files.size > MAX_FILES)
+            continue;
+        if (file === entry)
+            checkSyntax(file, source);
+        for (const name of listRequired(source)) {
+            if (name.startsWith('.')) {
+                const found = findFile(external_node_path_.posix.join((0,external_node_path_.dirname)(file), name), read);
+                if (found?.endsWith('.js'))
+                    files.add(found);
+            }
+            else if (!isLoadable(name))
+                warnings.add(`${sanitise_sanitise(file)}: ${adviseOnModule(name)}`);
+        }
+    }
+    return [...warnings];
+}
+/** The runtime runs a file as the body of a function, as Node.js does with CommonJS; Node.js's parser knows more. */
+function checkSyntax(file, source) {
+    try {
+        (0,external_node_vm_namespaceObject.compileFunction)(source, ['exports', 'require', 'module', '__filename', '__dirname'], { filename: file });
+    }
+    catch (cause) {
+        if (!(cause instanceof SyntaxError))
+            throw cause;
+        const isModule = /import statement|token 'export'|import\.meta|await is only valid/.test(cause.message);
+        const line = /:(\d+)\n/.exec(cause.stack ?? '')?.[1];
+        const place = line === undefined ? sanitise_sanitise(file) : `${sanitise_sanitise(file)}, line ${line}`;
+        throw new AppError(isModule
+            ? `${place} is an ES module, and wasmrun's runtime runs only CommonJS: bundle the program (${GUIDE})`
+            : `${place} is not JavaScript that wasmrun's runtime can run (${sanitise_sanitise(cause.message)}); bundle or correct it`, { cause, restartable: false });
+    }
+}
+/** Modules required by a fixed name, except in comments, and where a `try` around the call expects a failure. */
+function listRequired(source) {
+    const calls = [...source.matchAll(/(?<![\w.$])require\((['"])([^'"\n]{1,200})\1\)/g)];
+    return calls.flatMap(({ 2: name, index }) => {
+        const before = source.slice(Math.max(0, index - LOOK_BACK), index);
+        const isOptional = /\btry\s*\{[^}]*$/.test(before);
+        const isComment = /(?:\/\/|^\s*\*)[^\n]*$/.test(before.slice(before.lastIndexOf('\n') + 1));
+        return name === undefined || isOptional || isComment ? [] : [name];
+    });
+}
+function isLoadable(name) {
+    if (name === 'node:test')
+        return true;
+    return MODULES.has(name.replace(/^node:/, '')) || /^[#/]/.test(name);
+}
+function findFile(path, read) {
+    return [path, `${path}.js`, `${path}/index.js`].find(candidate => read(candidate) !== undefined);
+}
+
 ;// CONCATENATED MODULE: ./build/js/app/project/staging.js
 // Makes the copy of a project that OS mode runs on. The checkout itself is not used, because wasmrun's API can write
 // into the folder it serves, and our network policy becomes a part of it. Used by os.ts and, for a plain copy, exec.ts.
@@ -33418,10 +33533,12 @@ function parseToml(text) {
 
 
 
+
+
 /** wasmrun 1.0.0 ships no more than this into the VM (project_files.rs); larger files would be missing silently. */
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
 const MAX_TOTAL_BYTES = 50 * 1024 * 1024;
-const MAX_FILES = 5_000;
+const staging_MAX_FILES = 5_000;
 /**
  * Copies the project into `target` (which must not exist), with our network policy in its wasmrun.toml. Throws an
  * InputError for a broken wasmrun.toml, and an AppError if the program's entry file would be left out.
@@ -33436,7 +33553,12 @@ async function stageProject(source, target, logger) {
     const refused = findRefusedPorts(config);
     if (refused !== undefined)
         logger.warn(`wasmrun.toml: os.network.bind_ports ${sanitise_sanitise(refused)} is not within ${DEFAULT_BIND_PORTS}, which is used instead`);
-    await checkEntry(walk, config.os?.entry);
+    const entry = await checkEntry(walk, config.os?.entry);
+    if (entry === undefined || !entry.endsWith('.js'))
+        return;
+    const read = (path) => walk.files.has(path) ? (0,external_node_fs_.readFileSync)((0,external_node_path_.join)(walk.to, path), 'utf8') : undefined;
+    for (const warning of checkProgram(entry, read))
+        logger.warn(warning);
 }
 /**
  * Copies a folder into `target` (which must not exist) for a program that gets it as its root directory: by the same
@@ -33484,7 +33606,7 @@ async function copyOne(walk, path) {
         return count(walk, 'files over 10 MB');
     if (walk.bytes + size > MAX_TOTAL_BYTES)
         return count(walk, 'beyond 50 MB');
-    if (walk.files.size >= MAX_FILES)
+    if (walk.files.size >= staging_MAX_FILES)
         return count(walk, 'beyond 5,000 files');
     await (0,promises_.copyFile)((0,external_node_path_.join)(walk.from, path), (0,external_node_path_.join)(walk.to, path));
     walk.files.add(path);
@@ -33498,22 +33620,27 @@ function describeStaging({ files, bytes, leftOut }, use) {
     const rules = [...leftOut].map(([rule, times]) => `${sanitise_sanitise(rule)} (${times})`);
     return rules.length === 0 ? copied : `${copied}; left out: ${rules.join(', ')}`;
 }
-/** The file the page will run: named by wasmrun.toml, otherwise by package.json, otherwise one of the usual names. */
+/**
+ * The file the page will run: named by wasmrun.toml, otherwise by package.json, otherwise one of the usual names.
+ * Undefined if the page takes any script.
+ */
 async function checkEntry(walk, configured) {
     const wanted = configured ?? readPackageEntry(walk.from);
     const entry = wanted === undefined ? undefined : external_node_path_.posix.normalize(wanted);
     if (entry !== undefined && walk.files.has(entry))
-        return;
+        return entry;
     if (entry !== undefined && (configured !== undefined || entry_file_isFile((0,external_node_path_.join)(walk.from, entry))))
         throw describeLostEntry(walk, entry);
-    if (ENTRY_FILES.some(name => walk.files.has(name)))
-        return;
+    const usual = ENTRY_FILES.find(name => walk.files.has(name));
+    if (usual !== undefined)
+        return usual;
     for (const name of ENTRY_FILES)
         if (entry_file_isFile((0,external_node_path_.join)(walk.from, name)))
             throw describeLostEntry(walk, name);
     // As a last resort the page takes any script of the root; without one there is nothing to run.
     if (![...walk.files].some(path => path.endsWith('.js')))
         throw await describeUnsuited(walk.from);
+    return undefined;
 }
 function describeLostEntry(walk, entry) {
     const shown = sanitise_sanitise(entry);
@@ -33601,12 +33728,15 @@ function chooseHostRule(answers) {
         return rewrite(`refuses its public address with status ${atPublic.status}`);
     if (script && rank(script.atPublic) > rank(script.atLocal))
         return rewrite(`refuses its script at its public address with status ${script.atPublic}`);
+    // webpack-dev-server 4, and so Vue CLI 5 and Create React App 5, refuse a Host with status 200 and a short text.
+    if (atLocal?.hasScript && !atPublic.hasScript && open === local)
+        return rewrite('shows a page without its script at its public address');
     if (local > open)
         return preserve('answers only at its public address');
     if (isHttps && atPublic.publicSchemes.includes('http'))
         return rewrite('takes itself for http, and its public address is https');
     if (isTold)
-        return preserve('knows its public address from `{url}` or EXPOSE_URL');
+        return preserve('is started with its public address');
     if (atPublic.namesLocal)
         return rewrite('calls itself localhost, whatever its address is');
     if (!isHttps)
@@ -33698,6 +33828,7 @@ function describePage(page, { local, open }) {
     const everything = `${JSON.stringify(headers)} ${text}`;
     return {
         status,
+        hasScript: findScript(page) !== undefined,
         leadsAway: next !== undefined && next.origin !== url.origin,
         namesLocal: listSchemes(everything, local.authority).length > 0,
         publicSchemes: listSchemes(everything, open.authority),
@@ -33774,11 +33905,13 @@ async function findHostRule(address, path, options, signal) {
     options.logger.info(`host-header ${rule}: the app ${reason}`);
     return rule;
 }
+/** What tells a program its public address, or where to read it: SvelteKit's PROTOCOL_HEADER=x-forwarded-proto. */
+const PUBLIC_ADDRESS = /\{url\}|\bEXPOSE_URL\b|\bx-forwarded-(?:host|proto)\b/i;
 /** Whether the app is started with its public address. */
 function isTold({ spec, env }) {
     const command = spec.mode === 'port' ? spec.command : undefined;
     const args = spec.mode === 'exec' ? spec.args : [];
-    return [command ?? '', ...args, ...Object.values(env)].some(text => /\{url\}|\bEXPOSE_URL\b/.test(text));
+    return [command ?? '', ...args, ...Object.values(env)].some(text => PUBLIC_ADDRESS.test(text));
 }
 
 ;// CONCATENATED MODULE: ./build/js/shared/abort.js
@@ -33897,6 +34030,80 @@ function os_server_describeLoss(child, end, code) {
     });
 }
 
+;// CONCATENATED MODULE: ./build/js/app/os/page-host/join-writes.js
+// Joins what the program writes. Runs inside the VM's worker, before wasmrun's script there, so it must be
+// self-contained: the worker gets its source text. Used by node-worker.ts and browser.ts.
+/**
+ * Sends what the program writes to one connection in one go as one message. wasmhub's runtime writes an answer in five
+ * pieces. wasmrun's page makes a frame of each, and its network proxy a TCP segment without TCP_NODELAY, so that the
+ * kernel holds back the second piece until the first is acknowledged: 40 ms for every answer. A message is also cut
+ * where the proxy would refuse its frame: over 16 MiB (tungstenite's `max_frame_size`), it closes all connections.
+ *
+ * Joined bytes are sent when the program waits, reads, or tells its host anything else.
+ */
+function joinWrites(scope) {
+    const maxWaiting = 4 * 1024 * 1024;
+    const maxMessage = 4 * 1024 * 1024;
+    const waiting = new Map();
+    let waitingBytes = 0;
+    const post = scope.postMessage.bind(scope);
+    const flush = () => {
+        if (waiting.size === 0)
+            return;
+        for (const [id, pieces] of waiting) {
+            const joined = join(pieces);
+            for (let at = 0; at < joined.length; at += maxMessage)
+                post({ type: 'sock', op: 'send', id, bytes: joined.subarray(at, at + maxMessage) });
+        }
+        waiting.clear();
+        waitingBytes = 0;
+    };
+    const join = (pieces) => {
+        const [first] = pieces;
+        if (pieces.length === 1 && first !== undefined)
+            return first;
+        const joined = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+        let at = 0;
+        for (const piece of pieces) {
+            joined.set(piece, at);
+            at += piece.length;
+        }
+        return joined;
+    };
+    scope.postMessage = (message, transfer) => {
+        const write = message;
+        if (write.type !== 'sock' || write.op !== 'send') {
+            flush();
+            post(message, transfer);
+            return;
+        }
+        const pieces = waiting.get(write.id);
+        if (pieces === undefined)
+            waiting.set(write.id, [write.bytes]);
+        else
+            pieces.push(write.bytes);
+        waitingBytes += write.bytes.length;
+        if (waitingBytes >= maxWaiting)
+            flush();
+    };
+    /** These two return to the program when something arrived, or time has passed: another turn. */
+    const ends = ['poll_oneoff', 'sock_recv'];
+    const instantiate = scope.WebAssembly.instantiate;
+    scope.WebAssembly.instantiate = async (source, imports) => {
+        const wasi = { ...imports.wasi_snapshot_preview1 };
+        for (const name of ends) {
+            const call = wasi[name];
+            if (typeof call !== 'function')
+                continue;
+            wasi[name] = (...args) => {
+                flush();
+                return call(...args);
+            };
+        }
+        return await instantiate(source, { ...imports, wasi_snapshot_preview1: wasi });
+    };
+}
+
 ;// CONCATENATED MODULE: ./build/js/app/os/page-host/page-host.js
 // The common interface of the two hosts of wasmrun's page: node.ts, a process of Node.js, and browser.ts, a headless
 // Chrome. Used by os.ts.
@@ -33986,6 +34193,17 @@ function watchPage(scope, report) {
         return response;
     };
 }
+/** For the browser: runs `source` in the page's Worker, before the Worker's own script. `base` is the page's address. */
+function addToWorker(scope, base, source) {
+    const OriginalWorker = scope.Worker;
+    scope.Worker = class extends OriginalWorker {
+        constructor(url, options) {
+            const original = new URL(url, base).href;
+            const script = `${source}\nimportScripts(${JSON.stringify(original)});`;
+            super(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), options);
+        }
+    };
+}
 /**
  * For the browser, whose page must not wait: output is dropped while 256 reports are being sent, and the next report
  * says how much. All other messages are always sent.
@@ -34025,6 +34243,7 @@ function pressRun(document) {
 ;// CONCATENATED MODULE: ./build/js/app/os/page-host/browser.js
 // wasmrun's page in a headless Chrome, driven over a pipe. Used by os.ts if Node.js cannot run the page, and as
 // the reference in tests.
+
 
 
 
@@ -34126,6 +34345,8 @@ async function launchBrowser(executable, { context }) {
             headless: true,
             pipe: true,
             userDataDir: profile,
+            // Nobody sees the page, and painting its animations cost more processor time than the program.
+            defaultViewport: { width: 1, height: 1 },
             args: process.getuid?.() === 0 ? [...FLAGS, '--no-sandbox'] : FLAGS,
             env: { ...selectHostEnvironment(context.environment), HOME: profile },
             handleSIGINT: false,
@@ -34160,7 +34381,9 @@ async function watchInBrowser(page, { onMessage }) {
         if (message !== undefined)
             onMessage(message);
     });
-    await page.evaluateOnNewDocument(`(${watchPage})(globalThis, (${limitOutput})(globalThis.${REPORT}))`);
+    const workerSource = JSON.stringify(`(${joinWrites})(self);`);
+    await page.evaluateOnNewDocument(`(${addToWorker})(globalThis, location.href, ${workerSource});
+    (${watchPage})(globalThis, (${limitOutput})(globalThis.${REPORT}));`);
 }
 /** Closes Chrome, and kills what is left of its process group: puppeteer gives it one of its own. */
 async function stopBrowser(browser, pid) {
@@ -34263,6 +34486,7 @@ function selectFlags(script) {
 
 
 
+
 /** An error of the page may contain a whole stack trace. */
 const MAX_REASON_LENGTH = 16_384;
 /** Follows one program from Run to its end. */
@@ -34357,7 +34581,10 @@ class PageProgram {
         for (const stream of Object.values(this.#streams))
             for (const line of stream.end())
                 this.#addLine(line);
-        this.#ended.resolve(new AppError(message, { ...options, lastLines: this.lastLines() }));
+        this.#ended.resolve(new AppError(`${message}${adviseOnOutput(this.lastLines())}`, {
+            ...options,
+            lastLines: this.lastLines(),
+        }));
     }
     #addLine(line) {
         this.#lines.add(line);
@@ -34425,7 +34652,9 @@ async function startOs(spec, context) {
 }
 function createProgram(server, { host, program, port }) {
     return {
-        upstream: { kind: 'address', host: '127.0.0.1', port },
+        // wasmhub's runtime 0.6.0 takes the unread rest of a body for the next request on the connection, and its answer
+        // would go to the next visitor.
+        upstream: { kind: 'address', host: '127.0.0.1', port, leavesBodies: true },
         pid: host.pid,
         ended: Promise.race([program.ended, server.ended]),
         stop: async () => void (await Promise.all([host.stop(), server.stop()])),
@@ -34625,25 +34854,22 @@ function findBash(environment) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/process/https-demand.js
-// Finds out whether an app sends browsers to https although its preview is plain http: its pages then stay empty, or
-// cannot be opened, while everything looks well from here. Used by app.ts.
+// Finds out whether an app sends browsers to https although its preview is plain http: its pages then cannot be opened,
+// while everything looks well from here. Used by app.ts.
 
-const REMEDY = 'switch that off for previews, or give the preview https (`tls-cert`, or a proxy in front)';
-/** Browsers treat these like https (W3C Secure Contexts, 3.1), and upgrade nothing. */
-const TRUSTWORTHY = /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/;
+/** As the app may call itself. */
+const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/;
 /** A warning about the app's answer to `path`, or undefined. `publicUrl`: the address that visitors open. */
 function findHttpsDemand(answer, path, publicUrl) {
     const url = URL.parse(publicUrl);
-    if (url?.protocol !== 'http:' || TRUSTWORTHY.test(url.hostname))
+    if (url?.protocol !== 'http:' || answer.status < 300 || answer.status >= 400)
         return undefined;
-    const { location = '', 'content-security-policy': policy = '' } = answer.headers;
-    const target = answer.status >= 300 && answer.status < 400 ? URL.parse(location) : null;
-    if (target?.protocol === 'https:' &&
-        (TRUSTWORTHY.test(target.hostname) || target.hostname === url.hostname))
-        return `the app redirects GET ${path} to ${sanitise_sanitise(target.origin)}, but the preview is plain http, so visitors get an error: ${REMEDY}`;
-    if (/(?:^|[;,])\s*upgrade-insecure-requests\s*(?:[;,]|$)/i.test([policy].flat().join(',')))
-        return `the app's Content-Security-Policy has upgrade-insecure-requests, as helmet sets it, so browsers load its scripts and send its forms with https, but the preview is plain http: ${REMEDY}`;
-    return undefined;
+    const target = URL.parse(answer.headers.location ?? '');
+    if (target?.protocol !== 'https:')
+        return undefined;
+    if (!LOOPBACK.test(target.hostname) && target.hostname !== url.hostname)
+        return undefined;
+    return `the app redirects GET ${path} to ${sanitise_sanitise(target.origin)}, but the preview is plain http, so visitors get an error: switch that off for previews, or give the preview https (\`tls-cert\`, or a proxy in front)`;
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/restart.js
@@ -34859,7 +35085,7 @@ const OPEN_FLAGS = external_node_fs_.constants.O_RDONLY | (external_node_fs_.con
  * Looks up a URL path (still percent-encoded, without query) below `root`, a real path. Only regular files whose real
  * path stays in the root are found, and no dotfiles but those in `.well-known` (RFC 8615).
  */
-async function findFile(root, urlPath) {
+async function files_findFile(root, urlPath) {
     const segments = decodeSegments(urlPath);
     if (isHidden(segments))
         return { kind: 'refused' };
@@ -34914,26 +35140,30 @@ async function openFile(path) {
     await handle.close();
     return { kind: 'refused' };
 }
-/** A segment that is not encoded properly is taken as it is, because links to `100%.txt` are written so. */
 function decodeSegments(urlPath) {
     return urlPath
         .split('/')
         .filter(segment => segment !== '')
         .map(decodeSegment);
 }
-/** Also used to compare paths: `%C3%A9`, `%c3%a9` and `é` are one name. */
+/** Browsers send it as it is written in a link, also beside what they encode themselves: `100% yes` is `100%%20yes`. */
+const BARE_PERCENT = /%(?![0-9a-f]{2})/gi;
+/** Also used to compare paths: `%C3%A9`, `%c3%a9` and `é` are one name. What is no UTF-8 stays as it is. */
 function decodeSegment(segment) {
     try {
-        return decodeURIComponent(segment);
+        return decodeURIComponent(segment.replace(BARE_PERCENT, '%25'));
     }
     catch {
         return segment;
     }
 }
+/** Rules for the host (host-files.ts), which may hold passwords; hosts do not send them either. */
+const HOST_FILES = ['_headers', '_redirects'];
 const SEPARATOR = /[/\\]/;
 /** Hidden files stay hidden behind encoded separators. No file has a NUL in its name. */
 function isHidden(segments) {
     return (!areVisible(segments.flatMap(segment => segment.split(SEPARATOR))) ||
+        (segments.length === 1 && HOST_FILES.includes(segments[0] ?? '')) ||
         segments.some(segment => segment.includes('\0')));
 }
 /**
@@ -34955,7 +35185,9 @@ function areVisible(segments) {
     return segments.every((segment, index) => !segment.startsWith('.') || (index === 0 && segment === '.well-known'));
 }
 const CHUNK_BYTES = 64 * 1024;
-/** Both ends are included. Throws if the file is shorter: the visitor must see a broken response, not wait for the rest. */
+/**
+ * Both ends are included. Throws if the file is shorter: the visitor must see a broken response, not wait for the rest.
+ */
 async function* readBytes(handle, { start, end }) {
     for (let position = start; position <= end;) {
         const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - position + 1));
@@ -34995,7 +35227,11 @@ function stripBase(base, path) {
 /** Whether `path` leads to a file of the folder, if the app is served below `base`. */
 function isServed(root, base, path) {
     const below = stripBase(base, path);
-    return hasFile(root, path) || (below !== undefined && hasFile(root, below));
+    return isThere(root, path) || (below !== undefined && isThere(root, below));
+}
+/** Compressed only, a file is served, too. */
+function isThere(root, path) {
+    return ['', '.br', '.gz'].some(ending => hasFile(root, path + ending));
 }
 /**
  * The base path that makes the most of `paths` lead to files, if they lead nowhere without one. `documentBase` is the
@@ -35003,79 +35239,173 @@ function isServed(root, base, path) {
  */
 function findBasePath(root, paths, documentBase) {
     const votes = new Map();
-    const missing = paths.filter(path => !hasFile(root, path));
+    const missing = paths.filter(path => !isThere(root, path));
     for (const base of missing.flatMap(path => findBaseOf(root, path) ?? []))
         votes.set(base, (votes.get(base) ?? 0) + 1);
     const [best] = [...votes].sort(([, one], [, other]) => other - one);
     if (best !== undefined)
         return best[0];
     // A page without files of its own: only its links say where it belongs.
-    return paths.every(path => !hasFile(root, path)) && !hasFile(root, `${documentBase}index.html`)
+    return paths.every(path => !isThere(root, path)) && !hasFile(root, `${documentBase}index.html`)
         ? documentBase
         : NO_BASE;
 }
 /** The shortest beginning of `path` without which it is the path of a file. */
 function findBaseOf(root, path) {
     const segments = path.split('/').slice(1);
-    const length = segments.findIndex((_, index) => index > 0 && hasFile(root, `/${segments.slice(index).join('/')}`));
+    const length = segments.findIndex((_, index) => index > 0 && isThere(root, `/${segments.slice(index).join('/')}`));
     return length < 0 ? undefined : `/${segments.slice(0, length).join('/')}/`;
 }
 
-;// CONCATENATED MODULE: ./build/js/app/web/lookup.js
-// Decides what a URL path of a web app leads to, by the conventions of static hosts (docs/web.md has them as a table).
-// Used by web.ts.
+;// CONCATENATED MODULE: ./build/js/app/web/path-pattern.js
+// The path patterns of `_redirects` and `_headers`: `/blog/:year/*`. Used by host-files.ts.
 
-const INDEX = 'index.html';
+const PLACEHOLDER = /^:([A-Za-z]\w*)$/;
+/** Undefined for what is not a path, and for a `*` that is not the last segment: only Cloudflare knows that one. */
+function path_pattern_parsePattern(text) {
+    const segments = splitPath(text);
+    const isOpen = segments.at(-1) === '*';
+    const fixed = isOpen ? segments.slice(0, -1) : segments;
+    if (!text.startsWith('/') || fixed.some(segment => segment.includes('*')))
+        return undefined;
+    return { match: path => matchSegments(fixed, isOpen, splitPath(path)) };
+}
+function matchSegments(pattern, isOpen, segments) {
+    if (segments.length < pattern.length || (segments.length > pattern.length && !isOpen))
+        return undefined;
+    const found = {};
+    for (const [index, expected] of pattern.entries()) {
+        const segment = segments[index] ?? '';
+        const name = PLACEHOLDER.exec(expected)?.[1];
+        if (name !== undefined)
+            found[name] = segment;
+        else if (decodeSegment(expected) !== decodeSegment(segment))
+            return undefined;
+    }
+    return isOpen ? { ...found, splat: segments.slice(pattern.length).join('/') } : found;
+}
+function splitPath(path) {
+    return path.split('/').filter(segment => segment !== '');
+}
+/** Puts the values of the placeholders into a path or an address. */
+function fillIn(text, values) {
+    return text.replace(/:([A-Za-z]\w*)/g, (written, name) => Object.hasOwn(values, name) ? (values[name] ?? written) : written);
+}
+
+;// CONCATENATED MODULE: ./build/js/app/web/host-files.js
+// `_redirects` and `_headers` of a build: the files that Netlify, Cloudflare Pages, GitLab Pages and others share. Used
+// by web.ts. Syntax: https://docs.netlify.com/manage/routing/redirects/overview/,
+// https://developers.cloudflare.com/pages/configuration/headers/.
+
+
+
+
+/** They belong to hosts that do more than send files, or to their command lines. */
+const OTHER_FILES = [
+    'vercel.json',
+    'netlify.toml',
+    'staticwebapp.config.json',
+    'firebase.json',
+    'serve.json',
+    '_worker.js',
+    '.htaccess',
+    'web.config',
+];
+const REDIRECTS = [301, 302, 303, 307, 308];
+const REWRITES = [200, 404];
+/** Not permanent, because the next commit has the same address. */
+const DEFAULT_STATUS = 302;
 /**
- * Looks up `path` (percent-encoded, without query) below `root`. A file wins over a page without its ending (`/about`
- * for about.html), which wins over a folder's index: this is the order of GitHub Pages, Netlify and Cloudflare Pages.
- * Redirects keep relative links right: to a folder with its slash, to a page without one.
+ * Fields that `_headers` does not decide: those of the bytes and the connection, caches (they would show an old commit
+ * under the same address), and what holds for the whole host, on which other previews are too. Netlify's Basic-Auth is
+ * no field of answers at all.
  */
-async function lookUp(root, path) {
-    if (path.endsWith('/'))
-        return await lookUpFolder(root, path);
-    const found = await findFile(root, path);
-    if (found.kind === 'file')
-        return { kind: 'file', file: found, path };
-    if (found.kind === 'refused')
-        return found;
-    const page = await lookup_openFile(root, `${path}.html`);
-    if (page !== undefined)
-        return page;
-    if (found.kind === 'folder' && (await lookup_isFile(root, `${path}/${INDEX}`)))
-        return { kind: 'redirect', location: `./${lastName(path)}/` };
-    return { kind: 'missing' };
+const OWN_FIELDS = new Set([
+    ...['content-type', 'content-length', 'content-encoding', 'content-range', 'transfer-encoding', 'trailer'],
+    ...['connection', 'keep-alive', 'upgrade', 'te', 'date', 'etag', 'last-modified', 'accept-ranges', 'vary'],
+    ...['cache-control', 'cdn-cache-control', 'netlify-cdn-cache-control', 'expires', 'pragma', 'location'],
+    ...['strict-transport-security', 'alt-svc', 'clear-site-data', 'set-cookie', 'basic-auth'],
+]);
+const FIELD = /^([!#$%&'*+.^_`|~\w-]+):\s*([\t\x20-\x7e]*)$/;
+/** Reads both files of the folder. Throws an InputError if one is there and cannot be read. */
+function readHostRules(root) {
+    const ignored = [];
+    const redirects = readLines(root, '_redirects').flatMap(line => parseRedirect(line) ?? note(ignored, line));
+    const [forced, usual] = [redirects.filter(rule => rule.isForced), redirects.filter(rule => !rule.isForced)];
+    const headers = parseHeaders(readLines(root, '_headers'), ignored);
+    return {
+        redirect: (path, isForced) => findRedirection(isForced ? forced : usual, path),
+        listFields: path => headers.filter(({ pattern }) => pattern.match(path)).flatMap(({ fields }) => fields),
+        ignored: [...ignored, ...OTHER_FILES.filter(name => (0,external_node_fs_.existsSync)((0,external_node_path_.join)(root, name)))],
+    };
 }
-async function lookUpFolder(root, path) {
-    const found = await findFile(root, `${path}${INDEX}`);
-    if (found.kind === 'file')
-        return { kind: 'file', file: found, path: `${path}${INDEX}` };
-    if (found.kind === 'refused')
-        return found;
-    const page = path.replace(/\/+$/, '');
-    if (page !== '' && (await lookup_isFile(root, `${page}.html`)))
-        return { kind: 'redirect', location: `../${lastName(page)}` };
-    return { kind: 'missing' };
+function readLines(root, file) {
+    return (readProjectFile(root, file) ?? '')
+        .split(/\r?\n/)
+        .map((text, index) => ({ file, number: index + 1, text: text.replace(/(^|\s)#.*$/, '').trimEnd() }))
+        .filter(({ text }) => text !== '');
 }
-/** The file at `path`, undefined if visitors can see none there. */
-async function lookup_openFile(root, path) {
-    const found = await findFile(root, path);
-    return found.kind === 'file' ? { kind: 'file', file: found, path } : undefined;
+function note(ignored, { file, number, text }) {
+    ignored.push(`${file}, line ${number}: ${text.trim()}`);
+    return [];
 }
-async function lookup_isFile(root, path) {
-    const opened = await lookup_openFile(root, path);
-    await opened?.file.handle.close();
-    return opened !== undefined;
+/** Undefined for a rule that cannot be kept: for other hosts, for countries or roles, with query parameters, a proxy. */
+function parseRedirect({ text }) {
+    const [from = '', to = '', code = String(DEFAULT_STATUS), ...conditions] = text.trim().split(/\s+/);
+    const pattern = path_pattern_parsePattern(from);
+    const [, digits = '', force = ''] = /^(\d{3})(!?)$/.exec(code) ?? [];
+    const status = Number(digits);
+    const isLocal = to.startsWith('/');
+    // A placeholder in the host would let visitors choose where a link of the preview leads.
+    const isAddress = /^https?:\/\/[^/:?#@\\]+(:\d+)?([/?#]|$)/i.test(to);
+    const isKept = isLocal
+        ? [...REDIRECTS, ...REWRITES].includes(status)
+        : isAddress && REDIRECTS.includes(status);
+    if (pattern === undefined || !isKept || conditions.length > 0)
+        return undefined;
+    return { pattern, to, status, isForced: force !== '' };
 }
-function lastName(path) {
-    return path.slice(path.lastIndexOf('/') + 1);
+function findRedirection(rules, path) {
+    for (const { pattern, to, status } of rules) {
+        const values = pattern.match(path);
+        if (values === undefined)
+            continue;
+        const target = fillIn(to, values);
+        if (REWRITES.includes(status))
+            return { kind: 'rewrite', path: target.replace(/[?#].*$/s, ''), status };
+        return { kind: 'redirect', location: stayHere(target), status };
+    }
+    return undefined;
+}
+/** `//x` and `/\x` would be another host. */
+function stayHere(target) {
+    return target.replace(/^[/\\]+/, '/');
+}
+function parseHeaders(lines, ignored) {
+    const rules = [];
+    let open;
+    for (const line of lines) {
+        if (!/^\s/.test(line.text)) {
+            const pattern = path_pattern_parsePattern(line.text);
+            open = pattern && { pattern, fields: [] };
+            if (open === undefined)
+                note(ignored, line);
+            else
+                rules.push(open);
+            continue;
+        }
+        const [, name = '', value = ''] = FIELD.exec(line.text.trim()) ?? [];
+        if (name === '' || OWN_FIELDS.has(name.toLowerCase()) || open === undefined)
+            note(ignored, line);
+        else
+            open.fields.push([name, value]);
+    }
+    return rules;
 }
 
-// EXTERNAL MODULE: external "node:stream/promises"
-var external_node_stream_promises_ = __nccwpck_require__(6466);
 ;// CONCATENATED MODULE: ./build/js/shared/content-coding.js
-// Content codings (RFC 9110, 8.4): which one a visitor is sent, and which media types are worth one. Used by the gateway
-// for the app's answers, and by `mode: web` for files. Pure.
+// Content codings (RFC 9110, 8.4): which one a visitor is sent, and which media types are worth one. Used by the
+// gateway for the app's answers, and by `mode: web` for files. Pure.
 /** In our order: zstd takes the least time. */
 const CODINGS = ['zstd', 'br', 'gzip'];
 const ALIASES = { 'x-gzip': 'gzip' };
@@ -35287,45 +35617,180 @@ const NAMED_TYPES = { 'apple-app-site-association': JSON_TYPE };
 function findMediaType(path) {
     const name = decodeSegment(path.slice(path.lastIndexOf('/') + 1)).toLowerCase();
     const ending = /\.([^.]+)$/.exec(name)?.[1] ?? '';
-    return media_types_lookUp(MEDIA_TYPES, ending) ?? media_types_lookUp(NAMED_TYPES, name) ?? 'application/octet-stream';
+    return lookUp(MEDIA_TYPES, ending) ?? lookUp(NAMED_TYPES, name) ?? 'application/octet-stream';
 }
-function media_types_lookUp(types, name) {
+function lookUp(types, name) {
     return Object.hasOwn(types, name) ? types[name] : undefined;
 }
 
+;// CONCATENATED MODULE: ./build/js/app/web/stored-encoding.js
+// Files that are stored compressed: beside the file, in its place, or asked for by their own name. Used by lookup.ts
+// and web.ts.
+
+
+
+const stored_encoding_CODINGS = [
+    { name: 'br', ending: '.br' },
+    { name: 'gzip', ending: '.gz' },
+];
+/**
+ * What pages load under the name of the compressed file, and leave to the browser to decompress: scripts, and the files
+ * of Unity (Manual, "Server configuration code samples") and Unreal Engine. Of other .gz files (.tar.gz, .csv.gz,
+ * .json.gz, .nii.gz) browsers get the bytes, because pages decompress those themselves, and downloads keep their name.
+ */
+const LOADED_GZIP = /\.(?:[cm]?js|wasm|data|mem|symbols\.json|css|html|svg)$/i;
+/** Pages cannot decompress brotli, so only downloads are left out. */
+const DATA = /\.(?:data|mem|bin|pck|onnx)$/i;
+const DOWNLOADS = /^application\/(?:octet-stream|gzip|zip|zstd|x-tar)$/;
+/** Older names of the same: `.jsgz`, and `.svgz`. */
+const OLD_NAME = /\.(?:(js|wasm|data|mem)gz|(svg)z)$/i;
+/**
+ * The path without the ending of the compression, and the coding, if a page that asks for this path wants the content;
+ * undefined if it wants the bytes.
+ */
+function readStoredName(path) {
+    const full = path.replace(OLD_NAME, '.$1$2.gz');
+    const coding = stored_encoding_CODINGS.find(({ ending }) => full.toLowerCase().endsWith(ending));
+    if (coding === undefined)
+        return undefined;
+    const inner = full.slice(0, -coding.ending.length);
+    const isLoaded = coding.name === 'gzip'
+        ? LOADED_GZIP.test(inner)
+        : DATA.test(inner) || !DOWNLOADS.test(findMediaType(inner));
+    return isLoaded ? { path: inner, encoding: coding.name } : undefined;
+}
+/** A file that is there only with one of the endings; undefined if there is none. */
+async function openCompressedOnly(root, path) {
+    for (const { name, ending } of stored_encoding_CODINGS) {
+        const found = await files_findFile(root, path + ending);
+        if (found.kind !== 'file')
+            continue;
+        if (await isCompressed(found, name))
+            return { file: found, path, encoding: name };
+        await found.handle.close();
+    }
+    return undefined;
+}
+/**
+ * How to send the file at `path` to a visitor with this `Accept-Encoding`: from the compressed file beside it if there
+ * is one, or decompressed if only a compressed one is there. Only the file that is sent stays open.
+ */
+async function chooseStored(root, stored, accepted) {
+    const { file, path } = stored;
+    const named = stored.encoding === undefined ? readStoredName(path) : undefined;
+    if (named !== undefined) {
+        if (!(await isCompressed(file, named.encoding)))
+            return { file, path: named.path };
+        return { file, ...named, decode: !accepts(accepted, named.encoding) };
+    }
+    if (stored.encoding !== undefined)
+        return { ...stored, decode: !accepts(accepted, stored.encoding) };
+    return (await openSibling(root, stored, accepted)) ?? stored;
+}
+/** Without the field, any coding will do (RFC 9110, 12.5.3). */
+function accepts(accepted, coding) {
+    return accepted === undefined || chooseCoding(accepted, [coding]) !== undefined;
+}
+async function openSibling(root, { file, path }, accepted) {
+    for (const { name, ending } of stored_encoding_CODINGS) {
+        if (chooseCoding(accepted, [name]) === undefined)
+            continue;
+        const sibling = await files_findFile(root, path + ending);
+        if (sibling.kind !== 'file')
+            continue;
+        // One older than the file is left over from an earlier build. Archives keep whole seconds only.
+        const isFresh = sibling.stats.mtimeMs / 1000n >= file.stats.mtimeMs / 1000n;
+        const isUsed = isFresh && (await isCompressed(sibling, name));
+        await (isUsed ? file : sibling).handle.close();
+        if (isUsed)
+            return { file: sibling, path, encoding: name };
+    }
+    return undefined;
+}
+const GZIP_START = '\x1f\x8b';
+const POINTER_START = 'version ';
+/** False for a text, an empty file or a pointer of Git LFS with such a name: browsers could not decode it. */
+async function isCompressed({ handle, stats }, coding) {
+    if (stats.size === 0n)
+        return false;
+    const head = Buffer.alloc(POINTER_START.length);
+    const { bytesRead } = await handle.read(head, 0, head.length, 0);
+    const start = head.toString('latin1', 0, bytesRead);
+    return coding === 'gzip' ? start.startsWith(GZIP_START) : start !== POINTER_START;
+}
+
+;// CONCATENATED MODULE: ./build/js/app/web/lookup.js
+// Decides what a URL path of a web app leads to, by the conventions of static hosts (docs/web.md has them as a table).
+// Used by web.ts.
+
+
+const INDEX = 'index.html';
+/**
+ * Looks up `path` (percent-encoded, without query) below `root`. A file wins over a page without its ending (`/about`
+ * for about.html), which wins over a folder's index: this is the order of GitHub Pages, Netlify and Cloudflare Pages.
+ * Redirects keep relative links right: to a folder with its slash, to a page without one.
+ */
+async function lookup_lookUp(root, path) {
+    if (path.endsWith('/'))
+        return await lookUpFolder(root, path);
+    const found = await files_findFile(root, path);
+    if (found.kind === 'file')
+        return { kind: 'file', file: found, path };
+    if (found.kind === 'refused')
+        return found;
+    const page = await lookup_openFile(root, `${path}.html`);
+    if (page !== undefined)
+        return page;
+    if (found.kind === 'missing') {
+        const compressed = await openCompressedOnly(root, path);
+        return compressed === undefined ? found : { kind: 'file', ...compressed };
+    }
+    return (await lookup_isFile(root, `${path}/${INDEX}`))
+        ? { kind: 'redirect', location: `./${lastName(path)}/` }
+        : { kind: 'missing' };
+}
+async function lookUpFolder(root, path) {
+    const found = await files_findFile(root, `${path}${INDEX}`);
+    if (found.kind === 'file')
+        return { kind: 'file', file: found, path: `${path}${INDEX}` };
+    if (found.kind === 'refused')
+        return found;
+    const page = path.replace(/\/+$/, '');
+    if (page !== '' && (await lookup_isFile(root, `${page}.html`)))
+        return { kind: 'redirect', location: `${'../'.repeat(path.length - page.length)}${lastName(page)}` };
+    return { kind: 'missing' };
+}
+/** The file at `path`, undefined if visitors can see none there. */
+async function lookup_openFile(root, path) {
+    const found = await files_findFile(root, path);
+    return found.kind === 'file' ? { kind: 'file', file: found, path } : undefined;
+}
+async function lookup_isFile(root, path) {
+    const opened = await lookup_openFile(root, path);
+    await opened?.file.handle.close();
+    return opened !== undefined;
+}
+function lastName(path) {
+    return path.slice(path.lastIndexOf('/') + 1);
+}
+
+// EXTERNAL MODULE: external "node:stream/promises"
+var external_node_stream_promises_ = __nccwpck_require__(6466);
+// EXTERNAL MODULE: external "node:zlib"
+var external_node_zlib_ = __nccwpck_require__(8522);
 ;// CONCATENATED MODULE: ./build/js/app/web/response.js
 // Sends one file as an HTTP response: type, encoding, validators, ranges (RFC 9110). Used by web.ts.
 
 
 
 
-const ENCODINGS = [
-    { name: 'br', ending: '.br' },
-    { name: 'gzip', ending: '.gz' },
-];
-/** The precompressed sibling that the visitor accepts, or the file itself. Only the chosen one stays open. */
-async function chooseEncoding(root, path, file, accepted) {
-    for (const { name, ending } of ENCODINGS) {
-        if (chooseCoding(accepted?.toString(), [name]) === undefined)
-            continue;
-        const sibling = await findFile(root, path + ending);
-        if (sibling.kind !== 'file')
-            continue;
-        // One older than the file is left over from an earlier build. Archives keep whole seconds only.
-        const fresh = sibling.stats.mtimeMs / 1000n >= file.stats.mtimeMs / 1000n;
-        await (fresh ? file : sibling).handle.close();
-        if (fresh)
-            return { file: sibling, encoding: name };
-    }
-    return { file };
-}
 /** Sends the file, or the part of it that was asked for. Rejects when the visitor leaves or the file gets shorter. */
 async function sendFile(answer) {
     const { request, response, file } = answer;
     const type = findMediaType(answer.path);
     try {
         const coding = answer.encoding === undefined ? await answer.variants?.choose(request, type, file) : undefined;
-        const etag = createETag(file.stats, coding);
+        const etag = createETag(file.stats, answer.decode ? 'identity' : coding);
         setHeaders(answer, etag, coding);
         if (answer.status === 200 && isNotModified(request, etag, file.stats)) {
             response.statusCode = 304;
@@ -35336,6 +35801,8 @@ async function sendFile(answer) {
         response.setHeader('content-type', type);
         if (coding !== undefined)
             await sendVariant(answer, etag, coding);
+        else if (answer.decode)
+            await sendDecoded(answer);
         else if (answer.status === 200)
             await sendRange(answer, etag);
         else
@@ -35345,10 +35812,10 @@ async function sendFile(answer) {
         await file.handle.close();
     }
 }
-/** `coding`: of the variant that is sent, which has no ranges. */
-function setHeaders({ response, file, encoding, status }, etag, coding) {
+/** `coding`: of the variant that is sent. Variants and decompressed files have no ranges. */
+function setHeaders({ response, file, encoding, decode, status }, etag, coding) {
     response.setHeader('vary', 'Accept-Encoding');
-    const sent = encoding ?? coding;
+    const sent = decode ? undefined : (encoding ?? coding);
     if (sent !== undefined)
         response.setHeader('content-encoding', sent);
     if (status !== 200) {
@@ -35357,7 +35824,7 @@ function setHeaders({ response, file, encoding, status }, etag, coding) {
     }
     response.setHeader('etag', etag);
     response.setHeader('last-modified', file.stats.mtime.toUTCString());
-    if (coding === undefined)
+    if (coding === undefined && !decode)
         response.setHeader('accept-ranges', 'bytes');
     // The file of the next commit has the same URL.
     response.setHeader('cache-control', 'no-cache');
@@ -35373,10 +35840,21 @@ async function sendVariant({ request, response, file, variants }, tag, coding) {
     const variant = variants.open(tag, file, coding);
     await variant.send(response).finally(() => variant.settled);
 }
+/** The length is not known before. */
+async function sendDecoded({ request, response, file, encoding }) {
+    if (request.method === 'HEAD') {
+        response.end();
+        return;
+    }
+    const decoder = encoding === 'br' ? (0,external_node_zlib_.createBrotliDecompress)() : (0,external_node_zlib_.createGunzip)();
+    await (0,external_node_stream_promises_.pipeline)(readBytes(file.handle, { start: 0, end: Number(file.stats.size) - 1 }), decoder, response);
+}
 async function sendRange(answer, etag) {
     const { request, response, file } = answer;
     const size = Number(file.stats.size);
-    const range = isRangeValid(request, etag, file.stats) ? parseRange(request.headers.range, size) : 'whole';
+    // Of HEAD, too, a range would be ignored (RFC 9110 §14.2).
+    const hasRange = request.method === 'GET' && isRangeValid(request, etag, file.stats);
+    const range = hasRange ? parseRange(request.headers.range, size) : 'whole';
     if (range === 'unsatisfiable')
         return sendUnsatisfiable(response, size);
     if (range !== 'whole') {
@@ -35436,8 +35914,6 @@ async function sendBytes({ request, response, file }, range) {
     await (0,external_node_stream_promises_.pipeline)(readBytes(file.handle, range), response);
 }
 
-// EXTERNAL MODULE: external "node:zlib"
-var external_node_zlib_ = __nccwpck_require__(8522);
 ;// CONCATENATED MODULE: ./build/js/shared/encoder.js
 // Compresses bytes: one body at once, or an answer piece by piece. Used by the gateway for the app's answers, and by
 // `mode: web` for files.
@@ -35521,8 +35997,8 @@ class EncoderSlots {
         };
     }
     /**
-     * Calls `start` when no other encoder works. What it starts takes about a millisecond. It must call `done` in any case;
-     * further calls do nothing.
+     * Calls `start` when no other encoder works. What it starts takes about a millisecond. It must call `done` in any
+     * case; further calls do nothing.
      */
     work(start) {
         if (this.#isWorking)
@@ -35750,9 +36226,13 @@ function finish(encoder, slots) {
 
 
 
+
+
 /** Sent with status 404 (all static hosts), and with 200 for pages that the app's own router knows (Surge, sirv). */
 const ERROR_PAGE = '/404.html';
 const FALLBACK_PAGE = '/200.html';
+/** Characters of a log line. */
+const MAX_LISTED = 1_000;
 /** Starts no process. Files are looked up with every request, so that a rebuilt app is served at once. */
 async function startWeb(spec, logger = silentLogger) {
     const root = await (0,promises_.realpath)(spec.path).catch((cause) => {
@@ -35767,6 +36247,9 @@ async function startWeb(spec, logger = silentLogger) {
     const { size } = await (0,promises_.stat)((0,external_node_path_.join)(root, page));
     if (size === 0)
         logger.warn(`${page} is empty, so visitors see a blank page: was the app built?`);
+    const { ignored } = readHostRules(root);
+    if (ignored.length > 0)
+        logger.info(`not honoured here: ${sanitise_sanitise(ignored.join('; '), MAX_LISTED)}`);
     return {
         upstream: { kind: 'handler', handle: createHandler({ ...spec, path: root }) },
         ended: new Promise(() => undefined),
@@ -35776,12 +36259,13 @@ async function startWeb(spec, logger = silentLogger) {
 /** Answers GET and HEAD from the folder `path`, a real path. Never rejects and never throws. */
 function createHandler(spec) {
     const variants = spec.compress === false ? undefined : new Variants();
+    const rules = readHostRules(spec.path);
     return (request, response, refuse) => {
         const target = request.url ?? '/';
         const path = target.replace(/[?#].*$/s, '');
         const query = target.slice(path.length);
         const base = spec.basePath ?? NO_BASE;
-        web_answer({ spec, variants, request, response, refuse, path, query, base }).catch(() => {
+        web_answer({ spec, variants, rules, request, response, refuse, path, query, base }).catch(() => {
             // The visitor left, or the file vanished while it was sent.
             if (response.headersSent)
                 response.destroy();
@@ -35791,21 +36275,29 @@ function createHandler(spec) {
     };
 }
 async function web_answer(visit) {
-    const { spec, request, response, refuse, path, query, base } = visit;
+    const { spec, rules, request, response, refuse, path, query, base } = visit;
+    const localPath = stripBase(base, path) ?? path;
+    for (const [name, value] of rules.listFields(localPath))
+        setField(response, name, value);
     if (spec.crossOriginIsolation !== false)
         setIsolation(response, spec.crossOriginIsolation);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
         response.setHeader('allow', 'GET, HEAD');
         return refuse(405);
     }
+    const forced = rules.redirect(localPath, true);
+    if (forced !== undefined)
+        return await follow(visit, forced);
     const found = await lookUpBelow(spec.path, base, path);
     switch (found.kind) {
         case 'redirect':
             return sendRedirect(response, `${found.location}${query}`);
         case 'file':
             return await web_send(visit, found);
-        case 'missing':
-            return await answerUnknown(visit);
+        case 'missing': {
+            const rule = rules.redirect(localPath, false);
+            return rule === undefined ? await answerUnknown(visit) : await follow(visit, rule);
+        }
         case 'refused':
             return await answerMissing(visit);
     }
@@ -35817,16 +36309,40 @@ async function web_answer(visit) {
 async function lookUpBelow(root, base, path) {
     const below = stripBase(base, path);
     if (below !== undefined) {
-        const found = await lookUp(root, below);
-        return found.kind === 'missing' && below !== path ? await lookUp(root, path) : found;
+        const found = await lookup_lookUp(root, below);
+        return found.kind === 'missing' && below !== path ? await lookup_lookUp(root, path) : found;
     }
     if (`${path}/` === base)
         return { kind: 'redirect', location: base };
-    const found = await lookUp(root, path);
+    const found = await lookup_lookUp(root, path);
     if (found.kind !== 'file' || !found.path.endsWith('.html'))
         return found;
     await found.file.handle.close();
     return { kind: 'redirect', location: `${base}${path.slice(1)}` };
+}
+/** A page may have several links; of other fields, the last one counts. */
+function setField(response, name, value) {
+    if (name.toLowerCase() === 'link')
+        response.appendHeader(name, value);
+    else
+        response.setHeader(name, value);
+}
+/** As a rule of `_redirects` says. Missing scripts get no page, as with `spa`. */
+async function follow(visit, rule) {
+    const { spec, request, response, path, query, base } = visit;
+    if (rule.kind === 'redirect') {
+        const { location, status } = rule;
+        const isWhole = !location.startsWith('/') || stripBase(base, location) !== undefined;
+        const target = isWhole ? location : `${base}${location.slice(1)}`;
+        return sendRedirect(response, /[?#]/.test(target) ? target : `${target}${query}`, status);
+    }
+    const found = await lookup_lookUp(spec.path, stripBase(base, rule.path) ?? rule.path);
+    if (found.kind !== 'file')
+        return await answerMissing(visit);
+    if (!found.path.endsWith('.html') || asksForPage(request, path))
+        return await web_send(visit, found, rule.status);
+    await found.file.handle.close();
+    await answerMissing(visit);
 }
 /** With the page of an app that has a router of its own, if a page is asked for. */
 async function answerUnknown(visit) {
@@ -35854,9 +36370,13 @@ async function openFallback({ path, spa }) {
     const page = await lookup_openFile(path, FALLBACK_PAGE);
     return page ?? (spa ? await lookup_openFile(path, `/${INDEX}`) : undefined);
 }
-async function web_send({ spec, variants, request, response }, { path, file }, status = 200) {
-    const encoded = await chooseEncoding(spec.path, path, file, request.headers['accept-encoding']);
-    await sendFile({ request, response, path, status, variants, ...encoded });
+async function web_send({ spec, variants, request, response }, found, status = 200) {
+    const accepted = request.headers['accept-encoding']?.toString();
+    const stored = await chooseStored(spec.path, found, accepted).catch(async (error) => {
+        await found.file.handle.close();
+        throw error;
+    });
+    await sendFile({ request, response, status, variants, ...stored });
 }
 /** A missing script or image is a 404: a page in its place would hide the mistake. */
 function asksForPage(request, path) {
@@ -35868,10 +36388,10 @@ function setIsolation(response, kind) {
     response.setHeader('cross-origin-embedder-policy', kind === true ? 'require-corp' : kind);
     response.setHeader('cross-origin-resource-policy', 'same-origin');
 }
-function sendRedirect(response, location) {
+function sendRedirect(response, location, status = 302) {
     response.setHeader('location', location);
     response.setHeader('cache-control', 'no-store');
-    response.statusCode = 302;
+    response.statusCode = status;
     response.end();
 }
 function acceptsHtml(request) {
@@ -36030,6 +36550,9 @@ async function waitUntilHealthy(program, options, lastLines, signal) {
         // In between, the same port may close connections: what was understood once says more.
         if (outcome.kind === 'closed' && last.kind === 'invalid')
             return;
+        // This will hardly change, and `startup-timeout` may be long.
+        if (outcome.kind === 'invalid' && last.kind !== 'invalid')
+            options.logger.warn(`${describeUnhealthy(path, describeAppPort(upstream), outcome)}; still waiting`);
         last = outcome;
     };
     const target = { address: upstream, host: renderFirstHost(upstream, options), path, onAttempt };
@@ -36263,129 +36786,6 @@ function dropOwnCookies(request) {
         request.headers.cookie = rest;
 }
 
-;// CONCATENATED MODULE: ./build/js/gateway/pages/page.js
-// Renders a notice as HTML (no script, no external assets, light and dark, from 320 px), plain text or JSON. Used by
-// answer.ts. Pure.
-
-
-const STYLE = `
-:root{color-scheme:light dark;--ground:#f6f7f9;--card:#fff;--line:#dfe3e8;--text:#1d2330;--soft:#566072;--waiting:#2563eb;--trouble:#b45309;--failed:#b42318;--action:#1d4ed8;--on-action:#fff}
-@media (prefers-color-scheme:dark){:root{--ground:#12151b;--card:#1a1f28;--line:#2c3440;--text:#e8ebf0;--soft:#9ba6b6;--waiting:#7aa7ff;--trouble:#f0b35c;--failed:#ff8f82;--action:#8fb4ff;--on-action:#10182b}}
-*{box-sizing:border-box;margin:0}
-body{min-height:100vh;min-height:100svh;display:grid;place-items:center;padding:1rem;background:var(--ground);color:var(--text);font:1rem/1.55 system-ui,sans-serif}
-main{width:100%;max-width:34rem;padding:2rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem}
-.waiting{--mark:var(--waiting)}.trouble{--mark:var(--trouble)}.failed{--mark:var(--failed)}.ended,.locked{--mark:var(--soft)}
-.mark{display:block;width:2.5rem;height:.25rem;margin-bottom:1.25rem;border-radius:1rem;background:var(--mark)}
-h1{margin-bottom:.5rem;font-size:1.375rem;line-height:1.3;font-weight:600}
-p+p{margin-top:.5rem}
-.soft{color:var(--soft)}
-pre{margin:1.25rem 0;padding:.75rem 1rem;border-left:3px solid var(--mark);border-radius:.25rem;background:var(--ground);font:.875rem/1.5 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
-form{display:flex;flex-wrap:wrap;gap:.5rem;margin-top:1.25rem}
-label{width:100%;font-size:.875rem;font-weight:600}
-input,button,.button{min-height:2.75rem;padding:.5rem .875rem;border-radius:.5rem;font:inherit}
-input{flex:1 1 12rem;min-width:0;border:1px solid var(--soft);background:var(--ground);color:inherit}
-button,.button{flex:0 0 auto;border:0;background:var(--action);color:var(--on-action);font-weight:600;cursor:pointer}
-:focus-visible{outline:2px solid var(--action);outline-offset:2px}
-a.button{display:inline-block;margin-top:1.25rem;text-decoration:none}
-footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem}
-@media (max-width:30rem){main{padding:1.5rem 1.25rem}button{flex:1 1 100%}}
-`;
-const STYLE_HASH = (0,external_node_crypto_.createHash)('sha256').update(STYLE).digest('base64');
-/** The page's Content-Security-Policy: allows only our own style sheet, by its hash, and our own form. */
-function renderPolicy({ keyForm }) {
-    return [
-        "default-src 'none'",
-        `style-src 'sha256-${STYLE_HASH}'`,
-        "base-uri 'none'",
-        `form-action ${keyForm === undefined ? "'none'" : "'self'"}`,
-        "frame-ancestors 'none'",
-    ].join('; ');
-}
-/** A whole HTML document. */
-function renderPage(notice) {
-    const detail = notice.detail === undefined ? '' : `<pre>${escapeHtml(notice.detail)}</pre>\n`;
-    const reload = notice.retryAfterS;
-    return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-${reload === undefined ? '' : `<meta http-equiv="refresh" content="${reload}">\n`}<title>${escapeHtml(notice.title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main class="${notice.mood}">
-<span class="mark"></span>
-<h1>${escapeHtml(notice.title)}</h1>
-<p>${escapeHtml(notice.what)}</p>
-${detail}<p class="soft">${escapeHtml(notice.next)}</p>
-${renderForm(notice.keyForm)}${notice.leadsHome ? '<a class="button" href="/">To the start page</a>\n' : ''}<footer>${notice.status} ${external_node_http_.STATUS_CODES[notice.status]}${reload === undefined ? '' : ` · next try in ${reload} s`}</footer>
-</main>
-</body>
-</html>
-`;
-}
-/** The form has a password field, so that keyboards do not learn the key, and browsers offer to store it. */
-function renderForm(action) {
-    if (action === undefined)
-        return '';
-    return `<form method="post" action="${escapeHtml(action)}">
-<label for="key">Key</label>
-<input id="key" name="key" type="password" required autofocus autocomplete="current-password" spellcheck="false">
-<button>Open the preview</button>
-</form>
-`;
-}
-/** Plain text, for a terminal. */
-function renderText({ title, what, nextForScripts, detail, retryAfterS }) {
-    const again = retryAfterS === undefined ? undefined : `Try again in ${retryAfterS} s.`;
-    const lines = [`${title}.`, what, detail, nextForScripts, again];
-    return `${lines.filter(line => line !== undefined).join('\n')}\n`;
-}
-/**
- * JSON, for a program: `{"error","detail"?,"status","retry_after"?}`; `retry_after` in seconds, if trying again may
- * help.
- */
-function renderJson(notice) {
-    const { title, what, detail, status, retryAfterS } = notice;
-    return `${JSON.stringify({ error: `${title}: ${what}`, detail, status, retry_after: retryAfterS })}\n`;
-}
-function escapeHtml(text) {
-    return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
-}
-
-;// CONCATENATED MODULE: ./build/js/gateway/pages/answer.js
-// Sends a notice in the form that the visitor accepts: HTML, JSON or plain text. Used by the gateway's passes.
-
-/** Whether `Accept` names HTML. Browsers name it for pages, not for scripts, styles and images; curl does not. */
-function wantsPage({ headers }) {
-    return /\btext\/html\b/i.test(headers.accept ?? '');
-}
-function sendNotice({ request, response }, notice, headers = {}) {
-    const [type, body] = render(request, notice);
-    response.writeHead(notice.status, {
-        'content-type': type,
-        'content-length': Buffer.byteLength(body),
-        'cache-control': 'no-store',
-        'content-security-policy': renderPolicy(notice),
-        // The sign-in needs a Referer to lead back to the page with the form; no other page needs one.
-        'referrer-policy': notice.keyForm === undefined ? 'no-referrer' : 'same-origin',
-        ...(notice.retryAfterS !== undefined && { 'retry-after': String(notice.retryAfterS) }),
-        vary: 'accept',
-        'x-content-type-options': 'nosniff',
-        ...headers,
-    });
-    response.end(body);
-}
-function render(request, notice) {
-    if (wantsPage(request))
-        return ['text/html; charset=utf-8', renderPage(notice)];
-    if (/\bapplication\/(?:[\w.-]+\+)?json\b/i.test(request.headers.accept ?? ''))
-        return ['application/json', renderJson(notice)];
-    return ['text/plain; charset=utf-8', renderText(notice)];
-}
-
 ;// CONCATENATED MODULE: ./build/js/gateway/pages/notice.js
 // The text of the gateway's own answers: one notice for each reason why a visitor does not get the app's answer. Used
 // by the passes, sent by answer.ts.
@@ -36400,7 +36800,13 @@ const MAX_RESTARTING_RETRY_S = 15;
 const NO_ANSWER_RETRY_S = 5;
 /** The app does not come back by itself, but the next commit's preview has the same address. */
 const OVER_RETRY_S = 30;
-const RELOADS = 'This page reloads by itself.';
+const STAYS = 'This page does not reload by itself, because that would start the work again, or lose what you sent.';
+/** The same notice, on a page that leaves it to the visitor to try again. */
+function withoutReload(notice) {
+    if (notice.retryAfterS === undefined)
+        return notice;
+    return { ...notice, staysAsItIs: true, next: `${STAYS} To try again, go back and start from there.` };
+}
 /** The notice for an app that is not running. */
 function describeAway(app) {
     switch (app.status) {
@@ -36410,7 +36816,7 @@ function describeAway(app) {
                 mood: 'waiting',
                 title: 'The app is starting',
                 what: 'The preview is open, but its app does not answer yet.',
-                next: `${RELOADS} It shows the app as soon as the app answers.`,
+                next: 'It shows the app as soon as the app answers.',
                 retryAfterS: STARTING_RETRY_S,
             };
         case 'restarting':
@@ -36419,7 +36825,7 @@ function describeAway(app) {
                 mood: 'trouble',
                 title: 'The app is restarting',
                 what: `The app stopped and is being started again (attempt ${app.attempt}).`,
-                next: `${RELOADS} It shows the app as soon as the app answers again.`,
+                next: 'It shows the app as soon as the app answers again.',
                 detail: sanitise_sanitise(app.reason),
                 retryAfterS: Math.min(2 ** Math.max(1, app.attempt), MAX_RESTARTING_RETRY_S),
             };
@@ -36555,19 +36961,24 @@ function describeNoAnswer(error) {
             retryAfterS: NO_ANSWER_RETRY_S,
         };
     }
-    const isLate = hasCode(error, 'UND_ERR_HEADERS_TIMEOUT');
+    if (hasCode(error, 'UND_ERR_HEADERS_TIMEOUT'))
+        return {
+            status: 504,
+            mood: 'trouble',
+            title: 'The app did not answer in time',
+            what: 'It accepted the request, but sent no answer for an hour.',
+            next: `${STAYS} The log of the workflow run shows what the app printed.`,
+        };
     return {
-        status: isLate ? 504 : 502,
+        status: 502,
         mood: 'trouble',
-        title: isLate ? 'The app did not answer in time' : 'The app did not answer',
+        title: 'The app did not answer',
         what: explainNoAnswer(error),
-        next: `${RELOADS} If that does not help, the log of the workflow run shows what the app printed.`,
+        next: 'If that does not help, the log of the workflow run shows what the app printed.',
         retryAfterS: NO_ANSWER_RETRY_S,
     };
 }
 function explainNoAnswer(error) {
-    if (hasCode(error, 'UND_ERR_HEADERS_TIMEOUT'))
-        return 'It accepted the request, but sent no answer for five minutes.';
     if (hasCode(error, 'ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT'))
         return 'Nothing accepts connections on its port.';
     if (hasCode(error, 'UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'))
@@ -36575,6 +36986,135 @@ function explainNoAnswer(error) {
     if (hasCode(error, 'UND_ERR_DESTROYED', 'UND_ERR_ABORTED'))
         return 'It stopped, or moved to another port, during the request.';
     return 'What it sent could not be understood as an HTTP answer.';
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/pages/page.js
+// Renders a notice as HTML (no script, no external assets, light and dark, from 320 px), plain text or JSON. Used by
+// answer.ts. Pure.
+
+
+const STYLE = `
+:root{color-scheme:light dark;--ground:#f6f7f9;--card:#fff;--line:#dfe3e8;--text:#1d2330;--soft:#566072;--waiting:#2563eb;--trouble:#b45309;--failed:#b42318;--action:#1d4ed8;--on-action:#fff}
+@media (prefers-color-scheme:dark){:root{--ground:#12151b;--card:#1a1f28;--line:#2c3440;--text:#e8ebf0;--soft:#9ba6b6;--waiting:#7aa7ff;--trouble:#f0b35c;--failed:#ff8f82;--action:#8fb4ff;--on-action:#10182b}}
+*{box-sizing:border-box;margin:0}
+body{min-height:100vh;min-height:100svh;display:grid;place-items:center;padding:1rem;background:var(--ground);color:var(--text);font:1rem/1.55 system-ui,sans-serif}
+main{width:100%;max-width:34rem;padding:2rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem}
+.waiting{--mark:var(--waiting)}.trouble{--mark:var(--trouble)}.failed{--mark:var(--failed)}.ended,.locked{--mark:var(--soft)}
+.mark{display:block;width:2.5rem;height:.25rem;margin-bottom:1.25rem;border-radius:1rem;background:var(--mark)}
+h1{margin-bottom:.5rem;font-size:1.375rem;line-height:1.3;font-weight:600}
+p+p{margin-top:.5rem}
+.soft{color:var(--soft)}
+pre{margin:1.25rem 0;padding:.75rem 1rem;border-left:3px solid var(--mark);border-radius:.25rem;background:var(--ground);font:.875rem/1.5 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
+form{display:flex;flex-wrap:wrap;gap:.5rem;margin-top:1.25rem}
+label{width:100%;font-size:.875rem;font-weight:600}
+input,button,.button{min-height:2.75rem;padding:.5rem .875rem;border-radius:.5rem;font:inherit}
+input{flex:1 1 12rem;min-width:0;border:1px solid var(--soft);background:var(--ground);color:inherit}
+button,.button{flex:0 0 auto;border:0;background:var(--action);color:var(--on-action);font-weight:600;cursor:pointer}
+:focus-visible{outline:2px solid var(--action);outline-offset:2px}
+a.button{display:inline-block;margin-top:1.25rem;text-decoration:none}
+footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem}
+@media (max-width:30rem){main{padding:1.5rem 1.25rem}button{flex:1 1 100%}}
+`;
+const STYLE_HASH = (0,external_node_crypto_.createHash)('sha256').update(STYLE).digest('base64');
+/** The page's Content-Security-Policy: allows only our own style sheet, by its hash, and our own form. */
+function renderPolicy({ keyForm }) {
+    return [
+        "default-src 'none'",
+        `style-src 'sha256-${STYLE_HASH}'`,
+        "base-uri 'none'",
+        `form-action ${keyForm === undefined ? "'none'" : "'self'"}`,
+        "frame-ancestors 'none'",
+    ].join('; ');
+}
+/** A whole HTML document. */
+function renderPage(notice) {
+    const detail = notice.detail === undefined ? '' : `<pre>${escapeHtml(notice.detail)}</pre>\n`;
+    const reload = notice.staysAsItIs ? undefined : notice.retryAfterS;
+    const next = reload === undefined ? notice.next : `This page reloads by itself. ${notice.next}`;
+    return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+${reload === undefined ? '' : `<meta http-equiv="refresh" content="${reload}">\n`}<title>${escapeHtml(notice.title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main class="${notice.mood}">
+<span class="mark"></span>
+<h1>${escapeHtml(notice.title)}</h1>
+<p>${escapeHtml(notice.what)}</p>
+${detail}<p class="soft">${escapeHtml(next)}</p>
+${renderForm(notice.keyForm)}${notice.leadsHome ? '<a class="button" href="/">To the start page</a>\n' : ''}<footer>${notice.status} ${external_node_http_.STATUS_CODES[notice.status]}${reload === undefined ? '' : ` · next try in ${reload} s`}</footer>
+</main>
+</body>
+</html>
+`;
+}
+/** The form has a password field, so that keyboards do not learn the key, and browsers offer to store it. */
+function renderForm(action) {
+    if (action === undefined)
+        return '';
+    return `<form method="post" action="${escapeHtml(action)}">
+<label for="key">Key</label>
+<input id="key" name="key" type="password" required autofocus autocomplete="current-password" spellcheck="false">
+<button>Open the preview</button>
+</form>
+`;
+}
+/** Plain text, for a terminal. */
+function renderText({ title, what, nextForScripts, detail, retryAfterS }) {
+    const again = retryAfterS === undefined ? undefined : `Try again in ${retryAfterS} s.`;
+    const lines = [`${title}.`, what, detail, nextForScripts, again];
+    return `${lines.filter(line => line !== undefined).join('\n')}\n`;
+}
+/**
+ * JSON, for a program: `{"error","detail"?,"status","retry_after"?}`; `retry_after` in seconds, if trying again may
+ * help.
+ */
+function renderJson(notice) {
+    const { title, what, detail, status, retryAfterS } = notice;
+    return `${JSON.stringify({ error: `${title}: ${what}`, detail, status, retry_after: retryAfterS })}\n`;
+}
+function escapeHtml(text) {
+    return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
+}
+
+;// CONCATENATED MODULE: ./build/js/gateway/pages/answer.js
+// Sends a notice in the form that the visitor accepts: HTML, JSON or plain text. Used by the gateway's passes.
+
+
+/** Whether `Accept` names HTML. Browsers name it for pages, not for scripts, styles and images; curl does not. */
+function wantsPage({ headers }) {
+    return /\btext\/html\b/i.test(headers.accept ?? '');
+}
+function sendNotice({ request, response }, notice, headers = {}) {
+    const [type, body] = render(request, canRepeat(request) ? notice : withoutReload(notice));
+    response.writeHead(notice.status, {
+        'content-type': type,
+        'content-length': Buffer.byteLength(body),
+        'cache-control': 'no-store',
+        'content-security-policy': renderPolicy(notice),
+        // The sign-in needs a Referer to lead back to the page with the form; no other page needs one.
+        'referrer-policy': notice.keyForm === undefined ? 'no-referrer' : 'same-origin',
+        ...(notice.retryAfterS !== undefined && { 'retry-after': String(notice.retryAfterS) }),
+        vary: 'accept',
+        'x-content-type-options': 'nosniff',
+        ...headers,
+    });
+    response.end(body);
+}
+/** A page reloads itself with GET: it would lose what another method has sent. */
+function canRepeat({ method }) {
+    return method === 'GET' || method === 'HEAD';
+}
+function render(request, notice) {
+    if (wantsPage(request))
+        return ['text/html; charset=utf-8', renderPage(notice)];
+    if (/\bapplication\/(?:[\w.-]+\+)?json\b/i.test(request.headers.accept ?? ''))
+        return ['application/json', renderJson(notice)];
+    return ['text/plain; charset=utf-8', renderText(notice)];
 }
 
 ;// CONCATENATED MODULE: ./build/js/gateway/access/cross-site.js
@@ -37182,6 +37722,8 @@ function countOpen({ active, waiting }) {
     return active.size + waiting.size;
 }
 
+// EXTERNAL MODULE: external "node:stream"
+var external_node_stream_ = __nccwpck_require__(7075);
 ;// CONCATENATED MODULE: ./build/js/shared/reset.js
 // Closes a connection so that the other side notices at once. Used by tunnel and gateway.
 /**
@@ -37445,12 +37987,76 @@ function measureHead({ rawHeaders, url = '' }) {
     return rawHeaders.reduce((sum, text) => sum + text.length, url.length);
 }
 
+;// CONCATENATED MODULE: ./build/js/gateway/downstream/slow-uploads.js
+// Finds uploads that stand still, or come so slowly that only an attacker would send them like that (R-U-D-Y): they
+// would keep their slot forever. An upload that goes on may take any time. Used by http1-server.ts and
+// http2-session.ts.
+
+/** Of a body, in `requestTimeoutMs`: 55 bytes a second with the usual limit, which every line can carry. */
+const slow_uploads_MIN_BYTES = 16 * 1024;
+/** How many times the uploads are checked within the shorter limit. */
+const SWEEPS_PER_LIMIT = 4;
+class SlowUploads {
+    #limits;
+    #uploads = new Map();
+    #timer;
+    constructor(limits) {
+        this.#limits = limits;
+        const shorter = Math.min(limits.stalledMs, limits.requestTimeoutMs);
+        this.#timer = setInterval(() => this.#sweep(), shorter / SWEEPS_PER_LIMIT).unref();
+    }
+    /** Calls `cut`, at most once, if the upload is too slow. Returns the function that ends the watch. */
+    watch(upload, cut) {
+        const now = performance.now();
+        const bytes = upload.receivedBytes;
+        this.#uploads.set(upload, { cut, movedAt: now, movedBytes: bytes, pacedAt: now, pacedBytes: bytes });
+        return () => void this.#uploads.delete(upload);
+    }
+    stop() {
+        clearInterval(this.#timer);
+    }
+    #sweep() {
+        const now = performance.now();
+        for (const [upload, progress] of this.#uploads) {
+            const isSlow = this.#isSlow(upload, progress, now);
+            if (isSlow || upload.complete)
+                this.#uploads.delete(upload);
+            if (isSlow)
+                progress.cut();
+        }
+    }
+    #isSlow(upload, progress, now) {
+        if (upload.complete)
+            return false;
+        const bytes = upload.receivedBytes;
+        // If the app does not read, the gateway does not either, and the visitor cannot send.
+        if (bytes !== progress.movedBytes || upload.readableFlowing !== true) {
+            progress.movedBytes = bytes;
+            progress.movedAt = now;
+        }
+        if (bytes - progress.pacedBytes >= slow_uploads_MIN_BYTES) {
+            progress.pacedBytes = bytes;
+            progress.pacedAt = now;
+        }
+        return (now - progress.movedAt >= this.#limits.stalledMs ||
+            now - progress.pacedAt >= this.#limits.requestTimeoutMs);
+    }
+}
+/** Node's request, which counts the bytes of its body. */
+class CountedRequest extends external_node_http_.IncomingMessage {
+    receivedBytes = 0;
+    push(chunk, encoding) {
+        this.receivedBytes += chunk?.length ?? 0;
+        return super.push(chunk, encoding);
+    }
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/stalled-readers.js
 // Finds visitors who do not read their answers: they would keep their slot, and the memory for their answer, forever.
 // Used by http1-server.ts, for WebSockets too, and by http2-server.ts.
 
 /** How many times the streams are checked within `stalledMs`. */
-const SWEEPS_PER_LIMIT = 4;
+const stalled_readers_SWEEPS_PER_LIMIT = 4;
 /**
  * Calls `close`, which must not throw, for each stream that has had bytes waiting for `stalledMs` and has sent none of
  * them. Progress is seen only in whole chunks as they were written, of 64 KB at most. `countTaken` counts the sent
@@ -37473,7 +38079,7 @@ function watchStalledReaders(listOpen, stalledMs, close, countTaken = countBytes
         for (const socket of listOpen())
             check(socket, now);
     };
-    const timer = setInterval(sweep, stalledMs / SWEEPS_PER_LIMIT).unref();
+    const timer = setInterval(sweep, stalledMs / stalled_readers_SWEEPS_PER_LIMIT).unref();
     return { stop: () => clearInterval(timer) };
 }
 /** If the stream does not count its bytes, only a change in the number of waiting bytes can be seen. */
@@ -37491,13 +38097,44 @@ function countBytes(socket) {
 
 
 
+
+
+
 /**
  * Pipelined requests wait until the answer before them is sent, because answers must keep the order of the requests.
  * Browsers send one request at a time; a connection with more than `open` requests is closed.
  */
 const HTTP1_SHARE = { active: 1, open: 64 };
+const HTTP2_REFUSAL = [
+    'HTTP/1.1 400 Bad Request',
+    'content-type: text/plain; charset=utf-8',
+    'connection: close',
+    '',
+    'HTTP/2 works over https only. To expose a gRPC service, use `protocol: tcp`: see docs/tcp.md of expose-action.\n',
+].join('\r\n');
+/** How long such a client may take to read that. */
+const HTTP2_LINGER_MS = 1_000;
 /** How often Node looks for requests that have exceeded a time limit. */
 const CHECK_INTERVAL_MS = 1_000;
+const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nthe upload stood still, or came too slowly\n';
+/**
+ * Node's server, which answers with 400 what it cannot parse. It says more to a client that begins with HTTP/2 without
+ * TLS ("prior knowledge", RFC 9113, 3.3), as gRPC clients do. Not a listener for `clientError`: that would have to
+ * answer every other error, too.
+ */
+class ParsingServer extends external_node_http_.Server {
+    /** Whether an answer is being sent: nothing may be written into it. */
+    isBusy = () => false;
+    emit(event, ...args) {
+        const [error, socket] = args;
+        const isHttp2 = event === 'clientError' && hasCode(error, 'HPE_PAUSED_H2_UPGRADE');
+        if (!isHttp2 || !(socket instanceof external_node_stream_.Duplex) || this.isBusy(socket))
+            return super.emit(event, ...args);
+        socket.write(HTTP2_REFUSAL);
+        closeFlushed(socket, HTTP2_LINGER_MS);
+        return true;
+    }
+}
 class Http1Server {
     #limits;
     #handler;
@@ -37506,6 +38143,7 @@ class Http1Server {
     #queued = new QueuedRequests();
     #linger;
     #stalledReaders;
+    #slowUploads;
     #server;
     /** Ready at once. `slots` are shared with other servers. */
     constructor(limits, handler, slots) {
@@ -37514,6 +38152,7 @@ class Http1Server {
         this.#slots = slots;
         this.#connections = new ConnectionSet(slots);
         this.#linger = new Linger(limits);
+        this.#slowUploads = new SlowUploads(limits);
         const { open } = this.#connections;
         this.#stalledReaders = watchStalledReaders(() => open, limits.stalledMs, socket => {
             cut(slots.connectionOf(socket));
@@ -37530,12 +38169,15 @@ class Http1Server {
                 connection.destroy();
         });
         this.#stalledReaders.stop();
+        this.#slowUploads.stop();
         this.#server.close();
     }
     #openServer() {
-        const server = (0,external_node_http_.createServer)({
+        const server = new ParsingServer({
+            IncomingMessage: CountedRequest,
             headersTimeout: this.#limits.headersTimeoutMs,
-            requestTimeout: this.#limits.requestTimeoutMs,
+            // Node's limit is for the whole request; slow-uploads.ts has a better one.
+            requestTimeout: 0,
             keepAliveTimeout: this.#limits.keepAliveMs,
             connectionsCheckingInterval: CHECK_INTERVAL_MS,
             // Always the strict parser, even if NODE_OPTIONS selects the lenient one.
@@ -37545,6 +38187,7 @@ class Http1Server {
             // Any other upgrade (h2c) is ignored, as RFC 9110, 7.8 allows, and its request served as usual.
             shouldUpgradeCallback: isWebSocket,
         });
+        server.isBusy = connection => this.#slots.isBusy(connection);
         // 0: no limit, because Node would silently drop the fields above it. The guard refuses too many fields.
         server.maxHeadersCount = 0;
         server.on('request', (request, response) => this.#receive(request, response, false));
@@ -37553,7 +38196,7 @@ class Http1Server {
         server.on('checkExpectation', (request, response) => this.#receive(request, response, false));
         server.on('upgrade', (request, socket, head) => this.#receiveLast(request, socket, head));
         server.on('connect', (request, socket) => this.#receiveLast(request, socket));
-        // This server never listens on a port: without this event, headersTimeout and requestTimeout would not work.
+        // This server never listens on a port: without this event, headersTimeout would not work.
         server.emit('listening');
         return server;
     }
@@ -37602,6 +38245,8 @@ class Http1Server {
         });
     }
     #handle(request, response, awaitsContinue, upgrade) {
+        if (request instanceof CountedRequest && hasBody(request))
+            this.#watchUpload(request, response);
         this.#handler.handle({
             request,
             response,
@@ -37612,6 +38257,17 @@ class Http1Server {
             awaitsContinue,
             upgrade,
         });
+    }
+    /** After the answer, `linger` limits the rest. */
+    #watchUpload(request, response) {
+        const { socket } = request;
+        const leave = this.#slowUploads.watch(request, () => {
+            // As Node does for its own limits.
+            if (!response.headersSent && socket.writable)
+                socket.write(TIMED_OUT);
+            socket.destroy();
+        });
+        response.once('prefinish', leave).once('close', leave);
     }
     /** True if the request must be ignored: Node still emits requests that came in the same packet as the last one. */
     #isOver(socket) {
@@ -37684,8 +38340,6 @@ function watchPresence(session, options) {
     session.once('close', () => clearInterval(timer));
 }
 
-// EXTERNAL MODULE: external "node:stream"
-var external_node_stream_ = __nccwpck_require__(7075);
 ;// CONCATENATED MODULE: ./build/js/gateway/downstream/http2-request.js
 // Makes an HTTP/2 request look like Node's HTTP/1.1 request, so that the passes handle both. Used by http2-session.ts.
 
@@ -37713,6 +38367,8 @@ class Http2Request extends external_node_stream_.Readable {
     socket;
     /** Whether the whole body has arrived. */
     complete;
+    /** Of the body. */
+    receivedBytes = 0;
     #isListening = false;
     constructor(stream, raw) {
         super();
@@ -37744,6 +38400,7 @@ class Http2Request extends external_node_stream_.Readable {
     #listen() {
         this.#isListening = true;
         this.socket.on('data', (chunk) => {
+            this.receivedBytes += chunk.length;
             if (!this.push(chunk))
                 this.socket.pause();
         });
@@ -38126,7 +38783,7 @@ class VisitorSession {
         });
     }
     #handle(stream, raw) {
-        const { limits, handler, slots } = this.#context;
+        const { handler, slots } = this.#context;
         const request = new Http2Request(stream, raw);
         const response = new Http2Response(stream, request.method, {
             onLast: () => {
@@ -38136,7 +38793,7 @@ class VisitorSession {
             onTaken: bytes => this.#countTaken(stream, bytes),
         });
         if (!request.complete)
-            boundUpload(stream, request, response, limits);
+            boundUpload(stream, request, response, this.#context);
         handler.handle({
             request,
             response,
@@ -38178,11 +38835,12 @@ function refuseHead(stream) {
         stream.close(external_node_http2_.constants.NGHTTP2_INTERNAL_ERROR);
     }
 }
-/** Applies the time limits of HTTP/1 uploads: one for the whole request, one for the rest after an early answer. */
-function boundUpload(stream, request, response, limits) {
-    let timer = setTimeout(() => stream.close(external_node_http2_.constants.NGHTTP2_CANCEL), limits.requestTimeoutMs);
+/** Applies the limits of HTTP/1 uploads: for their pace, and for the rest after an early answer. */
+function boundUpload(stream, request, response, { slowUploads, limits }) {
+    let timer;
+    const leave = slowUploads.watch(request, () => stream.close(external_node_http2_.constants.NGHTTP2_CANCEL));
     response.once('finish', () => {
-        clearTimeout(timer);
+        leave();
         if (request.complete)
             return;
         request.resume();
@@ -38190,7 +38848,10 @@ function boundUpload(stream, request, response, limits) {
         timer = setTimeout(() => stream.close(external_node_http2_.constants.NGHTTP2_NO_ERROR), limits.lingerMs);
     });
     request.once('end', () => clearTimeout(timer));
-    stream.once('close', () => clearTimeout(timer));
+    stream.once('close', () => {
+        leave();
+        clearTimeout(timer);
+    });
 }
 /**
  * Calls `end` for a session without a request: soon after the handshake, later between two requests. Pings do not
@@ -38223,6 +38884,7 @@ function http2_session_measureHead(raw) {
 
 
 
+
 /** How often the server looks for sessions that have ended but whose connection is still open. */
 const ENDED_INTERVAL_MS = 500;
 class Http2Server {
@@ -38234,6 +38896,7 @@ class Http2Server {
     /** Open requests → how many bytes of the answer have been sent. */
     #streams = new Map();
     #stalledReaders;
+    #slowUploads;
     #endedTimer;
     /** Ready at once. `slots` are shared with other servers. */
     constructor(limits, handler, slots) {
@@ -38242,6 +38905,7 @@ class Http2Server {
         this.#slots = slots;
         this.#connections = new ConnectionSet(slots);
         this.#stalledReaders = watchStalledReaders(() => this.#streams.keys(), limits.stalledMs, stream => stream.destroy(), stream => this.#streams.get(stream) ?? 0);
+        this.#slowUploads = new SlowUploads(limits);
         this.#endedTimer = setInterval(() => this.#cutEnded(), ENDED_INTERVAL_MS).unref();
     }
     admit(connection) {
@@ -38251,6 +38915,7 @@ class Http2Server {
             limits: this.#limits,
             handler: this.#handler,
             slots: this.#slots,
+            slowUploads: this.#slowUploads,
             streams: this.#streams,
             isStopping: () => this.#connections.isStopping,
             onClose: () => this.#sessions.delete(connection),
@@ -38261,6 +38926,7 @@ class Http2Server {
     async stop(drainMs = 0) {
         await this.#connections.stop(drainMs, connection => this.#sessions.get(connection)?.close());
         this.#stalledReaders.stop();
+        this.#slowUploads.stop();
         clearInterval(this.#endedTimer);
     }
     #cutEnded() {
@@ -38390,7 +39056,7 @@ const DEFAULT_PORTS = { 'http:': '80', 'https:': '443' };
 /**
  * Names of the machine itself. One allows the others, because no attacker can make them lead elsewhere (DNS rebinding).
  */
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+const own_address_LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 /** Undefined if the address is not a URL. */
 function describeAddress({ url: text, host, port }) {
     const url = URL.parse(text) ?? undefined;
@@ -38429,7 +39095,7 @@ function rememberAddress(read) {
 }
 /** `host:port` as a browser writes it, without the scheme's default port. */
 function own_address_listNames({ hostname, port }) {
-    const names = LOOPBACK.includes(hostname) ? LOOPBACK : [hostname];
+    const names = own_address_LOOPBACK.includes(hostname) ? own_address_LOOPBACK : [hostname];
     return names.map(name => (port === '' ? name : `${name}:${port}`));
 }
 /** The name without its port; a name without a port gets the default one. */
@@ -38894,8 +39560,9 @@ function forbidsChange(cacheControl) {
 }
 /**
  * Whether a page of another site made the browser send this request. Such a page can choose a part of the answer, and
- * learn from its compressed length what else is in it (BREACH). It could not make a person click for each try, so a page
- * load after a click is no such request. Browsers say this over https only; over http, the answer itself can be read.
+ * learn from its compressed length what else is in it (BREACH). It could not make a person click for each try, so a
+ * page load after a click is not such a request. Browsers send these fields over https only; over http, an attacker can
+ * read the answer itself.
  */
 function isForeign({ headers }) {
     const site = headers['sec-fetch-site'];
@@ -38956,8 +39623,8 @@ class WaitingHeads {
 const waitingHeads = new WaitingHeads();
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/encoded-answer.js
-// Compresses the body of one answer, piece by piece. Nothing waits for more: what the app has sent is encoded and passed
-// on as soon as the encoder is free. Used by answer-relay.ts.
+// Compresses the body of one answer, piece by piece. Nothing waits for more: what the app has sent is encoded and
+// passed on as soon as the encoder is free. Used by answer-relay.ts.
 
 
 
@@ -39003,16 +39670,18 @@ class EncodedAnswer {
     }
     /** Sends the head without waiting for the body. */
     flushHeaders() {
-        if (this.#form === undefined)
-            this.#begin(this.#options.isDoubtful ? 'plain' : 'encoded');
-        this.#options.response.flushHeaders();
+        this.#attempt(() => {
+            if (this.#form === undefined)
+                this.#begin(this.#options.isDoubtful ? 'plain' : 'encoded');
+            this.#options.response.flushHeaders();
+        });
     }
     /** To be called when the visitor has read what was written. */
     drained() {
         if (this.#form === 'plain')
             this.#options.onReady();
         else
-            this.#goOn();
+            this.#attempt(() => this.#goOn());
     }
     /** To be called when the answer has ended, however it did. May be called twice. */
     close() {
@@ -39030,8 +39699,17 @@ class EncodedAnswer {
         this.#isScheduled = true;
         queueMicrotask(() => {
             this.#isScheduled = false;
-            this.#advance();
+            this.#attempt(() => this.#advance());
         });
+    }
+    /** An exception fails this one answer, not the whole preview: nobody above catches it. */
+    #attempt(act) {
+        try {
+            act();
+        }
+        catch (error) {
+            this.#options.response.destroy(error instanceof Error ? error : new Error(String(error)));
+        }
     }
     #advance() {
         if (this.#isBusy || this.#isClosed)
@@ -39092,7 +39770,7 @@ class EncodedAnswer {
             if (this.#isClosed)
                 return done();
             this.#endWork = done;
-            const deliver = () => this.#deliver(isLast);
+            const deliver = () => this.#attempt(() => this.#deliver(isLast));
             if (isLast)
                 encoder.once('end', deliver).end(bytes);
             else
@@ -39134,6 +39812,7 @@ class EncodedAnswer {
         if (trailers.length > 0)
             response.addTrailers(trailers);
         endWith(response, bytes);
+        this.close();
     }
 }
 
@@ -39194,9 +39873,19 @@ function renderResponseHeaders(raw, names, { status, keepsTrailer }) {
         // RFC 9110, 8.6: these answers have no length, and some clients would wait for that many bytes.
         if (key === 'content-length' && (status === 204 || status < 200))
             return;
-        headers.push(name, names.toVisitor(key, value));
+        const mapped = names.toVisitor(key, value);
+        const shown = names.isPlain && key === 'content-security-policy' ? dropUpgrade(mapped) : mapped;
+        if (shown !== '' || value === '')
+            headers.push(name, shown);
     });
     return headers;
+}
+/**
+ * Removes `upgrade-insecure-requests` from policies (W3C Upgrade Insecure Requests, 3.1), which helmet sets by default.
+ * Browsers would load everything of the preview with https, which it does not have.
+ */
+function dropUpgrade(policies) {
+    return policies.replace(/(^|[;,])\s*upgrade-insecure-requests(?:\s[^;,]*)?(?:;|(?=,)|$)/gi, '$1');
 }
 /** Trailers as `[name, value]` pairs, without fields that are not allowed there. */
 function renderTrailers(raw, names) {
@@ -39242,8 +39931,8 @@ class AnswerRelay {
     #encoded;
     #controller;
     /**
-     * `onNoAnswer` is called at most once: if the app's answer has not begun, and the visitor still waits for one. Without
-     * `compression`, the answer is passed on as it is.
+     * `onNoAnswer` is called at most once: if the app's answer has not begun, and the visitor still waits for one.
+     * Without `compression`, the answer is passed on as it is.
      */
     constructor(visit, names, onNoAnswer, compression) {
         const { request, response } = visit;
@@ -39328,7 +40017,8 @@ class AnswerRelay {
             this.#compression?.matchTags(head, this.#visit.request);
         else if (this.#hasBody)
             this.#encoded = this.#encode(head, coding, isDoubtful, this.#compression);
-        else
+        // Without a body there is no sample, so nobody knows what an answer to GET would be.
+        else if (!isDoubtful)
             this.#compression.encodeHead(head.headers, coding);
         if (this.#encoded === undefined)
             this.#writeHead(head);
@@ -39384,7 +40074,7 @@ function isOwnReason(status, reason) {
 
 ;// CONCATENATED MODULE: ./build/js/gateway/upstream/names.js
 // The names of the preview on both sides of the gateway: what the app sees as its own address, and how the addresses in
-// its answers are mapped back. Which rule applies is chosen at each start of the app (app/host-choice.ts). Used by
+// its answers are mapped back. Which rule applies is chosen at each start of the app (app/host-header/). Used by
 // headers.ts, for every request. Pure.
 //
 // The app must see one address: programs compare `Host` with `Origin`, `Referer` or `X-Forwarded-Host`, and refuse
@@ -39403,10 +40093,18 @@ function chooseNames({ request, address }, app) {
 class PublicNames {
     host;
     forwardedFields;
+    isPlain;
     constructor(origin) {
-        this.host = readAuthority(origin);
         const scheme = origin.slice(0, origin.indexOf(':'));
-        this.forwardedFields = ['x-forwarded-host', this.host, 'x-forwarded-proto', scheme];
+        this.isPlain = scheme === 'http';
+        this.host = readAuthority(origin);
+        const port = /:(\d+)$/.exec(this.host)?.[1] ?? (this.isPlain ? '80' : '443');
+        this.forwardedFields = [
+            ...['x-forwarded-host', this.host],
+            ...['x-forwarded-proto', scheme],
+            // Tomcat takes the port from here, and otherwise assumes the scheme's default.
+            ...['x-forwarded-port', port],
+        ];
     }
     toApp(_, value) {
         return value;
@@ -39416,19 +40114,21 @@ class PublicNames {
     }
 }
 /**
- * `rewrite`: the app sees `http://localhost:PORT`, an origin that the gateway invents (or that of a service on another
- * machine, `http://redis:6379`). There is no `X-Forwarded-Host` or
- * `-Proto`: an app that trusts them would expect another `Origin` than it gets.
+ * `rewrite`: the app sees `http://localhost:PORT`, an origin that the gateway invents (for a service on another machine,
+ * `http://redis:6379`). There are no forwarding fields: an app that trusts them would expect another `Origin` than it
+ * gets.
  */
 class LocalNames {
     host;
     forwardedFields = [];
+    isPlain;
     #address;
     #visited;
     constructor(host, address, visited) {
         this.host = host;
         this.#address = address;
         this.#visited = visited;
+        this.isPlain = visited?.startsWith('http:') === true;
     }
     toApp(key, value) {
         if (key === 'origin')
@@ -39502,6 +40202,8 @@ function dropDomain(cookie, { local }) {
 /** Host sources of a policy, with their delimiters (CSP 3, 2.3.1). */
 const SOURCE = /(?<=^|[\s;,])(?:(http|ws)s?:\/\/)?([^\s;,/]+)(?=[\s;,/]|$)/gi;
 function mapSources(policy, { local, visited }) {
+    if (!policy.toLowerCase().includes(local))
+        return policy;
     return policy.replace(SOURCE, (source, scheme, host) => {
         if (host.toLowerCase() !== local)
             return source;
@@ -39575,13 +40277,17 @@ function openUpload({ request, response, awaitsContinue }, maxBytes) {
 
 /** The methods that may reach the app twice without harm (RFC 9110, 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+/** An idle connection that the app is closing breaks at once. Later, the app has worked on the request. */
+const TRY_AGAIN_MS = 1_000;
 /** Relays the app's answer to the visitor, or calls `onNoAnswer`. Ends the app's request if the visitor leaves. */
 function forwardRequest(visit, route) {
     const names = chooseNames(visit, route.address);
     const request = describeRequest(visit, route, names);
     const { compression } = route;
+    const begun = performance.now();
     const onNoAnswer = (error) => {
-        const mayAgain = !relay.hasBegun && mayTryAgain(visit.request, error);
+        const isEarly = !relay.hasBegun && performance.now() - begun < TRY_AGAIN_MS;
+        const mayAgain = isEarly && mayTryAgain(visit.request, error);
         const again = mayAgain ? route.link.selectFresh(route.address) : undefined;
         if (again === undefined)
             route.onNoAnswer(error);
@@ -39589,7 +40295,11 @@ function forwardRequest(visit, route) {
             again.dispatch(request, new AnswerRelay(visit, names, route.onNoAnswer, compression));
     };
     const relay = new AnswerRelay(visit, names, onNoAnswer, compression);
-    route.link.select(route.address).dispatch(request, relay);
+    const kept = route.link.select(route.address);
+    // After a body that the app may not have read, the connection is not used again.
+    const once = route.address.leavesBodies && hasBody(visit.request);
+    const connections = once ? (route.link.selectFresh(route.address) ?? kept) : kept;
+    connections.dispatch(request, relay);
 }
 /** The request for the app: the target unchanged, a head of our own, the body streamed. */
 function describeRequest(visit, route, names) {
@@ -39766,6 +40476,8 @@ function ignore() { }
 
 
 
+/** A page that takes longer is work, not a click. */
+const LONG_WORK_MS = 10_000;
 /** The passes for each request: over TLS if the gateway has a certificate, otherwise over plain HTTP. */
 const PASSES = [
     refuseMalformed,
@@ -39869,7 +40581,8 @@ function forwardToApp(visit, context) {
         return true;
     }
     const { link, maxBodyBytes, compression } = context;
-    const onNoAnswer = (error) => answerForApp(visit, context, error);
+    const begun = performance.now();
+    const onNoAnswer = (error) => answerForApp(visit, context, error, performance.now() - begun);
     const route = { link, address: upstream, maxBodyBytes, compression, onNoAnswer };
     if (visit.upgrade === undefined)
         forwardRequest(visit, route);
@@ -39882,15 +40595,19 @@ function redirectToHttps(visit) {
     sendToHttps(visit);
     return true;
 }
-/** Sends the gateway's own answer, because the app gave none. */
-function answerForApp(visit, { readApp, maxBodyBytes, logger }, error) {
+/**
+ * Sends the gateway's own answer, because the app gave none. If the app has worked on the request for long, the page
+ * does not reload by itself: that would start the work again, which may have ended the app.
+ */
+function answerForApp(visit, { readApp, maxBodyBytes, logger }, error, workedMs) {
     if (error instanceof BodyTooLarge) {
         sendTooLarge(visit, maxBodyBytes);
         return;
     }
     logger.debug(`no answer to ${describeVisit(visit)}: ${sanitise_sanitise(errors_describeError(error))}`);
     const app = readApp();
-    sendNotice(visit, app.status === 'running' ? describeNoAnswer(error) : describeAway(app));
+    const notice = app.status === 'running' ? describeNoAnswer(error) : describeAway(app);
+    sendNotice(visit, workedMs < LONG_WORK_MS ? notice : withoutReload(notice));
 }
 /** Method and path, fit for a log. */
 function describeVisit({ request }) {
@@ -39909,8 +40626,11 @@ var pool = __nccwpck_require__(628);
  * As many as the requests that connection-slots.ts lets run in both groups, so that no request waits for a connection.
  */
 const app_link_MAX_CONNECTIONS = 1_280;
-/** How long the app may take to send its head; undici's default, and longer than proxies in front usually wait. */
-const app_link_ANSWER_TIMEOUT_MS = 300_000;
+/**
+ * How long the app may take to send its head. Local models and reports need many minutes. If the visitor leaves, the
+ * app's request ends at once, so this limit is only for those who wait.
+ */
+const app_link_ANSWER_TIMEOUT_MS = 60 * 60_000;
 /** The app is on this machine: if connecting takes longer, its accept queue is full. */
 const app_link_CONNECT_TIMEOUT_MS = 10_000;
 /** Less than the 5 s after which Node and many others close an idle connection, so that we close it first. */
@@ -40229,6 +40949,8 @@ const TIMINGS = {
     /** For visitors to finish when the tunnel stops. */
     drain: 5_000,
 };
+/** First probe of a visitor's connection after this much silence; the kernel notices a dead peer some minutes later. */
+const timings_KEEP_ALIVE_MS = 30_000;
 /** Visitors at a time, fetched and waiting together. Each is two sockets, and a process has 4,096 or more. */
 const MAX_VISITORS = 1_024;
 /** Higher limit for the gateway, which evicts unauthenticated connections itself. Waiting visitors cost no socket. */
@@ -40278,10 +41000,9 @@ function returnBuffer(buffer) {
 
 
 
+
 /** From this size of read on, a copy costs more than a buffer of its own. */
 const BULK_BYTES = 16 * 1_024;
-/** First probe after this much silence; the kernel notices a dead peer some minutes later. */
-const pipe_KEEP_ALIVE_MS = 30_000;
 class Pipe {
     #visitor;
     #app;
@@ -40375,7 +41096,7 @@ class PipeEnd {
             resetSocket(this.#socket);
     }
     keepAlive() {
-        this.#socket?.setKeepAlive(true, pipe_KEEP_ALIVE_MS);
+        this.#socket?.setKeepAlive(true, timings_KEEP_ALIVE_MS);
     }
     /** Whether anything was read since the last call. */
     takeActivity() {
@@ -40615,6 +41336,9 @@ function createStreamSink(receiver) {
         secondThread: undefined,
         openEnd: () => undefined,
         accept: (socket, first) => {
+            // A visitor may wait long for an answer or an event, and cloud networks forget a connection that is silent for
+            // four minutes (Azure's outbound connections, for instance, which GitHub's runners have).
+            socket.setKeepAlive(true, timings_KEEP_ALIVE_MS);
             if (first.length > 0)
                 socket.unshift(first);
             receiver(socket);

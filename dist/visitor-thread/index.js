@@ -7853,6 +7853,8 @@ const TIMINGS = {
     /** For visitors to finish when the tunnel stops. */
     drain: 5_000,
 };
+/** First probe of a visitor's connection after this much silence; the kernel notices a dead peer some minutes later. */
+const KEEP_ALIVE_MS = 30_000;
 /** Visitors at a time, fetched and waiting together. Each is two sockets, and a process has 4,096 or more. */
 const MAX_VISITORS = 1_024;
 /** Higher limit for the gateway, which evicts unauthenticated connections itself. Waiting visitors cost no socket. */
@@ -7904,10 +7906,9 @@ function returnBuffer(buffer) {
 
 
 
+
 /** From this size of read on, a copy costs more than a buffer of its own. */
 const BULK_BYTES = 16 * 1_024;
-/** First probe after this much silence; the kernel notices a dead peer some minutes later. */
-const KEEP_ALIVE_MS = 30_000;
 class Pipe {
     #visitor;
     #app;
