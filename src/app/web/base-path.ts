@@ -30,7 +30,7 @@ function isThere(root: string, path: string): boolean {
 }
 
 /**
- * The base path that makes the most of `paths` lead to files, if they lead nowhere without one. `documentBase` is the
+ * The base path that makes the most of `paths` lead to files, if not more of them do without one. `documentBase` is the
  * path of `<base href>`. The first of several equally good ones is returned.
  */
 export function findBasePath(root: string, paths: readonly string[], documentBase: string): string {
@@ -39,7 +39,7 @@ export function findBasePath(root: string, paths: readonly string[], documentBas
   for (const base of missing.flatMap(path => findBaseOf(root, path) ?? []))
     votes.set(base, (votes.get(base) ?? 0) + 1);
   const [best] = [...votes].sort(([, one], [, other]) => other - one);
-  if (best !== undefined) return best[0];
+  if (best !== undefined && best[1] >= paths.length - missing.length) return best[0];
   // A page without files of its own: only its links say where it belongs.
   return paths.every(path => !isThere(root, path)) && !hasFile(root, `${documentBase}index.html`)
     ? documentBase

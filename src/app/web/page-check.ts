@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { InputError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import { findBuiltFolder, findStartPage, readPageText } from '../project/start-page.ts';
-import { findBasePath, isServed, NO_BASE } from './base-path.ts';
+import { findBasePath, isServed, NO_BASE, stripBase } from './base-path.ts';
 import { decodeSegment, hasFile } from './files.ts';
+import { type HostRules, readHostRules } from './host-files.ts';
 import { type Page, type Reference, readPage } from './page.ts';
 import { findSourceImport, findSourceMark } from './source-page.ts';
 
@@ -56,19 +57,20 @@ export function checkPage(folder: string, wanted: string): PageCheck {
   const page = readPage(text);
   const documentBase = URL.parse(page.base ?? '', PAGE_URL) ?? new URL(PAGE_URL);
   const start = { root, name, page, references: listLocal(page, documentBase) };
-  const modules = start.references.filter(({ kind, path }) => kind === 'module' && hasFile(root, path));
+  const listThere = (kind: Reference['kind']) =>
+    start.references
+      .filter(reference => reference.kind === kind && hasFile(root, reference.path))
+      .map(({ path }) => path);
   const mark =
-    findSourceMark(page, text) ??
-    findSourceImport(
-      root,
-      page,
-      modules.map(({ path }) => path),
-    );
+    findSourceMark(page, start.references, text) ??
+    findSourceImport(root, page, { modules: listThere('module'), scripts: listThere('script') });
   if (mark !== undefined) throw new InputError(`path: ${name} ${sanitise(mark)}: ${describeSource(root)}`);
   const found = findBase(start, documentBase);
   const basePath = wanted === 'auto' ? found : wanted;
+  const rules = readHostRules(root);
   const missing = start.references.filter(
-    ({ kind, path }) => kind !== 'other' && !isServed(root, basePath, path),
+    ({ kind, path }) =>
+      kind !== 'other' && !isServed(root, basePath, path) && !isRedirected(root, basePath, rules, path),
   );
   if (missing.length === 0)
     return { basePath, warnings: text !== '' && isEmpty(page) ? [describeEmpty(name)] : [] };
@@ -87,23 +89,51 @@ function listLocal(page: Page, documentBase: URL): LocalReference[] {
 
 function findBase({ root, references }: StartPage, documentBase: URL): string {
   if (documentBase.origin !== PAGE_ORIGIN) return NO_BASE;
-  return findBasePath(
-    root,
-    references.map(({ path }) => path),
-    documentBase.pathname.replace(/[^/]*$/, ''),
-  );
+  const folder = documentBase.pathname.replace(/[^/]*$/, '');
+  const paths = listNeeded(references)
+    // A relative link is right, or wrong, below every base path.
+    .filter(({ url }) => folder !== NO_BASE || /^\s*[/\\]/.test(url))
+    .map(({ path }) => path);
+  return findBasePath(root, paths, folder);
+}
+
+/** What the page needs most: its scripts, otherwise its styles. A wrong link to an icon says nothing about the app. */
+function listNeeded(references: readonly LocalReference[]): readonly LocalReference[] {
+  const choices = [
+    references.filter(isScript),
+    references.filter(({ kind }) => kind === 'style'),
+    references,
+  ];
+  return choices.find(({ length }) => length > 0) ?? [];
+}
+
+function isScript({ kind }: Reference): boolean {
+  return kind === 'module' || kind === 'script' || kind === 'import';
+}
+
+/** Whether a rule of `_redirects` leads to a file, or to another host. A page in place of a script does not help. */
+function isRedirected(root: string, basePath: string, rules: HostRules, path: string): boolean {
+  const local = stripBase(basePath, path) ?? path;
+  const rule = rules.redirect(local, true) ?? rules.redirect(local, false);
+  if (rule === undefined) return false;
+  const target = rule.kind === 'rewrite' ? rule.path : rule.location.replace(/[?#].*$/s, '');
+  return !target.startsWith('/') || (!target.endsWith('.html') && isServed(root, basePath, target));
 }
 
 /**
- * No script of the page is there, neither a file nor, where it loads no modules, one in the page. A page with text
- * shows at least that if it only misses classic scripts.
+ * No script of the folder is there, and nothing else can be the app. Beside a missing module, only another module can:
+ * in the page, or on another host. Beside a classic script, which may be only a `/config.js`, any text or script can.
  */
 function isDead({ page, references }: StartPage, missing: readonly LocalReference[]): boolean {
-  const isScript = ({ kind }: Reference) => kind === 'module' || kind === 'script' || kind === 'import';
   const scripts = missing.filter(isScript);
   if (scripts.length === 0 || scripts.length < references.filter(isScript).length) return false;
   if (scripts.some(({ kind }) => kind === 'import')) return true;
-  return page.inline !== 'module' && (scripts.some(({ kind }) => kind === 'module') || !page.hasContent);
+  const elsewhere = page.references
+    .filter(isScript)
+    .filter(one => !references.some(({ url }) => url === one.url));
+  if (page.inline === 'module' || elsewhere.some(({ kind }) => kind === 'module')) return false;
+  if (scripts.some(({ kind }) => kind === 'module')) return true;
+  return !page.hasContent && page.inline === 'none' && elsewhere.length === 0;
 }
 
 function isEmpty({ hasContent, inline, references }: Page): boolean {

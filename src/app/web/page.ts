@@ -26,7 +26,9 @@ export interface Page {
 type Inline = Page['inline'];
 type Attributes = Readonly<Record<string, string>>;
 
-const SCRIPT_TYPES = /^(|module|(text|application)\/(javascript|ecmascript))$/i;
+/** Modules, and the JavaScript types of the MIME Sniffing Standard, 4.6: browsers run the old ones, too. */
+const SCRIPT_TYPES =
+  /^(|module|(text|application)\/(x-)?(java|ecma)script|text\/(javascript1\.[0-5]|jscript|livescript))$/i;
 /** `rel` of links whose files a page can do without. */
 const OPTIONAL_LINKS = ['preload', 'prefetch', 'icon', 'apple-touch-icon', 'manifest'];
 /** Browsers with scripts ignore what is in these. */
@@ -99,6 +101,8 @@ function addScript(attributes: Attributes, references: Reference[]): Inline {
   if (!SCRIPT_TYPES.test(type.trim())) return 'none';
   const kind = /^module$/i.test(type.trim()) ? 'module' : 'script';
   if (src === undefined) return kind;
+  // It loads nothing, and what is in it is not run (HTML Standard, "prepare the script element").
+  if (src.trim() === '') return 'none';
   // Browsers with modules do not load what is there for those without.
   if (!('nomodule' in attributes)) references.push({ kind, url: src });
   return 'none';

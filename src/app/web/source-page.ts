@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { readProjectFile } from '../project/project-file.ts';
 import { decodeSegment } from './files.ts';
-import type { Page } from './page.ts';
+import type { Page, Reference } from './page.ts';
 
 /** What no browser runs. */
 const SOURCE_ENDING = /\.([cm]?tsx?|jsx|vue|svelte|astro|coffee|elm|rs)$/i;
@@ -12,39 +12,67 @@ const TEMPLATE_MARK = /%[A-Z_][A-Z\d_]{2,}%|<%|\{[{%]|\$\{/;
 /** Jekyll's. */
 const FRONT_MATTER = /^---\r?\n/;
 
-/** Why the page is a source, as the end of a sentence that begins with its name; undefined if it is not. */
-export function findSourceMark(page: Page, text: string): string | undefined {
+/**
+ * Why the page is a source, as the end of a sentence that begins with its name; undefined if it is not. `references`:
+ * those to the folder, because other hosts may compile what they send (esm.sh).
+ */
+export function findSourceMark(
+  page: Page,
+  references: readonly Reference[],
+  text: string,
+): string | undefined {
   if (page.isTrunkSource) return 'has data-trunk attributes, which Trunk replaces when it builds the app';
-  const script = page.references.find(
+  const script = references.find(
     ({ kind, url }) =>
       (kind === 'script' || kind === 'module') && SOURCE_ENDING.test(url.replace(/[?#].*$/s, '')),
   );
   if (script !== undefined) return `loads ${script.url}, which no browser can run`;
-  const template = [page.base ?? '', ...page.references.map(({ url }) => url)].find(url =>
-    TEMPLATE_MARK.test(url),
-  );
+  const template = [page.base ?? '', ...references.map(({ url }) => url)].find(isTemplate);
   if (template !== undefined) return `refers to ${template}, which a build replaces`;
   return FRONT_MATTER.test(text) ? 'begins with front matter, which a build removes' : undefined;
 }
 
-/** A static import at the start of a line; the specifier. With a type (`with { type: 'css' }`), browsers know more. */
-const IMPORT = /^[ \t]*import\b[^'"`;()]*['"]([^'"\n]+)['"](?!\s*(?:with|assert)\b)/gm;
+/** In `/%E4%BD%A0ABC%E5%A5%BD.png`, `%A0ABC%` is no mark: its percent signs encode characters. */
+function isTemplate(url: string): boolean {
+  return TEMPLATE_MARK.test(decodeSegment(url) === url ? url : url.replace(/%[\da-f]{2}/gi, ''));
+}
+
+/**
+ * What a module begins with, piece by piece: space, comments, directives, static imports. What comes later is not looked
+ * at, because it may be a text, such as an example of code.
+ */
+const HEAD =
+  /\s+|;|\/\/.*|\/\*[\s\S]*?\*\/|(['"])use \w+\1|import\b[^'"`;()]*(['"])(?<specifier>[^'"\n]+)\2(?<type>\s*(?:with|assert)\b\s*\{[^}]*\})?/gy;
 const ADDRESS = /^(?:\.{0,2}\/|[a-z][a-z\d+.-]*:)/i;
 const ASSET =
   /\.(?:css|scss|sass|less|styl|svg|png|jpe?g|gif|webp|vue|svelte|[cm]?tsx?|jsx)(?:\?.*)?$|\?(?:init|url|raw|inline|worker)\b/i;
 
 /**
  * Why the modules at these paths cannot run before a build: one imports a package by name, or a stylesheet. Only looked
- * for beside a package.json, which builds leave behind: what a bundle contains may look like an import.
+ * for beside a package.json, which builds leave behind. `scripts`: the paths of the classic scripts that are there.
  */
-export function findSourceImport(root: string, page: Page, paths: readonly string[]): string | undefined {
+export function findSourceImport(
+  root: string,
+  page: Page,
+  { modules, scripts }: { modules: readonly string[]; scripts: readonly string[] },
+): string | undefined {
+  const read = (path: string) => readProjectFile(root, join('.', decodeSegment(path))) ?? '';
   if (page.hasImportMap || readProjectFile(root, 'package.json') === undefined) return undefined;
-  for (const path of paths) {
-    const text = readProjectFile(root, join('.', decodeSegment(path)));
-    const specifiers = [...(text ?? '').matchAll(IMPORT)].map(([, specifier = '']) => specifier);
-    const unknown = specifiers.find(specifier => !ADDRESS.test(specifier) || ASSET.test(specifier));
+  // JSPM writes a script that adds the import map.
+  if (scripts.some(path => read(path).includes('importmap'))) return undefined;
+  for (const path of modules) {
+    const unknown = listImports(read(path)).find(
+      specifier => !ADDRESS.test(specifier) || ASSET.test(specifier),
+    );
     if (unknown !== undefined)
       return `loads ${path}, which imports '${unknown}', and only a build can resolve that`;
   }
   return undefined;
+}
+
+/** The imports that a module begins with. One with a type (`with { type: 'css' }`) is for browsers that know it. */
+function listImports(text: string): string[] {
+  return [...text.matchAll(HEAD)].flatMap(({ groups }) =>
+    groups?.specifier === undefined || groups.type !== undefined ? [] : [groups.specifier],
+  );
 }

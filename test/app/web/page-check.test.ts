@@ -71,6 +71,11 @@ describe('the base path', () => {
       { 'index.html': `${script('/repo/x.js')}<link rel=icon href=/i.png>`, 'x.js': '', 'i.png': '' },
     ],
     ['no base', '/', { 'index.html': script('/assets/x.js'), ...asset }],
+    [
+      'a wrong link to an icon',
+      '/',
+      { 'index.html': `<link rel=icon href=/static/i.png>${script('/assets/x.js')}`, ...asset, 'i.png': '' },
+    ],
     ['relative links', '/', { 'index.html': script('./assets/x.js'), ...asset }],
     ['a folder of that name', '/', { 'index.html': script('/repo/x.js'), 'repo/x.js': '', 'x.js': '' }],
     [
@@ -118,6 +123,21 @@ describe('the base path', () => {
     });
     expect(result.basePath).toBe('/b/');
     expect(result.warnings).toEqual([expect.stringContaining('index.html loads /a/x.js, missing from')]);
+  });
+
+  it('is not taken from a stylesheet or from few of the scripts', () => {
+    const files = { 'assets/x.js': '', 'assets/y.js': '', 'a.css': '', 'env.js': '' };
+    const app = `${script('/assets/x.js')}${script('/assets/y.js')}`;
+    for (const wrong of ['<link rel=stylesheet href=/css/a.css>', '<script src=/js/env.js></script>']) {
+      const result = check({ ...files, 'index.html': `${wrong}${app}` });
+      expect(result.basePath).toBe('/');
+      expect(result.warnings).toHaveLength(1);
+    }
+  });
+
+  it('does not help a relative link', () => {
+    const files = { 'index.html': '<script src="js/x.js"></script>', 'x.js': '' };
+    expect(() => check(files)).toThrow('index.html loads /js/x.js, missing from');
   });
 
   it('is taken as it is given', () => {
@@ -231,6 +251,38 @@ describe('a page that can only stay blank is an error', () => {
     expect(check(files).warnings).toEqual([]);
   });
 
+  it('but not a module whose texts or comments contain imports', () => {
+    const code =
+      "/*\nimport a from 'a';\n*/\n'use strict';\nimport './b.js';\nconst example = `\nimport { html } from 'lit';\n`;";
+    const files = { 'index.html': script('/x.js'), 'x.js': code, 'package.json': '{}' };
+    expect(check(files).warnings).toEqual([]);
+  });
+
+  it('but not a module beside a script that adds an import map', () => {
+    const html = `<script src="importmap.js"></script>${script('/x.js')}`;
+    const files = {
+      'index.html': html,
+      'importmap.js': "document.head.append(Object.assign(map, { type: 'importmap' }))",
+      'x.js': "import 'lit'",
+      'package.json': '{}',
+    };
+    expect(check(files).warnings).toEqual([]);
+  });
+
+  it.each([
+    ['a script that another host compiles', script('https://esm.sh/gh/a/b/mod.ts')],
+    ['an encoded name', '<link rel=icon href="/%E4%BD%A0ABC%E5%A5%BD.png">Text'],
+    ['a script without an address', '<script src=""></script><script>start()</script>'],
+    ['a script of an old type', '<script type="text/x-javascript" src="/a.js"></script>'],
+  ])('but not %s', (_, html) => {
+    expect(check({ 'index.html': html, 'a.js': '' }).warnings).toEqual([]);
+  });
+
+  it('an encoded name does not hide the mark of a source', () => {
+    const html = '<link rel=icon href="%PUBLIC_URL%/my%20icon.png">';
+    expect(() => check({ 'index.html': html })).toThrow('this is the source of an app');
+  });
+
   it('a page that is a link out of the folder', () => {
     const [folder, outside] = [create({}), create({ 'page.html': 'Text' })];
     symlinkSync(join(outside, 'page.html'), join(folder, 'index.html'));
@@ -261,6 +313,24 @@ describe('what is missing otherwise is a warning', () => {
       { 'index.html': '<h1>Hello</h1><script src=/env.js></script>' },
       '/env.js',
     ],
+    [
+      'a setting beside an app in the page',
+      { 'index.html': '<div id=root></div><script src=/config.js></script><script>start()</script>' },
+      '/config.js',
+    ],
+    [
+      'a setting beside an app on another host',
+      {
+        'index.html':
+          '<div id=root></div><script src=/config.js></script><script src="//cdn.example/x.js"></script>',
+      },
+      '/config.js',
+    ],
+    [
+      'a module beside one on another host',
+      { 'index.html': `${script('/gone.js')}${script('https://cdn.example/x.js')}` },
+      '/gone.js',
+    ],
     ['one of several scripts', { 'index.html': `${script('/a.js')}${script('/b.js')}`, 'a.js': '' }, '/b.js'],
     ['content', { 'index.html': '<title>App</title><app-root></app-root>' }, 'neither text nor a script'],
   ] satisfies [string, Files, string][])('%s', (_, files, message) => {
@@ -282,6 +352,26 @@ describe('what is missing otherwise is a warning', () => {
   ])('but not %s', (_, html) => {
     expect(check({ 'index.html': html }).warnings).toEqual([]);
   });
+});
+
+describe('what a rule of _redirects leads to', () => {
+  const page = { 'index.html': script('/js/x.js'), 'assets/x.js': '' };
+
+  it.each([
+    '/js/* /assets/:splat 200',
+    '/js/* /assets/:splat 302',
+    '/js/* https://cdn.example/:splat 302',
+    '/js/* /assets/:splat 200!',
+  ])('is not missing: %s', rule => {
+    expect(check({ ...page, _redirects: rule }).warnings).toEqual([]);
+  });
+
+  it.each(['/* /index.html 200', '/js/* /gone/:splat 200', '/js/* https://cdn.example/:splat 200'])(
+    'is missing if it is a page, or nothing: %s',
+    rule => {
+      expect(() => check({ ...page, _redirects: rule })).toThrow('index.html loads /js/x.js, missing from');
+    },
+  );
 });
 
 it('a page of many megabytes is read as far as needed', () => {
