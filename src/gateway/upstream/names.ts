@@ -157,8 +157,11 @@ function mapRefresh(value: string, mapping: Mapping): string {
   );
 }
 
-/** A quoted parameter, which is passed over, or a target in angle brackets (RFC 8288, 3). */
-const LINK_PART = /"(?:[^"\\]|\\.)*"?|<([^>]*)>/g;
+/**
+ * A quoted parameter, which is passed over, or a target in angle brackets (RFC 8288, 3). No URL contains `<`: otherwise
+ * many of them would take quadratic time, and apps put the visitor's own text into links to the next page.
+ */
+const LINK_PART = /"(?:[^"\\]|\\.)*"?|<([^<>]*)>/g;
 
 function mapLinks(value: string, mapping: Mapping): string {
   return value.replace(LINK_PART, (part: string, target?: string) =>

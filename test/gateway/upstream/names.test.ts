@@ -192,6 +192,18 @@ describe('with `rewrite`', () => {
     );
   });
 
+  it('a long answer costs no matching time, whatever it repeats (CPU exhaustion)', {
+    timeout: 10_000,
+  }, () => {
+    const fields = ['location', 'refresh', 'link', 'set-cookie', 'content-security-policy'];
+    for (const key of fields)
+      for (const unit of ['<', '"', '\\', ' ', ';', ';domain=', 'url=', LOCAL]) {
+        // Up to the longest head; ten such links took ten seconds and more once.
+        const value = LOCAL + unit.repeat(64_000 / unit.length);
+        for (let round = 0; round < 10; round += 1) names('rewrite').toVisitor(key, value);
+      }
+  });
+
   it('answers lead to the name that the visitor uses', () => {
     const locate = (call: Call) => names('rewrite', call).toVisitor('location', `http://${LOCAL}/`);
     expect(locate({ place: LOOPBACK, host: '127.0.0.1:4321' })).toBe('http://127.0.0.1:4321/');
