@@ -99,8 +99,14 @@ function readFields(raw: RawHeaders): { type: string; length: number } | undefin
     if (key === 'content-type') type = value;
     else if (key === 'content-length') length = Number(value);
     else if (BINDING_FIELDS.has(key) || (key === 'cache-control' && forbidsChange(value))) isBound = true;
+    else if (key === 'trailer' && announcesBinding(value)) isBound = true;
   });
   return isBound ? undefined : { type, length };
+}
+
+/** The hash of a streamed body comes behind it (RFC 9530, 2 and 3). */
+function announcesBinding(trailer: string): boolean {
+  return trailer.split(',').some(name => BINDING_FIELDS.has(name.trim().toLowerCase()));
 }
 
 /** RFC 9111, 5.2.1.6 and 5.2.2.6. */

@@ -170,6 +170,18 @@ describe('an answer of the app', () => {
     expect(offered.bytes).toEqual(Buffer.from(body));
   });
 
+  it('is passed on unchanged if its digest comes behind it, as a trailer', async () => {
+    const door = await openApp((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain', trailer: 'X-Sum, Content-Digest' });
+      response.write(TEXT);
+      response.addTrailers({ 'content-digest': 'sha-256=:AA==:' });
+      response.end();
+    });
+    const { headers, bytes, trailers } = await ask(door, { 'accept-encoding': 'gzip' });
+    expect(headers).not.toHaveProperty('content-encoding');
+    expect([String(bytes), trailers['content-digest']]).toEqual([TEXT, 'sha-256=:AA==:']);
+  });
+
   it.each([
     ['a range', { range: 'bytes=0-10' }],
     ['no change', { 'cache-control': 'no-transform' }],
