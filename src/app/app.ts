@@ -190,7 +190,7 @@ async function startProgram(
         context,
       );
     case 'web':
-      return await startWeb(spec, context.logger);
+      return await startWeb(spec, { logger: context.logger, isPlain: publicUrl.startsWith('http:') });
     case 'port':
       return await startPort(
         spec.command === undefined ? spec : { ...spec, command: fillIn(spec.command) },

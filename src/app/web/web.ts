@@ -7,6 +7,7 @@ import type { HttpRequest, HttpResponse } from '../../shared/http-message.ts';
 import { type Logger, silentLogger } from '../../shared/log.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import type { Handler, Refuse } from '../../shared/state.ts';
+import { dropUpgrade } from '../../shared/upgrade-policy.ts';
 import type { AppSpec, Program } from '../program.ts';
 import { START_PAGES } from '../project/start-page.ts';
 import { NO_BASE, stripBase } from './base-path.ts';
@@ -27,7 +28,10 @@ const FALLBACK_PAGE = '/200.html';
 const MAX_LISTED = 1_000;
 
 /** Starts no process. Files are looked up with every request, so that a rebuilt app is served at once. */
-export async function startWeb(spec: WebSpec, logger: Logger = silentLogger): Promise<Program> {
+export async function startWeb(
+  spec: WebSpec,
+  { logger = silentLogger, isPlain = false }: { logger?: Logger; isPlain?: boolean } = {},
+): Promise<Program> {
   const root = await realpath(spec.path).catch((cause: unknown) => {
     throw new AppError(`the folder ${sanitise(spec.path)} cannot be read; check \`path\``, {
       cause,
@@ -45,7 +49,7 @@ export async function startWeb(spec: WebSpec, logger: Logger = silentLogger): Pr
   const { ignored } = readHostRules(root);
   if (ignored.length > 0) logger.info(`not honoured here: ${sanitise(ignored.join('; '), MAX_LISTED)}`);
   return {
-    upstream: { kind: 'handler', handle: createHandler({ ...spec, path: root }) },
+    upstream: { kind: 'handler', handle: createHandler({ ...spec, path: root }, isPlain) },
     ended: new Promise(() => undefined),
     stop: async () => undefined,
   };
@@ -56,6 +60,7 @@ interface Visit {
   spec: WebSpec;
   variants: Variants | undefined;
   rules: HostRules;
+  isPlain: boolean;
   request: HttpRequest;
   response: HttpResponse;
   /** Sends a page of the gateway's own. */
@@ -67,8 +72,11 @@ interface Visit {
   base: string;
 }
 
-/** Answers GET and HEAD from the folder `path`, a real path. Never rejects and never throws. */
-export function createHandler(spec: WebSpec): Handler {
+/**
+ * Answers GET and HEAD from the folder `path`, a real path. Never rejects and never throws. `isPlain`: the preview has
+ * no https.
+ */
+export function createHandler(spec: WebSpec, isPlain = false): Handler {
   const variants = spec.compress === false ? undefined : new Variants();
   const rules = readHostRules(spec.path);
   return (request, response, refuse) => {
@@ -76,7 +84,7 @@ export function createHandler(spec: WebSpec): Handler {
     const path = target.replace(/[?#].*$/s, '');
     const query = target.slice(path.length);
     const base = spec.basePath ?? NO_BASE;
-    answer({ spec, variants, rules, request, response, refuse, path, query, base }).catch(() => {
+    answer({ spec, variants, rules, isPlain, request, response, refuse, path, query, base }).catch(() => {
       // The visitor left, or the file vanished while it was sent.
       if (response.headersSent) response.destroy();
       else refuse(500);
@@ -87,7 +95,7 @@ export function createHandler(spec: WebSpec): Handler {
 async function answer(visit: Visit): Promise<void> {
   const { spec, rules, request, response, refuse, path, query, base } = visit;
   const localPath = stripBase(base, path) ?? path;
-  for (const [name, value] of rules.listFields(localPath)) setField(response, name, value);
+  for (const [name, value] of rules.listFields(localPath)) setField(visit, name, value);
   if (spec.crossOriginIsolation !== false) setIsolation(response, spec.crossOriginIsolation);
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD');
@@ -128,9 +136,11 @@ async function lookUpBelow(root: string, base: string, path: string): Promise<Ta
 }
 
 /** A page may have several links; of other fields, the last one counts. */
-function setField(response: HttpResponse, name: string, value: string): void {
-  if (name.toLowerCase() === 'link') response.appendHeader(name, value);
-  else response.setHeader(name, value);
+function setField({ response, isPlain }: Visit, name: string, value: string): void {
+  const key = name.toLowerCase();
+  const shown = isPlain && key === 'content-security-policy' ? dropUpgrade(value) : value;
+  if (key === 'link') response.appendHeader(name, shown);
+  else if (shown !== '') response.setHeader(name, shown);
 }
 
 /** As a rule of `_redirects` says. Missing scripts get no page, as with `spa`. */

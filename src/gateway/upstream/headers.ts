@@ -1,6 +1,7 @@
 // Decides which header fields pass the gateway. Fields about one connection do not, forwarding fields are replaced by our
 // own, and names.ts maps the fields that name the preview. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
 
+import { dropUpgrade } from '../../shared/upgrade-policy.ts';
 import { forEachField, type RawHeaders } from '../raw-headers.ts';
 import type { Names } from './names.ts';
 
@@ -66,14 +67,6 @@ export function renderResponseHeaders(
     if (shown !== '' || value === '') headers.push(name, shown);
   });
   return headers;
-}
-
-/**
- * Removes `upgrade-insecure-requests` from policies (W3C Upgrade Insecure Requests, 3.1), which helmet sets by default.
- * Browsers would load everything of the preview with https, which it does not have.
- */
-function dropUpgrade(policies: string): string {
-  return policies.replace(/(^|[;,])\s*upgrade-insecure-requests(?:\s[^;,]*)?(?:;|(?=,)|$)/gi, '$1');
 }
 
 /** Trailers as `[name, value]` pairs, without fields that are not allowed there. */

@@ -1,8 +1,11 @@
 // `_redirects` and `_headers`, as Netlify, Cloudflare Pages and GitLab Pages read them.
 
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { startApp } from '../../../src/app/app.ts';
 import { readHostRules } from '../../../src/app/web/host-files.ts';
 import { startWeb } from '../../../src/app/web/web.ts';
 import { silentLogger } from '../../../src/shared/log.ts';
@@ -179,6 +182,37 @@ describe('_headers', () => {
   });
 });
 
+it.each([
+  ['http://bore.example:4321', "default-src 'self';"],
+  ['https://preview.example', "default-src 'self'; upgrade-insecure-requests"],
+])('a policy does not make browsers use https if the preview has none: %s', async (publicUrl, expected) => {
+  const folder = writeSite({
+    'index.html': 'start',
+    _headers: "/*\n  Content-Security-Policy: default-src 'self'; upgrade-insecure-requests",
+  });
+  const server = createServer();
+  const app = await startApp({
+    spec: { mode: 'web', path: folder, spa: false, crossOriginIsolation: false },
+    publicUrl: () => publicUrl,
+    ...{ baseEnvironment: {}, env: {}, healthPath: '/', hostHeader: 'auto', stopTimeoutMs: 1_000 },
+    ...{ folder, logger: silentLogger, onChild: () => {}, signal: AbortSignal.timeout(10_000) },
+    onState: state => {
+      if (state.status !== 'running' || state.upstream.kind !== 'handler') return;
+      const { handle } = state.upstream;
+      server.on('request', (request, response) => handle(request, response, () => response.end()));
+    },
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  const answer = await fetch(`http://127.0.0.1:${port}/`);
+  expect(answer.headers.get('content-security-policy')).toBe(expected);
+  await answer.text();
+  await app.stop();
+  server.close();
+  rmSync(folder, { recursive: true });
+});
+
 it('neither file is sent to visitors: they may hold passwords', async () => {
   const site = await serveSite(
     { 'index.html': 'start', _headers: '', _redirects: '', 'a/_headers': 'fine' },
@@ -199,7 +233,7 @@ it('what is not honoured is in the log at the start, by name', async () => {
   });
   const lines: string[] = [];
   const spec = { mode: 'web', path: folder, spa: false, crossOriginIsolation: false } as const;
-  await startWeb(spec, { ...silentLogger, info: line => lines.push(line) });
+  await startWeb(spec, { logger: { ...silentLogger, info: line => lines.push(line) } });
   expect(lines).toEqual(['not honoured here: _redirects, line 1: /x; vercel.json; netlify.toml']);
   rmSync(folder, { recursive: true });
 });
