@@ -23,6 +23,8 @@ export function parsePortInput(text: string, command: string | undefined): PortI
   const port = parsePort(digits, text);
   const service = stripBrackets(name);
   if (service === 'localhost') return { port, service: undefined };
+  const mistake = describeOwnPort(host, service, port);
+  if (mistake !== undefined) throw refuse(text, mistake);
   if (isNeverExposed(service)) throw refuse(text, `it leads to ${service}, ${NEVER_EXPOSED_REASON}`);
   if (command !== undefined)
     throw refuse(text, `\`command\` starts the app on this machine; write only the number, ${port}`);
@@ -33,6 +35,14 @@ function parsePort(digits: string, text: string): number {
   const port = Number(digits);
   if (port >= 1 && port <= 65_535) return port;
   throw refuse(text, 'write a whole number from 1 to 65535');
+}
+
+/** Forms of a port of this machine that other programs take: of Docker (`8080:80`), and of servers (`0.0.0.0:80`). */
+function describeOwnPort(host: string, service: string, port: number): string | undefined {
+  if (/^\d{1,5}$/.test(host)) return `write only the port on this machine, ${host}`;
+  if (service === '0.0.0.0' || service === '::' || service === '*')
+    return `${service} is only an address to listen on; write only the number, ${port}`;
+  return undefined;
 }
 
 function describeForm(text: string): string {
