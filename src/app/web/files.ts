@@ -1,5 +1,5 @@
-// Finds the file of a folder that a URL path names, and refuses those that visitors must not see. Used by web.ts and
-// response.ts.
+// Finds the file of a folder that a URL path names, and refuses those that visitors must not see. Used by the other
+// files of this folder, for every request and for the checks before the start.
 
 import type { BigIntStats } from 'node:fs';
 import { constants, realpathSync, statSync } from 'node:fs';

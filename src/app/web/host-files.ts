@@ -1,5 +1,5 @@
 // `_redirects` and `_headers` of a build: the files that Netlify, Cloudflare Pages, GitLab Pages and others share. Used
-// by web.ts. Syntax: https://docs.netlify.com/manage/routing/redirects/overview/,
+// by web.ts, and by page-check.ts and inputs/web.ts before the start. Syntax: https://docs.netlify.com/manage/routing/redirects/overview/,
 // https://developers.cloudflare.com/pages/configuration/headers/.
 
 import { existsSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// The media types of the files a web app is built of. Used by response.ts.
+// The media types of the files a web app is built of. Used by response.ts and stored-encoding.ts.
 
 import { decodeSegment } from './files.ts';
 

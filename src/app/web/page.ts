@@ -1,4 +1,5 @@
-// What a page loads, and whether it shows anything, read from its HTML. Used by page-check.ts.
+// What a page loads, and whether it shows anything, read from its HTML. Used by page-check.ts
+// and source-page.ts.
 
 import { Parser } from 'htmlparser2';
 
