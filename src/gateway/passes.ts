@@ -11,6 +11,7 @@ import { dropOwnCookies } from './access/credentials.ts';
 import type { SiteData } from './access/site-data.ts';
 import { BodyTooLarge, sendTooLarge } from './body-limit.ts';
 import { findRefusal } from './guard.ts';
+import { HiddenRequest, sendHiddenRequest } from './hidden-request.ts';
 import { sendToHttps } from './https-only.ts';
 import { isOwnPath, readProof, sendText } from './own-pages.ts';
 import { sendNotice } from './pages/answer.ts';
@@ -181,6 +182,10 @@ function answerForApp(
 ): void {
   if (error instanceof BodyTooLarge) {
     sendTooLarge(visit, maxBodyBytes);
+    return;
+  }
+  if (error instanceof HiddenRequest) {
+    sendHiddenRequest(visit);
     return;
   }
   logger.debug(`no answer to ${describeVisit(visit)}: ${sanitise(describeError(error))}`);

@@ -18,6 +18,8 @@ export interface Visit {
   readonly ownHeaders: [name: string, value: string][];
   /** Call this if the visitor has shown the key, or needs none. Its connection is authenticated from then on. */
   readonly markAuthenticated: () => void;
+  /** Access control sets this if nothing but the public path lets the request in. */
+  isPublicOnly?: boolean;
   /** The visitor sends its body only after a 100 (RFC 9110, 10.1.1). */
   readonly awaitsContinue: boolean;
   /** Set if the visitor asks for a WebSocket. */

@@ -8,7 +8,7 @@ import { sendNotice, wantsPage } from '../pages/answer.ts';
 import { describeRefusal } from '../pages/notice.ts';
 import { readPath, readTarget, type Visit } from '../visit.ts';
 import { dropAuthorization, readBasic, readBearer, splitKey, takeKey } from './credentials.ts';
-import { refuseCrossSite } from './cross-site.ts';
+import { isCrossSite, refuseCrossSite } from './cross-site.ts';
 import { isPreflight, READABLE_BY_ALL, sendPreflight } from './preflight.ts';
 import { compilePatterns } from './public-paths.ts';
 import { SessionCookies } from './session-cookie.ts';
@@ -72,8 +72,11 @@ export class AccessControl {
     const grant = isRightKey ? 'shown' : this.#findGrant(visit, credential, hasSession);
     if (grant === undefined) return this.#refuse(visit);
     if (grant === 'ambient' && refuseCrossSite(visit)) return true;
+    if (grant !== 'public') return letIn(visit);
     // A request to a public path does not authenticate its connection, unless it has a session or a credential as well.
-    return grant === 'public' && !hasSession && credential === undefined ? false : letIn(visit);
+    const isKnown = hasSession || credential !== undefined;
+    visit.isPublicOnly = !isKnown || isCrossSite(visit);
+    return isKnown ? letIn(visit) : false;
   }
 
   #findGrant(visit: Visit, credential: Credential | undefined, hasSession: boolean): Grant | undefined {

@@ -16,6 +16,9 @@ const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
  */
 type Sender = 'own' | 'foreign' | 'unnamed';
 
+/** Whether the request may come from another site. */
+export const isCrossSite = (visit: Visit): boolean => findSender(visit) !== 'own';
+
 /** True if the request may come from another site: it has then been refused with 403. */
 export function refuseCrossSite(visit: Visit): boolean {
   const sender = findSender(visit);

@@ -2,7 +2,15 @@
 
 import { Readable } from 'node:stream';
 import { BodyTooLarge } from '../body-limit.ts';
+import { createRequestFinder, HiddenRequest } from '../hidden-request.ts';
 import type { Visit } from '../visit.ts';
+import type { AppAddress } from './app-link.ts';
+
+interface UploadRules {
+  address: AppAddress;
+  /** Longest request body. */
+  maxBodyBytes: number;
+}
 
 /**
  * Returns a stream that reads the request's body only as fast as the app does. It is separate from the request because
@@ -14,12 +22,15 @@ import type { Visit } from '../visit.ts';
  * visitor gets an answer without sending the body. The 100 does not come from the app, because undici does not send the
  * head before the first chunk of the body.
  *
- * If the body is longer than `maxBytes`, the app's request fails with BodyTooLarge; if an answer has begun, that is cut
- * off.
+ * If the body is longer than `maxBodyBytes`, the app's request fails with BodyTooLarge. It fails with HiddenRequest if
+ * the app could run a part of the body as a request that the visitor may not make; the chunk that would complete it does
+ * not reach the app. If an answer has begun, that is cut off.
  */
-export function openUpload({ request, response, awaitsContinue }: Visit, maxBytes: number): Readable {
+export function openUpload(visit: Visit, { address, maxBodyBytes }: UploadRules): Readable {
+  const { request, response, awaitsContinue } = visit;
+  const hidesRequest = address.leavesBodies && visit.isPublicOnly ? createRequestFinder() : () => false;
   let hasContinued = !awaitsContinue;
-  let left = maxBytes;
+  let left = maxBodyBytes;
   const body = new Readable({
     read() {
       if (!hasContinued) response.writeContinue();
@@ -33,11 +44,15 @@ export function openUpload({ request, response, awaitsContinue }: Visit, maxByte
   });
   const onData = (chunk: Buffer) => {
     left -= chunk.length;
-    if (left < 0) {
-      request.off('data', onData);
-      if (body.destroyed) response.destroy();
-      else body.destroy(new BodyTooLarge(maxBytes));
-    } else if (!body.destroyed && !body.push(chunk)) request.pause();
+    if (left < 0) refuse(new BodyTooLarge(maxBodyBytes));
+    else if (body.destroyed) return;
+    else if (hidesRequest(chunk)) refuse(new HiddenRequest());
+    else if (!body.push(chunk)) request.pause();
+  };
+  const refuse = (reason: Error) => {
+    request.off('data', onData);
+    if (body.destroyed) response.destroy();
+    else body.destroy(reason);
   };
   request.on('data', onData).pause();
   request.once('end', () => body.destroyed || body.push(null));

@@ -43,13 +43,16 @@ const PROGRAM = `
       if (held.push(response) === ${SLOW}) held.forEach((one, index) => one.end(String(index)));
     },
     '/connection': (request, response) => response.end(request.headers.connection),
+    '/asked': (request, response) => response.end(asked.join(' ')),
     '/empty': (request, response) => {
       response.writeHead(204, { 'set-cookie': ['a=1; Path=/', 'b=2; HttpOnly'] });
       response.end();
     },
     '/': (request, response) => response.end('a page'),
   };
+  const asked = [];
   http.createServer((request, response) => {
+    asked.push(request.url);
     const route = routes[request.url];
     if (route) route(request, response);
     else response.end('at ' + request.url);
@@ -117,6 +120,21 @@ describeWithReal(['wasmrun', 'runtime', 'chromium'], 'the traffic of a program i
       };
       await Promise.all([0, 1, 2, 3, 4, 5].map(visit));
       expect(await ask('/connection', { method: 'POST', body })).toBe('/connection close');
+      await door.stop();
+    });
+
+    it('runs no request that a visitor without the key hides in a body at a public path', async () => {
+      const key = 'K'.repeat(32);
+      const door = await openDoor(() => ({ status: 'running', upstream: program.upstream }), {
+        rules: { access: { kind: 'link', key }, publicPaths: ['/hook'] },
+      });
+      const body = 'GET /protected HTTP/1.1\r\nHost: a.example\r\n\r\n';
+      const posted = await fetch(`${door.url}/hook`, { method: 'POST', body });
+      // The program may have answered before it got the body.
+      expect([200, 400]).toContain(posted.status);
+      const asked = await fetch(`${door.url}/asked`, { headers: { authorization: `Bearer ${key}` } });
+      const paths = (await asked.text()).split(' ');
+      expect(paths).not.toContain('/protected');
       await door.stop();
     });
 
