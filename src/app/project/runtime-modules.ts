@@ -73,6 +73,11 @@ export function checkProgram(entry: string, read: (path: string) => string | und
 
 /** The runtime runs a file as the body of a function, as Node.js does with CommonJS; Node.js's parser knows more. */
 function checkSyntax(file: string, source: string): void {
+  if (source.startsWith('#!'))
+    throw new AppError(
+      `${sanitise(file)} begins with #!, and wasmrun's runtime cannot parse that line: remove it, or bundle the program without it`,
+      { restartable: false },
+    );
   try {
     compileFunction(source, ['exports', 'require', 'module', '__filename', '__dirname'], { filename: file });
   } catch (cause) {

@@ -17,6 +17,7 @@ describe('the look at a program before it starts', () => {
     [`// An app\nimport http from 'node:http';`, 'index.js, line 2 is an ES module'],
     [`export default 1;`, 'index.js, line 1 is an ES module'],
     [`const a = await fetch('http://a.test');`, 'index.js, line 1 is an ES module'],
+    [`#!/usr/bin/env node\nrequire('http');`, 'index.js begins with #!'],
     [`const port: number = 3000;`, 'index.js, line 1 is not JavaScript'],
   ])('refuses an entry file that the runtime cannot parse: %j', (source, message) => {
     expect(() => check({ 'index.js': source })).toThrow(message);
