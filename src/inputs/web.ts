@@ -2,6 +2,7 @@
 
 import { checkFolder, nameFiles } from '../app/web/folder-check.ts';
 import { readHostRules } from '../app/web/host-files.ts';
+import { findHttpsPage } from '../app/web/page-check.ts';
 import type { AppInputs } from './app.ts';
 
 type WebInputs = Pick<AppInputs, 'mode' | 'path' | 'crossOriginIsolation'>;
@@ -19,11 +20,20 @@ export function listWebWarnings(
   const { warnings, threads, brotli } = checkFolder(path);
   return [
     ...warnings,
+    ...(isSecure ? [] : warnOfHttpsPage(path)),
     ...(isWanted && !isSecure ? [ISOLATION_WITHOUT_HTTPS] : []),
     ...(threads !== undefined && !isWanted
       ? warnOfThreads(threads, { isSecure, isIsolated: isIsolatedByFile(path) })
       : []),
     ...(brotli.length > 0 && !isSecure ? [describeBrotli(brotli)] : []),
+  ];
+}
+
+function warnOfHttpsPage(folder: string): string[] {
+  const page = findHttpsPage(folder);
+  if (page === undefined) return [];
+  return [
+    `${page} has a policy with \`upgrade-insecure-requests\`, so browsers load its files with https, which this preview does not have: remove that, or ${NEEDS_HTTPS}`,
   ];
 }
 

@@ -1,5 +1,5 @@
 // A directive of Content-Security-Policy that a preview over plain http must not have. Used by gateway/upstream/headers.ts
-// and app/web/web.ts.
+// and by `mode: web`.
 
 /**
  * Removes `upgrade-insecure-requests` from policies (W3C Upgrade Insecure Requests, 3.1), which helmet sets by default.

@@ -1,5 +1,5 @@
 // Looks at the page of a built web app before anything starts: for which base path it was built, and whether it can
-// only end as a blank page. Used by inputs/app.ts.
+// only end as a blank page. Used by inputs/app.ts and inputs/web.ts.
 
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
@@ -77,6 +77,18 @@ export function checkPage(folder: string, wanted: string): PageCheck {
   const message = `${describeMissing(start, missing, basePath)}. ${describeRemedy(start, missing, { found, basePath })}`;
   if (isDead(start, missing)) throw new InputError(`path: ${message}`);
   return { basePath, warnings: [message] };
+}
+
+/**
+ * The name of the start page, if its policy makes browsers load the files of the folder with https; otherwise
+ * undefined. It stays blank where the preview has none.
+ */
+export function findHttpsPage(folder: string): string | undefined {
+  const root = realpathSync(folder);
+  const name = findStartPage(root);
+  if (name === undefined || !hasFile(root, `/${name}`)) return undefined;
+  const page = readPage(readPageText(join(root, name)));
+  return page.wantsHttps && listLocal(page, new URL(PAGE_URL)).length > 0 ? name : undefined;
 }
 
 /** What is loaded from other hosts, from `data:` and the like is not a matter of the folder. */

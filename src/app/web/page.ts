@@ -2,6 +2,7 @@
 // and source-page.ts.
 
 import { Parser } from 'htmlparser2';
+import { dropUpgrade } from '../../shared/upgrade-policy.ts';
 
 /** `import` is a module that another script imports (modulepreload); `other` can be missing without harm, like icons. */
 export interface Reference {
@@ -18,6 +19,8 @@ export interface Page {
   inline: 'none' | 'script' | 'module';
   /** Without one, a module cannot import packages by name. */
   hasImportMap: boolean;
+  /** Its own policy makes browsers load everything with https (`upgrade-insecure-requests`). */
+  wantsHttps: boolean;
   /** Text, or an element that shows something by itself. */
   hasContent: boolean;
   /** Trunk's instructions for its build (https://trunkrs.dev/assets/): a browser ignores them. */
@@ -62,6 +65,7 @@ export function readPage(html: string): Page {
     base: undefined as string | undefined,
     inline: 'none' as Inline,
     hasImportMap: false,
+    wantsHttps: false,
     hasContent: false,
     isTrunkSource: false,
   };
@@ -74,6 +78,7 @@ export function readPage(html: string): Page {
         page.hasContent ||=
           SHOWN_ELEMENTS.includes(name) || /^refresh$/i.test(attributes['http-equiv'] ?? '');
         page.hasImportMap ||= name === 'script' && /^importmap$/i.test(attributes.type?.trim() ?? '');
+        page.wantsHttps ||= name === 'meta' && hasUpgrade(attributes);
         if (name === 'base') page.base ??= attributes.href;
         if (name === 'script') page.inline = strongest(page.inline, addScript(attributes, references));
         if (name === 'link') addLink(attributes, references);
@@ -90,6 +95,10 @@ export function readPage(html: string): Page {
   });
   parser.end(html);
   return { ...page, references };
+}
+
+function hasUpgrade({ 'http-equiv': field = '', content = '' }: Attributes): boolean {
+  return /^content-security-policy$/i.test(field.trim()) && dropUpgrade(content) !== content;
 }
 
 function strongest(one: Inline, other: Inline): Inline {

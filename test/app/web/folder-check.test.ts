@@ -117,6 +117,22 @@ it('names files that only exist as brotli, if visitors come over http', () => {
   expect(warn(files, { publicUrl: 'https://x.example' })).toEqual([]);
 });
 
+it.each(['http-equiv="Content-Security-Policy"', 'HTTP-EQUIV=content-security-policy'])(
+  'warns of a page that makes browsers load its files with https, if visitors come over http: %s',
+  field => {
+    const meta = `<meta ${field} content="default-src 'self'; upgrade-insecure-requests">`;
+    const files = { 'index.html': `${meta}<script src=a.js></script>`, 'a.js': '' };
+    expect(warn(files)).toEqual([
+      expect.stringMatching(/^index\.html has a policy .* which this preview does/),
+    ]);
+    expect(warn(files, { publicUrl: 'https://x.example' })).toEqual([]);
+    expect(warn({ 'index.html': `${meta}Text` })).toEqual([]);
+    expect(warn({ ...files, 'index.html': files['index.html'].replace('upgrade-', 'x-upgrade-') })).toEqual(
+      [],
+    );
+  },
+);
+
 it('looks neither at hidden files, nor at packages, nor behind links', () => {
   const folder = create({ '.git/a.wasm': POINTER, 'node_modules/x/a.wasm': POINTER });
   symlinkSync(create({ 'a.wasm': POINTER }), join(folder, 'link'));
