@@ -1,5 +1,5 @@
 // Warns of a plain http link under a top-level domain where browsers open only https (HSTS preload list): a click there
-// shows an error page of the browser, although everything here works. Used by inputs.
+// shows an error page of the browser, although everything here works. Used by inputs.ts.
 
 import { renderPublicUrl } from '../shared/public-url.ts';
 import type { TunnelInputs } from './tunnel.ts';
@@ -16,7 +16,7 @@ const HTTPS_ONLY: ReadonlySet<string> = new Set(
 );
 
 /** Stands for the port until it is known. */
-const SAMPLE_PORT = 12_345;
+export const SAMPLE_PORT = 12_345;
 
 /** One warning for each server whose link browsers would refuse. */
 export function listHttpsWarnings({ servers, publicUrl }: TunnelInputs): string[] {

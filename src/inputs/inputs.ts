@@ -128,7 +128,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
     logLevel: logLevel.value,
     warnings: [
       ...app.value.warnings,
-      ...listWebWarnings(app.value, tls.value?.publicUrl ?? tunnel.value.publicUrl),
+      ...listWebWarnings(app.value, publicTunnel),
       ...listWarnings(tunnel.value, gateway.value, lifetime.value.durationMs),
       ...listHttpsWarnings(publicTunnel),
       ...(tls.value ? listTlsWarnings(tls.value, lifetime.value.durationMs) : []),

@@ -3,7 +3,10 @@
 import { checkFolder, nameFiles } from '../app/web/folder-check.ts';
 import { readHostRules } from '../app/web/host-files.ts';
 import { findHttpsPage } from '../app/web/page-check.ts';
+import { isLoopbackName, renderPublicUrl } from '../shared/public-url.ts';
 import type { AppInputs } from './app.ts';
+import { SAMPLE_PORT } from './https-zones.ts';
+import type { TunnelInputs } from './tunnel.ts';
 
 type WebInputs = Pick<AppInputs, 'mode' | 'path' | 'crossOriginIsolation'>;
 
@@ -12,10 +15,10 @@ const NEEDS_HTTPS = 'use `tls-cert`, or `public-url` with a proxy that has TLS';
 /** Warnings; none for other modes than web. */
 export function listWebWarnings(
   { mode, path, crossOriginIsolation }: WebInputs,
-  publicUrl: string,
+  tunnel: Pick<TunnelInputs, 'servers' | 'publicUrl'>,
 ): string[] {
   if (mode !== 'web') return [];
-  const isSecure = publicUrl.startsWith('https:');
+  const isSecure = tunnel.servers.every(({ address }) => isSecureContext(tunnel.publicUrl, address.host));
   const isWanted = crossOriginIsolation !== false;
   const { warnings, threads, brotli } = checkFolder(path);
   return [
@@ -27,6 +30,12 @@ export function listWebWarnings(
       : []),
     ...(brotli.length > 0 && !isSecure ? [describeBrotli(brotli)] : []),
   ];
+}
+
+/** As browsers see the address (W3C Secure Contexts, 3.1): with https, or on the machine itself. */
+function isSecureContext(publicUrl: string, host: string): boolean {
+  const url = URL.parse(renderPublicUrl(publicUrl, host, SAMPLE_PORT));
+  return url !== null && (url.protocol === 'https:' || isLoopbackName(url.hostname));
 }
 
 function warnOfHttpsPage(folder: string): string[] {

@@ -34,6 +34,11 @@ export function renderClientLine(url: string): string | undefined {
   return `nc ${stripBrackets(parsed.hostname)} ${parsed.port}`;
 }
 
+/** Whether the `hostname` of a URL is a name of the machine itself: secure contexts in browsers, even over http. */
+export function isLoopbackName(hostname: string): boolean {
+  return /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
 /** The client line, indented by two and with a newline; '' for http(s). */
 export function renderClientRow(url: string): string {
   const line = renderClientLine(url);

@@ -2,10 +2,8 @@
 // while everything looks well from here. Used by app.ts.
 
 import type { IncomingHttpHeaders } from 'node:http';
+import { isLoopbackName } from '../../shared/public-url.ts';
 import { sanitise } from '../../shared/sanitise.ts';
-
-/** As the app may call itself. */
-const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/;
 
 /** A warning about the app's answer to `path`, or undefined. `publicUrl`: the address that visitors open. */
 export function findHttpsDemand(
@@ -17,6 +15,6 @@ export function findHttpsDemand(
   if (url?.protocol !== 'http:' || answer.status < 300 || answer.status >= 400) return undefined;
   const target = URL.parse(answer.headers.location ?? '');
   if (target?.protocol !== 'https:') return undefined;
-  if (!LOOPBACK.test(target.hostname) && target.hostname !== url.hostname) return undefined;
+  if (!isLoopbackName(target.hostname) && target.hostname !== url.hostname) return undefined;
   return `the app redirects GET ${path} to ${sanitise(target.origin)}, but the preview is plain http, so visitors get an error: switch that off for previews, or give the preview https (\`tls-cert\`, or a proxy in front)`;
 }

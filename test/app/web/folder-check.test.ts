@@ -37,10 +37,15 @@ function warn(
   files: Files,
   {
     publicUrl = 'http://{host}:{port}',
+    server = 'bore.example',
     isolation = false,
-  }: { publicUrl?: string; isolation?: boolean | 'credentialless' } = {},
+  }: { publicUrl?: string; server?: string; isolation?: boolean | 'credentialless' } = {},
 ): string[] {
-  return listWebWarnings({ mode: 'web', path: create(files), crossOriginIsolation: isolation }, publicUrl);
+  const servers = [{ address: { host: server, port: 7835 }, secret: undefined }];
+  return listWebWarnings(
+    { mode: 'web', path: create(files), crossOriginIsolation: isolation },
+    { servers, publicUrl },
+  );
 }
 
 it('finds nothing in a build that works', () => {
@@ -137,6 +142,13 @@ it('looks neither at hidden files, nor at packages, nor behind links', () => {
   const folder = create({ '.git/a.wasm': POINTER, 'node_modules/x/a.wasm': POINTER });
   symlinkSync(create({ 'a.wasm': POINTER }), join(folder, 'link'));
   expect(checkFolder(folder).warnings).toEqual([]);
+});
+
+it('takes a server on this machine for a secure context, as browsers do', () => {
+  const files = { 'index.html': 'start', 'a.wasm.br': 'x' };
+  for (const server of ['localhost', '127.0.0.1', '::1'])
+    expect(warn(files, { server, isolation: true })).toEqual([]);
+  expect(warn(files, { server: 'localhost.example', isolation: true })).toHaveLength(2);
 });
 
 it('stops after 10,000 files', () => {
