@@ -103,7 +103,7 @@ it('requests to the app and to the public address do not go through the proxy', 
     const { openDoor, PROOF_KEY, sendRaw } = await import(${source('test/support/gateway-door.ts')});
     const signal = AbortSignal.timeout(10_000);
     const address = { kind: 'address', host: '127.0.0.1', port: ${appPort} };
-    await waitForHealth({ address, path: '/', onAttempt: console.log }, signal);
+    await waitForHealth({ address, host: 'localhost', path: '/', onAttempt: console.log }, signal);
     const door = await openDoor(${appPort});
     console.log((await probeHttp(door.url, PROOF_KEY, signal)).kind);
     // The gateway does not speak TLS: this probe finds that out without the proxy, too.
