@@ -21,6 +21,8 @@ export interface PageAnswer {
   publicSchemes: readonly string[];
   /** It has a field that belongs to https: `Strict-Transport-Security`, or a cookie with `Secure`. */
   isSecure: boolean;
+  /** It is from a framework that takes its own address for https unless it is told otherwise. */
+  assumesHttps: boolean;
 }
 
 export interface HostAnswers {
@@ -60,6 +62,7 @@ export function chooseHostRule(answers: HostAnswers): HostChoice {
   if (isTold) return preserve('is started with its public address');
   if (atPublic.namesLocal) return rewrite('calls itself localhost, whatever its address is');
   if (!isHttps) return preserve('answers at its public address as at localhost');
+  if (atPublic.assumesHttps) return preserve('takes itself for https');
   const seesHttps = atPublic.publicSchemes.includes('https') || (atPublic.isSecure && !atLocal?.isSecure);
   return seesHttps
     ? preserve('knows that its public address is https')

@@ -110,6 +110,8 @@ function describePage(page: Page, { local, open }: { local: Name; open: Name }):
     isSecure:
       headers['strict-transport-security'] !== undefined ||
       /;\s*secure\b/i.test(String(headers['set-cookie'] ?? '')),
+    // SvelteKit's Node.js adapter: it compares a form's Origin with https://HOST, on localhost too.
+    assumesHttps: headers['x-sveltekit-page'] !== undefined,
   };
 }
 

@@ -194,6 +194,14 @@ describe('a server behind https that shows which scheme it takes', () => {
     ).toBe('preserve');
   });
 
+  it('has its public address if its framework takes https for granted, as SvelteKit does', async () => {
+    const app: RequestListener = (request, response) => {
+      response.setHeader('x-sveltekit-page', 'true');
+      PLAIN(request, response);
+    };
+    expect((await choose(app, { url: HTTPS })).rule).toBe('preserve');
+  });
+
   it('has its public address if it insists on https', async () => {
     const app: RequestListener = (request, response) => {
       if (request.headers['x-forwarded-proto'] === 'https') PLAIN(request, response);
