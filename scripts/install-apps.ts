@@ -21,9 +21,9 @@ import {
   installedAt,
   isInstalled,
   listBuilds,
+  listSources,
   RUN_PREFIX,
   STAMP,
-  sourceOf,
 } from '../test/apps/installed.ts';
 import { ROWS } from '../test/apps/rows.ts';
 import { isFull } from '../test/support/scale.ts';
@@ -50,7 +50,7 @@ function install(app: string): string {
     if (name.replace(/-[0-9a-f]+$/, '') === app) rmSync(join(APPS_FOLDER, name), { recursive: true });
   // Made where it stays: virtual environments and some builds know their own path.
   const folder = installedAt(app, ROWS);
-  cpSync(sourceOf(app), folder, { recursive: true });
+  for (const [name, path] of listSources(app)) cpSync(path, join(folder, name));
   if (!existsSync(join(folder, '.npmrc'))) cpSync(resolve('.npmrc'), join(folder, '.npmrc'));
   const installers = Object.entries(INSTALLERS).filter(([lock]) => existsSync(join(folder, lock)));
   const log = join(APPS_FOLDER, `${app}.log`);

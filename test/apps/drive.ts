@@ -3,7 +3,7 @@
 
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -68,11 +68,25 @@ export async function startDrive(rows: readonly AppRow[], options: DriveOptions 
   });
   stack.defer(() => browser.close());
 
+  const wasmhub = rig.run(
+    rig.runner,
+    process.execPath,
+    [resolve('test/support/wasmhub-child.ts'), requirePart('runtime')],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  const [url] = await once(wasmhub.stdout as NodeJS.ReadableStream, 'data');
+  // wasmrun keeps its runtime below HOME, where it would stay for other programs.
+  const osEnvironment = { HOME: join(folder, 'home'), WASMRUN_WASMHUB_BASE_URL: String(url).trim() };
+  mkdirSync(osEnvironment.HOME);
+
   const kept = stack.move();
   return {
     browser,
     visit: async (row, access, inputs = {}) => {
       await using run = copyApp(row, rows);
+      const environment = { ...run.environment, ...(row.inputs.mode === 'os' && osEnvironment) };
       const flags = Object.entries({ ...row.inputs, access, ...inputs });
       const child = rig.run(
         rig.runner,
@@ -82,7 +96,7 @@ export async function startDrive(rows: readonly AppRow[], options: DriveOptions 
           ...[process.execPath, resolve('dist/cli/index.js'), 'run', '--server', SERVER_NAME, '--json'],
           ...flags.map(([name, value]) => writeFlag(name, value)),
         ],
-        { cwd: run.folder, env: run.environment, stdio: ['ignore', 'pipe', 'pipe'] },
+        { cwd: run.folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] },
       );
       await using preview = watchPreview(child, log);
       return await useApp(browser, row, access, await preview.link, run.folder);

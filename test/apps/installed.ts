@@ -19,23 +19,34 @@ export const RUN_PREFIX = 'run-';
 /** A file that says that an installation is complete. */
 export const STAMP = '.installed';
 
-/** Where the sources of an app are in the checkout. */
-export const sourceOf = (app: string): string => resolve(import.meta.dirname, app);
+/** The examples that an app has as folders of its own. */
+const EXAMPLES: Readonly<Record<string, readonly string[]>> = { os: ['os-hello', 'os-express'] };
 
-/** The files of an app's sources, relative to their folder. */
-export function listSources(app: string): string[] {
-  return readdirSync(sourceOf(app), { recursive: true, withFileTypes: true })
+/** What people who try an example leave in it. */
+const BUILT = /^(node_modules|bundle)\//;
+
+/** The files of an app's sources, in the order of their names: its name in the app → its path in the checkout. */
+export function listSources(app: string): Map<string, string> {
+  const own = listFiles(resolve(import.meta.dirname, app), '');
+  const examples = (EXAMPLES[app] ?? []).flatMap(name =>
+    listFiles(resolve(import.meta.dirname, '../../examples', name), `${name}/`),
+  );
+  return new Map([...own, ...examples].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function listFiles(folder: string, prefix: string): [name: string, path: string][] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
-    .map(entry => join(entry.parentPath, entry.name).slice(sourceOf(app).length + 1))
-    .sort();
+    .map(entry => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .filter(name => !BUILT.test(name))
+    .map(name => [prefix + name, join(folder, name)]);
 }
 
 /** Where an app is installed; another folder after each change of its sources or of how it is built. */
 export function installedAt(app: string, rows: readonly AppRow[]): string {
   const hash = createHash('sha256');
   for (const build of listBuilds(app, rows)) hash.update(`${build}\0`);
-  for (const file of listSources(app))
-    hash.update(`${file}\0`).update(readFileSync(join(sourceOf(app), file)));
+  for (const [name, path] of listSources(app)) hash.update(`${name}\0`).update(readFileSync(path));
   return join(APPS_FOLDER, `${app}-${hash.digest('hex').slice(0, 12)}`);
 }
 
@@ -58,8 +69,10 @@ const TOOLS: Readonly<Record<string, string>> = { Go: 'go version', Rust: 'rustc
  */
 export function readVersions({ app, versions }: AppRow): string[] {
   const files = listSources(app);
-  const read = (file: string) =>
-    files.includes(file) ? readFileSync(join(sourceOf(app), file), 'utf8') : '';
+  const read = (name: string) => {
+    const path = files.get(name);
+    return path === undefined ? '' : readFileSync(path, 'utf8');
+  };
   const lock = read('package-lock.json');
   const packages: Record<string, { version?: string }> = lock === '' ? {} : JSON.parse(lock).packages;
   return versions.map(name => {

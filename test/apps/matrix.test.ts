@@ -9,6 +9,7 @@ import { isInstalled } from './installed.ts';
 import { type AppRow, listSurprises } from './row.ts';
 import { ROWS } from './rows.ts';
 
+const PARTS = ['bore', 'chromium', 'tun-rig', 'wasmrun', 'runtime'] as const;
 const ROW_MS = 180_000;
 const mustRun = Boolean(process.env.CI || process.env.REQUIRE_REAL);
 const rows = ROWS.filter(({ heavy }) => isFull || !heavy);
@@ -18,7 +19,7 @@ function isHere({ app }: AppRow): boolean {
   return mustRun || isInstalled(app, ROWS);
 }
 
-describeWithReal(['bore', 'chromium', 'tun-rig', 'wasmrun'], 'a real app works for a reviewer', () => {
+describeWithReal(PARTS, 'a real app works for a reviewer', () => {
   let drive: Drive;
   beforeAll(async () => {
     drive = await startDrive(ROWS);

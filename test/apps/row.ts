@@ -102,13 +102,13 @@ export const counts = (): Step => ({
   },
 });
 
-/** A form is posted, and the page that answers repeats its field. */
-export const posts = (): Step => ({
+/** `hello` is posted with a form, and the answer has `text` in the element `shown`. */
+export const posts = (field = 'word', shown = '#said', text = 'hello'): Step => ({
   name: 'form',
   run: async ({ view }) => {
-    await view.type('input[name=word]', 'hello');
+    await view.type(`input[name=${field}]`, 'hello');
     await view.click('form button');
-    await waitForText(view, '#said', 'hello');
+    await waitForText(view, shown, text);
   },
 });
 

@@ -1,5 +1,6 @@
 // The matrix of real apps: each row is an app as its users start it. docs/apps.md shows what was seen.
 
+import { OS_ROWS } from './os-rows.ts';
 import { type AppRow, counts, inFrame, posts, reloads, shows, talks } from './row.ts';
 import { WASM_ROWS } from './wasm-rows.ts';
 
@@ -235,5 +236,6 @@ export const ROWS: readonly AppRow[] = [
     ].map(step => inFrame('storybook-preview-iframe', step)),
     heavy: true,
   },
+  ...OS_ROWS,
   ...WASM_ROWS,
 ];
