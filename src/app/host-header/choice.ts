@@ -50,7 +50,12 @@ export function chooseHostRule(answers: HostAnswers): HostChoice {
   const preserve = (reason: string): HostChoice => ({ rule: 'preserve', reason });
   if (atPublic === undefined) return rewrite('did not answer in time at its public address');
   const [local, open] = [rankPage(atLocal), rankPage(atPublic)];
-  if (open > local) return rewrite(`refuses its public address with status ${atPublic.status}`);
+  if (open > local)
+    return rewrite(
+      isRefusal(atPublic.status) || !atPublic.leadsAway
+        ? `refuses its public address with status ${atPublic.status}`
+        : 'redirects from its public address to another one',
+    );
   if (script && rank(script.atPublic) > rank(script.atLocal))
     return rewrite(`refuses its script at its public address with status ${script.atPublic}`);
   // webpack-dev-server 4, and so Vue CLI 5 and Create React App 5, refuse a Host with status 200 and a short text.

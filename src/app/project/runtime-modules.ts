@@ -31,7 +31,7 @@ const MAX_FILES = 200;
 const LOOK_BACK = 200;
 
 /** What to do about a module that the program cannot load. `name` is as written in `require`. */
-export function adviseOnModule(name: string): string {
+function adviseOnModule(name: string): string {
   const shown = sanitise(name);
   const plain = name.replace(/^node:/, '');
   if (/^[./]/.test(name)) return `${shown} is not among the files in the VM; see which were left out`;

@@ -27,8 +27,8 @@ export function checkFolder(root: string): FolderCheck {
   const files = listFiles(root);
   const known = new Set(files);
   const wasm = files.filter(file => file.endsWith('.wasm')).slice(0, MAX_WASM_FILES);
-  const looked = wasm.map(file => ({ file, ...look(join(root, file)) }));
-  const broken = looked.find(({ problem }) => problem !== undefined);
+  const modules = wasm.map(file => ({ file, ...inspectWasm(join(root, file)) }));
+  const broken = modules.find(({ problem }) => problem !== undefined);
   const pointers = files
     .filter(file => !file.endsWith('.wasm'))
     .filter(file => isPointer(join(root, file)))
@@ -42,7 +42,7 @@ export function checkFolder(root: string): FolderCheck {
             `not the files themselves, but pointers of Git LFS: ${nameFiles(pointers)}; add \`lfs: true\` to actions/checkout`,
           ]),
     ],
-    threads: looked.find(({ sharesMemory }) => sharesMemory)?.file,
+    threads: modules.find(({ sharesMemory }) => sharesMemory)?.file,
     brotli: files.filter(file => file.endsWith('.br') && !known.has(file.slice(0, -'.br'.length))),
   };
 }
@@ -75,7 +75,7 @@ function listEntries(folder: string) {
   }
 }
 
-function look(path: string): { problem?: string; sharesMemory: boolean } {
+function inspectWasm(path: string): { problem?: string; sharesMemory: boolean } {
   try {
     const found = readWasmFile(path);
     if (found.kind === 'broken') return { problem: found.problem, sharesMemory: false };

@@ -39,7 +39,7 @@ const OLD_NAME = /\.(?:(js|wasm|data|mem)gz|(svg)z)$/i;
  * The path without the ending of the compression, and the coding, if a page that asks for this path wants the content;
  * undefined if it wants the bytes.
  */
-export function readStoredName(path: string): { path: string; encoding: StoredCoding } | undefined {
+function readStoredName(path: string): { path: string; encoding: StoredCoding } | undefined {
   const full = path.replace(OLD_NAME, '.$1$2.gz');
   const coding = CODINGS.find(({ ending }) => full.toLowerCase().endsWith(ending));
   if (coding === undefined) return undefined;

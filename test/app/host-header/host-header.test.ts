@@ -152,7 +152,8 @@ describe('a server that takes both addresses', () => {
       if (request.headers.host === own.slice(7)) PLAIN(request, response);
       else response.writeHead(301, { location: `${own}/` }).end();
     };
-    expect((await choose(app)).rule).toBe('rewrite');
+    const { log } = await choose(app);
+    expect(log).toEqual(['host-header rewrite: the app redirects from its public address to another one']);
   });
 
   it('is localhost if its CORS list has only that', async () => {
