@@ -41,6 +41,8 @@ const PAGE_ORIGIN = new URL(PAGE_URL).origin;
 /** Bazel, Nix and some packagers write such links. */
 const LEADS_OUT =
   'is hidden, or a link that leads out of the folder, and only what is in it is served: copy the files (`cp -rL`)';
+/** Characters: more than a page says while its app is loaded. */
+const MUCH_TEXT = 500;
 /** Names in one message. */
 const SHOWN_FILES = 3;
 
@@ -61,9 +63,11 @@ export function checkPage(folder: string, wanted: string): PageCheck {
     start.references
       .filter(reference => reference.kind === kind && hasFile(root, reference.path))
       .map(({ path }) => path);
+  const [modules, scripts] = [listThere('module'), listThere('script')];
+  const runs = modules.length + scripts.length > 0;
   const mark =
-    findSourceMark(page, start.references, text) ??
-    findSourceImport(root, page, { modules: listThere('module'), scripts: listThere('script') });
+    findSourceMark(page, { references: start.references, text, runs }) ??
+    findSourceImport(root, page, { modules, scripts });
   if (mark !== undefined) throw new InputError(`path: ${name} ${sanitise(mark)}: ${describeSource(root)}`);
   const found = findBase(start, documentBase);
   const basePath = wanted === 'auto' ? found : wanted;
@@ -139,6 +143,7 @@ function isRedirected(root: string, basePath: string, rules: HostRules, path: st
 function isDead({ page, references }: StartPage, missing: readonly LocalReference[]): boolean {
   const scripts = missing.filter(isScript);
   if (scripts.length === 0 || scripts.length < references.filter(isScript).length) return false;
+  if (page.textLength >= MUCH_TEXT) return false;
   if (scripts.some(({ kind }) => kind === 'import')) return true;
   const elsewhere = page.references
     .filter(isScript)

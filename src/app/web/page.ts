@@ -23,6 +23,8 @@ export interface Page {
   wantsHttps: boolean;
   /** Text, or an element that shows something by itself. */
   hasContent: boolean;
+  /** Characters of its text. Beside a few words (`Loading…`), a script is the app; beside many, it may only add to them. */
+  textLength: number;
   /** Trunk's instructions for its build (https://trunkrs.dev/assets/): a browser ignores them. */
   isTrunkSource: boolean;
 }
@@ -67,6 +69,7 @@ export function readPage(html: string): Page {
     hasImportMap: false,
     wantsHttps: false,
     hasContent: false,
+    textLength: 0,
     isTrunkSource: false,
   };
   const open: string[] = [];
@@ -90,7 +93,9 @@ export function readPage(html: string): Page {
       if (last >= 0) open.splice(last, 1);
     },
     ontext(text) {
-      page.hasContent ||= text.trim() !== '' && !isIn(HIDDEN_ELEMENTS);
+      if (isIn(HIDDEN_ELEMENTS)) return;
+      page.textLength += text.trim().length;
+      page.hasContent ||= page.textLength > 0;
     },
   });
   parser.end(html);

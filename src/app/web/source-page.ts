@@ -12,22 +12,24 @@ const TEMPLATE_MARK = /%[A-Z_][A-Z\d_]{2,}%|<%|\{[{%]|\$\{/;
 /** Jekyll's. */
 const FRONT_MATTER = /^---\r?\n/;
 
-/**
- * Why the page is a source, as the end of a sentence that begins with its name; undefined if it is not. `references`:
- * those to the folder, because other hosts may compile what they send (esm.sh).
- */
-export function findSourceMark(
-  page: Page,
-  references: readonly Reference[],
-  text: string,
-): string | undefined {
+export interface SourceHints {
+  /** Those to the folder: other hosts may compile what they send (esm.sh). */
+  references: readonly Reference[];
+  /** Of the page. */
+  text: string;
+  /** One of its scripts is there: it may fill in what is left of a template (AngularJS). */
+  runs: boolean;
+}
+
+/** Why the page is a source, as the end of a sentence that begins with its name; undefined if it is not. */
+export function findSourceMark(page: Page, { references, text, runs }: SourceHints): string | undefined {
   if (page.isTrunkSource) return 'has data-trunk attributes, which Trunk replaces when it builds the app';
   const script = references.find(
     ({ kind, url }) =>
       (kind === 'script' || kind === 'module') && SOURCE_ENDING.test(url.replace(/[?#].*$/s, '')),
   );
   if (script !== undefined) return `loads ${script.url}, which no browser can run`;
-  const template = [page.base ?? '', ...references.map(({ url }) => url)].find(isTemplate);
+  const template = (runs ? [] : [page.base ?? '', ...references.map(({ url }) => url)]).find(isTemplate);
   if (template !== undefined) return `refers to ${template}, which a build replaces`;
   return FRONT_MATTER.test(text) ? 'begins with front matter, which a build removes' : undefined;
 }

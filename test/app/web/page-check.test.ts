@@ -271,6 +271,10 @@ describe('a page that can only stay blank is an error', () => {
 
   it.each([
     ['a script that another host compiles', script('https://esm.sh/gh/a/b/mod.ts')],
+    [
+      'links that a script fills in',
+      '<link rel=stylesheet href="/{{theme}}.css"><script src=/a.js></script>',
+    ],
     ['an encoded name', '<link rel=icon href="/%E4%BD%A0ABC%E5%A5%BD.png">Text'],
     ['a script without an address', '<script src=""></script><script>start()</script>'],
     ['a script of an old type', '<script type="text/x-javascript" src="/a.js"></script>'],
@@ -325,6 +329,11 @@ describe('what is missing otherwise is a warning', () => {
           '<div id=root></div><script src=/config.js></script><script src="//cdn.example/x.js"></script>',
       },
       '/config.js',
+    ],
+    [
+      'a module of a page with much text',
+      { 'index.html': `<p>${'Much to read. '.repeat(50)}</p>${script('/gone.js')}` },
+      '/gone.js',
     ],
     [
       'a module beside one on another host',
