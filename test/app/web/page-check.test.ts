@@ -271,10 +271,6 @@ describe('a page that can only stay blank is an error', () => {
 
   it.each([
     ['a script that another host compiles', script('https://esm.sh/gh/a/b/mod.ts')],
-    [
-      'links that a script fills in',
-      '<link rel=stylesheet href="/{{theme}}.css"><script src=/a.js></script>',
-    ],
     ['an encoded name', '<link rel=icon href="/%E4%BD%A0ABC%E5%A5%BD.png">Text'],
     ['a script without an address', '<script src=""></script><script>start()</script>'],
     ['a script of an old type', '<script type="text/x-javascript" src="/a.js"></script>'],
@@ -341,6 +337,11 @@ describe('what is missing otherwise is a warning', () => {
       '/gone.js',
     ],
     ['one of several scripts', { 'index.html': `${script('/a.js')}${script('/b.js')}`, 'a.js': '' }, '/b.js'],
+    [
+      'a link that a script fills in, as AngularJS does',
+      { 'index.html': '<link rel=stylesheet href="/{{theme}}.css"><script src=/a.js></script>', 'a.js': '' },
+      'index.html loads /%7B%7Btheme%7D%7D.css, missing',
+    ],
     ['content', { 'index.html': '<title>App</title><app-root></app-root>' }, 'neither text nor a script'],
   ] satisfies [string, Files, string][])('%s', (_, files, message) => {
     expect(check(files).warnings).toEqual([expect.stringContaining(message)]);
