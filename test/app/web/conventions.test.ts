@@ -1,6 +1,7 @@
 // `mode: web`: the conventions of static hosts that exports rely on, as docs/web.md lists them.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lookUp } from '../../../src/app/web/lookup.ts';
 import { findMediaType } from '../../../src/app/web/media-types.ts';
 import { type Site, serveSite } from './site.ts';
 
@@ -76,6 +77,15 @@ describe('links without .html', () => {
   it('a folder without a page is an unknown page for spa', async () => {
     const answer = await spa.ask('/images', PAGE);
     expect([answer.status, answer.text]).toEqual([200, 'start']);
+  });
+});
+
+describe('a path of many slashes (CPU exhaustion)', () => {
+  it('leads nowhere, and costs no matching time', { timeout: 10_000 }, async () => {
+    const path = `/a${'/'.repeat(64_000)}x/`;
+    // Ten of them took ten seconds and more once, in which no other visitor was served.
+    for (let round = 0; round < 10; round += 1)
+      expect(await lookUp('/no/such/folder', path)).toEqual({ kind: 'missing' });
   });
 });
 
