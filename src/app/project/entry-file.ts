@@ -1,6 +1,6 @@
 // Which file of a Node.js project is run. Used by mode.ts to recognise a project, and by staging.ts to check that the
 // file is copied. wasmrun 1.0.0 recognises a project by fewer names than those under which its page finds the program.
-// start-page.ts also uses `isFile`.
+// start-page.ts and web/source-page.ts also use `isFile`.
 
 import { type Stats, statSync } from 'node:fs';
 import * as v from 'valibot';

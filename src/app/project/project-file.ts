@@ -1,6 +1,6 @@
-// Reads the small files of a project: wasmrun.toml, package.json, .gitignore, and of a build: _redirects, _headers,
-// scripts. Used by the other files of this folder, and by host-files.ts and source-page.ts of web/. A pull request may
-// commit anything under these names, even a link to a device or to a secret.
+// Reads the small files of a project: wasmrun.toml, package.json, .gitignore, and of a build: _redirects, _headers.
+// Used by the other files of this folder, and by web/host-files.ts. A pull request may commit anything under these names,
+// even a link to a device or to a secret.
 
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';

@@ -43,7 +43,7 @@ export function findStartPage(folder: string): (typeof START_PAGES)[number] | un
   return START_PAGES.find(name => isFile(join(folder, name)));
 }
 
-/** The text of a page, without byte order mark; of a very long one, only its start. Throws if it cannot be read. */
+/** The text of a page or script, without byte order mark; of a very long one, only its start. Throws if it cannot be read. */
 export function readPageText(path: string): string {
   const file = openSync(path, 'r');
   try {

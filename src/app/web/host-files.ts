@@ -4,6 +4,7 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { InputError } from '../../shared/errors.ts';
 import { readProjectFile } from '../project/project-file.ts';
 import { fillIn, type PathPattern, parsePattern } from './path-pattern.ts';
 
@@ -61,12 +62,14 @@ const OWN_FIELDS = new Set([
 ]);
 const FIELD = /^([!#$%&'*+.^_`|~\w-]+):\s*([\t\x20-\x7e]*)$/;
 
-/** Reads both files of the folder. Throws an InputError if one is there and cannot be read. */
+/** Reads both files of the folder. One that cannot be read is `ignored`: the app may work without it. */
 export function readHostRules(root: string): HostRules {
   const ignored: string[] = [];
-  const redirects = readLines(root, '_redirects').flatMap(line => parseRedirect(line) ?? note(ignored, line));
+  const redirects = readLines(root, '_redirects', ignored).flatMap(
+    line => parseRedirect(line) ?? note(ignored, line),
+  );
   const [forced, usual] = [redirects.filter(rule => rule.isForced), redirects.filter(rule => !rule.isForced)];
-  const headers = parseHeaders(readLines(root, '_headers'), ignored);
+  const headers = parseHeaders(readLines(root, '_headers', ignored), ignored);
   return {
     redirect: (path, isForced) => findRedirection(isForced ? forced : usual, path),
     listFields: path => headers.filter(({ pattern }) => pattern.match(path)).flatMap(({ fields }) => fields),
@@ -81,11 +84,21 @@ interface Line {
   text: string;
 }
 
-function readLines(root: string, file: string): Line[] {
-  return (readProjectFile(root, file) ?? '')
+function readLines(root: string, file: string, ignored: string[]): Line[] {
+  return readText(root, file, ignored)
     .split(/\r?\n/)
     .map((text, index) => ({ file, number: index + 1, text: text.replace(/(^|\s)#.*$/, '').trimEnd() }))
     .filter(({ text }) => text !== '');
+}
+
+function readText(root: string, file: string, ignored: string[]): string {
+  try {
+    return readProjectFile(root, file) ?? '';
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    ignored.push(error.message.replace(/^path: /, ''));
+    return '';
+  }
 }
 
 function note(ignored: string[], { file, number, text }: Line): [] {

@@ -1,7 +1,8 @@
 // Recognises the page of an app's source, which shows nothing before it is built. Used by page-check.ts.
 
 import { join } from 'node:path';
-import { readProjectFile } from '../project/project-file.ts';
+import { isFile } from '../project/entry-file.ts';
+import { readPageText } from '../project/start-page.ts';
 import { decodeSegment } from './files.ts';
 import type { Page, Reference } from './page.ts';
 
@@ -58,8 +59,8 @@ export function findSourceImport(
   page: Page,
   { modules, scripts }: { modules: readonly string[]; scripts: readonly string[] },
 ): string | undefined {
-  const read = (path: string) => readProjectFile(root, join('.', decodeSegment(path))) ?? '';
-  if (page.hasImportMap || readProjectFile(root, 'package.json') === undefined) return undefined;
+  const read = (path: string) => readScript(root, path);
+  if (page.hasImportMap || !isFile(join(root, 'package.json'))) return undefined;
   // JSPM writes a script that adds the import map.
   if (scripts.some(path => read(path).includes('importmap'))) return undefined;
   for (const path of modules) {
@@ -70,6 +71,15 @@ export function findSourceImport(
       return `loads ${path}, which imports '${unknown}', and only a build can resolve that`;
   }
   return undefined;
+}
+
+/** The start of a script, which may have many megabytes; empty if it cannot be read. */
+function readScript(root: string, path: string): string {
+  try {
+    return readPageText(join(root, decodeSegment(path)));
+  } catch {
+    return '';
+  }
 }
 
 /** The imports that a module begins with. One with a type (`with { type: 'css' }`) is for browsers that know it. */

@@ -224,6 +224,13 @@ it('neither file is sent to visitors: they may hold passwords', async () => {
   site.close();
 });
 
+it.each(['_redirects', '_headers'])('a %s over 1 MB is not honoured, and named', name => {
+  const folder = writeSite({ 'index.html': 'start', [name]: `/${'a'.repeat(1_100_000)} /b` });
+  const rules = readHostRules(folder);
+  expect([rules.ignored, rules.listFields('/')]).toEqual([[`${name} is over 1 MB; make it smaller`], []]);
+  rmSync(folder, { recursive: true });
+});
+
 it('what is not honoured is in the log at the start, by name', async () => {
   const folder = writeSite({
     'index.html': 'start',

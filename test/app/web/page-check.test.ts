@@ -258,6 +258,11 @@ describe('a page that can only stay blank is an error', () => {
     expect(check(files).warnings).toEqual([]);
   });
 
+  it('but not a bundle of many megabytes beside a package.json', () => {
+    const files = { 'index.html': script('/x.js'), 'x.js': `run();${' '.repeat(5_000_000)}` };
+    expect(check({ ...files, 'package.json': '{}' }).warnings).toEqual([]);
+  });
+
   it('but not a module beside a script that adds an import map', () => {
     const html = `<script src="importmap.js"></script>${script('/x.js')}`;
     const files = {
