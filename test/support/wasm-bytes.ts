@@ -5,6 +5,8 @@
 export interface ModuleParts {
   /** Module and name of each imported function, separated by a blank. */
   imports?: readonly string[];
+  /** Module and name of an imported memory of one page. */
+  memory?: string;
   exports?: readonly string[];
   /** Whether the first function is the start function. */
   start?: boolean;
@@ -14,12 +16,18 @@ export interface ModuleParts {
 
 const PREAMBLE = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 
-export function renderModule({ imports = [], exports = [], start = false, custom }: ModuleParts): Buffer {
+export function renderModule({
+  imports = [],
+  memory,
+  exports = [],
+  start = false,
+  custom,
+}: ModuleParts): Buffer {
   const bodies = Math.max(exports.length, 1);
-  const entries = imports.map(name => {
-    const [module = '', field = ''] = name.split(' ');
-    return [...text(module), ...text(field), 0x00, 0x00];
-  });
+  const entries = [
+    ...imports.map(name => [...names(name), 0x00, 0x00]),
+    ...(memory === undefined ? [] : [[...names(memory), 0x02, 0x00, 0x01]]),
+  ];
   const exported = exports.map((name, index) => [...text(name), 0x00, ...number(imports.length + index)]);
   return Buffer.from([
     ...PREAMBLE,
@@ -31,6 +39,11 @@ export function renderModule({ imports = [], exports = [], start = false, custom
     ...(start ? section(8, number(imports.length)) : []),
     ...section(10, list(Array(bodies).fill([0x02, 0x00, 0x0b]))),
   ]);
+}
+
+function names(pair: string): number[] {
+  const [module = '', field = ''] = pair.split(' ');
+  return [...text(module), ...text(field)];
 }
 
 function section(id: number, body: readonly number[]): number[] {

@@ -63,6 +63,8 @@ function listForeignImports(imports: ModuleSections['imports']): string[] {
     imports
       // AssemblyScript calls `env.abort` only to report an error that ends the program anyway.
       .filter(({ module, name }) => module !== WASI && !(module === 'env' && name === 'abort'))
+      // wasmrun makes a memory and globals itself (clang's and AssemblyScript's option to import the memory).
+      .filter(({ isFunction }) => isFunction)
       .map(({ module, name }) => `${module}.${name}`)
   );
 }

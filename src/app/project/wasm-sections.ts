@@ -5,8 +5,8 @@
 import { readSync } from 'node:fs';
 
 export interface ModuleSections {
-  /** Module and name of each import. */
-  imports: readonly { module: string; name: string }[];
+  /** Each import. `isFunction`: not a memory, a table, a global or a tag. */
+  imports: readonly { module: string; name: string; isFunction: boolean }[];
   /** Names of the exported functions. */
   functions: ReadonlySet<string>;
   /** Whether a function runs when the module is instantiated. */
@@ -63,7 +63,7 @@ export function readModuleSections(opened: OpenFile): ModuleSections {
   const imports = bytesOf(MODULE_IDS.import).flatMap(parseImports);
   const memories = bytesOf(MODULE_IDS.memory).flatMap(parseMemories);
   return {
-    imports: imports.map(({ module, name }) => ({ module, name })),
+    imports: imports.map(({ module, name, isFunction }) => ({ module, name, isFunction })),
     functions: new Set(bytesOf(MODULE_IDS.export).flatMap(parseFunctionExports)),
     hasStart: sections.some(({ id }) => id === MODULE_IDS.start),
     sharesMemory: [...memories, ...imports.map(({ memory }) => memory)].some(flags => (flags & SHARED) !== 0),
@@ -120,12 +120,12 @@ function readAt({ file }: OpenFile, position: number, length: number): Buffer {
 }
 
 /** `memory`: the flags of an imported memory, otherwise 0. */
-function parseImports(body: Buffer): { module: string; name: string; memory: number }[] {
+function parseImports(body: Buffer): { module: string; name: string; isFunction: boolean; memory: number }[] {
   const bytes = new Bytes(body);
   return Array.from(bytes.counts(), () => ({
     module: bytes.name(),
     name: bytes.name(),
-    memory: readImportType(bytes),
+    ...readImportType(bytes),
   }));
 }
 
@@ -135,9 +135,9 @@ function parseMemories(body: Buffer): number[] {
   return Array.from(bytes.counts(), () => readLimits(bytes));
 }
 
-function readImportType(bytes: Bytes): number {
+function readImportType(bytes: Bytes): { isFunction: boolean; memory: number } {
   const kind = bytes.byte();
-  if (kind === 2) return readLimits(bytes);
+  if (kind === 2) return { isFunction: false, memory: readLimits(bytes) };
   if (kind === 0) bytes.skipNumber();
   else if (kind === 1) {
     skipValueType(bytes);
@@ -149,7 +149,7 @@ function readImportType(bytes: Bytes): number {
     bytes.byte();
     bytes.skipNumber();
   } else throw new UnknownEncodingError(`import of kind ${kind}`);
-  return 0;
+  return { isFunction: kind === 0, memory: 0 };
 }
 
 /** One byte, or for a typed reference a byte and its heap type. */

@@ -19,7 +19,7 @@ declare const WebAssembly: {
   validate(bytes: Uint8Array): boolean;
   Module: {
     new (bytes: Uint8Array): object;
-    imports(module: object): { module: string; name: string }[];
+    imports(module: object): { module: string; name: string; kind: string }[];
     exports(module: object): { name: string; kind: string }[];
   };
 };
@@ -151,6 +151,7 @@ describe('a .wasm file', () => {
 describe('the names of a module', () => {
   const written = renderModule({
     imports: [ACCEPT, 'env a.b'],
+    memory: 'env memory',
     exports: ['_start', 'größe'],
     start: true,
     custom: 300,
@@ -164,7 +165,11 @@ describe('the names of a module', () => {
     if (found.kind !== 'module' || found.sections === undefined) throw new Error('no module');
     const engine = new WebAssembly.Module(new Uint8Array(bytes));
     expect(found.sections.imports).toEqual(
-      WebAssembly.Module.imports(engine).map(({ module, name }) => ({ module, name })),
+      WebAssembly.Module.imports(engine).map(({ module, name, kind }) => ({
+        module,
+        name,
+        isFunction: kind === 'function',
+      })),
     );
     expect([...found.sections.functions]).toEqual(
       WebAssembly.Module.exports(engine).flatMap(({ name, kind }) => (kind === 'function' ? name : [])),
@@ -232,6 +237,11 @@ describe('mode: exec', () => {
     expect(refusal(write('c.wasm', Buffer.from(component, 'latin1')))).toMatch(
       /is a WebAssembly component with a command \(wasi:cli\), .* build it for wasm32-wasip1/,
     );
+  });
+
+  it('does not warn about an imported memory, which wasmrun makes', () => {
+    const bytes = renderModule({ imports: [ACCEPT], memory: 'env memory', exports: ['_start'] });
+    expect(checkExecFile(write('a.wasm', bytes))).toBeUndefined();
   });
 
   it('warns about functions that wasmrun does not have, by name', () => {
