@@ -6,5 +6,5 @@
  * Browsers would load everything of the preview with https, which it does not have.
  */
 export function dropUpgrade(policies: string): string {
-  return policies.replace(/(^|[;,])\s*upgrade-insecure-requests(?:\s[^;,]*)?(?:;|(?=,)|$)/gi, '$1');
+  return policies.replace(/(^|[;,])(?:\s*upgrade-insecure-requests(?:\s[^;,]*)?(?:;|(?=,)|$))+/gi, '$1');
 }

@@ -98,6 +98,7 @@ describe('the head for the visitor', () => {
     ["default-src 'self'; Upgrade-Insecure-Requests ; img-src *", "default-src 'self'; img-src *"],
     ["upgrade-insecure-requests; img-src *, default-src 'self'", " img-src *, default-src 'self'"],
     ['upgrade-insecure-requests, img-src *', ', img-src *'],
+    ['img-src *; upgrade-insecure-requests; upgrade-insecure-requests; a', 'img-src *; a'],
     [
       'x-upgrade-insecure-requests; upgrade-insecure-requests-x',
       'x-upgrade-insecure-requests; upgrade-insecure-requests-x',
