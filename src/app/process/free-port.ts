@@ -4,10 +4,16 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { AppError, hasCode } from '../../shared/errors.ts';
 
-/** A TCP port of 127.0.0.1, at most `max`, that was free a moment ago. */
+/** Then any port will do: on an unusual machine some address may be refused for every port. */
+const MAX_ATTEMPTS = 20;
+
+/** A TCP port, at most `max`, that was free a moment ago. */
 export async function findFreePort(max = 65_535): Promise<number> {
-  const port = await tryToListen('127.0.0.1', 0);
-  return port <= max ? port : await findFreePort(max);
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await tryToListen('127.0.0.1', 0);
+    // The program may listen at all addresses, and then another program at any of them is in its way.
+    if (port <= max && (attempt > MAX_ATTEMPTS || (await isFreePort(port)))) return port;
+  }
 }
 
 /** Every address that a program may listen on. Some systems let two programs have one port at different addresses. */
