@@ -1,6 +1,6 @@
 // `npm run apps`: drives all rows of the matrix of real apps, or those whose IDs are given. When every row, with its
-// present sources, has gone as it says, in this run or an earlier one, it writes docs/apps.md. `--input NAME=VALUE` adds an input to every row, `--access open` (or
-// link) leaves out the other, `--log` shows what expose logs.
+// present sources, has gone as it says, in this run or an earlier one, it writes docs/apps.md. `--input NAME=VALUE` adds
+// an input to every row, `--access open` (or link) leaves out the other, `--log` shows what expose logs.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';

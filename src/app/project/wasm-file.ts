@@ -5,6 +5,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { InputError } from '../../shared/errors.ts';
 import { sanitise } from '../../shared/sanitise.ts';
+import { isLfsPointer } from './lfs-pointer.ts';
 import {
   CutOffError,
   type ModuleSections,
@@ -126,7 +127,7 @@ function readText(head: Buffer): string | undefined {
 }
 
 function describeText(text: string, name: string): string {
-  if (/^version https:\/\/(git-lfs|hawser)\.github\.com\//.test(text))
+  if (isLfsPointer(text))
     return 'is a Git LFS pointer, not the file itself; add `lfs: true` to actions/checkout';
   const trimmed = text.trimStart();
   if (/^(<!doctype html|<html|<head|<body|<\?xml|<!--)/i.test(trimmed))

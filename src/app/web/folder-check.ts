@@ -3,6 +3,7 @@
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { sanitise } from '../../shared/sanitise.ts';
+import { isLfsPointer, LFS_START_BYTES } from '../project/lfs-pointer.ts';
 import { readWasmFile } from '../project/wasm-file.ts';
 
 export interface FolderCheck {
@@ -19,7 +20,6 @@ const MAX_ENTRIES = 10_000;
 const MAX_WASM_FILES = 50;
 /** Sizes of Git LFS pointers: three short lines (git-lfs, docs/spec.md). */
 const POINTER_BYTES = { min: 100, max: 200 };
-const POINTER_START = 'version https://git-lfs.github.com/';
 const MAX_POINTERS = 100;
 
 /** Paths are relative to `root`. Never throws: what cannot be read is left to the visitors' requests. */
@@ -88,7 +88,7 @@ function inspectWasm(path: string): { problem?: string; sharesMemory: boolean } 
 function isPointer(path: string): boolean {
   try {
     const { size } = statSync(path);
-    return size >= POINTER_BYTES.min && size <= POINTER_BYTES.max && readHead(path) === POINTER_START;
+    return size >= POINTER_BYTES.min && size <= POINTER_BYTES.max && isLfsPointer(readHead(path));
   } catch {
     return false;
   }
@@ -97,7 +97,7 @@ function isPointer(path: string): boolean {
 function readHead(path: string): string {
   const file = openSync(path, 'r');
   try {
-    const head = Buffer.alloc(POINTER_START.length);
+    const head = Buffer.alloc(LFS_START_BYTES);
     return head.toString('latin1', 0, readSync(file, head, 0, head.length, 0));
   } finally {
     closeSync(file);

@@ -2,6 +2,7 @@
 // and web.ts.
 
 import { chooseCoding } from '../../shared/content-coding.ts';
+import { isLfsPointer, LFS_START_BYTES } from '../project/lfs-pointer.ts';
 import { type FoundFile, findFile } from './files.ts';
 import { findMediaType } from './media-types.ts';
 
@@ -105,13 +106,12 @@ async function openSibling(
 }
 
 const GZIP_START = '\x1f\x8b';
-const POINTER_START = 'version ';
 
 /** False for a text, an empty file or a pointer of Git LFS with such a name: browsers could not decode it. */
 async function isCompressed({ handle, stats }: FoundFile, coding: StoredCoding): Promise<boolean> {
   if (stats.size === 0n) return false;
-  const head = Buffer.alloc(POINTER_START.length);
+  const head = Buffer.alloc(LFS_START_BYTES);
   const { bytesRead } = await handle.read(head, 0, head.length, 0);
   const start = head.toString('latin1', 0, bytesRead);
-  return coding === 'gzip' ? start.startsWith(GZIP_START) : start !== POINTER_START;
+  return coding === 'gzip' ? start.startsWith(GZIP_START) : !isLfsPointer(start);
 }
