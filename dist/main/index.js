@@ -11338,6 +11338,10 @@ function renderClientLine(url) {
         return undefined;
     return `nc ${stripBrackets(parsed.hostname)} ${parsed.port}`;
 }
+/** Whether the `hostname` of a URL is a name of the machine itself: secure contexts in browsers, even over http. */
+function isLoopbackName(hostname) {
+    return /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
+}
 /** The client line, indented by two and with a newline; '' for http(s). */
 function renderClientRow(url) {
     const line = renderClientLine(url);
@@ -12632,8 +12636,9 @@ const AppSpecSchema = variant('mode', [
 ]);
 
 ;// CONCATENATED MODULE: ./build/js/app/project/project-file.js
-// Reads the small files of a project: wasmrun.toml, package.json, .gitignore. Used by the other files of this folder. A
-// pull request may commit anything under these names, even a link to a device or to a secret.
+// Reads the small files of a project: wasmrun.toml, package.json, .gitignore, and of a build: _redirects, _headers.
+// Used by the other files of this folder, and by web/host-files.ts. A pull request may commit anything under these names,
+// even a link to a device or to a secret.
 
 
 
@@ -12681,8 +12686,8 @@ function leadsOut(path) {
 
 ;// CONCATENATED MODULE: ./build/js/app/project/entry-file.js
 // Which file of a Node.js project is run. Used by mode.ts to recognise a project, and by staging.ts to check that the
-// file is copied. wasmrun 1.0.0 recognises a project by
-// fewer names than those under which its page finds the program.
+// file is copied. wasmrun 1.0.0 recognises a project by fewer names than those under which its page finds the program.
+// start-page.ts and web/source-page.ts also use `isFile`.
 
 
 
@@ -12732,6 +12737,16 @@ function statPath(path) {
     }
 }
 
+;// CONCATENATED MODULE: ./build/js/app/project/lfs-pointer.js
+// Recognises a pointer of Git LFS, which is in the place of a file if the checkout did not fetch it (git-lfs,
+// docs/spec.md). Used for .wasm files, and by `mode: web` for all others.
+/** Enough of a file's beginning for `isLfsPointer`. */
+const LFS_START_BYTES = 40;
+/** `start`: the beginning of the file, as latin1 or UTF-8. The second host is that of versions before 1.0. */
+function isLfsPointer(start) {
+    return /^version https:\/\/(git-lfs|hawser)\.github\.com\//.test(start);
+}
+
 ;// CONCATENATED MODULE: ./build/js/app/project/wasm-sections.js
 // Reads what a WebAssembly file imports and exports, without compiling it: only the head of each section is read, so
 // that a file of any size takes a millisecond. Used by wasm-file.ts. Formats: WebAssembly core 3.0, "Binary Format";
@@ -12768,7 +12783,7 @@ function readModuleSections(opened) {
     const imports = bytesOf(MODULE_IDS.import).flatMap(parseImports);
     const memories = bytesOf(MODULE_IDS.memory).flatMap(parseMemories);
     return {
-        imports: imports.map(({ module, name }) => ({ module, name })),
+        imports: imports.map(({ module, name, isFunction }) => ({ module, name, isFunction })),
         functions: new Set(bytesOf(MODULE_IDS.export).flatMap(parseFunctionExports)),
         hasStart: sections.some(({ id }) => id === MODULE_IDS.start),
         sharesMemory: [...memories, ...imports.map(({ memory }) => memory)].some(flags => (flags & SHARED) !== 0),
@@ -12827,7 +12842,7 @@ function parseImports(body) {
     return Array.from(bytes.counts(), () => ({
         module: bytes.name(),
         name: bytes.name(),
-        memory: readImportType(bytes),
+        ...readImportType(bytes),
     }));
 }
 /** The flags of each memory. */
@@ -12838,7 +12853,7 @@ function parseMemories(body) {
 function readImportType(bytes) {
     const kind = bytes.byte();
     if (kind === 2)
-        return readLimits(bytes);
+        return { isFunction: false, memory: readLimits(bytes) };
     if (kind === 0)
         bytes.skipNumber();
     else if (kind === 1) {
@@ -12855,7 +12870,7 @@ function readImportType(bytes) {
     }
     else
         throw new UnknownEncodingError(`import of kind ${kind}`);
-    return 0;
+    return { isFunction: kind === 0, memory: 0 };
 }
 /** One byte, or for a typed reference a byte and its heap type. */
 function skipValueType(bytes) {
@@ -12933,6 +12948,7 @@ class Bytes {
 ;// CONCATENATED MODULE: ./build/js/app/project/wasm-file.js
 // What a .wasm file really is, from its bytes: people also put pointers, error pages and compressed files there. Used
 // by exec-file.ts, and for the files of a built web app.
+
 
 
 
@@ -13037,7 +13053,7 @@ function wasm_file_readText(head) {
         : text.replace(/^\ufeff/, '');
 }
 function describeText(text, name) {
-    if (/^version https:\/\/(git-lfs|hawser)\.github\.com\//.test(text))
+    if (isLfsPointer(text))
         return 'is a Git LFS pointer, not the file itself; add `lfs: true` to actions/checkout';
     const trimmed = text.trimStart();
     if (/^(<!doctype html|<html|<head|<body|<\?xml|<!--)/i.test(trimmed))
@@ -13107,6 +13123,8 @@ function listForeignImports(imports) {
     return (imports
         // AssemblyScript calls `env.abort` only to report an error that ends the program anyway.
         .filter(({ module, name }) => module !== WASI && !(module === 'env' && name === 'abort'))
+        // wasmrun makes a memory and globals itself (clang's and AssemblyScript's option to import the memory).
+        .filter(({ isFunction }) => isFunction)
         .map(({ module, name }) => `${module}.${name}`));
 }
 function findProblem(wasm, name) {
@@ -14573,7 +14591,7 @@ const SOURCE_MARK = /%PUBLIC_URL%|<%/;
 function findStartPage(folder) {
     return START_PAGES.find(name => isFile((0,external_node_path_.join)(folder, name)));
 }
-/** The text of a page, without byte order mark; of a very long one, only its start. Throws if it cannot be read. */
+/** The text of a page or script, without byte order mark; of a very long one, only its start. Throws if it cannot be read. */
 function readPageText(path) {
     const file = (0,external_node_fs_namespaceObject.openSync)(path, 'r');
     try {
@@ -14709,8 +14727,8 @@ function checkProjectFiles(mode, path) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/web/files.js
-// Finds the file of a folder that a URL path names, and refuses those that visitors must not see. Used by web.ts and
-// response.ts.
+// Finds the file of a folder that a URL path names, and refuses those that visitors must not see. Used by the other
+// files of this folder, for every request and for the checks before the start.
 
 
 
@@ -14872,7 +14890,7 @@ function isThere(root, path) {
     return ['', '.br', '.gz'].some(ending => hasFile(root, path + ending));
 }
 /**
- * The base path that makes the most of `paths` lead to files, if they lead nowhere without one. `documentBase` is the
+ * The base path that makes the most of `paths` lead to files, if not more of them do without one. `documentBase` is the
  * path of `<base href>`. The first of several equally good ones is returned.
  */
 function findBasePath(root, paths, documentBase) {
@@ -14881,7 +14899,7 @@ function findBasePath(root, paths, documentBase) {
     for (const base of missing.flatMap(path => findBaseOf(root, path) ?? []))
         votes.set(base, (votes.get(base) ?? 0) + 1);
     const [best] = [...votes].sort(([, one], [, other]) => other - one);
-    if (best !== undefined)
+    if (best !== undefined && best[1] >= paths.length - missing.length)
         return best[0];
     // A page without files of its own: only its links say where it belongs.
     return paths.every(path => !isThere(root, path)) && !hasFile(root, `${documentBase}index.html`)
@@ -14893,6 +14911,164 @@ function findBaseOf(root, path) {
     const segments = path.split('/').slice(1);
     const length = segments.findIndex((_, index) => index > 0 && isThere(root, `/${segments.slice(index).join('/')}`));
     return length < 0 ? undefined : `/${segments.slice(0, length).join('/')}/`;
+}
+
+;// CONCATENATED MODULE: ./build/js/app/web/path-pattern.js
+// The path patterns of `_redirects` and `_headers`: `/blog/:year/*`. Used by host-files.ts.
+
+const PLACEHOLDER = /^:([A-Za-z]\w*)$/;
+/** Undefined for what is not a path, and for a `*` that is not the last segment: only Cloudflare knows that one. */
+function parsePattern(text) {
+    const segments = splitPath(text);
+    const isOpen = segments.at(-1) === '*';
+    const fixed = isOpen ? segments.slice(0, -1) : segments;
+    if (!text.startsWith('/') || fixed.some(segment => segment.includes('*')))
+        return undefined;
+    return { match: path => matchSegments(fixed, isOpen, splitPath(path)) };
+}
+function matchSegments(pattern, isOpen, segments) {
+    if (segments.length < pattern.length || (segments.length > pattern.length && !isOpen))
+        return undefined;
+    const found = {};
+    for (const [index, expected] of pattern.entries()) {
+        const segment = segments[index] ?? '';
+        const name = PLACEHOLDER.exec(expected)?.[1];
+        if (name !== undefined)
+            found[name] = segment;
+        else if (decodeSegment(expected) !== decodeSegment(segment))
+            return undefined;
+    }
+    return isOpen ? { ...found, splat: segments.slice(pattern.length).join('/') } : found;
+}
+function splitPath(path) {
+    return path.split('/').filter(segment => segment !== '');
+}
+/** Puts the values of the placeholders into a path or an address. */
+function fillIn(text, values) {
+    return text.replace(/:([A-Za-z]\w*)/g, (written, name) => Object.hasOwn(values, name) ? (values[name] ?? written) : written);
+}
+
+;// CONCATENATED MODULE: ./build/js/app/web/host-files.js
+// `_redirects` and `_headers` of a build: the files that Netlify, Cloudflare Pages, GitLab Pages and others share. Used
+// by web.ts, and by page-check.ts and inputs/web.ts before the start. Syntax: https://docs.netlify.com/manage/routing/redirects/overview/,
+// https://developers.cloudflare.com/pages/configuration/headers/.
+
+
+
+
+
+/** They belong to hosts that do more than send files, or to their command lines. */
+const OTHER_FILES = [
+    'vercel.json',
+    'netlify.toml',
+    'staticwebapp.config.json',
+    'firebase.json',
+    'serve.json',
+    '_worker.js',
+    '.htaccess',
+    'web.config',
+];
+const REDIRECTS = [301, 302, 303, 307, 308];
+const REWRITES = [200, 404];
+/** Not permanent, because the next commit has the same address. */
+const DEFAULT_STATUS = 302;
+/**
+ * Fields that `_headers` does not decide: those of the bytes and the connection, caches (they would show an old commit
+ * under the same address), and what holds for the whole host, on which other previews are too. Netlify's Basic-Auth is
+ * no field of answers at all.
+ */
+const OWN_FIELDS = new Set([
+    ...['content-type', 'content-length', 'content-encoding', 'content-range', 'transfer-encoding', 'trailer'],
+    ...['connection', 'keep-alive', 'upgrade', 'te', 'date', 'etag', 'last-modified', 'accept-ranges', 'vary'],
+    ...['cache-control', 'cdn-cache-control', 'netlify-cdn-cache-control', 'expires', 'pragma', 'location'],
+    ...['strict-transport-security', 'alt-svc', 'clear-site-data', 'set-cookie', 'basic-auth'],
+]);
+const FIELD = /^([!#$%&'*+.^_`|~\w-]+):\s*([\t\x20-\x7e]*)$/;
+/** Reads both files of the folder. One that cannot be read is `ignored`: the app may work without it. */
+function readHostRules(root) {
+    const ignored = [];
+    const redirects = readLines(root, '_redirects', ignored).flatMap(line => parseRedirect(line) ?? note(ignored, line));
+    const [forced, usual] = [redirects.filter(rule => rule.isForced), redirects.filter(rule => !rule.isForced)];
+    const headers = parseHeaders(readLines(root, '_headers', ignored), ignored);
+    return {
+        redirect: (path, isForced) => findRedirection(isForced ? forced : usual, path),
+        listFields: path => headers.filter(({ pattern }) => pattern.match(path)).flatMap(({ fields }) => fields),
+        ignored: [...ignored, ...OTHER_FILES.filter(name => (0,external_node_fs_namespaceObject.existsSync)((0,external_node_path_.join)(root, name)))],
+    };
+}
+function readLines(root, file, ignored) {
+    return host_files_readText(root, file, ignored)
+        .split(/\r?\n/)
+        .map((text, index) => ({ file, number: index + 1, text: text.replace(/(^|\s)#.*$/, '').trimEnd() }))
+        .filter(({ text }) => text !== '');
+}
+function host_files_readText(root, file, ignored) {
+    try {
+        return readProjectFile(root, file) ?? '';
+    }
+    catch (error) {
+        if (!(error instanceof errors_InputError))
+            throw error;
+        ignored.push(error.message.replace(/^path: /, ''));
+        return '';
+    }
+}
+function note(ignored, { file, number, text }) {
+    ignored.push(`${file}, line ${number}: ${text.trim()}`);
+    return [];
+}
+/** Undefined for a rule that cannot be kept: for other hosts, for countries or roles, with query parameters, a proxy. */
+function parseRedirect({ text }) {
+    const [from = '', to = '', code = String(DEFAULT_STATUS), ...conditions] = text.trim().split(/\s+/);
+    const pattern = parsePattern(from);
+    const [, digits = '', force = ''] = /^(\d{3})(!?)$/.exec(code) ?? [];
+    const status = Number(digits);
+    const isLocal = to.startsWith('/');
+    // A placeholder in the host would let visitors choose where a link of the preview leads.
+    const isAddress = /^https?:\/\/[^/:?#@\\]+(:\d+)?([/?#]|$)/i.test(to);
+    const isKept = isLocal
+        ? [...REDIRECTS, ...REWRITES].includes(status)
+        : isAddress && REDIRECTS.includes(status);
+    if (pattern === undefined || !isKept || conditions.length > 0)
+        return undefined;
+    return { pattern, to, status, isForced: force !== '' };
+}
+function findRedirection(rules, path) {
+    for (const { pattern, to, status } of rules) {
+        const values = pattern.match(path);
+        if (values === undefined)
+            continue;
+        const target = fillIn(to, values);
+        if (REWRITES.includes(status))
+            return { kind: 'rewrite', path: target.replace(/[?#].*$/s, ''), status };
+        return { kind: 'redirect', location: stayHere(target), status };
+    }
+    return undefined;
+}
+/** `//x` and `/\x` would be another host. */
+function stayHere(target) {
+    return target.replace(/^[/\\]+/, '/');
+}
+function parseHeaders(lines, ignored) {
+    const rules = [];
+    let open;
+    for (const line of lines) {
+        if (!/^\s/.test(line.text)) {
+            const pattern = parsePattern(line.text);
+            open = pattern && { pattern, fields: [] };
+            if (open === undefined)
+                note(ignored, line);
+            else
+                rules.push(open);
+            continue;
+        }
+        const [, name = '', value = ''] = FIELD.exec(line.text.trim()) ?? [];
+        if (name === '' || OWN_FIELDS.has(name.toLowerCase()) || open === undefined)
+            note(ignored, line);
+        else
+            open.fields.push([name, value]);
+    }
+    return rules;
 }
 
 ;// CONCATENATED MODULE: ./node_modules/htmlparser2/node_modules/entities/dist/decode-codepoint.js
@@ -18052,10 +18228,24 @@ class Parser {
     }
 }
 //# sourceMappingURL=Parser.js.map
-;// CONCATENATED MODULE: ./build/js/app/web/page.js
-// What a page loads, and whether it shows anything, read from its HTML. Used by page-check.ts.
+;// CONCATENATED MODULE: ./build/js/shared/upgrade-policy.js
+// A directive of Content-Security-Policy that a preview over plain http must not have. Used by gateway/upstream/headers.ts
+// and by `mode: web`.
+/**
+ * Removes `upgrade-insecure-requests` from policies (W3C Upgrade Insecure Requests, 3.1), which helmet sets by default.
+ * Browsers would load everything of the preview with https, which it does not have.
+ */
+function dropUpgrade(policies) {
+    return policies.replace(/(^|[;,])(?:\s*upgrade-insecure-requests(?:\s[^;,]*)?(?:;|(?=,)|$))+/gi, '$1');
+}
 
-const SCRIPT_TYPES = /^(|module|(text|application)\/(javascript|ecmascript))$/i;
+;// CONCATENATED MODULE: ./build/js/app/web/page.js
+// What a page loads, and whether it shows anything, read from its HTML. Used by page-check.ts
+// and source-page.ts.
+
+
+/** Modules, and the JavaScript types of the MIME Sniffing Standard, 4.6: browsers run the old ones, too. */
+const SCRIPT_TYPES = /^(|module|(text|application)\/(x-)?(java|ecma)script|text\/(javascript1\.[0-5]|jscript|livescript))$/i;
 /** `rel` of links whose files a page can do without. */
 const OPTIONAL_LINKS = ['preload', 'prefetch', 'icon', 'apple-touch-icon', 'manifest'];
 /** Browsers with scripts ignore what is in these. */
@@ -18087,7 +18277,9 @@ function readPage(html) {
         base: undefined,
         inline: 'none',
         hasImportMap: false,
+        wantsHttps: false,
         hasContent: false,
+        textLength: 0,
         isTrunkSource: false,
     };
     const open = [];
@@ -18099,6 +18291,7 @@ function readPage(html) {
                 page.hasContent ||=
                     SHOWN_ELEMENTS.includes(name) || /^refresh$/i.test(attributes['http-equiv'] ?? '');
                 page.hasImportMap ||= name === 'script' && /^importmap$/i.test(attributes.type?.trim() ?? '');
+                page.wantsHttps ||= name === 'meta' && hasUpgrade(attributes);
                 if (name === 'base')
                     page.base ??= attributes.href;
                 if (name === 'script')
@@ -18115,11 +18308,17 @@ function readPage(html) {
                 open.splice(last, 1);
         },
         ontext(text) {
-            page.hasContent ||= text.trim() !== '' && !isIn(HIDDEN_ELEMENTS);
+            if (isIn(HIDDEN_ELEMENTS))
+                return;
+            page.textLength += text.trim().length;
+            page.hasContent ||= page.textLength > 0;
         },
     });
     parser.end(html);
     return { ...page, references };
+}
+function hasUpgrade({ 'http-equiv': field = '', content = '' }) {
+    return /^content-security-policy$/i.test(field.trim()) && dropUpgrade(content) !== content;
 }
 function strongest(one, other) {
     return one === 'module' || other === 'none' ? one : other;
@@ -18132,6 +18331,9 @@ function addScript(attributes, references) {
     const kind = /^module$/i.test(type.trim()) ? 'module' : 'script';
     if (src === undefined)
         return kind;
+    // It loads nothing, and what is in it is not run (HTML Standard, "prepare the script element").
+    if (src.trim() === '')
+        return 'none';
     // Browsers with modules do not load what is there for those without.
     if (!('nomodule' in attributes))
         references.push({ kind, url: src });
@@ -18155,6 +18357,7 @@ function addLink({ rel = '', href }, references) {
 
 
 
+
 /** What no browser runs. */
 const SOURCE_ENDING = /\.([cm]?tsx?|jsx|vue|svelte|astro|coffee|elm|rs)$/i;
 /** Of Create React App and Vite, webpack and Vue CLI, Jinja and Jekyll, JavaScript. */
@@ -18162,41 +18365,64 @@ const TEMPLATE_MARK = /%[A-Z_][A-Z\d_]{2,}%|<%|\{[{%]|\$\{/;
 /** Jekyll's. */
 const FRONT_MATTER = /^---\r?\n/;
 /** Why the page is a source, as the end of a sentence that begins with its name; undefined if it is not. */
-function findSourceMark(page, text) {
+function findSourceMark(page, { references, text, runs }) {
     if (page.isTrunkSource)
         return 'has data-trunk attributes, which Trunk replaces when it builds the app';
-    const script = page.references.find(({ kind, url }) => (kind === 'script' || kind === 'module') && SOURCE_ENDING.test(url.replace(/[?#].*$/s, '')));
+    const script = references.find(({ kind, url }) => (kind === 'script' || kind === 'module') && SOURCE_ENDING.test(url.replace(/[?#].*$/s, '')));
     if (script !== undefined)
         return `loads ${script.url}, which no browser can run`;
-    const template = [page.base ?? '', ...page.references.map(({ url }) => url)].find(url => TEMPLATE_MARK.test(url));
+    const template = (runs ? [] : [page.base ?? '', ...references.map(({ url }) => url)]).find(isTemplate);
     if (template !== undefined)
         return `refers to ${template}, which a build replaces`;
     return FRONT_MATTER.test(text) ? 'begins with front matter, which a build removes' : undefined;
 }
-/** A static import at the start of a line; the specifier. With a type (`with { type: 'css' }`), browsers know more. */
-const IMPORT = /^[ \t]*import\b[^'"`;()]*['"]([^'"\n]+)['"](?!\s*(?:with|assert)\b)/gm;
+/** In `/%E4%BD%A0ABC%E5%A5%BD.png`, `%A0ABC%` is no mark: its percent signs encode characters. */
+function isTemplate(url) {
+    return TEMPLATE_MARK.test(decodeSegment(url) === url ? url : url.replace(/%[\da-f]{2}/gi, ''));
+}
+/**
+ * What a module begins with, piece by piece: space, comments, directives, static imports. What comes later is not looked
+ * at, because it may be a text, such as an example of code.
+ */
+const HEAD = /\s+|;|\/\/.*|\/\*[\s\S]*?\*\/|(['"])use \w+\1|import\b[^'"`;()]*(['"])(?<specifier>[^'"\n]+)\2(?<type>\s*(?:with|assert)\b\s*\{[^}]*\})?/gy;
 const ADDRESS = /^(?:\.{0,2}\/|[a-z][a-z\d+.-]*:)/i;
 const ASSET = /\.(?:css|scss|sass|less|styl|svg|png|jpe?g|gif|webp|vue|svelte|[cm]?tsx?|jsx)(?:\?.*)?$|\?(?:init|url|raw|inline|worker)\b/i;
 /**
  * Why the modules at these paths cannot run before a build: one imports a package by name, or a stylesheet. Only looked
- * for beside a package.json, which builds leave behind: what a bundle contains may look like an import.
+ * for beside a package.json, which builds leave behind. `scripts`: the paths of the classic scripts that are there.
  */
-function findSourceImport(root, page, paths) {
-    if (page.hasImportMap || readProjectFile(root, 'package.json') === undefined)
+function findSourceImport(root, page, { modules, scripts }) {
+    const read = (path) => readScript(root, path);
+    if (page.hasImportMap || !isFile((0,external_node_path_.join)(root, 'package.json')))
         return undefined;
-    for (const path of paths) {
-        const text = readProjectFile(root, (0,external_node_path_.join)('.', decodeSegment(path)));
-        const specifiers = [...(text ?? '').matchAll(IMPORT)].map(([, specifier = '']) => specifier);
-        const unknown = specifiers.find(specifier => !ADDRESS.test(specifier) || ASSET.test(specifier));
+    // JSPM writes a script that adds the import map.
+    if (scripts.some(path => read(path).includes('importmap')))
+        return undefined;
+    for (const path of modules) {
+        const unknown = listImports(read(path)).find(specifier => !ADDRESS.test(specifier) || ASSET.test(specifier));
         if (unknown !== undefined)
             return `loads ${path}, which imports '${unknown}', and only a build can resolve that`;
     }
     return undefined;
 }
+/** The start of a script, which may have many megabytes; empty if it cannot be read. */
+function readScript(root, path) {
+    try {
+        return readPageText((0,external_node_path_.join)(root, decodeSegment(path)));
+    }
+    catch {
+        return '';
+    }
+}
+/** The imports that a module begins with. One with a type (`with { type: 'css' }`) is for browsers that know it. */
+function listImports(text) {
+    return [...text.matchAll(HEAD)].flatMap(({ groups }) => groups?.specifier === undefined || groups.type !== undefined ? [] : [groups.specifier]);
+}
 
 ;// CONCATENATED MODULE: ./build/js/app/web/page-check.js
 // Looks at the page of a built web app before anything starts: for which base path it was built, and whether it can
-// only end as a blank page. Used by inputs/app.ts.
+// only end as a blank page. Used by inputs/app.ts and inputs/web.ts.
+
 
 
 
@@ -18211,6 +18437,8 @@ const PAGE_URL = 'http://page.invalid/';
 const PAGE_ORIGIN = new URL(PAGE_URL).origin;
 /** Bazel, Nix and some packagers write such links. */
 const LEADS_OUT = 'is hidden, or a link that leads out of the folder, and only what is in it is served: copy the files (`cp -rL`)';
+/** Characters: more than a page says while its app is loaded. */
+const MUCH_TEXT = 500;
 /** Names in one message. */
 const SHOWN_FILES = 3;
 /**
@@ -18228,20 +18456,37 @@ function checkPage(folder, wanted) {
     const page = readPage(text);
     const documentBase = URL.parse(page.base ?? '', PAGE_URL) ?? new URL(PAGE_URL);
     const start = { root, name, page, references: listLocal(page, documentBase) };
-    const modules = start.references.filter(({ kind, path }) => kind === 'module' && hasFile(root, path));
-    const mark = findSourceMark(page, text) ??
-        findSourceImport(root, page, modules.map(({ path }) => path));
+    const listThere = (kind) => start.references
+        .filter(reference => reference.kind === kind && hasFile(root, reference.path))
+        .map(({ path }) => path);
+    const [modules, scripts] = [listThere('module'), listThere('script')];
+    const runs = modules.length + scripts.length > 0;
+    const mark = findSourceMark(page, { references: start.references, text, runs }) ??
+        findSourceImport(root, page, { modules, scripts });
     if (mark !== undefined)
         throw new errors_InputError(`path: ${name} ${sanitise_sanitise(mark)}: ${describeSource(root)}`);
     const found = findBase(start, documentBase);
     const basePath = wanted === 'auto' ? found : wanted;
-    const missing = start.references.filter(({ kind, path }) => kind !== 'other' && !isServed(root, basePath, path));
+    const rules = readHostRules(root);
+    const missing = start.references.filter(({ kind, path }) => kind !== 'other' && !isServed(root, basePath, path) && !isRedirected(root, basePath, rules, path));
     if (missing.length === 0)
         return { basePath, warnings: text !== '' && isEmpty(page) ? [describeEmpty(name)] : [] };
     const message = `${describeMissing(start, missing, basePath)}. ${describeRemedy(start, missing, { found, basePath })}`;
     if (isDead(start, missing))
         throw new errors_InputError(`path: ${message}`);
     return { basePath, warnings: [message] };
+}
+/**
+ * The name of the start page, if its policy makes browsers load the files of the folder with https; otherwise
+ * undefined. It stays blank where the preview has none.
+ */
+function findHttpsPage(folder) {
+    const root = (0,external_node_fs_namespaceObject.realpathSync)(folder);
+    const name = findStartPage(root);
+    if (name === undefined || !hasFile(root, `/${name}`))
+        return undefined;
+    const page = readPage(readPageText((0,external_node_path_.join)(root, name)));
+    return page.wantsHttps && listLocal(page, new URL(PAGE_URL)).length > 0 ? name : undefined;
 }
 /** What is loaded from other hosts, from `data:` and the like is not a matter of the folder. */
 function listLocal(page, documentBase) {
@@ -18253,20 +18498,54 @@ function listLocal(page, documentBase) {
 function findBase({ root, references }, documentBase) {
     if (documentBase.origin !== PAGE_ORIGIN)
         return NO_BASE;
-    return findBasePath(root, references.map(({ path }) => path), documentBase.pathname.replace(/[^/]*$/, ''));
+    const folder = documentBase.pathname.replace(/[^/]*$/, '');
+    const paths = listNeeded(references)
+        // A relative link is right, or wrong, below every base path.
+        .filter(({ url }) => folder !== NO_BASE || /^\s*[/\\]/.test(url))
+        .map(({ path }) => path);
+    return findBasePath(root, paths, folder);
+}
+/** What the page needs most: its scripts, otherwise its styles. A wrong link to an icon says nothing about the app. */
+function listNeeded(references) {
+    const choices = [
+        references.filter(isScript),
+        references.filter(({ kind }) => kind === 'style'),
+        references,
+    ];
+    return choices.find(({ length }) => length > 0) ?? [];
+}
+function isScript({ kind }) {
+    return kind === 'module' || kind === 'script' || kind === 'import';
+}
+/** Whether a rule of `_redirects` leads to a file, or to another host. A page in place of a script does not help. */
+function isRedirected(root, basePath, rules, path) {
+    const local = stripBase(basePath, path) ?? path;
+    const rule = rules.redirect(local, true) ?? rules.redirect(local, false);
+    if (rule === undefined)
+        return false;
+    const target = rule.kind === 'rewrite' ? rule.path : rule.location.replace(/[?#].*$/s, '');
+    return !target.startsWith('/') || (!target.endsWith('.html') && isServed(root, basePath, target));
 }
 /**
- * No script of the page is there, neither a file nor, where it loads no modules, one in the page. A page with text
- * shows at least that if it only misses classic scripts.
+ * No script of the folder is there, and nothing else can be the app. Beside a missing module, only another module can:
+ * in the page, or on another host. Beside a classic script, which may be only a `/config.js`, any text or script can.
  */
 function isDead({ page, references }, missing) {
-    const isScript = ({ kind }) => kind === 'module' || kind === 'script' || kind === 'import';
     const scripts = missing.filter(isScript);
     if (scripts.length === 0 || scripts.length < references.filter(isScript).length)
         return false;
+    if (page.textLength >= MUCH_TEXT)
+        return false;
     if (scripts.some(({ kind }) => kind === 'import'))
         return true;
-    return page.inline !== 'module' && (scripts.some(({ kind }) => kind === 'module') || !page.hasContent);
+    const elsewhere = page.references
+        .filter(isScript)
+        .filter(one => !references.some(({ url }) => url === one.url));
+    if (page.inline === 'module' || elsewhere.some(({ kind }) => kind === 'module'))
+        return false;
+    if (scripts.some(({ kind }) => kind === 'module'))
+        return true;
+    return !page.hasContent && page.inline === 'none' && elsewhere.length === 0;
 }
 function isEmpty({ hasContent, inline, references }) {
     return (!hasContent && inline === 'none' && !references.some(({ kind }) => kind === 'script' || kind === 'module'));
@@ -18422,6 +18701,9 @@ function parsePortInput(text, command) {
     const service = stripBrackets(name);
     if (service === 'localhost')
         return { port, service: undefined };
+    const mistake = describeOwnPort(host, service, port);
+    if (mistake !== undefined)
+        throw refuse(text, mistake);
     if (isNeverExposed(service))
         throw refuse(text, `it leads to ${service}, ${NEVER_EXPOSED_REASON}`);
     if (command !== undefined)
@@ -18433,6 +18715,14 @@ function parsePort(digits, text) {
     if (port >= 1 && port <= 65_535)
         return port;
     throw refuse(text, 'write a whole number from 1 to 65535');
+}
+/** Forms of a port of this machine that other programs take: of Docker (`8080:80`), and of servers (`0.0.0.0:80`). */
+function describeOwnPort(host, service, port) {
+    if (/^\d{1,5}$/.test(host))
+        return `write only the port on this machine, ${host}`;
+    if (service === '0.0.0.0' || service === '::' || service === '*')
+        return `${service} is only an address to listen on; write only the number, ${port}`;
+    return undefined;
 }
 function describeForm(text) {
     if (text.includes('//'))
@@ -18841,7 +19131,7 @@ function checkTcpUse(input, text, fallback, why) {
 
 ;// CONCATENATED MODULE: ./build/js/inputs/https-zones.js
 // Warns of a plain http link under a top-level domain where browsers open only https (HSTS preload list): a click there
-// shows an error page of the browser, although everything here works. Used by inputs.
+// shows an error page of the browser, although everything here works. Used by inputs.ts.
 
 /**
  * The top-level domains of the HSTS preload list with `include_subdomains`: Chromium's
@@ -19375,20 +19665,20 @@ function parseTemplate(text, protocol) {
 
 
 
+
 /** A look must not take long; what is beyond is not checked. */
 const MAX_ENTRIES = 10_000;
 const MAX_WASM_FILES = 50;
 /** Sizes of Git LFS pointers: three short lines (git-lfs, docs/spec.md). */
 const POINTER_BYTES = { min: 100, max: 200 };
-const POINTER_START = 'version https://git-lfs.github.com/';
 const MAX_POINTERS = 100;
 /** Paths are relative to `root`. Never throws: what cannot be read is left to the visitors' requests. */
 function checkFolder(root) {
     const files = listFiles(root);
     const known = new Set(files);
     const wasm = files.filter(file => file.endsWith('.wasm')).slice(0, MAX_WASM_FILES);
-    const looked = wasm.map(file => ({ file, ...look((0,external_node_path_.join)(root, file)) }));
-    const broken = looked.find(({ problem }) => problem !== undefined);
+    const modules = wasm.map(file => ({ file, ...inspectWasm((0,external_node_path_.join)(root, file)) }));
+    const broken = modules.find(({ problem }) => problem !== undefined);
     const pointers = files
         .filter(file => !file.endsWith('.wasm'))
         .filter(file => isPointer((0,external_node_path_.join)(root, file)))
@@ -19402,7 +19692,7 @@ function checkFolder(root) {
                     `not the files themselves, but pointers of Git LFS: ${nameFiles(pointers)}; add \`lfs: true\` to actions/checkout`,
                 ]),
         ],
-        threads: looked.find(({ sharesMemory }) => sharesMemory)?.file,
+        threads: modules.find(({ sharesMemory }) => sharesMemory)?.file,
         brotli: files.filter(file => file.endsWith('.br') && !known.has(file.slice(0, -'.br'.length))),
     };
 }
@@ -19436,7 +19726,7 @@ function listEntries(folder) {
         return [];
     }
 }
-function look(path) {
+function inspectWasm(path) {
     try {
         const found = readWasmFile(path);
         if (found.kind === 'broken')
@@ -19450,7 +19740,7 @@ function look(path) {
 function isPointer(path) {
     try {
         const { size } = (0,external_node_fs_namespaceObject.statSync)(path);
-        return size >= POINTER_BYTES.min && size <= POINTER_BYTES.max && readHead(path) === POINTER_START;
+        return size >= POINTER_BYTES.min && size <= POINTER_BYTES.max && isLfsPointer(readHead(path));
     }
     catch {
         return false;
@@ -19459,7 +19749,7 @@ function isPointer(path) {
 function readHead(path) {
     const file = (0,external_node_fs_namespaceObject.openSync)(path, 'r');
     try {
-        const head = Buffer.alloc(POINTER_START.length);
+        const head = Buffer.alloc(LFS_START_BYTES);
         return head.toString('latin1', 0, (0,external_node_fs_namespaceObject.readSync)(file, head, 0, head.length, 0));
     }
     finally {
@@ -19467,171 +19757,42 @@ function readHead(path) {
     }
 }
 
-;// CONCATENATED MODULE: ./build/js/app/web/path-pattern.js
-// The path patterns of `_redirects` and `_headers`: `/blog/:year/*`. Used by host-files.ts.
-
-const PLACEHOLDER = /^:([A-Za-z]\w*)$/;
-/** Undefined for what is not a path, and for a `*` that is not the last segment: only Cloudflare knows that one. */
-function parsePattern(text) {
-    const segments = splitPath(text);
-    const isOpen = segments.at(-1) === '*';
-    const fixed = isOpen ? segments.slice(0, -1) : segments;
-    if (!text.startsWith('/') || fixed.some(segment => segment.includes('*')))
-        return undefined;
-    return { match: path => matchSegments(fixed, isOpen, splitPath(path)) };
-}
-function matchSegments(pattern, isOpen, segments) {
-    if (segments.length < pattern.length || (segments.length > pattern.length && !isOpen))
-        return undefined;
-    const found = {};
-    for (const [index, expected] of pattern.entries()) {
-        const segment = segments[index] ?? '';
-        const name = PLACEHOLDER.exec(expected)?.[1];
-        if (name !== undefined)
-            found[name] = segment;
-        else if (decodeSegment(expected) !== decodeSegment(segment))
-            return undefined;
-    }
-    return isOpen ? { ...found, splat: segments.slice(pattern.length).join('/') } : found;
-}
-function splitPath(path) {
-    return path.split('/').filter(segment => segment !== '');
-}
-/** Puts the values of the placeholders into a path or an address. */
-function fillIn(text, values) {
-    return text.replace(/:([A-Za-z]\w*)/g, (written, name) => Object.hasOwn(values, name) ? (values[name] ?? written) : written);
-}
-
-;// CONCATENATED MODULE: ./build/js/app/web/host-files.js
-// `_redirects` and `_headers` of a build: the files that Netlify, Cloudflare Pages, GitLab Pages and others share. Used
-// by web.ts. Syntax: https://docs.netlify.com/manage/routing/redirects/overview/,
-// https://developers.cloudflare.com/pages/configuration/headers/.
-
-
-
-
-/** They belong to hosts that do more than send files, or to their command lines. */
-const OTHER_FILES = [
-    'vercel.json',
-    'netlify.toml',
-    'staticwebapp.config.json',
-    'firebase.json',
-    'serve.json',
-    '_worker.js',
-    '.htaccess',
-    'web.config',
-];
-const REDIRECTS = [301, 302, 303, 307, 308];
-const REWRITES = [200, 404];
-/** Not permanent, because the next commit has the same address. */
-const DEFAULT_STATUS = 302;
-/**
- * Fields that `_headers` does not decide: those of the bytes and the connection, caches (they would show an old commit
- * under the same address), and what holds for the whole host, on which other previews are too. Netlify's Basic-Auth is
- * no field of answers at all.
- */
-const OWN_FIELDS = new Set([
-    ...['content-type', 'content-length', 'content-encoding', 'content-range', 'transfer-encoding', 'trailer'],
-    ...['connection', 'keep-alive', 'upgrade', 'te', 'date', 'etag', 'last-modified', 'accept-ranges', 'vary'],
-    ...['cache-control', 'cdn-cache-control', 'netlify-cdn-cache-control', 'expires', 'pragma', 'location'],
-    ...['strict-transport-security', 'alt-svc', 'clear-site-data', 'set-cookie', 'basic-auth'],
-]);
-const FIELD = /^([!#$%&'*+.^_`|~\w-]+):\s*([\t\x20-\x7e]*)$/;
-/** Reads both files of the folder. Throws an InputError if one is there and cannot be read. */
-function readHostRules(root) {
-    const ignored = [];
-    const redirects = readLines(root, '_redirects').flatMap(line => parseRedirect(line) ?? note(ignored, line));
-    const [forced, usual] = [redirects.filter(rule => rule.isForced), redirects.filter(rule => !rule.isForced)];
-    const headers = parseHeaders(readLines(root, '_headers'), ignored);
-    return {
-        redirect: (path, isForced) => findRedirection(isForced ? forced : usual, path),
-        listFields: path => headers.filter(({ pattern }) => pattern.match(path)).flatMap(({ fields }) => fields),
-        ignored: [...ignored, ...OTHER_FILES.filter(name => (0,external_node_fs_namespaceObject.existsSync)((0,external_node_path_.join)(root, name)))],
-    };
-}
-function readLines(root, file) {
-    return (readProjectFile(root, file) ?? '')
-        .split(/\r?\n/)
-        .map((text, index) => ({ file, number: index + 1, text: text.replace(/(^|\s)#.*$/, '').trimEnd() }))
-        .filter(({ text }) => text !== '');
-}
-function note(ignored, { file, number, text }) {
-    ignored.push(`${file}, line ${number}: ${text.trim()}`);
-    return [];
-}
-/** Undefined for a rule that cannot be kept: for other hosts, for countries or roles, with query parameters, a proxy. */
-function parseRedirect({ text }) {
-    const [from = '', to = '', code = String(DEFAULT_STATUS), ...conditions] = text.trim().split(/\s+/);
-    const pattern = parsePattern(from);
-    const [, digits = '', force = ''] = /^(\d{3})(!?)$/.exec(code) ?? [];
-    const status = Number(digits);
-    const isLocal = to.startsWith('/');
-    // A placeholder in the host would let visitors choose where a link of the preview leads.
-    const isAddress = /^https?:\/\/[^/:?#@\\]+(:\d+)?([/?#]|$)/i.test(to);
-    const isKept = isLocal
-        ? [...REDIRECTS, ...REWRITES].includes(status)
-        : isAddress && REDIRECTS.includes(status);
-    if (pattern === undefined || !isKept || conditions.length > 0)
-        return undefined;
-    return { pattern, to, status, isForced: force !== '' };
-}
-function findRedirection(rules, path) {
-    for (const { pattern, to, status } of rules) {
-        const values = pattern.match(path);
-        if (values === undefined)
-            continue;
-        const target = fillIn(to, values);
-        if (REWRITES.includes(status))
-            return { kind: 'rewrite', path: target.replace(/[?#].*$/s, ''), status };
-        return { kind: 'redirect', location: stayHere(target), status };
-    }
-    return undefined;
-}
-/** `//x` and `/\x` would be another host. */
-function stayHere(target) {
-    return target.replace(/^[/\\]+/, '/');
-}
-function parseHeaders(lines, ignored) {
-    const rules = [];
-    let open;
-    for (const line of lines) {
-        if (!/^\s/.test(line.text)) {
-            const pattern = parsePattern(line.text);
-            open = pattern && { pattern, fields: [] };
-            if (open === undefined)
-                note(ignored, line);
-            else
-                rules.push(open);
-            continue;
-        }
-        const [, name = '', value = ''] = FIELD.exec(line.text.trim()) ?? [];
-        if (name === '' || OWN_FIELDS.has(name.toLowerCase()) || open === undefined)
-            note(ignored, line);
-        else
-            open.fields.push([name, value]);
-    }
-    return rules;
-}
-
 ;// CONCATENATED MODULE: ./build/js/inputs/web.js
 // What may not work of a web app that is served as the inputs say. Used by inputs.ts.
 
 
+
+
+
 const NEEDS_HTTPS = 'use `tls-cert`, or `public-url` with a proxy that has TLS';
 /** Warnings; none for other modes than web. */
-function listWebWarnings({ mode, path, crossOriginIsolation }, publicUrl) {
+function listWebWarnings({ mode, path, crossOriginIsolation }, tunnel) {
     if (mode !== 'web')
         return [];
-    const isSecure = publicUrl.startsWith('https:');
+    const isSecure = tunnel.servers.every(({ address }) => isSecureContext(tunnel.publicUrl, address.host));
     const isWanted = crossOriginIsolation !== false;
     const { warnings, threads, brotli } = checkFolder(path);
     return [
         ...warnings,
+        ...(isSecure ? [] : warnOfHttpsPage(path)),
         ...(isWanted && !isSecure ? [ISOLATION_WITHOUT_HTTPS] : []),
         ...(threads !== undefined && !isWanted
             ? warnOfThreads(threads, { isSecure, isIsolated: isIsolatedByFile(path) })
             : []),
         ...(brotli.length > 0 && !isSecure ? [describeBrotli(brotli)] : []),
+    ];
+}
+/** As browsers see the address (W3C Secure Contexts, 3.1): with https, or on the machine itself. */
+function isSecureContext(publicUrl, host) {
+    const url = URL.parse(renderPublicUrl(publicUrl, host, SAMPLE_PORT));
+    return url !== null && (url.protocol === 'https:' || isLoopbackName(url.hostname));
+}
+function warnOfHttpsPage(folder) {
+    const page = findHttpsPage(folder);
+    if (page === undefined)
+        return [];
+    return [
+        `${page} has a policy with \`upgrade-insecure-requests\`, so browsers load its files with https, which this preview does not have: remove that, or ${NEEDS_HTTPS}`,
     ];
 }
 /** Browsers isolate a page only in a secure context (HTML Standard, cross-origin isolation). */
@@ -19755,7 +19916,7 @@ function parseInputs(read, environment, base) {
         logLevel: logLevel.value,
         warnings: [
             ...app.value.warnings,
-            ...listWebWarnings(app.value, tls.value?.publicUrl ?? tunnel.value.publicUrl),
+            ...listWebWarnings(app.value, publicTunnel),
             ...listWarnings(tunnel.value, gateway.value, lifetime.value.durationMs),
             ...listHttpsWarnings(publicTunnel),
             ...(tls.value ? listTlsWarnings(tls.value, lifetime.value.durationMs) : []),

@@ -14482,6 +14482,10 @@ function renderClientLine(url) {
         return undefined;
     return `nc ${stripBrackets(parsed.hostname)} ${parsed.port}`;
 }
+/** Whether the `hostname` of a URL is a name of the machine itself: secure contexts in browsers, even over http. */
+function isLoopbackName(hostname) {
+    return /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
+}
 /** The client line, indented by two and with a newline; '' for http(s). */
 function renderClientRow(url) {
     const line = renderClientLine(url);

@@ -30867,6 +30867,10 @@ function renderClientLine(url) {
         return undefined;
     return `nc ${stripBrackets(parsed.hostname)} ${parsed.port}`;
 }
+/** Whether the `hostname` of a URL is a name of the machine itself: secure contexts in browsers, even over http. */
+function isLoopbackName(hostname) {
+    return /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
+}
 /** The client line, indented by two and with a newline; '' for http(s). */
 function renderClientRow(url) {
     const line = renderClientLine(url);
@@ -30975,10 +30979,16 @@ var external_node_net_ = __nccwpck_require__(7030);
 
 
 
-/** A TCP port of 127.0.0.1, at most `max`, that was free a moment ago. */
+/** Then any port will do: on an unusual machine some address may be refused for every port. */
+const MAX_ATTEMPTS = 20;
+/** A TCP port, at most `max`, that was free a moment ago. */
 async function findFreePort(max = 65_535) {
-    const port = await tryToListen('127.0.0.1', 0);
-    return port <= max ? port : await findFreePort(max);
+    for (let attempt = 1;; attempt += 1) {
+        const port = await tryToListen('127.0.0.1', 0);
+        // The program may listen at all addresses, and then another program at any of them is in its way.
+        if (port <= max && (attempt > MAX_ATTEMPTS || (await isFreePort(port))))
+            return port;
+    }
 }
 /** Every address that a program may listen on. Some systems let two programs have one port at different addresses. */
 const ADDRESSES = ['127.0.0.1', '::1', '0.0.0.0', '::'];
@@ -31773,8 +31783,9 @@ async function raceEnd(wait, ended, signal) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/project/project-file.js
-// Reads the small files of a project: wasmrun.toml, package.json, .gitignore. Used by the other files of this folder. A
-// pull request may commit anything under these names, even a link to a device or to a secret.
+// Reads the small files of a project: wasmrun.toml, package.json, .gitignore, and of a build: _redirects, _headers.
+// Used by the other files of this folder, and by web/host-files.ts. A pull request may commit anything under these names,
+// even a link to a device or to a secret.
 
 
 
@@ -31822,8 +31833,8 @@ function leadsOut(path) {
 
 ;// CONCATENATED MODULE: ./build/js/app/project/entry-file.js
 // Which file of a Node.js project is run. Used by mode.ts to recognise a project, and by staging.ts to check that the
-// file is copied. wasmrun 1.0.0 recognises a project by
-// fewer names than those under which its page finds the program.
+// file is copied. wasmrun 1.0.0 recognises a project by fewer names than those under which its page finds the program.
+// start-page.ts and web/source-page.ts also use `isFile`.
 
 
 
@@ -33488,6 +33499,8 @@ function checkProgram(entry, read) {
 }
 /** The runtime runs a file as the body of a function, as Node.js does with CommonJS; Node.js's parser knows more. */
 function checkSyntax(file, source) {
+    if (source.startsWith('#!'))
+        throw new AppError(`${sanitise_sanitise(file)} begins with #!, and wasmrun's runtime cannot parse that line: remove it, or bundle the program without it`, { restartable: false });
     try {
         (0,external_node_vm_namespaceObject.compileFunction)(source, ['exports', 'require', 'module', '__filename', '__dirname'], { filename: file });
     }
@@ -33725,7 +33738,9 @@ function chooseHostRule(answers) {
         return rewrite('did not answer in time at its public address');
     const [local, open] = [rankPage(atLocal), rankPage(atPublic)];
     if (open > local)
-        return rewrite(`refuses its public address with status ${atPublic.status}`);
+        return rewrite(isRefusal(atPublic.status) || !atPublic.leadsAway
+            ? `refuses its public address with status ${atPublic.status}`
+            : 'redirects from its public address to another one');
     if (script && rank(script.atPublic) > rank(script.atLocal))
         return rewrite(`refuses its script at its public address with status ${script.atPublic}`);
     // webpack-dev-server 4, and so Vue CLI 5 and Create React App 5, refuse a Host with status 200 and a short text.
@@ -33741,6 +33756,8 @@ function chooseHostRule(answers) {
         return rewrite('calls itself localhost, whatever its address is');
     if (!isHttps)
         return preserve('answers at its public address as at localhost');
+    if (atPublic.assumesHttps)
+        return preserve('takes itself for https');
     const seesHttps = atPublic.publicSchemes.includes('https') || (atPublic.isSecure && !atLocal?.isSecure);
     return seesHttps
         ? preserve('knows that its public address is https')
@@ -33834,6 +33851,8 @@ function describePage(page, { local, open }) {
         publicSchemes: listSchemes(everything, open.authority),
         isSecure: headers['strict-transport-security'] !== undefined ||
             /;\s*secure\b/i.test(String(headers['set-cookie'] ?? '')),
+        // SvelteKit's Node.js adapter: it compares a form's Origin with https://HOST, on localhost too.
+        assumesHttps: headers['x-sveltekit-page'] !== undefined,
     };
 }
 /** The schemes of the URLs with exactly this authority. JSON may escape their slashes. */
@@ -34857,8 +34876,7 @@ function findBash(environment) {
 // Finds out whether an app sends browsers to https although its preview is plain http: its pages then cannot be opened,
 // while everything looks well from here. Used by app.ts.
 
-/** As the app may call itself. */
-const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/;
+
 /** A warning about the app's answer to `path`, or undefined. `publicUrl`: the address that visitors open. */
 function findHttpsDemand(answer, path, publicUrl) {
     const url = URL.parse(publicUrl);
@@ -34867,7 +34885,7 @@ function findHttpsDemand(answer, path, publicUrl) {
     const target = URL.parse(answer.headers.location ?? '');
     if (target?.protocol !== 'https:')
         return undefined;
-    if (!LOOPBACK.test(target.hostname) && target.hostname !== url.hostname)
+    if (!isLoopbackName(target.hostname) && target.hostname !== url.hostname)
         return undefined;
     return `the app redirects GET ${path} to ${sanitise_sanitise(target.origin)}, but the preview is plain http, so visitors get an error: switch that off for previews, or give the preview https (\`tls-cert\`, or a proxy in front)`;
 }
@@ -34999,6 +35017,17 @@ function toAppError(error) {
     return error instanceof AppError ? error : new AppError(errors_describeError(error), { cause: error });
 }
 
+;// CONCATENATED MODULE: ./build/js/shared/upgrade-policy.js
+// A directive of Content-Security-Policy that a preview over plain http must not have. Used by gateway/upstream/headers.ts
+// and by `mode: web`.
+/**
+ * Removes `upgrade-insecure-requests` from policies (W3C Upgrade Insecure Requests, 3.1), which helmet sets by default.
+ * Browsers would load everything of the preview with https, which it does not have.
+ */
+function dropUpgrade(policies) {
+    return policies.replace(/(^|[;,])(?:\s*upgrade-insecure-requests(?:\s[^;,]*)?(?:;|(?=,)|$))+/gi, '$1');
+}
+
 ;// CONCATENATED MODULE: ./build/js/app/project/start-page.js
 // The page that a built web app begins with, and where it is if `path` is one folder too high. Used by mode.ts and by
 // the files of web.
@@ -35040,7 +35069,7 @@ const SOURCE_MARK = /%PUBLIC_URL%|<%/;
 function findStartPage(folder) {
     return START_PAGES.find(name => isFile(join(folder, name)));
 }
-/** The text of a page, without byte order mark; of a very long one, only its start. Throws if it cannot be read. */
+/** The text of a page or script, without byte order mark; of a very long one, only its start. Throws if it cannot be read. */
 function readPageText(path) {
     const file = openSync(path, 'r');
     try {
@@ -35071,8 +35100,8 @@ function expand(project, folder) {
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/web/files.js
-// Finds the file of a folder that a URL path names, and refuses those that visitors must not see. Used by web.ts and
-// response.ts.
+// Finds the file of a folder that a URL path names, and refuses those that visitors must not see. Used by the other
+// files of this folder, for every request and for the checks before the start.
 
 
 
@@ -35234,7 +35263,7 @@ function isThere(root, path) {
     return ['', '.br', '.gz'].some(ending => hasFile(root, path + ending));
 }
 /**
- * The base path that makes the most of `paths` lead to files, if they lead nowhere without one. `documentBase` is the
+ * The base path that makes the most of `paths` lead to files, if not more of them do without one. `documentBase` is the
  * path of `<base href>`. The first of several equally good ones is returned.
  */
 function findBasePath(root, paths, documentBase) {
@@ -35243,7 +35272,7 @@ function findBasePath(root, paths, documentBase) {
     for (const base of missing.flatMap(path => findBaseOf(root, path) ?? []))
         votes.set(base, (votes.get(base) ?? 0) + 1);
     const [best] = [...votes].sort(([, one], [, other]) => other - one);
-    if (best !== undefined)
+    if (best !== undefined && best[1] >= paths.length - missing.length)
         return best[0];
     // A page without files of its own: only its links say where it belongs.
     return paths.every(path => !isThere(root, path)) && !hasFile(root, `${documentBase}index.html`)
@@ -35294,8 +35323,9 @@ function fillIn(text, values) {
 
 ;// CONCATENATED MODULE: ./build/js/app/web/host-files.js
 // `_redirects` and `_headers` of a build: the files that Netlify, Cloudflare Pages, GitLab Pages and others share. Used
-// by web.ts. Syntax: https://docs.netlify.com/manage/routing/redirects/overview/,
+// by web.ts, and by page-check.ts and inputs/web.ts before the start. Syntax: https://docs.netlify.com/manage/routing/redirects/overview/,
 // https://developers.cloudflare.com/pages/configuration/headers/.
+
 
 
 
@@ -35327,23 +35357,34 @@ const OWN_FIELDS = new Set([
     ...['strict-transport-security', 'alt-svc', 'clear-site-data', 'set-cookie', 'basic-auth'],
 ]);
 const FIELD = /^([!#$%&'*+.^_`|~\w-]+):\s*([\t\x20-\x7e]*)$/;
-/** Reads both files of the folder. Throws an InputError if one is there and cannot be read. */
+/** Reads both files of the folder. One that cannot be read is `ignored`: the app may work without it. */
 function readHostRules(root) {
     const ignored = [];
-    const redirects = readLines(root, '_redirects').flatMap(line => parseRedirect(line) ?? note(ignored, line));
+    const redirects = readLines(root, '_redirects', ignored).flatMap(line => parseRedirect(line) ?? note(ignored, line));
     const [forced, usual] = [redirects.filter(rule => rule.isForced), redirects.filter(rule => !rule.isForced)];
-    const headers = parseHeaders(readLines(root, '_headers'), ignored);
+    const headers = parseHeaders(readLines(root, '_headers', ignored), ignored);
     return {
         redirect: (path, isForced) => findRedirection(isForced ? forced : usual, path),
         listFields: path => headers.filter(({ pattern }) => pattern.match(path)).flatMap(({ fields }) => fields),
         ignored: [...ignored, ...OTHER_FILES.filter(name => (0,external_node_fs_.existsSync)((0,external_node_path_.join)(root, name)))],
     };
 }
-function readLines(root, file) {
-    return (readProjectFile(root, file) ?? '')
+function readLines(root, file, ignored) {
+    return host_files_readText(root, file, ignored)
         .split(/\r?\n/)
         .map((text, index) => ({ file, number: index + 1, text: text.replace(/(^|\s)#.*$/, '').trimEnd() }))
         .filter(({ text }) => text !== '');
+}
+function host_files_readText(root, file, ignored) {
+    try {
+        return readProjectFile(root, file) ?? '';
+    }
+    catch (error) {
+        if (!(error instanceof errors_InputError))
+            throw error;
+        ignored.push(error.message.replace(/^path: /, ''));
+        return '';
+    }
 }
 function note(ignored, { file, number, text }) {
     ignored.push(`${file}, line ${number}: ${text.trim()}`);
@@ -35504,8 +35545,18 @@ function readWeights(accepted) {
     return weights;
 }
 
+;// CONCATENATED MODULE: ./build/js/app/project/lfs-pointer.js
+// Recognises a pointer of Git LFS, which is in the place of a file if the checkout did not fetch it (git-lfs,
+// docs/spec.md). Used for .wasm files, and by `mode: web` for all others.
+/** Enough of a file's beginning for `isLfsPointer`. */
+const LFS_START_BYTES = 40;
+/** `start`: the beginning of the file, as latin1 or UTF-8. The second host is that of versions before 1.0. */
+function isLfsPointer(start) {
+    return /^version https:\/\/(git-lfs|hawser)\.github\.com\//.test(start);
+}
+
 ;// CONCATENATED MODULE: ./build/js/app/web/media-types.js
-// The media types of the files a web app is built of. Used by response.ts.
+// The media types of the files a web app is built of. Used by response.ts and stored-encoding.ts.
 
 const TEXT = 'text/plain; charset=utf-8';
 const HTML = 'text/html; charset=utf-8';
@@ -35629,6 +35680,7 @@ function lookUp(types, name) {
 
 
 
+
 const stored_encoding_CODINGS = [
     { name: 'br', ending: '.br' },
     { name: 'gzip', ending: '.gz' },
@@ -35708,15 +35760,14 @@ async function openSibling(root, { file, path }, accepted) {
     return undefined;
 }
 const GZIP_START = '\x1f\x8b';
-const POINTER_START = 'version ';
 /** False for a text, an empty file or a pointer of Git LFS with such a name: browsers could not decode it. */
 async function isCompressed({ handle, stats }, coding) {
     if (stats.size === 0n)
         return false;
-    const head = Buffer.alloc(POINTER_START.length);
+    const head = Buffer.alloc(LFS_START_BYTES);
     const { bytesRead } = await handle.read(head, 0, head.length, 0);
     const start = head.toString('latin1', 0, bytesRead);
-    return coding === 'gzip' ? start.startsWith(GZIP_START) : start !== POINTER_START;
+    return coding === 'gzip' ? start.startsWith(GZIP_START) : !isLfsPointer(start);
 }
 
 ;// CONCATENATED MODULE: ./build/js/app/web/lookup.js
@@ -35755,7 +35806,7 @@ async function lookUpFolder(root, path) {
         return { kind: 'file', file: found, path: `${path}${INDEX}` };
     if (found.kind === 'refused')
         return found;
-    const page = path.replace(/\/+$/, '');
+    const page = withoutLastSlashes(path);
     if (page !== '' && (await lookup_isFile(root, `${page}.html`)))
         return { kind: 'redirect', location: `${'../'.repeat(path.length - page.length)}${lastName(page)}` };
     return { kind: 'missing' };
@@ -35769,6 +35820,13 @@ async function lookup_isFile(root, path) {
     const opened = await lookup_openFile(root, path);
     await opened?.file.handle.close();
     return opened !== undefined;
+}
+/** Not `/\/+$/`, which takes quadratic time for a path of many slashes, and so lets one visitor keep all others waiting. */
+function withoutLastSlashes(path) {
+    let end = path.length;
+    while (path[end - 1] === '/')
+        end -= 1;
+    return path.slice(0, end);
 }
 function lastName(path) {
     return path.slice(path.lastIndexOf('/') + 1);
@@ -36228,13 +36286,14 @@ function finish(encoder, slots) {
 
 
 
+
 /** Sent with status 404 (all static hosts), and with 200 for pages that the app's own router knows (Surge, sirv). */
 const ERROR_PAGE = '/404.html';
 const FALLBACK_PAGE = '/200.html';
 /** Characters of a log line. */
 const MAX_LISTED = 1_000;
 /** Starts no process. Files are looked up with every request, so that a rebuilt app is served at once. */
-async function startWeb(spec, logger = silentLogger) {
+async function startWeb(spec, { logger = silentLogger, isPlain = false } = {}) {
     const root = await (0,promises_.realpath)(spec.path).catch((cause) => {
         throw new AppError(`the folder ${sanitise_sanitise(spec.path)} cannot be read; check \`path\``, {
             cause,
@@ -36251,13 +36310,16 @@ async function startWeb(spec, logger = silentLogger) {
     if (ignored.length > 0)
         logger.info(`not honoured here: ${sanitise_sanitise(ignored.join('; '), MAX_LISTED)}`);
     return {
-        upstream: { kind: 'handler', handle: createHandler({ ...spec, path: root }) },
+        upstream: { kind: 'handler', handle: createHandler({ ...spec, path: root }, isPlain) },
         ended: new Promise(() => undefined),
         stop: async () => undefined,
     };
 }
-/** Answers GET and HEAD from the folder `path`, a real path. Never rejects and never throws. */
-function createHandler(spec) {
+/**
+ * Answers GET and HEAD from the folder `path`, a real path. Never rejects and never throws. `isPlain`: the preview has
+ * no https.
+ */
+function createHandler(spec, isPlain = false) {
     const variants = spec.compress === false ? undefined : new Variants();
     const rules = readHostRules(spec.path);
     return (request, response, refuse) => {
@@ -36265,7 +36327,7 @@ function createHandler(spec) {
         const path = target.replace(/[?#].*$/s, '');
         const query = target.slice(path.length);
         const base = spec.basePath ?? NO_BASE;
-        web_answer({ spec, variants, rules, request, response, refuse, path, query, base }).catch(() => {
+        web_answer({ spec, variants, rules, isPlain, request, response, refuse, path, query, base }).catch(() => {
             // The visitor left, or the file vanished while it was sent.
             if (response.headersSent)
                 response.destroy();
@@ -36278,7 +36340,7 @@ async function web_answer(visit) {
     const { spec, rules, request, response, refuse, path, query, base } = visit;
     const localPath = stripBase(base, path) ?? path;
     for (const [name, value] of rules.listFields(localPath))
-        setField(response, name, value);
+        setField(visit, name, value);
     if (spec.crossOriginIsolation !== false)
         setIsolation(response, spec.crossOriginIsolation);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -36321,11 +36383,13 @@ async function lookUpBelow(root, base, path) {
     return { kind: 'redirect', location: `${base}${path.slice(1)}` };
 }
 /** A page may have several links; of other fields, the last one counts. */
-function setField(response, name, value) {
-    if (name.toLowerCase() === 'link')
-        response.appendHeader(name, value);
-    else
-        response.setHeader(name, value);
+function setField({ response, isPlain }, name, value) {
+    const key = name.toLowerCase();
+    const shown = isPlain && key === 'content-security-policy' ? dropUpgrade(value) : value;
+    if (key === 'link')
+        response.appendHeader(name, shown);
+    else if (shown !== '')
+        response.setHeader(name, shown);
 }
 /** As a rule of `_redirects` says. Missing scripts get no page, as with `spa`. */
 async function follow(visit, rule) {
@@ -36527,7 +36591,7 @@ async function startProgram(options, { publicUrl, prefersPublicPort }, context) 
         case 'exec':
             return await startExec({ ...spec, args: spec.args.map(fillIn) }, { ...env, EXPOSE_URL: publicUrl }, context);
         case 'web':
-            return await startWeb(spec, context.logger);
+            return await startWeb(spec, { logger: context.logger, isPlain: publicUrl.startsWith('http:') });
         case 'port':
             return await startPort(spec.command === undefined ? spec : { ...spec, command: fillIn(spec.command) }, 
             // Then addresses that the app builds from its own port are right.
@@ -37123,6 +37187,8 @@ function render(request, notice) {
 
 /** Methods that only read (RFC 9110, 9.2.1): a page of any other site can make a browser send them. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** Whether the request may come from another site. */
+const isCrossSite = (visit) => findSender(visit) !== 'own';
 /** True if the request may come from another site: it has then been refused with 403. */
 function refuseCrossSite(visit) {
     const sender = findSender(visit);
@@ -37317,8 +37383,12 @@ class AccessControl {
             return this.#refuse(visit);
         if (grant === 'ambient' && refuseCrossSite(visit))
             return true;
+        if (grant !== 'public')
+            return letIn(visit);
         // A request to a public path does not authenticate its connection, unless it has a session or a credential as well.
-        return grant === 'public' && !hasSession && credential === undefined ? false : letIn(visit);
+        const isKnown = hasSession || credential !== undefined;
+        visit.isPublicOnly = !isKnown || isCrossSite(visit);
+        return isKnown ? letIn(visit) : false;
     }
     #findGrant(visit, credential, hasSession) {
         if (credential === 'key')
@@ -39056,7 +39126,7 @@ const DEFAULT_PORTS = { 'http:': '80', 'https:': '443' };
 /**
  * Names of the machine itself. One allows the others, because no attacker can make them lead elsewhere (DNS rebinding).
  */
-const own_address_LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 /** Undefined if the address is not a URL. */
 function describeAddress({ url: text, host, port }) {
     const url = URL.parse(text) ?? undefined;
@@ -39095,7 +39165,7 @@ function rememberAddress(read) {
 }
 /** `host:port` as a browser writes it, without the scheme's default port. */
 function own_address_listNames({ hostname, port }) {
-    const names = own_address_LOOPBACK.includes(hostname) ? own_address_LOOPBACK : [hostname];
+    const names = LOOPBACK.includes(hostname) ? LOOPBACK : [hostname];
     return names.map(name => (port === '' ? name : `${name}:${port}`));
 }
 /** The name without its port; a name without a port gets the default one. */
@@ -39395,6 +39465,37 @@ function checkUpgradeBody({ request, upgrade }) {
     return { status: 400, reason: 'a request for a WebSocket must have no body' };
 }
 
+;// CONCATENATED MODULE: ./build/js/gateway/hidden-request.js
+// Finds a request that hides in the body of another one, and the answer to it. Used by upload.ts, where the app may run
+// what it leaves of a body as the next request, and by passes.ts.
+
+/**
+ * The end of a request line. wasmhub's runtime 0.6.0 begins a request nowhere else (parseRequestHead in its main.js),
+ * and takes no line that the frames of a chunked body complete: the line behind it would be no field.
+ */
+const END_OF_REQUEST_LINE = / HTTP\/\d\.\d\r\n/;
+const END_LENGTH = ' HTTP/1.1\r\n'.length;
+/** A body contained a request while it was being forwarded to the app. */
+class HiddenRequest extends Error {
+    name = 'HiddenRequest';
+    constructor() {
+        super('the body contains the first line of another request');
+    }
+}
+/** Returns a function that gets a body chunk by chunk, and returns true for the chunk that completes a request line. */
+function createRequestFinder() {
+    let end = '';
+    return chunk => {
+        const text = end + chunk.toString('latin1');
+        end = text.slice(1 - END_LENGTH);
+        return END_OF_REQUEST_LINE.test(text);
+    };
+}
+function sendHiddenRequest(visit) {
+    const text = 'the body contains the first line of another request, which this app could run. Send the key with it, or encode it\n';
+    sendText(visit, 400, text, { connection: 'close' });
+}
+
 ;// CONCATENATED MODULE: ./build/js/gateway/https-only.js
 // The answer to plain HTTP on a port that speaks TLS. Used by passes.ts; such a request never reaches the app.
 
@@ -39551,8 +39652,14 @@ function readFields(raw) {
             length = Number(value);
         else if (BINDING_FIELDS.has(key) || (key === 'cache-control' && forbidsChange(value)))
             isBound = true;
+        else if (key === 'trailer' && announcesBinding(value))
+            isBound = true;
     });
     return isBound ? undefined : { type, length };
+}
+/** The hash of a streamed body comes behind it (RFC 9530, 2 and 3). */
+function announcesBinding(trailer) {
+    return trailer.split(',').some(name => BINDING_FIELDS.has(name.trim().toLowerCase()));
 }
 /** RFC 9111, 5.2.1.6 and 5.2.2.6. */
 function forbidsChange(cacheControl) {
@@ -39820,6 +39927,7 @@ class EncodedAnswer {
 // Decides which header fields pass the gateway. Fields about one connection do not, forwarding fields are replaced by our
 // own, and names.ts maps the fields that name the preview. Used by proxy.ts, answer-relay.ts and upgrade.ts. Pure.
 
+
 // RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They describe one connection and must not be forwarded.
 const HOP_BY_HOP = new Set([
     'connection',
@@ -39879,13 +39987,6 @@ function renderResponseHeaders(raw, names, { status, keepsTrailer }) {
             headers.push(name, shown);
     });
     return headers;
-}
-/**
- * Removes `upgrade-insecure-requests` from policies (W3C Upgrade Insecure Requests, 3.1), which helmet sets by default.
- * Browsers would load everything of the preview with https, which it does not have.
- */
-function dropUpgrade(policies) {
-    return policies.replace(/(^|[;,])\s*upgrade-insecure-requests(?:\s[^;,]*)?(?:;|(?=,)|$)/gi, '$1');
 }
 /** Trailers as `[name, value]` pairs, without fields that are not allowed there. */
 function renderTrailers(raw, names) {
@@ -40187,8 +40288,11 @@ const REFRESH = /^([\d.\s]*[;,\s]\s*(?:url\s*=\s*)?)(?:(["'])(.*?)(?=\2|$)|(.*)$
 function mapRefresh(value, mapping) {
     return value.replace(REFRESH, (_, before, quote = '', quoted, plain = '') => [before, quote, mapUrl(quoted ?? plain, mapping)].join(''));
 }
-/** A quoted parameter, which is passed over, or a target in angle brackets (RFC 8288, 3). */
-const LINK_PART = /"(?:[^"\\]|\\.)*"?|<([^>]*)>/g;
+/**
+ * A quoted parameter, which is passed over, or a target in angle brackets (RFC 8288, 3). No URL contains `<`: otherwise
+ * many of them would take quadratic time, and apps put the visitor's own text into links to the next page.
+ */
+const LINK_PART = /"(?:[^"\\]|\\.)*"?|<([^<>]*)>/g;
 function mapLinks(value, mapping) {
     return value.replace(LINK_PART, (part, target) => target === undefined ? part : `<${mapUrl(target, mapping)}>`);
 }
@@ -40220,6 +40324,7 @@ function readAuthority(origin) {
 // Streams the body of a request to the app. Used by proxy.ts.
 
 
+
 /**
  * Returns a stream that reads the request's body only as fast as the app does. It is separate from the request because
  * undici destroys its body when the app answers before the upload has ended. Then the rest of the upload is read and
@@ -40230,12 +40335,15 @@ function readAuthority(origin) {
  * visitor gets an answer without sending the body. The 100 does not come from the app, because undici does not send the
  * head before the first chunk of the body.
  *
- * If the body is longer than `maxBytes`, the app's request fails with BodyTooLarge; if an answer has begun, that is cut
- * off.
+ * If the body is longer than `maxBodyBytes`, the app's request fails with BodyTooLarge. It fails with HiddenRequest if
+ * the app could run a part of the body as a request that the visitor may not make; the chunk that would complete it does
+ * not reach the app. If an answer has begun, that is cut off.
  */
-function openUpload({ request, response, awaitsContinue }, maxBytes) {
+function openUpload(visit, { address, maxBodyBytes }) {
+    const { request, response, awaitsContinue } = visit;
+    const hidesRequest = address.leavesBodies && visit.isPublicOnly ? createRequestFinder() : () => false;
     let hasContinued = !awaitsContinue;
-    let left = maxBytes;
+    let left = maxBodyBytes;
     const body = new external_node_stream_.Readable({
         read() {
             if (!hasContinued)
@@ -40250,15 +40358,21 @@ function openUpload({ request, response, awaitsContinue }, maxBytes) {
     });
     const onData = (chunk) => {
         left -= chunk.length;
-        if (left < 0) {
-            request.off('data', onData);
-            if (body.destroyed)
-                response.destroy();
-            else
-                body.destroy(new BodyTooLarge(maxBytes));
-        }
-        else if (!body.destroyed && !body.push(chunk))
+        if (left < 0)
+            refuse(new BodyTooLarge(maxBodyBytes));
+        else if (body.destroyed)
+            return;
+        else if (hidesRequest(chunk))
+            refuse(new HiddenRequest());
+        else if (!body.push(chunk))
             request.pause();
+    };
+    const refuse = (reason) => {
+        request.off('data', onData);
+        if (body.destroyed)
+            response.destroy();
+        else
+            body.destroy(reason);
     };
     request.on('data', onData).pause();
     request.once('end', () => body.destroyed || body.push(null));
@@ -40311,7 +40425,7 @@ function describeRequest(visit, route, names) {
         method: request.method ?? 'GET',
         path: readTarget(request),
         headers,
-        body: hasBody(request) ? openUpload(visit, route.maxBodyBytes) : null,
+        body: hasBody(request) ? openUpload(visit, route) : null,
     };
 }
 /** The app may close an idle connection at the moment we send on it; the visitor should not notice. */
@@ -40476,6 +40590,7 @@ function ignore() { }
 
 
 
+
 /** A page that takes longer is work, not a click. */
 const LONG_WORK_MS = 10_000;
 /** The passes for each request: over TLS if the gateway has a certificate, otherwise over plain HTTP. */
@@ -40602,6 +40717,10 @@ function redirectToHttps(visit) {
 function answerForApp(visit, { readApp, maxBodyBytes, logger }, error, workedMs) {
     if (error instanceof BodyTooLarge) {
         sendTooLarge(visit, maxBodyBytes);
+        return;
+    }
+    if (error instanceof HiddenRequest) {
+        sendHiddenRequest(visit);
         return;
     }
     logger.debug(`no answer to ${describeVisit(visit)}: ${sanitise_sanitise(errors_describeError(error))}`);
