@@ -20,7 +20,6 @@ const LONG = [
   'test/e2e/several-servers.test.ts',
   'test/app/os/os.test.ts',
   'test/e2e/lifetime.test.ts',
-  'test/apps/matrix.test.ts',
   'test/tunnel/soak.test.ts',
   'test/e2e/access.test.ts',
   'test/exposure/exposure.test.ts',

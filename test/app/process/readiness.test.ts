@@ -3,7 +3,7 @@
 import { createServer, type Server } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { type HealthOutcome, waitForHealth } from '../../../src/app/process/readiness.ts';
+import { findListening, type HealthOutcome, waitForHealth } from '../../../src/app/process/readiness.ts';
 import { listen } from '../../support/listen.ts';
 import { TestCa } from '../../support/test-ca.ts';
 
@@ -99,4 +99,18 @@ describe('an app that does not answer with HTTP', () => {
     const bytes = `HTTP/1.1 200 OK\r\nA: ${'x'.repeat(40_000)}\r\nContent-Length: 0\r\n\r\n`;
     expect(await firstOutcome(answerWith(bytes))).toMatchObject({ kind: 'answer', status: 200 });
   });
+});
+
+it('the question whether a port accepts does no harm to a program that greets its visitors', async () => {
+  const failures: Error[] = [];
+  const server = createServer(socket => {
+    // Many programs have no such listener, and end if there is an error.
+    socket.on('error', error => failures.push(error));
+    socket.end('220 hello\r\n');
+  });
+  const port = await listen(server);
+  for (let question = 0; question < 50; question += 1)
+    expect(await findListening({ hosts: ['127.0.0.1'], port })).toBeDefined();
+  await new Promise(resolve => server.close(resolve));
+  expect(failures).toEqual([]);
 });
