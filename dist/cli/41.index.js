@@ -5345,13 +5345,17 @@ async function findListening(target) {
 async function acceptsConnection(host, port) {
     return await new Promise(resolve => {
         const socket = (0,external_node_net_.connect)({ host, port, timeout: CONNECT_TIMEOUT_MS });
-        const finish = (accepted) => {
+        const fail = () => {
             socket.destroy();
-            resolve(accepted);
+            resolve(false);
         };
-        socket.once('connect', () => finish(true));
-        socket.once('timeout', () => finish(false));
-        socket.once('error', () => finish(false));
+        socket.once('timeout', fail);
+        socket.on('error', fail);
+        socket.once('connect', () => {
+            // Not destroyed: a program that greets its visitors would get a reset, and many end because of it.
+            socket.end().resume().unref();
+            resolve(true);
+        });
     });
 }
 /**
