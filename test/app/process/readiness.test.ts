@@ -114,3 +114,13 @@ it('the question whether a port accepts does no harm to a program that greets it
   await new Promise(resolve => server.close(resolve));
   expect(failures).toEqual([]);
 });
+
+it('a port at which nobody listens accepts nothing, also if a socket is connected to itself', async () => {
+  const taken = createServer();
+  // Linux gives odd ports to servers and even ones to clients.
+  const port = (await listen(taken)) - 1;
+  await new Promise(resolve => taken.close(resolve));
+  // The system gives its ports to clients in turn: this is more than it has.
+  for (let question = 0; question < 15_000; question += 1)
+    expect(await findListening({ hosts: ['127.0.0.1'], port })).toBeUndefined();
+});
