@@ -5352,6 +5352,13 @@ async function acceptsConnection(host, port) {
         socket.once('timeout', fail);
         socket.on('error', fail);
         socket.once('connect', () => {
+            // Where nobody listens, TCP may connect a socket to itself, if the system gives it this very port (RFC 9293, 3.5:
+            // simultaneous open). Reset, it does not keep the port from the program.
+            if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
+                socket.resetAndDestroy();
+                resolve(false);
+                return;
+            }
             // Not destroyed: a program that greets its visitors would get a reset, and many end because of it.
             socket.end().resume().unref();
             resolve(true);
