@@ -11,6 +11,7 @@ const LOAD = [
   'test/gateway/downstream/h2spec.test.ts',
   'test/gateway/downstream/slow-http.test.ts',
   'test/tunnel/many-visitors.test.ts',
+  'test/tunnel/relay/relay.test.ts',
 ];
 
 /** Those that take longest, mostly waiting, longest first. */
