@@ -3,7 +3,9 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { RequestLog } from '../shared/captured-request.ts';
 import { describeError, TunnelError } from '../shared/errors.ts';
+import { describeRequest } from '../shared/request-json.ts';
 import { isSame } from '../shared/secrets.ts';
 import type { EndReason, ExposureState } from '../shared/state.ts';
 import { describeState } from '../shared/state-json.ts';
@@ -11,6 +13,7 @@ import { describeState } from '../shared/state-json.ts';
 /** What the API may do with an exposure. */
 export interface Controls {
   readonly state: ExposureState;
+  readonly requests: RequestLog;
   /** Calls back with every later state; returns the function that unsubscribes. */
   subscribe(listener: (state: ExposureState) => void): () => void;
   /** Resolves when Connected; otherwise rejects with a TunnelError. */
@@ -45,6 +48,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'POST /api/tunnel/stop': stopTunnel,
   'POST /api/stop': stopExposure,
   'GET /api/app': showApp,
+  'GET /api/requests': listRequests,
   'GET /api/events': streamEvents,
 };
 
@@ -166,6 +170,15 @@ function showApp({ controls, response }: Call): void {
     status: app.status,
     restarts,
     console,
+  });
+}
+
+function listRequests({ controls, response }: Call): void {
+  const { requests } = controls;
+  send(response, 200, {
+    success: true,
+    requests: requests.list().map(describeRequest),
+    last_id: requests.lastId,
   });
 }
 

@@ -42,6 +42,14 @@ export const ExposureConfigSchema = v.object({
     publicPaths: v.array(v.string()),
     maxBodyBytes: v.pipe(v.number(), v.minValue(1)),
     compress: v.boolean(),
+    /** Which requests are recorded; absent: none. */
+    capture: v.optional(
+      v.variant('kind', [
+        v.object({ kind: v.literal('paths'), patterns: v.array(v.string()) }),
+        v.object({ kind: v.literal('unsafe methods') }),
+        v.object({ kind: v.literal('none') }),
+      ]),
+    ),
   }),
   /** PEM; absent: plain HTTP. */
   tls: v.optional(v.object({ cert: v.string(), key: v.string() })),

@@ -11,6 +11,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type App, startApp } from '../app/app.ts';
 import { renderKeyLink } from '../gateway/access/credentials.ts';
+import { RequestRecorder } from '../gateway/webhooks/recorder.ts';
+import type { RequestLog } from '../shared/captured-request.ts';
 import { formatDuration, MAX_DURATION_MS } from '../shared/duration.ts';
 import { AppError, describeError, TunnelError } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
@@ -44,6 +46,7 @@ export class Exposure {
   readonly #options: ExposureOptions;
   readonly #listeners = new Set<(state: ExposureState) => void>();
   readonly #cancelled = new AbortController();
+  readonly #recorder: RequestRecorder;
   readonly #ingress: Ingress;
   readonly #tunnel: PublicTunnel;
   #app: App | undefined;
@@ -55,12 +58,14 @@ export class Exposure {
   constructor(options: ExposureOptions) {
     this.#options = options;
     const { config, logger } = options;
+    this.#recorder = new RequestRecorder(config.gateway.capture ?? { kind: 'none' });
     this.#ingress = openIngress({
       protocol: config.protocol,
       app: () => this.#state.app,
       publicAddress: () => this.#tunnel.lastAddress,
       endsAt: () => this.#expiresAt,
       gateway: config.gateway,
+      recorder: this.#recorder,
       threadScript: config.tunnel.threadScript,
       tls: config.tls,
       logger,
@@ -106,6 +111,11 @@ export class Exposure {
   subscribe(listener: (state: ExposureState) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** What was captured so far; nothing with `protocol: tcp`. */
+  get requests(): RequestLog {
+    return this.#recorder;
   }
 
   describeApp(): { pid: number | undefined; console: readonly string[] } {

@@ -7,6 +7,7 @@ import type { TlsIdentity } from '../gateway/downstream/tls-front.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import type { PublicAddress } from '../gateway/own-address.ts';
 import { probeHttp } from '../gateway/probe.ts';
+import type { RequestRecorder } from '../gateway/webhooks/recorder.ts';
 import type { Logger } from '../shared/log.ts';
 import type { AppState } from '../shared/state.ts';
 import { Relay } from '../tunnel/relay/relay.ts';
@@ -40,6 +41,8 @@ export interface IngressOptions {
   /** When the exposure ends, if that is known. */
   endsAt: () => Date | undefined;
   gateway: ExposureConfig['gateway'];
+  /** Gets the requests on captured paths. */
+  recorder: RequestRecorder;
   /** The program of a second thread for raw visitors. */
   threadScript: string | undefined;
   /** With `tls-cert`: TLS ends here. */
@@ -53,7 +56,7 @@ export function openIngress(options: IngressOptions): Ingress {
 }
 
 function openGateway(options: IngressOptions): Ingress {
-  const { app, publicAddress, endsAt, gateway: rules, tls, logger } = options;
+  const { app, publicAddress, endsAt, gateway: rules, recorder, tls, logger } = options;
   const proofKey = randomBytes(32);
   const gateway = startGateway({
     app,
@@ -61,6 +64,7 @@ function openGateway(options: IngressOptions): Ingress {
     endsAt,
     rules,
     proofKey,
+    recorder,
     ...(tls && { tls }),
     logger,
   });

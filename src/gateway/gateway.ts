@@ -20,6 +20,7 @@ import { describeVisit, PASSES, type Pass, type PassContext, PLAIN_PASSES } from
 import { AppLink } from './upstream/app-link.ts';
 import { Compression } from './upstream/compression.ts';
 import type { Visit, VisitHandler } from './visit.ts';
+import type { RequestRecorder } from './webhooks/recorder.ts';
 
 /** The inputs about visitors. */
 export interface GatewayRules extends AccessRules {
@@ -42,6 +43,8 @@ export interface GatewayOptions {
   endsAt?: () => Date | undefined;
   /** 32 random bytes of this exposure, for the probe. */
   proofKey: Buffer;
+  /** Gets the requests on captured paths; absent: nothing is recorded. */
+  recorder?: RequestRecorder;
   logger: Logger;
   /** If set, visitors speak TLS, and plain HTTP is redirected to https. */
   tls?: TlsIdentity;
@@ -94,7 +97,7 @@ export function startGateway(options: GatewayOptions): Gateway {
   };
 }
 
-function createContext({ app, rules, endsAt, proofKey, logger }: GatewayOptions): PassContext {
+function createContext({ app, rules, endsAt, proofKey, recorder, logger }: GatewayOptions): PassContext {
   const siteData = new SiteData();
   return {
     readApp: app,
@@ -105,6 +108,7 @@ function createContext({ app, rules, endsAt, proofKey, logger }: GatewayOptions)
     proofKey,
     maxBodyBytes: rules.maxBodyBytes,
     compression: rules.compress ? new Compression() : undefined,
+    recorder,
     logger,
     tally: { visits: 0, lastVisitAt: undefined },
   };

@@ -20,7 +20,8 @@ import type { AppLink } from './upstream/app-link.ts';
 import type { Compression } from './upstream/compression.ts';
 import { forwardRequest, type Route } from './upstream/proxy.ts';
 import { forwardUpgrade } from './upstream/upgrade.ts';
-import { readPath, type Visit } from './visit.ts';
+import { hasBody, readPath, type Visit } from './visit.ts';
+import type { RequestRecorder } from './webhooks/recorder.ts';
 
 /** What the passes of one gateway share. */
 export interface PassContext {
@@ -34,6 +35,8 @@ export interface PassContext {
   readonly maxBodyBytes: number;
   /** Undefined with `compress: false`. */
   readonly compression: Compression | undefined;
+  /** Undefined if nothing is recorded. */
+  readonly recorder: RequestRecorder | undefined;
   readonly logger: Logger;
   readonly tally: Tally;
 }
@@ -52,6 +55,7 @@ export type Pass = (visit: Visit, context: PassContext) => boolean;
 
 /** The passes for each request: over TLS if the gateway has a certificate, otherwise over plain HTTP. */
 export const PASSES: readonly Pass[] = [
+  startRecording,
   refuseMalformed,
   answerProbe,
   checkAccess,
@@ -65,7 +69,13 @@ export const PASSES: readonly Pass[] = [
 ];
 
 /** The passes for each request over plain HTTP if the gateway has a certificate. */
-export const PLAIN_PASSES: readonly Pass[] = [refuseMalformed, redirectToHttps];
+export const PLAIN_PASSES: readonly Pass[] = [startRecording, refuseMalformed, redirectToHttps];
+
+/** From here on, a request on a captured path is recorded, whatever happens to it. */
+function startRecording(visit: Visit, { recorder }: PassContext): boolean {
+  visit.recording = recorder?.start(visit);
+  return false;
+}
 
 /**
  * Refuses with 4xx or 5xx what two HTTP implementations could read differently (see guard.ts), and closes the
@@ -76,6 +86,7 @@ function refuseMalformed(visit: Visit, { rejectedConnections }: PassContext): bo
   if (rejectedConnections.has(socket)) return true;
   const refusal = findRefusal(visit);
   if (refusal === undefined) return false;
+  visit.recording?.refuse(refusal.reason);
   rejectedConnections.add(socket);
   const allow = refusal.status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {};
   sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
@@ -98,7 +109,9 @@ function answerProbe(visit: Visit, { proofKey }: PassContext): boolean {
  * sign-in. Removes the key and the password from requests that are let in.
  */
 function checkAccess(visit: Visit, { access }: PassContext): boolean {
-  return access.check(visit);
+  if (!access.check(visit)) return false;
+  visit.recording?.refuse('it has no key, and its path is not one of `public-paths`');
+  return true;
 }
 
 /**
@@ -150,6 +163,7 @@ function answerWhileAway(visit: Visit, { link }: PassContext): boolean {
 function forwardToApp(visit: Visit, context: PassContext): boolean {
   if (visit.app.status !== 'running') return false;
   const { upstream } = visit.app;
+  if (!hasBody(visit.request)) visit.recording?.complete();
   if (upstream.kind === 'handler') {
     for (const [name, value] of visit.ownHeaders) visit.response.appendHeader(name, value);
     upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
 import type { AppState } from '../shared/state.ts';
 import type { OwnAddress } from './own-address.ts';
+import type { Recording } from './webhooks/recording.ts';
 
 export interface Visit {
   readonly request: HttpRequest;
@@ -22,6 +23,8 @@ export interface Visit {
   isPublicOnly?: boolean;
   /** The visitor sends its body only after a 100 (RFC 9110, 10.1.1). */
   readonly awaitsContinue: boolean;
+  /** Set if the request is on a captured path. */
+  recording?: Recording | undefined;
   /** Set if the visitor asks for a WebSocket. */
   readonly upgrade: Upgrade | undefined;
 }

@@ -1,8 +1,9 @@
 // The inputs about access and limits: who may open the preview, which paths need no key, how large a body may be. Used
 // by inputs; supervisor/access.ts resolves `auto` when it is known whether the repository is public.
 
-import { findPatternProblem } from '../gateway/access/public-paths.ts';
+import type { Capture } from '../gateway/webhooks/capture.ts';
 import { InputError } from '../shared/errors.ts';
+import { findPatternProblem } from '../shared/path-patterns.ts';
 import type { Protocol } from '../shared/state.ts';
 import type { InputSource, Problems } from './problems.ts';
 import { parseBoolean, parseBytes, parseChoice } from './values.ts';
@@ -29,15 +30,17 @@ export interface GatewayInputs {
   maxBodyBytes: number;
   /** Whether answers are compressed for visitors who accept that. */
   compress: boolean;
+  capture: Capture;
 }
 
 /** Notes every problem in `problems`; throws if there is one. */
 export function parseGatewayInputs(read: InputSource, protocol: Protocol, problems: Problems): GatewayInputs {
   const text = (name: string) => read(name).trim();
   const access = problems.check(() => parseAccess(text('access'), text('access-key'), text('basic-auth')));
-  const publicPaths = problems.check(() => parsePatterns(read('public-paths')));
+  const publicPaths = problems.check(() => parsePatterns(read('public-paths'), 'public-paths'));
   const maxBodyBytes = problems.check(() => parseBytes(text('max-body') || DEFAULT_MAX_BODY, 'max-body'));
   const compress = problems.check(() => parseBoolean(text('compress'), 'compress', true));
+  const capture = problems.check(() => parseCapture(read('capture'), publicPaths.value));
   if (protocol === 'tcp') {
     problems.check(() => checkTcpAccess(access.value));
     problems.check(() => checkTcpUse('public-paths', text('public-paths'), '', 'there are no paths'));
@@ -50,6 +53,7 @@ export function parseGatewayInputs(read: InputSource, protocol: Protocol, proble
     publicPaths: publicPaths.value,
     maxBodyBytes: maxBodyBytes.value,
     compress: compress.value,
+    capture: capture.value,
   };
 }
 
@@ -100,7 +104,7 @@ function parseBasicAuth(text: string): { user: string; password: string } {
 }
 
 /** One per line, or separated by commas. */
-function parsePatterns(text: string): string[] {
+function parsePatterns(text: string, input: string): string[] {
   const patterns = text
     .split(/[\n,]/)
     .map(pattern => pattern.trim())
@@ -109,10 +113,18 @@ function parsePatterns(text: string): string[] {
     const problem = findPatternProblem(pattern);
     return problem === undefined
       ? []
-      : [`\`public-paths\` has '${pattern}', which ${problem}: write patterns like /webhooks/**`];
+      : [`\`${input}\` has '${pattern}', which ${problem}: write patterns like /webhooks/**`];
   });
   if (problems.length > 0) throw new InputError(problems);
   return patterns;
+}
+
+/** `auto`: the paths that need no key, or, without any, every request that may change something. */
+function parseCapture(text: string, publicPaths: string[] | undefined): Capture {
+  const word = text.trim().toLowerCase();
+  if (word === 'none') return { kind: 'none' };
+  if (word !== '' && word !== 'auto') return { kind: 'paths', patterns: parsePatterns(text, 'capture') };
+  return publicPaths?.length ? { kind: 'paths', patterns: publicPaths } : { kind: 'unsafe methods' };
 }
 
 /** The gateway asks for keys and passwords, and with `protocol: tcp` there is no gateway. */

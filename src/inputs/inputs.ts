@@ -78,6 +78,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'access-key': '',
   'basic-auth': '',
   'public-paths': '',
+  capture: 'auto',
   'max-body': DEFAULT_MAX_BODY,
   compress: 'true',
   hold: 'false',

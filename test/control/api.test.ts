@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { type ControlApi, type Controls, ROUTE_NAMES, startControlApi } from '../../src/control/api.ts';
 import { callControl, followStates, readState } from '../../src/control/client.ts';
+import { RequestRecorder } from '../../src/gateway/webhooks/recorder.ts';
 import { TunnelError } from '../../src/shared/errors.ts';
 import type { EndReason, ExposureState } from '../../src/shared/state.ts';
 import { LIVE as SAMPLE } from '../support/sample-state.ts';
@@ -17,6 +18,7 @@ const LIVE: ExposureState = { ...SAMPLE, link: 'http://bore.example:12345/?expos
 /** Controls that only record their calls. */
 class RecordingControls implements Controls {
   state = LIVE;
+  requests = new RequestRecorder({ kind: 'none' });
   asked: string[] = [];
   failure: Error | undefined;
   #listeners = new Set<(state: ExposureState) => void>();

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { startControlApi } from '../../src/control/api.ts';
+import { RequestRecorder } from '../../src/gateway/webhooks/recorder.ts';
 import { type ConnectProxy, runScript, startConnectProxy } from '../support/connect-proxy.ts';
 import { listen } from '../support/listen.ts';
 import { LIVE } from '../support/sample-state.ts';
@@ -46,6 +47,7 @@ async function runBehindProxy(code: string): Promise<string[]> {
 it('requests to the control API do not go through the proxy', async () => {
   const controls = {
     state: LIVE,
+    requests: new RequestRecorder({ kind: 'none' }),
     subscribe: () => () => {},
     startTunnel: async () => {},
     stopTunnel: async () => {},

@@ -3,6 +3,7 @@
 // answer depends on the app.
 
 import type { HttpRequest } from '../../shared/http-message.ts';
+import { compilePatterns } from '../../shared/path-patterns.ts';
 import { isSame } from '../../shared/secrets.ts';
 import { sendNotice, wantsPage } from '../pages/answer.ts';
 import { describeRefusal } from '../pages/notice.ts';
@@ -10,7 +11,6 @@ import { readPath, readTarget, type Visit } from '../visit.ts';
 import { dropAuthorization, readBasic, readBearer, splitKey, takeKey } from './credentials.ts';
 import { isCrossSite, refuseCrossSite } from './cross-site.ts';
 import { isPreflight, READABLE_BY_ALL, sendPreflight } from './preflight.ts';
-import { compilePatterns } from './public-paths.ts';
 import { SessionCookies } from './session-cookie.ts';
 import type { SiteData } from './site-data.ts';
 

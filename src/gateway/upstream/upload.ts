@@ -43,6 +43,7 @@ export function openUpload(visit: Visit, { address, maxBodyBytes }: UploadRules)
     },
   });
   const onData = (chunk: Buffer) => {
+    visit.recording?.take(chunk);
     left -= chunk.length;
     if (left < 0) refuse(new BodyTooLarge(maxBodyBytes));
     else if (body.destroyed) return;
@@ -55,7 +56,10 @@ export function openUpload(visit: Visit, { address, maxBodyBytes }: UploadRules)
     else body.destroy(reason);
   };
   request.on('data', onData).pause();
-  request.once('end', () => body.destroyed || body.push(null));
+  request.once('end', () => {
+    visit.recording?.complete();
+    if (!body.destroyed) body.push(null);
+  });
   // After the answer, linger.ts counts the bytes.
   response.once('prefinish', () => request.off('data', onData));
   return body;

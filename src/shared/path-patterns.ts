@@ -1,4 +1,5 @@
-// Patterns of paths that need no key, such as `/webhooks/**`. Used by access.ts, and by inputs/ to check the patterns.
+// Patterns of request paths, such as `/webhooks/**`: of paths that need no key, and of paths whose requests are recorded.
+// Used by gateway/, and by inputs/ to check the patterns.
 //
 // The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path
 // is public only if every such reading of it matches. A path with dot segments is never public.

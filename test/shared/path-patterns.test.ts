@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compilePatterns, findPatternProblem } from '../../../src/gateway/access/public-paths.ts';
+import { compilePatterns, findPatternProblem } from '../../src/shared/path-patterns.ts';
 
 const isPublic = compilePatterns(['/webhooks/**', '/hook-*', '/exact', '/v?/in']);
 

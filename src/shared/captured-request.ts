@@ -1,0 +1,47 @@
+// A request that a visitor sent to a captured path, and the log of them. gateway/webhooks/recorder.ts writes it; control/
+// reads it.
+
+/**
+ * A request on a captured path. `id`, `refusal` and everything of the head never change; `answer` and `delivery` come
+ * later.
+ */
+export interface CapturedRequest {
+  /** 1, 2, 3 … in the order in which requests were complete, with their bodies, or were refused. */
+  readonly id: number;
+  /** When its head came. */
+  readonly receivedAt: Date;
+  readonly method: string;
+  /** The request target as it came, without the preview's key. */
+  readonly target: string;
+  readonly httpVersion: string;
+  /** Names and values in turn, in the order and the case in which they came, without the preview's own credentials. */
+  readonly rawHeaders: readonly string[];
+  /** The body as it came; only its beginning if `bodyBytes` is larger. */
+  readonly body: Buffer;
+  /** Length of the whole body. */
+  readonly bodyBytes: number;
+  /** Set if the request never reached the app, and why, in a sentence for people. It does not count for a wait. */
+  readonly refusal: string | undefined;
+  /** The answer that its sender got; undefined while there is none, or if the sender left before it. */
+  readonly answer: CapturedAnswer | undefined;
+}
+
+export interface CapturedAnswer {
+  readonly status: number;
+  /** From the head of the request to the end of the answer, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** What was captured so far: the newest ones, within limits of count and bytes. */
+export interface RequestLog {
+  /** The largest id so far; 0 at first. Ids are not used twice, also after `clear`. */
+  readonly lastId: number;
+  /** Oldest first, refused ones included. */
+  list(): readonly CapturedRequest[];
+  find(id: number): CapturedRequest | undefined;
+  clear(): void;
+  /** Whether requests with this method and path (target without its query) are recorded. */
+  isCaptured(method: string, path: string): boolean;
+  /** Calls back with each new request in the order of ids, and again when one changes. Returns the unsubscriber. */
+  subscribe(listener: (request: CapturedRequest) => void): () => void;
+}

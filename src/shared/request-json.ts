@@ -1,0 +1,52 @@
+// A captured request as JSON: what the control API sends and requests-file holds. One schema for both ends.
+
+import { isUtf8 } from 'node:buffer';
+import * as v from 'valibot';
+import type { CapturedRequest } from './captured-request.ts';
+
+export const RequestMessageSchema = v.object({
+  id: v.number(),
+  received_at: v.string(),
+  method: v.string(),
+  target: v.string(),
+  http_version: v.string(),
+  /** In the order and the case in which they came. */
+  headers: v.array(v.tuple([v.string(), v.string()])),
+  /** Text if the bytes are valid UTF-8, otherwise base64. */
+  body: v.string(),
+  body_encoding: v.picklist(['utf8', 'base64']),
+  /** Length of the whole body, of which `body` may be only the beginning. */
+  body_bytes: v.number(),
+  refusal: v.nullable(v.string()),
+  status: v.nullable(v.number()),
+  duration_ms: v.nullable(v.number()),
+});
+
+/** Times are ISO 8601, what does not apply is null. */
+export type RequestMessage = v.InferOutput<typeof RequestMessageSchema>;
+
+export function describeRequest(request: CapturedRequest): RequestMessage {
+  const { rawHeaders, body, answer } = request;
+  const isText = isUtf8(body);
+  return {
+    id: request.id,
+    received_at: request.receivedAt.toISOString(),
+    method: request.method,
+    target: request.target,
+    http_version: request.httpVersion,
+    headers: pairUp(rawHeaders),
+    body: body.toString(isText ? 'utf8' : 'base64'),
+    body_encoding: isText ? 'utf8' : 'base64',
+    body_bytes: request.bodyBytes,
+    refusal: request.refusal ?? null,
+    status: answer?.status ?? null,
+    duration_ms: answer?.durationMs ?? null,
+  };
+}
+
+function pairUp(raw: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let index = 0; index + 1 < raw.length; index += 2)
+    pairs.push([raw[index] ?? '', raw[index + 1] ?? '']);
+  return pairs;
+}
