@@ -16,7 +16,7 @@ import { ERROR_TEXT } from '../../src/tunnel/wire/protocol.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
-const PAGES = ['README.md', 'AGENTS.md', 'CHANGELOG.md', ...globSync('docs/*.md', { cwd: ROOT })];
+const PAGES = ['README.md', 'AGENTS.md', 'CHANGELOG.md', ...globSync('docs/**/*.md', { cwd: ROOT })];
 
 /** The text below a heading of the second level, up to the next one. */
 function readSection(page: string, title: string): string {

@@ -1,7 +1,7 @@
 // Every workflow of the project, and every one its documentation tells users to paste, in the eyes of actionlint.
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -15,7 +15,9 @@ const OWN = [...list('.github/workflows', '.yml'), ...list('test/e2e/act', '.yml
   name: relative(ROOT, file),
   text: readFileSync(file, 'utf8'),
 }));
-const PASTED = [join(ROOT, 'README.md'), ...list('docs', '.md')].flatMap(extractWorkflows);
+const PASTED = ['README.md', ...globSync('docs/**/*.md', { cwd: ROOT })].flatMap(page =>
+  extractWorkflows(join(ROOT, page)),
+);
 
 function list(folder: string, extension: string): string[] {
   return readdirSync(join(ROOT, folder))
