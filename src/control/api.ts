@@ -1,28 +1,15 @@
 // The control API on the runner's loopback: wasmrun's three tunnel routes, and further ones for the exposure.
 // openapi.yaml describes it; a test compares the two. Used by supervisor/supervision.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { RequestLog } from '../shared/captured-request.ts';
 import { describeError, TunnelError } from '../shared/errors.ts';
+import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
 import { describeRequest } from '../shared/request-json.ts';
 import { isSame } from '../shared/secrets.ts';
 import type { EndReason, ExposureState } from '../shared/state.ts';
 import { describeState } from '../shared/state-json.ts';
-
-/** What the API may do with an exposure. */
-export interface Controls {
-  readonly state: ExposureState;
-  readonly requests: RequestLog;
-  /** Calls back with every later state; returns the function that unsubscribes. */
-  subscribe(listener: (state: ExposureState) => void): () => void;
-  /** Resolves when Connected; otherwise rejects with a TunnelError. */
-  startTunnel(): Promise<void>;
-  stopTunnel(): Promise<void>;
-  /** Ends the exposure; resolves when all its parts have ended. */
-  stop(reason: EndReason): Promise<void>;
-  describeApp(): { pid: number | undefined; console: readonly string[] };
-}
+import { type Call, type Controls, type Route, refuse, send } from './call.ts';
 
 export interface ControlApi {
   /** `http://127.0.0.1:PORT` */
@@ -30,17 +17,6 @@ export interface ControlApi {
   /** Ends the event streams, gives open responses a second to finish, and closes. */
   stop(): Promise<void>;
 }
-
-interface Call {
-  controls: Controls;
-  /** The event streams that are open. */
-  streams: Set<ServerResponse>;
-  query: URLSearchParams;
-  request: IncomingMessage;
-  response: ServerResponse;
-}
-
-type Route = (call: Call) => Promise<void> | void;
 
 const ROUTES: Readonly<Record<string, Route>> = {
   'POST /api/tunnel/start': startTunnel,
@@ -64,7 +40,7 @@ const CALLER_REASONS: readonly EndReason[] = ['stopped', 'job ended'];
 
 /** Listens on a free port of 127.0.0.1. Every request must carry `Authorization: Bearer TOKEN`. */
 export async function startControlApi(controls: Controls, token: string): Promise<ControlApi> {
-  const streams = new Set<ServerResponse>();
+  const streams = new Set<HttpResponse>();
   const server = createServer((request, response) => {
     const query = new URLSearchParams(request.url?.split('?')[1]);
     void answer({ controls, streams, query, request, response }, token);
@@ -80,7 +56,7 @@ export async function startControlApi(controls: Controls, token: string): Promis
   };
 }
 
-function closeServer(server: Server, streams: ReadonlySet<ServerResponse>): Promise<void> {
+function closeServer(server: Server, streams: ReadonlySet<HttpResponse>): Promise<void> {
   for (const stream of streams) stream.end();
   return new Promise(resolve => {
     const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
@@ -112,27 +88,8 @@ async function answer(call: Call, token: string): Promise<void> {
   }
 }
 
-function isAuthorised(request: IncomingMessage, token: string): boolean {
+function isAuthorised(request: HttpRequest, token: string): boolean {
   return isSame(request.headers.authorization ?? '', `Bearer ${token}`);
-}
-
-function send(
-  response: ServerResponse,
-  status: number,
-  body: object,
-  headers: Record<string, string> = {},
-): void {
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers });
-  response.end(`${JSON.stringify(body)}\n`);
-}
-
-function refuse(
-  response: ServerResponse,
-  status: number,
-  error: string,
-  headers?: Record<string, string>,
-): void {
-  send(response, status, { success: false, error }, headers);
 }
 
 async function startTunnel({ controls, response }: Call): Promise<void> {
