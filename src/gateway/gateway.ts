@@ -114,17 +114,46 @@ function createContext({ app, rules, endsAt, proofKey, recorder, logger }: Gatew
   };
 }
 
-/** An exception (a bug of the gateway) fails this one request, not the whole preview. */
 function runPasses(passes: readonly Pass[], visit: Visit, context: PassContext): void {
   const { logger } = context;
   visit.response.on('error', error =>
     logger.debug(`an answer could not be completed: ${sanitise(describeError(error))}`),
   );
+  runFrom(passes, visit, context);
+}
+
+/** Runs the passes in order, at once as long as none of them waits. */
+function runFrom(passes: readonly Pass[], visit: Visit, context: PassContext): void {
   try {
-    for (const pass of passes) if (pass(visit, context)) return;
+    for (const [index, pass] of passes.entries()) {
+      const isAnswered = pass(visit, context);
+      if (isAnswered instanceof Promise)
+        return void runLater(isAnswered, passes.slice(index + 1), visit, context);
+      if (isAnswered) return;
+    }
   } catch (error) {
-    logger.warn(`${describeVisit(visit)} failed: ${sanitise(describeError(error))}`);
-    if (visit.response.headersSent) visit.response.destroy();
-    else sendText(visit, 500, 'the gateway failed on this request\n');
+    failVisit(visit, context, error);
   }
+}
+
+async function runLater(
+  isAnswered: Promise<boolean>,
+  rest: readonly Pass[],
+  visit: Visit,
+  context: PassContext,
+): Promise<void> {
+  try {
+    if ((await isAnswered) || visit.response.destroyed) return;
+    visit.app = context.readApp();
+    runFrom(rest, visit, context);
+  } catch (error) {
+    failVisit(visit, context, error);
+  }
+}
+
+/** An exception (a bug of the gateway) fails this one request, not the whole preview. */
+function failVisit(visit: Visit, { logger }: PassContext, error: unknown): void {
+  logger.warn(`${describeVisit(visit)} failed: ${sanitise(describeError(error))}`);
+  if (visit.response.headersSent) visit.response.destroy();
+  else sendText(visit, 500, 'the gateway failed on this request\n');
 }

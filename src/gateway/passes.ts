@@ -50,8 +50,11 @@ export interface Tally {
 /** A page that takes longer is work, not a click. */
 const LONG_WORK_MS = 10_000;
 
-/** One step. Returns true if it has answered the request, or will: no later pass sees the request. */
-export type Pass = (visit: Visit, context: PassContext) => boolean;
+/**
+ * One step. Returns true if it has answered the request, or will: no later pass sees the request. A pass that must wait,
+ * for instance for the body, returns a promise of that.
+ */
+export type Pass = (visit: Visit, context: PassContext) => boolean | Promise<boolean>;
 
 /** The passes for each request: over TLS if the gateway has a certificate, otherwise over plain HTTP. */
 export const PASSES: readonly Pass[] = [
@@ -163,7 +166,7 @@ function answerWhileAway(visit: Visit, { link }: PassContext): boolean {
 function forwardToApp(visit: Visit, context: PassContext): boolean {
   if (visit.app.status !== 'running') return false;
   const { upstream } = visit.app;
-  if (!hasBody(visit.request)) visit.recording?.complete();
+  if (visit.body !== undefined || !hasBody(visit.request)) visit.recording?.complete();
   if (upstream.kind === 'handler') {
     for (const [name, value] of visit.ownHeaders) visit.response.appendHeader(name, value);
     upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));

@@ -11,8 +11,8 @@ export interface Visit {
   readonly request: HttpRequest;
   /** For an upgrade too: an answer other than 101 is written to it, and then the connection is closed. */
   readonly response: HttpResponse;
-  /** The app as it was when the visit began. */
-  readonly app: AppState;
+  /** The app as it was when the visit began, or when its body had come if a pass has waited for that. */
+  app: AppState;
   /** The preview's address at that moment; undefined before it is known. */
   readonly address: OwnAddress | undefined;
   /** Header fields that the gateway adds to the app's answer; passes may add more. */
@@ -25,6 +25,8 @@ export interface Visit {
   readonly awaitsContinue: boolean;
   /** Set if the request is on a captured path. */
   recording?: Recording | undefined;
+  /** The whole body, if a pass has read it: the request's stream has ended then. */
+  body?: Buffer;
   /** Set if the visitor asks for a WebSocket. */
   readonly upgrade: Upgrade | undefined;
 }

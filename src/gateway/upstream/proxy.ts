@@ -58,7 +58,7 @@ export function describeRequest(visit: Visit, route: Route, names: Names): Dispa
     method: request.method ?? 'GET',
     path: readTarget(request),
     headers,
-    body: hasBody(request) ? openUpload(visit, route) : null,
+    body: visit.body ?? (hasBody(request) ? openUpload(visit, route) : null),
   };
 }
 
