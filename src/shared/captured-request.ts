@@ -24,7 +24,26 @@ export interface CapturedRequest {
   readonly refusal: string | undefined;
   /** The answer that its sender got; undefined while there is none, or if the sender left before it. */
   readonly answer: CapturedAnswer | undefined;
+  /** Set if the app was away when it came; `answer` is then the 202 that its sender got. */
+  readonly delivery?: CapturedDelivery | undefined;
+  /** Set if this is a replay: the id of the request that was sent again. */
+  readonly replayOf?: number | undefined;
 }
+
+/** A request that was kept while the app was away. Each change is a new object. */
+export interface CapturedDelivery {
+  readonly queuedAt: Date;
+  /** How often the app was tried; only the last time can have reached it. */
+  readonly attempts: number;
+  readonly outcome: DeliveryOutcome;
+}
+
+export type DeliveryOutcome =
+  | { kind: 'waiting' }
+  /** `status` is the app's, whatever it is; `durationMs` from the beginning of the delivery to the end of the answer. */
+  | { kind: 'delivered'; at: Date; status: number; durationMs: number }
+  /** It is not tried again. `reason` is a sentence for people; the app may have had it. */
+  | { kind: 'dropped'; at: Date; reason: string };
 
 export interface CapturedAnswer {
   readonly status: number;

@@ -2,7 +2,19 @@
 
 import { isUtf8 } from 'node:buffer';
 import * as v from 'valibot';
-import type { CapturedRequest } from './captured-request.ts';
+import type { CapturedDelivery, CapturedRequest } from './captured-request.ts';
+
+const DeliverySchema = v.object({
+  queued_at: v.string(),
+  attempts: v.number(),
+  delivered_at: v.nullable(v.string()),
+  /** The app's answer. */
+  status: v.nullable(v.number()),
+  duration_ms: v.nullable(v.number()),
+  dropped_at: v.nullable(v.string()),
+  /** Why it is not delivered any more. */
+  dropped: v.nullable(v.string()),
+});
 
 export const RequestMessageSchema = v.object({
   id: v.number(),
@@ -20,6 +32,10 @@ export const RequestMessageSchema = v.object({
   refusal: v.nullable(v.string()),
   status: v.nullable(v.number()),
   duration_ms: v.nullable(v.number()),
+  /** Null unless the app was away when it came. */
+  delivery: v.nullable(DeliverySchema),
+  /** The id of the request that was sent again; null if this is no replay. */
+  replay_of: v.nullable(v.number()),
 });
 
 /** Times are ISO 8601, what does not apply is null. */
@@ -41,6 +57,26 @@ export function describeRequest(request: CapturedRequest): RequestMessage {
     refusal: request.refusal ?? null,
     status: answer?.status ?? null,
     duration_ms: answer?.durationMs ?? null,
+    delivery: request.delivery === undefined ? null : describeDelivery(request.delivery),
+    replay_of: request.replayOf ?? null,
+  };
+}
+
+function describeDelivery({
+  queuedAt,
+  attempts,
+  outcome,
+}: CapturedDelivery): v.InferOutput<typeof DeliverySchema> {
+  const delivered = outcome.kind === 'delivered' ? outcome : undefined;
+  const dropped = outcome.kind === 'dropped' ? outcome : undefined;
+  return {
+    queued_at: queuedAt.toISOString(),
+    attempts,
+    delivered_at: delivered?.at.toISOString() ?? null,
+    status: delivered?.status ?? null,
+    duration_ms: delivered?.durationMs ?? null,
+    dropped_at: dropped?.at.toISOString() ?? null,
+    dropped: dropped?.reason ?? null,
   };
 }
 

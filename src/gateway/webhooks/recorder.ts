@@ -78,6 +78,11 @@ export class RequestRecorder implements RequestLog {
       take: chunk => chunks.push(chunk),
       complete: () => settle(undefined),
       refuse: settle,
+      deliver: delivery => {
+        if (settled === undefined) return;
+        settled.delivery = delivery;
+        this.#announce(settled);
+      },
     };
   }
 

@@ -1,5 +1,7 @@
 // What the passes tell the recorder about one request. Made by recorder.ts.
 
+import type { CapturedDelivery } from '../../shared/captured-request.ts';
+
 /** One request that is being recorded. Exactly one of `complete` and `refuse` has an effect: the first one. */
 export interface Recording {
   /** The next bytes of its body. */
@@ -8,4 +10,6 @@ export interface Recording {
   complete(): void;
   /** It will not reach the app. `reason` is a sentence for people, without text from the request. */
   refuse(reason: string): void;
+  /** What became of it while the app was away; after `complete`. */
+  deliver(delivery: CapturedDelivery): void;
 }
