@@ -22,6 +22,12 @@ export interface CapturedRequest {
   readonly bodyBytes: number;
   /** Set if the request never reached the app, and why, in a sentence for people. It does not count for a wait. */
   readonly refusal: string | undefined;
+  /** The provider of the `verify` rule whose secret has signed it, such as `github`. */
+  readonly verified: string | undefined;
+  /** Which handshake it is, such as `graph`: a sender's question whether the address exists, not a delivery. */
+  readonly handshake: string | undefined;
+  /** The first request that carried the same delivery, if the sender has sent it before. Only of verified requests. */
+  readonly duplicateOf: number | undefined;
   /** The answer that its sender got; undefined while there is none, or if the sender left before it. */
   readonly answer: CapturedAnswer | undefined;
   /** Set if the app was away when it came; `answer` is then the 202 that its sender got. */

@@ -30,6 +30,12 @@ export const RequestMessageSchema = v.object({
   /** Length of the whole body, of which `body` may be only the beginning. */
   body_bytes: v.number(),
   refusal: v.nullable(v.string()),
+  /** The provider of the `verify` rule whose secret has signed it. */
+  verified: v.nullable(v.string()),
+  /** Which handshake it is; null for a delivery. */
+  handshake: v.nullable(v.string()),
+  /** Id of the first request that carried the same delivery. */
+  duplicate_of: v.nullable(v.number()),
   status: v.nullable(v.number()),
   duration_ms: v.nullable(v.number()),
   /** Null unless the app was away when it came. */
@@ -55,6 +61,9 @@ export function describeRequest(request: CapturedRequest): RequestMessage {
     body_encoding: isText ? 'utf8' : 'base64',
     body_bytes: request.bodyBytes,
     refusal: request.refusal ?? null,
+    verified: request.verified ?? null,
+    handshake: request.handshake ?? null,
+    duplicate_of: request.duplicateOf ?? null,
     status: answer?.status ?? null,
     duration_ms: answer?.durationMs ?? null,
     delivery: request.delivery === undefined ? null : describeDelivery(request.delivery),

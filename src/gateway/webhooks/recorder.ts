@@ -4,11 +4,13 @@
 import type { CapturedAnswer, CapturedRequest, RequestLog } from '../../shared/captured-request.ts';
 import { readPath, readTarget, type Visit } from '../visit.ts';
 import { type Capture, compileCapture } from './capture.ts';
-import type { Recording } from './recording.ts';
+import { Deliveries } from './deliveries.ts';
+import type { Identity, Recording } from './recording.ts';
 
 export class RequestRecorder implements RequestLog {
   readonly isCaptured: (method: string, path: string) => boolean;
   readonly #listeners = new Set<(request: CapturedRequest) => void>();
+  readonly #deliveries = new Deliveries();
   #requests: CapturedRequest[] = [];
   #lastId = 0;
 
@@ -43,6 +45,7 @@ export class RequestRecorder implements RequestLog {
     if (!this.isCaptured(request.method ?? '', readPath(request))) return undefined;
     const [receivedAt, begun] = [new Date(), performance.now()];
     const chunks: Buffer[] = [];
+    let identity: Identity = {};
     let settled: { -readonly [Key in keyof CapturedRequest]: CapturedRequest[Key] } | undefined;
     const settle = (refusal: string | undefined) => {
       if (settled !== undefined) return;
@@ -59,6 +62,9 @@ export class RequestRecorder implements RequestLog {
         body,
         bodyBytes: body.length,
         refusal,
+        verified: identity.verified,
+        handshake: identity.handshake,
+        duplicateOf: this.#deliveries.findFirst(identity.delivery, this.#lastId),
         answer: undefined,
       };
       this.#requests.push(settled);
@@ -76,6 +82,9 @@ export class RequestRecorder implements RequestLog {
     });
     return {
       take: chunk => chunks.push(chunk),
+      identify: known => {
+        identity = known;
+      },
       complete: () => settle(undefined),
       refuse: settle,
       deliver: delivery => {
