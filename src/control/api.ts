@@ -1,15 +1,16 @@
-// The control API on the runner's loopback: wasmrun's three tunnel routes, and further ones for the exposure.
-// openapi.yaml describes it; a test compares the two. Used by supervisor/supervision.
+// The control API on the runner's loopback: its server, who may call it, and its routes. openapi.yaml describes it; a
+// test compares the two. Used by supervisor/supervision.
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describeError, TunnelError } from '../shared/errors.ts';
+import { describeError, InputError, TunnelError } from '../shared/errors.ts';
 import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
-import { describeRequest } from '../shared/request-json.ts';
 import { isSame } from '../shared/secrets.ts';
-import type { EndReason, ExposureState } from '../shared/state.ts';
-import { describeState } from '../shared/state-json.ts';
-import { type Call, type Controls, type Route, refuse, send } from './call.ts';
+import { type Call, CallError, type Controls, type Route, refuse } from './call.ts';
+import { streamEvents } from './events.ts';
+import { showApp, showTunnel, startTunnel, stopExposure, stopTunnel } from './preview.ts';
+import { clearRequests, listRequests, showRequest } from './requests.ts';
+import { Router } from './router.ts';
 
 export interface ControlApi {
   /** `http://127.0.0.1:PORT` */
@@ -25,25 +26,25 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'POST /api/stop': stopExposure,
   'GET /api/app': showApp,
   'GET /api/requests': listRequests,
+  'DELETE /api/requests': clearRequests,
+  'GET /api/requests/{id}': showRequest,
   'GET /api/events': streamEvents,
 };
 
 /** The routes as `METHOD path`, for the test that compares them with openapi.yaml. */
 export const ROUTE_NAMES: readonly string[] = Object.keys(ROUTES);
 
-/** A comment line now and then shows a client that a quiet stream is not dead. */
-const KEEPALIVE_MS = 15_000;
+const ROUTER = new Router(ROUTES);
+
 /** Time for the client that requested the end to read its response. */
 const CLOSE_GRACE_MS = 1_000;
-/** The reasons that a client may give. */
-const CALLER_REASONS: readonly EndReason[] = ['stopped', 'job ended'];
 
 /** Listens on a free port of 127.0.0.1. Every request must carry `Authorization: Bearer TOKEN`. */
 export async function startControlApi(controls: Controls, token: string): Promise<ControlApi> {
   const streams = new Set<HttpResponse>();
   const server = createServer((request, response) => {
-    const query = new URLSearchParams(request.url?.split('?')[1]);
-    void answer({ controls, streams, query, request, response }, token);
+    response.on('error', () => {}); // a client that has disconnected needs no response
+    void answer({ controls, streams, request, response }, token);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -67,90 +68,38 @@ function closeServer(server: Server, streams: ReadonlySet<HttpResponse>): Promis
   });
 }
 
-async function answer(call: Call, token: string): Promise<void> {
-  const { request, response } = call;
-  response.on('error', () => {}); // a client that has disconnected needs no response
-  const path = (request.url ?? '').split('?', 1)[0] ?? '';
-  const route = ROUTES[`${request.method} ${path}`];
-  const allowed = ROUTE_NAMES.filter(name => name.endsWith(` ${path}`)).map(name => name.split(' ')[0]);
+async function answer(asked: Omit<Call, 'path' | 'query'>, token: string): Promise<void> {
+  const { request, response } = asked;
   // Keeps out web pages whose host name points to 127.0.0.1 (DNS rebinding).
   if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(request.headers.host ?? ''))
     return refuse(response, 403, 'this API accepts requests to its loopback address only');
   if (!isAuthorised(request, token))
     return refuse(response, 401, 'a bearer token is required: the `control-token` output');
+  const [path = '', query] = (request.url ?? '').split(/\?(.*)/s);
+  const found = ROUTER.find(request.method ?? '', path);
+  if ('route' in found)
+    return runRoute(found.route, { ...asked, path: found.path, query: new URLSearchParams(query) });
+  const { allowed } = found;
   if (allowed.length === 0) return refuse(response, 404, `no such route: ${path}`);
-  if (route === undefined)
-    return refuse(response, 405, `use ${allowed.join(' or ')}`, { Allow: allowed.join(', ') });
+  refuse(response, 405, `use ${allowed.join(' or ')}`, { Allow: allowed.join(', ') });
+}
+
+async function runRoute(route: Route, call: Call): Promise<void> {
   try {
     await route(call);
   } catch (error) {
-    refuse(response, error instanceof TunnelError ? 502 : 500, describeError(error));
+    // Too late for a status: a response that breaks off shows the client that it is not whole.
+    if (call.response.headersSent) call.response.destroy();
+    else refuse(call.response, chooseStatus(error), describeError(error));
   }
+}
+
+function chooseStatus(error: unknown): number {
+  if (error instanceof InputError) return 400;
+  if (error instanceof CallError) return error.status;
+  return error instanceof TunnelError ? 502 : 500;
 }
 
 function isAuthorised(request: HttpRequest, token: string): boolean {
   return isSame(request.headers.authorization ?? '', `Bearer ${token}`);
-}
-
-async function startTunnel({ controls, response }: Call): Promise<void> {
-  await controls.startTunnel();
-  const { public_url, status } = describeState(controls.state);
-  send(response, 200, { success: true, public_url, status });
-}
-
-function showTunnel({ controls, response }: Call): void {
-  const { status, public_url, public_port, ...rest } = describeState(controls.state);
-  send(response, 200, { success: true, status, public_url, public_port, ...rest });
-}
-
-async function stopTunnel({ controls, response }: Call): Promise<void> {
-  await controls.stopTunnel();
-  send(response, 200, { success: true, message: 'Tunnel stopped' });
-}
-
-async function stopExposure({ controls, query, response }: Call): Promise<void> {
-  const given = query.get('reason') ?? 'stopped';
-  const reason = CALLER_REASONS.find(known => known === given);
-  if (reason === undefined) return refuse(response, 400, `\`reason\` is one of ${CALLER_REASONS.join(', ')}`);
-  await controls.stop(reason);
-  send(response, 200, { success: true, message: 'Exposure stopped', state: describeState(controls.state) });
-}
-
-function showApp({ controls, response }: Call): void {
-  const { mode, app, restarts } = describeState(controls.state);
-  const { pid, console } = controls.describeApp();
-  send(response, 200, {
-    success: true,
-    mode,
-    pid: pid ?? null,
-    port: app.port,
-    status: app.status,
-    restarts,
-    console,
-  });
-}
-
-function listRequests({ controls, response }: Call): void {
-  const { requests } = controls;
-  send(response, 200, {
-    success: true,
-    requests: requests.list().map(describeRequest),
-    last_id: requests.lastId,
-  });
-}
-
-/** Server-sent events (WHATWG HTML §9.2): `event: state` with a StateMessage, the current one first. */
-function streamEvents({ controls, streams, response }: Call): void {
-  streams.add(response);
-  response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
-  const write = (state: ExposureState) =>
-    response.write(`event: state\ndata: ${JSON.stringify(describeState(state))}\n\n`);
-  write(controls.state);
-  const unsubscribe = controls.subscribe(write);
-  const keepalive = setInterval(() => response.write(':\n\n'), KEEPALIVE_MS);
-  response.once('close', () => {
-    streams.delete(response);
-    unsubscribe();
-    clearInterval(keepalive);
-  });
 }

@@ -1,6 +1,7 @@
-// One call of the API: what a route gets, and how it answers. Used by api.ts and by the files that hold its routes.
+// One call of the control API: what a route gets, how it answers, and how it refuses. Used by every file with routes.
 
 import type { RequestLog } from '../shared/captured-request.ts';
+import { InputError } from '../shared/errors.ts';
 import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
 import type { EndReason, ExposureState } from '../shared/state.ts';
 
@@ -19,15 +20,32 @@ export interface Controls {
 }
 
 export interface Call {
-  controls: Controls;
+  readonly controls: Controls;
   /** The event streams that are open. */
-  streams: Set<HttpResponse>;
-  query: URLSearchParams;
-  request: HttpRequest;
-  response: HttpResponse;
+  readonly streams: Set<HttpResponse>;
+  /** What stands in the place of each `{name}` of the route's path, percent-decoded. */
+  readonly path: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
 }
 
+/**
+ * Answers one call. May throw instead: an InputError is answered with 400, a CallError with its status, a TunnelError
+ * with 502, everything else with 500.
+ */
 export type Route = (call: Call) => Promise<void> | void;
+
+/** A call that cannot be answered as asked; `status` is the HTTP status. */
+export class CallError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'CallError';
+    this.status = status;
+  }
+}
 
 /** Answers with JSON, which is not cached. */
 export function send(
@@ -48,4 +66,33 @@ export function refuse(
   headers?: Record<string, string>,
 ): void {
   send(response, status, { success: false, error }, headers);
+}
+
+/**
+ * Throws an InputError if the query has a parameter that the route does not have, or has one twice that is not in
+ * `repeatable`.
+ */
+export function checkParameters(
+  query: URLSearchParams,
+  known: readonly string[],
+  repeatable: readonly string[] = [],
+): void {
+  const all = [...known, ...repeatable];
+  for (const name of query.keys()) {
+    if (!all.includes(name))
+      throw new InputError(
+        `there is no parameter \`${name}\` here: ${all.length === 0 ? 'this route has none' : `use ${all.join(', ')}`}`,
+      );
+    if (!repeatable.includes(name) && query.getAll(name).length > 1)
+      throw new InputError(`\`${name}\` is given more than once`);
+  }
+}
+
+/** A parameter that is `true` or `false`. */
+export function readBoolean(query: URLSearchParams, name: string, absent: boolean): boolean {
+  const text = query.get(name);
+  if (text === null) return absent;
+  if (text !== 'true' && text !== 'false')
+    throw new InputError(`\`${name}\` is '${text}': write true or false`);
+  return text === 'true';
 }

@@ -36,7 +36,7 @@ export async function callControl(
   }
 }
 
-type Route = `${'GET' | 'POST'} /api/${string}`;
+type Route = `${'GET' | 'POST' | 'DELETE'} /api/${string}`;
 
 function send(address: ControlAddress, route: Route, signal: AbortSignal): Promise<IncomingMessage> {
   const [method = '', path = ''] = route.split(' ');
@@ -61,7 +61,8 @@ export async function* followStates(
   try {
     const response = await send(address, 'GET /api/events', signal);
     if (!isSuccess(response)) return void response.destroy();
-    for await (const data of readEvents(response)) yield v.parse(StateMessageSchema, JSON.parse(data));
+    for await (const { type, data } of readEvents(response))
+      if (type === 'state') yield v.parse(StateMessageSchema, JSON.parse(data));
   } catch (error) {
     // A stream that breaks off means that its process is gone, which callers check themselves.
     if (!signal.aborted && !isConnectionLost(error)) throw error;
@@ -72,8 +73,13 @@ function isConnectionLost(error: unknown): boolean {
   return hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
 }
 
-/** The `data` of each server-sent event. The API writes one data line per event. */
-async function* readEvents(body: IncomingMessage): AsyncGenerator<string> {
+interface ServerEvent {
+  type: string;
+  data: string;
+}
+
+/** Server-sent events. The API writes one `event` line and one `data` line for each. */
+async function* readEvents(body: IncomingMessage): AsyncGenerator<ServerEvent> {
   let rest = '';
   // Decoded by the stream: a character may be split over two chunks.
   body.setEncoding('utf8');
@@ -81,8 +87,11 @@ async function* readEvents(body: IncomingMessage): AsyncGenerator<string> {
     const events = `${rest}${text}`.split('\n\n');
     rest = events.pop() ?? '';
     for (const event of events) {
-      const line = event.split('\n').find(part => part.startsWith('data: '));
-      if (line !== undefined) yield line.slice('data: '.length);
+      const lines = event.split('\n');
+      const read = (field: string) =>
+        lines.find(line => line.startsWith(`${field}: `))?.slice(field.length + 2);
+      const data = read('data');
+      if (data !== undefined) yield { type: read('event') ?? 'message', data };
     }
   }
 }

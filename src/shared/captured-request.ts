@@ -30,6 +30,8 @@ export interface CapturedRequest {
   readonly duplicateOf: number | undefined;
   /** The answer that its sender got; undefined while there is none, or if the sender left before it. */
   readonly answer: CapturedAnswer | undefined;
+  /** True once its answer was sent, or its sender is gone. */
+  readonly isFinished: boolean;
   /** Set if the app was away when it came; `answer` is then the 202 that its sender got. */
   readonly delivery?: CapturedDelivery | undefined;
   /** Set if this is a replay: the id of the request that was sent again. */
@@ -57,10 +59,14 @@ export interface CapturedAnswer {
   readonly durationMs: number;
 }
 
+/** Which requests are recorded. `unsafe methods`: those that may change something (RFC 9110, 9.2.1), on any path. */
+export type Capture = { kind: 'paths'; patterns: string[] } | { kind: 'unsafe methods' } | { kind: 'none' };
+
 /** What was captured so far: the newest ones, within limits of count and bytes. */
 export interface RequestLog {
   /** The largest id so far; 0 at first. Ids are not used twice, also after `clear`. */
   readonly lastId: number;
+  readonly capture: Capture;
   /** Oldest first, refused ones included. */
   list(): readonly CapturedRequest[];
   find(id: number): CapturedRequest | undefined;

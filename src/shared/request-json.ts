@@ -24,9 +24,9 @@ export const RequestMessageSchema = v.object({
   http_version: v.string(),
   /** In the order and the case in which they came. */
   headers: v.array(v.tuple([v.string(), v.string()])),
-  /** Text if the bytes are valid UTF-8, otherwise base64. */
-  body: v.string(),
-  body_encoding: v.picklist(['utf8', 'base64']),
+  /** Text if the bytes are valid UTF-8, otherwise base64; null if it was left out. */
+  body: v.nullable(v.string()),
+  body_encoding: v.nullable(v.picklist(['utf8', 'base64'])),
   /** Length of the whole body, of which `body` may be only the beginning. */
   body_bytes: v.number(),
   refusal: v.nullable(v.string()),
@@ -36,8 +36,11 @@ export const RequestMessageSchema = v.object({
   handshake: v.nullable(v.string()),
   /** Id of the first request that carried the same delivery. */
   duplicate_of: v.nullable(v.number()),
+  /** Null while there is no answer, and if the sender left before it. */
   status: v.nullable(v.number()),
   duration_ms: v.nullable(v.number()),
+  /** Whether its answer was sent, or its sender is gone: nothing more happens on its connection. */
+  finished: v.boolean(),
   /** Null unless the app was away when it came. */
   delivery: v.nullable(DeliverySchema),
   /** The id of the request that was sent again; null if this is no replay. */
@@ -47,9 +50,12 @@ export const RequestMessageSchema = v.object({
 /** Times are ISO 8601, what does not apply is null. */
 export type RequestMessage = v.InferOutput<typeof RequestMessageSchema>;
 
-export function describeRequest(request: CapturedRequest): RequestMessage {
-  const { rawHeaders, body, answer } = request;
-  const isText = isUtf8(body);
+/** `withBody: false` leaves the body out. */
+export function describeRequest(
+  request: CapturedRequest,
+  { withBody }: { withBody: boolean } = { withBody: true },
+): RequestMessage {
+  const { rawHeaders, answer } = request;
   return {
     id: request.id,
     received_at: request.receivedAt.toISOString(),
@@ -57,8 +63,7 @@ export function describeRequest(request: CapturedRequest): RequestMessage {
     target: request.target,
     http_version: request.httpVersion,
     headers: pairUp(rawHeaders),
-    body: body.toString(isText ? 'utf8' : 'base64'),
-    body_encoding: isText ? 'utf8' : 'base64',
+    ...(withBody ? describeBody(request.body) : { body: null, body_encoding: null }),
     body_bytes: request.bodyBytes,
     refusal: request.refusal ?? null,
     verified: request.verified ?? null,
@@ -66,6 +71,7 @@ export function describeRequest(request: CapturedRequest): RequestMessage {
     duplicate_of: request.duplicateOf ?? null,
     status: answer?.status ?? null,
     duration_ms: answer?.durationMs ?? null,
+    finished: request.isFinished,
     delivery: request.delivery === undefined ? null : describeDelivery(request.delivery),
     replay_of: request.replayOf ?? null,
   };
@@ -87,6 +93,11 @@ function describeDelivery({
     dropped_at: dropped?.at.toISOString() ?? null,
     dropped: dropped?.reason ?? null,
   };
+}
+
+function describeBody(body: Buffer): Pick<RequestMessage, 'body' | 'body_encoding'> {
+  const encoding = isUtf8(body) ? 'utf8' : 'base64';
+  return { body: body.toString(encoding), body_encoding: encoding };
 }
 
 function pairUp(raw: readonly string[]): [string, string][] {

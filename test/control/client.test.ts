@@ -84,7 +84,9 @@ describe('a call', () => {
 
 describe('the stream of states', () => {
   it('reads characters that are split over chunks', async () => {
-    const address = await startServer((_, response) => response.end(`event: state\ndata: ${STATE}\n\n`));
+    const address = await startServer((_, response) =>
+      response.end(`event: request\ndata: {}\n\nevent: state\ndata: ${STATE}\n\n`),
+    );
     const states = await collect(followStates(address, inTime()));
     expect(states).toMatchObject([{ exposure: { phase: 'failed', reason: REASON } }]);
   });
@@ -93,7 +95,7 @@ describe('the stream of states', () => {
     expect(await collect(followStates(await findDeadAddress(), inTime()))).toEqual([]);
     const seen = Promise.withResolvers<void>();
     const address = await startServer(async (_, response) => {
-      response.write(`data: ${STATE}\n\ndata: {"half`);
+      response.write(`event: state\ndata: ${STATE}\n\ndata: {"half`);
       await seen.promise;
       response.socket?.resetAndDestroy();
     });
@@ -122,7 +124,7 @@ describe('the stream of states', () => {
       const asked = Promise.withResolvers<void>();
       const closed = Promise.withResolvers<void>();
       const address = await startServer((_, response) => {
-        if (isAnswered) response.write(`data: ${STATE}\n\n`);
+        if (isAnswered) response.write(`event: state\ndata: ${STATE}\n\n`);
         response.once('close', closed.resolve);
         asked.resolve();
       });
@@ -139,7 +141,7 @@ describe('the stream of states', () => {
 
   it('fails on data that is not a state', async () => {
     for (const data of ['{}', '{']) {
-      const address = await startServer((_, response) => response.end(`data: ${data}\n\n`));
+      const address = await startServer((_, response) => response.end(`event: state\ndata: ${data}\n\n`));
       await expect(collect(followStates(address, inTime()))).rejects.toThrow();
     }
   });

@@ -8,10 +8,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { startControlApi } from '../../src/control/api.ts';
-import { RequestRecorder } from '../../src/gateway/webhooks/recorder.ts';
 import { type ConnectProxy, runScript, startConnectProxy } from '../support/connect-proxy.ts';
+import { controlsWith } from '../support/controls.ts';
 import { listen } from '../support/listen.ts';
-import { LIVE } from '../support/sample-state.ts';
 
 const TOKEN = 'a-token-of-this-test';
 
@@ -45,16 +44,7 @@ async function runBehindProxy(code: string): Promise<string[]> {
 }
 
 it('requests to the control API do not go through the proxy', async () => {
-  const controls = {
-    state: LIVE,
-    requests: new RequestRecorder({ kind: 'none' }),
-    subscribe: () => () => {},
-    startTunnel: async () => {},
-    stopTunnel: async () => {},
-    stop: async () => {},
-    describeApp: () => ({ pid: undefined, console: [] }),
-  };
-  const api = await startControlApi(controls, TOKEN);
+  const api = await startControlApi(controlsWith(), TOKEN);
   onTestFinished(() => api.stop());
   const address = JSON.stringify({ controlUrl: api.url, controlToken: TOKEN });
   const printed = await runBehindProxy(`

@@ -1,9 +1,9 @@
 // Which requests are recorded. Used by recorder.ts, and by inputs/ and exposure/config.ts for the type.
 
+import type { Capture } from '../../shared/captured-request.ts';
 import { compilePatterns } from '../../shared/path-patterns.ts';
 
-/** `unsafe methods`: every request that may change something (RFC 9110, 9.2.1), on any path. */
-export type Capture = { kind: 'paths'; patterns: string[] } | { kind: 'unsafe methods' } | { kind: 'none' };
+export type { Capture };
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 

@@ -1,13 +1,14 @@
 // Records the requests on captured paths: the newest in memory, each with its answer. Never delays or changes a request.
 // The exposure owns it; passes.ts starts a recording for each request.
 
-import type { CapturedAnswer, CapturedRequest, RequestLog } from '../../shared/captured-request.ts';
+import type { CapturedRequest, RequestLog } from '../../shared/captured-request.ts';
 import { readPath, readTarget, type Visit } from '../visit.ts';
 import { type Capture, compileCapture } from './capture.ts';
 import { Deliveries } from './deliveries.ts';
 import type { Identity, Recording } from './recording.ts';
 
 export class RequestRecorder implements RequestLog {
+  readonly capture: Capture;
   readonly isCaptured: (method: string, path: string) => boolean;
   readonly #listeners = new Set<(request: CapturedRequest) => void>();
   readonly #deliveries = new Deliveries();
@@ -15,6 +16,7 @@ export class RequestRecorder implements RequestLog {
   #lastId = 0;
 
   constructor(capture: Capture) {
+    this.capture = capture;
     this.isCaptured = compileCapture(capture);
   }
 
@@ -66,18 +68,17 @@ export class RequestRecorder implements RequestLog {
         handshake: identity.handshake,
         duplicateOf: this.#deliveries.findFirst(identity.delivery, this.#lastId),
         answer: undefined,
+        isFinished: false,
       };
       this.#requests.push(settled);
       this.#announce(settled);
     };
     response.once('close', () => {
       settle('the sender left before its request was complete');
-      if (settled === undefined || !response.writableFinished) return;
-      const answer: CapturedAnswer = {
-        status: response.statusCode,
-        durationMs: Math.round(performance.now() - begun),
-      };
-      settled.answer = answer;
+      if (settled === undefined) return;
+      settled.isFinished = true;
+      if (response.writableFinished)
+        settled.answer = { status: response.statusCode, durationMs: Math.round(performance.now() - begun) };
       this.#announce(settled);
     });
     return {

@@ -1,0 +1,18 @@
+// The controls of an exposure that does nothing. Used by tests of the control API.
+
+import type { Controls } from '../../src/control/call.ts';
+import { RequestRecorder } from '../../src/gateway/webhooks/recorder.ts';
+import { LIVE } from './sample-state.ts';
+
+export function controlsWith(changes: Partial<Controls> = {}): Controls {
+  return {
+    state: LIVE,
+    requests: new RequestRecorder({ kind: 'none' }),
+    subscribe: () => () => {},
+    startTunnel: async () => {},
+    stopTunnel: async () => {},
+    stop: async () => {},
+    describeApp: () => ({ pid: undefined, console: [] }),
+    ...changes,
+  };
+}
