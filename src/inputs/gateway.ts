@@ -1,7 +1,6 @@
 // The inputs about access and limits: who may open the preview, which paths need no key, how large a body may be. Used
 // by inputs; supervisor/access.ts resolves `auto` when it is known whether the repository is public.
 
-import type { Capture } from '../gateway/webhooks/capture.ts';
 import { InputError } from '../shared/errors.ts';
 import { findPatternProblem } from '../shared/path-patterns.ts';
 import type { Protocol } from '../shared/state.ts';
@@ -30,7 +29,6 @@ export interface GatewayInputs {
   maxBodyBytes: number;
   /** Whether answers are compressed for visitors who accept that. */
   compress: boolean;
-  capture: Capture;
 }
 
 /** Notes every problem in `problems`; throws if there is one. */
@@ -40,7 +38,6 @@ export function parseGatewayInputs(read: InputSource, protocol: Protocol, proble
   const publicPaths = problems.check(() => parsePatterns(read('public-paths'), 'public-paths'));
   const maxBodyBytes = problems.check(() => parseBytes(text('max-body') || DEFAULT_MAX_BODY, 'max-body'));
   const compress = problems.check(() => parseBoolean(text('compress'), 'compress', true));
-  const capture = problems.check(() => parseCapture(read('capture'), publicPaths.value));
   if (protocol === 'tcp') {
     problems.check(() => checkTcpAccess(access.value));
     problems.check(() => checkTcpUse('public-paths', text('public-paths'), '', 'there are no paths'));
@@ -53,7 +50,6 @@ export function parseGatewayInputs(read: InputSource, protocol: Protocol, proble
     publicPaths: publicPaths.value,
     maxBodyBytes: maxBodyBytes.value,
     compress: compress.value,
-    capture: capture.value,
   };
 }
 
@@ -103,8 +99,8 @@ function parseBasicAuth(text: string): { user: string; password: string } {
   throw new InputError('`basic-auth` is not written like user:password, on one line');
 }
 
-/** One per line, or separated by commas. */
-function parsePatterns(text: string, input: string): string[] {
+/** The path patterns of an input: one per line, or separated by commas. */
+export function parsePatterns(text: string, input: string): string[] {
   const patterns = text
     .split(/[\n,]/)
     .map(pattern => pattern.trim())
@@ -119,14 +115,6 @@ function parsePatterns(text: string, input: string): string[] {
   return patterns;
 }
 
-/** `auto`: the paths that need no key, or, without any, every request that may change something. */
-function parseCapture(text: string, publicPaths: string[] | undefined): Capture {
-  const word = text.trim().toLowerCase();
-  if (word === 'none') return { kind: 'none' };
-  if (word !== '' && word !== 'auto') return { kind: 'paths', patterns: parsePatterns(text, 'capture') };
-  return publicPaths?.length ? { kind: 'paths', patterns: publicPaths } : { kind: 'unsafe methods' };
-}
-
 /** The gateway asks for keys and passwords, and with `protocol: tcp` there is no gateway. */
 function checkTcpAccess({ kind }: RequestedAccess): void {
   if (kind === 'link' || kind === 'basic')
@@ -135,7 +123,8 @@ function checkTcpAccess({ kind }: RequestedAccess): void {
     );
 }
 
-function checkTcpUse(input: string, text: string, fallback: string, why: string): void {
+/** Throws if an input that needs a gateway is given with `protocol: tcp`. */
+export function checkTcpUse(input: string, text: string, fallback: string, why: string): void {
   if (text !== '' && text !== fallback)
     throw new InputError(`\`${input}\` cannot be used with \`protocol: tcp\`: ${why}; leave it out`);
 }

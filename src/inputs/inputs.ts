@@ -21,6 +21,7 @@ import {
   parseWholeNumber,
 } from './values.ts';
 import { listWebWarnings } from './web.ts';
+import { parseWebhookInputs, type WebhookInputs } from './webhooks.ts';
 
 const DEFAULT_HOLD_MS = 30 * 60_000;
 /** The job's token expires after a day; from then on the comment cannot be edited. */
@@ -33,6 +34,7 @@ export interface Inputs {
   app: AppInputs;
   tunnel: TunnelInputs;
   gateway: GatewayInputs;
+  webhooks: WebhookInputs;
   /** Undefined unless TLS ends on the runner. */
   tls: TlsInputs | undefined;
   /** Whether the step itself waits for the end of the preview. */
@@ -103,6 +105,9 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
   const app = problems.check(() => parseAppInputs(read, { environment, base, protocol, problems }));
   const tunnel = problems.check(() => parseTunnelInputs(read, protocol, problems));
   const gateway = problems.check(() => parseGatewayInputs(read, protocol, problems));
+  const webhooks = problems.check(() =>
+    parseWebhookInputs(read, { protocol, publicPaths: gateway.known?.publicPaths, problems }),
+  );
   const tls = problems.check(() => parseTlsInputs(read, { protocol, tunnel, problems }));
   const lifetime = problems.check(() => parseLifetime(text('hold'), text('duration')));
   const prNumber = problems.check(() =>
@@ -121,6 +126,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
     tunnel: publicTunnel,
     tls: tls.value,
     gateway: gateway.value,
+    webhooks: webhooks.value,
     ...lifetime.value,
     prNumber: prNumber.value,
     comment: comment.value,

@@ -47,7 +47,7 @@ export function resolveBundle(name: 'supervisor' | 'page-host' | 'visitor-thread
 /** The whole document, with a control token of its own. */
 export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
   const { inputs, host, wasmrun, folder, name, identity, access } = plan;
-  const { protocol, app, gateway, tunnel, tls } = inputs;
+  const { protocol, app, gateway, webhooks, tunnel, tls } = inputs;
   return {
     folder,
     name,
@@ -63,7 +63,7 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
       startupTimeoutMs: app.startupTimeoutMs,
       stopTimeoutMs: app.stopTimeoutMs,
       durationMs: inputs.durationMs,
-      gateway: { ...gateway, access },
+      gateway: { ...gateway, ...webhooks, access },
       tls: tls && { cert: tls.cert, key: tls.key },
       tunnel: {
         servers: [...tunnel.servers],
