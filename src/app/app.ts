@@ -3,10 +3,11 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeAppPort } from '../shared/app-authority.ts';
+import { ConsoleLines } from '../shared/console-lines.ts';
 import { AppError, isTimeout } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
 import type { HostHeader } from '../shared/host-rule.ts';
-import { LAST_LINES, LastLines } from '../shared/lines.ts';
+import { LAST_LINES } from '../shared/lines.ts';
 import type { Logger } from '../shared/log.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import type { AppState, Upstream } from '../shared/state.ts';
@@ -43,6 +44,8 @@ export interface AppOptions {
   logger: Logger;
   onChild: OnChild;
   onState: (state: AppState) => void;
+  /** Gets what the app prints, from its first start on. */
+  console?: ConsoleLines;
   /** Called with a problem that does not end the preview. */
   onWarning?: (message: string) => void;
   /** Ends the first start only; a TimeoutError as its reason means that startup-timeout is over. */
@@ -58,7 +61,7 @@ export interface App {
 }
 
 /** Enough to see what led to a crash, in the status page and in the failed comment. */
-const CONSOLE_LINES = 200;
+export const CONSOLE_LINES = 200;
 /**
  * How long a start may take to fail by itself after its signal is aborted, beyond the time its processes have to stop:
  * its error then says what it waited for.
@@ -72,14 +75,15 @@ const CONSOLE_LINE_LENGTH = 1_000;
  * after all its processes were stopped. If it dies later it is restarted; `onState` is called at once.
  */
 export async function startApp(options: AppOptions, timing?: RestartTiming): Promise<App> {
-  const lines = new LastLines(CONSOLE_LINES);
+  const lines = options.console ?? new ConsoleLines();
   const onOutput = (line: string) => {
     lines.add(line);
     options.logger.info(`app | ${sanitise(line, CONSOLE_LINE_LENGTH)}`);
   };
-  const lastLines = () => lines.list(LAST_LINES);
+  const lastLines = () => lines.tail(LAST_LINES);
   let prefersPublicPort = true;
   const startNext = async (signal: AbortSignal) => {
+    lines.beginRun();
     try {
       return await startOnce(options, { onOutput, lastLines, prefersPublicPort }, signal);
     } catch (error) {
@@ -99,7 +103,7 @@ export async function startApp(options: AppOptions, timing?: RestartTiming): Pro
     get pid() {
       return loop.program?.pid;
     },
-    consoleTail: () => lines.list(),
+    consoleTail: () => lines.tail(CONSOLE_LINES),
     stop: () => loop.stop(),
   };
 }

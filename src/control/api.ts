@@ -8,7 +8,9 @@ import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
 import { isSame } from '../shared/secrets.ts';
 import { type Call, CallError, type Controls, type Route, refuse } from './call.ts';
 import { streamEvents } from './events.ts';
+import { sendPage } from './inspector/page.ts';
 import { showApp, showTunnel, startTunnel, stopExposure, stopTunnel } from './preview.ts';
+import { RequestFeed } from './request-feed.ts';
 import { clearRequests, listRequests, showRequest } from './requests.ts';
 import { Router } from './router.ts';
 
@@ -39,12 +41,13 @@ const ROUTER = new Router(ROUTES);
 /** Time for the client that requested the end to read its response. */
 const CLOSE_GRACE_MS = 1_000;
 
-/** Listens on a free port of 127.0.0.1. Every request must carry `Authorization: Bearer TOKEN`. */
+/** Listens on a free port of 127.0.0.1. Every request for data must carry `Authorization: Bearer TOKEN`. */
 export async function startControlApi(controls: Controls, token: string): Promise<ControlApi> {
   const streams = new Set<HttpResponse>();
+  const feed = new RequestFeed(controls.requests);
   const server = createServer((request, response) => {
     response.on('error', () => {}); // a client that has disconnected needs no response
-    void answer({ controls, streams, request, response }, token);
+    void answer({ controls, feed, streams, request, response }, token);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -73,9 +76,10 @@ async function answer(asked: Omit<Call, 'path' | 'query'>, token: string): Promi
   // Keeps out web pages whose host name points to 127.0.0.1 (DNS rebinding).
   if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(request.headers.host ?? ''))
     return refuse(response, 403, 'this API accepts requests to its loopback address only');
+  const [path = '', query] = (request.url ?? '').split(/\?(.*)/s);
+  if (sendPage(request, response, path)) return;
   if (!isAuthorised(request, token))
     return refuse(response, 401, 'a bearer token is required: the `control-token` output');
-  const [path = '', query] = (request.url ?? '').split(/\?(.*)/s);
   const found = ROUTER.find(request.method ?? '', path);
   if ('route' in found)
     return runRoute(found.route, { ...asked, path: found.path, query: new URLSearchParams(query) });

@@ -1,14 +1,18 @@
 // One call of the control API: what a route gets, how it answers, and how it refuses. Used by every file with routes.
 
 import type { RequestLog } from '../shared/captured-request.ts';
+import type { ConsoleLines } from '../shared/console-lines.ts';
 import { InputError } from '../shared/errors.ts';
 import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
 import type { EndReason, ExposureState } from '../shared/state.ts';
+import type { RequestFeed } from './request-feed.ts';
 
 /** What the API may do with an exposure. */
 export interface Controls {
   readonly state: ExposureState;
   readonly requests: RequestLog;
+  /** What the app prints. */
+  readonly console: ConsoleLines;
   /** Calls back with every later state; returns the function that unsubscribes. */
   subscribe(listener: (state: ExposureState) => void): () => void;
   /** Resolves when Connected; otherwise rejects with a TunnelError. */
@@ -21,6 +25,8 @@ export interface Controls {
 
 export interface Call {
   readonly controls: Controls;
+  /** Of `controls.requests`. */
+  readonly feed: RequestFeed;
   /** The event streams that are open. */
   readonly streams: Set<HttpResponse>;
   /** What stands in the place of each `{name}` of the route's path, percent-decoded. */
@@ -54,7 +60,12 @@ export function send(
   body: object,
   headers: Record<string, string> = {},
 ): void {
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers });
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...headers,
+  });
   response.end(`${JSON.stringify(body)}\n`);
 }
 

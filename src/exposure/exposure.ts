@@ -9,10 +9,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type App, startApp } from '../app/app.ts';
+import { type App, CONSOLE_LINES, startApp } from '../app/app.ts';
 import { renderKeyLink } from '../gateway/access/credentials.ts';
 import { RequestRecorder } from '../gateway/webhooks/recorder.ts';
 import type { RequestLog } from '../shared/captured-request.ts';
+import { ConsoleLines } from '../shared/console-lines.ts';
 import { formatDuration, MAX_DURATION_MS } from '../shared/duration.ts';
 import { AppError, describeError, TunnelError } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
@@ -49,6 +50,8 @@ export class Exposure {
   readonly #recorder: RequestRecorder;
   readonly #ingress: Ingress;
   readonly #tunnel: PublicTunnel;
+  /** What the app prints. */
+  readonly console = new ConsoleLines();
   #app: App | undefined;
   #appStart: Promise<App> | undefined;
   #state: Omit<ExposureState, 'link' | 'visits'>;
@@ -119,7 +122,7 @@ export class Exposure {
   }
 
   describeApp(): { pid: number | undefined; console: readonly string[] } {
-    return { pid: this.#app?.pid, console: this.#app?.consoleTail() ?? [] };
+    return { pid: this.#app?.pid, console: this.console.tail(CONSOLE_LINES) };
   }
 
   /** Resolves when live. A failure ends the exposure (phase `failed`) and is thrown. */
@@ -191,6 +194,7 @@ export class Exposure {
       logger,
       onChild,
       onState: state => this.#followApp(state),
+      console: this.console,
       onWarning: message => this.warn(message),
       signal,
     });

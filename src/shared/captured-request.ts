@@ -75,4 +75,6 @@ export interface RequestLog {
   isCaptured(method: string, path: string): boolean;
   /** Calls back with each new request in the order of ids, and again when one changes. Returns the unsubscriber. */
   subscribe(listener: (request: CapturedRequest) => void): () => void;
+  /** Calls back after each `clear`. Returns the unsubscriber. */
+  subscribeToClear(listener: () => void): () => void;
 }

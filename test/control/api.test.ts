@@ -9,6 +9,7 @@ import { type ControlApi, ROUTE_NAMES, startControlApi } from '../../src/control
 import type { Controls } from '../../src/control/call.ts';
 import { callControl, followStates, readState } from '../../src/control/client.ts';
 import { RequestRecorder } from '../../src/gateway/webhooks/recorder.ts';
+import { ConsoleLines } from '../../src/shared/console-lines.ts';
 import { TunnelError } from '../../src/shared/errors.ts';
 import type { EndReason, ExposureState } from '../../src/shared/state.ts';
 import { LIVE as SAMPLE } from '../support/sample-state.ts';
@@ -20,6 +21,7 @@ const LIVE: ExposureState = { ...SAMPLE, link: 'http://bore.example:12345/?expos
 class RecordingControls implements Controls {
   state = LIVE;
   requests = new RequestRecorder({ kind: 'none' });
+  console = new ConsoleLines();
   asked: string[] = [];
   failure: Error | undefined;
   #listeners = new Set<(state: ExposureState) => void>();

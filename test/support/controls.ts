@@ -2,12 +2,14 @@
 
 import type { Controls } from '../../src/control/call.ts';
 import { RequestRecorder } from '../../src/gateway/webhooks/recorder.ts';
+import { ConsoleLines } from '../../src/shared/console-lines.ts';
 import { LIVE } from './sample-state.ts';
 
 export function controlsWith(changes: Partial<Controls> = {}): Controls {
   return {
     state: LIVE,
     requests: new RequestRecorder({ kind: 'none' }),
+    console: new ConsoleLines(),
     subscribe: () => () => {},
     startTunnel: async () => {},
     stopTunnel: async () => {},

@@ -24,6 +24,7 @@ export class FakeRequestLog implements RequestLog {
   /** Called each time the method of a request is read: it is being listed. */
   onRead = () => {};
   readonly #listeners = new Set<(request: CapturedRequest) => void>();
+  readonly #clearListeners = new Set<() => void>();
   #requests: Entry[] = [];
   #lastId = 0;
 
@@ -49,6 +50,7 @@ export class FakeRequestLog implements RequestLog {
 
   clear(): void {
     this.#requests = [];
+    for (const listener of this.#clearListeners) listener();
   }
 
   isCaptured(): boolean {
@@ -58,6 +60,11 @@ export class FakeRequestLog implements RequestLog {
   subscribe(listener: (request: CapturedRequest) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  subscribeToClear(listener: () => void): () => void {
+    this.#clearListeners.add(listener);
+    return () => this.#clearListeners.delete(listener);
   }
 
   /** A POST that was answered with 200, unless told otherwise. */

@@ -12,6 +12,7 @@ export class RequestRecorder implements RequestLog {
   readonly isCaptured: (method: string, path: string) => boolean;
   readonly #listeners = new Set<(request: CapturedRequest) => void>();
   readonly #deliveries = new Deliveries();
+  readonly #clearListeners = new Set<() => void>();
   #requests: CapturedRequest[] = [];
   #lastId = 0;
 
@@ -34,11 +35,17 @@ export class RequestRecorder implements RequestLog {
 
   clear(): void {
     this.#requests = [];
+    for (const listener of this.#clearListeners) listener();
   }
 
   subscribe(listener: (request: CapturedRequest) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  subscribeToClear(listener: () => void): () => void {
+    this.#clearListeners.add(listener);
+    return () => this.#clearListeners.delete(listener);
   }
 
   /** Undefined if the request is not on a captured path. */
