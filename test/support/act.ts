@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { basename, delimiter, join, resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { listen } from './listen.ts';
 import { requirePart } from './real-parts.ts';
@@ -26,14 +26,20 @@ import { waitUntil } from './wait-until.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 /** What the release holds; the examples stand for the user's repository. */
 const SHIPPED = ['action.yml', 'stop', 'dist', 'examples/os-hello', 'examples/web-hello'];
-/** What the workflows' steps call. No browser is among them. */
+/** What the workflows' steps call, apart from `programs`. No browser is among them. */
 const TOOLS = ['bash', 'cat', 'cp', 'curl', 'date', 'grep', 'rm'];
 
 export interface ActOptions {
   /** Text of the workflow. */
   workflow: string;
-  /** Payload of the `pull_request` event. */
+  /** `pull_request` by default. */
+  eventName?: string;
+  /** Payload of the event. */
   event: unknown;
+  /** The example that a checkout puts into the workspace; `os-hello` by default. */
+  checkout?: string;
+  /** Paths of further programs for the steps. */
+  programs?: readonly string[];
   secrets: Record<string, string>;
   /** `vars.*` */
   variables: Record<string, string>;
@@ -57,7 +63,7 @@ export function startAct(options: ActOptions): ActRun {
   const inside = (name: string) => join(folder, name);
   for (const name of ['home', 'temp', 'tools', 'source', 'work']) mkdirSync(inside(name));
   for (const name of SHIPPED) cpSync(join(ROOT, name), join(inside('source'), name), { recursive: true });
-  linkTools(inside('tools'));
+  linkTools(inside('tools'), options.programs);
   writeFileSync(inside('workflow.yml'), options.workflow);
   writeFileSync(inside('event.json'), JSON.stringify(options.event));
   writeFileSync(inside('secrets'), renderPairs(options.secrets).join('\n'), { mode: 0o600 });
@@ -69,12 +75,12 @@ export function startAct(options: ActOptions): ActRun {
     ...options.environment,
   };
   const args = [
-    'pull_request',
+    options.eventName ?? 'pull_request',
     ...['--workflows', inside('workflow.yml'), '--directory', inside('work')],
     ...['--platform', 'ubuntu-latest=-self-hosted', '--eventpath', inside('event.json')],
     ...['--secret-file', inside('secrets'), '--insecure-secrets', '--no-cache-server'],
     ...['--local-repository', `wasmrun/expose-action@v1=${inside('source')}`],
-    ...replaceCheckout(options.workflow, inside('checkout')),
+    ...replaceCheckout(options, inside('checkout')),
     ...renderPairs(options.variables).flatMap(pair => ['--var', pair]),
     ...renderPairs(environment).flatMap(pair => ['--env', pair]),
   ];
@@ -175,22 +181,24 @@ function endQuietly(pid: number): void {
   }
 }
 
-/** Where the workflow checks out, it gets the OS-mode example: act itself would look for a repository around it. */
-function replaceCheckout(workflow: string, folder: string): string[] {
-  const [checkout] = /actions\/checkout@\S+/.exec(workflow) ?? [];
-  if (checkout === undefined) return [];
-  const steps = [{ shell: 'bash', run: 'cp -r "$SRC"/examples/os-hello/. .' }];
+/** Where the workflow checks out, it gets an example: act itself would look for a repository around it. */
+function replaceCheckout({ workflow, checkout = 'os-hello' }: ActOptions, folder: string): string[] {
+  const [action] = /actions\/checkout@\S+/.exec(workflow) ?? [];
+  if (action === undefined) return [];
+  const steps = [{ shell: 'bash', run: `cp -r "$SRC"/examples/${checkout}/. .` }];
   mkdirSync(folder);
   writeFileSync(join(folder, 'action.yml'), JSON.stringify({ runs: { using: 'composite', steps } }));
-  return ['--no-skip-checkout', '--local-repository', `${checkout}=${folder}`];
+  return ['--no-skip-checkout', '--local-repository', `${action}=${folder}`];
 }
 
 /** A folder for PATH that holds these programs and no others. */
-function linkTools(folder: string): void {
+function linkTools(folder: string, programs: readonly string[] = []): void {
+  for (const path of programs) symlinkSync(path, join(folder, basename(path)));
   for (const name of TOOLS) symlinkSync(findOnPath(name), join(folder, name));
   symlinkSync(process.execPath, join(folder, 'node'));
-  // The examples need no build; a workflow may ask for one.
-  writeFileSync(join(folder, 'npm'), '#!/usr/bin/env bash\n', { mode: 0o755 });
+  // The examples need no build and no installation; a workflow may ask for them.
+  for (const name of ['npm', 'pip'])
+    writeFileSync(join(folder, name), '#!/usr/bin/env bash\n', { mode: 0o755 });
   symlinkSync(requirePart('wasmrun'), join(folder, 'wasmrun'));
 }
 

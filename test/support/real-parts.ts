@@ -5,8 +5,8 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { describe } from 'vitest';
 
-/** Debian's packages put these on PATH. */
-type PackagedPart = 'wrk' | 'iperf3' | 'redis-server' | 'redis-cli' | 'ip' | 'slowhttptest';
+/** On PATH: Go, which builds the others, and what Debian's packages install. */
+type PackagedPart = 'go' | 'jq' | 'wrk' | 'iperf3' | 'redis-server' | 'redis-cli' | 'ip' | 'slowhttptest';
 export type RealPart =
   | (
       | 'bore'
@@ -21,6 +21,7 @@ export type RealPart =
       | 'kosoku'
       | 'h2spec'
       | 'jco'
+      | 'pytest'
     )
   | PackagedPart;
 
@@ -29,6 +30,8 @@ const CACHE =
 /** What a part is called on PATH; the others are in the cache folder. */
 const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
   chromium: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+  go: ['go'],
+  jq: ['jq'],
   wrk: ['wrk'],
   iperf3: ['iperf3'],
   'redis-server': ['redis-server'],
