@@ -49,6 +49,7 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'access KIND': 'who may open it: link (with a key), basic or open (default link)',
   'public-paths PATTERNS': 'paths that need no key, for example /webhooks/**',
   'capture PATTERNS': 'paths whose requests are recorded: auto, none or patterns (default auto)',
+  'queue WORD': 'keep captured requests while the app is away: true or false (default true)',
   'max-body SIZE': 'longest upload (default 25MB)',
   'compress WORD': 'compress answers: true or false (default true)',
   'name NAME': 'tells previews of one folder apart: their ports, and --session',

@@ -50,6 +50,8 @@ export const ExposureConfigSchema = v.object({
         v.object({ kind: v.literal('none') }),
       ]),
     ),
+    /** Whether these are kept while the app is away; absent: no. */
+    queue: v.optional(v.boolean()),
   }),
   /** PEM; absent: plain HTTP. */
   tls: v.optional(v.object({ cert: v.string(), key: v.string() })),

@@ -77,7 +77,7 @@ function openGateway(options: IngressOptions): Ingress {
     needsApp: false,
     endsTls: tls !== undefined,
     probe: (url, signal) => probeHttp(url, proofKey, signal, certificate),
-    followApp: () => {},
+    followApp: () => gateway.followApp(),
     stop: drainMs => gateway.stop(drainMs),
   };
 }

@@ -20,6 +20,7 @@ import { describeVisit, PASSES, type Pass, type PassContext, PLAIN_PASSES } from
 import { AppLink } from './upstream/app-link.ts';
 import { Compression } from './upstream/compression.ts';
 import type { Visit, VisitHandler } from './visit.ts';
+import { DeliveryQueue, type QueueLimits } from './webhooks/queue.ts';
 import type { RequestRecorder } from './webhooks/recorder.ts';
 
 /** The inputs about visitors. */
@@ -28,6 +29,8 @@ export interface GatewayRules extends AccessRules {
   maxBodyBytes: number;
   /** Whether answers of the app are compressed for visitors who accept that. */
   compress: boolean;
+  /** Whether requests on captured paths are kept while the app is away; absent: no. */
+  queue?: boolean | undefined;
 }
 
 export interface GatewayOptions {
@@ -50,6 +53,8 @@ export interface GatewayOptions {
   tls?: TlsIdentity;
   /** Limits that differ from VISITOR_LIMITS; for tests. */
   limits?: Partial<VisitorLimits>;
+  /** Limits that differ from QUEUE_LIMITS; for tests. */
+  queueLimits?: Partial<QueueLimits>;
 }
 
 export interface Gateway {
@@ -58,6 +63,8 @@ export interface Gateway {
   /** Requests so far that were let in, without those under /__expose/. */
   readonly visits: number;
   readonly lastVisitAt: Date | undefined;
+  /** To be called when the app's state has changed. */
+  followApp(): void;
   /**
    * Closes every connection, WebSockets too. Unfinished answers get `drainMs` (default 0) to finish. Resolves when all
    * are closed. May be called twice.
@@ -90,15 +97,18 @@ export function startGateway(options: GatewayOptions): Gateway {
     get lastVisitAt() {
       return context.tally.lastVisitAt;
     },
+    followApp: () => context.queue?.follow(),
     stop: async drainMs => {
-      await server.stop(drainMs);
+      await Promise.all([server.stop(drainMs), context.queue?.stop(drainMs ?? 0)]);
       await context.link.forget();
     },
   };
 }
 
-function createContext({ app, rules, endsAt, proofKey, recorder, logger }: GatewayOptions): PassContext {
+function createContext(options: GatewayOptions): PassContext {
+  const { app, rules, endsAt, proofKey, recorder, queueLimits, logger } = options;
   const siteData = new SiteData();
+  const compression = rules.compress ? new Compression() : undefined;
   return {
     readApp: app,
     access: new AccessControl(rules, siteData, endsAt ?? (() => undefined)),
@@ -107,8 +117,11 @@ function createContext({ app, rules, endsAt, proofKey, recorder, logger }: Gatew
     rejectedConnections: new WeakSet(),
     proofKey,
     maxBodyBytes: rules.maxBodyBytes,
-    compression: rules.compress ? new Compression() : undefined,
+    compression,
     recorder,
+    queue: rules.queue
+      ? new DeliveryQueue({ readApp: app, compression, logger, ...(queueLimits && { limits: queueLimits }) })
+      : undefined,
     logger,
     tally: { visits: 0, lastVisitAt: undefined },
   };

@@ -21,6 +21,9 @@ import type { Compression } from './upstream/compression.ts';
 import { forwardRequest, type Route } from './upstream/proxy.ts';
 import { forwardUpgrade } from './upstream/upgrade.ts';
 import { hasBody, readPath, type Visit } from './visit.ts';
+import { isUnreached } from './webhooks/delivery.ts';
+import type { DeliveryQueue } from './webhooks/queue.ts';
+import { keepForLater, mayKeep } from './webhooks/queue-pass.ts';
 import type { RequestRecorder } from './webhooks/recorder.ts';
 
 /** What the passes of one gateway share. */
@@ -37,6 +40,8 @@ export interface PassContext {
   readonly compression: Compression | undefined;
   /** Undefined if nothing is recorded. */
   readonly recorder: RequestRecorder | undefined;
+  /** Undefined with `queue: false`. */
+  readonly queue: DeliveryQueue | undefined;
   readonly logger: Logger;
   readonly tally: Tally;
 }
@@ -67,6 +72,7 @@ export const PASSES: readonly Pass[] = [
   refuseOwnPath,
   countVisit,
   refuseLargeBody,
+  queueWhileAway,
   answerWhileAway,
   forwardToApp,
 ];
@@ -154,10 +160,23 @@ function refuseLargeBody(visit: Visit, { maxBodyBytes }: PassContext): boolean {
   return true;
 }
 
+/**
+ * Keeps a request on a captured path while the app is away, and as long as others wait before it; answers 202. The queue
+ * sends it to the app later.
+ */
+function queueWhileAway(
+  visit: Visit,
+  { queue, readApp, maxBodyBytes }: PassContext,
+): boolean | Promise<boolean> {
+  if (queue?.isNeeded(visit.app) !== true || !mayKeep(visit)) return false;
+  return keepForLater(visit, queue, maxBodyBytes, () => queue.isNeeded(readApp()));
+}
+
 /** Answers 502 or 503, with `Retry-After`, while the app is not running. */
 function answerWhileAway(visit: Visit, { link }: PassContext): boolean {
   if (visit.app.status === 'running') return false;
   void link.forget();
+  visit.recording?.refuse('the app was away');
   sendNotice(visit, describeAway(visit.app));
   return true;
 }
@@ -188,10 +207,31 @@ function redirectToHttps(visit: Visit): boolean {
 }
 
 /**
- * Sends the gateway's own answer, because the app gave none. If the app has worked on the request for long, the page
- * does not reload by itself: that would start the work again, which may have ended the app.
+ * Acts for an app that gave no answer: keeps the request if nothing of it was sent and it may wait, and otherwise sends
+ * the gateway's own answer.
  */
-function answerForApp(
+function answerForApp(visit: Visit, context: PassContext, error: Error, workedMs: number): void {
+  const { queue, logger } = context;
+  if (queue === undefined || queue.isClosed || !isUnreached(error) || !mayKeep(visit)) {
+    answerAlone(visit, context, error, workedMs);
+    return;
+  }
+  visit.releaseBody?.();
+  const isKept = keepForLater(visit, queue, context.maxBodyBytes, () => !queue.isClosed);
+  isKept.then(
+    yes => yes || answerAlone(visit, context, error, workedMs),
+    bug => {
+      logger.warn(`${describeVisit(visit)} could not be kept: ${sanitise(describeError(bug))}`);
+      answerAlone(visit, context, error, workedMs);
+    },
+  );
+}
+
+/**
+ * If the app has worked on the request for long, the page does not reload by itself: that would start the work again,
+ * which may have ended the app.
+ */
+function answerAlone(
   visit: Visit,
   { readApp, maxBodyBytes, logger }: PassContext,
   error: Error,

@@ -27,6 +27,8 @@ export interface Visit {
   recording?: Recording | undefined;
   /** The whole body, if a pass has read it: the request's stream has ended then. */
   body?: Buffer;
+  /** Set while the body is on its way to the app: if the app was not reached, gives it back, unread. */
+  releaseBody?: () => void;
   /** Set if the visitor asks for a WebSocket. */
   readonly upgrade: Upgrade | undefined;
 }

@@ -81,6 +81,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'basic-auth': '',
   'public-paths': '',
   capture: 'auto',
+  queue: 'true',
   'max-body': DEFAULT_MAX_BODY,
   compress: 'true',
   hold: 'false',

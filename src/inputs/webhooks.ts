@@ -1,14 +1,17 @@
-// The inputs about webhooks: which requests are recorded. Used by inputs.
+// The inputs about webhooks: which requests are recorded, and whether they are kept while the app is away. Used by inputs.
 
 import type { Capture } from '../gateway/webhooks/capture.ts';
 import type { Protocol } from '../shared/state.ts';
 import { checkTcpUse, parsePatterns } from './gateway.ts';
 import type { InputSource, Problems } from './problems.ts';
+import { parseBoolean } from './values.ts';
 
 const DEFAULT_CAPTURE = 'auto';
 
 export interface WebhookInputs {
   capture: Capture;
+  /** Whether captured requests are kept while the app is away. */
+  queue: boolean;
 }
 
 /**
@@ -23,7 +26,10 @@ export function parseWebhookInputs(
   const given = read('capture').trim();
   if (protocol === 'tcp' && given.toLowerCase() !== 'none')
     problems.check(() => checkTcpUse('capture', given, DEFAULT_CAPTURE, 'there are no requests to record'));
-  return { capture: capture.value };
+  const queue = problems.check(() => parseBoolean(read('queue').trim(), 'queue', true));
+  if (protocol === 'tcp')
+    problems.check(() => checkTcpUse('queue', read('queue').trim(), 'true', 'there are no requests to keep'));
+  return { capture: capture.value, queue: queue.value };
 }
 
 interface WebhookContext {

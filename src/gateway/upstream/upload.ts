@@ -56,10 +56,12 @@ export function openUpload(visit: Visit, { address, maxBodyBytes }: UploadRules)
     else body.destroy(reason);
   };
   request.on('data', onData).pause();
-  request.once('end', () => {
+  const onEnd = () => {
     visit.recording?.complete();
     if (!body.destroyed) body.push(null);
-  });
+  };
+  request.once('end', onEnd);
+  visit.releaseBody = () => void request.off('data', onData).off('end', onEnd);
   // After the answer, linger.ts counts the bytes.
   response.once('prefinish', () => request.off('data', onData));
   return body;

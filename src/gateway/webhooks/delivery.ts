@@ -1,0 +1,183 @@
+// Sends a request that was kept to the app, as if its sender had sent it just now. Used by queue.ts, and for replays.
+
+import type { Dispatcher } from 'undici';
+import { describeError, hasCode } from '../../shared/errors.ts';
+import { createRequestFinder } from '../hidden-request.ts';
+import type { OwnAddress } from '../own-address.ts';
+import { decodeFields, forEachField, type RawHeaders } from '../raw-headers.ts';
+import type { AppAddress } from '../upstream/app-link.ts';
+import type { Compression } from '../upstream/compression.ts';
+import { renderRequestHeaders } from '../upstream/headers.ts';
+import { chooseNames } from '../upstream/names.ts';
+
+/** A whole request. */
+export interface StoredRequest {
+  readonly method: string;
+  readonly target: string;
+  /** As they came, without the preview's own credentials. */
+  readonly rawHeaders: RawHeaders;
+  readonly body: Buffer;
+}
+
+export type Delivery =
+  /** `body` is at most `keepBytes` long. */
+  | {
+      kind: 'answered';
+      status: number;
+      headers: RawHeaders;
+      body: Buffer;
+      bodyBytes: number;
+      durationMs: number;
+    }
+  /** Nothing of the request was sent. */
+  | { kind: 'unreached'; error: Error }
+  /** The receiver may have read the request, and may have worked on it. */
+  | { kind: 'no answer'; error: Error };
+
+export interface DeliveryRules {
+  /** How long the whole answer may take, in milliseconds. If its head came in time, it counts, and the rest is cut off. */
+  timeoutMs: number;
+  /** How much of the answer's body is kept. */
+  keepBytes: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** The head and the body, as undici takes them. */
+export type Message = Pick<Dispatcher.DispatchOptions, 'method' | 'path' | 'headers' | 'body'>;
+
+/** The message for the app: as for a live request (proxy.ts), except that a chunked body has a length now. */
+export function renderForApp(
+  { method, target, rawHeaders, body }: StoredRequest,
+  app: AppAddress,
+  address: OwnAddress | undefined,
+  compression: Compression | undefined,
+): Message {
+  const names = chooseNames({ request: { headers: readNames(rawHeaders) }, address }, app);
+  const headers = renderRequestHeaders(rawHeaders, names);
+  compression?.tags.restore(headers);
+  return { method, path: target, headers, body: body.length > 0 ? body : null };
+}
+
+/** The fields by which names.ts chooses; the first one counts if a field is repeated. */
+function readNames(raw: RawHeaders): { host?: string; origin?: string } {
+  const found: { host?: string; origin?: string } = {};
+  forEachField(raw, (name, value) => {
+    const key = name.toLowerCase();
+    if (key === 'host' || key === 'origin') found[key] ??= value;
+  });
+  return found;
+}
+
+/** Whether this app could run a part of the body as a request of its own (see hidden-request.ts). */
+export function hidesRequest({ body }: StoredRequest, app: AppAddress): boolean {
+  return app.leavesBodies === true && createRequestFinder()(body);
+}
+
+/** Whether this error says that there was no connection: nothing of the request has been sent. */
+export function isUnreached(error: unknown): boolean {
+  return hasCode(
+    error,
+    'ECONNREFUSED',
+    'EHOSTDOWN',
+    'EHOSTUNREACH',
+    'ENETUNREACH',
+    'UND_ERR_CONNECT_TIMEOUT',
+  );
+}
+
+/** Never rejects. */
+export function sendMessage(
+  connections: Dispatcher,
+  message: Message,
+  { timeoutMs, keepBytes, signal }: DeliveryRules,
+): Promise<Delivery> {
+  return new Promise(resolve => {
+    const reader = new AnswerReader(keepBytes, delivery => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+      resolve(delivery);
+    });
+    const isLate = new DOMException('no answer in time', 'TimeoutError');
+    const timer = setTimeout(() => reader.cut(isLate), timeoutMs);
+    const abort = () => reader.cut(toError(signal?.reason));
+    signal?.addEventListener('abort', abort, { once: true });
+    if (signal?.aborted) abort();
+    else connections.dispatch(message, reader);
+  });
+}
+
+function toError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(describeError(reason));
+}
+
+/** Reads one answer, and calls back once. */
+class AnswerReader implements Dispatcher.DispatchHandler {
+  readonly #keepBytes: number;
+  readonly #onEnd: (delivery: Delivery) => void;
+  readonly #begun = performance.now();
+  readonly #chunks: Buffer[] = [];
+  #head: { status: number; headers: RawHeaders } | undefined;
+  #kept = 0;
+  #bodyBytes = 0;
+  #isOver = false;
+  #controller: Dispatcher.DispatchController | undefined;
+
+  constructor(keepBytes: number, onEnd: (delivery: Delivery) => void) {
+    this.#keepBytes = keepBytes;
+    this.#onEnd = onEnd;
+  }
+
+  /** Ends the request; what has come of the answer counts. */
+  cut(reason: Error): void {
+    const controller = this.#controller;
+    this.#finish(controller === undefined ? { kind: 'unreached', error: reason } : this.#conclude(reason));
+    controller?.abort(reason);
+  }
+
+  /** Called when the connection is there, before the first byte is sent. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isOver) controller.abort(new Error('the request is over'));
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    if (status >= 200) this.#head = { status, headers: decodeFields(controller.rawHeaders) };
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bodyBytes += chunk.length;
+    const wanted = chunk.subarray(0, this.#keepBytes - this.#kept);
+    this.#kept += wanted.length;
+    if (wanted.length > 0) this.#chunks.push(Buffer.from(wanted));
+  }
+
+  onResponseEnd(): void {
+    this.#finish(this.#conclude(new Error('the answer has no head')));
+  }
+
+  onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
+    this.#finish(
+      this.#controller === undefined && isUnreached(error)
+        ? { kind: 'unreached', error }
+        : this.#conclude(error),
+    );
+  }
+
+  /** What has come: an answer, if its head is there; otherwise the error. */
+  #conclude(error: Error): Delivery {
+    if (this.#head === undefined) return { kind: 'no answer', error };
+    return {
+      kind: 'answered',
+      ...this.#head,
+      body: Buffer.concat(this.#chunks),
+      bodyBytes: this.#bodyBytes,
+      durationMs: Math.round(performance.now() - this.#begun),
+    };
+  }
+
+  #finish(delivery: Delivery): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#onEnd(delivery);
+  }
+}
