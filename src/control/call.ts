@@ -7,12 +7,22 @@ import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
 import type { EndReason, ExposureState } from '../shared/state.ts';
 import type { RequestFeed } from './request-feed.ts';
 
+/** What an exposure tells the inspector apart from its state. */
+export interface Inspection {
+  /** Whether credentials and signatures are blanked in pages: the page asks for requests with `redact=true` then. */
+  readonly redacts: boolean;
+  /** The names of the `verify` rules whose secret is known: a replay of their requests can be signed again. */
+  readonly signingRules: readonly string[];
+  /** The public inspector's link, with its key; undefined if there is none. */
+  readonly publicLink: string | undefined;
+}
+
 /** What the API may do with an exposure. */
 export interface Controls {
   readonly state: ExposureState;
   readonly requests: RequestLog;
   /** What the app prints. */
-  readonly console: ConsoleLines;
+  readonly consoleLines: ConsoleLines;
   /** Calls back with every later state; returns the function that unsubscribes. */
   subscribe(listener: (state: ExposureState) => void): () => void;
   /** Resolves when Connected; otherwise rejects with a TunnelError. */
@@ -20,6 +30,7 @@ export interface Controls {
   stopTunnel(): Promise<void>;
   /** Ends the exposure; resolves when all its parts have ended. */
   stop(reason: EndReason): Promise<void>;
+  readonly inspection: Inspection;
   describeApp(): { pid: number | undefined; console: readonly string[] };
 }
 
@@ -27,6 +38,8 @@ export interface Call {
   readonly controls: Controls;
   /** Of `controls.requests`. */
   readonly feed: RequestFeed;
+  /** Who calls: a client on the runner with the control token, or one of the public inspector with its key. */
+  readonly audience: 'control' | 'public';
   /** The event streams that are open. */
   readonly streams: Set<HttpResponse>;
   /** What stands in the place of each `{name}` of the route's path, percent-decoded. */

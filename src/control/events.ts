@@ -49,11 +49,11 @@ export function streamEvents(call: Call): void {
   const types = readTypes(query.get('types') ?? 'state');
   const since = parseId(query.get('since') ?? '0', 'since');
   if (streams.size >= MAX_STREAMS) throw new CallError(503, `${MAX_STREAMS} event streams are open already`);
-  const position = readPosition(String(request.headers['last-event-id'] ?? ''), controls.console, feed);
+  const position = readPosition(String(request.headers['last-event-id'] ?? ''), controls.consoleLines, feed);
   const sources: Readonly<Record<EventType, () => Source>> = {
     state: () => followState(controls),
     request: () => followRequests(feed, position, since),
-    console: () => followConsole(controls.console, position),
+    console: () => followConsole(controls.consoleLines, position),
   };
   sendSources(
     call,
@@ -71,10 +71,10 @@ function readTypes(text: string): EventType[] {
 }
 
 /** Where a new client begins, or one that comes again with the id of the last event it got. */
-function readPosition(lastEventId: string, console: ConsoleLines, feed: RequestFeed): Position {
+function readPosition(lastEventId: string, lines: ConsoleLines, feed: RequestFeed): Position {
   const [, change, line] = /^(\d{1,15})-(\d{1,15})$/.exec(lastEventId) ?? [];
-  const firstLine = Math.max(0, console.lastNumber - FIRST_LINES);
-  if (change === undefined || Number(change) > feed.lastChange || Number(line) > console.lastNumber)
+  const firstLine = Math.max(0, lines.lastNumber - FIRST_LINES);
+  if (change === undefined || Number(change) > feed.lastChange || Number(line) > lines.lastNumber)
     return { change: feed.cleared.change, line: firstLine };
   return { change: Number(change), line: Number(line) };
 }
@@ -167,16 +167,16 @@ function followRequests(feed: RequestFeed, position: Position, since: number): S
 }
 
 /** The last lines first, and then every later one; `missed`: how many before it the client was too slow for. */
-function followConsole(console: ConsoleLines, position: Position): Source {
+function followConsole(lines: ConsoleLines, position: Position): Source {
   return {
     next: () => {
-      const line = console.next(position.line);
+      const line = lines.next(position.line);
       if (line === undefined) return undefined;
       const { number, at, run, text } = line;
       const missed = number - position.line - 1;
       position.line = number;
       return renderEvent('console', { number, at: at.toISOString(), run, text, missed }, position);
     },
-    subscribe: onNews => console.subscribe(onNews),
+    subscribe: onNews => lines.subscribe(onNews),
   };
 }

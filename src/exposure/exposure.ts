@@ -51,7 +51,7 @@ export class Exposure {
   readonly #ingress: Ingress;
   readonly #tunnel: PublicTunnel;
   /** What the app prints. */
-  readonly console = new ConsoleLines();
+  readonly consoleLines = new ConsoleLines();
   #app: App | undefined;
   #appStart: Promise<App> | undefined;
   #state: Omit<ExposureState, 'link' | 'visits'>;
@@ -121,8 +121,13 @@ export class Exposure {
     return this.#recorder;
   }
 
+  /** What the inspector shows apart from the state. */
+  get inspection(): { redacts: boolean; signingRules: readonly string[]; publicLink: string | undefined } {
+    return { redacts: true, signingRules: [], publicLink: undefined };
+  }
+
   describeApp(): { pid: number | undefined; console: readonly string[] } {
-    return { pid: this.#app?.pid, console: this.console.tail(CONSOLE_LINES) };
+    return { pid: this.#app?.pid, console: this.consoleLines.tail(CONSOLE_LINES) };
   }
 
   /** Resolves when live. A failure ends the exposure (phase `failed`) and is thrown. */
@@ -194,7 +199,7 @@ export class Exposure {
       logger,
       onChild,
       onState: state => this.#followApp(state),
-      console: this.console,
+      console: this.consoleLines,
       onWarning: message => this.warn(message),
       signal,
     });
@@ -295,13 +300,18 @@ export class Exposure {
 }
 
 /** The last state of an exposure that ended in this phase, because of this error if there was one. */
-function describeEnd(phase: Phase, error: unknown): Pick<ExposureState, 'phase' | 'tunnel' | 'app'> {
+function describeEnd(
+  phase: Phase,
+  error: unknown,
+): Pick<ExposureState, 'phase' | 'tunnel' | 'connectedAt' | 'app'> {
+  const connectedAt = undefined;
   if (phase.kind !== 'failed')
-    return { phase, tunnel: { status: 'Disconnected' }, app: { status: 'stopped' } };
+    return { phase, tunnel: { status: 'Disconnected' }, connectedAt, app: { status: 'stopped' } };
   const { reason, lastLines } = phase;
   return {
     phase,
     tunnel: { status: 'Failed', reason },
+    connectedAt,
     app: error instanceof TunnelError ? { status: 'stopped' } : { status: 'failed', reason, lastLines },
   };
 }

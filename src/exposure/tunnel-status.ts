@@ -5,13 +5,17 @@ import { raceSignal } from '../shared/abort.ts';
 import { TunnelError } from '../shared/errors.ts';
 import type { AddressState, ExposureState, TunnelState } from '../shared/state.ts';
 
-export type TunnelStatus = Pick<ExposureState, 'tunnel' | 'address' | 'reconnects' | 'addressChanges'>;
+export type TunnelStatus = Pick<
+  ExposureState,
+  'tunnel' | 'connectedAt' | 'address' | 'reconnects' | 'addressChanges'
+>;
 
 export class TunnelStatusRecord {
   readonly #onChange: (status: TunnelStatus) => void;
   readonly #waiting = new Set<() => void>();
   #now: TunnelStatus = {
     tunnel: { status: 'Not started' },
+    connectedAt: undefined,
     address: { kind: 'none' },
     reconnects: 0,
     addressChanges: 0,
@@ -27,7 +31,9 @@ export class TunnelStatusRecord {
   }
 
   change(change: Partial<TunnelStatus>): void {
-    this.#now = { ...this.#now, ...change };
+    const next = { ...this.#now, ...change };
+    const connectedAt = next.tunnel.status === 'Connected' ? (next.connectedAt ?? new Date()) : undefined;
+    this.#now = { ...next, connectedAt };
     this.#onChange(this.#now);
     for (const look of this.#waiting) look();
   }

@@ -55,6 +55,8 @@ export const StateMessageSchema = v.object({
   preview_url: v.nullable(v.string()),
   public_host: v.nullable(v.string()),
   public_port: v.nullable(v.number()),
+  /** Null unless the tunnel is Connected. */
+  connected_at: v.nullable(v.string()),
   tunnel_reason: v.nullable(v.string()),
   verified: v.nullable(v.boolean()),
   doubt: v.nullable(v.picklist(UNVERIFIED_REASONS)),
@@ -84,6 +86,7 @@ export function describeState(state: ExposureState): StateMessage {
     preview_url: hasAddress ? (state.link ?? null) : null,
     public_host: hasAddress ? tunnel.host : null,
     public_port: hasAddress ? tunnel.port : null,
+    connected_at: (tunnel.status === 'Connected' && state.connectedAt?.toISOString()) || null,
     tunnel_reason: ('reason' in tunnel ? tunnel.reason : undefined) ?? null,
     verified: isVerified(address),
     doubt: address.kind === 'unverified' ? address.reason : null,

@@ -86,6 +86,8 @@ export interface ExposureState {
   readonly mode: AppMode;
   readonly phase: Phase;
   readonly tunnel: TunnelState;
+  /** Since when it is connected; undefined unless it is. */
+  readonly connectedAt: Date | undefined;
   readonly app: AppState;
   readonly address: AddressState;
   /** The URL to click: that of `address`, with the key if one was generated for this run. */

@@ -97,6 +97,7 @@ function describeDeath(step: StepState): StateMessage {
     preview_url: null,
     public_host: null,
     public_port: null,
+    connected_at: null,
     tunnel_reason: 'killed',
     verified: null,
     doubt: null,

@@ -21,7 +21,8 @@ const LIVE: ExposureState = { ...SAMPLE, link: 'http://bore.example:12345/?expos
 class RecordingControls implements Controls {
   state = LIVE;
   requests = new RequestRecorder({ kind: 'none' });
-  console = new ConsoleLines();
+  consoleLines = new ConsoleLines();
+  inspection = { redacts: true, signingRules: ['github'], publicLink: undefined };
   asked: string[] = [];
   failure: Error | undefined;
   #listeners = new Set<(state: ExposureState) => void>();
@@ -114,6 +115,34 @@ describe('the control API', () => {
       restarts: 0,
       console: ['hello'],
     });
+  });
+
+  it('tells the inspector its link, as text and as a QR code, and what it may offer', async () => {
+    const { controls } = await start();
+    const read = async () => (await ask('GET', '/api/inspector')).json() as Promise<{ qr: string[] | null }>;
+    const document = await read();
+    expect(document).toMatchObject({
+      success: true,
+      is_public: false,
+      redact: true,
+      signing_rules: ['github'],
+      link: LIVE.link,
+      public_inspector_url: null,
+    });
+    // The finder pattern in three corners (ISO/IEC 18004, 6.3.3).
+    const { qr } = document;
+    const size = qr?.length ?? 0;
+    expect(qr?.every(row => row.length === size)).toBe(true);
+    for (const [top, left] of [
+      [0, 0],
+      [0, size - 7],
+      [size - 7, 0],
+    ] as const) {
+      const corner = qr?.slice(top, top + 7).map(row => row.slice(left, left + 7));
+      expect(corner?.join(' ')).toBe('1111111 1000001 1011101 1011101 1011101 1000001 1111111');
+    }
+    controls.change({ tunnel: { status: 'Disconnected' }, address: { kind: 'none' }, link: undefined });
+    expect(await read()).toMatchObject({ link: null, qr: null });
   });
 
   it('streams the current state and every later one', async () => {
@@ -209,6 +238,7 @@ describe('openapi.yaml', () => {
     expect([...state.required].sort()).toEqual(Object.keys(state.properties).sort());
     for (const [path, method] of [
       ['/api/app', 'get'],
+      ['/api/inspector', 'get'],
       ['/api/tunnel/start', 'post'],
       ['/api/tunnel/stop', 'post'],
     ] as const) {

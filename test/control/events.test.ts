@@ -32,10 +32,10 @@ interface Stream {
 
 async function start() {
   const requests = new FakeRequestLog({ kind: 'unsafe methods' });
-  const console = new ConsoleLines();
+  const consoleLines = new ConsoleLines();
   const listeners = new Set<(state: typeof LIVE) => void>();
   const controls = {
-    ...controlsWith({ requests, console }),
+    ...controlsWith({ requests, consoleLines }),
     subscribe: (listener: (state: typeof LIVE) => void) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -47,7 +47,7 @@ async function start() {
     controls.state = { ...LIVE, visits };
     for (const listener of listeners) listener(controls.state);
   };
-  return { api, requests, console, change, listeners };
+  return { api, requests, console: consoleLines, change, listeners };
 }
 
 /** Reads the stream over a socket of its own. */

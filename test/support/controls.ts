@@ -9,11 +9,12 @@ export function controlsWith(changes: Partial<Controls> = {}): Controls {
   return {
     state: LIVE,
     requests: new RequestRecorder({ kind: 'none' }),
-    console: new ConsoleLines(),
+    consoleLines: new ConsoleLines(),
     subscribe: () => () => {},
     startTunnel: async () => {},
     stopTunnel: async () => {},
     stop: async () => {},
+    inspection: { redacts: true, signingRules: [], publicLink: undefined },
     describeApp: () => ({ pid: undefined, console: [] }),
     ...changes,
   };

@@ -9,6 +9,7 @@ export const LIVE: ExposureState = {
   mode: 'os',
   phase: { kind: 'live', liveAt: new Date(0) },
   tunnel: { status: 'Connected', host: 'bore.example', port: 12345 },
+  connectedAt: new Date(0),
   app: { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: 3000 } },
   address: { kind: 'verified', url: URL },
   link: URL,
