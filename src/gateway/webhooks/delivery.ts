@@ -9,15 +9,7 @@ import type { AppAddress } from '../upstream/app-link.ts';
 import type { Compression } from '../upstream/compression.ts';
 import { renderRequestHeaders } from '../upstream/headers.ts';
 import { chooseNames } from '../upstream/names.ts';
-
-/** A whole request. */
-export interface StoredRequest {
-  readonly method: string;
-  readonly target: string;
-  /** As they came, without the preview's own credentials. */
-  readonly rawHeaders: RawHeaders;
-  readonly body: Buffer;
-}
+import type { WholeRequest } from './verify/whole-request.ts';
 
 export type Delivery =
   /** `body` is at most `keepBytes` long. */
@@ -47,7 +39,7 @@ export type Message = Pick<Dispatcher.DispatchOptions, 'method' | 'path' | 'head
 
 /** The message for the app: as for a live request (proxy.ts), except that a chunked body has a length now. */
 export function renderForApp(
-  { method, target, rawHeaders, body }: StoredRequest,
+  { method, target, rawHeaders, body }: WholeRequest,
   app: AppAddress,
   address: OwnAddress | undefined,
   compression: Compression | undefined,
@@ -69,7 +61,7 @@ function readNames(raw: RawHeaders): { host?: string; origin?: string } {
 }
 
 /** Whether this app could run a part of the body as a request of its own (see hidden-request.ts). */
-export function hidesRequest({ body }: StoredRequest, app: AppAddress): boolean {
+export function hidesRequest({ body }: WholeRequest, app: AppAddress): boolean {
   return app.leavesBodies === true && createRequestFinder()(body);
 }
 

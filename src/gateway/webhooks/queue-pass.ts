@@ -4,8 +4,9 @@ import { sendTooLarge } from '../body-limit.ts';
 import { sendText } from '../own-pages.ts';
 import { readTarget, type Visit } from '../visit.ts';
 import { readWhole } from '../whole-body.ts';
-import { isHandshakeBody, isHandshakeHead } from './handshake.ts';
 import type { DeliveryQueue, Reservation } from './queue.ts';
+import { findHandshake } from './verify/handshakes.ts';
+import { readRequest } from './verify/whole-request.ts';
 
 /** The methods of webhooks. Everything else asks for something that only the app can answer. */
 const KEPT_METHODS: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
@@ -15,15 +16,14 @@ const FULL_RETRY_S = 30;
 
 /**
  * Whether a request of this kind may be kept: it is on a captured path, and its sender can do without the app's answer.
- * A page of a browser cannot (browsers send `Origin` with these methods), nor can a handshake.
+ * A page of a browser cannot: browsers send `Origin` with these methods.
  */
 export function mayKeep({ request, recording, upgrade }: Visit): boolean {
   return (
     recording !== undefined &&
     upgrade === undefined &&
     KEPT_METHODS.has(request.method ?? '') &&
-    request.headers.origin === undefined &&
-    !isHandshakeHead(request)
+    request.headers.origin === undefined
   );
 }
 
@@ -50,23 +50,23 @@ async function keepBody(
   reservation: Reservation,
   { maxBodyBytes, isStillNeeded }: { maxBodyBytes: number; isStillNeeded: () => boolean },
 ): Promise<boolean> {
-  const { request, recording } = visit;
   let isTooLarge = false;
   const body = await readWhole(visit, (bytes, total) => {
     isTooLarge = total > maxBodyBytes;
     return !isTooLarge && reservation.grow(bytes);
   });
-  if (!Buffer.isBuffer(body) || isHandshakeBody(body) || !isStillNeeded()) {
+  const read = readRequest(visit);
+  if (!Buffer.isBuffer(body) || findHandshake(read) !== undefined || !isStillNeeded()) {
     reservation.release();
     if (body === 'too long') return isTooLarge ? refuseTooLarge(visit, maxBodyBytes) : sendFull(visit);
     return body === 'sender left';
   }
+  const { recording, address, isPublicOnly = false } = visit;
   recording?.complete();
-  const { method = '', rawHeaders } = request;
   reservation.keep({
-    stored: { method, target: readTarget(request), rawHeaders: [...rawHeaders], body },
-    address: visit.address,
-    isPublicOnly: visit.isPublicOnly === true,
+    request: { ...read, rawHeaders: [...read.rawHeaders] },
+    address,
+    isPublicOnly,
     recording,
   });
   sendText(visit, 202, 'The app is away. This request is kept, and sent to the app when it is back.\n');

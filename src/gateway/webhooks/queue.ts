@@ -12,8 +12,9 @@ import type { AppState } from '../../shared/state.ts';
 import type { OwnAddress } from '../own-address.ts';
 import { type AppAddress, AppLink } from '../upstream/app-link.ts';
 import type { Compression } from '../upstream/compression.ts';
-import { type Delivery, hidesRequest, renderForApp, type StoredRequest, sendMessage } from './delivery.ts';
+import { type Delivery, hidesRequest, renderForApp, sendMessage } from './delivery.ts';
 import type { Recording } from './recording.ts';
+import type { WholeRequest } from './verify/whole-request.ts';
 
 export interface QueueLimits {
   /** Requests that are kept at the same time. */
@@ -56,7 +57,7 @@ export interface QueueOptions {
 
 /** What is put into the queue. */
 export interface KeptRequest {
-  readonly stored: StoredRequest;
+  readonly request: WholeRequest;
   /** The preview's address when the request came. */
   readonly address: OwnAddress | undefined;
   /** Whether nothing but the public path lets it in. */
@@ -225,7 +226,7 @@ export class DeliveryQueue {
   /** Resolves with the time until the next delivery. */
   async #deliver(entry: Entry, app: AppAddress): Promise<number> {
     this.#waiting.shift();
-    if (entry.isPublicOnly && hidesRequest(entry.stored, app)) {
+    if (entry.isPublicOnly && hidesRequest(entry.request, app)) {
       this.#drop(entry, 'its body contains the first line of another request, which this app could run');
       return 0;
     }
@@ -240,7 +241,7 @@ export class DeliveryQueue {
   #send(entry: Entry, app: AppAddress, signal: AbortSignal): Promise<Delivery> {
     entry.attempts += 1;
     const kept = this.#link.select(app);
-    const message = renderForApp(entry.stored, app, entry.address, this.#options.compression);
+    const message = renderForApp(entry.request, app, entry.address, this.#options.compression);
     const rules = { timeoutMs: this.limits.answerMs, keepBytes: 0, signal };
     return sendMessage(this.#link.selectFresh(app) ?? kept, message, rules);
   }

@@ -155,6 +155,7 @@ describe('while the app is away', () => {
     ['Microsoft Graph', '/hooks/a?validationToken=t', '', {}],
     ['Zoom', '/hooks/a', '{"event":"endpoint.url_validation","payload":{}}', {}],
     ['Twitch', '/hooks/a', '{}', { 'twitch-eventsub-message-type': 'webhook_callback_verification' }],
+    ['monday.com', '/hooks/a', '{"challenge":"c"}', {}],
     ['a page of a browser', '/hooks/a', 'a=b', { origin: 'http://bore.example:4321' }],
   ])('answers the request of %s with 503, because only the app can', async (_, path, body, headers) => {
     const { app, door, become } = await open();

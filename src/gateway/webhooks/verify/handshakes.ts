@@ -46,13 +46,28 @@ const SIGNED = {
     readValue(rawHeaders, 'twitch-eventsub-message-type') === 'webhook_callback_verification',
 } as const satisfies Record<string, (request: WholeRequest) => boolean>;
 
+/** Those of providers for which `verify` has no rule: only the queue needs to know them. */
+const OTHER = {
+  /** The secret has to come back in the same field. */
+  asana: ({ rawHeaders }) => readValue(rawHeaders, 'x-hook-secret') !== undefined,
+  /** Azure Event Grid. */
+  eventgrid: ({ rawHeaders }) => readValue(rawHeaders, 'aeg-event-type') === 'SubscriptionValidation',
+  /** monday.com: the same object has to come back. */
+  monday: ({ method, body }) => {
+    const { challenge, ...rest } = (method === 'POST' && parseSmall(body)) || {};
+    return typeof challenge === 'string' && Object.keys(rest).length === 0;
+  },
+} as const satisfies Record<string, (request: WholeRequest) => boolean>;
+
 export type UnsignedHandshake = keyof typeof UNSIGNED;
 type SignedHandshake = keyof typeof SIGNED;
-export type Handshake = UnsignedHandshake | SignedHandshake;
+type OtherHandshake = keyof typeof OTHER;
+export type Handshake = UnsignedHandshake | SignedHandshake | OtherHandshake;
 
 /** The words of `handshake=`. */
 export const UNSIGNED_HANDSHAKES = Object.keys(UNSIGNED).filter(isUnsigned);
 const SIGNED_HANDSHAKES = Object.keys(SIGNED).filter(word => isSigned(word));
+const OTHER_HANDSHAKES = Object.keys(OTHER).filter(word => isOther(word));
 
 /** A plain GET or HEAD is one only where a rule says so; `wait` does not count them anyway. */
 const ONLY_WITH_RULE: ReadonlySet<string> = new Set(['head', 'get']);
@@ -65,10 +80,18 @@ function isSigned(word: string): word is SignedHandshake {
   return Object.hasOwn(SIGNED, word);
 }
 
+function isOther(word: string): word is OtherHandshake {
+  return Object.hasOwn(OTHER, word);
+}
+
 /** Which handshake the request looks like, on any path and without any rule; undefined if it looks like none. */
 export function findHandshake(request: WholeRequest): Handshake | undefined {
   const known = UNSIGNED_HANDSHAKES.filter(word => !ONLY_WITH_RULE.has(word));
-  return findUnsignedHandshake(request, known) ?? findSignedHandshake(request);
+  return (
+    findUnsignedHandshake(request, known) ??
+    findSignedHandshake(request) ??
+    OTHER_HANDSHAKES.find(word => OTHER[word](request))
+  );
 }
 
 /** Which of these unsigned handshakes it is. `body` must have been read, unless none is announced. */

@@ -28,6 +28,9 @@ describe('a handshake', () => {
     ['slack', request('POST', '/s', SLACK)],
     ['zoom', request('POST', '/z', '{"payload":{"plainToken":"q"},"event":"endpoint.url_validation"}')],
     ['twitch', request('POST', '/t', '{}', 'Twitch-Eventsub-Message-Type', 'webhook_callback_verification')],
+    ['asana', request('POST', '/a', '', 'X-Hook-Secret', 'b537207f20cbfa02357cf448134da559')],
+    ['eventgrid', request('POST', '/e', '[{}]', 'aeg-event-type', 'SubscriptionValidation')],
+    ['monday', request('POST', '/m', '{"challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"}')],
   ])('of %s is known by its form alone', (word, given) => {
     expect(findHandshake(given)).toBe(word);
   });
@@ -46,6 +49,7 @@ describe('a handshake', () => {
     ['a handshake with a cookie', request('GET', META, '', 'Cookie', 'a=b')],
     ['a handshake with a password', request('GET', META, '', 'Authorization', 'Basic eDp5')],
     ['an event of Slack', request('POST', '/s', '{"type":"event_callback","challenge":"x"}')],
+    ['a delivery with a challenge among other things', request('POST', '/m', '{"challenge":"x","event":{}}')],
     ['a list', request('POST', '/s', '["url_verification"]')],
     ['no JSON', request('POST', '/s', 'type=url_verification')],
     ['a long body', request('POST', '/s', SLACK.padEnd(20_000))],
