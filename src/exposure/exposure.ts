@@ -61,7 +61,10 @@ export class Exposure {
   constructor(options: ExposureOptions) {
     this.#options = options;
     const { config, logger } = options;
-    this.#recorder = new RequestRecorder(config.gateway.capture ?? { kind: 'none' });
+    this.#recorder = new RequestRecorder(config.gateway.capture ?? { kind: 'none' }, {
+      secrets: listCredentials(config.gateway.access),
+      onError: error => logger.error(`a captured request could not be passed on: ${describeError(error)}`),
+    });
     this.#ingress = openIngress({
       protocol: config.protocol,
       app: () => this.#state.app,
@@ -297,6 +300,13 @@ export class Exposure {
       }
     }
   }
+}
+
+/** The texts by which a request gets in. */
+function listCredentials(access: ExposureConfig['gateway']['access']): string[] {
+  if (access.kind === 'open') return [];
+  if (access.kind === 'link') return [access.key, encodeURIComponent(access.key)];
+  return [access.password, Buffer.from(`${access.user}:${access.password}`).toString('base64')];
 }
 
 /** The last state of an exposure that ended in this phase, because of this error if there was one. */

@@ -10,7 +10,7 @@ export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge';
 
   constructor(maxBytes: number) {
-    super(`the body is longer than the ${maxBytes} bytes of max-body`);
+    super(`its body is longer than the ${maxBytes} bytes of max-body`);
   }
 }
 

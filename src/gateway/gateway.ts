@@ -167,6 +167,7 @@ async function runLater(
 /** An exception (a bug of the gateway) fails this one request, not the whole preview. */
 function failVisit(visit: Visit, { logger }: PassContext, error: unknown): void {
   logger.warn(`${describeVisit(visit)} failed: ${sanitise(describeError(error))}`);
+  visit.recording?.refuse('the gateway failed on it, which is a bug: please report the line in its log');
   if (visit.response.headersSent) visit.response.destroy();
   else sendText(visit, 500, 'the gateway failed on this request\n');
 }

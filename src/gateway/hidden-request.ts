@@ -16,7 +16,7 @@ export class HiddenRequest extends Error {
   override readonly name = 'HiddenRequest';
 
   constructor() {
-    super('the body contains the first line of another request');
+    super('its body contains the first line of another request');
   }
 }
 

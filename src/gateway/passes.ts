@@ -25,6 +25,13 @@ import { isUnreached } from './webhooks/delivery.ts';
 import type { DeliveryQueue } from './webhooks/queue.ts';
 import { keepForLater, mayKeep } from './webhooks/queue-pass.ts';
 import type { RequestRecorder } from './webhooks/recorder.ts';
+import {
+  BEHIND_MALFORMED,
+  describeAccessRefusal,
+  describeMalformed,
+  describeRefusedBody,
+  PLAIN_HTTP,
+} from './webhooks/refusals.ts';
 
 /** What the passes of one gateway share. */
 export interface PassContext {
@@ -90,12 +97,15 @@ function startRecording(visit: Visit, { recorder }: PassContext): boolean {
  * Refuses with 4xx or 5xx what two HTTP implementations could read differently (see guard.ts), and closes the
  * connection. Drops the requests behind it in the same packet, because Node still emits them.
  */
-function refuseMalformed(visit: Visit, { rejectedConnections }: PassContext): boolean {
-  const { socket } = visit.request;
-  if (rejectedConnections.has(socket)) return true;
-  const refusal = findRefusal(visit);
-  if (refusal === undefined) return false;
-  visit.recording?.refuse(refusal.reason);
+function refuseMalformed(visit: Visit, { access, rejectedConnections }: PassContext): boolean {
+  const { request, recording } = visit;
+  const { socket } = request;
+  const isBehind = rejectedConnections.has(socket);
+  const refusal = isBehind ? undefined : findRefusal(visit);
+  if (!isBehind && refusal === undefined) return false;
+  if (recording !== undefined) access.removeCredentials(request);
+  recording?.refuse(refusal === undefined ? BEHIND_MALFORMED : describeMalformed(refusal));
+  if (refusal === undefined) return true;
   rejectedConnections.add(socket);
   const allow = refusal.status === 405 ? { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' } : {};
   sendText(visit, refusal.status, `${refusal.reason}\n`, { connection: 'close', ...allow });
@@ -119,7 +129,8 @@ function answerProbe(visit: Visit, { proofKey }: PassContext): boolean {
  */
 function checkAccess(visit: Visit, { access }: PassContext): boolean {
   if (!access.check(visit)) return false;
-  visit.recording?.refuse('it has no key, and its path is not one of `public-paths`');
+  if (visit.recording !== undefined) access.removeCredentials(visit.request);
+  visit.recording?.refuse(describeAccessRefusal(visit.response.statusCode));
   return true;
 }
 
@@ -156,6 +167,7 @@ function countVisit(_: Visit, { tally }: PassContext): boolean {
 function refuseLargeBody(visit: Visit, { maxBodyBytes }: PassContext): boolean {
   // Node's parser accepts only digits.
   if (Number(visit.request.headers['content-length'] ?? 0) <= maxBodyBytes) return false;
+  visit.recording?.refuse(describeRefusedBody(new BodyTooLarge(maxBodyBytes)));
   sendTooLarge(visit, maxBodyBytes);
   return true;
 }
@@ -187,6 +199,7 @@ function forwardToApp(visit: Visit, context: PassContext): boolean {
   const { upstream } = visit.app;
   if (visit.body !== undefined || !hasBody(visit.request)) visit.recording?.complete();
   if (upstream.kind === 'handler') {
+    recordUnread(visit);
     for (const [name, value] of visit.ownHeaders) visit.response.appendHeader(name, value);
     upstream.handle(visit.request, visit.response, status => sendNotice(visit, describeFile(status)));
     return true;
@@ -200,9 +213,18 @@ function forwardToApp(visit: Visit, context: PassContext): boolean {
   return true;
 }
 
+/** Reads a body that nobody reads: the handler answers at once, without it. */
+function recordUnread({ request, recording, body }: Visit): void {
+  if (recording === undefined || body !== undefined || !hasBody(request)) return;
+  request.on('data', chunk => recording.take(chunk));
+  request.once('end', () => recording.complete());
+}
+
 /** Redirects GET and HEAD to https, and refuses anything else with 403. */
-function redirectToHttps(visit: Visit): boolean {
+function redirectToHttps(visit: Visit, { access }: PassContext): boolean {
   sendToHttps(visit);
+  if (visit.recording !== undefined) access.removeCredentials(visit.request);
+  visit.recording?.refuse(PLAIN_HTTP);
   return true;
 }
 
@@ -245,7 +267,9 @@ function answerAlone(
     sendHiddenRequest(visit);
     return;
   }
-  logger.debug(`no answer to ${describeVisit(visit)}: ${sanitise(describeError(error))}`);
+  const reason = sanitise(describeError(error));
+  logger.debug(`no answer to ${describeVisit(visit)}: ${reason}`);
+  visit.recording?.note(`the app gave no answer: ${reason}`);
   const app = readApp();
   const notice = app.status === 'running' ? describeNoAnswer(error) : describeAway(app);
   sendNotice(visit, workedMs < LONG_WORK_MS ? notice : withoutReload(notice));

@@ -18,7 +18,7 @@ export interface CapturedRequest {
   readonly rawHeaders: readonly string[];
   /** The body as it came; only its beginning if `bodyBytes` is larger. */
   readonly body: Buffer;
-  /** Length of the whole body. */
+  /** Length of the whole body; of one that did not come whole, as much as has come. */
   readonly bodyBytes: number;
   /** Set if the request never reached the app, and why, in a sentence for people. It does not count for a wait. */
   readonly refusal: string | undefined;
@@ -28,6 +28,8 @@ export interface CapturedRequest {
   readonly handshake: string | undefined;
   /** The first request that carried the same delivery, if the sender has sent it before. Only of verified requests. */
   readonly duplicateOf: number | undefined;
+  /** What went wrong after it was let in, in a sentence for people: for instance, that the app gave no answer. */
+  readonly problem: string | undefined;
   /** The answer that its sender got; undefined while there is none, or if the sender left before it. */
   readonly answer: CapturedAnswer | undefined;
   /** True once its answer was sent, or its sender is gone. */
@@ -67,8 +69,8 @@ export interface RequestLog {
   /** The largest id so far; 0 at first. Ids are not used twice, also after `clear`. */
   readonly lastId: number;
   readonly capture: Capture;
-  /** Oldest first, refused ones included. */
-  list(): readonly CapturedRequest[];
+  /** Those with larger ids than `since` (default 0), oldest first, refused ones included. */
+  list(since?: number): readonly CapturedRequest[];
   find(id: number): CapturedRequest | undefined;
   clear(): void;
   /** Whether requests with this method and path (target without its query) are recorded. */

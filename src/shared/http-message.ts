@@ -7,6 +7,8 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 /** The stream is the body. */
 export interface HttpRequest extends Readable {
   readonly httpVersion: string;
+  /** The version on the wire, if `httpVersion` is another one. */
+  readonly wireVersion?: string;
   readonly method?: string | undefined;
   /** The request target as it came, until a pass removes a key from it. */
   url?: string | undefined;

@@ -2,7 +2,8 @@
 // Used by gateway/, and by inputs/ to check the patterns.
 //
 // The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path
-// is public only if every such reading of it matches. A path with dot segments is never public.
+// is public only if every such reading of it matches. A path with dot segments is never public. A request is recorded if
+// any reading matches: that opens nothing.
 
 import picomatch from 'picomatch';
 
@@ -45,21 +46,28 @@ export function compilePatterns(patterns: readonly string[]): (path: string) => 
   const matches = picomatch([...patterns], OPTIONS);
   return path => {
     if (path.length > MAX_LENGTH) return false;
-    const readings = listReadings(path);
-    return readings?.every(reading => matches(reading)) ?? false;
+    const { readings, isDoubtful } = listReadings(path);
+    return !isDoubtful && readings.every(reading => matches(reading));
   };
 }
 
-/** Every way to read the path; undefined if readers are too likely to disagree. */
-function listReadings(path: string): string[] | undefined {
+/** Returns a function: does a request's path match one of the patterns in any reading? */
+export function compileLoosePatterns(patterns: readonly string[]): (path: string) => boolean {
+  if (patterns.length === 0) return () => false;
+  const matches = picomatch([...patterns], OPTIONS);
+  return path => path.length <= MAX_LENGTH && listReadings(path).readings.some(reading => matches(reading));
+}
+
+/** Ways to read the path; doubtful if readers are too likely to disagree in yet other ways. */
+function listReadings(path: string): { readings: string[]; isDoubtful: boolean } {
   const readings = [path];
   for (let decoded = path, round = 0; ; round += 1) {
     const variants = [decoded, decoded.replaceAll(/;[^/\\]*/g, '')].map(mergeSlashes);
-    if (variants.some(hasDotSegment)) return undefined;
+    if (variants.some(hasDotSegment)) return { readings, isDoubtful: true };
     readings.push(...variants);
     const next = decode(decoded);
-    if (next === decoded) return readings;
-    if (next === undefined || round === MAX_DECODINGS) return undefined;
+    if (next === decoded) return { readings, isDoubtful: false };
+    if (next === undefined || round === MAX_DECODINGS) return { readings, isDoubtful: true };
     decoded = next;
   }
 }

@@ -27,7 +27,7 @@ export const RequestMessageSchema = v.object({
   /** Text if the bytes are valid UTF-8, otherwise base64; null if it was left out. */
   body: v.nullable(v.string()),
   body_encoding: v.nullable(v.picklist(['utf8', 'base64'])),
-  /** Length of the whole body, of which `body` may be only the beginning. */
+  /** Length of the whole body, or as much as has come; `body` may be only its beginning. */
   body_bytes: v.number(),
   refusal: v.nullable(v.string()),
   /** The provider of the `verify` rule whose secret has signed it. */
@@ -36,6 +36,8 @@ export const RequestMessageSchema = v.object({
   handshake: v.nullable(v.string()),
   /** Id of the first request that carried the same delivery. */
   duplicate_of: v.nullable(v.number()),
+  /** What went wrong after it was let in. */
+  problem: v.nullable(v.string()),
   /** Null while there is no answer, and if the sender left before it. */
   status: v.nullable(v.number()),
   duration_ms: v.nullable(v.number()),
@@ -69,6 +71,7 @@ export function describeRequest(
     verified: request.verified ?? null,
     handshake: request.handshake ?? null,
     duplicate_of: request.duplicateOf ?? null,
+    problem: request.problem ?? null,
     status: answer?.status ?? null,
     duration_ms: answer?.durationMs ?? null,
     finished: request.isFinished,

@@ -15,6 +15,7 @@ const SAMPLE: Omit<Entry, 'id' | 'bodyBytes'> = {
   verified: undefined,
   handshake: undefined,
   duplicateOf: undefined,
+  problem: undefined,
   answer: { status: 200, durationMs: 5 },
   isFinished: true,
 };
@@ -40,8 +41,8 @@ export class FakeRequestLog implements RequestLog {
     return this.#listeners.size;
   }
 
-  list(): readonly CapturedRequest[] {
-    return [...this.#requests];
+  list(since = 0): readonly CapturedRequest[] {
+    return this.#requests.filter(({ id }) => id > since);
   }
 
   find(id: number): CapturedRequest | undefined {

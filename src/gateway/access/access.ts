@@ -8,7 +8,14 @@ import { isSame } from '../../shared/secrets.ts';
 import { sendNotice, wantsPage } from '../pages/answer.ts';
 import { describeRefusal } from '../pages/notice.ts';
 import { readPath, readTarget, type Visit } from '../visit.ts';
-import { dropAuthorization, readBasic, readBearer, splitKey, takeKey } from './credentials.ts';
+import {
+  dropAuthorization,
+  dropOwnCookies,
+  readBasic,
+  readBearer,
+  splitKey,
+  takeKey,
+} from './credentials.ts';
 import { isCrossSite, refuseCrossSite } from './cross-site.ts';
 import { isPreflight, READABLE_BY_ALL, sendPreflight } from './preflight.ts';
 import { SessionCookies } from './session-cookie.ts';
@@ -77,6 +84,13 @@ export class AccessControl {
     const isKnown = hasSession || credential !== undefined;
     visit.isPublicOnly = !isKnown || isCrossSite(visit);
     return isKnown ? letIn(visit) : false;
+  }
+
+  /** Removes key, password and cookies from a request that was refused before `check`, and is recorded. */
+  removeCredentials(request: HttpRequest): void {
+    takeKey(request);
+    this.#takeAuthorization(request);
+    dropOwnCookies(request);
   }
 
   #findGrant(visit: Visit, credential: Credential | undefined, hasSession: boolean): Grant | undefined {

@@ -4,7 +4,8 @@
 import { type IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Duplex } from 'node:stream';
 import { hasCode } from '../../shared/errors.ts';
-import { hasBody, type Upgrade, type VisitHandler } from '../visit.ts';
+import { hasBody, type Upgrade, type Visit, type VisitHandler } from '../visit.ts';
+import { TOO_SLOW } from '../webhooks/refusals.ts';
 import { closeFlushed, cut, ignoreErrors } from './closing.ts';
 import { ConnectionSet } from './connection-set.ts';
 import type { ConnectionSlots, RequestShare } from './connection-slots.ts';
@@ -178,8 +179,7 @@ export class Http1Server implements VisitorServer {
     awaitsContinue: boolean,
     upgrade: Upgrade | undefined,
   ): void {
-    if (request instanceof CountedRequest && hasBody(request)) this.#watchUpload(request, response);
-    this.#handler.handle({
+    const visit: Visit = {
       request,
       response,
       app: this.#handler.readApp(),
@@ -188,13 +188,17 @@ export class Http1Server implements VisitorServer {
       markAuthenticated: () => this.#slots.markAuthenticated(request.socket),
       awaitsContinue,
       upgrade,
-    });
+    };
+    if (request instanceof CountedRequest && hasBody(request)) this.#watchUpload(request, visit);
+    this.#handler.handle(visit);
   }
 
   /** After the answer, `linger` limits the rest. */
-  #watchUpload(request: CountedRequest, response: ServerResponse): void {
+  #watchUpload(request: CountedRequest, visit: Visit): void {
     const { socket } = request;
+    const { response } = visit;
     const leave = this.#slowUploads.watch(request, () => {
+      visit.recording?.refuse(TOO_SLOW);
       // As Node does for its own limits.
       if (!response.headersSent && socket.writable) socket.write(TIMED_OUT);
       socket.destroy();

@@ -20,6 +20,7 @@ const ONLY_FIRST: ReadonlySet<string> = new Set([
 export class Http2Request extends Readable implements HttpRequest {
   /** 1.1 for the passes: they need to know only that it is not 1.0. */
   readonly httpVersion = '1.1';
+  readonly wireVersion = '2.0';
   readonly method: string;
   /** '' if the request had no target. */
   url: string;

@@ -4,7 +4,8 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { RawHeaders } from '../raw-headers.ts';
-import type { VisitHandler } from '../visit.ts';
+import type { Visit, VisitHandler } from '../visit.ts';
+import { TOO_SLOW } from '../webhooks/refusals.ts';
 import { closeFlushed, ignoreErrors } from './closing.ts';
 import type { ConnectionSlots, RequestShare } from './connection-slots.ts';
 import { watchPresence } from './http2-presence.ts';
@@ -193,8 +194,7 @@ export class VisitorSession {
       },
       onTaken: bytes => this.#countTaken(stream, bytes),
     });
-    if (!request.complete) boundUpload(stream, request, response, this.#context);
-    handler.handle({
+    const visit: Visit = {
       request,
       response,
       app: handler.readApp(),
@@ -203,7 +203,9 @@ export class VisitorSession {
       markAuthenticated: () => slots.markAuthenticated(this.#connection),
       awaitsContinue: !request.complete && request.headers.expect?.toLowerCase() === '100-continue',
       upgrade: undefined,
-    });
+    };
+    if (!request.complete) boundUpload(stream, request, visit, this.#context);
+    handler.handle(visit);
   }
 
   /**
@@ -240,11 +242,15 @@ function refuseHead(stream: ServerHttp2Stream): void {
 function boundUpload(
   stream: ServerHttp2Stream,
   request: Http2Request,
-  response: Http2Response,
+  visit: Visit,
   { slowUploads, limits }: SessionContext,
 ): void {
+  const { response } = visit;
   let timer: NodeJS.Timeout | undefined;
-  const leave = slowUploads.watch(request, () => stream.close(constants.NGHTTP2_CANCEL));
+  const leave = slowUploads.watch(request, () => {
+    visit.recording?.refuse(TOO_SLOW);
+    stream.close(constants.NGHTTP2_CANCEL);
+  });
   response.once('finish', () => {
     leave();
     if (request.complete) return;

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { decodeFields, forEachField, type RawHeaders } from '../raw-headers.ts';
 import type { Upgrade, Visit } from '../visit.ts';
+import type { Recording } from '../webhooks/recording.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import { renderResponseHeaders } from './headers.ts';
 import { chooseNames, type Names } from './names.ts';
@@ -77,6 +78,7 @@ class EarlyBytes {
 class UpgradeRelay extends AnswerRelay {
   readonly #upgrade: Upgrade;
   readonly #early: EarlyBytes;
+  readonly #recording: Recording | undefined;
 
   constructor(
     visit: Visit,
@@ -84,6 +86,7 @@ class UpgradeRelay extends AnswerRelay {
     options: { upgrade: Upgrade; early: EarlyBytes; onNoAnswer: (error: Error) => void },
   ) {
     super(visit, names, options.onNoAnswer);
+    this.#recording = visit.recording;
     this.#upgrade = options.upgrade;
     this.#early = options.early;
   }
@@ -106,6 +109,7 @@ class UpgradeRelay extends AnswerRelay {
       return;
     }
     this.#upgrade.detachResponse();
+    this.#recording?.upgrade();
     socket.write(renderSwitch(decodeFields(controller.rawHeaders), this.names), 'latin1');
     const early = this.#early.take();
     if (early.length > 0) app.write(early);

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { BodyTooLarge } from '../body-limit.ts';
 import { createRequestFinder, HiddenRequest } from '../hidden-request.ts';
 import type { Visit } from '../visit.ts';
+import { describeRefusedBody } from '../webhooks/refusals.ts';
 import type { AppAddress } from './app-link.ts';
 
 interface UploadRules {
@@ -52,6 +53,7 @@ export function openUpload(visit: Visit, { address, maxBodyBytes }: UploadRules)
   };
   const refuse = (reason: Error) => {
     request.off('data', onData);
+    visit.recording?.refuse(describeRefusedBody(reason));
     if (body.destroyed) response.destroy();
     else body.destroy(reason);
   };
@@ -62,7 +64,10 @@ export function openUpload(visit: Visit, { address, maxBodyBytes }: UploadRules)
   };
   request.once('end', onEnd);
   visit.releaseBody = () => void request.off('data', onData).off('end', onEnd);
-  // After the answer, linger.ts counts the bytes.
-  response.once('prefinish', () => request.off('data', onData));
+  // After the answer, the servers of downstream/ count the bytes.
+  response.once('prefinish', () => {
+    request.off('data', onData);
+    if (visit.recording !== undefined) request.on('data', chunk => visit.recording?.take(chunk));
+  });
   return body;
 }

@@ -1,40 +1,79 @@
 // Records the requests on captured paths: the newest in memory, each with its answer. Never delays or changes a request.
 // The exposure owns it; passes.ts starts a recording for each request.
 
-import type { CapturedRequest, RequestLog } from '../../shared/captured-request.ts';
-import { readPath, readTarget, type Visit } from '../visit.ts';
+import type { CapturedDelivery, CapturedRequest, RequestLog } from '../../shared/captured-request.ts';
+import { isOwnPath } from '../own-pages.ts';
+import { hasBody, readPath, readTarget, type Visit } from '../visit.ts';
+import { ArrivingBody, BodyBudget, MAX_BODY_BYTES } from './arriving-body.ts';
 import { type Capture, compileCapture } from './capture.ts';
 import { Deliveries } from './deliveries.ts';
 import type { Identity, Recording } from './recording.ts';
+import { RequestRing } from './request-ring.ts';
+
+/** A test waits for a handful, a load test for thousands. */
+const MAX_REQUESTS = 10_000;
+
+/** With the bodies that still arrive. The runner's memory is the app's, and its smallest has 7 GB. */
+const MAX_BYTES = 64 * 1024 ** 2;
+
+/** Of that, for bodies that still arrive: a body may have half of it at most. */
+const MAX_ARRIVING_BYTES = 2 * MAX_BODY_BYTES;
+
+/** Refused requests are kept apart: whoever sends without a key pushes out no request that was let in. */
+const MAX_REFUSED = 500;
+const MAX_REFUSED_BYTES = 4 * 1024 ** 2;
+/** Of the body of a refused request: enough to see what it was. */
+const MAX_REFUSED_BODY_BYTES = 256 * 1024;
+
+/** How long the rest of a body may come after its answer; the servers of downstream/ read no longer either. */
+const REST_MS = 5_000;
+
+/** Shorter texts may occur anywhere. */
+const MIN_HIDDEN_LENGTH = 8;
+
+export interface RecorderOptions {
+  /** The preview's key or password: never recorded, wherever it is in a target or a header. */
+  secrets?: readonly string[];
+  /** Gets what a listener throws: a request must not fail because of that. */
+  onError?: (error: unknown) => void;
+}
 
 export class RequestRecorder implements RequestLog {
   readonly capture: Capture;
   readonly isCaptured: (method: string, path: string) => boolean;
+  readonly #secrets: readonly string[];
+  readonly #onError: (error: unknown) => void;
   readonly #listeners = new Set<(request: CapturedRequest) => void>();
-  readonly #deliveries = new Deliveries();
   readonly #clearListeners = new Set<() => void>();
-  #requests: CapturedRequest[] = [];
+  readonly #deliveries = new Deliveries();
+  readonly #arriving = new BodyBudget(MAX_ARRIVING_BYTES);
+  readonly #letIn = new RequestRing(MAX_REQUESTS);
+  readonly #refused = new RequestRing(MAX_REFUSED);
   #lastId = 0;
 
-  constructor(capture: Capture) {
+  constructor(capture: Capture, { secrets = [], onError = () => {} }: RecorderOptions = {}) {
     this.capture = capture;
-    this.isCaptured = compileCapture(capture);
+    const isCaptured = compileCapture(capture);
+    this.isCaptured = (method, path) => isCaptured(method, path) && !isOwnPath(path);
+    this.#secrets = secrets.filter(secret => secret.length >= MIN_HIDDEN_LENGTH);
+    this.#onError = onError;
   }
 
   get lastId(): number {
     return this.#lastId;
   }
 
-  list(): readonly CapturedRequest[] {
-    return this.#requests;
+  list(since = 0): readonly CapturedRequest[] {
+    return mergeById(this.#letIn.listAfter(since), this.#refused.listAfter(since));
   }
 
   find(id: number): CapturedRequest | undefined {
-    return this.#requests.find(request => request.id === id);
+    return this.#letIn.find(id) ?? this.#refused.find(id);
   }
 
   clear(): void {
-    this.#requests = [];
+    this.#letIn.clear();
+    this.#refused.clear();
     for (const listener of this.#clearListeners) listener();
   }
 
@@ -50,60 +89,200 @@ export class RequestRecorder implements RequestLog {
 
   /** Undefined if the request is not on a captured path. */
   start(visit: Visit): Recording | undefined {
-    const { request, response } = visit;
-    if (!this.isCaptured(request.method ?? '', readPath(request))) return undefined;
-    const [receivedAt, begun] = [new Date(), performance.now()];
-    const chunks: Buffer[] = [];
-    let identity: Identity = {};
-    let settled: { -readonly [Key in keyof CapturedRequest]: CapturedRequest[Key] } | undefined;
-    const settle = (refusal: string | undefined) => {
-      if (settled !== undefined) return;
-      const body = Buffer.concat(chunks);
-      this.#lastId += 1;
-      settled = {
-        id: this.#lastId,
-        receivedAt,
-        method: request.method ?? '',
-        // Only now: the passes have removed the key.
-        target: readTarget(request),
-        httpVersion: request.httpVersion,
-        rawHeaders: [...request.rawHeaders],
-        body,
-        bodyBytes: body.length,
-        refusal,
-        verified: identity.verified,
-        handshake: identity.handshake,
-        duplicateOf: this.#deliveries.findFirst(identity.delivery, this.#lastId),
-        answer: undefined,
-        isFinished: false,
-      };
-      this.#requests.push(settled);
-      this.#announce(settled);
-    };
-    response.once('close', () => {
-      settle('the sender left before its request was complete');
-      if (settled === undefined) return;
-      settled.isFinished = true;
-      if (response.writableFinished)
-        settled.answer = { status: response.statusCode, durationMs: Math.round(performance.now() - begun) };
-      this.#announce(settled);
+    if (!this.isCaptured(visit.request.method ?? '', readPath(visit.request))) return undefined;
+    return new VisitRecording(visit, {
+      budget: this.#arriving,
+      onGrowth: () => this.#limitMemory(),
+      hide: text => this.#hide(text),
+      add: request => this.#add(request),
+      announce: request => this.#announce(request),
     });
-    return {
-      take: chunk => chunks.push(chunk),
-      identify: known => {
-        identity = known;
-      },
-      complete: () => settle(undefined),
-      refuse: settle,
-      deliver: delivery => {
-        if (settled === undefined) return;
-        settled.delivery = delivery;
-        this.#announce(settled);
-      },
-    };
+  }
+
+  #add(found: NewRequest): Mutable<CapturedRequest> {
+    this.#lastId += 1;
+    const { delivery, ...request } = found;
+    const duplicateOf = this.#deliveries.findFirst(delivery, this.#lastId);
+    const added: Mutable<CapturedRequest> = { id: this.#lastId, ...request, duplicateOf };
+    if (added.refusal === undefined) this.#letIn.add(added);
+    else this.#refused.add(added);
+    this.#limitMemory();
+    return added;
+  }
+
+  #limitMemory(): void {
+    this.#refused.trim(MAX_REFUSED_BYTES);
+    this.#letIn.trim(MAX_BYTES - MAX_REFUSED_BYTES - this.#arriving.usedBytes);
+  }
+
+  #hide(text: string): string {
+    let hidden = text;
+    for (const secret of this.#secrets)
+      if (hidden.includes(secret)) hidden = hidden.replaceAll(secret, '[redacted]');
+    return hidden;
   }
 
   #announce(request: CapturedRequest): void {
-    for (const listener of this.#listeners) listener(request);
+    for (const listener of this.#listeners) {
+      try {
+        listener(request);
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
   }
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+type NewRequest = Omit<CapturedRequest, 'id' | 'duplicateOf' | 'delivery'> & Pick<Identity, 'delivery'>;
+
+/** What a recording needs of its recorder. */
+interface Recorder {
+  readonly budget: BodyBudget;
+  onGrowth(): void;
+  /** The text without the preview's key or password. */
+  hide(text: string): string;
+  add(request: NewRequest): Mutable<CapturedRequest>;
+  announce(request: CapturedRequest): void;
+}
+
+class VisitRecording implements Recording {
+  readonly #visit: Visit;
+  readonly #recorder: Recorder;
+  readonly #receivedAt = new Date();
+  /** A time of performance.now(). */
+  readonly #begun = performance.now();
+  readonly #body: ArrivingBody;
+  #identity: Identity = {};
+  #problem: string | undefined;
+  #answer: CapturedRequest['answer'];
+  #isFinished = false;
+  /** Undefined until it is visible. */
+  #request: Mutable<CapturedRequest> | undefined;
+
+  constructor(visit: Visit, recorder: Recorder) {
+    this.#visit = visit;
+    this.#recorder = recorder;
+    const { 'content-length': length } = visit.request.headers;
+    this.#body = new ArrivingBody(recorder.budget, length === undefined ? undefined : Number(length));
+    visit.response.once('finish', () => this.#finish());
+    visit.response.once('close', () => this.#close());
+  }
+
+  take(chunk: Buffer): void {
+    if (this.#request !== undefined) return;
+    this.#body.add(chunk);
+    this.#recorder.onGrowth();
+  }
+
+  identify(identity: Identity): void {
+    this.#identity = identity;
+  }
+
+  complete(): void {
+    this.#show(undefined);
+  }
+
+  refuse(reason: string): void {
+    this.#show(reason);
+  }
+
+  note(problem: string): void {
+    this.#problem ??= problem;
+    this.#change({ problem: this.#problem });
+  }
+
+  upgrade(): void {
+    this.#end(101);
+  }
+
+  deliver(delivery: CapturedDelivery): void {
+    this.#change({ delivery });
+  }
+
+  #show(refusal: string | undefined): void {
+    if (this.#request !== undefined) return;
+    const { request } = this.#visit;
+    const { hide } = this.#recorder;
+    const { bytes } = this.#body;
+    this.#request = this.#recorder.add({
+      receivedAt: this.#receivedAt,
+      method: request.method ?? '',
+      // Only now: the passes have removed the key.
+      target: hide(readTarget(request)),
+      httpVersion: request.wireVersion ?? request.httpVersion,
+      rawHeaders: request.rawHeaders.map(hide),
+      body: this.#body.take(refusal === undefined ? undefined : MAX_REFUSED_BODY_BYTES),
+      bodyBytes: bytes,
+      refusal,
+      verified: this.#identity.verified,
+      handshake: this.#identity.handshake,
+      delivery: this.#identity.delivery,
+      problem: this.#problem,
+      answer: this.#answer,
+      isFinished: this.#isFinished,
+    });
+    this.#recorder.announce(this.#request);
+  }
+
+  /** The answer is sent. */
+  #finish(): void {
+    const { request, response, awaitsContinue } = this.#visit;
+    this.#end(response.statusCode);
+    if (this.#request !== undefined) return;
+    if (!hasBody(request)) this.refuse(`the gateway answered it itself (${response.statusCode})`);
+    // The app, or a static file, has answered before the end of the body.
+    else if (awaitsContinue && this.#body.bytes === 0) this.#endBody();
+    else this.#awaitRest();
+  }
+
+  #awaitRest(): void {
+    const { request } = this.#visit;
+    const stop = () => {
+      clearTimeout(timer);
+      request.off('end', stop);
+      request.socket.off('close', stop);
+      this.#endBody();
+    };
+    const timer = setTimeout(stop, REST_MS);
+    request.once('end', stop);
+    request.socket.once('close', stop);
+  }
+
+  /** No more of the body will come. Nothing changes if all of it has. */
+  #endBody(): void {
+    if (this.#request !== undefined) return;
+    if (!this.#visit.request.readableEnded)
+      this.note('it was answered before the end of its body, and the rest was not read');
+    this.complete();
+  }
+
+  /** The answer is complete, or the connection (HTTP/2: the stream) is closed. */
+  #close(): void {
+    if (this.#isFinished) return;
+    const { statusCode, headersSent } = this.#visit.response;
+    if (this.#request === undefined)
+      this.refuse(`the sender left after ${this.#body.bytes} bytes of its body, before the end`);
+    else this.note(headersSent ? 'the answer broke off before its end' : 'its sender left before the answer');
+    this.#end(headersSent ? statusCode : undefined);
+  }
+
+  #end(status: number | undefined): void {
+    const durationMs = Math.round(performance.now() - this.#begun);
+    this.#answer = status === undefined ? undefined : { status, durationMs };
+    this.#isFinished = true;
+    this.#change({ answer: this.#answer, isFinished: true });
+  }
+
+  #change(change: Partial<CapturedRequest>): void {
+    if (this.#request === undefined) return;
+    Object.assign(this.#request, change);
+    this.#recorder.announce(this.#request);
+  }
+}
+
+function mergeById(some: CapturedRequest[], others: CapturedRequest[]): CapturedRequest[] {
+  if (others.length === 0) return some;
+  return [...some, ...others].sort((one, other) => one.id - other.id);
 }
