@@ -2,7 +2,7 @@
 // browsers do not send, and reads the data with it. Used by api.ts.
 
 import type { HttpRequest, HttpResponse } from '../../shared/http-message.ts';
-import { PAGE_FILES } from './files.ts';
+import { readPageFiles } from './files.ts';
 
 /** Only the files of the page itself run, and nothing that a stranger sent can become markup (Trusted Types). */
 const POLICY = [
@@ -10,17 +10,19 @@ const POLICY = [
   "script-src 'self'",
   "style-src 'self'",
   "connect-src 'self'",
-  "img-src 'self' data:",
+  "img-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
 ].join('; ');
 
 /** Answers if the request is for a file of the page; otherwise returns false. */
 export function sendPage(request: HttpRequest, response: HttpResponse, path: string): boolean {
   const isRead = request.method === 'GET' || request.method === 'HEAD';
-  const file = isRead && Object.hasOwn(PAGE_FILES, path) ? PAGE_FILES[path] : undefined;
+  const files = readPageFiles();
+  const file = isRead && Object.hasOwn(files, path) ? files[path] : undefined;
   if (file === undefined) return false;
   response.writeHead(200, {
     'Content-Type': file.type,

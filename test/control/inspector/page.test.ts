@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
 import { startControlApi } from '../../../src/control/api.ts';
-import { PAGE_FILES } from '../../../src/control/inspector/files.ts';
+import { readPageFiles } from '../../../src/control/inspector/files.ts';
 import { useClosers } from '../../support/closers.ts';
 import { controlsWith } from '../../support/controls.ts';
 
@@ -19,7 +19,7 @@ async function start() {
 
 it('anybody gets the page and its files, which may run nothing but themselves and are not kept', async () => {
   const url = await start();
-  for (const [path, file] of Object.entries(PAGE_FILES)) {
+  for (const [path, file] of Object.entries(readPageFiles())) {
     const answer = await fetch(url + path);
     expect([path, answer.status, answer.headers.get('content-type')]).toEqual([path, 200, file.type]);
     const policy = answer.headers.get('content-security-policy');

@@ -1,0 +1,214 @@
+// The page once it has a key: joins the list, the details, the console and the head, and keeps them in step.
+
+import type { StateMessage } from '../../../shared/state-json.ts';
+import type { Api, RequestHead } from './api.ts';
+import { countUp, renderChart } from './chart.ts';
+import { type ConsoleLine, ConsoleView } from './console.ts';
+import { DetailPane } from './detail-pane.ts';
+import { button, byId, el } from './dom.ts';
+import { FilterBar } from './filter-bar.ts';
+import { countOf, formatCount } from './format.ts';
+import { listenToKeys } from './keys.ts';
+import { RequestList } from './list.ts';
+import { type Connection, type Listener, Live } from './live.ts';
+import { showQrCode } from './qr-code.ts';
+import { Requests } from './requests.ts';
+import { StatusBar } from './status.ts';
+import { Tabs } from './tabs.ts';
+import { Toast } from './toast.ts';
+
+/** Requests that come within this time change the page once. */
+const BATCH_MS = 100;
+const CHART_PAUSE_MS = 1_000;
+
+export class Page implements Listener {
+  readonly #toast = new Toast();
+  readonly #live: Live;
+  readonly #status: StatusBar;
+  readonly #filter = new FilterBar(filter => {
+    this.#requests.applyFilter(filter);
+    this.#draw();
+  });
+  readonly #requests = new Requests(this.#filter.value);
+  readonly #list: RequestList;
+  readonly #detail: DetailPane;
+  readonly #console = new ConsoleView(byId('console', HTMLElement));
+  readonly #pause = byId('pause', HTMLButtonElement);
+  #incoming: RequestHead[] = [];
+  #batchTimer: ReturnType<typeof setTimeout> | undefined;
+  #isPaused = false;
+  #chartIsStale = true;
+  #onAccepted = () => {};
+
+  constructor(api: Api) {
+    this.#live = new Live(api, this);
+    this.#status = new StatusBar(this.#toast, {
+      retry: () => this.#live.hurry(),
+      showQrCode: () => void showQrCode(api),
+    });
+    this.#list = new RequestList(byId('list', HTMLElement), {
+      open: id => this.#detail.open(id, { focus: true }),
+      activate: id => this.#detail.follow(id),
+      scroll: isAtTop => this.#drawToTop(isAtTop),
+    });
+    this.#detail = new DetailPane(api, this.#toast, {
+      publicUrl: () => this.#status.publicUrl,
+      opened: id => this.#list.markOpen(id),
+      closed: () => {
+        this.#list.markOpen(undefined);
+        this.#list.focus();
+      },
+      readBody: (id, text) => this.#requests.addBody(id, text),
+    });
+    this.#listenToButtons();
+    setInterval(() => this.#drawChart(), CHART_PAUSE_MS);
+  }
+
+  /** Resolves when the key is refused. Calls back when it is accepted for the first time. */
+  async run(onAccepted: () => void): Promise<void> {
+    this.#onAccepted = onAccepted;
+    this.#draw();
+    this.#detail.openFromAddress();
+    await this.#live.run();
+  }
+
+  showConnection(connection: Connection): void {
+    if (connection.kind === 'connected') this.#onAccepted();
+    this.#toast.showConnection(connection.kind);
+    this.#status.showConnection(connection);
+  }
+
+  showState(state: StateMessage): void {
+    this.#status.show(state);
+    this.#drawEmpty();
+  }
+
+  addRequest(request: RequestHead): void {
+    this.#incoming.push(request);
+    this.#batchTimer ??= setTimeout(() => this.#takeIncoming(), BATCH_MS);
+  }
+
+  removeRequests(upTo: number): void {
+    this.#incoming = this.#incoming.filter(({ id }) => id > upTo);
+    this.#requests.remove(upTo);
+    this.#draw();
+  }
+
+  addConsoleLine(line: ConsoleLine): void {
+    this.#console.add(line);
+  }
+
+  #takeIncoming(): void {
+    this.#batchTimer = undefined;
+    if (this.#isPaused) this.#drawCount();
+    else this.#showIncoming();
+  }
+
+  #showIncoming(): void {
+    const heads = this.#incoming;
+    this.#incoming = [];
+    this.#requests.put(heads);
+    this.#filter.offerMethods(heads.map(({ method }) => method));
+    this.#detail.update(heads);
+    this.#toast.countRequests(this.#requests.all.length);
+    this.#draw();
+  }
+
+  #listenToButtons(): void {
+    this.#pause.addEventListener('click', () => this.#togglePause());
+    byId('clear', HTMLButtonElement).addEventListener('click', () => this.#clear());
+    byId('to-top', HTMLButtonElement).addEventListener('click', () => this.#list.scrollToTop());
+    const help = byId('help', HTMLDialogElement);
+    byId('help-button', HTMLButtonElement).addEventListener('click', () => help.showModal());
+    const tabs = new Tabs(name => {
+      if (name === 'console') this.#console.scrollToEnd();
+    });
+    listenToKeys({
+      list: this.#list,
+      isListShown: () => tabs.chosen === 'requests',
+      search: () => {
+        tabs.choose('requests');
+        this.#filter.focus();
+      },
+      togglePause: () => this.#togglePause(),
+      help: () => help.showModal(),
+      close: () => this.#detail.close(),
+    });
+  }
+
+  #togglePause(): void {
+    this.#isPaused = !this.#isPaused;
+    this.#pause.ariaPressed = String(this.#isPaused);
+    this.#pause.textContent = this.#isPaused ? 'Go on' : 'Pause';
+    this.#toast.say(this.#isPaused ? 'Paused' : 'Live again');
+    this.#takeIncoming();
+  }
+
+  #clear(): void {
+    this.#requests.clear();
+    this.#draw();
+  }
+
+  #draw(): void {
+    this.#list.show(this.#requests.shown);
+    this.#chartIsStale = true;
+    this.#drawCount();
+    this.#drawEmpty();
+  }
+
+  #drawCount(): void {
+    const { all, shown, clearedCount } = this.#requests;
+    const refused = shown.filter(({ head }) => head.refusal !== null).length;
+    const parts = [
+      shown.length === all.length - clearedCount
+        ? countOf(shown.length, 'request')
+        : `${formatCount(shown.length)} of ${countOf(all.length - clearedCount, 'request')}`,
+      ...(refused > 0 ? [`${formatCount(refused)} refused`] : []),
+      ...(this.#isPaused ? [`paused, ${formatCount(this.#incoming.length)} waiting`] : []),
+    ];
+    byId('count', HTMLElement).textContent = parts.join(' · ');
+  }
+
+  #drawToTop(isAtTop: boolean): void {
+    byId('to-top', HTMLButtonElement).hidden = isAtTop;
+  }
+
+  #drawEmpty(): void {
+    const empty = byId('empty', HTMLElement);
+    empty.hidden = this.#requests.shown.length > 0;
+    if (!empty.hidden) empty.replaceChildren(...this.#explainEmptiness());
+  }
+
+  #explainEmptiness(): Node[] {
+    if (this.#filter.isFiltering)
+      return [el('h2', {}, 'No request matches'), button('Show all', () => this.#filter.reset())];
+    if (this.#requests.clearedCount > 0)
+      return [
+        el('h2', {}, 'Cleared'),
+        el('p', {}, 'New requests will appear here. The preview still has the earlier ones.'),
+        button(`Show ${countOf(this.#requests.clearedCount, 'earlier request')}`, () => {
+          this.#requests.clear(0);
+          this.#draw();
+        }),
+      ];
+    const url = this.#status.publicUrl;
+    return [
+      el('h2', {}, 'No requests yet'),
+      el(
+        'p',
+        {},
+        'Those on captured paths appear here as they come. The ',
+        el('code', {}, 'capture'),
+        ' input says which paths these are.',
+      ),
+      ...(url === '' ? [] : [el('pre', { tabindex: 0 }, `curl -d hello ${url}/`)]),
+    ];
+  }
+
+  #drawChart(): void {
+    if (document.hidden || (!this.#chartIsStale && this.#requests.all.length === 0)) return;
+    this.#chartIsStale = false;
+    const timeline = countUp(this.#requests.all, Date.now());
+    byId('chart', HTMLElement).replaceChildren(...renderChart(timeline));
+  }
+}

@@ -1,0 +1,180 @@
+// The inspector's page as people use it, in Chromium.
+
+import type { Page } from 'puppeteer-core';
+import { expect, it } from 'vitest';
+import { openChromium } from '../../support/chromium.ts';
+import { INSPECTOR_KEY, openInspector, startInspectorApi } from '../../support/inspector.ts';
+import type { FakeRequestLog } from '../../support/request-log.ts';
+
+const textOf = (page: Page, selector: string): Promise<string> =>
+  page.evaluate(`document.querySelector(${JSON.stringify(selector)})?.innerText ?? ''`) as Promise<string>;
+
+const waitForText = (page: Page, selector: string, text: string) =>
+  page.waitForFunction(
+    `document.querySelector(${JSON.stringify(selector)})?.innerText.includes(${JSON.stringify(text)})`,
+  );
+
+const rowCount = (page: Page) => page.evaluate("document.querySelectorAll('[role=option]').length");
+
+/** Three requests: a verified JSON one, a refused one, and one with a form. */
+function addThree({ requests }: { requests: FakeRequestLog }): void {
+  requests.add({
+    target: '/hooks/github?from=test',
+    rawHeaders: ['Host', 'bore.example', 'X-GitHub-Event', 'push', 'x-twice', '1', 'X-Twice', '2'],
+    body: Buffer.from('{"zen":"Keep it simple","id":12345678901234567890}'),
+    verified: 'github',
+  });
+  requests.add({
+    target: '/hooks/stripe',
+    refusal: 'the timestamp is too old',
+    answer: { status: 401, durationMs: 1 },
+  });
+  requests.add({
+    method: 'PUT',
+    target: '/form',
+    rawHeaders: ['Content-Type', 'application/x-www-form-urlencoded'],
+    body: Buffer.from('From=%2B49123&Body=hello+world'),
+  });
+}
+
+it('takes the key from the fragment, out of the address, and sends it in no URL', async () => {
+  const { page, url, faults } = await openInspector(addThree);
+  await waitForText(page, '#count', '3 requests');
+  expect(page.url()).toBe(`${url}/`);
+  await page.reload();
+  await waitForText(page, '#count', '3 requests');
+  expect(await page.evaluate('document.cookie')).toBe('');
+  expect(faults).toEqual([]);
+});
+
+it('asks for the key if there is none, and says that a wrong one is refused', async () => {
+  const { url } = await startInspectorApi();
+  const page = await (await openChromium()).newPage();
+  await page.goto(`${url}/`);
+  await waitForText(page, '#key-page', 'control-token');
+  await page.type('#key', 'wrong');
+  await page.keyboard.press('Enter');
+  await waitForText(page, '#key-page', 'refused this key');
+  await page.type('#key', `http://127.0.0.1:1/#${new URLSearchParams({ key: INSPECTOR_KEY })}`);
+  await page.keyboard.press('Enter');
+  await waitForText(page, '#verdict', 'Live');
+});
+
+it('shows the preview, and requests and lines of the console as they come, newest first', async () => {
+  const { page, requests, console, faults } = await openInspector();
+  await waitForText(page, '#verdict', 'Live');
+  await waitForText(page, '#empty', 'No requests yet');
+  expect(await page.evaluate("document.querySelector('#link a').href")).toContain('expose-key=secret');
+  expect(await textOf(page, '#link')).not.toContain('secret');
+  addThree({ requests });
+  await waitForText(page, '#count', '3 requests · 1 refused');
+  expect(await textOf(page, '[role=option][aria-posinset="1"]')).toContain('/form');
+  const open = requests.add({ target: '/slow', answer: undefined, isFinished: false });
+  await waitForText(page, '[role=option][aria-posinset="1"]', '···');
+  requests.finish(open, { status: 503, durationMs: 40 });
+  await waitForText(page, '[role=option][aria-posinset="1"]', '503');
+  console.add('\x1b[31mred\x1b[0m line');
+  await page.click('#console-tab');
+  await waitForText(page, '#console', 'red line');
+  requests.clear();
+  await page.click('#requests-tab');
+  await waitForText(page, '#count', '0 requests');
+  expect(faults).toEqual([]);
+});
+
+it('shows all of a request: JSON indented with its numbers as they came, headers in order, the query', async () => {
+  const { page } = await openInspector(addThree);
+  await page.waitForSelector('#request-1');
+  await page.click('#request-1');
+  await waitForText(page, '#detail', '"id": 12345678901234567890');
+  const detail = await textOf(page, '#detail');
+  expect(detail).toMatch(/verified github.*Keep it simple.*from\s+test.*x-twice\s+1\s+X-Twice\s+2/s);
+  await page.click('#request-3');
+  await waitForText(page, '#detail', '+49123');
+  expect(await textOf(page, '#detail')).toContain('hello world');
+  await page.click('#request-2');
+  await waitForText(page, '#detail', 'the timestamp is too old');
+});
+
+it('finds requests by words, method, status and refusal', async () => {
+  const { page } = await openInspector(addThree);
+  await waitForText(page, '#count', '3 requests');
+  await page.keyboard.press('/');
+  await page.keyboard.type('PUSH hooks');
+  await waitForText(page, '#count', '1 of 3 requests');
+  expect(await textOf(page, '#list')).toContain('/hooks/github');
+  await page.keyboard.type(' nothing');
+  await waitForText(page, '#empty', 'No request matches');
+  await page.click('#empty button');
+  await waitForText(page, '#count', '3 requests');
+  await page.select('#method', 'PUT');
+  await waitForText(page, '#count', '1 of 3 requests');
+  await page.select('#method', '');
+  await page.select('#status', '4');
+  await waitForText(page, '#count', '1 of 3 requests');
+  await page.select('#status', '');
+  await page.click('#refused');
+  await waitForText(page, '#count', '1 of 3 requests · 1 refused');
+});
+
+it('the list is used with keys: j and k move, Enter opens, Escape closes', async () => {
+  const { page } = await openInspector(addThree);
+  await waitForText(page, '#count', '3 requests');
+  await page.focus('#list');
+  await page.keyboard.press('j');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('k');
+  expect(await page.$eval('#list', list => list.getAttribute('aria-activedescendant'))).toBe('request-2');
+  await page.keyboard.press('Enter');
+  await waitForText(page, '#detail h2', '/hooks/stripe');
+  expect(await page.evaluate('document.activeElement.tagName')).toBe('H2');
+  await page.keyboard.press('j');
+  await waitForText(page, '#detail h2', '/hooks/github');
+  await page.keyboard.press('Escape');
+  await waitForText(page, '#detail', 'Choose a request');
+  expect(await page.evaluate('document.activeElement.id')).toBe('list');
+  await page.keyboard.press('?');
+  expect(await page.evaluate("document.querySelector('#help').open")).toBe(true);
+});
+
+it('holds new requests back while it is paused, and hides earlier ones when it is cleared', async () => {
+  const { page, requests } = await openInspector(addThree);
+  await waitForText(page, '#count', '3 requests');
+  await page.click('#pause');
+  requests.add();
+  await waitForText(page, '#count', '3 requests · 1 refused · paused, 1 waiting');
+  await page.click('#pause');
+  await waitForText(page, '#count', '4 requests');
+  await page.click('#clear');
+  await waitForText(page, '#count', '0 requests');
+  requests.add();
+  await waitForText(page, '#count', '1 request');
+  expect(requests.list()).toHaveLength(5);
+});
+
+it('holds few rows however many requests there are, and keeps those in view in place', async () => {
+  const { page, requests } = await openInspector(api => {
+    for (let index = 0; index < 2_000; index += 1) api.requests.add({ target: `/n/${index}` });
+  });
+  await waitForText(page, '#count', '2,000 requests');
+  await page.evaluate("document.querySelector('#list').scrollTop = 52 * 1000");
+  await page.waitForSelector('#request-1000');
+  expect(await rowCount(page)).toBeLessThan(60);
+  const before = await page.$eval('#request-1000', row => row.getBoundingClientRect().top);
+  for (let index = 0; index < 10; index += 1) requests.add();
+  await waitForText(page, '#count', '2,010 requests');
+  await page.waitForSelector('#request-1000[aria-setsize="2010"]');
+  expect(await page.$eval('#request-1000', row => row.getBoundingClientRect().top)).toBe(before);
+});
+
+it('on a phone the details cover the list, and Back leads to the list again', async () => {
+  const { page } = await openInspector(addThree);
+  await page.setViewport({ width: 360, height: 740, isMobile: true, hasTouch: true });
+  await page.waitForSelector('#request-1');
+  await page.tap('#request-1');
+  await waitForText(page, '#detail', 'Keep it simple');
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+  await page.goBack();
+  await page.waitForFunction("!document.body.classList.contains('is-open')");
+  expect(await textOf(page, '#list')).toContain('/hooks/github');
+});

@@ -1,0 +1,71 @@
+// The inspector's page in Chromium, over the real control API and a log that the test fills. Used by
+// test/control/inspector/.
+
+import type { Browser, Page } from 'puppeteer-core';
+import { onTestFinished } from 'vitest';
+import { startControlApi } from '../../src/control/api.ts';
+import type { Controls } from '../../src/control/call.ts';
+import { ConsoleLines } from '../../src/shared/console-lines.ts';
+import { openChromium } from './chromium.ts';
+import { controlsWith } from './controls.ts';
+import { FakeRequestLog } from './request-log.ts';
+import { LIVE } from './sample-state.ts';
+
+/** With `&`, which a fragment needs escaped. */
+export const INSPECTOR_KEY = 'a-key&of=this-test';
+
+export interface Inspector {
+  page: Page;
+  browser: Browser;
+  requests: FakeRequestLog;
+  console: ConsoleLines;
+  /** `http://127.0.0.1:PORT` */
+  url: string;
+  /** What the page must never do: script errors, violations of its policy, requests to anywhere else. */
+  faults: string[];
+}
+
+/** The API alone, for a test that opens the page itself. */
+export async function startInspectorApi(changes: Partial<Controls> = {}) {
+  const requests = new FakeRequestLog({ kind: 'paths', patterns: ['/**'] });
+  const console = new ConsoleLines();
+  const state = { ...LIVE, link: 'http://bore.example:12345/?expose-key=secret' };
+  const api = await startControlApi(controlsWith({ state, requests, console, ...changes }), INSPECTOR_KEY);
+  onTestFinished(() => api.stop());
+  return { url: api.url, requests, console };
+}
+
+/** Opens the page with its key; `prepare` fills the log before. */
+export async function openInspector(
+  prepare: (api: { requests: FakeRequestLog; console: ConsoleLines }) => void = () => {},
+  changes: Partial<Controls> = {},
+): Promise<Inspector> {
+  const { url, requests, console } = await startInspectorApi(changes);
+  prepare({ requests, console });
+  const browser = await openChromium();
+  const page = await browser.newPage();
+  await page.setViewport({ width: 1280, height: 800 });
+  const faults = watchFaults(page, url);
+  await page.goto(`${url}/#${new URLSearchParams({ key: INSPECTOR_KEY })}`);
+  await page.waitForSelector('#app:not([hidden])');
+  return { page, browser, requests, console, url, faults };
+}
+
+/** The list to which faults are added as they happen. */
+export function watchFaults(page: Page, url: string): string[] {
+  const faults: string[] = [];
+  page.on('pageerror', error => faults.push(`error: ${error}`));
+  page.on('dialog', dialog => {
+    faults.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('console', message => {
+    if (message.type() === 'error' || message.type() === 'warn') faults.push(`console: ${message.text()}`);
+  });
+  page.on('request', request => {
+    if (!request.url().startsWith(`${url}/`)) faults.push(`request: ${request.url()}`);
+    const { pathname, search } = new URL(request.url());
+    if (`${pathname}${search}`.includes('this-test')) faults.push(`key in a URL: ${request.url()}`);
+  });
+  return faults;
+}
