@@ -18,7 +18,7 @@ export interface Inspector {
   page: Page;
   browser: Browser;
   requests: FakeRequestLog;
-  console: ConsoleLines;
+  consoleLines: ConsoleLines;
   /** `http://127.0.0.1:PORT` */
   url: string;
   /** What the page must never do: script errors, violations of its policy, requests to anywhere else. */
@@ -28,27 +28,30 @@ export interface Inspector {
 /** The API alone, for a test that opens the page itself. */
 export async function startInspectorApi(changes: Partial<Controls> = {}) {
   const requests = new FakeRequestLog({ kind: 'paths', patterns: ['/**'] });
-  const console = new ConsoleLines();
+  const consoleLines = new ConsoleLines();
   const state = { ...LIVE, link: 'http://bore.example:12345/?expose-key=secret' };
-  const api = await startControlApi(controlsWith({ state, requests, console, ...changes }), INSPECTOR_KEY);
+  const api = await startControlApi(
+    controlsWith({ state, requests, consoleLines, ...changes }),
+    INSPECTOR_KEY,
+  );
   onTestFinished(() => api.stop());
-  return { url: api.url, requests, console };
+  return { url: api.url, requests, consoleLines };
 }
 
 /** Opens the page with its key; `prepare` fills the log before. */
 export async function openInspector(
-  prepare: (api: { requests: FakeRequestLog; console: ConsoleLines }) => void = () => {},
+  prepare: (api: { requests: FakeRequestLog; consoleLines: ConsoleLines }) => void = () => {},
   changes: Partial<Controls> = {},
 ): Promise<Inspector> {
-  const { url, requests, console } = await startInspectorApi(changes);
-  prepare({ requests, console });
+  const { url, requests, consoleLines } = await startInspectorApi(changes);
+  prepare({ requests, consoleLines });
   const browser = await openChromium();
   const page = await browser.newPage();
   await page.setViewport({ width: 1280, height: 800 });
   const faults = watchFaults(page, url);
   await page.goto(`${url}/#${new URLSearchParams({ key: INSPECTOR_KEY })}`);
   await page.waitForSelector('#app:not([hidden])');
-  return { page, browser, requests, console, url, faults };
+  return { page, browser, requests, consoleLines, url, faults };
 }
 
 /** The list to which faults are added as they happen. */

@@ -17,7 +17,7 @@ async function findFaults(page: Page, state: string): Promise<string[]> {
 }
 
 it.each(['light', 'dark'])('axe finds nothing serious in the %s scheme', async scheme => {
-  const { page, requests, console } = await openInspector();
+  const { page, requests, consoleLines } = await openInspector();
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
   await page.setBypassCSP(true);
   await page.reload();
@@ -27,7 +27,7 @@ it.each(['light', 'dark'])('axe finds nothing serious in the %s scheme', async s
   requests.add({ body: Buffer.from('{"a":[1,null,"x"]}'), verified: 'github', duplicateOf: 1 });
   requests.add({ target: '/b?c=d', refusal: 'no signature', answer: { status: 401, durationMs: 1 } });
   requests.add({ body: Buffer.from([0, 1, 2, 255]) });
-  for (let line = 0; line < 200; line += 1) console.add(`line ${line}`);
+  for (let line = 0; line < 200; line += 1) consoleLines.add(`line ${line}`);
   for (const id of [1, 2, 3]) {
     await page.waitForSelector(`#request-${id}`);
     await page.click(`#request-${id}`);

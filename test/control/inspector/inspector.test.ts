@@ -61,7 +61,7 @@ it('asks for the key if there is none, and says that a wrong one is refused', as
 });
 
 it('shows the preview, and requests and lines of the console as they come, newest first', async () => {
-  const { page, requests, console, faults } = await openInspector();
+  const { page, requests, consoleLines, faults } = await openInspector();
   await waitForText(page, '#verdict', 'Live');
   await waitForText(page, '#empty', 'No requests yet');
   expect(await page.evaluate("document.querySelector('#link a').href")).toContain('expose-key=secret');
@@ -73,7 +73,7 @@ it('shows the preview, and requests and lines of the console as they come, newes
   await waitForText(page, '[role=option][aria-posinset="1"]', '···');
   requests.finish(open, { status: 503, durationMs: 40 });
   await waitForText(page, '[role=option][aria-posinset="1"]', '503');
-  console.add('\x1b[31mred\x1b[0m line');
+  consoleLines.add('\x1b[31mred\x1b[0m line');
   await page.click('#console-tab');
   await waitForText(page, '#console', 'red line');
   requests.clear();

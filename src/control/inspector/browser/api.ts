@@ -7,6 +7,27 @@ import { type ServerEvent, splitEvents } from './server-events.ts';
 /** A request as the list shows it. Bodies are fetched one at a time. */
 export type RequestHead = Omit<RequestMessage, 'body' | 'body_encoding'>;
 
+/** `GET /api/inspector` */
+export interface InspectorDocument {
+  /** Names of the `verify` rules that a replay can be signed for again. */
+  readonly signing_rules: readonly string[];
+  /** The link as rows of a QR code, `1` is dark; null if there is no link that a browser opens. */
+  readonly qr: readonly string[] | null;
+  /** The link of the public inspector, with its key; null if there is none. */
+  readonly public_inspector_url: string | null;
+}
+
+/** What the app answered to a request that was sent again. */
+export interface ReplayAnswer {
+  readonly status: number;
+  readonly duration_ms: number;
+  readonly body: string | null;
+  readonly body_encoding: 'utf8' | 'base64' | null;
+  readonly body_bytes: number;
+  /** What people should know about this answer. */
+  readonly hint: string | null;
+}
+
 /** The key was refused. */
 export class KeyError extends Error {}
 
@@ -32,15 +53,14 @@ export class Api {
     return request;
   }
 
-  /** Sends a captured request again, to the app. */
-  async replay(id: number, options: { re_sign: boolean }): Promise<Record<string, unknown>> {
-    return this.#json('POST', `api/requests/${id}/replay`, options);
+  /** Sends a captured request to the app again. */
+  async replay(id: number, order: { re_sign: boolean }): Promise<ReplayAnswer> {
+    return this.#json('POST', `api/requests/${id}/replay`, order);
   }
 
-  /** The link as rows of a QR code: `1` is dark. */
-  async readQrCode(): Promise<string[]> {
-    const { rows } = await this.#json<{ rows: string[] }>('GET', 'api/qr');
-    return rows;
+  /** What is not sent as events. */
+  async readDocument(): Promise<InspectorDocument> {
+    return this.#json('GET', 'api/inspector');
   }
 
   /**

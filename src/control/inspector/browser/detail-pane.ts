@@ -7,6 +7,7 @@ import type { Toast } from './toast.ts';
 
 export interface DetailEvents {
   publicUrl(): string;
+  signingRules(): readonly string[];
   opened(id: number): void;
   closed(): void;
   readBody(id: number, text: string): void;
@@ -29,6 +30,7 @@ export class DetailPane {
     this.#context = {
       api,
       publicUrl: events.publicUrl,
+      signingRules: events.signingRules,
       toast,
       close: () => this.close(),
       open: id => this.open(id, { focus: true }),

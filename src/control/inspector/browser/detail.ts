@@ -16,6 +16,8 @@ export interface DetailContext {
   readonly toast: Toast;
   /** The preview's public URL without a slash at its end. */
   publicUrl(): string;
+  /** The `verify` rules that a replay can be signed for again. */
+  signingRules(): readonly string[];
   open(id: number): void;
   close(): void;
 }
@@ -38,7 +40,7 @@ export async function renderDetail(message: RequestMessage, context: DetailConte
     el(
       'div',
       { class: 'actions' },
-      ...renderReplay(message, context.api),
+      ...renderReplay(message, context.api, context.signingRules()),
       ...renderCopyButtons(message, context),
     ),
     section('Body', await renderBody(message)),

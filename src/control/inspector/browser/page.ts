@@ -1,7 +1,7 @@
 // The page once it has a key: joins the list, the details, the console and the head, and keeps them in step.
 
 import type { StateMessage } from '../../../shared/state-json.ts';
-import type { Api, RequestHead } from './api.ts';
+import type { Api, InspectorDocument, RequestHead } from './api.ts';
 import { countUp, renderChart } from './chart.ts';
 import { type ConsoleLine, ConsoleView } from './console.ts';
 import { DetailPane } from './detail-pane.ts';
@@ -39,8 +39,12 @@ export class Page implements Listener {
   #isPaused = false;
   #chartIsStale = true;
   #onAccepted = () => {};
+  #document: InspectorDocument | undefined;
+
+  readonly #api: Api;
 
   constructor(api: Api) {
+    this.#api = api;
     this.#live = new Live(api, this);
     this.#status = new StatusBar(this.#toast, {
       retry: () => this.#live.hurry(),
@@ -53,6 +57,7 @@ export class Page implements Listener {
     });
     this.#detail = new DetailPane(api, this.#toast, {
       publicUrl: () => this.#status.publicUrl,
+      signingRules: () => this.#document?.signing_rules ?? [],
       opened: id => this.#list.markOpen(id),
       closed: () => {
         this.#list.markOpen(undefined);
@@ -73,9 +78,22 @@ export class Page implements Listener {
   }
 
   showConnection(connection: Connection): void {
-    if (connection.kind === 'connected') this.#onAccepted();
+    if (connection.kind === 'connected') {
+      this.#onAccepted();
+      void this.#readDocument();
+    }
     this.#toast.showConnection(connection.kind);
     this.#status.showConnection(connection);
+  }
+
+  /** Without it, the page only offers less. */
+  async #readDocument(): Promise<void> {
+    try {
+      this.#document = await this.#api.readDocument();
+      this.#status.showPublicInspector(this.#document.public_inspector_url);
+    } catch {
+      // The event stream notices that the preview is gone.
+    }
   }
 
   showState(state: StateMessage): void {

@@ -16,7 +16,10 @@ export async function showQrCode(api: Api): Promise<void> {
 
 async function renderCodeOrProblem(api: Api): Promise<Node> {
   try {
-    return renderQrCode(await api.readQrCode(), 'QR code of the public link');
+    const { qr } = await api.readDocument();
+    return qr === null
+      ? el('p', {}, 'There is no link at the moment.')
+      : renderQrCode(qr, 'QR code of the public link');
   } catch (error) {
     return el('p', {}, line(error instanceof Error ? error.message : String(error)));
   }

@@ -1,34 +1,54 @@
 // Sends a captured request to the app again, and shows what became of it.
 
 import type { RequestMessage } from '../../../shared/request-json.ts';
-import type { Api } from './api.ts';
-import { button, el, line } from './dom.ts';
+import type { Api, ReplayAnswer } from './api.ts';
+import { button, el, line, lines } from './dom.ts';
+import { formatBytes, formatDuration } from './format.ts';
 
-/** The button, and where its result is shown. */
-export function renderReplay(message: RequestMessage, api: Api): HTMLElement[] {
-  const result = el('p', { class: 'result', role: 'status' });
+/** So much of the app's answer is shown. */
+const LONGEST_ANSWER = 4_000;
+
+/** The button, and where its result is shown. `signingRules`: the rules that a request can be signed for again. */
+export function renderReplay(
+  message: RequestMessage,
+  api: Api,
+  signingRules: readonly string[],
+): HTMLElement[] {
+  const result = el('div', { class: 'result', role: 'status' });
   const signAgain = el('input', { type: 'checkbox' });
-  const replay = button('Replay', () => void run(), { class: 'primary' });
+  const replay = button('Replay', () => void run(), {
+    class: 'primary',
+    title: 'Send this request to the app again',
+  });
   const run = async () => {
     replay.disabled = true;
     result.textContent = 'Sending …';
     result.replaceChildren(
-      line(await replayOnce(() => api.replay(message.id, { re_sign: signAgain.checked }))),
+      ...(await replayOnce(() => api.replay(message.id, { re_sign: signAgain.checked }))),
     );
     replay.disabled = false;
   };
-  // A signature with a time in it is refused after some minutes.
-  const choice =
-    message.verified === null ? [] : [el('label', { class: 'check' }, signAgain, 'Sign it again')];
+  // A signature with a time in it is refused by the app after some minutes.
+  const canSign = message.verified !== null && signingRules.includes(message.verified);
+  const choice = canSign ? [el('label', { class: 'check' }, signAgain, 'Sign it again')] : [];
   return [replay, ...choice, result];
 }
 
-/** What happened, in a sentence. */
-async function replayOnce(send: () => Promise<Record<string, unknown>>): Promise<string> {
+/** What happened. */
+async function replayOnce(send: () => Promise<ReplayAnswer>): Promise<Node[]> {
   try {
-    const { status, duration_ms } = await send();
-    return `The app answered ${status}${duration_ms === undefined ? '' : ` after ${duration_ms} ms`}.`;
+    return renderAnswer(await send());
   } catch (error) {
-    return `Not replayed: ${error instanceof Error ? error.message : String(error)}`;
+    return [line(`Not replayed: ${error instanceof Error ? error.message : String(error)}`)];
   }
+}
+
+function renderAnswer({ status, duration_ms, hint, body, body_encoding, body_bytes }: ReplayAnswer): Node[] {
+  const summary = `The app answered ${status} after ${formatDuration(duration_ms)} with ${formatBytes(body_bytes)}.`;
+  const text = body_encoding === 'utf8' && body ? body.slice(0, LONGEST_ANSWER) : '';
+  return [
+    el('p', {}, summary),
+    ...(hint === null ? [] : [el('p', { class: 'soft' }, line(hint))]),
+    ...(text === '' ? [] : [el('pre', { tabindex: 0 }, lines(text))]),
+  ];
 }

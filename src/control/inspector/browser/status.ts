@@ -43,6 +43,12 @@ export class StatusBar {
     this.#draw();
   }
 
+  /** The link of this page for people away from the runner; null if there is none. */
+  showPublicInspector(url: string | null): void {
+    const shown = url === null ? [] : [copyButton('Copy link of this page', () => url, this.#toast)];
+    byId('share', HTMLElement).replaceChildren(...shown);
+  }
+
   showConnection(connection: Connection): void {
     this.#connection = connection;
     this.#draw();
@@ -139,7 +145,7 @@ function listFacts(state: StateMessage, now: number): [string, string][] {
   const { exposure, app, mode } = state;
   const facts: [string, string | undefined][] = [
     ['Tunnel', withReason(state.status, state.tunnel_reason)],
-    ['Up', exposure.phase === 'live' ? formatSpan(now - Date.parse(exposure.live_at)) : undefined],
+    ['Up', state.connected_at === null ? undefined : formatSpan(now - Date.parse(state.connected_at))],
     ['App', withReason(`${app.status} (${mode})`, app.reason)],
     ['Restarts', state.restarts === 0 ? undefined : String(state.restarts)],
     ['Reconnects', state.reconnects === 0 ? undefined : String(state.reconnects)],
