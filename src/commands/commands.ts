@@ -5,13 +5,14 @@ import { describeError, hasCode, InputError } from '../shared/errors.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import type { Command, CommandCall, ExitCode, Flags } from './command.ts';
 import { demo } from './demo.ts';
+import { replay } from './replay.ts';
 import { run } from './run.ts';
 import { status, stop, url } from './running.ts';
 import { server } from './server.ts';
 import { SECRET_VARIABLES, type ShellContext } from './shell.ts';
 import { print, printAside } from './terminal.ts';
 
-const COMMANDS: Readonly<Record<string, Command>> = { demo, run, server, url, status, stop };
+const COMMANDS: Readonly<Record<string, Command>> = { demo, run, server, url, status, replay, stop };
 
 const COMMON_FLAGS = {
   json: 'print JSON instead of text',

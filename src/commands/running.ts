@@ -13,7 +13,8 @@ import { chooseSession, isRunning, readOutcome, type Session } from '../supervis
 import type { Command, CommandCall } from './command.ts';
 import { print, printAside, printJson } from './terminal.ts';
 
-const SESSION_FLAG = {
+/** The flag of every command that finds a running preview. */
+export const SESSION_FLAG = {
   'session NAME': 'which preview, if there are several (its name, or the `session` output)',
 };
 
@@ -61,7 +62,8 @@ export const stop: Command = {
   },
 };
 
-function findSession({ flags, shell }: CommandCall): { folder: string; session: Session } {
+/** The preview that `--session` names, or the only one; throws an InputError if there are none or several. */
+export function findSession({ flags, shell }: CommandCall): { folder: string; session: Session } {
   const wanted = typeof flags.session === 'string' ? flags.session : undefined;
   return chooseSession(shell.sessionsFolder, wanted);
 }

@@ -8,6 +8,7 @@ import { Endpoint } from './endpoint.ts';
 import { streamEvents } from './events.ts';
 import { showInspector } from './inspector/document.ts';
 import { showApp, showTunnel, startTunnel, stopExposure, stopTunnel } from './preview.ts';
+import { replayRequest } from './replay.ts';
 import { clearRequests, listRequests, showRequest } from './requests.ts';
 
 export interface ControlApi {
@@ -26,6 +27,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'GET /api/requests': listRequests,
   'DELETE /api/requests': clearRequests,
   'GET /api/requests/{id}': showRequest,
+  'POST /api/requests/{id}/replay': replayRequest,
   'GET /api/events': streamEvents,
   'GET /api/inspector': showInspector,
 };

@@ -1,9 +1,10 @@
 // One call of the control API: what a route gets, how it answers, and how it refuses. Used by every file with routes.
 
-import type { RequestLog } from '../shared/captured-request.ts';
+import type { CapturedRequest, RequestLog } from '../shared/captured-request.ts';
 import type { ConsoleLines } from '../shared/console-lines.ts';
 import { InputError } from '../shared/errors.ts';
 import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
+import type { ReplayAnswer, ReplayOrder } from '../shared/replay.ts';
 import type { EndReason, ExposureState } from '../shared/state.ts';
 import type { RequestFeed } from './request-feed.ts';
 
@@ -23,6 +24,8 @@ export interface Controls {
   readonly requests: RequestLog;
   /** What the app prints. */
   readonly consoleLines: ConsoleLines;
+  /** Sends a captured request again. Rejects with a ReplayError. */
+  replay(captured: CapturedRequest, order: ReplayOrder): Promise<ReplayAnswer>;
   /** Calls back with every later state; returns the function that unsubscribes. */
   subscribe(listener: (state: ExposureState) => void): () => void;
   /** Resolves when Connected; otherwise rejects with a TunnelError. */

@@ -17,15 +17,19 @@ export interface ControlAddress {
   controlToken: string;
 }
 
-/** Calls a route such as `POST /api/stop`; resolves with its JSON. Rejects with the API's own error text. */
+/**
+ * Calls a route such as `POST /api/stop`, with `sent` as the JSON of its body; resolves with its JSON. Rejects with the
+ * API's own error text.
+ */
 export async function callControl(
   address: ControlAddress,
   route: Route,
   timeoutMs = ANSWER_TIMEOUT_MS,
+  sent?: object,
 ): Promise<unknown> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await send(address, route, signal);
+    const response = await send(address, route, signal, sent);
     const body: unknown = await json(response);
     if (isSuccess(response)) return body;
     throw new Error(v.is(ErrorSchema, body) ? body.error : `the API answered ${response.statusCode}`);
@@ -38,10 +42,19 @@ export async function callControl(
 
 type Route = `${'GET' | 'POST' | 'DELETE'} /api/${string}`;
 
-function send(address: ControlAddress, route: Route, signal: AbortSignal): Promise<IncomingMessage> {
+function send(
+  address: ControlAddress,
+  route: Route,
+  signal: AbortSignal,
+  sent?: object,
+): Promise<IncomingMessage> {
   const [method = '', path = ''] = route.split(' ');
-  const headers = { Authorization: `Bearer ${address.controlToken}` };
-  return requestLoopback(`${address.controlUrl}${path}`, { method, headers, signal });
+  const body = sent && JSON.stringify(sent);
+  const headers = {
+    Authorization: `Bearer ${address.controlToken}`,
+    ...(body !== undefined && { 'Content-Type': 'application/json' }),
+  };
+  return requestLoopback(`${address.controlUrl}${path}`, { method, headers, signal, body });
 }
 
 function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {

@@ -1,7 +1,7 @@
 // The routes of the captured requests. Used by api.ts.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { CapturedRequest } from '../shared/captured-request.ts';
+import type { CapturedRequest, RequestLog } from '../shared/captured-request.ts';
 import type { HttpResponse } from '../shared/http-message.ts';
 import { describeRequest } from '../shared/request-json.ts';
 import { type Call, CallError, checkParameters, readBoolean, send } from './call.ts';
@@ -56,12 +56,17 @@ async function write(response: HttpResponse, part: string): Promise<void> {
 
 export function showRequest({ controls, path, query, response }: Call): void {
   checkParameters(query, ['bodies']);
-  const { requests } = controls;
-  const id = parseId(path.id ?? '', 'id');
-  const request = requests.find(id);
-  if (request === undefined) throw new CallError(404, describeMissing(id, requests.lastId));
+  const request = findRequest(controls.requests, path.id ?? '');
   const withBody = readBoolean(query, 'bodies', true);
   send(response, 200, { success: true, request: describeRequest(request, { withBody }) });
+}
+
+/** Throws an InputError if the text is not an id, and a CallError if there is no such request. */
+export function findRequest(requests: RequestLog, idText: string): CapturedRequest {
+  const id = parseId(idText, 'id');
+  const request = requests.find(id);
+  if (request === undefined) throw new CallError(404, describeMissing(id, requests.lastId));
+  return request;
 }
 
 function describeMissing(id: number, lastId: number): string {

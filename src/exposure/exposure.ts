@@ -12,12 +12,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type App, CONSOLE_LINES, startApp } from '../app/app.ts';
 import { renderKeyLink } from '../gateway/access/credentials.ts';
 import { RequestRecorder } from '../gateway/webhooks/recorder.ts';
-import type { RequestLog } from '../shared/captured-request.ts';
+import type { CapturedRequest, RequestLog } from '../shared/captured-request.ts';
 import { ConsoleLines } from '../shared/console-lines.ts';
 import { formatDuration, MAX_DURATION_MS } from '../shared/duration.ts';
 import { AppError, describeError, TunnelError } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
 import type { Logger } from '../shared/log.ts';
+import type { ReplayAnswer, ReplayOrder } from '../shared/replay.ts';
 import type { AppState, EndReason, ExposureState, Phase } from '../shared/state.ts';
 import { DEFAULT_STOP_TIMEOUT_MS, DRAIN_MS } from '../shared/stop-times.ts';
 import type { ExposureConfig } from './config.ts';
@@ -127,6 +128,11 @@ export class Exposure {
   /** What the inspector shows apart from the state. */
   get inspection(): { redacts: boolean; signingRules: readonly string[]; publicLink: string | undefined } {
     return { redacts: true, signingRules: [], publicLink: undefined };
+  }
+
+  /** Sends a captured request again. Rejects with a ReplayError. */
+  replay(captured: CapturedRequest, order: ReplayOrder): Promise<ReplayAnswer> {
+    return this.#ingress.replay(captured, order);
   }
 
   describeApp(): { pid: number | undefined; console: readonly string[] } {

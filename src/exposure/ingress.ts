@@ -8,7 +8,9 @@ import { startGateway } from '../gateway/gateway.ts';
 import type { PublicAddress } from '../gateway/own-address.ts';
 import { probeHttp } from '../gateway/probe.ts';
 import type { RequestRecorder } from '../gateway/webhooks/recorder.ts';
+import type { CapturedRequest } from '../shared/captured-request.ts';
 import type { Logger } from '../shared/log.ts';
+import { type ReplayAnswer, ReplayError, type ReplayOrder } from '../shared/replay.ts';
 import type { AppState } from '../shared/state.ts';
 import { Relay } from '../tunnel/relay/relay.ts';
 import { createStreamSink, type VisitorSink } from '../tunnel/visitors/visitor-sink.ts';
@@ -28,6 +30,8 @@ export interface Ingress {
   probe(url: string, signal: AbortSignal): Promise<AddressAnswer>;
   /** To be called when the app's state has changed. */
   followApp(): void;
+  /** Sends a captured request again. Rejects with a ReplayError. */
+  replay(captured: CapturedRequest, order: ReplayOrder): Promise<ReplayAnswer>;
   /** Lets visitors finish for `drainMs`; the tunnel itself drains those of a relay. */
   stop(drainMs: number): Promise<void>;
 }
@@ -78,6 +82,7 @@ function openGateway(options: IngressOptions): Ingress {
     endsTls: tls !== undefined,
     probe: (url, signal) => probeHttp(url, proofKey, signal, certificate),
     followApp: () => gateway.followApp(),
+    replay: (captured, order) => gateway.replay(captured, order),
     stop: drainMs => gateway.stop(drainMs),
   };
 }
@@ -106,6 +111,9 @@ function openRelay({ app, threadScript, logger }: IngressOptions): Ingress {
       return isUp ? probeTcp(url, relay, signal) : { kind: 'app away', detail: 'the app is away' };
     },
     followApp: () => relay.updateTarget(),
+    replay: async () => {
+      throw new ReplayError('impossible', 'with `protocol: tcp` there are no requests');
+    },
     stop: async () => {},
   };
 }

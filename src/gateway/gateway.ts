@@ -4,8 +4,10 @@
 //   downstream/ (visitors' connections: HTTP/1.1, TLS, HTTP/2) ──► passes.ts: guard, access/, own pages ──► upstream/ (the app)
 
 import type { Duplex } from 'node:stream';
+import type { CapturedRequest } from '../shared/captured-request.ts';
 import { describeError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
+import type { ReplayAnswer, ReplayOrder } from '../shared/replay.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import type { AppState } from '../shared/state.ts';
 import { AccessControl, type AccessRules } from './access/access.ts';
@@ -22,6 +24,7 @@ import { Compression } from './upstream/compression.ts';
 import type { Visit, VisitHandler } from './visit.ts';
 import { DeliveryQueue, type QueueLimits } from './webhooks/queue.ts';
 import type { RequestRecorder } from './webhooks/recorder.ts';
+import { Replayer } from './webhooks/replay.ts';
 
 /** The inputs about visitors. */
 export interface GatewayRules extends AccessRules {
@@ -65,6 +68,8 @@ export interface Gateway {
   readonly lastVisitAt: Date | undefined;
   /** To be called when the app's state has changed. */
   followApp(): void;
+  /** Sends a captured request again. Rejects with a ReplayError. */
+  replay(captured: CapturedRequest, order: ReplayOrder): Promise<ReplayAnswer>;
   /**
    * Closes every connection, WebSockets too. Unfinished answers get `drainMs` (default 0) to finish. Resolves when all
    * are closed. May be called twice.
@@ -76,6 +81,7 @@ export interface Gateway {
 export function startGateway(options: GatewayOptions): Gateway {
   const context = createContext(options);
   const readAddress = rememberAddress(options.place);
+  const replayer = new Replayer({ readApp: options.app, readAddress, compression: context.compression });
   const serveWith = (passes: readonly Pass[]): VisitHandler => ({
     readApp: options.app,
     readAddress,
@@ -98,8 +104,9 @@ export function startGateway(options: GatewayOptions): Gateway {
       return context.tally.lastVisitAt;
     },
     followApp: () => context.queue?.follow(),
+    replay: (captured, order) => replayer.replay(captured, order),
     stop: async drainMs => {
-      await Promise.all([server.stop(drainMs), context.queue?.stop(drainMs ?? 0)]);
+      await Promise.all([server.stop(drainMs), context.queue?.stop(drainMs ?? 0), replayer.stop()]);
       await context.link.forget();
     },
   };

@@ -12,11 +12,19 @@ const DIRECT = new Agent();
  */
 export function requestLoopback(
   url: string | URL,
-  options: { method?: string; headers?: Record<string, string>; signal: AbortSignal },
+  {
+    body,
+    ...options
+  }: {
+    method?: string;
+    headers?: Record<string, string>;
+    signal: AbortSignal;
+    body?: string | undefined;
+  },
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     request(url, { ...options, agent: DIRECT }, resolve)
       .on('error', reject)
-      .end();
+      .end(body);
   });
 }

@@ -98,12 +98,14 @@ function describeDelivery({
   };
 }
 
-function describeBody(body: Buffer): Pick<RequestMessage, 'body' | 'body_encoding'> {
+/** Text if the bytes are valid UTF-8, otherwise base64. */
+export function describeBody(body: Buffer): Pick<RequestMessage, 'body' | 'body_encoding'> {
   const encoding = isUtf8(body) ? 'utf8' : 'base64';
   return { body: body.toString(encoding), body_encoding: encoding };
 }
 
-function pairUp(raw: readonly string[]): [string, string][] {
+/** Names and values in turn, as pairs. */
+export function pairUp(raw: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];
   for (let index = 0; index + 1 < raw.length; index += 2)
     pairs.push([raw[index] ?? '', raw[index + 1] ?? '']);

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runCommand } from '../../src/commands/commands.ts';
 import { readShell } from '../../src/commands/shell.ts';
 
-const NAMES = ['demo', 'run', 'server', 'url', 'status', 'stop'];
+const NAMES = ['demo', 'run', 'server', 'url', 'status', 'replay', 'stop'];
 const SITE = resolve('examples/web-hello');
 const SECRET = 'a-secret-of-the-bore-server';
 
@@ -71,6 +71,8 @@ describe('wrong usage', () => {
       /^expose run: .*--server.* argument missing; see --help\n$/,
     ],
     ['two paths', ['run', 'a', 'b'], "expose run: unexpected argument 'b'; see --help\n"],
+    ['replay without an id', ['replay'], /^expose replay: which request\? Give its id/],
+    ['replay of no id', ['replay', 'last'], /^expose replay: 'last' is not the id of a request/],
     ['an argument for demo', ['demo', 'x'], "expose demo: unexpected argument 'x'; see --help\n"],
     ...[
       ['secret', 'BORE_SECRET'],

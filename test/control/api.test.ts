@@ -51,6 +51,10 @@ class RecordingControls implements Controls {
     this.asked.push(`stop: ${reason}`);
   }
 
+  async replay(): Promise<never> {
+    throw new Error('no replays here');
+  }
+
   describeApp() {
     return { pid: 4321, console: ['hello'] };
   }

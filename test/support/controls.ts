@@ -14,6 +14,9 @@ export function controlsWith(changes: Partial<Controls> = {}): Controls {
     startTunnel: async () => {},
     stopTunnel: async () => {},
     stop: async () => {},
+    replay: async () => {
+      throw new Error('no replays here');
+    },
     inspection: { redacts: true, signingRules: [], publicLink: undefined },
     describeApp: () => ({ pid: undefined, console: [] }),
     ...changes,

@@ -35,14 +35,14 @@ export class AppLink {
   select(address: AppAddress): Dispatcher {
     if (!this.leadsTo(address)) void this.forget();
     this.#address = address;
-    this.#kept ??= openPool(address, 1);
+    this.#kept ??= openPool(renderOrigin(address), 1);
     return this.#kept;
   }
 
   /** Connections used once, for a second try; undefined if the app has another address by now. */
   selectFresh(address: AppAddress): Dispatcher | undefined {
     if (!this.leadsTo(address)) return undefined;
-    this.#fresh ??= openPool(address, 0);
+    this.#fresh ??= openPool(renderOrigin(address), 0);
     return this.#fresh;
   }
 
@@ -61,9 +61,13 @@ export class AppLink {
   }
 }
 
+function renderOrigin({ host, port }: AppAddress): string {
+  return `http://${addBrackets(host)}:${port}`;
+}
+
 /** `pipelining` in undici's sense: 1 keeps connections alive, 0 closes each after its request. */
-function openPool({ host, port }: AppAddress, pipelining: 0 | 1): Pool {
-  return new Pool(`http://${addBrackets(host)}:${port}`, {
+export function openPool(origin: string, pipelining: 0 | 1): Pool {
+  return new Pool(origin, {
     connections: MAX_CONNECTIONS,
     pipelining,
     allowH2: false,

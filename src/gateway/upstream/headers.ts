@@ -3,7 +3,7 @@
 
 import { dropUpgrade } from '../../shared/upgrade-policy.ts';
 import { forEachField, type RawHeaders } from '../raw-headers.ts';
-import type { Names } from './names.ts';
+import type { Names, RequestNames } from './names.ts';
 
 // RFC 9110, 7.6.1, with the older ones of RFC 2616, 13.5.1. They describe one connection and must not be forwarded.
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -34,7 +34,7 @@ const NOT_FROM_VISITORS: ReadonlySet<string> = new Set([
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set(['content-length', 'host', 'set-cookie', 'trailer']);
 
 /** The head for the app. There is no `X-Forwarded-For`, because bore does not pass on the visitor's IP address. */
-export function renderRequestHeaders(raw: RawHeaders, names: Names): string[] {
+export function renderRequestHeaders(raw: RawHeaders, names: RequestNames): string[] {
   const headers = ['host', names.host];
   const isHopByHop = findHopByHop(raw);
   forEachField(raw, (name, value) => {

@@ -10,15 +10,19 @@ import type { OwnAddress } from '../own-address.ts';
 import type { Visit } from '../visit.ts';
 import type { AppAddress } from './app-link.ts';
 
-export interface Names {
+/** What a request needs. */
+export interface RequestNames {
   /** `Host` for the app. */
   readonly host: string;
   /** Names and values in turn. */
   readonly forwardedFields: readonly string[];
-  /** Whether the visitor uses plain http, so that the preview has no https. */
-  readonly isPlain: boolean;
   /** The value of a request's field for the app; undefined to leave the field out. `key` is the name in lower case. */
   toApp(key: string, value: string): string | undefined;
+}
+
+export interface Names extends RequestNames {
+  /** Whether the visitor uses plain http, so that the preview has no https. */
+  readonly isPlain: boolean;
   /** The value of an answer's field for the visitor. */
   toVisitor(key: string, value: string): string;
 }

@@ -4,11 +4,11 @@ import type { Dispatcher } from 'undici';
 import { describeError, hasCode } from '../../shared/errors.ts';
 import { createRequestFinder } from '../hidden-request.ts';
 import type { OwnAddress } from '../own-address.ts';
-import { decodeFields, forEachField, type RawHeaders } from '../raw-headers.ts';
+import { decodeFields, forEachField, type RawHeaders, rewriteFields } from '../raw-headers.ts';
 import type { AppAddress } from '../upstream/app-link.ts';
 import type { Compression } from '../upstream/compression.ts';
 import { renderRequestHeaders } from '../upstream/headers.ts';
-import { chooseNames } from '../upstream/names.ts';
+import { chooseNames, type RequestNames } from '../upstream/names.ts';
 import type { WholeRequest } from './verify/whole-request.ts';
 
 export type Delivery =
@@ -34,20 +34,35 @@ export interface DeliveryRules {
   signal?: AbortSignal | undefined;
 }
 
-/** The head and the body, as undici takes them. */
-export type Message = Pick<Dispatcher.DispatchOptions, 'method' | 'path' | 'headers' | 'body'>;
-
 /** The message for the app: as for a live request (proxy.ts), except that a chunked body has a length now. */
 export function renderForApp(
-  { method, target, rawHeaders, body }: WholeRequest,
+  request: WholeRequest,
   app: AppAddress,
   address: OwnAddress | undefined,
   compression: Compression | undefined,
-): Message {
-  const names = chooseNames({ request: { headers: readNames(rawHeaders) }, address }, app);
+): Dispatcher.DispatchOptions {
+  const names = chooseNames({ request: { headers: readNames(request.rawHeaders) }, address }, app);
+  const message = renderMessage(request, request.target, names);
+  compression?.tags.restore(message.headers);
+  return message;
+}
+
+/** The message for another server. If the URL is no more than an origin, the target of the request is kept. */
+export function renderForUrl(request: WholeRequest, url: URL): Dispatcher.DispatchOptions {
+  const { pathname, search, host } = url;
+  const target = pathname === '/' && search === '' ? request.target : `${pathname}${search}`;
+  return renderMessage(request, target, { host, forwardedFields: [], toApp: (_, value) => value });
+}
+
+function renderMessage(
+  { method, rawHeaders, body }: WholeRequest,
+  path: string,
+  names: RequestNames,
+): Dispatcher.DispatchOptions & { headers: string[] } {
   const headers = renderRequestHeaders(rawHeaders, names);
-  compression?.tags.restore(headers);
-  return { method, path: target, headers, body: body.length > 0 ? body : null };
+  // undici writes the right length; the field that came may be repeated, or that of a refused request and wrong.
+  rewriteFields(headers, 'content-length', () => '');
+  return { method, path, headers, body: body.length > 0 ? body : null };
 }
 
 /** The fields by which names.ts chooses; the first one counts if a field is repeated. */
@@ -80,7 +95,7 @@ export function isUnreached(error: unknown): boolean {
 /** Never rejects. */
 export function sendMessage(
   connections: Dispatcher,
-  message: Message,
+  message: Dispatcher.DispatchOptions,
   { timeoutMs, keepBytes, signal }: DeliveryRules,
 ): Promise<Delivery> {
   return new Promise(resolve => {

@@ -1,94 +1,28 @@
 // Requests that come while the app is away are kept, and sent to it in order when it is back.
 
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
-import { buffer } from 'node:stream/consumers';
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { QueueLimits } from '../../../src/gateway/webhooks/queue.ts';
-import { RequestRecorder } from '../../../src/gateway/webhooks/recorder.ts';
+import type { RequestRecorder } from '../../../src/gateway/webhooks/recorder.ts';
 import type { CapturedRequest } from '../../../src/shared/captured-request.ts';
 import type { AppState } from '../../../src/shared/state.ts';
 import { useClosers } from '../../support/closers.ts';
-import { type Door, openDoor, runningOn, sendRaw } from '../../support/gateway-door.ts';
+import { type Door, runningOn, sendRaw } from '../../support/gateway-door.ts';
 import { waitUntil } from '../../support/wait-until.ts';
+import { openWebhookStage, type StageOptions, type WebhookStage } from '../../support/webhook-app.ts';
 
 const closers = useClosers();
 const HOST = 'Host: bore.example:4321\r\n';
 const AWAY: AppState = { status: 'restarting', reason: 'test', attempt: 1 };
 
-/** What the app got: head and body of each request. */
-interface Received {
-  line: string;
-  rawHeaders: string[];
-  body: Buffer;
-}
-
-/** An app on a port of its own, which can go away and come back to it. */
-class App {
-  readonly received: Received[] = [];
-  answer: (body: string) => number | 'crash' | 'hang' = () => 200;
-  port = 0;
-  #server: Server | undefined;
-
-  async start(): Promise<void> {
-    this.#server = createServer((request, response) => {
-      void this.#take(request).then(body => {
-        const answer = this.answer(body);
-        if (answer === 'crash') void this.kill();
-        else if (answer !== 'hang') response.writeHead(answer).end('done');
-      });
-    });
-    await once(this.#server.listen(this.port, '127.0.0.1'), 'listening');
-    this.port = (this.#server.address() as AddressInfo).port;
-  }
-
-  async #take(request: IncomingMessage): Promise<string> {
-    const body = await buffer(request);
-    const { method, url, rawHeaders } = request;
-    this.received.push({ line: `${method} ${url}`, rawHeaders, body });
-    return body.toString();
-  }
-
-  /** Closes the port and every connection, as a process does that is killed. */
-  async kill(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    if (server === undefined) return;
-    server.close();
-    server.closeAllConnections();
-    await once(server, 'close');
-  }
-
-  get bodies(): string[] {
-    return this.received.map(({ body }) => body.toString());
-  }
-}
-
-interface Stage {
-  app: App;
-  door: Door;
-  recorder: RequestRecorder;
-  /** Changes the app's state, and tells the gateway. */
-  become(state: AppState): void;
-}
-
-async function open(limits: Partial<QueueLimits> = {}, rules = {}): Promise<Stage> {
-  const app = new App();
-  await app.start();
-  let state: AppState = runningOn(app.port);
-  const recorder = new RequestRecorder({ kind: 'paths', patterns: ['/hooks/**'] });
-  const door = await openDoor(() => state, {
-    rules: { queue: true, ...rules },
-    recorder,
-    queueLimits: limits,
-  });
-  closers.push(() => app.kill(), door.stop);
-  const become = (next: AppState) => {
-    state = next;
-    door.gateway.followApp();
-  };
-  return { app, door, recorder, become };
+async function open(
+  queueLimits: Partial<QueueLimits> = {},
+  options: StageOptions = {},
+): Promise<WebhookStage> {
+  const stage = await openWebhookStage({ queueLimits, ...options });
+  closers.push(() => stage.app.kill(), stage.door.stop);
+  return stage;
 }
 
 function post({ url }: Door, body: string | Buffer, path = '/hooks/a', headers = {}): Promise<Response> {
@@ -170,7 +104,7 @@ describe('while the app is away', () => {
     const { door, become } = await open();
     become(AWAY);
     expect((await post(door, 'x', '/other')).status).toBe(503);
-    const off = await open({}, { queue: false });
+    const off = await open({}, { rules: { queue: false } });
     off.become(AWAY);
     expect((await post(off.door, 'x')).status).toBe(503);
   });

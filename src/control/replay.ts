@@ -1,0 +1,75 @@
+// The route that sends a captured request again. Used by api.ts.
+
+import * as v from 'valibot';
+import { InputError } from '../shared/errors.ts';
+import type { HttpRequest } from '../shared/http-message.ts';
+import { ReplayError, type ReplayOrder } from '../shared/replay.ts';
+import { describeReplay, ReplayOrderSchema } from '../shared/replay-json.ts';
+import { type Call, CallError, checkParameters, send } from './call.ts';
+import { findRequest } from './requests.ts';
+
+/** An order is a URL and a word. */
+const MAX_ORDER_BYTES = 16 * 1024;
+
+const STATUS: Readonly<Record<ReplayError['kind'], number>> = {
+  impossible: 409,
+  'app away': 503,
+  'no answer': 502,
+};
+
+export async function replayRequest({ controls, path, query, request, response }: Call): Promise<void> {
+  checkParameters(query, []);
+  const captured = findRequest(controls.requests, path.id ?? '');
+  const order = parseOrder(await readText(request));
+  try {
+    send(response, 200, describeReplay(await controls.replay(captured, order)));
+  } catch (error) {
+    if (error instanceof ReplayError) throw new CallError(STATUS[error.kind], error.message);
+    throw error;
+  }
+}
+
+async function readText(request: HttpRequest): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    bytes += chunk.length;
+    if (bytes > MAX_ORDER_BYTES) throw new CallError(413, `the body is longer than ${MAX_ORDER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/** An empty body asks for a replay to the app. */
+function parseOrder(text: string): ReplayOrder {
+  const given = text.trim() === '' ? {} : parseJson(text);
+  const order = v.safeParse(ReplayOrderSchema, given);
+  // To valibot a list is an object, too.
+  if (!order.success || Array.isArray(given))
+    throw new InputError(
+      'the body is not like {"to": "https://example.com/hooks", "re_sign": true}: both may be left out',
+    );
+  const { to, re_sign: reSign = false } = order.output;
+  return { to: to === undefined ? undefined : parseUrl(to), reSign };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InputError('the body is not JSON');
+  }
+}
+
+/** The URL is not quoted: it may hold a password. */
+function parseUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url === null || !['http:', 'https:'].includes(url.protocol))
+    throw new InputError('`to` is not a URL like https://example.com/hooks');
+  if (url.username !== '' || url.password !== '')
+    throw new InputError(
+      '`to` has a user or a password: leave them out, the request is sent with its own header fields',
+    );
+  return url;
+}

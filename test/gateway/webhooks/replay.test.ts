@@ -1,0 +1,153 @@
+// Captured requests that are sent again, to the app and to other URLs.
+
+import { createServer } from 'node:http';
+import { expect, it } from 'vitest';
+import type { CapturedRequest } from '../../../src/shared/captured-request.ts';
+import type { ReplayAnswer, ReplayError } from '../../../src/shared/replay.ts';
+import type { AppState } from '../../../src/shared/state.ts';
+import { useClosers } from '../../support/closers.ts';
+import { runningOn, sendRaw } from '../../support/gateway-door.ts';
+import { listen } from '../../support/listen.ts';
+import { openWebhookStage, type StageOptions, WebhookApp } from '../../support/webhook-app.ts';
+
+const closers = useClosers();
+const BYTES = Buffer.from([0xff, 0x00, 0xe2, 0x80, 0xa8, 0x0d, 0x0a]);
+const HEAD =
+  'POST /hooks/a%20b?x=%2F HTTP/1.1\r\nHost: bore.example:4321\r\nX-Second: 2\r\nx-first: \xe4\r\nOrigin: http://bore.example:4321\r\n';
+
+/** A stage on which one request was captured. */
+async function open(options: StageOptions = {}) {
+  const stage = await openWebhookStage(options);
+  closers.push(() => stage.app.kill(), stage.door.stop);
+  const bytes = `${HEAD}Content-Length: 7\r\nConnection: close\r\n\r\n${BYTES.toString('latin1')}`;
+  await sendRaw(stage.door.port, bytes);
+  const captured = stage.recorder.list()[0];
+  if (captured === undefined) throw new Error('nothing was captured');
+  const replay = (changes: Partial<CapturedRequest> = {}, to?: string): Promise<ReplayAnswer> =>
+    stage.door.gateway.replay(
+      { ...captured, ...changes },
+      { to: to === undefined ? undefined : new URL(to), reSign: false },
+    );
+  const refusal = (changes: Partial<CapturedRequest> = {}, to?: string): Promise<ReplayError> =>
+    replay(changes, to).then(
+      () => expect.fail('was answered'),
+      error => error,
+    );
+  return { ...stage, captured, replay, refusal };
+}
+
+it('the app gets the same method, target, header fields and bytes again, and its answer comes back', async () => {
+  const { app, replay } = await open();
+  app.answer = () => 418;
+  const answer = await replay();
+  const [first, second] = app.received;
+  expect(second?.line).toBe('POST /hooks/a%20b?x=%2F');
+  expect(second?.body).toEqual(BYTES);
+  const withoutConnection = (raw: string[] = []) => {
+    const at = raw.findIndex(name => name.toLowerCase() === 'connection');
+    return raw.toSpliced(at, 2);
+  };
+  expect(withoutConnection(second?.rawHeaders)).toEqual(withoutConnection(first?.rawHeaders));
+  expect(answer).toMatchObject({ status: 418, body: Buffer.from('done'), bodyBytes: 4, hint: undefined });
+  expect(answer.headers.slice(0, 2)).toEqual(['X-App', 'here']);
+});
+
+it('a chunked body, which may come in any pieces, has its length', async () => {
+  const { app, door, recorder, captured } = await open();
+  await sendRaw(
+    door.port,
+    `${HEAD}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n`,
+  );
+  const chunked = recorder.find(captured.id + 1) ?? captured;
+  await door.gateway.replay(chunked, { to: undefined, reSign: false });
+  expect(app.bodies.slice(1)).toEqual(['abcde', 'abcde']);
+  expect(app.received[2]?.rawHeaders.map(part => part.toLowerCase())).toContain('content-length');
+});
+
+it('a request that was refused can be sent to the app', async () => {
+  const { app, replay } = await open();
+  expect((await replay({ refusal: 'its signature is wrong' })).status).toBe(200);
+  expect(app.received).toHaveLength(2);
+});
+
+it('another server gets it with its own name as Host, and no redirect is followed', async () => {
+  const { app, replay } = await open();
+  const other = new WebhookApp();
+  await other.start();
+  closers.push(() => other.kill());
+  other.answer = () => 307;
+  const answer = await replay({}, `http://127.0.0.1:${other.port}/in?y=2`);
+  expect(answer.status).toBe(307);
+  expect(other.received[0]?.line).toBe('POST /in?y=2');
+  expect(other.received[0]?.rawHeaders.slice(0, 2)).toEqual(['host', `127.0.0.1:${other.port}`]);
+  expect(other.received[0]?.rawHeaders).toContain('http://bore.example:4321');
+  expect(other.received[0]?.body).toEqual(BYTES);
+  await replay({}, `http://127.0.0.1:${other.port}`);
+  expect(other.received[1]?.line).toBe('POST /hooks/a%20b?x=%2F');
+  expect(app.received).toHaveLength(1);
+});
+
+it('only the beginning of a long answer is kept, and all of it is counted', async () => {
+  const { replay } = await open();
+  const server = createServer((_, response) => void response.end(Buffer.alloc(3 * 1024 ** 2, 'a')));
+  closers.push(() => void server.close());
+  const answer = await replay({}, `http://127.0.0.1:${await listen(server)}`);
+  expect([answer.body.length, answer.bodyBytes]).toEqual([1024 ** 2, 3 * 1024 ** 2]);
+});
+
+it.each<[string, Partial<CapturedRequest>]>([
+  ['of which only the beginning was kept', { bodyBytes: 8 }],
+  ['that broke off', { body: Buffer.from('abc'), bodyBytes: 3 }],
+])('a body %s is not sent: it would be another request', async (_, changes) => {
+  const { app, refusal } = await open();
+  expect(await refusal(changes)).toMatchObject({
+    kind: 'impossible',
+    message: expect.stringMatching(/^request 1 cannot be sent again: only \d of the \d bytes/),
+  });
+  expect(app.received).toHaveLength(1);
+});
+
+it.each<[string, AppState]>([
+  ['starts', { status: 'starting' }],
+  ['restarts', { status: 'restarting', reason: 'test', attempt: 1 }],
+  ['has failed', { status: 'failed', reason: 'test', lastLines: [] }],
+])('an app that %s gets nothing, not even later', async (_, state) => {
+  const { app, become, refusal } = await open();
+  become(state);
+  expect(await refusal()).toMatchObject({ kind: 'app away', message: expect.stringContaining(state.status) });
+  become(runningOn(app.port));
+  expect(app.received).toHaveLength(1);
+});
+
+it('says that `mode: web` has no app that takes requests', async () => {
+  const { become, refusal } = await open();
+  become({ status: 'running', upstream: { kind: 'handler', handle: () => {} } });
+  expect(await refusal()).toMatchObject({
+    kind: 'impossible',
+    message: expect.stringContaining('mode: web'),
+  });
+});
+
+it('says that the app crashed, and that nothing listens', async () => {
+  const { app, refusal } = await open();
+  app.answer = () => 'crash';
+  expect(await refusal()).toMatchObject({
+    kind: 'no answer',
+    message: expect.stringMatching(/^the app gave no answer/),
+  });
+  expect(await refusal()).toMatchObject({
+    kind: 'no answer',
+    message: expect.stringMatching(/^the app cannot be reached: .*ECONNREFUSED/),
+  });
+});
+
+it('a body that this app could run as a request is not sent to it', async () => {
+  const { app, become, refusal } = await open();
+  const { upstream } = runningOn(app.port) as Extract<AppState, { status: 'running' }>;
+  if (upstream.kind !== 'address') throw new Error('the app has no address');
+  become({ status: 'running', upstream: { ...upstream, leavesBodies: true } });
+  const body = Buffer.from('GET /admin HTTP/1.1\r\nHost: a\r\n\r\n');
+  const rawHeaders = ['Host', 'bore.example:4321', 'Content-Length', `${body.length}`];
+  expect(await refusal({ body, bodyBytes: body.length, rawHeaders })).toMatchObject({ kind: 'impossible' });
+  expect(app.received).toHaveLength(1);
+});
