@@ -61,12 +61,13 @@ export const run: Command = {
   summary: 'Expose an app from this machine until Ctrl-C.',
   usage: '[PATH] [--server HOST] [--mode MODE] …',
   notes:
-    'Secrets come from files, or from BORE_SECRET, EXPOSE_ACCESS_KEY and EXPOSE_BASIC_AUTH,\nnever from an argument.',
+    'Secrets come from files, or from BORE_SECRET, EXPOSE_ACCESS_KEY, EXPOSE_BASIC_AUTH and\nEXPOSE_VERIFY, never from an argument.',
   maxArguments: 1,
   flags: {
     ...INPUT_FLAGS,
     'secret-file FILE': 'file that holds the secret of the bore server',
     'access-key-file FILE': 'file that holds the key of --access link (default: a new one)',
+    'verify-file FILE': 'file that holds one rule a line: PROVIDER PATH SECRET (docs/verify.md)',
     'basic-auth-file FILE': 'file that holds user:password for --access basic',
   },
   async run(call) {

@@ -9,6 +9,7 @@ export const SECRET_VARIABLES = {
   secret: 'BORE_SECRET',
   'access-key': 'EXPOSE_ACCESS_KEY',
   'basic-auth': 'EXPOSE_BASIC_AUTH',
+  verify: 'EXPOSE_VERIFY',
 } as const;
 
 export type SecretName = keyof typeof SECRET_VARIABLES;
@@ -39,6 +40,7 @@ export function readShell(environment: NodeJS.ProcessEnv): ShellContext {
       secret: readSecret('secret'),
       'access-key': readSecret('access-key'),
       'basic-auth': readSecret('basic-auth'),
+      verify: readSecret('verify'),
     },
     variables: environment,
   };

@@ -3,6 +3,8 @@
 
 import * as v from 'valibot';
 import { AppSpecSchema } from '../app/program.ts';
+import { UNSIGNED_HANDSHAKES } from '../gateway/webhooks/verify/handshakes.ts';
+import { ENCODINGS, HMAC_PROVIDERS, NAMED_PROVIDERS } from '../gateway/webhooks/verify/rule.ts';
 import { MAX_DURATION_MS } from '../shared/duration.ts';
 import { HOST_HEADERS } from '../shared/host-rule.ts';
 import { listKeyTexts } from '../shared/secrets.ts';
@@ -11,6 +13,23 @@ import { PROTOCOLS } from '../shared/state.ts';
 const Port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
 const Milliseconds = v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_DURATION_MS));
 const Environment = v.record(v.string(), v.string());
+
+const CommonRule = {
+  path: v.string(),
+  secret: v.string(),
+  handshakes: v.array(v.picklist(UNSIGNED_HANDSHAKES)),
+};
+const SignatureRuleSchema = v.union([
+  v.object({ provider: v.picklist(NAMED_PROVIDERS), ...CommonRule }),
+  v.object({
+    provider: v.picklist(HMAC_PROVIDERS),
+    ...CommonRule,
+    header: v.string(),
+    encoding: v.picklist(ENCODINGS),
+    prefix: v.string(),
+    separator: v.string(),
+  }),
+]);
 
 export const ExposureConfigSchema = v.object({
   /** `tcp`: visitors' bytes reach the app unread. */
@@ -42,6 +61,8 @@ export const ExposureConfigSchema = v.object({
     publicPaths: v.array(v.string()),
     maxBodyBytes: v.pipe(v.number(), v.minValue(1)),
     compress: v.boolean(),
+    /** The paths on which only signed requests reach the app; absent: none. */
+    verify: v.optional(v.array(SignatureRuleSchema)),
     /** Which requests are recorded; absent: none. */
     capture: v.optional(
       v.variant('kind', [
@@ -90,6 +111,7 @@ export function listSecrets({ tunnel, gateway, tls }: ExposureConfig): string[] 
     ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
     ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
     ...(access.kind === 'basic' ? [access.password] : []),
+    ...(gateway.verify ?? []).map(({ secret }) => secret),
     ...listKeyTexts(tls?.key ?? ''),
   ];
 }

@@ -25,6 +25,8 @@ import type { Visit, VisitHandler } from './visit.ts';
 import { DeliveryQueue, type QueueLimits } from './webhooks/queue.ts';
 import type { RequestRecorder } from './webhooks/recorder.ts';
 import { Replayer } from './webhooks/replay.ts';
+import type { SignatureRule } from './webhooks/verify/rule.ts';
+import { SignedPaths } from './webhooks/verify/signed-paths.ts';
 
 /** The inputs about visitors. */
 export interface GatewayRules extends AccessRules {
@@ -34,6 +36,8 @@ export interface GatewayRules extends AccessRules {
   compress: boolean;
   /** Whether requests on captured paths are kept while the app is away; absent: no. */
   queue?: boolean | undefined;
+  /** Paths on which only signed requests reach the app. */
+  verify?: readonly SignatureRule[] | undefined;
 }
 
 export interface GatewayOptions {
@@ -116,15 +120,18 @@ function createContext(options: GatewayOptions): PassContext {
   const { app, rules, endsAt, proofKey, recorder, queueLimits, logger } = options;
   const siteData = new SiteData();
   const compression = rules.compress ? new Compression() : undefined;
+  const signedPaths = rules.verify?.length ? new SignedPaths(rules.verify) : undefined;
+  const needsNoKey = (path: string) => signedPaths?.needsNoKey(path) === true;
   return {
     readApp: app,
-    access: new AccessControl(rules, siteData, endsAt ?? (() => undefined)),
+    access: new AccessControl(rules, { siteData, needsNoKey, endsAt: endsAt ?? (() => undefined) }),
     siteData,
     link: new AppLink(),
     rejectedConnections: new WeakSet(),
     proofKey,
     maxBodyBytes: rules.maxBodyBytes,
     compression,
+    signedPaths,
     recorder,
     queue: rules.queue
       ? new DeliveryQueue({ readApp: app, compression, logger, ...(queueLimits && { limits: queueLimits }) })

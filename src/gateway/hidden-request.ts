@@ -30,6 +30,11 @@ export function createRequestFinder(): (chunk: Buffer) => boolean {
   };
 }
 
+/** The same for a body that was read whole; false if none was. */
+export function hasRequestLine(body: Buffer | undefined): boolean {
+  return body !== undefined && createRequestFinder()(body);
+}
+
 export function sendHiddenRequest(visit: Visit): void {
   const text =
     'the body contains the first line of another request, which this app could run. Send the key with it, or encode it\n';

@@ -11,11 +11,18 @@ import { dropOwnCookies } from './access/credentials.ts';
 import type { SiteData } from './access/site-data.ts';
 import { BodyTooLarge, sendTooLarge } from './body-limit.ts';
 import { findRefusal } from './guard.ts';
-import { HiddenRequest, sendHiddenRequest } from './hidden-request.ts';
+import { HiddenRequest, hasRequestLine, sendHiddenRequest } from './hidden-request.ts';
 import { sendToHttps } from './https-only.ts';
 import { isOwnPath, readProof, sendText } from './own-pages.ts';
 import { sendNotice } from './pages/answer.ts';
-import { describeAway, describeFile, describeNoAnswer, withoutReload } from './pages/notice.ts';
+import {
+  describeAway,
+  describeFile,
+  describeNoAnswer,
+  NOT_CHECKED,
+  NOT_SIGNED,
+  withoutReload,
+} from './pages/notice.ts';
 import type { AppLink } from './upstream/app-link.ts';
 import type { Compression } from './upstream/compression.ts';
 import { forwardRequest, type Route } from './upstream/proxy.ts';
@@ -32,6 +39,7 @@ import {
   describeRefusedBody,
   PLAIN_HTTP,
 } from './webhooks/refusals.ts';
+import type { SignedPaths } from './webhooks/verify/signed-paths.ts';
 
 /** What the passes of one gateway share. */
 export interface PassContext {
@@ -45,6 +53,8 @@ export interface PassContext {
   readonly maxBodyBytes: number;
   /** Undefined with `compress: false`. */
   readonly compression: Compression | undefined;
+  /** Undefined without `verify`. */
+  readonly signedPaths: SignedPaths | undefined;
   /** Undefined if nothing is recorded. */
   readonly recorder: RequestRecorder | undefined;
   /** Undefined with `queue: false`. */
@@ -74,6 +84,7 @@ export const PASSES: readonly Pass[] = [
   refuseMalformed,
   answerProbe,
   checkAccess,
+  verifySignature,
   clearSiteData,
   removeOwnCookies,
   refuseOwnPath,
@@ -127,11 +138,65 @@ function answerProbe(visit: Visit, { proofKey }: PassContext): boolean {
  * Refuses with 401 a request without the key or password, and with 403 one that another site has caused. Answers the
  * sign-in. Removes the key and the password from requests that are let in.
  */
-function checkAccess(visit: Visit, { access }: PassContext): boolean {
-  if (!access.check(visit)) return false;
-  if (visit.recording !== undefined) access.removeCredentials(visit.request);
-  visit.recording?.refuse(describeAccessRefusal(visit.response.statusCode));
+function checkAccess(visit: Visit, context: PassContext): boolean | Promise<boolean> {
+  const decision = context.access.check(visit);
+  if (decision === 'let in') return false;
+  if (decision === 'refused' && context.signedPaths !== undefined)
+    return refuseLikeSigned(visit, context, context.signedPaths);
+  if (decision === 'refused') context.access.refuse(visit);
+  recordAccessRefusal(visit, context);
   return true;
+}
+
+function recordAccessRefusal(visit: Visit, { access }: PassContext): void {
+  if (visit.recording === undefined) return;
+  access.removeCredentials(visit.request);
+  visit.recording.refuse(describeAccessRefusal(visit.response.statusCode));
+}
+
+/** As on a path of `verify`, so that nobody can find out which paths these are. */
+async function refuseLikeSigned(
+  visit: Visit,
+  context: PassContext,
+  signedPaths: SignedPaths,
+): Promise<boolean> {
+  const { kind } = await signedPaths.examine(visit);
+  if (kind === 'left') return true;
+  if (kind === 'busy') sendNotice(visit, NOT_CHECKED, { connection: 'close' });
+  else context.access.refuse(visit);
+  recordAccessRefusal(visit, context);
+  return true;
+}
+
+async function verifyPath(visit: Visit, { access }: PassContext, signedPaths: SignedPaths): Promise<boolean> {
+  const examined = await signedPaths.examine(visit);
+  if (visit.recording !== undefined && examined.kind !== 'admitted') access.removeCredentials(visit.request);
+  switch (examined.kind) {
+    case 'admitted':
+      visit.recording?.identify(examined.identity);
+      return false;
+    case 'left':
+      return true;
+    case 'busy':
+      visit.recording?.refuse(examined.reason);
+      sendNotice(visit, NOT_CHECKED, { connection: 'close' });
+      return true;
+    case 'refused':
+      visit.recording?.refuse(examined.reason);
+      if (visit.isPublicOnly) access.refuse(visit);
+      else sendNotice(visit, NOT_SIGNED, { connection: 'close', 'www-authenticate': 'Signature' });
+      return true;
+  }
+}
+
+/**
+ * On the paths of `verify`, refuses with 401 what is neither signed nor a handshake that a rule lets through, also if it
+ * has the key. A visitor without the key gets the same answer as on any other path.
+ */
+function verifySignature(visit: Visit, context: PassContext): boolean | Promise<boolean> {
+  const { signedPaths } = context;
+  if (signedPaths?.covers(readPath(visit.request)) !== true) return false;
+  return verifyPath(visit, context, signedPaths);
 }
 
 /**
@@ -166,7 +231,8 @@ function countVisit(_: Visit, { tally }: PassContext): boolean {
 /** Refuses with 413 a `Content-Length` above `max-body`, before a 100 (Continue). upload.ts counts chunked bodies. */
 function refuseLargeBody(visit: Visit, { maxBodyBytes }: PassContext): boolean {
   // Node's parser accepts only digits.
-  if (Number(visit.request.headers['content-length'] ?? 0) <= maxBodyBytes) return false;
+  const announced = Number(visit.request.headers['content-length'] ?? 0);
+  if (Math.max(announced, visit.body?.length ?? 0) <= maxBodyBytes) return false;
   visit.recording?.refuse(describeRefusedBody(new BodyTooLarge(maxBodyBytes)));
   sendTooLarge(visit, maxBodyBytes);
   return true;
@@ -197,6 +263,16 @@ function answerWhileAway(visit: Visit, { link }: PassContext): boolean {
 function forwardToApp(visit: Visit, context: PassContext): boolean {
   if (visit.app.status !== 'running') return false;
   const { upstream } = visit.app;
+  if (
+    upstream.kind === 'address' &&
+    upstream.leavesBodies &&
+    visit.isPublicOnly &&
+    hasRequestLine(visit.body)
+  ) {
+    visit.recording?.refuse('its body contains the first line of another request');
+    sendHiddenRequest(visit);
+    return true;
+  }
   if (visit.body !== undefined || !hasBody(visit.request)) visit.recording?.complete();
   if (upstream.kind === 'handler') {
     recordUnread(visit);

@@ -15,7 +15,10 @@ export function readWhole(
   mayGrow: (bytes: number, total: number) => boolean,
 ): Promise<Buffer | 'too long' | 'sender left'> {
   const { request, response } = visit;
-  if (visit.body !== undefined) return Promise.resolve(visit.body);
+  if (visit.body !== undefined) {
+    const { length } = visit.body;
+    return Promise.resolve(mayGrow(length, length) ? visit.body : 'too long');
+  }
   if (!hasBody(request)) {
     visit.body = Buffer.alloc(0);
     return Promise.resolve(visit.body);

@@ -21,7 +21,7 @@ import {
   parseWholeNumber,
 } from './values.ts';
 import { listWebWarnings } from './web.ts';
-import { parseWebhookInputs, type WebhookInputs } from './webhooks.ts';
+import { listVerifyWarnings, parseWebhookInputs, type WebhookInputs } from './webhooks.ts';
 
 const DEFAULT_HOLD_MS = 30 * 60_000;
 /** The job's token expires after a day; from then on the comment cannot be edited. */
@@ -82,6 +82,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'public-paths': '',
   capture: 'auto',
   queue: 'true',
+  verify: '',
   'max-body': DEFAULT_MAX_BODY,
   compress: 'true',
   hold: 'false',
@@ -139,6 +140,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
       ...listWebWarnings(app.value, publicTunnel),
       ...listWarnings(tunnel.value, gateway.value, lifetime.value.durationMs),
       ...listHttpsWarnings(publicTunnel),
+      ...listVerifyWarnings(webhooks.value.verify, publicTunnel),
       ...(tls.value ? listTlsWarnings(tls.value, lifetime.value.durationMs) : []),
     ],
   };

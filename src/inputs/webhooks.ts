@@ -1,10 +1,20 @@
-// The inputs about webhooks: which requests are recorded, and whether they are kept while the app is away. Used by inputs.
+// The inputs about webhooks: which requests are recorded, whether they are kept while the app is away, and which must be
+// signed. Used by inputs.
 
 import type { Capture } from '../gateway/webhooks/capture.ts';
+import { parseRules } from '../gateway/webhooks/verify/parse-rules.ts';
+import { PROVIDERS } from '../gateway/webhooks/verify/providers.ts';
+import { NAMED_PROVIDERS, type SignatureRule } from '../gateway/webhooks/verify/rule.ts';
+import { renderPublicUrl } from '../shared/public-url.ts';
 import type { Protocol } from '../shared/state.ts';
 import { checkTcpUse, parsePatterns } from './gateway.ts';
+import { SAMPLE_PORT } from './https-zones.ts';
 import type { InputSource, Problems } from './problems.ts';
+import type { TunnelInputs } from './tunnel.ts';
 import { parseBoolean } from './values.ts';
+
+// For step/, which masks them before the inputs are parsed.
+export { listRuleSecrets } from '../gateway/webhooks/verify/parse-rules.ts';
 
 const DEFAULT_CAPTURE = 'auto';
 
@@ -12,6 +22,8 @@ export interface WebhookInputs {
   capture: Capture;
   /** Whether captured requests are kept while the app is away. */
   queue: boolean;
+  /** The paths on which only signed requests reach the app. */
+  verify: SignatureRule[];
 }
 
 /**
@@ -22,14 +34,18 @@ export function parseWebhookInputs(
   read: InputSource,
   { protocol, publicPaths, problems }: WebhookContext,
 ): WebhookInputs {
-  const capture = problems.check(() => parseCapture(read('capture'), publicPaths));
+  const verify = problems.check(() => parseRules(read('verify')));
+  const exempt = [...(publicPaths ?? []), ...(verify.known ?? []).map(({ path }) => path)];
+  const capture = problems.check(() => parseCapture(read('capture'), exempt));
   const given = read('capture').trim();
   if (protocol === 'tcp' && given.toLowerCase() !== 'none')
     problems.check(() => checkTcpUse('capture', given, DEFAULT_CAPTURE, 'there are no requests to record'));
   const queue = problems.check(() => parseBoolean(read('queue').trim(), 'queue', true));
   if (protocol === 'tcp')
     problems.check(() => checkTcpUse('queue', read('queue').trim(), 'true', 'there are no requests to keep'));
-  return { capture: capture.value, queue: queue.value };
+  if (protocol === 'tcp')
+    problems.check(() => checkTcpUse('verify', read('verify').trim(), '', 'there are no requests to check'));
+  return { capture: capture.value, queue: queue.value, verify: verify.value };
 }
 
 interface WebhookContext {
@@ -39,10 +55,37 @@ interface WebhookContext {
 }
 
 /** `auto`: the paths that need no key, or, without any, every request that may change something. */
-function parseCapture(text: string, publicPaths: readonly string[] = []): Capture {
+function parseCapture(text: string, exempt: readonly string[]): Capture {
   const word = text.trim().toLowerCase();
   if (word === 'none') return { kind: 'none' };
   if (word !== '' && word !== DEFAULT_CAPTURE)
     return { kind: 'paths', patterns: parsePatterns(text, 'capture') };
-  return publicPaths.length > 0 ? { kind: 'paths', patterns: [...publicPaths] } : { kind: 'unsafe methods' };
+  return exempt.length > 0 ? { kind: 'paths', patterns: [...new Set(exempt)] } : { kind: 'unsafe methods' };
+}
+
+/** Shorter secrets are easily guessed, and masking one blanks out the same letters elsewhere in the log. */
+const MIN_SECRET_LENGTH = 8;
+
+/** One warning for each provider that needs https while the link has none, and for each secret that is too short. */
+export function listVerifyWarnings(rules: readonly SignatureRule[], tunnel: TunnelInputs): string[] {
+  const { servers, publicUrl } = tunnel;
+  const isPlain = servers.some(({ address }) =>
+    renderPublicUrl(publicUrl, address.host, SAMPLE_PORT).startsWith('http:'),
+  );
+  const demanding = NAMED_PROVIDERS.filter(
+    name => PROVIDERS[name].needsHttps && rules.some(({ provider }) => provider === name),
+  );
+  const short = rules.filter(({ secret }) => secret.length < MIN_SECRET_LENGTH);
+  return [
+    ...(isPlain
+      ? demanding.map(
+          name =>
+            `${PROVIDERS[name].title} sends webhooks to https addresses only, and the link has plain http: set \`tls-cert\`, or put a proxy with https in front and set \`public-url\` to https://…`,
+        )
+      : []),
+    ...short.map(
+      ({ provider, path }) =>
+        `the secret of \`verify\` for ${provider} ${path} is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed`,
+    ),
+  ];
 }

@@ -1,5 +1,5 @@
-// Patterns of request paths, such as `/webhooks/**`: of paths that need no key, and of paths whose requests are recorded.
-// Used by gateway/, and by inputs/ to check the patterns.
+// Patterns of request paths, such as `/webhooks/**`: of paths that need no key, that need a signature, and whose requests
+// are recorded. Used by gateway/, and by inputs/ to check the patterns.
 //
 // The app may read a path differently: decode it, even twice, treat `\` as `/`, or drop what follows a `;`. So a path
 // is public only if every such reading of it matches. A path with dot segments is never public. A request is recorded if
@@ -49,6 +49,95 @@ export function compilePatterns(patterns: readonly string[]): (path: string) => 
     const { readings, isDoubtful } = listReadings(path);
     return !isDoubtful && readings.every(reading => matches(reading));
   };
+}
+
+/**
+ * Returns a function: could an app read a request's path (target without query) as one that matches one of the patterns?
+ * For paths that need a signature, doubt must count against the request: another spelling of the path must not lead
+ * around the check. So letter case, a slash at the end and the format that some frameworks take from the end of a path
+ * (`.json`) make no difference here.
+ */
+export function compileAnySpelling(patterns: readonly string[]): (path: string) => boolean {
+  if (patterns.length === 0) return () => false;
+  const compiled = patterns.map(pattern => splitNames(pattern.toLowerCase()).map(compileName));
+  return path => {
+    const readings = listLooseReadings(path);
+    return readings?.some(names => compiled.some(pattern => matchNames(pattern, names))) ?? true;
+  };
+}
+
+/** A path is rarely encoded twice; if it is still encoded after so many rounds, somebody is trying something. */
+const MAX_LOOSE_DECODINGS = 8;
+
+/** Every way to read the path, as lists of names; undefined if there are too many. */
+function listLooseReadings(path: string): string[][] | undefined {
+  const texts = [path.toLowerCase()];
+  for (let round = 0; ; round += 1) {
+    const decoded = decodeLeniently(texts.at(-1) ?? '').toLowerCase();
+    if (decoded === texts.at(-1)) break;
+    if (round === MAX_LOOSE_DECODINGS) return undefined;
+    texts.push(decoded);
+  }
+  return texts
+    .flatMap(text => [text, text.replaceAll(/;[^/\\]*/g, '')])
+    .map(text => splitNames(mergeSlashes(text)))
+    .flatMap(names => [names, resolveDots(names)])
+    .flatMap(names => [names, dropFormat(names)]);
+}
+
+/** Decodes what can be decoded, and leaves the rest: some servers do. */
+function decodeLeniently(text: string): string {
+  return text.replaceAll(/(?:%[\da-f]{2})+/gi, run =>
+    Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'),
+  );
+}
+
+function splitNames(path: string): string[] {
+  return path.split('/').filter(name => name !== '');
+}
+
+function resolveDots(names: readonly string[]): string[] {
+  const resolved: string[] = [];
+  for (const name of names)
+    if (name === '..') resolved.pop();
+    else if (name !== '.') resolved.push(name);
+  return resolved;
+}
+
+function dropFormat(names: readonly string[]): string[] {
+  return names.length === 0 ? [] : names.with(-1, (names.at(-1) ?? '').replace(/(?<=.)\.\w+$/, ''));
+}
+
+/** A test for one name; undefined stands for `**`. */
+type NamePattern = RegExp | undefined;
+
+function compileName(name: string): NamePattern {
+  if (name === '**') return undefined;
+  const source = name
+    .replaceAll(/[.+^$|]/g, '\\$&')
+    .replaceAll('?', '.')
+    .replace('*', '.*');
+  return new RegExp(`^${source}$`, 's');
+}
+
+/** If a name does not match, the last `**` takes one more: no path takes more than its length times the pattern's. */
+function matchNames(pattern: readonly NamePattern[], names: readonly string[]): boolean {
+  let [next, from, taken] = [0, -1, 0];
+  for (let index = 0; index < names.length; ) {
+    const wanted = pattern[next];
+    if (next < pattern.length && wanted === undefined) {
+      next += 1;
+      [from, taken] = [next, index];
+    } else if (wanted?.test(names[index] ?? '')) {
+      next += 1;
+      index += 1;
+    } else if (from >= 0) {
+      next = from;
+      taken += 1;
+      index = taken;
+    } else return false;
+  }
+  return pattern.slice(next).every(one => one === undefined);
 }
 
 /** Returns a function: does a request's path match one of the patterns in any reading? */

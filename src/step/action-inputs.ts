@@ -4,13 +4,19 @@ import * as core from '@actions/core';
 import { type Inputs, parseInputs } from '../inputs/inputs.ts';
 import type { InputSource } from '../inputs/problems.ts';
 import { splitSecrets } from '../inputs/tunnel.ts';
+import { listRuleSecrets } from '../inputs/webhooks.ts';
 import { listKeyTexts } from '../shared/secrets.ts';
 import type { Machine } from './machine.ts';
 
 /** Reads and checks all inputs of the step. Throws an InputError. */
 export function readActionInputs({ variables, workspace, isDebug }: Machine): Inputs {
   // One by one: the runner masks only the exact texts that it gets, and each of these could be printed alone.
-  for (const secret of [...splitSecrets(readUntrimmed('secret')), ...readCredentials(), ...readKeyTexts()])
+  for (const secret of [
+    ...splitSecrets(readUntrimmed('secret')),
+    ...readCredentials(),
+    ...readKeyTexts(),
+    ...listRuleSecrets(readUntrimmed('verify')),
+  ])
     if (secret !== '') core.setSecret(secret);
   const source: InputSource = name => (LISTS.has(name) ? readUntrimmed(name) : core.getInput(name));
   const inputs = parseInputs(source, variables, workspace);

@@ -12,7 +12,7 @@ it('reads secrets, user and proxy from their variables', () => {
     https_proxy: 'http://proxy.test',
     OTHER: 'x',
   });
-  expect(shell.secrets).toEqual({ secret: 'one', 'access-key': 'two', 'basic-auth': '' });
+  expect(shell.secrets).toEqual({ secret: 'one', 'access-key': 'two', 'basic-auth': '', verify: '' });
   expect(shell.user).toBe('mona');
   expect(shell.host.proxy).toEqual({ https_proxy: 'http://proxy.test' });
 });

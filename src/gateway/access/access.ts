@@ -33,6 +33,21 @@ export interface AccessRules {
   publicPaths: readonly string[];
 }
 
+/** What access control gets from the rest of the gateway. */
+export interface AccessContext {
+  siteData: SiteData;
+  /** Whether a path needs no credential for another reason: only signed requests on it reach the app. */
+  needsNoKey: (path: string) => boolean;
+  /** Returns when the exposure ends, if that is known; no session lasts longer. */
+  endsAt: () => Date | undefined;
+}
+
+/**
+ * `answered`: with a step of the sign-in, or a refusal that only some visitors get. `refused`: there is no credential,
+ * and the caller sends the refusal, with `refuse`.
+ */
+export type Decision = 'let in' | 'answered' | 'refused';
+
 /** Where the sign-in page sends the key. */
 const SIGN_IN_PATH = '/__expose/sign-in';
 
@@ -57,16 +72,15 @@ export class AccessControl {
   readonly #siteData: SiteData;
   readonly #endsAt: () => Date | undefined;
 
-  /** `endsAt` returns when the exposure ends, if that is known; no session lasts longer. */
-  constructor(rules: AccessRules, siteData: SiteData, endsAt: () => Date | undefined) {
+  constructor(rules: AccessRules, { siteData, needsNoKey, endsAt }: AccessContext) {
     this.#access = rules.access;
-    this.#isPublic = compilePatterns(rules.publicPaths);
+    const isPublic = compilePatterns(rules.publicPaths);
+    this.#isPublic = path => isPublic(path) || needsNoKey(path);
     this.#siteData = siteData;
     this.#endsAt = endsAt;
   }
 
-  /** True if the request has been answered: with a refusal, or with a step of the sign-in. */
-  check(visit: Visit): boolean {
+  check(visit: Visit): Decision {
     const { request } = visit;
     const key = takeKey(request);
     if (this.#access.kind === 'open') return letIn(visit);
@@ -77,13 +91,13 @@ export class AccessControl {
     if (isRightKey && isPageLoad(visit) && !isForeignFetch(request))
       return this.#signIn(visit, readTarget(request));
     const grant = isRightKey ? 'shown' : this.#findGrant(visit, credential, hasSession);
-    if (grant === undefined) return this.#refuse(visit);
-    if (grant === 'ambient' && refuseCrossSite(visit)) return true;
+    if (grant === undefined) return 'refused';
+    if (grant === 'ambient' && refuseCrossSite(visit)) return 'answered';
     if (grant !== 'public') return letIn(visit);
     // A request to a public path does not authenticate its connection, unless it has a session or a credential as well.
     const isKnown = hasSession || credential !== undefined;
     visit.isPublicOnly = !isKnown || isCrossSite(visit);
-    return isKnown ? letIn(visit) : false;
+    return isKnown ? letIn(visit) : 'let in';
   }
 
   /** Removes key, password and cookies from a request that was refused before `check`, and is recorded. */
@@ -137,9 +151,9 @@ export class AccessControl {
    * Redirects to `target`, which lacks the key: the key must not stay in the address bar, in histories and in
    * `Referer`.
    */
-  #signIn(visit: Visit, target: string): true {
+  #signIn(visit: Visit, target: string): Decision {
     const { request, response, address } = visit;
-    if (address === undefined) return this.#refuse(visit);
+    if (address === undefined) return 'refused';
     visit.markAuthenticated();
     response.writeHead(303, [
       ...['location', target],
@@ -150,15 +164,15 @@ export class AccessControl {
       ...['referrer-policy', 'no-referrer'],
     ]);
     response.end();
-    return true;
+    return 'answered';
   }
 
-  #answerSignIn(visit: Visit, hasSession: boolean): true {
-    const { request } = visit;
-    if (request.method === 'POST' && visit.upgrade === undefined) this.#readForm(visit);
-    else if (hasSession && isPageLoad(visit)) this.#signIn(visit, '/');
-    else this.#refuse(visit);
-    return true;
+  #answerSignIn(visit: Visit, hasSession: boolean): Decision {
+    if (visit.request.method === 'POST' && visit.upgrade === undefined) {
+      this.#readForm(visit);
+      return 'answered';
+    }
+    return hasSession && isPageLoad(visit) ? this.#signIn(visit, '/') : 'refused';
   }
 
   /** Reads the only body that the gateway itself uses. Anybody can send one, so its length is limited. */
@@ -171,13 +185,14 @@ export class AccessControl {
     request.on('data', (text: string) => {
       if (response.headersSent) return;
       form += text;
-      if (form.length > MAX_FORM_BYTES) this.#refuse(visit);
+      if (form.length > MAX_FORM_BYTES) this.refuse(visit);
     });
     request.once('end', () => {
       if (response.headersSent) return;
       const key = new URLSearchParams(form).get('key') ?? '';
-      if (this.#isKey(key.trim())) this.#signIn(visit, readReturn(visit));
-      else this.#refuse(visit, { wrongKey: key !== '' });
+      const isRight = this.#isKey(key.trim());
+      if (!isRight || this.#signIn(visit, readReturn(visit)) === 'refused')
+        this.refuse(visit, { wrongKey: !isRight && key !== '' });
     });
   }
 
@@ -185,11 +200,11 @@ export class AccessControl {
    * The same answer for every path, method and upgrade, whether the app runs or not; only preflights get another one.
    * The page says more to a visitor who sent a form. The connection is closed.
    */
-  #refuse(visit: Visit, { wrongKey = false } = {}): true {
+  refuse(visit: Visit, { wrongKey = false } = {}): void {
     const { request } = visit;
     if (isPreflight(request)) {
       sendPreflight(visit);
-      return true;
+      return;
     }
     const kind = this.#access.kind === 'basic' ? 'basic' : 'link';
     const isLostForm = request.method === 'POST' && wantsPage(request) && readPath(request) !== SIGN_IN_PATH;
@@ -199,13 +214,12 @@ export class AccessControl {
       'www-authenticate':
         kind === 'basic' ? 'Basic realm="preview", charset="UTF-8"' : 'Bearer realm="preview"',
     });
-    return true;
   }
 }
 
-function letIn(visit: Visit): false {
+function letIn(visit: Visit): Decision {
   visit.markAuthenticated();
-  return false;
+  return 'let in';
 }
 
 function isPageLoad({ request, upgrade }: Visit): boolean {

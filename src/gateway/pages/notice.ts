@@ -119,6 +119,29 @@ const ASK_AUTHOR = 'The author of the workflow has them; reload the page to be a
 const LOST_FORM =
   'You were sent here with a form, and nothing of it has reached the app. If you have signed in before: browsers leave the cookie out if another site sends the form, such as a sign-in or payment service. The author of the workflow can then add this path to public-paths. Go on at the start page.';
 
+/** The notice for a request to a path of `verify` without a right signature. The reason is in the record only. */
+export const NOT_SIGNED: Notice = {
+  status: 401,
+  mood: 'locked',
+  title: 'This path takes signed requests only',
+  what: 'It is for webhooks: a request must have the signature that its provider makes with their common secret. Nothing of this one has reached the app.',
+  next: 'The record of the requests says what is wrong with this one (expose requests).',
+  nextForScripts: 'The record of the requests says what is wrong with this one (expose requests).',
+};
+
+const TOO_LARGE_TO_CHECK = 'Send it again later, or with a body of at most 1 MB.';
+
+/** The notice for a body that is not read to check its signature: it is too long, or too many came at once. */
+export const NOT_CHECKED: Notice = {
+  status: 503,
+  mood: 'trouble',
+  title: 'The signature was not checked',
+  what: 'The body is too long for that, or too many requests came at once.',
+  next: TOO_LARGE_TO_CHECK,
+  nextForScripts: TOO_LARGE_TO_CHECK,
+  retryAfterS: NO_ANSWER_RETRY_S,
+};
+
 /** The notice for a request that has only a cookie or password, and may come from another site. */
 export function describeForeignRequest(sender: 'foreign' | 'unnamed'): Notice {
   const common = { status: 403, mood: 'locked', leadsHome: true } as const;

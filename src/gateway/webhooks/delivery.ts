@@ -2,7 +2,7 @@
 
 import type { Dispatcher } from 'undici';
 import { describeError, hasCode } from '../../shared/errors.ts';
-import { createRequestFinder } from '../hidden-request.ts';
+import { hasRequestLine } from '../hidden-request.ts';
 import type { OwnAddress } from '../own-address.ts';
 import { decodeFields, forEachField, type RawHeaders, rewriteFields } from '../raw-headers.ts';
 import type { AppAddress } from '../upstream/app-link.ts';
@@ -77,7 +77,7 @@ function readNames(raw: RawHeaders): { host?: string; origin?: string } {
 
 /** Whether this app could run a part of the body as a request of its own (see hidden-request.ts). */
 export function hidesRequest({ body }: WholeRequest, app: AppAddress): boolean {
-  return app.leavesBodies === true && createRequestFinder()(body);
+  return app.leavesBodies === true && hasRequestLine(body);
 }
 
 /** Whether this error says that there was no connection: nothing of the request has been sent. */

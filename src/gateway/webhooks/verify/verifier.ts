@@ -1,0 +1,133 @@
+// Checks requests against the rules of `verify`. Used by passes.ts, and by exposure/ for the control API and the command
+// line.
+
+import { compileAnySpelling, compilePatterns } from '../../../shared/path-patterns.ts';
+import { isOwnPath } from '../../own-pages.ts';
+import type { RawHeaders } from '../../raw-headers.ts';
+import {
+  findSignedHandshake,
+  findUnsignedHandshake,
+  type Handshake,
+  type UnsignedHandshake,
+} from './handshakes.ts';
+import { openSigner } from './providers.ts';
+import type { ProviderName, SignatureRule } from './rule.ts';
+import type { Fields, SignedRequest, Signer, Verdict } from './signer.ts';
+import { listValues, type WholeRequest } from './whole-request.ts';
+
+/** `delivery` is the same text for each attempt to deliver the same thing to the same rule. */
+export type Finding =
+  | {
+      kind: 'right';
+      provider: ProviderName;
+      delivery: string | undefined;
+      handshake: Handshake | undefined;
+    }
+  | { kind: 'wrong'; reason: string };
+
+interface OpenRule {
+  readonly rule: SignatureRule;
+  readonly signer: Signer;
+  /** Could the app read this path as one of the rule? */
+  readonly mayCover: (path: string) => boolean;
+}
+
+export class Verifier {
+  /** Whether a path (target without its query) is one of a rule in every reading: then it needs no key. */
+  readonly needsNoKey: (path: string) => boolean;
+  readonly #rules: readonly OpenRule[];
+  readonly #headers: ReadonlySet<string>;
+
+  constructor(rules: readonly SignatureRule[]) {
+    const isCovered = compilePatterns(rules.map(({ path }) => path));
+    this.needsNoKey = path => isCovered(path) && !isOwnPath(path);
+    this.#rules = rules.map(rule => ({
+      rule,
+      signer: openSigner(rule),
+      mayCover: compileAnySpelling([rule.path]),
+    }));
+    this.#headers = new Set(this.#rules.flatMap(({ signer }) => signer.headers));
+  }
+
+  /** Whether only signed requests may reach the app on this path: some reading of it is a path of a rule. */
+  covers(path: string): boolean {
+    return this.#rules.some(({ mayCover }) => mayCover(path));
+  }
+
+  /** Whether the request has a signature of any rule: only then is its body read. */
+  hasSignature(raw: RawHeaders): boolean {
+    return [...this.#headers].some(name => listValues(raw, name).length > 0);
+  }
+
+  /** Which unsigned handshake it is, if a rule for the path lets that through. */
+  findHandshake(path: string, request: WholeRequest): UnsignedHandshake | undefined {
+    const allowed = this.#select(path).flatMap(({ rule }) => rule.handshakes);
+    return findUnsignedHandshake(request, allowed);
+  }
+
+  /**
+   * Checks the request against all rules, also those of other paths: so the time that it takes does not tell whether the
+   * path has a rule.
+   */
+  check(path: string, request: SignedRequest, now: Date): Finding {
+    const nowS = Math.floor(now.getTime() / 1000);
+    const checked = this.#rules.map(open => ({ ...open, verdict: open.signer.check(request, nowS) }));
+    const own = checked.filter(({ mayCover }) => mayCover(path));
+    const right = own.findIndex(({ verdict }) => verdict.kind === 'right');
+    const found = own[right];
+    if (found === undefined) {
+      const elsewhere = checked.find(({ verdict }) => verdict.kind === 'right');
+      return { kind: 'wrong', reason: explain(own, elsewhere?.rule) };
+    }
+    const delivery = found.signer.findDelivery(request);
+    return {
+      kind: 'right',
+      provider: found.rule.provider,
+      delivery: delivery && `${found.rule.provider} ${checked.indexOf(found)} ${delivery}`,
+      handshake: findSignedHandshake(request),
+    };
+  }
+
+  /**
+   * The fields of a new signature, by the first rule for the path, or by that for `provider` if there is one; undefined
+   * if no rule is for the path. They take the place of the request's fields of the same names.
+   */
+  sign(path: string, request: SignedRequest, now: Date, provider?: string): Fields | undefined {
+    const own = this.#select(path);
+    const chosen = own.find(({ rule }) => rule.provider === provider) ?? own[0];
+    return chosen?.signer.sign(request, Math.floor(now.getTime() / 1000));
+  }
+
+  #select(path: string): readonly OpenRule[] {
+    return this.#rules.filter(({ mayCover }) => mayCover(path));
+  }
+}
+
+type Checked = OpenRule & { readonly verdict: Verdict };
+
+/** The reason that helps most: a right signature that is too old says more than one that is missing. */
+function explain(checked: readonly Checked[], elsewhere: SignatureRule | undefined): string {
+  const verdicts = checked.map(({ verdict }) => verdict);
+  if (elsewhere !== undefined)
+    return `it is signed with the ${elsewhere.provider} secret of another path (${elsewhere.path})`;
+  const stale = verdicts.flatMap(one => (one.kind === 'stale' ? [one.reason] : []));
+  if (stale[0] !== undefined) return stale[0];
+  const mismatched = checked.filter(({ verdict }) => verdict.kind === 'mismatch');
+  if (mismatched.length > 0) return explainMismatch(mismatched.map(({ rule }) => rule));
+  const malformed = verdicts.flatMap(one => (one.kind === 'malformed' ? [one.reason] : []));
+  if (malformed[0] !== undefined) return malformed[0];
+  const headers = verdicts.flatMap(one => (one.kind === 'missing' ? [one.header] : []));
+  return `it is not signed: it has no ${[...new Set(headers)].join(' and no ')}`;
+}
+
+function explainMismatch(rules: readonly SignatureRule[]): string {
+  const names = [...new Set(rules.map(({ provider }) => provider))];
+  const secrets =
+    rules.length === 1
+      ? `the ${names[0]} secret`
+      : `any of the ${rules.length} secrets (${names.join(', ')})`;
+  const url = names.some(name => name === 'twilio' || name === 'square')
+    ? ', or the URL that was signed is not the public URL'
+    : '';
+  return `its signature does not match ${secrets} of this path: the body was changed on the way, or the secret is another one${url}`;
+}
