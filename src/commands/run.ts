@@ -67,7 +67,7 @@ export const run: Command = {
     ...INPUT_FLAGS,
     'secret-file FILE': 'file that holds the secret of the bore server',
     'access-key-file FILE': 'file that holds the key of --access link (default: a new one)',
-    'verify-file FILE': 'file that holds one rule a line: PROVIDER PATH SECRET (docs/verify.md)',
+    'verify-file FILE': 'file with lines PROVIDER PATH SECRET: only such signed webhooks',
     'basic-auth-file FILE': 'file that holds user:password for --access basic',
   },
   async run(call) {
