@@ -10,6 +10,7 @@ import { showInspector } from './inspector/document.ts';
 import { showApp, showTunnel, startTunnel, stopExposure, stopTunnel } from './preview.ts';
 import { replayRequest } from './replay.ts';
 import { clearRequests, listRequests, showRequest } from './requests.ts';
+import { waitForRequests } from './wait/route.ts';
 
 export interface ControlApi {
   /** `http://127.0.0.1:PORT` */
@@ -26,6 +27,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'GET /api/app': showApp,
   'GET /api/requests': listRequests,
   'DELETE /api/requests': clearRequests,
+  'GET /api/requests/wait': waitForRequests,
   'GET /api/requests/{id}': showRequest,
   'POST /api/requests/{id}/replay': replayRequest,
   'GET /api/events': streamEvents,

@@ -28,6 +28,8 @@ export interface Controls {
   replay(captured: CapturedRequest, order: ReplayOrder): Promise<ReplayAnswer>;
   /** Calls back with every later state; returns the function that unsubscribes. */
   subscribe(listener: (state: ExposureState) => void): () => void;
+  /** Aborted when the end begins, which may take half a minute; the reason is an Error that says why it ends. */
+  readonly ending: AbortSignal;
   /** Resolves when Connected; otherwise rejects with a TunnelError. */
   startTunnel(): Promise<void>;
   stopTunnel(): Promise<void>;

@@ -3,7 +3,7 @@
 
 import type { CapturedRequest } from '../shared/captured-request.ts';
 import { InputError } from '../shared/errors.ts';
-import { compilePatterns, findPatternProblem } from '../shared/path-patterns.ts';
+import { compileLoosePatterns, findPatternProblem } from '../shared/path-patterns.ts';
 
 export const FILTER_PARAMETERS = ['path', 'method', 'since'] as const;
 
@@ -29,7 +29,7 @@ export function readFilter(query: URLSearchParams, lastId: number): RequestFilte
   for (const method of methods ?? [])
     if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(method))
       throw new InputError(`\`method\` has '${method}': write POST, or PUT,POST`);
-  const matches = patterns && compilePatterns(patterns);
+  const matches = patterns && compileLoosePatterns(patterns);
   return {
     patterns,
     methods,

@@ -34,6 +34,8 @@ const MAX_LINE_LENGTH = 1_000;
 /** Nobody would read more. */
 const MAX_WARNINGS = 10;
 
+type EndPhase = Extract<Phase, { kind: 'ended' | 'failed' }>;
+
 export interface ExposureOptions {
   config: ExposureConfig;
   /** Private folder of the session; the app gets `app/` in it. */
@@ -58,6 +60,7 @@ export class Exposure {
   #state: Omit<ExposureState, 'link' | 'visits'>;
   #clock: NodeJS.Timeout | undefined;
   #ending: Promise<void> | undefined;
+  readonly #endBegins = new AbortController();
 
   constructor(options: ExposureOptions) {
     this.#options = options;
@@ -118,6 +121,11 @@ export class Exposure {
   subscribe(listener: (state: ExposureState) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Aborted when the end begins; the reason is an Error that says why it ends. */
+  get ending(): AbortSignal {
+    return this.#endBegins.signal;
   }
 
   /** What was captured so far; nothing with `protocol: tcp`. */
@@ -259,16 +267,18 @@ export class Exposure {
     );
   }
 
-  #end(finish: (live: { liveAt?: Date }) => Phase, error?: unknown): Promise<void> {
+  #end(finish: (live: { liveAt?: Date }) => EndPhase, error?: unknown): Promise<void> {
     this.#ending ??= this.#release(finish, error);
     return this.#ending;
   }
 
-  async #release(finish: (live: { liveAt?: Date }) => Phase, error: unknown): Promise<void> {
+  async #release(finish: (live: { liveAt?: Date }) => EndPhase, error: unknown): Promise<void> {
     clearTimeout(this.#clock);
     this.#cancelled.abort();
     const { phase } = this.#state;
-    const last = describeEnd(finish(phase.kind === 'live' ? { liveAt: phase.liveAt } : {}), error);
+    const end = finish(phase.kind === 'live' ? { liveAt: phase.liveAt } : {});
+    const last = describeEnd(end, error);
+    this.#endBegins.abort(new Error(`the preview has ${end.kind}: ${end.reason}`));
     this.#announceEnd(last);
     // The port is free at once; gateway and app stay until downloads are over, or DRAIN_MS have passed.
     const drained = this.#tunnel.close(DRAIN_MS);
@@ -317,7 +327,7 @@ function listCredentials(access: ExposureConfig['gateway']['access']): string[] 
 
 /** The last state of an exposure that ended in this phase, because of this error if there was one. */
 function describeEnd(
-  phase: Phase,
+  phase: EndPhase,
   error: unknown,
 ): Pick<ExposureState, 'phase' | 'tunnel' | 'connectedAt' | 'app'> {
   const connectedAt = undefined;

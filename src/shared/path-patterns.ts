@@ -147,6 +147,31 @@ export function compileLoosePatterns(patterns: readonly string[]): (path: string
   return path => path.length <= MAX_LENGTH && listReadings(path).readings.some(reading => matches(reading));
 }
 
+/** Whether some path may match both patterns. */
+export function canOverlap(one: string, other: string): boolean {
+  return overlapNames(one.split('/'), other.split('/'));
+}
+
+/** The same for lists of names, where `**` stands for any number of them. */
+function overlapNames(one: readonly string[], other: readonly string[]): boolean {
+  const [[first, ...rest], [second, ...others]] = [one, other];
+  if (first === '**') return overlapNames(rest, other) || (second !== undefined && overlapNames(one, others));
+  if (second === '**') return overlapNames(other, one);
+  if (first === undefined || second === undefined) return first === second;
+  return overlapSigns(first, second) && overlapNames(rest, others);
+}
+
+/** The same within a name, where `*` stands for any number of characters. */
+function overlapSigns(one: string, other: string): boolean {
+  if (one.startsWith('*'))
+    return overlapSigns(one.slice(1), other) || (other !== '' && overlapSigns(one, other.slice(1)));
+  if (other.startsWith('*')) return overlapSigns(other, one);
+  if (one === '' || other === '') return one === other;
+  return (
+    (one[0] === '?' || other[0] === '?' || one[0] === other[0]) && overlapSigns(one.slice(1), other.slice(1))
+  );
+}
+
 /** Ways to read the path; doubtful if readers are too likely to disagree in yet other ways. */
 function listReadings(path: string): { readings: string[]; isDoubtful: boolean } {
   const readings = [path];

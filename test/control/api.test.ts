@@ -23,6 +23,7 @@ class RecordingControls implements Controls {
   requests = new RequestRecorder({ kind: 'none' });
   consoleLines = new ConsoleLines();
   inspection = { redacts: true, signingRules: ['github'], publicLink: undefined };
+  ending = new AbortController().signal;
   asked: string[] = [];
   failure: Error | undefined;
   #listeners = new Set<(state: ExposureState) => void>();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compilePatterns, findPatternProblem } from '../../src/shared/path-patterns.ts';
+import { canOverlap, compilePatterns, findPatternProblem } from '../../src/shared/path-patterns.ts';
 
 const isPublic = compilePatterns(['/webhooks/**', '/hook-*', '/exact', '/v?/in']);
 
@@ -136,5 +136,46 @@ describe('a long path (CPU exhaustion)', () => {
     expect(isPublic(`/webhooks/${'a'.repeat(1_020)}`)).toBe(false);
     // It took ten seconds once; then the time limit of the test fails.
     expect(isPublic('/a/b/c'.repeat(2_300))).toBe(false);
+  });
+});
+
+describe('two patterns', () => {
+  it.each([
+    ['/hooks/**', '/hooks/gh'],
+    ['/hooks/**', '/hooks'],
+    ['/hooks/**', '/**/gh'],
+    ['/hooks/*', '/hooks/gh-*'],
+    ['/a*c', '/ab*'],
+    ['/?x', '/ax'],
+    ['/**/a/**', '/b/**/c'],
+  ])('%s and %s have paths in common', (one, other) => {
+    expect([canOverlap(one, other), canOverlap(other, one)]).toEqual([true, true]);
+  });
+
+  it.each([
+    ['/hooks/**', '/other'],
+    ['/hooks/*', '/hooks/a/b'],
+    ['/hooks/gh', '/hooks/Gh'],
+    ['/hooks', '/hooks/'],
+    ['/a*', '/b*'],
+    ['/a?', '/a'],
+    ['/**/a', '/**/b'],
+  ])('%s and %s have none', (one, other) => {
+    expect([canOverlap(one, other), canOverlap(other, one)]).toEqual([false, false]);
+  });
+
+  it('have paths in common if a path matches both', () => {
+    const names = fc.constantFrom('a', 'b', 'ab', 'a*', '*b', '*', '?', '**');
+    const patterns = fc.array(names, { minLength: 1, maxLength: 4 }).map(list => `/${list.join('/')}`);
+    const paths = fc
+      .array(fc.constantFrom('a', 'b', 'ab', 'abb'), { minLength: 1, maxLength: 4 })
+      .map(list => `/${list.join('/')}`);
+    fc.assert(
+      fc.property(patterns, patterns, paths, (one, other, path) => {
+        const matchesBoth = compilePatterns([one])(path) && compilePatterns([other])(path);
+        if (matchesBoth) expect(canOverlap(one, other)).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });

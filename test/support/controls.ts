@@ -6,11 +6,12 @@ import { ConsoleLines } from '../../src/shared/console-lines.ts';
 import { LIVE } from './sample-state.ts';
 
 export function controlsWith(changes: Partial<Controls> = {}): Controls {
-  return {
+  const controls: Controls = {
     state: LIVE,
     requests: new RequestRecorder({ kind: 'none' }),
     consoleLines: new ConsoleLines(),
     subscribe: () => () => {},
+    ending: new AbortController().signal,
     startTunnel: async () => {},
     stopTunnel: async () => {},
     stop: async () => {},
@@ -19,6 +20,7 @@ export function controlsWith(changes: Partial<Controls> = {}): Controls {
     },
     inspection: { redacts: true, signingRules: [], publicLink: undefined },
     describeApp: () => ({ pid: undefined, console: [] }),
-    ...changes,
   };
+  // Not spread: a change may be a getter.
+  return Object.defineProperties(controls, Object.getOwnPropertyDescriptors(changes));
 }

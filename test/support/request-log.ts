@@ -1,6 +1,11 @@
 // A log of captured requests that a test fills itself. Tried in test/control/.
 
-import type { Capture, CapturedRequest, RequestLog } from '../../src/shared/captured-request.ts';
+import type {
+  Capture,
+  CapturedAnswer,
+  CapturedRequest,
+  RequestLog,
+} from '../../src/shared/captured-request.ts';
 
 type Entry = { -readonly [Key in keyof CapturedRequest]: CapturedRequest[Key] };
 
@@ -87,9 +92,9 @@ export class FakeRequestLog implements RequestLog {
     return request;
   }
 
-  /** Its answer was sent, or its sender left. */
-  finish(request: Entry, answer: CapturedRequest['answer'] = { status: 200, durationMs: 5 }): void {
-    Object.assign(request, { answer, isFinished: true });
+  /** Its answer was sent; or, with null, its sender left before. */
+  finish(request: Entry, answer: CapturedAnswer | null = { status: 200, durationMs: 5 }): void {
+    Object.assign(request, { answer: answer ?? undefined, isFinished: true });
     this.#announce(request);
   }
 
