@@ -25,7 +25,14 @@ import { waitUntil } from './wait-until.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** What the release holds; the examples stand for the user's repository. */
-const SHIPPED = ['action.yml', 'stop', 'dist', 'examples/os-hello', 'examples/web-hello'];
+const SHIPPED = [
+  'action.yml',
+  'stop',
+  'dist',
+  'examples/os-hello',
+  'examples/web-hello',
+  'examples/webhooks',
+];
 /** What the workflows' steps call, apart from `programs`. No browser is among them. */
 const TOOLS = ['bash', 'cat', 'cp', 'curl', 'date', 'grep', 'rm'];
 
