@@ -9,7 +9,7 @@ import { removeFolder } from '../shared/folders.ts';
 import { createLogger } from '../shared/log.ts';
 import { LineOutput } from '../shared/output.ts';
 import { recordProcess } from '../shared/processes.ts';
-import { renderClientRow } from '../shared/public-url.ts';
+import { renderClientRow, renderKeyFragment } from '../shared/public-url.ts';
 import { sanitise, sanitiseLines } from '../shared/sanitise.ts';
 import type { ExposureState } from '../shared/state.ts';
 import { describeState } from '../shared/state-json.ts';
@@ -38,6 +38,7 @@ export async function runForeground(config: SupervisorConfig, json: boolean): Pr
     write: (line, level) => screen.log(level === 'warn' ? `warning: ${line}` : line),
   });
   const { exposure, controlUrl, finished, failOnBug } = await startSupervision(config, logger);
+  if (!json) screen.log(`inspector: ${renderKeyFragment(controlUrl, config.controlToken)}`);
   process.on('uncaughtException', failOnBug);
   warn = message => exposure.warn(message);
   const self = recordProcess(process.pid, 'expose');
@@ -101,14 +102,21 @@ class Screen {
       this.#write(JSON.stringify(describeState(state)));
       return;
     }
-    if (state.phase.kind === 'live' && state.link !== undefined && state.link !== this.#announced) {
-      this.#announced = state.link;
-      this.log(sanitiseLines(`\n  ${state.link}\n${renderClientRow(state.link)}`));
-    }
+    if (state.phase.kind === 'live') this.#announce(state);
     const line = sanitise(renderStatus(state, this.#live), Number.POSITIVE_INFINITY);
     // A longer line would wrap, and only its last row could be cleared.
     if (this.#live) this.#out.write(`${CLEAR_LINE}${line.slice(0, this.#out.columns - 1)}`);
     else this.#write(line);
+  }
+
+  /** The links, again when they change. */
+  #announce({ link, inspectorLink }: ExposureState): void {
+    if (link === undefined) return;
+    const inspector = inspectorLink === undefined ? '' : `  public inspector: ${inspectorLink}\n`;
+    const text = sanitiseLines(`\n  ${link}\n${renderClientRow(link)}${inspector}`);
+    if (text === this.#announced) return;
+    this.#announced = text;
+    this.log(text);
   }
 
   log(line: string): void {

@@ -50,6 +50,7 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'public-paths PATTERNS': 'paths that need no key, for example /webhooks/**',
   'capture PATTERNS': 'paths to record: auto, none or patterns (default auto)',
   'queue WORD': 'keep captured requests while the app is away (default true)',
+  inspector: 'also open the inspector on a public port of its own',
   'max-body SIZE': 'longest upload (default 25MB)',
   'compress WORD': 'compress answers: true or false (default true)',
   'name NAME': 'tells previews of one folder apart: their ports, and --session',

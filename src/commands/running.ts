@@ -2,7 +2,7 @@
 // requests.
 
 import { basename } from 'node:path';
-import { callControl, readState } from '../control/client.ts';
+import { callControl, readInspectorUrl, readState } from '../control/client.ts';
 import { renderCount } from '../shared/count.ts';
 import { describeError } from '../shared/errors.ts';
 import { isAlive } from '../shared/processes.ts';
@@ -10,8 +10,11 @@ import { renderClientLine } from '../shared/public-url.ts';
 import type { StateMessage } from '../shared/state-json.ts';
 import { limitStop, MAX_STOP_TIMEOUT_MS } from '../shared/stop-times.ts';
 import { chooseSession, isRunning, readOutcome, type Session } from '../supervisor/session-folder.ts';
-import type { Command, CommandCall } from './command.ts';
+import type { Command, CommandCall, ExitCode } from './command.ts';
 import { print, printAside, printJson } from './terminal.ts';
+
+/** The longest name of a row, and a space. */
+const NAME_WIDTH = 10;
 
 /** The flag of every command that finds a running preview. */
 export const SESSION_FLAG = {
@@ -20,13 +23,18 @@ export const SESSION_FLAG = {
 
 export const url: Command = {
   summary: 'Print the public URL.',
-  usage: '[--link] [--session NAME]',
-  flags: { link: 'the link to click, with its key if it has one', ...SESSION_FLAG },
+  usage: '[--link | --inspector] [--session NAME]',
+  flags: {
+    link: 'the link to click, with its key if it has one',
+    inspector: 'the link of the public inspector, with its key',
+    ...SESSION_FLAG,
+  },
   async run(call) {
     const state = await readCurrent(call);
     const { public_url: url, preview_url, status } = state;
+    if (call.flags.inspector) return showInspectorUrl(call, state);
     const shown = call.flags.link ? preview_url : url;
-    if (call.flags.json) printJson({ url, preview_url, status });
+    if (call.flags.json) printJson({ url, preview_url, inspector_url: state.inspector_url, status });
     else if (shown !== null) print(shown);
     else printAside(`expose url: there is no public address now: ${describeStatus(state)}`);
     return shown === null ? 1 : 0;
@@ -62,6 +70,15 @@ export const stop: Command = {
   },
 };
 
+async function showInspectorUrl(call: CommandCall, { exposure }: StateMessage): Promise<ExitCode> {
+  const isOver = exposure.phase === 'ended' || exposure.phase === 'failed';
+  const inspectorUrl = isOver ? undefined : await readInspectorUrl(findSession(call).session);
+  if (call.flags.json) printJson({ inspector_url: inspectorUrl ?? null });
+  else if (inspectorUrl !== undefined) print(inspectorUrl);
+  else printAside('expose url: there is no public inspector; the `inspector` input opens one');
+  return inspectorUrl === undefined ? 1 : 0;
+}
+
 /** The preview that `--session` names, or the only one; throws an InputError if there are none or several. */
 export function findSession({ flags, shell }: CommandCall): { folder: string; session: Session } {
   const wanted = typeof flags.session === 'string' ? flags.session : undefined;
@@ -94,6 +111,7 @@ function renderState(state: StateMessage): string {
     ['tunnel', describeStatus(state)],
     ['url', state.public_url],
     ['link', state.preview_url === state.public_url ? null : state.preview_url],
+    ['inspector', state.inspector_url],
     ['connect', renderClientLine(state.public_url ?? '') ?? null],
     [
       'app',
@@ -115,5 +133,7 @@ function renderState(state: StateMessage): string {
     ],
     ...state.warnings.map((warning): [string, string] => ['warning', warning]),
   ];
-  return rows.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(9)}${value}`])).join('\n');
+  return rows
+    .flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(NAME_WIDTH)}${value}`]))
+    .join('\n');
 }

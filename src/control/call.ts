@@ -23,7 +23,7 @@ export interface Controls {
   readonly state: ExposureState;
   readonly requests: RequestLog;
   /** What the app prints. */
-  readonly consoleLines: ConsoleLines;
+  readonly consoleLines: Pick<ConsoleLines, 'lastNumber' | 'next' | 'subscribe'>;
   /** Sends a captured request again. Rejects with a ReplayError. */
   replay(captured: CapturedRequest, order: ReplayOrder): Promise<ReplayAnswer>;
   /** Calls back with every later state; returns the function that unsubscribes. */

@@ -66,6 +66,14 @@ export async function readState(address: ControlAddress): Promise<StateMessage> 
   return v.parse(StateMessageSchema, await callControl(address, 'GET /api/tunnel/status'));
 }
 
+const InspectorSchema = v.object({ public_inspector_url: v.nullable(v.string()) });
+
+/** The public inspector's link, with its key, even where it is not published; undefined if there is none. */
+export async function readInspectorUrl(address: ControlAddress): Promise<string | undefined> {
+  const document = v.parse(InspectorSchema, await callControl(address, 'GET /api/inspector'));
+  return document.public_inspector_url ?? undefined;
+}
+
 /** Every state from the current one on; ends with the exposure's process, or with the signal. */
 export async function* followStates(
   address: ControlAddress,

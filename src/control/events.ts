@@ -5,7 +5,6 @@
 // connection can take one: a client that reads slowly gets the latest state, requests as they are by then, and the
 // lines of the console that are still kept.
 
-import type { ConsoleLines } from '../shared/console-lines.ts';
 import { InputError } from '../shared/errors.ts';
 import { describeRequest } from '../shared/request-json.ts';
 import type { ExposureState } from '../shared/state.ts';
@@ -71,7 +70,7 @@ function readTypes(text: string): EventType[] {
 }
 
 /** Where a new client begins, or one that comes again with the id of the last event it got. */
-function readPosition(lastEventId: string, lines: ConsoleLines, feed: RequestFeed): Position {
+function readPosition(lastEventId: string, lines: Controls['consoleLines'], feed: RequestFeed): Position {
   const [, change, line] = /^(\d{1,15})-(\d{1,15})$/.exec(lastEventId) ?? [];
   const firstLine = Math.max(0, lines.lastNumber - FIRST_LINES);
   if (change === undefined || Number(change) > feed.lastChange || Number(line) > lines.lastNumber)
@@ -167,7 +166,7 @@ function followRequests(feed: RequestFeed, position: Position, since: number): S
 }
 
 /** The last lines first, and then every later one; `missed`: how many before it the client was too slow for. */
-function followConsole(lines: ConsoleLines, position: Position): Source {
+function followConsole(lines: Controls['consoleLines'], position: Position): Source {
   return {
     next: () => {
       const line = lines.next(position.line);

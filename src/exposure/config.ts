@@ -12,6 +12,11 @@ import { PROTOCOLS } from '../shared/state.ts';
 
 const Port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
 const Milliseconds = v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_DURATION_MS));
+const RemotePort = v.variant('kind', [
+  v.object({ kind: v.literal('fixed'), port: Port }),
+  v.object({ kind: v.literal('random') }),
+  v.object({ kind: v.literal('auto'), min: Port, max: Port }),
+]);
 const Environment = v.record(v.string(), v.string());
 
 const CommonRule = {
@@ -88,11 +93,7 @@ export const ExposureConfigSchema = v.object({
     ),
     /** Identifies the preview in every run. */
     identity: v.string(),
-    remotePort: v.variant('kind', [
-      v.object({ kind: v.literal('fixed'), port: Port }),
-      v.object({ kind: v.literal('random') }),
-      v.object({ kind: v.literal('auto'), min: Port, max: Port }),
-    ]),
+    remotePort: RemotePort,
     /** Template with `{host}` and `{port}`. */
     publicUrl: v.string(),
     /** Whether connections to a far server may be opened ahead of visitors; absent: yes. */
@@ -100,18 +101,40 @@ export const ExposureConfigSchema = v.object({
     /** The program of a second thread for raw visitors; absent: one thread for all. */
     threadScript: v.optional(v.string()),
   }),
+  /** The public inspector; absent: none. */
+  inspector: v.optional(
+    v.object({
+      key: v.string(),
+      /** Whether its link is as public as the preview's: then it is shown in comment, summary and log. */
+      isPublished: v.boolean(),
+      remotePort: RemotePort,
+    }),
+  ),
 });
 
 export type ExposureConfig = v.InferOutput<typeof ExposureConfigSchema>;
 
+/** A shorter value is a word or a number, and could not be kept secret anyway. */
+const MIN_MASKED_LENGTH = 8;
+
+/**
+ * The texts to hide in pages that strangers may open: also the values of `env`, because nobody knows here which of them
+ * come from secrets.
+ */
+export function listPageSecrets(config: ExposureConfig): string[] {
+  const values = Object.values(config.env).flatMap(value => value.split('\n').map(line => line.trim()));
+  return [...listSecrets(config), ...values.filter(value => value.length >= MIN_MASKED_LENGTH)];
+}
+
 /** The texts to hide in logs. A generated key is not one: it is part of the link. */
-export function listSecrets({ tunnel, gateway, tls }: ExposureConfig): string[] {
+export function listSecrets({ tunnel, gateway, tls, inspector }: ExposureConfig): string[] {
   const { access } = gateway;
   return [
     ...tunnel.servers.flatMap(({ secret }) => secret ?? []),
     ...(access.kind === 'link' && !access.isGenerated ? [access.key] : []),
     ...(access.kind === 'basic' ? [access.password] : []),
     ...(gateway.verify ?? []).map(({ secret }) => secret),
+    ...(inspector === undefined || inspector.isPublished ? [] : [inspector.key]),
     ...listKeyTexts(tls?.key ?? ''),
   ];
 }

@@ -18,16 +18,20 @@ import { formatDuration, MAX_DURATION_MS } from '../shared/duration.ts';
 import { AppError, describeError, TunnelError } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
 import type { Logger } from '../shared/log.ts';
+import { renderKeyFragment } from '../shared/public-url.ts';
 import type { ReplayAnswer, ReplayOrder } from '../shared/replay.ts';
-import type { AppState, EndReason, ExposureState, Phase } from '../shared/state.ts';
+import type { AppState, EndReason, ExposureState, Handler, Phase } from '../shared/state.ts';
 import { DEFAULT_STOP_TIMEOUT_MS, DRAIN_MS } from '../shared/stop-times.ts';
 import type { ExposureConfig } from './config.ts';
 import { type Ingress, openIngress } from './ingress.ts';
+import { InspectorPort } from './inspector-port.ts';
 import { PublicTunnel } from './public-tunnel.ts';
 import type { TunnelStatus } from './tunnel-status.ts';
 
 /** How long the app waits for the check: another program answers at once, and without hairpin NAT no answer comes. */
 const CHECK_HEAD_START_MS = 1_000;
+/** How long a preview that is ready waits for the public inspector, which opens beside it. */
+const INSPECTOR_HEAD_START_MS = 10_000;
 /** How often two clocks are compared with the end: after a laptop has slept, an exposure past its end must stop. */
 const CLOCK_CHECK_MS = 1_000;
 const MAX_LINE_LENGTH = 1_000;
@@ -42,8 +46,17 @@ export interface ExposureOptions {
   folder: string;
   logger: Logger;
   onChild: (child: { pid: number; role: string }) => void;
+  /** Makes the public inspector, for clients with this key; absent: none, whatever the configuration says. */
+  inspect?: (key: string) => PublicInspector;
   /** Called when the end begins, with the state that it will have: visitors and app may need half a minute to stop. */
   onEnding?: (last: ExposureState) => void;
+}
+
+/** What visitors of the inspector's port reach. */
+export interface PublicInspector {
+  handle: Handler;
+  /** Ends what would go on by itself: the event streams. */
+  endStreams(): void;
 }
 
 export class Exposure {
@@ -55,9 +68,10 @@ export class Exposure {
   readonly #tunnel: PublicTunnel;
   /** What the app prints. */
   readonly consoleLines = new ConsoleLines();
+  #inspector: { port: InspectorPort; endStreams(): void } | undefined;
   #app: App | undefined;
   #appStart: Promise<App> | undefined;
-  #state: Omit<ExposureState, 'link' | 'visits'>;
+  #state: Omit<ExposureState, 'link' | 'inspectorLink' | 'visits'>;
   #clock: NodeJS.Timeout | undefined;
   #ending: Promise<void> | undefined;
   readonly #endBegins = new AbortController();
@@ -105,12 +119,25 @@ export class Exposure {
 
   get state(): ExposureState {
     const url = this.#url;
-    return { ...this.#state, visits: this.#ingress.visits, link: url && this.#renderLink(url) };
+    const isOver = this.#state.phase.kind === 'ended' || this.#state.phase.kind === 'failed';
+    const isInspectorShown = !isOver && this.#options.config.inspector?.isPublished;
+    return {
+      ...this.#state,
+      visits: this.#ingress.visits,
+      link: url && this.#renderLink(url),
+      inspectorLink: isInspectorShown ? this.#inspectorLink : undefined,
+    };
   }
 
   get #url(): string | undefined {
     const { address } = this.#state;
     return address.kind === 'none' ? undefined : address.url;
+  }
+
+  get #inspectorLink(): string | undefined {
+    const { inspector } = this.#options.config;
+    const url = this.#inspector?.port.url;
+    return inspector && url && renderKeyFragment(url, inspector.key);
   }
 
   #renderLink(url: string): string {
@@ -135,7 +162,7 @@ export class Exposure {
 
   /** What the inspector shows apart from the state. */
   get inspection(): { redacts: boolean; signingRules: readonly string[]; publicLink: string | undefined } {
-    return { redacts: true, signingRules: [], publicLink: undefined };
+    return { redacts: true, signingRules: [], publicLink: this.#inspectorLink };
   }
 
   /** Sends a captured request again. Rejects with a ReplayError. */
@@ -155,7 +182,9 @@ export class Exposure {
     try {
       await this.#tunnel.open(signal);
       this.#options.logger.info(`tunnel connected: ${this.#url}`);
+      const inspector = this.#openInspector(signal);
       await this.#startBehind(signal);
+      await Promise.race([inspector, delay(INSPECTOR_HEAD_START_MS, undefined, { ref: false })]);
       if (signal.aborted)
         throw new TunnelError('the public address was not checked in time', { retryable: false });
       this.#goLive();
@@ -164,6 +193,22 @@ export class Exposure {
       await this.#ending;
       throw error;
     }
+  }
+
+  /** Resolves when the public inspector is open, or when it is clear that there is none; never rejects. */
+  async #openInspector(signal: AbortSignal): Promise<void> {
+    const { config, inspect, logger } = this.#options;
+    if (config.inspector === undefined || inspect === undefined) return;
+    const { handle, endStreams } = inspect(config.inspector.key);
+    const port = new InspectorPort({
+      config,
+      handle,
+      onChange: () => this.#update({}),
+      onWarning: message => this.warn(message),
+      logger,
+    });
+    this.#inspector = { port, endStreams };
+    await port.open(signal);
   }
 
   /** The app gets its public URL when it starts, so a port on which another program answers is changed before that. */
@@ -289,6 +334,13 @@ export class Exposure {
     const left = await removeFolder(join(this.#options.folder, 'app'));
     if (left !== undefined) this.warn(left);
     this.#update(last);
+    await this.#attempt('the public inspector', this.#closeInspector());
+  }
+
+  /** Last of all: those who watch see the end. */
+  async #closeInspector(): Promise<void> {
+    this.#inspector?.endStreams();
+    await this.#inspector?.port.stop();
   }
 
   #announceEnd(last: Partial<ExposureState>): void {

@@ -45,8 +45,8 @@ export interface IngressOptions {
   /** When the exposure ends, if that is known. */
   endsAt: () => Date | undefined;
   gateway: ExposureConfig['gateway'];
-  /** Gets the requests on captured paths. */
-  recorder: RequestRecorder;
+  /** Gets the requests on captured paths; undefined: nothing is recorded. */
+  recorder: RequestRecorder | undefined;
   /** The program of a second thread for raw visitors. */
   threadScript: string | undefined;
   /** With `tls-cert`: TLS ends here. */
@@ -68,7 +68,7 @@ function openGateway(options: IngressOptions): Ingress {
     endsAt,
     rules,
     proofKey,
-    recorder,
+    ...(recorder && { recorder }),
     ...(tls && { tls }),
     logger,
   });

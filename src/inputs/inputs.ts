@@ -9,6 +9,7 @@ import { PROTOCOLS, type Protocol } from '../shared/state.ts';
 import { type AppInputs, parseAppInputs } from './app.ts';
 import { DEFAULT_MAX_BODY, type GatewayInputs, parseGatewayInputs } from './gateway.ts';
 import { listHttpsWarnings } from './https-zones.ts';
+import { parseInspector } from './inspector.ts';
 import { type InputSource, Problems } from './problems.ts';
 import { listTlsWarnings, parseTlsInputs, type TlsInputs } from './tls.ts';
 import { DEFAULT_PORT_RANGE, parseTunnelInputs, type TunnelInputs } from './tunnel.ts';
@@ -35,6 +36,8 @@ export interface Inputs {
   tunnel: TunnelInputs;
   gateway: GatewayInputs;
   webhooks: WebhookInputs;
+  /** Whether the inspector also gets a public port of its own. */
+  inspector: boolean;
   /** Undefined unless TLS ends on the runner. */
   tls: TlsInputs | undefined;
   /** Whether the step itself waits for the end of the preview. */
@@ -83,6 +86,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   capture: 'auto',
   queue: 'true',
   verify: '',
+  inspector: 'false',
   'max-body': DEFAULT_MAX_BODY,
   compress: 'true',
   hold: 'false',
@@ -111,6 +115,9 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
     parseWebhookInputs(read, { protocol, publicPaths: gateway.known?.publicPaths, problems }),
   );
   const tls = problems.check(() => parseTlsInputs(read, { protocol, tunnel, problems }));
+  const inspector = problems.check(() =>
+    parseInspector(text('inspector'), { protocol, tunnel: tunnel.known }),
+  );
   const lifetime = problems.check(() => parseLifetime(text('hold'), text('duration')));
   const prNumber = problems.check(() =>
     parseWholeNumber(text('pr-number') || undefined, 'pr-number', 1, 2 ** 31),
@@ -129,6 +136,7 @@ export function parseInputs(read: InputSource, environment: NodeJS.ProcessEnv, b
     tls: tls.value,
     gateway: gateway.value,
     webhooks: webhooks.value,
+    inspector: inspector.value,
     ...lifetime.value,
     prNumber: prNumber.value,
     comment: comment.value,

@@ -14,6 +14,8 @@ export const DEFAULT_PORT_RANGE = '1024-65535';
 export interface TunnelInputs {
   servers: readonly TunnelServer[];
   remotePort: RemotePort;
+  /** The public inspector's: `auto` where the preview's is a number. */
+  inspectorPort: RemotePort;
   /** Template; its scheme is tcp if the protocol is tcp. */
   publicUrl: string;
 }
@@ -32,7 +34,9 @@ export function parseTunnelInputs(read: InputSource, protocol: Protocol, problem
     address,
     secret: secrets.value[index] ?? secrets.value[0],
   }));
-  return { servers, remotePort: remotePort.value, publicUrl: publicUrl.value };
+  const inspectorPort: RemotePort =
+    remotePort.value.kind === 'fixed' ? { kind: 'auto', ...range.value } : remotePort.value;
+  return { servers, remotePort: remotePort.value, inspectorPort, publicUrl: publicUrl.value };
 }
 
 /**

@@ -1,6 +1,7 @@
 // The logger. Used in every folder; each program decides where the lines go.
 
 import { sanitise } from './sanitise.ts';
+import { createMask } from './secrets.ts';
 
 export const LOG_LEVELS = ['quiet', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -24,14 +25,13 @@ export function createLogger(options: {
   /** Whether lines other than errors would be dropped: then they are not even sanitised. */
   isFull?: () => boolean;
 }): Logger {
-  // The longest first: otherwise a secret that begins with another one would leave its end behind.
-  const hidden = (options.hidden ?? []).filter(text => text !== '').sort((a, b) => b.length - a.length);
+  const mask = createMask(options.hidden ?? []);
   const logAt = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string) => {
     if (level === 'debug' && options.level !== 'debug') return;
     if (level === 'info' && options.level === 'quiet') return;
     if (level !== 'error' && options.isFull?.()) return;
-    const clean = hidden.reduce((text, secret) => text.replaceAll(secret, '***'), message);
-    for (const line of clean.split('\n')) options.write(sanitise(line, Number.POSITIVE_INFINITY), level);
+    for (const line of mask(message).split('\n'))
+      options.write(sanitise(line, Number.POSITIVE_INFINITY), level);
   };
   return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
 }

@@ -27,6 +27,14 @@ export function stripBrackets(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, '');
 }
 
+/**
+ * The link to an inspector: its key is in the fragment, which browsers send to nobody. `url` is without a trailing
+ * slash.
+ */
+export function renderKeyFragment(url: string, key: string): string {
+  return `${url}/#key=${key}`;
+}
+
 /** The command to paste for `tcp://host:port`; undefined for an http(s) URL. */
 export function renderClientLine(url: string): string | undefined {
   const parsed = URL.parse(url);

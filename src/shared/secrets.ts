@@ -1,5 +1,5 @@
-// Compares secrets in constant time, and lists the texts of a key that logs must hide. Used by gateway, control,
-// tunnel, exposure and step.
+// Compares secrets in constant time, and hides them in logs and pages. Used by gateway, control, tunnel, exposure,
+// supervisor and step.
 
 import { hash, timingSafeEqual } from 'node:crypto';
 
@@ -9,6 +9,13 @@ const MIN_HIDDEN_LENGTH = 8;
 /** Takes the same time for every guess, of any length. For keys, passwords and MACs. */
 export function isSame(given: string, wanted: string): boolean {
   return timingSafeEqual(hash('sha256', given, 'buffer'), hash('sha256', wanted, 'buffer'));
+}
+
+/** A function that replaces each of the texts by `***`, wherever it stands. */
+export function createMask(hidden: readonly string[]): (text: string) => string {
+  // The longest first: otherwise a secret that begins with another one would leave its end behind.
+  const longestFirst = hidden.filter(text => text !== '').sort((a, b) => b.length - a.length);
+  return text => longestFirst.reduce((masked, secret) => masked.replaceAll(secret, '***'), text);
 }
 
 /**

@@ -53,6 +53,8 @@ export const StateMessageSchema = v.object({
   /** Null unless the tunnel is Connected or Reconnecting. */
   public_url: v.nullable(v.string()),
   preview_url: v.nullable(v.string()),
+  /** Null without a public inspector, and where a given key or password protects the preview. */
+  inspector_url: v.nullable(v.string()),
   public_host: v.nullable(v.string()),
   public_port: v.nullable(v.number()),
   /** Null unless the tunnel is Connected. */
@@ -84,6 +86,7 @@ export function describeState(state: ExposureState): StateMessage {
     status: tunnel.status,
     public_url: hasAddress && address.kind !== 'none' ? address.url : null,
     preview_url: hasAddress ? (state.link ?? null) : null,
+    inspector_url: state.inspectorLink ?? null,
     public_host: hasAddress ? tunnel.host : null,
     public_port: hasAddress ? tunnel.port : null,
     connected_at: (tunnel.status === 'Connected' && state.connectedAt?.toISOString()) || null,

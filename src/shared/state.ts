@@ -92,6 +92,8 @@ export interface ExposureState {
   readonly address: AddressState;
   /** The URL to click: that of `address`, with the key if one was generated for this run. */
   readonly link: string | undefined;
+  /** The public inspector's link, with its key; undefined if there is none, or if it is not to be published. */
+  readonly inspectorLink: string | undefined;
   readonly restarts: number;
   readonly reconnects: number;
   /** How often the public address changed after it was announced. */

@@ -2,7 +2,7 @@
 // live, writes the outputs, and in a hold waits for the end. Used by main.
 
 import * as core from '@actions/core';
-import { followStates } from '../control/client.ts';
+import { followStates, readInspectorUrl } from '../control/client.ts';
 import { identifyAddress } from '../github/identity.ts';
 import type { Job } from '../github/job.ts';
 import type { Inputs } from '../inputs/inputs.ts';
@@ -135,6 +135,8 @@ async function startSupervisor(options: {
     runner: findAncestor('Runner.Worker'),
   });
   core.setSecret(config.controlToken);
+  const { inspector } = config.exposure;
+  if (inspector?.isPublished === false) core.setSecret(inspector.key);
   try {
     const session = await startBackground({
       script: resolveBundle('supervisor'),
@@ -169,7 +171,10 @@ async function expose(job: Job, inputs: Inputs, started: Started): Promise<void>
   try {
     last = await awaitState(states, ({ exposure }) => exposure.phase !== 'starting');
     if (last?.exposure.phase === 'live') {
-      publish(last, started, inputs.hold);
+      const inspectorUrl = inputs.inspector
+        ? await readInspectorUrl(session).catch(() => undefined)
+        : undefined;
+      publish(last, started, { hold: inputs.hold, inspectorUrl });
       const endGraceMs = END_GRACE_MS + inputs.app.stopTimeoutMs;
       if (inputs.hold) last = await hold(states, last, { over, endGraceMs });
     }
@@ -193,9 +198,13 @@ async function awaitState(
 }
 
 /** Writes the outputs and prints the link. Outputs are files, so the runner's command parser may be off. */
-function publish(state: StateMessage, started: Started, hold: boolean): void {
+function publish(
+  state: StateMessage,
+  started: Started,
+  { hold, inspectorUrl }: { hold: boolean; inspectorUrl: string | undefined },
+): void {
   try {
-    writeOutputs(state, started);
+    writeOutputs(state, started, inspectorUrl);
   } catch (error) {
     // Without outputs, later steps would have no address. In a hold, no later step runs before the end: a warning is
     // enough.
@@ -203,14 +212,20 @@ function publish(state: StateMessage, started: Started, hold: boolean): void {
     print.info(`warning: the outputs could not be written: ${describeError(error)}`);
   }
   const url = state.preview_url ?? '';
-  print.info(`\n  Preview: ${url}\n${renderClientRow(url)}`);
+  const inspector = state.inspector_url === null ? '' : `  Inspector: ${state.inspector_url}\n`;
+  print.info(`\n  Preview: ${url}\n${renderClientRow(url)}${inspector}`);
 }
 
-function writeOutputs(state: StateMessage, { session, folder, key }: Started): void {
+function writeOutputs(
+  state: StateMessage,
+  { session, folder, key }: Started,
+  inspectorUrl: string | undefined,
+): void {
   const expiresAt = state.exposure.phase === 'live' ? state.exposure.expires_at : null;
   const outputs = {
     url: state.public_url,
     'preview-url': state.preview_url,
+    'inspector-url': inspectorUrl,
     host: state.public_host,
     port: state.public_port,
     status: state.status,

@@ -98,6 +98,7 @@ function describeDeath(step: StepState): StateMessage {
     public_host: null,
     public_port: null,
     connected_at: null,
+    inspector_url: null,
     tunnel_reason: 'killed',
     verified: null,
     doubt: null,

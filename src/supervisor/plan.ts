@@ -20,6 +20,8 @@ const INSTALL_TIMEOUT_MS = 15 * 60_000;
 const MAX_LEFT_OUT = 500;
 /** 256 bits. */
 const TOKEN_BYTES = 32;
+/** 192 bits. */
+const INSPECTOR_KEY_BYTES = 24;
 
 /** Everything the document is made of. The optional members exist in a job only. */
 export interface SupervisorPlan extends Pick<SupervisorConfig, 'comment' | 'continueFile' | 'runner'> {
@@ -65,6 +67,7 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
       durationMs: inputs.durationMs,
       gateway: { ...gateway, ...webhooks, access },
       tls: tls && { cert: tls.cert, key: tls.key },
+      inspector: planInspector(inputs, access),
       tunnel: {
         servers: [...tunnel.servers],
         identity,
@@ -77,6 +80,22 @@ export function planSupervisor(plan: SupervisorPlan): SupervisorConfig {
     continueFile: plan.continueFile,
     runner: plan.runner,
     comment: plan.comment,
+  };
+}
+
+/**
+ * The public inspector, with a key of its own. Its link is shown where the preview's own link is enough to get in; with
+ * a given key or a password, that is nowhere.
+ */
+function planInspector(
+  { inspector, tunnel }: Inputs,
+  access: SupervisorPlan['access'],
+): ExposureConfig['inspector'] {
+  if (!inspector) return undefined;
+  return {
+    key: randomBytes(INSPECTOR_KEY_BYTES).toString('base64url'),
+    isPublished: access.kind === 'open' || (access.kind === 'link' && access.isGenerated),
+    remotePort: tunnel.inspectorPort,
   };
 }
 

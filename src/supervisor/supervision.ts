@@ -2,10 +2,13 @@
 // process, and by `expose run` and `demo` in the foreground.
 
 import { startControlApi } from '../control/api.ts';
+import { openPublicInspector } from '../control/inspector/public.ts';
+import { listPageSecrets } from '../exposure/config.ts';
 import { Exposure } from '../exposure/exposure.ts';
 import { describeError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { recordProcess } from '../shared/processes.ts';
+import { createMask } from '../shared/secrets.ts';
 import type { ExposureState } from '../shared/state.ts';
 import type { SupervisorConfig } from './config.ts';
 import { watchEnds } from './ends.ts';
@@ -29,7 +32,7 @@ export interface Supervision {
 /** Resolves when the control API listens, while the exposure still starts. */
 export async function startSupervision(config: SupervisorConfig, logger: Logger): Promise<Supervision> {
   const files = sessionFiles(config.folder);
-  const exposure = new Exposure({
+  const exposure: Exposure = new Exposure({
     config: config.exposure,
     folder: config.folder,
     logger,
@@ -40,6 +43,7 @@ export async function startSupervision(config: SupervisorConfig, logger: Logger)
           `${role} could not be recorded, and would keep running if this process is killed: ${problem}`,
         );
     },
+    inspect: key => openPublicInspector(exposure, key, createMask(listPageSecrets(config.exposure))),
     onEnding: last => reporting.announceEnd(last),
   });
   const ended = awaitEnd(exposure);
@@ -54,7 +58,7 @@ export async function startSupervision(config: SupervisorConfig, logger: Logger)
     const problem = attempt(() => writeOutcome(config.folder, state));
     if (problem !== undefined) exposure.warn(`the outcome of the preview could not be saved: ${problem}`);
     await reporting.finish().catch(error => logger.warn(`the last report failed: ${describeError(error)}`));
-    await api.stop();
+    await Promise.all([api.stop(), exposure.stop()]);
     return state;
   };
   return { exposure, controlUrl: api.url, finished: finish(), failOnBug: createBugHandler(exposure, logger) };

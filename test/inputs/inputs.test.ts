@@ -162,6 +162,20 @@ describe('a wrong value', () => {
     ],
     [{ ...RAW, 'public-url': 'tcp://{host}' }, /^`public-url` is 'tcp:\/\/\{host\}', which has no port/],
     [{ 'public-url': 'tcp://{host}:{port}' }, /which is not an http or https address/],
+    [{ inspector: 'maybe' }, /^`inspector` is 'maybe'/],
+    [{ ...RAW, inspector: 'true' }, /^`inspector` cannot be used with `protocol: tcp`: /],
+    [
+      { inspector: 'true', 'public-url': 'https://preview.example.com' },
+      /^`inspector` is true, and `public-url` is 'https:\/\/preview\.example\.com', which leads to one port only, .*\{port\}/,
+    ],
+    [
+      { inspector: 'true', 'public-url': 'https://{host}' },
+      /^`inspector` is true, and `public-url` is 'https:\/\/\{host\}', which leads to one port only/,
+    ],
+    [
+      { inspector: 'true', 'port-range': '20000-20000' },
+      /^`inspector` is true, and `port-range` has one port only, 20000, which the preview takes/,
+    ],
     [{ 'public-url': 'ftp://x' }, /^`public-url` is 'ftp:\/\/x', which is not an http or https address: /],
     [{ 'public-url': 'https://{name}.x' }, /placeholder other than \{host\} and \{port\}/],
     [{ 'public-url': 'https://x/{port}' }, /has more than a host and a port/],
@@ -384,6 +398,24 @@ describe('a right value', () => {
     [
       { 'port-range': '20000 - 29999' },
       { tunnel: { remotePort: { kind: 'auto', min: 20_000, max: 29_999 } } },
+    ],
+    [
+      { inspector: 'true', 'remote-port': '9000' },
+      {
+        inspector: true,
+        tunnel: {
+          remotePort: { kind: 'fixed', port: 9_000 },
+          inspectorPort: { kind: 'auto', min: 1_024, max: 65_535 },
+        },
+      },
+    ],
+    [
+      { inspector: 'true', 'remote-port': '20000', 'port-range': '20000-29999' },
+      { tunnel: { inspectorPort: { kind: 'auto', min: 20_000, max: 29_999 } } },
+    ],
+    [
+      { inspector: 'true', 'remote-port': 'random', 'public-url': 'https://{port}.x.example' },
+      { inspector: true, tunnel: { inspectorPort: { kind: 'random' } } },
     ],
     [{ 'port-range': '20000–29999' }, { tunnel: { remotePort: { min: 20_000, max: 29_999 } } }],
     [{ 'port-range': '20000:29999' }, { tunnel: { remotePort: { min: 20_000, max: 29_999 } } }],

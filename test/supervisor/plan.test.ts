@@ -6,9 +6,13 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { INPUT_DEFAULTS, parseInputs } from '../../src/inputs/inputs.ts';
 import { readHost } from '../../src/supervisor/host.ts';
-import { describeLeftOut, planSupervisor } from '../../src/supervisor/plan.ts';
+import { describeLeftOut, planSupervisor, type SupervisorPlan } from '../../src/supervisor/plan.ts';
 
-function planExposure(environment: NodeJS.ProcessEnv, given: Record<string, string> = {}) {
+function planExposure(
+  environment: NodeJS.ProcessEnv,
+  given: Record<string, string> = {},
+  access: SupervisorPlan['access'] = { kind: 'open' },
+) {
   const path = mkdtempSync(join(tmpdir(), 'plan-'));
   onTestFinished(() => rmSync(path, { recursive: true }));
   writeFileSync(join(path, 'index.html'), '');
@@ -21,7 +25,7 @@ function planExposure(environment: NodeJS.ProcessEnv, given: Record<string, stri
     folder: path,
     name: 'app',
     identity: 'a preview',
-    access: { kind: 'open' },
+    access,
   });
   return { exposure, leftOut: describeLeftOut(inputs.app, host) };
 }
@@ -61,3 +65,17 @@ it.each([{}, { EXPOSE_WARM_CONNECTIONS: '' }, { EXPOSE_WARM_CONNECTIONS: 'on' }]
     expect(hasSpareConnections(environment)).toBe(true);
   },
 );
+
+it('gives the public inspector a new key in every run, and shows it only where the preview needs no secret', () => {
+  const plan = (access?: SupervisorPlan['access']) =>
+    planExposure({}, { inspector: 'true' }, access).exposure.inspector;
+  const link = { kind: 'link', key: 'k'.repeat(32) } as const;
+  expect(plan()).toMatchObject({ isPublished: true, remotePort: { kind: 'auto' } });
+  expect(plan({ ...link, isGenerated: true })?.isPublished).toBe(true);
+  expect(plan({ ...link, isGenerated: false })?.isPublished).toBe(false);
+  expect(plan({ kind: 'basic', user: 'u', password: 'p' })?.isPublished).toBe(false);
+  // 192 bits in base64url.
+  expect(plan()?.key).toMatch(/^[\w-]{32}$/);
+  expect(plan()?.key).not.toBe(plan()?.key);
+  expect(planExposure({}).exposure.inspector).toBeUndefined();
+});

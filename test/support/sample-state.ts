@@ -13,6 +13,7 @@ export const LIVE: ExposureState = {
   app: { status: 'running', upstream: { kind: 'address', host: '127.0.0.1', port: 3000 } },
   address: { kind: 'verified', url: URL },
   link: URL,
+  inspectorLink: undefined,
   restarts: 0,
   reconnects: 0,
   addressChanges: 0,

@@ -99,6 +99,10 @@ function renderLive(preview: PreviewFacts, state: PreviewState & { kind: 'live' 
     : `Connect to **${host}**, for instance with`;
   const line = renderClientLine(state.url);
   const lines = [address, ...(line === undefined ? [] : [renderCodeBlock([line])])];
+  if (state.inspectorUrl !== undefined)
+    lines.push(
+      `${renderLink('Open the inspector', state.inspectorUrl)} to see its requests and console as they come.`,
+    );
   lines.push(renderEnd(preview, state.endsAt));
   if (preview.entry !== undefined) lines.push(renderSentence(preview.entry));
   if (state.unverifiedReason !== undefined) lines.push(UNVERIFIED[state.unverifiedReason]);

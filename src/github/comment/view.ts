@@ -29,7 +29,7 @@ export type Outage = 'tunnel' | 'tunnel closed' | 'app';
 /** `endsAt`: the latest time the preview can live; undefined if it ends with its job. */
 export type PreviewState =
   | { kind: 'starting'; endsAt?: Date }
-  | { kind: 'live'; url: string; endsAt?: Date; unverifiedReason?: UnverifiedReason }
+  | { kind: 'live'; url: string; inspectorUrl?: string; endsAt?: Date; unverifiedReason?: UnverifiedReason }
   | { kind: 'reconnecting'; url?: string; outage: Outage; since: Date; endsAt?: Date }
   | { kind: 'ended'; url?: string; reason: EndReason; endedAt: Date }
   | { kind: 'failed'; url?: string; reason: string; lastLines: readonly string[]; endedAt: Date };
@@ -84,7 +84,8 @@ function viewLive(state: StateMessage, expiresAt: string | null, context: ViewCo
     return { kind: 'reconnecting', ...(url === undefined ? {} : { url }), outage, since, ...endsAt };
   if (url === undefined) return { kind: 'starting', ...endsAt };
   const unverified = state.doubt === null ? {} : { unverifiedReason: state.doubt };
-  return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...unverified, ...endsAt };
+  const inspector = state.inspector_url === null ? {} : { inspectorUrl: state.inspector_url };
+  return { kind: 'live', url: state.preview_url ?? lastLink ?? url, ...inspector, ...unverified, ...endsAt };
 }
 
 /** The tunnel comes first: without it, visitors cannot reach the app, whatever its state is. */

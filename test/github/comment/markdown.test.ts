@@ -25,6 +25,7 @@ const SAMPLES: Record<string, [PreviewState, Partial<PreviewFacts>?]> = {
     { kind: 'live', url: `${url}/?key=k3y`, endsAt, unverifiedReason: 'silent' },
     { openWarning, warnings },
   ],
+  'live-inspector': [{ kind: 'live', url, inspectorUrl: 'http://bore.pub:34567/#key=k3y', endsAt }],
   'live-basic': [{ kind: 'live', url: 'https://23456.preview.example.com' }, { entry }],
   'live-unproved': [{ kind: 'live', url: 'tcp://bore.pub:23456', endsAt, unverifiedReason: 'unproved' }],
   'live-tcp': [{ kind: 'live', url: 'tcp://bore.pub:23456', endsAt }],

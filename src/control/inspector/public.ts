@@ -1,0 +1,97 @@
+// The public inspector: the page and a part of the API for people away from the runner, with a key of its own. What it
+// does not have: the end of the preview, the tunnel, replays to other addresses, and signatures with known secrets.
+// Created by supervisor/supervision; the exposure puts a gateway and a tunnel in front of it.
+
+import type { HttpRequest, HttpResponse } from '../../shared/http-message.ts';
+import type { ExposureState } from '../../shared/state.ts';
+import type { Controls, Route } from '../call.ts';
+import { Endpoint } from '../endpoint.ts';
+import { streamEvents } from '../events.ts';
+import { showApp } from '../preview.ts';
+import { clearRequests, listRequests, showRequest } from '../requests.ts';
+import { showInspector } from './document.ts';
+
+const PUBLIC_ROUTES: Readonly<Record<string, Route>> = {
+  'GET /api/inspector': showInspector,
+  'GET /api/app': showApp,
+  'GET /api/requests': listRequests,
+  'DELETE /api/requests': clearRequests,
+  'GET /api/requests/{id}': showRequest,
+  'GET /api/events': streamEvents,
+};
+
+/** The routes as `METHOD path`, for tests. */
+export const PUBLIC_ROUTE_NAMES: readonly string[] = Object.keys(PUBLIC_ROUTES);
+
+export interface PublicInspector {
+  handle(request: HttpRequest, response: HttpResponse): void;
+  endStreams(): void;
+}
+
+/** `mask` hides secrets in what the app has printed: unlike the log, this page is not masked by the runner. */
+export function openPublicInspector(
+  controls: Controls,
+  key: string,
+  mask: (text: string) => string,
+): PublicInspector {
+  const endpoint = new Endpoint({
+    controls: maskControls(controls, mask),
+    routes: PUBLIC_ROUTES,
+    key,
+    keyRequired: "a bearer token is required: the key in the fragment of the inspector's link",
+    audience: 'public',
+  });
+  return {
+    handle: (request, response) => endpoint.handle(request, response),
+    endStreams: () => endpoint.endStreams(),
+  };
+}
+
+/** The same exposure, without the secrets that its app may have printed. */
+function maskControls(controls: Controls, mask: (text: string) => string): Controls {
+  const { consoleLines } = controls;
+  return {
+    get state() {
+      return maskState(controls.state, mask);
+    },
+    get inspection() {
+      return controls.inspection;
+    },
+    requests: controls.requests,
+    consoleLines: {
+      get lastNumber() {
+        return consoleLines.lastNumber;
+      },
+      next: number => {
+        const line = consoleLines.next(number);
+        return line && { ...line, text: mask(line.text) };
+      },
+      subscribe: listener => consoleLines.subscribe(listener),
+    },
+    subscribe: listener => controls.subscribe(state => listener(maskState(state, mask))),
+    startTunnel: () => controls.startTunnel(),
+    stopTunnel: () => controls.stopTunnel(),
+    stop: reason => controls.stop(reason),
+    describeApp: () => {
+      const { pid, console } = controls.describeApp();
+      return { pid, console: console.map(mask) };
+    },
+  };
+}
+
+function maskState(state: ExposureState, mask: (text: string) => string): ExposureState {
+  const { app, phase } = state;
+  return {
+    ...state,
+    app:
+      app.status === 'failed'
+        ? { ...app, reason: mask(app.reason), lastLines: app.lastLines.map(mask) }
+        : app.status === 'restarting'
+          ? { ...app, reason: mask(app.reason) }
+          : app,
+    phase:
+      phase.kind === 'failed'
+        ? { ...phase, reason: mask(phase.reason), lastLines: phase.lastLines.map(mask) }
+        : phase,
+  };
+}
