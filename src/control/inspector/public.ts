@@ -73,8 +73,8 @@ function maskControls(controls: Controls, mask: (text: string) => string): Contr
     stopTunnel: () => controls.stopTunnel(),
     stop: reason => controls.stop(reason),
     describeApp: () => {
-      const { pid, console } = controls.describeApp();
-      return { pid, console: console.map(mask) };
+      const { console: lines, ...app } = controls.describeApp();
+      return { ...app, console: lines.map(mask) };
     },
   };
 }
