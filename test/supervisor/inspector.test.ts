@@ -86,6 +86,10 @@ async function start(changes: Partial<ExposureConfig> = {}, port = 7835, host = 
   };
 }
 
+/** A command whose app runs `script` first, and answers everything with 200. */
+const serve = (script: string) =>
+  `node -e "${script}require('http').createServer((q, r) => q.resume().on('end', () => r.end())).listen(process.env.PORT, '127.0.0.1')"`;
+
 const withKey = (key = KEY) => ({ headers: { Authorization: `Bearer ${key}` } });
 
 /** Reads a stream of events until one of them contains `text`; resolves with all that came. */
@@ -185,6 +189,32 @@ describeWithReal(['bore'], 'the public inspector', () => {
     await waitUntil(async () => !(await accepts(hostname, Number(port))), 'the port is free again');
   });
 
+  it('sends a request to the app again, as it came, and nothing else', async () => {
+    const { inspector, preview } = await start({
+      spec: { mode: 'port', path: tmpdir(), command: serve('') },
+      gateway: {
+        access: { kind: 'link', key: 'G'.repeat(32), isGenerated: true },
+        publicPaths: ['/hooks/**'],
+        maxBodyBytes: 1024 ** 2,
+        compress: true,
+        capture: { kind: 'paths', patterns: ['/**'] },
+      },
+    });
+    const { origin } = new URL(preview);
+    await fetch(`${origin}/hooks/one`, { method: 'POST', body: 'let in' });
+    await fetch(`${origin}/other`, { method: 'POST', body: 'refused: it has no key' });
+    const replay = (id: number, body = '') =>
+      fetch(`${inspector}/api/requests/${id}/replay`, { method: 'POST', body, ...withKey() });
+    const sent = await replay(1);
+    expect([sent.status, await sent.json()]).toEqual([200, expect.objectContaining({ status: 200 })]);
+    expect((await replay(1, '{"to":"http://127.0.0.1:1/"}')).status).toBe(403);
+    expect((await replay(1, '{"re_sign":true}')).status).toBe(403);
+    expect(await (await replay(2)).json()).toEqual({
+      success: false,
+      error: 'the public inspector does not send again what was refused',
+    });
+  });
+
   it('removes requests for those who have the key', async () => {
     const { control, inspector, preview } = await start();
     await fetch(`${preview}/hooks`, { method: 'POST', body: 'hello' });
@@ -202,8 +232,7 @@ describeWithReal(['bore'], 'the public inspector', () => {
   });
 
   it('hides the secrets that the app prints, and the values of its env', async () => {
-    const command =
-      "node -e \"console.log(process.env.PASSWORD + ' ' + process.env.BORE); require('http').createServer((q, r) => r.end()).listen(process.env.PORT, '127.0.0.1')\"";
+    const command = serve("console.log(process.env.PASSWORD + ' ' + process.env.BORE); ");
     const { inspector } = await start({
       spec: { mode: 'port', path: tmpdir(), command },
       env: { PASSWORD: 'a password of the app', BORE: SECRET },

@@ -2,12 +2,15 @@
 // does not have: the end of the preview, the tunnel, replays to other addresses, and signatures with known secrets.
 // Created by supervisor/supervision; the exposure puts a gateway and a tunnel in front of it.
 
+import type { CapturedRequest } from '../../shared/captured-request.ts';
 import type { HttpRequest, HttpResponse } from '../../shared/http-message.ts';
+import type { ReplayOrder } from '../../shared/replay.ts';
 import type { ExposureState } from '../../shared/state.ts';
-import type { Controls, Route } from '../call.ts';
+import { CallError, type Controls, type Route } from '../call.ts';
 import { Endpoint } from '../endpoint.ts';
 import { streamEvents } from '../events.ts';
 import { showApp } from '../preview.ts';
+import { replayRequest } from '../replay.ts';
 import { clearRequests, listRequests, showRequest } from '../requests.ts';
 import { showInspector } from './document.ts';
 
@@ -17,6 +20,7 @@ const PUBLIC_ROUTES: Readonly<Record<string, Route>> = {
   'GET /api/requests': listRequests,
   'DELETE /api/requests': clearRequests,
   'GET /api/requests/{id}': showRequest,
+  'POST /api/requests/{id}/replay': replayRequest,
   'GET /api/events': streamEvents,
 };
 
@@ -35,7 +39,7 @@ export function openPublicInspector(
   mask: (text: string) => string,
 ): PublicInspector {
   const endpoint = new Endpoint({
-    controls: maskControls(controls, mask),
+    controls: restrictControls(controls, mask),
     routes: PUBLIC_ROUTES,
     key,
     keyRequired: "a bearer token is required: the key in the fragment of the inspector's link",
@@ -47,8 +51,8 @@ export function openPublicInspector(
   };
 }
 
-/** The same exposure, without the secrets that its app may have printed. */
-function maskControls(controls: Controls, mask: (text: string) => string): Controls {
+/** The same exposure, without the secrets that its app may have printed, and without replays that need trust. */
+function restrictControls(controls: Controls, mask: (text: string) => string): Controls {
   const { consoleLines } = controls;
   return {
     get state() {
@@ -69,6 +73,10 @@ function maskControls(controls: Controls, mask: (text: string) => string): Contr
       subscribe: listener => consoleLines.subscribe(listener),
     },
     subscribe: listener => controls.subscribe(state => listener(maskState(state, mask))),
+    replay: async (captured, order) => {
+      checkReplay(captured, order);
+      return controls.replay(captured, order);
+    },
     startTunnel: () => controls.startTunnel(),
     stopTunnel: () => controls.stopTunnel(),
     stop: reason => controls.stop(reason),
@@ -77,6 +85,17 @@ function maskControls(controls: Controls, mask: (text: string) => string): Contr
       return { ...app, console: lines.map(mask) };
     },
   };
+}
+
+/**
+ * To the app only, and only what the app has had: a request that the gateway has refused, or a new signature, would give
+ * strangers what `verify` and the preview's key keep from them.
+ */
+function checkReplay({ refusal }: CapturedRequest, { to, reSign }: ReplayOrder): void {
+  if (to !== undefined || reSign)
+    throw new CallError(403, 'the public inspector sends requests to the app only, and as they came');
+  if (refusal !== undefined)
+    throw new CallError(403, 'the public inspector does not send again what was refused');
 }
 
 function maskState(state: ExposureState, mask: (text: string) => string): ExposureState {
