@@ -162,7 +162,9 @@ export class Exposure {
 
   /** What the inspector shows apart from the state. */
   get inspection(): { redacts: boolean; signingRules: readonly string[]; publicLink: string | undefined } {
-    return { redacts: true, signingRules: [], publicLink: this.#inspectorLink };
+    const { verify = [] } = this.#options.config.gateway;
+    const signingRules = verify.map(({ provider, path }) => `${provider} ${path}`);
+    return { redacts: true, signingRules, publicLink: this.#inspectorLink };
   }
 
   /** Sends a captured request again. Rejects with a ReplayError. */

@@ -59,8 +59,9 @@ function restrictControls(controls: Controls, mask: (text: string) => string): C
       return maskState(controls.state, mask);
     },
     get inspection() {
-      return controls.inspection;
+      return { ...controls.inspection, signingRules: [] };
     },
+    ending: controls.ending,
     requests: controls.requests,
     consoleLines: {
       get lastNumber() {
