@@ -12,7 +12,7 @@ import type { RequestFeed } from './request-feed.ts';
 export interface Inspection {
   /** Whether credentials and signatures are blanked in pages: the page asks for requests with `redact=true` then. */
   readonly redacts: boolean;
-  /** The names of the `verify` rules whose secret is known: a replay of their requests can be signed again. */
+  /** The providers of the `verify` rules: a replay of a request that one of them has signed can be signed again. */
   readonly signingRules: readonly string[];
   /** The public inspector's link, with its key; undefined if there is none. */
   readonly publicLink: string | undefined;

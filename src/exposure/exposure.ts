@@ -163,7 +163,7 @@ export class Exposure {
   /** What the inspector shows apart from the state. */
   get inspection(): { redacts: boolean; signingRules: readonly string[]; publicLink: string | undefined } {
     const { verify = [] } = this.#options.config.gateway;
-    const signingRules = verify.map(({ provider, path }) => `${provider} ${path}`);
+    const signingRules = [...new Set(verify.map(({ provider }) => provider))];
     return { redacts: true, signingRules, publicLink: this.#inspectorLink };
   }
 

@@ -21,7 +21,7 @@ const PRINTERS: Readonly<Record<string, string>> = {
 };
 
 const PRINTS =
-  /process\.std(?:out|err)|\bconsole\.\w|core\.(?:debug|info|notice|warning|error|setFailed|startGroup)\b|import \{[^}]*\b(?:debug|info|notice|warning|error|setFailed|startGroup)\b[^}]*\} from '@actions\/core'/;
+  /process\.std(?:out|err)|(?<![#/])\bconsole\.\w|core\.(?:debug|info|notice|warning|error|setFailed|startGroup)\b|import \{[^}]*\b(?:debug|info|notice|warning|error|setFailed|startGroup)\b[^}]*\} from '@actions\/core'/;
 
 describe('what is printed', () => {
   it('is printed by the files that sanitise it, and nowhere else', () => {
