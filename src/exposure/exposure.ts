@@ -88,7 +88,8 @@ export class Exposure {
       app: () => this.#state.app,
       publicAddress: () => this.#tunnel.lastAddress,
       endsAt: () => this.#expiresAt,
-      gateway: config.gateway,
+      // Static files are never away.
+      gateway: config.spec.mode === 'web' ? { ...config.gateway, queue: false } : config.gateway,
       recorder: this.#recorder,
       threadScript: config.tunnel.threadScript,
       tls: config.tls,

@@ -47,5 +47,7 @@ export function readWhole(
   if (visit.awaitsContinue) response.writeContinue();
   request.on('data', onData).once('end', onEnd).once('close', onClose);
   response.once('close', onClose);
+  // It is paused if a pass had begun to forward it.
+  request.resume();
   return promise;
 }

@@ -5,9 +5,14 @@ import type { Dispatcher } from 'undici';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import { MAX_ANSWER_HEAD_BYTES } from '../../shared/invalid-answer.ts';
 import { addBrackets } from '../../shared/public-url.ts';
-import type { Upstream } from '../../shared/state.ts';
+import type { AppState, Upstream } from '../../shared/state.ts';
 
 export type AppAddress = Extract<Upstream, { kind: 'address' }>;
+
+/** Where the app listens; undefined if it is not running, or has no port. */
+export function findAppAddress(app: AppState): AppAddress | undefined {
+  return app.status === 'running' && app.upstream.kind === 'address' ? app.upstream : undefined;
+}
 
 /**
  * As many as the requests that connection-slots.ts lets run in both groups, so that no request waits for a connection.

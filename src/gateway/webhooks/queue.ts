@@ -5,12 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DeliveryOutcome } from '../../shared/captured-request.ts';
 import { renderCount } from '../../shared/count.ts';
 import { formatDuration } from '../../shared/duration.ts';
-import { isTimeout } from '../../shared/errors.ts';
+import { describeError, isTimeout } from '../../shared/errors.ts';
 import { explainInvalidAnswer } from '../../shared/invalid-answer.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { AppState } from '../../shared/state.ts';
 import type { OwnAddress } from '../own-address.ts';
-import { type AppAddress, AppLink } from '../upstream/app-link.ts';
+import { type AppAddress, AppLink, findAppAddress } from '../upstream/app-link.ts';
 import type { Compression } from '../upstream/compression.ts';
 import { type Delivery, hidesRequest, renderForApp, sendMessage } from './delivery.ts';
 import type { Recording } from './recording.ts';
@@ -25,6 +25,10 @@ export interface QueueLimits {
   ageMs: number;
   /** How long the app may take to answer one of them. */
   answerMs: number;
+  /** How often an app is tried that counts as running, but refuses connections: somebody may be restarting it. */
+  retryMs: number;
+  /** After a request without an answer, the next one waits: the app may be crashing. Twice as long each time. */
+  pauseMs: number;
 }
 
 /**
@@ -37,12 +41,11 @@ export const QUEUE_LIMITS: QueueLimits = {
   bytes: 64 * 1024 ** 2,
   ageMs: 15 * 60_000,
   answerMs: 60_000,
+  retryMs: 500,
+  pauseMs: 1_000,
 };
 
-/** How often an app is tried that counts as running, but refuses connections: whoever runs it may be restarting it. */
-const RETRY_MS = 500;
-/** After a request without an answer, the next one waits: the app may be crashing. Twice as long each time. */
-const FIRST_PAUSE_MS = 1_000;
+/** Of the pauses after requests without an answer. */
 const LONGEST_PAUSE_MS = 15_000;
 /** How often the oldest requests are looked at, so that those that came together are dropped together. */
 const AGE_CHECK_MS = 5_000;
@@ -94,20 +97,23 @@ export class DeliveryQueue {
   /** Until the next delivery. */
   #pause: NodeJS.Timeout | undefined;
   #ageTimer: NodeJS.Timeout | undefined;
-  #pauseMs = FIRST_PAUSE_MS;
+  #pauseMs: number;
   #isClosed = false;
+  /** Nothing more is sent. */
+  #isOver = false;
   #delivered = 0;
   readonly #dropped = new Map<string, number>();
 
   constructor(options: QueueOptions) {
     this.#options = options;
     this.limits = { ...QUEUE_LIMITS, ...options.limits };
+    this.#pauseMs = this.limits.pauseMs;
   }
 
   /** Whether a request that comes now must wait: the app is away and comes back, or others wait before it. */
   isNeeded(app: AppState): boolean {
     if (this.#isClosed) return false;
-    if (app.status === 'running') return this.#isBusy && app.upstream.kind === 'address';
+    if (app.status === 'running') return this.#isBusy && findAppAddress(app) !== undefined;
     return app.status === 'starting' || app.status === 'restarting';
   }
 
@@ -154,14 +160,11 @@ export class DeliveryQueue {
   /** To be called when the app's state has changed. */
   follow(): void {
     const app = this.#options.readApp();
-    const { upstream } = app.status === 'running' ? app : {};
-    if (upstream?.kind === 'address') {
-      if (this.#current !== undefined && !isSameAddress(this.#current.app, upstream)) this.#cut();
-      this.#drain();
-      return;
-    }
-    this.#cut();
-    if (app.status === 'failed') this.#dropAll('the app failed, and is not started again');
+    const address = findAppAddress(app);
+    if (this.#current !== undefined && !isSameAddress(this.#current.app, address)) this.#cut();
+    if (address !== undefined) this.#drain();
+    else if (app.status === 'failed') this.#dropAll('the app failed, and is not started again');
+    else if (app.status === 'running') this.#dropAll('with `mode: web` there is no app that takes requests');
   }
 
   /**
@@ -174,6 +177,7 @@ export class DeliveryQueue {
     const limit = delay(drainMs, undefined, { signal: over.signal }).catch(() => undefined);
     if (drainMs > 0) await Promise.race([this.#deliveries, limit]);
     over.abort();
+    this.#isOver = true;
     this.#cut('the preview ended before the app answered');
     await this.#deliveries;
     clearTimeout(this.#pause);
@@ -203,7 +207,10 @@ export class DeliveryQueue {
     this.#pause = undefined;
     if (this.#isDelivering) return;
     this.#isDelivering = true;
-    this.#deliveries = this.#deliverAll();
+    this.#deliveries = this.#deliverAll().catch(bug => {
+      this.#isDelivering = false;
+      this.#options.logger.error(`the delivery of webhooks failed: ${describeError(bug)}`);
+    });
   }
 
   async #deliverAll(): Promise<void> {
@@ -211,16 +218,15 @@ export class DeliveryQueue {
     for (let next = this.#next(); next !== undefined && pauseMs === 0; next = this.#next())
       pauseMs = await this.#deliver(next.entry, next.app);
     this.#isDelivering = false;
-    if (pauseMs === 0) this.#report();
-    else if (!this.#isClosed) this.#pause = setTimeout(() => this.#drain(), pauseMs);
+    this.#report();
+    if (pauseMs > 0 && !this.#isClosed) this.#pause = setTimeout(() => this.#drain(), pauseMs);
   }
 
   /** The oldest request, if the app is there. */
   #next(): { entry: Entry; app: AppAddress } | undefined {
     const [entry] = this.#waiting;
-    const app = this.#options.readApp();
-    if (entry === undefined || app.status !== 'running' || app.upstream.kind !== 'address') return undefined;
-    return { entry, app: app.upstream };
+    const app = findAppAddress(this.#options.readApp());
+    return this.#isOver || entry === undefined || app === undefined ? undefined : { entry, app };
   }
 
   /** Resolves with the time until the next delivery. */
@@ -252,12 +258,12 @@ export class DeliveryQueue {
         const { status, durationMs } = delivery;
         this.#end(entry, { kind: 'delivered', at: new Date(), status, durationMs });
         this.#delivered += 1;
-        this.#pauseMs = FIRST_PAUSE_MS;
+        this.#pauseMs = this.limits.pauseMs;
         return 0;
       }
       case 'unreached':
         this.#waiting.unshift(entry);
-        return RETRY_MS;
+        return this.limits.retryMs;
       case 'no answer': {
         this.#drop(entry, this.#describeLoss(delivery.error));
         const pauseMs = this.#pauseMs;
@@ -332,6 +338,6 @@ class DeliveryCut extends Error {
   override readonly name = 'DeliveryCut';
 }
 
-function isSameAddress(one: AppAddress, other: AppAddress): boolean {
-  return one.host === other.host && one.port === other.port;
+function isSameAddress(one: AppAddress, other: AppAddress | undefined): boolean {
+  return one.host === other?.host && one.port === other.port;
 }
