@@ -78,6 +78,8 @@ export const ExposureConfigSchema = v.object({
     ),
     /** Whether these are kept while the app is away; absent: no. */
     queue: v.optional(v.boolean()),
+    /** Whether pages and files show them without credentials and signatures; absent: yes. */
+    redact: v.optional(v.boolean()),
   }),
   /** PEM; absent: plain HTTP. */
   tls: v.optional(v.object({ cert: v.string(), key: v.string() })),

@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type App, CONSOLE_LINES, startApp } from '../app/app.ts';
 import { renderKeyLink } from '../gateway/access/credentials.ts';
 import { RequestRecorder } from '../gateway/webhooks/recorder.ts';
+import { RequestsFile } from '../gateway/webhooks/requests-file.ts';
 import type { CapturedRequest, RequestLog } from '../shared/captured-request.ts';
 import { ConsoleLines } from '../shared/console-lines.ts';
 import { formatDuration, MAX_DURATION_MS } from '../shared/duration.ts';
@@ -19,6 +20,7 @@ import { AppError, describeError, TunnelError } from '../shared/errors.ts';
 import { removeFolder } from '../shared/folders.ts';
 import type { Logger } from '../shared/log.ts';
 import { renderKeyFragment } from '../shared/public-url.ts';
+import { createRedactor } from '../shared/redaction.ts';
 import type { ReplayAnswer, ReplayOrder } from '../shared/replay.ts';
 import type { AppState, EndReason, ExposureState, Handler, Phase } from '../shared/state.ts';
 import { DEFAULT_STOP_TIMEOUT_MS, DRAIN_MS } from '../shared/stop-times.ts';
@@ -44,6 +46,8 @@ export interface ExposureOptions {
   config: ExposureConfig;
   /** Private folder of the session; the app gets `app/` in it. */
   folder: string;
+  /** Where captured requests are written; absent: nowhere. */
+  requestsFile?: string;
   logger: Logger;
   onChild: (child: { pid: number; role: string }) => void;
   /** Makes the public inspector, for clients with this key; absent: none, whatever the configuration says. */
@@ -64,6 +68,7 @@ export class Exposure {
   readonly #listeners = new Set<(state: ExposureState) => void>();
   readonly #cancelled = new AbortController();
   readonly #recorder: RequestRecorder;
+  readonly #requestsFile: RequestsFile | undefined;
   readonly #ingress: Ingress;
   readonly #tunnel: PublicTunnel;
   /** What the app prints. */
@@ -81,6 +86,7 @@ export class Exposure {
     const { config, logger } = options;
     this.#recorder = new RequestRecorder(config.gateway.capture ?? { kind: 'none' }, {
       secrets: listCredentials(config.gateway.access),
+      signatureHeaders: (config.gateway.verify ?? []).flatMap(rule => ('header' in rule ? rule.header : [])),
       onError: error => logger.error(`a captured request could not be passed on: ${describeError(error)}`),
     });
     this.#ingress = openIngress({
@@ -111,6 +117,25 @@ export class Exposure {
       restarts: 0,
       warnings: [],
     };
+    this.#requestsFile = this.#openRequestsFile();
+  }
+
+  #openRequestsFile(): RequestsFile | undefined {
+    const { requestsFile: path, config } = this.#options;
+    const { capture, redact = true } = config.gateway;
+    if (path === undefined || config.protocol === 'tcp' || (capture?.kind ?? 'none') === 'none')
+      return undefined;
+    try {
+      return new RequestsFile({
+        path,
+        requests: this.#recorder,
+        redact: redact ? createRedactor(this.#recorder.signatureHeaders) : message => message,
+        onProblem: problem => this.warn(problem),
+      });
+    } catch (error) {
+      this.warn(`requests-file could not be made: ${describeError(error)}`);
+      return undefined;
+    }
   }
 
   get #expiresAt(): Date | undefined {
@@ -163,9 +188,9 @@ export class Exposure {
 
   /** What the inspector shows apart from the state. */
   get inspection(): { redacts: boolean; signingRules: readonly string[]; publicLink: string | undefined } {
-    const { verify = [] } = this.#options.config.gateway;
+    const { verify = [], redact = true } = this.#options.config.gateway;
     const signingRules = [...new Set(verify.map(({ provider }) => provider))];
-    return { redacts: true, signingRules, publicLink: this.#inspectorLink };
+    return { redacts: redact, signingRules, publicLink: this.#inspectorLink };
   }
 
   /** Sends a captured request again. Rejects with a ReplayError. */
@@ -332,6 +357,7 @@ export class Exposure {
     const drained = this.#tunnel.close(DRAIN_MS);
     await this.#attempt('the visitors', this.#ingress.stop(DRAIN_MS));
     await this.#attempt('the tunnel', drained);
+    await this.#requestsFile?.close();
     await this.#appStart?.then(app => app.stop()).catch(() => {}); // a start that failed left nothing
     // On Windows an open file, or a mount, may keep the folder from being removed: the end is reported anyway.
     const left = await removeFolder(join(this.#options.folder, 'app'));

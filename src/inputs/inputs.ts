@@ -85,6 +85,7 @@ export const INPUT_DEFAULTS: Readonly<Record<string, string>> = {
   'public-paths': '',
   capture: 'auto',
   queue: 'true',
+  redact: 'true',
   verify: '',
   inspector: 'false',
   'max-body': DEFAULT_MAX_BODY,

@@ -1,5 +1,5 @@
-// The inputs about webhooks: which requests are recorded, whether they are kept while the app is away, and which must be
-// signed. Used by inputs.
+// The inputs about webhooks: which requests are recorded, whether they are kept while the app is away, what people see of
+// them, and which must be signed. Used by inputs.
 
 import type { Capture } from '../gateway/webhooks/capture.ts';
 import { parseRules } from '../gateway/webhooks/verify/parse-rules.ts';
@@ -22,6 +22,8 @@ export interface WebhookInputs {
   capture: Capture;
   /** Whether captured requests are kept while the app is away. */
   queue: boolean;
+  /** Whether credentials and signatures are blanked in pages and in `requests-file`. */
+  redact: boolean;
   /** The paths on which only signed requests reach the app. */
   verify: SignatureRule[];
 }
@@ -45,7 +47,12 @@ export function parseWebhookInputs(
     problems.check(() => checkTcpUse('queue', read('queue').trim(), 'true', 'there are no requests to keep'));
   if (protocol === 'tcp')
     problems.check(() => checkTcpUse('verify', read('verify').trim(), '', 'there are no requests to check'));
-  return { capture: capture.value, queue: queue.value, verify: verify.value };
+  const redact = problems.check(() => parseBoolean(read('redact').trim(), 'redact', true));
+  if (protocol === 'tcp')
+    problems.check(() =>
+      checkTcpUse('redact', read('redact').trim(), 'true', 'there are no requests to show'),
+    );
+  return { capture: capture.value, queue: queue.value, redact: redact.value, verify: verify.value };
 }
 
 interface WebhookContext {

@@ -69,6 +69,8 @@ export interface RequestLog {
   /** The largest id so far; 0 at first. Ids are not used twice, also after `clear`. */
   readonly lastId: number;
   readonly capture: Capture;
+  /** Headers that hold signatures, though only a `verify` rule says so: for createRedactor (redaction.ts). */
+  readonly signatureHeaders: readonly string[];
   /** Those with larger ids than `since` (default 0), oldest first, refused ones included. */
   list(since?: number): readonly CapturedRequest[];
   find(id: number): CapturedRequest | undefined;

@@ -32,7 +32,7 @@ export function describeReplay(answer: ReplayAnswer): ReplayMessage {
     status: answer.status,
     duration_ms: answer.durationMs,
     headers: pairUp(answer.headers),
-    ...describeBody(answer.body),
+    ...describeBody(answer.body, answer.bodyBytes),
     body_bytes: answer.bodyBytes,
     hint: answer.hint ?? null,
   };

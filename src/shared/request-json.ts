@@ -65,7 +65,7 @@ export function describeRequest(
     target: request.target,
     http_version: request.httpVersion,
     headers: pairUp(rawHeaders),
-    ...(withBody ? describeBody(request.body) : { body: null, body_encoding: null }),
+    ...(withBody ? describeBody(request.body, request.bodyBytes) : { body: null, body_encoding: null }),
     body_bytes: request.bodyBytes,
     refusal: request.refusal ?? null,
     verified: request.verified ?? null,
@@ -99,12 +99,28 @@ function describeDelivery({
 }
 
 /** Text if the bytes are valid UTF-8, otherwise base64. */
-export function describeBody(body: Buffer): Pick<RequestMessage, 'body' | 'body_encoding'> {
-  const encoding = isUtf8(body) ? 'utf8' : 'base64';
-  return { body: body.toString(encoding), body_encoding: encoding };
+/** `wholeBytes`: of the body, if `body` is only its beginning. */
+export function describeBody(
+  body: Buffer,
+  wholeBytes = body.length,
+): { body: string; body_encoding: 'utf8' | 'base64' } {
+  const text = body.length < wholeBytes ? dropPartOfCharacter(body) : body;
+  return isUtf8(text)
+    ? { body: text.toString('utf8'), body_encoding: 'utf8' }
+    : { body: body.toString('base64'), body_encoding: 'base64' };
 }
 
-/** Names and values in turn, as pairs. */
+/** Without the last bytes if they are the beginning of a character (RFC 3629, 3): the text was cut off there. */
+function dropPartOfCharacter(text: Buffer): Buffer {
+  for (let back = 1; back <= 3; back += 1) {
+    const byte = text[text.length - back] ?? 0;
+    if (byte >= 0x80 && byte < 0xc0) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? text.subarray(0, -back) : text;
+  }
+  return text;
+}
+
 export function pairUp(raw: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];
   for (let index = 0; index + 1 < raw.length; index += 2)

@@ -1,6 +1,7 @@
 // What the main step does: checks the fork rules, reads the inputs, starts the supervisor, waits until the preview is
 // live, writes the outputs, and in a hold waits for the end. Used by main.
 
+import { existsSync } from 'node:fs';
 import * as core from '@actions/core';
 import { followStates, readInspectorUrl } from '../control/client.ts';
 import { identifyAddress } from '../github/identity.ts';
@@ -236,6 +237,7 @@ function writeOutputs(
     'control-url': session.controlUrl,
     'control-token': session.controlToken,
     session: sessionFiles(folder).session,
+    'requests-file': existsSync(sessionFiles(folder).requests) ? sessionFiles(folder).requests : '',
     'log-file': sessionFiles(folder).log,
   };
   for (const [name, value] of Object.entries(outputs)) core.setOutput(name, value ?? '');

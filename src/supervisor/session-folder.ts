@@ -5,6 +5,7 @@
 //     journal        every process it started
 //     expose.log     its log
 //     outcome.json   its last state, written when it ends; until then blanks, which reserve the space on the disk
+//     requests.ndjson  the captured requests (0600)
 //     bin/           the `expose` command for later steps
 //     app/           whatever the app needs: staged copy, profile of the browser
 
@@ -54,6 +55,7 @@ export function sessionFiles(folder: string) {
     journal: join(folder, 'journal'),
     log: join(folder, 'expose.log'),
     outcome: join(folder, 'outcome.json'),
+    requests: join(folder, 'requests.ndjson'),
     bin: join(folder, 'bin'),
     app: join(folder, 'app'),
   };

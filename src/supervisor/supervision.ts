@@ -35,6 +35,7 @@ export async function startSupervision(config: SupervisorConfig, logger: Logger)
   const exposure: Exposure = new Exposure({
     config: config.exposure,
     folder: config.folder,
+    requestsFile: files.requests,
     logger,
     onChild: ({ pid, role }) => {
       const problem = attempt(() => writeJournal(files.journal, recordProcess(pid, role)));

@@ -29,6 +29,7 @@ export class FakeRequestLog implements RequestLog {
   readonly capture: Capture;
   /** Called each time the method of a request is read: it is being listed. */
   onRead = () => {};
+  readonly signatureHeaders = [];
   readonly #listeners = new Set<(request: CapturedRequest) => void>();
   readonly #clearListeners = new Set<() => void>();
   #requests: Entry[] = [];

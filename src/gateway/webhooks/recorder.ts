@@ -34,6 +34,8 @@ const MIN_HIDDEN_LENGTH = 8;
 export interface RecorderOptions {
   /** The preview's key or password: never recorded, wherever it is in a target or a header. */
   secrets?: readonly string[];
+  /** Headers with signatures that only the `verify` rules name, in any case. */
+  signatureHeaders?: readonly string[];
   /** Gets what a listener throws: a request must not fail because of that. */
   onError?: (error: unknown) => void;
 }
@@ -41,6 +43,7 @@ export interface RecorderOptions {
 export class RequestRecorder implements RequestLog {
   readonly capture: Capture;
   readonly isCaptured: (method: string, path: string) => boolean;
+  readonly signatureHeaders: readonly string[];
   readonly #secrets: readonly string[];
   readonly #onError: (error: unknown) => void;
   readonly #listeners = new Set<(request: CapturedRequest) => void>();
@@ -51,11 +54,15 @@ export class RequestRecorder implements RequestLog {
   readonly #refused = new RequestRing(MAX_REFUSED);
   #lastId = 0;
 
-  constructor(capture: Capture, { secrets = [], onError = () => {} }: RecorderOptions = {}) {
+  constructor(
+    capture: Capture,
+    { secrets = [], signatureHeaders = [], onError = () => {} }: RecorderOptions = {},
+  ) {
     this.capture = capture;
     const isCaptured = compileCapture(capture);
     this.isCaptured = (method, path) => isCaptured(method, path) && !isOwnPath(path);
     this.#secrets = secrets.filter(secret => secret.length >= MIN_HIDDEN_LENGTH);
+    this.signatureHeaders = signatureHeaders;
     this.#onError = onError;
   }
 

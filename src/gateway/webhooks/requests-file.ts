@@ -1,0 +1,168 @@
+// The output `requests-file`: each captured request as one line of JSON (NDJSON), for the steps that follow. Written by
+// this process alone, in the background. Made by exposure/.
+//
+//   {"id":1,"method":"POST", …}      a RequestMessage (shared/request-json.ts), once the request is finished
+//   {"id":1, …,"delivery":{…}}       again, if something has changed since
+//   {"missing":{"count":3, …}}       so many could not be written here
+//   {"cut":{"max_bytes":…, …}}       the last line of a file that has become too long
+
+import { closeSync, openSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { CapturedRequest, RequestLog } from '../../shared/captured-request.ts';
+import { describeError } from '../../shared/errors.ts';
+import { describeRequest, type RequestMessage } from '../../shared/request-json.ts';
+
+/** A file that is uploaded as an artifact, and searched by people. */
+export const MAX_FILE_BYTES = 256 * 1024 ** 2;
+/** Room for the last line. */
+const CUT_LINE_BYTES = 1024;
+
+/** Of one body: to render more would stop all other work for a tenth of a second. The API has all of it. */
+export const MAX_LINE_BODY_BYTES = 1024 ** 2;
+
+/** So much is rendered and written at a time. */
+const BATCH_LENGTH = 256 * 1024;
+
+/** What may wait for a slow disk, in bodies and with this for each head. */
+const MAX_WAITING_BYTES = 16 * 1024 ** 2;
+const HEAD_BYTES = 1024;
+
+export interface RequestsFileOptions {
+  path: string;
+  requests: RequestLog;
+  /** What people may see of a request. */
+  redact: (message: RequestMessage) => RequestMessage;
+  /** Called with a sentence for people when writing begins to fail, and when the file is cut. */
+  onProblem: (problem: string) => void;
+  /** For tests. */
+  maxBytes?: number;
+}
+
+export class RequestsFile {
+  readonly #options: RequestsFileOptions;
+  readonly #maxBytes: number;
+  readonly #unsubscribe: () => void;
+  #handle: FileHandle | undefined;
+  #waiting: CapturedRequest[] = [];
+  #waitingBytes = 0;
+  #writing: Promise<void> | undefined;
+  /** Of the file: whole lines. */
+  #bytes = 0;
+  #missing = 0;
+  #isCut = false;
+
+  /** Makes the file, empty, for this user alone. Throws if that is not possible. */
+  constructor(options: RequestsFileOptions) {
+    this.#options = options;
+    this.#maxBytes = (options.maxBytes ?? MAX_FILE_BYTES) - CUT_LINE_BYTES;
+    closeSync(openSync(options.path, 'w', 0o600));
+    this.#unsubscribe = options.requests.subscribe(request => {
+      if (request.isFinished) this.#add(request);
+    });
+  }
+
+  /** Writes what is left, also of requests that are not finished. Never rejects. */
+  async close(): Promise<void> {
+    this.#unsubscribe();
+    for (const request of this.#options.requests.list()) if (!request.isFinished) this.#add(request);
+    await this.#writing;
+    if (this.#missing > 0) await this.#writeBatch();
+    await this.#handle?.close().catch(() => {}); // nothing is left to write
+  }
+
+  #add(request: CapturedRequest): void {
+    if (this.#isCut) return;
+    const bytes = measure(request);
+    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES && this.#waiting.length > 0) {
+      this.#miss(1, 'the disk is too slow');
+      return;
+    }
+    this.#waiting.push(request);
+    this.#waitingBytes += bytes;
+    this.#writing ??= this.#write();
+  }
+
+  /** Ends when nothing waits. */
+  async #write(): Promise<void> {
+    await nextTurn();
+    while (this.#waiting.length > 0 && !this.#isCut) await this.#writeBatch();
+    this.#writing = undefined;
+  }
+
+  async #writeBatch(): Promise<void> {
+    const missing = this.#missing;
+    const { lines, count } = this.#takeBatch();
+    const bytes = Buffer.from(lines);
+    try {
+      if (this.#bytes + bytes.length > this.#maxBytes) await this.#cut();
+      else await this.#append(bytes);
+      this.#missing -= missing;
+    } catch (error) {
+      this.#miss(count, describeError(error));
+    }
+  }
+
+  #takeBatch(): { lines: string; count: number } {
+    let lines = this.#missing === 0 ? '' : `${JSON.stringify({ missing: { count: this.#missing } })}\n`;
+    let count = 0;
+    while (lines.length < BATCH_LENGTH || count === 0) {
+      const request = this.#waiting[count];
+      if (request === undefined) break;
+      lines += `${this.#render(request)}\n`;
+      this.#waitingBytes -= measure(request);
+      count += 1;
+    }
+    this.#waiting.splice(0, count);
+    return { lines, count };
+  }
+
+  #render(request: CapturedRequest): string {
+    const body = request.body.subarray(0, MAX_LINE_BODY_BYTES);
+    return JSON.stringify(this.#options.redact(describeRequest({ ...request, body })));
+  }
+
+  async #cut(): Promise<void> {
+    this.#isCut = true;
+    this.#waiting = [];
+    this.#unsubscribe();
+    const cut = { at: new Date().toISOString(), max_bytes: this.#options.maxBytes ?? MAX_FILE_BYTES };
+    await this.#append(Buffer.from(`${JSON.stringify({ cut })}\n`));
+    this.#options.onProblem(
+      `requests-file has reached ${cut.max_bytes} bytes, and ends there: later requests are in the control API only`,
+    );
+  }
+
+  /** Writes all of it, or nothing. */
+  async #append(bytes: Buffer): Promise<void> {
+    this.#handle ??= await open(this.#options.path, 'r+');
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await this.#handle.write(
+          bytes,
+          done,
+          bytes.length - done,
+          this.#bytes + done,
+        );
+        if (bytesWritten === 0) throw new Error('no space is left');
+        done += bytesWritten;
+      }
+      this.#bytes += bytes.length;
+    } catch (error) {
+      await this.#handle.truncate(this.#bytes).catch(() => {}); // the next line overwrites the rest
+      throw error;
+    }
+  }
+
+  #miss(count: number, reason: string): void {
+    if (this.#missing === 0)
+      this.#options.onProblem(
+        `requests-file misses requests, which the control API may still have: ${reason}`,
+      );
+    this.#missing += count;
+  }
+}
+
+function measure({ body }: CapturedRequest): number {
+  return HEAD_BYTES + Math.min(body.length, MAX_LINE_BODY_BYTES);
+}

@@ -1,0 +1,139 @@
+// Blanks the credentials and signatures of a captured request, for pages and files that people see. Used by
+// gateway/webhooks/requests-file.ts and control/. Conditions of a wait, and the app, see the request as it came.
+//
+// What is blanked: headers, fields of the query (also of addresses in headers), user and password of addresses, and
+// fields of JSON and form bodies, by their names. What no name shows cannot be found: a secret in a path, in other text,
+// or in a compressed or multipart body.
+
+import { REDACTED, redactForm, redactJson } from './body-redaction.ts';
+import type { RequestMessage } from './request-json.ts';
+
+/** Headers with one of these in their names. */
+const SECRET_HEADER =
+  /authorization|cookie|signature|token|secret|passw(?:or)?d|hmac|credential|jwt|api-?key|access-?key|auth-?key|private-?key|function-?key|functions-key|subscription-key|(?:^|-)auth(?:-|$)|(?:^|-)sig(?:-|$)/;
+
+/** Fields of a query or a form with one of these in their names, in lower case and without `-`, `_` and `.`. */
+const SECRET_PARAMETER =
+  /token|secret|passw(?:or)?d|passphrase|signature|hmac|credential|jwt|assertion|authorization|^(?:auth|code|sig|sign|pwd|pin|otp|sid|session|sessionid)$|key$/;
+
+/** The schemes of IANA's "HTTP Authentication Schemes", and others in use. Any other first word may be a secret. */
+const SCHEMES: ReadonlySet<string> = new Set([
+  ...[
+    'apikey',
+    'aws4-hmac-sha256',
+    'basic',
+    'bearer',
+    'concealed',
+    'digest',
+    'dpop',
+    'gnap',
+    'hawk',
+    'hmac',
+    'hoba',
+  ],
+  ...[
+    'key',
+    'mutual',
+    'negotiate',
+    'ntlm',
+    'oauth',
+    'privatetoken',
+    'scram-sha-1',
+    'scram-sha-256',
+    'signature',
+  ],
+  ...['token', 'vapid'],
+]);
+
+/** `user:password@` behind the scheme of an address. */
+const USERINFO = /(:\/\/)[^\s/?#"'<>]*@/g;
+
+/** `name=value` of a query, a fragment or a matrix parameter. */
+const PARAMETER = /([?&#;])([^=&#;?\s"'<>]+)=([^&#;\s"'<>]*)/g;
+
+export type Redactor = (message: RequestMessage) => RequestMessage;
+
+/** `headers`: further names of headers with credentials or signatures, in any case. */
+export function createRedactor(headers: Iterable<string> = []): Redactor {
+  const named = new Set([...headers].map(name => name.toLowerCase()));
+  const isSecret = (name: string) => named.has(name) || SECRET_HEADER.test(name);
+  return message => ({
+    ...message,
+    target: redactAddresses(message.target),
+    headers: message.headers.map(([name, value]) => [
+      name,
+      isSecret(name.toLowerCase()) ? redactValue(name.toLowerCase(), value) : redactAddresses(value),
+    ]),
+    ...redactBody(message),
+  });
+}
+
+export const redactRequest: Redactor = createRedactor();
+
+/** Whether a field of a query or a form may hold a credential; `name` as it came. */
+export function isSecretParameter(name: string): boolean {
+  return SECRET_PARAMETER.test(simplify(decode(name)));
+}
+
+/** Keeps what helps and is no secret: the scheme, the algorithm, and the time of a signature. */
+function redactValue(name: string, value: string): string {
+  if (/authorization$/.test(name)) {
+    const [scheme = '', rest] = value.split(/ +/, 2);
+    return rest && SCHEMES.has(scheme.toLowerCase()) ? `${scheme} ${REDACTED}` : REDACTED;
+  }
+  // Stripe: `t=1492774577,v1=5257…,v0=6ffb…`. GitHub: `sha256=7fc1…`.
+  if (/^(?:t|ts|[sv]\w{1,6})=[^,]*(?:,(?:t|ts|[sv]\w{1,6})=[^,]*)*$/.test(value))
+    return value.replaceAll(/(^|,)(\w+)=([^,]*)/g, (_, comma: string, key: string, part: string) =>
+      /^ts?$/.test(key) && /^\d{1,13}$/.test(part)
+        ? `${comma}${key}=${part}`
+        : `${comma}${nameKey(key)}=${REDACTED}`,
+    );
+  // Standard Webhooks: `v1,K5oZ… v1a,hnO3…`.
+  if (/^v\d[a-z]?,\S*(?: v\d[a-z]?,\S*)*$/.test(value))
+    return value.replaceAll(/(v\d[a-z]?),\S*/g, `$1,${REDACTED}`);
+  return REDACTED;
+}
+
+/** A key that is no known name may be a secret itself. */
+function nameKey(key: string): string {
+  return /^(?:t|ts|s|v\d[a-z]?|sha\d{1,3})$/.test(key) ? key : REDACTED;
+}
+
+function redactAddresses(text: string): string {
+  return text
+    .replaceAll(USERINFO, `$1${REDACTED}@`)
+    .replaceAll(PARAMETER, (whole, before: string, name: string, value: string) =>
+      value !== '' && isSecretParameter(name) ? `${before}${name}=${REDACTED}` : whole,
+    );
+}
+
+function redactBody(message: RequestMessage): Pick<RequestMessage, 'body' | 'body_encoding'> {
+  const { body, body_encoding } = message;
+  if (body === null || body === '') return { body, body_encoding };
+  // Byte for byte, also if some of them are not UTF-8.
+  const isBase64 = body_encoding === 'base64';
+  const text = isBase64 ? Buffer.from(body, 'base64').toString('latin1') : body;
+  const redacted = redactText(text, readType(message));
+  return { body: isBase64 ? Buffer.from(redacted, 'latin1').toString('base64') : redacted, body_encoding };
+}
+
+function redactText(text: string, type: string): string {
+  if (type.includes('x-www-form-urlencoded')) return redactForm(text, isSecretParameter);
+  return type.includes('json') || /^\s*[[{]/.test(text) ? redactJson(text) : text;
+}
+
+function readType({ headers }: RequestMessage): string {
+  return (headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? '').toLowerCase();
+}
+
+function simplify(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_.\s]/g, '');
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return text;
+  }
+}
