@@ -139,12 +139,22 @@ describe('expose run', () => {
     const { url, visit } = await click(link);
     expect(await (await visit()).text()).toContain('<!doctype html>');
 
+    const inspector = new URL(await run.printed(/^inspector: (http:\S+)$/m));
+    expect(await (await fetch(inspector)).text()).toContain('<!doctype html>');
+    const authorization = `Bearer ${inspector.hash.replace('#key=', '')}`;
+    const document = await fetch(new URL('/api/inspector', inspector), { headers: { authorization } });
+    expect(await document.json()).toMatchObject({ is_public: false, link });
     expect(await expose(['url'])).toEqual({ code: 0, out: `${url}\n`, err: '' });
     expect(await expose(['url', '--link'])).toEqual({ code: 0, out: `${link}\n`, err: '' });
     expect(JSON.parse((await expose(['url', '--json'])).out)).toEqual({
       url,
       preview_url: link,
+      inspector_url: null,
       status: 'Connected',
+    });
+    expect(await expose(['url', '--inspector'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('there is no public inspector'),
     });
     const status = await expose(['status']);
     expect(status.out).toMatch(
@@ -206,7 +216,7 @@ describe('expose run', () => {
     const url = await run.printed(/^ {2}(tcp:\S+)$/m);
     const own = new URL(url).port;
     expect(run.out).toContain(`\n  ${url}\n  nc 127.0.0.1 ${own}\n`);
-    expect((await expose(['status'])).out).toContain(`\nconnect  nc 127.0.0.1 ${own}\n`);
+    expect((await expose(['status'])).out).toContain(`\nconnect   nc 127.0.0.1 ${own}\n`);
     const visitor = connect(Number(own), '127.0.0.1');
     const [said] = await once(visitor, 'data');
     expect(String(said)).toBe('hello');
