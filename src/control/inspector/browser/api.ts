@@ -1,6 +1,7 @@
 // The control API as this page uses it (openapi.yaml). Answers are not checked: page and API are of one build, and share
 // their types.
 
+import type { ReplayMessage } from '../../../shared/replay-json.ts';
 import type { RequestMessage } from '../../../shared/request-json.ts';
 import { type ServerEvent, splitEvents } from './server-events.ts';
 
@@ -15,17 +16,6 @@ export interface InspectorDocument {
   readonly qr: readonly string[] | null;
   /** The link of the public inspector, with its key; null if there is none. */
   readonly public_inspector_url: string | null;
-}
-
-/** What the app answered to a request that was sent again. */
-export interface ReplayAnswer {
-  readonly status: number;
-  readonly duration_ms: number;
-  readonly body: string | null;
-  readonly body_encoding: 'utf8' | 'base64' | null;
-  readonly body_bytes: number;
-  /** What people should know about this answer. */
-  readonly hint: string | null;
 }
 
 /** The key was refused. */
@@ -54,7 +44,7 @@ export class Api {
   }
 
   /** Sends a captured request to the app again. */
-  async replay(id: number, order: { re_sign: boolean }): Promise<ReplayAnswer> {
+  async replay(id: number, order: { re_sign: boolean }): Promise<ReplayMessage> {
     return this.#json('POST', `api/requests/${id}/replay`, order);
   }
 

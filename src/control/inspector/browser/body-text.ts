@@ -81,7 +81,7 @@ export function renderHex(bytes: Uint8Array, offset: number, perLine: number): s
 }
 
 /** Content codings that browsers can undo. */
-const FORMATS: Readonly<Record<string, CompressionFormat>> = {
+const FORMATS: Readonly<Record<string, 'gzip' | 'deflate'>> = {
   gzip: 'gzip',
   'x-gzip': 'gzip',
   deflate: 'deflate',

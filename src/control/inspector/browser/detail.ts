@@ -76,11 +76,11 @@ export function fillSummary(summary: Element, head: RequestHead, context: Detail
       'p',
       { class: 'facts' },
       statusMark(head),
+      ' ',
       el('time', { datetime: received_at, title: received_at }, facts.join(' · ')),
     ),
-    el('p', { class: 'badges' }, ...badgesOf(head).map(badge)),
+    el('p', { class: 'badges' }, ...badgesOf(head).map(badge), ...renderRelatives(head, context)),
     ...renderCallouts(head),
-    ...renderRelatives(head, context),
   );
 }
 

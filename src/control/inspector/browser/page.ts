@@ -37,7 +37,6 @@ export class Page implements Listener {
   #incoming: RequestHead[] = [];
   #batchTimer: ReturnType<typeof setTimeout> | undefined;
   #isPaused = false;
-  #chartIsStale = true;
   #onAccepted = () => {};
   #document: InspectorDocument | undefined;
 
@@ -169,7 +168,6 @@ export class Page implements Listener {
 
   #draw(): void {
     this.#list.show(this.#requests.shown);
-    this.#chartIsStale = true;
     this.#drawCount();
     this.#drawEmpty();
   }
@@ -224,9 +222,9 @@ export class Page implements Listener {
   }
 
   #drawChart(): void {
-    if (document.hidden || (!this.#chartIsStale && this.#requests.all.length === 0)) return;
-    this.#chartIsStale = false;
-    const timeline = countUp(this.#requests.all, Date.now());
-    byId('chart', HTMLElement).replaceChildren(...renderChart(timeline));
+    const { all } = this.#requests;
+    const chart = byId('chart', HTMLElement);
+    chart.hidden = all.length === 0;
+    if (!chart.hidden && !document.hidden) chart.replaceChildren(...renderChart(countUp(all, Date.now())));
   }
 }

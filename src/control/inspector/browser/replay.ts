@@ -1,7 +1,8 @@
 // Sends a captured request to the app again, and shows what became of it.
 
+import type { ReplayMessage } from '../../../shared/replay-json.ts';
 import type { RequestMessage } from '../../../shared/request-json.ts';
-import type { Api, ReplayAnswer } from './api.ts';
+import type { Api } from './api.ts';
 import { button, el, line, lines } from './dom.ts';
 import { formatBytes, formatDuration } from './format.ts';
 
@@ -35,7 +36,7 @@ export function renderReplay(
 }
 
 /** What happened. */
-async function replayOnce(send: () => Promise<ReplayAnswer>): Promise<Node[]> {
+async function replayOnce(send: () => Promise<ReplayMessage>): Promise<Node[]> {
   try {
     return renderAnswer(await send());
   } catch (error) {
@@ -43,7 +44,7 @@ async function replayOnce(send: () => Promise<ReplayAnswer>): Promise<Node[]> {
   }
 }
 
-function renderAnswer({ status, duration_ms, hint, body, body_encoding, body_bytes }: ReplayAnswer): Node[] {
+function renderAnswer({ status, duration_ms, hint, body, body_encoding, body_bytes }: ReplayMessage): Node[] {
   const summary = `The app answered ${status} after ${formatDuration(duration_ms)} with ${formatBytes(body_bytes)}.`;
   const text = body_encoding === 'utf8' && body ? body.slice(0, LONGEST_ANSWER) : '';
   return [
