@@ -2,11 +2,11 @@
 // test/control/inspector/.
 
 import type { Browser, Page } from 'puppeteer-core';
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import { startControlApi } from '../../src/control/api.ts';
 import type { Controls } from '../../src/control/call.ts';
 import { ConsoleLines } from '../../src/shared/console-lines.ts';
-import { openChromium } from './chromium.ts';
+import { launchChromium } from './chromium.ts';
 import { controlsWith } from './controls.ts';
 import { FakeRequestLog } from './request-log.ts';
 import { LIVE } from './sample-state.ts';
@@ -14,9 +14,12 @@ import { LIVE } from './sample-state.ts';
 /** With `&`, which a fragment needs escaped. */
 export const INSPECTOR_KEY = 'a-key&of=this-test';
 
+/** One for all tests of a file: a start takes longer than most of them. */
+let browser: Promise<Browser> | undefined;
+afterAll(async () => (await browser)?.close());
+
 export interface Inspector {
   page: Page;
-  browser: Browser;
   requests: FakeRequestLog;
   consoleLines: ConsoleLines;
   /** `http://127.0.0.1:PORT` */
@@ -45,17 +48,30 @@ export async function openInspector(
 ): Promise<Inspector> {
   const { url, requests, consoleLines } = await startInspectorApi(changes);
   prepare({ requests, consoleLines });
-  const browser = await openChromium();
-  const page = await browser.newPage();
-  await page.setViewport({ width: 1280, height: 800 });
+  return { ...(await openPage(url)), requests, consoleLines };
+}
+
+/** Opens the page of the API at `url`. */
+export async function openPage(url: string): Promise<Omit<Inspector, 'requests' | 'consoleLines'>> {
+  const page = await openTab();
   const faults = watchFaults(page, url);
   await page.goto(`${url}/#${new URLSearchParams({ key: INSPECTOR_KEY })}`);
   await page.waitForSelector('#app:not([hidden])');
-  return { page, browser, requests, consoleLines, url, faults };
+  return { page, url, faults };
+}
+
+/** An empty tab that shares nothing with those of other tests. */
+export async function openTab(): Promise<Page> {
+  browser ??= launchChromium();
+  const context = await (await browser).createBrowserContext();
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  await page.setViewport({ width: 1280, height: 800 });
+  return page;
 }
 
 /** The list to which faults are added as they happen. */
-export function watchFaults(page: Page, url: string): string[] {
+function watchFaults(page: Page, url: string): string[] {
   const faults: string[] = [];
   page.on('pageerror', error => faults.push(`error: ${error}`));
   page.on('dialog', dialog => {

@@ -1,9 +1,16 @@
 // The inspector's page as people use it, in Chromium.
 
 import type { Page } from 'puppeteer-core';
-import { expect, it } from 'vitest';
-import { openChromium } from '../../support/chromium.ts';
-import { INSPECTOR_KEY, openInspector, startInspectorApi } from '../../support/inspector.ts';
+import { expect, it, onTestFinished } from 'vitest';
+import { ReplayError } from '../../../src/shared/replay.ts';
+import { startFaultRelay } from '../../support/fault-relay.ts';
+import {
+  INSPECTOR_KEY,
+  openInspector,
+  openPage,
+  openTab,
+  startInspectorApi,
+} from '../../support/inspector.ts';
 import type { FakeRequestLog } from '../../support/request-log.ts';
 
 const textOf = (page: Page, selector: string): Promise<string> =>
@@ -49,7 +56,7 @@ it('takes the key from the fragment, out of the address, and sends it in no URL'
 
 it('asks for the key if there is none, and says that a wrong one is refused', async () => {
   const { url } = await startInspectorApi();
-  const page = await (await openChromium()).newPage();
+  const page = await openTab();
   await page.goto(`${url}/`);
   await waitForText(page, '#key-page', 'control-token');
   await page.type('#key', 'wrong');
@@ -177,4 +184,82 @@ it('on a phone the details cover the list, and Back leads to the list again', as
   await page.goBack();
   await page.waitForFunction("!document.body.classList.contains('is-open')");
   expect(await textOf(page, '#list')).toContain('/hooks/github');
+});
+
+it('shows that it is disconnected, and goes on where it was when the preview answers again', async () => {
+  const api = await startInspectorApi();
+  const relay = await startFaultRelay({ host: '127.0.0.1', port: Number(new URL(api.url).port) });
+  onTestFinished(() => relay.stop());
+  const { page } = await openPage(`http://127.0.0.1:${relay.address.port}`);
+  addThree(api);
+  const slow = api.requests.add({ target: '/slow', answer: undefined, isFinished: false });
+  await waitForText(page, '#count', '4 requests');
+  await relay.refuse();
+  const heal = relay.inject({ fault: { kind: 'cut' } });
+  await waitForText(page, '#offline', 'Disconnected');
+  expect(await textOf(page, '#list')).toContain('/hooks/github');
+  api.requests.finish(slow, { status: 503, durationMs: 1 });
+  api.requests.add({ target: '/meanwhile' });
+  heal();
+  await relay.admit();
+  await page.click('#offline button');
+  await waitForText(page, '#count', '5 requests');
+  expect(await textOf(page, '#request-4')).toContain('503');
+  await page.waitForSelector('#offline[hidden]');
+});
+
+it('replays a request to the app, signed again if its rule is known, and shows the answer', async () => {
+  const orders: [number, boolean][] = [];
+  const { page } = await openInspector(addThree, {
+    inspection: { redacts: true, signingRules: ['github'], publicLink: undefined },
+    replay: async ({ id }, { reSign }) => {
+      orders.push([id, reSign]);
+      if (id === 3) throw new ReplayError('app away', 'the app is starting: try again soon');
+      const body = Buffer.from('thanks <b>');
+      return { status: 201, headers: [], body, bodyBytes: body.length, durationMs: 12, hint: 'a hint' };
+    },
+  });
+  await page.waitForSelector('#request-1');
+  await page.click('#request-1');
+  await page.waitForSelector('.check input[type=checkbox]:not(#refused)');
+  await page.click('.check input:not(#refused)');
+  await page.click('#detail .primary');
+  await waitForText(page, '#detail .result', 'The app answered 201 after 12 ms with 10 B.');
+  expect(await textOf(page, '#detail .result')).toMatch(/a hint\s+thanks <b>/);
+  await page.click('#request-3');
+  await waitForText(page, '#detail h2', '/form');
+  await page.click('#detail .primary');
+  await waitForText(page, '#detail .result', 'Not replayed: the app is starting: try again soon');
+  expect(orders).toEqual([
+    [1, true],
+    [3, false],
+  ]);
+});
+
+it('shows the link as a QR code, and offers the link of the public inspector', async () => {
+  const publicLink = 'http://bore.example:2/#key=public';
+  const { page, faults } = await openInspector(addThree, {
+    inspection: { redacts: true, signingRules: [], publicLink },
+  });
+  await waitForText(page, '#share', 'Copy link of this page');
+  await page.evaluate(
+    "[...document.querySelectorAll('#link button')].find(one => one.innerText === 'QR code').click()",
+  );
+  await page.waitForSelector('#qr-dialog[open] svg[role=img] path');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('#qr-dialog:not([open])');
+  expect(faults).toEqual([]);
+});
+
+it('copies a request as a curl command for the public link', async () => {
+  const { page } = await openInspector(addThree);
+  await page.waitForSelector('#request-3');
+  await page.click('#request-3');
+  await waitForText(page, '#detail', 'Copy as curl');
+  await page.evaluate('navigator.clipboard.writeText = async text => { window.copied = text; }');
+  await page.evaluate(
+    "[...document.querySelectorAll('#detail button')].find(one => one.innerText === 'Copy as curl').click()",
+  );
+  await waitForText(page, '#said', 'Copied');
+  expect(await page.evaluate('window.copied')).toContain(`'http://bore.example:12345/form'`);
 });

@@ -24,6 +24,7 @@ export class StatusBar {
   readonly #offline = byId('offline', HTMLElement);
   #state: StateMessage | undefined;
   #connection: Connection = { kind: 'connecting' };
+  #isLost = false;
   #shownLink: string | null | undefined;
 
   constructor(toast: Toast, events: StatusEvents) {
@@ -51,6 +52,8 @@ export class StatusBar {
 
   showConnection(connection: Connection): void {
     this.#connection = connection;
+    if (connection.kind === 'disconnected') this.#isLost = true;
+    if (connection.kind === 'connected') this.#isLost = false;
     this.#draw();
   }
 
@@ -69,17 +72,15 @@ export class StatusBar {
   }
 
   #drawConnection(): void {
-    const { kind } = this.#connection;
-    this.#offline.hidden = kind !== 'disconnected';
-    document.body.classList.toggle('stale', kind === 'disconnected');
-    if (kind !== 'disconnected') return;
-    const seconds = Math.max(0, Math.ceil((this.#connection.retryAt - Date.now()) / 1_000));
-    const text = `Disconnected from the preview. What you see is as of then. Next try in ${seconds} s. `;
+    this.#offline.hidden = !this.#isLost;
+    document.body.classList.toggle('stale', this.#isLost);
+    if (!this.#isLost) return;
     if (this.#offline.childElementCount === 0)
       this.#offline.append(
         el('span'),
         button('Try now', () => this.#events.retry(), { class: 'small' }),
       );
+    const text = `Disconnected: what you see is as of then. ${describeRetry(this.#connection)}`;
     if (this.#offline.firstElementChild !== null) setText(this.#offline.firstElementChild, text);
   }
 
@@ -110,6 +111,11 @@ export class StatusBar {
       );
     else for (const [index, [name, value]] of facts.entries()) setFact(current[index], name, value);
   }
+}
+
+function describeRetry(connection: Connection): string {
+  if (connection.kind !== 'disconnected') return 'Connecting …';
+  return `Next try in ${Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1_000))} s.`;
 }
 
 function setFact(element: Element | undefined, name: string, value: string): void {
