@@ -104,8 +104,8 @@ describe('a compressed body', () => {
   });
 
   it('is decoded up to a limit, however much it would be', async () => {
-    const bomb = gzipSync(Buffer.alloc(200_000_000));
-    expect(bomb.length).toBeLessThan(1_000_000);
+    const bomb = gzipSync(Buffer.alloc(20_000_000));
+    expect(bomb.length).toBeLessThan(100_000);
     const decoded = await decode(bodyOf(new Uint8Array(bomb)), 'gzip', 1_000_000);
     expect([decoded?.bytes.length, decoded?.isCut]).toEqual([1_000_000, true]);
   });

@@ -132,6 +132,6 @@ it('sends any bytes in body, target and header fields as they came', async () =>
     fc.asyncProperty(request, async sent => {
       expect(await replay(sent)).toEqual(expectedOf(sent));
     }),
-    { numRuns: scale(30, 1_000) },
+    { numRuns: scale(15, 1_000) },
   );
 });
