@@ -16,6 +16,7 @@ export type RealPart =
       | 'chromium'
       | 'runtime'
       | 'os-frameworks'
+      | 'provider-sdks'
       | 'tun-rig'
       | 'go-app'
       | 'kosoku'
@@ -40,11 +41,12 @@ const ON_PATH: Partial<Record<RealPart, readonly string[]>> = {
   slowhttptest: ['slowhttptest'],
 };
 
-/** Path of the program (of the `.wasm` for `runtime`, of a folder for `os-frameworks`), or undefined where it is not installed or may not run. */
+/** Path of the program (of the `.wasm` for `runtime`, of a folder for `os-frameworks` and `provider-sdks`), or undefined where it is not installed or may not run. */
 export function realPart(part: RealPart): string | undefined {
   if (part === 'tun-rig' && !mayMakeLinks()) return undefined;
   if (part === 'runtime') return [join(CACHE, 'wasmhub-nodejs.wasm')].find(isReadable);
-  if (part === 'os-frameworks') return [join(CACHE, part, 'node_modules')].find(isReadable);
+  if (part === 'os-frameworks' || part === 'provider-sdks')
+    return [join(CACHE, part, 'node_modules')].find(isReadable);
   const folders = (process.env.PATH ?? '').split(delimiter);
   const names = ON_PATH[part]?.flatMap(name => folders.map(folder => join(folder, name)));
   return (names ?? [join(CACHE, 'bin', part)]).find(isReadable);

@@ -92,7 +92,7 @@ function findAlgorithm(settings: string): 'sha1' | 'sha256' | undefined {
 function readContent({ rawHeaders, target, body }: SignedRequest): string | Verdict {
   if (target.includes('bodySHA256')) {
     const query = target.includes('?') ? target.slice(target.indexOf('?') + 1) : '';
-    const wanted = new URLSearchParams(query).get('bodySHA256') ?? '';
+    const wanted = parseForm(query).get('bodySHA256') ?? '';
     return isSame(hash('sha256', body, 'hex'), wanted)
       ? ''
       : { kind: 'malformed', reason: 'its body is not the one whose SHA-256 is in its URL (bodySHA256)' };
@@ -104,7 +104,12 @@ function readContent({ rawHeaders, target, body }: SignedRequest): string | Verd
       kind: 'malformed',
       reason: 'its body is not a form, and its URL has no bodySHA256: the signature would not cover the body',
     };
-  return renderForm(new URLSearchParams(body.toString('utf8')));
+  return renderForm(parseForm(body.toString('utf8')));
+}
+
+/** URLSearchParams drops a question mark at the start of its text; here it belongs to the first name. */
+function parseForm(text: string): URLSearchParams {
+  return new URLSearchParams(`?${text}`);
 }
 
 /** Each name with its values, sorted; a value that is there twice counts once, as in Twilio's own library. */
