@@ -85,7 +85,7 @@ export interface Gateway {
 export function startGateway(options: GatewayOptions): Gateway {
   const context = createContext(options);
   const readAddress = rememberAddress(options.place);
-  const replayer = new Replayer({ readApp: options.app, readAddress, compression: context.compression });
+  const replayer = new Replayer({ ...context, readAddress });
   const serveWith = (passes: readonly Pass[]): VisitHandler => ({
     readApp: options.app,
     readAddress,

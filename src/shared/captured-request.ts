@@ -20,6 +20,8 @@ export interface CapturedRequest {
   readonly body: Buffer;
   /** Length of the whole body; of one that did not come whole, as much as has come. */
   readonly bodyBytes: number;
+  /** Set if its body ended too early, so that nobody knows the rest. */
+  readonly isBroken?: true | undefined;
   /** Set if the request never reached the app, and why, in a sentence for people. It does not count for a wait. */
   readonly refusal: string | undefined;
   /** The provider of the `verify` rule whose secret has signed it, such as `github`. */

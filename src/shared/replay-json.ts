@@ -12,6 +12,8 @@ export const ReplayOrderSchema = v.strictObject({
 
 export const ReplayMessageSchema = v.object({
   success: v.literal(true),
+  /** Under which the replay itself is recorded. */
+  id: v.nullable(v.number()),
   status: v.number(),
   duration_ms: v.number(),
   headers: v.array(v.tuple([v.string(), v.string()])),
@@ -29,6 +31,7 @@ export type ReplayMessage = v.InferOutput<typeof ReplayMessageSchema>;
 export function describeReplay(answer: ReplayAnswer): ReplayMessage {
   return {
     success: true,
+    id: answer.id ?? null,
     status: answer.status,
     duration_ms: answer.durationMs,
     headers: pairUp(answer.headers),

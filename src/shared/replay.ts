@@ -11,6 +11,8 @@ export interface ReplayOrder {
 }
 
 export interface ReplayAnswer {
+  /** Under which the replay itself is recorded; undefined if nothing is. */
+  readonly id: number | undefined;
   readonly status: number;
   /** Names and values in turn. */
   readonly headers: readonly string[];

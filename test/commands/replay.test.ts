@@ -27,6 +27,7 @@ async function replay(args: readonly string[], answer: (order: ReplayOrder) => P
     requests,
     replay: async (_, order) => ({
       ...{
+        id: 2,
         status: 200,
         headers: [],
         body: Buffer.from('fine'),

@@ -11,6 +11,7 @@ import { FakeRequestLog } from '../support/request-log.ts';
 const closers = useClosers();
 const TOKEN = 'a-token-of-this-test';
 const ANSWER: ReplayAnswer = {
+  id: 2,
   status: 500,
   headers: ['X-App', 'here'],
   body: Buffer.from([0xff]),
@@ -41,7 +42,7 @@ it('passes the order on, and answers with what came back', async () => {
     return ANSWER;
   });
   const message = {
-    ...{ success: true, status: 500, duration_ms: 3, headers: [['X-App', 'here']] },
+    ...{ success: true, id: 2, status: 500, duration_ms: 3, headers: [['X-App', 'here']] },
     ...{ body: '/w==', body_encoding: 'base64', body_bytes: 9, hint: null },
   };
   expect(await ask('')).toEqual([200, message]);

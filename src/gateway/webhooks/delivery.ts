@@ -42,27 +42,24 @@ export function renderForApp(
   compression: Compression | undefined,
 ): Dispatcher.DispatchOptions {
   const names = chooseNames({ request: { headers: readNames(request.rawHeaders) }, address }, app);
-  const message = renderMessage(request, request.target, names);
+  const message = renderMessage(request, names);
   compression?.tags.restore(message.headers);
   return message;
 }
 
-/** The message for another server. If the URL is no more than an origin, the target of the request is kept. */
-export function renderForUrl(request: WholeRequest, url: URL): Dispatcher.DispatchOptions {
-  const { pathname, search, host } = url;
-  const target = pathname === '/' && search === '' ? request.target : `${pathname}${search}`;
-  return renderMessage(request, target, { host, forwardedFields: [], toApp: (_, value) => value });
+/** The message for a server that is not the app. */
+export function renderForHost(request: WholeRequest, host: string): Dispatcher.DispatchOptions {
+  return renderMessage(request, { host, forwardedFields: [], toApp: (_, value) => value });
 }
 
 function renderMessage(
-  { method, rawHeaders, body }: WholeRequest,
-  path: string,
+  { method, target, rawHeaders, body }: WholeRequest,
   names: RequestNames,
 ): Dispatcher.DispatchOptions & { headers: string[] } {
   const headers = renderRequestHeaders(rawHeaders, names);
   // undici writes the right length; the field that came may be repeated, or that of a refused request and wrong.
   rewriteFields(headers, 'content-length', () => '');
-  return { method, path, headers, body: body.length > 0 ? body : null };
+  return { method, path: target, headers, body: body.length > 0 ? body : null };
 }
 
 /** The fields by which names.ts chooses; the first one counts if a field is repeated. */

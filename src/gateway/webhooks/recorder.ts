@@ -1,7 +1,12 @@
 // Records the requests on captured paths: the newest in memory, each with its answer. Never delays or changes a request.
 // The exposure owns it; passes.ts starts a recording for each request.
 
-import type { CapturedDelivery, CapturedRequest, RequestLog } from '../../shared/captured-request.ts';
+import type {
+  CapturedAnswer,
+  CapturedDelivery,
+  CapturedRequest,
+  RequestLog,
+} from '../../shared/captured-request.ts';
 import { isOwnPath } from '../own-pages.ts';
 import { hasBody, readPath, readTarget, type Visit } from '../visit.ts';
 import { ArrivingBody, BodyBudget, MAX_BODY_BYTES } from './arriving-body.ts';
@@ -9,6 +14,7 @@ import { type Capture, compileCapture } from './capture.ts';
 import { Deliveries } from './deliveries.ts';
 import type { Identity, Recording } from './recording.ts';
 import { RequestRing } from './request-ring.ts';
+import type { WholeRequest } from './verify/whole-request.ts';
 
 /** A test waits for a handful, a load test for thousands. */
 const MAX_REQUESTS = 10_000;
@@ -106,6 +112,36 @@ export class RequestRecorder implements RequestLog {
     });
   }
 
+  /**
+   * Records a request that is sent again, as `sent`; `refusal` if it does not go to the app. The function is to be called
+   * once with its end: the answer, or what went wrong.
+   */
+  startReplay(original: CapturedRequest, sent: WholeRequest, refusal: string | undefined): StartedReplay {
+    const request = this.#add({
+      receivedAt: new Date(),
+      method: sent.method,
+      target: sent.target,
+      httpVersion: original.httpVersion,
+      rawHeaders: [...sent.rawHeaders],
+      body: sent.body,
+      bodyBytes: sent.body.length,
+      refusal,
+      verified: original.verified,
+      handshake: original.handshake,
+      delivery: undefined,
+      problem: undefined,
+      answer: undefined,
+      isFinished: false,
+      replayOf: original.id,
+    });
+    this.#announce(request);
+    const end: StartedReplay['end'] = ({ answer, problem }) => {
+      Object.assign(request, { answer, problem, isFinished: true });
+      this.#announce(request);
+    };
+    return { id: request.id, end };
+  }
+
   #add(found: NewRequest): Mutable<CapturedRequest> {
     this.#lastId += 1;
     const { delivery, ...request } = found;
@@ -140,6 +176,12 @@ export class RequestRecorder implements RequestLog {
   }
 }
 
+/** A replay whose answer is awaited. */
+export interface StartedReplay {
+  readonly id: number;
+  end(end: { answer?: CapturedAnswer | undefined; problem?: string | undefined }): void;
+}
+
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 type NewRequest = Omit<CapturedRequest, 'id' | 'duplicateOf' | 'delivery'> & Pick<Identity, 'delivery'>;
@@ -165,6 +207,7 @@ class VisitRecording implements Recording {
   #problem: string | undefined;
   #answer: CapturedRequest['answer'];
   #isFinished = false;
+  #isBroken = false;
   /** Undefined until it is visible. */
   #request: Mutable<CapturedRequest> | undefined;
 
@@ -222,6 +265,7 @@ class VisitRecording implements Recording {
       rawHeaders: request.rawHeaders.map(hide),
       body: this.#body.take(refusal === undefined ? undefined : MAX_REFUSED_BODY_BYTES),
       bodyBytes: bytes,
+      ...(this.#isBroken && { isBroken: true }),
       refusal,
       verified: this.#identity.verified,
       handshake: this.#identity.handshake,
@@ -260,8 +304,8 @@ class VisitRecording implements Recording {
   /** No more of the body will come. Nothing changes if all of it has. */
   #endBody(): void {
     if (this.#request !== undefined) return;
-    if (!this.#visit.request.readableEnded)
-      this.note('it was answered before the end of its body, and the rest was not read');
+    this.#isBroken = !this.#visit.request.readableEnded;
+    if (this.#isBroken) this.note('it was answered before the end of its body, and the rest was not read');
     this.complete();
   }
 
@@ -269,6 +313,7 @@ class VisitRecording implements Recording {
   #close(): void {
     if (this.#isFinished) return;
     const { statusCode, headersSent } = this.#visit.response;
+    this.#isBroken = true;
     if (this.#request === undefined)
       this.refuse(`the sender left after ${this.#body.bytes} bytes of its body, before the end`);
     else this.note(headersSent ? 'the answer broke off before its end' : 'its sender left before the answer');

@@ -7,9 +7,12 @@ import { explainInvalidAnswer } from '../../shared/invalid-answer.ts';
 import { type ReplayAnswer, ReplayError, type ReplayOrder } from '../../shared/replay.ts';
 import type { AppState } from '../../shared/state.ts';
 import type { OwnAddress } from '../own-address.ts';
-import { type AppAddress, AppLink, openPool } from '../upstream/app-link.ts';
+import { type AppAddress, AppLink, findAppAddress, openPool } from '../upstream/app-link.ts';
 import type { Compression } from '../upstream/compression.ts';
-import { type Delivery, hidesRequest, renderForApp, renderForUrl, sendMessage } from './delivery.ts';
+import { type Delivery, hidesRequest, renderForApp, renderForHost, sendMessage } from './delivery.ts';
+import type { RequestRecorder } from './recorder.ts';
+import { listOrigins, type SignedPaths } from './verify/signed-paths.ts';
+import type { SignedRequest } from './verify/signer.ts';
 import { readValue, type WholeRequest } from './verify/whole-request.ts';
 
 /** As for the queue. Somebody waits for this answer, so it is also long enough. */
@@ -18,11 +21,28 @@ const ANSWER_MS = 60_000;
 /** How much of the answer is shown. */
 const MAX_ANSWER_BYTES = 1024 ** 2;
 
+/** The records of such replays are no requests to the app: they count for nobody who waits. */
+const TO_ANOTHER = 'it is a replay that was sent to another address, not to the app';
+
+const STALE =
+  'the signature of this request is older than 5 minutes, and receivers refuse such signatures: add --re-sign (`re_sign` in the API) for a new one';
+
 export interface ReplayerOptions {
   readApp: () => AppState;
   readAddress: () => OwnAddress | undefined;
   /** Undefined with `compress: false`. */
   compression: Compression | undefined;
+  /** Undefined without rules of `verify`. */
+  signedPaths: SignedPaths | undefined;
+  recorder: RequestRecorder | undefined;
+}
+
+/** Where a request goes, and how it is written there. */
+interface Passage {
+  connections: Dispatcher;
+  message: Dispatcher.DispatchOptions;
+  /** To be called when the answer is there. */
+  close(): Promise<void>;
 }
 
 export class Replayer {
@@ -37,14 +57,21 @@ export class Replayer {
   /** Rejects with a ReplayError. */
   async replay(captured: CapturedRequest, { to, reSign }: ReplayOrder): Promise<ReplayAnswer> {
     checkWhole(captured);
-    if (reSign)
-      throw new ReplayError(
-        'impossible',
-        `request ${captured.id} cannot be signed: no rule of \`verify\` is for its path`,
-      );
-    const delivery = await (to === undefined ? this.#sendToApp(captured) : this.#sendToUrl(to, captured));
-    if (delivery.kind !== 'answered') throw explainLoss(delivery, to);
-    return { ...delivery, hint: undefined };
+    const { recorder, signedPaths } = this.#options;
+    const original = this.#address(captured, to);
+    const request = reSign ? this.#sign(original, captured) : original;
+    const passage = to === undefined ? this.#openToApp(request) : openToUrl(to, request);
+    const record = recorder?.startReplay(captured, request, to && TO_ANOTHER);
+    const delivery = await this.#send(passage);
+    if (delivery.kind !== 'answered') {
+      const loss = explainLoss(delivery, to);
+      record?.end({ problem: loss.message });
+      throw loss;
+    }
+    const { status, durationMs } = delivery;
+    record?.end({ answer: { status, durationMs } });
+    const isStale = !reSign && signedPaths?.isStale(readPathOf(captured), original, captured.receivedAt);
+    return { ...delivery, id: record?.id, hint: isStale ? STALE : undefined };
   }
 
   /** Ends the replays that are under way. */
@@ -53,7 +80,28 @@ export class Replayer {
     await this.#link.forget();
   }
 
-  async #sendToApp(request: WholeRequest): Promise<Delivery> {
+  /** With the target that it has there, and the origins under which the receiver knows itself: some sign their URL. */
+  #address({ method, target, rawHeaders, body }: CapturedRequest, to: URL | undefined): SignedRequest {
+    const request = { method, rawHeaders, body };
+    if (to !== undefined) return { ...request, target: chooseTarget(to, target), origins: [to.origin] };
+    return {
+      ...request,
+      target,
+      origins: listOrigins(this.#options.readAddress(), readValue(rawHeaders, 'host')),
+    };
+  }
+
+  #sign(request: SignedRequest, captured: CapturedRequest): WholeRequest {
+    const { id, verified } = captured;
+    const signed = this.#options.signedPaths?.sign(readPathOf(captured), request, verified);
+    if (signed !== undefined) return signed;
+    throw new ReplayError(
+      'impossible',
+      `request ${id} cannot be signed: no rule of \`verify\` is for its path`,
+    );
+  }
+
+  #openToApp(request: WholeRequest): Passage {
     const { readApp, readAddress, compression } = this.#options;
     const app = findApp(readApp());
     if (hidesRequest(request, app))
@@ -62,48 +110,63 @@ export class Replayer {
         'its body contains the first line of another request, which this app could run',
       );
     const kept = this.#link.select(app);
-    return await this.#send(
-      this.#link.selectFresh(app) ?? kept,
-      renderForApp(request, app, readAddress(), compression),
-    );
+    return {
+      connections: this.#link.selectFresh(app) ?? kept,
+      message: renderForApp(request, app, readAddress(), compression),
+      close: async () => {},
+    };
   }
 
-  async #sendToUrl(url: URL, request: WholeRequest): Promise<Delivery> {
-    const pool = openPool(url.origin, 0);
-    try {
-      return await this.#send(pool, renderForUrl(request, url));
-    } finally {
-      await pool.destroy();
-    }
-  }
-
-  #send(connections: Dispatcher, message: Dispatcher.DispatchOptions): Promise<Delivery> {
+  async #send({ connections, message, close }: Passage): Promise<Delivery> {
     const rules = { timeoutMs: ANSWER_MS, keepBytes: MAX_ANSWER_BYTES, signal: this.#stopped.signal };
-    return sendMessage(connections, message, rules);
+    try {
+      return await sendMessage(connections, message, rules);
+    } finally {
+      await close();
+    }
   }
 }
 
+/** The path on which it came: the rules of `verify` are for that, wherever it is sent now. */
+function readPathOf({ target }: CapturedRequest): string {
+  return target.split('?', 1)[0] ?? '';
+}
+
+function openToUrl(url: URL, request: WholeRequest): Passage {
+  const pool = openPool(url.origin, 0);
+  return { connections: pool, message: renderForHost(request, url.host), close: () => pool.destroy() };
+}
+
+/** If the URL is no more than an origin, the target of the request is kept. */
+function chooseTarget({ pathname, search }: URL, target: string): string {
+  return pathname === '/' && search === '' ? target : `${pathname}${search}`;
+}
+
 /** A request without its whole body is another request. */
-function checkWhole({ id, body, bodyBytes, rawHeaders, method, target }: CapturedRequest): void {
-  const announced = Number(readValue(rawHeaders, 'content-length') ?? body.length);
-  if (body.length !== bodyBytes || body.length !== announced)
-    throw new ReplayError(
-      'impossible',
-      `request ${id} cannot be sent again: only ${body.length} of the ${Math.max(bodyBytes, announced)} bytes of its body were kept`,
-    );
+function checkWhole(captured: CapturedRequest): void {
+  const { id, method, target } = captured;
+  const gap = findGap(captured);
+  if (gap !== undefined)
+    throw new ReplayError('impossible', `request ${id} cannot be sent again: its body ${gap}`);
   if (method === 'CONNECT' || !target.startsWith('/'))
     throw new ReplayError('impossible', `request ${id} cannot be sent again: it asks for no path of the app`);
 }
 
+function findGap({ body, bodyBytes, rawHeaders, isBroken }: CapturedRequest): string | undefined {
+  if (body.length < bodyBytes) return `has ${bodyBytes} bytes, and only the first ${body.length} were kept`;
+  const announced = Number(readValue(rawHeaders, 'content-length') ?? bodyBytes);
+  return isBroken || body.length !== announced ? 'did not come whole, or was not read' : undefined;
+}
+
 function findApp(state: AppState): AppAddress {
+  const address = findAppAddress(state);
+  if (address !== undefined) return address;
   if (state.status !== 'running')
     throw new ReplayError('app away', `the app is ${state.status}: wait until it is running`);
-  if (state.upstream.kind !== 'address')
-    throw new ReplayError(
-      'impossible',
-      'with `mode: web` there is no app that takes requests: give another address with `to`',
-    );
-  return state.upstream;
+  throw new ReplayError(
+    'impossible',
+    'with `mode: web` there is no app that takes requests: give another address with `to`',
+  );
 }
 
 function explainLoss(lost: Exclude<Delivery, { kind: 'answered' }>, to: URL | undefined): ReplayError {

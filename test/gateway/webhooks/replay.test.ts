@@ -1,14 +1,22 @@
 // Captured requests that are sent again, to the app and to other URLs.
 
 import { createServer } from 'node:http';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { openSigner } from '../../../src/gateway/webhooks/verify/providers.ts';
 import type { CapturedRequest } from '../../../src/shared/captured-request.ts';
 import type { ReplayAnswer, ReplayError } from '../../../src/shared/replay.ts';
 import type { AppState } from '../../../src/shared/state.ts';
 import { useClosers } from '../../support/closers.ts';
-import { runningOn, sendRaw } from '../../support/gateway-door.ts';
+import { PUBLIC_URL, runningOn, sendRaw } from '../../support/gateway-door.ts';
 import { listen } from '../../support/listen.ts';
-import { openWebhookStage, type StageOptions, WebhookApp } from '../../support/webhook-app.ts';
+import {
+  openWebhookStage,
+  type ReceivedWebhook,
+  type StageOptions,
+  WebhookApp,
+} from '../../support/webhook-app.ts';
+
+import { makeRule, SAMPLE_LINES } from './verify/sample-rules.ts';
 
 const closers = useClosers();
 const BYTES = Buffer.from([0xff, 0x00, 0xe2, 0x80, 0xa8, 0x0d, 0x0a]);
@@ -98,11 +106,12 @@ it('only the beginning of a long answer is kept, and all of it is counted', asyn
 it.each<[string, Partial<CapturedRequest>]>([
   ['of which only the beginning was kept', { bodyBytes: 8 }],
   ['that broke off', { body: Buffer.from('abc'), bodyBytes: 3 }],
+  ['of unknown length that broke off', { isBroken: true, rawHeaders: ['Host', 'bore.example:4321'] }],
 ])('a body %s is not sent: it would be another request', async (_, changes) => {
   const { app, refusal } = await open();
   expect(await refusal(changes)).toMatchObject({
     kind: 'impossible',
-    message: expect.stringMatching(/^request 1 cannot be sent again: only \d of the \d bytes/),
+    message: expect.stringMatching(/^request 1 cannot be sent again: its body /),
   });
   expect(app.received).toHaveLength(1);
 });
@@ -150,4 +159,131 @@ it('a body that this app could run as a request is not sent to it', async () => 
   const rawHeaders = ['Host', 'bore.example:4321', 'Content-Length', `${body.length}`];
   expect(await refusal({ body, bodyBytes: body.length, rawHeaders })).toMatchObject({ kind: 'impossible' });
   expect(app.received).toHaveLength(1);
+});
+
+it('is recorded as a request of its own, with its answer', async () => {
+  const { app, door, recorder, replay } = await open();
+  const shown: (number | undefined)[] = [];
+  recorder.subscribe(({ id, answer }) => void (id === 2 && shown.push(answer?.status)));
+  app.answer = () => 500;
+  expect((await replay()).id).toBe(2);
+  expect(recorder.find(2)).toMatchObject({
+    replayOf: 1,
+    method: 'POST',
+    target: '/hooks/a%20b?x=%2F',
+    body: BYTES,
+    refusal: undefined,
+    answer: { status: 500 },
+    isFinished: true,
+  });
+  expect(shown).toEqual([undefined, 500]);
+  await door.gateway.replay(recorder.find(2) ?? expect.fail('no record'), { to: undefined, reSign: false });
+  expect(recorder.find(3)?.replayOf).toBe(2);
+});
+
+it('without an answer is recorded with the reason, and one to another address counts for nobody who waits', async () => {
+  const { app, recorder, refusal, replay } = await open();
+  app.answer = () => 'crash';
+  await refusal();
+  expect(recorder.find(2)).toMatchObject({
+    answer: undefined,
+    isFinished: true,
+    problem: expect.stringMatching(/^the app gave no answer/),
+  });
+  const other = new WebhookApp();
+  await other.start();
+  closers.push(() => other.kill());
+  await replay({}, `http://127.0.0.1:${other.port}/`);
+  expect(recorder.find(3)).toMatchObject({
+    refusal: expect.stringContaining('another address'),
+    replayOf: 1,
+  });
+});
+
+describe('the signature', () => {
+  const TEN_MINUTES_MS = 600_000;
+
+  /** A webhook that was rightly signed ten minutes ago, and captured then. */
+  async function openSigned(line: string) {
+    const rule = makeRule(line);
+    const stage = await open({ rules: { verify: [rule] } });
+    const signer = openSigner(rule);
+    const cameAt = new Date(Date.now() - TEN_MINUTES_MS);
+    // Twilio signs the fields of a form.
+    const isForm = rule.provider === 'twilio';
+    const request = {
+      method: 'POST',
+      target: rule.path,
+      rawHeaders: [
+        ...['Host', 'bore.example:4321'],
+        ...['Content-Type', isForm ? 'application/x-www-form-urlencoded' : 'application/json'],
+      ],
+      body: isForm ? Buffer.from('a=1&b=%C3%A4') : BYTES,
+    };
+    const origins = [PUBLIC_URL];
+    const fields = signer.sign({ ...request, origins }, Math.floor(cameAt.getTime() / 1_000));
+    const captured = {
+      ...request,
+      rawHeaders: [...request.rawHeaders, ...fields.flat(), 'X-Last', '1'],
+      bodyBytes: request.body.length,
+      receivedAt: cameAt,
+      verified: rule.provider,
+    };
+    const send = (reSign: boolean, to?: string) =>
+      stage.door.gateway.replay(
+        { ...stage.captured, ...captured },
+        { to: to === undefined ? undefined : new URL(to), reSign },
+      );
+    const check = (received: ReceivedWebhook | undefined, origin: string) =>
+      signer.check(
+        {
+          method: 'POST',
+          target: received?.line.split(' ')[1] ?? '',
+          rawHeaders: received?.rawHeaders ?? [],
+          body: received?.body ?? Buffer.alloc(0),
+          origins: [origin],
+        },
+        Math.floor(Date.now() / 1_000),
+      );
+    return { ...stage, send, check };
+  }
+
+  it.each(Object.entries(SAMPLE_LINES))(
+    'of %s is made again, for the app and for another address',
+    async (_, line) => {
+      const { app, send, check } = await openSigned(line);
+      expect((await send(true)).hint).toBeUndefined();
+      expect(check(app.received[1], PUBLIC_URL)).toEqual({ kind: 'right' });
+      expect(app.received[1]?.rawHeaders).toContain('X-Last');
+      const other = new WebhookApp();
+      await other.start();
+      closers.push(() => other.kill());
+      const origin = `http://127.0.0.1:${other.port}`;
+      await send(true, `${origin}/elsewhere`);
+      expect(check(other.received[0], origin)).toEqual({ kind: 'right' });
+    },
+  );
+
+  it.each(['stripe', 'slack', 'standard-webhooks'])(
+    'of %s that has become too old is sent as it is, and a hint says so',
+    async provider => {
+      const { app, send, check } = await openSigned(SAMPLE_LINES[provider] ?? '');
+      expect((await send(false)).hint).toMatch(/older than 5 minutes.*--re-sign/);
+      expect(check(app.received[1], PUBLIC_URL).kind).toBe('stale');
+    },
+  );
+
+  it('of a provider without timestamps stays right', async () => {
+    const { app, send, check } = await openSigned(SAMPLE_LINES.github ?? '');
+    expect((await send(false)).hint).toBeUndefined();
+    expect(check(app.received[1], PUBLIC_URL)).toEqual({ kind: 'right' });
+  });
+
+  it('cannot be made without a rule for the path', async () => {
+    const { app, door, captured } = await open({ rules: { verify: [makeRule('github /elsewhere s3cret')] } });
+    await expect(door.gateway.replay(captured, { to: undefined, reSign: true })).rejects.toThrow(
+      'request 1 cannot be signed: no rule of `verify` is for its path',
+    );
+    expect(app.received).toHaveLength(1);
+  });
 });

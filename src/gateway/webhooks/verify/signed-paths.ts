@@ -1,13 +1,14 @@
 // Decides which requests to the paths of `verify` reach the app. Used by passes.ts.
 
 import type { OwnAddress } from '../../own-address.ts';
+import { rewriteFields } from '../../raw-headers.ts';
 import { hasBody, readPath, type Visit } from '../../visit.ts';
 import type { Identity } from '../recording.ts';
 import { BodyBudget, MAX_BODY_BYTES, type Unread } from './body-budget.ts';
 import type { SignatureRule } from './rule.ts';
 import type { SignedRequest } from './signer.ts';
 import { Verifier } from './verifier.ts';
-import { readRequest } from './whole-request.ts';
+import { readRequest, type WholeRequest } from './whole-request.ts';
 
 /** `busy`: it was not checked, but may be right when it is sent again. `left`: nobody waits for an answer. */
 export type Examination =
@@ -54,6 +55,26 @@ export class SignedPaths {
     const { provider: verified, delivery, handshake: signed } = found;
     return { kind: 'admitted', identity: { verified, delivery, handshake: signed } };
   }
+
+  /**
+   * The request with a new signature, made with the secret of a rule for the path: of that for `provider`, if there is
+   * one. Undefined if no rule is for the path.
+   */
+  sign(path: string, request: SignedRequest, provider: string | undefined): WholeRequest | undefined {
+    const fields = this.#verifier.sign(path, request, new Date(), provider);
+    if (fields === undefined) return undefined;
+    const rawHeaders = [...request.rawHeaders];
+    for (const [name] of fields) rewriteFields(rawHeaders, name.toLowerCase(), () => '');
+    return { ...request, rawHeaders: [...rawHeaders, ...fields.flat()] };
+  }
+
+  /** Whether the request was rightly signed for this path at that time, and is refused now: its timestamp is too old. */
+  isStale(path: string, request: SignedRequest, cameAt: Date): boolean {
+    return (
+      this.#verifier.check(path, request, new Date()).kind === 'wrong' &&
+      this.#verifier.check(path, request, cameAt).kind === 'right'
+    );
+  }
 }
 
 function describeUnread(why: Unread): Examination {
@@ -82,7 +103,7 @@ function readSigned(visit: Visit): SignedRequest {
  * The public URL, and what the sender calls it: a proxy in front may have several names, and some providers sign the
  * letter case as it was typed. Only the preview's own names count.
  */
-function listOrigins(address: OwnAddress | undefined, host: string | undefined): string[] {
+export function listOrigins(address: OwnAddress | undefined, host: string | undefined): string[] {
   if (address === undefined) return [];
   const called = host === undefined ? undefined : address.hosts.get(host.toLowerCase());
   const origins = [
