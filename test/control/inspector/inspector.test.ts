@@ -216,7 +216,15 @@ it('replays a request to the app, signed again if its rule is known, and shows t
       orders.push([id, reSign]);
       if (id === 3) throw new ReplayError('app away', 'the app is starting: try again soon');
       const body = Buffer.from('thanks <b>');
-      return { status: 201, headers: [], body, bodyBytes: body.length, durationMs: 12, hint: 'a hint' };
+      return {
+        id: 4,
+        status: 201,
+        headers: [],
+        body,
+        bodyBytes: body.length,
+        durationMs: 12,
+        hint: 'a hint',
+      };
     },
   });
   await page.waitForSelector('#request-1');
