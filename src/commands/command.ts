@@ -2,11 +2,11 @@
 
 import type { ShellContext } from './shell.ts';
 
-/** 0 fine, 1 failed, 2 wrong usage. */
-export type ExitCode = 0 | 1 | 2;
+/** 0 fine, 1 failed, 2 wrong usage, 124 the time is up (as the command `timeout` of GNU does). */
+export type ExitCode = 0 | 1 | 2 | 124;
 
-/** Values of `--name value` and `--name` flags. */
-export type Flags = Readonly<Record<string, string | boolean | undefined>>;
+/** Values of `--name value` and `--name` flags; all values of a flag that may be repeated. */
+export type Flags = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 export interface CommandCall {
   flags: Flags;
@@ -25,7 +25,7 @@ export interface Command {
   maxArguments?: number;
   /**
    * Flag → what it means. Those that take a value are written `name VALUE`, or `name[=VALUE]` if they mean true without
-   * one. Every command has --json and --help.
+   * one, or `name VALUE…` if they may be repeated. Every command has --json and --help.
    */
   flags: Readonly<Record<string, string>>;
   run(call: CommandCall): Promise<ExitCode>;

@@ -1,18 +1,31 @@
 // Finds a command by its name, parses its arguments, prints help, and turns errors into exit codes. Used by cli.
 
 import { parseArgs } from 'node:util';
+import { ControlError } from '../control/client.ts';
 import { describeError, hasCode, InputError } from '../shared/errors.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import type { Command, CommandCall, ExitCode, Flags } from './command.ts';
 import { demo } from './demo.ts';
 import { replay } from './replay.ts';
+import { requests } from './requests.ts';
 import { run } from './run.ts';
 import { status, stop, url } from './running.ts';
 import { server } from './server.ts';
 import { SECRET_VARIABLES, type ShellContext } from './shell.ts';
 import { print, printAside } from './terminal.ts';
+import { wait } from './wait.ts';
 
-const COMMANDS: Readonly<Record<string, Command>> = { demo, run, server, url, status, replay, stop };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  demo,
+  run,
+  server,
+  url,
+  status,
+  requests,
+  wait,
+  replay,
+  stop,
+};
 
 const COMMON_FLAGS = {
   json: 'print JSON instead of text',
@@ -39,8 +52,13 @@ export async function runCommand(args: readonly string[], shell: ShellContext): 
   } catch (error) {
     const lines = describeError(error).split('\n');
     printAside(lines.map(line => `expose ${name}: ${line}`).join('\n'));
-    return error instanceof InputError ? 2 : 1;
+    return isWrongUsage(error) ? 2 : 1;
   }
+}
+
+/** Also if the preview's API says so. */
+function isWrongUsage(error: unknown): boolean {
+  return error instanceof InputError || (error instanceof ControlError && error.status === 400);
 }
 
 function parseCall(command: Command, args: readonly string[], shell: ShellContext): CommandCall {
@@ -48,7 +66,8 @@ function parseCall(command: Command, args: readonly string[], shell: ShellContex
   const options = Object.fromEntries(
     flags.map(flag => {
       const [name = '', value] = flag.split(/ |\[=/);
-      return [name, { type: value === undefined ? ('boolean' as const) : ('string' as const) }];
+      const type = value === undefined ? ('boolean' as const) : ('string' as const);
+      return [name, { type, multiple: flag.endsWith('…') }];
     }),
   );
   // parseArgs has no flags with an optional value.

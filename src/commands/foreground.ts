@@ -18,9 +18,9 @@ import { reapJournal } from '../supervisor/process-journal.ts';
 import { sessionFiles, writeSession } from '../supervisor/session-folder.ts';
 import { startSupervision } from '../supervisor/supervision.ts';
 import type { ExitCode } from './command.ts';
+import { CLEAR_LINE } from './terminal.ts';
 
 const REDRAW_MS = 1_000;
-const CLEAR_LINE = '\r\u001b[2K';
 /** SIGHUP: the terminal's window was closed. */
 export const LEAVE_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** How long the processes may take to end after a second Ctrl-C. */

@@ -49,7 +49,7 @@ const INPUT_FLAGS: Readonly<Record<string, string>> = {
   'access KIND': 'who may open it: link (with a key), basic or open (default link)',
   'public-paths PATTERNS': 'paths that need no key, for example /webhooks/**',
   'capture PATTERNS': 'paths to record: auto, none or patterns (default auto)',
-  'redact WORD': 'blank credentials and signatures where requests are shown (default true)',
+  'redact WORD': 'blank credentials where requests are shown (default true)',
   'queue WORD': 'keep captured requests while the app is away (default true)',
   inspector: 'also open the inspector on a public port of its own',
   'max-body SIZE': 'longest upload (default 25MB)',

@@ -17,3 +17,13 @@ export function printJson(value: unknown): void {
 export function printAside(text: string): void {
   process.stderr.write(`${sanitiseLines(text)}\n`);
 }
+
+/** The same for JSON of any length; resolves when all of it is written, or nobody reads it. */
+export function printWholeJson(value: unknown): Promise<void> {
+  return new Promise(resolve => {
+    process.stdout.write(`${JSON.stringify(value)}\n`, () => resolve());
+  });
+}
+
+/** Goes to the start of a terminal's line, and clears it. */
+export const CLEAR_LINE = '\r\u001b[2K';

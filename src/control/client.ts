@@ -17,9 +17,20 @@ export interface ControlAddress {
   controlToken: string;
 }
 
+/** The API's refusal; `status` is the HTTP status. */
+export class ControlError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'ControlError';
+    this.status = status;
+  }
+}
+
 /**
- * Calls a route such as `POST /api/stop`, with `sent` as the JSON of its body; resolves with its JSON. Rejects with the
- * API's own error text.
+ * Calls a route such as `POST /api/stop`, with `sent` as the JSON of its body; resolves with its JSON. Rejects with a
+ * ControlError that has the API's own text.
  */
 export async function callControl(
   address: ControlAddress,
@@ -29,15 +40,22 @@ export async function callControl(
 ): Promise<unknown> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await send(address, route, signal, sent);
+    const response = await send(address, route, signal, { sent });
     const body: unknown = await json(response);
     if (isSuccess(response)) return body;
-    throw new Error(v.is(ErrorSchema, body) ? body.error : `the API answered ${response.statusCode}`);
+    throw toError(response, body);
   } catch (error) {
     // Node's own error only says that the request was aborted.
     signal.throwIfAborted();
     throw error;
   }
+}
+
+function toError({ statusCode = 0 }: IncomingMessage, body: unknown): ControlError {
+  return new ControlError(
+    statusCode,
+    v.is(ErrorSchema, body) ? body.error : `the API answered ${statusCode}`,
+  );
 }
 
 type Route = `${'GET' | 'POST' | 'DELETE'} /api/${string}`;
@@ -46,13 +64,14 @@ function send(
   address: ControlAddress,
   route: Route,
   signal: AbortSignal,
-  sent?: object,
+  { sent, accept }: { sent?: object | undefined; accept?: string } = {},
 ): Promise<IncomingMessage> {
   const [method = '', path = ''] = route.split(' ');
   const body = sent && JSON.stringify(sent);
   const headers = {
     Authorization: `Bearer ${address.controlToken}`,
     ...(body !== undefined && { 'Content-Type': 'application/json' }),
+    ...(accept !== undefined && { Accept: accept }),
   };
   return requestLoopback(`${address.controlUrl}${path}`, { method, headers, signal, body });
 }
@@ -90,23 +109,42 @@ export async function* followStates(
   }
 }
 
-function isConnectionLost(error: unknown): boolean {
+/** Whether the process at the other end is gone. */
+export function isConnectionLost(error: unknown): boolean {
   return hasCode(error, 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE');
 }
 
-interface ServerEvent {
+/**
+ * The server-sent events of a route. Rejects with a ControlError if the API refuses, and as the connection does if it
+ * breaks off.
+ */
+export async function* openEvents(
+  address: ControlAddress,
+  route: Route,
+  signal: AbortSignal,
+): AsyncGenerator<ServerEvent> {
+  const response = await send(address, route, signal, { accept: 'text/event-stream' });
+  if (!isSuccess(response)) throw toError(response, await json(response).catch(() => undefined));
+  yield* readEvents(response);
+}
+
+export interface ServerEvent {
   type: string;
   data: string;
 }
 
-/** Server-sent events. The API writes one `event` line and one `data` line for each. */
+/** Server-sent events. The API writes one `event` line and one `data` line for each; a line may have 100 MB. */
 async function* readEvents(body: IncomingMessage): AsyncGenerator<ServerEvent> {
-  let rest = '';
+  let parts: string[] = [];
   // Decoded by the stream: a character may be split over two chunks.
   body.setEncoding('utf8');
   for await (const text of body) {
-    const events = `${rest}${text}`.split('\n\n');
-    rest = events.pop() ?? '';
+    const end = `${parts.at(-1)?.at(-1) ?? ''}${text}`;
+    parts.push(String(text));
+    // Joined once for each event: for each chunk, a long event would take minutes.
+    if (!end.includes('\n\n')) continue;
+    const events = parts.join('').split('\n\n');
+    parts = [events.pop() ?? ''];
     for (const event of events) {
       const lines = event.split('\n');
       const read = (field: string) =>

@@ -14,8 +14,8 @@ export interface RequestFilter {
   readonly methods: readonly string[] | undefined;
   /** Only requests with a larger id. */
   readonly since: number;
-  hasPath(request: CapturedRequest): boolean;
-  hasMethod(request: CapturedRequest): boolean;
+  hasPath(request: Pick<CapturedRequest, 'target'>): boolean;
+  hasMethod(request: Pick<CapturedRequest, 'method'>): boolean;
 }
 
 /** Throws an InputError if a parameter is malformed, or if `since` is an id that no request has yet. */

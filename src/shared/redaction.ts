@@ -56,7 +56,7 @@ export type Redactor = (message: RequestMessage) => RequestMessage;
 /** `headers`: further names of headers with credentials or signatures, in any case. */
 export function createRedactor(headers: Iterable<string> = []): Redactor {
   const named = new Set([...headers].map(name => name.toLowerCase()));
-  const isSecret = (name: string) => named.has(name) || SECRET_HEADER.test(name);
+  const isSecret = (name: string) => named.has(name) || isSecretHeader(name);
   return message => ({
     ...message,
     target: redactAddresses(message.target),
@@ -69,6 +69,17 @@ export function createRedactor(headers: Iterable<string> = []): Redactor {
 }
 
 export const redactRequest: Redactor = createRedactor();
+
+/** Whether a header may hold a credential or a signature. */
+export function isSecretHeader(name: string): boolean {
+  return SECRET_HEADER.test(name.toLowerCase());
+}
+
+/** Whether a field of a JSON body may hold a credential. */
+export function isSecretField(name: string): boolean {
+  const sample = `{${JSON.stringify(name)}:"x"}`;
+  return redactJson(sample) !== sample;
+}
 
 /** Whether a field of a query or a form may hold a credential; `name` as it came. */
 export function isSecretParameter(name: string): boolean {

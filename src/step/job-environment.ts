@@ -1,6 +1,6 @@
 // The only reader of the job's environment. Also reads the inputs that are needed before all others: those of the fork
-// rules, and those of the `stop` action. That action needs nothing else, so this file imports little; machine.ts has
-// the rest. Secrets are masked when they are read.
+// rules, and those of the `stop` and `wait` actions. These need nothing else, so this file imports little; machine.ts
+// has the rest. Secrets are masked when they are read.
 
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,6 +30,30 @@ export function readForkRuleInputs(): ForkRuleInputs {
 /** Which session the `stop` action must end; undefined means the only one. */
 export function readStopInputs(): { session: string | undefined } {
   return { session: core.getInput('session') || undefined };
+}
+
+/** What the `wait` action waits for, and in which session; an empty input is undefined. */
+export interface WaitInputs {
+  session: string | undefined;
+  path: string | undefined;
+  method: string | undefined;
+  count: string | undefined;
+  timeout: string | undefined;
+  since: string | undefined;
+  match: string[];
+}
+
+export function readWaitInputs(): WaitInputs {
+  const read = (name: string) => core.getInput(name) || undefined;
+  return {
+    session: read('session'),
+    path: read('path'),
+    method: read('method'),
+    count: read('count'),
+    timeout: read('timeout'),
+    since: read('since'),
+    match: core.getMultilineInput('match'),
+  };
 }
 
 /** The job as the runner describes it, for the fork rules and the comment. Throws if the payload cannot be read. */

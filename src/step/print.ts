@@ -1,6 +1,6 @@
-// All output of main, post and stop goes through this file, which sanitises it: names, paths and messages contain
-// untrusted text, and the runner executes commands that it finds in the log. Nothing else in step/, main, post or stop
-// prints.
+// All output of main, post, stop and wait goes through this file, which sanitises it: names, paths and messages contain
+// untrusted text, and the runner executes commands that it finds in the log. Nothing else in step/ and these
+// programs prints.
 
 import { randomBytes } from 'node:crypto';
 import * as core from '@actions/core';

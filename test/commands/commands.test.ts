@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runCommand } from '../../src/commands/commands.ts';
 import { readShell } from '../../src/commands/shell.ts';
 
-const NAMES = ['demo', 'run', 'server', 'url', 'status', 'replay', 'stop'];
+const NAMES = ['demo', 'run', 'server', 'url', 'status', 'requests', 'wait', 'replay', 'stop'];
 const SITE = resolve('examples/web-hello');
 const SECRET = 'a-secret-of-the-bore-server';
 

@@ -22,7 +22,7 @@ const tracked = git('ls-files').toString().split('\n');
 
 it('holds every action with the bundles it names', () => {
   const actions = tracked.filter(file => posix.basename(file) === 'action.yml' && !file.startsWith('test/'));
-  expect(actions).toContain('stop/action.yml');
+  expect(actions).toEqual(expect.arrayContaining(['stop/action.yml', 'wait/action.yml']));
   for (const action of actions) {
     const { runs } = parse(readFileSync(join(ROOT, action), 'utf8')) as { runs: Record<string, string> };
     const bundles = [runs.pre, runs.main, runs.post]
@@ -48,6 +48,7 @@ it('holds nothing else that was not put on this list', () => {
     'examples',
     'package.json',
     'stop',
+    'wait',
   ]);
   expect(
     archived.filter(path => /^docs\/images|^examples\/((exec|os)-hello|http-component)/.test(path)),

@@ -28,6 +28,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const SHIPPED = [
   'action.yml',
   'stop',
+  'wait',
   'dist',
   'examples/os-hello',
   'examples/web-hello',

@@ -1,6 +1,8 @@
 // The conditions of a wait: `header:NAME=VALUE`, `json:$.a.b=VALUE`, `form:NAME=VALUE`. Used by wait.ts.
 
+import { REDACTED } from '../../shared/body-redaction.ts';
 import { InputError } from '../../shared/errors.ts';
+import { isSecretField, isSecretHeader, isSecretParameter } from '../../shared/redaction.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import { type RequestContent, UnreadableError } from './content.ts';
 import { ExactNumber, isSameNumber } from './exact-json.ts';
@@ -19,36 +21,41 @@ const MAX_SHOWN = 3;
 /** JavaScript numbers tell all numbers of 15 digits apart. */
 const MAX_PRECISE_LENGTH = 15;
 
-const KINDS: Readonly<Record<string, (rest: string) => Condition>> = {
+const KINDS: Readonly<Record<string, (rest: string, signatureHeaders: readonly string[]) => Condition>> = {
   header: parseHeader,
   json: parseJson,
   form: parseForm,
 };
 
-/** Throws an InputError that says what is wrong with the condition. */
-export function parseCondition(text: string): Condition {
+/**
+ * Throws an InputError that says what is wrong with the condition. `signatureHeaders`: names in lower case of header
+ * fields whose values no message may show, beside those of redaction.ts.
+ */
+export function parseCondition(text: string, signatureHeaders: readonly string[] = []): Condition {
   const [, kind = '', rest = ''] = /^([a-z]+):(.*)$/s.exec(text.trim()) ?? [];
   const parse = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
   try {
     if (parse === undefined)
       throw new InputError('write header:NAME=VALUE, json:$.a.b=VALUE or form:NAME=VALUE');
-    return parse(rest);
+    return parse(rest, signatureHeaders);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    throw new InputError(`\`match\` has '${sanitise(text)}': ${error.message}`);
+    // Without VALUE, which may be a secret.
+    throw new InputError(`\`match\` has '${sanitise(text.replace(/=.*/s, '=…'))}': ${error.message}`);
   }
 }
 
-function parseHeader(rest: string): Condition {
+function parseHeader(rest: string, signatureHeaders: readonly string[]): Condition {
   const { name, wanted } = splitPair(rest);
   if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name))
     throw new InputError(`'${name}' is not the name of a header field`);
   // Node reads the bytes of a header as Latin-1; most senders write UTF-8.
   const accepted = [wanted, Buffer.from(wanted).toString('latin1')];
   const label = `header:${name.toLowerCase()}`;
+  const isSecret = isSecretHeader(name) || signatureHeaders.includes(name.toLowerCase());
   return compareText(
     label,
-    name,
+    isSecret,
     wanted,
     content => content.header(name),
     value => accepted.includes(value),
@@ -59,7 +66,7 @@ function parseForm(rest: string): Condition {
   const { name, wanted } = splitPair(rest);
   const read = (content: RequestContent) =>
     content.form().flatMap(([field, value]) => (field === name ? [value] : []));
-  return compareText(`form:${name}`, name, wanted, read, value => value === wanted);
+  return compareText(`form:${name}`, isSecretParameter(name), wanted, read, value => value === wanted);
 }
 
 function splitPair(rest: string): { name: string; wanted: string } {
@@ -73,14 +80,14 @@ function splitPair(rest: string): { name: string; wanted: string } {
 /** Holds if one of the values is the wanted one. */
 function compareText(
   label: string,
-  name: string,
+  isSecret: boolean,
   wanted: string,
   read: (content: RequestContent) => string[],
   isWanted: (value: string) => boolean,
 ): Condition {
-  const show = (value: string) => (isSecretName(name) ? '[redacted]' : quote(value));
+  const show = (value: string) => (isSecret ? REDACTED : quote(value));
   return {
-    text: `${label}=${isSecretName(name) ? '[redacted]' : sanitise(wanted)}`,
+    text: `${label}=${isSecret ? REDACTED : sanitise(wanted)}`,
     findProblem: content =>
       explain(label, () => {
         const values = read(content);
@@ -102,12 +109,12 @@ function parseJson(rest: string): Condition {
     throw new InputError('write one = only, or json:$.a="=…" for a text that begins with =');
   const wanted = parseWanted(behind.slice(1));
   const isSecret = path.steps.some(
-    step => typeof step === 'object' && 'name' in step && isSecretName(step.name),
+    step => typeof step === 'object' && 'name' in step && isSecretField(step.name),
   );
-  const show = (value: unknown) => (isSecret ? '[redacted]' : describeValue(value));
+  const show = (value: unknown) => (isSecret ? REDACTED : describeValue(value));
   const label = `json:${sanitise(pathText)}`;
   return {
-    text: `${label}=${isSecret ? '[redacted]' : sanitise(behind.slice(1))}`,
+    text: `${label}=${isSecret ? REDACTED : sanitise(behind.slice(1))}`,
     findProblem: content =>
       explain(label, () => {
         const values = readValues(content, path, wanted);
@@ -177,17 +184,4 @@ function describeValue(value: unknown): string {
 
 function quote(value: string): string {
   return `"${sanitise(value, MAX_SHOWN_LENGTH)}"`;
-}
-
-/** Words that end the name of a credential or a signature; `author` and a Jira issue's `key` are none. */
-const SECRET_WORD =
-  /(?:auth|authorization|cookie|token|secret|password|passwd|passphrase|signature|hmac|apikey|credentials?|jwt|bearer)$/;
-
-/** Whether the value of a field with this name may be one that a log must not show. */
-function isSecretName(name: string): boolean {
-  const words = name
-    .replaceAll(/([a-z\d])([A-Z])/g, '$1-$2')
-    .toLowerCase()
-    .split(/[^a-z]+/);
-  return words.some(word => SECRET_WORD.test(word)) || /api-?key/.test(words.join('-'));
 }

@@ -9,8 +9,8 @@ import { checkParameters } from '../call.ts';
 import { FILTER_PARAMETERS, type RequestFilter, readFilter } from '../request-filter.ts';
 import { parseCondition } from './conditions.ts';
 import type { WaitQuery } from './judge.ts';
+import { DEFAULT_TIMEOUT } from './messages.ts';
 
-const DEFAULT_TIMEOUT = '60s';
 /** Longer than any job waits for one event. */
 const MAX_TIMEOUT_MS = 24 * 3_600_000;
 /** As many as a test can want; each that matched is kept until the wait is over. */
@@ -27,7 +27,7 @@ export function readWaitQuery(query: URLSearchParams, log: RequestLog): WaitQuer
     filter,
     count: readCount(query.get('count') ?? '1'),
     timeoutMs: readTimeout(query.get('timeout') ?? DEFAULT_TIMEOUT),
-    conditions: readConditions(query.getAll('match')),
+    conditions: readConditions(query.getAll('match'), log.signatureHeaders),
   };
 }
 
@@ -44,10 +44,11 @@ function readTimeout(text: string): number {
   return timeoutMs;
 }
 
-function readConditions(texts: readonly string[]) {
+function readConditions(texts: readonly string[], signatureHeaders: readonly string[]) {
+  const names = signatureHeaders.map(name => name.toLowerCase());
   if (texts.length > MAX_CONDITIONS)
     throw new InputError(`\`match\` has more than ${MAX_CONDITIONS} conditions`);
-  return texts.map(parseCondition);
+  return texts.map(text => parseCondition(text, names));
 }
 
 /** Why no request can ever be captured that the filter lets through. */

@@ -6,6 +6,7 @@ import { formatDuration } from '../../shared/duration.ts';
 import { sanitise } from '../../shared/sanitise.ts';
 import type { ExposureState } from '../../shared/state.ts';
 import type { WaitQuery } from './judge.ts';
+import type { ArrivedMessage } from './messages.ts';
 import type { Miss, Wait } from './wait.ts';
 
 /** Requests of each kind in the text; the JSON has more. */
@@ -90,18 +91,6 @@ function describeTunnel(before: ExposureState, { tunnel, phase, reconnects }: Ex
   return [
     `The tunnel is connected${upTime}.${lost > 0 ? ` It was lost ${renderCount(lost, 'time')} during the wait.` : ''}`,
   ];
-}
-
-/** A request in the JSON of a wait that did not succeed. */
-export interface ArrivedMessage {
-  id: number;
-  received_at: string;
-  method: string;
-  target: string;
-  status: number | null;
-  matched: boolean;
-  /** Why it did not match; null if it did. */
-  reason: string | null;
 }
 
 export function describeMatch(request: CapturedRequest): ArrivedMessage {

@@ -7,19 +7,12 @@ import type { ExposureState } from '../../shared/state.ts';
 import { type Call, type Controls, send } from '../call.ts';
 import { renderList, writeParts } from '../request-list.ts';
 import type { WaitQuery } from './judge.ts';
+import type { WaitFailure, WaitProgress } from './messages.ts';
 import { readWaitQuery } from './query.ts';
 import { describeMatch, describeMiss, renderTimeout } from './report.ts';
 import { type Outcome, Wait } from './wait.ts';
 
 const PROGRESS_MS = 500;
-
-/** What is told to a client that reads events, while the wait goes on. */
-interface Progress {
-  matched: number;
-  count: number;
-  refused: number;
-  other: number;
-}
 
 /**
  * Answers with JSON; or, to a client that accepts `text/event-stream`, with `progress` events and then one `result` or
@@ -38,12 +31,12 @@ export async function waitForRequests(call: Call): Promise<void> {
   const outcome = await wait.outcome;
   if (response.destroyed) return;
   if (outcome.kind === 'matched') await sender.succeed(wait);
-  else sender.fail(...describeFailure(outcome, waitQuery, wait, before, controls));
+  else sender.fail(describeFailure(outcome, waitQuery, wait, before, controls));
 }
 
 interface Sender {
   succeed(wait: Wait): Promise<void>;
-  fail(status: number, body: object): void;
+  fail(failure: WaitFailure): void;
 }
 
 function sendJson(response: HttpResponse): Sender {
@@ -53,12 +46,12 @@ function sendJson(response: HttpResponse): Sender {
       await writeParts(response, renderMatched(wait));
       response.end('\n');
     },
-    fail: (status, body) => send(response, status, body),
+    fail: ({ status, ...body }) => send(response, status, body),
   };
 }
 
 /** Server-sent events (WHATWG HTML, 9.2). */
-function sendEvents(response: HttpResponse, readProgress: () => Progress): Sender {
+function sendEvents(response: HttpResponse, readProgress: () => WaitProgress): Sender {
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
   let last = '';
   const report = () => {
@@ -76,9 +69,9 @@ function sendEvents(response: HttpResponse, readProgress: () => Progress): Sende
       await writeParts(response, renderMatched(wait));
       response.end('\n\n');
     },
-    fail: (status, body) => {
+    fail: failure => {
       clearInterval(timer);
-      response.end(`event: error\ndata: ${JSON.stringify({ ...body, status })}\n\n`);
+      response.end(`event: error\ndata: ${JSON.stringify(failure)}\n\n`);
     },
   };
 }
@@ -88,7 +81,7 @@ function renderMatched({ matched }: Wait): Iterable<string> {
   return renderList(matched, { count: matched.length, last_id: matched.at(-1)?.id ?? 0 });
 }
 
-function describeProgress({ matched, counts }: Wait, { count }: WaitQuery): Progress {
+function describeProgress({ matched, counts }: Wait, { count }: WaitQuery): WaitProgress {
   return { matched: matched.length, count, refused: counts.refused, other: counts.other };
 }
 
@@ -98,19 +91,17 @@ function describeFailure(
   wait: Wait,
   before: ExposureState,
   { state, requests }: Controls,
-): [status: number, body: object] {
+): WaitFailure {
   const isTimeout = outcome.kind === 'timed out';
-  return [
-    isTimeout ? 408 : outcome.kind === 'ended' ? 410 : 409,
-    {
-      success: false,
-      error: isTimeout ? renderTimeout(query, wait, before, state) : describeError(outcome.error),
-      ...describeProgress(wait, query),
-      requests: [...wait.matched.map(describeMatch), ...wait.others.map(describeMiss)].sort(
-        (a, b) => a.id - b.id,
-      ),
-      refused_requests: wait.refused.map(describeMiss),
-      last_id: requests.lastId,
-    },
-  ];
+  return {
+    status: isTimeout ? 408 : outcome.kind === 'ended' ? 410 : 409,
+    success: false,
+    error: isTimeout ? renderTimeout(query, wait, before, state) : describeError(outcome.error),
+    ...describeProgress(wait, query),
+    requests: [...wait.matched.map(describeMatch), ...wait.others.map(describeMiss)].sort(
+      (a, b) => a.id - b.id,
+    ),
+    refused_requests: wait.refused.map(describeMiss),
+    last_id: requests.lastId,
+  };
 }

@@ -68,6 +68,15 @@ describe('header:', () => {
     }
   });
 
+  it('does not show a header that only a rule of `verify` knows as a signature, or the value of a wrong condition', () => {
+    const log = new FakeRequestLog({ kind: 'unsafe methods' });
+    const content = new RequestContent(log.add({ rawHeaders: ['X-Seal', 'geheim'] }));
+    const condition = parseCondition('header:X-Seal=mine', ['x-seal']);
+    expect(condition.findProblem(content)).toBe('header:x-seal is [redacted], not [redacted]');
+    expect(condition.text).toBe('header:x-seal=[redacted]');
+    expect(() => parseCondition('json:token=geheim')).toThrow(/^`match` has 'json:token=…': its path/);
+  });
+
   it('shows the values of strangers on one short line', () => {
     const problem = check('header:x-event=push', '', ['X-Event', `\u001b[2J::error::${'x'.repeat(500)}`]);
     expect(problem).toMatch(/^header:x-event is "\\x1b\[2J::error::x+…", not "push"$/);

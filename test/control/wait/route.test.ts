@@ -199,7 +199,7 @@ describe('a wait that cannot succeed is refused at once', () => {
     ['path=/hooks/a,/x', HOOKS, /requests to \/x are not captured/],
     ['', { kind: 'none' }, /no request is captured here \(`capture: none`/],
     ['method=get', { kind: 'unsafe methods' }, /GET requests are captured only on paths that `capture`/],
-    ['match=json:a=1', HOOKS, /`match` has 'json:a=1': its path does not begin with \$/],
+    ['match=json:a=1', HOOKS, /`match` has 'json:a=…': its path does not begin with \$/],
     ['match=header:a=1&match=nonsense', HOOKS, /`match` has 'nonsense'/],
     ['count=0', HOOKS, /`count` is '0': write a whole number from 1 to 1000/],
     ['count=1.5', HOOKS, /`count` is '1\.5'/],
