@@ -10,7 +10,7 @@ import type { RequestFeed } from './request-feed.ts';
 
 /** What an exposure tells the inspector apart from its state. */
 export interface Inspection {
-  /** Whether credentials and signatures are blanked in pages: the page asks for requests with `redact=true` then. */
+  /** The `redact` input: whether pages show requests without credentials and signatures. */
   readonly redacts: boolean;
   /** The providers of the `verify` rules: a replay of a request that one of them has signed can be signed again. */
   readonly signingRules: readonly string[];
@@ -71,6 +71,13 @@ export class CallError extends Error {
   }
 }
 
+/** The header fields of every answer in JSON. */
+export const JSON_FIELDS = {
+  'Content-Type': 'application/json',
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+} as const;
+
 /** Answers with JSON, which is not cached. */
 export function send(
   response: HttpResponse,
@@ -78,12 +85,7 @@ export function send(
   body: object,
   headers: Record<string, string> = {},
 ): void {
-  response.writeHead(status, {
-    'Content-Type': 'application/json',
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-    ...headers,
-  });
+  response.writeHead(status, { ...JSON_FIELDS, ...headers });
   response.end(`${JSON.stringify(body)}\n`);
 }
 

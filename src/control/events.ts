@@ -6,10 +6,10 @@
 // lines of the console that are still kept.
 
 import { InputError } from '../shared/errors.ts';
-import { describeRequest } from '../shared/request-json.ts';
 import type { ExposureState } from '../shared/state.ts';
 import { describeState } from '../shared/state-json.ts';
 import { type Call, CallError, type Controls, checkParameters } from './call.ts';
+import { type Description, readDescription } from './description.ts';
 import type { RequestFeed } from './request-feed.ts';
 import { parseId } from './request-filter.ts';
 
@@ -44,14 +44,15 @@ interface Source {
  */
 export function streamEvents(call: Call): void {
   const { controls, feed, streams, query, request } = call;
-  checkParameters(query, ['types', 'since']);
+  checkParameters(query, ['types', 'since', 'redact']);
   const types = readTypes(query.get('types') ?? 'state');
   const since = parseId(query.get('since') ?? '0', 'since');
+  const description = readDescription(call);
   if (streams.size >= MAX_STREAMS) throw new CallError(503, `${MAX_STREAMS} event streams are open already`);
   const position = readPosition(String(request.headers['last-event-id'] ?? ''), controls.consoleLines, feed);
   const sources: Readonly<Record<EventType, () => Source>> = {
     state: () => followState(controls),
-    request: () => followRequests(feed, position, since),
+    request: () => followRequests(feed, position, { since, description }),
     console: () => followConsole(controls.consoleLines, position),
   };
   sendSources(
@@ -144,7 +145,11 @@ function followState(controls: Controls): Source {
 }
 
 /** Each request that is new or has changed, without its body; `cleared` when all up to `last_id` were removed. */
-function followRequests(feed: RequestFeed, position: Position, since: number): Source {
+function followRequests(
+  feed: RequestFeed,
+  position: Position,
+  { since, description }: { since: number; description: Description },
+): Source {
   const start = feed.lastChange;
   return {
     next: () => {
@@ -158,7 +163,7 @@ function followRequests(feed: RequestFeed, position: Position, since: number): S
         if (next === undefined) return undefined;
         position.change = next.change;
         if (next.change > start || next.request.id > since)
-          return renderEvent('request', describeRequest(next.request, { withBody: false }), position);
+          return renderEvent('request', description.ofRequest(next.request, { withBody: false }), position);
       }
     },
     subscribe: onNews => feed.subscribe(onNews),

@@ -4,8 +4,9 @@ import * as v from 'valibot';
 import { InputError } from '../shared/errors.ts';
 import type { HttpRequest } from '../shared/http-message.ts';
 import { ReplayError, type ReplayOrder } from '../shared/replay.ts';
-import { describeReplay, ReplayOrderSchema } from '../shared/replay-json.ts';
+import { ReplayOrderSchema } from '../shared/replay-json.ts';
 import { type Call, CallError, checkParameters, send } from './call.ts';
+import { readDescription } from './description.ts';
 import { findRequest } from './requests.ts';
 
 /** An order is a URL and a word. */
@@ -17,12 +18,14 @@ const STATUS: Readonly<Record<ReplayError['kind'], number>> = {
   'no answer': 502,
 };
 
-export async function replayRequest({ controls, path, query, request, response }: Call): Promise<void> {
-  checkParameters(query, []);
+export async function replayRequest(call: Call): Promise<void> {
+  const { controls, path, query, request, response } = call;
+  checkParameters(query, ['redact']);
+  const description = readDescription(call);
   const captured = findRequest(controls.requests, path.id ?? '');
   const order = parseOrder(await readText(request));
   try {
-    send(response, 200, describeReplay(await controls.replay(captured, order)));
+    send(response, 200, description.ofReplay(await controls.replay(captured, order)));
   } catch (error) {
     if (error instanceof ReplayError) throw new CallError(STATUS[error.kind], error.message);
     throw error;

@@ -3,7 +3,7 @@
 
 import type { CapturedRequest } from '../shared/captured-request.ts';
 import type { HttpResponse } from '../shared/http-message.ts';
-import { describeRequest } from '../shared/request-json.ts';
+import { describeRequest, type RequestMessage } from '../shared/request-json.ts';
 
 /** So much is written before other work gets its turn: about a millisecond. */
 const PART_LENGTH = 256 * 1024;
@@ -12,11 +12,11 @@ const PART_LENGTH = 256 * 1024;
 export function* renderList(
   requests: readonly CapturedRequest[],
   fields: Readonly<Record<string, number>>,
-  withBody = true,
+  describe: (request: CapturedRequest) => RequestMessage = request => describeRequest(request),
 ): Generator<string> {
   let part = '{"success":true,"requests":[';
   for (const [index, request] of requests.entries()) {
-    part += `${index === 0 ? '' : ','}${JSON.stringify(describeRequest(request, { withBody }))}`;
+    part += `${index === 0 ? '' : ','}${JSON.stringify(describe(request))}`;
     if (part.length < PART_LENGTH) continue;
     yield part;
     part = '';

@@ -1,28 +1,35 @@
 // The routes of the captured requests. Used by api.ts.
 
 import type { CapturedRequest, RequestLog } from '../shared/captured-request.ts';
-import { describeRequest } from '../shared/request-json.ts';
-import { type Call, CallError, checkParameters, readBoolean, send } from './call.ts';
+import { type Call, CallError, checkParameters, JSON_FIELDS, readBoolean, send } from './call.ts';
+import { readDescription } from './description.ts';
 import { FILTER_PARAMETERS, parseId, readFilter } from './request-filter.ts';
 import { renderList, writeParts } from './request-list.ts';
 
 /** Oldest first, refused ones included. */
-export async function listRequests({ controls, query, response }: Call): Promise<void> {
-  checkParameters(query, [...FILTER_PARAMETERS, 'bodies']);
+export async function listRequests(call: Call): Promise<void> {
+  const { controls, query, response } = call;
+  checkParameters(query, [...FILTER_PARAMETERS, 'bodies', 'redact']);
   const { requests } = controls;
   const { since, hasPath, hasMethod } = readFilter(query, requests.lastId);
   const withBody = readBoolean(query, 'bodies', true);
+  const description = readDescription(call);
   const listed = requests.list(since).filter(request => hasPath(request) && hasMethod(request));
-  response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-  await writeParts(response, renderList(listed, { last_id: requests.lastId }, withBody));
+  response.writeHead(200, JSON_FIELDS);
+  const fields = { last_id: requests.lastId };
+  await writeParts(
+    response,
+    renderList(listed, fields, request => description.ofRequest(request, { withBody })),
+  );
   response.end('\n');
 }
 
-export function showRequest({ controls, path, query, response }: Call): void {
-  checkParameters(query, ['bodies']);
+export function showRequest(call: Call): void {
+  const { controls, path, query, response } = call;
+  checkParameters(query, ['bodies', 'redact']);
   const request = findRequest(controls.requests, path.id ?? '');
   const withBody = readBoolean(query, 'bodies', true);
-  send(response, 200, { success: true, request: describeRequest(request, { withBody }) });
+  send(response, 200, { success: true, request: readDescription(call).ofRequest(request, { withBody }) });
 }
 
 /** Throws an InputError if the text is not an id, and a CallError if there is no such request. */

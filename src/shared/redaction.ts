@@ -51,7 +51,10 @@ const USERINFO = /(:\/\/)[^\s/?#"'<>]*@/g;
 /** `name=value` of a query, a fragment or a matrix parameter. */
 const PARAMETER = /([?&#;])([^=&#;?\s"'<>]+)=([^&#;\s"'<>]*)/g;
 
-export type Redactor = (message: RequestMessage) => RequestMessage;
+/** A request, or an answer without a target. */
+type Redactable = Pick<RequestMessage, 'headers' | 'body' | 'body_encoding'> & { target?: string };
+
+export type Redactor = <Message extends Redactable>(message: Message) => Message;
 
 /** `headers`: further names of headers with credentials or signatures, in any case. */
 export function createRedactor(headers: Iterable<string> = []): Redactor {
@@ -59,7 +62,7 @@ export function createRedactor(headers: Iterable<string> = []): Redactor {
   const isSecret = (name: string) => named.has(name) || isSecretHeader(name);
   return message => ({
     ...message,
-    target: redactAddresses(message.target),
+    ...(message.target !== undefined && { target: redactAddresses(message.target) }),
     headers: message.headers.map(([name, value]) => [
       name,
       isSecret(name.toLowerCase()) ? redactValue(name.toLowerCase(), value) : redactAddresses(value),
@@ -118,7 +121,7 @@ function redactAddresses(text: string): string {
     );
 }
 
-function redactBody(message: RequestMessage): Pick<RequestMessage, 'body' | 'body_encoding'> {
+function redactBody(message: Redactable): Pick<RequestMessage, 'body' | 'body_encoding'> {
   const { body, body_encoding } = message;
   if (body === null || body === '') return { body, body_encoding };
   // Byte for byte, also if some of them are not UTF-8.
@@ -133,7 +136,7 @@ function redactText(text: string, type: string): string {
   return type.includes('json') || /^\s*[[{]/.test(text) ? redactJson(text) : text;
 }
 
-function readType({ headers }: RequestMessage): string {
+function readType({ headers }: Redactable): string {
   return (headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? '').toLowerCase();
 }
 

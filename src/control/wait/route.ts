@@ -4,7 +4,7 @@
 import { describeError } from '../../shared/errors.ts';
 import type { HttpResponse } from '../../shared/http-message.ts';
 import type { ExposureState } from '../../shared/state.ts';
-import { type Call, type Controls, send } from '../call.ts';
+import { type Call, type Controls, JSON_FIELDS, send } from '../call.ts';
 import { renderList, writeParts } from '../request-list.ts';
 import type { WaitQuery } from './judge.ts';
 import type { WaitFailure, WaitProgress } from './messages.ts';
@@ -42,7 +42,7 @@ interface Sender {
 function sendJson(response: HttpResponse): Sender {
   return {
     succeed: async wait => {
-      response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+      response.writeHead(200, JSON_FIELDS);
       await writeParts(response, renderMatched(wait));
       response.end('\n');
     },

@@ -39,13 +39,16 @@ export class Api {
   }
 
   async readRequest(id: number): Promise<RequestMessage> {
-    const { request } = await this.#json<{ request: RequestMessage }>('GET', `api/requests/${id}`);
+    const { request } = await this.#json<{ request: RequestMessage }>(
+      'GET',
+      `api/requests/${id}?redact=auto`,
+    );
     return request;
   }
 
   /** Sends a captured request to the app again. */
   async replay(id: number, order: { re_sign: boolean }): Promise<ReplayMessage> {
-    return this.#json('POST', `api/requests/${id}/replay`, order);
+    return this.#json('POST', `api/requests/${id}/replay?redact=auto`, order);
   }
 
   /** What is not sent as events. */
@@ -70,7 +73,7 @@ export class Api {
       timer = watch();
     };
     try {
-      const response = await this.#send('GET', `api/events?types=${types.join(',')}`, {
+      const response = await this.#send('GET', `api/events?redact=auto&types=${types.join(',')}`, {
         headers: lastEventId === '' ? {} : { 'Last-Event-ID': lastEventId },
         signal: AbortSignal.any([signal, silence.signal]),
       });
