@@ -33,6 +33,7 @@ function inspect(redacts: boolean): Controls {
     requests,
     inspection: { redacts, signingRules: [], publicLink: undefined },
     replay: async () => ({
+      id: 2,
       status: 200,
       headers: ['Set-Cookie', 'session=s3cret', 'Content-Type', 'application/json'],
       body: Buffer.from('{"access_token":"s3cret"}'),

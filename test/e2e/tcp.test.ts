@@ -100,7 +100,9 @@ describeWithReal(['bore', 'redis-server', 'redis-cli'], 'raw bytes', () => {
     expect(comment()).toContain(`\`\`\`text\nnc ${host} ${outputs.port}\n\`\`\``);
     expect(comment()).not.toContain(`(<${url}`);
     expect((await preview.job.shell('expose url')).log).toBe(`${url}\n`);
-    expect((await preview.job.shell('expose status')).log).toContain(`connect   nc ${host} ${outputs.port}\n`);
+    expect((await preview.job.shell('expose status')).log).toContain(
+      `connect   nc ${host} ${outputs.port}\n`,
+    );
     expect(await preview.status()).toMatchObject({ status: 'Connected', verified: true, visits: 4 });
 
     const post = await preview.job.post();
