@@ -142,6 +142,12 @@ it('the list is used with keys: j and k move, Enter opens, Escape closes', async
   expect(await page.evaluate('document.activeElement.id')).toBe('list');
   await page.keyboard.press('?');
   expect(await page.evaluate("document.querySelector('#help').open")).toBe(true);
+  await page.click('#letters');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('j');
+  expect(await page.$eval('#list', list => list.getAttribute('aria-activedescendant'))).toBe('request-1');
+  await page.keyboard.press('ArrowUp');
+  expect(await page.$eval('#list', list => list.getAttribute('aria-activedescendant'))).toBe('request-2');
 });
 
 it('holds new requests back while it is paused, and hides earlier ones when it is cleared', async () => {
@@ -157,6 +163,15 @@ it('holds new requests back while it is paused, and hides earlier ones when it i
   requests.add();
   await waitForText(page, '#count', '1 request');
   expect(requests.list()).toHaveLength(5);
+  await page.click('#clear');
+  await waitForText(page, '#empty', 'Show 5 earlier requests');
+  await page.click('#empty button');
+  await waitForText(page, '#count', '5 requests');
+  await page.click('#clear');
+  await page.waitForSelector('#empty .danger');
+  await page.click('#empty .danger');
+  await waitForText(page, '#empty', 'No requests yet');
+  expect(requests.list()).toEqual([]);
 });
 
 it('holds few rows however many requests there are, and keeps those in view in place', async () => {

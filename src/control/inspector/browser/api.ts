@@ -46,6 +46,11 @@ export class Api {
     return request;
   }
 
+  /** Removes all requests from the preview's log. */
+  async clearRequests(): Promise<void> {
+    await this.#json('DELETE', 'api/requests');
+  }
+
   /** Sends a captured request to the app again. */
   async replay(id: number, order: { re_sign: boolean }): Promise<ReplayMessage> {
     return this.#json('POST', `api/requests/${id}/replay?redact=auto`, order);

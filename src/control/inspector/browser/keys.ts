@@ -1,5 +1,6 @@
 // The keys of the page. page.html lists them for people.
 
+import { byId } from './dom.ts';
 import type { RequestList } from './list.ts';
 
 export interface KeyActions {
@@ -30,15 +31,26 @@ function leaveField({ key }: KeyboardEvent, field: HTMLElement): void {
 
 /** Whether the key meant something. */
 function actOn({ key, target }: KeyboardEvent, actions: KeyActions): boolean {
+  const isInList = target instanceof HTMLElement && target.role === 'listbox';
+  const isLetter = key.length === 1 && key !== ' ';
+  const action = isLetter ? letterAction(key, actions) : namedAction(key, actions, isInList);
+  action?.();
+  return action !== undefined;
+}
+
+/** Letters work everywhere, unless they are turned off: voice control types them by accident (WCAG 2.1.4). */
+function letterAction(key: string, actions: KeyActions): (() => void) | undefined {
   const { list } = actions;
-  const everywhere: Readonly<Record<string, () => void>> = {
-    j: () => list.move(1),
-    k: () => list.move(-1),
-    '/': () => actions.search(),
-    p: () => actions.togglePause(),
-    '?': () => actions.help(),
-    Escape: () => actions.close(),
-  };
+  if (!byId('letters', HTMLInputElement).checked) return undefined;
+  const isMove = key === 'j' || key === 'k';
+  if (isMove) return actions.isListShown() ? () => list.move(key === 'j' ? 1 : -1) : undefined;
+  if (key === '/') return () => actions.search();
+  if (key === 'p') return () => actions.togglePause();
+  return key === '?' ? () => actions.help() : undefined;
+}
+
+function namedAction(key: string, actions: KeyActions, isInList: boolean): (() => void) | undefined {
+  const { list } = actions;
   const inList: Readonly<Record<string, () => void>> = {
     ArrowDown: () => list.move(1),
     ArrowUp: () => list.move(-1),
@@ -49,9 +61,6 @@ function actOn({ key, target }: KeyboardEvent, actions: KeyActions): boolean {
     Enter: () => list.openActive(),
     ' ': () => list.openActive(),
   };
-  const isInList = target instanceof HTMLElement && target.role === 'listbox';
-  const isMoveAway = (key === 'j' || key === 'k') && !actions.isListShown();
-  const action = isMoveAway ? undefined : ((isInList ? inList[key] : undefined) ?? everywhere[key]);
-  action?.();
-  return action !== undefined;
+  if (key === 'Escape') return () => actions.close();
+  return isInList ? inList[key] : undefined;
 }

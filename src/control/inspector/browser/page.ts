@@ -5,14 +5,15 @@ import type { Api, InspectorDocument, RequestHead } from './api.ts';
 import { countUp, renderChart } from './chart.ts';
 import { type ConsoleLine, ConsoleView } from './console.ts';
 import { DetailPane } from './detail-pane.ts';
-import { button, byId, el } from './dom.ts';
+import { byId } from './dom.ts';
+import { EmptyView } from './empty.ts';
 import { FilterBar } from './filter-bar.ts';
 import { countOf, formatCount } from './format.ts';
 import { listenToKeys } from './keys.ts';
 import { RequestList } from './list.ts';
 import { type Connection, type Listener, Live } from './live.ts';
 import { showQrCode } from './qr-code.ts';
-import { Requests } from './requests.ts';
+import { MOST_REQUESTS, Requests } from './requests.ts';
 import { StatusBar } from './status.ts';
 import { Tabs } from './tabs.ts';
 import { Toast } from './toast.ts';
@@ -22,6 +23,7 @@ const BATCH_MS = 100;
 const CHART_PAUSE_MS = 1_000;
 
 export class Page implements Listener {
+  readonly #api: Api;
   readonly #toast = new Toast();
   readonly #live: Live;
   readonly #status: StatusBar;
@@ -33,14 +35,18 @@ export class Page implements Listener {
   readonly #list: RequestList;
   readonly #detail: DetailPane;
   readonly #console = new ConsoleView(byId('console', HTMLElement));
+  readonly #empty = new EmptyView({
+    resetFilter: () => this.#filter.reset(),
+    showCleared: () => this.#clear(0),
+    removeCleared: () => void this.#removeFromPreview(),
+  });
   readonly #pause = byId('pause', HTMLButtonElement);
-  #incoming: RequestHead[] = [];
+  /** By id: the latest of each. */
+  readonly #incoming = new Map<number, RequestHead>();
   #batchTimer: ReturnType<typeof setTimeout> | undefined;
   #isPaused = false;
   #onAccepted = () => {};
   #document: InspectorDocument | undefined;
-
-  readonly #api: Api;
 
   constructor(api: Api) {
     this.#api = api;
@@ -101,12 +107,15 @@ export class Page implements Listener {
   }
 
   addRequest(request: RequestHead): void {
-    this.#incoming.push(request);
+    this.#incoming.set(request.id, request);
+    // A page that is paused for hours keeps no more than others.
+    const [oldest = 0] = this.#incoming.keys();
+    if (this.#incoming.size > MOST_REQUESTS) this.#incoming.delete(oldest);
     this.#batchTimer ??= setTimeout(() => this.#takeIncoming(), BATCH_MS);
   }
 
   removeRequests(upTo: number): void {
-    this.#incoming = this.#incoming.filter(({ id }) => id > upTo);
+    for (const id of this.#incoming.keys()) if (id <= upTo) this.#incoming.delete(id);
     this.#requests.remove(upTo);
     this.#draw();
   }
@@ -122,8 +131,8 @@ export class Page implements Listener {
   }
 
   #showIncoming(): void {
-    const heads = this.#incoming;
-    this.#incoming = [];
+    const heads = [...this.#incoming.values()];
+    this.#incoming.clear();
     this.#requests.put(heads);
     this.#filter.offerMethods(heads.map(({ method }) => method));
     this.#detail.update(heads);
@@ -161,9 +170,18 @@ export class Page implements Listener {
     this.#takeIncoming();
   }
 
-  #clear(): void {
-    this.#requests.clear();
+  #clear(upTo = this.#requests.lastId): void {
+    this.#requests.clear(upTo);
     this.#draw();
+  }
+
+  /** The preview then tells all pages that they are gone. */
+  async #removeFromPreview(): Promise<void> {
+    try {
+      await this.#api.clearRequests();
+    } catch (error) {
+      this.#toast.say(`Not removed: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   #draw(): void {
@@ -180,7 +198,7 @@ export class Page implements Listener {
         ? countOf(shown.length, 'request')
         : `${formatCount(shown.length)} of ${countOf(all.length - clearedCount, 'request')}`,
       ...(refused > 0 ? [`${formatCount(refused)} refused`] : []),
-      ...(this.#isPaused ? [`paused, ${formatCount(this.#incoming.length)} waiting`] : []),
+      ...(this.#isPaused ? [`paused, ${formatCount(this.#incoming.size)} waiting`] : []),
     ];
     byId('count', HTMLElement).textContent = parts.join(' · ');
   }
@@ -190,35 +208,13 @@ export class Page implements Listener {
   }
 
   #drawEmpty(): void {
-    const empty = byId('empty', HTMLElement);
-    empty.hidden = this.#requests.shown.length > 0;
-    if (!empty.hidden) empty.replaceChildren(...this.#explainEmptiness());
-  }
-
-  #explainEmptiness(): Node[] {
-    if (this.#filter.isFiltering)
-      return [el('h2', {}, 'No request matches'), button('Show all', () => this.#filter.reset())];
-    if (this.#requests.clearedCount > 0)
-      return [
-        el('h2', {}, 'Cleared'),
-        el('p', {}, 'New requests will appear here. The preview still has the earlier ones.'),
-        button(`Show ${countOf(this.#requests.clearedCount, 'earlier request')}`, () => {
-          this.#requests.clear(0);
-          this.#draw();
-        }),
-      ];
-    const url = this.#status.publicUrl;
-    return [
-      el('h2', {}, 'No requests yet'),
-      el(
-        'p',
-        {},
-        'Those on captured paths appear here as they come. The ',
-        el('code', {}, 'capture'),
-        ' input says which paths these are.',
-      ),
-      ...(url === '' ? [] : [el('pre', { tabindex: 0 }, `curl -d hello ${url}/`)]),
-    ];
+    const { shown, clearedCount } = this.#requests;
+    const emptiness = {
+      isFiltering: this.#filter.isFiltering,
+      clearedCount,
+      publicUrl: this.#status.publicUrl,
+    };
+    this.#empty.show(shown.length > 0 ? undefined : emptiness);
   }
 
   #drawChart(): void {

@@ -13,7 +13,10 @@ export interface Entry {
 }
 
 /** As many as the preview keeps. */
-const MOST = 10_000;
+export const MOST_REQUESTS = 10_000;
+
+/** Beyond this, the search does not look into a body. */
+const LONGEST_SEARCHED_BODY = 1_000_000;
 
 export class Requests {
   /** Oldest first. */
@@ -54,7 +57,7 @@ export class Requests {
     const before = this.lastId;
     for (const head of heads) this.#putOne(head);
     if (heads.some(head => head.id < before)) this.#all.sort((a, b) => a.head.id - b.head.id);
-    for (const { head } of this.#all.splice(0, Math.max(0, this.#all.length - MOST)))
+    for (const { head } of this.#all.splice(0, Math.max(0, this.#all.length - MOST_REQUESTS)))
       this.#byId.delete(head.id);
     this.#choose();
   }
@@ -74,8 +77,9 @@ export class Requests {
   /** Makes the search find what is in the body. */
   addBody(id: number, text: string): void {
     const entry = this.#byId.get(id);
-    if (entry === undefined || entry.haystack.length > toHaystack(entry.head).length) return;
-    entry.haystack += `\n${text.toLowerCase()}`;
+    if (entry === undefined) return;
+    const searched = text.slice(0, LONGEST_SEARCHED_BODY).toLowerCase();
+    entry.haystack = `${toHaystack(entry.head)}\n${searched}`;
   }
 
   applyFilter(filter: Filter): void {
@@ -83,8 +87,8 @@ export class Requests {
     this.#testAll();
   }
 
-  /** Hides those that came until now. They stay in the preview's log. */
-  clear(upTo = this.lastId): void {
+  /** Hides those up to this id. They stay in the preview's log. */
+  clear(upTo: number): void {
     this.#clearedTo = upTo;
     this.#testAll();
   }
