@@ -264,7 +264,7 @@ it('shows the link as a QR code, and offers the link of the public inspector', a
   const { page, faults } = await openInspector(addThree, {
     inspection: { redacts: true, signingRules: [], publicLink },
   });
-  await waitForText(page, '#share', 'Copy link of this page');
+  await waitForText(page, '#share', 'Share');
   await page.evaluate(
     "[...document.querySelectorAll('#link button')].find(one => one.innerText === 'QR code').click()",
   );

@@ -6,18 +6,13 @@ import type { Entry } from './requests.ts';
 
 const BARS = 60;
 const [WIDTH, HEIGHT] = [600, 64];
-const [SECOND, MINUTE] = [1000, 60_000];
-/** How much time one bar stands for: the smallest that shows all requests. */
+const [SECOND, MINUTE, HOUR] = [1_000, 60_000, 3_600_000];
+/** How much time one bar stands for: the smallest with which all bars show all requests. */
 const SPANS_MS = [
-  SECOND,
-  5 * SECOND,
-  15 * SECOND,
-  MINUTE,
-  5 * MINUTE,
-  15 * MINUTE,
-  60 * MINUTE,
-  360 * MINUTE,
+  ...[SECOND, MINUTE].flatMap(unit => [1, 2, 5, 10, 20, 30].map(count => count * unit)),
+  ...[HOUR, 2 * HOUR],
 ];
+const LONGEST_SPAN_MS = 6 * HOUR;
 
 interface Bar {
   fine: number;
@@ -34,7 +29,7 @@ export interface Timeline {
 /** Oldest bar first. Requests before the first bar are left out. */
 export function countUp(entries: readonly Entry[], now: number): Timeline {
   const age = now - (entries[0]?.time ?? now);
-  const barMs = SPANS_MS.find(span => span * (BARS - 1) >= age) ?? 360 * MINUTE;
+  const barMs = SPANS_MS.find(span => span * (BARS - 1) >= age) ?? LONGEST_SPAN_MS;
   const from = (Math.floor(now / barMs) - BARS + 1) * barMs;
   const bars = Array.from({ length: BARS }, (): Bar => ({ fine: 0, bad: 0, durations: [] }));
   for (const { time, head } of entries) {

@@ -3,13 +3,19 @@
 import { button } from './dom.ts';
 import type { Toast } from './toast.ts';
 
-export function copyButton(label: string, text: () => string, toast: Toast): HTMLButtonElement {
+/** `title` explains it in more words. */
+export function copyButton(
+  label: string,
+  text: () => string,
+  toast: Toast,
+  title?: string,
+): HTMLButtonElement {
   const copy = () =>
     copyText(text()).then(
       () => toast.say('Copied'),
       () => toast.say('The browser does not let this page copy'),
     );
-  return button(label, () => void copy(), { class: 'small' });
+  return button(label, () => void copy(), { class: 'small', title });
 }
 
 async function copyText(text: string): Promise<void> {

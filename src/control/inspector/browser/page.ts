@@ -218,9 +218,9 @@ export class Page implements Listener {
   }
 
   #drawChart(): void {
-    const { all } = this.#requests;
+    const { shown } = this.#requests;
     const chart = byId('chart', HTMLElement);
-    chart.hidden = all.length === 0;
-    if (!chart.hidden && !document.hidden) chart.replaceChildren(...renderChart(countUp(all, Date.now())));
+    chart.hidden = shown.length === 0;
+    if (!chart.hidden && !document.hidden) chart.replaceChildren(...renderChart(countUp(shown, Date.now())));
   }
 }

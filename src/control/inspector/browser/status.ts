@@ -46,7 +46,17 @@ export class StatusBar {
 
   /** The link of this page for people away from the runner; null if there is none. */
   showPublicInspector(url: string | null): void {
-    const shown = url === null ? [] : [copyButton('Copy link of this page', () => url, this.#toast)];
+    const shown =
+      url === null
+        ? []
+        : [
+            copyButton(
+              'Share',
+              () => url,
+              this.#toast,
+              'Copy the link of this page for people away from the runner',
+            ),
+          ];
     byId('share', HTMLElement).replaceChildren(...shown);
   }
 
