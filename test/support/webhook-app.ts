@@ -74,6 +74,7 @@ export interface WebhookStage {
 export interface StageOptions extends Partial<Omit<GatewayOptions, 'rules'>> {
   rules?: Partial<GatewayOptions['rules']>;
   queueLimits?: Partial<QueueLimits>;
+  publicUrl?: string;
 }
 
 export async function openWebhookStage({ rules, ...options }: StageOptions = {}): Promise<WebhookStage> {

@@ -1,14 +1,17 @@
 // Requests that come while the app is away are kept, and sent to it in order when it is back.
 
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { QueueLimits } from '../../../src/gateway/webhooks/queue.ts';
 import type { RequestRecorder } from '../../../src/gateway/webhooks/recorder.ts';
+import { openSigner } from '../../../src/gateway/webhooks/verify/providers.ts';
 import type { CapturedRequest } from '../../../src/shared/captured-request.ts';
 import type { AppState } from '../../../src/shared/state.ts';
 import { useClosers } from '../../support/closers.ts';
 import { type Door, runningOn, sendRaw } from '../../support/gateway-door.ts';
+import { TestCa } from '../../support/test-ca.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import {
   openWebhookStage,
@@ -16,6 +19,7 @@ import {
   WebhookApp,
   type WebhookStage,
 } from '../../support/webhook-app.ts';
+import { makeRule, SAMPLE_LINES } from './verify/sample-rules.ts';
 
 const closers = useClosers();
 const HOST = 'Host: bore.example:4321\r\n';
@@ -409,5 +413,73 @@ describe('at the end', () => {
     expect(recorder.list()[0]?.delivery?.outcome).toMatchObject({
       reason: 'the app failed, and is not started again',
     });
+  });
+});
+
+describe('what counts for live requests', () => {
+  it('counts for requests over HTTP/2, also for bodies whose forwarding was refused', async () => {
+    const ca = new TestCa();
+    const tls = ca.issue(['DNS:localhost']);
+    const { app, door, recorder, become } = await open({}, { tls, publicUrl: 'https://localhost:{port}' });
+    const session = connectHttp2(`https://localhost:${door.port}`, { ca: ca.pem });
+    closers.push(
+      () => session.destroy(),
+      () => ca.remove(),
+    );
+    const send = async (body: string) => {
+      const stream = session.request({ ':method': 'POST', ':path': '/hooks/a?b=%20', 'x-one': '1' });
+      stream.end(body);
+      const [headers] = await once(stream, 'response');
+      return headers[':status'];
+    };
+    become(AWAY);
+    expect(await send('over HTTP/2')).toBe(202);
+    become(runningOn(app.port));
+    await settled(recorder, 1);
+    await app.kill();
+    expect(await send('refused')).toBe(202);
+    await app.start();
+    await settled(recorder, 2);
+    expect(app.bodies).toEqual(['over HTTP/2', 'refused']);
+    expect(app.received[0]?.line).toBe('POST /hooks/a?b=%20');
+    expect(app.received[0]?.rawHeaders.slice(0, 2)).toEqual(['host', `localhost:${app.port}`]);
+  });
+
+  it('counts for signed webhooks: what is wrongly signed is not kept', async () => {
+    const rule = makeRule(SAMPLE_LINES.github ?? '');
+    const { app, door, recorder, become } = await open({}, { rules: { verify: [rule] } });
+    const sign = (body: string) => {
+      const request = {
+        method: 'POST',
+        target: rule.path,
+        rawHeaders: [],
+        body: Buffer.from(body),
+        origins: [],
+      };
+      return Object.fromEntries(openSigner(rule).sign(request, 0));
+    };
+    become(AWAY);
+    expect((await post(door, 'right', rule.path, sign('right'))).status).toBe(202);
+    expect((await post(door, 'wrong', rule.path, sign('right'))).status).toBe(401);
+    become(runningOn(app.port));
+    await settled(recorder, 1);
+    await app.kill();
+    expect((await post(door, 'refused', rule.path, sign('refused'))).status).toBe(202);
+    await app.start();
+    await settled(recorder, 2);
+    expect(app.bodies).toEqual(['right', 'refused']);
+    expect(recorder.list().map(({ verified }) => verified)).toEqual(['github', undefined, 'github']);
+  });
+
+  it('counts for the key: without it nothing is kept, and the app does not see it', async () => {
+    const key = 'K'.repeat(32);
+    const { app, door, recorder, become } = await open({}, { rules: { access: { kind: 'link', key } } });
+    become(AWAY);
+    expect((await post(door, 'a stranger')).status).toBe(401);
+    expect((await post(door, 'a friend', '/hooks/a', { authorization: `Bearer ${key}` })).status).toBe(202);
+    become(runningOn(app.port));
+    await settled(recorder, 1);
+    expect(app.bodies).toEqual(['a friend']);
+    expect(JSON.stringify(app.received[0]?.rawHeaders)).not.toContain(key);
   });
 });
