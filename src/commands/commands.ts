@@ -13,6 +13,7 @@ import { status, stop, url } from './running.ts';
 import { server } from './server.ts';
 import { SECRET_VARIABLES, type ShellContext } from './shell.ts';
 import { print, printAside } from './terminal.ts';
+import { verify } from './verify.ts';
 import { wait } from './wait.ts';
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -24,6 +25,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   requests,
   wait,
   replay,
+  verify,
   stop,
 };
 

@@ -10,6 +10,7 @@ import { showInspector } from './inspector/document.ts';
 import { showApp, showTunnel, startTunnel, stopExposure, stopTunnel } from './preview.ts';
 import { replayRequest } from './replay.ts';
 import { clearRequests, listRequests, showRequest } from './requests.ts';
+import { checkSignature } from './signature.ts';
 import { waitForRequests } from './wait/route.ts';
 
 export interface ControlApi {
@@ -30,6 +31,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'GET /api/requests/wait': waitForRequests,
   'GET /api/requests/{id}': showRequest,
   'POST /api/requests/{id}/replay': replayRequest,
+  'POST /api/verify': checkSignature,
   'GET /api/events': streamEvents,
   'GET /api/inspector': showInspector,
 };

@@ -5,6 +5,7 @@ import type { ConsoleLines } from '../shared/console-lines.ts';
 import { InputError } from '../shared/errors.ts';
 import type { HttpRequest, HttpResponse } from '../shared/http-message.ts';
 import type { ReplayAnswer, ReplayOrder } from '../shared/replay.ts';
+import type { SignatureAnswer, SignatureQuestion } from '../shared/signature-check.ts';
 import type { EndReason, ExposureState } from '../shared/state.ts';
 import type { RequestFeed } from './request-feed.ts';
 
@@ -26,6 +27,8 @@ export interface Controls {
   readonly consoleLines: Pick<ConsoleLines, 'lastNumber' | 'next' | 'subscribe'>;
   /** Sends a captured request again. Rejects with a ReplayError. */
   replay(captured: CapturedRequest, order: ReplayOrder): Promise<ReplayAnswer>;
+  /** Whether a request is signed rightly. Throws an InputError if no rule is for it. */
+  checkSignature(question: SignatureQuestion): SignatureAnswer;
   /** Calls back with every later state; returns the function that unsubscribes. */
   subscribe(listener: (state: ExposureState) => void): () => void;
   /** Aborted when the end begins, which may take half a minute; the reason is an Error that says why it ends. */
@@ -126,4 +129,26 @@ export function readBoolean(query: URLSearchParams, name: string, absent: boolea
   if (text !== 'true' && text !== 'false')
     throw new InputError(`\`${name}\` is '${text}': write true or false`);
   return text === 'true';
+}
+
+/** The body of the call; throws a CallError if it is longer. */
+export async function readText(request: HttpRequest, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new CallError(413, `the body is longer than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/** Throws an InputError. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InputError('the body is not JSON');
+  }
 }

@@ -2,10 +2,9 @@
 
 import * as v from 'valibot';
 import { InputError } from '../shared/errors.ts';
-import type { HttpRequest } from '../shared/http-message.ts';
 import { ReplayError, type ReplayOrder } from '../shared/replay.ts';
 import { ReplayOrderSchema } from '../shared/replay-json.ts';
-import { type Call, CallError, checkParameters, send } from './call.ts';
+import { type Call, CallError, checkParameters, parseJson, readText, send } from './call.ts';
 import { readDescription } from './description.ts';
 import { findRequest } from './requests.ts';
 
@@ -23,25 +22,13 @@ export async function replayRequest(call: Call): Promise<void> {
   checkParameters(query, ['redact']);
   const description = readDescription(call);
   const captured = findRequest(controls.requests, path.id ?? '');
-  const order = parseOrder(await readText(request));
+  const order = parseOrder(await readText(request, MAX_ORDER_BYTES));
   try {
     send(response, 200, description.ofReplay(await controls.replay(captured, order)));
   } catch (error) {
     if (error instanceof ReplayError) throw new CallError(STATUS[error.kind], error.message);
     throw error;
   }
-}
-
-async function readText(request: HttpRequest): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    if (!Buffer.isBuffer(chunk)) continue;
-    bytes += chunk.length;
-    if (bytes > MAX_ORDER_BYTES) throw new CallError(413, `the body is longer than ${MAX_ORDER_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
 }
 
 /** An empty body asks for a replay to the app. */
@@ -55,14 +42,6 @@ function parseOrder(text: string): ReplayOrder {
     );
   const { to, re_sign: reSign = false } = order.output;
   return { to: to === undefined ? undefined : parseUrl(to), reSign };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new InputError('the body is not JSON');
-  }
 }
 
 /** The URL is not quoted: it may hold a password. */

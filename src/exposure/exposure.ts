@@ -22,12 +22,14 @@ import type { Logger } from '../shared/log.ts';
 import { renderKeyFragment } from '../shared/public-url.ts';
 import { createRedactor } from '../shared/redaction.ts';
 import type { ReplayAnswer, ReplayOrder } from '../shared/replay.ts';
+import type { SignatureAnswer, SignatureQuestion } from '../shared/signature-check.ts';
 import type { AppState, EndReason, ExposureState, Handler, Phase } from '../shared/state.ts';
 import { DEFAULT_STOP_TIMEOUT_MS, DRAIN_MS } from '../shared/stop-times.ts';
 import type { ExposureConfig } from './config.ts';
 import { type Ingress, openIngress } from './ingress.ts';
 import { InspectorPort } from './inspector-port.ts';
 import { PublicTunnel } from './public-tunnel.ts';
+import { checkSignature } from './signature-check.ts';
 import type { TunnelStatus } from './tunnel-status.ts';
 
 /** How long the app waits for the check: another program answers at once, and without hairpin NAT no answer comes. */
@@ -191,6 +193,13 @@ export class Exposure {
     const { verify = [], redact = true } = this.#options.config.gateway;
     const signingRules = [...new Set(verify.map(({ provider }) => provider))];
     return { redacts: redact, signingRules, publicLink: this.#inspectorLink };
+  }
+
+  /** Whether a request is signed rightly. Throws an InputError if no rule is for it. */
+  checkSignature(question: SignatureQuestion): SignatureAnswer {
+    const { verify = [] } = this.#options.config.gateway;
+    const url = this.#url;
+    return checkSignature(question, verify, url && new URL(url).origin);
   }
 
   /** Sends a captured request again. Rejects with a ReplayError. */

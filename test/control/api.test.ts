@@ -56,6 +56,10 @@ class RecordingControls implements Controls {
     throw new Error('no replays here');
   }
 
+  checkSignature(): never {
+    throw new Error('no rules here');
+  }
+
   describeApp() {
     return { pid: 4321, console: ['hello'] };
   }

@@ -18,6 +18,9 @@ export function controlsWith(changes: Partial<Controls> = {}): Controls {
     replay: async () => {
       throw new Error('no replays here');
     },
+    checkSignature: () => {
+      throw new Error('no rules here');
+    },
     inspection: { redacts: true, signingRules: [], publicLink: undefined },
     describeApp: () => ({ pid: undefined, console: [] }),
   };

@@ -78,6 +78,7 @@ function restrictControls(controls: Controls, mask: (text: string) => string): C
       checkReplay(captured, order);
       return controls.replay(captured, order);
     },
+    checkSignature: question => controls.checkSignature(question),
     startTunnel: () => controls.startTunnel(),
     stopTunnel: () => controls.stopTunnel(),
     stop: reason => controls.stop(reason),

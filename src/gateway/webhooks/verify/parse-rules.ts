@@ -3,6 +3,7 @@
 
 import { InputError } from '../../../shared/errors.ts';
 import { findPatternProblem } from '../../../shared/path-patterns.ts';
+import type { GivenRule } from '../../../shared/signature-check.ts';
 import { isUnsigned, UNSIGNED_HANDSHAKES, type UnsignedHandshake } from './handshakes.ts';
 import { PROVIDERS } from './providers.ts';
 import {
@@ -65,6 +66,17 @@ export function listRuleSecrets(text: string): string[] {
     secret,
     ...options.filter(option => !isOption(option)),
   ]);
+}
+
+/** The rule, for any path. Throws an InputError. */
+export function makeRule({ provider, secret, options }: GivenRule): SignatureRule {
+  const words = Object.entries(options).map(([name, value]) => `${name}=${value}`);
+  try {
+    return parseRule({ number: 0, provider, path: '/**', secret: secret.trim(), options: words });
+  } catch (error) {
+    if (error instanceof RuleError) throw new InputError(`the rule${error.message}`);
+    throw error;
+  }
 }
 
 class RuleError extends Error {}
