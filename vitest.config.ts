@@ -21,6 +21,7 @@ const LONG = [
   'test/e2e/several-servers.test.ts',
   'test/app/os/os.test.ts',
   'test/e2e/lifetime.test.ts',
+  'test/e2e/recipes.test.ts',
   'test/tunnel/soak.test.ts',
   'test/e2e/access.test.ts',
   'test/exposure/exposure.test.ts',
