@@ -1,7 +1,9 @@
 // The public inspector, behind a real bore server: who may read what, and that the preview does not depend on it.
 
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
+import { request as requestHttps } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +15,7 @@ import type { ExposureConfig } from '../../src/exposure/config.ts';
 import { createLogger } from '../../src/shared/log.ts';
 import { startSupervision } from '../../src/supervisor/supervision.ts';
 import { startBoreServer } from '../../src/tunnel/server/server.ts';
+import { openChromium } from '../support/chromium.ts';
 import { describeWithReal } from '../support/real-parts.ts';
 import { TestCa } from '../support/test-ca.ts';
 import { accepts, launchRealServer, type RealServer } from '../support/tunnel-rig.ts';
@@ -103,7 +106,7 @@ async function readUntil(response: Response, wanted: string): Promise<string> {
   throw new Error(`the stream ended before '${wanted}': ${all}`);
 }
 
-describeWithReal(['bore'], 'the public inspector', () => {
+describeWithReal(['bore', 'chromium'], 'the public inspector', () => {
   let server: RealServer;
   beforeAll(async () => {
     server = await launchRealServer(HOST, { secret: SECRET });
@@ -266,10 +269,10 @@ describeWithReal(['bore'], 'the public inspector', () => {
     expect((await fetch(document.public_inspector_url)).status).toBe(200);
   });
 
-  it('works over HTTP/2 where TLS ends on the runner', async () => {
+  it('works over HTTP/2 where TLS ends on the runner, and in a browser', async () => {
     const ca = new TestCa();
     onTestFinished(() => ca.remove());
-    const { inspector, preview } = await start({
+    const { inspector, preview, supervision } = await start({
       tls: ca.issue([`IP:${HOST}`]),
       tunnel: {
         servers: [{ address: { host: HOST, port: 7835 }, secret: SECRET }],
@@ -282,13 +285,49 @@ describeWithReal(['bore'], 'the public inspector', () => {
     expect(preview).toMatch(/^https:/);
     const session = connectHttp2(inspector, { ca: ca.pem });
     onTestFinished(() => session.destroy());
-    const page = session.request({ ':path': '/' });
-    expect(await text(page)).toContain('<!doctype html>');
+    const file = session.request({ ':path': '/' });
+    expect(await text(file)).toContain('<!doctype html>');
     const refused = session.request({ ':path': '/api/app' });
     expect(await text(refused)).toContain('bearer token');
     const events = session.request({ ':path': '/api/events', authorization: `Bearer ${KEY}` });
     const [first] = await new Promise<[Buffer]>(resolve => events.once('data', chunk => resolve([chunk])));
     expect(String(first)).toContain('event: state');
+
+    const browser = await openChromium(['--ignore-certificate-errors']);
+    const page = await browser.newPage();
+    const faults: string[] = [];
+    page.on('pageerror', error => faults.push(String(error)));
+    page.on('console', message => message.type() === 'error' && faults.push(message.text()));
+    await page.goto(supervision.exposure.state.inspectorLink ?? '');
+    await page.waitForSelector('#app:not([hidden])');
+    const sender = requestHttps(`${preview}/hooks/one`, { method: 'POST', ca: ca.pem }).end('hello');
+    const [answer] = await once(sender, 'response');
+    answer.resume();
+    const showsIt = "document.querySelector('#count').innerText.includes('1 request')";
+    await page.waitForFunction(showsIt);
+    expect(page.url()).not.toContain(KEY);
+    // The first page over https clears the storage of an earlier preview; this one keeps its key.
+    await page.reload();
+    await page.waitForFunction(showsIt);
+    expect(faults).toEqual([]);
+  });
+});
+
+describe('behind a proxy of the user', () => {
+  it('the inspector has the address of the template', async () => {
+    const server = await startBoreServer({ secret: SECRET });
+    onTestFinished(() => server.stop());
+    const { inspector } = await start({
+      tunnel: {
+        servers: [{ address: { host: '127.0.0.1', port: server.controlPort }, secret: SECRET }],
+        identity: 'a preview',
+        remotePort: { kind: 'random' },
+        publicUrl: 'http://localhost:{port}',
+      },
+      inspector: { key: KEY, isPublished: true, remotePort: { kind: 'random' } },
+    });
+    expect(inspector).toMatch(/^http:\/\/localhost:\d+$/);
+    expect((await fetch(inspector)).status).toBe(200);
   });
 });
 
