@@ -129,6 +129,33 @@ describe('expose run', () => {
     expect(out + err).not.toContain('\u001b');
   });
 
+  it('records webhooks, which a second terminal waits for and lists', async () => {
+    const server = new Cli(['server', '--port', '0', '--json']);
+    const port = await server.printed(/"port":(\d+)/);
+    const app = "require('http').createServer((q, s) => s.writeHead(204).end()).listen(process.env.PORT)";
+    const command = `'${process.execPath}' -e "${app}"`;
+    const capture = ['--public-paths', '/hooks/**'];
+    const run = new Cli(['run', temp, '--command', command, ...capture, '--server', `127.0.0.1:${port}`]);
+    const { url } = await click(await run.printed(/^ {2}(http:\S+)$/m));
+
+    const match = ['--match', 'json:$.action=opened'];
+    const waiting = new Cli(['wait', '/hooks/*', ...match, '--json']);
+    for (const action of ['closed', 'opened'])
+      await fetch(`${url}/hooks/gh`, { method: 'POST', body: JSON.stringify({ action }) });
+    expect(await waiting.code).toBe(0);
+    expect(JSON.parse(waiting.out)).toMatchObject({
+      count: 1,
+      last_id: 2,
+      requests: [{ method: 'POST', target: '/hooks/gh', body: '{"action":"opened"}', status: 204 }],
+    });
+    expect((await expose(['requests'])).out).toMatch(/^ +1 .* → 204 .*\n +2 .* → 204 .*\n$/);
+    const late = await expose(['wait', '--since', '2', '--timeout', '1s']);
+    expect(late).toMatchObject({
+      code: 124,
+      err: expect.stringContaining(`Nothing has come since request 2`),
+    });
+  });
+
   it('can be watched and ended from a second terminal, with a server of its own and a secret from a file', async () => {
     writeFileSync(join(temp, 'secret'), `${SECRET}\n`);
     const server = new Cli(['server', '--port', '0', '--secret-file', join(temp, 'secret')]);

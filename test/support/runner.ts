@@ -108,6 +108,11 @@ export class RunnerJob {
     return this.#run('stop', renderInputs(inputs)).finished;
   }
 
+  /** Runs the `wait` action; its outputs replace those of the same name. */
+  async waitAction(inputs: Record<string, string> = {}): Promise<StepResult> {
+    return this.#run('wait', renderInputs({ ...readDefaults('wait/action.yml'), ...inputs })).finished;
+  }
+
   /** Runs a later step's shell command, with what earlier steps put on PATH. */
   async shell(command: string): Promise<StepResult> {
     const PATH = [...this.paths, process.env.PATH].join(':');
@@ -120,7 +125,7 @@ export class RunnerJob {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #run(entry: 'main' | 'post' | 'stop', environment: Record<string, string>) {
+  #run(entry: 'main' | 'post' | 'stop' | 'wait', environment: Record<string, string>) {
     const files = Object.fromEntries(
       ['OUTPUT', 'STATE', 'PATH', 'STEP_SUMMARY'].map(name => {
         const file = join(this.folder, `${entry}-${name}`);
@@ -184,17 +189,21 @@ export class RunnerJob {
 
   /** Every input is in the environment, with action.yml's default where the workflow gives none. */
   #readInputs(): Record<string, string> {
-    const { inputs } = parse(readFileSync(join(ROOT, 'action.yml'), 'utf8')) as {
-      inputs: Record<string, { default?: string }>;
-    };
-    const defaults = Object.fromEntries(
-      Object.entries(inputs).map(([name, input]) => [
-        name,
-        input.default?.includes('${{') ? '' : (input.default ?? ''),
-      ]),
-    );
-    return renderInputs({ ...defaults, ...this.#options.inputs });
+    return renderInputs({ ...readDefaults('action.yml'), ...this.#options.inputs });
   }
+}
+
+/** Input → its default; '' if that is an expression. */
+function readDefaults(file: string): Record<string, string> {
+  const { inputs } = parse(readFileSync(join(ROOT, file), 'utf8')) as {
+    inputs: Record<string, { default?: string }>;
+  };
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, input]) => [
+      name,
+      input.default?.includes('${{') ? '' : (input.default ?? ''),
+    ]),
+  );
 }
 
 function renderInputs(inputs: Record<string, string>): Record<string, string> {

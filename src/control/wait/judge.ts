@@ -52,10 +52,16 @@ function checkConditions(request: CapturedRequest, conditions: readonly Conditio
   return { kind: 'match' };
 }
 
-/** The last one read: waits that go on at the same time look at each request one after the other. */
-let last: { request: CapturedRequest; content: RequestContent } | undefined;
+/** The one read in this turn of the event loop: waits that go on at the same time look at it one after the other. */
+let latest: { request: CapturedRequest; content: RequestContent } | undefined;
 
 function readContent(request: CapturedRequest): RequestContent {
-  if (last?.request !== request) last = { request, content: new RequestContent(request) };
-  return last.content;
+  if (latest?.request === request) return latest.content;
+  const content = new RequestContent(request);
+  latest = { request, content };
+  // It may hold many megabytes.
+  setImmediate(() => {
+    if (latest?.content === content) latest = undefined;
+  });
+  return content;
 }

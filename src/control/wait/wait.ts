@@ -11,7 +11,9 @@ const MAX_REMEMBERED = 20;
 /** As much as all that is captured may hold: a wait keeps its requests even when newer ones took their place. */
 const MAX_MATCHED_BYTES = 64 * 1024 * 1024;
 
-/** A request that did not match, and why not. */
+const NO_BODY = Buffer.alloc(0);
+
+/** A request that did not match, and why not. It has no body. */
 export interface Miss {
   readonly request: CapturedRequest;
   readonly verdict: Exclude<Verdict, { kind: 'match' }>;
@@ -107,6 +109,8 @@ export class Wait {
   #take(request: CapturedRequest): void {
     if (request.id > this.#lastId) {
       this.#lastId = request.id;
+      // The answers may take hours: nothing is kept for them.
+      if (this.#isFull) return;
       this.#pending.push(request);
     } else if (this.#matched.has(request.id)) this.#matched.set(request.id, request);
     else return;
@@ -142,7 +146,8 @@ export class Wait {
       return;
     }
     const misses = verdict.kind === 'refused' ? this.#refused : this.#others;
-    misses.push({ request, verdict });
+    // Without the body: newer requests may take its place in the log, and 40 bodies may have a gigabyte.
+    misses.push({ request: { ...request, body: NO_BODY }, verdict });
     if (misses.length > MAX_REMEMBERED) misses.shift();
     this.#counts[verdict.kind] += 1;
   }
@@ -160,8 +165,9 @@ export class Wait {
   }
 
   /** With its answer, which may have come since. */
-  #refresh(miss: Miss): Miss {
-    return { ...miss, request: this.#log.find(miss.request.id) ?? miss.request };
+  #refresh({ request, verdict }: Miss): Miss {
+    const { answer, isFinished } = this.#log.find(request.id) ?? request;
+    return { request: { ...request, answer, isFinished }, verdict };
   }
 
   #end(outcome: Outcome): void {
