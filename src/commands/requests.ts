@@ -14,13 +14,18 @@ import { print, printAside, printJson, printWholeJson } from './terminal.ts';
 /** Long lists, with 64 MB of bodies, take a while. */
 const TIMEOUT_MS = 60_000;
 
+/** People see requests as pages show them: a terminal may be the log of a job. */
+const SHOWN = 'redact=auto';
+
 const ListSchema = v.looseObject({ requests: v.array(RequestMessageSchema) });
 const OneSchema = v.looseObject({ request: RequestMessageSchema });
 
 export const requests: Command = {
   summary: 'List the requests that a preview has captured, or print one of them.',
   usage: '[ID] [--path PATTERN] [--method METHODS] [--since ID] [--follow]',
-  notes: 'Refused requests are listed too, with the reason. Times are in UTC.',
+  notes:
+    'Refused requests are listed too, with the reason. Times are in UTC. Credentials and\n' +
+    'signatures are blanked unless `redact` is false; --json has everything as it came.',
   maxArguments: 1,
   flags: {
     'path PATTERN': 'only requests to these paths, for example /webhooks/**',
@@ -46,7 +51,12 @@ export const requests: Command = {
 };
 
 async function showOne(session: Session, id: string, json: boolean): Promise<ExitCode> {
-  const answer = await callControl(session, `GET /api/requests/${encodeURIComponent(id)}`, TIMEOUT_MS);
+  const query = json ? '' : `?${SHOWN}`;
+  const answer = await callControl(
+    session,
+    `GET /api/requests/${encodeURIComponent(id)}${query}`,
+    TIMEOUT_MS,
+  );
   const { request } = v.parse(OneSchema, answer);
   if (json) await printWholeJson(request);
   else print(renderWhole(request));
@@ -54,8 +64,7 @@ async function showOne(session: Session, id: string, json: boolean): Promise<Exi
 }
 
 async function list(session: Session, call: CommandCall): Promise<ExitCode> {
-  const query = readQuery(call);
-  if (!call.flags.json) query.set('bodies', 'false');
+  const query = `${readQuery(call)}${call.flags.json ? '' : `&bodies=false&${SHOWN}`}`;
   const answer = await callControl(session, `GET /api/requests?${query}`, TIMEOUT_MS);
   const { requests: found } = v.parse(ListSchema, answer);
   if (call.flags.json) await printWholeJson(answer);
@@ -69,7 +78,8 @@ async function follow(session: Session, call: CommandCall): Promise<ExitCode> {
   const query = readQuery(call);
   const { hasPath, hasMethod, since } = readFilter(query, Number.POSITIVE_INFINITY);
   const shown = new Set<number>();
-  const route = `GET /api/events?types=request&since=${since}` as const;
+  const shape = call.flags.json ? '' : `&${SHOWN}`;
+  const route = `GET /api/events?types=request&since=${since}${shape}` as const;
   const endless = new AbortController();
   for await (const { type, data } of openEvents(session, route, endless.signal)) {
     if (type !== 'request') continue;

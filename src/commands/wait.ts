@@ -3,6 +3,7 @@
 import { awaitRequests, renderProgress, WaitError, type WaitOrder } from '../control/wait/client.ts';
 import type { WaitProgress } from '../control/wait/messages.ts';
 import { LineOutput } from '../shared/output.ts';
+import { redactRequest } from '../shared/redaction.ts';
 import { sanitise } from '../shared/sanitise.ts';
 import { isRunning } from '../supervisor/session-folder.ts';
 import type { Command, CommandCall, ExitCode } from './command.ts';
@@ -40,7 +41,7 @@ export const wait: Command = {
       const result = await awaitRequests(found.session, order, latest => progress?.show(latest));
       progress?.end();
       if (call.flags.json) await printWholeJson(result);
-      else print(renderTable(result.requests));
+      else print(renderTable(result.requests.map(redactRequest)));
       return 0;
     } catch (error) {
       progress?.end();

@@ -122,6 +122,18 @@ describe('expose requests', () => {
     });
   });
 
+  it('shows people no credentials and signatures, and programs everything', async () => {
+    const { log } = await startPreview();
+    const rawHeaders = ['X-Hub-Signature-256', 'sha256=geheim'];
+    log.add({ target: '/hooks/gh?token=geheim', rawHeaders, body: Buffer.from('{"api_key":"geheim"}') });
+    for (const args of [['requests'], ['requests', '1'], ['wait']]) {
+      const { out, err } = await expose(...args);
+      expect(out).toContain('/hooks/gh?token=[redacted]');
+      expect(out + err).not.toContain('geheim');
+      expect((await expose(...args, '--json')).out).toContain('sha256=geheim');
+    }
+  });
+
   it('prints bytes that are no text as hexadecimal, and says what is left out', async () => {
     const { log } = await startPreview();
     log.add({ body: Buffer.from([0xff, 0x00, 0x41, 0x42]) });
