@@ -5,6 +5,7 @@ import { callControl } from '../control/client.ts';
 import { renderCount } from '../shared/count.ts';
 import { InputError } from '../shared/errors.ts';
 import { type ReplayMessage, ReplayMessageSchema } from '../shared/replay-json.ts';
+import { isRunning } from '../supervisor/session-folder.ts';
 import type { Command } from './command.ts';
 import { findSession, SESSION_FLAG } from './running.ts';
 import { print, printAside, printJson } from './terminal.ts';
@@ -34,7 +35,9 @@ export const replay: Command = {
       ...(typeof flags.to === 'string' && { to: flags.to }),
       ...(flags['re-sign'] === true && { re_sign: true }),
     };
-    const { session } = findSession(call);
+    const found = findSession(call);
+    const { session } = found;
+    if (!isRunning(found)) throw new Error(`${session.name} has ended: a replay needs a running preview`);
     const answer = v.parse(
       ReplayMessageSchema,
       await callControl(session, `POST /api/requests/${id}/replay`, TIMEOUT_MS, order),

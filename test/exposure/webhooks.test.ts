@@ -13,32 +13,13 @@ import { startBoreServer } from '../../src/tunnel/server/server.ts';
 import { listen } from '../support/listen.ts';
 import { OPEN_GATEWAY } from '../support/open-gateway.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { WEBHOOK_PROGRAM } from '../support/webhook-program.ts';
 
-/**
- * Writes its process id to `pid`, and a line for each request with a body to `got`: its target, and the body as base64.
- * Listens once the file `go` exists.
- */
-const APP = `
-const { appendFileSync, existsSync, writeFileSync } = require('fs');
-const server = require('http').createServer((request, response) => {
-  const chunks = [];
-  request.on('data', chunk => chunks.push(chunk)).on('end', () => {
-    if (chunks.length > 0) appendFileSync('got', request.url + ' ' + Buffer.concat(chunks).toString('base64') + '\\n');
-    response.end('done');
-  });
-});
-const timer = setInterval(() => {
-  if (!existsSync('go')) return;
-  clearInterval(timer);
-  server.listen(process.env.PORT, '127.0.0.1', () => writeFileSync('pid', String(process.pid)));
-}, 20);
-`;
-
-/** In `folder`, with the program above as app.cjs. */
+/** In `folder`, with WEBHOOK_PROGRAM as app.cjs. */
 async function openExposure(makeSpec: (folder: string) => AppSpec) {
   const server = await startBoreServer({ secret: 'a secret' });
   const folder = mkdtempSync(join(tmpdir(), 'webhooks-'));
-  writeFileSync(join(folder, 'app.cjs'), APP);
+  writeFileSync(join(folder, 'app.cjs'), WEBHOOK_PROGRAM);
   const log: string[] = [];
   const exposure = new Exposure({
     config: {
