@@ -27,8 +27,10 @@ export const RequestMessageSchema = v.object({
   /** Text if the bytes are valid UTF-8, otherwise base64; null if it was left out. */
   body: v.nullable(v.string()),
   body_encoding: v.nullable(v.picklist(['utf8', 'base64'])),
-  /** Length of the whole body, or as much as has come; `body` may be only its beginning. */
+  /** Length of the whole body, or as much as has come. Redaction may change the length of `body`. */
   body_bytes: v.number(),
+  /** Whether only the beginning of the body was kept. */
+  body_cut: v.boolean(),
   refusal: v.nullable(v.string()),
   /** The provider of the `verify` rule whose secret has signed it. */
   verified: v.nullable(v.string()),
@@ -67,6 +69,7 @@ export function describeRequest(
     headers: pairUp(rawHeaders),
     ...(withBody ? describeBody(request.body, request.bodyBytes) : { body: null, body_encoding: null }),
     body_bytes: request.bodyBytes,
+    body_cut: request.body.length < request.bodyBytes,
     refusal: request.refusal ?? null,
     verified: request.verified ?? null,
     handshake: request.handshake ?? null,
@@ -98,8 +101,7 @@ function describeDelivery({
   };
 }
 
-/** Text if the bytes are valid UTF-8, otherwise base64. */
-/** `wholeBytes`: of the body, if `body` is only its beginning. */
+/** Text if the bytes are valid UTF-8, otherwise base64. `wholeBytes`: of the body, if `body` is only its beginning. */
 export function describeBody(
   body: Buffer,
   wholeBytes = body.length,

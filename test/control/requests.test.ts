@@ -63,7 +63,12 @@ describe('GET /api/requests', () => {
     const { log, ask } = await start();
     log.add({ body: Buffer.from('hi') });
     const { body } = await ask('GET /api/requests?bodies=false');
-    expect(body.requests?.[0]).toMatchObject({ body: null, body_encoding: null, body_bytes: 2 });
+    expect(body.requests?.[0]).toMatchObject({
+      body: null,
+      body_encoding: null,
+      body_bytes: 2,
+      body_cut: false,
+    });
   });
 
   it.each([

@@ -23,6 +23,8 @@ const waitForText = (page: Page, selector: string, text: string) =>
 
 const rowCount = (page: Page) => page.evaluate("document.querySelectorAll('[role=option]').length");
 
+const FORM = ['Content-Type', 'application/x-www-form-urlencoded'];
+
 /** Three requests: a verified JSON one, a refused one, and one with a form. */
 function addThree({ requests }: { requests: FakeRequestLog }): void {
   requests.add({
@@ -39,7 +41,7 @@ function addThree({ requests }: { requests: FakeRequestLog }): void {
   requests.add({
     method: 'PUT',
     target: '/form',
-    rawHeaders: ['Content-Type', 'application/x-www-form-urlencoded'],
+    rawHeaders: FORM,
     body: Buffer.from('From=%2B49123&Body=hello+world'),
   });
 }
@@ -285,4 +287,18 @@ it('copies a request as a curl command for the public link', async () => {
   );
   await waitForText(page, '#said', 'Copied');
   expect(await page.evaluate('window.copied')).toContain(`'http://bore.example:12345/form'`);
+});
+
+it('says of a body whether only its beginning was kept, also if a secret in it is shorter when redacted', async () => {
+  const { page } = await openInspector(({ requests }) => {
+    requests.add({ body: Buffer.from(`password=${'p'.repeat(50)}&other=1`), rawHeaders: FORM });
+    requests.add({ body: Buffer.from('{"a":'), bodyBytes: 2_000 });
+  });
+  await page.waitForSelector('#request-1');
+  await page.click('#request-1');
+  await waitForText(page, '#detail', '[redacted]');
+  expect(await textOf(page, '#detail')).not.toContain('were kept');
+  expect(await textOf(page, '#detail .choice')).toBe('Fields');
+  await page.click('#request-2');
+  await waitForText(page, '#detail', 'only the first 5 B were kept');
 });

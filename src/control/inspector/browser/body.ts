@@ -44,11 +44,10 @@ export async function renderBody(message: RequestMessage): Promise<HTMLElement> 
 }
 
 function readBody(message: RequestMessage): Body {
-  const bytes = readBytes(message.body ?? '', message.body_encoding ?? 'utf8');
   return {
-    bytes,
+    bytes: readBytes(message.body ?? '', message.body_encoding ?? 'utf8'),
     contentType: findHeader(message, 'content-type'),
-    isCut: bytes.length < message.body_bytes,
+    isCut: message.body_cut,
   };
 }
 

@@ -88,27 +88,29 @@ function describeAnswer(head: RequestHead): string {
   return head.duration_ms === null ? nameAnswer(head) : `answered after ${formatDuration(head.duration_ms)}`;
 }
 
-function renderCallouts({ refusal, delivery }: RequestHead): HTMLElement[] {
-  const callouts: HTMLElement[] = [];
-  if (refusal !== null) callouts.push(callout('bad', 'The app did not get it', refusal));
-  if (delivery === null) return callouts;
+function renderCallouts({ refusal, problem, delivery }: RequestHead): HTMLElement[] {
+  return [
+    ...(refusal === null ? [] : [callout('bad', 'The app did not get it', refusal)]),
+    ...(problem === null ? [] : [callout('bad', 'Problem', problem)]),
+    ...(delivery === null ? [] : [renderDelivery(delivery)]),
+  ];
+}
+
+type Delivery = NonNullable<RequestHead['delivery']>;
+
+function renderDelivery(delivery: Delivery): HTMLElement {
   if (delivery.dropped !== null)
-    callouts.push(callout('bad', 'Kept while the app was away, and not delivered', delivery.dropped));
-  else if (delivery.delivered_at === null)
-    callouts.push(callout('odd', 'Kept', 'it will be delivered when the app is back'));
-  else callouts.push(callout('good', 'Kept while the app was away', describeDelivery(delivery)));
-  return callouts;
+    return callout('bad', 'Kept while the app was away, and not delivered', delivery.dropped);
+  if (delivery.delivered_at === null)
+    return callout('odd', 'Kept', 'it will be delivered when the app is back');
+  return callout('good', 'Kept while the app was away', describeDelivery(delivery));
 }
 
 function callout(tone: string, title: string, text: string): HTMLElement {
   return el('p', { class: `callout ${tone}` }, el('strong', {}, title), ': ', line(text));
 }
 
-function describeDelivery({
-  delivered_at,
-  status,
-  duration_ms,
-}: NonNullable<RequestHead['delivery']>): string {
+function describeDelivery({ delivered_at, status, duration_ms }: Delivery): string {
   const time = formatTime(Date.parse(delivered_at ?? ''));
   return `delivered at ${time}; the app answered ${status} after ${formatDuration(duration_ms ?? 0)}`;
 }

@@ -60,9 +60,10 @@ export function badge({ text, tone }: Badge): HTMLElement {
 
 /** What is special about the request, the most important first. */
 export function badgesOf(head: RequestHead): Badge[] {
-  const { refusal, verified, handshake, duplicate_of, replay_of } = head;
+  const { refusal, problem, verified, handshake, duplicate_of, replay_of } = head;
   const badges: (Badge | false | undefined)[] = [
     refusal !== null && { text: 'refused', tone: 'bad' },
+    problem !== null && { text: 'problem', tone: 'bad' },
     verified !== null && { text: `verified ${verified}`, tone: 'good' },
     handshake !== null && { text: `handshake ${handshake}`, tone: 'plain' },
     duplicate_of !== null && { text: `duplicate of #${duplicate_of}`, tone: 'odd' },
