@@ -117,7 +117,7 @@ function dropPartOfCharacter(text: Buffer): Buffer {
   for (let back = 1; back <= 3; back += 1) {
     const byte = text[text.length - back] ?? 0;
     if (byte >= 0x80 && byte < 0xc0) continue;
-    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    const length = byte > 0xf4 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1;
     return length > back ? text.subarray(0, -back) : text;
   }
   return text;
