@@ -14,7 +14,7 @@ const ANSWER: ReplayAnswer = {
   id: 2,
   status: 500,
   headers: ['X-App', 'here'],
-  body: Buffer.from([0xff]),
+  body: Buffer.from([0xff, 0x41]),
   bodyBytes: 9,
   durationMs: 3,
   hint: undefined,
@@ -43,7 +43,7 @@ it('passes the order on, and answers with what came back', async () => {
   });
   const message = {
     ...{ success: true, id: 2, status: 500, duration_ms: 3, headers: [['X-App', 'here']] },
-    ...{ body: '/w==', body_encoding: 'base64', body_bytes: 9, hint: null },
+    ...{ body: '/0E=', body_encoding: 'base64', body_bytes: 9, hint: null },
   };
   expect(await ask('')).toEqual([200, message]);
   expect(await ask('{"to":"https://example.com/hooks?a=b","re_sign":true}')).toEqual([200, message]);

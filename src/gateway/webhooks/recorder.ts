@@ -14,6 +14,7 @@ import { type Capture, compileCapture } from './capture.ts';
 import { Deliveries } from './deliveries.ts';
 import type { Identity, Recording } from './recording.ts';
 import { RequestRing } from './request-ring.ts';
+import { findHandshake, type Handshake } from './verify/handshakes.ts';
 import type { WholeRequest } from './verify/whole-request.ts';
 
 /** A test waits for a handful, a load test for thousands. */
@@ -256,19 +257,22 @@ class VisitRecording implements Recording {
     const { request } = this.#visit;
     const { hide } = this.#recorder;
     const { bytes } = this.#body;
-    this.#request = this.#recorder.add({
-      receivedAt: this.#receivedAt,
+    const whole: WholeRequest = {
       method: request.method ?? '',
       // Only now: the passes have removed the key.
       target: hide(readTarget(request)),
-      httpVersion: request.wireVersion ?? request.httpVersion,
       rawHeaders: request.rawHeaders.map(hide),
       body: this.#body.take(refusal === undefined ? undefined : MAX_REFUSED_BODY_BYTES),
+    };
+    this.#request = this.#recorder.add({
+      ...whole,
+      receivedAt: this.#receivedAt,
+      httpVersion: request.wireVersion ?? request.httpVersion,
       bodyBytes: bytes,
       ...(this.#isBroken && { isBroken: true }),
       refusal,
       verified: this.#identity.verified,
-      handshake: this.#identity.handshake,
+      handshake: this.#identity.handshake ?? findUnruledHandshake(whole),
       delivery: this.#identity.delivery,
       problem: this.#problem,
       answer: this.#answer,
@@ -332,6 +336,11 @@ class VisitRecording implements Recording {
     Object.assign(this.#request, change);
     this.#recorder.announce(this.#request);
   }
+}
+
+/** On paths without a rule: a GET only looks like a handshake there, and nobody waits for one by default. */
+function findUnruledHandshake(request: WholeRequest): Handshake | undefined {
+  return request.method === 'POST' ? findHandshake(request) : undefined;
 }
 
 function mergeById(some: CapturedRequest[], others: CapturedRequest[]): CapturedRequest[] {

@@ -419,3 +419,16 @@ it('does not use an id twice, also after everything was forgotten', async () => 
   await sendRaw(door.port, bytes);
   expect(await finished(recorder)).toMatchObject([{ id: 2 }]);
 });
+
+it.each<[string, string, string | undefined]>([
+  ['/hooks/s', '{"type":"url_verification","challenge":"c"}', 'slack'],
+  ['/hooks/g?validationToken=t', '', 'graph'],
+  ['/hooks/s', '{"type":"event_callback"}', undefined],
+])('marks a handshake also where no rule of `verify` is: POST %s %s', async (target, body, handshake) => {
+  const { door, recorder } = await open();
+  await sendRaw(
+    door.port,
+    `POST ${target} HTTP/1.1\r\n${HOST}Content-Length: ${body.length}\r\n${CLOSE}${body}`,
+  );
+  expect(recorder.list()).toMatchObject([{ handshake, refusal: undefined }]);
+});

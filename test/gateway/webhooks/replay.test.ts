@@ -287,3 +287,19 @@ describe('the signature', () => {
     expect(app.received).toHaveLength(1);
   });
 });
+
+it("does not send the preview's key to another address", async () => {
+  const key = 'K'.repeat(32);
+  const { door, recorder } = await open({
+    rules: { access: { kind: 'link', key }, publicPaths: ['/hooks/**'] },
+  });
+  const head = `POST /hooks/b?expose-key=${key}&a=1 HTTP/1.1\r\nHost: bore.example:4321\r\nAuthorization: Bearer ${key}\r\n`;
+  await sendRaw(door.port, `${head}Content-Length: 2\r\nConnection: close\r\n\r\nhi`);
+  const other = new WebhookApp();
+  await other.start();
+  closers.push(() => other.kill());
+  const captured = recorder.list().at(-1) ?? expect.fail('nothing was captured');
+  await door.gateway.replay(captured, { to: new URL(`http://127.0.0.1:${other.port}`), reSign: false });
+  expect(other.bodies).toEqual(['hi']);
+  expect(JSON.stringify(other.received)).not.toContain(key);
+});

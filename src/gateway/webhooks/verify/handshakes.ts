@@ -8,6 +8,8 @@ import { listValues, parseObject, readValue, type WholeRequest } from './whole-r
 /** A body of a handshake has a few hundred bytes; a longer one is not parsed. */
 const MAX_BODY_BYTES = 16 * 1024;
 
+const WORDS = ['"challenge"', 'endpoint.url_validation'];
+
 type Predicate = (request: WholeRequest, query: URLSearchParams) => boolean;
 
 /**
@@ -123,6 +125,8 @@ function readQuery(target: string): URLSearchParams {
   return new URLSearchParams(start === -1 ? '' : target.slice(start + 1));
 }
 
+/** Only what has a word of a handshake: to parse each body would slow down the recorder. */
 function parseSmall(body: Buffer): Readonly<Record<string, unknown>> | undefined {
-  return body.length <= MAX_BODY_BYTES ? parseObject(body) : undefined;
+  const mayBe = body.length <= MAX_BODY_BYTES && WORDS.some(word => body.includes(word));
+  return mayBe ? parseObject(body) : undefined;
 }
