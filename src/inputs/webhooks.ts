@@ -79,17 +79,16 @@ export function listVerifyWarnings(rules: readonly SignatureRule[], tunnel: Tunn
   const isPlain = servers.some(({ address }) =>
     renderPublicUrl(publicUrl, address.host, SAMPLE_PORT).startsWith('http:'),
   );
-  const demanding = NAMED_PROVIDERS.filter(
-    name => PROVIDERS[name].needsHttps && rules.some(({ provider }) => provider === name),
-  );
+  const used = NAMED_PROVIDERS.filter(name => rules.some(({ provider }) => provider === name));
+  const demanding = used
+    .map(name => PROVIDERS[name])
+    .filter(({ httpsOnly }) => isPlain && httpsOnly !== undefined);
   const short = rules.filter(({ secret }) => secret.length < MIN_SECRET_LENGTH);
   return [
-    ...(isPlain
-      ? demanding.map(
-          name =>
-            `${PROVIDERS[name].title} sends webhooks to https addresses only, and the link has plain http: set \`tls-cert\`, or put a proxy with https in front and set \`public-url\` to https://…`,
-        )
-      : []),
+    ...demanding.map(
+      ({ title, httpsOnly }) =>
+        `${title} sends ${httpsOnly} to https addresses only, and the link has plain http: set \`tls-cert\`, or put a proxy with https in front and set \`public-url\` to https://…`,
+    ),
     ...short.map(
       ({ provider, path }) =>
         `the secret of \`verify\` for ${provider} ${path} is shorter than ${MIN_SECRET_LENGTH} characters: it is easily guessed`,

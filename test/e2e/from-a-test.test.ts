@@ -37,7 +37,20 @@ const TOOLS: { tool: string; parts?: RealPart[]; host: string; command(): string
     command: () => `GOCACHE='${findGoCache()}' go test -count=1 -vet=off`,
     printed: /^ok /m,
   },
-  { tool: 'a shell', parts: ['jq'], host: '127.0.0.193', command: () => './webhook.sh', printed: /^true$/m },
+  {
+    tool: 'a shell with curl',
+    parts: ['jq'],
+    host: '127.0.0.193',
+    command: () => './webhook.sh',
+    printed: /^true$/m,
+  },
+  {
+    tool: 'a shell with expose',
+    parts: ['jq'],
+    host: '127.0.0.194',
+    command: () => './expose-wait.sh',
+    printed: /^true$/m,
+  },
 ];
 
 /** A job whose preview is live: the example's server, with the tests beside it. */

@@ -537,6 +537,9 @@ describe('a right value', () => {
       { server: 'a.example,b.example', 'public-url': 'https://{port}.x.example' },
       /^`public-url` has no \{host\}, .* write it like https:\/\/\{port\}\.\{host\}$/,
     ],
+    [{ verify: 'stripe /hooks whsec_abcdef' }, /^Stripe sends webhooks of live mode to https addresses only/],
+    [{ verify: 'square /hooks a-signature-key' }, /^Square sends webhooks to https addresses only/],
+    [{ verify: 'github /hooks short' }, /^the secret of `verify` for github \/hooks is shorter than 8/],
   ])('%j is allowed with a warning', (given, warning) => {
     expect(parse(given).warnings).toEqual([expect.stringMatching(warning)]);
   });
@@ -545,6 +548,8 @@ describe('a right value', () => {
     { server: 'bore.example.dev', 'public-url': 'https://{port}.example.dev' },
     { ...RAW, access: 'open', server: 'bore.example.dev' },
     { server: 'dev.example.com' },
+    { verify: 'github /hooks a-secret-of-the-webhook\ntwilio /sms an-auth-token' },
+    { verify: 'stripe /hooks whsec_abcdef', 'public-url': 'https://{port}.example.com' },
     { server: 'bore.mydev' },
     { server: '203.0.113.1' },
     { server: '[2001:db8::1]' },

@@ -12,8 +12,8 @@ interface Provider {
   findSecretProblem?(secret: string): string | undefined;
   /** How people know it. */
   title: string;
-  /** Calls only https addresses (see inputs/webhooks.ts). */
-  needsHttps?: boolean;
+  /** What it sends to https addresses only (see inputs/webhooks.ts). */
+  httpsOnly?: 'webhooks' | 'webhooks of live mode';
 }
 
 export const PROVIDERS: Readonly<Record<NamedRule['provider'], Provider>> = {
@@ -25,7 +25,8 @@ export const PROVIDERS: Readonly<Record<NamedRule['provider'], Provider>> = {
       /^(?:sk|rk|pk)_/.test(secret)
         ? "is an API key: take the endpoint's signing secret, which begins with whsec_"
         : undefined,
-    needsHttps: true,
+    // 'URLs in livemode must begin with "https://"', its API says; test mode takes http.
+    httpsOnly: 'webhooks of live mode',
   },
   slack: {
     title: 'Slack',
@@ -34,16 +35,16 @@ export const PROVIDERS: Readonly<Record<NamedRule['provider'], Provider>> = {
       /^xox[a-z]-|^xapp-/.test(secret)
         ? "is a token: take the app's Signing Secret, under Basic Information"
         : undefined,
-    needsHttps: true,
+    httpsOnly: 'webhooks',
   },
   'standard-webhooks': {
     title: 'Standard Webhooks',
     open: signStandardWebhooks,
     findSecretProblem: findBase64Problem,
   },
-  shopify: { title: 'Shopify', open: signShopify, needsHttps: true },
+  shopify: { title: 'Shopify', open: signShopify, httpsOnly: 'webhooks' },
   twilio: { title: 'Twilio', open: signTwilio },
-  square: { title: 'Square', open: signSquare, needsHttps: true },
+  square: { title: 'Square', open: signSquare, httpsOnly: 'webhooks' },
 };
 
 export function openSigner(rule: SignatureRule): Signer {
