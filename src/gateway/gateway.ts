@@ -22,7 +22,8 @@ import { describeVisit, PASSES, type Pass, type PassContext, PLAIN_PASSES } from
 import { AppLink } from './upstream/app-link.ts';
 import { Compression } from './upstream/compression.ts';
 import type { Visit, VisitHandler } from './visit.ts';
-import { DeliveryQueue, type QueueLimits } from './webhooks/queue.ts';
+import { DeliveryQueue } from './webhooks/queue.ts';
+import type { QueueLimits } from './webhooks/queue-limits.ts';
 import type { RequestRecorder } from './webhooks/recorder.ts';
 import { Replayer } from './webhooks/replay.ts';
 import type { SignatureRule } from './webhooks/verify/rule.ts';

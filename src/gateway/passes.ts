@@ -247,7 +247,7 @@ function queueWhileAway(
   { queue, readApp, maxBodyBytes }: PassContext,
 ): boolean | Promise<boolean> {
   if (queue?.isNeeded(visit.app) !== true || !mayKeep(visit)) return false;
-  return keepForLater(visit, queue, maxBodyBytes, () => queue.isNeeded(readApp()));
+  return keepForLater(visit, { queue, maxBodyBytes, isStillNeeded: () => queue.isNeeded(readApp()) });
 }
 
 /** Answers 502 or 503, with `Retry-After`, while the app is not running. */
@@ -309,13 +309,13 @@ function redirectToHttps(visit: Visit, { access }: PassContext): boolean {
  * the gateway's own answer.
  */
 function answerForApp(visit: Visit, context: PassContext, error: Error, workedMs: number): void {
-  const { queue, logger } = context;
+  const { queue, maxBodyBytes, logger } = context;
   if (queue === undefined || queue.isClosed || !isUnreached(error) || !mayKeep(visit)) {
     answerAlone(visit, context, error, workedMs);
     return;
   }
   visit.releaseBody?.();
-  const isKept = keepForLater(visit, queue, context.maxBodyBytes, () => !queue.isClosed);
+  const isKept = keepForLater(visit, { queue, maxBodyBytes, isStillNeeded: () => !queue.isClosed });
   isKept.then(
     yes => yes || answerAlone(visit, context, error, workedMs),
     bug => {

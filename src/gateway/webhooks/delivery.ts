@@ -89,6 +89,11 @@ export function isUnreached(error: unknown): boolean {
   );
 }
 
+/** Whether undici cannot write the request at all: another try would be in vain. */
+function isUnsendable(error: unknown): boolean {
+  return hasCode(error, 'UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED');
+}
+
 /** Never rejects. */
 export function sendMessage(
   connections: Dispatcher,
@@ -160,11 +165,8 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
-    this.#finish(
-      this.#controller === undefined && isUnreached(error)
-        ? { kind: 'unreached', error }
-        : this.#conclude(error),
-    );
+    const isUnsent = this.#controller === undefined && !isUnsendable(error);
+    this.#finish(isUnsent ? { kind: 'unreached', error } : this.#conclude(error));
   }
 
   /** What has come: an answer, if its head is there; otherwise the error. */

@@ -1,10 +1,12 @@
 // Decides which requests are kept while the app is away, reads them, and answers them. Used by passes.ts.
 
-import { sendTooLarge } from '../body-limit.ts';
+import { BodyTooLarge, sendTooLarge } from '../body-limit.ts';
 import { sendText } from '../own-pages.ts';
 import { readTarget, type Visit } from '../visit.ts';
 import { readWhole } from '../whole-body.ts';
-import type { DeliveryQueue, Reservation } from './queue.ts';
+import type { DeliveryQueue } from './queue.ts';
+import type { Reservation } from './queue-limits.ts';
+import { describeRefusedBody } from './refusals.ts';
 import { findHandshake } from './verify/handshakes.ts';
 import { readRequest } from './verify/whole-request.ts';
 
@@ -27,20 +29,24 @@ export function mayKeep({ request, recording, upgrade }: Visit): boolean {
   );
 }
 
+interface KeepOptions {
+  queue: DeliveryQueue;
+  maxBodyBytes: number;
+  /** Asked when the body has come: the app may be back by then. */
+  isStillNeeded: () => boolean;
+}
+
 /**
- * Keeps the request, and answers 202; 503 if the queue is full. Resolves with false if the request must be answered by
- * the app, or by the next pass: its body shows that it is a handshake, or `isStillNeeded` says no once that has come.
+ * Keeps the request, and answers 202; 503 if the queue is full. Resolves with false if the app or the next pass must
+ * answer: its body shows that it is a handshake, or it is no longer needed to keep it.
  */
-export async function keepForLater(
-  visit: Visit,
-  queue: DeliveryQueue,
-  maxBodyBytes: number,
-  isStillNeeded: () => boolean,
-): Promise<boolean> {
-  const reservation = queue.reserve(measureHead(visit));
+export async function keepForLater(visit: Visit, options: KeepOptions): Promise<boolean> {
+  const { room } = options.queue;
+  const reservation = room.reserve(measureHead(visit));
   if (reservation === undefined) return sendFull(visit);
-  const length = Number(visit.request.headers['content-length'] ?? 0);
-  if (queue.hasRoom(length)) return await keepBody(visit, reservation, { maxBodyBytes, isStillNeeded });
+  // Before a 100 (Continue).
+  if (room.has(Number(visit.request.headers['content-length'] ?? 0)))
+    return await keepBody(visit, reservation, options);
   reservation.release();
   return sendFull(visit);
 }
@@ -48,27 +54,23 @@ export async function keepForLater(
 async function keepBody(
   visit: Visit,
   reservation: Reservation,
-  { maxBodyBytes, isStillNeeded }: { maxBodyBytes: number; isStillNeeded: () => boolean },
+  { queue, maxBodyBytes, isStillNeeded }: KeepOptions,
 ): Promise<boolean> {
   let isTooLarge = false;
   const body = await readWhole(visit, (bytes, total) => {
     isTooLarge = total > maxBodyBytes;
     return !isTooLarge && reservation.grow(bytes);
   });
-  const read = readRequest(visit);
-  if (!Buffer.isBuffer(body) || findHandshake(read) !== undefined || !isStillNeeded()) {
+  const request = readRequest(visit);
+  if (!Buffer.isBuffer(body) || findHandshake(request) !== undefined || !isStillNeeded()) {
     reservation.release();
     if (body === 'too long') return isTooLarge ? refuseTooLarge(visit, maxBodyBytes) : sendFull(visit);
     return body === 'sender left';
   }
   const { recording, address, isPublicOnly = false } = visit;
   recording?.complete();
-  reservation.keep({
-    request: { ...read, rawHeaders: [...read.rawHeaders] },
-    address,
-    isPublicOnly,
-    recording,
-  });
+  const rawHeaders = [...request.rawHeaders];
+  queue.add({ request: { ...request, rawHeaders }, address, isPublicOnly, recording }, reservation);
   sendText(visit, 202, 'The app is away. This request is kept, and sent to the app when it is back.\n');
   return true;
 }
@@ -78,7 +80,7 @@ function measureHead({ request }: Visit): number {
 }
 
 function refuseTooLarge(visit: Visit, maxBodyBytes: number): true {
-  visit.recording?.refuse('its body is longer than `max-body`');
+  visit.recording?.refuse(describeRefusedBody(new BodyTooLarge(maxBodyBytes)));
   sendTooLarge(visit, maxBodyBytes);
   return true;
 }

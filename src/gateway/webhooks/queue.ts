@@ -13,37 +13,9 @@ import type { OwnAddress } from '../own-address.ts';
 import { type AppAddress, AppLink, findAppAddress } from '../upstream/app-link.ts';
 import type { Compression } from '../upstream/compression.ts';
 import { type Delivery, hidesRequest, renderForApp, sendMessage } from './delivery.ts';
+import { QUEUE_LIMITS, type QueueLimits, QueueRoom, type Reservation } from './queue-limits.ts';
 import type { Recording } from './recording.ts';
 import type { WholeRequest } from './verify/whole-request.ts';
-
-export interface QueueLimits {
-  /** Requests that are kept at the same time. */
-  requests: number;
-  /** All of them together, heads included. */
-  bytes: number;
-  /** How long one request is kept. */
-  ageMs: number;
-  /** How long the app may take to answer one of them. */
-  answerMs: number;
-  /** How often an app is tried that counts as running, but refuses connections: somebody may be restarting it. */
-  retryMs: number;
-  /** After a request without an answer, the next one waits: the app may be crashing. Twice as long each time. */
-  pauseMs: number;
-}
-
-/**
- * More than any provider sends while a preview restarts, and little memory for a runner. After a quarter of an hour the
- * test that waited has given up, and signatures with a timestamp have been stale for ten minutes. Most providers give an
- * app 10 to 30 s for its answer; a minute is also enough for one that is still warming up.
- */
-export const QUEUE_LIMITS: QueueLimits = {
-  requests: 1_000,
-  bytes: 64 * 1024 ** 2,
-  ageMs: 15 * 60_000,
-  answerMs: 60_000,
-  retryMs: 500,
-  pauseMs: 1_000,
-};
 
 /** Of the pauses after requests without an answer. */
 const LONGEST_PAUSE_MS = 15_000;
@@ -75,23 +47,14 @@ interface Entry extends KeptRequest {
   attempts: number;
 }
 
-/** Room for one request, whose body is still coming. Ends with `keep` or `release`, whichever comes first. */
-export interface Reservation {
-  /** Takes room for this many bytes; false if there is not so much. */
-  grow(bytes: number): boolean;
-  keep(request: KeptRequest): void;
-  release(): void;
-}
-
 export class DeliveryQueue {
-  readonly limits: QueueLimits;
+  readonly room: QueueRoom;
+  readonly #limits: QueueLimits;
   readonly #options: QueueOptions;
   readonly #link = new AppLink();
   readonly #waiting: Entry[] = [];
   /** The delivery that is under way. */
   #current: { app: AppAddress; cut: AbortController } | undefined;
-  /** Of everything that is kept, or is coming. */
-  #used = { requests: 0, bytes: 0 };
   #isDelivering = false;
   #deliveries: Promise<void> = Promise.resolve();
   /** Until the next delivery. */
@@ -106,8 +69,9 @@ export class DeliveryQueue {
 
   constructor(options: QueueOptions) {
     this.#options = options;
-    this.limits = { ...QUEUE_LIMITS, ...options.limits };
-    this.#pauseMs = this.limits.pauseMs;
+    this.#limits = { ...QUEUE_LIMITS, ...options.limits };
+    this.room = new QueueRoom(this.#limits);
+    this.#pauseMs = this.#limits.pauseMs;
   }
 
   /** Whether a request that comes now must wait: the app is away and comes back, or others wait before it. */
@@ -125,36 +89,19 @@ export class DeliveryQueue {
     return this.#waiting.length > 0 || this.#current !== undefined;
   }
 
-  /** Whether so many more bytes fit now. */
-  hasRoom(bytes: number): boolean {
-    return this.#used.bytes + bytes <= this.limits.bytes;
-  }
-
-  /** Undefined if the queue is full. */
-  reserve(bytes: number): Reservation | undefined {
-    const { limits } = this;
-    if (this.#used.requests >= limits.requests) return undefined;
-    let held = 0;
-    let isOver = false;
-    const grow = (more: number) => {
-      if (isOver || !this.hasRoom(more)) return false;
-      held += more;
-      this.#used.bytes += more;
-      return true;
-    };
-    if (!grow(bytes)) return undefined;
-    this.#used.requests += 1;
-    return {
-      grow,
-      keep: request => {
-        if (!isOver) this.#add(request, held);
-        isOver = true;
-      },
-      release: () => {
-        if (!isOver) this.#free(held);
-        isOver = true;
-      },
-    };
+  /** Puts in a request that has come whole. */
+  add(request: KeptRequest, reservation: Reservation): void {
+    const bytes = reservation.keep();
+    if (bytes === undefined) return;
+    if (!this.#isBusy)
+      this.#options.logger.info(
+        'the app is away: webhooks are kept from now on, and sent to it when it is back',
+      );
+    const entry = { ...request, bytes, queuedAt: new Date(), queuedMs: performance.now(), attempts: 0 };
+    this.#waiting.push(entry);
+    this.#record(entry, { kind: 'waiting' });
+    this.#ageTimer ??= this.#watchAge();
+    if (this.#pause === undefined) this.#drain();
   }
 
   /** To be called when the app's state has changed. */
@@ -185,32 +132,13 @@ export class DeliveryQueue {
     await this.#link.forget();
   }
 
-  #add(request: KeptRequest, bytes: number): void {
-    const { logger } = this.#options;
-    if (!this.#isBusy)
-      logger.info('the app is away: webhooks are kept from now on, and sent to it when it is back');
-    const entry = { ...request, bytes, queuedAt: new Date(), queuedMs: performance.now(), attempts: 0 };
-    this.#waiting.push(entry);
-    this.#record(entry, { kind: 'waiting' });
-    this.#ageTimer ??= this.#watchAge();
-    if (this.#pause === undefined) this.#drain();
-  }
-
-  #free(bytes: number): void {
-    this.#used.requests -= 1;
-    this.#used.bytes -= bytes;
-  }
-
   /** Starts the deliveries, unless they are under way. */
   #drain(): void {
     clearTimeout(this.#pause);
     this.#pause = undefined;
     if (this.#isDelivering) return;
     this.#isDelivering = true;
-    this.#deliveries = this.#deliverAll().catch(bug => {
-      this.#isDelivering = false;
-      this.#options.logger.error(`the delivery of webhooks failed: ${describeError(bug)}`);
-    });
+    this.#deliveries = this.#deliverAll();
   }
 
   async #deliverAll(): Promise<void> {
@@ -238,9 +166,14 @@ export class DeliveryQueue {
     }
     const cut = new AbortController();
     this.#current = { app, cut };
-    const delivery = await this.#send(entry, app, cut.signal);
-    this.#current = undefined;
-    return this.#settle(entry, delivery);
+    try {
+      return this.#settle(entry, await this.#send(entry, app, cut.signal));
+    } catch (bug) {
+      this.#drop(entry, `its delivery failed: ${describeError(bug)}`);
+      return this.#limits.retryMs;
+    } finally {
+      this.#current = undefined;
+    }
   }
 
   /** On a connection of its own: then an error says whether the app can have had the request. */
@@ -248,7 +181,7 @@ export class DeliveryQueue {
     entry.attempts += 1;
     const kept = this.#link.select(app);
     const message = renderForApp(entry.request, app, entry.address, this.#options.compression);
-    const rules = { timeoutMs: this.limits.answerMs, keepBytes: 0, signal };
+    const rules = { timeoutMs: this.#limits.answerMs, keepBytes: 0, signal };
     return sendMessage(this.#link.selectFresh(app) ?? kept, message, rules);
   }
 
@@ -258,12 +191,12 @@ export class DeliveryQueue {
         const { status, durationMs } = delivery;
         this.#end(entry, { kind: 'delivered', at: new Date(), status, durationMs });
         this.#delivered += 1;
-        this.#pauseMs = this.limits.pauseMs;
+        this.#pauseMs = this.#limits.pauseMs;
         return 0;
       }
       case 'unreached':
         this.#waiting.unshift(entry);
-        return this.limits.retryMs;
+        return this.#limits.retryMs;
       case 'no answer': {
         this.#drop(entry, this.#describeLoss(delivery.error));
         const pauseMs = this.#pauseMs;
@@ -274,7 +207,7 @@ export class DeliveryQueue {
   }
 
   #describeLoss(error: Error): string {
-    if (isTimeout(error)) return `the app did not answer within ${formatDuration(this.limits.answerMs)}`;
+    if (isTimeout(error)) return `the app did not answer within ${formatDuration(this.#limits.answerMs)}`;
     if (error instanceof DeliveryCut) return error.message;
     const invalid = explainInvalidAnswer(error);
     if (invalid !== undefined) return `the app's answer was not valid HTTP: ${invalid.problem}`;
@@ -299,7 +232,7 @@ export class DeliveryQueue {
   }
 
   #end(entry: Entry, outcome: DeliveryOutcome): void {
-    this.#free(entry.bytes);
+    this.room.free(entry.bytes);
     this.#record(entry, outcome);
   }
 
@@ -308,7 +241,7 @@ export class DeliveryQueue {
   }
 
   #watchAge(): NodeJS.Timeout {
-    const { ageMs } = this.limits;
+    const { ageMs } = this.#limits;
     return setTimeout(
       () => {
         const oldest = performance.now() - ageMs;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import type { QueueLimits } from '../../../src/gateway/webhooks/queue.ts';
+import type { QueueLimits } from '../../../src/gateway/webhooks/queue-limits.ts';
 import type { RequestRecorder } from '../../../src/gateway/webhooks/recorder.ts';
 import { openSigner } from '../../../src/gateway/webhooks/verify/providers.ts';
 import type { CapturedRequest } from '../../../src/shared/captured-request.ts';
