@@ -36,7 +36,8 @@ export function findPatternProblem(pattern: string): string | undefined {
     return 'has more than one * in a name';
   if (pattern.split('/').filter(name => name === '**').length > MAX_FOLDER_STARS)
     return 'has more than two **';
-  if (/[()[\]{}!]/.test(pattern)) return 'has more than the signs *, ** and ?';
+  // With `|` picomatch would make two patterns of one.
+  if (/[()[\]{}!|]/.test(pattern)) return 'has more than the signs *, ** and ?';
   return undefined;
 }
 

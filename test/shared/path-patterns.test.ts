@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canOverlap, compilePatterns, findPatternProblem } from '../../src/shared/path-patterns.ts';
+import {
+  canOverlap,
+  compileAnySpelling,
+  compilePatterns,
+  findPatternProblem,
+} from '../../src/shared/path-patterns.ts';
 
 const isPublic = compilePatterns(['/webhooks/**', '/hook-*', '/exact', '/v?/in']);
 
@@ -119,6 +124,7 @@ describe('the check of a pattern', () => {
     ['/**/a/**/b/**', 'has more than two **'],
     ['/{a,b}', 'has more than the signs'],
     ['/!(a)', 'has more than the signs'],
+    ['/a|/b', 'has more than the signs'],
   ])('explains what is wrong: %s %s', (pattern, problem) => {
     expect(findPatternProblem(pattern)).toContain(problem);
   });
@@ -177,5 +183,71 @@ describe('two patterns', () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+});
+
+describe('a path that an app could read as one of a pattern', () => {
+  const couldBe = compileAnySpelling(['/hooks/gh', '/v?/*/in', '/all/**', '/a/**/z']);
+
+  it.each([
+    '/hooks/gh',
+    '/Hooks/GH/',
+    '/hooks//gh',
+    '/hooks/%67h',
+    '/hooks/%2567%2568',
+    '/hooks%2Fgh',
+    '/hooks\\gh',
+    '/hooks;a=b/gh;c',
+    '/x/../hooks/./gh',
+    '/x/%2e%2e/hooks/gh',
+    '/hooks/gh.json',
+    '/../hooks/gh',
+    '/v1/x/in',
+    '/all',
+    '/all/',
+    '/all/a/b',
+    '/a/z',
+    '/a/b/c/z',
+    '/a/z/z/z.xml',
+    `/%${'25'.repeat(20)}2e`,
+    `/all/${'x/'.repeat(5_000)}`,
+  ])('counts as one: %s', path => {
+    expect(couldBe(path)).toBe(true);
+  });
+
+  it.each([
+    '/',
+    '/hooks',
+    '/hooks/ghx',
+    '/hooks/gh/x',
+    '/v12/x/in',
+    '/v1/in',
+    '/a/b',
+    '/%zz',
+    '/100%',
+    '/hooks/gh~',
+  ])('does not count as one: %s', path => {
+    expect(couldBe(path)).toBe(false);
+  });
+
+  it('is every path that matches exactly, too', () => {
+    const name = fc.constantFrom('a', 'b', 'a.b', '.x', 'é', 'A', 'a+b', '$', '^', 'a|b');
+    const part = fc.oneof(name, fc.constantFrom('**', '*', 'a*', '?', '*.b'));
+    const pattern = fc
+      .array(part, { minLength: 1, maxLength: 4 })
+      .map(parts => `/${parts.join('/')}`)
+      .filter(each => findPatternProblem(each) === undefined);
+    const path = fc.array(name, { maxLength: 5 }).map(names => `/${names.join('/')}`);
+    fc.assert(
+      fc.property(pattern, path, (each, tried) => {
+        if (compilePatterns([each])(tried)) expect(compileAnySpelling([each])(tried)).toBe(true);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('takes no time that grows with the square of its length', () => {
+    const long = `${'/a'.repeat(8_000)}/b`;
+    expect(compileAnySpelling(['/**/a/a/**/a/c'])(long)).toBe(false);
   });
 });

@@ -19,14 +19,9 @@ interface Reading {
 export type Unread = 'too long' | 'too many' | 'sender left';
 
 export class BodyBudget {
-  readonly #maxTotalBytes: number;
   /** Those that began first come first. */
   readonly #readings = new Set<Reading>();
   #heldBytes = 0;
-
-  constructor(maxTotalBytes = MAX_TOTAL_BYTES) {
-    this.#maxTotalBytes = maxTotalBytes;
-  }
 
   /** Keeps the body in `visit.body`, too. The caller answers if it is not read. Never rejects. */
   async read(visit: Visit): Promise<Buffer | Unread> {
@@ -60,7 +55,7 @@ export class BodyBudget {
   #grow(bytes: number): void {
     this.#heldBytes += bytes;
     for (const oldest of this.#readings) {
-      if (this.#heldBytes <= this.#maxTotalBytes) return;
+      if (this.#heldBytes <= MAX_TOTAL_BYTES) return;
       oldest.cut();
     }
   }

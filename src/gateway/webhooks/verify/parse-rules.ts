@@ -11,7 +11,6 @@ import {
   HMAC_PROVIDERS,
   type HmacRule,
   NAMED_PROVIDERS,
-  PROVIDER_NAMES,
   type SignatureFormat,
   type SignatureRule,
 } from './rule.ts';
@@ -108,7 +107,7 @@ function isOption(word: string): boolean {
 
 /** A word that nobody uses as a secret, so that a message may show it. */
 function isPlainWord(word: string): boolean {
-  return /^[a-z][a-z-]{0,19}$/i.test(word) || PROVIDER_NAMES.some(name => name === word);
+  return /^(?:[a-z][a-z-]{0,19}|hmac-sha\d+)$/i.test(word);
 }
 
 /** Throws a RuleError, whose message goes behind "`verify`, line N". */
@@ -200,7 +199,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 
 function describeUnknown(word: string): string {
   const shown = isPlainWord(word) ? `: '${word}' is not a provider` : ': it does not begin with a provider';
-  const other = Object.hasOwn(OTHER_NAMES, word) ? OTHER_NAMES[word] : findNearest(word, PROVIDER_NAMES);
+  const other = Object.hasOwn(OTHER_NAMES, word) ? OTHER_NAMES[word] : findNearest(word, NAMED_PROVIDERS);
   if (other !== undefined) return `${shown}: did you mean ${other}?`;
   return `${shown}: write one of ${NAMED_PROVIDERS.join(', ')}, or for any other ${HMAC_PROVIDERS.join(' or ')}`;
 }
